@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a log may not hold."""
+
+import re
+
+BAD = re.compile(r"\b(error|err|fail(ed|ure|s)?|cannot|could not|unable|invalid|panic|abort(ed|ing)?|assert\w*"
+                 r"|segmentation|overflow|corrupt\w*|leak\w*|refused|bad)\b", re.I)
+SANITIZER = re.compile(r"Sanitizer|runtime error:|SUMMARY: ")
+# Lines that look bad but say what is expected on any machine; each with its reason.
+HARMLESS = (
+    r"EAL: VFIO support",
+    # libraries say this when another process of the machine keeps its runtime files
+    r"TELEMETRY: No legacy callbacks",
+    # a peer that goes away while librte_vhost talks to it
+    r"VHOST_CONFIG: .*(vhost peer closed|recvmsg failed|vhost_user_msg_handler: message .* ignored)",
+)
+HARMLESS_LINE = re.compile("|".join(HARMLESS))
+
+
+def check(log, allow=()):
+    """Asserts that nothing went wrong; `allow` holds patterns of lines that this test provokes."""
+    report = SANITIZER.search(log)
+    assert not report, "sanitizer report:\n" + log[max(0, report.start() - 500):report.start() + 5000]
+    allowed = [re.compile(pattern) for pattern in allow]
+    bad = [line for line in log.splitlines()
+           if BAD.search(line) and not HARMLESS_LINE.search(line)
+           and not any(pattern.search(line) for pattern in allowed)]
+    assert not bad, "the log says:\n" + "\n".join(bad)

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A child process: its output as it comes, its end by its own pid.
+
+The child is killed by the kernel if this process dies (setpriv --pdeathsig), so that not even
+a killed test run leaves one behind. Output is collected by one thread a pipe; everything else
+is called from the test's main thread. `changed` guards `out` and `err`.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+
+from lib.wait import DEADLINE, wait_for
+
+STOP_SECONDS = 10.0  # from SIGTERM to SIGKILL
+
+
+class Process:
+    def __init__(self, argv, *, name=None, cwd=None, env=None, ns=None, stdin=False):
+        self.argv = [str(a) for a in argv]
+        self.name = name or os.path.basename(self.argv[0])
+        self.out = bytearray()
+        self.err = bytearray()
+        self.changed = threading.Condition()
+        environment = dict(os.environ)
+        environment.update(env or {})
+        command = ["setpriv", "--pdeathsig", "KILL", "--", *self.argv]
+
+        def start():
+            return subprocess.Popen(
+                command, cwd=cwd, env=environment, bufsize=0, start_new_session=True,
+                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+        self.child = ns.inside(start) if ns else start()
+        self.pid = self.child.pid
+        self.readers = [threading.Thread(target=self._collect, args=pair, daemon=True)
+                        for pair in ((self.child.stdout, self.out), (self.child.stderr, self.err))]
+        for reader in self.readers:
+            reader.start()
+
+    def _collect(self, pipe, into):
+        while True:
+            try:
+                data = os.read(pipe.fileno(), 65536)
+            except OSError:
+                data = b""
+            with self.changed:
+                into += data
+                self.changed.notify_all()
+            if not data:
+                return
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.end()
+
+    @property
+    def stdout(self):
+        with self.changed:
+            return self.out.decode(errors="replace")
+
+    @property
+    def stderr(self):
+        with self.changed:
+            return self.err.decode(errors="replace")
+
+    def tail(self, lines=25):
+        """The last lines of both streams, for messages of failed tests."""
+        return "\n".join(f"--- {self.name}: {label}\n" + "\n".join(text.splitlines()[-lines:])
+                         for label, text in (("stdout", self.stdout), ("stderr", self.stderr)))
+
+    def running(self):
+        return self.child.poll() is None
+
+    def send(self, text):
+        self.child.stdin.write(text.encode())
+
+    def wait_output(self, pattern, *, stream="err", since=0, deadline=DEADLINE):
+        """Waits until the pattern is in the output (from byte `since` on); returns the match."""
+        pattern = re.compile(pattern.encode() if isinstance(pattern, str) else pattern, re.M)
+        end = time.monotonic() + deadline
+        with self.changed:
+            while True:
+                match = pattern.search(getattr(self, stream), since)
+                if match:
+                    return match
+                if not self.running() and not any(r.is_alive() for r in self.readers):
+                    problem = f"ended with status {self.child.returncode}"
+                    break
+                if time.monotonic() > end:
+                    problem = f"said nothing like it in {deadline:.0f} s"
+                    break
+                self.changed.wait(0.1)
+        raise AssertionError(f"{self.name} {problem}: {pattern.pattern!r}\n{self.tail()}")
+
+    def wait(self, deadline=DEADLINE):
+        """Waits for the end and for the last of the output; returns the exit status."""
+        try:
+            status = self.child.wait(deadline)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.name} still runs after {deadline:.0f} s\n{self.tail()}") from None
+        for reader in self.readers:
+            reader.join(DEADLINE)
+        return status
+
+    def signal(self, number):
+        if self.running():
+            os.kill(self.pid, number)
+
+    def kill(self):
+        """SIGKILL, as a crash would do."""
+        self.signal(signal.SIGKILL)
+        self.wait()
+        self._close()
+
+    def end(self):
+        """Whatever state it is in, afterwards it is gone."""
+        if self.running():
+            self.signal(signal.SIGCONT)
+            self.signal(signal.SIGTERM)
+            try:
+                self.child.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.signal(signal.SIGKILL)
+                self.child.wait()
+        for reader in self.readers:
+            reader.join(DEADLINE)
+        self._close()
+
+    def _close(self):
+        for pipe in (self.child.stdin, self.child.stdout, self.child.stderr):
+            if pipe and not pipe.closed:
+                pipe.close()
+
+    # What the kernel says about it.
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def threads(self):
+        return len(os.listdir(f"/proc/{self.pid}/task"))
+
+    def resident_kib(self):
+        with open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as f:
+            return int(re.search(r"^VmRSS:\s+(\d+)", f.read(), re.M).group(1))
+
+    def cpu_seconds(self):
+        """CPU time so far, by thread id."""
+        tick = os.sysconf("SC_CLK_TCK")
+        times = {}
+        for task in os.listdir(f"/proc/{self.pid}/task"):
+            with open(f"/proc/{self.pid}/task/{task}/stat", encoding="ascii", errors="replace") as f:
+                fields = f.read().rsplit(")", 1)[1].split()
+            times[int(task)] = (int(fields[11]) + int(fields[12])) / tick
+        return times
+
+
+def run(argv, *, ns=None, check=True, **kwargs):
+    """Runs a short command to its end; returns (status, stdout, stderr)."""
+    with Process(argv, ns=ns, **kwargs) as p:
+        status = p.wait()
+        if check and status != 0:
+            raise AssertionError(f"{' '.join(p.argv)}: status {status}\n{p.tail()}")
+        return status, p.stdout, p.stderr
+
+
+def wait_gone(path, deadline=DEADLINE):
+    wait_for(lambda: not os.path.lexists(path), deadline, f"{path} removed")

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The statistics table of vhost-switch: parsing, and the sums that must agree at rest."""
+
+import re
+from dataclasses import dataclass, field
+
+COLUMNS = ("received", "delivered", "dropped", "sent", "flooded")
+HEAD = re.compile(r"^vhost-switch statistics", re.M)
+ROW = re.compile(r"^\s*(?P<name>(?:device\s+)?\d+|uplink|departed|total)\b:?(?P<numbers>(?:\s+\d+)+)\s*$")
+REASONS = re.compile(r"^\s*(?P<name>(?:device\s+)?\d+|uplink|departed|total):\s*(?P<list>[a-z_0-9]+ \d+(?:, [a-z_0-9]+ \d+)*)\s*$")
+
+
+@dataclass
+class Row:
+    received: int = 0
+    delivered: int = 0
+    dropped: int = 0
+    sent: int = 0
+    flooded: int = 0
+    reasons: dict = field(default_factory=dict)
+
+
+@dataclass
+class Table:
+    rows: dict
+    text: str
+
+    def __getitem__(self, name):
+        """table[0] is device 0; table["uplink"], table["total"], table["departed"]."""
+        return self.rows.get(name, Row())
+
+    def devices(self):
+        return sorted(name for name in self.rows if isinstance(name, int))
+
+    def check(self):
+        """Every frame is delivered or counted under a named reason; nothing is counted twice."""
+        parts = [row for name, row in self.rows.items() if name != "total"]
+        for name, row in self.rows.items():
+            assert row.received == row.delivered + row.dropped, \
+                f"{name}: received {row.received} is not delivered {row.delivered} + dropped {row.dropped}\n{self.text}"
+            assert name == "total" or row.dropped == sum(row.reasons.values()), \
+                f"{name}: dropped {row.dropped}, reasons {row.reasons}\n{self.text}"
+        sent = sum(row.sent for row in parts)
+        due = sum(row.delivered + row.flooded for row in parts)
+        assert sent == due, f"sent {sent}, but delivered and flooded make {due}\n{self.text}"
+        if "total" in self.rows:
+            for column in COLUMNS:
+                total, summed = getattr(self.rows["total"], column), sum(getattr(r, column) for r in parts)
+                assert total == summed, f"total {column} says {total}, the rows make {summed}\n{self.text}"
+
+
+def _name(text):
+    digits = text.split()[-1]
+    return int(digits) if digits.isdigit() else digits
+
+
+def _parse(text):
+    rows = {}
+    columns = COLUMNS
+    reasons = []
+    for line in text.splitlines():
+        words = line.split()
+        if set(COLUMNS) <= set(words):
+            columns = [w for w in words if w in COLUMNS]
+            continue
+        match = ROW.match(line)
+        if match:
+            numbers = [int(n) for n in match["numbers"].split()]
+            assert len(numbers) == len(columns), f"{len(columns)} columns expected: {line!r}"
+            rows[_name(match["name"])] = Row(**dict(zip(columns, numbers)))
+            continue
+        match = REASONS.match(line)
+        if match:
+            reasons.append((_name(match["name"]), match["list"]))
+    for name, listed in reasons:
+        rows.setdefault(name, Row()).reasons = {
+            reason: int(count) for reason, count in (item.split() for item in listed.split(", "))}
+    return Table(rows, text)
+
+
+def tables(stdout):
+    """Every table in the output, oldest first; the last may be still incomplete."""
+    starts = [m.start() for m in HEAD.finditer(stdout)] + [len(stdout)]
+    return [_parse(stdout[a:b]) for a, b in zip(starts, starts[1:])]

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""vhost-switch under test.
+
+    with Switch(box, ["--socket-file", box.path("a")]) as switch:
+        ...
+        switch.wait_registered("cc:bb:bb:bb:bb:bb")
+
+Leaving the block stops it with SIGTERM and asserts that it ends with status 0 within STOP_SECONDS,
+that its sockets are gone, that the log holds no error and no sanitizer report, and that the sums
+of the last statistics table agree. A test that failed already only ends it.
+"""
+
+import os
+import re
+import signal
+import stat
+import time
+
+from lib import logs, stats
+from lib.proc import Process
+from lib.wait import DEADLINE, wait_for
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+READY = r"^vhost-switch: ready"
+ONE_WORKER = "0@0,1@1"
+TWO_WORKERS = "0@0,1@0,2@1"
+STOP_SECONDS = 5.0  # the promise is one second; the machine may be busy with other work
+SANITIZED_STOP_SECONDS = 30.0  # the leak check runs at exit
+
+
+def binary():
+    return os.environ.get("VHOST_SWITCH", os.path.join(ROOT, "build", "vhost-switch"))
+
+
+def sanitized_binary():
+    return os.path.join(ROOT, "build-san", "vhost-switch")
+
+
+class Switch(Process):
+    """`box` is the test's directory: working directory and run-time files; see conftest.py."""
+
+    def __init__(self, box, options=(), *, eal=(), lcores=ONE_WORKER, ns=None, program=None, before=(),
+                 env=None, allow_log=(), stats_every=1, cwd=None, ready=True):
+        self.box = box
+        self.allow_log = list(allow_log)
+        self.program = program or binary()
+        self.directory = cwd or box.directory
+        self.status = None
+        options = [str(o) for o in options]
+        if stats_every and "--stats" not in options:
+            options += ["--stats", str(stats_every)]
+        argv = [*before, self.program, "--lcores", lcores, "--in-memory", "--no-pci",
+                "--file-prefix", box.unique("sw"), *eal, "--", *options]
+        environment = {"RUNTIME_DIRECTORY": self.directory,
+                       "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
+        environment.update(env or {})
+        super().__init__(argv, name="vhost-switch", cwd=self.directory, env=environment, ns=ns)
+        if ready:
+            try:
+                self.wait_output(READY)
+            except BaseException:
+                self.end()
+                raise
+
+    def __exit__(self, kind, value, trace):
+        try:
+            if kind is None and self.status is None:
+                self.stop()
+        finally:
+            self.end()
+            if kind is not None:
+                print(self.tail(60))
+
+    def socket(self, name="usvhost"):
+        return os.path.join(self.directory, name)
+
+    def sockets(self):
+        """Socket files in its working directory (not the run-time files of EAL)."""
+        return sorted(name for name in os.listdir(self.directory)
+                      if stat.S_ISSOCK(os.lstat(os.path.join(self.directory, name)).st_mode))
+
+    # Statistics.
+
+    def table(self):
+        """The latest complete table, None before the first."""
+        every = stats.tables(self.stdout)
+        complete = every[:-1] if self.running() else every
+        return complete[-1] if complete else None
+
+    def wait_table(self, condition, deadline=DEADLINE):
+        """Waits until condition(table) holds for the latest complete table (needs --stats); returns the table."""
+        def look():
+            table = self.table()
+            return table if table and condition(table) else None
+        return wait_for(look, deadline, lambda: f"condition on the statistics table\n{self.tail(40)}")
+
+    def next_table(self, count=2):
+        """A complete table that was begun after this call."""
+        seen = len(stats.tables(self.stdout))
+        wait_for(lambda: len(stats.tables(self.stdout)) > seen + count - 1, DEADLINE, "next statistics table")
+        return self.table()
+
+    # Log.
+
+    def registered(self):
+        """(device, address, tag) of each `registered` line, in order."""
+        found = re.findall(r"VHOST_DATA: \((\d+)\) MAC_ADDRESS ([0-9a-f:]{17}) and VLAN_TAG (\d+) registered",
+                           self.stderr)
+        return [(int(device), mac, int(tag)) for device, mac, tag in found]
+
+    def wait_registered(self, mac, deadline=DEADLINE):
+        """(device, tag) of the device that was registered with this address."""
+        def look():
+            return next(((d, t) for d, m, t in self.registered() if m == mac.lower()), None)
+        return wait_for(look, deadline, lambda: f"{mac} registered\n{self.tail()}")
+
+    # End.
+
+    def stop(self, number=signal.SIGTERM):
+        """Ends it by a signal, checks everything, returns the last table."""
+        sanitized = "build-san" in self.program
+        limit = SANITIZED_STOP_SECONDS if sanitized else STOP_SECONDS
+        begin = time.monotonic()
+        self.signal(number)
+        self.status = self.wait(limit)
+        self.stop_took = time.monotonic() - begin
+        self.check()
+        return self.table()
+
+    def check(self):
+        logs.check(self.stderr, self.allow_log)
+        assert self.status == 0, f"status {self.status}\n{self.tail()}"
+        table = self.table()
+        assert table, "no statistics table at exit"
+        table.check()
+        left = [name for name in self.sockets() if name not in self.box.foreign_sockets]
+        assert not left, f"sockets left behind: {left}"

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""dpdk-testpmd as one or several guests (virtio-user), or as a vhost back end.
+
+Its main lcore sleeps at the prompt, one more lcore forwards, by default on CPU 0, since the
+switch's worker has CPU 1 for itself.
+"""
+
+import re
+
+from lib.proc import Process
+from lib.wait import DEADLINE, wait_for
+
+PROMPT = b"testpmd> "
+ONE_LCORE = "0@0,1@0"
+
+
+def virtio_user(index, path, mac=None, **arguments):
+    """A virtio-user port. Further arguments: queue_size, mrg_rxbuf, in_order, vectorized, server, ..."""
+    text = f"net_virtio_user{index},path={path},queues=1"
+    if mac:
+        text += f",mac={mac}"
+    return text + "".join(f",{key}={value}" for key, value in arguments.items())
+
+
+def tap(index, interface, **arguments):
+    return f"net_tap{index},iface={interface}" + "".join(f",{k}={v}" for k, v in arguments.items())
+
+
+class Testpmd(Process):
+    __test__ = False  # pytest: not a test class
+
+    def __init__(self, box, vdevs, app=(), *, eal=(), memory=128, mbufs=8192, lcores=ONE_LCORE, ns=None,
+                 prompt=True):
+        self.box = box
+        argv = ["stdbuf", "-oL", "dpdk-testpmd", "--lcores", lcores, "--in-memory", "--no-pci",
+                "--single-file-segments", "-m", memory, "--file-prefix", box.unique("pmd"), *eal]
+        for vdev in vdevs:
+            argv += ["--vdev", vdev]
+        argv += ["--", "-i", f"--total-num-mbufs={mbufs}", *app]
+        super().__init__(argv, name="testpmd", cwd=box.directory, ns=ns, stdin=True,
+                         env={"RUNTIME_DIRECTORY": box.directory})
+        self.at = 0
+        if prompt:
+            try:
+                self.wait_prompt()
+            except BaseException:
+                self.end()
+                raise
+
+    def __exit__(self, kind, value, trace):
+        if kind is not None:
+            print(self.tail())
+        self.end()
+
+    def wait_prompt(self, deadline=DEADLINE):
+        match = self.wait_output(re.escape(PROMPT), stream="out", since=self.at, deadline=deadline)
+        text = bytes(self.out[self.at:match.start()]).decode(errors="replace")
+        self.at = match.end()
+        return text
+
+    def command(self, text, deadline=DEADLINE):
+        """Gives a command, returns what it printed up to the next prompt."""
+        self.send(text + "\n")
+        return self.wait_prompt(deadline)
+
+    def start(self, tx_first=False):
+        return self.command("start tx_first" if tx_first else "start")
+
+    def stop_forwarding(self):
+        return self.command("stop")
+
+    def quit(self):
+        """An orderly end: ports stopped and closed, status 0."""
+        self.send("quit\n")
+        status = self.wait()
+        assert status == 0, f"testpmd: status {status}\n{self.tail()}"
+        self.end()
+
+    def port_stats(self):
+        """{port: (received, sent)} frames."""
+        text = self.command("show port stats all")
+        found = re.findall(r"NIC statistics for port (\d+).*?RX-packets:\s*(\d+).*?TX-packets:\s*(\d+)", text, re.S)
+        assert found, text
+        return {int(port): (int(received), int(sent)) for port, received, sent in found}
+
+    def wait_received(self, port, frames, deadline=DEADLINE):
+        return wait_for(lambda: self.port_stats()[port][0] >= frames, deadline,
+                        lambda: f"port {port} received {frames} frames\n{self.tail()}")
+
+    def link_up(self, port):
+        return "Link status: up" in self.command(f"show port info {port}")

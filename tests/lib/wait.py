@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Waiting for a condition, never for a time."""
+
+import select
+import time
+
+# How long anything may take on a slow machine that other work shares. Only a failing test waits this long.
+DEADLINE = 30.0
+POLL = 0.01
+
+
+def pause():
+    """Lets others run between two looks at a condition."""
+    select.select([], [], [], POLL)
+
+
+def wait_for(condition, deadline=DEADLINE, what=""):
+    """Calls condition() until it returns something true, and returns that."""
+    end = time.monotonic() + deadline
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > end:
+            text = what() if callable(what) else what
+            raise TimeoutError(f"after {deadline:.0f} s still not so: {text or condition}")
+        pause()
+
+
+def stays(condition, seconds, what=""):
+    """Asserts that condition() holds all through some time: for what must not happen."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert condition(), what or f"no longer so: {condition}"
+        pause()
