@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A virtio-net device as its driver has it: one vhost-user connection, guest memory, rings.
+ *
+ *	vu_dev_open()	handshake: features, protocol features, owner
+ *	vu_dev_start()	memory table, then each ring: size, base, addresses, event fds, enable
+ *	vu_dev_stop()	disable each ring, GET_VRING_BASE
+ *	vu_dev_close()
+ *
+ * or the steps one by one, in any order, for tests that want another one. Every message goes
+ * through vu_dev_request(), which asks for an acknowledgement wherever REPLY_ACK allows it, so
+ * that a refusal (-EREMOTEIO) is seen where it happens.
+ *
+ * Ring 2q is the device's receive ring of queue pair q (it writes there), 2q + 1 the transmit
+ * ring. One thread per device.
+ */
+#ifndef DRIVER_DEVICE_H
+#define DRIVER_DEVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mem.h"
+#include "vhost_user.h"
+#include "vring.h"
+
+#define VU_RINGS_MAX 32
+
+struct vu_dev_opts {
+	uint64_t features;	/* wanted; negotiated is what is offered of them */
+	uint64_t protocol;	/* likewise. Needs VU_F_PROTOCOL_FEATURES among the features */
+	unsigned n_pairs;	/* queue pairs; 0: 1 */
+	uint16_t rx_size;	/* ring sizes; 0: 256 */
+	uint16_t tx_size;
+	struct vu_mem_opts mem;
+	int timeout_ms;		/* for each answer; 0: 5000 */
+};
+
+struct vu_dev {
+	int sock;
+	int timeout_ms;
+	uint64_t offered;	/* by the back end */
+	uint64_t features;	/* negotiated */
+	uint64_t offered_protocol;
+	uint64_t protocol;
+	bool ack;		/* ask for acknowledgements; set when REPLY_ACK is agreed */
+	bool started;
+	struct vu_mem mem;
+	struct vring ring[VU_RINGS_MAX];
+	unsigned n_rings;
+};
+
+/*
+ * Takes over the connected socket `sock`, negotiates, makes memory and empty rings: in
+ * region i % regions for ring i. On failure everything is released, the socket too.
+ */
+int
+vu_dev_open(struct vu_dev *dev, int sock, const struct vu_dev_opts *opts);
+
+int
+vu_dev_start(struct vu_dev *dev);
+
+/* `base`: n_rings indices as the back end gave them; may be NULL. */
+int
+vu_dev_stop(struct vu_dev *dev, uint16_t *base);
+
+/* Hangs up (without a goodbye, like a killed guest) and frees everything. Idempotent. */
+void
+vu_dev_close(struct vu_dev *dev);
+
+/*
+ * Like a guest that is restarted with its memory and connection kept: what was negotiated is
+ * asked anew, rings are emptied. For a device that is stopped.
+ */
+int
+vu_dev_renegotiate(struct vu_dev *dev, uint64_t features);
+
+/* The steps of which the above are made. */
+
+/*
+ * Sends, and waits for the acknowledgement if one can be had. -EREMOTEIO: refused.
+ * For messages that have no answer of their own.
+ */
+int
+vu_dev_request(struct vu_dev *dev, struct vu_msg *msg);
+
+/* For those that have: the answer replaces the message. Close its descriptors, if any. */
+int
+vu_dev_query(struct vu_dev *dev, struct vu_msg *msg);
+
+int
+vu_dev_query_u64(struct vu_dev *dev, uint32_t request, uint64_t *value);
+
+/*
+ * Wait until the back end has worked off all that was sent: messages are handled in order, so
+ * the answer to GET_FEATURES says that.
+ */
+int
+vu_dev_sync(struct vu_dev *dev);
+
+int
+vu_dev_set_features(struct vu_dev *dev, uint64_t features);
+
+/* The memory table as dev->mem has it now. For use while running too. */
+int
+vu_dev_set_mem(struct vu_dev *dev);
+
+int
+vu_dev_set_vring_addr(struct vu_dev *dev, unsigned ring);
+
+int
+vu_dev_set_vring_enable(struct vu_dev *dev, unsigned ring, bool on);
+
+/* Without the enable message. */
+int
+vu_dev_setup_ring(struct vu_dev *dev, unsigned ring);
+
+int
+vu_dev_get_vring_base(struct vu_dev *dev, unsigned ring, uint16_t *base);
+
+/* Setup and enable. */
+int
+vu_dev_start_ring(struct vu_dev *dev, unsigned ring);
+
+/* Disable and GET_VRING_BASE. */
+int
+vu_dev_stop_ring(struct vu_dev *dev, unsigned ring, uint16_t *base);
+
+static inline struct vring *
+vu_dev_rx(struct vu_dev *dev, unsigned pair)
+{
+	return &dev->ring[2 * pair];
+}
+
+static inline struct vring *
+vu_dev_tx(struct vu_dev *dev, unsigned pair)
+{
+	return &dev->ring[2 * pair + 1];
+}
+
+#endif

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A split virtqueue, the driver's side, laid out by hand in guest memory.
+ *
+ * Two ways to use it. The orderly one: vr_add() or vr_add_indirect() fills descriptors,
+ * vr_publish() shows them to the device, vr_take_used() gets them back. The hostile one:
+ * write ring->desc, ring->avail and ring->used (plain pointers to the shared memory), or use
+ * the vr_raw_ calls, which check nothing. The two do not mix on one descriptor.
+ *
+ * A struct vring belongs to one thread. What it points to is shared with the device; what the
+ * device must not be able to change (free list, indices, cookies) is kept in private memory.
+ * Packed rings get a file of their own, vring_packed.h.
+ */
+#ifndef DRIVER_VRING_H
+#define DRIVER_VRING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mem.h"
+
+#define VR_DESC_NEXT		1
+#define VR_DESC_WRITE		2
+#define VR_DESC_INDIRECT	4
+
+#define VR_AVAIL_NO_INTERRUPT	1
+#define VR_USED_NO_NOTIFY	1
+
+/* Alignment by the virtio specification, "Split Virtqueues". */
+#define VR_DESC_ALIGN		16
+#define VR_AVAIL_ALIGN		2
+#define VR_USED_ALIGN		4
+
+#define VR_SIZE_MAX		32768
+
+/* Layout of the three parts, as the specification has it. */
+struct vr_desc {
+	uint64_t addr;
+	uint32_t len;
+	uint16_t flags;
+	uint16_t next;
+};
+
+struct vr_avail {
+	uint16_t flags;
+	uint16_t idx;
+	uint16_t ring[];	/* [size] is used_event with EVENT_IDX */
+};
+
+struct vr_used_elem {
+	uint32_t id;
+	uint32_t len;
+};
+
+struct vr_used {
+	uint16_t flags;
+	uint16_t idx;
+	struct vr_used_elem ring[];	/* the u16 behind [size] is avail_event with EVENT_IDX */
+};
+
+/* The header before each frame: 12 bytes with VERSION_1 or MRG_RXBUF, else the first 10. */
+struct vr_net_hdr {
+	uint8_t flags;
+	uint8_t gso_type;
+	uint16_t hdr_len;
+	uint16_t gso_size;
+	uint16_t csum_start;
+	uint16_t csum_offset;
+	uint16_t num_buffers;
+};
+
+#define VR_HDR_NEEDS_CSUM	1
+#define VR_HDR_DATA_VALID	2
+#define VR_HDR_GSO_NONE		0
+#define VR_HDR_GSO_TCPV4	1
+#define VR_HDR_GSO_UDP		3
+#define VR_HDR_GSO_TCPV6	4
+#define VR_HDR_GSO_ECN		0x80
+
+/* A piece of a buffer, by guest physical address. */
+struct vr_seg {
+	uint64_t gpa;
+	uint32_t len;
+};
+
+struct vring {
+	/* Shared with the device. */
+	struct vr_desc *desc;
+	struct vr_avail *avail;
+	struct vr_used *used;
+	/* The addresses that SET_VRING_ADDR will tell; a test may bend them. */
+	struct vu_vring_addr addr;
+
+	uint16_t size;
+	uint64_t features;
+
+	/* Private. */
+	uint16_t avail_idx;	/* next avail slot to fill; may be ahead of avail->idx */
+	uint16_t published;	/* avail->idx as last written */
+	uint16_t kicked;	/* avail->idx at the last look at whether to kick */
+	uint16_t used_idx;	/* next used slot to read */
+	uint16_t free_head;
+	uint16_t n_free;	/* descriptors */
+	uint16_t *next;		/* chain, and free list */
+	uint16_t *chain;	/* descriptors of the buffer that starts here; 0: none does */
+	void **cookie;		/* of the buffer that starts here */
+
+	int kick_fd;		/* event fds: made by vr_init, closed by vr_free */
+	int call_fd;
+};
+
+/* Lays out an empty ring in one region, and makes its event fds. -ENOMEM if there is no room. */
+int
+vr_init(struct vring *vr, struct vu_mem *mem, unsigned region, uint16_t size, uint64_t features);
+
+/*
+ * Private and shared state back to an empty ring, beginning at index `base`, as a driver does
+ * after a reset (base 0) or when taking over at an index.
+ */
+void
+vr_reset(struct vring *vr, uint16_t base);
+
+void
+vr_free(struct vring *vr);
+
+static inline unsigned
+vr_hdr_len(uint64_t features)
+{
+	return (features & (VU_F_VERSION_1 | VU_F_MRG_RXBUF)) != 0 ? 12 : 10;
+}
+
+/*
+ * One buffer: `n_out` pieces that the device reads, then `n_in` that it writes, as a chain.
+ * Returns its head, or -ENOSPC. Not seen by the device before vr_publish().
+ */
+int
+vr_add(struct vring *vr, const struct vr_seg *seg, unsigned n_out, unsigned n_in, void *cookie);
+
+/* The same with one ring descriptor, and the pieces in an indirect table at `table`. */
+int
+vr_add_indirect(struct vring *vr, struct vr_desc *table, uint64_t table_gpa,
+		const struct vr_seg *seg, unsigned n_out, unsigned n_in, void *cookie);
+
+/* Show all that was added; with `n` > 0 only the next n of it. */
+void
+vr_publish(struct vring *vr, unsigned n);
+
+/* Write to the kick fd if the device asked for it (flags or event index) since the last time. */
+bool
+vr_kick(struct vring *vr);
+
+/* Write to it in any case. */
+void
+vr_kick_always(struct vring *vr);
+
+/*
+ * The next buffer that the device gave back: 1 and its head, length and cookie (each may be
+ * NULL), 0 if there is none, -EPROTO if it gave back one that it did not have.
+ */
+int
+vr_take_used(struct vring *vr, uint16_t *head, uint32_t *len, void **cookie);
+
+/* How many buffers wait in the used ring. */
+unsigned
+vr_used_pending(const struct vring *vr);
+
+/* Ask for, or do without, a call when buffers come back. True if some wait already. */
+bool
+vr_call_enable(struct vring *vr, bool on);
+
+/* Read the call fd: how often it was signalled since the last time. */
+uint64_t
+vr_calls(struct vring *vr);
+
+/* Wait for a call; 0 or -ETIMEDOUT. Does not reset it. */
+int
+vr_wait_call(struct vring *vr, int timeout_ms);
+
+/* Raw writes: no check, nothing private touched. */
+void
+vr_raw_desc(struct vring *vr, uint16_t i, uint64_t addr, uint32_t len, uint16_t flags,
+		uint16_t next);
+
+/* avail->ring[slot % size] = head */
+void
+vr_raw_avail(struct vring *vr, uint16_t slot, uint16_t head);
+
+/* avail->idx = idx, after all that was written before. */
+void
+vr_raw_avail_idx(struct vring *vr, uint16_t idx);
+
+static inline uint16_t
+vr_raw_used_idx(const struct vring *vr)
+{
+	return __atomic_load_n(&vr->used->idx, __ATOMIC_ACQUIRE);
+}
+
+/* The event index fields; valid with EVENT_IDX. */
+static inline uint16_t *
+vr_used_event(struct vring *vr)
+{
+	return &vr->avail->ring[vr->size];
+}
+
+static inline uint16_t *
+vr_avail_event(struct vring *vr)
+{
+	return (uint16_t *)&vr->used->ring[vr->size];
+}
+
+#endif
