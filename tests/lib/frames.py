@@ -31,6 +31,7 @@ _PACKET_IGNORE_OUTGOING = 23
 _AUXDATA = struct.Struct("=IIIHHHH")
 _VLAN_VALID = 1 << 4
 _VLAN_TPID_VALID = 1 << 6
+_SO_RCVBUFFORCE = 33
 _ETH_P_ALL = 3
 _RECEIVE_BUFFER = 64 << 20
 _LARGEST = 16384
@@ -87,20 +88,26 @@ def sizes(largest=1514):
 
 
 class Port:
-    """A raw socket on an interface in a namespace."""
+    """A raw socket on an interface in a namespace; `sender`: another interface to send through."""
 
-    def __init__(self, ns, interface):
+    def __init__(self, ns, interface, sender=None):
         self.name = interface
 
-        def make():
+        def receiving():
             s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
             s.setsockopt(_SOL_PACKET, _PACKET_AUXDATA, 1)
             s.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
-            s.setsockopt(socket.SOL_SOCKET, getattr(socket, "SO_RCVBUFFORCE", 33), _RECEIVE_BUFFER)
+            s.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
             s.bind((interface, _ETH_P_ALL))
             return s
 
-        self.socket = ns.inside(make)
+        def sending():
+            s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0)
+            s.bind((sender, 0))
+            return s
+
+        self.socket = ns.inside(receiving)
+        self.sender = ns.inside(sending) if sender else self.socket
 
     def __enter__(self):
         return self
@@ -110,6 +117,7 @@ class Port:
 
     def close(self):
         self.socket.close()
+        self.sender.close()
 
     def fileno(self):
         return self.socket.fileno()
@@ -118,11 +126,11 @@ class Port:
         end = time.monotonic() + DEADLINE
         while True:
             try:
-                self.socket.send(data)
+                self.sender.send(data)
                 return
             except BlockingIOError:
                 assert time.monotonic() < end, f"{self.name} takes no frame"
-                select.select([], [self.socket], [], 0.1)
+                select.select([], [self.sender], [], 0.1)
 
     def receive(self, deadline=DEADLINE):
         """The next frame, None when the deadline passed without one."""

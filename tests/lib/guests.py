@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Guests that a test speaks for: each is a virtio-user port joined to a tap in a namespace.
+"""Guests that a test speaks for: each is a virtio-user port, joined to interfaces in a namespace.
 
     with Guests(box, [switch.socket()] * 3) as guests:
         guests[0].port.send(...)
 
-One dpdk-testpmd forwards between all the pairs, so that several guests cost one lcore.
+One dpdk-testpmd forwards for all of them, so that several guests cost one lcore. Normally each
+guest is joined to one tap. net_tap sends nothing over 1522 bytes, so with `jumbo` a guest sends
+through a tap (a frame becomes a chain of buffers) and receives through net_pcap and a veth pair.
 """
 
 from lib.frames import Port
 from lib.netns import Namespace
 from lib.testpmd import Testpmd, tap, virtio_user
 
-JUMBO_MTU = 9000
+MTU = 1504  # a tag more than usual
+JUMBO_MTU = 9004
 
 
 def address(index):
@@ -19,39 +22,60 @@ def address(index):
 
 
 class Guest:
-    def __init__(self, index, mac, interface):
+    def __init__(self, index, mac):
         self.index = index
         self.mac = mac
-        self.interface = interface
+        self.tap = f"g{index}"
         self.port = None
 
 
 class Guests:
-    """`jumbo`: frames to 9000 bytes of payload, in chains of buffers of 2 KiB or in one large one (`buffers`)."""
+    """`buffers`: size of the guest's buffers, headroom included. Other arguments go to virtio-user."""
 
     def __init__(self, box, sockets, *, jumbo=False, buffers=2176, first=0, macs=None, eal=(), **virtio):
-        self.ns = Namespace()
         self.pmd = None
-        self.guests = []
+        self.jumbo = jumbo
+        macs = macs or [address(first + i) for i in range(len(sockets))]
+        self.guests = [Guest(first + i, mac) for i, mac in enumerate(macs)]
         virtio.setdefault("mrg_rxbuf", 1 if jumbo else 0)
-        vdevs, macs = [], macs or [address(first + i) for i in range(len(sockets))]
-        for i, (path, mac) in enumerate(zip(sockets, macs)):
-            guest = Guest(i, mac, f"g{first + i}")
-            self.guests.append(guest)
-            vdevs += [virtio_user(i, path, mac, **virtio), tap(i, guest.interface)]
-        app = ["--forward-mode=io", "--port-topology=paired", f"--mbuf-size={buffers}"]
-        if jumbo:
-            app += [f"--max-pkt-len={JUMBO_MTU + 18}", "--enable-scatter"]
+        users = [virtio_user(i, path, guest.mac, **virtio)
+                 for i, (guest, path) in enumerate(zip(self.guests, sockets))]
+        self.ns = Namespace()
         try:
+            vdevs, app = self._chained(users) if jumbo else self._paired(users)
+            app += ["--forward-mode=io", f"--mbuf-size={buffers}"]
             self.pmd = Testpmd(box, vdevs, app, ns=self.ns, eal=eal, memory=256,
                                mbufs=2048 * len(sockets) + 4096)
+            if jumbo:
+                self._start_chained()
             for guest in self.guests:
-                self.ns.up(guest.interface, JUMBO_MTU + 4 if jumbo else 1504)
-                guest.port = Port(self.ns, guest.interface)
+                self.ns.up(guest.tap, JUMBO_MTU if jumbo else MTU)
+                guest.port = Port(self.ns, f"w{guest.index}", guest.tap) if jumbo else Port(self.ns, guest.tap)
             self.pmd.start()
         except BaseException:
             self.__exit__(None, None, None)
             raise
+
+    def _paired(self, users):
+        vdevs = []
+        for i, (user, guest) in enumerate(zip(users, self.guests)):
+            vdevs += [user, tap(i, guest.tap)]
+        return vdevs, ["--port-topology=paired"]
+
+    def _chained(self, users):
+        """What a port receives the next one sends: virtio 0 > veth 0, tap 1 > virtio 1 > veth 1, ... tap 0 > virtio 0."""
+        vdevs = []
+        for i, (user, guest) in enumerate(zip(users, self.guests)):
+            inner, outer = f"v{guest.index}", f"w{guest.index}"
+            self.ns.veth(inner, outer, JUMBO_MTU)
+            after = self.guests[(i + 1) % len(self.guests)]
+            vdevs += [user, f"net_pcap{i},tx_iface={inner}", tap(i, after.tap)]
+        return vdevs, ["--port-topology=chained", "--disable-device-start"]
+
+    def _start_chained(self):
+        for i in range(len(self.guests)):  # a tap reads a long frame into a chain only if asked to
+            self.pmd.command(f"port config {3 * i + 2} rx_offload scatter on")
+        self.pmd.start_ports()
 
     def __enter__(self):
         return self

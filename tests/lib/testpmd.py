@@ -43,9 +43,17 @@ class Testpmd(Process):
         if prompt:
             try:
                 self.wait_prompt()
+                self._check_started()
             except BaseException:
                 self.end()
                 raise
+
+    def start_ports(self):
+        self.command("port start all")
+        self._check_started()
+
+    def _check_started(self):
+        assert "Not all ports were started" not in self.stderr, self.tail()
 
     def __exit__(self, kind, value, trace):
         if kind is not None:
