@@ -18,6 +18,7 @@ class Row:
     sent: int = 0
     flooded: int = 0
     reasons: dict = field(default_factory=dict)
+    others: dict = field(default_factory=dict)  # further columns
 
 
 @dataclass
@@ -61,13 +62,14 @@ def _parse(text):
     for line in text.splitlines():
         words = line.split()
         if set(COLUMNS) <= set(words):
-            columns = [w for w in words if w in COLUMNS]
+            columns = words[1:]
             continue
         match = ROW.match(line)
         if match:
             numbers = [int(n) for n in match["numbers"].split()]
             assert len(numbers) == len(columns), f"{len(columns)} columns expected: {line!r}"
-            rows[_name(match["name"])] = Row(**dict(zip(columns, numbers)))
+            values = dict(zip(columns, numbers))
+            rows[_name(match["name"])] = Row(**{c: values.pop(c) for c in COLUMNS}, others=values)
             continue
         match = REASONS.match(line)
         if match:
