@@ -264,6 +264,22 @@ vu_dev_open(struct vu_dev *dev, int sock, const struct vu_dev_opts *opts)
 }
 
 int
+vu_dev_open_unconnected(struct vu_dev *dev, const struct vu_dev_opts *opts)
+{
+	int err;
+
+	memset(dev, 0, sizeof(*dev));
+	dev->sock = -1;
+	dev->features = dev->offered = opts->features;
+	err = vu_mem_create(&dev->mem, &opts->mem);
+	if (err == 0)
+		err = make_rings(dev, opts);
+	if (err < 0)
+		vu_dev_close(dev);
+	return err;
+}
+
+int
 vu_dev_renegotiate(struct vu_dev *dev, uint64_t features)
 {
 	int err;

@@ -57,6 +57,10 @@ struct vu_dev {
 int
 vu_dev_open(struct vu_dev *dev, int sock, const struct vu_dev_opts *opts);
 
+/* Memory and rings alone, with all that is wanted as negotiated, and nobody at the other end. */
+int
+vu_dev_open_unconnected(struct vu_dev *dev, const struct vu_dev_opts *opts);
+
 int
 vu_dev_start(struct vu_dev *dev);
 

@@ -12,6 +12,7 @@
 #define TX_BUF_DEFAULT		9216
 #define TX_BUFS_MAX		256
 #define BUF_ALIGN		64
+#define POISON			0xa5
 
 /* Each transmit buffer ends with room for an indirect table. */
 #define TABLE_SIZE	(sizeof(struct vr_desc) * (NIC_PIECES_MAX + 1))
@@ -65,6 +66,9 @@ post_rx(struct nic *nic, uint8_t *buf)
 	uint64_t gpa = vu_mem_gpa(&nic->dev.mem, buf);
 	struct vr_seg seg[2] = { { gpa, nic->rx_buf_size }, { 0, 0 } };
 	unsigned n = 1;
+
+	/* A header that the device did not write must not look like one that it did. */
+	memset(buf, POISON, nic->hdr_len);
 
 	if (nic->rx_header_apart) {
 		seg[0].len = nic->hdr_len;
@@ -317,10 +321,9 @@ next_frame_buffers(struct nic *nic)
 		return -EPROTO;
 	memcpy(&hdr, nic->rx->cookie[e.id], nic->hdr_len);
 	nic->rx_hdr = hdr;
-	if ((nic->dev.features & VU_F_MRG_RXBUF) == 0) {
-		/* VERSION_1 has the field all the same, and demands a 1 in it. */
-		return hdr.num_buffers == 1 ? 1 : -EPROTO;
-	}
+	/* VERSION_1 demands a 1 there, which not every device writes: see rx_hdr. */
+	if ((nic->dev.features & VU_F_MRG_RXBUF) == 0)
+		return 1;
 	if (hdr.num_buffers == 0)
 		return -EPROTO;
 	return hdr.num_buffers <= pending ? hdr.num_buffers : 0;

@@ -45,7 +45,7 @@ struct nic {
 	uint8_t **tx_free;	/* stack of free transmit buffers */
 	unsigned n_tx_free;
 	unsigned n_tx_bufs;
-	struct vr_net_hdr rx_hdr;	/* of the frame received last */
+	struct vr_net_hdr rx_hdr;	/* of the frame received last, as the device wrote it */
 	unsigned rx_merged;		/* buffers that it took */
 };
 

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The modes that measure: how many frames a second, and how long one takes. */
+#include "gen.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct rounds {
+	uint64_t all;
+	uint64_t busy;		/* in which some index had moved */
+};
+
+/*
+ * Keep every sender's ring full and every receiver's empty until `end`. A sender has `window`
+ * frames in flight: what was taken is made available again.
+ */
+static void
+run(struct gen *gen, uint64_t end, struct rounds *rounds)
+{
+	unsigned window = gen->conf->window != 0 ? gen->conf->window : gen->conf->ring;
+	uint64_t gap = (uint64_t)(gen->conf->gap_ns * 1e-9 * gen->hz), now, next;
+	struct guest *first = gen->guest, *last = gen->guest + gen->n;
+
+	do {
+		unsigned moved = 0;
+
+		next = gen_now() + gap;
+		for (struct guest *g = first; g < last; g++) {
+			if (g->sends) {
+				unsigned n = gen_poll_tx(g);
+
+				/* Also true at the very first look, when nothing is in flight. */
+				if (n != 0 || g->tx_seen == g->tx_avail->idx)
+					gen_store(&g->tx_avail->idx,
+							(uint16_t)(g->tx_seen + window));
+				moved += n;
+			}
+			moved += gen_poll_rx(g);
+		}
+		rounds->all++;
+		rounds->busy += moved != 0;
+		while ((now = gen_now()) < next)
+			gen_pause();
+	} while (now < end);
+}
+
+static void
+totals(const struct gen *gen, uint64_t *sent, uint64_t *received)
+{
+	*sent = *received = 0;
+	for (unsigned i = 0; i < gen->n; i++) {
+		*sent += gen->guest[i].sent;
+		*received += gen->guest[i].received;
+	}
+}
+
+static void
+print_head(const struct gen *gen)
+{
+	const struct gen_conf *c = gen->conf;
+
+	printf("mode=%s size=%u guests=%u flows=%u ring=%u huge=%d", c->mode, c->size, gen->n,
+			gen->n_flows, c->ring, gen->huge);
+}
+
+int
+mode_throughput(struct gen *gen)
+{
+	struct rounds warm = { 0, 0 }, rounds = { 0, 0 };
+	uint64_t sent0, sent1, received0, received1, received2, t0, t1;
+	double seconds, rate;
+
+	totals(gen, &sent0, &received0);
+	run(gen, gen_now() + (uint64_t)(gen->conf->warmup * gen->hz), &warm);
+	totals(gen, &sent1, &received1);
+	t0 = gen_now();
+	run(gen, t0 + (uint64_t)(gen->conf->seconds * gen->hz), &rounds);
+	t1 = gen_now();
+	totals(gen, &sent1, &received2);
+	gen_settle(gen);
+
+	seconds = (double)(t1 - t0) / gen->hz;
+	rate = (double)(received2 - received1) / seconds;
+	/* What went in since the warm-up began, less what came out, now that all is at rest. */
+	totals(gen, &sent1, &received1);
+	print_head(gen);
+	printf(" seconds=%.3f rate=%.0f mpps=%.3f ns_per_frame=%.2f lost=%" PRId64
+			" sent=%" PRIu64 " rounds=%" PRIu64 " busy_rounds=%.3f\n",
+			seconds, rate, rate * 1e-6, rate > 0 ? 1e9 / rate : 0,
+			(int64_t)((sent1 - sent0) - (received1 - received0)), sent1 - sent0,
+			rounds.all, rounds.all > 0 ? (double)rounds.busy / (double)rounds.all : 0);
+	return rate > 0 ? 0 : -EIO;
+}
+
+/* Two rings, and what is between them, hold fewer frames on their way than so many rings. */
+#define IN_FLIGHT_RINGS 4u
+
+struct latency {
+	uint64_t *posted;	/* time, by sequence number modulo in_flight */
+	uint64_t in_flight;
+	uint32_t *sample;	/* ticks */
+	uint64_t n_samples, room;
+	uint64_t next_seq;	/* to be posted */
+	uint64_t skipped;	/* posts given up: the generator or the ring was late */
+	uint64_t strays;	/* arrivals that are not ours or came twice */
+};
+
+/* Post one frame that carries its number, if the ring has room. */
+static bool
+post_numbered(struct guest *g, struct latency *l)
+{
+	uint16_t idx = g->tx_avail->idx;
+	uint8_t *buf = gen_tx_buf(g, idx);
+
+	gen_poll_tx(g);
+	if ((uint16_t)(idx - g->tx_seen) == g->size)
+		return false;
+	memcpy(buf + 12 + SEQ_OFFSET, &l->next_seq, sizeof(l->next_seq));
+	l->posted[l->next_seq++ % l->in_flight] = gen_now();
+	gen_store(&g->tx_avail->idx, (uint16_t)(idx + 1));
+	return true;
+}
+
+/* Time is taken first, for all that one look finds; then the frames are read. */
+static void
+take_arrivals(struct guest *g, struct latency *l, bool keep)
+{
+	uint16_t used = gen_load(&g->rx_used->idx);
+	uint64_t now;
+
+	if (used == g->rx_seen)
+		return;
+	now = gen_now();
+	for (uint16_t i = g->rx_seen; i != used; i++) {
+		const struct vr_used_elem *e = &g->rx_used->ring[i & (g->size - 1)];
+		uint64_t seq;
+
+		memcpy(&seq, gen_rx_buf(g, (uint16_t)e->id) + 12 + SEQ_OFFSET, sizeof(seq));
+		if (seq >= l->next_seq || l->next_seq - seq > l->in_flight) {
+			l->strays++;
+			continue;
+		}
+		if (keep && l->n_samples < l->room)
+			l->sample[l->n_samples++] = (uint32_t)(now -
+					l->posted[seq % l->in_flight]);
+	}
+	gen_poll_rx(g);
+}
+
+static void
+run_paced(struct gen *gen, struct latency *l, double seconds, bool keep)
+{
+	struct guest *from = &gen->guest[0], *to = &gen->guest[from->peer];
+	double interval = gen->hz / gen->conf->rate;
+	uint64_t start = gen_now(), end = start + (uint64_t)(seconds * gen->hz), now;
+	double next = 0;
+
+	while ((now = gen_now()) < end) {
+		if ((double)(now - start) >= next) {
+			if (!post_numbered(from, l))
+				l->skipped++;
+			next += interval;
+			/* Interrupted: go on from here instead of making up for it in a burst. */
+			while ((double)(now - start) > next + 4 * interval) {
+				next += interval;
+				l->skipped++;
+			}
+		}
+		take_arrivals(to, l, keep);
+	}
+}
+
+static int
+compare_samples(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double
+quantile_us(const struct latency *l, const struct gen *gen, double q)
+{
+	uint64_t i = (uint64_t)(q * (double)(l->n_samples - 1));
+
+	return l->sample[i] / gen->hz * 1e6;
+}
+
+int
+mode_latency(struct gen *gen)
+{
+	const struct gen_conf *c = gen->conf;
+	struct latency l = {
+		.in_flight = IN_FLIGHT_RINGS * c->ring,
+		.room = (uint64_t)(c->rate * c->seconds) + 1,
+	};
+	uint64_t sent0, sent1, received0, received1;
+	int err = 0;
+
+	l.posted = calloc(l.in_flight, sizeof(*l.posted));
+	l.sample = malloc(l.room * sizeof(*l.sample));
+	if (l.posted == NULL || l.sample == NULL) {
+		err = -ENOMEM;
+		goto out;
+	}
+	memset(l.sample, 0xff, l.room * sizeof(*l.sample));	/* page faults now, not then */
+	totals(gen, &sent0, &received0);
+	run_paced(gen, &l, c->warmup, false);
+	run_paced(gen, &l, c->seconds, true);
+	gen_settle(gen);
+	totals(gen, &sent1, &received1);
+	if (l.n_samples == 0) {
+		err = -EIO;
+		goto out;
+	}
+	qsort(l.sample, l.n_samples, sizeof(*l.sample), compare_samples);
+	print_head(gen);
+	printf(" rate=%.0f samples=%" PRIu64 " min_us=%.3f median_us=%.3f p99_us=%.3f max_us=%.1f"
+			" skipped=%" PRIu64 " strays=%" PRIu64 " lost=%" PRId64 "\n",
+			c->rate, l.n_samples, quantile_us(&l, gen, 0), quantile_us(&l, gen, 0.5),
+			quantile_us(&l, gen, 0.99), quantile_us(&l, gen, 1), l.skipped, l.strays,
+			(int64_t)((sent1 - sent0) - (received1 - received0)));
+out:
+	free(l.posted);
+	free(l.sample);
+	return err;
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A load generator that plays the virtio-net drivers of many guests over vhost-user, in one
+ * thread and at next to no cost, so that the switch between them is what is measured. This
+ * file: options, and which mode runs. See gen.h for how a guest works.
+ */
+#define _GNU_SOURCE
+#include "gen.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage[] =
+"usage: loadgen --socket PATH [--socket PATH ...] [options]\n"
+"  --mode MODE        throughput (default), latency, verify, or ceiling: no switch, only a\n"
+"                     thread that moves indices, for what generator and machine can do\n"
+"  --socket PATH      guest i connects to path i modulo their number\n"
+"  --listen           serve the sockets: the switch is the client (throughput, latency)\n"
+"  --guests N         2 to 256; default 2\n"
+"  --flows WHICH      one: guest 0 to 1, the others idle (default); both: 0 and 1 to each\n"
+"                     other; pairs: 0 to 1, 2 to 3 ...; ring: everyone to the next\n"
+"  --size N           frame size with the 4 bytes of FCS that are not in memory: 64 means\n"
+"                     60 bytes there; default 64\n"
+"  --ring N           ring size, a power of two; default 1024\n"
+"  --window N         frames in flight from one sender at most; default: the ring\n"
+"  --seconds S        to measure; default 2\n"
+"  --warmup S         before that; default 0.3\n"
+"  --rate N           frames/s, all senders together (latency, verify); default 100000\n"
+"  --features LIST    of mrg, event, indirect, legacy (verify only: no VERSION_1)\n"
+"  --min-len N, --max-len N   lengths in memory (verify); default 60 to 1514\n"
+"  --layouts          cut frames into descriptors in various ways (verify)\n"
+"  --seed N           of the patterns (verify); default 1\n"
+"  --cpu N            run there\n"
+"  --peer-cpu N, --copy   ceiling: where the stand-in runs; one memcpy a frame\n"
+"  --headroom N       bytes from a cache line's start to the header; default 0\n"
+"  --gap-ns N         from one look at all rings to the next; default 0\n";
+
+enum option_id {
+	OPT_MODE = 256, OPT_SOCKET, OPT_LISTEN, OPT_GUESTS, OPT_FLOWS, OPT_SIZE, OPT_RING,
+	OPT_WINDOW, OPT_SECONDS, OPT_WARMUP, OPT_RATE, OPT_FEATURES, OPT_MIN_LEN, OPT_MAX_LEN,
+	OPT_LAYOUTS, OPT_SEED, OPT_CPU, OPT_PEER_CPU, OPT_COPY, OPT_HEADROOM, OPT_GAP_NS, OPT_HELP,
+};
+
+static const struct option options[] = {
+	{ "mode", required_argument, NULL, OPT_MODE },
+	{ "socket", required_argument, NULL, OPT_SOCKET },
+	{ "listen", no_argument, NULL, OPT_LISTEN },
+	{ "guests", required_argument, NULL, OPT_GUESTS },
+	{ "flows", required_argument, NULL, OPT_FLOWS },
+	{ "size", required_argument, NULL, OPT_SIZE },
+	{ "ring", required_argument, NULL, OPT_RING },
+	{ "window", required_argument, NULL, OPT_WINDOW },
+	{ "seconds", required_argument, NULL, OPT_SECONDS },
+	{ "warmup", required_argument, NULL, OPT_WARMUP },
+	{ "rate", required_argument, NULL, OPT_RATE },
+	{ "features", required_argument, NULL, OPT_FEATURES },
+	{ "min-len", required_argument, NULL, OPT_MIN_LEN },
+	{ "max-len", required_argument, NULL, OPT_MAX_LEN },
+	{ "layouts", no_argument, NULL, OPT_LAYOUTS },
+	{ "seed", required_argument, NULL, OPT_SEED },
+	{ "cpu", required_argument, NULL, OPT_CPU },
+	{ "peer-cpu", required_argument, NULL, OPT_PEER_CPU },
+	{ "copy", no_argument, NULL, OPT_COPY },
+	{ "headroom", required_argument, NULL, OPT_HEADROOM },
+	{ "gap-ns", required_argument, NULL, OPT_GAP_NS },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ NULL, 0, NULL, 0 },
+};
+
+static _Noreturn void
+die(const char *what, const char *value, const char *allowed)
+{
+	fprintf(stderr, "loadgen: %s '%s': %s\n", what, value, allowed);
+	exit(1);
+}
+
+static unsigned
+number(const char *name, const char *text, unsigned min, unsigned max)
+{
+	char *end, allowed[64];
+	unsigned long v;
+
+	errno = 0;
+	v = strtoul(text, &end, 10);
+	if (errno != 0 || end == text || *end != '\0' || *text == '-' || v < min || v > max) {
+		snprintf(allowed, sizeof(allowed), "a number from %u to %u", min, max);
+		die(name, text, allowed);
+	}
+	return (unsigned)v;
+}
+
+static double
+positive(const char *name, const char *text)
+{
+	char *end;
+	double v = strtod(text, &end);
+
+	if (end == text || *end != '\0' || !(v > 0) || v > 1e9)
+		die(name, text, "a positive number");
+	return v;
+}
+
+static enum gen_flows
+parse_flows(const char *text)
+{
+	static const char *const name[] = {
+		[GEN_ONE] = "one", [GEN_BOTH] = "both", [GEN_PAIRS] = "pairs", [GEN_RING] = "ring",
+	};
+
+	for (unsigned i = 0; i < sizeof(name) / sizeof(name[0]); i++)
+		if (strcmp(text, name[i]) == 0)
+			return (enum gen_flows)i;
+	die("--flows", text, "one, both, pairs or ring");
+}
+
+static uint64_t
+parse_features(char *list)
+{
+	uint64_t features = VU_F_VERSION_1;
+	char *word, *rest = list;
+
+	while ((word = strsep(&rest, ",")) != NULL) {
+		if (strcmp(word, "mrg") == 0)
+			features |= VU_F_MRG_RXBUF;
+		else if (strcmp(word, "event") == 0)
+			features |= VU_F_EVENT_IDX;
+		else if (strcmp(word, "indirect") == 0)
+			features |= VU_F_INDIRECT_DESC;
+		else if (strcmp(word, "legacy") == 0)
+			features &= ~VU_F_VERSION_1;
+		else
+			die("--features", word, "mrg, event, indirect, legacy");
+	}
+	return features;
+}
+
+static void
+parse_option(struct gen_conf *c, int id)
+{
+	switch (id) {
+	case OPT_MODE: c->mode = optarg; break;
+	case OPT_SOCKET:
+		if (c->n_sockets == GEN_SOCKETS_MAX)
+			die("--socket", optarg, "there are too many");
+		c->socket[c->n_sockets++] = optarg;
+		break;
+	case OPT_LISTEN: c->listen = true; break;
+	case OPT_GUESTS: c->n_guests = number("--guests", optarg, 2, GEN_GUESTS_MAX); break;
+	case OPT_FLOWS: c->flows = parse_flows(optarg); break;
+	case OPT_SIZE: c->size = number("--size", optarg, 64, 9018); break;
+	case OPT_RING: c->ring = number("--ring", optarg, 64, VR_SIZE_MAX); break;
+	case OPT_WINDOW: c->window = number("--window", optarg, 1, VR_SIZE_MAX); break;
+	case OPT_SECONDS: c->seconds = positive("--seconds", optarg); break;
+	case OPT_WARMUP: c->warmup = positive("--warmup", optarg); break;
+	case OPT_RATE: c->rate = positive("--rate", optarg); break;
+	case OPT_FEATURES: c->features = parse_features(optarg); break;
+	case OPT_MIN_LEN: c->min_len = number("--min-len", optarg, ETHER_MIN, 9014); break;
+	case OPT_MAX_LEN: c->max_len = number("--max-len", optarg, ETHER_MIN, 9014); break;
+	case OPT_LAYOUTS: c->layouts = true; break;
+	case OPT_SEED: c->seed = number("--seed", optarg, 0, 1u << 30); break;
+	case OPT_CPU: c->cpu = (int)number("--cpu", optarg, 0, 1023); break;
+	case OPT_PEER_CPU: c->peer_cpu = (int)number("--peer-cpu", optarg, 0, 1023); break;
+	case OPT_COPY: c->copy = true; break;
+	case OPT_HEADROOM: c->headroom = number("--headroom", optarg, 0, 256); break;
+	case OPT_GAP_NS: c->gap_ns = number("--gap-ns", optarg, 0, 1000000); break;
+	case OPT_HELP:
+		fputs(usage, stdout);
+		exit(0);
+	default:
+		fputs(usage, stderr);
+		exit(1);
+	}
+}
+
+static void
+check(const struct gen_conf *c)
+{
+	if ((c->ring & (c->ring - 1)) != 0)
+		die("--ring", "", "a power of two");
+	if (c->window > c->ring)
+		die("--window", "", "at most the ring size");
+	if (c->min_len > c->max_len)
+		die("--min-len", "", "at most --max-len");
+	if (c->n_sockets == 0 && strcmp(c->mode, "ceiling") != 0)
+		die("--socket", "", "at least one");
+}
+
+static int
+run_fast(const struct gen_conf *conf, int (*mode)(struct gen *))
+{
+	struct gen gen;
+	int err;
+
+	err = gen_open(&gen, conf);
+	if (err < 0)
+		return err;
+	err = mode(&gen);
+	gen_close(&gen);
+	return err;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct gen_conf conf = {
+		.mode = "throughput", .n_guests = 2, .size = 64, .ring = 1024, .seconds = 2,
+		.warmup = 0.3, .rate = 100000, .features = VU_F_VERSION_1, .min_len = ETHER_MIN,
+		.max_len = 1514, .cpu = -1, .peer_cpu = -1, .seed = 1,
+	};
+	int id, err;
+
+	while ((id = getopt_long(argc, argv, "", options, NULL)) != -1)
+		parse_option(&conf, id);
+	if (optind < argc)
+		die("argument", argv[optind], "not understood");
+	check(&conf);
+	err = gen_pin(conf.cpu);
+	if (err < 0)
+		die("--cpu", "", strerror(-err));
+
+	if (strcmp(conf.mode, "throughput") == 0)
+		err = run_fast(&conf, mode_throughput);
+	else if (strcmp(conf.mode, "latency") == 0)
+		err = run_fast(&conf, mode_latency);
+	else if (strcmp(conf.mode, "verify") == 0)
+		err = mode_verify(&conf);
+	else if (strcmp(conf.mode, "ceiling") == 0)
+		err = mode_ceiling(&conf);
+	else
+		die("--mode", conf.mode, "throughput, latency, verify or ceiling");
+	return err < 0 ? 1 : 0;
+}
