@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Fixtures that the end-to-end and the virtual machine tests share."""
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -42,11 +43,24 @@ def machine():
     hugepages.require(HUGEPAGES_MIB)
 
 
-@pytest.fixture
-def box():
-    """The test's directory; afterwards nothing of the test may be left on the machine."""
+@contextlib.contextmanager
+def a_box():
     made = Box()
     left = Leftovers(made.prefix)
     yield made
     made.remove()
     left.check()
+
+
+@pytest.fixture
+def box():
+    """The test's directory; afterwards nothing of the test may be left on the machine."""
+    with a_box() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def module_box():
+    """The same for what the tests of a module share; such a module uses no `box` beside it."""
+    with a_box() as made:
+        yield made

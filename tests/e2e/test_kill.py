@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A guest that is killed under traffic, again and again, while a pair beside it loses nothing."""
+
+import threading
+
+from lib.frames import frame, transfer
+from lib.room import room
+from lib.testpmd import Testpmd, virtio_user
+from lib.wait import wait_for
+
+KILLS = 24
+VICTIMS = ("cc:bb:bb:bb:bb:e0", "cc:bb:bb:bb:bb:e1")
+BATCH = 500
+RING = 1024  # room for what is flooded while a victim's address is not learned yet
+
+
+class Neighbours(threading.Thread):
+    """Two guests that send to each other all the time; every frame must arrive, in order."""
+
+    def __init__(self, one, two):
+        super().__init__(daemon=True)
+        self.ends = (one, two)
+        self.enough = threading.Event()
+        self.problem = None
+        self.batches = 0
+
+    def run(self):
+        try:
+            while not self.enough.is_set():
+                a, b = self.ends[self.batches % 2], self.ends[(self.batches + 1) % 2]
+                data = [frame(b.mac, a.mac, seq, 60 + seq % 1400) for seq in range(BATCH)]
+                transfer(a.port, [b.port], data, strangers=True)
+                self.batches += 1
+        except BaseException as problem:  # shown by the main thread
+            self.problem = problem
+
+    def finish(self):
+        self.enough.set()
+        self.join()
+        if self.problem:
+            raise self.problem
+
+
+def victim(box, switch):
+    return Testpmd(box, [virtio_user(i, switch.socket(), mac) for i, mac in enumerate(VICTIMS)],
+                   ["--forward-mode=mac", f"--eth-peer=0,{VICTIMS[1]}", f"--eth-peer=1,{VICTIMS[0]}"], memory=64,
+                   mbufs=4096)
+
+
+def test_guest_is_killed_again_and_again(box):
+    with room(box, 2, guest_options={"queue_size": RING}) as r:
+        switch = r.switch
+        with victim(box, switch) as first:  # what the switch allocates once and keeps
+            first.start(tx_first=True)
+            wait_for(lambda: first.port_stats()[0][0] > 1000, what="traffic")
+        wait_for(lambda: switch.next_table(1).devices() == [0, 1], what="the first victim gone")
+        before = (switch.descriptors(), switch.threads())
+        resident = switch.resident_kib()
+        neighbours = Neighbours(*r.guests)
+        neighbours.start()
+        try:
+            for _ in range(KILLS):
+                with victim(box, switch) as pmd:
+                    pmd.start(tx_first=True)
+                    wait_for(lambda: pmd.port_stats()[0][0] > 1000 or neighbours.problem, what="traffic")
+                    pmd.kill()
+                if neighbours.problem:
+                    break
+        finally:
+            neighbours.finish()
+        assert neighbours.batches > KILLS
+        wait_for(lambda: switch.next_table(1).devices() == [0, 1], what="the last victim gone")
+        assert (switch.descriptors(), switch.threads()) == before
+        assert switch.resident_kib() - resident < 4096

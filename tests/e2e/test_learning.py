@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The forwarding table as guests see it: learn, move, age, forget, refuse."""
+
+import re
+import time
+
+from lib.frames import BROADCAST, frame
+from lib.guests import Guests
+from lib.room import room
+from lib.uplink import TAP
+from lib.wait import wait_for
+
+ROAMER = "02:aa:00:00:00:01"
+MOVES = 2000
+# Lines a second about moves that a person can still read, and that fill no disk.
+MOVE_LINES_A_SECOND = 20
+
+
+def teach(r, guest, mac):
+    """The guest uses an address; when this returns, frames for it go to that guest alone."""
+    sender = r.others(guest)[0]
+    r.reached(guest, frame(BROADCAST, mac))
+    wait_for(lambda: r.reached(sender, frame(mac, sender.mac)) == {guest}, what=f"{mac} at {guest.mac}")
+
+
+def move_lines(switch):
+    return [line for line in switch.stderr.splitlines() if re.search(r"\bmove[ds]?\b", line)]
+
+
+def test_address_moves_to_the_last_that_used_it(box):
+    with room(box, 3) as r:
+        one, two, three = r.guests
+        for owner in (one, two, three, one):
+            teach(r, owner, ROAMER)
+            for other in r.others(owner):
+                assert r.reached(other, frame(ROAMER, other.mac)) == {owner}
+        lines = move_lines(r.switch)
+        assert len(lines) == 3 and all(ROAMER in line for line in lines), lines
+
+
+def test_moves_are_logged_at_a_bounded_rate(box):
+    with room(box, 3) as r:
+        one, two, three = r.guests
+        begin = time.monotonic()
+        for seq in range(MOVES):
+            for guest in (one, two):
+                data = frame(three.mac, ROAMER, seq)
+                guest.port.send(data)
+                assert three.port.receive() == data
+        seconds = time.monotonic() - begin
+        lines = move_lines(r.switch)
+        assert 1 <= len(lines) <= MOVE_LINES_A_SECOND * (1 + seconds), f"{len(lines)} lines in {seconds:.1f} s"
+
+
+def test_several_addresses_of_one_device(box):
+    with room(box, 3) as r:
+        one, two, three = r.guests
+        addresses = [f"02:aa:00:00:01:{i:02x}" for i in range(8)]
+        for mac in addresses:
+            teach(r, one, mac)
+        for mac in [one.mac, *addresses]:
+            assert r.reached(two, frame(mac, two.mac)) == {one}
+            assert r.reached(three, frame(mac, three.mac)) == {one}
+        assert [device for device, _, _ in r.switch.registered()] == [0, 1, 2], "one line a device, for its first address"
+
+
+def test_idle_address_is_forgotten(box):
+    with room(box, 3, ["--aging", "1"]) as r:
+        idle, busy, third = r.guests
+        assert r.reached(busy, frame(idle.mac, busy.mac)) == {idle}
+        r.introduced.remove(idle)  # from here on it stays silent
+        wait_for(lambda: r.reached(busy, frame(idle.mac, busy.mac)) == {idle, third}, 10, "the idle one's address forgotten")
+        assert r.reached(third, frame(busy.mac, third.mac)) == {busy}, "an address in use must stay"
+        teach(r, idle, idle.mac)
+
+
+def test_group_source_is_refused(box):
+    with room(box, 3) as r:
+        one, two, three = r.guests
+        for source in ("01:00:5e:00:00:05", BROADCAST, "33:33:00:00:00:01"):
+            assert r.reached(one, frame(two.mac, source)) == set()
+            assert r.reached(two, frame(source, two.mac)) == {one, three}, "a group address was learned"
+        table = r.switch.next_table()
+        assert table[0].reasons == {"bad_source": 3}
+
+
+def test_one_guest_cannot_fill_the_table(box):
+    """Thousands of addresses from one guest: the others keep theirs, and new ones are still learned."""
+    with room(box, 3, introduce=2) as r:
+        greedy, other, late = r.guests
+        for i in range(3000):
+            data = frame(other.mac, f"02:bb:00:00:{i >> 8:02x}:{i & 255:02x}", i)
+            greedy.port.send(data)
+            assert other.port.receive() == data
+        assert r.reached(greedy, frame(other.mac, greedy.mac)) == {other}
+        r.introduce(late)
+        assert r.reached(greedy, frame(late.mac, greedy.mac)) == {late}
+
+
+def test_uplink_does_not_take_an_address_from_a_guest(box):
+    with room(box, 3, uplink=TAP) as r:
+        one, two, three = r.guests
+        forged = frame(two.mac, one.mac)
+        r.reached(r.uplink, r.to_guest(two, forged), arrives=forged)
+        for other in (two, three):
+            assert r.reached(other, frame(one.mac, other.mac)) == {one}
+
+
+def test_addresses_of_a_guest_that_left_are_forgotten(box):
+    with room(box, 2) as r:
+        one, two = r.guests
+        with Guests(box, [r.switch.socket()], first=2) as visitors:
+            visitor = visitors[0]
+            visitor.port.send(frame(BROADCAST, visitor.mac))
+            r.switch.wait_registered(visitor.mac)
+            for guest in (one, two):
+                assert guest.port.receive() is not None
+            assert r.reached(one, frame(visitor.mac, one.mac)) == set()
+            visitors.pmd.quit()
+        wait_for(lambda: r.switch.next_table(1).devices() == [0, 1], what="the visitor gone")
+        assert r.reached(one, frame(visitor.mac, one.mac)) == {two}

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Start, rest and end of the process: signals, statistics, the sleeping main lcore, the uplink's flags."""
+
+import signal
+
+import pytest
+
+from lib import stats
+from lib.guests import Guests
+from lib.netns import Namespace
+from lib.room import room
+from lib.switch import ONE_WORKER, TWO_WORKERS, Switch
+from lib.testpmd import Testpmd, virtio_user
+from lib.uplink import AF_PACKET, TAP
+from lib.wait import wait_for
+
+# The promise: SIGINT and SIGTERM end it in order within a second.
+END_SECONDS = 1.0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+@pytest.mark.parametrize("lcores", [ONE_WORKER, TWO_WORKERS], ids=["one worker", "two workers"])
+def test_signal_ends_in_order(box, number, lcores):
+    with Switch(box, lcores=lcores, stats_every=0) as switch:
+        table = switch.stop(number)
+        assert switch.stop_took < END_SECONDS
+        assert switch.stdout.count("vhost-switch statistics") == 1
+        assert table["total"].received == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+def test_signal_under_traffic(box, number):
+    """The guests send as fast as they can while the switch ends."""
+    with Switch(box) as switch:
+        path = switch.socket()
+        with Testpmd(box, [virtio_user(0, path, "cc:bb:bb:bb:bb:00"), virtio_user(1, path, "cc:bb:bb:bb:bb:01")],
+                     ["--forward-mode=mac", "--eth-peer=0,cc:bb:bb:bb:bb:01", "--eth-peer=1,cc:bb:bb:bb:bb:00"]) as pmd:
+            pmd.start(tx_first=True)
+            switch.wait_table(lambda t: t["total"].sent > 10000)
+            table = switch.stop(number)
+        assert switch.stop_took < END_SECONDS
+        assert table["total"].sent > 10000
+
+
+def test_second_signal_while_ending_is_harmless(box):
+    with Switch(box) as switch:
+        switch.signal(signal.SIGTERM)
+        switch.signal(signal.SIGINT)
+        switch.stop(signal.SIGTERM)
+
+
+def test_uplink_is_released_at_the_end(box):
+    with Namespace() as ns:
+        with Switch(box, ["-p", "0x1"], ns=ns, eal=["--vdev", "net_tap0,iface=up0"]) as switch:
+            assert ns.links() == {"up0"}
+            switch.stop()
+        assert ns.links() == set()
+
+
+@pytest.mark.parametrize("promiscuous", [False, True])
+def test_promiscuous_uplink(box, promiscuous):
+    with Namespace() as ns:
+        ns.veth("up0", "wire0")
+        with Switch(box, ["-p", "0x1"] + (["-P"] if promiscuous else []), ns=ns,
+                    eal=["--vdev", "net_af_packet0,iface=up0"]):
+            assert ("PROMISC" in ns.ip("link", "show", "dev", "up0")) == promiscuous
+
+
+def test_port_that_is_not_in_the_mask_is_left_alone(box):
+    """Two ports, the second is the uplink."""
+    with Namespace() as ns:
+        with Switch(box, ["-p", "0x2"], ns=ns, eal=["--vdev", "net_tap0,iface=up0", "--vdev", "net_tap1,iface=up1"]):
+            wait_for(lambda: "LOWER_UP" in ns.ip("link", "show", "dev", "up1"), what="second port up")
+
+
+def test_statistics_come_in_time(box):
+    with Switch(box, ["--stats", "1"]) as switch:
+        wait_for(lambda: len(stats.tables(switch.stdout)) >= 3, 10, "three tables")
+        for table in stats.tables(switch.stdout)[:-1]:
+            table.check()
+
+
+@pytest.mark.parametrize("uplink", [None, TAP, AF_PACKET])
+def test_main_lcore_sleeps(box, uplink):
+    """While the worker burns a second, with guests there and statistics on, the main lcore takes next to nothing."""
+    with room(box, guests=2, uplink=uplink) as r:
+        before = r.switch.cpu_seconds()
+
+        def burnt(thread):
+            return r.switch.cpu_seconds()[thread] - before.get(thread, 0)
+
+        wait_for(lambda: max(burnt(thread) for thread in before) >= 1.0, what="a worker that works")
+        assert burnt(r.switch.pid) <= 0.1, "the main lcore spins"
+
+
+def test_guests_come_and_go_without_a_trace(box):
+    """Descriptors, threads and memory are as before; the index and the tag of the one that left are given again."""
+    with Switch(box) as switch:
+        def visit():
+            with Guests(box, [switch.socket()] * 2) as guests:
+                wait_for(lambda: len(switch.next_table(1).devices()) == 2, what="two devices")
+                guests.pmd.quit()
+            wait_for(lambda: not switch.next_table(1).devices(), what="no device")
+
+        visit()  # what is allocated once and kept
+        before = (switch.descriptors(), switch.threads())
+        resident = switch.resident_kib()
+        for _ in range(3):
+            visit()
+        assert (switch.descriptors(), switch.threads()) == before
+        assert switch.resident_kib() - resident < 4096

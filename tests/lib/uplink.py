@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The uplink's side of the wire: a tap of the switch, or the far end of a veth pair.
+
+The switch runs in the namespace of the uplink, so that its tap appears there.
+"""
+
+from lib.frames import Port
+from lib.guests import JUMBO_MTU, MTU
+from lib.netns import Namespace
+
+TAP = "tap"
+AF_PACKET = "af_packet"
+
+
+class Uplink:
+    def __init__(self, kind, jumbo=False):
+        self.kind = kind
+        self.jumbo = jumbo
+        self.ns = Namespace()
+        self.port = None
+        self.near, self.far = "up0", "up0" if kind == TAP else "wire0"
+        if kind == AF_PACKET:
+            self.ns.veth(self.near, self.far, JUMBO_MTU if jumbo else MTU)
+
+    def eal(self):
+        if self.kind == TAP:
+            return ["--vdev", f"net_tap0,iface={self.near}"]
+        size = ",blocksz=65536,framesz=9216,framecnt=448" if self.jumbo else ""
+        return ["--vdev", f"net_af_packet0,iface={self.near}{size}"]
+
+    def open(self):
+        """When the switch is ready: the tap is there, frames can pass."""
+        if self.kind == TAP:
+            self.ns.up(self.near, MTU)
+        self.port = Port(self.ns, self.far)
+
+    def close(self):
+        if self.port:
+            self.port.close()
+        self.ns.close()
