@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The virtio-net driver of tests and benchmark as a library, the load generator, and
+#
+#	make bench [BENCH_ARGS='--rounds 2 --only vhost-switch']
+#
+# None of this needs DPDK to compile.
+
+BUILD ?= build
+
+DRIVER_LIB := $(BUILD)/libdriver.a
+DRIVER_SRC := $(wildcard tests/driver/*.c)
+DRIVER_OBJ := $(DRIVER_SRC:%.c=$(BUILD)/%.o)
+LOADGEN_SRC := $(wildcard bench/*.c)
+LOADGEN_OBJ := $(LOADGEN_SRC:%.c=$(BUILD)/%.o)
+BENCH_SANITIZE := $(if $(SANITIZE),-fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer)
+BENCH_CFLAGS := -std=c11 -O2 -g -Wall -Wextra -Wshadow -pthread $(BENCH_SANITIZE)
+BENCH_LDFLAGS := -pthread $(BENCH_SANITIZE)
+
+$(DRIVER_OBJ) $(LOADGEN_OBJ): $(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(BENCH_CFLAGS) -MMD -MP -c $< -o $@
+
+$(DRIVER_LIB): $(DRIVER_OBJ)
+	$(AR) rcs $@ $^
+
+$(BUILD)/loadgen: $(LOADGEN_OBJ) $(DRIVER_LIB)
+	$(CC) $(BENCH_LDFLAGS) $^ -o $@
+
+.PHONY: driver loadgen bench
+driver: $(DRIVER_LIB)
+
+loadgen: $(BUILD)/loadgen
+
+bench: $(BUILD)/vhost-switch $(BUILD)/loadgen
+	python3 bench/bench.py --binary $(BUILD)/vhost-switch --loadgen $(BUILD)/loadgen $(BENCH_ARGS)
+
+-include $(DRIVER_OBJ:.o=.d) $(LOADGEN_OBJ:.o=.d)

@@ -1,0 +1,230 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""How fast is vhost-switch, beside dpdk-testpmd and Open vSwitch with DPDK?
+
+Each round starts each switch in turn (A B C A B C ...), has the load generator play the guests,
+and ends it again, so that whatever the machine does meanwhile meets all of them alike. What is
+printed are medians over the rounds, and every required figure with `pass` or `below` beside it.
+
+Needs two CPUs with nothing else to do, hugepages, and root. A measurement during which something
+else ran on the forwarding CPU is repeated.
+"""
+
+import argparse
+import collections
+import json
+import os
+import shutil
+import signal
+import statistics
+import sys
+import tempfile
+
+from cpuwatch import CpuWatch
+from switches import ROOT, SWITCHES, Place, run
+
+OURS, TESTPMD, OVS = SWITCHES
+SIZES = (64, 256, 1518)
+RATES = (100_000, 1_000_000)
+MANY = 64  # guests
+WHAT = ("throughput", "latency", "guests")
+REPEATS = 3  # of a measurement that was disturbed
+
+# At least so many times as fast, by frame size.
+FASTER = {TESTPMD: {64: 2.2, 1518: 1.4}, OVS: {64: 3.5, 1518: 1.5}}
+MEDIAN_US = 2.0  # at most, at each of RATES
+COST = {"idle": 1.25, "sending": 1.5}  # of a frame with MANY guests, at most, in that with 2
+
+
+class Bench:
+    def __init__(self, options, place):
+        self.options = options
+        self.place = place
+        self.samples = collections.defaultdict(list)  # (switch, what ...) -> figures
+        self.warnings = collections.Counter()
+
+    def loadgen(self, *words):
+        argv = [self.options.loadgen, "--cpu", self.place.other_cpu, "--ring", self.options.ring, *words]
+        status, out, err = run(argv, check=False)
+        if err.strip():
+            self.warnings[err.strip().splitlines()[-1]] += 1
+        if status != 0:
+            raise RuntimeError(f"{' '.join(map(str, argv))}: status {status}\n{out}{err}")
+        return dict(word.split("=", 1) for word in out.split())
+
+    def measure(self, switch, *words):
+        """One run of the generator against a switch; again if the CPU was not the switch's alone."""
+        sockets = [word for path in switch.sockets for word in ("--socket", path)]
+        for _ in range(REPEATS):
+            watch = CpuWatch(switch.process.pid, self.place.worker_cpu)
+            result = self.loadgen(*sockets, "--seconds", self.options.seconds, *words)
+            problems = watch.problems()
+            if not problems:
+                break
+            print(f"    disturbed: {'; '.join(problems)}", file=sys.stderr)
+        else:
+            self.warnings[f"{switch.name}: kept a measurement that was disturbed"] += 1
+        return result
+
+    def throughput(self, switch):
+        for size in SIZES:
+            result = self.measure(switch, "--size", size)
+            self.samples[switch.name, size].append(float(result["mpps"]))
+
+    def latency(self, switch):
+        for rate in RATES:
+            result = self.measure(switch, "--mode", "latency", "--rate", rate)
+            for figure in ("median_us", "p99_us"):
+                self.samples[switch.name, figure, rate].append(float(result[figure]))
+
+    def guests(self, switch):
+        """What a frame costs with 2 guests, with MANY of which 2 talk, and with all of them sending."""
+        if not switch.many_guests:
+            return
+        for name, words in (("two", ()), ("idle", ("--guests", MANY)),
+                            ("sending", ("--guests", MANY, "--flows", "ring"))):
+            result = self.measure(switch, *words)
+            self.samples[switch.name, "cost", name].append(float(result["ns_per_frame"]))
+
+    def round(self, number):
+        for name in self.options.only:
+            print(f"round {number} of {self.options.rounds}: {name}", file=sys.stderr)
+            with SWITCHES[name](self.place) as switch:
+                for what in self.options.what:
+                    getattr(self, what)(switch)
+
+    def limits(self):
+        """What the machine could do: the generator with a thread that only moves indices, or also copies."""
+        for size in SIZES:
+            for key, words in (("indices", ()), ("copy", ("--copy",))):
+                result = self.loadgen("--mode", "ceiling", "--peer-cpu", self.place.worker_cpu,
+                                      "--size", size, "--seconds", "0.5", *words)
+                self.samples[key, size].append(float(result["mpps"]))
+
+    def median(self, *key):
+        return statistics.median(self.samples[key]) if self.samples[key] else None
+
+    # What is printed.
+
+    def print_throughput(self):
+        print("\nMillions of frames/s, guest to guest, one direction, one core\n")
+        print(f"{'':44}" + "".join(f"{f'{size} B':>12}" for size in SIZES))
+        rows = [(name, name) for name in self.options.only]
+        rows += [("copy", "(nothing but one memcpy a frame)"), ("indices", "(the generator's own limit)")]
+        for key, label in rows:
+            print(f"{label:44}" + "".join(f"{self.median(key, size):12.2f}" for size in SIZES))
+        for other in (TESTPMD, OVS):
+            if OURS in self.options.only and other in self.options.only:
+                ratios = (self.median(OURS, size) / self.median(other, size) for size in SIZES)
+                print(f"{f'{OURS} / {other}':44}" + "".join(f"{ratio:11.2f}x" for ratio in ratios))
+
+    def print_latency(self):
+        print("\nMicroseconds from posting to arrival, 64 B: median (99th percentile)\n")
+        print(f"{'':44}" + "".join(f"{f'{rate:,}/s':>20}" for rate in RATES))
+        for name in self.options.only:
+            cells = (f"{self.median(name, 'median_us', rate):.2f} ({self.median(name, 'p99_us', rate):.2f})"
+                     for rate in RATES)
+            print(f"{name:44}" + "".join(f"{cell:>20}" for cell in cells))
+
+    def required(self):
+        """(what, measured, limit, whether more is better) of each required figure that was measured."""
+        if OURS not in self.options.only:
+            return
+        if "throughput" in self.options.what:
+            for other, wanted in FASTER.items():
+                for size, factor in wanted.items():
+                    if other in self.options.only:
+                        ratio = self.median(OURS, size) / self.median(other, size)
+                        yield f"{size} B, times as fast as {other}", ratio, factor, True
+        if "latency" in self.options.what:
+            for rate in RATES:
+                yield f"us, median at {rate:,} frames/s", self.median(OURS, "median_us", rate), MEDIAN_US, False
+        if "guests" in self.options.what:
+            two = self.median(OURS, "cost", "two")
+            for name, limit in COST.items():
+                cost = self.median(OURS, "cost", name) / two
+                yield f"times the cost of 2 guests, with {MANY} {name}", cost, limit, False
+
+    def print_required(self):
+        """Prints each required figure; whether all are met."""
+        met = True
+        lines = list(self.required())
+        if lines:
+            print("\nRequired\n")
+        for what, value, limit, more in lines:
+            good = value >= limit if more else value <= limit
+            met = met and good
+            print(f"{what:44}{value:12.2f}   at {'least' if more else 'most '} {limit:5.2f}   "
+                  f"{'pass' if good else 'below' if more else 'above'}")
+        return met
+
+    def report(self):
+        for what, show in (("throughput", self.print_throughput), ("latency", self.print_latency)):
+            if what in self.options.what:
+                show()
+        met = self.print_required()
+        for text, count in self.warnings.items():
+            print(f"\nwarning ({count} times): {text}")
+        if self.options.json:
+            with open(self.options.json, "w", encoding="ascii") as f:
+                json.dump({" ".join(map(str, key)): values for key, values in self.samples.items()}, f, indent=1)
+        return met
+
+
+def choice(allowed):
+    def parse(text):
+        words = text.split(",")
+        for word in words:
+            if word not in allowed:
+                raise argparse.ArgumentTypeError(f"'{word}': not one of {', '.join(allowed)}")
+        return words
+    return parse
+
+
+def parse_options():
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument("--rounds", type=int, default=5)
+    p.add_argument("--seconds", type=float, default=1.0, help="of each measurement")
+    p.add_argument("--only", type=choice(SWITCHES), default=list(SWITCHES), help="switches, with commas between")
+    p.add_argument("--what", type=choice(WHAT), default=list(WHAT), help="measurements, with commas between")
+    p.add_argument("--ring", type=int, default=1024, help="ring size of all guests")
+    p.add_argument("--worker-cpu", type=int, default=1, help="where switches forward")
+    p.add_argument("--other-cpu", type=int, default=0, help="where the load generator runs")
+    p.add_argument("--binary", default=os.path.join(ROOT, "build", "vhost-switch"))
+    p.add_argument("--loadgen", default=os.path.join(ROOT, "build", "loadgen"))
+    p.add_argument("--json", metavar="FILE", help="write all samples there")
+    p.add_argument("--strict", action="store_true", help="exit with 2 when a required figure is not reached")
+    options = p.parse_args()
+    if not {options.worker_cpu, options.other_cpu} <= os.sched_getaffinity(0):
+        p.error(f"needs CPUs {options.worker_cpu} and {options.other_cpu}")
+    if options.rounds < 1 or options.seconds <= 0:
+        p.error("--rounds and --seconds: positive numbers")
+    return options
+
+
+def end(*_):
+    """As for an interrupt: everything that was started is ended on the way out."""
+    raise SystemExit(1)
+
+
+def main():
+    options = parse_options()
+    signal.signal(signal.SIGTERM, end)
+    # Short, since a socket's path has at most 107 bytes.
+    directory = tempfile.mkdtemp(prefix="vsb-", dir="/tmp")
+    try:
+        bench = Bench(options, Place(directory, options.binary, options.worker_cpu, options.other_cpu))
+        for number in range(1, options.rounds + 1):
+            bench.round(number)
+            if "throughput" in options.what:
+                bench.limits()
+        return 0 if bench.report() or not options.strict else 2
+    finally:
+        shutil.rmtree(directory)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(1)
