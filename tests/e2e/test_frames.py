@@ -145,6 +145,19 @@ def test_jumbo_to_uplink_and_back(box):
         transfer(r.uplink.port, [guest.port], [tagged(data, r.tag(guest)) for data in back], back)
 
 
+def test_jumbo_that_the_uplink_cannot_send_holds_up_nobody(box):
+    """net_tap sends 1522 bytes at most: a longer frame is dropped and counted, what comes behind it arrives."""
+    with room(box, 2, ["--mergeable", "1"], uplink=TAP, guest_options={"jumbo": True, "buffers": 10240}) as r:
+        r.introduce_uplink(STRANGER)
+        one = r.guests[0]
+        small = numbered(STRANGER, one.mac, rounds=3)
+        long = [frame(STRANGER, one.mac, seq, 9014) for seq in range(10)]
+        for data in long:
+            one.port.send(data)
+        transfer(one.port, [r.uplink.port], small, [tagged(data, r.tag(one)) for data in small])
+        assert r.switch.next_table()[0].dropped == len(long)
+
+
 @UPLINKS
 def test_untagged_uplink(box, uplink):
     """--vlan-base 0: frames pass as they are, sorted by address alone."""

@@ -53,7 +53,7 @@ def test_guest_is_killed_again_and_again(box):
         with victim(box, switch) as first:  # what the switch allocates once and keeps
             first.start(tx_first=True)
             wait_for(lambda: first.port_stats()[0][0] > 1000, what="traffic")
-        wait_for(lambda: switch.next_table(1).devices() == [0, 1], what="the first victim gone")
+        switch.wait_table(lambda t: t.devices() == [0, 1])  # the first victim gone
         before = (switch.descriptors(), switch.threads())
         resident = switch.resident_kib()
         neighbours = Neighbours(*r.guests)
@@ -69,6 +69,6 @@ def test_guest_is_killed_again_and_again(box):
         finally:
             neighbours.finish()
         assert neighbours.batches > KILLS
-        wait_for(lambda: switch.next_table(1).devices() == [0, 1], what="the last victim gone")
+        switch.wait_table(lambda t: t.devices() == [0, 1])  # the last victim gone
         assert (switch.descriptors(), switch.threads()) == before
         assert switch.resident_kib() - resident < 4096

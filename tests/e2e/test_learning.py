@@ -117,5 +117,5 @@ def test_addresses_of_a_guest_that_left_are_forgotten(box):
                 assert guest.port.receive() is not None
             assert r.reached(one, frame(visitor.mac, one.mac)) == set()
             visitors.pmd.quit()
-        wait_for(lambda: r.switch.next_table(1).devices() == [0, 1], what="the visitor gone")
+        r.switch.wait_table(lambda t: t.devices() == [0, 1])  # the visitor gone
         assert r.reached(one, frame(visitor.mac, one.mac)) == {two}

@@ -98,9 +98,9 @@ def test_guests_come_and_go_without_a_trace(box):
     with Switch(box) as switch:
         def visit():
             with Guests(box, [switch.socket()] * 2) as guests:
-                wait_for(lambda: len(switch.next_table(1).devices()) == 2, what="two devices")
+                switch.wait_table(lambda t: len(t.devices()) == 2)  # two devices
                 guests.pmd.quit()
-            wait_for(lambda: not switch.next_table(1).devices(), what="no device")
+            switch.wait_table(lambda t: not t.devices())  # no device
 
         visit()  # what is allocated once and kept
         before = (switch.descriptors(), switch.threads())

@@ -10,7 +10,6 @@ import time
 from lib.frames import BROADCAST
 from lib.switch import TWO_WORKERS, Switch, sanitized_binary
 from lib.testpmd import Testpmd, virtio_user
-from lib.wait import wait_for
 
 GUESTS = 8
 SECONDS = float(os.environ.get("SOAK_SECONDS", "60"))
@@ -35,11 +34,11 @@ def test_eight_guests_all_to_all(box):
     # A small quarantine: else freed memory counts as held.
     options = {"ASAN_OPTIONS": "detect_leaks=1:quarantine_size_mb=1"}
     with Switch(box, program=sanitized_binary(), lcores=TWO_WORKERS, env=options) as switch:
-        def visit(seconds):
+        def visit(seconds, steps):
             with guests(box, switch) as pmd:
                 end = time.monotonic() + seconds
                 step = 0
-                while step < 2 * GUESTS or time.monotonic() < end:
+                while step < steps or time.monotonic() < end:
                     aim(pmd, step)
                     before = switch.table()["total"].sent if switch.table() else 0
                     if step == 0:
@@ -51,12 +50,12 @@ def test_eight_guests_all_to_all(box):
                 for device in range(GUESTS):
                     assert busy[device].delivered > 0 and busy[device].sent > 0, busy.text
                 pmd.quit()
-            wait_for(lambda: not switch.next_table(1).devices(), what="all guests gone")
+            switch.wait_table(lambda t: not t.devices())  # all guests gone
 
-        visit(0)
+        visit(0, steps=2)
         before = (switch.descriptors(), switch.threads())
         resident = switch.resident_kib()
-        visit(SECONDS)
+        visit(SECONDS, steps=GUESTS)
         assert (switch.descriptors(), switch.threads()) == before
         assert switch.resident_kib() - resident < GROWTH_KIB
         table = switch.stop()

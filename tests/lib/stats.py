@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 COLUMNS = ("received", "delivered", "dropped", "sent", "flooded")
 HEAD = re.compile(r"^vhost-switch statistics", re.M)
 ROW = re.compile(r"^\s*(?P<name>(?:device\s+)?\d+|uplink|departed|total)\b:?(?P<numbers>(?:\s+\d+)+)\s*$")
-REASONS = re.compile(r"^\s*(?P<name>(?:device\s+)?\d+|uplink|departed|total):\s*(?P<list>[a-z_0-9]+ \d+(?:, [a-z_0-9]+ \d+)*)\s*$")
+ITEM = r"[a-z_0-9 ]+ \d+"
+REASONS = re.compile(rf"^\s*(?P<name>(?:device\s+)?\d+|uplink|departed|total):\s*(?P<list>{ITEM}(?:, {ITEM})*)\s*$")
+END = re.compile(r"^devices stopped for breaking the rules: (\d+)\n", re.M)
 
 
 @dataclass
@@ -18,12 +20,14 @@ class Row:
     sent: int = 0
     flooded: int = 0
     reasons: dict = field(default_factory=dict)
+    notes: dict = field(default_factory=dict)  # what is listed with the reasons but is no drop
     others: dict = field(default_factory=dict)  # further columns
 
 
 @dataclass
 class Table:
     rows: dict
+    stopped: int  # devices that broke the rules
     text: str
 
     def __getitem__(self, name):
@@ -35,6 +39,7 @@ class Table:
 
     def check(self):
         """Every frame is delivered or counted under a named reason; nothing is counted twice."""
+        assert self.stopped == 0, f"a device was stopped\n{self.text}"
         parts = [row for name, row in self.rows.items() if name != "total"]
         for name, row in self.rows.items():
             assert row.received == row.delivered + row.dropped, \
@@ -75,12 +80,20 @@ def _parse(text):
         if match:
             reasons.append((_name(match["name"]), match["list"]))
     for name, listed in reasons:
-        rows.setdefault(name, Row()).reasons = {
-            reason: int(count) for reason, count in (item.split() for item in listed.split(", "))}
-    return Table(rows, text)
+        row = rows.setdefault(name, Row())
+        for item in listed.split(", "):
+            reason, count = item.rsplit(" ", 1)
+            (row.notes if " " in reason else row.reasons)[reason] = int(count)
+    end = END.search(text)
+    return Table(rows, int(end[1]) if end else 0, text)
+
+
+def begun(stdout):
+    """How many tables were begun."""
+    return len(HEAD.findall(stdout))
 
 
 def tables(stdout):
-    """Every table in the output, oldest first; the last may be still incomplete."""
+    """Every complete table in the output, oldest first."""
     starts = [m.start() for m in HEAD.finditer(stdout)] + [len(stdout)]
-    return [_parse(stdout[a:b]) for a, b in zip(starts, starts[1:])]
+    return [_parse(stdout[a:b]) for a, b in zip(starts, starts[1:]) if END.search(stdout, a, b)]

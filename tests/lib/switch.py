@@ -84,21 +84,20 @@ class Switch(Process):
     def table(self):
         """The latest complete table, None before the first."""
         every = stats.tables(self.stdout)
-        complete = every[:-1] if self.running() else every
-        return complete[-1] if complete else None
+        return every[-1] if every else None
 
-    def wait_table(self, condition, deadline=DEADLINE):
-        """Waits until condition(table) holds for the latest complete table (needs --stats); returns the table."""
+    def wait_table(self, condition=lambda table: True, deadline=DEADLINE):
+        """Waits for a table begun after this call for which condition(table) holds (needs --stats); returns it."""
+        before = stats.begun(self.stdout)
+
         def look():
-            table = self.table()
-            return table if table and condition(table) else None
+            new = stats.tables(self.stdout)[before:]
+            return new[-1] if new and condition(new[-1]) else None
         return wait_for(look, deadline, lambda: f"condition on the statistics table\n{self.tail(40)}")
 
-    def next_table(self, count=2):
-        """A complete table that was begun after this call."""
-        seen = len(stats.tables(self.stdout))
-        wait_for(lambda: len(stats.tables(self.stdout)) > seen + count - 1, DEADLINE, "next statistics table")
-        return self.table()
+    def next_table(self):
+        """A table begun after this call."""
+        return self.wait_table()
 
     # Log.
 
