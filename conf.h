@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The options, checked, in one struct. Written once by conf_parse() before any
+ * thread or device exists; read-only from then on.
+ */
+#ifndef CONF_H
+#define CONF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* librte_vhost's table of sockets holds 1024; a fraction is plenty. */
+#define SOCKET_MAX 256
+
+#define VLAN_LAST 4094	/* 4095 is reserved, IEEE 802.1Q */
+
+/* sizeof(sun_path) with its terminator: what a socket's path may be long. */
+#define SOCKET_PATH_MAX 108
+
+enum vm2vm {
+	VM2VM_UPLINK,		/* never directly: all goes to the uplink */
+	VM2VM_SOFTWARE,
+};
+
+struct conf {
+	bool uplink;		/* -p given */
+	uint16_t port_id;	/* the DPDK port that is the uplink */
+	unsigned int nsockets;
+	char socket[SOCKET_MAX][SOCKET_PATH_MAX];
+	bool client;		/* connect to the sockets instead of serving them */
+	enum vm2vm vm2vm;
+	bool mergeable;
+	uint32_t stats;		/* seconds between tables; 0: only at exit */
+	bool rx_retry;
+	uint32_t rx_retry_num;
+	uint32_t rx_retry_delay;	/* microseconds */
+	bool vlan_strip;
+	bool promiscuous;
+	uint32_t total_num_mbufs;	/* 0: sized from ports, queues and cores */
+	uint16_t vlan_base;	/* 0: the uplink is untagged */
+	uint32_t aging;		/* seconds; 0: never */
+};
+
+enum conf_result {
+	CONF_RUN,		/* go on */
+	CONF_DONE,		/* help or version printed: exit 0 */
+	CONF_ERROR,		/* said on stderr: exit 1 */
+};
+
+/*
+ * Reads the options behind the first "--" of the command line into *c. EAL's
+ * options, in front of it, are left alone. An error is one line on stderr that
+ * names the option, the value and what is allowed.
+ */
+enum conf_result conf_parse(struct conf *c, int argc, char **argv);
+
+/* Tag of device `index` on the uplink; 0 where the uplink is untagged. */
+static inline uint16_t
+conf_vlan(const struct conf *c, uint16_t index)
+{
+	return c->vlan_base == 0 ? 0 : c->vlan_base + index;
+}
+
+/* Longest frame that is switched, in bytes without checksum (see conf.c). */
+uint32_t conf_frame_max(const struct conf *c);
+
+#endif /* CONF_H */

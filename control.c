@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The main lcore's loop: see control.h for the contract. */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <rte_ring_elem.h>
+
+#include "control.h"
+#include "fdb.h"
+#include "guest/guest.h"
+#include "main.h"
+#include "uplink/uplink.h"
+
+/* Moved addresses that are logged in a second; the rest are summed up. */
+#define MOVES_LOGGED 10
+
+/* The loop's own state. */
+struct control {
+	struct vswitch *sw;
+	int epoll, signals, timer;
+	uint32_t seconds;		/* since start */
+	unsigned int moves;		/* in this second */
+	bool stop;
+};
+
+#define MAC_FORMAT "%02x:%02x:%02x:%02x:%02x:%02x"
+#define MAC_BYTES(m) (m).addr_bytes[0], (m).addr_bytes[1], (m).addr_bytes[2], \
+	(m).addr_bytes[3], (m).addr_bytes[4], (m).addr_bytes[5]
+
+static void
+stop_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+}
+
+void
+control_block_signals(void)
+{
+	sigset_t set;
+
+	stop_signals(&set);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	/* A guest's socket that closes while we write must not end the process. */
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* An address left the table: the uplink need not let it in any more. */
+static void
+forgotten(void *arg, uint64_t key, uint16_t port)
+{
+	struct vswitch *sw = arg;
+	struct rte_ether_addr mac = fdb_mac(key);
+
+	if (port != PORT_UPLINK && sw->uplink != NULL)
+		uplink_remove_mac(sw->uplink, &mac);
+}
+
+/* A guest has an address that the uplink did not know as one of ours. */
+static void
+let_in(struct vswitch *sw, uint64_t key)
+{
+	struct rte_ether_addr mac = fdb_mac(key);
+
+	if (sw->uplink != NULL)
+		uplink_add_mac(sw->uplink, &mac);
+}
+
+static void
+log_move(struct control *c, uint64_t key, uint16_t from, uint16_t to)
+{
+	struct rte_ether_addr mac = fdb_mac(key);
+
+	if (++c->moves > MOVES_LOGGED)
+		return;
+	if (from == PORT_UPLINK)
+		say(NOTICE, MAC_FORMAT " moved from the uplink to device %u\n",
+			MAC_BYTES(mac), to);
+	else
+		say(NOTICE, MAC_FORMAT " moved from device %u to device %u\n",
+			MAC_BYTES(mac), from, to);
+}
+
+/* The line that existing test suites wait for. */
+static void
+log_registered(const struct vswitch *sw, uint64_t key, uint16_t port)
+{
+	struct rte_ether_addr mac = fdb_mac(key);
+
+	rte_log(RTE_LOG_INFO, log_data, "VHOST_DATA: (%u) MAC_ADDRESS " MAC_FORMAT
+		" and VLAN_TAG %u registered\n", port, MAC_BYTES(mac), sw->port[port].vlan);
+}
+
+static void
+learn(struct control *c, const struct request *r)
+{
+	struct vswitch *sw = c->sw;
+	uint16_t old = 0;
+	enum fdb_verdict verdict;
+
+	if (sw->port[r->port].epoch != r->epoch)
+		return;		/* its guest is gone */
+	verdict = fdb_learn(sw->fdb, r->key, r->port, &old);
+	if (r->port == PORT_UPLINK || (verdict != FDB_ADDED && verdict != FDB_MOVED))
+		return;
+	if (verdict == FDB_ADDED || old == PORT_UPLINK)
+		let_in(sw, r->key);
+	if (verdict == FDB_MOVED)
+		log_move(c, r->key, old, r->port);
+	if (fdb_count(sw->fdb, r->port) == 1)
+		log_registered(sw, r->key, r->port);
+}
+
+/* Clears the ports whose guests have left, for the next ones. */
+static void
+clear_ports(struct vswitch *sw)
+{
+	struct port *p;
+	unsigned int i;
+
+	for (i = 0; i < sw->ports; i++) {
+		p = &sw->port[i];
+		if (__atomic_load_n(&p->state, __ATOMIC_ACQUIRE) != PORT_LEAVING)
+			continue;
+		fdb_forget_port(sw->fdb, i, forgotten, sw);
+		stats_retire(sw, i);
+		__atomic_store_n(&p->epoch, p->epoch + 1, __ATOMIC_RELAXED);
+		__atomic_store_n(&p->state, PORT_FREE, __ATOMIC_RELEASE);
+	}
+}
+
+static void
+check_guests(struct vswitch *sw)
+{
+	struct guest *g;
+	unsigned int i;
+
+	for (i = 0; i < sw->ports; i++) {
+		g = __atomic_load_n(&sw->guest[i], __ATOMIC_ACQUIRE);
+		if (g != NULL)
+			guest_check(g);
+	}
+}
+
+static void
+on_wake(struct control *c)
+{
+	struct request r;
+	eventfd_t n;
+
+	eventfd_read(c->sw->wake_fd, &n);
+	/* Whatever comes from here on wakes us again. */
+	__atomic_store_n(&c->sw->wake_pending, false, __ATOMIC_SEQ_CST);
+	while (rte_ring_dequeue_elem(c->sw->requests, &r, sizeof(r)) == 0)
+		learn(c, &r);
+	clear_ports(c->sw);
+}
+
+static void
+on_second(struct control *c)
+{
+	struct vswitch *sw = c->sw;
+	uint64_t n;
+
+	if (read(c->timer, &n, sizeof(n)) != sizeof(n))
+		return;
+	c->seconds += n;
+	if (c->moves > MOVES_LOGGED)
+		say(NOTICE, "%u more addresses moved in this second\n",
+			c->moves - MOVES_LOGGED);
+	c->moves = 0;
+	fdb_tick(sw->fdb, c->seconds, forgotten, sw);
+	check_guests(sw);
+	if (sw->conf.stats != 0 && c->seconds % sw->conf.stats < n)
+		stats_print(sw, stdout);
+}
+
+static bool
+watch(int epoll, int fd)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.fd = fd };
+
+	return fd >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e) == 0;
+}
+
+static bool
+control_open(struct control *c, struct vswitch *sw)
+{
+	const struct itimerspec second = { { 1, 0 }, { 1, 0 } };
+	sigset_t set;
+
+	stop_signals(&set);
+	c->sw = sw;
+	c->epoll = epoll_create1(EPOLL_CLOEXEC);
+	c->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	c->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (watch(c->epoll, c->signals) && watch(c->epoll, c->timer) &&
+			watch(c->epoll, sw->wake_fd) &&
+			timerfd_settime(c->timer, 0, &second, NULL) == 0)
+		return true;
+	say_error("can't wait for events: %s", strerror(errno));
+	return false;
+}
+
+bool
+control_run(struct vswitch *sw)
+{
+	struct control c = { .epoll = -1, .signals = -1, .timer = -1 };
+	bool ok = control_open(&c, sw);
+	struct epoll_event e;
+
+	while (ok && !c.stop) {
+		if (epoll_wait(c.epoll, &e, 1, -1) != 1)
+			continue;	/* EINTR */
+		if (e.data.fd == c.signals)
+			c.stop = true;
+		else if (e.data.fd == c.timer)
+			on_second(&c);
+		else
+			on_wake(&c);
+	}
+	close(c.timer);
+	close(c.signals);
+	close(c.epoll);
+	return ok;
+}

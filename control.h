@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the main lcore does while workers run: it sleeps, and wakes for signals,
+ * once a second, and when somebody calls wake_main(). It is the one writer of
+ * the forwarding table.
+ */
+#ifndef CONTROL_H
+#define CONTROL_H
+
+#include <stdbool.h>
+
+struct vswitch;
+
+/* Lets SIGINT and SIGTERM wait until control_run() takes them. */
+void control_block_signals(void);
+
+/* Runs until SIGINT or SIGTERM: true. False: the system lacks what it needs. */
+bool control_run(struct vswitch *sw);
+
+#endif /* CONTROL_H */

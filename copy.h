@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The one copy: a frame's bytes into a destination.
+ *
+ * The source may be guest memory that changes meanwhile; so the Ethernet header
+ * is written last, from the private copy that the frame was routed on.
+ * Called by workers, on frames and buffers that they hold.
+ */
+#ifndef COPY_H
+#define COPY_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include <rte_common.h>
+#include <rte_memcpy.h>
+#include <rte_prefetch.h>
+
+#include "frame.h"
+
+/* Up to this length inlined moves beat the call of the C library's memcpy. */
+#define COPY_INLINE 256
+
+static inline void
+copy_bytes(uint8_t *to, const uint8_t *from, uint32_t len)
+{
+	if (len <= COPY_INLINE)
+		rte_memcpy(to, from, len);
+	else
+		memcpy(to, from, len);
+}
+
+/* Brings a frame's first piece into the cache, all lines of it. */
+static inline void
+frame_prefetch(const struct frame *f)
+{
+	const uint8_t *p = f->piece->base;
+	uint32_t off, len = f->npieces == 0 ? 0 : f->piece->len;
+
+	for (off = 0; off < len; off += RTE_CACHE_LINE_SIZE)
+		rte_prefetch0(p + off);
+}
+
+/* Copies a frame into `to`, which holds f->len bytes. */
+static inline void
+frame_copy(uint8_t *to, const struct frame *f)
+{
+	const struct piece *p = f->piece;
+	uint8_t *at = to;
+	unsigned int i;
+
+	for (i = 0; i < f->npieces; i++, p++) {
+		copy_bytes(at, p->base, p->len);
+		at += p->len;
+	}
+	memcpy(to, &f->eth, sizeof(f->eth));
+}
+
+/*
+ * Copies `len` bytes from one list of pieces to another, starting `skip` bytes
+ * into the destination. Both lists are long enough.
+ */
+void pieces_copy(struct piece *to, uint32_t skip, const struct piece *from, uint32_t len);
+
+/* Takes `n` bytes off the front of a frame's pieces, into buf. f->len >= n. */
+void frame_pull(struct frame *f, void *buf, uint32_t n);
+
+/* Copies the first `n` bytes of a frame into buf and leaves them there. */
+void frame_peek(const struct frame *f, void *buf, uint32_t n);
+
+#endif /* COPY_H */

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* EAL's part of the command line, adapted to machines without hugepages. */
+#ifndef EAL_ARGS_H
+#define EAL_ARGS_H
+
+#include <stdbool.h>
+
+struct eal_args {
+	int argc;
+	char **argv;
+	bool no_huge;	/* ordinary pages are to be used */
+};
+
+/*
+ * Copies what stands before "--". Where the user gave no option about memory
+ * and no hugepage is free, adds those for ordinary pages. False: no memory for
+ * it, which was said. The result is EAL's to keep until the process ends.
+ */
+bool eal_args_make(struct eal_args *a, int argc, char **argv);
+
+#endif /* EAL_ARGS_H */

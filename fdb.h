@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Forwarding table: (MAC address, VLAN domain) -> port.
+ *
+ * rte_hash maps a key to a position; entry[position] holds the facts. Lookups
+ * are lock-free and take constant time; a per-worker array of hints, direct
+ * mapped, remembers positions and so answers most lookups with two loads. A
+ * hint can be stale at no harm: the entry's own key decides.
+ *
+ * One writer: the main lcore (fdb_learn, fdb_age, fdb_forget_port, fdb_tick).
+ * Any number of readers: workers, registered with the RCU variable that is
+ * given at creation and quiescent between bursts. A removed position is reused
+ * only after a grace period. The `seen` stamp is the one field readers write.
+ */
+#ifndef FDB_H
+#define FDB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_ether.h>
+
+#include "port.h"
+
+struct rte_hash;
+struct rte_rcu_qsbr;
+
+/* Addresses of one guest: 64 guests fill 16,384 entries. */
+#define FDB_PER_GUEST 256
+/* Addresses behind the uplink. */
+#define FDB_PER_UPLINK 8192
+/* Room for every port's share, so that no port can take another's. */
+#define FDB_SIZE (GUEST_MAX * FDB_PER_GUEST + FDB_PER_UPLINK)
+
+/* Hints a worker: 16 KiB, a sixteenth of an L2 cache of 256 KiB. */
+#define FDB_HINTS 4096
+
+struct fdb_entry {
+	uint64_t key;		/* 0: free */
+	uint32_t seen;		/* clock when last used as a source */
+	uint16_t port;
+};
+
+struct fdb_hints {
+	uint32_t position[FDB_HINTS];
+};
+
+/* Positions removed, waiting for a grace period. */
+struct fdb_grave {
+	uint64_t token;
+	uint32_t n;
+	uint32_t *position;
+};
+
+struct fdb {
+	struct rte_hash *hash;
+	struct fdb_entry *entry;
+	uint32_t positions;	/* length of entry[] */
+	uint32_t clock;		/* seconds since start */
+	uint32_t used;		/* entries in use */
+	uint32_t aging;		/* seconds; 0: never */
+	uint32_t count[PORT_MAX];
+	struct rte_rcu_qsbr *qsbr;
+	struct fdb_grave waiting, filling;
+};
+
+enum fdb_verdict {
+	FDB_ADDED,	/* a new address */
+	FDB_SAME,	/* known at this port */
+	FDB_MOVED,	/* was another port's; *old says whose */
+	FDB_KEPT,	/* the uplink may not take a guest's address */
+	FDB_FULL,	/* the port has its share already */
+};
+
+/*
+ * Key of an address in a VLAN domain. Guests are one domain, 0, today; the
+ * upper 16 bits leave room for 65,536. Never 0 for a valid address.
+ */
+static inline uint64_t
+fdb_key(const struct rte_ether_addr *mac, uint16_t domain)
+{
+	const uint8_t *b = mac->addr_bytes;
+
+	return (uint64_t)b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 |
+		(uint64_t)b[3] << 24 | (uint64_t)b[4] << 32 |
+		(uint64_t)b[5] << 40 | (uint64_t)domain << 48;
+}
+
+/* The address in a key. */
+static inline struct rte_ether_addr
+fdb_mac(uint64_t key)
+{
+	struct rte_ether_addr mac;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(mac.addr_bytes); i++)
+		mac.addr_bytes[i] = key >> (8 * i);
+	return mac;
+}
+
+/* Where the hint of a key stands; any multiplicative hash does. */
+static inline uint32_t
+fdb_hint(uint64_t key)
+{
+	return (key * UINT64_C(0x9e3779b97f4a7c15)) >> 52;
+}
+
+/*
+ * Looks up behind a hint that missed, and renews the hint.
+ * Returns the entry, or NULL when the table lacks the key.
+ */
+struct fdb_entry *fdb_lookup_slow(const struct fdb *t, struct fdb_hints *h, uint64_t key);
+
+/*
+ * Entry of a key, or NULL. Workers only, between two quiescent states: the
+ * entry is good until the next one.
+ */
+static inline struct fdb_entry *
+fdb_lookup(const struct fdb *t, struct fdb_hints *h, uint64_t key)
+{
+	struct fdb_entry *e = &t->entry[h->position[fdb_hint(key)]];
+
+	if (likely(__atomic_load_n(&e->key, __ATOMIC_ACQUIRE) == key))
+		return e;
+	return fdb_lookup_slow(t, h, key);
+}
+
+/* Port of an entry; it may move at any time. */
+static inline uint16_t
+fdb_port(const struct fdb_entry *e)
+{
+	return __atomic_load_n(&e->port, __ATOMIC_RELAXED);
+}
+
+/* Addresses that one port may have in the table. */
+static inline uint32_t
+fdb_share(uint16_t port)
+{
+	return port == PORT_UPLINK ? FDB_PER_UPLINK : FDB_PER_GUEST;
+}
+
+/* Addresses that a port has in the table. Any thread; it may change at once. */
+static inline uint32_t
+fdb_count(const struct fdb *t, uint16_t port)
+{
+	return __atomic_load_n(&t->count[port], __ATOMIC_RELAXED);
+}
+
+static inline bool
+fdb_full(const struct fdb *t, uint16_t port)
+{
+	return fdb_count(t, port) >= fdb_share(port);
+}
+
+/* Marks an entry as in use, so that it does not age. */
+static inline void
+fdb_touch(const struct fdb *t, struct fdb_entry *e)
+{
+	uint32_t now = __atomic_load_n(&t->clock, __ATOMIC_RELAXED);
+
+	if (unlikely(__atomic_load_n(&e->seen, __ATOMIC_RELAXED) != now))
+		__atomic_store_n(&e->seen, now, __ATOMIC_RELAXED);
+}
+
+/*
+ * Makes an empty table of FDB_SIZE entries.
+ *   aging: seconds until an idle address is forgotten, 0: never
+ *   qsbr:  the workers' RCU variable; must outlive the table
+ * Returns NULL without memory. Main lcore.
+ */
+struct fdb *fdb_create(uint32_t aging, struct rte_rcu_qsbr *qsbr);
+
+/* Ends a table that no worker uses any more. NULL is fine. Main lcore. */
+void fdb_destroy(struct fdb *t);
+
+/*
+ * Notes that `key` was seen as a source at `port`. Guests take addresses from
+ * one another and from the uplink; the uplink takes none from a guest.
+ * *old is set to the former port with FDB_MOVED. Main lcore.
+ */
+enum fdb_verdict fdb_learn(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old);
+
+/* Called for an address that leaves the table. */
+typedef void (*fdb_gone_fn)(void *arg, uint64_t key, uint16_t port);
+
+/* Forgets all addresses of a port. `gone` may be NULL. Main lcore. */
+void fdb_forget_port(struct fdb *t, uint16_t port, fdb_gone_fn gone, void *arg);
+
+/*
+ * Advances the clock to `seconds` since start, forgets idle addresses and
+ * reclaims positions whose grace period is over. Main lcore, once a second.
+ */
+void fdb_tick(struct fdb *t, uint32_t seconds, fdb_gone_fn gone, void *arg);
+
+#endif /* FDB_H */

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The way of a burst: see forward.h for where to begin. */
+#include <rte_cycles.h>
+
+#include "forward.h"
+#include "guest/rx.h"
+#include "guest/virtqueue.h"
+#include "main.h"
+#include "park.h"
+#include "route.h"
+#include "source.h"
+#include "uplink/uplink.h"
+#include "worker.h"
+
+/* Marks frames as never to be taken by a destination. */
+static struct outcome
+refuse(struct burst *b, uint64_t frames, enum drop_reason reason)
+{
+	uint64_t left;
+
+	for (left = frames; left != 0; left &= left - 1)
+		b->frame[__builtin_ctzll(left)].reason = reason;
+	return (struct outcome){ .refused = frames };
+}
+
+/* Offers frames of port `from` to port `to`. */
+static inline struct outcome
+deliver_one(struct worker *w, uint16_t from, uint16_t to, uint64_t want)
+{
+	struct vswitch *sw = w->sw;
+	struct virtqueue *rx;
+
+	if (unlikely(to == PORT_UPLINK))
+		return uplink_deliver(sw->uplink, w->id, &w->burst, want,
+			sw->port[from].vlan, &w->count[to]);
+	rx = __atomic_load_n(&sw->port[to].rx, __ATOMIC_ACQUIRE);
+	if (unlikely(rx == NULL))	/* paused: it may be back in a moment */
+		return (struct outcome){ 0, 0 };
+	if (unlikely(rx->fault != FAULT_NONE))
+		return refuse(&w->burst, want, DROP_GONE);
+	return rx_deliver(rx, &w->burst, want, &w->count[to]);
+}
+
+/* Second pass: visits each destination once, but those that others wait for. */
+static inline void
+deliver(struct worker *w, uint16_t from, const struct port_set *blocked)
+{
+	struct dests *d = &w->dests;
+	unsigned int i;
+
+	for (i = 0; i < d->n; i++) {
+		if (unlikely(blocked != NULL && port_set_has(blocked, d->port[i])))
+			d->outcome[i] = (struct outcome){ 0, 0 };
+		else
+			d->outcome[i] = deliver_one(w, from, d->port[i], d->want[i]);
+	}
+}
+
+/* Counts a copy that `port` had no room for in time. Returns why that was. */
+static enum drop_reason
+miss(struct worker *w, uint16_t port)
+{
+	count_add(&w->count[port].missed, 1);
+	if (port == PORT_UPLINK)
+		return uplink_reason(w->sw->uplink, w->id);
+	return __atomic_load_n(&w->sw->port[port].rx, __ATOMIC_RELAXED) == NULL ?
+		DROP_GONE : DROP_RING_FULL;
+}
+
+/*
+ * Parks the frame of bit i of w->burst with an errand for each destination that
+ * left it. False: it can't wait; every such copy is missed.
+ */
+static bool
+park_frame(struct worker *w, struct source *s, unsigned int i, bool sent, uint64_t now)
+{
+	struct dests *d = &w->dests;
+	uint64_t bit = UINT64_C(1) << i;
+	bool owed = false;
+	unsigned int k;
+	int slot = -1;
+
+	if (w->retry_time != 0)
+		slot = park_add(s->park, &w->burst.frame[i], sent, now + w->retry_time);
+	for (k = 0; k < d->n; k++) {
+		if (!(d->want[k] & ~d->outcome[k].taken & ~d->outcome[k].refused & bit))
+			continue;
+		if (slot >= 0 && park_errand(s->park, slot, d->port[k],
+				w->sw->port[d->port[k]].epoch))
+			owed = true;
+		else
+			w->burst.frame[i].reason = miss(w, d->port[k]);
+	}
+	if (slot >= 0 && !owed)
+		park_remove(s->park, slot);
+	return owed;
+}
+
+/* Parks what found no room. Returns the frames that now wait. */
+static uint64_t
+park_burst(struct worker *w, struct source *s, uint64_t left, uint64_t sent)
+{
+	uint64_t now = rte_rdtsc(), waiting = 0;
+	unsigned int i;
+
+	if (park_empty(s->park))
+		s->park->next_try = now + w->retry_delay;
+	for (; left != 0; left &= left - 1) {
+		i = __builtin_ctzll(left);
+		if (park_frame(w, s, i, sent >> i & 1, now))
+			waiting |= UINT64_C(1) << i;
+	}
+	return waiting;
+}
+
+/*
+ * Counts what became of a fresh burst, parks what waits, and gives the rest
+ * back. A frame with no destination has its reason since it was routed.
+ */
+static inline void
+settle(struct worker *w, struct source *s)
+{
+	struct port_count *count = &w->count[s->port];
+	struct dests *d = &w->dests;
+	struct burst *b = &w->burst;
+	uint64_t all = b->n == BURST_MAX ? UINT64_MAX : (UINT64_C(1) << b->n) - 1;
+	uint64_t sent = 0, left = 0, lost, bytes = 0;
+	unsigned int i, copies = 0;
+
+	for (i = 0; i < d->n; i++) {
+		sent |= d->outcome[i].taken;
+		copies += __builtin_popcountll(d->outcome[i].taken);
+		left |= d->want[i] & ~d->outcome[i].taken & ~d->outcome[i].refused;
+		if (unlikely(d->outcome[i].refused != 0))
+			count_add(&w->count[d->port[i]].missed,
+				__builtin_popcountll(d->outcome[i].refused));
+	}
+	for (i = 0; i < b->n; i++)
+		bytes += b->frame[i].len;
+	count_add(&count->received, b->n);
+	count_add(&count->received_bytes, bytes);
+	count_add(&count->delivered, __builtin_popcountll(sent));
+	count_add(&count->flooded, copies - __builtin_popcountll(sent));
+	if (unlikely(left != 0))
+		left = park_burst(w, s, left, sent);
+	for (lost = all & ~sent & ~left; unlikely(lost != 0); lost &= lost - 1)
+		count_add(&count->drop[b->frame[__builtin_ctzll(lost)].reason], 1);
+	s->ops->retire(s, b->frame, all & ~left, count);
+}
+
+/* Takes waiting frames into w->burst, oldest first. Returns where it stopped. */
+static unsigned int
+retry_gather(struct worker *w, struct park *p, unsigned int first, unsigned int n,
+	const struct port_set *full)
+{
+	struct burst *b = &w->burst;
+	const struct errand *e;
+	unsigned int i;
+
+	b->n = 0;
+	w->dests.n = 0;
+	for (i = first; i < n; i++) {
+		e = &p->errand[i];
+		/* Errands of one frame stand side by side. */
+		if (i == first || e->slot != p->errand[i - 1].slot) {
+			if (b->n == BURST_MAX)
+				break;
+			b->frame[b->n++] = p->slot[e->slot].frame;
+		}
+		if (!port_set_has(full, e->port) && w->sw->port[e->port].epoch == e->epoch)
+			dests_add(&w->dests, e->port, UINT64_C(1) << (b->n - 1));
+	}
+	return i;
+}
+
+/* What became of frame i of w->burst at a port; nothing if it was not offered. */
+static struct outcome
+retry_outcome(const struct dests *d, uint16_t port, unsigned int i)
+{
+	unsigned int at = d->slot[port];
+	uint64_t bit = UINT64_C(1) << i;
+
+	if (at >= d->n || d->port[at] != port || !(d->want[at] & bit))
+		return (struct outcome){ 0, 0 };
+	return (struct outcome){ d->outcome[at].taken & bit, d->outcome[at].refused & bit };
+}
+
+/* Settles one errand for frame i of w->burst. Returns whether it is done. */
+static bool
+retry_settle(struct worker *w, struct source *s, const struct errand *e, unsigned int i,
+	uint64_t now)
+{
+	struct parked *f = &s->park->slot[e->slot];
+	struct outcome o = retry_outcome(&w->dests, e->port, i);
+	struct port_count *count = &w->count[s->port];
+	struct frame *in = &w->burst.frame[i];
+
+	if (o.taken) {
+		count_add(f->sent ? &count->flooded : &count->delivered, 1);
+		f->sent = true;
+		return true;
+	}
+	if (o.refused) {
+		f->frame.reason = in->reason;
+		count_add(&w->count[e->port].missed, 1);
+	} else if (w->sw->port[e->port].epoch != e->epoch) {
+		f->frame.reason = DROP_GONE;	/* and there is no port to have missed it */
+	} else if (now >= f->deadline) {
+		f->frame.reason = miss(w, e->port);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/*
+ * Offers every waiting frame again. A port that is full once stays so for this
+ * pass, or a later frame might overtake an earlier one.
+ */
+static void
+retry(struct worker *w, struct source *s, uint64_t now)
+{
+	struct port_count *count = &w->count[s->port];
+	struct park *p = s->park;
+	struct port_set full = { { 0 } };
+	unsigned int i, k, next, kept = 0, n = p->nerrands;
+	struct errand e;
+	uint64_t done;
+
+	port_set_clear(&p->blocked);
+	for (i = 0; i < n; i = next) {
+		next = retry_gather(w, p, i, n, &full);
+		deliver(w, s->port, NULL);
+		done = 0;
+		for (k = 0; i < next; i++) {
+			e = p->errand[i];
+			if (!retry_settle(w, s, &e, k, now)) {
+				p->errand[kept++] = e;
+				port_set_add(&p->blocked, e.port);
+				port_set_add(&full, e.port);
+			} else if (--p->slot[e.slot].errands == 0) {
+				if (!p->slot[e.slot].sent)
+					count_add(&count->drop[p->slot[e.slot].frame.reason], 1);
+				done |= UINT64_C(1) << k;
+				park_remove(p, e.slot);
+			}
+			if (i + 1 < next && p->errand[i + 1].slot != e.slot)
+				k++;
+		}
+		s->ops->retire(s, w->burst.frame, done, count);
+	}
+	p->nerrands = kept;
+	p->next_try = now + w->retry_delay;
+}
+
+void
+forward_poll(struct worker *w, struct source *s)
+{
+	unsigned int max = BURST_MAX;
+	uint64_t now;
+
+	if (unlikely(!park_empty(s->park))) {
+		now = rte_rdtsc();
+		if (now >= s->park->next_try)
+			retry(w, s, now);
+		max = RTE_MIN(max, park_room(s->park));
+		if (max == 0)
+			return;
+	}
+	if (s->ops->fetch(s, &w->burst, max) == 0)
+		return;
+	route_burst(w, s, &w->burst);
+	deliver(w, s->port, park_empty(s->park) ? NULL : &s->park->blocked);
+	settle(w, s);
+}
+
+void
+forward_release(struct source *s, struct port_count *count)
+{
+	struct park *p = s->park;
+	struct parked *f;
+	unsigned int i;
+
+	for (i = 0; i < p->nerrands; i++) {
+		f = &p->slot[p->errand[i].slot];
+		if (--f->errands != 0)
+			continue;
+		if (!f->sent)
+			count_add(&count->drop[DROP_PAUSED], 1);
+		s->ops->retire(s, &f->frame, 1, count);
+		park_remove(p, p->errand[i].slot);
+	}
+	p->nerrands = 0;
+	port_set_clear(&p->blocked);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Guarding this process's file descriptors: see descriptors.h for the contract. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "guest/descriptors.h"
+#include "guest/message.h"
+#include "main.h"
+
+/* User addresses of x86-64 and arm64 end below this; no larger region can be mapped. */
+#define REGION_MAX (UINT64_C(1) << 47)
+
+void
+descriptors_init(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+bool
+descriptors_left(void)
+{
+	struct rlimit limit;
+	int lowest = fcntl(STDERR_FILENO, F_DUPFD, 0);
+
+	if (lowest < 0)
+		return false;
+	close(lowest);
+	/* A quarter stays for the guests there are: their queues and memory tables. */
+	return getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+		(rlim_t)lowest < limit.rlim_cur - limit.rlim_cur / 4;
+}
+
+void
+descriptors_suspect(uint16_t device)
+{
+	static unsigned int lost;	/* librte_vhost's thread alone */
+
+	lost++;
+	/* Powers of two: a front end that insists does not fill the log. */
+	if ((lost & (lost - 1)) == 0)
+		say(WARNING, "device %u: memory table refused; librte_vhost may have lost a "
+			"descriptor by it (%u such tables so far)\n", device, lost);
+}
+
+static bool
+table_ok(const struct message *m)
+{
+	uint32_t i, n = m->payload.memory.nregions;
+	struct message_region c;
+
+	if (n == 0 || n > GUEST_REGIONS || m->size < 8 + n * sizeof(c))
+		return false;
+	for (i = 0; i < n; i++) {
+		c = m->payload.memory.region[i];
+		if (c.size == 0 || c.size > REGION_MAX || c.mmap_offset > REGION_MAX ||
+				c.gpa + c.size < c.gpa || c.user_addr + c.size < c.user_addr)
+			return false;
+	}
+	return true;
+}
+
+void
+descriptors_guard_table(struct message *m, bool refuse)
+{
+	if (!refuse && table_ok(m))
+		return;
+	/* More regions than descriptors came with: the library closes those, and fails. */
+	m->payload.memory.nregions = UINT32_MAX;
+	m->flags &= ~MSG_NEED_REPLY;	/* so that the failure ends the connection */
+}
+
+bool
+descriptors_callfd(int fd)
+{
+	static const char eventfd[] = "anon_inode:[eventfd]";
+	char link[32], name[64];
+	int flags;
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, name, sizeof(name));
+	if (n != (ssize_t)strlen(eventfd) || memcmp(name, eventfd, n) != 0)
+		return false;
+	flags = fcntl(fd, F_GETFL);
+	return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
+}

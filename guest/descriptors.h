@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * File descriptors that guests send, and what can go wrong with them.
+ *
+ * librte_vhost (22.11.11 for one) loses the descriptor of a region that it
+ * can't map. A front end that sends such tables on purpose would so use up this
+ * process's descriptors. Contained in three ways: tables that are wrong on
+ * their face are spoilt before the library looks at them, in a manner in which
+ * it closes every descriptor; a connection whose table failed gets no second
+ * one; and while few descriptors are left new guests are refused.
+ */
+#ifndef GUEST_DESCRIPTORS_H
+#define GUEST_DESCRIPTORS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct message;
+
+/* Raises the limit of open files to what the system allows. Main lcore, at start. */
+void descriptors_init(void);
+
+/* Whether there are enough for one more guest. librte_vhost's thread. */
+bool descriptors_left(void);
+
+/* Notes, and says, that a table failed and a descriptor may be lost. */
+void descriptors_suspect(uint16_t device);
+
+/*
+ * Looks at a memory table before librte_vhost does; makes one that is wrong, or
+ * comes after one that failed (`refuse`), fail early and end the connection.
+ */
+void descriptors_guard_table(struct message *m, bool refuse);
+
+/*
+ * Whether fd is an eventfd, and so can signal a guest; makes it non-blocking,
+ * lest a worker ever wait in a write.
+ */
+bool descriptors_callfd(int fd);
+
+#endif /* GUEST_DESCRIPTORS_H */

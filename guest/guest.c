@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The life of a guest: see guest.h for the contract. */
+#include <stdlib.h>
+
+#include <rte_malloc.h>
+#include <rte_vhost.h>
+
+#include "forward.h"
+#include "guest/descriptors.h"
+#include "guest/guest.h"
+#include "guest/message.h"
+#include "guest/snapshot.h"
+#include "guest/split.h"
+#include "main.h"
+#include "park.h"
+#include "worker.h"
+
+/* A free slot of the port table. GUEST_MAX: there is none. */
+static unsigned int
+free_port(const struct vswitch *sw)
+{
+	unsigned int i;
+
+	for (i = 0; i < GUEST_MAX; i++)
+		if (__atomic_load_n(&sw->port[i].state, __ATOMIC_ACQUIRE) == PORT_FREE)
+			break;
+	return i;
+}
+
+/* The guest of a slot: made at its first use, then kept for later tenants. */
+static struct guest *
+guest_of_port(struct vswitch *sw, unsigned int port)
+{
+	struct guest *g = sw->guest[port];
+
+	if (g != NULL)
+		return g;
+	g = rte_zmalloc("guest", sizeof(*g), RTE_CACHE_LINE_SIZE);
+	if (g == NULL)
+		return NULL;
+	g->sw = sw;
+	g->port = port;
+	g->ring[RING_TX].source.park = park_create();
+	if (g->ring[RING_TX].source.park == NULL) {
+		rte_free(g);
+		return NULL;
+	}
+	__atomic_store_n(&sw->guest[port], g, __ATOMIC_RELEASE);
+	return g;
+}
+
+struct guest *
+guest_connect(struct vswitch *sw, int vid)
+{
+	unsigned int port = free_port(sw);
+	struct guest *g;
+
+	if (port == GUEST_MAX) {
+		say(ERR, "guest refused: all %d devices are in use\n", GUEST_MAX);
+		return NULL;
+	}
+	if (conf_vlan(&sw->conf, port) > VLAN_LAST) {
+		say(ERR, "guest refused: device %u would have VLAN tag %u, past %u; "
+			"choose a smaller --vlan-base\n", port,
+			conf_vlan(&sw->conf, port), VLAN_LAST);
+		return NULL;
+	}
+	if (!descriptors_left()) {
+		say(ERR, "guest refused: file descriptors run out; end what leaks them, "
+			"or raise the limit (ulimit -n)\n");
+		return NULL;
+	}
+	g = guest_of_port(sw, port);
+	if (g == NULL) {
+		say(ERR, "guest refused: no memory for device %u\n", port);
+		return NULL;
+	}
+	g->vid = vid;
+	g->table_pending = g->table_refused = false;
+	sw->port[port].vlan = conf_vlan(&sw->conf, port);
+	__atomic_store_n(&sw->port[port].state, PORT_USED, __ATOMIC_RELEASE);
+	if (port >= sw->ports)
+		__atomic_store_n(&sw->ports, port + 1, __ATOMIC_RELEASE);
+	say(INFO, "device %u connected\n", port);
+	return g;
+}
+
+/* Withdraws the rings from the workers and waits until they have let go. */
+static void
+guest_pause(struct guest *g)
+{
+	struct vswitch *sw = g->sw;
+	struct virtqueue *tx = &g->ring[RING_TX];
+	unsigned int i;
+
+	if (!g->published[RING_RX] && !g->published[RING_TX])
+		return;
+	__atomic_store_n(&sw->port[g->port].rx, NULL, __ATOMIC_RELEASE);
+	worker_remove_queue(sw, tx);
+	workers_quiesce(sw);
+	if (g->published[RING_TX])
+		forward_release(&tx->source, &sw->control[g->port]);
+	guest_check(g);
+	for (i = 0; i < RINGS; i++) {
+		if (g->published[i])
+			rte_vhost_set_vring_base(g->vid, i, g->ring[i].last_avail,
+				g->ring[i].last_used);
+		g->published[i] = false;
+	}
+}
+
+static void
+publish(struct guest *g, unsigned int i)
+{
+	struct virtqueue *vq = &g->ring[i];
+
+	split_suppress(vq);
+	g->published[i] = true;
+	if (i == RING_RX)
+		__atomic_store_n(&g->sw->port[g->port].rx, vq, __ATOMIC_RELEASE);
+	else
+		worker_add_queue(g->sw, vq);
+	/* The guest may have missed a signal in between; one too many is harmless. */
+	if (vq->callfd >= 0)
+		vq_signal(vq);
+}
+
+/* Reads everything anew and lets the workers use what is ready. */
+static void
+guest_resume(struct guest *g)
+{
+	unsigned int i;
+
+	if (!g->running || g->published[RING_RX] || g->published[RING_TX])
+		return;
+	if (!snapshot_memory(g))
+		return;
+	for (i = 0; i < RINGS; i++)
+		if (g->ready[i] && snapshot_ring(g, i))
+			publish(g, i);
+	guest_check(g);
+}
+
+void
+guest_before(struct guest *g, struct message *m)
+{
+	switch (m->request) {
+	case MSG_GET_FEATURES:
+	case MSG_GET_PROTOCOL_FEATURES:
+	case MSG_GET_QUEUE_NUM:
+		return;		/* these change nothing */
+	}
+	guest_pause(g);
+	if (g->table_pending) {
+		/* librte_vhost called no hook after the last table: it was no good. */
+		g->table_pending = false;
+		g->table_refused = true;
+		descriptors_suspect(g->port);
+	}
+	if (m->request == MSG_SET_MEM_TABLE) {
+		g->table_pending = true;
+		descriptors_guard_table(m, g->table_refused);
+	} else if (m->request == MSG_SET_VRING_ENABLE && m->payload.state.num == 0 &&
+			m->payload.state.index < RINGS) {
+		/* The library tells only after it has called guest_after(). */
+		g->ready[m->payload.state.index] = false;
+	}
+}
+
+void
+guest_after(struct guest *g)
+{
+	g->table_pending = false;
+	guest_resume(g);
+}
+
+void
+guest_start(struct guest *g)
+{
+	g->running = true;
+	guest_resume(g);
+}
+
+void
+guest_stop(struct guest *g)
+{
+	unsigned int i;
+
+	guest_pause(g);
+	guest_check(g);
+	g->running = false;
+	for (i = 0; i < RINGS; i++)
+		g->ring[i].fault = FAULT_NONE;
+	g->fault_logged = false;
+}
+
+void
+guest_ring(struct guest *g, unsigned int index, bool ready)
+{
+	if (index >= RINGS)
+		return;
+	guest_pause(g);
+	g->ready[index] = ready;
+	guest_resume(g);
+}
+
+void
+guest_check(struct guest *g)
+{
+	uint8_t fault = __atomic_load_n(&g->ring[RING_RX].fault, __ATOMIC_RELAXED);
+
+	if (fault == FAULT_NONE)
+		fault = __atomic_load_n(&g->ring[RING_TX].fault, __ATOMIC_RELAXED);
+	if (fault == FAULT_NONE ||
+			__atomic_exchange_n(&g->fault_logged, true, __ATOMIC_RELAXED))
+		return;
+	vq_fault(&g->ring[RING_RX], fault);
+	vq_fault(&g->ring[RING_TX], fault);
+	__atomic_add_fetch(&g->sw->faults, 1, __ATOMIC_RELAXED);
+	say(WARNING, "device %u stopped: %s; it is served again once its driver sets it up "
+		"anew\n", g->port, fault_name(fault));
+}
+
+void
+guest_disconnect(struct guest *g)
+{
+	unsigned int i;
+
+	guest_stop(g);
+	if (g->table_pending)
+		descriptors_suspect(g->port);
+	for (i = 0; i < RINGS; i++)
+		g->ready[i] = false;
+	say(INFO, "device %u disconnected\n", g->port);
+	__atomic_store_n(&g->sw->port[g->port].state, PORT_LEAVING, __ATOMIC_RELEASE);
+	wake_main(g->sw);
+}
+
+void
+guest_destroy(struct guest *g)
+{
+	if (g == NULL)
+		return;
+	park_destroy(g->ring[RING_TX].source.park);
+	rte_free(g);
+}

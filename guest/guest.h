@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A guest: one vhost-user connection, one virtio-net device, one port.
+ *
+ * librte_vhost runs the connection; our workers run the rings. Around each
+ * message that may change what workers use, the guest is paused: its rings are
+ * withdrawn, a grace period passes, the indices are handed to librte_vhost; and
+ * afterwards everything is read from it anew. So there is always one owner:
+ *
+ *	paused:   librte_vhost's thread; librte_vhost holds the indices
+ *	running:  the workers; the snapshot in struct virtqueue holds them
+ *
+ * librte_vhost's thread calls everything here, but where it says otherwise. It
+ * holds the library's own ring locks meanwhile, so a worker must never wait for
+ * those: workers call no function of librte_vhost at all.
+ */
+#ifndef GUEST_GUEST_H
+#define GUEST_GUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "guest/memory.h"
+#include "guest/virtqueue.h"
+
+struct message;
+struct vswitch;
+
+/* Rings of a device: virtio 1.2 section 5.1.2, without further pairs. */
+enum {
+	RING_RX,	/* the guest receives */
+	RING_TX,	/* the guest transmits */
+	RINGS
+};
+
+struct guest {
+	struct virtqueue ring[RINGS];
+	struct guest_mem mem;
+	struct vswitch *sw;
+	int vid;			/* librte_vhost's number of the connection */
+	uint16_t port;
+	bool running;			/* the library says the device is set up */
+	bool ready[RINGS];		/* ... the ring is set up and enabled */
+	bool published[RINGS];		/* workers use it */
+	bool table_pending;		/* a memory table is being set */
+	bool table_refused;		/* ... and was no good */
+	bool fault_logged;
+};
+
+/* A connection: gives it a port. NULL: refused, and why was said. */
+struct guest *guest_connect(struct vswitch *sw, int vid);
+
+/* The connection is over: the port is left to the main lcore to clear. */
+void guest_disconnect(struct guest *g);
+
+/* Around each message: stops workers before it, lets them go on after it. */
+void guest_before(struct guest *g, struct message *m);
+void guest_after(struct guest *g);
+
+/* The device was set up, or is being stopped. */
+void guest_start(struct guest *g);
+void guest_stop(struct guest *g);
+
+/* Ring `index` can be used from now on, or no longer. */
+void guest_ring(struct guest *g, unsigned int index, bool ready);
+
+/*
+ * Looks whether the guest broke the rules, and if so stops both of its rings
+ * and says so, once. Main lcore or librte_vhost's thread.
+ */
+void guest_check(struct guest *g);
+
+/* Gives up what the guest held, at exit. Main lcore, when all else has stopped. */
+void guest_destroy(struct guest *g);
+
+#endif /* GUEST_GUEST_H */

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Guest memory: the one place where a guest's address becomes a pointer.
+ *
+ * Everything that a guest names by address (descriptors' buffers, indirect
+ * tables) goes through guest_mem_at() or guest_mem_part(); the rings, which
+ * librte_vhost has translated, through guest_mem_holds(). Nothing else may
+ * compute a pointer into a guest.
+ *
+ * A map is written by librte_vhost's thread while its guest is paused, and read
+ * by workers while it runs; pausing (life.c) is what separates the two.
+ */
+#ifndef GUEST_MEMORY_H
+#define GUEST_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rte_branch_prediction.h>
+
+struct rte_vhost_memory;
+
+/* As many as librte_vhost takes, and as VHOST_USER_SET_MEM_TABLE carries. */
+#define GUEST_REGIONS 8
+
+struct guest_region {
+	uint64_t gpa;		/* guest-physical address it starts at */
+	uint64_t size;		/* bytes */
+	uint8_t *host;		/* where it is mapped in this process */
+};
+
+struct guest_mem {
+	unsigned int n;
+	struct guest_region region[GUEST_REGIONS];	/* largest first */
+};
+
+/*
+ * Pointer to `len` bytes at guest-physical `gpa`, or NULL unless all of them
+ * lie in one region. len may be 0. Any thread that may read the map.
+ */
+static inline uint8_t *
+guest_mem_at(const struct guest_mem *m, uint64_t gpa, uint64_t len)
+{
+	const struct guest_region *r;
+	uint64_t off;
+
+	for (r = m->region; r < m->region + m->n; r++) {
+		off = gpa - r->gpa;	/* wraps to a huge value below the region */
+		if (likely(off < r->size && len <= r->size - off))
+			return r->host + off;
+	}
+	return NULL;
+}
+
+/*
+ * Pointer to the bytes at `gpa` that lie in one region: as many as *len asks
+ * for, or fewer; *len is set to how many. NULL when there is not one. A caller
+ * that wants more goes on behind them, which may be the next region.
+ */
+static inline uint8_t *
+guest_mem_part(const struct guest_mem *m, uint64_t gpa, uint32_t *len)
+{
+	const struct guest_region *r;
+	uint64_t off;
+
+	for (r = m->region; r < m->region + m->n; r++) {
+		off = gpa - r->gpa;
+		if (off < r->size) {
+			if (*len > r->size - off)
+				*len = r->size - off;
+			return r->host + off;
+		}
+	}
+	return NULL;
+}
+
+/* Whether `len` bytes at pointer `p` lie within one region. */
+bool guest_mem_holds(const struct guest_mem *m, const void *p, uint64_t len);
+
+/*
+ * Fills the map from librte_vhost's table of a device, largest region first
+ * (the one that most buffers are in). Regions past GUEST_REGIONS, empty ones
+ * and ones that wrap around are left out: what they hold is then refused.
+ */
+void guest_mem_set(struct guest_mem *m, const struct rte_vhost_memory *table);
+
+#endif /* GUEST_MEMORY_H */

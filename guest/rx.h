@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Filling a guest's receive ring: see rx.c. */
+#ifndef GUEST_RX_H
+#define GUEST_RX_H
+
+#include <stdint.h>
+
+#include "frame.h"
+
+struct port_count;
+struct virtqueue;
+
+/*
+ * Copies the frames of `want` into the ring, in order, until it has no room for
+ * the next one. What can never fit is refused, with its reason in the frame.
+ * Counts what was sent. Any worker.
+ */
+struct outcome rx_deliver(struct virtqueue *vq, struct burst *b, uint64_t want,
+	struct port_count *count);
+
+#endif /* GUEST_RX_H */

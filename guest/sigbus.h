@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Guest memory that vanishes.
+ *
+ * A guest's memory is a file that its owner can shorten at any time, or that
+ * finds no free hugepage when it is first touched: the access then raises
+ * SIGBUS in the thread that made it. The handler puts a page of zeroes in the
+ * place of the missing one, so that the access ends well, and stops the guest.
+ * A SIGBUS anywhere else ends the process, as ever.
+ */
+#ifndef GUEST_SIGBUS_H
+#define GUEST_SIGBUS_H
+
+struct guest;
+struct vswitch;
+
+/* Installs the handler. Main lcore, after EAL's start. */
+void sigbus_init(struct vswitch *sw);
+
+/*
+ * Notes for whom librte_vhost's thread works from here on: memory that it maps
+ * and reads before the guest's map is known is charged to that guest.
+ */
+void sigbus_working_for(struct guest *g);
+
+#endif /* GUEST_SIGBUS_H */

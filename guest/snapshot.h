@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Reading what librte_vhost knows of a guest into the form that workers use.
+ * librte_vhost's thread, while the guest is paused.
+ */
+#ifndef GUEST_SNAPSHOT_H
+#define GUEST_SNAPSHOT_H
+
+#include <stdbool.h>
+
+struct guest;
+
+/* Reads the memory table. False: there is none. */
+bool snapshot_memory(struct guest *g);
+
+/*
+ * Reads ring `index`: addresses, size, indices, call descriptor, what was
+ * negotiated; and checks that it lies in the guest's memory (virtio 1.2 section
+ * 2.7: size, alignment). False: it can't be used; if the guest is to blame the
+ * ring is marked with the fault.
+ */
+bool snapshot_ring(struct guest *g, unsigned int index);
+
+#endif /* GUEST_SNAPSHOT_H */

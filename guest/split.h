@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Split virtqueues: virtio 1.2 section 2.7.
+ *
+ * How descriptors, available and used entries are laid out, and the rules that
+ * a chain of them must keep. What a chain's bytes mean is not known here. Each
+ * field of the guest is read once, into private memory, and used from there.
+ *
+ * A broken rule of the format stops the queue (vq_fault): its guest can't be
+ * trusted to know what it is doing. A buffer that can't be used is CHAIN_BAD:
+ * the chain is sound and can be given back.
+ *
+ * Called by whoever owns the queue at the time (see virtqueue.h).
+ */
+#ifndef GUEST_SPLIT_H
+#define GUEST_SPLIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+
+#include <rte_atomic.h>
+#include <rte_branch_prediction.h>
+#include <rte_prefetch.h>
+
+#include "drops.h"
+#include "frame.h"
+#include "guest/virtqueue.h"
+
+enum chain_status {
+	CHAIN_OK,
+	CHAIN_BAD,	/* wrong direction, or not in guest memory: can be given back */
+	CHAIN_FAULT,	/* the ring itself is broken; the queue is stopped */
+};
+
+/* The buffers of a chain, as pieces of this process's memory. */
+struct chain {
+	struct piece *piece;
+	unsigned int n;		/* of them */
+	unsigned int max;	/* room there */
+	uint64_t len;		/* bytes in all */
+};
+
+/* One descriptor, read once. */
+static inline struct vring_desc
+split_read(const struct vring_desc *from)
+{
+	const volatile uint64_t *p = (const volatile uint64_t *)from;
+	uint64_t rest;
+	struct vring_desc d;
+
+	d.addr = p[0];
+	rest = p[1];
+	d.len = (uint32_t)rest;
+	d.flags = (uint16_t)(rest >> 32);
+	d.next = (uint16_t)(rest >> 48);
+	return d;
+}
+
+/*
+ * Entries the guest has made available and we have not taken yet. More than
+ * the ring holds is a fault; then 0.
+ */
+static inline uint16_t
+split_available(struct virtqueue *vq)
+{
+	uint16_t n;
+
+	if (unlikely(vq->fault != FAULT_NONE))
+		return 0;
+	n = __atomic_load_n(&vq->avail->idx, __ATOMIC_ACQUIRE) - vq->last_avail;
+	if (unlikely(n > vq->size)) {
+		vq_fault(vq, FAULT_AVAIL_OVERRUN);
+		return 0;
+	}
+	return n;
+}
+
+/* Head of the i-th entry from last_avail on; its descriptor is prefetched. */
+static inline uint16_t
+split_head(const struct virtqueue *vq, uint16_t i)
+{
+	uint16_t at = (uint16_t)(vq->last_avail + i) & (vq->size - 1);
+	uint16_t head = *(const volatile uint16_t *)&vq->avail->ring[at];
+
+	rte_prefetch0(&vq->desc[head & (vq->size - 1)]);
+	return head;
+}
+
+/* Adds a buffer to the chain, split where regions meet. */
+static inline bool
+chain_add(struct chain *c, const struct guest_mem *mem, uint64_t gpa, uint32_t len)
+{
+	struct piece *p;
+	uint32_t part;
+
+	while (len != 0) {
+		if (unlikely(c->n == c->max))
+			return false;
+		p = &c->piece[c->n];
+		part = len;
+		p->base = guest_mem_part(mem, gpa, &part);
+		if (unlikely(p->base == NULL))
+			return false;
+		p->len = part;
+		c->n++;
+		c->len += part;
+		gpa += part;
+		len -= part;
+	}
+	return true;
+}
+
+/*
+ * Where the walk of a chain is: in the ring's own table, or in an indirect
+ * one (section 2.7.5.3).
+ */
+struct split_table {
+	const struct vring_desc *ring;	/* NULL: indirect, at gpa */
+	uint64_t gpa;
+	uint32_t n;			/* descriptors */
+};
+
+/* Enters the indirect table that d names. False: it must not be. */
+static inline bool
+split_enter(const struct virtqueue *vq, struct split_table *t, const struct vring_desc *d)
+{
+	if (t->ring == NULL || !vq->indirect || (d->flags & VRING_DESC_F_NEXT) ||
+			d->len == 0 || d->len % sizeof(*d) != 0 ||
+			d->len / sizeof(*d) > CHAIN_MAX || d->addr + d->len < d->addr)
+		return false;
+	t->ring = NULL;
+	t->gpa = d->addr;
+	t->n = d->len / sizeof(*d);
+	return true;
+}
+
+/* Descriptor `at` of the table, or NULL if it isn't in guest memory. */
+static inline const struct vring_desc *
+split_at(const struct virtqueue *vq, const struct split_table *t, uint16_t at)
+{
+	if (t->ring != NULL)
+		return &t->ring[at];
+	return (const struct vring_desc *)guest_mem_at(vq->mem,
+		t->gpa + at * sizeof(struct vring_desc), sizeof(struct vring_desc));
+}
+
+static inline enum chain_status
+split_fault(struct virtqueue *vq, enum fault_reason reason)
+{
+	vq_fault(vq, reason);
+	return CHAIN_FAULT;
+}
+
+/*
+ * Collects the buffers of the chain that starts at `head` into *c (whose piece
+ * and max are set, the rest zero). `writable`: a receive chain, else a transmit
+ * one; a descriptor of the other direction makes the chain bad.
+ */
+static inline enum chain_status
+split_walk(struct virtqueue *vq, uint16_t head, bool writable, struct chain *c)
+{
+	struct split_table t = { .ring = vq->desc, .n = vq->size };
+	const struct vring_desc *from;
+	struct vring_desc d;
+	uint32_t steps = 0;
+	uint16_t at = head;
+
+	for (;;) {
+		if (unlikely(at >= t.n))
+			return split_fault(vq, t.ring ? FAULT_HEAD : FAULT_INDIRECT);
+		if (unlikely(steps++ == RTE_MIN(t.n, CHAIN_MAX)))
+			return split_fault(vq, FAULT_LOOP);
+		from = split_at(vq, &t, at);
+		if (unlikely(from == NULL))
+			return CHAIN_BAD;
+		d = split_read(from);
+		if (d.flags & VRING_DESC_F_INDIRECT) {
+			if (unlikely(!split_enter(vq, &t, &d)))
+				return split_fault(vq, FAULT_INDIRECT);
+			at = 0;
+			steps = 0;
+			continue;
+		}
+		if (unlikely(!!(d.flags & VRING_DESC_F_WRITE) != writable))
+			return CHAIN_BAD;
+		if (unlikely(!chain_add(c, vq->mem, d.addr, d.len)))
+			return CHAIN_BAD;
+		if (likely(!(d.flags & VRING_DESC_F_NEXT)))
+			return CHAIN_OK;
+		at = d.next;
+	}
+}
+
+/* Returns the chain of `head` to the guest, with `len` bytes written to it. */
+static inline void
+split_put(struct virtqueue *vq, uint16_t head, uint32_t len)
+{
+	struct vring_used_elem *e = &vq->used->ring[vq->last_used++ & (vq->size - 1)];
+
+	e->id = head;
+	e->len = len;
+}
+
+/* The guest's wish with EVENT_IDX: signal once this used index is passed. */
+static inline uint16_t
+split_used_event(const struct virtqueue *vq)
+{
+	return *(const volatile uint16_t *)&vq->avail->ring[vq->size];
+}
+
+/*
+ * Makes what was put since used index `from` visible to the guest. Returns
+ * whether the guest wants to be signalled for it (section 2.7.7): the caller
+ * does that with vq_signal(), after it has left the ring's lock.
+ */
+static inline bool
+split_publish(struct virtqueue *vq, uint16_t from)
+{
+	__atomic_store_n(&vq->used->idx, vq->last_used, __ATOMIC_RELEASE);
+	if (vq->callfd < 0)
+		return false;
+	/* The guest must see the index before we look whether it sleeps. */
+	rte_smp_mb();
+	if (vq->event_idx)
+		return vring_need_event(split_used_event(vq), vq->last_used, from);
+	return !(*(const volatile uint16_t *)&vq->avail->flags & VRING_AVAIL_F_NO_INTERRUPT);
+}
+
+/* Asks the guest not to notify us: we poll (section 2.7.10). */
+static inline void
+split_suppress(struct virtqueue *vq)
+{
+	/* With EVENT_IDX: an index just passed, met again once in 65,536 entries. */
+	uint16_t *avail_event = (void *)&vq->used->ring[vq->size];
+
+	if (vq->event_idx)
+		__atomic_store_n(avail_event, vq->last_avail - 1, __ATOMIC_RELAXED);
+	else
+		__atomic_store_n(&vq->used->flags, VRING_USED_F_NO_NOTIFY, __ATOMIC_RELAXED);
+}
+
+/* The one system call of the fast path. The descriptor is non-blocking. */
+static inline void
+vq_signal(const struct virtqueue *vq)
+{
+	eventfd_write(vq->callfd, 1);
+}
+
+#endif /* GUEST_SPLIT_H */

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Sockets and callbacks: see vhost_user.h for the contract.
+ *
+ * librte_vhost runs one thread for all connections, which makes every callback;
+ * but at exit, when rte_vhost_driver_unregister() makes them in the caller's.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <linux/virtio_config.h>
+
+#include <rte_vhost.h>
+
+#include "guest/descriptors.h"
+#include "guest/guest.h"
+#include "guest/message.h"
+#include "guest/sigbus.h"
+#include "guest/vhost_user.h"
+#include "main.h"
+
+/*
+ * What guests are offered (virtio 1.2 sections 5.1.3 and 6). CTRL_*, STATUS and
+ * GUEST_ANNOUNCE are between the guest and QEMU, which asks the back end first.
+ */
+static const uint64_t features =
+	1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_F_ANY_LAYOUT |
+	1ULL << VIRTIO_RING_F_INDIRECT_DESC | 1ULL << VIRTIO_RING_F_EVENT_IDX |
+	1ULL << VIRTIO_NET_F_STATUS | 1ULL << VIRTIO_NET_F_CTRL_VQ |
+	1ULL << VIRTIO_NET_F_CTRL_RX | 1ULL << VIRTIO_NET_F_GUEST_ANNOUNCE |
+	1ULL << VHOST_USER_F_PROTOCOL_FEATURES;
+
+/* Of the protocol: each message can be acknowledged with its real verdict. */
+static const uint64_t protocol_features = 1ULL << VHOST_USER_PROTOCOL_F_REPLY_ACK;
+
+/* librte_vhost's callbacks bring nothing but its number of the connection. */
+static struct {
+	struct vswitch *sw;
+	struct guest *guest[RTE_MAX_VHOST_DEVICE];
+} connections;
+
+static struct guest *
+guest_of(int vid)
+{
+	struct guest *g = connections.guest[vid];
+
+	sigbus_working_for(g);
+	return g;
+}
+
+static enum rte_vhost_msg_result
+before_message(int vid, void *message)
+{
+	struct guest *g = guest_of(vid);
+
+	if (g != NULL)
+		guest_before(g, message);
+	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+static enum rte_vhost_msg_result
+after_message(int vid, void *message)
+{
+	struct guest *g = guest_of(vid);
+
+	RTE_SET_USED(message);
+	if (g != NULL)
+		guest_after(g);
+	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+static const struct rte_vhost_user_extern_ops message_hooks = {
+	.pre_msg_handle = before_message,
+	.post_msg_handle = after_message,
+};
+
+static int
+new_connection(int vid)
+{
+	struct guest *g = guest_connect(connections.sw, vid);
+
+	connections.guest[vid] = g;
+	if (g == NULL)
+		return -1;
+	return rte_vhost_extern_callback_register(vid, &message_hooks, NULL);
+}
+
+static void
+destroy_connection(int vid)
+{
+	struct guest *g = guest_of(vid);
+
+	if (g != NULL)
+		guest_disconnect(g);
+	connections.guest[vid] = NULL;
+	sigbus_working_for(NULL);
+}
+
+static int
+new_device(int vid)
+{
+	struct guest *g = guest_of(vid);
+
+	if (g == NULL)
+		return -1;
+	guest_start(g);
+	return 0;
+}
+
+static void
+destroy_device(int vid)
+{
+	struct guest *g = guest_of(vid);
+
+	if (g != NULL)
+		guest_stop(g);
+}
+
+static int
+vring_state_changed(int vid, uint16_t ring, int enable)
+{
+	struct guest *g = guest_of(vid);
+
+	if (g != NULL)
+		guest_ring(g, ring, enable);
+	return 0;
+}
+
+static const struct rte_vhost_device_ops device_ops = {
+	.new_connection = new_connection,
+	.destroy_connection = destroy_connection,
+	.new_device = new_device,
+	.destroy_device = destroy_device,
+	.vring_state_changed = vring_state_changed,
+};
+
+/* Whether somebody answers at the socket. */
+static bool
+is_alive(const char *path)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), rc;
+
+	if (fd < 0)
+		return true;
+	strncpy(un.sun_path, path, sizeof(un.sun_path) - 1);
+	rc = connect(fd, (const struct sockaddr *)&un, sizeof(un));
+	close(fd);
+	return rc == 0;
+}
+
+/* Makes way for a socket of ours: removes a stale one, and nothing else. */
+static bool
+make_way(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) != 0) {
+		if (errno == ENOENT)
+			return true;
+		say_error("socket %s: %s", path, strerror(errno));
+		return false;
+	}
+	if (!S_ISSOCK(st.st_mode)) {
+		say_error("socket %s: a file of that name is there, and is no socket; move it "
+			"away or choose another path", path);
+		return false;
+	}
+	if (is_alive(path)) {
+		say_error("socket %s: in use by a live process; end that, or choose another "
+			"path", path);
+		return false;
+	}
+	if (unlink(path) != 0) {
+		say_error("socket %s: is stale and can't be removed: %s", path, strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+static bool
+serve(const struct conf *c, const char *path)
+{
+	uint64_t offer = features, have = 0;
+
+	if (c->mergeable)
+		offer |= 1ULL << VIRTIO_NET_F_MRG_RXBUF;
+	if (!c->client && !make_way(path))
+		return false;
+	if (rte_vhost_driver_register(path, c->client ? RTE_VHOST_USER_CLIENT : 0) != 0) {
+		say_error("socket %s: can't be made; is its folder there, and writable?", path);
+		return false;
+	}
+	if (rte_vhost_driver_get_features(path, &have) != 0 ||
+			rte_vhost_driver_disable_features(path, have & ~offer) != 0 ||
+			rte_vhost_driver_set_protocol_features(path, protocol_features) != 0 ||
+			rte_vhost_driver_callback_register(path, &device_ops) != 0 ||
+			rte_vhost_driver_start(path) != 0) {
+		rte_vhost_driver_unregister(path);
+		say_error("socket %s: can't be %s; is its folder there, and writable?", path,
+			c->client ? "connected to" : "served");
+		return false;
+	}
+	return true;
+}
+
+bool
+vhost_user_start(struct vswitch *sw)
+{
+	unsigned int i;
+
+	connections.sw = sw;
+	for (i = 0; i < sw->conf.nsockets; i++)
+		if (!serve(&sw->conf, sw->conf.socket[i]))
+			return false;
+	return true;
+}
+
+void
+vhost_user_stop(struct vswitch *sw)
+{
+	unsigned int i;
+
+	for (i = 0; i < sw->conf.nsockets; i++)
+		rte_vhost_driver_unregister(sw->conf.socket[i]);
+	/* Unregistering ends connections without destroy_connection(). */
+	for (i = 0; i < RTE_DIM(connections.guest); i++)
+		if (connections.guest[i] != NULL)
+			guest_disconnect(connections.guest[i]);
+	memset(&connections, 0, sizeof(connections));
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The vhost-user back end: sockets, and the callbacks of librte_vhost that make
+ * guests of connections. Another back end would fill the same two calls.
+ */
+#ifndef GUEST_VHOST_USER_H
+#define GUEST_VHOST_USER_H
+
+#include <stdbool.h>
+
+struct vswitch;
+
+/*
+ * Serves (or with --client connects to) every socket of sw->conf. A stale socket
+ * file is replaced. False: why was said. Main lcore, once workers run.
+ */
+bool vhost_user_start(struct vswitch *sw);
+
+/* Ends all connections and removes the sockets. Main lcore, after the workers. */
+void vhost_user_stop(struct vswitch *sw);
+
+#endif /* GUEST_VHOST_USER_H */

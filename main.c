@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vhost-switch: a switch between virtio-net devices and one uplink.
+ *
+ * The whole life of the process: options are checked, EAL starts, the uplink and
+ * the forwarding table are made, workers run, sockets open. Then the main lcore
+ * sleeps until a signal, a second, or somebody's wake-up; and takes all down in
+ * the reverse order. Where to go from here: forward.c for the way of a frame,
+ * guest/guest.c for the life of a guest, control.c for what the main lcore does.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+#include <rte_rcu_qsbr.h>
+#include <rte_ring_elem.h>
+
+#include "control.h"
+#include "eal_args.h"
+#include "fdb.h"
+#include "guest/descriptors.h"
+#include "guest/guest.h"
+#include "guest/sigbus.h"
+#include "guest/vhost_user.h"
+#include "main.h"
+#include "uplink/uplink.h"
+#include "worker.h"
+
+/*
+ * Requests to learn that may wait for the main lcore: 16 from each of 256
+ * guests (route.c). One that finds no room is made again with the next frame.
+ */
+#define REQUESTS 4096
+
+int log_switch, log_data;
+
+void
+say_error(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fputs("vhost-switch: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+}
+
+void
+wake_main(struct vswitch *sw)
+{
+	if (!__atomic_exchange_n(&sw->wake_pending, true, __ATOMIC_ACQ_REL))
+		eventfd_write(sw->wake_fd, 1);
+}
+
+static bool
+init_logs(void)
+{
+	/* librte_vhost tells of every message; the user's --log-level can bring it back. */
+	rte_log_set_level_pattern("lib.vhost.*", RTE_LOG_WARNING);
+	log_switch = rte_log_register_type_and_pick_level("vhost-switch", RTE_LOG_INFO);
+	log_data = rte_log_register_type_and_pick_level("vhost-switch.data", RTE_LOG_INFO);
+	return log_switch >= 0 && log_data >= 0;
+}
+
+/* Starts EAL with its part of the command line. */
+static bool
+init_eal(int argc, char **argv)
+{
+	struct eal_args args;
+	bool ok;
+
+	if (!eal_args_make(&args, argc, argv))
+		return false;
+	if (args.no_huge)
+		say_error("no hugepages are free, so ordinary pages are used, which is slower; "
+			"to reserve some: echo 256 > /proc/sys/vm/nr_hugepages");
+	ok = rte_eal_init(args.argc, args.argv) >= 0;
+	if (!ok)
+		say_error("EAL does not start: %s; the lines above say what it lacks",
+			rte_strerror(rte_errno));
+	return ok;
+}
+
+static bool
+make_workers(struct vswitch *sw)
+{
+	unsigned int lcore, n = rte_lcore_count() - 1;
+
+	if (n == 0) {
+		say_error("too few lcores: the main lcore and at least one worker are needed, "
+			"as in -l 0,1");
+		return false;
+	}
+	if (n > WORKER_MAX) {
+		say_error("too many lcores: %u workers, and %d are of use", n, WORKER_MAX);
+		return false;
+	}
+	RTE_LCORE_FOREACH_WORKER(lcore) {
+		sw->worker[sw->nworkers] = worker_create(sw, sw->nworkers, lcore);
+		if (sw->worker[sw->nworkers] == NULL) {
+			say_error("no memory for the worker on lcore %u: reserve more hugepages",
+				lcore);
+			return false;
+		}
+		sw->nworkers++;
+	}
+	return true;
+}
+
+/* What all parts share: RCU, the table, the queue of requests. */
+static bool
+make_common(struct vswitch *sw)
+{
+	size_t size = rte_rcu_qsbr_get_memsize(WORKER_MAX);
+
+	sw->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	sw->qsbr = rte_zmalloc("qsbr", size, RTE_CACHE_LINE_SIZE);
+	if (sw->qsbr != NULL) {
+		rte_rcu_qsbr_init(sw->qsbr, WORKER_MAX);
+		sw->fdb = fdb_create(sw->conf.aging, sw->qsbr);
+	}
+	sw->requests = rte_ring_create_elem("requests", sizeof(struct request), REQUESTS,
+		SOCKET_ID_ANY, RING_F_SC_DEQ);
+	if (sw->wake_fd >= 0 && sw->fdb != NULL && sw->requests != NULL)
+		return true;
+	say_error("no memory for the forwarding table: reserve more hugepages");
+	return false;
+}
+
+static bool
+start(struct vswitch *sw)
+{
+	unsigned int i;
+
+	if (!make_workers(sw) || !make_common(sw))
+		return false;
+	if (sw->conf.uplink) {
+		sw->uplink = uplink_open(&sw->conf, sw->nworkers);
+		if (sw->uplink == NULL)
+			return false;
+	}
+	sigbus_init(sw);
+	descriptors_init();
+	for (i = 0; i < sw->nworkers; i++)
+		rte_eal_remote_launch(worker_run, sw->worker[i], sw->worker[i]->lcore);
+	return vhost_user_start(sw);
+}
+
+static void
+stop(struct vswitch *sw)
+{
+	unsigned int i;
+
+	__atomic_store_n(&sw->stop, true, __ATOMIC_RELAXED);
+	rte_eal_mp_wait_lcore();
+	vhost_user_stop(sw);
+	uplink_close(sw->uplink);
+	fdb_destroy(sw->fdb);
+	rte_ring_free(sw->requests);
+	rte_free(sw->qsbr);
+	for (i = 0; i < GUEST_MAX; i++)
+		guest_destroy(sw->guest[i]);
+	for (i = 0; i < sw->nworkers; i++)
+		worker_destroy(sw->worker[i]);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct vswitch sw;	/* large, and zeroed */
+	int rc = EXIT_FAILURE;
+
+	switch (conf_parse(&sw.conf, argc, argv)) {
+	case CONF_DONE:
+		return EXIT_SUCCESS;
+	case CONF_ERROR:
+		return EXIT_FAILURE;
+	case CONF_RUN:
+		break;
+	}
+	/* Before any thread is there, so that all of them inherit it. */
+	control_block_signals();
+	if (!init_logs() || !init_eal(argc, argv))
+		return EXIT_FAILURE;
+	if (start(&sw)) {
+		say(NOTICE, "ready\n");
+		rc = control_run(&sw) ? EXIT_SUCCESS : EXIT_FAILURE;
+	}
+	stop(&sw);
+	if (rc == EXIT_SUCCESS)
+		stats_print(&sw, stdout);
+	rte_eal_cleanup();
+	return rc;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The switch as a whole: one struct that is passed down, and the few functions
+ * that everybody uses to speak to the user.
+ *
+ * Each member names its owner at its type; what is published to the workers is
+ * published by RCU (sw->qsbr): withdraw, wait for a grace period, then change.
+ */
+#ifndef MAIN_H
+#define MAIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_log.h>
+
+#include "conf.h"
+#include "port.h"
+#include "stats.h"
+
+#define VHOST_SWITCH_VERSION "0.1"
+
+/* Worker lcores; more than guests can keep busy. */
+#define WORKER_MAX 64
+
+struct fdb;
+struct guest;
+struct rte_rcu_qsbr;
+struct rte_ring;
+struct uplink;
+struct worker;
+
+struct vswitch {
+	struct conf conf;
+	struct port port[PORT_MAX];
+	unsigned int ports;		/* slots ever used, the uplink's aside */
+	struct rte_rcu_qsbr *qsbr;	/* workers report to it between bursts */
+	struct fdb *fdb;
+	struct uplink *uplink;		/* NULL: none */
+	unsigned int nworkers;
+	struct worker *worker[WORKER_MAX];
+	struct guest *guest[GUEST_MAX];	/* by device index; librte_vhost's thread */
+	struct rte_ring *requests;	/* struct request: workers to main lcore */
+	int wake_fd;			/* eventfd that wakes the main lcore */
+	bool wake_pending;		/* a wake-up is under way: no second write */
+	bool stop;			/* set once: workers leave their loops */
+	struct port_count departed;	/* of guests that left; main lcore */
+	struct port_count retired[PORT_MAX];	/* ... by slot: not the tenant's */
+	struct port_count control[PORT_MAX];	/* counted by librte_vhost's thread */
+	uint64_t faults;		/* guests stopped for breaking the rules */
+};
+
+/* What a worker asks the main lcore to do: to learn an address. */
+struct request {
+	uint64_t key;		/* see fdb_key() */
+	uint32_t epoch;		/* of the port when it asked */
+	uint16_t port;
+	uint16_t unused;
+};
+
+/*
+ * Log types: the switch's own, and the one of the line that test suites look
+ * for (VHOST_DATA: (0) MAC_ADDRESS ...). Set up by main() before any other use.
+ */
+extern int log_switch, log_data;
+
+/* One line in the log, on stderr. Any thread, never on the fast path. */
+#define say(level, ...) rte_log(RTE_LOG_##level, log_switch, "vhost-switch: " __VA_ARGS__)
+
+/*
+ * One line on stderr: why the switch can't start, with the remedy. Adds the
+ * program's name and the newline. Before and after EAL is there.
+ */
+__attribute__((format(printf, 1, 2))) void say_error(const char *format, ...);
+
+/*
+ * Wakes the main lcore, to look after ports, faults and requests. Any thread;
+ * costs a system call only when no wake-up is under way.
+ */
+void wake_main(struct vswitch *sw);
+
+#endif /* MAIN_H */

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Keeping the frames that wait: see park.h for the contract. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "park.h"
+
+struct park *
+park_create(void)
+{
+	struct park *p = calloc(1, sizeof(*p));
+	unsigned int i;
+
+	if (p == NULL)
+		return NULL;
+	p->nfree = PARK_FRAMES;
+	for (i = 0; i < PARK_FRAMES; i++)
+		p->free[i] = i;
+	return p;
+}
+
+void
+park_destroy(struct park *p)
+{
+	free(p);
+}
+
+int
+park_add(struct park *p, const struct frame *f, bool sent, uint64_t deadline)
+{
+	struct parked *s;
+	unsigned int slot;
+
+	if (p->nfree == 0 || f->npieces > PARK_PIECES)
+		return -1;
+	slot = p->free[--p->nfree];
+	s = &p->slot[slot];
+	s->frame = *f;
+	memcpy(s->piece, f->piece, f->npieces * sizeof(*f->piece));
+	s->frame.piece = s->piece;
+	s->deadline = deadline;
+	s->errands = 0;
+	s->sent = sent;
+	return slot;
+}
+
+bool
+park_errand(struct park *p, unsigned int slot, uint16_t port, uint32_t epoch)
+{
+	if (p->nerrands == PARK_ERRANDS)
+		return false;
+	p->errand[p->nerrands++] = (struct errand){
+		.epoch = epoch,
+		.slot = slot,
+		.port = port,
+	};
+	p->slot[slot].errands++;
+	port_set_add(&p->blocked, port);
+	return true;
+}
+
+void
+park_remove(struct park *p, unsigned int slot)
+{
+	p->free[p->nfree++] = slot;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Frames that wait for room in a full receive ring.
+ *
+ * A frame that a destination had no room for is parked with its source: its
+ * descriptor stays unconsumed there, and the source goes on with other frames.
+ * Every --rx-retry-delay the waiting frames are offered again, oldest first; a
+ * frame whose time (--rx-retry-num delays) is over is dropped and counted.
+ * Later frames for a port that others wait for queue up behind them, so a pair
+ * of ports never sees its frames reordered.
+ *
+ * What waits are errands, one for each copy that is still owed: a flooded frame
+ * has as many as there are full rings. A frame is given back to its source
+ * when its last errand is done.
+ *
+ * A park belongs to its source, and so to one worker. No locks, no allocation
+ * after park_create().
+ */
+#ifndef PARK_H
+#define PARK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "frame.h"
+#include "port.h"
+
+/*
+ * Frames that a source may have waiting: at the default retry time of 60 us,
+ * what arrives at 8.5 million frames/s. With all of them taken the source is
+ * not fetched from, which delays that source alone.
+ */
+#define PARK_FRAMES 512
+
+/*
+ * Copies that may be owed, several a flooded frame. A copy beyond that is
+ * dropped at once.
+ */
+#define PARK_ERRANDS 2048
+
+/*
+ * Pieces a parked frame may have: a header, a head and the 17 fragments of a
+ * Linux socket buffer. A frame in more pieces does not wait.
+ */
+#define PARK_PIECES 20
+
+struct parked {
+	struct frame frame;
+	struct piece piece[PARK_PIECES];
+	uint64_t deadline;	/* TSC */
+	uint16_t errands;	/* not done yet */
+	bool sent;		/* one copy at least was delivered */
+};
+
+struct errand {
+	uint32_t epoch;		/* of the port: a later tenant gets nothing */
+	uint16_t slot;		/* of the frame */
+	uint16_t port;
+};
+
+struct park {
+	unsigned int nerrands;
+	unsigned int nfree;
+	uint64_t next_try;		/* TSC */
+	struct port_set blocked;	/* ports that errands wait for */
+	struct errand errand[PARK_ERRANDS];	/* oldest first */
+	uint16_t free[PARK_FRAMES];
+	struct parked slot[PARK_FRAMES];
+};
+
+/* Makes an empty park. NULL without memory. Any thread. */
+struct park *park_create(void);
+
+/* Ends a park; frames in it must be given back before. NULL is fine. */
+void park_destroy(struct park *p);
+
+/* Frames that may still be parked: no more may be fetched. */
+static inline unsigned int
+park_room(const struct park *p)
+{
+	return p->nfree;
+}
+
+static inline bool
+park_empty(const struct park *p)
+{
+	return p->nerrands == 0;
+}
+
+/*
+ * Parks a frame until `deadline`, with no errand yet. `sent`: it was delivered
+ * somewhere already. Returns its slot, or -1 when there is no room for it.
+ */
+int park_add(struct park *p, const struct frame *f, bool sent, uint64_t deadline);
+
+/* Adds an errand of the frame in `slot`. False: no room. */
+bool park_errand(struct park *p, unsigned int slot, uint16_t port, uint32_t epoch);
+
+/* Frees a slot whose errands are done. */
+void park_remove(struct park *p, unsigned int slot);
+
+#endif /* PARK_H */

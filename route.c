@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Where a frame goes: see route.h for the contract. */
+#include <rte_cycles.h>
+#include <rte_ring_elem.h>
+
+#include "fdb.h"
+#include "frame.h"
+#include "guest/virtqueue.h"
+#include "main.h"
+#include "route.h"
+#include "source.h"
+#include "worker.h"
+
+/* All guests are one broadcast domain. */
+#define DOMAIN 0
+
+/*
+ * Requests to learn that a source may make in a millisecond: a new guest needs
+ * one, and a guest that makes up addresses can neither fill the queue of
+ * requests (main.c) nor keep the main lcore from hearing the others.
+ */
+#define LEARN_CREDIT 16
+#define LEARN_PERIODS 1000	/* a second */
+
+/* Verdict on a frame that goes to more than one port, or to none. */
+enum {
+	TO_ALL = PORT_MAX,	/* every port but its own */
+	TO_NONE,		/* dropped; the reason is in the frame */
+};
+
+static inline uint16_t
+to_none(struct frame *f, enum drop_reason reason)
+{
+	f->reason = reason;
+	return TO_NONE;
+}
+
+/* Asks the main lcore to learn; it is asked again with the next frame if lost. */
+static void
+ask_to_learn(struct worker *w, struct source *s, uint64_t key)
+{
+	struct vswitch *sw = w->sw;
+	struct request r = {
+		.key = key,
+		.epoch = sw->port[s->port].epoch,
+		.port = s->port,
+	};
+	uint64_t now = rte_rdtsc();
+
+	if (fdb_full(sw->fdb, s->port)) {
+		count_add(&w->count[s->port].unlearned, 1);
+		return;
+	}
+	if (now - s->learn_period > rte_get_tsc_hz() / LEARN_PERIODS) {
+		s->learn_period = now;
+		s->learn_credit = LEARN_CREDIT;
+	}
+	if (s->learn_credit == 0)
+		return;
+	s->learn_credit--;
+	if (rte_ring_enqueue_elem(sw->requests, &r, sizeof(r)) == 0)
+		wake_main(sw);
+}
+
+/* Notes a frame's source address. */
+static inline void
+learn(struct worker *w, struct source *s, const struct frame *f)
+{
+	const struct fdb *t = w->sw->fdb;
+	uint64_t key = fdb_key(&f->eth.src_addr, DOMAIN);
+	struct fdb_entry *e = fdb_lookup(t, &w->hints, key);
+
+	if (likely(e != NULL && fdb_port(e) == s->port)) {
+		fdb_touch(t, e);
+		return;
+	}
+	/* Our guests' frames may come back on the wire: they have not moved. */
+	if (e != NULL && s->port == PORT_UPLINK && fdb_port(e) != PORT_UPLINK)
+		return;
+	ask_to_learn(w, s, key);
+}
+
+/* From a guest: to the port that has the address, or to all. */
+static inline uint16_t
+from_guest(struct worker *w, const struct source *s, struct frame *f)
+{
+	struct fdb_entry *e;
+	uint16_t port;
+
+	if (w->sw->conf.vm2vm == VM2VM_UPLINK)
+		return PORT_UPLINK;
+	if (unlikely(rte_is_multicast_ether_addr(&f->eth.dst_addr)))
+		return TO_ALL;
+	e = fdb_lookup(w->sw->fdb, &w->hints, fdb_key(&f->eth.dst_addr, DOMAIN));
+	if (unlikely(e == NULL))
+		return TO_ALL;
+	port = fdb_port(e);
+	return likely(port != s->port) ? port : to_none(f, DROP_TO_SENDER);
+}
+
+/* From an untagged uplink: by address alone. */
+static inline uint16_t
+from_untagged(struct worker *w, struct frame *f)
+{
+	struct fdb_entry *e;
+	uint16_t port;
+
+	if (rte_is_multicast_ether_addr(&f->eth.dst_addr))
+		return TO_ALL;
+	e = fdb_lookup(w->sw->fdb, &w->hints, fdb_key(&f->eth.dst_addr, DOMAIN));
+	if (e == NULL)
+		return TO_ALL;
+	port = fdb_port(e);
+	return port != PORT_UPLINK ? port : to_none(f, DROP_TO_SENDER);
+}
+
+/*
+ * From a tagged uplink: the tag names one device. It gets what is for one of
+ * its addresses, and group frames; as long as it has no address, all of it.
+ */
+static inline uint16_t
+from_tagged(struct worker *w, struct frame *f)
+{
+	const struct vswitch *sw = w->sw;
+	unsigned int vid = f->tci & 0xfff;
+	unsigned int device = vid - sw->conf.vlan_base;
+	struct fdb_entry *e;
+
+	if (!f->tagged || vid < sw->conf.vlan_base || device >= GUEST_MAX ||
+			__atomic_load_n(&sw->port[device].rx, __ATOMIC_ACQUIRE) == NULL)
+		return to_none(f, DROP_VLAN);
+	if (rte_is_multicast_ether_addr(&f->eth.dst_addr))
+		return device;
+	e = fdb_lookup(sw->fdb, &w->hints, fdb_key(&f->eth.dst_addr, DOMAIN));
+	if (e != NULL && fdb_port(e) != PORT_UPLINK)
+		return fdb_port(e) == device ? device : to_none(f, DROP_VLAN);
+	if (fdb_count(sw->fdb, device) != 0)
+		return to_none(f, DROP_UNMATCHED);
+	return device;
+}
+
+static inline uint16_t
+route_frame(struct worker *w, struct source *s, struct frame *f)
+{
+	if (unlikely(f->reason != DROP_NONE))
+		return TO_NONE;
+	if (unlikely(rte_is_multicast_ether_addr(&f->eth.src_addr) ||
+			rte_is_zero_ether_addr(&f->eth.src_addr)))
+		return to_none(f, DROP_SOURCE);
+	learn(w, s, f);
+	if (s->port != PORT_UPLINK)
+		return from_guest(w, s, f);
+	return w->sw->conf.vlan_base == 0 ? from_untagged(w, f) : from_tagged(w, f);
+}
+
+/* Adds every port but the sender's that can take frames now. */
+static void
+route_flood(struct worker *w, const struct source *s, struct burst *b, uint64_t frames)
+{
+	struct vswitch *sw = w->sw;
+	unsigned int i, n = __atomic_load_n(&sw->ports, __ATOMIC_ACQUIRE);
+	const struct virtqueue *rx;
+	uint64_t none = frames, left;
+
+	for (i = 0; i < n; i++) {
+		rx = __atomic_load_n(&sw->port[i].rx, __ATOMIC_ACQUIRE);
+		if (rx == NULL || rx->fault != FAULT_NONE || i == s->port)
+			continue;
+		dests_add(&w->dests, i, frames);
+		none = 0;
+	}
+	if (sw->uplink != NULL && s->port != PORT_UPLINK) {
+		dests_add(&w->dests, PORT_UPLINK, frames);
+		none = 0;
+	}
+	for (left = none; left != 0; left &= left - 1)
+		b->frame[__builtin_ctzll(left)].reason = DROP_NO_PORT;
+}
+
+void
+route_burst(struct worker *w, struct source *s, struct burst *b)
+{
+	uint64_t flood = 0;
+	unsigned int i;
+	uint16_t to;
+
+	w->dests.n = 0;
+	for (i = 0; i < b->n; i++) {
+		to = route_frame(w, s, &b->frame[i]);
+		if (likely(to < PORT_MAX))
+			dests_add(&w->dests, to, UINT64_C(1) << i);
+		else if (to == TO_ALL)
+			flood |= UINT64_C(1) << i;
+	}
+	if (unlikely(flood != 0))
+		route_flood(w, s, b, flood);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Policy: where a frame goes. Mechanics (fetching, copying, waiting) are in
+ * forward.c; the rules are those of "What a frame meets" in doc/design.rst.
+ */
+#ifndef ROUTE_H
+#define ROUTE_H
+
+#include <stdint.h>
+
+struct burst;
+struct source;
+struct worker;
+
+/*
+ * Learns the sources of a burst and fills w->dests with who is to get which
+ * frame. A frame that nobody gets has its drop reason set. The worker that
+ * fetched the burst.
+ */
+void route_burst(struct worker *w, struct source *s, struct burst *b);
+
+#endif /* ROUTE_H */

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A source of frames: a guest's transmit ring or a queue of the uplink.
+ *
+ * Forwarding knows sources by these two calls alone. A source belongs to the
+ * worker that polls it; only that worker calls them, but for a guest's pause,
+ * when its worker has let go of it.
+ */
+#ifndef SOURCE_H
+#define SOURCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct burst;
+struct frame;
+struct park;
+struct port_count;
+struct source;
+
+struct source_ops {
+	/*
+	 * Fills b with up to `max` frames, at most BURST_MAX. A frame that can't
+	 * be switched is there too, with its drop reason set: it must be counted
+	 * and given back like any other. Returns how many.
+	 */
+	unsigned int (*fetch)(struct source *s, struct burst *b, unsigned int max);
+	/* Gives the frames of `mask` back: they are done with. */
+	void (*retire)(struct source *s, struct frame *frame, uint64_t mask,
+		struct port_count *count);
+};
+
+struct source {
+	const struct source_ops *ops;
+	struct park *park;	/* frames that wait for room; see park.h */
+	uint16_t port;		/* where its frames come from */
+	uint16_t learn_credit;	/* requests it may still make in this period */
+	uint64_t learn_period;	/* TSC: when the credit was renewed */
+};
+
+#endif /* SOURCE_H */

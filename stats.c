@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Adding counters up and printing them: see stats.h for the contract. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "main.h"
+#include "stats.h"
+#include "worker.h"
+
+#define DROP_TEXT(name, text, doc) [DROP_##name] = text,
+const char *
+drop_name(enum drop_reason reason)
+{
+	static const char * const names[] = { DROP_REASONS(DROP_TEXT) };
+
+	return reason < DROP_MAX ? names[reason] : "unknown";
+}
+
+#define FAULT_TEXT(name, text, doc) [FAULT_##name] = text,
+const char *
+fault_name(enum fault_reason reason)
+{
+	static const char * const names[] = { FAULT_REASONS(FAULT_TEXT) };
+
+	return reason < FAULT_MAX ? names[reason] : "unknown";
+}
+
+/* A port_count is nothing but counters; these treat it as an array of them. */
+#define COUNTERS (offsetof(struct port_count, drop) / sizeof(uint64_t) + DROP_MAX)
+
+static void
+add(struct port_count *sum, const struct port_count *c)
+{
+	uint64_t *to = &sum->received;
+	const uint64_t *from = &c->received;
+	unsigned int i;
+
+	for (i = 0; i < COUNTERS; i++)
+		to[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+}
+
+static void
+subtract(struct port_count *sum, const struct port_count *c)
+{
+	uint64_t *to = &sum->received;
+	const uint64_t *from = &c->received;
+	unsigned int i;
+
+	for (i = 0; i < COUNTERS; i++)
+		to[i] -= from[i];
+}
+
+uint64_t
+stats_dropped(const struct port_count *c)
+{
+	uint64_t sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < DROP_MAX; i++)
+		sum += c->drop[i];
+	return sum;
+}
+
+void
+stats_port(const struct vswitch *sw, uint16_t port, struct port_count *sum)
+{
+	unsigned int i;
+
+	memset(sum, 0, sizeof(*sum));
+	for (i = 0; i < sw->nworkers; i++)
+		add(sum, &sw->worker[i]->count[port]);
+	add(sum, &sw->control[port]);
+	subtract(sum, &sw->retired[port]);
+}
+
+void
+stats_retire(struct vswitch *sw, uint16_t port)
+{
+	struct port_count sum;
+
+	stats_port(sw, port, &sum);
+	add(&sw->departed, &sum);
+	add(&sw->retired[port], &sum);
+}
+
+static void
+print_row(FILE *out, const char *name, const struct port_count *c)
+{
+	fprintf(out, "%-9s %14" PRIu64 " %14" PRIu64 " %12" PRIu64 " %14" PRIu64 " %12" PRIu64
+		" %12" PRIu64 "\n", name, c->received, c->delivered, stats_dropped(c), c->sent,
+		c->flooded, c->missed);
+}
+
+static void
+print_drops(FILE *out, const char *name, const struct port_count *c)
+{
+	const char *between = "";
+	unsigned int i;
+
+	if (stats_dropped(c) == 0 && c->unlearned == 0)
+		return;
+	fprintf(out, "%s%s: ", name[0] >= '0' && name[0] <= '9' ? "device " : "", name);
+	for (i = 0; i < DROP_MAX; i++) {
+		if (c->drop[i] == 0)
+			continue;
+		fprintf(out, "%s%s %" PRIu64, between, drop_name(i), c->drop[i]);
+		between = ", ";
+	}
+	if (c->unlearned != 0)
+		fprintf(out, "%saddresses not learned %" PRIu64, between, c->unlearned);
+	fputc('\n', out);
+}
+
+/* Calls print for each port in use, then for those that left. */
+static void
+for_each(const struct vswitch *sw, FILE *out,
+	void (*print)(FILE *, const char *, const struct port_count *), struct port_count *total)
+{
+	struct port_count sum;
+	unsigned int i;
+	char name[32];
+
+	memset(total, 0, sizeof(*total));
+	for (i = 0; i < sw->ports; i++) {
+		if (sw->port[i].state == PORT_FREE)
+			continue;
+		stats_port(sw, i, &sum);
+		snprintf(name, sizeof(name), "%u", i);
+		print(out, name, &sum);
+		add(total, &sum);
+	}
+	if (sw->uplink != NULL) {
+		stats_port(sw, PORT_UPLINK, &sum);
+		print(out, "uplink", &sum);
+		add(total, &sum);
+	}
+	print(out, "departed", &sw->departed);
+	add(total, &sw->departed);
+}
+
+void
+stats_print(const struct vswitch *sw, FILE *out)
+{
+	struct port_count total;
+
+	fprintf(out, "vhost-switch statistics\n%-9s %14s %14s %12s %14s %12s %12s\n", "device",
+		"received", "delivered", "dropped", "sent", "flooded", "missed");
+	for_each(sw, out, print_row, &total);
+	print_row(out, "total", &total);
+	fprintf(out, "dropped, by reason:\n");
+	for_each(sw, out, print_drops, &total);
+	fprintf(out, "devices stopped for breaking the rules: %" PRIu64 "\n\n", sw->faults);
+	fflush(out);
+}

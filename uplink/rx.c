@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The uplink's receive queue as a source of frames.
+ *
+ * Called by worker 0 alone. The mbufs of a burst belong to it until they are
+ * retired; the private copy of each Ethernet header is without the VLAN tag
+ * when guests are to see none, and then so are the pieces: where the NIC left
+ * the tag in, the frame begins four bytes later and the copy of the header
+ * takes the place of what stood there.
+ */
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+#include "frame.h"
+#include "stats.h"
+#include "uplink/uplink_priv.h"
+
+/* Lists an mbuf's segments as the frame's pieces. */
+static void
+fetch_pieces(struct burst *b, struct frame *f, struct rte_mbuf *m)
+{
+	struct piece *p = &b->piece[b->npieces];
+
+	f->mbuf = m;
+	f->reason = DROP_NONE;
+	f->len = rte_pktmbuf_pkt_len(m);
+	f->piece = p;
+	f->npieces = 0;
+	for (; m != NULL; m = m->next) {
+		if (b->npieces + f->npieces == BURST_PIECES) {
+			frame_lose(f, DROP_LONG);
+			return;
+		}
+		p->base = rte_pktmbuf_mtod(m, uint8_t *);
+		p->len = rte_pktmbuf_data_len(m);
+		f->npieces++;
+		p++;
+	}
+	b->npieces += f->npieces;
+}
+
+/* Finds the VLAN tag, and takes it off where guests are to see none. */
+static void
+fetch_tag(const struct uplink *u, struct frame *f)
+{
+	const struct rte_vlan_hdr *tag;
+
+	f->tagged = false;
+	if (f->mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) {
+		f->tagged = true;
+		f->tci = f->mbuf->vlan_tci;
+		return;
+	}
+	if (f->eth.ether_type != RTE_BE16(RTE_ETHER_TYPE_VLAN) ||
+			f->piece->len < sizeof(f->eth) + sizeof(*tag))
+		return;
+	tag = (const struct rte_vlan_hdr *)(f->piece->base + sizeof(f->eth));
+	f->tagged = true;
+	f->tci = rte_be_to_cpu_16(tag->vlan_tci);
+	if (!u->strip)
+		return;
+	f->eth.ether_type = tag->eth_proto;
+	f->piece->base += sizeof(*tag);
+	f->piece->len -= sizeof(*tag);
+	f->len -= sizeof(*tag);
+}
+
+static void
+fetch_frame(const struct uplink *u, struct burst *b, struct frame *f, struct rte_mbuf *m)
+{
+	fetch_pieces(b, f, m);
+	if (f->reason != DROP_NONE)
+		return;
+	/* Drivers put at least the headers into the first segment. */
+	if (f->piece->len < sizeof(f->eth)) {
+		frame_lose(f, DROP_SHORT);
+		return;
+	}
+	memcpy(&f->eth, f->piece->base, sizeof(f->eth));
+	fetch_tag(u, f);
+	if (f->len > u->frame_max)
+		frame_lose(f, DROP_LONG);
+}
+
+static unsigned int
+uplink_fetch(struct source *s, struct burst *b, unsigned int max)
+{
+	const struct uplink *u = container_of(s, struct uplink, source);
+	struct rte_mbuf *m[BURST_MAX];
+	unsigned int i;
+
+	b->npieces = 0;
+	b->n = rte_eth_rx_burst(u->port, 0, m, max);
+	for (i = 0; i < b->n; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
+	for (i = 0; i < b->n; i++)
+		fetch_frame(u, b, &b->frame[i], m[i]);
+	return b->n;
+}
+
+static void
+uplink_retire(struct source *s, struct frame *frame, uint64_t mask, struct port_count *count)
+{
+	RTE_SET_USED(s);
+	RTE_SET_USED(count);
+	for (; mask != 0; mask &= mask - 1)
+		rte_pktmbuf_free(frame[__builtin_ctzll(mask)].mbuf);
+}
+
+const struct source_ops uplink_source_ops = {
+	.fetch = uplink_fetch,
+	.retire = uplink_retire,
+};

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Setting the uplink's port up and ending it: see uplink.h for the contract. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_malloc.h>
+#include <rte_mbuf.h>
+
+#include "park.h"
+#include "uplink/uplink.h"
+#include "uplink/uplink_priv.h"
+
+/* Descriptors a queue: what most NICs' drivers are tuned for; the port may want other. */
+#define RX_DESCRIPTORS 1024
+#define TX_DESCRIPTORS 1024
+
+/* mbufs each lcore keeps at hand (rte_mempool's per-lcore cache). */
+#define MBUF_CACHE 256
+
+/* Whole frames in one mbuf; NICs count receive buffers in KiB. */
+static uint16_t
+mbuf_room(const struct conf *c)
+{
+	return RTE_PKTMBUF_HEADROOM + RTE_ALIGN_CEIL(conf_frame_max(c), 1024);
+}
+
+/* mbufs that can be in use at once: in queues, waiting, in bursts, in caches. */
+static uint32_t
+mbufs_needed(const struct conf *c, unsigned int nworkers)
+{
+	if (c->total_num_mbufs != 0)
+		return c->total_num_mbufs;
+	return RX_DESCRIPTORS + nworkers * TX_DESCRIPTORS + PARK_FRAMES +
+		nworkers * BURST_MAX + (nworkers + 1) * 2 * MBUF_CACHE;
+}
+
+static bool
+make_pool(struct uplink *u, const struct conf *c, unsigned int nworkers)
+{
+	uint32_t n = mbufs_needed(c, nworkers);
+	uint32_t least = RX_DESCRIPTORS + PARK_FRAMES + BURST_MAX;
+
+	if (n < least) {
+		say_error("--total-num-mbufs %u: port %u needs at least %u for its receive queue",
+			n, u->port, least);
+		return false;
+	}
+	u->pool = rte_pktmbuf_pool_create("uplink", n, RTE_MIN(MBUF_CACHE, (int)n / 8), 0,
+		mbuf_room(c), rte_eth_dev_socket_id(u->port));
+	if (u->pool == NULL)
+		say_error("no memory for %u mbufs of %u bytes: reserve more hugepages, "
+			"or lower --total-num-mbufs", n, mbuf_room(c));
+	return u->pool != NULL;
+}
+
+/* Chooses the port's settings from what it offers. */
+static void
+choose(struct uplink *u, const struct conf *c, const struct rte_eth_dev_info *info,
+	struct rte_eth_conf *conf)
+{
+	uint32_t mtu = c->mergeable ? 9000 : RTE_ETHER_MTU;
+
+	memset(conf, 0, sizeof(*conf));
+	if (info->max_mtu != 0 && mtu > info->max_mtu) {
+		say(WARNING, "port %u takes frames of %u bytes at most: longer ones stay "
+			"between guests\n", u->port, info->max_mtu);
+		mtu = info->max_mtu;
+	}
+	conf->rxmode.mtu = mtu;
+	u->strip = c->vlan_strip && c->vlan_base != 0;
+	u->strip_hw = u->strip && (info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_STRIP);
+	u->insert_hw = info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
+	if (u->strip_hw)
+		conf->rxmode.offloads |= RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
+	if (u->insert_hw)
+		conf->txmode.offloads |= RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
+}
+
+/* Shares out the transmit queues among the workers. */
+static void
+share_queues(struct uplink *u, unsigned int nworkers, uint16_t ntx)
+{
+	unsigned int i;
+
+	rte_spinlock_init(&u->lock);
+	for (i = 0; i < nworkers; i++) {
+		u->tx[i].queue = i % ntx;
+		u->tx[i].shared = nworkers > ntx ? &u->lock : NULL;
+	}
+}
+
+static int
+setup_queues(struct uplink *u, uint16_t ntx)
+{
+	uint16_t nrxd = RX_DESCRIPTORS, ntxd = TX_DESCRIPTORS, q;
+	int socket = rte_eth_dev_socket_id(u->port);
+	int rc = rte_eth_dev_adjust_nb_rx_tx_desc(u->port, &nrxd, &ntxd);
+
+	if (rc == 0)
+		rc = rte_eth_rx_queue_setup(u->port, 0, nrxd, socket, NULL, u->pool);
+	for (q = 0; rc == 0 && q < ntx; q++)
+		rc = rte_eth_tx_queue_setup(u->port, q, ntxd, socket, NULL);
+	return rc;
+}
+
+static bool
+start(struct uplink *u, const struct conf *c, unsigned int nworkers)
+{
+	struct rte_eth_dev_info info;
+	struct rte_eth_conf conf;
+	uint16_t ntx;
+	int rc;
+
+	rc = rte_eth_dev_info_get(u->port, &info);
+	if (rc != 0) {
+		say_error("port %u does not say what it is: %s", u->port, rte_strerror(-rc));
+		return false;
+	}
+	choose(u, c, &info, &conf);
+	ntx = RTE_MIN(nworkers, (unsigned int)info.max_tx_queues);
+	share_queues(u, nworkers, ntx);
+	rc = rte_eth_dev_configure(u->port, 1, ntx, &conf);
+	if (rc == 0)
+		rc = setup_queues(u, ntx);
+	if (rc == 0)
+		rc = rte_eth_dev_start(u->port);
+	if (rc != 0) {
+		say_error("port %u (%s) does not start: %s; is it in use elsewhere, or bound to "
+			"another driver?", u->port, info.driver_name, rte_strerror(-rc));
+		return false;
+	}
+	rte_eth_allmulticast_enable(u->port);
+	if (c->promiscuous) {
+		u->promiscuous = true;
+		rc = rte_eth_promiscuous_enable(u->port);
+		if (rc != 0 && rc != -ENOTSUP)
+			say(WARNING, "port %u does not become promiscuous: %s\n", u->port,
+				rte_strerror(-rc));
+	}
+	say(INFO, "uplink is port %u (%s), VLAN tags %s%s\n", u->port, info.driver_name,
+		u->insert_hw ? "added by the port" : "added in software",
+		!u->strip ? "" : u->strip_hw ? ", stripped by the port" :
+		", stripped in software");
+	return true;
+}
+
+struct uplink *
+uplink_open(const struct conf *c, unsigned int nworkers)
+{
+	struct uplink *u;
+
+	if (!rte_eth_dev_is_valid_port(c->port_id)) {
+		say_error("-p: there is no DPDK port %u; bind a NIC to a DPDK driver, or create "
+			"one with --vdev (DPDK sees %u)", c->port_id, rte_eth_dev_count_avail());
+		return NULL;
+	}
+	u = rte_zmalloc("uplink", sizeof(*u), RTE_CACHE_LINE_SIZE);
+	if (u == NULL) {
+		say_error("no memory for the uplink: reserve more hugepages");
+		return NULL;
+	}
+	u->port = c->port_id;
+	u->frame_max = conf_frame_max(c);
+	u->source.ops = &uplink_source_ops;
+	u->source.port = PORT_UPLINK;
+	u->source.park = park_create();
+	if (u->source.park == NULL) {
+		say_error("no memory for the uplink");
+		uplink_close(u);
+		return NULL;
+	}
+	if (!make_pool(u, c, nworkers) || !start(u, c, nworkers)) {
+		uplink_close(u);
+		return NULL;
+	}
+	return u;
+}
+
+void
+uplink_close(struct uplink *u)
+{
+	if (u == NULL)
+		return;
+	rte_eth_dev_stop(u->port);
+	rte_eth_dev_close(u->port);
+	rte_mempool_free(u->pool);
+	park_destroy(u->source.park);
+	rte_free(u);
+}
+
+struct source *
+uplink_source(struct uplink *u)
+{
+	return &u->source;
+}
+
+void
+uplink_add_mac(struct uplink *u, const struct rte_ether_addr *mac)
+{
+	struct rte_ether_addr copy = *mac;
+
+	if (u->promiscuous || rte_eth_dev_mac_addr_add(u->port, &copy, 0) == 0)
+		return;
+	/* Filters are full, or the port has none: let everything in, and sort it. */
+	u->promiscuous = true;
+	if (rte_eth_promiscuous_enable(u->port) == 0)
+		say(INFO, "port %u has no more room for guests' addresses: promiscuous from "
+			"here on\n", u->port);
+}
+
+void
+uplink_remove_mac(struct uplink *u, const struct rte_ether_addr *mac)
+{
+	struct rte_ether_addr copy = *mac;
+
+	if (!u->promiscuous)
+		rte_eth_dev_mac_addr_remove(u->port, &copy);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The uplink: one DPDK port, whose frames are sorted in software (route.c).
+ *
+ * Worker 0 polls its receive queue; each worker has a transmit queue of its own
+ * where the port has enough of them, and else shares one under a lock. Opened
+ * and closed by the main lcore while no worker runs; MAC filters are set by the
+ * main lcore at any time.
+ */
+#ifndef UPLINK_UPLINK_H
+#define UPLINK_UPLINK_H
+
+#include <stdint.h>
+
+#include "drops.h"
+#include "frame.h"
+
+struct conf;
+struct port_count;
+struct source;
+struct uplink;
+
+/*
+ * Configures and starts the port for `nworkers` workers. NULL: it can't be, and
+ * why was said on stderr.
+ */
+struct uplink *uplink_open(const struct conf *c, unsigned int nworkers);
+
+/* Stops and closes the port. NULL is fine. */
+void uplink_close(struct uplink *u);
+
+/* What worker 0 polls. */
+struct source *uplink_source(struct uplink *u);
+
+/*
+ * Copies the frames of `want` into mbufs and gives them to the port, in order,
+ * until it takes no more. `vlan`: the sender's tag, added to frames that have
+ * none of their own; 0: none. Counts what was sent. Worker `id`.
+ */
+struct outcome uplink_deliver(struct uplink *u, unsigned int id, const struct burst *b,
+	uint64_t want, uint16_t vlan, struct port_count *count);
+
+/* Why the port took no more from worker `id` at its last try. */
+enum drop_reason uplink_reason(const struct uplink *u, unsigned int id);
+
+/*
+ * Tells the port which addresses are guests', so that it lets them in: one more,
+ * one less. A port without room for a filter becomes promiscuous. Main lcore.
+ */
+void uplink_add_mac(struct uplink *u, const struct rte_ether_addr *mac);
+void uplink_remove_mac(struct uplink *u, const struct rte_ether_addr *mac);
+
+#endif /* UPLINK_UPLINK_H */

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The loop of a worker lcore: see worker.h for who owns what. */
+#include <time.h>
+
+#include <rte_cycles.h>
+#include <rte_malloc.h>
+#include <rte_rcu_qsbr.h>
+
+#include "forward.h"
+#include "guest/virtqueue.h"
+#include "main.h"
+#include "park.h"
+#include "uplink/uplink.h"
+#include "worker.h"
+
+struct worker *
+worker_create(struct vswitch *sw, unsigned int id, unsigned int lcore)
+{
+	const struct conf *c = &sw->conf;
+	struct worker *w;
+
+	w = rte_zmalloc_socket("worker", sizeof(*w), RTE_CACHE_LINE_SIZE,
+		rte_lcore_to_socket_id(lcore));
+	if (w == NULL)
+		return NULL;
+	w->sw = sw;
+	w->id = id;
+	w->lcore = lcore;
+	if (c->rx_retry) {
+		w->retry_delay = rte_get_tsc_hz() * c->rx_retry_delay / 1000000;
+		w->retry_time = w->retry_delay * c->rx_retry_num;
+	}
+	return w;
+}
+
+void
+worker_destroy(struct worker *w)
+{
+	rte_free(w);
+}
+
+static inline bool
+has_work(const struct virtqueue *vq)
+{
+	return __atomic_load_n(&vq->avail->idx, __ATOMIC_RELAXED) != vq->last_avail ||
+		unlikely(!park_empty(vq->source.park));
+}
+
+static inline void
+poll_guests(struct worker *w)
+{
+	unsigned int i, n = __atomic_load_n(&w->npoll, __ATOMIC_ACQUIRE);
+	struct virtqueue *vq;
+
+	for (i = 0; i < n; i++) {
+		vq = __atomic_load_n(&w->poll[i], __ATOMIC_ACQUIRE);
+		if (vq != NULL && has_work(vq))
+			forward_poll(w, &vq->source);
+	}
+}
+
+int
+worker_run(void *arg)
+{
+	struct worker *w = arg;
+	struct vswitch *sw = w->sw;
+	struct source *uplink = w->id == 0 && sw->uplink != NULL ?
+		uplink_source(sw->uplink) : NULL;
+
+	rte_rcu_qsbr_thread_register(sw->qsbr, w->id);
+	rte_rcu_qsbr_thread_online(sw->qsbr, w->id);
+	while (!__atomic_load_n(&sw->stop, __ATOMIC_RELAXED)) {
+		poll_guests(w);
+		if (uplink != NULL)
+			forward_poll(w, uplink);
+		rte_rcu_qsbr_quiescent(sw->qsbr, w->id);
+	}
+	rte_rcu_qsbr_thread_offline(sw->qsbr, w->id);
+	rte_rcu_qsbr_thread_unregister(sw->qsbr, w->id);
+	return 0;
+}
+
+static unsigned int
+worker_load(const struct worker *w)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < w->npoll; i++)
+		n += w->poll[i] != NULL;
+	return n;
+}
+
+void
+worker_add_queue(struct vswitch *sw, struct virtqueue *vq)
+{
+	struct worker *w = sw->worker[0];
+	unsigned int i;
+
+	for (i = 1; i < sw->nworkers; i++)
+		if (worker_load(sw->worker[i]) < worker_load(w))
+			w = sw->worker[i];
+	for (i = 0; i < w->npoll && w->poll[i] != NULL; i++)
+		;
+	__atomic_store_n(&w->poll[i], vq, __ATOMIC_RELEASE);
+	if (i == w->npoll)
+		__atomic_store_n(&w->npoll, i + 1, __ATOMIC_RELEASE);
+}
+
+void
+worker_remove_queue(struct vswitch *sw, struct virtqueue *vq)
+{
+	struct worker *w;
+	unsigned int k, i;
+
+	for (k = 0; k < sw->nworkers; k++) {
+		w = sw->worker[k];
+		for (i = 0; i < w->npoll; i++)
+			if (w->poll[i] == vq)
+				__atomic_store_n(&w->poll[i], NULL, __ATOMIC_RELEASE);
+	}
+}
+
+void
+workers_quiesce(struct vswitch *sw)
+{
+	/* A burst takes some microseconds; this thread may share a worker's CPU. */
+	const struct timespec nap = { .tv_nsec = 5000 };
+	uint64_t token = rte_rcu_qsbr_start(sw->qsbr);
+
+	while (rte_rcu_qsbr_check(sw->qsbr, token, false) != 1)
+		nanosleep(&nap, NULL);
+}

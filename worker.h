@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A worker lcore: what it polls, and its private working memory.
+ *
+ * `poll` is published by librte_vhost's thread (worker_add_queue,
+ * worker_remove_queue); all else belongs to the worker itself, but that anybody
+ * may read its counters (stats.h).
+ */
+#ifndef WORKER_H
+#define WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fdb.h"
+#include "frame.h"
+#include "port.h"
+#include "stats.h"
+
+struct source;
+struct virtqueue;
+struct vswitch;
+
+/*
+ * Where the frames of a burst are to go: one entry a destination, found in
+ * constant time by port (slot[port], valid if it points back to the port).
+ */
+struct dests {
+	unsigned int n;
+	uint16_t port[PORT_MAX];
+	uint16_t slot[PORT_MAX];
+	uint64_t want[PORT_MAX];	/* frames for it */
+	struct outcome outcome[PORT_MAX];
+};
+
+struct worker {
+	struct vswitch *sw;
+	unsigned int id;		/* 0 polls the uplink too */
+	unsigned int lcore;
+	uint64_t retry_delay;		/* TSC cycles between offers */
+	uint64_t retry_time;		/* TSC cycles that a frame waits at most */
+	unsigned int npoll;		/* slots of poll[] ever used */
+	struct virtqueue *poll[GUEST_MAX];	/* transmit rings; NULL: free */
+	struct dests dests;
+	struct burst burst;
+	struct fdb_hints hints;
+	struct port_count count[PORT_MAX];
+};
+
+/* Makes a worker for an lcore. NULL without memory. Main lcore, at start. */
+struct worker *worker_create(struct vswitch *sw, unsigned int id, unsigned int lcore);
+
+void worker_destroy(struct worker *w);
+
+/* The lcore's loop: until sw->stop. */
+int worker_run(void *worker);
+
+/*
+ * Gives a transmit ring to the worker that polls fewest, or takes it away again.
+ * Taken away, the ring may still be in use until a grace period is over.
+ * librte_vhost's thread.
+ */
+void worker_add_queue(struct vswitch *sw, struct virtqueue *vq);
+void worker_remove_queue(struct vswitch *sw, struct virtqueue *vq);
+
+/*
+ * Waits until every worker has been between two bursts, so that nothing that
+ * was withdrawn before is in use any more. Yields the CPU while it waits.
+ * Not for workers.
+ */
+void workers_quiesce(struct vswitch *sw);
+
+/* Adds frames to those that a destination is to get. */
+static inline void
+dests_add(struct dests *d, uint16_t port, uint64_t frames)
+{
+	unsigned int at = d->slot[port];
+
+	if (at >= d->n || d->port[at] != port) {
+		at = d->n++;
+		d->slot[port] = at;
+		d->port[at] = port;
+		d->want[at] = 0;
+	}
+	d->want[at] |= frames;
+}
+
+#endif /* WORKER_H */
