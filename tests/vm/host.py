@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The host behind the uplink: an IP stack in the uplink's namespace, one address on all VLANs.
+
+Host.meet() makes a guest reachable. With VLAN tags each tag has a tap, and a thread carries
+frames between the taps (untagged) and the wire (tagged): what VLAN interfaces would do, on
+kernels without them too. Pinger sends to a guest all the time and accounts for each reply.
+"""
+
+import fcntl
+import os
+import select
+import socket
+import struct
+import threading
+import time
+
+from lib.frames import tagged, untagged
+from lib.wait import DEADLINE
+
+ADDRESS = "10.1.0.254"
+
+_TUNSETIFF = 0x400454CA
+_IFF_TAP, _IFF_NO_PI = 0x0002, 0x1000
+_LARGEST = 16384
+# A tap that nobody reads holds this many frames: a second of any traffic here.
+_TAP_QUEUE = 10000
+_SOL_RAW, _ICMP_FILTER = 255, 1
+_SO_RCVBUFFORCE = 33
+_RECEIVE_BUFFER = 16 << 20
+
+
+class _Carrier(threading.Thread):
+    """Frames between the wire and the taps. `taps` ({tag: descriptor}) grows while it runs."""
+
+    def __init__(self, wire):
+        super().__init__(daemon=True)
+        self.wire = wire
+        self.taps = {}
+        self.wake, self.woken = os.pipe()
+        self.start()
+
+    def run(self):
+        while True:
+            taps = dict(self.taps)
+            ready, _, _ = select.select([self.wake, self.wire, *taps.values()], [], [])
+            if self.wake in ready and os.read(self.wake, 1) == b"e":
+                return
+            if self.wire in ready:
+                self._from_wire(taps)
+            for tag, tap in taps.items():
+                if tap in ready:
+                    self.wire.send(tagged(os.read(tap, _LARGEST), tag))
+
+    def _from_wire(self, taps):
+        while (data := self.wire.receive(0)) is not None:
+            ethertype, tag = struct.unpack_from("!HH", data, 12)
+            tap = taps.get(tag & 0xFFF) if ethertype == 0x8100 else None
+            if tap is not None:
+                os.write(tap, untagged(data))
+
+    def add(self, tag, tap):
+        self.taps[tag] = tap
+        os.write(self.woken, b"n")
+
+    def end(self):
+        os.write(self.woken, b"e")
+        self.join()
+        for descriptor in (self.wake, self.woken, *self.taps.values()):
+            os.close(descriptor)
+
+
+class Host:
+    """`uplink`: opened. `vlan_base` 0: untagged."""
+
+    def __init__(self, uplink, vlan_base, mtu):
+        self.ns = uplink.ns
+        self.mtu = mtu
+        self.carrier = None
+        if vlan_base:
+            self.carrier = _Carrier(uplink.port)
+        else:
+            self.wire = uplink.far
+            self.ns.ip("link", "set", self.wire, "mtu", mtu)
+            self.ns.ip("address", "add", f"{ADDRESS}/32", "dev", self.wire)
+
+    def close(self):
+        if self.carrier:
+            self.carrier.end()
+
+    def meet(self, address, tag):
+        """Makes the guest with this address reachable, by its device's tag."""
+        name = self._tap(tag) if self.carrier else self.wire
+        self.ns.ip("route", "replace", f"{address}/32", "dev", name, "src", ADDRESS)
+
+    def _tap(self, tag):
+        name = f"vlan{tag}"
+        if tag not in self.carrier.taps:
+            def make():
+                tap = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
+                fcntl.ioctl(tap, _TUNSETIFF, struct.pack("16sH14x", name.encode(), _IFF_TAP | _IFF_NO_PI))
+                return tap
+            self.carrier.add(tag, self.ns.inside(make))
+            self.ns.ip("link", "set", name, "txqueuelen", _TAP_QUEUE)
+            self.ns.up(name, self.mtu, f"{ADDRESS}/32")
+        return name
+
+    def ping(self, address, *options, check=True):
+        return self.ns.run("ping", "-q", *options, address, check=check)[1]
+
+
+def checksum(data):
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total = (total >> 16) + (total & 0xFFFF)
+    return ~(total + (total >> 16)) & 0xFFFF
+
+
+class Pinger(threading.Thread):
+    """Echo requests to a guest at a steady rate, until finish(); every reply is accounted for."""
+
+    INTERVAL = 0.005
+    BODY = bytes(range(256)) * 2
+    REPLIES_ONLY = struct.pack("I", ~1 & 0xFFFFFFFF)  # ICMP_FILTER: all but type 0 are kept away
+
+    def __init__(self, host, address):
+        super().__init__(daemon=True)
+        self.address = address
+        self.identity = os.getpid() & 0xFFFF
+        self.sent = 0
+        self.got = []
+        self.worst = 0.0  # longest time without a reply
+        self.wrong = None
+        self.enough = threading.Event()
+        self.socket = host.ns.inside(self._socket)
+        self.start()
+
+    def _socket(self):
+        s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+        s.setsockopt(_SOL_RAW, _ICMP_FILTER, self.REPLIES_ONLY)
+        s.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
+        s.connect((self.address, 0))
+        return s
+
+    def run(self):
+        due = last = time.monotonic()
+        while not self.enough.is_set():
+            now = time.monotonic()
+            if now >= due:
+                self._send()
+                due = now + self.INTERVAL
+            last = self._receive(due - time.monotonic(), last)
+        end = time.monotonic() + DEADLINE
+        while len(set(self.got)) < self.sent and time.monotonic() < end:
+            last = self._receive(0.1, last)
+
+    def _send(self):
+        head = struct.pack("!BBHHHI", 8, 0, 0, self.identity, self.sent & 0xFFFF, self.sent)
+        total = checksum(head + self.BODY)
+        self.socket.send(head[:2] + struct.pack("!H", total) + head[4:] + self.BODY)
+        self.sent += 1
+
+    def _receive(self, seconds, last):
+        if not select.select([self.socket], [], [], max(0, seconds))[0]:
+            return last
+        data = self.socket.recv(_LARGEST)
+        data = data[(data[0] & 15) * 4:]
+        identity, _, number = struct.unpack_from("!HHI", data, 4)
+        if identity != self.identity:
+            return last
+        if data[12:] != self.BODY:
+            self.wrong = number
+        self.got.append(number)
+        now = time.monotonic()
+        self.worst = max(self.worst, now - last)
+        return now
+
+    def finish(self):
+        """Sends no more, waits for the last replies, asserts that each came once, in order, unchanged."""
+        self.enough.set()
+        self.join()
+        self.socket.close()
+        lost = sorted(set(range(self.sent)) - set(self.got))
+        assert not lost, f"{self.address}: {len(lost)} of {self.sent} echoes lost: {lost[:20]}"
+        assert self.got == list(range(self.sent)), f"{self.address}: echoes doubled or out of order"
+        assert self.wrong is None, f"{self.address}: echo {self.wrong} came back changed"

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A switch with an uplink, Linux guests on it, and the host behind the uplink.
+
+    with Lan(box, image, "ab") as lan:
+        lan.boot()
+        lan.all_ping(1472)
+
+Guests are named by one letter each, and have a socket of the switch each. Leaving the block ends
+the guests, then the switch, with all the checks of Guest and Switch.
+"""
+
+import contextlib
+import re
+
+from lib.switch import Switch
+from lib.uplink import TAP, Uplink
+from lib.wait import wait_for
+from vm.guest import Guest, Nic
+from vm.host import ADDRESS, Host
+
+VLAN_BASE = 1000
+MTU = 1500
+HEADERS = 28  # of IPv4 and ICMP: an echo of MTU - HEADERS bytes fills a frame
+COUNT = 5
+
+
+class Lan:
+    """`nics`: {name: options of virtio-net-pci}, for guests that have some."""
+
+    def __init__(self, box, image, names, *, nics=None, uplink=TAP, vlan_base=VLAN_BASE, mtu=MTU,
+                 client=False, options=()):
+        self.box = box
+        self.image = image
+        self.names = names
+        self.nics = nics or {}
+        self.kind = uplink
+        self.vlan_base = vlan_base
+        self.mtu = mtu
+        self.client = client
+        self.options = ["-p", "0x1", "--vlan-base", vlan_base, *options]
+        self.options += ["--mergeable", "1"] if mtu > MTU else []
+        self.options += ["--client"] if client else []
+        for name in names:
+            self.options += ["--socket-file", self._socket(name)]
+        self.guests = {}
+        self.stack = contextlib.ExitStack()  # the guests
+        self.core = None  # the switch, and what lives and dies with it
+
+    def __enter__(self):
+        self.start_switch()
+        return self
+
+    def __exit__(self, *exception):
+        with self.core:
+            self.core.push(self.stack)
+        return False
+
+    def _socket(self, name):
+        return self.box.path(f"{name}.sock")
+
+    # The switch.
+
+    def start_switch(self):
+        with contextlib.ExitStack() as stack:
+            uplink = Uplink(self.kind, self.mtu > MTU)
+            stack.callback(uplink.close)
+            self.switch = stack.enter_context(Switch(self.box, self.options, ns=uplink.ns, eal=uplink.eal()))
+            uplink.open()
+            self.host = Host(uplink, self.vlan_base, self.mtu)
+            stack.callback(self.host.close)
+            self.core = stack.pop_all()
+
+    # The guests.
+
+    def start(self, name):
+        """Starts a guest, for the first time or again."""
+        number = self.names.index(name) + 1
+        nic = Nic(f"52:54:00:00:00:{number:02x}", self._socket(name), self.client, self.nics.get(name, ""))
+        guest = Guest(self.box, name, self.image, nic, address=f"10.1.0.{number}", mtu=self.mtu)
+        self.guests[name] = self.stack.enter_context(guest)
+        return guest
+
+    def boot(self):
+        """Starts all guests; when it returns, everybody reaches everybody."""
+        for name in self.names:
+            self.start(name)
+        for guest in self.guests.values():
+            guest.wait_up()
+        for guest in self.guests.values():
+            self.join(guest)
+        return self.guests.values()
+
+    def others(self, guest):
+        return [other for other in self.guests.values() if other is not guest]
+
+    def join(self, guest):
+        """Waits until the guest and everybody else reach each other."""
+        for other in self.others(guest):
+            guest.wait_for(f"ping -c 1 -w 1 {other.address}")
+        wait_for(lambda: self._found_by_host(guest), what=f"{guest.name} reached by the host")
+
+    def tag(self, guest):
+        """The VLAN tag of the guest's device, None before it is known."""
+        tags = [tag for _, mac, tag in self.switch.registered() if mac == guest.mac]
+        return tags[-1] if tags else None
+
+    def _found_by_host(self, guest):
+        tag = self.tag(guest)
+        if tag is None:
+            return False
+        self.host.meet(guest.address, tag)
+        return received(self.host.ping(guest.address, "-c", 1, "-W", 1, check=False)) == 1
+
+    def all_ping(self, size, between_guests=None):
+        """Every pair both ways; `between_guests`: a larger size where the uplink is not on the way."""
+        for guest in self.guests.values():
+            for other in self.others(guest):
+                echo(guest, other.address, between_guests or size)
+            echo(guest, ADDRESS, size)
+            assert received(self.host.ping(guest.address, "-c", COUNT, "-i", 0.02, "-s", size)) == COUNT
+
+
+def received(output):
+    """How many replies ping counted (of iputils or of busybox)."""
+    return int(re.search(r"(\d+) (packets )?received", output)[1])
+
+
+def echo(guest, address, size):
+    output = guest.run(f"ping -q -c {COUNT} -i 0.02 -s {size} {address}")
+    assert received(output) == COUNT, f"{guest.name} to {address}, {size} bytes:\n{output}"
