@@ -157,15 +157,23 @@ start(struct vswitch *sw)
 	return vhost_user_start(sw);
 }
 
+/* Lets the workers finish and the guests go; the counters are final then. */
 static void
 stop(struct vswitch *sw)
 {
-	unsigned int i;
-
 	__atomic_store_n(&sw->stop, true, __ATOMIC_RELAXED);
 	rte_eal_mp_wait_lcore();
 	vhost_user_stop(sw);
-	uplink_close(sw->uplink);
+	uplink_stop(sw->uplink, &sw->control[PORT_UPLINK]);
+}
+
+/* Frees what start() made, all or part of it. */
+static void
+release(struct vswitch *sw)
+{
+	unsigned int i;
+
+	uplink_free(sw->uplink);
 	fdb_destroy(sw->fdb);
 	rte_ring_free(sw->requests);
 	rte_free(sw->qsbr);
@@ -200,6 +208,7 @@ main(int argc, char **argv)
 	stop(&sw);
 	if (rc == EXIT_SUCCESS)
 		stats_print(&sw, stdout);
+	release(&sw);
 	rte_eal_cleanup();
 	return rc;
 }

@@ -8,6 +8,7 @@
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
 
+#include "forward.h"
 #include "park.h"
 #include "uplink/uplink.h"
 #include "uplink/uplink_priv.h"
@@ -168,22 +169,30 @@ uplink_open(const struct conf *c, unsigned int nworkers)
 	u->source.park = park_create();
 	if (u->source.park == NULL) {
 		say_error("no memory for the uplink");
-		uplink_close(u);
+		uplink_free(u);
 		return NULL;
 	}
 	if (!make_pool(u, c, nworkers) || !start(u, c, nworkers)) {
-		uplink_close(u);
+		uplink_free(u);
 		return NULL;
 	}
 	return u;
 }
 
 void
-uplink_close(struct uplink *u)
+uplink_stop(struct uplink *u, struct port_count *count)
 {
 	if (u == NULL)
 		return;
+	forward_release(&u->source, count);
 	rte_eth_dev_stop(u->port);
+}
+
+void
+uplink_free(struct uplink *u)
+{
+	if (u == NULL)
+		return;
 	rte_eth_dev_close(u->port);
 	rte_mempool_free(u->pool);
 	park_destroy(u->source.park);

@@ -26,8 +26,14 @@ struct uplink;
  */
 struct uplink *uplink_open(const struct conf *c, unsigned int nworkers);
 
-/* Stops and closes the port. NULL is fine. */
-void uplink_close(struct uplink *u);
+/*
+ * Stops the port. Frames that still wait are dropped and counted in `count`
+ * (the uplink's). NULL is fine. Main lcore, after the workers.
+ */
+void uplink_stop(struct uplink *u, struct port_count *count);
+
+/* Frees what uplink_open() made. NULL is fine. */
+void uplink_free(struct uplink *u);
 
 /* What worker 0 polls. */
 struct source *uplink_source(struct uplink *u);

@@ -75,6 +75,7 @@ class Host:
     def __init__(self, uplink, vlan_base, mtu):
         self.ns = uplink.ns
         self.mtu = mtu
+        self.ways = {}  # guest's address: interface
         self.carrier = None
         if vlan_base:
             self.carrier = _Carrier(uplink.port)
@@ -91,6 +92,11 @@ class Host:
         """Makes the guest with this address reachable, by its device's tag."""
         name = self._tap(tag) if self.carrier else self.wire
         self.ns.ip("route", "replace", f"{address}/32", "dev", name, "src", ADDRESS)
+        self.ways[address] = name
+
+    def pin(self, address, mac):
+        """Sends to this guest without asking for its address again."""
+        self.ns.ip("neigh", "replace", address, "lladdr", mac, "nud", "permanent", "dev", self.ways[address])
 
     def _tap(self, tag):
         name = f"vlan{tag}"
