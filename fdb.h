@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <rte_branch_prediction.h>
 #include <rte_ether.h>
@@ -81,11 +82,12 @@ enum fdb_verdict {
 static inline uint64_t
 fdb_key(const struct rte_ether_addr *mac, uint16_t domain)
 {
-	const uint8_t *b = mac->addr_bytes;
+	uint32_t low;
+	uint16_t high;
 
-	return (uint64_t)b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 |
-		(uint64_t)b[3] << 24 | (uint64_t)b[4] << 32 |
-		(uint64_t)b[5] << 40 | (uint64_t)domain << 48;
+	memcpy(&low, mac->addr_bytes, sizeof(low));
+	memcpy(&high, mac->addr_bytes + sizeof(low), sizeof(high));
+	return (uint64_t)low | (uint64_t)high << 32 | (uint64_t)domain << 48;
 }
 
 /* The address in a key. */
@@ -93,10 +95,11 @@ static inline struct rte_ether_addr
 fdb_mac(uint64_t key)
 {
 	struct rte_ether_addr mac;
-	unsigned int i;
+	uint32_t low = key;
+	uint16_t high = key >> 32;
 
-	for (i = 0; i < sizeof(mac.addr_bytes); i++)
-		mac.addr_bytes[i] = key >> (8 * i);
+	memcpy(mac.addr_bytes, &low, sizeof(low));
+	memcpy(mac.addr_bytes + sizeof(low), &high, sizeof(high));
 	return mac;
 }
 

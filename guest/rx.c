@@ -50,7 +50,7 @@ room_spoilt(struct virtqueue *vq, struct room *r, enum drop_reason *reason)
  * Gathers chains for `need` bytes (virtio-net header and frame) from the
  * available entries, of which there are `avail`; takes none of them yet.
  */
-static inline enum room_status
+static enum room_status
 room_find(struct virtqueue *vq, uint16_t avail, uint32_t need, struct room *r,
 	enum drop_reason *reason)
 {
@@ -80,25 +80,55 @@ room_find(struct virtqueue *vq, uint16_t avail, uint32_t need, struct room *r,
 	return ROOM_OK;
 }
 
-/* Writes header and frame into the room, and returns its chains as used. */
+/*
+ * Writes the virtio-net header: all zeroes, as no offload is in use, but for the
+ * number of buffers (virtio 1.2 section 5.1.6.4), which the short header lacks.
+ */
 static inline void
+put_header(const struct virtqueue *vq, uint8_t *to, uint16_t nheads)
+{
+	const uint64_t zero = 0;
+
+	memcpy(to, &zero, 8);
+	memcpy(to + 8, &zero, 2);
+	if (likely(vq->hdr_len > sizeof(struct virtio_net_hdr)))
+		memcpy(to + 10, &nheads, 2);
+}
+
+/*
+ * The common case: the next entry is one descriptor that takes the frame. False:
+ * it is not so simple, and nothing was done.
+ */
+static inline bool
+fill_single(struct virtqueue *vq, const struct frame *f)
+{
+	uint32_t need = vq->hdr_len + f->len, len;
+	uint16_t head = split_head(vq, 0);
+	uint8_t *to = split_single(vq, head, VRING_DESC_F_WRITE, need, &len);
+
+	if (unlikely(to == NULL))
+		return false;
+	put_header(vq, to, 1);
+	frame_copy(to + vq->hdr_len, f);
+	split_put(vq, head, need);
+	vq->last_avail++;
+	return true;
+}
+
+/* Writes header and frame into the room, and returns its chains as used. */
+static void
 room_fill(struct virtqueue *vq, struct room *r, const struct frame *f)
 {
-	struct virtio_net_hdr_mrg_rxbuf vnet = { .num_buffers = r->nheads };
-	struct piece from = { .base = (uint8_t *)&vnet, .len = vq->hdr_len };
-	struct piece *p = r->piece;
+	uint8_t vnet[HDR_MAX];
+	struct piece header = { .base = vnet, .len = vq->hdr_len };
+	struct piece eth = { .base = (uint8_t *)(uintptr_t)&f->eth, .len = sizeof(f->eth) };
 	uint32_t left = vq->hdr_len + f->len, n;
 	unsigned int i;
 
-	if (likely(p->len >= left)) {
-		memcpy(p->base, &vnet, vq->hdr_len);
-		frame_copy(p->base + vq->hdr_len, f);
-	} else {
-		pieces_copy(p, 0, &from, vq->hdr_len);
-		pieces_copy(p, vq->hdr_len, f->piece, f->len);
-		from = (struct piece){ .base = (uint8_t *)(uintptr_t)&f->eth, .len = sizeof(f->eth) };
-		pieces_copy(p, vq->hdr_len, &from, sizeof(f->eth));
-	}
+	put_header(vq, vnet, r->nheads);
+	pieces_copy(r->piece, 0, &header, header.len);
+	pieces_copy(r->piece, vq->hdr_len, f->piece, f->len);
+	pieces_copy(r->piece, vq->hdr_len, &eth, eth.len);
 	for (i = 0; i < r->nheads; i++) {
 		n = RTE_MIN(left, r->len[i]);
 		split_put(vq, r->head[i], n);
@@ -119,31 +149,44 @@ look_ahead(const struct virtqueue *vq, struct burst *b, uint64_t want)
 	split_head(vq, 4);
 }
 
+/* Finds room for a frame of several buffers, or for a reason to have none. */
+static enum room_status
+fill_chains(struct virtqueue *vq, uint16_t avail, const struct frame *f,
+	enum drop_reason *reason)
+{
+	enum room_status status;
+	struct room r;
+
+	status = room_find(vq, avail, vq->hdr_len + f->len, &r, reason);
+	if (status == ROOM_OK)
+		room_fill(vq, &r, f);
+	return status;
+}
+
 static inline struct outcome
 fill_ring(struct virtqueue *vq, struct burst *b, uint64_t want, uint64_t *bytes)
 {
 	struct outcome o = { 0, 0 };
+	enum room_status status = ROOM_OK;
+	uint16_t end = vq->last_avail + split_available(vq);
 	enum drop_reason reason;
-	enum room_status status;
-	uint16_t avail = split_available(vq), start = vq->last_avail;
 	struct frame *f;
-	struct room r;
 	uint64_t bit;
 
-	for (; want != 0; want &= want - 1) {
+	for (; want != 0 && vq->last_avail != end; want &= want - 1) {
 		f = &b->frame[__builtin_ctzll(want)];
 		bit = want & -want;
 		look_ahead(vq, b, want);
-		status = room_find(vq, avail - (uint16_t)(vq->last_avail - start),
-			vq->hdr_len + f->len, &r, &reason);
-		if (status == ROOM_NONE)
+		if (unlikely(!fill_single(vq, f)))
+			status = fill_chains(vq, end - vq->last_avail, f, &reason);
+		if (unlikely(status == ROOM_NONE))
 			break;
 		if (unlikely(status == ROOM_NEVER)) {
 			f->reason = reason;
 			o.refused |= bit;
+			status = ROOM_OK;
 			continue;
 		}
-		room_fill(vq, &r, f);
 		o.taken |= bit;
 		*bytes += f->len;
 	}

@@ -192,14 +192,32 @@ split_walk(struct virtqueue *vq, uint16_t head, bool writable, struct chain *c)
 	}
 }
 
+/*
+ * The shape that most drivers use most of the time: a single descriptor with
+ * just these flags, all of it in one region, with at least `least` bytes. Returns
+ * where it is and sets *len; NULL: anything else, for split_walk() to judge.
+ */
+static inline uint8_t *
+split_single(const struct virtqueue *vq, uint16_t head, uint16_t flags, uint32_t least,
+	uint32_t *len)
+{
+	struct vring_desc d;
+
+	if (unlikely(head >= vq->size))
+		return NULL;
+	d = split_read(&vq->desc[head]);
+	if (unlikely(d.flags != flags || d.len < least))
+		return NULL;
+	*len = d.len;
+	return guest_mem_at(vq->mem, d.addr, d.len);
+}
+
 /* Returns the chain of `head` to the guest, with `len` bytes written to it. */
 static inline void
 split_put(struct virtqueue *vq, uint16_t head, uint32_t len)
 {
-	struct vring_used_elem *e = &vq->used->ring[vq->last_used++ & (vq->size - 1)];
-
-	e->id = head;
-	e->len = len;
+	vq->used->ring[vq->last_used++ & (vq->size - 1)] =
+		(struct vring_used_elem){ .id = head, .len = len };
 }
 
 /* The guest's wish with EVENT_IDX: signal once this used index is passed. */

@@ -24,10 +24,16 @@ fetch_chain(struct virtqueue *vq, struct burst *b, struct frame *f, uint16_t hea
 	struct chain c = {
 		.piece = &b->piece[b->npieces],
 		.max = CHAIN_MAX,
+		.n = 1,
 	};
-	enum chain_status status;
+	enum chain_status status = CHAIN_OK;
 
-	status = split_walk(vq, head, false, &c);
+	c.piece->base = split_single(vq, head, 0, 1, &c.piece->len);
+	c.len = c.piece->len;
+	if (unlikely(c.piece->base == NULL)) {
+		c.n = c.len = 0;
+		status = split_walk(vq, head, false, &c);
+	}
 	if (unlikely(status == CHAIN_FAULT))
 		return false;
 	f->id = head;

@@ -9,12 +9,16 @@ guest is joined to one tap. net_tap sends nothing over 1522 bytes, so with `jumb
 through a tap (a frame becomes a chain of buffers) and receives through net_pcap and a veth pair.
 """
 
+import signal
+
 from lib.frames import Port
 from lib.netns import Namespace
 from lib.testpmd import Testpmd, tap, virtio_user
 
 MTU = 1504  # a tag more than usual
 JUMBO_MTU = 9004
+RETRY_US = 10
+RETRIES = 100000
 
 
 def address(index):
@@ -43,7 +47,7 @@ class Guests:
         self.ns = Namespace()
         try:
             vdevs, app = self._chained(users) if jumbo else self._paired(users)
-            app += ["--forward-mode=io", f"--mbuf-size={buffers}"]
+            app.append(f"--mbuf-size={buffers}")
             self.pmd = Testpmd(box, vdevs, app, ns=self.ns, eal=eal, memory=256,
                                mbufs=2048 * len(sockets) + 4096)
             if jumbo:
@@ -51,6 +55,9 @@ class Guests:
             for guest in self.guests:
                 self.ns.up(guest.tap, JUMBO_MTU if jumbo else MTU)
                 guest.port = Port(self.ns, f"w{guest.index}", guest.tap) if jumbo else Port(self.ns, guest.tap)
+            # The guest itself loses nothing: on a busy machine a full ring can take a while.
+            self.pmd.command("set fwd io retry")
+            self.pmd.command(f"set burst tx delay {RETRY_US} retry {RETRIES}")
             self.pmd.start()
         except BaseException:
             self.__exit__(None, None, None)
@@ -77,6 +84,15 @@ class Guests:
             self.pmd.command(f"port config {3 * i + 2} rx_offload scatter on")
         self.pmd.start_ports()
 
+    def _tell(self):
+        """For a failed test: how many frames passed each port, here and in the kernel."""
+        try:
+            self.pmd.signal(signal.SIGCONT)
+            print("guests' ports (received, sent):", self.pmd.port_stats())
+            print("their taps (received, sent):", {g.tap: self.ns.counters(g.tap) for g in self.guests})
+        except (AssertionError, OSError) as problem:
+            print("guests' ports say nothing:", problem)
+
     def __enter__(self):
         return self
 
@@ -94,5 +110,7 @@ class Guests:
             if guest.port:
                 guest.port.close()
         if self.pmd:
+            if kind is not None and self.pmd.running():
+                self._tell()
             self.pmd.__exit__(kind, value, trace)
         self.ns.close()
