@@ -2,8 +2,14 @@
 #
 # make               build/vhost-switch
 # make SANITIZE=1    the same with ASan and UBSan, in build-san/
-# make demo, check   install what is missing, build, and run: see README
-# make help          all targets
+# make demo          install what is missing, build, show real guests at work
+# make check         install what is missing, build, run all tests; parts of it:
+# make check-unit    in seconds
+# make check-e2e     real guests in containers' manner, and hostile ones
+# make check-vm      virtual machines
+# make bench         compare with dpdk-testpmd and Open vSwitch
+# make lint, format  static checks, layout
+# make help          this
 
 ifeq ($(SANITIZE),1)
 BUILD := build-san
@@ -40,9 +46,51 @@ dpdk:
 		{ echo "DPDK 22.11 or later is missing; scripts/install-deps build installs it" >&2; exit 1; }
 
 -include $(OBJECTS:.o=.d)
--include bench/bench.mk tests/driver/driver.mk tests/hostile/hostile.mk tests/unit/unit.mk
+-include bench/bench.mk tests/hostile/hostile.mk tests/unit/unit.mk
+
+# Everything that tests need built: both builds of the switch, and the programs
+# that play guests. The sanitizer build is where hostile guests go.
+test-programs: $(BUILD)/vhost-switch loadgen
+	$(MAKE) unit
+	$(MAKE) SANITIZE=1 build-san/vhost-switch build-san/hostile
+
+check: test-deps vm-deps test-programs
+	$(RUN_TESTS)
+
+check-unit: unit
+	tests/run unit
+
+check-e2e: test-deps test-programs
+	$(RUN_TESTS) hostile e2e
+
+check-vm: vm-deps $(BUILD)/vhost-switch
+	$(RUN_TESTS) vm
+
+demo: test-deps $(BUILD)/vhost-switch
+	scripts/with-hugepages 768 /usr/bin/python3 contrib/demo.py
+
+# 1.5 GiB: what the largest test has in use at once, guests and switch.
+RUN_TESTS = scripts/with-hugepages 1536 tests/run
+
+test-deps vm-deps bench-deps lint-deps:
+	scripts/install-deps $(@:-deps=)
+
+bench: bench-deps
+
+format: lint-deps
+	clang-format -i $(wildcard *.[ch] guest/*.[ch] uplink/*.[ch])
+
+lint: lint-deps
+	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr \
+		-I. $(wildcard *.c guest/*.c uplink/*.c)
+	clang-tidy --quiet --warnings-as-errors='*' $(wildcard *.c guest/*.c uplink/*.c) -- \
+		-std=gnu11 -D_GNU_SOURCE -I. $(DPDK_CFLAGS)
+
+help:
+	@sed -n 's/^# //p' Makefile | head -12
 
 clean:
 	rm -rf build build-san
 
-.PHONY: all dpdk clean
+.PHONY: all dpdk test-programs check check-unit check-e2e check-vm demo format lint help clean \
+	test-deps vm-deps bench-deps lint-deps
