@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Event descriptors that are none, or that block. See cases.h. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "raw.h"
+
+#define REPEATS		500
+#define EVENT_FULL	0xfffffffffffffffeULL
+
+enum kind { PIPE_FULL, SOCKET_FULL, FILE_MEMFD, DEV_NULL, PIPE_READ_END };
+
+/* Fills what can be filled and leaves it blocking. */
+static void
+fill(int fd)
+{
+	static const char zeroes[4096];
+	int flags = fcntl(fd, F_GETFL);
+
+	fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	while (write(fd, zeroes, sizeof(zeroes)) > 0 || write(fd, zeroes, 1) > 0)
+		continue;
+	fcntl(fd, F_SETFL, flags);
+}
+
+static int
+make_fd(enum kind kind, int *other)
+{
+	int fd[2] = { -1, -1 };
+
+	*other = -1;
+	switch (kind) {
+	case PIPE_FULL:
+	case PIPE_READ_END:
+		if (pipe2(fd, O_CLOEXEC) < 0)
+			return -1;
+		fill(fd[1]);
+		*other = fd[kind == PIPE_READ_END];
+		return fd[kind != PIPE_READ_END];
+	case SOCKET_FULL:
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) < 0)
+			return -1;
+		fill(fd[0]);
+		*other = fd[1];
+		return fd[0];
+	case FILE_MEMFD:
+		return memfd_create("no-event", MFD_CLOEXEC);
+	case DEV_NULL:
+		return open("/dev/null", O_RDWR | O_CLOEXEC);
+	}
+	return -1;
+}
+
+static int
+set_fd(struct party *p, uint32_t request, unsigned ring, int fd)
+{
+	struct vu_msg msg = vu_msg_u64(request, ring | (fd < 0 ? VU_VRING_NOFD : 0));
+
+	msg.fd[0] = fd;
+	msg.n_fds = fd >= 0;
+	return vu_dev_request(&p->nic.dev, &msg);
+}
+
+/* A call descriptor that is no eventfd: the device is stopped rather than a worker. */
+static void
+run_call(struct hostile *h, const void *arg)
+{
+	struct party *bad, *peer;
+	int other, fd;
+
+	if (!party_pair(h, &bad, &peer))
+		return;
+	fd = make_fd(*(const enum kind *)arg, &other);
+	MUST(h, fd >= 0, "no descriptor");
+	EXPECT(h, set_fd(bad, VU_SET_VRING_CALL, 0, fd) == 0, "the message was refused");
+	close(fd);
+	if (expect_stop(h, bad, FAULT_CALLFD)) {
+		raw_untouched(bad, peer);
+		party_recovers(bad, peer);
+	}
+	if (other >= 0)
+		close(other);
+}
+
+/* An eventfd whose counter is full and that blocks: every signal would wait for ever. */
+static void
+run_full_event(struct hostile *h, const void *arg)
+{
+	uint64_t full = EVENT_FULL;
+	struct party *bad, *peer;
+	int fd = eventfd(0, EFD_CLOEXEC);
+
+	(void)arg;
+	MUST(h, fd >= 0 && write(fd, &full, sizeof(full)) == sizeof(full), "no eventfd");
+	if (!party_pair(h, &bad, &peer))
+		return;
+	EXPECT(h, set_fd(bad, VU_SET_VRING_CALL, 0, fd) == 0 &&
+			set_fd(bad, VU_SET_VRING_CALL, 1, fd) == 0 &&
+			vu_dev_sync(&bad->nic.dev) == 0, "the message was refused");
+	vr_call_enable(bad->nic.rx, true);
+	vr_call_enable(bad->nic.tx, true);
+	for (unsigned i = 0; i < 50 && !h->failed; i++)
+		if (!party_says(peer, bad) || !party_says(bad, peer))
+			break;
+	close(fd);
+}
+
+/*
+ * The flag that keeps a write from blocking is shared with the guest, which takes it away
+ * once the descriptor is in use, and fills the counter.
+ */
+static void
+run_made_blocking(struct hostile *h, const void *arg)
+{
+	uint64_t full = EVENT_FULL, count;
+	struct party *bad, *peer, *other;
+	int fd = eventfd(0, EFD_CLOEXEC);
+	uint8_t frame[200];
+
+	(void)arg;
+	if (!party_pair(h, &bad, &peer))
+		return;
+	other = party_open(h, NULL);
+	if (other == NULL || !party_meet(other, peer))
+		return;
+	h->drops_any = true;
+	EXPECT(h, set_fd(bad, VU_SET_VRING_CALL, 0, fd) == 0 &&
+			vu_dev_sync(&bad->nic.dev) == 0, "the message was refused");
+	vr_call_enable(bad->nic.rx, true);
+	MUST(h, fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) == 0, "fcntl");
+	/* The switch may signal once as it begins: empty it, fill it, make it block. */
+	while (read(fd, &count, sizeof(count)) > 0)
+		continue;
+	MUST(h, write(fd, &full, sizeof(full)) == sizeof(full) &&
+			fcntl(fd, F_SETFL, O_RDWR) == 0, "the counter could not be filled");
+	frame_make(frame, bad->mac, peer->mac, TYPE_CASE, ++h->seq, sizeof(frame));
+	MUST(h, nic_send(&peer->nic, frame, sizeof(frame), NULL) == 0, "no frame sent");
+	/* Whatever becomes of the bad one, these two go on. */
+	party_says(other, peer);
+	party_says(peer, other);
+	/* Lets go of a worker that hangs in it, so that the cases to come mean something. */
+	EXPECT(h, read(fd, &count, sizeof(count)) == sizeof(count), "read");
+	close(fd);
+	h->stops = stops_of(h, bad);
+}
+
+/* No call descriptor at all, and kick descriptors that are none: a poll-mode switch needs neither. */
+static void
+run_odd_kick(struct hostile *h, const void *arg)
+{
+	struct party *p, *peer;
+	int other, fd = make_fd(PIPE_FULL, &other);
+
+	(void)arg;
+	if (!party_pair(h, &p, &peer))
+		return;
+	for (unsigned ring = 0; ring < 2; ring++) {
+		EXPECT(h, set_fd(p, VU_SET_VRING_CALL, ring, -1) == 0, "NOFD was refused");
+		EXPECT(h, set_fd(p, VU_SET_VRING_KICK, ring, fd) == 0, "a kick was refused");
+		EXPECT(h, set_fd(p, VU_SET_VRING_ERR, ring, fd) == 0, "an err was refused");
+	}
+	close(fd);
+	close(other);
+	vr_call_enable(p->nic.rx, true);
+	for (unsigned i = 0; i < 20 && !h->failed; i++)
+		if (!party_says(peer, p) || !party_says(p, peer))
+			return;
+}
+
+/* One after the other, without end: the one before is closed. */
+static void
+run_repeated(struct hostile *h, const void *arg)
+{
+	static const uint32_t requests[] = { VU_SET_VRING_CALL, VU_SET_VRING_KICK, VU_SET_VRING_ERR };
+	struct party *p, *peer;
+
+	(void)arg;
+	if (!party_pair(h, &p, &peer))
+		return;
+	for (unsigned i = 0; i < REPEATS && !h->failed; i++) {
+		int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+		EXPECT(h, set_fd(p, requests[i % 3], i / 3 % 2, fd) == 0, "message %u refused", i);
+		close(fd);
+		if (i % 50 == 0 && !party_says(p, peer))
+			return;
+	}
+	party_says(p, peer);
+	party_says(peer, p);
+}
+
+#define KIND(k) &(const enum kind){ k }
+
+const struct hcase cases_fds[] = {
+	{ "call-pipe", "call descriptor is a full pipe: stopped", run_call, KIND(PIPE_FULL), 0 },
+	{ "call-pipe-end", "call descriptor is a pipe's read end: stopped", run_call,
+		KIND(PIPE_READ_END), 0 },
+	{ "call-socket", "call descriptor is a full socket: stopped", run_call,
+		KIND(SOCKET_FULL), 0 },
+	{ "call-memfd", "call descriptor is a file: stopped", run_call, KIND(FILE_MEMFD), 0 },
+	{ "call-null", "call descriptor is /dev/null: stopped", run_call, KIND(DEV_NULL), 0 },
+	{ "call-full", "call descriptor is a full, blocking eventfd: signals are lost, no more",
+		run_full_event, NULL, 0 },
+	{ "call-made-blocking", "call descriptor made blocking, and full, while in use: others go on",
+		run_made_blocking, NULL, 0 },
+	{ "kick-odd", "no call descriptor, and a pipe for kick and err: works", run_odd_kick,
+		NULL, 0 },
+	{ "fds-repeated", "500 event descriptors, one after the other: none is left open",
+		run_repeated, NULL, 0 },
+	{ .name = NULL },
+};

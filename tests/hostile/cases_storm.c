@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Messages in masses, and messages whose cost a guest must not be able to run up.
+ * See cases.h.
+ *
+ * librte_vhost has one thread for all connections and handles messages that were never
+ * offered: what holds up that thread, or makes it allocate, concerns every guest.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "odd_messages.h"
+#include "raw.h"
+
+#define MESSAGES	300
+#define SEED		0x5eed5eed5eedULL
+#define SPARE_FDS	48	/* that the switch may still open, in the case for that */
+#define STOPS		100
+#define GROWTH_KB	(48 << 10)	/* of memory, for one connection: its rings take 2 MiB */
+
+#define VU_POSTCOPY_ADVISE	28
+#define VU_POSTCOPY_LISTEN	29
+
+/* As librte_vhost has it; other back ends leave the padding out. */
+struct inflight {
+	uint64_t mmap_size, mmap_offset;
+	uint16_t num_queues, queue_size;
+	uint32_t padding;
+};
+
+/* Two newcomers can connect and talk. */
+static bool
+others_served(struct hostile *h)
+{
+	struct party *a = party_open(h, NULL), *b = a != NULL ? party_open(h, NULL) : NULL;
+	bool ok = b != NULL && party_meet(a, b);
+
+	if (a != NULL)
+		party_close(a);
+	if (b != NULL)
+		party_close(b);
+	return ok;
+}
+
+static void
+run_storm(struct hostile *h, const void *arg)
+{
+	uint64_t state = SEED;
+	struct holdings now;
+	struct party *p;
+	int sock;
+
+	(void)arg;
+	h->drops_any = true;
+	for (unsigned i = 0; i < MESSAGES && !h->failed; i++) {
+		struct odd_message m = odd_random(&state);
+		struct vu_msg msg;
+
+		/* Every other one comes from a guest that has been set up. */
+		p = i % 2 == 0 ? party_open(h, NULL) : NULL;
+		sock = p != NULL ? p->nic.dev.sock : party_socket(h);
+		if (sock < 0)
+			return;
+		odd_make(&msg, &m);
+		if (m.bytes > 0)
+			vu_send_bytes(sock, &msg, m.bytes, msg.fd, msg.n_fds);
+		else
+			vu_send(sock, &msg);
+		odd_free(&msg);
+		if (p != NULL)
+			party_close(p);
+		else
+			close(sock);
+	}
+	others_served(h);
+	/* In whatever way rings were left: the lines say which devices were stopped. */
+	h->stops = subject_log_count(&h->subject, h->log_mark, " stopped: ");
+	if (subject_holdings(&h->subject, &now) && now.fds > h->base.fds)
+		EXPECT(h, subject_log_count(&h->subject, h->log_mark,
+				"librte_vhost may have lost a descriptor") > 0,
+				"descriptors are lost, and the log does not say so");
+}
+
+/* Tables that cost librte_vhost a descriptor each, until there are no more. */
+static void
+run_fds_exhausted(struct hostile *h, const void *arg)
+{
+	const struct odd_message m = {
+		.request = VU_SET_MEM_TABLE, .size = 40, .value = 1, .n_fds = 1,
+		.region = { .size = 4096 }, .fd_kind = ODD_READ_ONLY,
+	};
+	struct rlimit old, low;
+	struct vu_msg msg;
+	int sock;
+
+	(void)arg;
+	MUST(h, prlimit(h->subject.pid, RLIMIT_NOFILE, NULL, &old) == 0, "prlimit");
+	low = old;
+	low.rlim_cur = h->base.fds + SPARE_FDS;
+	MUST(h, prlimit(h->subject.pid, RLIMIT_NOFILE, &low, NULL) == 0, "prlimit");
+	for (unsigned i = 0; i < 3 * SPARE_FDS && !h->failed; i++) {
+		sock = party_socket(h);
+		if (sock < 0)
+			break;
+		odd_make(&msg, &m);
+		vu_send(sock, &msg);
+		odd_free(&msg);
+		vu_wait_hangup(sock, 50);
+		close(sock);
+	}
+	EXPECT(h, subject_alive(&h->subject), "the switch is dead");
+	EXPECT(h, subject_log_count(&h->subject, h->log_mark, "file descriptors run out") > 0 ||
+			subject_log_count(&h->subject, h->log_mark, "may have lost") > 0,
+			"the log says nothing of descriptors");
+	MUST(h, prlimit(h->subject.pid, RLIMIT_NOFILE, &old, NULL) == 0, "prlimit");
+	others_served(h);
+}
+
+/* A header that promises a payload, and then nothing, with the connection kept open. */
+static void
+run_held(struct hostile *h, const void *arg)
+{
+	const uint32_t header[3] = { VU_SET_VRING_ADDR, VU_VERSION, 40 };
+	int sock = party_socket(h);
+
+	(void)arg;
+	if (sock < 0)
+		return;
+	EXPECT(h, vu_send_bytes(sock, header, sizeof(header), NULL, 0) == 0, "not sent");
+	others_served(h);
+	close(sock);
+}
+
+/* Questions without end, whose answers are never read: they fill the socket. */
+static void
+run_unread(struct hostile *h, const void *arg)
+{
+	const uint32_t question[3] = { VU_GET_FEATURES, VU_VERSION, 0 };
+	int sock = party_socket(h), waiting = 0;
+	int64_t moved = vu_now_ms();
+
+	(void)arg;
+	if (sock < 0)
+		return;
+	/* Until the switch has stopped to read: then it has no room for its answers. */
+	while (vu_now_ms() - moved < 300 && waiting < 64 << 20) {
+		ssize_t n = send(sock, question, sizeof(question), MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n > 0)
+			moved = vu_now_ms();
+		else if (errno != EAGAIN)
+			break;
+		else
+			usleep(1000);
+		waiting += n > 0 ? (int)n : 0;
+	}
+	remark("%d bytes of questions sent", waiting);
+	others_served(h);
+	close(sock);
+}
+
+static struct vu_msg
+inflight_msg(uint32_t request, uint64_t size, uint16_t queues, uint16_t entries)
+{
+	struct inflight in = { .mmap_size = size, .num_queues = queues, .queue_size = entries };
+	struct vu_msg msg = vu_msg_new(request);
+
+	memcpy(msg.payload.raw, &in, sizeof(in));
+	msg.size = sizeof(in);
+	msg.flags |= VU_NEED_REPLY;
+	return msg;
+}
+
+/* How much more memory the switch has than at first. */
+static int64_t
+growth_kb(struct hostile *h, const struct holdings *before)
+{
+	struct holdings now;
+
+	if (!subject_holdings(&h->subject, &now))
+		return 0;
+	return (int64_t)now.resident_kb - (int64_t)before->resident_kb;
+}
+
+/* A buffer for requests under way, of a size that the guest may choose: 128 x 512 KiB. */
+static void
+run_inflight_get(struct hostile *h, const void *arg)
+{
+	struct vu_msg msg = inflight_msg(VU_GET_INFLIGHT_FD, 0, 128, 32767);
+	int sock = party_socket(h);
+	struct holdings before;
+
+	(void)arg;
+	if (sock < 0 || !subject_holdings(&h->subject, &before))
+		return;
+	if (vu_send(sock, &msg) == 0 && vu_recv(sock, &msg, PATIENCE_MS) == 0)
+		vu_msg_close_fds(&msg);
+	EXPECT(h, growth_kb(h, &before) < GROWTH_KB, "it cost %jd KiB",
+			(intmax_t)growth_kb(h, &before));
+	close(sock);
+	others_served(h);
+}
+
+/* The same from the guest, smaller than what it says is in it: the library writes behind it. */
+static void
+run_inflight_set(struct hostile *h, const void *arg)
+{
+	struct vu_msg msg = inflight_msg(VU_SET_INFLIGHT_FD, 4096, 64, 65535), answer;
+	const struct odd_message fd = { .n_fds = 1 };
+	struct party *p = party_open(h, NULL);
+	struct vu_msg with_fd;
+
+	(void)arg;
+	if (p == NULL)
+		return;
+	odd_make(&with_fd, &fd);
+	msg.fd[0] = with_fd.fd[0];
+	msg.n_fds = 1;
+	if (vu_send(p->nic.dev.sock, &msg) == 0 &&
+			vu_recv(p->nic.dev.sock, &answer, PATIENCE_MS) == 0)
+		vu_msg_close_fds(&answer);
+	odd_free(&with_fd);
+	party_close(p);
+	others_served(h);
+}
+
+/*
+ * Post-copy migration hands the guest a userfaultfd for the switch's memory: a page that it
+ * never supplies holds up for ever who touches it.
+ */
+static void
+run_postcopy(struct hostile *h, const void *arg)
+{
+	struct nic_opts opts = party_opts();
+	struct vu_msg msg = vu_msg_new(VU_POSTCOPY_ADVISE), answer;
+	struct vu_dev dev;
+	struct vring *tx;
+	int sock = party_socket(h), ufd = -1;
+
+	(void)arg;
+	if (sock < 0)
+		return;
+	MUST(h, vu_dev_open(&dev, sock, &opts.dev) == 0, "a guest could not start");
+	msg.flags |= VU_NEED_REPLY;
+	if (vu_dev_query(&dev, &msg) == 0 && msg.n_fds == 1) {
+		ufd = msg.fd[0];
+		msg = vu_msg_new(VU_POSTCOPY_LISTEN);
+		vu_dev_request(&dev, &msg);
+		msg = vu_mem_table_msg(&dev.mem);
+		vu_send(sock, &msg);
+		if (vu_recv(sock, &answer, 2000) == 0) {
+			vu_msg_close_fds(&answer);
+			msg = vu_msg_new(VU_SET_MEM_TABLE);
+			vu_send(sock, &msg);
+		}
+		dev.ack = false;
+		for (unsigned i = 0; i < 2; i++)
+			vu_dev_start_ring(&dev, i);
+		tx = vu_dev_tx(&dev, 0);
+		/* A page that nobody has touched yet. */
+		vr_raw_desc(tx, 0, dev.mem.region[0].gpa + dev.mem.region[0].size - 4096, 200, 0, 0);
+		raw_post_one(tx, 0);
+		h->drops_any = true;
+	}
+	remark("%s", ufd >= 0 ? "the switch gave a userfaultfd away" : "refused");
+	EXPECT(h, ufd < 0, "a userfaultfd of the switch was given to a guest");
+	others_served(h);
+	if (ufd >= 0)
+		close(ufd);
+	vu_dev_close(&dev);
+}
+
+/* The largest rings, as many as the library knows of. */
+static void
+run_rings(struct hostile *h, const void *arg)
+{
+	struct party *p = party_open(h, NULL);
+	struct holdings before;
+
+	(void)arg;
+	if (p == NULL || !subject_holdings(&h->subject, &before))
+		return;
+	for (uint32_t ring = 2; ring < 256; ring++) {
+		struct vu_msg msg = vu_msg_state(VU_SET_VRING_NUM, ring, 32768);
+
+		if (vu_dev_request(&p->nic.dev, &msg) != 0)
+			break;
+	}
+	EXPECT(h, growth_kb(h, &before) < GROWTH_KB, "they cost %jd KiB",
+			(intmax_t)growth_kb(h, &before));
+	others_served(h);
+}
+
+/* Breaks its ring and starts anew, again and again: a line each time, and it works each time. */
+static void
+run_stops(struct hostile *h, const void *arg)
+{
+	struct party *p, *peer;
+
+	(void)arg;
+	if (!party_pair(h, &p, &peer))
+		return;
+	h->drops_any = true;
+	for (unsigned i = 0; i < STOPS && !h->failed; i++) {
+		uint16_t used = vr_raw_used_idx(p->nic.tx);
+
+		raw_post_one(p->nic.tx, UINT16_MAX);
+		/* Once others were served the ring was polled. */
+		party_says(peer, p);
+		EXPECT(h, vr_raw_used_idx(p->nic.tx) == used, "the broken ring was used");
+		party_recovers(p, peer);
+		h->stops++;
+	}
+}
+
+const struct hcase cases_storm[] = {
+	{ "storm", "300 malformed messages of all kinds: alive, bounded, and the log says so",
+		run_storm, NULL, 64 },
+	{ "fds-exhausted", "tables that cost a descriptor each: new guests refused, then served",
+		run_fds_exhausted, NULL, SPARE_FDS },
+	{ "held", "a message cut short and held: other guests can connect", run_held, NULL, 0 },
+	{ "unread", "answers that are never read: other guests can connect", run_unread, NULL, 0 },
+	{ "inflight-get", "an inflight buffer of 64 MiB asked for: not made", run_inflight_get,
+		NULL, 0 },
+	{ "inflight-set", "an inflight buffer that is too small: nothing behind it is written",
+		run_inflight_set, NULL, 1 },
+	{ "postcopy", "post-copy migration: no worker waits for a guest's page", run_postcopy,
+		NULL, 0 },
+	{ "rings-many", "254 rings of 32768: not made", run_rings, NULL, 0 },
+	{ "stops", "stopped and started anew 100 times: a line each time, and it works",
+		run_stops, NULL, 0 },
+	{ .name = NULL },
+};

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a case has to work with.
+ *
+ * A case is a function that is given the test's state, opens guests, misbehaves with one of
+ * them, and says what must come of it. What holds after every case is checked behind it by
+ * verdict.c: the switch lives, nobody else was stopped, the neighbours lost nothing, the
+ * drops are those that were announced, and everything was given back.
+ *
+ * To add a case: a function, and a line in the table at the end of its file.
+ */
+#ifndef HOSTILE_H
+#define HOSTILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "drops.h"
+#include "frames.h"
+#include "neighbours.h"
+#include "nic.h"
+#include "subject.h"
+
+#define PARTIES_MAX 8
+
+struct hostile;
+
+/* A guest of a case. Its rings may be handled by hand: see raw.h. */
+struct party {
+	struct hostile *h;
+	struct nic nic;
+	struct nic_opts opts;
+	uint8_t mac[6];
+	int device;		/* the switch's number for it; -1: not yet known */
+	bool open;
+};
+
+struct hcase {
+	const char *name;
+	const char *says;	/* what is done, and what must come of it */
+	void (*run)(struct hostile *h, const void *arg);
+	const void *arg;
+	unsigned leaks;		/* descriptors that librte_vhost may lose in it (lessons.md) */
+};
+
+struct hostile {
+	struct subject subject;
+	struct neighbours *neighbours;
+	struct party party[PARTIES_MAX];
+	const char *self;	/* this program, to be run as a child */
+	uint32_t macs;		/* given out so far */
+	uint64_t seq;		/* of the frames of cases */
+
+	/* Of the case that runs. */
+	size_t log_mark;	/* where the log stood when it began */
+	unsigned stops;		/* lines "device N stopped" that it announced */
+	uint64_t drop[DROP_MAX];	/* since the start: what the statistics must show */
+	bool drops_expected;	/* it announced some: the statistics are to be awaited */
+	bool drops_any;		/* it cannot say how many */
+	bool moves_fds;		/* it leaves the number of descriptors to chance */
+	bool failed;
+
+	struct holdings base;	/* what the switch held with the neighbours alone */
+	uint64_t heard;		/* frames of the neighbours up to the case before */
+};
+
+/* Notes a failure; the case goes on. Always false. */
+__attribute__((format(printf, 2, 3)))
+bool
+fail(struct hostile *h, const char *format, ...);
+
+#define EXPECT(h, cond, ...) ((cond) ? true : fail((h), __VA_ARGS__))
+/* The same, and the case ends if it does not hold. */
+#define MUST(h, cond, ...) do { if (!EXPECT(h, cond, __VA_ARGS__)) return; } while (0)
+
+/* A line for whoever reads the output. */
+__attribute__((format(printf, 1, 2)))
+void
+remark(const char *format, ...);
+
+/* Announces drops: the statistics must show so many more. */
+void
+expect_drops(struct hostile *h, enum drop_reason reason, uint64_t n);
+
+/* Waits for the one line that says that the device was stopped, and why. */
+bool
+expect_stop(struct hostile *h, struct party *p, enum fault_reason reason);
+
+/* How many lines "device N stopped" the case has brought about for that device so far. */
+unsigned
+stops_of(struct hostile *h, const struct party *p);
+
+/* The last table says so, of a moment after this call. */
+bool
+fresh_totals(struct hostile *h, struct totals *t);
+
+/* Up to the case: begins it. Behind it: says whether all is as it must be. */
+void
+case_begin(struct hostile *h);
+
+void
+case_verdict(struct hostile *h, const struct hcase *c);
+
+/* Guests. */
+
+/* Options for a small guest: two regions that touch, few buffers. */
+struct nic_opts
+party_opts(void);
+
+/* Connects; opts NULL: party_opts(). NULL, and a failure, if it cannot. */
+struct party *
+party_open(struct hostile *h, const struct nic_opts *opts);
+
+/* Only the socket, for cases that speak by themselves. */
+int
+party_socket(struct hostile *h);
+
+/* Hangs up. */
+void
+party_close(struct party *p);
+
+void
+party_close_all(struct hostile *h);
+
+/* Sends a good frame and waits until it is there, whole; also learns the device's number. */
+bool
+party_says(struct party *from, struct party *to);
+
+/* Both ways, and waits until the switch knows both addresses. */
+bool
+party_meet(struct party *a, struct party *b);
+
+/* Two guests that have met: `*bad`, and one to talk to. */
+bool
+party_pair(struct hostile *h, struct party **bad, struct party **peer);
+
+/* Waits until all that it sent was taken; 0, or a negative errno. */
+int
+party_drain(struct party *p);
+
+/* Nothing has come for it. */
+bool
+party_hears_nothing(struct party *p);
+
+/* The next frame must be that one. */
+bool
+party_hears(struct party *p, const uint8_t *frame, size_t len);
+
+/* As a driver that resets its device: stop, empty rings, start; then it must work again. */
+bool
+party_restart(struct party *p);
+
+bool
+party_recovers(struct party *p, struct party *peer);
+
+#endif

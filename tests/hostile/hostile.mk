@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The hostile client: tests/hostile on top of tests/driver. Included by the Makefile.
+#
+#	make hostile			build it, and the sanitized switch that it runs
+#	$(BUILD)/hostile --list		its cases; $(BUILD)/hostile CASE... runs some
+#
+# tests/run finds programs in $(BUILD)/tests: hence the second name.
+
+BUILD ?= build
+
+HOSTILE_SRC := $(wildcard tests/hostile/*.c)
+HOSTILE_OBJ := $(HOSTILE_SRC:tests/hostile/%.c=$(BUILD)/obj/hostile/%.o)
+HOSTILE_DRIVER := $(patsubst tests/driver/%.c,$(BUILD)/obj/hostile/driver-%.o,$(wildcard tests/driver/*.c))
+HOSTILE_CFLAGS := -std=c11 -O2 -g -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -pthread \
+	-I. -Itests/driver -Itests/hostile
+HOSTILE_SANITIZE := $(if $(filter 1,$(SANITIZE)),-fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer)
+
+$(HOSTILE_OBJ): $(BUILD)/obj/hostile/%.o: tests/hostile/%.c
+	@mkdir -p $(@D)
+	$(CC) $(HOSTILE_CFLAGS) $(HOSTILE_SANITIZE) -MMD -MP -c $< -o $@
+
+$(HOSTILE_DRIVER): $(BUILD)/obj/hostile/driver-%.o: tests/driver/%.c
+	@mkdir -p $(@D)
+	$(CC) $(HOSTILE_CFLAGS) $(HOSTILE_SANITIZE) -MMD -MP -c $< -o $@
+
+$(BUILD)/hostile: $(HOSTILE_OBJ) $(HOSTILE_DRIVER)
+	$(CC) -pthread $(HOSTILE_SANITIZE) $^ -o $@
+
+$(BUILD)/tests/hostile: $(BUILD)/hostile
+	@mkdir -p $(@D)
+	ln -f $< $@
+
+.PHONY: hostile
+hostile: $(BUILD)/hostile $(BUILD)/tests/hostile
+	$(MAKE) SANITIZE=1
+
+-include $(HOSTILE_OBJ:.o=.d) $(HOSTILE_DRIVER:.o=.d)

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * hostile: guests that break the rules, against a vhost-switch of its own. Prints TAP.
+ *
+ *	hostile [--switch PROGRAM] [--workers N] [--keep] [CASE...]
+ *	hostile --list
+ *
+ * The program under test is build-san/vhost-switch unless another is named (also by the
+ * variable HOSTILE_SWITCH). Begin to read in hostile.h.
+ */
+#define _GNU_SOURCE
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "hostile.h"
+
+#define STOP_MS	30000	/* the leak check of a sanitized program runs at its exit */
+#define LOG_TAIL 3000	/* bytes of the log that are shown with a failure */
+
+static const struct hcase *const groups[] = {
+	cases_tx, cases_rx, cases_ring, cases_indirect, cases_race, cases_address,
+	cases_life, cases_memory, cases_vring, cases_fds, cases_message, cases_storm,
+};
+
+#define N_GROUPS (sizeof(groups) / sizeof(groups[0]))
+
+struct options {
+	bool list, keep;
+	char **names;
+	int n_names;
+};
+
+static bool
+wanted(const struct options *o, const struct hcase *c)
+{
+	for (int i = 0; i < o->n_names; i++)
+		if (strcmp(o->names[i], c->name) == 0)
+			return true;
+	return o->n_names == 0;
+}
+
+/* The switch, with neighbours that it knows. */
+static bool
+set_up(struct hostile *h)
+{
+	struct subject *s = &h->subject;
+	char text[32];
+
+	if (!subject_start(s))
+		return fail(h, "%s did not start", s->program);
+	h->neighbours = neighbours_connect(s->honest_socket);
+	if (h->neighbours == NULL)
+		return fail(h, "the neighbours could not connect");
+	for (unsigned i = 0; i < NEIGHBOURS; i++) {
+		const uint8_t *m = neighbours_mac(h->neighbours, i);
+
+		snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2],
+				m[3], m[4], m[5]);
+		if (subject_log_wait(s, 0, text, PATIENCE_MS) == NULL)
+			return fail(h, "the switch did not learn neighbour %u", i);
+	}
+	if (!neighbours_go(h->neighbours))
+		return fail(h, "no thread for the neighbours");
+	h->heard = 0;
+	memset(h->drop, 0, sizeof(h->drop));
+	return subject_holdings(s, &h->base);
+}
+
+static void
+show_log(struct hostile *h)
+{
+	struct subject *s = &h->subject;
+	size_t from = h->log_mark;
+	char *line, *save;
+
+	subject_read_log(s);
+	if (s->log == NULL || from >= s->log_len)
+		return;
+	if (s->log_len - from > LOG_TAIL)
+		from = s->log_len - LOG_TAIL;
+	line = strdup(s->log + from);
+	for (char *p = strtok_r(line, "\n", &save); p != NULL; p = strtok_r(NULL, "\n", &save))
+		printf("#   %s\n", p);
+	free(line);
+}
+
+static void
+tear_down(struct hostile *h, const struct options *o)
+{
+	if (h->subject.dir[0] != '\0' && o->keep)
+		remark("files kept in %s", h->subject.dir);
+	neighbours_end(h->neighbours);
+	h->neighbours = NULL;
+	subject_end(&h->subject, o->keep);
+}
+
+/* The last case: the end of the switch. */
+static bool
+the_end(struct hostile *h)
+{
+	struct totals t;
+	const char *wrong;
+	bool stopped;
+
+	case_begin(h);
+	neighbours_end(h->neighbours);
+	h->neighbours = NULL;
+	stopped = subject_stop(&h->subject, STOP_MS);
+	EXPECT(h, stopped, "after SIGTERM: %s, wait status %#x",
+			h->subject.pid != 0 ? "still running" : "ended",
+			(unsigned)h->subject.status);
+	EXPECT(h, subject_log_count(&h->subject, h->log_mark, "Sanitizer") == 0,
+			"a sanitizer reports in the log");
+	if (EXPECT(h, subject_totals(&h->subject, &t, NULL), "no last statistics table")) {
+		wrong = subject_totals_wrong(&t);
+		EXPECT(h, wrong == NULL, "%s", wrong);
+		EXPECT(h, t.received > 0, "nothing was received");
+	}
+	EXPECT(h, access(h->subject.socket, F_OK) < 0, "a socket was left behind");
+	return !h->failed;
+}
+
+static void
+say(struct hostile *h, unsigned number, const char *name, const char *text)
+{
+	if (h->failed)
+		show_log(h);
+	printf("%s %u - %s: %s\n", h->failed ? "not ok" : "ok", number, name, text);
+	fflush(stdout);
+}
+
+static void
+run_case(struct hostile *h, const struct hcase *c, const struct options *o)
+{
+	bool failed;
+
+	case_begin(h);
+	if (h->neighbours == NULL) {	/* the one before killed the switch */
+		if (!set_up(h)) {
+			tear_down(h, o);
+			return;
+		}
+	}
+	c->run(h, c->arg);
+	case_verdict(h, c);
+	if (subject_alive(&h->subject))
+		return;
+	failed = h->failed;
+	show_log(h);
+	tear_down(h, o);
+	h->failed = failed;
+	h->log_mark = 0;
+}
+
+static int
+run_all(struct hostile *h, const struct options *o)
+{
+	unsigned number = 0, n_failed = 0, total = 0;
+
+	for (unsigned g = 0; g < N_GROUPS; g++)
+		for (const struct hcase *c = groups[g]; c->name != NULL; c++)
+			total += wanted(o, c);
+	if (total == 0) {
+		fprintf(stderr, "hostile: no such case; see --list\n");
+		return 2;
+	}
+	printf("1..%u\n", total + 1);
+	fflush(stdout);
+	for (unsigned g = 0; g < N_GROUPS; g++) {
+		for (const struct hcase *c = groups[g]; c->name != NULL; c++) {
+			if (!wanted(o, c))
+				continue;
+			run_case(h, c, o);
+			n_failed += h->failed;
+			say(h, ++number, c->name, c->says);
+		}
+	}
+	if (h->neighbours == NULL)
+		fail(h, "the switch was dead at the end");
+	else
+		the_end(h);
+	n_failed += h->failed;
+	say(h, ++number, "the-end", "SIGTERM ends the switch with status 0 and sums that agree");
+	tear_down(h, o);
+	return n_failed > 0 ? 1 : 0;
+}
+
+/* build-san/vhost-switch of the tree in which this program lies. */
+static const char *
+default_program(const char *self)
+{
+	static char path[PATH_MAX + 32];
+	char dir[PATH_MAX], *slash;
+
+	snprintf(dir, sizeof(dir), "%s", self);
+	while ((slash = strrchr(dir, '/')) != NULL) {
+		*slash = '\0';
+		snprintf(path, sizeof(path), "%s/build-san/vhost-switch", dir);
+		if (access(path, X_OK) == 0)
+			return path;
+	}
+	return "build-san/vhost-switch";
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "switch", required_argument, NULL, 's' },
+		{ "workers", required_argument, NULL, 'w' },
+		{ "keep", no_argument, NULL, 'k' },
+		{ "list", no_argument, NULL, 'l' },
+		{ "victim", required_argument, NULL, 'v' },	/* for cases_kill.c itself */
+		{ NULL, 0, NULL, 0 },
+	};
+	static struct hostile h;
+	static char self[PATH_MAX];
+	struct options o = { 0 };
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	int c;
+
+	h.self = n > 0 ? self : argv[0];
+	h.subject.workers = 1;
+	h.subject.program = getenv("HOSTILE_SWITCH");
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		if (c == 's')
+			h.subject.program = optarg;
+		else if (c == 'w')
+			h.subject.workers = (unsigned)atoi(optarg);
+		else if (c == 'k')
+			o.keep = true;
+		else if (c == 'l')
+			o.list = true;
+		else if (c == 'v')
+			return victim_run(optarg);
+		else
+			return 2;
+	}
+	if (h.subject.program == NULL)
+		h.subject.program = default_program(self);
+	o.names = argv + optind;
+	o.n_names = argc - optind;
+	signal(SIGPIPE, SIG_IGN);
+	if (!o.list)
+		return run_all(&h, &o);
+	for (unsigned g = 0; g < N_GROUPS; g++)
+		for (const struct hcase *t = groups[g]; t->name != NULL; t++)
+			printf("%-32s %s\n", t->name, t->says);
+	return 0;
+}

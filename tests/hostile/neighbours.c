@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Honest neighbours. See neighbours.h. */
+#define _GNU_SOURCE
+#include "neighbours.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "frames.h"
+#include "nic.h"
+
+#define WINDOW		32		/* frames under way to one: far fewer than its 256 buffers */
+#define TICK_NS		200000		/* pace: some 20,000 frames/s a direction at most */
+#define A_TICK		4
+#define SETTLE_MS	8000
+#define POLL_MS		1
+#define MAC_BASE	0x01000000
+#define SEEN_MAX	64
+
+struct neighbour {
+	struct nic nic;
+	uint8_t mac[6];
+	uint64_t sent;		/* frames to the peer; shared with the main thread */
+	uint64_t got;		/* frames of the peer; likewise */
+	int64_t heard;		/* when the last came, ms */
+	int64_t silence;	/* longest time without one, ms */
+};
+
+struct neighbours {
+	struct neighbour each[NEIGHBOURS];
+	unsigned up;		/* connected */
+	bool running;
+	pthread_t thread;
+	bool stop, pause;	/* main thread's wishes */
+	bool paused;		/* and that it is so */
+	pthread_mutex_t lock;	/* guards what follows */
+	char error[256];
+	uint64_t seen[SEEN_MAX];	/* sequence numbers of the cases' frames */
+	unsigned n_seen;
+};
+
+__attribute__((format(printf, 2, 3)))
+static void
+complain(struct neighbours *n, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	pthread_mutex_lock(&n->lock);
+	if (n->error[0] == '\0')
+		vsnprintf(n->error, sizeof(n->error), format, ap);
+	pthread_mutex_unlock(&n->lock);
+	va_end(ap);
+}
+
+static size_t
+length_of(uint64_t seq)
+{
+	return 60 + seq * 211 % 1455;
+}
+
+static void
+look_at(struct neighbours *n, unsigned i, const uint8_t *frame, size_t len)
+{
+	struct neighbour *me = &n->each[i], *peer = &n->each[i ^ 1];
+	uint64_t seq = len >= FRAME_MIN ? frame_seq(frame) : UINT64_MAX;
+
+	if (len >= FRAME_MIN && frame_type(frame) == TYPE_CASE) {
+		pthread_mutex_lock(&n->lock);
+		n->seen[n->n_seen++ % SEEN_MAX] = seq;
+		pthread_mutex_unlock(&n->lock);
+		return;
+	}
+	if (memcmp(frame, me->mac, 6) != 0 || memcmp(frame + 6, peer->mac, 6) != 0 ||
+			frame_type(frame) != TYPE_NEIGHBOUR) {
+		complain(n, "neighbour %u got a frame of type %04x, %zu bytes, that is not for it",
+				i, frame_type(frame), len);
+		return;
+	}
+	if (seq != me->got)
+		complain(n, "neighbour %u got frame %ju instead of %ju", i, (uintmax_t)seq,
+				(uintmax_t)me->got);
+	else if (len != length_of(seq) || frame_damage(frame, len) != 0)
+		complain(n, "neighbour %u got frame %ju damaged (%zu bytes, byte %zu)", i,
+				(uintmax_t)seq, len, frame_damage(frame, len));
+	if (me->nic.rx_hdr.flags != 0 || me->nic.rx_hdr.gso_type != 0 ||
+			me->nic.rx_hdr.num_buffers != 1)
+		complain(n, "neighbour %u got a header with flags %u, gso_type %u, num_buffers %u",
+				i, me->nic.rx_hdr.flags, me->nic.rx_hdr.gso_type,
+				me->nic.rx_hdr.num_buffers);
+	__atomic_store_n(&me->got, seq + 1, __ATOMIC_RELEASE);
+	me->heard = vu_now_ms();
+}
+
+static void
+receive_all(struct neighbours *n, unsigned i)
+{
+	struct neighbour *me = &n->each[i];
+	uint8_t frame[FRAME_ROOM];
+	int64_t silence;
+	int len;
+
+	while ((len = nic_recv(&me->nic, frame, sizeof(frame))) > 0) {
+		silence = vu_now_ms() - me->heard;
+		if (silence > __atomic_load_n(&me->silence, __ATOMIC_RELAXED))
+			__atomic_store_n(&me->silence, silence, __ATOMIC_RELAXED);
+		look_at(n, i, frame, (size_t)len);
+	}
+	if (len < 0)
+		complain(n, "neighbour %u: receive ring: %s", i, strerror(-len));
+}
+
+static void
+send_some(struct neighbours *n, unsigned i)
+{
+	struct neighbour *me = &n->each[i], *peer = &n->each[i ^ 1];
+	uint8_t frame[FRAME_ROOM];
+	int err = nic_reclaim(&me->nic);
+
+	if (err < 0)
+		complain(n, "neighbour %u: transmit ring: %s", i, strerror(-err));
+	for (unsigned k = 0; k < A_TICK && me->sent - peer->got < WINDOW; k++) {
+		size_t len = length_of(me->sent);
+
+		frame_make(frame, peer->mac, me->mac, TYPE_NEIGHBOUR, me->sent, len);
+		if (nic_send(&me->nic, frame, len, NULL) < 0)
+			return;
+		__atomic_store_n(&me->sent, me->sent + 1, __ATOMIC_RELEASE);
+	}
+}
+
+static void *
+run(void *arg)
+{
+	const struct timespec tick = { .tv_nsec = TICK_NS };
+	struct neighbours *n = arg;
+
+	while (!__atomic_load_n(&n->stop, __ATOMIC_ACQUIRE)) {
+		bool pause = __atomic_load_n(&n->pause, __ATOMIC_ACQUIRE);
+
+		for (unsigned i = 0; i < NEIGHBOURS; i++) {
+			receive_all(n, i);
+			if (!pause)
+				send_some(n, i);
+		}
+		__atomic_store_n(&n->paused, pause, __ATOMIC_RELEASE);
+		nanosleep(&tick, NULL);	/* the pace of the load: nothing is waited for */
+	}
+	return NULL;
+}
+
+struct neighbours *
+neighbours_connect(const char *socket)
+{
+	static const struct nic_opts opts = {
+		.dev = { .features = VU_F_VERSION_1 | VU_F_PROTOCOL_FEATURES,
+			.protocol = VU_PROTOCOL_REPLY_ACK },
+		.tx_buf_size = FRAME_ROOM,
+	};
+	struct neighbours *n = calloc(1, sizeof(*n));
+	uint8_t frame[FRAME_MIN];
+	int sock, err;
+
+	if (n == NULL)
+		return NULL;
+	pthread_mutex_init(&n->lock, NULL);
+	for (; n->up < NEIGHBOURS; n->up++) {
+		struct neighbour *me = &n->each[n->up];
+
+		mac_make(me->mac, MAC_BASE + n->up);
+		sock = vu_connect(socket, SETTLE_MS);
+		err = sock < 0 ? sock : nic_open(&me->nic, sock, &opts);
+		/* The answer to one more message says that the rings are in use. */
+		if (err < 0 || vu_dev_sync(&me->nic.dev) < 0) {
+			neighbours_end(n);
+			return NULL;
+		}
+	}
+	for (unsigned i = 0; i < NEIGHBOURS; i++) {
+		frame_make(frame, mac_broadcast, n->each[i].mac, TYPE_CASE, 0, sizeof(frame));
+		nic_send(&n->each[i].nic, frame, sizeof(frame), NULL);
+	}
+	return n;
+}
+
+bool
+neighbours_go(struct neighbours *n)
+{
+	for (unsigned i = 0; i < NEIGHBOURS; i++)
+		n->each[i].heard = vu_now_ms();
+	n->running = pthread_create(&n->thread, NULL, run, n) == 0;
+	return n->running;
+}
+
+static bool
+all_arrived(const struct neighbours *n)
+{
+	for (unsigned i = 0; i < NEIGHBOURS; i++)
+		if (__atomic_load_n(&n->each[i].sent, __ATOMIC_ACQUIRE) !=
+				__atomic_load_n(&n->each[i ^ 1].got, __ATOMIC_ACQUIRE))
+			return false;
+	return true;
+}
+
+const char *
+neighbours_check(struct neighbours *n, uint64_t *frames, int64_t *longest_ms)
+{
+	int64_t deadline = vu_now_ms() + SETTLE_MS;
+	const char *error;
+	bool settled;
+
+	__atomic_store_n(&n->pause, true, __ATOMIC_RELEASE);
+	for (;;) {
+		settled = __atomic_load_n(&n->paused, __ATOMIC_ACQUIRE) && all_arrived(n);
+		if (settled || vu_now_ms() > deadline)
+			break;
+		poll(NULL, 0, POLL_MS);
+	}
+	*frames = 0;
+	*longest_ms = 0;
+	for (unsigned i = 0; i < NEIGHBOURS; i++) {
+		struct neighbour *me = &n->each[i];
+		int64_t silence = __atomic_exchange_n(&me->silence, 0, __ATOMIC_RELAXED);
+		uint64_t sent = n->each[i ^ 1].sent, got = me->got;
+
+		if (!settled && sent != got)
+			complain(n, "neighbour %u lost frames: %ju sent, %ju received", i,
+					(uintmax_t)sent, (uintmax_t)got);
+		*frames += got;
+		if (silence > *longest_ms)
+			*longest_ms = silence;
+	}
+	pthread_mutex_lock(&n->lock);
+	error = n->error[0] != '\0' ? n->error : NULL;
+	pthread_mutex_unlock(&n->lock);
+	__atomic_store_n(&n->pause, false, __ATOMIC_RELEASE);
+	return error;
+}
+
+bool
+neighbours_saw(struct neighbours *n, uint64_t seq)
+{
+	bool seen = false;
+
+	pthread_mutex_lock(&n->lock);
+	for (unsigned i = 0; i < SEEN_MAX; i++)
+		seen = seen || n->seen[i] == seq;
+	memset(n->seen, 0, sizeof(n->seen));
+	n->n_seen = 0;
+	pthread_mutex_unlock(&n->lock);
+	return seen;
+}
+
+const uint8_t *
+neighbours_mac(const struct neighbours *n, unsigned i)
+{
+	return n->each[i].mac;
+}
+
+void
+neighbours_end(struct neighbours *n)
+{
+	if (n == NULL)
+		return;
+	__atomic_store_n(&n->stop, true, __ATOMIC_RELEASE);
+	if (n->running)
+		pthread_join(n->thread, NULL);
+	for (unsigned i = 0; i < n->up; i++)
+		nic_close(&n->each[i].nic);
+	pthread_mutex_destroy(&n->lock);
+	free(n);
+}

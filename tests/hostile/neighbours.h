@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Honest neighbours: pairs of guests that keep what they are promised.
+ *
+ * A thread of their own passes sequence-numbered frames both ways within each pair, all the
+ * time, never more under way than the peer's receive ring holds: so each must arrive, whole,
+ * in order, and nothing else may, but frames of the cases that go to everybody.
+ * The functions below are for the main thread.
+ */
+#ifndef HOSTILE_NEIGHBOURS_H
+#define HOSTILE_NEIGHBOURS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define NEIGHBOURS 4		/* two pairs: 0 with 1, 2 with 3 */
+
+struct neighbours;
+
+/*
+ * Connects them at `socket`; each sends one broadcast, so that the switch can learn it.
+ * NULL: one of them could not.
+ */
+struct neighbours *
+neighbours_connect(const char *socket);
+
+/* Begins, once the switch has all of their addresses: nothing is flooded then. */
+bool
+neighbours_go(struct neighbours *n);
+
+/*
+ * Stops sending for a moment, waits until all that is under way has arrived, and goes on.
+ * NULL if all is well since the start; else what is wrong. *frames: received so far;
+ * *longest_ms: the longest time since the last call that one of them heard nothing.
+ */
+const char *
+neighbours_check(struct neighbours *n, uint64_t *frames, int64_t *longest_ms);
+
+/* Whether a neighbour saw a frame of the cases with that sequence number, and forget it. */
+bool
+neighbours_saw(struct neighbours *n, uint64_t seq);
+
+const uint8_t *
+neighbours_mac(const struct neighbours *n, unsigned i);
+
+/* Hangs up. NULL is fine. */
+void
+neighbours_end(struct neighbours *n);
+
+#endif

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The guests of the cases. See hostile.h. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "hostile.h"
+
+#define MAC_BASE	0x02000000
+#define HELLO_LEN	120
+#define POLL_NS		20000
+
+struct nic_opts
+party_opts(void)
+{
+	return (struct nic_opts){
+		.dev = {
+			.features = VU_F_VERSION_1 | VU_F_INDIRECT_DESC | VU_F_PROTOCOL_FEATURES,
+			.protocol = VU_PROTOCOL_REPLY_ACK,
+			/* The first page of each is free for buffers that begin in the one before. */
+			.mem = { .n_regions = 2, .region_size = 512 << 10, .gpa = 0x100000,
+				.skew = 4096 },
+		},
+		.tx_buf_size = FRAME_ROOM,
+		.rx_buf_size = FRAME_ROOM,
+		.rx_bufs = 32,
+		.tx_bufs = 8,
+	};
+}
+
+int
+party_socket(struct hostile *h)
+{
+	int sock = vu_connect(h->subject.socket, PATIENCE_MS);
+
+	if (sock < 0)
+		fail(h, "connect: %s", strerror(-sock));
+	return sock;
+}
+
+/*
+ * The acknowledgement of the last message is sent before the switch takes the rings into
+ * use: the answer to one more message says that it has.
+ */
+static int
+settled(struct party *p)
+{
+	return vu_dev_sync(&p->nic.dev);
+}
+
+struct party *
+party_open(struct hostile *h, const struct nic_opts *opts)
+{
+	struct party *p = h->party;
+	int sock, err;
+
+	while (p < h->party + PARTIES_MAX && p->open)
+		p++;
+	if (p == h->party + PARTIES_MAX) {
+		fail(h, "a case opened more than %d guests", PARTIES_MAX);
+		return NULL;
+	}
+	memset(p, 0, sizeof(*p));
+	p->h = h;
+	p->device = -1;
+	p->opts = opts != NULL ? *opts : party_opts();
+	mac_make(p->mac, MAC_BASE + ++h->macs);
+	sock = party_socket(h);
+	if (sock < 0)
+		return NULL;
+	err = nic_open(&p->nic, sock, &p->opts);
+	if (err == 0) {
+		p->open = true;
+		err = settled(p);
+	}
+	if (err < 0) {
+		fail(h, "a guest could not start: %s", strerror(-err));
+		return NULL;
+	}
+	return p;
+}
+
+void
+party_close(struct party *p)
+{
+	if (p->open)
+		nic_close(&p->nic);
+	p->open = false;
+}
+
+void
+party_close_all(struct hostile *h)
+{
+	for (unsigned i = 0; i < PARTIES_MAX; i++)
+		party_close(&h->party[i]);
+}
+
+/* As nic_recv_wait() and nic_drain(), but leaves the processors to the switch meanwhile. */
+static int
+receive(struct party *p, uint8_t *frame, size_t room)
+{
+	int64_t deadline = vu_now_ms() + PATIENCE_MS;
+	int n;
+
+	while ((n = nic_recv(&p->nic, frame, room)) == 0 && vu_now_ms() < deadline)
+		nanosleep(&(struct timespec){ .tv_nsec = POLL_NS }, NULL);
+	return n == 0 ? -ETIMEDOUT : n;
+}
+
+int
+party_drain(struct party *p)
+{
+	int64_t deadline = vu_now_ms() + PATIENCE_MS;
+	int n;
+
+	while ((n = nic_reclaim(&p->nic)) >= 0 && p->nic.n_tx_free < p->nic.n_tx_bufs) {
+		if (vu_now_ms() > deadline)
+			return -ETIMEDOUT;
+		nanosleep(&(struct timespec){ .tv_nsec = POLL_NS }, NULL);
+	}
+	return n < 0 ? n : 0;
+}
+
+bool
+party_hears(struct party *p, const uint8_t *frame, size_t len)
+{
+	uint8_t got[FRAME_ROOM];
+	int n = receive(p, got, sizeof(got));
+
+	if (n < 0)
+		return fail(p->h, "no frame came: %s", strerror(-n));
+	if ((size_t)n != len || memcmp(got, frame, len) != 0)
+		return fail(p->h, "another frame came: %d bytes of type %04x, number %ju; "
+				"%zu bytes of number %ju were sent", n, frame_type(got),
+				(uintmax_t)frame_seq(got), len, (uintmax_t)frame_seq(frame));
+	return true;
+}
+
+bool
+party_hears_nothing(struct party *p)
+{
+	uint8_t got[FRAME_ROOM];
+	int n = nic_recv(&p->nic, got, sizeof(got));
+
+	return EXPECT(p->h, n == 0, "a frame came that must not (%d bytes, type %04x)", n,
+			n > FRAME_MIN ? frame_type(got) : 0);
+}
+
+bool
+party_says(struct party *from, struct party *to)
+{
+	uint8_t frame[HELLO_LEN];
+	int err;
+
+	frame_make(frame, to->mac, from->mac, TYPE_CASE, ++from->h->seq, sizeof(frame));
+	err = nic_send(&from->nic, frame, sizeof(frame), NULL);
+	if (err < 0)
+		return fail(from->h, "a frame could not be sent: %s", strerror(-err));
+	if (!party_hears(to, frame, sizeof(frame)))
+		return false;
+	err = party_drain(from);
+	return EXPECT(from->h, err == 0, "a frame's buffer did not come back: %s", strerror(-err));
+}
+
+/* The switch has learned its address: "VHOST_DATA: (N) MAC_ADDRESS ...". */
+static bool
+learned(struct party *p)
+{
+	struct subject *s = &p->h->subject;
+	const char *line;
+	char text[64];
+
+	if (p->device >= 0)
+		return true;
+	snprintf(text, sizeof(text), "MAC_ADDRESS %02x:%02x:%02x:%02x:%02x:%02x and", p->mac[0],
+			p->mac[1], p->mac[2], p->mac[3], p->mac[4], p->mac[5]);
+	line = subject_log_wait(s, p->h->log_mark, text, PATIENCE_MS);
+	if (line == NULL)
+		return fail(p->h, "the log has no line for %s", text);
+	while (line > s->log && line[-1] != '(')
+		line--;
+	return EXPECT(p->h, sscanf(line, "%d)", &p->device) == 1, "no device number in the log");
+}
+
+bool
+party_meet(struct party *a, struct party *b)
+{
+	/* The first may be flooded: the neighbours know that frames of this type may come. */
+	return party_says(a, b) && party_says(b, a) && learned(a) && learned(b);
+}
+
+bool
+party_pair(struct hostile *h, struct party **bad, struct party **peer)
+{
+	*bad = party_open(h, NULL);
+	*peer = *bad != NULL ? party_open(h, NULL) : NULL;
+	return *peer != NULL && party_meet(*bad, *peer);
+}
+
+bool
+party_restart(struct party *p)
+{
+	int err = nic_reboot(&p->nic, p->nic.dev.features, &p->opts);
+
+	if (err == 0)
+		err = settled(p);
+	return EXPECT(p->h, err == 0, "the device could not be set up anew: %s", strerror(-err));
+}
+
+bool
+party_recovers(struct party *p, struct party *peer)
+{
+	return party_restart(p) && party_says(p, peer) && party_says(peer, p);
+}

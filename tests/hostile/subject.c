@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The vhost-switch process under test. See subject.h. */
+#define _GNU_SOURCE
+#include "subject.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "vhost_user.h"
+
+#define POLL_MS 2	/* between two looks at something that is waited for */
+
+const char *
+drop_text(enum drop_reason reason)
+{
+#define DROP_TEXT(name, text, doc) [DROP_##name] = text,
+	static const char *const texts[] = { DROP_REASONS(DROP_TEXT) };
+#undef DROP_TEXT
+
+	return texts[reason];
+}
+
+const char *
+fault_text(enum fault_reason reason)
+{
+#define FAULT_TEXT(name, text, doc) [FAULT_##name] = text,
+	static const char *const texts[] = { FAULT_REASONS(FAULT_TEXT) };
+#undef FAULT_TEXT
+
+	return texts[reason];
+}
+
+/* In the child: never returns. */
+static void
+run_program(const struct subject *s, pid_t parent)
+{
+	const char *lcores = s->workers > 1 ? "0@0,1@0,2@1" : "0@0,1@1";
+	int log, table;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(126);
+	log = open(s->log_path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	table = open(s->table_path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	if (log < 0 || table < 0 || dup2(table, 1) < 0 || dup2(log, 2) < 0)
+		_exit(126);
+	/* A report must end the program with a status that nothing else has. */
+	setenv("ASAN_OPTIONS", "exitcode=99:detect_leaks=1:quarantine_size_mb=16", 0);
+	setenv("UBSAN_OPTIONS", "halt_on_error=1:exitcode=99:print_stacktrace=1", 0);
+	setenv("RUNTIME_DIRECTORY", s->dir, 1);
+	execl(s->program, s->program, "--lcores", lcores, "--in-memory", "--no-pci", "--file-prefix",
+			strrchr(s->dir, '/') + 1, "--", "--socket-file", s->honest_socket,
+			"--socket-file", s->socket, "--stats", "1", (char *)NULL);
+	fprintf(stderr, "%s: %s\n", s->program, strerror(errno));
+	_exit(126);
+}
+
+bool
+subject_start(struct subject *s)
+{
+	const char *tmp = getenv("TMPDIR");
+	pid_t parent = getpid();
+
+	snprintf(s->dir, sizeof(s->dir), "%s/vs-hostile-XXXXXX", tmp != NULL ? tmp : "/tmp");
+	if (mkdtemp(s->dir) == NULL)
+		return false;
+	snprintf(s->log_path, sizeof(s->log_path), "%s/log", s->dir);
+	snprintf(s->table_path, sizeof(s->table_path), "%s/table", s->dir);
+	snprintf(s->honest_socket, sizeof(s->honest_socket), "%s/honest", s->dir);
+	snprintf(s->socket, sizeof(s->socket), "%s/case", s->dir);
+	s->log = NULL;
+	s->log_len = 0;
+	s->status = 0;
+	s->pid = fork();
+	if (s->pid == 0)
+		run_program(s, parent);
+	if (s->pid < 0) {
+		s->pid = 0;
+		return false;
+	}
+	/* The sanitized program with hugepages to clear takes seconds on a busy machine. */
+	return subject_log_wait(s, 0, "vhost-switch: ready", 6 * PATIENCE_MS) != NULL;
+}
+
+bool
+subject_alive(struct subject *s)
+{
+	if (s->pid == 0)
+		return false;
+	if (waitpid(s->pid, &s->status, WNOHANG) != s->pid)
+		return true;
+	s->pid = 0;
+	return false;
+}
+
+void
+subject_read_log(struct subject *s)
+{
+	char buf[65536], *more;
+	int fd = open(s->log_path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return;
+	while ((n = pread(fd, buf, sizeof(buf), (off_t)s->log_len)) > 0) {
+		more = realloc(s->log, s->log_len + (size_t)n + 1);
+		if (more == NULL)
+			break;
+		s->log = more;
+		memcpy(s->log + s->log_len, buf, (size_t)n);
+		s->log_len += (size_t)n;
+		s->log[s->log_len] = '\0';
+	}
+	close(fd);
+}
+
+unsigned
+subject_log_count(struct subject *s, size_t from, const char *text)
+{
+	const char *p;
+	unsigned n = 0;
+
+	subject_read_log(s);
+	if (s->log == NULL || from > s->log_len)
+		return 0;
+	for (p = s->log + from; (p = strstr(p, text)) != NULL; p += strlen(text))
+		n++;
+	return n;
+}
+
+const char *
+subject_log_wait(struct subject *s, size_t from, const char *text, int timeout_ms)
+{
+	int64_t deadline = vu_now_ms() + timeout_ms;
+	bool alive, late;
+	char *found;
+
+	for (;;) {
+		alive = subject_alive(s);
+		late = vu_now_ms() > deadline;
+		subject_read_log(s);
+		found = s->log != NULL && from <= s->log_len ? strstr(s->log + from, text) : NULL;
+		/* The line must be there as a whole. */
+		if (found != NULL && strchr(found, '\n') != NULL)
+			return found;
+		if (!alive || late)
+			return NULL;
+		poll(NULL, 0, POLL_MS);
+	}
+}
+
+static enum drop_reason
+reason_named(const char *name, size_t len)
+{
+	for (unsigned i = 0; i < DROP_MAX; i++)
+		if (strlen(drop_text(i)) == len && memcmp(drop_text(i), name, len) == 0)
+			return i;
+	return DROP_MAX;
+}
+
+/* "NAME: reason 1, reason 2": adds up. */
+static void
+read_reasons(const char *line, struct totals *t)
+{
+	const char *p = strchr(line, ':') + 1;
+	char name[64];
+	unsigned long long n;
+	int used;
+
+	while (sscanf(p, " %63[a-z_0-9] %llu%n", name, &n, &used) == 2) {
+		enum drop_reason r = reason_named(name, strlen(name));
+
+		if (r < DROP_MAX)
+			t->drop[r] += n;
+		p += used;
+		if (*p == ',')
+			p++;
+	}
+}
+
+/* The columns are found by their headings, so that further ones may be added. */
+static void
+read_total(const char *head, const char *line, struct totals *t)
+{
+	const struct { const char *name; uint64_t *to; } column[] = {
+		{ "received", &t->received }, { "delivered", &t->delivered },
+		{ "dropped", &t->dropped }, { "sent", &t->sent }, { "flooded", &t->flooded },
+	};
+	char names[512], *name, *save;
+	unsigned long long n;
+	int used;
+
+	snprintf(names, sizeof(names), "%s", head);
+	line += strcspn(line, "0123456789");
+	name = strtok_r(names, " \t", &save);	/* heading of the names' column */
+	while ((name = strtok_r(NULL, " \t", &save)) != NULL) {
+		if (sscanf(line, "%llu%n", &n, &used) != 1)
+			return;
+		line += used;
+		for (unsigned i = 0; i < sizeof(column) / sizeof(column[0]); i++)
+			if (strcmp(column[i].name, name) == 0)
+				*column[i].to = n;
+	}
+}
+
+static void
+read_table(char *text, struct totals *t)
+{
+	char *line, *save, head[512] = "";
+
+	memset(t, 0, sizeof(*t));
+	for (line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+		line += strspn(line, " ");
+		if (strstr(line, "received") != NULL && strstr(line, "delivered") != NULL)
+			snprintf(head, sizeof(head), "%s", line);
+		else if (strncmp(line, "total", 5) == 0 && strchr(line, ':') == NULL)
+			read_total(head, line, t);
+		else if (strchr(line, ':') != NULL && strncmp(line, "total", 5) != 0 &&
+				strncmp(line, "vhost-switch", 12) != 0)
+			read_reasons(line, t);
+	}
+}
+
+bool
+subject_totals(struct subject *s, struct totals *t, unsigned *number)
+{
+	static const char mark[] = "vhost-switch statistics";
+	char *text = NULL, *p, *at[2] = { NULL, NULL };
+	unsigned n = 0;
+	size_t len = 0;
+	FILE *f = fopen(s->table_path, "re");
+
+	/* While it runs the last table may be half written: the one before it counts. */
+	if (f == NULL || getdelim(&text, &len, '\0', f) <= 0)
+		text = NULL;
+	if (f != NULL)
+		fclose(f);
+	for (p = text; p != NULL && (p = strstr(p, mark)) != NULL; p++, n++) {
+		at[0] = at[1];
+		at[1] = p;
+	}
+	if (s->pid != 0 && n > 0) {
+		n--;
+		*at[1] = '\0';
+		at[1] = at[0];
+	}
+	if (n > 0)
+		read_table(at[1], t);
+	if (number != NULL)
+		*number = n;
+	free(text);
+	return n > 0;
+}
+
+const char *
+subject_totals_wrong(const struct totals *t)
+{
+	static char text[160];
+	uint64_t reasons = 0;
+
+	for (unsigned i = 0; i < DROP_MAX; i++)
+		reasons += t->drop[i];
+	if (t->received != t->delivered + t->dropped)
+		snprintf(text, sizeof(text), "received %ju is not delivered %ju + dropped %ju",
+				(uintmax_t)t->received, (uintmax_t)t->delivered,
+				(uintmax_t)t->dropped);
+	else if (t->sent != t->delivered + t->flooded)
+		snprintf(text, sizeof(text), "sent %ju is not delivered %ju + flooded %ju",
+				(uintmax_t)t->sent, (uintmax_t)t->delivered,
+				(uintmax_t)t->flooded);
+	else if (reasons != t->dropped)
+		snprintf(text, sizeof(text), "dropped %ju, but the reasons make %ju",
+				(uintmax_t)t->dropped, (uintmax_t)reasons);
+	else
+		return NULL;
+	return text;
+}
+
+static unsigned
+count_entries(const char *path)
+{
+	DIR *d = opendir(path);
+	struct dirent *e;
+	unsigned n = 0;
+
+	if (d == NULL)
+		return 0;
+	while ((e = readdir(d)) != NULL)
+		if (e->d_name[0] != '.')
+			n++;
+	closedir(d);
+	return n;
+}
+
+/* Lines of a file that hold `text`; the number behind it, if any, in *value. */
+static unsigned
+count_lines(const char *path, const char *text, uint64_t *value)
+{
+	FILE *f = fopen(path, "re");
+	char *line = NULL, *p;
+	size_t room = 0;
+	unsigned n = 0;
+
+	if (f == NULL)
+		return 0;
+	while (getline(&line, &room, f) > 0) {
+		p = strstr(line, text);
+		if (p == NULL)
+			continue;
+		n++;
+		if (value != NULL)
+			*value = strtoull(p + strlen(text), NULL, 10);
+	}
+	free(line);
+	fclose(f);
+	return n;
+}
+
+bool
+subject_holdings(const struct subject *s, struct holdings *hold)
+{
+	char path[64];
+
+	if (s->pid == 0)
+		return false;
+	memset(hold, 0, sizeof(*hold));
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)s->pid);
+	hold->fds = count_entries(path);
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)s->pid);
+	hold->threads = count_entries(path);
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)s->pid);
+	hold->regions = count_lines(path, "guest-memory", NULL);
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)s->pid);
+	count_lines(path, "VmRSS:", &hold->resident_kb);
+	return hold->fds > 0;
+}
+
+bool
+subject_stop(struct subject *s, int timeout_ms)
+{
+	int64_t deadline = vu_now_ms() + timeout_ms;
+
+	if (!subject_alive(s))
+		return false;
+	kill(s->pid, SIGTERM);
+	while (subject_alive(s) && vu_now_ms() < deadline)
+		poll(NULL, 0, POLL_MS);
+	subject_read_log(s);
+	return s->pid == 0 && WIFEXITED(s->status) && WEXITSTATUS(s->status) == 0;
+}
+
+void
+subject_end(struct subject *s, bool keep)
+{
+	struct dirent *e;
+	DIR *d;
+
+	if (s->pid != 0) {
+		kill(s->pid, SIGKILL);
+		waitpid(s->pid, &s->status, 0);
+		s->pid = 0;
+	}
+	free(s->log);
+	s->log = NULL;
+	s->log_len = 0;
+	d = keep || s->dir[0] == '\0' ? NULL : opendir(s->dir);
+	while (d != NULL && (e = readdir(d)) != NULL)
+		unlinkat(dirfd(d), e->d_name, 0);
+	if (d != NULL) {
+		/* What EAL made in its own folder there is empty by now. */
+		closedir(d);
+		rmdir(s->dir);
+	}
+}

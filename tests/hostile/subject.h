@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The subject of the tests: a vhost-switch process, started here, watched from outside.
+ *
+ * Its log and its statistics go to files in a directory of its own; what this module knows of
+ * it comes from them and from /proc. The process dies with this program, however that ends.
+ * Main thread only.
+ */
+#ifndef HOSTILE_SUBJECT_H
+#define HOSTILE_SUBJECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "drops.h"
+
+/* Waiting for anything ends then: far above what it takes on a busy machine. */
+#define PATIENCE_MS 10000
+
+struct subject {
+	const char *program;
+	unsigned workers;
+	pid_t pid;		/* 0: not running */
+	int status;		/* of waitpid, once it has ended */
+	char dir[64];
+	char log_path[96], table_path[96];
+	char honest_socket[96];	/* for the neighbours */
+	char socket[96];	/* for the guests of the cases */
+	char *log;		/* all of it, as far as it was read */
+	size_t log_len;
+};
+
+/* What the statistics add up to, over all ports. */
+struct totals {
+	uint64_t received, delivered, dropped, sent, flooded;
+	uint64_t drop[DROP_MAX];
+};
+
+/* Descriptors, threads and mapped guest memory of the process. */
+struct holdings {
+	unsigned fds, threads, regions;
+	uint64_t resident_kb;
+};
+
+/* False: it did not come up; its log is in *s then. */
+bool
+subject_start(struct subject *s);
+
+/* Whether it still runs. */
+bool
+subject_alive(struct subject *s);
+
+/* Reads on in the log. */
+void
+subject_read_log(struct subject *s);
+
+/* How often `text` stands in the log from `from` on. */
+unsigned
+subject_log_count(struct subject *s, size_t from, const char *text);
+
+/* Waits for `text` in the log behind `from`; NULL after `timeout_ms`, or when it died. */
+const char *
+subject_log_wait(struct subject *s, size_t from, const char *text, int timeout_ms);
+
+/* The latest statistics table that is complete. *number counts them; false: none yet. */
+bool
+subject_totals(struct subject *s, struct totals *t, unsigned *number);
+
+/* Why the latest table contradicts itself, NULL if it does not. */
+const char *
+subject_totals_wrong(const struct totals *t);
+
+bool
+subject_holdings(const struct subject *s, struct holdings *hold);
+
+/* SIGTERM and the end of it. True: status 0 within the time; s->status tells. */
+bool
+subject_stop(struct subject *s, int timeout_ms);
+
+/* Ends it in any case, and removes its files unless `keep`. */
+void
+subject_end(struct subject *s, bool keep);
+
+/* A name of drops.h. */
+const char *
+drop_text(enum drop_reason reason);
+
+const char *
+fault_text(enum fault_reason reason);
+
+#endif

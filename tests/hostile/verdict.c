@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What must hold after every case, and how cases say what they expect. See hostile.h. */
+#define _GNU_SOURCE
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hostile.h"
+
+#define POLL_MS		2
+#define TABLE_MS	6000	/* a table is printed every second; with patience */
+
+/*
+ * Silence of a neighbour that is too long. Both processors may be busy with other things;
+ * but a switch that waits for a guest, or whose control thread does, is silent for ever.
+ */
+#define SILENCE_MS	3000
+
+/* Memory that stays behind: allocators keep some, a leak a case would be far above. */
+#define RESIDENT_KB	(192 << 10)
+
+static const char *const sanitizer_marks[] = { "Sanitizer", "runtime error:" };
+
+bool
+fail(struct hostile *h, const char *format, ...)
+{
+	va_list ap;
+
+	h->failed = true;
+	printf("# ");
+	va_start(ap, format);
+	vprintf(format, ap);
+	va_end(ap);
+	printf("\n");
+	return false;
+}
+
+void
+remark(const char *format, ...)
+{
+	va_list ap;
+
+	printf("# ");
+	va_start(ap, format);
+	vprintf(format, ap);
+	va_end(ap);
+	printf("\n");
+}
+
+void
+expect_drops(struct hostile *h, enum drop_reason reason, uint64_t n)
+{
+	h->drop[reason] += n;
+	h->drops_expected = true;
+}
+
+static unsigned
+stop_lines(struct hostile *h, int device)
+{
+	char text[64] = " stopped: ";
+
+	if (device >= 0)
+		snprintf(text, sizeof(text), "device %d stopped: ", device);
+	return subject_log_count(&h->subject, h->log_mark, text);
+}
+
+unsigned
+stops_of(struct hostile *h, const struct party *p)
+{
+	return stop_lines(h, p->device);
+}
+
+bool
+expect_stop(struct hostile *h, struct party *p, enum fault_reason reason)
+{
+	char text[160];
+
+	h->stops++;
+	snprintf(text, sizeof(text), "vhost-switch: device %d stopped: %s", p->device,
+			fault_text(reason));
+	if (subject_log_wait(&h->subject, h->log_mark, text, PATIENCE_MS) == NULL)
+		return fail(h, "the log has no line \"%s\"", text);
+	return true;
+}
+
+bool
+fresh_totals(struct hostile *h, struct totals *t)
+{
+	int64_t deadline = vu_now_ms() + TABLE_MS;
+	unsigned before = 0, now;
+
+	subject_totals(&h->subject, t, &before);
+	do {
+		poll(NULL, 0, POLL_MS);
+		/* The next may be half printed at the moment; the one after it is new. */
+		if (subject_totals(&h->subject, t, &now) && now >= before + 2)
+			return true;
+	} while (subject_alive(&h->subject) && vu_now_ms() < deadline);
+	return fail(h, "no statistics table within %d ms", TABLE_MS);
+}
+
+/* The first reason for which the table shows another number; DROP_MAX: none. */
+static enum drop_reason
+wrong_drop(const struct hostile *h, const struct totals *t)
+{
+	enum drop_reason r = 0;
+
+	while (r < DROP_MAX && t->drop[r] == h->drop[r])
+		r++;
+	return r;
+}
+
+/* Waits until the statistics show the announced drops. */
+static void
+check_drops(struct hostile *h)
+{
+	int64_t deadline = vu_now_ms() + TABLE_MS;
+	struct totals t;
+	enum drop_reason r = DROP_MAX;
+
+	if (h->drops_any) {
+		if (fresh_totals(h, &t))
+			memcpy(h->drop, t.drop, sizeof(h->drop));
+		return;
+	}
+	if (!h->drops_expected)
+		return;
+	do {
+		if (subject_totals(&h->subject, &t, NULL) && (r = wrong_drop(h, &t)) == DROP_MAX)
+			return;
+		poll(NULL, 0, POLL_MS);
+	} while (subject_alive(&h->subject) && vu_now_ms() < deadline);
+	for (r = 0; r < DROP_MAX; r++)
+		if (t.drop[r] != h->drop[r])
+			fail(h, "dropped for \"%s\": %ju, expected %ju", drop_text(r),
+					(uintmax_t)t.drop[r], (uintmax_t)h->drop[r]);
+	/* The next case starts from what is. */
+	memcpy(h->drop, t.drop, sizeof(h->drop));
+}
+
+static void
+check_holdings(struct hostile *h, unsigned leaks)
+{
+	int64_t deadline = vu_now_ms() + PATIENCE_MS;
+	struct holdings now = { 0 };
+	bool fds, rest;
+
+	do {
+		if (!subject_holdings(&h->subject, &now))
+			break;
+		fds = now.fds <= h->base.fds + leaks;
+		rest = now.threads == h->base.threads && now.regions == h->base.regions;
+		if (fds && rest)
+			break;
+		poll(NULL, 0, POLL_MS);
+	} while (vu_now_ms() < deadline);
+	EXPECT(h, now.fds <= h->base.fds + leaks, "%u descriptors open; %u before", now.fds,
+			h->base.fds);
+	EXPECT(h, now.threads == h->base.threads, "%u threads; %u before", now.threads,
+			h->base.threads);
+	EXPECT(h, now.regions == h->base.regions, "%u regions of guest memory mapped; %u before",
+			now.regions, h->base.regions);
+	EXPECT(h, now.resident_kb <= h->base.resident_kb + RESIDENT_KB,
+			"%ju KiB of memory in use; %ju in the beginning",
+			(uintmax_t)now.resident_kb, (uintmax_t)h->base.resident_kb);
+	if (now.fds > h->base.fds)
+		remark("%u descriptors lost by librte_vhost", now.fds - h->base.fds);
+	h->base.fds = now.fds;
+}
+
+static void
+check_neighbours(struct hostile *h)
+{
+	uint64_t frames;
+	int64_t silence;
+	const char *error = neighbours_check(h->neighbours, &frames, &silence);
+
+	EXPECT(h, error == NULL, "%s", error);
+	EXPECT(h, frames > h->heard, "the neighbours stood still");
+	EXPECT(h, silence < SILENCE_MS, "a neighbour heard nothing for %jd ms", (intmax_t)silence);
+	h->heard = frames;
+}
+
+static void
+check_log(struct hostile *h)
+{
+	unsigned stops = stop_lines(h, -1);
+
+	for (unsigned i = 0; i < 2; i++)
+		EXPECT(h, subject_log_count(&h->subject, h->log_mark, sanitizer_marks[i]) == 0,
+				"a sanitizer reports in the log");
+	EXPECT(h, stops == h->stops, "%u devices stopped by the log, expected %u", stops, h->stops);
+}
+
+void
+case_begin(struct hostile *h)
+{
+	subject_read_log(&h->subject);
+	h->log_mark = h->subject.log_len;
+	h->stops = 0;
+	h->drops_expected = false;
+	h->drops_any = false;
+	h->failed = false;
+}
+
+void
+case_verdict(struct hostile *h, const struct hcase *c)
+{
+	for (unsigned i = 0; i < PARTIES_MAX; i++)
+		party_close(&h->party[i]);
+	if (!subject_alive(&h->subject)) {
+		subject_read_log(&h->subject);
+		fail(h, "the switch is dead (wait status %#x)", (unsigned)h->subject.status);
+		return;
+	}
+	check_neighbours(h);
+	check_holdings(h, c->leaks);
+	check_drops(h);
+	check_log(h);
+}
