@@ -8,14 +8,10 @@
  * the reverse order. Where to go from here: forward.c for the way of a frame,
  * guest/guest.c for the life of a guest, control.c for what the main lcore does.
  */
-#include <errno.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -33,6 +29,7 @@
 #include "guest/sigbus.h"
 #include "guest/vhost_user.h"
 #include "main.h"
+#include "telemetry.h"
 #include "uplink/uplink.h"
 #include "worker.h"
 
@@ -152,6 +149,7 @@ start(struct vswitch *sw)
 	}
 	sigbus_init(sw);
 	descriptors_init();
+	telemetry_start(sw);
 	for (i = 0; i < sw->nworkers; i++)
 		rte_eal_remote_launch(worker_run, sw->worker[i], sw->worker[i]->lcore);
 	return vhost_user_start(sw);
@@ -173,6 +171,7 @@ release(struct vswitch *sw)
 {
 	unsigned int i;
 
+	telemetry_stop();
 	uplink_free(sw->uplink);
 	fdb_destroy(sw->fdb);
 	rte_ring_free(sw->requests);

@@ -11,7 +11,9 @@ from lib.wait import wait_for
 KILLS = 24
 VICTIMS = ("cc:bb:bb:bb:bb:e0", "cc:bb:bb:bb:bb:e1")
 BATCH = 500
-RING = 1024  # room for what is flooded while a victim's address is not learned yet
+# What a victim sends before its address is learned is flooded, and may fill the neighbours' rings on a busy
+# machine; then their frames wait, up to a second.
+PATIENT = ["--rx-retry-num", "1000", "--rx-retry-delay", "1000"]
 
 
 class Neighbours(threading.Thread):
@@ -22,7 +24,7 @@ class Neighbours(threading.Thread):
         self.ends = (one, two)
         self.enough = threading.Event()
         self.problem = None
-        self.batches = 0
+        self.batches = 0  # written by this thread alone
 
     def run(self):
         try:
@@ -43,15 +45,15 @@ class Neighbours(threading.Thread):
 
 def victim(box, switch):
     return Testpmd(box, [virtio_user(i, switch.socket(), mac) for i, mac in enumerate(VICTIMS)],
-                   ["--forward-mode=mac", f"--eth-peer=0,{VICTIMS[1]}", f"--eth-peer=1,{VICTIMS[0]}"], memory=64,
+                   ["--forward-mode=flowgen", f"--eth-peer=0,{VICTIMS[1]}", f"--eth-peer=1,{VICTIMS[0]}"], memory=64,
                    mbufs=4096)
 
 
 def test_guest_is_killed_again_and_again(box):
-    with room(box, 2, guest_options={"queue_size": RING}) as r:
+    with room(box, 2, PATIENT) as r:
         switch = r.switch
         with victim(box, switch) as first:  # what the switch allocates once and keeps
-            first.start(tx_first=True)
+            first.start()
             wait_for(lambda: first.port_stats()[0][0] > 1000, what="traffic")
         switch.wait_table(lambda t: t.devices() == [0, 1])  # the first victim gone
         before = (switch.descriptors(), switch.threads())
@@ -61,7 +63,7 @@ def test_guest_is_killed_again_and_again(box):
         try:
             for _ in range(KILLS):
                 with victim(box, switch) as pmd:
-                    pmd.start(tx_first=True)
+                    pmd.start()
                     wait_for(lambda: pmd.port_stats()[0][0] > 1000 or neighbours.problem, what="traffic")
                     pmd.kill()
                 if neighbours.problem:

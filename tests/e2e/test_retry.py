@@ -116,11 +116,10 @@ def test_another_pair_keeps_its_rate(box):
         receiver.command("set fwd rxonly")
         receiver.start()
         sender = testpmd(macs[2:3], macs[3:])
-        sender.command("set fwd txonly")
-        sender.start()
         pair = testpmd(macs[:2], [macs[1], macs[0]])
-        pair.command("set fwd mac retry")
-        pair.start(tx_first=True)
+        for pmd in (sender, pair):
+            pmd.command("set fwd flowgen")
+            pmd.start()
         for mac in macs:
             switch.wait_registered(mac)
         before = rate(pair)

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Telemetry commands: see telemetry.h for the list.
+ *
+ * rte_telemetry gives its callbacks no argument of ours: hence this file's
+ * variables. What an answer reads may be a few frames old; it writes nothing.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_telemetry.h>
+#include <rte_version.h>
+
+#include "fdb.h"
+#include "main.h"
+#include "telemetry.h"
+
+/* 23.03 gave the call a new name. */
+#if RTE_VERSION < RTE_VERSION_NUM(23, 3, 0, 0)
+#define rte_tel_data_add_dict_uint rte_tel_data_add_dict_u64
+#endif
+
+static const struct vswitch *all;	/* NULL: at the end; see `busy` */
+static pthread_mutex_t busy = PTHREAD_MUTEX_INITIALIZER;	/* held by an answer */
+
+static bool
+in_use(const struct vswitch *sw, unsigned int port)
+{
+	if (port == PORT_UPLINK)
+		return sw->uplink != NULL;
+	return port < sw->ports &&
+		__atomic_load_n(&sw->port[port].state, __ATOMIC_ACQUIRE) == PORT_USED;
+}
+
+static void
+port_name(unsigned int port, char *name, size_t size)
+{
+	if (port == PORT_UPLINK)
+		snprintf(name, size, "uplink");
+	else
+		snprintf(name, size, "%u", port);
+}
+
+static int
+list_ports(const struct vswitch *sw, const char *params, struct rte_tel_data *d)
+{
+	char name[16];
+	unsigned int i;
+
+	RTE_SET_USED(params);
+	rte_tel_data_start_array(d, RTE_TEL_STRING_VAL);
+	for (i = 0; i < PORT_MAX; i++) {
+		if (!in_use(sw, i))
+			continue;
+		port_name(i, name, sizeof(name));
+		rte_tel_data_add_array_string(d, name);
+	}
+	return 0;
+}
+
+static void
+add_counters(struct rte_tel_data *d, const struct port_count *c)
+{
+	unsigned int i;
+
+	rte_tel_data_add_dict_uint(d, "received", c->received);
+	rte_tel_data_add_dict_uint(d, "received_bytes", c->received_bytes);
+	rte_tel_data_add_dict_uint(d, "delivered", c->delivered);
+	rte_tel_data_add_dict_uint(d, "dropped", stats_dropped(c));
+	rte_tel_data_add_dict_uint(d, "sent", c->sent);
+	rte_tel_data_add_dict_uint(d, "sent_bytes", c->sent_bytes);
+	rte_tel_data_add_dict_uint(d, "flooded", c->flooded);
+	rte_tel_data_add_dict_uint(d, "missed", c->missed);
+	rte_tel_data_add_dict_uint(d, "signals", c->signals);
+	rte_tel_data_add_dict_uint(d, "unlearned", c->unlearned);
+	for (i = DROP_NONE + 1; i < DROP_MAX; i++)
+		rte_tel_data_add_dict_uint(d, drop_name(i), c->drop[i]);
+}
+
+static int
+show_port(const struct vswitch *sw, const char *params, struct rte_tel_data *d)
+{
+	struct port_count sum;
+	unsigned long port;
+	char *end;
+
+	if (params == NULL || *params == '\0')
+		return -EINVAL;
+	if (strcmp(params, "uplink") == 0) {
+		port = PORT_UPLINK;
+	} else {
+		port = strtoul(params, &end, 10);
+		if (*end != '\0' || port >= GUEST_MAX)
+			return -EINVAL;
+	}
+	if (!in_use(sw, port))
+		return -ENODEV;
+	stats_port(sw, port, &sum);
+	rte_tel_data_start_dict(d);
+	rte_tel_data_add_dict_uint(d, "vlan", sw->port[port].vlan);
+	rte_tel_data_add_dict_uint(d, "addresses", fdb_count(sw->fdb, port));
+	add_counters(d, &sum);
+	return 0;
+}
+
+static int
+show_switch(const struct vswitch *sw, const char *params, struct rte_tel_data *d)
+{
+	RTE_SET_USED(params);
+	rte_tel_data_start_dict(d);
+	rte_tel_data_add_dict_string(d, "version", VHOST_SWITCH_VERSION);
+	rte_tel_data_add_dict_uint(d, "workers", sw->nworkers);
+	rte_tel_data_add_dict_uint(d, "addresses", sw->fdb->used);
+	rte_tel_data_add_dict_uint(d, "devices_stopped", sw->faults);
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*answer)(const struct vswitch *sw, const char *params, struct rte_tel_data *d);
+	const char *help;
+} commands[] = {
+	{ "/vhost_switch/ports", list_ports, "The ports in use. Takes no parameters" },
+	{ "/vhost_switch/port", show_port,
+		"Counters of a port. Parameter: a device's index, or uplink" },
+	{ "/vhost_switch/switch", show_switch, "The switch as a whole. Takes no parameters" },
+};
+
+static int
+dispatch(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	int rc = -ENODEV;
+	size_t i;
+
+	pthread_mutex_lock(&busy);
+	for (i = 0; i < RTE_DIM(commands); i++)
+		if (all != NULL && strcmp(cmd, commands[i].name) == 0)
+			rc = commands[i].answer(all, params, d);
+	pthread_mutex_unlock(&busy);
+	return rc;
+}
+
+void
+telemetry_start(const struct vswitch *sw)
+{
+	size_t i;
+
+	all = sw;
+	for (i = 0; i < RTE_DIM(commands); i++)
+		rte_telemetry_register_cmd(commands[i].name, dispatch, commands[i].help);
+}
+
+void
+telemetry_stop(void)
+{
+	pthread_mutex_lock(&busy);
+	all = NULL;
+	pthread_mutex_unlock(&busy);
+}
