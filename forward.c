@@ -110,6 +110,7 @@ park_burst(struct worker *w, struct source *s, uint64_t left, uint64_t sent)
 		if (park_frame(w, s, i, sent >> i & 1, now))
 			waiting |= UINT64_C(1) << i;
 	}
+	s->waiting = !park_empty(s->park);
 	return waiting;
 }
 
@@ -251,6 +252,7 @@ retry(struct worker *w, struct source *s, uint64_t now)
 	}
 	p->nerrands = kept;
 	p->next_try = now + w->retry_delay;
+	s->waiting = kept != 0;
 }
 
 void
@@ -259,7 +261,7 @@ forward_poll(struct worker *w, struct source *s)
 	unsigned int max = BURST_MAX;
 	uint64_t now;
 
-	if (unlikely(!park_empty(s->park))) {
+	if (unlikely(s->waiting)) {
 		now = rte_rdtsc();
 		if (now >= s->park->next_try)
 			retry(w, s, now);
@@ -270,7 +272,7 @@ forward_poll(struct worker *w, struct source *s)
 	if (s->ops->fetch(s, &w->burst, max) == 0)
 		return;
 	route_burst(w, s, &w->burst);
-	deliver(w, s->port, park_empty(s->park) ? NULL : &s->park->blocked);
+	deliver(w, s->port, s->waiting ? &s->park->blocked : NULL);
 	settle(w, s);
 }
 
@@ -291,5 +293,6 @@ forward_release(struct source *s, struct port_count *count)
 		park_remove(p, p->errand[i].slot);
 	}
 	p->nerrands = 0;
+	s->waiting = false;
 	port_set_clear(&p->blocked);
 }

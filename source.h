@@ -33,9 +33,10 @@ struct source_ops {
 struct source {
 	const struct source_ops *ops;
 	struct park *park;	/* frames that wait for room; see park.h */
-	uint16_t port;		/* where its frames come from */
-	uint16_t learn_credit;	/* requests it may still make in this period */
 	uint64_t learn_period;	/* TSC: when the credit was renewed */
+	uint16_t learn_credit;	/* requests it may still make in this period */
+	uint16_t port;		/* where its frames come from */
+	bool waiting;		/* there are frames in the park */
 };
 
 #endif /* SOURCE_H */

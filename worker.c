@@ -9,7 +9,6 @@
 #include "forward.h"
 #include "guest/virtqueue.h"
 #include "main.h"
-#include "park.h"
 #include "uplink/uplink.h"
 #include "worker.h"
 
@@ -43,7 +42,7 @@ static inline bool
 has_work(const struct virtqueue *vq)
 {
 	return __atomic_load_n(&vq->avail->idx, __ATOMIC_RELAXED) != vq->last_avail ||
-		unlikely(!park_empty(vq->source.park));
+		unlikely(vq->source.waiting);
 }
 
 static inline void

@@ -88,7 +88,6 @@ snapshot_ring(struct guest *g, unsigned int index)
 	vq->size = v.size;
 	vq->callfd = v.callfd;
 	vq->mem = &g->mem;
-	vq->port = g->port;
 	vq->frame_max = conf_frame_max(&g->sw->conf);
 	vq->source.ops = &tx_source_ops;
 	vq->source.port = g->port;

@@ -32,25 +32,24 @@ struct worker;
 #define HDR_MAX sizeof(struct virtio_net_hdr_mrg_rxbuf)
 
 struct virtqueue {
-	/* What a poll of an idle ring reads: one line. */
+	/* All that a poll of an idle ring reads of it stands in this one line. */
 	struct vring_avail *avail;
+	struct source source;	/* a transmit ring as an origin of frames */
 	uint16_t last_avail;	/* next available entry to take */
 	uint16_t last_used;	/* next used entry to write */
 	uint16_t size;		/* entries; a power of two up to 32768 */
 	uint8_t hdr_len;	/* 10, or 12 with num_buffers */
+	uint8_t fault;		/* enum fault_reason; once set, nothing is touched */
 	bool event_idx;		/* VIRTIO_RING_F_EVENT_IDX negotiated */
 	bool indirect;		/* VIRTIO_RING_F_INDIRECT_DESC negotiated */
 	bool mergeable;		/* VIRTIO_NET_F_MRG_RXBUF negotiated */
-	uint8_t fault;		/* enum fault_reason; once set, nothing is touched */
-	uint16_t port;
-	struct vring_desc *desc;
+
+	struct vring_desc *desc __rte_cache_aligned;
 	struct vring_used *used;
 	const struct guest_mem *mem;
 	int callfd;		/* -1: the guest wants no signals */
 	uint32_t frame_max;	/* longest frame, bytes */
-
-	rte_spinlock_t lock __rte_cache_aligned;	/* receive: its filler */
-	struct source source;	/* transmit: as an origin of frames */
+	rte_spinlock_t lock;	/* a receive ring: who fills it now */
 } __rte_cache_aligned;
 
 /* Stops a queue whose guest broke the rules; the main lcore will say so. */

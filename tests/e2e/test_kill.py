@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A guest that is killed under traffic, again and again, while a pair beside it loses nothing."""
 
+import contextlib
 import threading
 
 from lib.frames import frame, transfer
@@ -43,18 +44,21 @@ class Neighbours(threading.Thread):
             raise self.problem
 
 
+@contextlib.contextmanager
 def victim(box, switch):
-    return Testpmd(box, [virtio_user(i, switch.socket(), mac) for i, mac in enumerate(VICTIMS)],
-                   ["--forward-mode=flowgen", f"--eth-peer=0,{VICTIMS[1]}", f"--eth-peer=1,{VICTIMS[0]}"], memory=64,
-                   mbufs=4096)
+    """Two devices that send to each other as fast as they can."""
+    with Testpmd(box, [virtio_user(i, switch.socket(), mac) for i, mac in enumerate(VICTIMS)],
+                 [f"--eth-peer=0,{VICTIMS[1]}", f"--eth-peer=1,{VICTIMS[0]}"], memory=64, mbufs=4096) as pmd:
+        pmd.forward("mac")
+        wait_for(lambda: pmd.port_stats()[0][0] > 1000, what="traffic")
+        yield pmd
 
 
 def test_guest_is_killed_again_and_again(box):
     with room(box, 2, PATIENT) as r:
         switch = r.switch
-        with victim(box, switch) as first:  # what the switch allocates once and keeps
-            first.start()
-            wait_for(lambda: first.port_stats()[0][0] > 1000, what="traffic")
+        with victim(box, switch):  # what the switch allocates once and keeps
+            pass
         switch.wait_table(lambda t: t.devices() == [0, 1])  # the first victim gone
         before = (switch.descriptors(), switch.threads())
         resident = switch.resident_kib()
@@ -63,8 +67,6 @@ def test_guest_is_killed_again_and_again(box):
         try:
             for _ in range(KILLS):
                 with victim(box, switch) as pmd:
-                    pmd.start()
-                    wait_for(lambda: pmd.port_stats()[0][0] > 1000 or neighbours.problem, what="traffic")
                     pmd.kill()
                 if neighbours.problem:
                     break

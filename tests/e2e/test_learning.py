@@ -12,8 +12,8 @@ from lib.wait import wait_for
 
 ROAMER = "02:aa:00:00:00:01"
 MOVES = 2000
-# Lines a second about moves that a person can still read, and that fill no disk.
-MOVE_LINES_A_SECOND = 20
+# Lines a second about addresses that a person can still read, and that fill no disk.
+LINES_A_SECOND = 20
 
 
 def teach(r, guest, mac):
@@ -49,7 +49,23 @@ def test_moves_are_logged_at_a_bounded_rate(box):
                 assert three.port.receive() == data
         seconds = time.monotonic() - begin
         lines = move_lines(r.switch)
-        assert 1 <= len(lines) <= MOVE_LINES_A_SECOND * (1 + seconds), f"{len(lines)} lines in {seconds:.1f} s"
+        assert 1 <= len(lines) <= LINES_A_SECOND * (1 + seconds), f"{len(lines)} lines in {seconds:.1f} s"
+
+
+def test_registrations_are_logged_at_a_bounded_rate(box):
+    """Two guests whose only address is the same one: with each move a device has its first address again."""
+    with room(box, 3, introduce=False) as r:
+        one, two, three = r.guests
+        r.introduce(three)
+        begin = time.monotonic()
+        for seq in range(MOVES):
+            for guest in (one, two):
+                data = frame(three.mac, ROAMER, seq)
+                guest.port.send(data)
+                assert three.port.receive() == data
+        seconds = time.monotonic() - begin
+        lines = len(r.switch.registered()) + len(move_lines(r.switch))
+        assert lines <= 2 * LINES_A_SECOND * (1 + seconds), f"{lines} lines in {seconds:.1f} s"
 
 
 def test_several_addresses_of_one_device(box):

@@ -34,8 +34,8 @@ def test_signal_under_traffic(box, number):
     with Switch(box) as switch:
         path = switch.socket()
         with Testpmd(box, [virtio_user(0, path, "cc:bb:bb:bb:bb:00"), virtio_user(1, path, "cc:bb:bb:bb:bb:01")],
-                     ["--forward-mode=flowgen", "--eth-peer=0,cc:bb:bb:bb:bb:01", "--eth-peer=1,cc:bb:bb:bb:bb:00"]) as pmd:
-            pmd.start()
+                     ["--eth-peer=0,cc:bb:bb:bb:bb:01", "--eth-peer=1,cc:bb:bb:bb:bb:00"]) as pmd:
+            pmd.forward("mac")
             switch.wait_table(lambda t: t["total"].sent > 10000)
             table = switch.stop(number)
         assert switch.stop_took < END_SECONDS

@@ -26,10 +26,8 @@ def guest(box, sockets, own, other, *, vectorised=False, prompt=True, mbufs=8192
 
 def run_traffic(a, b, frames=ENOUGH):
     """Starts both and waits until each port has received its share."""
-    for pmd in (b, a):
-        pmd.command("set fwd mac retry")
-    b.start()
-    a.start(tx_first=True)
+    b.forward("mac", tx_first=False)
+    a.forward("mac")
     for pmd in (a, b):
         for port in (0, 1):
             pmd.wait_received(port, frames)
@@ -163,8 +161,7 @@ def test_client_mode_guest_is_killed_and_comes_back(box):
             with served(box, B, A, ("b0", "b1")) as b:
                 b.wait_prompt()
                 before = a.port_stats()
-                b.command("set fwd mac retry")
-                b.start(tx_first=True)
+                b.forward("mac")
                 for port in (0, 1):
                     b.wait_received(port, ENOUGH)
                     a.wait_received(port, before[port][0] + ENOUGH)

@@ -17,8 +17,6 @@ from lib.testpmd import Testpmd, tap, virtio_user
 
 MTU = 1504  # a tag more than usual
 JUMBO_MTU = 9004
-RETRY_US = 10
-RETRIES = 100000
 
 
 def address(index):
@@ -55,10 +53,7 @@ class Guests:
             for guest in self.guests:
                 self.ns.up(guest.tap, JUMBO_MTU if jumbo else MTU)
                 guest.port = Port(self.ns, f"w{guest.index}", guest.tap) if jumbo else Port(self.ns, guest.tap)
-            # The guest itself loses nothing: on a busy machine a full ring can take a while.
-            self.pmd.command("set fwd io retry")
-            self.pmd.command(f"set burst tx delay {RETRY_US} retry {RETRIES}")
-            self.pmd.start()
+            self.pmd.forward("io", tx_first=False)
         except BaseException:
             self.__exit__(None, None, None)
             raise

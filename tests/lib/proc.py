@@ -6,6 +6,7 @@ a killed test run leaves one behind. Output is collected by one thread a pipe; e
 is called from the test's main thread. `changed` guards `out` and `err`.
 """
 
+import glob
 import os
 import re
 import signal
@@ -97,7 +98,7 @@ class Process:
                     problem = f"said nothing like it in {deadline:.0f} s"
                     break
                 self.changed.wait(0.1)
-        raise AssertionError(f"{self.name} {problem}: {pattern.pattern!r}\n{self.tail()}")
+        raise AssertionError(f"{self.name} {problem}: {pattern.pattern!r}\n{self.state()}\n{self.tail()}")
 
     def wait(self, deadline=DEADLINE):
         """Waits for the end and for the last of the output; returns the exit status."""
@@ -145,6 +146,21 @@ class Process:
 
     def threads(self):
         return len(os.listdir(f"/proc/{self.pid}/task"))
+
+    def state(self):
+        """What each thread is at, for messages of failed tests."""
+        lines = []
+        for task in sorted(glob.glob(f"/proc/{self.pid}/task/*")):
+            try:
+                with open(f"{task}/stat", encoding="ascii", errors="replace") as stat, \
+                        open(f"{task}/wchan", encoding="ascii", errors="replace") as wchan:
+                    fields = stat.read().rsplit(")", 1)[1].split()
+                    with open(f"{task}/comm", encoding="utf-8", errors="replace") as comm:
+                        lines.append(f"{comm.read().strip()}: {fields[0]} {wchan.read()} "
+                                     f"{int(fields[11]) + int(fields[12])} ticks")
+            except OSError:
+                continue
+        return "\n".join(lines) + f"\nload: {os.getloadavg()}"
 
     def resident_kib(self):
         with open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as f:

@@ -12,6 +12,9 @@ from lib.wait import DEADLINE, wait_for
 
 PROMPT = b"testpmd> "
 ONE_LCORE = "0@0,1@0"
+# Offers of a frame to a full ring, and the time between: on a busy machine a second can pass.
+RETRIES = 100000
+RETRY_US = 10
 
 
 def virtio_user(index, path, mac=None, **arguments):
@@ -73,6 +76,12 @@ class Testpmd(Process):
 
     def start(self, tx_first=False):
         return self.command("start tx_first" if tx_first else "start")
+
+    def forward(self, mode, tx_first=True):
+        """Starts `mode` so that it loses no frame: what a full ring does not take is offered again."""
+        self.command(f"set fwd {mode} retry")
+        self.command(f"set burst tx delay {RETRY_US} retry {RETRIES}")
+        self.start(tx_first)
 
     def stop_forwarding(self):
         return self.command("stop")
