@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * How fast the generator could go: a second thread, on the CPU where a switch would run, stands
- * in for one that does nothing but move indices, or (copy) nothing but one memcpy a frame. The
- * first is the generator's own limit, the second the machine's. The stand-in trusts the rings
- * and reads no descriptor: it knows where the frames are.
+ * in for one that does nothing but give buffers back, or (copy) nothing more than one memcpy a
+ * frame. The first is the generator's own limit, the second the machine's. The stand-in trusts
+ * the rings and reads no descriptor: it knows where the frames are.
  */
 #define _GNU_SOURCE
 #include "gen.h"
@@ -20,6 +20,12 @@ struct stand_in {
 	bool stop;
 };
 
+static void
+give_back(struct vr_used *used, unsigned slot, uint32_t len)
+{
+	used->ring[slot] = (struct vr_used_elem){ .id = slot, .len = len };
+}
+
 static unsigned
 pass(struct guest *from, struct guest *to, bool copy, unsigned bytes)
 {
@@ -29,9 +35,13 @@ pass(struct guest *from, struct guest *to, bool copy, unsigned bytes)
 
 	n = n < room ? n : room;
 	n = n < BURST ? n : BURST;
-	for (uint16_t i = 0; copy && i < n; i++)
-		memcpy(gen_rx_buf(to, (uint16_t)(rx + i)), gen_tx_buf(from, (uint16_t)(tx + i)),
-				bytes);
+	for (uint16_t i = 0; i < n; i++) {
+		if (copy)
+			memcpy(gen_rx_buf(to, (uint16_t)(rx + i)),
+					gen_tx_buf(from, (uint16_t)(tx + i)), bytes);
+		give_back(to->rx_used, (uint16_t)(rx + i) & (to->size - 1u), bytes);
+		give_back(from->tx_used, (uint16_t)(tx + i) & (from->size - 1u), 0);
+	}
 	if (n > 0) {
 		gen_store(&to->rx_used->idx, (uint16_t)(rx + n));
 		gen_store(&from->tx_used->idx, (uint16_t)(tx + n));

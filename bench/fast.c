@@ -88,10 +88,10 @@ mode_throughput(struct gen *gen)
 	totals(gen, &sent1, &received1);
 	print_head(gen);
 	printf(" seconds=%.3f rate=%.0f mpps=%.3f ns_per_frame=%.2f lost=%" PRId64
-			" sent=%" PRIu64 " rounds=%" PRIu64 " busy_rounds=%.3f\n",
+			" sent=%" PRIu64 " bad_used=%u rounds=%" PRIu64 " busy_rounds=%.3f\n",
 			seconds, rate, rate * 1e-6, rate > 0 ? 1e9 / rate : 0,
 			(int64_t)((sent1 - sent0) - (received1 - received0)), sent1 - sent0,
-			rounds.all, rounds.all > 0 ? (double)rounds.busy / (double)rounds.all : 0);
+			gen_bad_used(gen), rounds.all, rounds.all > 0 ? (double)rounds.busy / (double)rounds.all : 0);
 	return rate > 0 ? 0 : -EIO;
 }
 
@@ -219,10 +219,10 @@ mode_latency(struct gen *gen)
 	qsort(l.sample, l.n_samples, sizeof(*l.sample), compare_samples);
 	print_head(gen);
 	printf(" rate=%.0f samples=%" PRIu64 " min_us=%.3f median_us=%.3f p99_us=%.3f max_us=%.1f"
-			" skipped=%" PRIu64 " strays=%" PRIu64 " lost=%" PRId64 "\n",
+			" skipped=%" PRIu64 " strays=%" PRIu64 " lost=%" PRId64 " sent=%" PRIu64 "\n",
 			c->rate, l.n_samples, quantile_us(&l, gen, 0), quantile_us(&l, gen, 0.5),
 			quantile_us(&l, gen, 0.99), quantile_us(&l, gen, 1), l.skipped, l.strays,
-			(int64_t)((sent1 - sent0) - (received1 - received0)));
+			(int64_t)((sent1 - sent0) - (received1 - received0)), sent1 - sent0);
 out:
 	free(l.posted);
 	free(l.sample);

@@ -243,6 +243,33 @@ gen_settle(struct gen *gen)
 	}
 }
 
+static unsigned
+bad_entries(const struct vr_used *used, unsigned size, unsigned len)
+{
+	unsigned bad = 0;
+
+	for (unsigned i = 0; i < size; i++)
+		bad += used->ring[i].id != i || (len != 0 && used->ring[i].len != len);
+	return bad;
+}
+
+unsigned
+gen_bad_used(const struct gen *gen)
+{
+	unsigned bad = 0, len = HDR_LEN + gen->conf->size - ETHER_FCS;
+
+	for (unsigned i = 0; i < gen->n; i++) {
+		const struct guest *g = &gen->guest[i];
+
+		/* The device does not have to tell how much it wrote where it only reads. */
+		if (g->sends && g->sent > 2u * g->size)
+			bad += bad_entries(g->tx_used, g->size, 0);
+		if (g->received > 2u * g->size)
+			bad += bad_entries(g->rx_used, g->size, len);
+	}
+	return bad;
+}
+
 /* Whether one frame on each flow arrives where it belongs, and nowhere else. */
 static bool
 probe(struct gen *gen)

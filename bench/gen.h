@@ -7,8 +7,8 @@
  * the used indices, is read; nothing that it reads, but for the avail indices, is written.
  *
  * That supposes a switch that uses buffers in the order in which they were made available, as
- * all of those measured here do. It is checked wherever the used ring is read (gen_recv), and
- * by the verifying mode.
+ * all of those measured here do. Whether this one did is looked up in the used rings once the
+ * measurement is over (gen_bad_used).
  *
  * All guests belong to the one thread of the generator.
  */
@@ -103,6 +103,13 @@ gen_close(struct gen *gen);
 /* Waits until all that was posted has been taken, and nothing arrives any more. */
 void
 gen_settle(struct gen *gen);
+
+/*
+ * How many entries of the used rings of guests that took part are not what they must be: the
+ * buffer that belongs there, and on arrival the length of a frame. For rings that went round.
+ */
+unsigned
+gen_bad_used(const struct gen *gen);
 
 /* Writes guest `g`'s address, by its number, into mac[6]. */
 void

@@ -16,7 +16,7 @@
 static const char usage[] =
 "usage: loadgen --socket PATH [--socket PATH ...] [options]\n"
 "  --mode MODE        throughput (default), latency, verify, or ceiling: no switch, only a\n"
-"                     thread that moves indices, for what generator and machine can do\n"
+"                     thread that gives buffers back, for what generator and machine can do\n"
 "  --socket PATH      guest i connects to path i modulo their number\n"
 "  --listen           serve the sockets: the switch is the client (throughput, latency)\n"
 "  --guests N         2 to 256; default 2\n"
