@@ -180,18 +180,25 @@ route_flood(struct worker *w, const struct source *s, struct burst *b, uint64_t 
 void
 route_burst(struct worker *w, struct source *s, struct burst *b)
 {
-	uint64_t flood = 0;
+	uint64_t flood = 0, run = 0;	/* frames in a row for the same port */
+	uint16_t to, last = TO_NONE;
 	unsigned int i;
-	uint16_t to;
 
 	w->dests.n = 0;
 	for (i = 0; i < b->n; i++) {
 		to = route_frame(w, s, &b->frame[i]);
-		if (likely(to < PORT_MAX))
-			dests_add(&w->dests, to, UINT64_C(1) << i);
-		else if (to == TO_ALL)
+		if (unlikely(to != last)) {
+			if (last < PORT_MAX)
+				dests_add(&w->dests, last, run);
+			last = to;
+			run = 0;
+		}
+		run |= UINT64_C(1) << i;
+		if (unlikely(to == TO_ALL))
 			flood |= UINT64_C(1) << i;
 	}
+	if (likely(last < PORT_MAX))
+		dests_add(&w->dests, last, run);
 	if (unlikely(flood != 0))
 		route_flood(w, s, b, flood);
 }
