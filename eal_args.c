@@ -18,8 +18,8 @@
 
 /* Options of EAL by which the user has decided on memory himself. */
 static const char * const memory_options[] = {
-	"-m", "--socket-mem", "--numa-mem", "--no-huge", "--huge-dir", "--in-memory",
-	"--huge-unlink", "--socket-limit", "--legacy-mem", "--single-file-segments",
+	"-m", "--socket-mem", "--numa-mem", "--no-huge", "--huge-dir", "--huge-unlink",
+	"--socket-limit", "--legacy-mem",
 };
 
 static bool
@@ -94,4 +94,11 @@ eal_args_make(struct eal_args *a, int argc, char **argv)
 		a->argc += RTE_DIM(ordinary);
 	}
 	return true;
+}
+
+void
+eal_args_free(struct eal_args *a)
+{
+	free(a->argv);
+	a->argv = NULL;
 }

@@ -14,8 +14,10 @@ struct eal_args {
 /*
  * Copies what stands before "--". Where the user gave no option about memory
  * and no hugepage is free, adds those for ordinary pages. False: no memory for
- * it, which was said. The result is EAL's to keep until the process ends.
+ * it, which was said. EAL may look at the result until rte_eal_cleanup().
  */
 bool eal_args_make(struct eal_args *a, int argc, char **argv);
+
+void eal_args_free(struct eal_args *a);
 
 #endif /* EAL_ARGS_H */

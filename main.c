@@ -51,6 +51,8 @@ say_error(const char *format, ...)
 	vfprintf(stderr, format, args);
 	fputc('\n', stderr);
 	va_end(args);
+	/* What libraries say while all is taken down again is not the last word. */
+	rte_log_set_global_level(RTE_LOG_EMERG);
 }
 
 void
@@ -72,17 +74,16 @@ init_logs(void)
 
 /* Starts EAL with its part of the command line. */
 static bool
-init_eal(int argc, char **argv)
+init_eal(struct eal_args *args, int argc, char **argv)
 {
-	struct eal_args args;
 	bool ok;
 
-	if (!eal_args_make(&args, argc, argv))
+	if (!eal_args_make(args, argc, argv))
 		return false;
-	if (args.no_huge)
-		say_error("no hugepages are free, so ordinary pages are used, which is slower; "
-			"to reserve some: echo 256 > /proc/sys/vm/nr_hugepages");
-	ok = rte_eal_init(args.argc, args.argv) >= 0;
+	if (args->no_huge)
+		fputs("vhost-switch: no hugepages are free, so ordinary pages are used, which is "
+			"slower; to reserve some: echo 256 > /proc/sys/vm/nr_hugepages\n", stderr);
+	ok = rte_eal_init(args->argc, args->argv) >= 0;
 	if (!ok)
 		say_error("EAL does not start: %s; the lines above say what it lacks",
 			rte_strerror(rte_errno));
@@ -186,6 +187,7 @@ int
 main(int argc, char **argv)
 {
 	static struct vswitch sw;	/* large, and zeroed */
+	struct eal_args args = { 0 };
 	int rc = EXIT_FAILURE;
 
 	switch (conf_parse(&sw.conf, argc, argv)) {
@@ -198,7 +200,7 @@ main(int argc, char **argv)
 	}
 	/* Before any thread is there, so that all of them inherit it. */
 	control_block_signals();
-	if (!init_logs() || !init_eal(argc, argv))
+	if (!init_logs() || !init_eal(&args, argc, argv))
 		return EXIT_FAILURE;
 	if (start(&sw)) {
 		say(NOTICE, "ready\n");
@@ -209,5 +211,6 @@ main(int argc, char **argv)
 		stats_print(&sw, stdout);
 	release(&sw);
 	rte_eal_cleanup();
+	eal_args_free(&args);
 	return rc;
 }

@@ -68,8 +68,8 @@ extern int log_switch, log_data;
 #define say(level, ...) rte_log(RTE_LOG_##level, log_switch, "vhost-switch: " __VA_ARGS__)
 
 /*
- * One line on stderr: why the switch can't start, with the remedy. Adds the
- * program's name and the newline. Before and after EAL is there.
+ * One line on stderr, the last one: why the switch can't start, with the remedy.
+ * Adds the program's name and the newline. Before and after EAL is there.
  */
 __attribute__((format(printf, 1, 2))) void say_error(const char *format, ...);
 

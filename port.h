@@ -15,6 +15,7 @@
 #ifndef PORT_H
 #define PORT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <rte_common.h>
@@ -42,6 +43,7 @@ struct port {
 	struct virtqueue *rx;	/* receive ring to fill; NULL: none, or paused */
 	uint32_t epoch;		/* counts the tenants of this slot */
 	uint8_t state;		/* enum port_state */
+	bool registered;	/* its first address was logged; main lcore's */
 	uint16_t vlan;		/* its tag on the uplink; 0: untagged */
 } __rte_cache_aligned;
 

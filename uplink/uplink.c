@@ -56,18 +56,32 @@ make_pool(struct uplink *u, const struct conf *c, unsigned int nworkers)
 	return u->pool != NULL;
 }
 
+/*
+ * Longest payload that the port takes. Some drivers know no limit for it, but
+ * one for the whole frame, which rte_eth_dev_configure() then goes by.
+ */
+static uint32_t
+port_mtu(const struct rte_eth_dev_info *info)
+{
+	uint32_t around = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+
+	if (info->max_mtu != UINT16_MAX && info->max_mtu < info->max_rx_pktlen)
+		around = info->max_rx_pktlen - info->max_mtu;
+	return RTE_MIN((uint32_t)info->max_mtu, info->max_rx_pktlen - around);
+}
+
 /* Chooses the port's settings from what it offers. */
 static void
 choose(struct uplink *u, const struct conf *c, const struct rte_eth_dev_info *info,
 	struct rte_eth_conf *conf)
 {
-	uint32_t mtu = c->mergeable ? 9000 : RTE_ETHER_MTU;
+	uint32_t mtu = c->mergeable ? 9000 : RTE_ETHER_MTU, most = port_mtu(info);
 
 	memset(conf, 0, sizeof(*conf));
-	if (info->max_mtu != 0 && mtu > info->max_mtu) {
-		say(WARNING, "port %u takes frames of %u bytes at most: longer ones stay "
-			"between guests\n", u->port, info->max_mtu);
-		mtu = info->max_mtu;
+	if (mtu > most) {
+		say(NOTICE, "port %u takes frames with %u bytes of payload at most: longer ones "
+			"stay between guests\n", u->port, most);
+		mtu = most;
 	}
 	conf->rxmode.mtu = mtu;
 	u->strip = c->vlan_strip && c->vlan_base != 0;
@@ -92,13 +106,16 @@ share_queues(struct uplink *u, unsigned int nworkers, uint16_t ntx)
 	}
 }
 
+/* Configures the port with one receive and `ntx` transmit queues. 0, or -errno. */
 static int
-setup_queues(struct uplink *u, uint16_t ntx)
+configure(struct uplink *u, const struct rte_eth_conf *conf, uint16_t ntx)
 {
 	uint16_t nrxd = RX_DESCRIPTORS, ntxd = TX_DESCRIPTORS, q;
 	int socket = rte_eth_dev_socket_id(u->port);
-	int rc = rte_eth_dev_adjust_nb_rx_tx_desc(u->port, &nrxd, &ntxd);
+	int rc = rte_eth_dev_configure(u->port, 1, ntx, conf);
 
+	if (rc == 0)
+		rc = rte_eth_dev_adjust_nb_rx_tx_desc(u->port, &nrxd, &ntxd);
 	if (rc == 0)
 		rc = rte_eth_rx_queue_setup(u->port, 0, nrxd, socket, NULL, u->pool);
 	for (q = 0; rc == 0 && q < ntx; q++)
@@ -106,7 +123,19 @@ setup_queues(struct uplink *u, uint16_t ntx)
 	return rc;
 }
 
-static bool
+static void
+set_promiscuous(struct uplink *u)
+{
+	int rc = rte_eth_promiscuous_enable(u->port);
+
+	u->promiscuous = true;
+	if (rc != 0 && rc != -ENOTSUP)
+		say(WARNING, "port %u does not become promiscuous: %s\n", u->port,
+			rte_strerror(-rc));
+}
+
+/* Configures and starts the port. 0, or -errno. */
+static int
 start(struct uplink *u, const struct conf *c, unsigned int nworkers)
 {
 	struct rte_eth_dev_info info;
@@ -115,42 +144,35 @@ start(struct uplink *u, const struct conf *c, unsigned int nworkers)
 	int rc;
 
 	rc = rte_eth_dev_info_get(u->port, &info);
-	if (rc != 0) {
-		say_error("port %u does not say what it is: %s", u->port, rte_strerror(-rc));
-		return false;
-	}
+	if (rc != 0)
+		return rc;
 	choose(u, c, &info, &conf);
 	ntx = RTE_MIN(nworkers, (unsigned int)info.max_tx_queues);
-	share_queues(u, nworkers, ntx);
-	rc = rte_eth_dev_configure(u->port, 1, ntx, &conf);
-	if (rc == 0)
-		rc = setup_queues(u, ntx);
+	rc = configure(u, &conf, ntx);
+	/* Some ports (net_tap) want as many transmit queues as receive queues: one. */
+	if (rc != 0 && ntx > 1)
+		rc = configure(u, &conf, ntx = 1);
 	if (rc == 0)
 		rc = rte_eth_dev_start(u->port);
-	if (rc != 0) {
-		say_error("port %u (%s) does not start: %s; is it in use elsewhere, or bound to "
-			"another driver?", u->port, info.driver_name, rte_strerror(-rc));
-		return false;
-	}
+	if (rc != 0)
+		return rc;
+	u->started = true;
+	share_queues(u, nworkers, ntx);
 	rte_eth_allmulticast_enable(u->port);
-	if (c->promiscuous) {
-		u->promiscuous = true;
-		rc = rte_eth_promiscuous_enable(u->port);
-		if (rc != 0 && rc != -ENOTSUP)
-			say(WARNING, "port %u does not become promiscuous: %s\n", u->port,
-				rte_strerror(-rc));
-	}
+	if (c->promiscuous)
+		set_promiscuous(u);
 	say(INFO, "uplink is port %u (%s), VLAN tags %s%s\n", u->port, info.driver_name,
 		u->insert_hw ? "added by the port" : "added in software",
 		!u->strip ? "" : u->strip_hw ? ", stripped by the port" :
 		", stripped in software");
-	return true;
+	return 0;
 }
 
 struct uplink *
 uplink_open(const struct conf *c, unsigned int nworkers)
 {
 	struct uplink *u;
+	int rc;
 
 	if (!rte_eth_dev_is_valid_port(c->port_id)) {
 		say_error("-p: there is no DPDK port %u; bind a NIC to a DPDK driver, or create "
@@ -167,22 +189,23 @@ uplink_open(const struct conf *c, unsigned int nworkers)
 	u->source.ops = &uplink_source_ops;
 	u->source.port = PORT_UPLINK;
 	u->source.park = park_create();
-	if (u->source.park == NULL) {
-		say_error("no memory for the uplink");
+	if (u->source.park == NULL || !make_pool(u, c, nworkers)) {
 		uplink_free(u);
 		return NULL;
 	}
-	if (!make_pool(u, c, nworkers) || !start(u, c, nworkers)) {
-		uplink_free(u);
-		return NULL;
-	}
-	return u;
+	rc = start(u, c, nworkers);
+	if (rc == 0)
+		return u;
+	say_error("port %u does not start: %s; is it in use elsewhere, or bound to another "
+		"driver?", c->port_id, rte_strerror(-rc));
+	uplink_free(u);
+	return NULL;
 }
 
 void
 uplink_stop(struct uplink *u, struct port_count *count)
 {
-	if (u == NULL)
+	if (u == NULL || !u->started)
 		return;
 	forward_release(&u->source, count);
 	rte_eth_dev_stop(u->port);
@@ -213,10 +236,9 @@ uplink_add_mac(struct uplink *u, const struct rte_ether_addr *mac)
 	if (u->promiscuous || rte_eth_dev_mac_addr_add(u->port, &copy, 0) == 0)
 		return;
 	/* Filters are full, or the port has none: let everything in, and sort it. */
-	u->promiscuous = true;
-	if (rte_eth_promiscuous_enable(u->port) == 0)
-		say(INFO, "port %u has no more room for guests' addresses: promiscuous from "
-			"here on\n", u->port);
+	say(INFO, "port %u has no room for the addresses of guests: promiscuous from here "
+		"on\n", u->port);
+	set_promiscuous(u);
 }
 
 void

@@ -27,6 +27,7 @@ struct uplink {
 	bool strip;		/* guests see no tag */
 	bool insert_hw;		/* the NIC puts tags on */
 	bool promiscuous;
+	bool started;
 	uint32_t frame_max;
 	struct rte_mempool *pool;
 	rte_spinlock_t lock;	/* for queues that workers share */

@@ -36,7 +36,7 @@ class Testpmd(Process):
                  prompt=True):
         self.box = box
         argv = ["stdbuf", "-oL", "dpdk-testpmd", "--lcores", lcores, "--in-memory", "--no-pci",
-                "--single-file-segments", "-m", memory, "--file-prefix", box.unique("pmd"), *eal]
+                "--single-file-segments", "--iova-mode=va", "-m", memory, "--file-prefix", box.unique("pmd"), *eal]
         for vdev in vdevs:
             argv += ["--vdev", vdev]
         argv += ["--", "-i", f"--total-num-mbufs={mbufs}", *app]
@@ -56,7 +56,8 @@ class Testpmd(Process):
         self._check_started()
 
     def _check_started(self):
-        assert "Not all ports were started" not in self.stderr, self.tail()
+        for problem in ("Not all ports were started", "probe failed", "No probed ethernet devices"):
+            assert problem not in self.stderr, self.tail()
 
     def __exit__(self, kind, value, trace):
         if kind is not None:
