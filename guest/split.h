@@ -41,11 +41,14 @@ struct chain {
 	uint64_t len;		/* bytes in all */
 };
 
+/* Half a descriptor; in an indirect table it may stand at any address. */
+typedef uint64_t __attribute__((aligned(1), may_alias)) half_desc;
+
 /* One descriptor, read once. */
 static inline struct vring_desc
-split_read(const struct vring_desc *from)
+split_read(const void *from)
 {
-	const volatile uint64_t *p = (const volatile uint64_t *)from;
+	const volatile half_desc *p = from;
 	uint64_t rest;
 	struct vring_desc d;
 
@@ -136,13 +139,13 @@ split_enter(const struct virtqueue *vq, struct split_table *t, const struct vrin
 }
 
 /* Descriptor `at` of the table, or NULL if it isn't in guest memory. */
-static inline const struct vring_desc *
+static inline const void *
 split_at(const struct virtqueue *vq, const struct split_table *t, uint16_t at)
 {
 	if (t->ring != NULL)
 		return &t->ring[at];
-	return (const struct vring_desc *)guest_mem_at(vq->mem,
-		t->gpa + at * sizeof(struct vring_desc), sizeof(struct vring_desc));
+	return guest_mem_at(vq->mem, t->gpa + at * sizeof(struct vring_desc),
+		sizeof(struct vring_desc));
 }
 
 static inline enum chain_status
@@ -161,7 +164,7 @@ static inline enum chain_status
 split_walk(struct virtqueue *vq, uint16_t head, bool writable, struct chain *c)
 {
 	struct split_table t = { .ring = vq->desc, .n = vq->size };
-	const struct vring_desc *from;
+	const void *from;
 	struct vring_desc d;
 	uint32_t steps = 0;
 	uint16_t at = head;

@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import os
 import shutil
+import signal
 import tempfile
 
 import pytest
@@ -14,6 +15,11 @@ from lib.leftovers import Leftovers
 
 # What the largest test has in use at once: guests, switch and a second testpmd.
 HUGEPAGES_MIB = 1024
+
+
+def pytest_configure():
+    """A run that is ended by SIGTERM unwinds as one ended by Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 class Box:
