@@ -53,6 +53,13 @@ control_block_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+void
+wake_main(struct vswitch *sw)
+{
+	if (!__atomic_exchange_n(&sw->wake_pending, true, __ATOMIC_ACQ_REL))
+		eventfd_write(sw->wake_fd, 1);
+}
+
 /* An address left the table: the uplink need not let it in any more. */
 static void
 forgotten(void *arg, uint64_t key, uint16_t port)

@@ -17,4 +17,10 @@ void control_block_signals(void);
 /* Runs until SIGINT or SIGTERM: true. False: the system lacks what it needs. */
 bool control_run(struct vswitch *sw);
 
+/*
+ * Wakes the main lcore, to look after ports, faults and requests. Any thread;
+ * costs a system call only when no wake-up is under way.
+ */
+void wake_main(struct vswitch *sw);
+
 #endif /* CONTROL_H */

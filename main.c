@@ -8,7 +8,6 @@
  * the reverse order. Where to go from here: forward.c for the way of a frame,
  * guest/guest.c for the life of a guest, control.c for what the main lcore does.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -38,39 +37,6 @@
  * guests (route.c). One that finds no room is made again with the next frame.
  */
 #define REQUESTS 4096
-
-int log_switch, log_data;
-
-void
-say_error(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	fputs("vhost-switch: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-	va_end(args);
-	/* What libraries say while all is taken down again is not the last word. */
-	rte_log_set_global_level(RTE_LOG_EMERG);
-}
-
-void
-wake_main(struct vswitch *sw)
-{
-	if (!__atomic_exchange_n(&sw->wake_pending, true, __ATOMIC_ACQ_REL))
-		eventfd_write(sw->wake_fd, 1);
-}
-
-static bool
-init_logs(void)
-{
-	/* librte_vhost tells of every message; the user's --log-level can bring it back. */
-	rte_log_set_level_pattern("lib.vhost.*", RTE_LOG_WARNING);
-	log_switch = rte_log_register_type_and_pick_level("vhost-switch", RTE_LOG_INFO);
-	log_data = rte_log_register_type_and_pick_level("vhost-switch.data", RTE_LOG_INFO);
-	return log_switch >= 0 && log_data >= 0;
-}
 
 /* Starts EAL with its part of the command line. */
 static bool
@@ -200,7 +166,7 @@ main(int argc, char **argv)
 	}
 	/* Before any thread is there, so that all of them inherit it. */
 	control_block_signals();
-	if (!init_logs() || !init_eal(&args, argc, argv))
+	if (!log_init() || !init_eal(&args, argc, argv))
 		return EXIT_FAILURE;
 	if (start(&sw)) {
 		say(NOTICE, "ready\n");

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The switch as a whole: one struct that is passed down, and the few functions
- * that everybody uses to speak to the user.
+ * The switch as a whole: one struct that is passed down.
  *
  * Each member names its owner at its type; what is published to the workers is
  * published by RCU (sw->qsbr): withdraw, wait for a grace period, then change.
@@ -12,9 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <rte_log.h>
-
 #include "conf.h"
+#include "log.h"
 #include "port.h"
 #include "stats.h"
 
@@ -57,26 +55,5 @@ struct request {
 	uint16_t port;
 	uint16_t unused;
 };
-
-/*
- * Log types: the switch's own, and the one of the line that test suites look
- * for (VHOST_DATA: (0) MAC_ADDRESS ...). Set up by main() before any other use.
- */
-extern int log_switch, log_data;
-
-/* One line in the log, on stderr. Any thread, never on the fast path. */
-#define say(level, ...) rte_log(RTE_LOG_##level, log_switch, "vhost-switch: " __VA_ARGS__)
-
-/*
- * One line on stderr, the last one: why the switch can't start, with the remedy.
- * Adds the program's name and the newline. Before and after EAL is there.
- */
-__attribute__((format(printf, 1, 2))) void say_error(const char *format, ...);
-
-/*
- * Wakes the main lcore, to look after ports, faults and requests. Any thread;
- * costs a system call only when no wake-up is under way.
- */
-void wake_main(struct vswitch *sw);
 
 #endif /* MAIN_H */

@@ -3,6 +3,7 @@
 #include <rte_cycles.h>
 #include <rte_ring_elem.h>
 
+#include "control.h"
 #include "fdb.h"
 #include "frame.h"
 #include "guest/virtqueue.h"

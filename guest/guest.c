@@ -5,6 +5,7 @@
 #include <rte_malloc.h>
 #include <rte_vhost.h>
 
+#include "control.h"
 #include "forward.h"
 #include "guest/descriptors.h"
 #include "guest/guest.h"

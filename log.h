@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* How the switch speaks to its user: a log by rte_log, and last words. */
+#ifndef LOG_H
+#define LOG_H
+
+#include <stdbool.h>
+
+#include <rte_log.h>
+
+/*
+ * Log types: the switch's own, and the one of the line that test suites look
+ * for (VHOST_DATA: (0) MAC_ADDRESS ...). Set up by log_init() before any other use.
+ */
+extern int log_switch, log_data;
+
+/* One line in the log, on stderr. Any thread, never on the fast path. */
+#define say(level, ...) rte_log(RTE_LOG_##level, log_switch, "vhost-switch: " __VA_ARGS__)
+
+/*
+ * One line on stderr, the last one: why the switch can't start, with the remedy.
+ * Adds the program's name and the newline. Before and after EAL is there.
+ */
+__attribute__((format(printf, 1, 2))) void say_error(const char *format, ...);
+
+/* Makes the log types, and quietens librte_vhost. Before EAL's start. */
+bool log_init(void);
+
+#endif /* LOG_H */
