@@ -10,6 +10,8 @@ from lib.netns import Namespace
 
 TAP = "tap"
 AF_PACKET = "af_packet"
+# A slot for 9000 bytes of payload: four are a whole number of pages, which net_af_packet takes for granted.
+FRAME = 9216
 
 
 class Uplink:
@@ -25,7 +27,7 @@ class Uplink:
     def eal(self):
         if self.kind == TAP:
             return ["--vdev", f"net_tap0,iface={self.near}"]
-        size = ",blocksz=65536,framesz=9216,framecnt=448" if self.jumbo else ""
+        size = f",blocksz={4 * FRAME},framesz={FRAME},framecnt=512" if self.jumbo else ""
         return ["--vdev", f"net_af_packet0,iface={self.near}{size}"]
 
     def open(self):
