@@ -30,6 +30,7 @@ ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -I. $(WARNINGS) $(CFLAGS) $(SANFLAGS) -MM
 ALL_LDFLAGS := $(LDFLAGS) $(SANFLAGS)
 
 SOURCES := $(wildcard *.c guest/*.c uplink/*.c)
+HEADERS := $(wildcard *.h guest/*.h uplink/*.h)
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 
 all: $(BUILD)/vhost-switch
@@ -78,13 +79,14 @@ test-deps vm-deps bench-deps lint-deps:
 bench: bench-deps
 
 format: lint-deps
-	clang-format -i $(wildcard *.[ch] guest/*.[ch] uplink/*.[ch])
+	clang-format -i $(SOURCES) $(HEADERS)
 
 lint: lint-deps
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr \
-		-I. $(wildcard *.c guest/*.c uplink/*.c)
-	clang-tidy --quiet --warnings-as-errors='*' $(wildcard *.c guest/*.c uplink/*.c) -- \
+		-I. $(SOURCES)
+	clang-tidy --quiet --warnings-as-errors='*' $(SOURCES) -- \
 		-std=gnu11 -D_GNU_SOURCE -I. $(DPDK_CFLAGS)
+	clang-format --dry-run --Werror $(SOURCES) $(HEADERS)
 
 help:
 	@sed -n 's/^# //p' Makefile | head -12

@@ -12,38 +12,38 @@
 #include "main.h"
 
 static const char usage[] =
-"Usage: vhost-switch [EAL options] -- [options]\n"
-"\n"
-"A switch between the virtio-net devices of virtual machines and containers,\n"
-"and one uplink.\n"
-"\n"
-"  -p MASK                 hexadecimal mask of exactly one DPDK port: the uplink\n"
-"                          (none: the switch runs without one)\n"
-"  --dev-basename NAME     serve the socket ./NAME (usvhost)\n"
-"  --socket-file PATH      serve this socket; may be repeated; ./usvhost is then\n"
-"                          made only if --dev-basename is given too\n"
-"  --client                connect to the sockets, and reconnect, instead of serving\n"
-"  --vm2vm 0|1             guest to guest: 0 everything goes to the uplink,\n"
-"                          1 switched in software (1)\n"
-"  --mergeable 0|1         offer mergeable receive buffers, and with them jumbo\n"
-"                          frames (0)\n"
-"  --stats N               print the statistics every N seconds, 0 only at exit (0)\n"
-"  --rx-retry 0|1          wait for room in a full receive ring (1)\n"
-"  --rx-retry-num N        how many times (4)\n"
-"  --rx-retry-delay US     how long between, in microseconds (15)\n"
-"  --vlan-strip 0|1        strip the uplink's VLAN tag before a guest sees it (1)\n"
-"  --vlan-base N           device i has tag N+i on the uplink, 0 untagged (1000)\n"
-"  --aging S               forget an address idle for S seconds, 0 never (300)\n"
-"  --total-num-mbufs N     size of the uplink's mbuf pool (sized from its queues)\n"
-"  --vmdq 0                sort the uplink's frames in software\n"
-"  --tx-csum 0             no checksum offload for guests\n"
-"  --tso 0                 no segmentation offload for guests\n"
-"  -P                      uplink promiscuous\n"
-"  -h, --help              this text\n"
-"  --version               print the version\n"
-"\n"
-"Example, one worker on CPU 1, uplink the first DPDK port:\n"
-"  vhost-switch -l 0,1 -- -p 0x1 --socket-file /run/vm1.sock --stats 5\n";
+		"Usage: vhost-switch [EAL options] -- [options]\n"
+		"\n"
+		"A switch between the virtio-net devices of virtual machines and containers,\n"
+		"and one uplink.\n"
+		"\n"
+		"  -p MASK                 hexadecimal mask of exactly one DPDK port: the uplink\n"
+		"                          (none: the switch runs without one)\n"
+		"  --dev-basename NAME     serve the socket ./NAME (usvhost)\n"
+		"  --socket-file PATH      serve this socket; may be repeated; ./usvhost is then\n"
+		"                          made only if --dev-basename is given too\n"
+		"  --client                connect to the sockets, and reconnect, instead of serving\n"
+		"  --vm2vm 0|1             guest to guest: 0 everything goes to the uplink,\n"
+		"                          1 switched in software (1)\n"
+		"  --mergeable 0|1         offer mergeable receive buffers, and with them jumbo\n"
+		"                          frames (0)\n"
+		"  --stats N               print the statistics every N seconds, 0 only at exit (0)\n"
+		"  --rx-retry 0|1          wait for room in a full receive ring (1)\n"
+		"  --rx-retry-num N        how many times (4)\n"
+		"  --rx-retry-delay US     how long between, in microseconds (15)\n"
+		"  --vlan-strip 0|1        strip the uplink's VLAN tag before a guest sees it (1)\n"
+		"  --vlan-base N           device i has tag N+i on the uplink, 0 untagged (1000)\n"
+		"  --aging S               forget an address idle for S seconds, 0 never (300)\n"
+		"  --total-num-mbufs N     size of the uplink's mbuf pool (sized from its queues)\n"
+		"  --vmdq 0                sort the uplink's frames in software\n"
+		"  --tx-csum 0             no checksum offload for guests\n"
+		"  --tso 0                 no segmentation offload for guests\n"
+		"  -P                      uplink promiscuous\n"
+		"  -h, --help              this text\n"
+		"  --version               print the version\n"
+		"\n"
+		"Example, one worker on CPU 1, uplink the first DPDK port:\n"
+		"  vhost-switch -l 0,1 -- -p 0x1 --socket-file /run/vm1.sock --stats 5\n";
 
 enum {
 	OPT_BASENAME = 256,
@@ -66,25 +66,25 @@ enum {
 };
 
 static const struct option long_options[] = {
-	{"dev-basename", required_argument, NULL, OPT_BASENAME},
-	{"socket-file", required_argument, NULL, OPT_SOCKET},
-	{"client", no_argument, NULL, OPT_CLIENT},
-	{"vm2vm", required_argument, NULL, OPT_VM2VM},
-	{"mergeable", required_argument, NULL, OPT_MERGEABLE},
-	{"stats", required_argument, NULL, OPT_STATS},
-	{"rx-retry", required_argument, NULL, OPT_RETRY},
-	{"rx-retry-num", required_argument, NULL, OPT_RETRY_NUM},
-	{"rx-retry-delay", required_argument, NULL, OPT_RETRY_DELAY},
-	{"vlan-strip", required_argument, NULL, OPT_STRIP},
-	{"vlan-base", required_argument, NULL, OPT_VLAN_BASE},
-	{"aging", required_argument, NULL, OPT_AGING},
-	{"total-num-mbufs", required_argument, NULL, OPT_MBUFS},
-	{"vmdq", required_argument, NULL, OPT_VMDQ},
-	{"tx-csum", required_argument, NULL, OPT_TX_CSUM},
-	{"tso", required_argument, NULL, OPT_TSO},
-	{"help", no_argument, NULL, 'h'},
-	{"version", no_argument, NULL, OPT_VERSION},
-	{NULL, 0, NULL, 0},
+		{"dev-basename", required_argument, NULL, OPT_BASENAME},
+		{"socket-file", required_argument, NULL, OPT_SOCKET},
+		{"client", no_argument, NULL, OPT_CLIENT},
+		{"vm2vm", required_argument, NULL, OPT_VM2VM},
+		{"mergeable", required_argument, NULL, OPT_MERGEABLE},
+		{"stats", required_argument, NULL, OPT_STATS},
+		{"rx-retry", required_argument, NULL, OPT_RETRY},
+		{"rx-retry-num", required_argument, NULL, OPT_RETRY_NUM},
+		{"rx-retry-delay", required_argument, NULL, OPT_RETRY_DELAY},
+		{"vlan-strip", required_argument, NULL, OPT_STRIP},
+		{"vlan-base", required_argument, NULL, OPT_VLAN_BASE},
+		{"aging", required_argument, NULL, OPT_AGING},
+		{"total-num-mbufs", required_argument, NULL, OPT_MBUFS},
+		{"vmdq", required_argument, NULL, OPT_VMDQ},
+		{"tx-csum", required_argument, NULL, OPT_TX_CSUM},
+		{"tso", required_argument, NULL, OPT_TSO},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, OPT_VERSION},
+		{NULL, 0, NULL, 0},
 };
 
 /* A number option: its bounds, what they mean, and where the value goes. */
@@ -96,19 +96,19 @@ struct number {
 };
 
 static const struct number numbers[] = {
-	{OPT_VM2VM, "--vm2vm", 0, 2, ""},
-	{OPT_MERGEABLE, "--mergeable", 0, 1, ""},
-	{OPT_STATS, "--stats", 0, 86400, " seconds"},
-	{OPT_RETRY, "--rx-retry", 0, 1, ""},
-	{OPT_RETRY_NUM, "--rx-retry-num", 0, 1000, ""},
-	{OPT_RETRY_DELAY, "--rx-retry-delay", 0, 100000, " microseconds"},
-	{OPT_STRIP, "--vlan-strip", 0, 1, ""},
-	{OPT_VLAN_BASE, "--vlan-base", 0, VLAN_LAST, ""},
-	{OPT_AGING, "--aging", 0, 1000000, " seconds"},
-	{OPT_MBUFS, "--total-num-mbufs", 1024, 16777216, " mbufs"},
-	{OPT_VMDQ, "--vmdq", 0, 1, ""},
-	{OPT_TX_CSUM, "--tx-csum", 0, 1, ""},
-	{OPT_TSO, "--tso", 0, 1, ""},
+		{OPT_VM2VM, "--vm2vm", 0, 2, ""},
+		{OPT_MERGEABLE, "--mergeable", 0, 1, ""},
+		{OPT_STATS, "--stats", 0, 86400, " seconds"},
+		{OPT_RETRY, "--rx-retry", 0, 1, ""},
+		{OPT_RETRY_NUM, "--rx-retry-num", 0, 1000, ""},
+		{OPT_RETRY_DELAY, "--rx-retry-delay", 0, 100000, " microseconds"},
+		{OPT_STRIP, "--vlan-strip", 0, 1, ""},
+		{OPT_VLAN_BASE, "--vlan-base", 0, VLAN_LAST, ""},
+		{OPT_AGING, "--aging", 0, 1000000, " seconds"},
+		{OPT_MBUFS, "--total-num-mbufs", 1024, 16777216, " mbufs"},
+		{OPT_VMDQ, "--vmdq", 0, 1, ""},
+		{OPT_TX_CSUM, "--tx-csum", 0, 1, ""},
+		{OPT_TSO, "--tso", 0, 1, ""},
 };
 
 /* Reads all of `text` as a number within the bounds; says so if it is not one. */
@@ -119,11 +119,11 @@ parse_number(const struct number *n, const char *text, uint64_t *value)
 
 	errno = 0;
 	*value = strtoull(text, &end, 10);
-	if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 &&
-			*value >= n->min && *value <= n->max)
+	if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *value >= n->min &&
+			*value <= n->max)
 		return true;
 	say_error("%s %s: must be a number from %llu to %llu%s", n->name, text,
-		(unsigned long long)n->min, (unsigned long long)n->max, n->unit);
+			(unsigned long long)n->min, (unsigned long long)n->max, n->unit);
 	return false;
 }
 
@@ -138,7 +138,7 @@ parse_mask(struct conf *c, const char *text)
 	if (text[0] == '-' || text[0] == '\0' || *end != '\0' || errno != 0 ||
 			__builtin_popcountll(mask) != 1) {
 		say_error("-p %s: must be a hexadecimal mask of exactly one port, as in -p 0x1",
-			text);
+				text);
 		return false;
 	}
 	c->uplink = true;
@@ -156,14 +156,14 @@ add_socket(struct conf *c, const char *option, const char *prefix, const char *n
 		return false;
 	}
 	if (c->nsockets == SOCKET_MAX) {
-		say_error("%s %s: at most %d sockets; let several guests share one",
-			option, name, SOCKET_MAX);
+		say_error("%s %s: at most %d sockets; let several guests share one", option, name,
+				SOCKET_MAX);
 		return false;
 	}
 	len = snprintf(c->socket[c->nsockets], SOCKET_PATH_MAX, "%s%s", prefix, name);
 	if (len >= SOCKET_PATH_MAX) {
-		say_error("%s %s: must be at most %d bytes long: choose a shorter path",
-			option, name, SOCKET_PATH_MAX - 1 - (int)strlen(prefix));
+		say_error("%s %s: must be at most %d bytes long: choose a shorter path", option,
+				name, SOCKET_PATH_MAX - 1 - (int)strlen(prefix));
 		return false;
 	}
 	for (unsigned int i = 0; i < c->nsockets; i++) {
@@ -181,7 +181,7 @@ parse_basename(struct conf *c, const char *name)
 {
 	if (strchr(name, '/') != NULL) {
 		say_error("--dev-basename %s: must not contain '/'; --socket-file takes a path",
-			name);
+				name);
 		return false;
 	}
 	return add_socket(c, "--dev-basename", "./", name);
@@ -201,24 +201,28 @@ set_number(struct conf *c, int opt, uint64_t v)
 	switch (opt) {
 	case OPT_VM2VM:
 		if (v == 2)
-			return refuse("--vm2vm 2", "switching by the NIC needs VMDq, which "
-				"this version does not have: use --vm2vm 1");
+			return refuse("--vm2vm 2",
+					"switching by the NIC needs VMDq, which "
+					"this version does not have: use --vm2vm 1");
 		c->vm2vm = v;
 		break;
 	case OPT_VMDQ:
 		if (v == 1)
-			return refuse("--vmdq 1", "this version sorts the uplink's frames in "
-				"software: use --vmdq 0, or leave it out");
+			return refuse("--vmdq 1",
+					"this version sorts the uplink's frames in "
+					"software: use --vmdq 0, or leave it out");
 		break;
 	case OPT_TX_CSUM:
 		if (v == 1)
-			return refuse("--tx-csum 1", "this version offers guests no checksum "
-				"offload: use --tx-csum 0, or leave it out");
+			return refuse("--tx-csum 1",
+					"this version offers guests no checksum "
+					"offload: use --tx-csum 0, or leave it out");
 		break;
 	case OPT_TSO:
 		if (v == 1)
-			return refuse("--tso 1", "this version offers guests no segmentation "
-				"offload: use --tso 0, or leave it out");
+			return refuse("--tso 1",
+					"this version offers guests no segmentation "
+					"offload: use --tso 0, or leave it out");
 		break;
 	case OPT_MERGEABLE:
 		c->mergeable = v;
@@ -296,8 +300,9 @@ conf_check(struct conf *c)
 	if (c->nsockets == 0 && !add_socket(c, "--dev-basename", "./", "usvhost"))
 		return false;
 	if (c->vm2vm == VM2VM_UPLINK && !c->uplink)
-		return refuse("--vm2vm 0", "everything goes to the uplink, and there is none: "
-			"give one with -p, or use --vm2vm 1");
+		return refuse("--vm2vm 0",
+				"everything goes to the uplink, and there is none: "
+				"give one with -p, or use --vm2vm 1");
 	if (c->promiscuous && !c->uplink)
 		return refuse("-P", "there is no uplink to make promiscuous: give one with -p");
 	return true;
@@ -328,7 +333,7 @@ conf_parse(struct conf *c, int argc, char **argv)
 	int opt;
 
 	conf_defaults(c);
-	optind = 0;	/* 0, not 1: glibc then starts afresh, also for tests */
+	optind = 0; /* 0, not 1: glibc then starts afresh, also for tests */
 	argv += first;
 	while (n > 0 && (opt = getopt_long(n, argv, "+:p:Ph", long_options, NULL)) != -1) {
 		arg = argv[optind - 1];
@@ -343,7 +348,8 @@ conf_parse(struct conf *c, int argc, char **argv)
 			say_error("%s: needs a value; see --help", arg);
 			return CONF_ERROR;
 		case '?':
-			say_error("%s: unknown option, or a value it does not take; see --help", arg);
+			say_error("%s: unknown option, or a value it does not take; see --help",
+					arg);
 			return CONF_ERROR;
 		}
 		if (!parse_option(c, opt, optarg))

@@ -12,39 +12,39 @@
 /* librte_vhost's table of sockets holds 1024; a fraction is plenty. */
 #define SOCKET_MAX 256
 
-#define VLAN_LAST 4094	/* 4095 is reserved, IEEE 802.1Q */
+#define VLAN_LAST 4094 /* 4095 is reserved, IEEE 802.1Q */
 
 /* sizeof(sun_path) with its terminator: what a socket's path may be long. */
 #define SOCKET_PATH_MAX 108
 
 enum vm2vm {
-	VM2VM_UPLINK,		/* never directly: all goes to the uplink */
+	VM2VM_UPLINK, /* never directly: all goes to the uplink */
 	VM2VM_SOFTWARE,
 };
 
 struct conf {
-	bool uplink;		/* -p given */
-	uint16_t port_id;	/* the DPDK port that is the uplink */
+	bool uplink;      /* -p given */
+	uint16_t port_id; /* the DPDK port that is the uplink */
 	unsigned int nsockets;
 	char socket[SOCKET_MAX][SOCKET_PATH_MAX];
-	bool client;		/* connect to the sockets instead of serving them */
+	bool client; /* connect to the sockets instead of serving them */
 	enum vm2vm vm2vm;
 	bool mergeable;
-	uint32_t stats;		/* seconds between tables; 0: only at exit */
+	uint32_t stats; /* seconds between tables; 0: only at exit */
 	bool rx_retry;
 	uint32_t rx_retry_num;
-	uint32_t rx_retry_delay;	/* microseconds */
+	uint32_t rx_retry_delay; /* microseconds */
 	bool vlan_strip;
 	bool promiscuous;
-	uint32_t total_num_mbufs;	/* 0: sized from ports, queues and cores */
-	uint16_t vlan_base;	/* 0: the uplink is untagged */
-	uint32_t aging;		/* seconds; 0: never */
+	uint32_t total_num_mbufs; /* 0: sized from ports, queues and cores */
+	uint16_t vlan_base;       /* 0: the uplink is untagged */
+	uint32_t aging;           /* seconds; 0: never */
 };
 
 enum conf_result {
-	CONF_RUN,		/* go on */
-	CONF_DONE,		/* help or version printed: exit 0 */
-	CONF_ERROR,		/* said on stderr: exit 1 */
+	CONF_RUN,   /* go on */
+	CONF_DONE,  /* help or version printed: exit 0 */
+	CONF_ERROR, /* said on stderr: exit 1 */
 };
 
 /*

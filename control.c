@@ -25,14 +25,15 @@
 struct control {
 	struct vswitch *sw;
 	int epoll, signals, timer;
-	uint32_t seconds;		/* since start */
-	unsigned int moves;		/* in this second */
+	uint32_t seconds;   /* since start */
+	unsigned int moves; /* in this second */
 	bool stop;
 };
 
 #define MAC_FORMAT "%02x:%02x:%02x:%02x:%02x:%02x"
-#define MAC_BYTES(m) (m).addr_bytes[0], (m).addr_bytes[1], (m).addr_bytes[2], \
-	(m).addr_bytes[3], (m).addr_bytes[4], (m).addr_bytes[5]
+#define MAC_BYTES(m) \
+	(m).addr_bytes[0], (m).addr_bytes[1], (m).addr_bytes[2], (m).addr_bytes[3], \
+			(m).addr_bytes[4], (m).addr_bytes[5]
 
 static void
 stop_signals(sigset_t *set)
@@ -89,11 +90,10 @@ log_move(struct control *c, uint64_t key, uint16_t from, uint16_t to)
 	if (++c->moves > MOVES_LOGGED)
 		return;
 	if (from == PORT_UPLINK)
-		say(NOTICE, MAC_FORMAT " moved from the uplink to device %u\n",
-			MAC_BYTES(mac), to);
+		say(NOTICE, MAC_FORMAT " moved from the uplink to device %u\n", MAC_BYTES(mac), to);
 	else
-		say(NOTICE, MAC_FORMAT " moved from device %u to device %u\n",
-			MAC_BYTES(mac), from, to);
+		say(NOTICE, MAC_FORMAT " moved from device %u to device %u\n", MAC_BYTES(mac), from,
+				to);
 }
 
 /* The line that existing test suites wait for: once, at a device's first address. */
@@ -105,8 +105,9 @@ log_registered(struct vswitch *sw, uint64_t key, uint16_t port)
 	if (sw->port[port].registered)
 		return;
 	sw->port[port].registered = true;
-	rte_log(RTE_LOG_INFO, log_data, "VHOST_DATA: (%u) MAC_ADDRESS " MAC_FORMAT
-		" and VLAN_TAG %u registered\n", port, MAC_BYTES(mac), sw->port[port].vlan);
+	rte_log(RTE_LOG_INFO, log_data,
+			"VHOST_DATA: (%u) MAC_ADDRESS " MAC_FORMAT " and VLAN_TAG %u registered\n",
+			port, MAC_BYTES(mac), sw->port[port].vlan);
 }
 
 static void
@@ -117,7 +118,7 @@ learn(struct control *c, const struct request *r)
 	enum fdb_verdict verdict;
 
 	if (sw->port[r->port].epoch != r->epoch)
-		return;		/* its guest is gone */
+		return; /* its guest is gone */
 	verdict = fdb_learn(sw->fdb, r->key, r->port, &old);
 	if (r->port == PORT_UPLINK || (verdict != FDB_ADDED && verdict != FDB_MOVED))
 		return;
@@ -184,8 +185,7 @@ on_second(struct control *c)
 		return;
 	c->seconds += n;
 	if (c->moves > MOVES_LOGGED)
-		say(NOTICE, "%u more addresses moved in this second\n",
-			c->moves - MOVES_LOGGED);
+		say(NOTICE, "%u more addresses moved in this second\n", c->moves - MOVES_LOGGED);
 	c->moves = 0;
 	fdb_tick(sw->fdb, c->seconds, forgotten, sw);
 	check_guests(sw);
@@ -196,7 +196,7 @@ on_second(struct control *c)
 static bool
 watch(int epoll, int fd)
 {
-	struct epoll_event e = { .events = EPOLLIN, .data.fd = fd };
+	struct epoll_event e = {.events = EPOLLIN, .data.fd = fd};
 
 	return fd >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e) == 0;
 }
@@ -204,7 +204,7 @@ watch(int epoll, int fd)
 static bool
 control_open(struct control *c, struct vswitch *sw)
 {
-	const struct itimerspec second = { { 1, 0 }, { 1, 0 } };
+	const struct itimerspec second = {{1, 0}, {1, 0}};
 	sigset_t set;
 
 	stop_signals(&set);
@@ -223,13 +223,13 @@ control_open(struct control *c, struct vswitch *sw)
 bool
 control_run(struct vswitch *sw)
 {
-	struct control c = { .epoll = -1, .signals = -1, .timer = -1 };
+	struct control c = {.epoll = -1, .signals = -1, .timer = -1};
 	bool ok = control_open(&c, sw);
 	struct epoll_event e;
 
 	while (ok && !c.stop) {
 		if (epoll_wait(c.epoll, &e, 1, -1) != 1)
-			continue;	/* EINTR */
+			continue; /* EINTR */
 		if (e.data.fd == c.signals)
 			c.stop = true;
 		else if (e.data.fd == c.timer)

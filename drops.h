@@ -13,68 +13,57 @@
 #define DROP_REASONS(X) \
 	X(NONE, "none", "not dropped") \
 	X(SHORT, "short_frame", \
-		"shorter than an Ethernet header, or than the virtio-net header before it") \
-	X(LONG, "long_frame", \
-		"longer than the largest frame that is switched (see --mergeable)") \
+			"shorter than an Ethernet header, or than the virtio-net header before it") \
+	X(LONG, "long_frame", "longer than the largest frame that is switched (see --mergeable)") \
 	X(DESCRIPTOR, "bad_descriptor", \
-		"a transmit descriptor outside of guest memory or of the wrong direction") \
+			"a transmit descriptor outside of guest memory or of the wrong direction") \
 	X(OFFLOAD, "bad_offload", \
-		"the virtio-net header asks for an offload that was not negotiated") \
-	X(SOURCE, "bad_source", \
-		"the source address is a group address, or all zeroes") \
-	X(TO_SENDER, "to_sender", \
-		"the destination is the port that the frame came from") \
-	X(NO_PORT, "no_port", \
-		"there is no other port to send it to") \
+			"the virtio-net header asks for an offload that was not negotiated") \
+	X(SOURCE, "bad_source", "the source address is a group address, or all zeroes") \
+	X(TO_SENDER, "to_sender", "the destination is the port that the frame came from") \
+	X(NO_PORT, "no_port", "there is no other port to send it to") \
 	X(RING_FULL, "ring_full", \
-		"the destination's receive ring stayed full for the whole retry time") \
+			"the destination's receive ring stayed full for the whole retry time") \
 	X(UPLINK_FULL, "uplink_full", \
-		"the uplink's transmit queue stayed full for the whole retry time") \
-	X(NO_MBUF, "no_mbuf", \
-		"no mbuf was free for the uplink for the whole retry time") \
+			"the uplink's transmit queue stayed full for the whole retry time") \
+	X(NO_MBUF, "no_mbuf", "no mbuf was free for the uplink for the whole retry time") \
 	X(TOO_BIG, "buffer_too_small", \
-		"the frame does not fit into the destination's receive buffers") \
+			"the frame does not fit into the destination's receive buffers") \
 	X(RX_DESCRIPTOR, "bad_rx_descriptor", \
-		"a receive descriptor outside of guest memory or of the wrong direction") \
+			"a receive descriptor outside of guest memory or of the wrong direction") \
 	X(GONE, "destination_gone", \
-		"the destination was stopped or disconnected before it could take the frame") \
+			"the destination was stopped or disconnected before it could take the frame") \
 	X(PAUSED, "source_paused", \
-		"the frame waited for room when its sender was stopped or reconfigured") \
+			"the frame waited for room when its sender was stopped or reconfigured") \
 	X(VLAN, "wrong_vlan", \
-		"from the uplink: the tag names no device, or not the one that has the address") \
+			"from the uplink: the tag names no device, or not the one that has the address") \
 	X(UNMATCHED, "unmatched", \
-		"from the uplink: the tag names a device that does not use the address")
+			"from the uplink: the tag names a device that does not use the address")
 
 /* Why the rings of a guest were stopped: it broke the virtio specification. */
 #define FAULT_REASONS(X) \
 	X(NONE, "none", "not stopped") \
 	X(AVAIL_OVERRUN, "available index ahead by more than the ring", \
-		"the available index moved further than the ring is long") \
+			"the available index moved further than the ring is long") \
 	X(HEAD, "descriptor index past the ring", \
-		"an available entry or a chain names a descriptor that the ring lacks") \
+			"an available entry or a chain names a descriptor that the ring lacks") \
 	X(LOOP, "descriptor chain that never ends", \
-		"a chain is longer than its table, or than any chain may be") \
+			"a chain is longer than its table, or than any chain may be") \
 	X(INDIRECT, "malformed indirect descriptor", \
-		"an indirect table is nested, chained, empty or of an odd size") \
+			"an indirect table is nested, chained, empty or of an odd size") \
 	X(RING_ADDRESS, "ring outside of its memory", \
-		"a ring is misaligned, or does not lie within one memory region") \
+			"a ring is misaligned, or does not lie within one memory region") \
 	X(CALLFD, "call descriptor that is no eventfd", \
-		"the descriptor to signal the guest with is something else") \
+			"the descriptor to signal the guest with is something else") \
 	X(MEMORY, "memory that is not there", \
-		"a page of guest memory vanished (file truncated, or no hugepage left)")
+			"a page of guest memory vanished (file truncated, or no hugepage left)")
 
 #define DROP_ENUM(name, text, doc) DROP_##name,
-enum drop_reason {
-	DROP_REASONS(DROP_ENUM)
-	DROP_MAX
-};
+enum drop_reason { DROP_REASONS(DROP_ENUM) DROP_MAX };
 #undef DROP_ENUM
 
 #define FAULT_ENUM(name, text, doc) FAULT_##name,
-enum fault_reason {
-	FAULT_REASONS(FAULT_ENUM)
-	FAULT_MAX
-};
+enum fault_reason { FAULT_REASONS(FAULT_ENUM) FAULT_MAX };
 #undef FAULT_ENUM
 
 /* Name of a reason as the statistics show it. Any thread; never NULL. */

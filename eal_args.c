@@ -17,9 +17,15 @@
 #define NO_HUGE_MIB "512"
 
 /* Options of EAL by which the user has decided on memory himself. */
-static const char * const memory_options[] = {
-	"-m", "--socket-mem", "--numa-mem", "--no-huge", "--huge-dir", "--huge-unlink",
-	"--socket-limit", "--legacy-mem",
+static const char *const memory_options[] = {
+		"-m",
+		"--socket-mem",
+		"--numa-mem",
+		"--no-huge",
+		"--huge-dir",
+		"--huge-unlink",
+		"--socket-limit",
+		"--legacy-mem",
 };
 
 static bool
@@ -76,7 +82,7 @@ hugepages_free(void)
 bool
 eal_args_make(struct eal_args *a, int argc, char **argv)
 {
-	static const char * const ordinary[] = { "--no-huge", "-m", NO_HUGE_MIB };
+	static const char *const ordinary[] = {"--no-huge", "-m", NO_HUGE_MIB};
 	int own;
 
 	for (own = 1; own < argc && strcmp(argv[own], "--") != 0; own++)

@@ -8,7 +8,7 @@
 struct eal_args {
 	int argc;
 	char **argv;
-	bool no_huge;	/* ordinary pages are to be used */
+	bool no_huge; /* ordinary pages are to be used */
 };
 
 /*

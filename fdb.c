@@ -36,14 +36,14 @@ fdb_create(uint32_t aging, struct rte_rcu_qsbr *qsbr)
 	 * choice of addresses by one guest keeps another's out of the table.
 	 */
 	struct rte_hash_parameters params = {
-		.name = "fdb",
-		.entries = FDB_SIZE,
-		.key_len = sizeof(uint64_t),
-		.hash_func = rte_jhash,
-		.hash_func_init_val = (uint32_t)rte_rand(),
-		.socket_id = SOCKET_ID_ANY,
-		.extra_flag = RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF |
-			RTE_HASH_EXTRA_FLAGS_EXT_TABLE,
+			.name = "fdb",
+			.entries = FDB_SIZE,
+			.key_len = sizeof(uint64_t),
+			.hash_func = rte_jhash,
+			.hash_func_init_val = (uint32_t)rte_rand(),
+			.socket_id = SOCKET_ID_ANY,
+			.extra_flag = RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF |
+					RTE_HASH_EXTRA_FLAGS_EXT_TABLE,
 	};
 	struct fdb *t;
 

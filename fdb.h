@@ -39,8 +39,8 @@ struct rte_rcu_qsbr;
 #define FDB_HINTS 4096
 
 struct fdb_entry {
-	uint64_t key;		/* 0: free */
-	uint32_t seen;		/* clock when last used as a source */
+	uint64_t key;  /* 0: free */
+	uint32_t seen; /* clock when last used as a source */
 	uint16_t port;
 };
 
@@ -58,21 +58,21 @@ struct fdb_grave {
 struct fdb {
 	struct rte_hash *hash;
 	struct fdb_entry *entry;
-	uint32_t positions;	/* length of entry[] */
-	uint32_t clock;		/* seconds since start */
-	uint32_t used;		/* entries in use */
-	uint32_t aging;		/* seconds; 0: never */
+	uint32_t positions; /* length of entry[] */
+	uint32_t clock;     /* seconds since start */
+	uint32_t used;      /* entries in use */
+	uint32_t aging;     /* seconds; 0: never */
 	uint32_t count[PORT_MAX];
 	struct rte_rcu_qsbr *qsbr;
 	struct fdb_grave waiting, filling;
 };
 
 enum fdb_verdict {
-	FDB_ADDED,	/* a new address */
-	FDB_SAME,	/* known at this port */
-	FDB_MOVED,	/* was another port's; *old says whose */
-	FDB_KEPT,	/* the uplink may not take a guest's address */
-	FDB_FULL,	/* the port has its share already */
+	FDB_ADDED, /* a new address */
+	FDB_SAME,  /* known at this port */
+	FDB_MOVED, /* was another port's; *old says whose */
+	FDB_KEPT,  /* the uplink may not take a guest's address */
+	FDB_FULL,  /* the port has its share already */
 };
 
 /*
@@ -94,7 +94,7 @@ fdb_key(const struct rte_ether_addr *mac, uint16_t domain)
 static inline struct rte_ether_addr
 fdb_mac(uint64_t key)
 {
-	struct rte_ether_addr mac;
+	struct rte_ether_addr mac = {{0}};
 	uint32_t low = key;
 	uint16_t high = key >> 32;
 

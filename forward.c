@@ -20,7 +20,7 @@ refuse(struct burst *b, uint64_t frames, enum drop_reason reason)
 
 	for (left = frames; left != 0; left &= left - 1)
 		b->frame[__builtin_ctzll(left)].reason = reason;
-	return (struct outcome){ .refused = frames };
+	return (struct outcome){.refused = frames};
 }
 
 /* Offers frames of port `from` to port `to`. */
@@ -31,11 +31,11 @@ deliver_one(struct worker *w, uint16_t from, uint16_t to, uint64_t want)
 	struct virtqueue *rx;
 
 	if (unlikely(to == PORT_UPLINK))
-		return uplink_deliver(sw->uplink, w->id, &w->burst, want,
-			sw->port[from].vlan, &w->count[to]);
+		return uplink_deliver(sw->uplink, w->id, &w->burst, want, sw->port[from].vlan,
+				&w->count[to]);
 	rx = __atomic_load_n(&sw->port[to].rx, __ATOMIC_ACQUIRE);
-	if (unlikely(rx == NULL))	/* paused: it may be back in a moment */
-		return (struct outcome){ 0, 0 };
+	if (unlikely(rx == NULL)) /* paused: it may be back in a moment */
+		return (struct outcome){0, 0};
 	if (unlikely(rx->fault != FAULT_NONE))
 		return refuse(&w->burst, want, DROP_GONE);
 	return rx_deliver(rx, &w->burst, want, &w->count[to]);
@@ -50,7 +50,7 @@ deliver(struct worker *w, uint16_t from, const struct port_set *blocked)
 
 	for (i = 0; i < d->n; i++) {
 		if (unlikely(blocked != NULL && port_set_has(blocked, d->port[i])))
-			d->outcome[i] = (struct outcome){ 0, 0 };
+			d->outcome[i] = (struct outcome){0, 0};
 		else
 			d->outcome[i] = deliver_one(w, from, d->port[i], d->want[i]);
 	}
@@ -63,8 +63,8 @@ miss(struct worker *w, uint16_t port)
 	count_add(&w->count[port].missed, 1);
 	if (port == PORT_UPLINK)
 		return uplink_reason(w->sw->uplink, w->id);
-	return __atomic_load_n(&w->sw->port[port].rx, __ATOMIC_RELAXED) == NULL ?
-		DROP_GONE : DROP_RING_FULL;
+	return __atomic_load_n(&w->sw->port[port].rx, __ATOMIC_RELAXED) == NULL ? DROP_GONE
+										: DROP_RING_FULL;
 }
 
 /*
@@ -85,8 +85,9 @@ park_frame(struct worker *w, struct source *s, unsigned int i, bool sent, uint64
 	for (k = 0; k < d->n; k++) {
 		if (!(d->want[k] & ~d->outcome[k].taken & ~d->outcome[k].refused & bit))
 			continue;
-		if (slot >= 0 && park_errand(s->park, slot, d->port[k],
-				w->sw->port[d->port[k]].epoch))
+		if (slot >= 0 &&
+				park_errand(s->park, slot, d->port[k],
+						w->sw->port[d->port[k]].epoch))
 			owed = true;
 		else
 			w->burst.frame[i].reason = miss(w, d->port[k]);
@@ -134,7 +135,7 @@ settle(struct worker *w, struct source *s)
 		left |= d->want[i] & ~d->outcome[i].taken & ~d->outcome[i].refused;
 		if (unlikely(d->outcome[i].refused != 0))
 			count_add(&w->count[d->port[i]].missed,
-				__builtin_popcountll(d->outcome[i].refused));
+					__builtin_popcountll(d->outcome[i].refused));
 	}
 	for (i = 0; i < b->n; i++)
 		bytes += b->frame[i].len;
@@ -152,7 +153,7 @@ settle(struct worker *w, struct source *s)
 /* Takes waiting frames into w->burst, oldest first. Returns where it stopped. */
 static unsigned int
 retry_gather(struct worker *w, struct park *p, unsigned int first, unsigned int n,
-	const struct port_set *full)
+		const struct port_set *full)
 {
 	struct burst *b = &w->burst;
 	const struct errand *e;
@@ -182,14 +183,14 @@ retry_outcome(const struct dests *d, uint16_t port, unsigned int i)
 	uint64_t bit = UINT64_C(1) << i;
 
 	if (at >= d->n || d->port[at] != port || !(d->want[at] & bit))
-		return (struct outcome){ 0, 0 };
-	return (struct outcome){ d->outcome[at].taken & bit, d->outcome[at].refused & bit };
+		return (struct outcome){0, 0};
+	return (struct outcome){d->outcome[at].taken & bit, d->outcome[at].refused & bit};
 }
 
 /* Settles one errand for frame i of w->burst. Returns whether it is done. */
 static bool
 retry_settle(struct worker *w, struct source *s, const struct errand *e, unsigned int i,
-	uint64_t now)
+		uint64_t now)
 {
 	struct parked *f = &s->park->slot[e->slot];
 	struct outcome o = retry_outcome(&w->dests, e->port, i);
@@ -205,7 +206,7 @@ retry_settle(struct worker *w, struct source *s, const struct errand *e, unsigne
 		f->frame.reason = in->reason;
 		count_add(&w->count[e->port].missed, 1);
 	} else if (w->sw->port[e->port].epoch != e->epoch) {
-		f->frame.reason = DROP_GONE;	/* and there is no port to have missed it */
+		f->frame.reason = DROP_GONE; /* and there is no port to have missed it */
 	} else if (now >= f->deadline) {
 		f->frame.reason = miss(w, e->port);
 	} else {
@@ -223,7 +224,7 @@ retry(struct worker *w, struct source *s, uint64_t now)
 {
 	struct port_count *count = &w->count[s->port];
 	struct park *p = s->park;
-	struct port_set full = { { 0 } };
+	struct port_set full = {{0}};
 	unsigned int i, k, next, kept = 0, n = p->nerrands;
 	struct errand e;
 	uint64_t done;

@@ -37,15 +37,15 @@ struct piece {
 };
 
 struct frame {
-	struct rte_ether_hdr eth;	/* private copy: routed on, and sent on */
+	struct rte_ether_hdr eth; /* private copy: routed on, and sent on */
 	uint16_t npieces;
-	uint32_t len;			/* bytes, from the Ethernet header on */
-	uint16_t id;			/* its source's name for it: head descriptor */
-	uint8_t reason;			/* enum drop_reason, once it is lost */
-	uint8_t tagged;			/* from the uplink: tci is valid */
-	uint16_t tci;			/* from the uplink: VLAN tag control information */
-	struct piece *piece;		/* npieces of them hold len bytes */
-	struct rte_mbuf *mbuf;		/* from the uplink: what to free in the end */
+	uint32_t len;          /* bytes, from the Ethernet header on */
+	uint16_t id;           /* its source's name for it: head descriptor */
+	uint8_t reason;        /* enum drop_reason, once it is lost */
+	uint8_t tagged;        /* from the uplink: tci is valid */
+	uint16_t tci;          /* from the uplink: VLAN tag control information */
+	struct piece *piece;   /* npieces of them hold len bytes */
+	struct rte_mbuf *mbuf; /* from the uplink: what to free in the end */
 };
 
 /* Marks a frame that can't be switched, and why; none of its bytes are used. */
@@ -67,8 +67,8 @@ struct burst {
 
 /* What became of the frames a destination was offered; bit i is frame i. */
 struct outcome {
-	uint64_t taken;		/* copied: the destination has them */
-	uint64_t refused;	/* can never be taken; frame.reason says why */
+	uint64_t taken;   /* copied: the destination has them */
+	uint64_t refused; /* can never be taken; frame.reason says why */
 };
 
 #endif /* FRAME_H */

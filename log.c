@@ -14,7 +14,7 @@ say_error(const char *format, ...)
 
 	va_start(args, format);
 	fputs("vhost-switch: ", stderr);
-	vfprintf(stderr, format, args);
+	vfprintf(stderr, format, args); /* NOLINT: va_start() is above */
 	fputc('\n', stderr);
 	va_end(args);
 	/* What libraries say while all is taken down again is not the last word. */

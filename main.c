@@ -48,11 +48,12 @@ init_eal(struct eal_args *args, int argc, char **argv)
 		return false;
 	if (args->no_huge)
 		fputs("vhost-switch: no hugepages are free, so ordinary pages are used, which is "
-			"slower; to reserve some: echo 256 > /proc/sys/vm/nr_hugepages\n", stderr);
+		      "slower; to reserve some: echo 256 > /proc/sys/vm/nr_hugepages\n",
+				stderr);
 	ok = rte_eal_init(args->argc, args->argv) >= 0;
 	if (!ok)
 		say_error("EAL does not start: %s; the lines above say what it lacks",
-			rte_strerror(rte_errno));
+				rte_strerror(rte_errno));
 	return ok;
 }
 
@@ -63,18 +64,19 @@ make_workers(struct vswitch *sw)
 
 	if (n == 0) {
 		say_error("too few lcores: the main lcore and at least one worker are needed, "
-			"as in -l 0,1");
+			  "as in -l 0,1");
 		return false;
 	}
 	if (n > WORKER_MAX) {
 		say_error("too many lcores: %u workers, and %d are of use", n, WORKER_MAX);
 		return false;
 	}
-	RTE_LCORE_FOREACH_WORKER(lcore) {
+	RTE_LCORE_FOREACH_WORKER(lcore)
+	{
 		sw->worker[sw->nworkers] = worker_create(sw, sw->nworkers, lcore);
 		if (sw->worker[sw->nworkers] == NULL) {
 			say_error("no memory for the worker on lcore %u: reserve more hugepages",
-				lcore);
+					lcore);
 			return false;
 		}
 		sw->nworkers++;
@@ -94,8 +96,8 @@ make_common(struct vswitch *sw)
 		rte_rcu_qsbr_init(sw->qsbr, WORKER_MAX);
 		sw->fdb = fdb_create(sw->conf.aging, sw->qsbr);
 	}
-	sw->requests = rte_ring_create_elem("requests", sizeof(struct request), REQUESTS,
-		SOCKET_ID_ANY, RING_F_SC_DEQ);
+	sw->requests = rte_ring_create_elem(
+			"requests", sizeof(struct request), REQUESTS, SOCKET_ID_ANY, RING_F_SC_DEQ);
 	if (sw->wake_fd >= 0 && sw->fdb != NULL && sw->requests != NULL)
 		return true;
 	say_error("no memory for the forwarding table: reserve more hugepages");
@@ -152,8 +154,8 @@ release(struct vswitch *sw)
 int
 main(int argc, char **argv)
 {
-	static struct vswitch sw;	/* large, and zeroed */
-	struct eal_args args = { 0 };
+	static struct vswitch sw; /* large, and zeroed */
+	struct eal_args args = {0};
 	int rc = EXIT_FAILURE;
 
 	switch (conf_parse(&sw.conf, argc, argv)) {

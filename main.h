@@ -31,27 +31,27 @@ struct worker;
 struct vswitch {
 	struct conf conf;
 	struct port port[PORT_MAX];
-	unsigned int ports;		/* slots ever used, the uplink's aside */
-	struct rte_rcu_qsbr *qsbr;	/* workers report to it between bursts */
+	unsigned int ports;        /* slots ever used, the uplink's aside */
+	struct rte_rcu_qsbr *qsbr; /* workers report to it between bursts */
 	struct fdb *fdb;
-	struct uplink *uplink;		/* NULL: none */
+	struct uplink *uplink; /* NULL: none */
 	unsigned int nworkers;
 	struct worker *worker[WORKER_MAX];
-	struct guest *guest[GUEST_MAX];	/* by device index; librte_vhost's thread */
-	struct rte_ring *requests;	/* struct request: workers to main lcore */
-	int wake_fd;			/* eventfd that wakes the main lcore */
-	bool wake_pending;		/* a wake-up is under way: no second write */
-	bool stop;			/* set once: workers leave their loops */
-	struct port_count departed;	/* of guests that left; main lcore */
-	struct port_count retired[PORT_MAX];	/* ... by slot: not the tenant's */
-	struct port_count control[PORT_MAX];	/* counted by librte_vhost's thread */
-	uint64_t faults;		/* guests stopped for breaking the rules */
+	struct guest *guest[GUEST_MAX];      /* by device index; librte_vhost's thread */
+	struct rte_ring *requests;           /* struct request: workers to main lcore */
+	int wake_fd;                         /* eventfd that wakes the main lcore */
+	bool wake_pending;                   /* a wake-up is under way: no second write */
+	bool stop;                           /* set once: workers leave their loops */
+	struct port_count departed;          /* of guests that left; main lcore */
+	struct port_count retired[PORT_MAX]; /* ... by slot: not the tenant's */
+	struct port_count control[PORT_MAX]; /* counted by librte_vhost's thread */
+	uint64_t faults;                     /* guests stopped for breaking the rules */
 };
 
 /* What a worker asks the main lcore to do: to learn an address. */
 struct request {
-	uint64_t key;		/* see fdb_key() */
-	uint32_t epoch;		/* of the port when it asked */
+	uint64_t key;   /* see fdb_key() */
+	uint32_t epoch; /* of the port when it asked */
 	uint16_t port;
 	uint16_t unused;
 };

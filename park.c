@@ -50,9 +50,9 @@ park_errand(struct park *p, unsigned int slot, uint16_t port, uint32_t epoch)
 	if (p->nerrands == PARK_ERRANDS)
 		return false;
 	p->errand[p->nerrands++] = (struct errand){
-		.epoch = epoch,
-		.slot = slot,
-		.port = port,
+			.epoch = epoch,
+			.slot = slot,
+			.port = port,
 	};
 	p->slot[slot].errands++;
 	port_set_add(&p->blocked, port);

@@ -47,23 +47,23 @@
 struct parked {
 	struct frame frame;
 	struct piece piece[PARK_PIECES];
-	uint64_t deadline;	/* TSC */
-	uint16_t errands;	/* not done yet */
-	bool sent;		/* one copy at least was delivered */
+	uint64_t deadline; /* TSC */
+	uint16_t errands;  /* not done yet */
+	bool sent;         /* one copy at least was delivered */
 };
 
 struct errand {
-	uint32_t epoch;		/* of the port: a later tenant gets nothing */
-	uint16_t slot;		/* of the frame */
+	uint32_t epoch; /* of the port: a later tenant gets nothing */
+	uint16_t slot;  /* of the frame */
 	uint16_t port;
 };
 
 struct park {
 	unsigned int nerrands;
 	unsigned int nfree;
-	uint64_t next_try;		/* TSC */
-	struct port_set blocked;	/* ports that errands wait for */
-	struct errand errand[PARK_ERRANDS];	/* oldest first */
+	uint64_t next_try;                  /* TSC */
+	struct port_set blocked;            /* ports that errands wait for */
+	struct errand errand[PARK_ERRANDS]; /* oldest first */
 	uint16_t free[PARK_FRAMES];
 	struct parked slot[PARK_FRAMES];
 };

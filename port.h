@@ -40,11 +40,11 @@ enum port_state {
 };
 
 struct port {
-	struct virtqueue *rx;	/* receive ring to fill; NULL: none, or paused */
-	uint32_t epoch;		/* counts the tenants of this slot */
-	uint8_t state;		/* enum port_state */
-	bool registered;	/* its first address was logged; main lcore's */
-	uint16_t vlan;		/* its tag on the uplink; 0: untagged */
+	struct virtqueue *rx; /* receive ring to fill; NULL: none, or paused */
+	uint32_t epoch;       /* counts the tenants of this slot */
+	uint8_t state;        /* enum port_state */
+	bool registered;      /* its first address was logged; main lcore's */
+	uint16_t vlan;        /* its tag on the uplink; 0: untagged */
 } __rte_cache_aligned;
 
 /* A set of ports: one bit each. */
@@ -67,7 +67,7 @@ port_set_has(const struct port_set *s, uint16_t port)
 static inline void
 port_set_clear(struct port_set *s)
 {
-	*s = (struct port_set){ { 0 } };
+	*s = (struct port_set){{0}};
 }
 
 #endif /* PORT_H */

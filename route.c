@@ -21,12 +21,12 @@
  * requests (main.c) nor keep the main lcore from hearing the others.
  */
 #define LEARN_CREDIT 16
-#define LEARN_PERIODS 1000	/* a second */
+#define LEARN_PERIODS 1000 /* a second */
 
 /* Verdict on a frame that goes to more than one port, or to none. */
 enum {
-	TO_ALL = PORT_MAX,	/* every port but its own */
-	TO_NONE,		/* dropped; the reason is in the frame */
+	TO_ALL = PORT_MAX, /* every port but its own */
+	TO_NONE,           /* dropped; the reason is in the frame */
 };
 
 static inline uint16_t
@@ -42,9 +42,9 @@ ask_to_learn(struct worker *w, struct source *s, uint64_t key)
 {
 	struct vswitch *sw = w->sw;
 	struct request r = {
-		.key = key,
-		.epoch = sw->port[s->port].epoch,
-		.port = s->port,
+			.key = key,
+			.epoch = sw->port[s->port].epoch,
+			.port = s->port,
 	};
 	uint64_t now = rte_rdtsc();
 
@@ -146,7 +146,7 @@ route_frame(struct worker *w, struct source *s, struct frame *f)
 	if (unlikely(f->reason != DROP_NONE))
 		return TO_NONE;
 	if (unlikely(rte_is_multicast_ether_addr(&f->eth.src_addr) ||
-			rte_is_zero_ether_addr(&f->eth.src_addr)))
+			    rte_is_zero_ether_addr(&f->eth.src_addr)))
 		return to_none(f, DROP_SOURCE);
 	learn(w, s, f);
 	if (s->port != PORT_UPLINK)
@@ -181,7 +181,7 @@ route_flood(struct worker *w, const struct source *s, struct burst *b, uint64_t 
 void
 route_burst(struct worker *w, struct source *s, struct burst *b)
 {
-	uint64_t flood = 0, run = 0;	/* frames in a row for the same port */
+	uint64_t flood = 0, run = 0; /* frames in a row for the same port */
 	uint16_t to, last = TO_NONE;
 	unsigned int i;
 

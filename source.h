@@ -27,16 +27,16 @@ struct source_ops {
 	unsigned int (*fetch)(struct source *s, struct burst *b, unsigned int max);
 	/* Gives the frames of `mask` back: they are done with. */
 	void (*retire)(struct source *s, struct frame *frame, uint64_t mask,
-		struct port_count *count);
+			struct port_count *count);
 };
 
 struct source {
 	const struct source_ops *ops;
-	struct park *park;	/* frames that wait for room; see park.h */
-	uint64_t learn_period;	/* TSC: when the credit was renewed */
-	uint16_t learn_credit;	/* requests it may still make in this period */
-	uint16_t port;		/* where its frames come from */
-	bool waiting;		/* there are frames in the park */
+	struct park *park;     /* frames that wait for room; see park.h */
+	uint64_t learn_period; /* TSC: when the credit was renewed */
+	uint16_t learn_credit; /* requests it may still make in this period */
+	uint16_t port;         /* where its frames come from */
+	bool waiting;          /* there are frames in the park */
 };
 
 #endif /* SOURCE_H */

@@ -11,7 +11,7 @@
 const char *
 drop_name(enum drop_reason reason)
 {
-	static const char * const names[] = { DROP_REASONS(DROP_TEXT) };
+	static const char *const names[] = {DROP_REASONS(DROP_TEXT)};
 
 	return reason < DROP_MAX ? names[reason] : "unknown";
 }
@@ -20,7 +20,7 @@ drop_name(enum drop_reason reason)
 const char *
 fault_name(enum fault_reason reason)
 {
-	static const char * const names[] = { FAULT_REASONS(FAULT_TEXT) };
+	static const char *const names[] = {FAULT_REASONS(FAULT_TEXT)};
 
 	return reason < FAULT_MAX ? names[reason] : "unknown";
 }
@@ -86,9 +86,11 @@ stats_retire(struct vswitch *sw, uint16_t port)
 static void
 print_row(FILE *out, const char *name, const struct port_count *c)
 {
-	fprintf(out, "%-9s %14" PRIu64 " %14" PRIu64 " %12" PRIu64 " %14" PRIu64 " %12" PRIu64
-		" %12" PRIu64 "\n", name, c->received, c->delivered, stats_dropped(c), c->sent,
-		c->flooded, c->missed);
+	fprintf(out,
+			"%-9s %14" PRIu64 " %14" PRIu64 " %12" PRIu64 " %14" PRIu64 " %12" PRIu64
+			" %12" PRIu64 "\n",
+			name, c->received, c->delivered, stats_dropped(c), c->sent, c->flooded,
+			c->missed);
 }
 
 static void
@@ -114,7 +116,8 @@ print_drops(FILE *out, const char *name, const struct port_count *c)
 /* Calls print for each port in use, then for those that left. */
 static void
 for_each(const struct vswitch *sw, FILE *out,
-	void (*print)(FILE *, const char *, const struct port_count *), struct port_count *total)
+		void (*print)(FILE *, const char *, const struct port_count *),
+		struct port_count *total)
 {
 	struct port_count sum;
 	unsigned int i;
@@ -144,7 +147,7 @@ stats_print(const struct vswitch *sw, FILE *out)
 	struct port_count total;
 
 	fprintf(out, "vhost-switch statistics\n%-9s %14s %14s %12s %14s %12s %12s\n", "device",
-		"received", "delivered", "dropped", "sent", "flooded", "missed");
+			"received", "delivered", "dropped", "sent", "flooded", "missed");
 	for_each(sw, out, print_row, &total);
 	print_row(out, "total", &total);
 	fprintf(out, "dropped, by reason:\n");

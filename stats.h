@@ -27,16 +27,16 @@
 struct vswitch;
 
 struct port_count {
-	uint64_t received;		/* frames taken from the port */
+	uint64_t received; /* frames taken from the port */
 	uint64_t received_bytes;
-	uint64_t delivered;		/* of those: reached at least one port */
-	uint64_t flooded;		/* further copies of those */
-	uint64_t sent;			/* frames put into the port */
+	uint64_t delivered; /* of those: reached at least one port */
+	uint64_t flooded;   /* further copies of those */
+	uint64_t sent;      /* frames put into the port */
 	uint64_t sent_bytes;
-	uint64_t missed;		/* frames for the port that it did not take */
-	uint64_t signals;		/* times the guest was signalled */
-	uint64_t unlearned;		/* addresses refused: the table's share was full */
-	uint64_t drop[DROP_MAX];	/* of the received: why dropped */
+	uint64_t missed;         /* frames for the port that it did not take */
+	uint64_t signals;        /* times the guest was signalled */
+	uint64_t unlearned;      /* addresses refused: the table's share was full */
+	uint64_t drop[DROP_MAX]; /* of the received: why dropped */
 } __rte_cache_aligned;
 
 /* Adds n to a counter of the calling worker's own. */

@@ -23,8 +23,8 @@
 #define rte_tel_data_add_dict_uint rte_tel_data_add_dict_u64
 #endif
 
-static const struct vswitch *all;	/* NULL: at the end; see `busy` */
-static pthread_mutex_t busy = PTHREAD_MUTEX_INITIALIZER;	/* held by an answer */
+static const struct vswitch *all;                        /* NULL: at the end; see `busy` */
+static pthread_mutex_t busy = PTHREAD_MUTEX_INITIALIZER; /* held by an answer */
 
 static bool
 in_use(const struct vswitch *sw, unsigned int port)
@@ -32,7 +32,7 @@ in_use(const struct vswitch *sw, unsigned int port)
 	if (port == PORT_UPLINK)
 		return sw->uplink != NULL;
 	return port < sw->ports &&
-		__atomic_load_n(&sw->port[port].state, __ATOMIC_ACQUIRE) == PORT_USED;
+			__atomic_load_n(&sw->port[port].state, __ATOMIC_ACQUIRE) == PORT_USED;
 }
 
 static void
@@ -123,10 +123,10 @@ static const struct {
 	int (*answer)(const struct vswitch *sw, const char *params, struct rte_tel_data *d);
 	const char *help;
 } commands[] = {
-	{ "/vhost_switch/ports", list_ports, "The ports in use. Takes no parameters" },
-	{ "/vhost_switch/port", show_port,
-		"Counters of a port. Parameter: a device's index, or uplink" },
-	{ "/vhost_switch/switch", show_switch, "The switch as a whole. Takes no parameters" },
+		{"/vhost_switch/ports", list_ports, "The ports in use. Takes no parameters"},
+		{"/vhost_switch/port", show_port,
+				"Counters of a port. Parameter: a device's index, or uplink"},
+		{"/vhost_switch/switch", show_switch, "The switch as a whole. Takes no parameters"},
 };
 
 static int

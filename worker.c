@@ -18,8 +18,8 @@ worker_create(struct vswitch *sw, unsigned int id, unsigned int lcore)
 	const struct conf *c = &sw->conf;
 	struct worker *w;
 
-	w = rte_zmalloc_socket("worker", sizeof(*w), RTE_CACHE_LINE_SIZE,
-		rte_lcore_to_socket_id(lcore));
+	w = rte_zmalloc_socket(
+			"worker", sizeof(*w), RTE_CACHE_LINE_SIZE, rte_lcore_to_socket_id(lcore));
 	if (w == NULL)
 		return NULL;
 	w->sw = sw;
@@ -42,7 +42,7 @@ static inline bool
 has_work(const struct virtqueue *vq)
 {
 	return __atomic_load_n(&vq->avail->idx, __ATOMIC_RELAXED) != vq->last_avail ||
-		unlikely(vq->source.waiting);
+			unlikely(vq->source.waiting);
 }
 
 static inline void
@@ -63,8 +63,7 @@ worker_run(void *arg)
 {
 	struct worker *w = arg;
 	struct vswitch *sw = w->sw;
-	struct source *uplink = w->id == 0 && sw->uplink != NULL ?
-		uplink_source(sw->uplink) : NULL;
+	struct source *uplink = w->id == 0 && sw->uplink != NULL ? uplink_source(sw->uplink) : NULL;
 
 	rte_rcu_qsbr_thread_register(sw->qsbr, w->id);
 	rte_rcu_qsbr_thread_online(sw->qsbr, w->id);
@@ -123,7 +122,7 @@ void
 workers_quiesce(struct vswitch *sw)
 {
 	/* A burst takes some microseconds; this thread may share a worker's CPU. */
-	const struct timespec nap = { .tv_nsec = 5000 };
+	const struct timespec nap = {.tv_nsec = 5000};
 	uint64_t token = rte_rcu_qsbr_start(sw->qsbr);
 
 	while (rte_rcu_qsbr_check(sw->qsbr, token, false) != 1)

@@ -29,18 +29,18 @@ struct dests {
 	unsigned int n;
 	uint16_t port[PORT_MAX];
 	uint16_t slot[PORT_MAX];
-	uint64_t want[PORT_MAX];	/* frames for it */
+	uint64_t want[PORT_MAX]; /* frames for it */
 	struct outcome outcome[PORT_MAX];
 };
 
 struct worker {
 	struct vswitch *sw;
-	unsigned int id;		/* 0 polls the uplink too */
+	unsigned int id; /* 0 polls the uplink too */
 	unsigned int lcore;
-	uint64_t retry_delay;		/* TSC cycles between offers */
-	uint64_t retry_time;		/* TSC cycles that a frame waits at most */
-	unsigned int npoll;		/* slots of poll[] ever used */
-	struct virtqueue *poll[GUEST_MAX];	/* transmit rings; NULL: free */
+	uint64_t retry_delay;              /* TSC cycles between offers */
+	uint64_t retry_time;               /* TSC cycles that a frame waits at most */
+	unsigned int npoll;                /* slots of poll[] ever used */
+	struct virtqueue *poll[GUEST_MAX]; /* transmit rings; NULL: free */
 	struct dests dests;
 	struct burst burst;
 	struct fdb_hints hints;

@@ -35,19 +35,21 @@ descriptors_left(void)
 	close(lowest);
 	/* A quarter stays for the guests there are: their queues and memory tables. */
 	return getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
-		(rlim_t)lowest < limit.rlim_cur - limit.rlim_cur / 4;
+			(rlim_t)lowest < limit.rlim_cur - limit.rlim_cur / 4;
 }
 
 void
 descriptors_suspect(uint16_t device)
 {
-	static unsigned int lost;	/* librte_vhost's thread alone */
+	static unsigned int lost; /* librte_vhost's thread alone */
 
 	lost++;
 	/* Powers of two: a front end that insists does not fill the log. */
 	if ((lost & (lost - 1)) == 0)
-		say(WARNING, "device %u: memory table refused; librte_vhost may have lost a "
-			"descriptor by it (%u such tables so far)\n", device, lost);
+		say(WARNING,
+				"device %u: memory table refused; librte_vhost may have lost a "
+				"descriptor by it (%u such tables so far)\n",
+				device, lost);
 }
 
 static bool
@@ -74,7 +76,7 @@ descriptors_guard_table(struct message *m, bool refuse)
 		return;
 	/* More regions than descriptors came with: the library closes those, and fails. */
 	m->payload.memory.nregions = UINT32_MAX;
-	m->flags &= ~MSG_NEED_REPLY;	/* so that the failure ends the connection */
+	m->flags &= ~MSG_NEED_REPLY; /* so that the failure ends the connection */
 }
 
 bool

@@ -61,14 +61,16 @@ guest_connect(struct vswitch *sw, int vid)
 		return NULL;
 	}
 	if (conf_vlan(&sw->conf, port) > VLAN_LAST) {
-		say(ERR, "guest refused: device %u would have VLAN tag %u, past %u; "
-			"choose a smaller --vlan-base\n", port,
-			conf_vlan(&sw->conf, port), VLAN_LAST);
+		say(ERR,
+				"guest refused: device %u would have VLAN tag %u, past %u; "
+				"choose a smaller --vlan-base\n",
+				port, conf_vlan(&sw->conf, port), VLAN_LAST);
 		return NULL;
 	}
 	if (!descriptors_left()) {
-		say(ERR, "guest refused: file descriptors run out; end what leaks them, "
-			"or raise the limit (ulimit -n)\n");
+		say(ERR,
+				"guest refused: file descriptors run out; end what leaks them, "
+				"or raise the limit (ulimit -n)\n");
 		return NULL;
 	}
 	g = guest_of_port(sw, port);
@@ -104,8 +106,8 @@ guest_pause(struct guest *g)
 	guest_check(g);
 	for (i = 0; i < RINGS; i++) {
 		if (g->published[i])
-			rte_vhost_set_vring_base(g->vid, i, g->ring[i].last_avail,
-				g->ring[i].last_used);
+			rte_vhost_set_vring_base(
+					g->vid, i, g->ring[i].last_avail, g->ring[i].last_used);
 		g->published[i] = false;
 	}
 }
@@ -149,7 +151,7 @@ guest_before(struct guest *g, struct message *m)
 	case MSG_GET_FEATURES:
 	case MSG_GET_PROTOCOL_FEATURES:
 	case MSG_GET_QUEUE_NUM:
-		return;		/* these change nothing */
+		return; /* these change nothing */
 	}
 	guest_pause(g);
 	if (g->table_pending) {
@@ -212,14 +214,15 @@ guest_check(struct guest *g)
 
 	if (fault == FAULT_NONE)
 		fault = __atomic_load_n(&g->ring[RING_TX].fault, __ATOMIC_RELAXED);
-	if (fault == FAULT_NONE ||
-			__atomic_exchange_n(&g->fault_logged, true, __ATOMIC_RELAXED))
+	if (fault == FAULT_NONE || __atomic_exchange_n(&g->fault_logged, true, __ATOMIC_RELAXED))
 		return;
 	vq_fault(&g->ring[RING_RX], fault);
 	vq_fault(&g->ring[RING_TX], fault);
 	__atomic_add_fetch(&g->sw->faults, 1, __ATOMIC_RELAXED);
-	say(WARNING, "device %u stopped: %s; it is served again once its driver sets it up "
-		"anew\n", g->port, fault_name(fault));
+	say(WARNING,
+			"device %u stopped: %s; it is served again once its driver sets it up "
+			"anew\n",
+			g->port, fault_name(fault));
 }
 
 void

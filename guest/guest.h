@@ -28,8 +28,8 @@ struct vswitch;
 
 /* Rings of a device: virtio 1.2 section 5.1.2, without further pairs. */
 enum {
-	RING_RX,	/* the guest receives */
-	RING_TX,	/* the guest transmits */
+	RING_RX, /* the guest receives */
+	RING_TX, /* the guest transmits */
 	RINGS
 };
 
@@ -37,13 +37,13 @@ struct guest {
 	struct virtqueue ring[RINGS];
 	struct guest_mem mem;
 	struct vswitch *sw;
-	int vid;			/* librte_vhost's number of the connection */
+	int vid; /* librte_vhost's number of the connection */
 	uint16_t port;
-	bool running;			/* the library says the device is set up */
-	bool ready[RINGS];		/* ... the ring is set up and enabled */
-	bool published[RINGS];		/* workers use it */
-	bool table_pending;		/* a memory table is being set */
-	bool table_refused;		/* ... and was no good */
+	bool running;          /* the library says the device is set up */
+	bool ready[RINGS];     /* ... the ring is set up and enabled */
+	bool published[RINGS]; /* workers use it */
+	bool table_pending;    /* a memory table is being set */
+	bool table_refused;    /* ... and was no good */
 	bool fault_logged;
 };
 

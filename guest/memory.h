@@ -25,14 +25,14 @@ struct rte_vhost_memory;
 #define GUEST_REGIONS 8
 
 struct guest_region {
-	uint64_t gpa;		/* guest-physical address it starts at */
-	uint64_t size;		/* bytes */
-	uint8_t *host;		/* where it is mapped in this process */
+	uint64_t gpa;  /* guest-physical address it starts at */
+	uint64_t size; /* bytes */
+	uint8_t *host; /* where it is mapped in this process */
 };
 
 struct guest_mem {
 	unsigned int n;
-	struct guest_region region[GUEST_REGIONS];	/* largest first */
+	struct guest_region region[GUEST_REGIONS]; /* largest first */
 };
 
 /*
@@ -46,7 +46,7 @@ guest_mem_at(const struct guest_mem *m, uint64_t gpa, uint64_t len)
 	uint64_t off;
 
 	for (r = m->region; r < m->region + m->n; r++) {
-		off = gpa - r->gpa;	/* wraps to a huge value below the region */
+		off = gpa - r->gpa; /* wraps to a huge value below the region */
 		if (likely(off < r->size && len <= r->size - off))
 			return r->host + off;
 	}

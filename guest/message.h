@@ -32,7 +32,7 @@ struct message_region {
 struct message {
 	uint32_t request;
 	uint32_t flags;
-	uint32_t size;		/* of the payload, bytes */
+	uint32_t size; /* of the payload, bytes */
 	union {
 		struct {
 			uint32_t index;

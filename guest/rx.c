@@ -22,15 +22,15 @@
 struct room {
 	unsigned int nheads;
 	uint16_t head[RX_BUFFERS_MAX];
-	uint32_t len[RX_BUFFERS_MAX];	/* bytes that each chain holds */
-	struct chain chain;		/* all of them, one after the other */
+	uint32_t len[RX_BUFFERS_MAX]; /* bytes that each chain holds */
+	struct chain chain;           /* all of them, one after the other */
 	struct piece piece[CHAIN_MAX];
 };
 
 enum room_status {
 	ROOM_OK,
-	ROOM_NONE,	/* not enough buffers now */
-	ROOM_NEVER,	/* the frame can't be taken: refused, with *reason */
+	ROOM_NONE,  /* not enough buffers now */
+	ROOM_NEVER, /* the frame can't be taken: refused, with *reason */
 };
 
 /* Gives the entry at the front back unused: its buffers are no good. */
@@ -52,14 +52,14 @@ room_spoilt(struct virtqueue *vq, struct room *r, enum drop_reason *reason)
  */
 static enum room_status
 room_find(struct virtqueue *vq, uint16_t avail, uint32_t need, struct room *r,
-	enum drop_reason *reason)
+		enum drop_reason *reason)
 {
 	unsigned int limit = vq->mergeable ? RX_BUFFERS_MAX : 1;
 	enum chain_status status;
 	uint64_t before;
 
 	r->nheads = 0;
-	r->chain = (struct chain){ .piece = r->piece, .max = CHAIN_MAX };
+	r->chain = (struct chain){.piece = r->piece, .max = CHAIN_MAX};
 	do {
 		if (unlikely(r->nheads == limit)) {
 			*reason = DROP_TOO_BIG;
@@ -120,8 +120,8 @@ static void
 room_fill(struct virtqueue *vq, struct room *r, const struct frame *f)
 {
 	uint8_t vnet[HDR_MAX];
-	struct piece header = { .base = vnet, .len = vq->hdr_len };
-	struct piece eth = { .base = (uint8_t *)(uintptr_t)&f->eth, .len = sizeof(f->eth) };
+	struct piece header = {.base = vnet, .len = vq->hdr_len};
+	struct piece eth = {.base = (uint8_t *)(uintptr_t)&f->eth, .len = sizeof(f->eth)};
 	uint32_t left = vq->hdr_len + f->len, n;
 	unsigned int i;
 
@@ -151,8 +151,7 @@ look_ahead(const struct virtqueue *vq, struct burst *b, uint64_t want)
 
 /* Finds room for a frame of several buffers, or for a reason to have none. */
 static enum room_status
-fill_chains(struct virtqueue *vq, uint16_t avail, const struct frame *f,
-	enum drop_reason *reason)
+fill_chains(struct virtqueue *vq, uint16_t avail, const struct frame *f, enum drop_reason *reason)
 {
 	enum room_status status;
 	struct room r;
@@ -166,7 +165,7 @@ fill_chains(struct virtqueue *vq, uint16_t avail, const struct frame *f,
 static inline struct outcome
 fill_ring(struct virtqueue *vq, struct burst *b, uint64_t want, uint64_t *bytes)
 {
-	struct outcome o = { 0, 0 };
+	struct outcome o = {0, 0};
 	enum room_status status = ROOM_OK;
 	uint16_t end = vq->last_avail + split_available(vq);
 	enum drop_reason reason;

@@ -15,7 +15,7 @@ struct virtqueue;
  * the next one. What can never fit is refused, with its reason in the frame.
  * Counts what was sent. Any worker.
  */
-struct outcome rx_deliver(struct virtqueue *vq, struct burst *b, uint64_t want,
-	struct port_count *count);
+struct outcome
+rx_deliver(struct virtqueue *vq, struct burst *b, uint64_t want, struct port_count *count);
 
 #endif /* GUEST_RX_H */

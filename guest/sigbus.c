@@ -19,7 +19,7 @@ static struct vswitch *all;
 static __thread struct guest *working_for;
 
 /* What a page may be: ordinary, and x86-64's and arm64's hugepages. */
-static const size_t page_sizes[] = { 4096, 65536, 2 << 20, 32 << 20, 1 << 30 };
+static const size_t page_sizes[] = {4096, 65536, 2 << 20, 32 << 20, 1 << 30};
 
 static struct guest *
 owner(const void *addr)
@@ -43,8 +43,8 @@ patch(uintptr_t addr)
 
 	for (i = 0; i < RTE_DIM(page_sizes); i++)
 		if (mmap((void *)(addr & ~(page_sizes[i] - 1)), page_sizes[i],
-				PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-				-1, 0) != MAP_FAILED)
+				    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+				    -1, 0) != MAP_FAILED)
 			return true;
 	return false;
 }
@@ -57,7 +57,7 @@ handler(int sig, siginfo_t *info, void *context)
 
 	RTE_SET_USED(context);
 	if (g == NULL || info->si_code != BUS_ADRERR || !patch((uintptr_t)info->si_addr)) {
-		signal(sig, SIG_DFL);	/* the access is made again, and ends the process */
+		signal(sig, SIG_DFL); /* the access is made again, and ends the process */
 		return;
 	}
 	for (i = 0; i < RINGS; i++)

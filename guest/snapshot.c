@@ -12,7 +12,7 @@
 #include "guest/tx.h"
 #include "main.h"
 
-#define RING_SIZE_MAX 32768	/* virtio 1.2 section 2.7 */
+#define RING_SIZE_MAX 32768 /* virtio 1.2 section 2.7 */
 
 bool
 snapshot_memory(struct guest *g)
@@ -43,9 +43,9 @@ areas_ok(const struct guest *g, const struct rte_vhost_vring *v)
 	uint64_t n = v->size;
 
 	return area_ok(g, v->desc, n * sizeof(struct vring_desc), VRING_DESC_ALIGN_SIZE) &&
-		area_ok(g, v->avail, 4 + n * 2 + 2, VRING_AVAIL_ALIGN_SIZE) &&
-		area_ok(g, v->used, 4 + n * sizeof(struct vring_used_elem) + 2,
-			VRING_USED_ALIGN_SIZE);
+			area_ok(g, v->avail, 4 + n * 2 + 2, VRING_AVAIL_ALIGN_SIZE) &&
+			area_ok(g, v->used, 4 + n * sizeof(struct vring_used_elem) + 2,
+					VRING_USED_ALIGN_SIZE);
 }
 
 static void
@@ -57,8 +57,9 @@ snapshot_features(struct guest *g, struct virtqueue *vq)
 	vq->event_idx = f >> VIRTIO_RING_F_EVENT_IDX & 1;
 	vq->indirect = f >> VIRTIO_RING_F_INDIRECT_DESC & 1;
 	vq->mergeable = f >> VIRTIO_NET_F_MRG_RXBUF & 1;
-	vq->hdr_len = vq->mergeable || (f >> VIRTIO_F_VERSION_1 & 1) ?
-		sizeof(struct virtio_net_hdr_mrg_rxbuf) : sizeof(struct virtio_net_hdr);
+	vq->hdr_len = vq->mergeable || (f >> VIRTIO_F_VERSION_1 & 1)
+			? sizeof(struct virtio_net_hdr_mrg_rxbuf)
+			: sizeof(struct virtio_net_hdr);
 }
 
 bool
@@ -67,8 +68,7 @@ snapshot_ring(struct guest *g, unsigned int index)
 	struct virtqueue *vq = &g->ring[index];
 	struct rte_vhost_vring v;
 
-	if (vq->fault != FAULT_NONE ||
-			rte_vhost_get_vhost_vring(g->vid, index, &v) != 0 ||
+	if (vq->fault != FAULT_NONE || rte_vhost_get_vhost_vring(g->vid, index, &v) != 0 ||
 			v.desc == NULL || v.avail == NULL || v.used == NULL)
 		return false;
 	if (v.size == 0 || v.size > RING_SIZE_MAX || (v.size & (v.size - 1)) != 0 ||

@@ -29,16 +29,16 @@
 
 enum chain_status {
 	CHAIN_OK,
-	CHAIN_BAD,	/* wrong direction, or not in guest memory: can be given back */
-	CHAIN_FAULT,	/* the ring itself is broken; the queue is stopped */
+	CHAIN_BAD,   /* wrong direction, or not in guest memory: can be given back */
+	CHAIN_FAULT, /* the ring itself is broken; the queue is stopped */
 };
 
 /* The buffers of a chain, as pieces of this process's memory. */
 struct chain {
 	struct piece *piece;
-	unsigned int n;		/* of them */
-	unsigned int max;	/* room there */
-	uint64_t len;		/* bytes in all */
+	unsigned int n;   /* of them */
+	unsigned int max; /* room there */
+	uint64_t len;     /* bytes in all */
 };
 
 /* Half a descriptor; in an indirect table it may stand at any address. */
@@ -119,18 +119,18 @@ chain_add(struct chain *c, const struct guest_mem *mem, uint64_t gpa, uint32_t l
  * one (section 2.7.5.3).
  */
 struct split_table {
-	const struct vring_desc *ring;	/* NULL: indirect, at gpa */
+	const struct vring_desc *ring; /* NULL: indirect, at gpa */
 	uint64_t gpa;
-	uint32_t n;			/* descriptors */
+	uint32_t n; /* descriptors */
 };
 
 /* Enters the indirect table that d names. False: it must not be. */
 static inline bool
 split_enter(const struct virtqueue *vq, struct split_table *t, const struct vring_desc *d)
 {
-	if (t->ring == NULL || !vq->indirect || (d->flags & VRING_DESC_F_NEXT) ||
-			d->len == 0 || d->len % sizeof(*d) != 0 ||
-			d->len / sizeof(*d) > CHAIN_MAX || d->addr + d->len < d->addr)
+	if (t->ring == NULL || !vq->indirect || (d->flags & VRING_DESC_F_NEXT) || d->len == 0 ||
+			d->len % sizeof(*d) != 0 || d->len / sizeof(*d) > CHAIN_MAX ||
+			d->addr + d->len < d->addr)
 		return false;
 	t->ring = NULL;
 	t->gpa = d->addr;
@@ -145,7 +145,7 @@ split_at(const struct virtqueue *vq, const struct split_table *t, uint16_t at)
 	if (t->ring != NULL)
 		return &t->ring[at];
 	return guest_mem_at(vq->mem, t->gpa + at * sizeof(struct vring_desc),
-		sizeof(struct vring_desc));
+			sizeof(struct vring_desc));
 }
 
 static inline enum chain_status
@@ -163,7 +163,7 @@ split_fault(struct virtqueue *vq, enum fault_reason reason)
 static inline enum chain_status
 split_walk(struct virtqueue *vq, uint16_t head, bool writable, struct chain *c)
 {
-	struct split_table t = { .ring = vq->desc, .n = vq->size };
+	struct split_table t = {.ring = vq->desc, .n = vq->size};
 	const void *from;
 	struct vring_desc d;
 	uint32_t steps = 0;
@@ -202,7 +202,7 @@ split_walk(struct virtqueue *vq, uint16_t head, bool writable, struct chain *c)
  */
 static inline uint8_t *
 split_single(const struct virtqueue *vq, uint16_t head, uint16_t flags, uint32_t least,
-	uint32_t *len)
+		uint32_t *len)
 {
 	struct vring_desc d;
 
@@ -220,7 +220,7 @@ static inline void
 split_put(struct virtqueue *vq, uint16_t head, uint32_t len)
 {
 	vq->used->ring[vq->last_used++ & (vq->size - 1)] =
-		(struct vring_used_elem){ .id = head, .len = len };
+			(struct vring_used_elem){.id = head, .len = len};
 }
 
 /* The guest's wish with EVENT_IDX: signal once this used index is passed. */

@@ -22,9 +22,9 @@ static inline bool
 fetch_chain(struct virtqueue *vq, struct burst *b, struct frame *f, uint16_t head)
 {
 	struct chain c = {
-		.piece = &b->piece[b->npieces],
-		.max = CHAIN_MAX,
-		.n = 1,
+			.piece = &b->piece[b->npieces],
+			.max = CHAIN_MAX,
+			.n = 1,
 	};
 	enum chain_status status = CHAIN_OK;
 
@@ -76,7 +76,7 @@ fetch_headers(const struct virtqueue *vq, struct frame *f)
 	rte_compiler_barrier();
 	/* Neither checksum nor segmentation offload was offered. */
 	if (unlikely((vnet.hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
-			vnet.hdr.gso_type != VIRTIO_NET_HDR_GSO_NONE))
+			    vnet.hdr.gso_type != VIRTIO_NET_HDR_GSO_NONE))
 		frame_lose(f, DROP_OFFLOAD);
 }
 
@@ -121,6 +121,6 @@ tx_retire(struct source *s, struct frame *frame, uint64_t mask, struct port_coun
 }
 
 const struct source_ops tx_source_ops = {
-	.fetch = tx_fetch,
-	.retire = tx_retire,
+		.fetch = tx_fetch,
+		.retire = tx_retire,
 };

@@ -27,12 +27,11 @@
  * What guests are offered (virtio 1.2 sections 5.1.3 and 6). CTRL_*, STATUS and
  * GUEST_ANNOUNCE are between the guest and QEMU, which asks the back end first.
  */
-static const uint64_t features =
-	1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_F_ANY_LAYOUT |
-	1ULL << VIRTIO_RING_F_INDIRECT_DESC | 1ULL << VIRTIO_RING_F_EVENT_IDX |
-	1ULL << VIRTIO_NET_F_STATUS | 1ULL << VIRTIO_NET_F_CTRL_VQ |
-	1ULL << VIRTIO_NET_F_CTRL_RX | 1ULL << VIRTIO_NET_F_GUEST_ANNOUNCE |
-	1ULL << VHOST_USER_F_PROTOCOL_FEATURES;
+static const uint64_t features = 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_F_ANY_LAYOUT |
+		1ULL << VIRTIO_RING_F_INDIRECT_DESC | 1ULL << VIRTIO_RING_F_EVENT_IDX |
+		1ULL << VIRTIO_NET_F_STATUS | 1ULL << VIRTIO_NET_F_CTRL_VQ |
+		1ULL << VIRTIO_NET_F_CTRL_RX | 1ULL << VIRTIO_NET_F_GUEST_ANNOUNCE |
+		1ULL << VHOST_USER_F_PROTOCOL_FEATURES;
 
 /* Of the protocol: each message can be acknowledged with its real verdict. */
 static const uint64_t protocol_features = 1ULL << VHOST_USER_PROTOCOL_F_REPLY_ACK;
@@ -74,8 +73,8 @@ after_message(int vid, void *message)
 }
 
 static const struct rte_vhost_user_extern_ops message_hooks = {
-	.pre_msg_handle = before_message,
-	.post_msg_handle = after_message,
+		.pre_msg_handle = before_message,
+		.post_msg_handle = after_message,
 };
 
 static int
@@ -131,18 +130,18 @@ vring_state_changed(int vid, uint16_t ring, int enable)
 }
 
 static const struct rte_vhost_device_ops device_ops = {
-	.new_connection = new_connection,
-	.destroy_connection = destroy_connection,
-	.new_device = new_device,
-	.destroy_device = destroy_device,
-	.vring_state_changed = vring_state_changed,
+		.new_connection = new_connection,
+		.destroy_connection = destroy_connection,
+		.new_device = new_device,
+		.destroy_device = destroy_device,
+		.vring_state_changed = vring_state_changed,
 };
 
 /* Whether somebody answers at the socket. */
 static bool
 is_alive(const char *path)
 {
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0), rc;
 
 	if (fd < 0)
@@ -167,12 +166,14 @@ make_way(const char *path)
 	}
 	if (!S_ISSOCK(st.st_mode)) {
 		say_error("socket %s: a file of that name is there, and is no socket; move it "
-			"away or choose another path", path);
+			  "away or choose another path",
+				path);
 		return false;
 	}
 	if (is_alive(path)) {
 		say_error("socket %s: in use by a live process; end that, or choose another "
-			"path", path);
+			  "path",
+				path);
 		return false;
 	}
 	if (unlink(path) != 0) {
@@ -202,7 +203,7 @@ serve(const struct conf *c, const char *path)
 			rte_vhost_driver_start(path) != 0) {
 		rte_vhost_driver_unregister(path);
 		say_error("socket %s: can't be %s; is its folder there, and writable?", path,
-			c->client ? "connected to" : "served");
+				c->client ? "connected to" : "served");
 		return false;
 	}
 	return true;

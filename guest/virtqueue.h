@@ -34,22 +34,22 @@ struct worker;
 struct virtqueue {
 	/* All that a poll of an idle ring reads of it stands in this one line. */
 	struct vring_avail *avail;
-	struct source source;	/* a transmit ring as an origin of frames */
-	uint16_t last_avail;	/* next available entry to take */
-	uint16_t last_used;	/* next used entry to write */
-	uint16_t size;		/* entries; a power of two up to 32768 */
-	uint8_t hdr_len;	/* 10, or 12 with num_buffers */
-	uint8_t fault;		/* enum fault_reason; once set, nothing is touched */
-	bool event_idx;		/* VIRTIO_RING_F_EVENT_IDX negotiated */
-	bool indirect;		/* VIRTIO_RING_F_INDIRECT_DESC negotiated */
-	bool mergeable;		/* VIRTIO_NET_F_MRG_RXBUF negotiated */
+	struct source source; /* a transmit ring as an origin of frames */
+	uint16_t last_avail;  /* next available entry to take */
+	uint16_t last_used;   /* next used entry to write */
+	uint16_t size;        /* entries; a power of two up to 32768 */
+	uint8_t hdr_len;      /* 10, or 12 with num_buffers */
+	uint8_t fault;        /* enum fault_reason; once set, nothing is touched */
+	bool event_idx;       /* VIRTIO_RING_F_EVENT_IDX negotiated */
+	bool indirect;        /* VIRTIO_RING_F_INDIRECT_DESC negotiated */
+	bool mergeable;       /* VIRTIO_NET_F_MRG_RXBUF negotiated */
 
 	struct vring_desc *desc __rte_cache_aligned;
 	struct vring_used *used;
 	const struct guest_mem *mem;
-	int callfd;		/* -1: the guest wants no signals */
-	uint32_t frame_max;	/* longest frame, bytes */
-	rte_spinlock_t lock;	/* a receive ring: who fills it now */
+	int callfd;          /* -1: the guest wants no signals */
+	uint32_t frame_max;  /* longest frame, bytes */
+	rte_spinlock_t lock; /* a receive ring: who fills it now */
 } __rte_cache_aligned;
 
 /* Stops a queue whose guest broke the rules; the main lcore will say so. */

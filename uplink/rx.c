@@ -108,6 +108,6 @@ uplink_retire(struct source *s, struct frame *frame, uint64_t mask, struct port_
 }
 
 const struct source_ops uplink_source_ops = {
-	.fetch = uplink_fetch,
-	.retire = uplink_retire,
+		.fetch = uplink_fetch,
+		.retire = uplink_retire,
 };

@@ -39,7 +39,7 @@ fill(const struct uplink *u, struct rte_mbuf *m, const struct frame *f, uint16_t
 	uint8_t *start = rte_pktmbuf_mtod(m, uint8_t *), *end;
 
 	if (vlan != 0 && f->eth.ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN))
-		vlan = 0;	/* it has a tag of the guest's own, and keeps that */
+		vlan = 0; /* it has a tag of the guest's own, and keeps that */
 	if (vlan != 0 && !u->insert_hw) {
 		end = fill_tagged(start, f, vlan);
 	} else {
@@ -77,10 +77,10 @@ transmit(struct uplink *u, struct uplink_tx *tx, struct rte_mbuf **m, uint16_t n
 
 struct outcome
 uplink_deliver(struct uplink *u, unsigned int id, const struct burst *b, uint64_t want,
-	uint16_t vlan, struct port_count *count)
+		uint16_t vlan, struct port_count *count)
 {
 	struct uplink_tx *tx = &u->tx[id];
-	struct outcome o = { 0, 0 };
+	struct outcome o = {0, 0};
 	struct rte_mbuf *m[BURST_MAX];
 	unsigned int n = __builtin_popcountll(want), i = 0, sent;
 	uint64_t left = want, bytes = 0;
@@ -90,6 +90,7 @@ uplink_deliver(struct uplink *u, unsigned int id, const struct burst *b, uint64_
 		return o;
 	}
 	for (left = want; left != 0; left &= left - 1)
+		/* rte_pktmbuf_alloc_bulk() has set as many as there are bits. NOLINTNEXTLINE */
 		fill(u, m[i++], &b->frame[__builtin_ctzll(left)], vlan);
 	sent = transmit(u, tx, m, n);
 	for (; sent > 0; sent--, want &= want - 1) {

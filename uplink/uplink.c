@@ -33,8 +33,8 @@ mbufs_needed(const struct conf *c, unsigned int nworkers)
 {
 	if (c->total_num_mbufs != 0)
 		return c->total_num_mbufs;
-	return RX_DESCRIPTORS + nworkers * TX_DESCRIPTORS + PARK_FRAMES +
-		nworkers * BURST_MAX + (nworkers + 1) * 2 * MBUF_CACHE;
+	return RX_DESCRIPTORS + nworkers * TX_DESCRIPTORS + PARK_FRAMES + nworkers * BURST_MAX +
+			(nworkers + 1) * 2 * MBUF_CACHE;
 }
 
 static bool
@@ -45,14 +45,15 @@ make_pool(struct uplink *u, const struct conf *c, unsigned int nworkers)
 
 	if (n < least) {
 		say_error("--total-num-mbufs %u: port %u needs at least %u for its receive queue",
-			n, u->port, least);
+				n, u->port, least);
 		return false;
 	}
 	u->pool = rte_pktmbuf_pool_create("uplink", n, RTE_MIN(MBUF_CACHE, (int)n / 8), 0,
-		mbuf_room(c), rte_eth_dev_socket_id(u->port));
+			mbuf_room(c), rte_eth_dev_socket_id(u->port));
 	if (u->pool == NULL)
 		say_error("no memory for %u mbufs of %u bytes: reserve more hugepages, "
-			"or lower --total-num-mbufs", n, mbuf_room(c));
+			  "or lower --total-num-mbufs",
+				n, mbuf_room(c));
 	return u->pool != NULL;
 }
 
@@ -73,14 +74,16 @@ port_mtu(const struct rte_eth_dev_info *info)
 /* Chooses the port's settings from what it offers. */
 static void
 choose(struct uplink *u, const struct conf *c, const struct rte_eth_dev_info *info,
-	struct rte_eth_conf *conf)
+		struct rte_eth_conf *conf)
 {
 	uint32_t mtu = c->mergeable ? 9000 : RTE_ETHER_MTU, most = port_mtu(info);
 
 	memset(conf, 0, sizeof(*conf));
 	if (mtu > most) {
-		say(NOTICE, "port %u takes frames with %u bytes of payload at most: longer ones "
-			"stay between guests\n", u->port, most);
+		say(NOTICE,
+				"port %u takes frames with %u bytes of payload at most: longer ones "
+				"stay between guests\n",
+				u->port, most);
 		mtu = most;
 	}
 	conf->rxmode.mtu = mtu;
@@ -131,7 +134,7 @@ set_promiscuous(struct uplink *u)
 	u->promiscuous = true;
 	if (rc != 0 && rc != -ENOTSUP)
 		say(WARNING, "port %u does not become promiscuous: %s\n", u->port,
-			rte_strerror(-rc));
+				rte_strerror(-rc));
 }
 
 /* Configures and starts the port. 0, or -errno. */
@@ -162,9 +165,10 @@ start(struct uplink *u, const struct conf *c, unsigned int nworkers)
 	if (c->promiscuous)
 		set_promiscuous(u);
 	say(INFO, "uplink is port %u (%s), VLAN tags %s%s\n", u->port, info.driver_name,
-		u->insert_hw ? "added by the port" : "added in software",
-		!u->strip ? "" : u->strip_hw ? ", stripped by the port" :
-		", stripped in software");
+			u->insert_hw ? "added by the port" : "added in software",
+			!u->strip                     ? ""
+					: u->strip_hw ? ", stripped by the port"
+						      : ", stripped in software");
 	return 0;
 }
 
@@ -176,7 +180,8 @@ uplink_open(const struct conf *c, unsigned int nworkers)
 
 	if (!rte_eth_dev_is_valid_port(c->port_id)) {
 		say_error("-p: there is no DPDK port %u; bind a NIC to a DPDK driver, or create "
-			"one with --vdev (DPDK sees %u)", c->port_id, rte_eth_dev_count_avail());
+			  "one with --vdev (DPDK sees %u)",
+				c->port_id, rte_eth_dev_count_avail());
 		return NULL;
 	}
 	u = rte_zmalloc("uplink", sizeof(*u), RTE_CACHE_LINE_SIZE);
@@ -197,7 +202,8 @@ uplink_open(const struct conf *c, unsigned int nworkers)
 	if (rc == 0)
 		return u;
 	say_error("port %u does not start: %s; is it in use elsewhere, or bound to another "
-		"driver?", c->port_id, rte_strerror(-rc));
+		  "driver?",
+			c->port_id, rte_strerror(-rc));
 	uplink_free(u);
 	return NULL;
 }
@@ -236,8 +242,10 @@ uplink_add_mac(struct uplink *u, const struct rte_ether_addr *mac)
 	if (u->promiscuous || rte_eth_dev_mac_addr_add(u->port, &copy, 0) == 0)
 		return;
 	/* Filters are full, or the port has none: let everything in, and sort it. */
-	say(INFO, "port %u has no room for the addresses of guests: promiscuous from here "
-		"on\n", u->port);
+	say(INFO,
+			"port %u has no room for the addresses of guests: promiscuous from here "
+			"on\n",
+			u->port);
 	set_promiscuous(u);
 }
 

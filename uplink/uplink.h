@@ -44,7 +44,7 @@ struct source *uplink_source(struct uplink *u);
  * none of their own; 0: none. Counts what was sent. Worker `id`.
  */
 struct outcome uplink_deliver(struct uplink *u, unsigned int id, const struct burst *b,
-	uint64_t want, uint16_t vlan, struct port_count *count);
+		uint64_t want, uint16_t vlan, struct port_count *count);
 
 /* Why the port took no more from worker `id` at its last try. */
 enum drop_reason uplink_reason(const struct uplink *u, unsigned int id);

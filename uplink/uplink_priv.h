@@ -16,21 +16,21 @@
 /* A worker's way out: its queue, and how its last try went. */
 struct uplink_tx {
 	uint16_t queue;
-	uint8_t reason;		/* enum drop_reason: why not all went */
-	rte_spinlock_t *shared;	/* taken to use the queue; NULL: it is ours alone */
+	uint8_t reason;         /* enum drop_reason: why not all went */
+	rte_spinlock_t *shared; /* taken to use the queue; NULL: it is ours alone */
 } __rte_cache_aligned;
 
 struct uplink {
-	struct source source;	/* receive queue 0 */
-	uint16_t port;		/* DPDK's number */
-	bool strip_hw;		/* the NIC takes the tag off and tells us */
-	bool strip;		/* guests see no tag */
-	bool insert_hw;		/* the NIC puts tags on */
+	struct source source; /* receive queue 0 */
+	uint16_t port;        /* DPDK's number */
+	bool strip_hw;        /* the NIC takes the tag off and tells us */
+	bool strip;           /* guests see no tag */
+	bool insert_hw;       /* the NIC puts tags on */
 	bool promiscuous;
 	bool started;
 	uint32_t frame_max;
 	struct rte_mempool *pool;
-	rte_spinlock_t lock;	/* for queues that workers share */
+	rte_spinlock_t lock; /* for queues that workers share */
 	struct uplink_tx tx[WORKER_MAX];
 };
 

@@ -21,6 +21,7 @@
 #include "hostile.h"
 
 #define STOP_MS	30000	/* the leak check of a sanitized program runs at its exit */
+#define SLOW_MS 1500	/* a case that takes longer says so */
 #define LOG_TAIL 3000	/* bytes of the log that are shown with a failure */
 
 static const struct hcase *const groups[] = {
@@ -138,6 +139,7 @@ say(struct hostile *h, unsigned number, const char *name, const char *text)
 static void
 run_case(struct hostile *h, const struct hcase *c, const struct options *o)
 {
+	int64_t begin = vu_now_ms();
 	bool failed;
 
 	case_begin(h);
@@ -149,6 +151,8 @@ run_case(struct hostile *h, const struct hcase *c, const struct options *o)
 	}
 	c->run(h, c->arg);
 	case_verdict(h, c);
+	if (vu_now_ms() - begin > SLOW_MS)
+		remark("%jd ms", (intmax_t)(vu_now_ms() - begin));
 	if (subject_alive(&h->subject))
 		return;
 	failed = h->failed;

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -358,12 +359,18 @@ subject_stop(struct subject *s, int timeout_ms)
 	return s->pid == 0 && WIFEXITED(s->status) && WEXITSTATUS(s->status) == 0;
 }
 
+static int
+remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	(void)at;
+	return remove(path);
+}
+
 void
 subject_end(struct subject *s, bool keep)
 {
-	struct dirent *e;
-	DIR *d;
-
 	if (s->pid != 0) {
 		kill(s->pid, SIGKILL);
 		waitpid(s->pid, &s->status, 0);
@@ -372,12 +379,8 @@ subject_end(struct subject *s, bool keep)
 	free(s->log);
 	s->log = NULL;
 	s->log_len = 0;
-	d = keep || s->dir[0] == '\0' ? NULL : opendir(s->dir);
-	while (d != NULL && (e = readdir(d)) != NULL)
-		unlinkat(dirfd(d), e->d_name, 0);
-	if (d != NULL) {
-		/* What EAL made in its own folder there is empty by now. */
-		closedir(d);
-		rmdir(s->dir);
-	}
+	/* With the folder that EAL made for its run-time files. */
+	if (!keep && s->dir[0] != '\0')
+		nftw(s->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	s->dir[0] = '\0';
 }
