@@ -117,6 +117,25 @@ def test_one_socket_for_each_device(box):
             rest(a, b)
 
 
+def test_driver_is_restarted(box):
+    """What a reboot does to the rings: stopped, set up anew by the same process on the same connection, used again."""
+    with Switch(box) as switch:
+        with pair(box, switch) as (a, b):
+            run_traffic(a, b)
+            for _ in range(5):
+                rest(a, b)
+                b.command("port stop all")
+                b.command("port start all")
+                before = [pmd.port_stats() for pmd in (a, b)]
+                b.forward("mac", tx_first=False)
+                a.forward("mac")
+                for pmd, counts in zip((a, b), before):
+                    for port in (0, 1):
+                        pmd.wait_received(port, counts[port][0] + ENOUGH)
+            check_registered(switch)
+            rest(a, b)
+
+
 # --client: the guests own the sockets, the switch connects.
 
 CLIENT = ["--client"] + [word for name in ("a0", "a1", "b0", "b1") for word in ("--socket-file", name)]
