@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The options: what is taken, what is refused, and that the refusal says why. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include <rte_common.h>
+
+#include "conf.h"
+#include "main.h"
+#include "unit.h"
+
+#define ARGS_MAX 600
+
+static struct conf conf;
+static char *err, *out;		/* what the last call said */
+
+/* Calls conf_parse() with a command line whose words are given, up to NULL. */
+static enum conf_result
+parse_words(char **word)
+{
+	struct capture cap_err, cap_out;
+	enum conf_result result;
+	int argc = 0;
+
+	while (word[argc] != NULL)
+		argc++;
+	free(err);
+	free(out);
+	memset(&conf, 0xa5, sizeof(conf));
+	capture_begin(&cap_err, STDERR_FILENO);
+	capture_begin(&cap_out, STDOUT_FILENO);
+	result = conf_parse(&conf, argc, word);
+	out = capture_end(&cap_out);
+	err = capture_end(&cap_err);
+	return result;
+}
+
+/* The same, of one string: words between blanks, '' for an empty one. */
+static enum conf_result
+parse(const char *line)
+{
+	char copy[1024], *word[ARGS_MAX] = { "vhost-switch" }, *next, *save = NULL;
+	unsigned int n = 1;
+
+	assert_true(snprintf(copy, sizeof(copy), "%s", line) < (int)sizeof(copy));
+	for (next = strtok_r(copy, " ", &save); next != NULL; next = strtok_r(NULL, " ", &save))
+		word[n++] = strcmp(next, "''") == 0 ? "" : next;
+	word[n] = NULL;
+	return parse_words(word);
+}
+
+static void
+accept(const char *line)
+{
+	if (parse(line) != CONF_RUN)
+		fail_msg("refused: %s\n%s", line, err);
+	assert_string_equal(err, "");
+	assert_string_equal(out, "");
+}
+
+/* Refused, with one line that names the program and each of the words. */
+static void
+refused(const char *line, const char *word1, const char *word2, const char *word3)
+{
+	if (parse(line) != CONF_ERROR)
+		fail_msg("taken: %s", line);
+	assert_string_equal(out, "");
+	if (strncmp(err, "vhost-switch: ", 14) != 0 || strchr(err, '\n') != err + strlen(err) - 1 ||
+			!strstr(err, word1) || !strstr(err, word2) || !strstr(err, word3))
+		fail_msg("%s\nsays: %s\nand not: %s, %s, %s", line, err, word1, word2, word3);
+}
+
+static void
+test_defaults(void **state)
+{
+	RTE_SET_USED(state);
+	accept("--");
+	assert_false(conf.uplink);
+	assert_int_equal(conf.nsockets, 1);
+	assert_string_equal(conf.socket[0], "./usvhost");
+	assert_false(conf.client);
+	assert_int_equal(conf.vm2vm, VM2VM_SOFTWARE);
+	assert_false(conf.mergeable);
+	assert_int_equal(conf.stats, 0);
+	assert_true(conf.rx_retry);
+	assert_int_equal(conf.rx_retry_num, 4);
+	assert_int_equal(conf.rx_retry_delay, 15);
+	assert_true(conf.vlan_strip);
+	assert_false(conf.promiscuous);
+	assert_int_equal(conf.total_num_mbufs, 0);
+	assert_int_equal(conf.vlan_base, 1000);
+	assert_int_equal(conf.aging, 300);
+	/* Without "--" all is EAL's, and the same defaults hold. */
+	accept("-l 0,1 --no-pci");
+	assert_int_equal(conf.nsockets, 1);
+	accept("");
+	assert_int_equal(conf.nsockets, 1);
+}
+
+/* Each number: its limits are taken, and what lies past them is not. */
+static const struct {
+	const char *name, *min, *max, *below, *above, *allowed, *with;
+	size_t at, size;
+} numbers[] = {
+#define AT(member) offsetof(struct conf, member), sizeof(conf.member)
+	{ "--vm2vm", "0", "1", "-1", "3", "0 to 2", "-p 1 ", AT(vm2vm) },
+	{ "--mergeable", "0", "1", "-1", "2", "0 to 1", "", AT(mergeable) },
+	{ "--stats", "0", "86400", "-1", "86401", "0 to 86400 seconds", "", AT(stats) },
+	{ "--rx-retry", "0", "1", "-1", "2", "0 to 1", "", AT(rx_retry) },
+	{ "--rx-retry-num", "0", "1000", "-1", "1001", "0 to 1000", "", AT(rx_retry_num) },
+	{ "--rx-retry-delay", "0", "100000", "-1", "100001", "0 to 100000 microseconds", "",
+		AT(rx_retry_delay) },
+	{ "--vlan-strip", "0", "1", "-1", "2", "0 to 1", "", AT(vlan_strip) },
+	{ "--vlan-base", "0", "4094", "-1", "4095", "0 to 4094", "", AT(vlan_base) },
+	{ "--aging", "0", "1000000", "-1", "1000001", "0 to 1000000 seconds", "", AT(aging) },
+	{ "--total-num-mbufs", "1024", "16777216", "1023", "16777217",
+		"1024 to 16777216 mbufs", "", AT(total_num_mbufs) },
+#undef AT
+};
+
+static uint64_t
+value(size_t at, size_t size)
+{
+	uint64_t v = 0;
+
+	memcpy(&v, (const char *)&conf + at, size);	/* little-endian hosts, as virtio's */
+	return v;
+}
+
+static void
+test_number_limits(void **state)
+{
+	const char *limit[2];
+	char line[200];
+	size_t i, k;
+
+	RTE_SET_USED(state);
+	for (i = 0; i < RTE_DIM(numbers); i++) {
+		limit[0] = numbers[i].min;
+		limit[1] = numbers[i].max;
+		for (k = 0; k < 2; k++) {
+			snprintf(line, sizeof(line), "-l 0,1 -- %s%s %s", numbers[i].with,
+				numbers[i].name, limit[k]);
+			accept(line);
+			assert_int_equal(value(numbers[i].at, numbers[i].size),
+				strtoul(limit[k], NULL, 10));
+			snprintf(line, sizeof(line), "-- %s%s=%s", numbers[i].with,
+				numbers[i].name, limit[k]);
+			accept(line);
+			assert_int_equal(value(numbers[i].at, numbers[i].size),
+				strtoul(limit[k], NULL, 10));
+		}
+	}
+}
+
+static void
+test_number_wrong(void **state)
+{
+	static const char * const never[] = {
+		"x", "1x", "0x1", "+1", "1.0", "1e3", "''", "18446744073709551616",
+		"18446744073709551615", "99999999999999999999999",
+	};
+	char line[200];
+	size_t i, k;
+
+	RTE_SET_USED(state);
+	for (i = 0; i < RTE_DIM(numbers); i++) {
+		snprintf(line, sizeof(line), "-- %s %s", numbers[i].name, numbers[i].below);
+		refused(line, numbers[i].name, numbers[i].below, numbers[i].allowed);
+		snprintf(line, sizeof(line), "-- %s %s", numbers[i].name, numbers[i].above);
+		refused(line, numbers[i].name, numbers[i].above, numbers[i].allowed);
+		for (k = 0; k < RTE_DIM(never); k++) {
+			snprintf(line, sizeof(line), "-- %s %s", numbers[i].name, never[k]);
+			refused(line, numbers[i].name, never[k][0] == '\'' ? "" : never[k],
+				numbers[i].allowed);
+		}
+		snprintf(line, sizeof(line), "-- %s", numbers[i].name);
+		refused(line, numbers[i].name, "needs a value", "--help");
+	}
+}
+
+static void
+test_not_in_this_version(void **state)
+{
+	RTE_SET_USED(state);
+	refused("-- --vm2vm 2", "--vm2vm 2", "VMDq", "--vm2vm 1");
+	refused("-- -p 1 --vm2vm 2", "--vm2vm 2", "VMDq", "--vm2vm 1");
+	refused("-- --vmdq 1", "--vmdq 1", "software", "--vmdq 0");
+	refused("-- --tx-csum 1", "--tx-csum 1", "checksum", "--tx-csum 0");
+	refused("-- --tso 1", "--tso 1", "segmentation", "--tso 0");
+	refused("-- --vmdq 2", "--vmdq", "2", "0 to 1");
+	refused("-- --tx-csum 2", "--tx-csum", "2", "0 to 1");
+	refused("-- --tso 2", "--tso", "2", "0 to 1");
+	accept("-- --vmdq 0 --tx-csum 0 --tso 0");
+}
+
+static void
+test_port_mask(void **state)
+{
+	static const char * const wrong[] = {
+		"0", "0x0", "3", "0x", "x", "-1", "1z", "5", "''", "10000000000000000", "ffffffffffffffff",
+	};
+	char line[100];
+	size_t i;
+
+	RTE_SET_USED(state);
+	for (i = 0; i < 64; i++) {
+		snprintf(line, sizeof(line), "-- -p %s%llx", i % 2 ? "0x" : "", 1ULL << i);
+		accept(line);
+		assert_true(conf.uplink);
+		assert_int_equal(conf.port_id, i);
+	}
+	for (i = 0; i < RTE_DIM(wrong); i++) {
+		snprintf(line, sizeof(line), "-- -p %s", wrong[i]);
+		refused(line, "-p", wrong[i][0] == '\'' ? "" : wrong[i], "exactly one port");
+	}
+	refused("-- -p", "-p", "needs a value", "--help");
+	accept("-- -P -p1");
+	assert_true(conf.promiscuous);
+	/* What makes no sense without an uplink is not ignored. */
+	refused("-- -P", "-P", "no uplink", "-p");
+	refused("-- --vm2vm 0", "--vm2vm 0", "-p", "--vm2vm 1");
+}
+
+static void
+test_sockets(void **state)
+{
+	RTE_SET_USED(state);
+	accept("-- --dev-basename other");
+	assert_int_equal(conf.nsockets, 1);
+	assert_string_equal(conf.socket[0], "./other");
+	accept("-- --socket-file /run/a --socket-file b");
+	assert_int_equal(conf.nsockets, 2);
+	assert_string_equal(conf.socket[0], "/run/a");
+	assert_string_equal(conf.socket[1], "b");
+	accept("-- --socket-file /run/a --dev-basename usvhost --client");
+	assert_int_equal(conf.nsockets, 2);
+	assert_string_equal(conf.socket[1], "./usvhost");
+	assert_true(conf.client);
+	refused("-- --dev-basename a/b", "--dev-basename", "a/b", "--socket-file");
+	refused("-- --dev-basename ''", "--dev-basename", "empty", "");
+	refused("-- --socket-file ''", "--socket-file", "empty", "");
+	refused("-- --socket-file a --socket-file a", "--socket-file", "a", "twice");
+	refused("-- --socket-file ./a --dev-basename a", "--dev-basename", "a", "twice");
+	refused("-- --socket-file", "--socket-file", "needs a value", "--help");
+	refused("-- --dev-basename", "--dev-basename", "needs a value", "--help");
+	refused("-- --client=1", "--client", "--help", "");
+}
+
+static void
+test_socket_length(void **state)
+{
+	char line[300], name[200];
+
+	RTE_SET_USED(state);
+	memset(name, 'n', sizeof(name));
+	name[SOCKET_PATH_MAX - 1] = '\0';
+	snprintf(line, sizeof(line), "-- --socket-file %s", name);
+	accept(line);
+	assert_string_equal(conf.socket[0], name);
+	name[SOCKET_PATH_MAX - 1] = 'n';
+	name[SOCKET_PATH_MAX] = '\0';
+	snprintf(line, sizeof(line), "-- --socket-file %s", name);
+	refused(line, "--socket-file", name, "107 bytes");
+	/* "./" counts too. */
+	name[SOCKET_PATH_MAX - 3] = '\0';
+	snprintf(line, sizeof(line), "-- --dev-basename %s", name);
+	accept(line);
+	name[SOCKET_PATH_MAX - 3] = 'n';
+	name[SOCKET_PATH_MAX - 2] = '\0';
+	snprintf(line, sizeof(line), "-- --dev-basename %s", name);
+	refused(line, "--dev-basename", name, "105 bytes");
+}
+
+static void
+test_socket_number(void **state)
+{
+	char *word[ARGS_MAX] = { "vhost-switch", "--" };
+	char name[SOCKET_MAX + 1][8];
+	unsigned int i, n = 2;
+
+	RTE_SET_USED(state);
+	for (i = 0; i <= SOCKET_MAX; i++) {
+		snprintf(name[i], sizeof(name[i]), "s%u", i);
+		word[n++] = "--socket-file";
+		word[n++] = name[i];
+		if (i < SOCKET_MAX - 1)
+			continue;
+		assert_int_equal(parse_words(word), i < SOCKET_MAX ? CONF_RUN : CONF_ERROR);
+	}
+	assert_non_null(strstr(err, "--socket-file s256: at most 256 sockets"));
+}
+
+static void
+test_words(void **state)
+{
+	RTE_SET_USED(state);
+	accept("-- --stat 7 --agi 8");		/* getopt_long's abbreviations */
+	assert_int_equal(conf.stats, 7);
+	assert_int_equal(conf.aging, 8);
+	accept("-- --stats 1 --stats 2");	/* the last one counts */
+	assert_int_equal(conf.stats, 2);
+	refused("-- --rx 1", "--rx", "--help", "");	/* of three options */
+	refused("-- --nonsense", "--nonsense", "unknown", "--help");
+	refused("-- --nonsense=1", "--nonsense", "unknown", "--help");
+	refused("-- -x", "-x", "unknown", "--help");
+	refused("-- stray", "stray", "no option", "--help");
+	refused("-- --stats 1 stray", "stray", "no option", "--help");
+	refused("-- stray --stats 1", "stray", "no option", "--help");
+	refused("-- -- --stats", "--stats", "no option", "--help");
+	refused("-- -Px", "x", "unknown", "--help");
+	refused("-- --stats 5 -xP", "x", "unknown", "--help");
+	/* EAL's options in front are not ours to judge. */
+	accept("--stats 5 -p 3 stray -- --stats 6");
+	assert_int_equal(conf.stats, 6);
+}
+
+static void
+test_help(void **state)
+{
+	static const char * const lines[] = {
+		"-- -h", "-- --help", "-h", "--help", "-l 0,1 --help", "-- --stats 5 -h --nonsense",
+	};
+	char name[40];
+	size_t i;
+
+	RTE_SET_USED(state);
+	for (i = 0; i < RTE_DIM(lines); i++) {
+		assert_int_equal(parse(lines[i]), CONF_DONE);
+		assert_string_equal(err, "");
+		assert_non_null(strstr(out, "Usage: vhost-switch"));
+	}
+	for (i = 0; i < RTE_DIM(numbers); i++) {
+		snprintf(name, sizeof(name), "  %s ", numbers[i].name);
+		assert_non_null(strstr(out, name));
+	}
+	assert_int_equal(parse("-- --version"), CONF_DONE);
+	assert_string_equal(out, "vhost-switch " VHOST_SWITCH_VERSION "\n");
+	assert_int_equal(parse("--version"), CONF_DONE);
+	/* A wrong value before it is said first. */
+	refused("-- --stats x --help", "--stats", "x", "");
+}
+
+static void
+test_derived(void **state)
+{
+	RTE_SET_USED(state);
+	accept("--");
+	assert_int_equal(conf_vlan(&conf, 0), 1000);
+	assert_int_equal(conf_vlan(&conf, 255), 1255);
+	assert_int_equal(conf_frame_max(&conf), 1522);
+	accept("-- --vlan-base 0 --mergeable 1");
+	assert_int_equal(conf_vlan(&conf, 7), 0);
+	assert_int_equal(conf_frame_max(&conf), 9022);
+	/* A tag past the last one must not wrap to a small one. */
+	accept("-- --vlan-base 4094");
+	assert_int_equal(conf_vlan(&conf, 1), 4095);
+	assert_int_equal(conf_vlan(&conf, 255), 4349);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_number_limits),
+		cmocka_unit_test(test_number_wrong),
+		cmocka_unit_test(test_not_in_this_version),
+		cmocka_unit_test(test_port_mask),
+		cmocka_unit_test(test_sockets),
+		cmocka_unit_test(test_socket_length),
+		cmocka_unit_test(test_socket_number),
+		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_help),
+		cmocka_unit_test(test_derived),
+	};
+	int rc = cmocka_run_group_tests_name("conf", tests, NULL, NULL);
+
+	free(err);
+	free(out);
+	return rc;
+}

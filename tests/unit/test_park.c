@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Frames that wait: their copies, and the limits of the place where they do. */
+#include <rte_common.h>
+
+#include "park.h"
+#include "unit.h"
+
+static int
+setup(void **state)
+{
+	*state = park_create();
+	return *state == NULL;
+}
+
+static int
+teardown(void **state)
+{
+	park_destroy(*state);
+	return 0;
+}
+
+static void
+test_empty(void **state)
+{
+	struct park *p = *state;
+
+	assert_true(park_empty(p));
+	assert_int_equal(park_room(p), PARK_FRAMES);
+	park_destroy(NULL);
+}
+
+/* A parked frame keeps its own list of pieces: the burst's is used again. */
+static void
+test_copy(void **state)
+{
+	struct park *p = *state;
+	struct piece piece[PARK_PIECES];
+	struct frame f = { .npieces = PARK_PIECES, .len = 77, .id = 9, .piece = piece };
+	const struct parked *s;
+	unsigned int i;
+	int slot;
+
+	for (i = 0; i < PARK_PIECES; i++)
+		piece[i] = (struct piece){ (uint8_t *)(uintptr_t)(i + 1), i };
+	memset(&f.eth, 0x5a, sizeof(f.eth));
+	slot = park_add(p, &f, true, 1234);
+	assert_in_range(slot, 0, PARK_FRAMES - 1);
+	memset(piece, 0, sizeof(piece));
+	s = &p->slot[slot];
+	assert_ptr_equal(s->frame.piece, s->piece);
+	for (i = 0; i < PARK_PIECES; i++) {
+		assert_ptr_equal(s->piece[i].base, (uint8_t *)(uintptr_t)(i + 1));
+		assert_int_equal(s->piece[i].len, i);
+	}
+	assert_int_equal(s->frame.id, 9);
+	assert_int_equal(s->frame.len, 77);
+	assert_memory_equal(&s->frame.eth, &f.eth, sizeof(f.eth));
+	assert_int_equal(s->deadline, 1234);
+	assert_true(s->sent);
+	assert_int_equal(s->errands, 0);
+	/* No errand: nobody waits yet, and removing it is all there is to do. */
+	assert_true(park_empty(p));
+	park_remove(p, slot);
+	assert_int_equal(park_room(p), PARK_FRAMES);
+}
+
+static void
+test_too_many_pieces(void **state)
+{
+	struct piece piece[PARK_PIECES + 1] = { { NULL, 0 } };
+	struct frame f = { .npieces = PARK_PIECES + 1, .piece = piece };
+	struct park *p = *state;
+
+	assert_int_equal(park_add(p, &f, false, 0), -1);
+	assert_int_equal(park_room(p), PARK_FRAMES);
+}
+
+static void
+test_full_of_frames(void **state)
+{
+	bool seen[PARK_FRAMES] = { false };
+	struct park *p = *state;
+	struct piece piece = { NULL, 0 };
+	struct frame f = { .npieces = 1, .piece = &piece };
+	unsigned int i;
+	int slot;
+
+	for (i = 0; i < PARK_FRAMES; i++) {
+		assert_int_equal(park_room(p), PARK_FRAMES - i);
+		slot = park_add(p, &f, false, i);
+		assert_in_range(slot, 0, PARK_FRAMES - 1);
+		assert_false(seen[slot]);
+		seen[slot] = true;
+	}
+	assert_int_equal(park_room(p), 0);
+	assert_int_equal(park_add(p, &f, false, 0), -1);
+	park_remove(p, 17);
+	assert_int_equal(park_room(p), 1);
+	assert_int_equal(park_add(p, &f, false, 0), 17);
+	assert_int_equal(park_add(p, &f, false, 0), -1);
+}
+
+static void
+test_errands(void **state)
+{
+	struct park *p = *state;
+	struct piece piece = { NULL, 0 };
+	struct frame f = { .npieces = 1, .piece = &piece };
+	int a = park_add(p, &f, false, 0), b = park_add(p, &f, true, 0);
+	unsigned int i;
+
+	assert_true(park_errand(p, a, 3, 7));
+	assert_true(park_errand(p, a, PORT_UPLINK, 8));
+	assert_true(park_errand(p, b, 3, 7));
+	assert_false(park_empty(p));
+	assert_int_equal(p->nerrands, 3);
+	assert_int_equal(p->slot[a].errands, 2);
+	assert_int_equal(p->slot[b].errands, 1);
+	assert_int_equal(p->errand[1].port, PORT_UPLINK);
+	assert_int_equal(p->errand[1].slot, a);
+	assert_int_equal(p->errand[1].epoch, 8);
+	for (i = 0; i < PORT_MAX; i++)
+		assert_int_equal(!!port_set_has(&p->blocked, i), i == 3 || i == PORT_UPLINK);
+}
+
+static void
+test_full_of_errands(void **state)
+{
+	struct park *p = *state;
+	struct piece piece = { NULL, 0 };
+	struct frame f = { .npieces = 1, .piece = &piece };
+	int a = park_add(p, &f, false, 0);
+	unsigned int i;
+
+	for (i = 0; i < PARK_ERRANDS; i++)
+		assert_true(park_errand(p, a, i % 100, i));
+	assert_false(park_errand(p, a, 200, 0));
+	assert_int_equal(p->nerrands, PARK_ERRANDS);
+	assert_int_equal(p->slot[a].errands, PARK_ERRANDS);
+	assert_false(port_set_has(&p->blocked, 200));
+	for (i = 0; i < PARK_ERRANDS; i++)
+		assert_int_equal(p->errand[i].epoch, i);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_copy, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_too_many_pieces, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_full_of_frames, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_errands, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_full_of_errands, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("park", tests, NULL, NULL);
+}

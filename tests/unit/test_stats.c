@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The counters: sums over workers, tenants that left, and the printed table. */
+#include <inttypes.h>
+
+#include <rte_common.h>
+
+#include "main.h"
+#include "stats.h"
+#include "unit.h"
+#include "worker.h"
+
+/* A switch with two workers; nothing but the counters is in use. */
+static int
+setup(void **state)
+{
+	struct vswitch *sw = unit_zalloc(sizeof(*sw));
+
+	sw->nworkers = 2;
+	sw->worker[0] = unit_zalloc(sizeof(struct worker));
+	sw->worker[1] = unit_zalloc(sizeof(struct worker));
+	*state = sw;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct vswitch *sw = *state;
+
+	free(sw->worker[0]);
+	free(sw->worker[1]);
+	free(sw);
+	return 0;
+}
+
+/* Gives each counter of c a value of its own. Returns how many there are. */
+static unsigned int
+number(struct port_count *c, uint64_t base)
+{
+	uint64_t *v = &c->received;
+	unsigned int i, n = offsetof(struct port_count, drop) / sizeof(*v) + DROP_MAX;
+
+	for (i = 0; i < n; i++)
+		v[i] = base * (i + 1);
+	return n;
+}
+
+static void
+assert_numbered(const struct port_count *c, uint64_t base)
+{
+	struct port_count want = { 0 };
+	unsigned int i, n = number(&want, base);
+
+	for (i = 0; i < n; i++)
+		assert_int_equal((&c->received)[i], (&want.received)[i]);
+}
+
+static void
+test_names(void **state)
+{
+	unsigned int i, k;
+
+	RTE_SET_USED(state);
+	for (i = 0; i < DROP_MAX; i++) {
+		assert_string_not_equal(drop_name(i), "unknown");
+		for (k = 0; k < i; k++)
+			assert_string_not_equal(drop_name(i), drop_name(k));
+	}
+	for (i = 0; i < FAULT_MAX; i++) {
+		assert_string_not_equal(fault_name(i), "unknown");
+		for (k = 0; k < i; k++)
+			assert_string_not_equal(fault_name(i), fault_name(k));
+	}
+	assert_string_equal(drop_name(DROP_MAX), "unknown");
+	assert_string_equal(fault_name(FAULT_MAX), "unknown");
+	assert_string_equal(drop_name(DROP_RING_FULL), "ring_full");
+}
+
+static void
+test_count_add(void **state)
+{
+	uint64_t n = UINT64_C(0xffffffff);
+
+	RTE_SET_USED(state);
+	count_add(&n, 2);
+	assert_true(n == UINT64_C(0x100000001));
+}
+
+static void
+test_dropped(void **state)
+{
+	struct port_count c = { .received = 100, .missed = 50, .unlearned = 60 };
+	unsigned int i;
+	uint64_t want = 0;
+
+	RTE_SET_USED(state);
+	assert_int_equal(stats_dropped(&c), 0);
+	for (i = 0; i < DROP_MAX; i++) {
+		c.drop[i] = i + 5;
+		want += i + 5;
+	}
+	assert_int_equal(stats_dropped(&c), want);
+}
+
+static void
+test_sum(void **state)
+{
+	struct vswitch *sw = *state;
+	struct port_count sum;
+
+	memset(&sum, 0xa5, sizeof(sum));
+	number(&sw->worker[0]->count[3], 1);
+	number(&sw->worker[1]->count[3], 100);
+	number(&sw->control[3], 10000);
+	number(&sw->worker[0]->count[4], 7);
+	stats_port(sw, 3, &sum);
+	assert_numbered(&sum, 10101);
+	stats_port(sw, 4, &sum);
+	assert_numbered(&sum, 7);
+	stats_port(sw, PORT_UPLINK, &sum);
+	assert_numbered(&sum, 0);
+}
+
+/* A slot's next tenant starts at zero; what went before is kept, once. */
+static void
+test_retire(void **state)
+{
+	struct vswitch *sw = *state;
+	struct port_count sum;
+
+	number(&sw->worker[0]->count[3], 1);
+	number(&sw->worker[1]->count[3], 10);
+	number(&sw->control[3], 100);
+	stats_retire(sw, 3);
+	assert_numbered(&sw->departed, 111);
+	stats_port(sw, 3, &sum);
+	assert_numbered(&sum, 0);
+	number(&sw->worker[0]->count[3], 4);	/* the next tenant: 3 more of each */
+	stats_port(sw, 3, &sum);
+	assert_numbered(&sum, 3);
+	stats_retire(sw, 3);
+	assert_numbered(&sw->departed, 114);
+	stats_port(sw, 3, &sum);
+	assert_numbered(&sum, 0);
+	/* Leaving without a frame changes nothing. */
+	stats_retire(sw, 3);
+	assert_numbered(&sw->departed, 114);
+	number(&sw->worker[1]->count[5], 1000);
+	stats_retire(sw, 5);
+	assert_numbered(&sw->departed, 1114);
+}
+
+/* The table as text: free() it. */
+static char *
+printed(const struct vswitch *sw)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	stats_print(sw, out);
+	assert_int_equal(fclose(out), 0);
+	return text;
+}
+
+static void
+test_table(void **state)
+{
+	static const char want[] =
+"vhost-switch statistics\n"
+"device          received      delivered      dropped           sent      flooded       missed\n"
+"0                1000000         999990           10         500000            3            7\n"
+"2                      5              5            0              6            0            0\n"
+"uplink      123456789012   123456789012            0              0            0            0\n"
+"departed               9              0            9              0            0            0\n"
+"total       123457789026   123457789007           19         500006            3            7\n"
+"dropped, by reason:\n"
+"device 0: ring_full 8, destination_gone 2\n"
+"device 2: addresses not learned 4\n"
+"departed: bad_source 9, addresses not learned 1\n"
+"devices stopped for breaking the rules: 11\n"
+"\n";
+	struct vswitch *sw = *state;
+	struct port_count *c = sw->worker[0]->count;
+	char *text;
+
+	sw->ports = 3;
+	sw->port[0].state = PORT_USED;
+	sw->port[1].state = PORT_FREE;
+	sw->port[2].state = PORT_LEAVING;	/* still its own until it is put away */
+	sw->uplink = (struct uplink *)sw;	/* there is one; not looked into */
+	sw->faults = 11;
+	c[0] = (struct port_count){ .received = 1000000, .delivered = 999990, .sent = 500000,
+		.flooded = 3, .missed = 7, .drop = { [DROP_RING_FULL] = 8, [DROP_GONE] = 2 } };
+	c[1].received = 77;
+	sw->retired[1].received = 77;
+	c[2] = (struct port_count){ .received = 5, .delivered = 5, .sent = 6, .unlearned = 4 };
+	c[3].received = 1;		/* past the slots in use */
+	c[PORT_UPLINK] = (struct port_count){ .received = 123456789012,
+		.delivered = 123456789012 };
+	sw->departed = (struct port_count){ .received = 9, .unlearned = 1,
+		.drop = { [DROP_SOURCE] = 9 } };
+	text = printed(sw);
+	assert_string_equal(text, want);
+	free(text);
+}
+
+static void
+test_empty_table(void **state)
+{
+	static const char want[] =
+"vhost-switch statistics\n"
+"device          received      delivered      dropped           sent      flooded       missed\n"
+"departed               0              0            0              0            0            0\n"
+"total                  0              0            0              0            0            0\n"
+"dropped, by reason:\n"
+"devices stopped for breaking the rules: 0\n"
+"\n";
+	char *text = printed(*state);
+
+	assert_string_equal(text, want);
+	free(text);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_count_add),
+		cmocka_unit_test(test_dropped),
+		cmocka_unit_test_setup_teardown(test_sum, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_retire, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_table, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_empty_table, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("stats", tests, NULL, NULL);
+}

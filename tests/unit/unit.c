@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What every unit test needs: see unit.h. */
+#include <sched.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <rte_common.h>
+#include <rte_eal.h>
+
+#include "log.h"
+#include "unit.h"
+
+/* A CPU that this process may use: a container need not have CPU 0. */
+static unsigned int
+some_cpu(void)
+{
+	cpu_set_t set;
+	unsigned int i;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(set), &set), 0);
+	for (i = 0; !CPU_ISSET(i, &set); i++)
+		;
+	return i;
+}
+
+void
+unit_eal_start(const char *vdev)
+{
+	static char prefix[32], lcores[32];
+	static char *argv[] = {
+		"unit", "--no-huge", "-m", "128", "--no-shconf", "--no-pci", "--no-telemetry",
+		"--log-level", "error", "--file-prefix", prefix, "--lcores", lcores,
+		NULL, NULL, NULL,
+	};
+	int argc = 13;
+
+	snprintf(prefix, sizeof(prefix), "unit%d", (int)getpid());
+	snprintf(lcores, sizeof(lcores), "0@%u", some_cpu());
+	if (vdev != NULL) {
+		argv[argc++] = "--vdev";
+		argv[argc++] = (char *)(uintptr_t)vdev;
+	}
+	assert_true(log_init());
+	assert_true(rte_eal_init(argc, argv) >= 0);
+}
+
+int
+unit_eal(void **state)
+{
+	RTE_SET_USED(state);
+	unit_eal_start(NULL);
+	return 0;
+}
+
+int
+unit_eal_end(void **state)
+{
+	RTE_SET_USED(state);
+	return rte_eal_cleanup();
+}
+
+void
+capture_begin(struct capture *c, int fd)
+{
+	fflush(stdout);
+	c->fd = fd;
+	c->before = dup(fd);
+	c->file = memfd_create("capture", MFD_CLOEXEC);
+	assert_true(c->before >= 0 && c->file >= 0);
+	assert_int_equal(dup2(c->file, fd), fd);
+}
+
+char *
+capture_end(struct capture *c)
+{
+	off_t size;
+	char *text;
+
+	fflush(stdout);
+	dup2(c->before, c->fd);
+	size = lseek(c->file, 0, SEEK_END);
+	text = calloc(1, size + 1);
+	assert_non_null(text);
+	assert_int_equal(pread(c->file, text, size, 0), size);
+	close(c->before);
+	close(c->file);
+	return text;
+}
+
+void *
+unit_zalloc(size_t size)
+{
+	void *p = aligned_alloc(RTE_CACHE_LINE_SIZE, RTE_ALIGN_CEIL(size, RTE_CACHE_LINE_SIZE));
+
+	assert_non_null(p);
+	return memset(p, 0, size);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What every unit test needs: cmocka, EAL without hugepages or devices, and the
+ * output of the code under test.
+ */
+#ifndef UNIT_H
+#define UNIT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* Starts EAL on ordinary pages; with a virtual device if `vdev` is not NULL. */
+void unit_eal_start(const char *vdev);
+
+/* Group fixtures: EAL without devices. */
+int unit_eal(void **state);
+int unit_eal_end(void **state);
+
+/* Takes what the process writes to a file descriptor (1 or 2). */
+struct capture {
+	int fd;
+	int before;	/* where it went */
+	int file;	/* where it goes meanwhile */
+};
+
+void capture_begin(struct capture *c, int fd);
+
+/* Ends it. Returns the text: free() it. */
+char *capture_end(struct capture *c);
+
+/* Zeroed memory at cache line boundaries, as the switch's structs want it: free() it. */
+void *unit_zalloc(size_t size);
+
+/* A sequence of numbers that is the same in each run. */
+static inline uint32_t
+unit_random(uint64_t *state)
+{
+	*state = *state * UINT64_C(6364136223846793005) + 1442695040888963407;
+	return *state >> 33;
+}
+
+#endif /* UNIT_H */

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Unit tests: each test_NAME.c becomes $(BUILD)/tests/unit/NAME, of the switch's own
+# objects (all but main.o) and of what the tests share. Included by the Makefile.
+#
+#	make unit, make SANITIZE=1 unit		build them
+#	$(BUILD)/tests/unit/NAME		runs one; tests/run unit runs all
+
+UNIT_TEST := $(wildcard tests/unit/test_*.c)
+UNIT_SHARED := $(filter-out $(UNIT_TEST),$(wildcard tests/unit/*.c))
+UNIT_PROGRAM := $(UNIT_TEST:tests/unit/test_%.c=$(BUILD)/tests/unit/%)
+UNIT_SHARED_OBJ := $(UNIT_SHARED:tests/unit/%.c=$(BUILD)/obj/unit/%.o)
+UNIT_TEST_OBJ := $(UNIT_TEST:tests/unit/%.c=$(BUILD)/obj/unit/%.o)
+UNIT_SWITCH_OBJ := $(filter-out $(BUILD)/main.o,$(OBJECTS))
+
+$(UNIT_SHARED_OBJ) $(UNIT_TEST_OBJ): $(BUILD)/obj/unit/%.o: tests/unit/%.c | dpdk
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(DPDK_CFLAGS) -c -o $@ $<
+
+$(UNIT_PROGRAM): $(BUILD)/tests/unit/%: $(BUILD)/obj/unit/test_%.o $(UNIT_SHARED_OBJ) $(UNIT_SWITCH_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DPDK_LIBS) -lcmocka
+
+.PHONY: unit
+unit: $(UNIT_PROGRAM)
+
+-include $(UNIT_SHARED_OBJ:.o=.d) $(UNIT_TEST_OBJ:.o=.d)
