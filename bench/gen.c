@@ -274,7 +274,7 @@ gen_bad_used(const struct gen *gen)
 static bool
 probe(struct gen *gen)
 {
-	uint64_t before[GEN_GUESTS_MAX];
+	uint64_t before[GEN_GUESTS_MAX] = { 0 };
 	uint8_t frame[ETHER_MIN];
 	bool good = true;
 
