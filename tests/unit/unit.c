@@ -56,8 +56,13 @@ unit_eal(void **state)
 int
 unit_eal_end(void **state)
 {
+	char folder[200];
+
 	RTE_SET_USED(state);
-	return rte_eal_cleanup();
+	snprintf(folder, sizeof(folder), "%s", rte_eal_get_runtime_dir());
+	if (rte_eal_cleanup() != 0)
+		return -1;
+	return rmdir(folder);	/* EAL leaves it behind; it must be empty */
 }
 
 void
