@@ -8,8 +8,8 @@
 #define HDR		12
 #define SMALL		60		/* bytes of a frame */
 #define MILLION		1000000
-#define BATCH		256		/* no more than the receiver has buffers for */
-#define MOVES		20000
+#define BATCH		2048		/* no more than the receiver has buffers for */
+#define MOVES		8000
 #define MOVE_LINES	100		/* that the log may have for them */
 
 /* A guest with many small frames under way, and one that can take them all. */
@@ -18,8 +18,9 @@ crowd(struct hostile *h, struct party **from, struct party **to, struct buf *fra
 {
 	struct nic_opts opts = party_opts();
 
-	opts.dev.rx_size = opts.dev.tx_size = 1024;
-	opts.rx_bufs = 512;
+	opts.dev.mem.region_size = 2 << 20;
+	opts.dev.rx_size = opts.dev.tx_size = 4096;
+	opts.rx_bufs = BATCH;
 	opts.rx_buf_size = 256;
 	opts.tx_buf_size = 256;
 	*from = party_open(h, &opts);
@@ -61,7 +62,7 @@ take(struct party *p, unsigned n)
 static void
 run_million(struct hostile *h, const void *arg)
 {
-	struct buf frames[BATCH];
+	static struct buf frames[BATCH];
 	struct party *from, *to, *third;
 	uint32_t source = 0;
 
@@ -102,7 +103,8 @@ run_million(struct hostile *h, const void *arg)
 static void
 run_stolen(struct hostile *h, const void *arg)
 {
-	struct buf frames[BATCH], twin;
+	static struct buf frames[BATCH];
+	struct buf twin;
 	struct party *a, *to, *b;
 	unsigned lines;
 

@@ -238,7 +238,7 @@ run(struct hostile *h, const void *arg)
 	if (t->end == ARRIVES)
 		party_hears(peer, f.at + HDR, len);
 	else
-		expect_drops(h, DROP_DESCRIPTOR, 1);
+		expect_drops(bad, DROP_DESCRIPTOR, 1);
 	raw_works(bad, peer);
 	party_hears_nothing(peer);
 }

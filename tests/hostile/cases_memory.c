@@ -88,7 +88,7 @@ run_shrunk(struct hostile *h, const void *arg)
 	raw_post_one(bad->nic.tx, 0);
 	if (!raw_returned(bad, bad->nic.tx, 1, NULL))
 		return;
-	expect_drops(h, DROP_DESCRIPTOR, 1);
+	expect_drops(bad, DROP_DESCRIPTOR, 1);
 	raw_works(bad, peer);
 	party_hears_nothing(peer);
 }
@@ -141,7 +141,7 @@ run_within_page(struct hostile *h, const void *arg)
 	r->size += 1000 - 100;	/* for munmap */
 	if (!raw_returned(bad, bad->nic.tx, 1, NULL))
 		return;
-	expect_drops(h, DROP_DESCRIPTOR, 1);
+	expect_drops(bad, DROP_DESCRIPTOR, 1);
 	raw_works(bad, peer);
 	party_hears_nothing(peer);
 }

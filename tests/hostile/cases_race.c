@@ -17,8 +17,8 @@
 #define LEN		200
 #define HDR		12
 #define ENTRY		((uint32_t)sizeof(struct vr_desc))
-#define RACE_MS		4000	/* at most */
-#define ROUNDS		400	/* this is enough */
+#define RACE_MS		700	/* some 100,000 frames */
+#define HUNGRY_MS	20000	/* where nothing has come of it yet: a busy machine */
 #define STUCK_MS	100	/* nothing comes back for so long: the device was stopped */
 #define A_ROUND		16	/* buffers under way at a time */
 
@@ -37,7 +37,6 @@ struct race_state {
 	struct buf f, table;
 	volatile struct vr_desc *desc;	/* what is raced */
 	bool stop;
-	unsigned rounds;
 	uint64_t arrived;
 };
 
@@ -60,9 +59,9 @@ look(struct race_state *r, struct party *p)
 	int n;
 
 	while ((n = nic_recv(&p->nic, frame, sizeof(frame))) > 0) {
-		r->arrived++;
 		if (r->race->receive)
 			continue;
+		r->arrived++;
 		EXPECT(h, n >= FRAME_HEADER, "a frame of %d bytes arrived", n);
 		EXPECT(h, memcmp(frame, p->mac, 6) == 0,
 				"a frame for ..:%02x arrived at ..:%02x", frame[5], p->mac[5]);
@@ -74,17 +73,24 @@ look(struct race_state *r, struct party *p)
 	EXPECT(h, n == 0, "a receive ring is broken: %s", strerror(-n));
 }
 
+static bool
+goes_on(const struct race_state *r, int64_t begin)
+{
+	int64_t limit = r->arrived > 0 ? RACE_MS : HUNGRY_MS;
+
+	return vu_now_ms() - begin < limit;
+}
+
 /* Posts again and again. False once nothing comes back any more. */
 static bool
-post_until(struct race_state *r, int64_t deadline)
+post_until(struct race_state *r, int64_t begin)
 {
 	struct vring *vr = r->race->receive ? r->bad->nic.rx : r->bad->nic.tx;
 	uint16_t heads[A_ROUND] = { 0 };
 	uint8_t frame[LEN];
 	int64_t since;
 
-	while (r->rounds < ROUNDS && vu_now_ms() < deadline && !r->bad->h->failed) {
-		r->rounds++;
+	while (goes_on(r, begin) && !r->bad->h->failed) {
 		vr->used_idx = vr_raw_used_idx(vr);
 		raw_post(vr, heads, A_ROUND);
 		for (unsigned i = 0; r->race->receive && i < A_ROUND; i++) {
@@ -97,6 +103,8 @@ post_until(struct race_state *r, int64_t deadline)
 			look(r, r->peer);
 			look(r, r->other);
 		}
+		if (r->race->receive)
+			r->arrived += vr_used_pending(vr);
 		if (vr_used_pending(vr) < A_ROUND)
 			return false;
 		EXPECT(r->bad->h, r->race->index || vr_used_pending(vr) == A_ROUND,
@@ -110,7 +118,7 @@ static void
 run(struct hostile *h, const void *arg)
 {
 	struct race_state r = { .race = arg };
-	int64_t deadline = vu_now_ms() + RACE_MS;
+	int64_t begin = vu_now_ms();
 	unsigned restarts = 0;
 	pthread_t thread;
 
@@ -122,7 +130,7 @@ run(struct hostile *h, const void *arg)
 		return;
 	/* The two must differ in the last byte alone: it is flipped in one write. */
 	MUST(h, memcmp(r.peer->mac, r.other->mac, 5) == 0, "unfit addresses");
-	while (!h->failed && r.rounds < ROUNDS && vu_now_ms() < deadline) {
+	while (!h->failed && goes_on(&r, begin)) {
 		if (r.race->receive && !raw_receive_begin(r.bad, r.peer))
 			break;
 		r.f = raw_frame(r.bad, r.peer->mac, LEN);
@@ -131,7 +139,7 @@ run(struct hostile *h, const void *arg)
 			break;
 		r.stop = false;
 		MUST(h, pthread_create(&thread, NULL, racer, &r) == 0, "no thread");
-		post_until(&r, deadline);
+		post_until(&r, begin);
 		__atomic_store_n(&r.stop, true, __ATOMIC_RELAXED);
 		pthread_join(thread, NULL);
 		restarts++;
@@ -144,7 +152,7 @@ run(struct hostile *h, const void *arg)
 	h->stops = stops_of(h, r.bad);
 	EXPECT(h, h->stops <= restarts, "%u lines that it was stopped, in %u lives", h->stops,
 			restarts);
-	EXPECT(h, r.race->receive || r.arrived > 0, "not one frame arrived");
+	EXPECT(h, r.arrived > 0, "not one frame arrived");
 	remark("%ju frames arrived, stopped %u times", (uintmax_t)r.arrived, h->stops);
 }
 
@@ -237,7 +245,7 @@ flip_source(struct race_state *r, unsigned turn)
 {
 	volatile uint8_t *frame = r->f.at + HDR;
 
-	frame[6] = turn & 1 ? 0x02 : 0x03;
+	frame[6] = turn % 4 != 0 ? 0x02 : 0x03;
 }
 
 static void
@@ -245,8 +253,8 @@ flip_header(struct race_state *r, unsigned turn)
 {
 	volatile uint8_t *header = r->f.at;
 
-	header[0] = turn & 1 ? VR_HDR_NEEDS_CSUM : 0;
-	header[1] = turn & 2 ? VR_HDR_GSO_TCPV4 : 0;
+	header[0] = turn % 8 == 1 ? VR_HDR_NEEDS_CSUM : 0;
+	header[1] = turn % 8 == 3 ? VR_HDR_GSO_TCPV4 : 0;
 }
 
 static void

@@ -113,7 +113,7 @@ run(struct hostile *h, const void *arg)
 	raw_post_one(bad->nic.rx, 0);
 	if (!send_to(peer, bad, frame, LEN))
 		return;
-	expect_drops(h, s->reason, 1);
+	expect_drops(peer, s->reason, 1);
 	if (!s->kept) {
 		MUST(h, raw_returned(bad, bad->nic.rx, 1, &len), "the chain did not come back");
 		EXPECT(h, len == 0, "%u bytes written by its used entry", len);
@@ -218,7 +218,7 @@ run_none(struct hostile *h, const void *arg)
 	for (unsigned i = 0; i < 200; i++)
 		if (!send_to(peer, p, frame, LEN))
 			return;
-	expect_drops(h, DROP_RING_FULL, 200);
+	expect_drops(peer, DROP_RING_FULL, 200);
 	EXPECT(h, vr_used_pending(p->nic.rx) == 0, "the empty ring was written");
 	party_says(p, peer);
 }

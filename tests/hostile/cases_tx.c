@@ -283,7 +283,7 @@ run(struct hostile *h, const void *arg)
 	raw_post_one(bad->nic.tx, 0);
 	MUST(h, raw_returned(bad, bad->nic.tx, 1, NULL), "the descriptors did not come back");
 	if (s->reason != DROP_NONE) {
-		expect_drops(h, s->reason, 1);
+		expect_drops(bad, s->reason, 1);
 	} else {
 		party_hears(peer, f.at + HDR, len);
 		EXPECT(h, peer->nic.rx_hdr.flags == 0 && peer->nic.rx_hdr.gso_type == 0 &&
@@ -319,7 +319,7 @@ run_4_gib(struct hostile *h, const void *arg)
 	raw_chain(bad->nic.tx, 0, seg, 16, 0);
 	raw_post_one(bad->nic.tx, 0);
 	MUST(h, raw_returned(bad, bad->nic.tx, 1, NULL), "the descriptors did not come back");
-	expect_drops(h, DROP_LONG, 1);
+	expect_drops(bad, DROP_LONG, 1);
 	raw_works(bad, peer);
 	party_hears_nothing(peer);
 }

@@ -34,6 +34,7 @@ struct party {
 	uint8_t mac[6];
 	int device;		/* the switch's number for it; -1: not yet known */
 	bool open;
+	uint64_t drop[DROP_MAX];	/* of its frames: what the counters must show */
 };
 
 struct hcase {
@@ -55,13 +56,11 @@ struct hostile {
 	/* Of the case that runs. */
 	size_t log_mark;	/* where the log stood when it began */
 	unsigned stops;		/* lines "device N stopped" that it announced */
-	uint64_t drop[DROP_MAX];	/* since the start: what the statistics must show */
-	bool drops_expected;	/* it announced some: the statistics are to be awaited */
-	bool drops_any;		/* it cannot say how many */
-	bool moves_fds;		/* it leaves the number of descriptors to chance */
+	bool drops_any;		/* it cannot say how many frames are dropped */
 	bool failed;
 
 	struct holdings base;	/* what the switch held with the neighbours alone */
+	int64_t stopped;	/* devices stopped up to the case before */
 	uint64_t heard;		/* frames of the neighbours up to the case before */
 };
 
@@ -79,9 +78,9 @@ __attribute__((format(printf, 1, 2)))
 void
 remark(const char *format, ...);
 
-/* Announces drops: the statistics must show so many more. */
+/* Announces drops of frames that `from` sent: its counters must show so many, and no others. */
 void
-expect_drops(struct hostile *h, enum drop_reason reason, uint64_t n);
+expect_drops(struct party *from, enum drop_reason reason, uint64_t n);
 
 /* Waits for the one line that says that the device was stopped, and why. */
 bool
@@ -90,10 +89,6 @@ expect_stop(struct hostile *h, struct party *p, enum fault_reason reason);
 /* How many lines "device N stopped" the case has brought about for that device so far. */
 unsigned
 stops_of(struct hostile *h, const struct party *p);
-
-/* The last table says so, of a moment after this call. */
-bool
-fresh_totals(struct hostile *h, struct totals *t);
 
 /* Up to the case: begins it. Behind it: says whether all is as it must be. */
 void

@@ -68,8 +68,10 @@ set_up(struct hostile *h)
 	}
 	if (!neighbours_go(h->neighbours))
 		return fail(h, "no thread for the neighbours");
+	if (!subject_telemetry(s))
+		return fail(h, "no telemetry");
 	h->heard = 0;
-	memset(h->drop, 0, sizeof(h->drop));
+	h->stopped = 0;
 	return subject_holdings(s, &h->base);
 }
 
@@ -118,7 +120,7 @@ the_end(struct hostile *h)
 			(unsigned)h->subject.status);
 	EXPECT(h, subject_log_count(&h->subject, h->log_mark, "Sanitizer") == 0,
 			"a sanitizer reports in the log");
-	if (EXPECT(h, subject_totals(&h->subject, &t, NULL), "no last statistics table")) {
+	if (EXPECT(h, subject_last_table(&h->subject, &t), "no last statistics table")) {
 		wrong = subject_totals_wrong(&t);
 		EXPECT(h, wrong == NULL, "%s", wrong);
 		EXPECT(h, t.received > 0, "nothing was received");

@@ -187,8 +187,11 @@ learned(struct party *p)
 bool
 party_meet(struct party *a, struct party *b)
 {
-	/* The first may be flooded: the neighbours know that frames of this type may come. */
-	return party_says(a, b) && party_says(b, a) && learned(a) && learned(b);
+	/*
+	 * Only the first may be flooded, if b is a newcomer too: the neighbours know that
+	 * frames of this type may come. b answers once a is known.
+	 */
+	return party_says(a, b) && learned(a) && party_says(b, a) && learned(b);
 }
 
 bool

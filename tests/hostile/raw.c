@@ -149,7 +149,7 @@ raw_untouched(struct party *p, struct party *peer)
 	/* Once this frame is settled every ring was polled. */
 	if (err == 0)
 		err = party_drain(peer);
-	expect_drops(p->h, DROP_GONE, 1);
+	expect_drops(peer, DROP_GONE, 1);
 	for (unsigned i = 0; i < 2; i++) {
 		same = same && memcmp(before[i], ring[i]->used, size[i]) == 0;
 		free(before[i]);

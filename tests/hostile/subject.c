@@ -13,11 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "vhost_user.h"
 
+#define TELEMETRY_ROOM 16384	/* the longest answer of rte_telemetry */
 #define POLL_MS 2	/* between two looks at something that is waited for */
 
 const char *
@@ -60,7 +63,7 @@ run_program(const struct subject *s, pid_t parent)
 	setenv("RUNTIME_DIRECTORY", s->dir, 1);
 	execl(s->program, s->program, "--lcores", lcores, "--in-memory", "--no-pci", "--file-prefix",
 			strrchr(s->dir, '/') + 1, "--", "--socket-file", s->honest_socket,
-			"--socket-file", s->socket, "--stats", "1", (char *)NULL);
+			"--socket-file", s->socket, (char *)NULL);
 	fprintf(stderr, "%s: %s\n", s->program, strerror(errno));
 	_exit(126);
 }
@@ -81,6 +84,7 @@ subject_start(struct subject *s)
 	s->log = NULL;
 	s->log_len = 0;
 	s->status = 0;
+	s->telemetry = -1;
 	s->pid = fork();
 	if (s->pid == 0)
 		run_program(s, parent);
@@ -232,34 +236,90 @@ read_table(char *text, struct totals *t)
 }
 
 bool
-subject_totals(struct subject *s, struct totals *t, unsigned *number)
+subject_last_table(struct subject *s, struct totals *t)
 {
 	static const char mark[] = "vhost-switch statistics";
-	char *text = NULL, *p, *at[2] = { NULL, NULL };
-	unsigned n = 0;
+	char *text = NULL, *p, *last = NULL;
 	size_t len = 0;
 	FILE *f = fopen(s->table_path, "re");
 
-	/* While it runs the last table may be half written: the one before it counts. */
-	if (f == NULL || getdelim(&text, &len, '\0', f) <= 0)
-		text = NULL;
+	if (f != NULL && getdelim(&text, &len, '\0', f) > 0)
+		for (p = text; (p = strstr(p, mark)) != NULL; p++)
+			last = p;
 	if (f != NULL)
 		fclose(f);
-	for (p = text; p != NULL && (p = strstr(p, mark)) != NULL; p++, n++) {
-		at[0] = at[1];
-		at[1] = p;
-	}
-	if (s->pid != 0 && n > 0) {
-		n--;
-		*at[1] = '\0';
-		at[1] = at[0];
-	}
-	if (n > 0)
-		read_table(at[1], t);
-	if (number != NULL)
-		*number = n;
+	if (last != NULL)
+		read_table(last, t);
 	free(text);
+	return last != NULL;
+}
+
+bool
+subject_telemetry(struct subject *s)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	char hello[TELEMETRY_ROOM];
+
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s/dpdk/%s/dpdk_telemetry.v2", s->dir,
+			strrchr(s->dir, '/') + 1);
+	s->telemetry = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	return s->telemetry >= 0 &&
+		connect(s->telemetry, (struct sockaddr *)&un, sizeof(un)) == 0 &&
+		recv(s->telemetry, hello, sizeof(hello), 0) > 0;
+}
+
+/* The answer to a command, as text; false when there is none in time. */
+static bool
+ask(struct subject *s, const char *command, char *answer)
+{
+	struct pollfd p = { .fd = s->telemetry, .events = POLLIN };
+	ssize_t n;
+
+	if (send(s->telemetry, command, strlen(command), MSG_NOSIGNAL) < 0 ||
+			poll(&p, 1, PATIENCE_MS) != 1)
+		return false;
+	n = recv(s->telemetry, answer, TELEMETRY_ROOM - 1, 0);
+	answer[n > 0 ? n : 0] = '\0';
 	return n > 0;
+}
+
+/* "name":123 in an answer; -1 if it is not there. */
+static int64_t
+number_of(const char *answer, const char *name)
+{
+	char text[64];
+	const char *p;
+
+	snprintf(text, sizeof(text), "\"%s\":", name);
+	p = strstr(answer, text);
+	return p == NULL ? -1 : strtoll(p + strlen(text), NULL, 10);
+}
+
+bool
+subject_counters(struct subject *s, int device, struct totals *t)
+{
+	char command[48], answer[TELEMETRY_ROOM];
+
+	memset(t, 0, sizeof(*t));
+	snprintf(command, sizeof(command), "/vhost_switch/port,%d", device);
+	if (!ask(s, command, answer) || number_of(answer, "received") < 0)
+		return false;
+	t->received = (uint64_t)number_of(answer, "received");
+	t->delivered = (uint64_t)number_of(answer, "delivered");
+	t->dropped = (uint64_t)number_of(answer, "dropped");
+	t->sent = (uint64_t)number_of(answer, "sent");
+	t->flooded = (uint64_t)number_of(answer, "flooded");
+	for (unsigned i = DROP_NONE + 1; i < DROP_MAX; i++)
+		t->drop[i] = (uint64_t)number_of(answer, drop_text(i));
+	return true;
+}
+
+int64_t
+subject_stopped(struct subject *s)
+{
+	char answer[TELEMETRY_ROOM];
+
+	return ask(s, "/vhost_switch/switch", answer) ? number_of(answer, "devices_stopped") : -1;
 }
 
 const char *
@@ -376,6 +436,9 @@ subject_end(struct subject *s, bool keep)
 		waitpid(s->pid, &s->status, 0);
 		s->pid = 0;
 	}
+	if (s->telemetry >= 0)
+		close(s->telemetry);
+	s->telemetry = -1;
 	free(s->log);
 	s->log = NULL;
 	s->log_len = 0;

@@ -3,7 +3,8 @@
  * The subject of the tests: a vhost-switch process, started here, watched from outside.
  *
  * Its log and its statistics go to files in a directory of its own; what this module knows of
- * it comes from them and from /proc. The process dies with this program, however that ends.
+ * it comes from them, from its telemetry socket and from /proc. The process dies with this
+ * program, however that ends.
  * Main thread only.
  */
 #ifndef HOSTILE_SUBJECT_H
@@ -30,9 +31,10 @@ struct subject {
 	char socket[96];	/* for the guests of the cases */
 	char *log;		/* all of it, as far as it was read */
 	size_t log_len;
+	int telemetry;		/* connected socket; -1: not yet */
 };
 
-/* What the statistics add up to, over all ports. */
+/* What the statistics say of a port, or add up to over all of them. */
 struct totals {
 	uint64_t received, delivered, dropped, sent, flooded;
 	uint64_t drop[DROP_MAX];
@@ -64,11 +66,23 @@ subject_log_count(struct subject *s, size_t from, const char *text);
 const char *
 subject_log_wait(struct subject *s, size_t from, const char *text, int timeout_ms);
 
-/* The latest statistics table that is complete. *number counts them; false: none yet. */
+/* Opens the telemetry socket, which stays open: each opening costs the switch a thread. */
 bool
-subject_totals(struct subject *s, struct totals *t, unsigned *number);
+subject_telemetry(struct subject *s);
 
-/* Why the latest table contradicts itself, NULL if it does not. */
+/* The counters of a device at this moment. */
+bool
+subject_counters(struct subject *s, int device, struct totals *t);
+
+/* How many devices were stopped so far; -1: no answer. */
+int64_t
+subject_stopped(struct subject *s);
+
+/* The last statistics table. For a process that has ended. */
+bool
+subject_last_table(struct subject *s, struct totals *t);
+
+/* Why a table contradicts itself, NULL if it does not. */
 const char *
 subject_totals_wrong(const struct totals *t);
 

@@ -9,7 +9,6 @@
 #include "hostile.h"
 
 #define POLL_MS		2
-#define TABLE_MS	6000	/* a table is printed every second; with patience */
 
 /*
  * Silence of a neighbour that is too long. Both processors may be busy with other things;
@@ -49,10 +48,9 @@ remark(const char *format, ...)
 }
 
 void
-expect_drops(struct hostile *h, enum drop_reason reason, uint64_t n)
+expect_drops(struct party *from, enum drop_reason reason, uint64_t n)
 {
-	h->drop[reason] += n;
-	h->drops_expected = true;
+	from->drop[reason] += n;
 }
 
 static unsigned
@@ -84,59 +82,28 @@ expect_stop(struct hostile *h, struct party *p, enum fault_reason reason)
 	return true;
 }
 
-bool
-fresh_totals(struct hostile *h, struct totals *t)
-{
-	int64_t deadline = vu_now_ms() + TABLE_MS;
-	unsigned before = 0, now;
-
-	subject_totals(&h->subject, t, &before);
-	do {
-		poll(NULL, 0, POLL_MS);
-		/* The next may be half printed at the moment; the one after it is new. */
-		if (subject_totals(&h->subject, t, &now) && now >= before + 2)
-			return true;
-	} while (subject_alive(&h->subject) && vu_now_ms() < deadline);
-	return fail(h, "no statistics table within %d ms", TABLE_MS);
-}
-
-/* The first reason for which the table shows another number; DROP_MAX: none. */
-static enum drop_reason
-wrong_drop(const struct hostile *h, const struct totals *t)
-{
-	enum drop_reason r = 0;
-
-	while (r < DROP_MAX && t->drop[r] == h->drop[r])
-		r++;
-	return r;
-}
-
-/* Waits until the statistics show the announced drops. */
+/* What became of the frames of each guest. They are all settled: their buffers are back. */
 static void
 check_drops(struct hostile *h)
 {
-	int64_t deadline = vu_now_ms() + TABLE_MS;
 	struct totals t;
-	enum drop_reason r = DROP_MAX;
 
-	if (h->drops_any) {
-		if (fresh_totals(h, &t))
-			memcpy(h->drop, t.drop, sizeof(h->drop));
-		return;
+	for (struct party *p = h->party; p < h->party + PARTIES_MAX && !h->drops_any; p++) {
+		if (!p->open || p->device < 0)
+			continue;
+		if (!EXPECT(h, subject_counters(&h->subject, p->device, &t),
+				"telemetry does not know device %d", p->device))
+			continue;
+		for (unsigned r = DROP_NONE + 1; r < DROP_MAX; r++)
+			EXPECT(h, t.drop[r] == p->drop[r],
+					"device %d: %ju frames dropped for \"%s\", expected %ju",
+					p->device, (uintmax_t)t.drop[r], drop_text(r),
+					(uintmax_t)p->drop[r]);
+		EXPECT(h, t.received == t.delivered + t.dropped,
+				"device %d: received %ju is not delivered %ju + dropped %ju",
+				p->device, (uintmax_t)t.received, (uintmax_t)t.delivered,
+				(uintmax_t)t.dropped);
 	}
-	if (!h->drops_expected)
-		return;
-	do {
-		if (subject_totals(&h->subject, &t, NULL) && (r = wrong_drop(h, &t)) == DROP_MAX)
-			return;
-		poll(NULL, 0, POLL_MS);
-	} while (subject_alive(&h->subject) && vu_now_ms() < deadline);
-	for (r = 0; r < DROP_MAX; r++)
-		if (t.drop[r] != h->drop[r])
-			fail(h, "dropped for \"%s\": %ju, expected %ju", drop_text(r),
-					(uintmax_t)t.drop[r], (uintmax_t)h->drop[r]);
-	/* The next case starts from what is. */
-	memcpy(h->drop, t.drop, sizeof(h->drop));
 }
 
 static void
@@ -191,6 +158,10 @@ check_log(struct hostile *h)
 		EXPECT(h, subject_log_count(&h->subject, h->log_mark, sanitizer_marks[i]) == 0,
 				"a sanitizer reports in the log");
 	EXPECT(h, stops == h->stops, "%u devices stopped by the log, expected %u", stops, h->stops);
+	EXPECT(h, subject_stopped(&h->subject) == h->stopped + stops,
+			"%jd devices stopped by the counter, %jd before, but %u lines in the log",
+			(intmax_t)subject_stopped(&h->subject), (intmax_t)h->stopped, stops);
+	h->stopped = subject_stopped(&h->subject);
 }
 
 void
@@ -199,7 +170,6 @@ case_begin(struct hostile *h)
 	subject_read_log(&h->subject);
 	h->log_mark = h->subject.log_len;
 	h->stops = 0;
-	h->drops_expected = false;
 	h->drops_any = false;
 	h->failed = false;
 }
@@ -207,8 +177,9 @@ case_begin(struct hostile *h)
 void
 case_verdict(struct hostile *h, const struct hcase *c)
 {
-	for (unsigned i = 0; i < PARTIES_MAX; i++)
-		party_close(&h->party[i]);
+	if (subject_alive(&h->subject))
+		check_drops(h);
+	party_close_all(h);
 	if (!subject_alive(&h->subject)) {
 		subject_read_log(&h->subject);
 		fail(h, "the switch is dead (wait status %#x)", (unsigned)h->subject.status);
@@ -216,6 +187,5 @@ case_verdict(struct hostile *h, const struct hcase *c)
 	}
 	check_neighbours(h);
 	check_holdings(h, c->leaks);
-	check_drops(h);
 	check_log(h);
 }
