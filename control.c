@@ -169,7 +169,7 @@ on_wake(struct control *c)
 
 	eventfd_read(c->sw->wake_fd, &n);
 	/* Whatever comes from here on wakes us again. */
-	__atomic_exchange_n(&c->sw->wake_pending, false, __ATOMIC_ACQ_REL);
+	(void)__atomic_exchange_n(&c->sw->wake_pending, false, __ATOMIC_ACQ_REL);
 	while (rte_ring_dequeue_elem(c->sw->requests, &r, sizeof(r)) == 0)
 		learn(c, &r);
 	clear_ports(c->sw);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Where a frame goes: see route.h for the contract. */
+#include <string.h>
+
 #include <rte_cycles.h>
 #include <rte_ring_elem.h>
 
@@ -178,16 +180,36 @@ route_flood(struct worker *w, const struct source *s, struct burst *b, uint64_t 
 		b->frame[__builtin_ctzll(left)].reason = DROP_NO_PORT;
 }
 
+/* Whether two frames have the same destination and source. */
+static inline bool
+same_way(const struct frame *a, const struct frame *b)
+{
+	uint64_t first[2], last[2];
+
+	memcpy(&first[0], &a->eth, sizeof(first[0]));
+	memcpy(&first[1], &b->eth, sizeof(first[1]));
+	memcpy(&last[0], (const uint8_t *)&a->eth + 4, sizeof(last[0]));
+	memcpy(&last[1], (const uint8_t *)&b->eth + 4, sizeof(last[1]));
+	return ((first[0] ^ first[1]) | (last[0] ^ last[1])) == 0;
+}
+
 void
 route_burst(struct worker *w, struct source *s, struct burst *b)
 {
+	bool guest = s->port != PORT_UPLINK;
 	uint64_t flood = 0, run = 0; /* frames in a row for the same port */
 	uint16_t to, last = TO_NONE;
+	struct frame *f;
 	unsigned int i;
 
 	w->dests.n = 0;
 	for (i = 0; i < b->n; i++) {
-		to = route_frame(w, s, &b->frame[i]);
+		f = &b->frame[i];
+		/* Frames of a flow come in a row: what was looked up for one serves all. */
+		if (last < PORT_MAX && guest && same_way(f, f - 1) && f->reason == DROP_NONE)
+			to = last;
+		else
+			to = route_frame(w, s, f);
 		if (unlikely(to != last)) {
 			if (last < PORT_MAX)
 				dests_add(&w->dests, last, run);
