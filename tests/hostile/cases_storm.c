@@ -20,7 +20,7 @@
 #define MESSAGES	300
 #define SEED		0x5eed5eed5eedULL
 #define SPARE_FDS	48	/* that the switch may still open, in the case for that */
-#define STOPS		100
+#define STOPS		50
 #define GROWTH_KB	(48 << 10)	/* of memory, for one connection: its rings take 2 MiB */
 
 #define VU_POSTCOPY_ADVISE	28
@@ -332,7 +332,7 @@ const struct hcase cases_storm[] = {
 	{ "postcopy", "post-copy migration: no worker waits for a guest's page", run_postcopy,
 		NULL, 0 },
 	{ "rings-many", "254 rings of 32768: not made", run_rings, NULL, 0 },
-	{ "stops", "stopped and started anew 100 times: a line each time, and it works",
+	{ "stops", "stopped and started anew 50 times: a line each time, and it works",
 		run_stops, NULL, 0 },
 	{ .name = NULL },
 };

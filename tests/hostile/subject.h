@@ -43,7 +43,7 @@ struct totals {
 /* Descriptors, threads and mapped guest memory of the process. */
 struct holdings {
 	unsigned fds, threads, regions;
-	uint64_t resident_kb;
+	uint64_t resident_kb;	/* hugepages too */
 };
 
 /* False: it did not come up; its log is in *s then. */

@@ -14,7 +14,7 @@
  * Silence of a neighbour that is too long. Both processors may be busy with other things;
  * but a switch that waits for a guest, or whose control thread does, is silent for ever.
  */
-#define SILENCE_MS	3000
+#define SILENCE_MS	6000
 
 /* Memory that stays behind: allocators keep some, a leak a case would be far above. */
 #define RESIDENT_KB	(192 << 10)
