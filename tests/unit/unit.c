@@ -24,33 +24,20 @@ some_cpu(void)
 	return i;
 }
 
-void
-unit_eal_start(const char *vdev)
+int
+unit_eal(void **state)
 {
 	static char prefix[32], lcores[32];
 	static char *argv[] = {
 		"unit", "--no-huge", "-m", "128", "--no-shconf", "--no-pci", "--no-telemetry",
-		"--log-level", "error", "--file-prefix", prefix, "--lcores", lcores,
-		NULL, NULL, NULL,
+		"--log-level", "error", "--file-prefix", prefix, "--lcores", lcores, NULL,
 	};
-	int argc = 13;
 
+	RTE_SET_USED(state);
 	snprintf(prefix, sizeof(prefix), "unit%d", (int)getpid());
 	snprintf(lcores, sizeof(lcores), "0@%u", some_cpu());
-	if (vdev != NULL) {
-		argv[argc++] = "--vdev";
-		argv[argc++] = (char *)(uintptr_t)vdev;
-	}
 	assert_true(log_init());
-	assert_true(rte_eal_init(argc, argv) >= 0);
-}
-
-int
-unit_eal(void **state)
-{
-	RTE_SET_USED(state);
-	unit_eal_start(NULL);
-	return 0;
+	return rte_eal_init(RTE_DIM(argv) - 1, argv) >= 0 ? 0 : -1;
 }
 
 int

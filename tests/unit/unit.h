@@ -16,10 +16,7 @@
 
 #include <cmocka.h>
 
-/* Starts EAL on ordinary pages; with a virtual device if `vdev` is not NULL. */
-void unit_eal_start(const char *vdev);
-
-/* Group fixtures: EAL without devices. */
+/* Group fixtures: EAL on ordinary pages, without devices; and its end. */
 int unit_eal(void **state);
 int unit_eal_end(void **state);
 

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A small switch: see room.h. */
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <rte_rcu_qsbr.h>
+#include <rte_ring_elem.h>
+
+#include "forward.h"
+#include "park.h"
+#include "room.h"
+
+#define REQUESTS 256
+#define BUFFER 1600	/* bytes of a receive buffer: the longest frame and its header */
+
+struct room *
+room_create(unsigned int guests)
+{
+	static char *words[] = { "vhost-switch", NULL };
+	struct room *r = unit_zalloc(sizeof(*r));
+	struct vswitch *sw = &r->sw;
+	unsigned int i;
+
+	assert_int_equal(conf_parse(&sw->conf, 1, words), CONF_RUN);
+	sw->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	sw->qsbr = unit_zalloc(rte_rcu_qsbr_get_memsize(1));
+	rte_rcu_qsbr_init(sw->qsbr, 1);
+	sw->fdb = fdb_create(sw->conf.aging, sw->qsbr);
+	sw->requests = rte_ring_create_elem("requests", sizeof(struct request), REQUESTS,
+		SOCKET_ID_ANY, RING_F_SC_DEQ);
+	r->w = sw->worker[0] = worker_create(sw, 0, 0);
+	sw->nworkers = 1;
+	assert_true(sw->wake_fd >= 0 && sw->fdb && sw->requests && r->w);
+	r->w->retry_delay = 0;
+	r->w->retry_time = UINT64_MAX / 4;
+	r->guests = sw->ports = guests;
+	for (i = 0; i < guests; i++) {
+		r->tx[i] = ring_create(ROOM_RING, 65000);
+		r->rx[i] = ring_create(ROOM_RING, 65000);
+		r->tx[i]->vq.source.port = i;
+		sw->port[i].state = PORT_USED;
+		sw->port[i].vlan = conf_vlan(&sw->conf, i);
+		sw->port[i].rx = &r->rx[i]->vq;
+	}
+	return r;
+}
+
+static void
+check_sums(struct room *r)
+{
+	uint64_t sent = 0, copies = 0;
+	const struct port_count *c;
+	unsigned int i;
+
+	for (i = 0; i < PORT_MAX; i++) {
+		c = &r->w->count[i];
+		assert_int_equal(c->received, c->delivered + stats_dropped(c));
+		assert_int_equal(c->drop[DROP_NONE], 0);
+		sent += c->sent;
+		copies += c->delivered + c->flooded;
+	}
+	assert_int_equal(sent, copies);
+}
+
+void
+room_destroy(struct room *r)
+{
+	unsigned int i;
+
+	for (i = 0; i < r->guests; i++) {
+		forward_release(&r->tx[i]->vq.source, &r->w->count[i]);
+		assert_int_equal(park_room(r->tx[i]->vq.source.park), PARK_FRAMES);
+	}
+	check_sums(r);
+	for (i = 0; i < r->guests; i++) {
+		ring_destroy(r->tx[i]);
+		ring_destroy(r->rx[i]);
+	}
+	worker_destroy(r->w);
+	rte_ring_free(r->sw.requests);
+	fdb_destroy(r->sw.fdb);
+	free(r->sw.qsbr);
+	close(r->sw.wake_fd);
+	free(r);
+}
+
+void
+room_learn(struct room *r, uint16_t port, const struct rte_ether_addr *mac)
+{
+	uint16_t old;
+
+	assert_int_equal(fdb_learn(r->sw.fdb, fdb_key(mac, 0), port, &old), FDB_ADDED);
+}
+
+bool
+room_request(struct room *r, struct request *q)
+{
+	return rte_ring_dequeue_elem(r->sw.requests, q, sizeof(*q)) == 0;
+}
+
+uint8_t *
+room_send(struct room *r, uint16_t port, const struct rte_ether_addr *to, uint32_t len,
+	uint32_t seed)
+{
+	const struct rte_ether_addr from = mac_of(port, 0);
+
+	return ring_send(r->tx[port], r->tx_next[port]++ % ROOM_RING, to, &from, len, seed);
+}
+
+void
+room_offer(struct room *r, uint16_t port, unsigned int buffers)
+{
+	struct ring *rx = r->rx[port];
+
+	for (; buffers > 0; buffers--) {
+		if (rx->free + BUFFER > RING_SEAM)
+			rx->free = RING_GPA;
+		ring_room(rx, r->rx_next[port]++ % ROOM_RING, BUFFER);
+	}
+}
+
+void
+room_poll(struct room *r, uint16_t port)
+{
+	forward_poll(r->w, &r->tx[port]->vq.source);
+}
+
+void
+room_expire(struct room *r, uint16_t port)
+{
+	struct park *p = r->tx[port]->vq.source.park;
+	unsigned int i;
+
+	for (i = 0; i < p->nerrands; i++)
+		p->slot[p->errand[i].slot].deadline = 0;
+}
+
+const uint8_t *
+room_take(struct room *r, uint16_t port, uint32_t *len)
+{
+	struct ring *rx = r->rx[port];
+	uint32_t id;
+
+	if (!ring_used(rx, &id, len))
+		return NULL;
+	assert_true(*len > rx->vq.hdr_len);
+	*len -= rx->vq.hdr_len;
+	return ring_at(rx, rx->vq.desc[id].addr, *len + rx->vq.hdr_len) + rx->vq.hdr_len;
+}
+
+void
+room_expect(struct room *r, uint16_t to, uint16_t from, const struct rte_ether_addr *dst,
+	uint32_t len, uint32_t seed)
+{
+	const struct rte_ether_addr src = mac_of(from, 0);
+	uint8_t want[BUFFER];
+	const uint8_t *got;
+	uint32_t got_len;
+
+	got = room_take(r, to, &got_len);
+	assert_non_null(got);
+	assert_int_equal(got_len, len);
+	frame_make(want, dst, &src, len, seed);
+	assert_memory_equal(got, want, len);
+}
+
+void
+room_expect_none(struct room *r, uint16_t port)
+{
+	ring_expect_none(r->rx[port]);
+}
+
+unsigned int
+room_owed(const struct room *r, uint16_t port)
+{
+	return (uint16_t)(r->tx[port]->vq.avail->idx - r->tx[port]->vq.used->idx);
+}

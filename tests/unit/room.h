@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A small switch: guests with rings in plain memory, the table, one worker. No
+ * thread runs: the test plays the worker and the main lcore. Needs EAL.
+ */
+#ifndef UNIT_ROOM_H
+#define UNIT_ROOM_H
+
+#include "main.h"
+#include "ring.h"
+#include "worker.h"
+
+#define ROOM_RING 1024	/* entries of each ring */
+
+struct room {
+	struct vswitch sw;
+	struct worker *w;
+	struct ring *tx[GUEST_MAX], *rx[GUEST_MAX];
+	unsigned int guests;
+	uint16_t tx_next[GUEST_MAX], rx_next[GUEST_MAX];	/* descriptors to use next */
+};
+
+/*
+ * `guests` guests with ports 0 and on, options as by default. What finds no room
+ * waits until room_expire(), and is offered again with each poll.
+ */
+struct room *room_create(unsigned int guests);
+
+/*
+ * Ends it; gives up what still waits, and checks that the sums agree: received =
+ * delivered + dropped at each port, sent = delivered + flooded over all of them.
+ */
+void room_destroy(struct room *r);
+
+/* Puts an address into the table, as the main lcore does. */
+void room_learn(struct room *r, uint16_t port, const struct rte_ether_addr *mac);
+
+/* Takes a request to learn from the queue. False: there is none. */
+bool room_request(struct room *r, struct request *q);
+
+/* Guest `port` sends a frame with its address 0, or offers an empty buffer. */
+uint8_t *room_send(struct room *r, uint16_t port, const struct rte_ether_addr *to, uint32_t len,
+	uint32_t seed);
+void room_offer(struct room *r, uint16_t port, unsigned int buffers);
+
+/* The worker looks at what a guest sends. */
+void room_poll(struct room *r, uint16_t port);
+
+/* The time to wait is over for all that waits at a guest. */
+void room_expire(struct room *r, uint16_t port);
+
+/* Takes the next frame that a guest received; NULL: there is none. Good until the next room_offer(). */
+const uint8_t *room_take(struct room *r, uint16_t port, uint32_t *len);
+
+/* The next frame at `to` must be what room_send() put into `from`; or there must be none. */
+void room_expect(struct room *r, uint16_t to, uint16_t from, const struct rte_ether_addr *dst,
+	uint32_t len, uint32_t seed);
+void room_expect_none(struct room *r, uint16_t port);
+
+/* Frames that the guest sent and has not got back. */
+unsigned int room_owed(const struct room *r, uint16_t port);
+
+static inline struct port_count *
+room_count(struct room *r, uint16_t port)
+{
+	return &r->w->count[port];
+}
+
+#endif /* UNIT_ROOM_H */

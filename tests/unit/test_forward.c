@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The way of a burst through real rings: delivery, flooding, waiting for room, giving up. */
+#include "forward.h"
+#include "park.h"
+#include "room.h"
+
+#define GUESTS 4
+
+static const struct rte_ether_addr stranger = { { 0x02, 0xcc, 0, 0, 0, 1 } };
+static struct rte_ether_addr mac[GUESTS];
+
+/* Guests who know one another, with no room in any receive ring. */
+static int
+setup(void **state)
+{
+	struct room *r = room_create(GUESTS);
+	unsigned int i;
+
+	for (i = 0; i < GUESTS; i++) {
+		mac[i] = mac_of(i, 0);
+		room_learn(r, i, &mac[i]);
+	}
+	*state = r;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	room_destroy(*state);	/* checks that the sums agree */
+	return 0;
+}
+
+static unsigned int
+parked(const struct room *r, uint16_t port)
+{
+	return PARK_FRAMES - park_room(r->tx[port]->vq.source.park);
+}
+
+static void
+test_deliver(void **state)
+{
+	struct room *r = *state;
+	unsigned int i;
+
+	room_offer(r, 1, 100);
+	for (i = 0; i < 100; i++)
+		room_send(r, 0, &mac[1], 60 + i, i);
+	room_poll(r, 0);	/* a burst, */
+	assert_int_equal(room_owed(r, 0), 100 - BURST_MAX);
+	room_poll(r, 0);	/* and the rest */
+	assert_int_equal(room_owed(r, 0), 0);
+	for (i = 0; i < 100; i++)
+		room_expect(r, 1, 0, &mac[1], 60 + i, i);
+	room_expect_none(r, 1);
+	assert_int_equal(room_count(r, 0)->received, 100);
+	assert_int_equal(room_count(r, 0)->delivered, 100);
+	assert_int_equal(room_count(r, 0)->received_bytes, 100 * 60 + 99 * 50);
+	assert_int_equal(room_count(r, 1)->sent_bytes, 100 * 60 + 99 * 50);
+	assert_int_equal(room_count(r, 1)->sent, 100);
+	room_poll(r, 0);
+	assert_int_equal(room_count(r, 0)->received, 100);
+}
+
+static void
+test_flood(void **state)
+{
+	struct room *r = *state;
+	unsigned int i;
+
+	for (i = 0; i < GUESTS; i++)
+		room_offer(r, i, 2);
+	room_send(r, 1, &mac_broadcast, 60, 1);
+	room_send(r, 1, &stranger, 61, 2);
+	room_poll(r, 1);
+	for (i = 0; i < GUESTS; i++) {
+		if (i != 1) {
+			room_expect(r, i, 1, &mac_broadcast, 60, 1);
+			room_expect(r, i, 1, &stranger, 61, 2);
+		}
+		room_expect_none(r, i);
+	}
+	assert_int_equal(room_count(r, 1)->delivered, 2);
+	assert_int_equal(room_count(r, 1)->flooded, 4);
+	assert_int_equal(room_owed(r, 1), 0);
+}
+
+/* A full ring delays only the frames that want it, and keeps their order. */
+static void
+test_full_ring(void **state)
+{
+	struct room *r = *state;
+	unsigned int i;
+
+	room_offer(r, 2, 10);
+	for (i = 0; i < 6; i++)
+		room_send(r, 0, &mac[i % 2 ? 2 : 1], 60, i);
+	room_poll(r, 0);
+	for (i = 1; i < 6; i += 2)
+		room_expect(r, 2, 0, &mac[2], 60, i);
+	assert_int_equal(parked(r, 0), 3);
+	assert_int_equal(room_owed(r, 0), 3);
+	assert_int_equal(room_count(r, 0)->received, 6);
+	assert_int_equal(room_count(r, 0)->delivered, 3);
+	room_poll(r, 0);	/* nothing has changed */
+	assert_int_equal(parked(r, 0), 3);
+	/* Room for one; a new frame must not take it from those that wait. */
+	room_send(r, 0, &mac[1], 60, 6);
+	room_send(r, 0, &mac[2], 60, 7);
+	room_offer(r, 1, 1);
+	room_poll(r, 0);
+	room_expect(r, 1, 0, &mac[1], 60, 0);
+	room_expect_none(r, 1);
+	room_expect(r, 2, 0, &mac[2], 60, 7);
+	assert_int_equal(parked(r, 0), 3);
+	room_offer(r, 1, 10);
+	room_poll(r, 0);
+	room_expect(r, 1, 0, &mac[1], 60, 2);
+	room_expect(r, 1, 0, &mac[1], 60, 4);
+	room_expect(r, 1, 0, &mac[1], 60, 6);
+	assert_int_equal(parked(r, 0), 0);
+	assert_int_equal(room_owed(r, 0), 0);
+	assert_int_equal(room_count(r, 0)->delivered, 8);
+	assert_int_equal(room_count(r, 1)->missed, 0);
+}
+
+/* Others who send to the full ring, or with other rings, are not held up. */
+static void
+test_full_ring_others(void **state)
+{
+	struct room *r = *state;
+
+	room_send(r, 0, &mac[1], 60, 1);
+	room_poll(r, 0);
+	room_offer(r, 0, 1);
+	room_send(r, 2, &mac[1], 60, 2);
+	room_send(r, 2, &mac[0], 60, 3);
+	room_poll(r, 2);
+	room_expect(r, 0, 2, &mac[0], 60, 3);
+	assert_int_equal(parked(r, 2), 1);
+}
+
+static void
+test_deadline(void **state)
+{
+	struct room *r = *state;
+
+	room_send(r, 0, &mac[1], 60, 1);
+	room_send(r, 0, &mac[1], 60, 2);
+	room_poll(r, 0);
+	room_expire(r, 0);
+	/* It is offered once more: room in the last moment serves. */
+	room_offer(r, 1, 1);
+	room_poll(r, 0);
+	room_expect(r, 1, 0, &mac[1], 60, 1);
+	assert_int_equal(room_count(r, 0)->drop[DROP_RING_FULL], 1);
+	assert_int_equal(room_count(r, 0)->delivered, 1);
+	assert_int_equal(room_count(r, 1)->missed, 1);
+	assert_int_equal(parked(r, 0), 0);
+	assert_int_equal(room_owed(r, 0), 0);
+}
+
+static void
+test_next_try(void **state)
+{
+	struct room *r = *state;
+	struct park *p = r->tx[0]->vq.source.park;
+
+	r->w->retry_delay = UINT64_MAX / 4;
+	room_send(r, 0, &mac[1], 60, 1);
+	room_poll(r, 0);
+	room_offer(r, 1, 1);
+	room_poll(r, 0);	/* too early */
+	room_expect_none(r, 1);
+	p->next_try = 0;
+	room_poll(r, 0);
+	room_expect(r, 1, 0, &mac[1], 60, 1);
+}
+
+static void
+test_no_retry(void **state)
+{
+	struct room *r = *state;
+
+	r->w->retry_time = 0;
+	room_send(r, 0, &mac[1], 60, 1);
+	room_poll(r, 0);
+	assert_int_equal(room_count(r, 0)->drop[DROP_RING_FULL], 1);
+	assert_int_equal(room_count(r, 1)->missed, 1);
+	assert_int_equal(parked(r, 0), 0);
+	assert_int_equal(room_owed(r, 0), 0);
+}
+
+/* A flooded frame is owed to each full ring by itself. */
+static void
+test_flood_errands(void **state)
+{
+	struct room *r = *state;
+
+	room_offer(r, 1, 1);
+	room_send(r, 0, &mac_broadcast, 60, 1);
+	room_poll(r, 0);
+	room_expect(r, 1, 0, &mac_broadcast, 60, 1);
+	assert_int_equal(room_count(r, 0)->delivered, 1);
+	assert_int_equal(r->tx[0]->vq.source.park->nerrands, 2);
+	assert_int_equal(room_owed(r, 0), 1);	/* its bytes are still needed */
+	room_offer(r, 2, 1);
+	room_poll(r, 0);
+	room_expect(r, 2, 0, &mac_broadcast, 60, 1);
+	assert_int_equal(room_count(r, 0)->flooded, 1);
+	assert_int_equal(room_owed(r, 0), 1);
+	room_expire(r, 0);
+	room_poll(r, 0);
+	assert_int_equal(room_owed(r, 0), 0);
+	assert_int_equal(room_count(r, 3)->missed, 1);
+	/* It was delivered: a copy that was missed makes it no dropped frame. */
+	assert_int_equal(stats_dropped(room_count(r, 0)), 0);
+	room_expect_none(r, 1);
+	room_expect_none(r, 2);
+}
+
+static void
+test_flood_nobody(void **state)
+{
+	struct room *r = *state;
+	unsigned int i;
+
+	room_send(r, 0, &mac_broadcast, 60, 1);
+	room_poll(r, 0);
+	room_expire(r, 0);
+	room_poll(r, 0);
+	assert_int_equal(room_count(r, 0)->drop[DROP_RING_FULL], 1);	/* once */
+	for (i = 1; i < GUESTS; i++)
+		assert_int_equal(room_count(r, i)->missed, 1);
+}
+
+/* The port's next tenant gets nothing that was for the one before. */
+static void
+test_epoch(void **state)
+{
+	struct room *r = *state;
+
+	room_send(r, 0, &mac[1], 60, 1);
+	room_poll(r, 0);
+	r->sw.port[1].epoch++;
+	room_offer(r, 1, 1);
+	room_poll(r, 0);
+	room_expect_none(r, 1);
+	assert_int_equal(room_count(r, 0)->drop[DROP_GONE], 1);
+	assert_int_equal(room_count(r, 1)->missed, 0);
+	assert_int_equal(room_owed(r, 0), 0);
+}
+
+static void
+test_paused_destination(void **state)
+{
+	struct room *r = *state;
+	struct virtqueue *rx = r->sw.port[1].rx;
+
+	room_offer(r, 1, 2);
+	r->sw.port[1].rx = NULL;
+	room_send(r, 0, &mac[1], 60, 1);
+	room_poll(r, 0);
+	assert_int_equal(parked(r, 0), 1);
+	r->sw.port[1].rx = rx;		/* back in time */
+	room_poll(r, 0);
+	room_expect(r, 1, 0, &mac[1], 60, 1);
+	r->sw.port[1].rx = NULL;
+	room_send(r, 0, &mac[1], 60, 2);
+	room_poll(r, 0);
+	room_expire(r, 0);
+	room_poll(r, 0);
+	assert_int_equal(room_count(r, 0)->drop[DROP_GONE], 1);
+	assert_int_equal(room_count(r, 1)->missed, 1);
+}
+
+static void
+test_stopped_destination(void **state)
+{
+	struct room *r = *state;
+
+	room_send(r, 0, &mac[1], 60, 1);
+	room_poll(r, 0);
+	ring_offer(r->rx[1], ROOM_RING);	/* breaks the rules, seen at the next try */
+	room_send(r, 0, &mac[1], 60, 2);
+	room_poll(r, 0);
+	assert_int_equal(r->rx[1]->vq.fault, FAULT_HEAD);
+	room_poll(r, 0);
+	room_poll(r, 0);
+	assert_int_equal(room_count(r, 0)->drop[DROP_GONE], 2);
+	assert_int_equal(room_count(r, 1)->missed, 2);
+	assert_int_equal(parked(r, 0), 0);
+}
+
+static void
+test_release(void **state)
+{
+	struct room *r = *state;
+	struct source *s = &r->tx[0]->vq.source;
+	struct port_count count = { 0 };
+
+	room_send(r, 0, &mac[1], 60, 1);
+	room_offer(r, 2, 1);
+	room_send(r, 0, &mac_broadcast, 60, 2);		/* one gets it */
+	room_send(r, 0, &mac[1], 60, 3);
+	room_poll(r, 0);
+	assert_int_equal(room_owed(r, 0), 3);
+	forward_release(s, &count);
+	assert_int_equal(count.drop[DROP_PAUSED], 2);
+	assert_int_equal(stats_dropped(&count), 2);
+	room_count(r, 0)->drop[DROP_PAUSED] += 2;	/* for the sums */
+	assert_int_equal(room_owed(r, 0), 0);
+	assert_int_equal(parked(r, 0), 0);
+	assert_false(s->waiting);
+	/* The port is as good as new. */
+	room_offer(r, 1, 1);
+	room_send(r, 0, &mac[1], 60, 4);
+	room_poll(r, 0);
+	room_expect(r, 1, 0, &mac[1], 60, 4);
+}
+
+/* All places taken: the source is not fetched from, and loses nothing by it. */
+static void
+test_park_full(void **state)
+{
+	struct room *r = *state;
+	unsigned int i, n = PARK_FRAMES + 30;
+
+	for (i = 0; i < n; i++)
+		room_send(r, 0, &mac[1], 60, i);
+	for (i = 0; i < 20; i++)
+		room_poll(r, 0);
+	assert_int_equal(parked(r, 0), PARK_FRAMES);
+	assert_int_equal(room_count(r, 0)->received, PARK_FRAMES);
+	room_offer(r, 1, n);
+	for (i = 0; i < 5; i++)
+		room_poll(r, 0);
+	assert_int_equal(room_count(r, 0)->delivered, n);
+	assert_int_equal(room_count(r, 1)->sent, n);
+	assert_int_equal(room_owed(r, 0), 0);
+}
+
+/* Too many pieces to wait: dropped at once, while its neighbours wait. */
+static void
+test_many_pieces(void **state)
+{
+	struct room *r = *state;
+	struct ring *tx = r->tx[0];
+	uint64_t gpa = ring_bytes(tx, 12 + 60);
+	unsigned int i;
+
+	memset(ring_at(tx, gpa, 12), 0, 12);
+	frame_make(ring_at(tx, gpa, 72) + 12, &mac[1], &mac[0], 60, 1);
+	for (i = 0; i < PARK_PIECES + 1; i++)
+		ring_desc(tx, i, gpa + (i == 0 ? 0 : 26 + i), i == 0 ? 27 : i == PARK_PIECES ? 26 : 1,
+			i == PARK_PIECES ? 0 : NEXT, i + 1);
+	ring_offer(tx, 0);
+	r->tx_next[0] = PARK_PIECES + 1;
+	room_send(r, 0, &mac[1], 60, 2);
+	room_poll(r, 0);
+	assert_int_equal(room_count(r, 0)->drop[DROP_RING_FULL], 1);
+	assert_int_equal(room_count(r, 1)->missed, 1);
+	assert_int_equal(parked(r, 0), 1);
+	ring_expect(tx, 0, 0);
+}
+
+/*
+ * At random: guests send to each other and to all, offer room or none, are late.
+ * Each receiver sees the frames of each sender in the order they were sent.
+ */
+static void
+test_order_at_random(void **state)
+{
+	uint32_t sent[GUESTS] = { 0 }, seen[GUESTS][GUESTS] = { { 0 } }, len, seq;
+	struct room *r = *state;
+	uint64_t random = 11;
+	const uint8_t *f;
+	unsigned int round, from, to, i;
+
+	for (round = 0; round < 20000; round++) {
+		from = unit_random(&random) % GUESTS;
+		to = unit_random(&random) % GUESTS;
+		for (i = unit_random(&random) % 8; i > 0 && room_owed(r, from) < 900; i--) {
+			r->tx[from]->free = RING_GPA + r->tx_next[from] % ROOM_RING * 100;
+			f = room_send(r, from, unit_random(&random) % 8 ? &mac[to] : &mac_broadcast, 60, 0);
+			seq = ++sent[from];
+			memcpy((uint8_t *)(uintptr_t)f + 14, &seq, sizeof(seq));
+		}
+		if (unit_random(&random) % 16 == 0)
+			room_expire(r, from);
+		room_poll(r, from);
+		if (unit_random(&random) % 4 == 0 && r->rx[to]->vq.last_avail == r->rx[to]->vq.avail->idx)
+			room_offer(r, to, unit_random(&random) % 32);
+		while ((f = room_take(r, to, &len)) != NULL) {
+			assert_int_equal(len, 60);
+			memcpy(&seq, f + 14, sizeof(seq));
+			i = f[6 + 4];		/* the sender's port, see mac_of() */
+			assert_true(i != to);
+			assert_true(seq > seen[to][i]);
+			seen[to][i] = seq;
+		}
+	}
+	/* Much was delivered, and much was not. */
+	for (i = 0; i < GUESTS; i++) {
+		assert_true(room_count(r, i)->delivered > 1000);
+		assert_true(room_count(r, i)->drop[DROP_RING_FULL] > 100);
+		assert_true(room_count(r, i)->flooded > 100);
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_deliver),
+		TEST(test_flood),
+		TEST(test_full_ring),
+		TEST(test_full_ring_others),
+		TEST(test_deadline),
+		TEST(test_next_try),
+		TEST(test_no_retry),
+		TEST(test_flood_errands),
+		TEST(test_flood_nobody),
+		TEST(test_epoch),
+		TEST(test_paused_destination),
+		TEST(test_stopped_destination),
+		TEST(test_release),
+		TEST(test_park_full),
+		TEST(test_many_pieces),
+		TEST(test_order_at_random),
+	};
+
+	return cmocka_run_group_tests_name("forward", tests, unit_eal, unit_eal_end);
+}
