@@ -309,10 +309,20 @@ test_words(void **state)
 	refused("-- stray --stats 1", "stray", "no option", "--help");
 	refused("-- -- --stats", "--stats", "no option", "--help");
 	refused("-- -Px", "x", "unknown", "--help");
-	refused("-- --stats 5 -xP", "x", "unknown", "--help");
 	/* EAL's options in front are not ours to judge. */
 	accept("--stats 5 -p 3 stray -- --stats 6");
 	assert_int_equal(conf.stats, 6);
+}
+
+/* Of letters written together, the line names the one that is wrong. */
+static void
+test_letters(void **state)
+{
+	RTE_SET_USED(state);
+	accept("-- -Pp1");
+	assert_true(conf.promiscuous && conf.uplink);
+	refused("-- --stats 5 -Px", "x", "unknown", "--help");
+	refused("-- --stats 5 -xP", "x", "unknown", "--help");
 }
 
 static void
@@ -371,6 +381,7 @@ main(void)
 		cmocka_unit_test(test_socket_length),
 		cmocka_unit_test(test_socket_number),
 		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_letters),
 		cmocka_unit_test(test_help),
 		cmocka_unit_test(test_derived),
 	};
