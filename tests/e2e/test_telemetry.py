@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The counters for programs, by DPDK's telemetry socket: the same as in the table, and harmless to ask for."""
+
+import glob
+import json
+import socket
+
+from lib.frames import BROADCAST, frame
+from lib.room import room
+from lib.stats import COLUMNS
+from lib.uplink import TAP
+from lib.wait import wait_for
+
+
+class Telemetry:
+    def __init__(self, switch):
+        pattern = f"{switch.directory}/dpdk/*/dpdk_telemetry.v2*"
+        path = wait_for(lambda: glob.glob(pattern), what=f"telemetry socket {pattern}")[0]
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket.settimeout(10)
+        self.socket.connect(path)
+        self.receive()  # the greeting
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.socket.close()
+
+    def receive(self):
+        return json.loads(self.socket.recv(65536))
+
+    def ask(self, command):
+        self.socket.send(command.encode())
+        return self.receive()[command.split(",")[0]]
+
+
+def test_telemetry_tells_what_the_table_tells(box):
+    with room(box, 3, uplink=TAP) as r:
+        one, two, _ = r.guests
+        for data in (frame(BROADCAST, one.mac), frame(two.mac, one.mac), frame(one.mac, one.mac)):
+            r.reached(one, data)
+        table = r.switch.next_table()
+        with Telemetry(r.switch) as telemetry:
+            assert telemetry.ask("/vhost_switch/ports") == ["0", "1", "2", "uplink"]
+            assert telemetry.ask("/vhost_switch/switch")["workers"] == 1
+            for name in (0, 1, 2, "uplink"):
+                told = telemetry.ask(f"/vhost_switch/port,{name}")
+                for column in COLUMNS:
+                    assert told[column] == getattr(table[name], column), (name, column)
+                for reason, count in table[name].reasons.items():
+                    assert told[reason] == count
+            assert telemetry.ask("/vhost_switch/port,0")["vlan"] == 1000
+            assert telemetry.ask("/vhost_switch/port,0")["to_sender"] == 1
+
+
+def test_telemetry_of_ports_that_are_not_there(box):
+    with room(box, 1, introduce=False) as r:
+        with Telemetry(r.switch) as telemetry:
+            for parameter in ("", ",", ",1", ",255", ",256", ",-1", ",uplink", ",99999999999999999999", ",0x", ",x" * 100):
+                assert telemetry.ask(f"/vhost_switch/port{parameter}") is None, parameter
+            assert telemetry.ask("/vhost_switch/ports") == ["0"]
