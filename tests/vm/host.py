@@ -6,6 +6,7 @@ frames between the taps (untagged) and the wire (tagged): what VLAN interfaces w
 kernels without them too. Pinger sends to a guest all the time and accounts for each reply.
 """
 
+import errno
 import fcntl
 import os
 import select
@@ -36,10 +37,18 @@ class _Carrier(threading.Thread):
         super().__init__(daemon=True)
         self.wire = wire
         self.taps = {}
+        self.problem = None
         self.wake, self.woken = os.pipe()
         self.start()
 
     def run(self):
+        try:
+            self._carry()
+        except OSError as problem:
+            if problem.errno not in (errno.ENETDOWN, errno.ENXIO):  # the switch is gone, and its tap
+                self.problem = problem
+
+    def _carry(self):
         while True:
             taps = dict(self.taps)
             ready, _, _ = select.select([self.wake, self.wire, *taps.values()], [], [])
@@ -67,6 +76,8 @@ class _Carrier(threading.Thread):
         self.join()
         for descriptor in (self.wake, self.woken, *self.taps.values()):
             os.close(descriptor)
+        if self.problem:
+            raise self.problem
 
 
 class Host:
@@ -121,9 +132,14 @@ def checksum(data):
 
 
 class Pinger(threading.Thread):
-    """Echo requests to a guest at a steady rate, until finish(); every reply is accounted for."""
+    """Echo requests to a guest at a steady rate, until finish(); every reply is accounted for.
+
+    No more than WINDOW are on their way, so that a guest whose emulated processor stands still
+    for long has room for them all in its ring, and a loss is the switch's.
+    """
 
     INTERVAL = 0.005
+    WINDOW = 64
     BODY = bytes(range(256)) * 2
     REPLIES_ONLY = struct.pack("I", ~1 & 0xFFFFFFFF)  # ICMP_FILTER: all but type 0 are kept away
 
@@ -151,7 +167,8 @@ class Pinger(threading.Thread):
         while not self.enough.is_set():
             now = time.monotonic()
             if now >= due:
-                self._send()
+                if self.sent - len(self.got) < self.WINDOW:
+                    self._send()
                 due = now + self.INTERVAL
             last = self._receive(due - time.monotonic(), last)
         end = time.monotonic() + DEADLINE
