@@ -151,7 +151,7 @@ run_made_blocking(struct hostile *h, const void *arg)
 	h->stops = stops_of(h, bad);
 }
 
-/* No call descriptor at all, and kick descriptors that are none: a poll-mode switch needs neither. */
+/* No call descriptor, and kick descriptors that are none: a poll-mode switch needs neither. */
 static void
 run_odd_kick(struct hostile *h, const void *arg)
 {

@@ -2,10 +2,8 @@
 #
 # The hostile client: tests/hostile on top of tests/driver. Included by the Makefile.
 #
-#	make hostile			build it, and the sanitized switch that it runs
-#	$(BUILD)/hostile --list		its cases; $(BUILD)/hostile CASE... runs some
-#
-# tests/run finds programs in $(BUILD)/tests: hence the second name.
+#	make SANITIZE=1 build-san/vhost-switch build-san/hostile
+#	build-san/hostile --list	its cases; build-san/hostile CASE... runs some
 
 BUILD ?= build
 
@@ -26,13 +24,5 @@ $(HOSTILE_DRIVER): $(BUILD)/obj/hostile/driver-%.o: tests/driver/%.c
 
 $(BUILD)/hostile: $(HOSTILE_OBJ) $(HOSTILE_DRIVER)
 	$(CC) -pthread $(HOSTILE_SANITIZE) $^ -o $@
-
-$(BUILD)/tests/hostile: $(BUILD)/hostile
-	@mkdir -p $(@D)
-	ln -f $< $@
-
-.PHONY: hostile
-hostile: $(BUILD)/hostile $(BUILD)/tests/hostile
-	$(MAKE) SANITIZE=1
 
 -include $(HOSTILE_OBJ:.o=.d) $(HOSTILE_DRIVER:.o=.d)
