@@ -58,7 +58,7 @@ test-programs: $(BUILD)/vhost-switch loadgen
 check: test-deps vm-deps test-programs
 	$(RUN_TESTS)
 
-check-unit: unit
+check-unit: test-deps unit
 	tests/run unit
 
 check-e2e: test-deps test-programs

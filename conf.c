@@ -329,6 +329,7 @@ conf_parse(struct conf *c, int argc, char **argv)
 {
 	int first = own_options(argc, argv);
 	int n = argc - first;
+	char letter[] = "-?";
 	const char *arg;
 	int opt;
 
@@ -348,8 +349,10 @@ conf_parse(struct conf *c, int argc, char **argv)
 			say_error("%s: needs a value; see --help", arg);
 			return CONF_ERROR;
 		case '?':
+			/* A letter in a group has no argument of its own to show. */
+			letter[1] = optopt;
 			say_error("%s: unknown option, or a value it does not take; see --help",
-					arg);
+					optopt > 0 && optopt < OPT_BASENAME ? letter : arg);
 			return CONF_ERROR;
 		}
 		if (!parse_option(c, opt, optarg))

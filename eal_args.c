@@ -83,20 +83,24 @@ bool
 eal_args_make(struct eal_args *a, int argc, char **argv)
 {
 	static const char *const ordinary[] = {"--no-huge", "-m", NO_HUGE_MIB};
-	int own;
+	int own, i;
 
 	for (own = 1; own < argc && strcmp(argv[own], "--") != 0; own++)
 		;
-	a->argc = own;
 	a->no_huge = !says_memory(own, argv) && !hugepages_free();
 	a->argv = calloc(own + RTE_DIM(ordinary) + 1, sizeof(*a->argv));
 	if (a->argv == NULL) {
 		say_error("no memory for the command line");
 		return false;
 	}
-	memcpy(a->argv, argv, own * sizeof(*a->argv));
+	a->argc = 0;
+	for (i = 0; i < own; i++) {
+		/* Ordinary pages are in memory alone, and EAL does not want to hear it. */
+		if (!a->no_huge || strcmp(argv[i], "--in-memory") != 0)
+			a->argv[a->argc++] = argv[i];
+	}
 	if (a->no_huge) {
-		memcpy(&a->argv[own], ordinary, sizeof(ordinary));
+		memcpy(&a->argv[a->argc], ordinary, sizeof(ordinary));
 		a->argc += RTE_DIM(ordinary);
 	}
 	return true;

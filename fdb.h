@@ -75,9 +75,12 @@ enum fdb_verdict {
 	FDB_FULL,  /* the port has its share already */
 };
 
+/* Set in every key, so that none is 0, which marks a free entry. */
+#define FDB_KEY_USED (UINT64_C(1) << 63)
+
 /*
- * Key of an address in a VLAN domain. Guests are one domain, 0, today; the
- * upper 16 bits leave room for 65,536. Never 0 for a valid address.
+ * Key of an address in a VLAN domain. Guests are one domain, 0, today; there is
+ * room for 32,768.
  */
 static inline uint64_t
 fdb_key(const struct rte_ether_addr *mac, uint16_t domain)
@@ -87,7 +90,7 @@ fdb_key(const struct rte_ether_addr *mac, uint16_t domain)
 
 	memcpy(&low, mac->addr_bytes, sizeof(low));
 	memcpy(&high, mac->addr_bytes + sizeof(low), sizeof(high));
-	return (uint64_t)low | (uint64_t)high << 32 | (uint64_t)domain << 48;
+	return (uint64_t)low | (uint64_t)high << 32 | (uint64_t)domain << 48 | FDB_KEY_USED;
 }
 
 /* The address in a key. */

@@ -130,7 +130,7 @@ from_tagged(struct worker *w, struct frame *f)
 	struct fdb_entry *e;
 
 	if (!f->tagged || vid < sw->conf.vlan_base || device >= GUEST_MAX ||
-			__atomic_load_n(&sw->port[device].rx, __ATOMIC_ACQUIRE) == NULL)
+			__atomic_load_n(&sw->port[device].state, __ATOMIC_ACQUIRE) != PORT_USED)
 		return to_none(f, DROP_VLAN);
 	if (rte_is_multicast_ether_addr(&f->eth.dst_addr))
 		return device;

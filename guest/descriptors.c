@@ -47,13 +47,13 @@ descriptors_suspect(uint16_t device)
 	/* Powers of two: a front end that insists does not fill the log. */
 	if ((lost & (lost - 1)) == 0)
 		say(WARNING,
-				"device %u: memory table refused; librte_vhost may have lost a "
-				"descriptor by it (%u such tables so far)\n",
+				"device %u: its front end broke the protocol; librte_vhost may have lost a "
+				"descriptor by it (%u such cases so far)\n",
 				device, lost);
 }
 
-static bool
-table_ok(const struct message *m)
+bool
+descriptors_table_ok(const struct message *m)
 {
 	uint32_t i, n = m->payload.memory.nregions;
 	struct message_region c;
@@ -67,16 +67,6 @@ table_ok(const struct message *m)
 			return false;
 	}
 	return true;
-}
-
-void
-descriptors_guard_table(struct message *m, bool refuse)
-{
-	if (!refuse && table_ok(m))
-		return;
-	/* More regions than descriptors came with: the library closes those, and fails. */
-	m->payload.memory.nregions = UINT32_MAX;
-	m->flags &= ~MSG_NEED_REPLY; /* so that the failure ends the connection */
 }
 
 bool

@@ -23,14 +23,11 @@ void descriptors_init(void);
 /* Whether there are enough for one more guest. librte_vhost's thread. */
 bool descriptors_left(void);
 
-/* Notes, and says, that a table failed and a descriptor may be lost. */
+/* Notes, and says, that a descriptor may be lost. librte_vhost's thread. */
 void descriptors_suspect(uint16_t device);
 
-/*
- * Looks at a memory table before librte_vhost does; makes one that is wrong, or
- * comes after one that failed (`refuse`), fail early and end the connection.
- */
-void descriptors_guard_table(struct message *m, bool refuse);
+/* Whether librte_vhost can map a memory table, as far as can be told from it. */
+bool descriptors_table_ok(const struct message *m);
 
 /*
  * Whether fd is an eventfd, and so can signal a guest; makes it non-blocking,

@@ -79,7 +79,7 @@ guest_connect(struct vswitch *sw, int vid)
 		return NULL;
 	}
 	g->vid = vid;
-	g->table_pending = g->table_refused = false;
+	g->table_pending = g->doomed = false;
 	sw->port[port].vlan = conf_vlan(&sw->conf, port);
 	__atomic_store_n(&sw->port[port].state, PORT_USED, __ATOMIC_RELEASE);
 	if (port >= sw->ports)
@@ -134,7 +134,7 @@ guest_resume(struct guest *g)
 {
 	unsigned int i;
 
-	if (!g->running || g->published[RING_RX] || g->published[RING_TX])
+	if (g->doomed || !g->running || g->published[RING_RX] || g->published[RING_TX])
 		return;
 	if (!snapshot_memory(g))
 		return;
@@ -144,37 +144,55 @@ guest_resume(struct guest *g)
 	guest_check(g);
 }
 
-void
+/* The front end broke the protocol. Returns whether librte_vhost may see the message. */
+static bool
+guest_doom(struct guest *g, struct message *m)
+{
+	bool seen = message_doom(m);
+
+	g->doomed = true;
+	/* Nobody closes what comes with a message that nobody handles. */
+	if (!seen)
+		descriptors_suspect(g->port);
+	return seen;
+}
+
+bool
 guest_before(struct guest *g, struct message *m)
 {
 	switch (m->request) {
 	case MSG_GET_FEATURES:
 	case MSG_GET_PROTOCOL_FEATURES:
 	case MSG_GET_QUEUE_NUM:
-		return; /* these change nothing */
+		return true; /* these change nothing */
 	}
 	guest_pause(g);
 	if (g->table_pending) {
 		/* librte_vhost called no hook after the last table: it was no good. */
 		g->table_pending = false;
-		g->table_refused = true;
+		g->doomed = true;
 		descriptors_suspect(g->port);
 	}
+	if (g->doomed || !message_wanted(m, RINGS))
+		return guest_doom(g, m);
 	if (m->request == MSG_SET_MEM_TABLE) {
+		if (!descriptors_table_ok(m))
+			return guest_doom(g, m);
 		g->table_pending = true;
-		descriptors_guard_table(m, g->table_refused);
-	} else if (m->request == MSG_SET_VRING_ENABLE && m->payload.state.num == 0 &&
-			m->payload.state.index < RINGS) {
+	} else if (m->request == MSG_SET_VRING_ENABLE && m->payload.state.num == 0) {
 		/* The library tells only after it has called guest_after(). */
 		g->ready[m->payload.state.index] = false;
 	}
+	return true;
 }
 
-void
+bool
 guest_after(struct guest *g)
 {
 	g->table_pending = false;
-	guest_resume(g);
+	if (!g->doomed)
+		guest_resume(g);
+	return !g->doomed;
 }
 
 void

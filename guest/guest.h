@@ -43,7 +43,7 @@ struct guest {
 	bool ready[RINGS];     /* ... the ring is set up and enabled */
 	bool published[RINGS]; /* workers use it */
 	bool table_pending;    /* a memory table is being set */
-	bool table_refused;    /* ... and was no good */
+	bool doomed;           /* the front end broke the protocol: no more of it */
 	bool fault_logged;
 };
 
@@ -53,9 +53,12 @@ struct guest *guest_connect(struct vswitch *sw, int vid);
 /* The connection is over: the port is left to the main lcore to clear. */
 void guest_disconnect(struct guest *g);
 
-/* Around each message: stops workers before it, lets them go on after it. */
-void guest_before(struct guest *g, struct message *m);
-void guest_after(struct guest *g);
+/*
+ * Around each message: stops workers before it, lets them go on after it. False:
+ * the connection is to end, over this message.
+ */
+bool guest_before(struct guest *g, struct message *m);
+bool guest_after(struct guest *g);
 
 /* The device was set up, or is being stopped. */
 void guest_start(struct guest *g);

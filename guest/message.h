@@ -7,16 +7,33 @@
 #ifndef GUEST_MESSAGE_H
 #define GUEST_MESSAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "guest/memory.h"
 
 enum message_request {
 	MSG_GET_FEATURES = 1,
+	MSG_SET_FEATURES = 2,
+	MSG_SET_OWNER = 3,
+	MSG_RESET_OWNER = 4,
 	MSG_SET_MEM_TABLE = 5,
+	MSG_SET_VRING_NUM = 8,
+	MSG_SET_VRING_ADDR = 9,
+	MSG_SET_VRING_BASE = 10,
+	MSG_GET_VRING_BASE = 11,
+	MSG_SET_VRING_KICK = 12,
+	MSG_SET_VRING_CALL = 13,
+	MSG_SET_VRING_ERR = 14,
 	MSG_GET_PROTOCOL_FEATURES = 15,
+	MSG_SET_PROTOCOL_FEATURES = 16,
 	MSG_GET_QUEUE_NUM = 17,
 	MSG_SET_VRING_ENABLE = 18,
+	MSG_POSTCOPY_ADVISE = 28,
+	MSG_POSTCOPY_LISTEN = 29,
+	MSG_POSTCOPY_END = 30,
+	MSG_GET_INFLIGHT_FD = 31,
+	MSG_SET_INFLIGHT_FD = 32,
 };
 
 /* Header flag: the front end waits for an acknowledgement. */
@@ -45,5 +62,19 @@ struct message {
 		} __attribute__((packed)) memory;
 	} payload;
 } __attribute__((packed));
+
+/*
+ * Whether a message belongs to what the switch offers: a device of `rings` rings,
+ * and none of the protocol's optional parts but acknowledgements. librte_vhost
+ * does not ask: it carries out what was never negotiated, too.
+ */
+bool message_wanted(const struct message *m, unsigned int rings);
+
+/*
+ * Makes librte_vhost end the connection over this message. It may act on what is
+ * harmless first, as it then closes the descriptors that came with it. False:
+ * what it would do is not harmless, and it must not see the message at all.
+ */
+bool message_doom(struct message *m);
 
 #endif /* GUEST_MESSAGE_H */

@@ -56,8 +56,8 @@ before_message(int vid, void *message)
 {
 	struct guest *g = guest_of(vid);
 
-	if (g != NULL)
-		guest_before(g, message);
+	if (g != NULL && !guest_before(g, message))
+		return RTE_VHOST_MSG_RESULT_ERR;
 	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
@@ -67,8 +67,8 @@ after_message(int vid, void *message)
 	struct guest *g = guest_of(vid);
 
 	RTE_SET_USED(message);
-	if (g != NULL)
-		guest_after(g);
+	if (g != NULL && !guest_after(g))
+		return RTE_VHOST_MSG_RESULT_ERR;
 	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 

@@ -38,7 +38,8 @@ fill(const struct uplink *u, struct rte_mbuf *m, const struct frame *f, uint16_t
 {
 	uint8_t *start = rte_pktmbuf_mtod(m, uint8_t *), *end;
 
-	if (vlan != 0 && f->eth.ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN))
+	if (f->eth.ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN) ||
+			f->eth.ether_type == RTE_BE16(RTE_ETHER_TYPE_QINQ))
 		vlan = 0; /* it has a tag of the guest's own, and keeps that */
 	if (vlan != 0 && !u->insert_hw) {
 		end = fill_tagged(start, f, vlan);

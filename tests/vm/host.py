@@ -149,8 +149,8 @@ class Pinger(threading.Thread):
         self.identity = os.getpid() & 0xFFFF
         self.sent = 0
         self.got = []
-        self.worst = 0.0  # longest time without a reply
         self.wrong = None
+        self.problem = None
         self.enough = threading.Event()
         self.socket = host.ns.inside(self._socket)
         self.start()
@@ -163,17 +163,23 @@ class Pinger(threading.Thread):
         return s
 
     def run(self):
-        due = last = time.monotonic()
+        try:
+            self._stream()
+        except BaseException as problem:  # shown by the main thread
+            self.problem = problem
+
+    def _stream(self):
+        due = time.monotonic()
         while not self.enough.is_set():
             now = time.monotonic()
             if now >= due:
                 if self.sent - len(self.got) < self.WINDOW:
                     self._send()
                 due = now + self.INTERVAL
-            last = self._receive(due - time.monotonic(), last)
+            self._receive(due - time.monotonic())
         end = time.monotonic() + DEADLINE
         while len(set(self.got)) < self.sent and time.monotonic() < end:
-            last = self._receive(0.1, last)
+            self._receive(0.1)
 
     def _send(self):
         head = struct.pack("!BBHHHI", 8, 0, 0, self.identity, self.sent & 0xFFFF, self.sent)
@@ -181,26 +187,25 @@ class Pinger(threading.Thread):
         self.socket.send(head[:2] + struct.pack("!H", total) + head[4:] + self.BODY)
         self.sent += 1
 
-    def _receive(self, seconds, last):
+    def _receive(self, seconds):
         if not select.select([self.socket], [], [], max(0, seconds))[0]:
-            return last
+            return
         data = self.socket.recv(_LARGEST)
         data = data[(data[0] & 15) * 4:]
         identity, _, number = struct.unpack_from("!HHI", data, 4)
         if identity != self.identity:
-            return last
+            return
         if data[12:] != self.BODY:
             self.wrong = number
         self.got.append(number)
-        now = time.monotonic()
-        self.worst = max(self.worst, now - last)
-        return now
 
     def finish(self):
         """Sends no more, waits for the last replies, asserts that each came once, in order, unchanged."""
         self.enough.set()
         self.join()
         self.socket.close()
+        if self.problem:
+            raise self.problem
         lost = sorted(set(range(self.sent)) - set(self.got))
         assert not lost, f"{self.address}: {len(lost)} of {self.sent} echoes lost: {lost[:20]}"
         assert self.got == list(range(self.sent)), f"{self.address}: echoes doubled or out of order"

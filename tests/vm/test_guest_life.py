@@ -133,7 +133,15 @@ def held(switch):
     gets_more_memory_and_less, is_unplugged_and_plugged, is_stopped_and_continued, stands_still,
 ], ids=lambda event: event.__name__)
 def test_neighbour_of_a_guest_that(event, box, image):
-    with Lan(box, image, "ab", nics=NICS) as lan:
+    check_neighbour(event, Lan(box, image, "ab", nics=NICS))
+
+
+def test_neighbour_of_a_guest_that_is_killed_and_serves_its_socket(box, image):
+    check_neighbour(is_killed, Lan(box, image, "ab", nics=NICS, client=True))
+
+
+def check_neighbour(event, network):
+    with network as lan:
         a, b = lan.boot()
         before = held(lan.switch)
         with traffic(lan, a, b):

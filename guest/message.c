@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Which messages a guest may send: see message.h. librte_vhost's thread. */
+#include "guest/message.h"
+
+/* The low byte of what SET_VRING_KICK, _CALL and _ERR carry. */
+#define RING_INDEX 0xffu
+
+bool
+message_wanted(const struct message *m, unsigned int rings)
+{
+	switch (m->request) {
+	case MSG_GET_FEATURES:
+	case MSG_SET_FEATURES:
+	case MSG_SET_OWNER:
+	case MSG_RESET_OWNER:
+	case MSG_SET_MEM_TABLE:
+	case MSG_GET_PROTOCOL_FEATURES:
+	case MSG_SET_PROTOCOL_FEATURES:
+	case MSG_GET_QUEUE_NUM:
+		return true;
+	case MSG_SET_VRING_NUM:
+	case MSG_SET_VRING_ADDR:
+	case MSG_SET_VRING_BASE:
+	case MSG_GET_VRING_BASE:
+	case MSG_SET_VRING_ENABLE:
+		return m->payload.state.index < rings;
+	case MSG_SET_VRING_KICK:
+	case MSG_SET_VRING_CALL:
+	case MSG_SET_VRING_ERR:
+		return (m->payload.state.index & RING_INDEX) < rings;
+	default:
+		return false;
+	}
+}
+
+bool
+message_doom(struct message *m)
+{
+	/* With no acknowledgement asked for, a failure ends the connection. */
+	m->flags &= ~MSG_NEED_REPLY;
+	switch (m->request) {
+	case MSG_SET_MEM_TABLE:
+		/* More regions than descriptors came with: all of those are closed. */
+		m->payload.memory.nregions = UINT32_MAX;
+		return true;
+	case MSG_POSTCOPY_ADVISE:
+	case MSG_POSTCOPY_LISTEN:
+	case MSG_POSTCOPY_END:
+		/* Would let the front end hold up whoever touches guest memory. */
+	case MSG_GET_INFLIGHT_FD:
+	case MSG_SET_INFLIGHT_FD:
+		/* 22.11 makes buffers of any size, and writes behind small ones. */
+		return false;
+	default:
+		return true;
+	}
+}
