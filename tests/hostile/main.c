@@ -31,6 +31,16 @@ static const struct hcase *const groups[] = {
 
 #define N_GROUPS (sizeof(groups) / sizeof(groups[0]))
 
+/* Set by SIGINT and SIGTERM: no further case is begun, and all is put away. */
+static volatile sig_atomic_t interrupted;
+
+static void
+interrupt(int number)
+{
+	(void)number;
+	interrupted = 1;
+}
+
 struct options {
 	bool list, keep;
 	char **names;
@@ -183,6 +193,11 @@ run_all(struct hostile *h, const struct options *o)
 		for (const struct hcase *c = groups[g]; c->name != NULL; c++) {
 			if (!wanted(o, c))
 				continue;
+			if (interrupted) {
+				tear_down(h, o);
+				printf("Bail out! interrupted\n");
+				return 1;
+			}
 			run_case(h, c, o);
 			n_failed += h->failed;
 			say(h, ++number, c->name, c->says);
@@ -253,6 +268,8 @@ main(int argc, char **argv)
 	o.names = argv + optind;
 	o.n_names = argc - optind;
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, interrupt);
+	signal(SIGTERM, interrupt);
 	if (!o.list)
 		return run_all(&h, &o);
 	for (unsigned g = 0; g < N_GROUPS; g++)
