@@ -30,6 +30,12 @@ void descriptors_suspect(uint16_t device);
 bool descriptors_table_ok(const struct message *m);
 
 /*
+ * Lets librte_vhost wait for a peer at `path` for a second at most. It reads and
+ * writes whole messages, blocking, in the one thread that all guests share.
+ */
+void descriptors_hurry(const char *path);
+
+/*
  * Whether fd is an eventfd, and so can signal a guest; makes it non-blocking,
  * lest a worker ever wait in a write.
  */

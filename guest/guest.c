@@ -134,7 +134,9 @@ guest_resume(struct guest *g)
 {
 	unsigned int i;
 
-	if (g->doomed || !g->running || g->published[RING_RX] || g->published[RING_TX])
+	/* With a table that failed, librte_vhost has no memory to tell of. */
+	if (g->doomed || g->table_pending || !g->running || g->published[RING_RX] ||
+			g->published[RING_TX])
 		return;
 	if (!snapshot_memory(g))
 		return;
@@ -157,24 +159,30 @@ guest_doom(struct guest *g, struct message *m)
 	return seen;
 }
 
+/* Whether a message changes nothing that workers use. */
+static bool
+is_question(const struct message *m)
+{
+	return m->request == MSG_GET_FEATURES || m->request == MSG_GET_PROTOCOL_FEATURES ||
+			m->request == MSG_GET_QUEUE_NUM;
+}
+
 bool
 guest_before(struct guest *g, struct message *m)
 {
-	switch (m->request) {
-	case MSG_GET_FEATURES:
-	case MSG_GET_PROTOCOL_FEATURES:
-	case MSG_GET_QUEUE_NUM:
-		return true; /* these change nothing */
-	}
-	guest_pause(g);
 	if (g->table_pending) {
 		/* librte_vhost called no hook after the last table: it was no good. */
 		g->table_pending = false;
 		g->doomed = true;
 		descriptors_suspect(g->port);
 	}
-	if (g->doomed || !message_wanted(m, RINGS))
+	if (g->doomed || !message_wanted(m, RINGS)) {
+		guest_pause(g);
 		return guest_doom(g, m);
+	}
+	if (is_question(m))
+		return true;
+	guest_pause(g);
 	if (m->request == MSG_SET_MEM_TABLE) {
 		if (!descriptors_table_ok(m))
 			return guest_doom(g, m);

@@ -43,13 +43,19 @@ message_doom(struct message *m)
 		/* More regions than descriptors came with: all of those are closed. */
 		m->payload.memory.nregions = UINT32_MAX;
 		return true;
-	case MSG_POSTCOPY_ADVISE:
-	case MSG_POSTCOPY_LISTEN:
-	case MSG_POSTCOPY_END:
-		/* Would let the front end hold up whoever touches guest memory. */
 	case MSG_GET_INFLIGHT_FD:
+		/* 22.11 makes a buffer of any size: this one it refuses. */
+		m->size = 0;
+		return true;
 	case MSG_SET_INFLIGHT_FD:
-		/* 22.11 makes buffers of any size, and writes behind small ones. */
+		/* 22.11 writes behind a buffer that is too small: but not for no ring. */
+		m->payload.inflight.mmap_size = 1;
+		m->payload.inflight.mmap_offset = 0;
+		m->payload.inflight.nrings = 0;
+		m->payload.inflight.ring_size = 0;
+		return true;
+	case MSG_POSTCOPY_ADVISE:
+		/* Hands out a userfaultfd: with it, any access to memory could be held up. */
 		return false;
 	default:
 		return true;

@@ -30,8 +30,6 @@ enum message_request {
 	MSG_GET_QUEUE_NUM = 17,
 	MSG_SET_VRING_ENABLE = 18,
 	MSG_POSTCOPY_ADVISE = 28,
-	MSG_POSTCOPY_LISTEN = 29,
-	MSG_POSTCOPY_END = 30,
 	MSG_GET_INFLIGHT_FD = 31,
 	MSG_SET_INFLIGHT_FD = 32,
 };
@@ -60,6 +58,12 @@ struct message {
 			uint32_t padding;
 			struct message_region region[GUEST_REGIONS];
 		} __attribute__((packed)) memory;
+		struct {
+			uint64_t mmap_size;
+			uint64_t mmap_offset;
+			uint16_t nrings;
+			uint16_t ring_size;
+		} __attribute__((packed)) inflight;
 	} payload;
 } __attribute__((packed));
 

@@ -81,6 +81,10 @@ static int
 new_connection(int vid)
 {
 	struct guest *g = guest_connect(connections.sw, vid);
+	char path[SOCKET_PATH_MAX];
+
+	if (rte_vhost_get_ifname(vid, path, sizeof(path)) == 0)
+		descriptors_hurry(path);
 
 	connections.guest[vid] = g;
 	if (g == NULL)
