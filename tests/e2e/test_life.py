@@ -14,7 +14,7 @@ from lib.testpmd import Testpmd, virtio_user
 from lib.uplink import AF_PACKET, TAP
 from lib.wait import wait_for
 
-# The promise: SIGINT and SIGTERM end it in order within a second.
+# The promise: SIGINT and SIGTERM end it in order within a second. (A sanitizer's leak check takes longer.)
 END_SECONDS = 1.0
 
 

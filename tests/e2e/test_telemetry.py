@@ -14,7 +14,7 @@ from lib.wait import wait_for
 
 class Telemetry:
     def __init__(self, switch):
-        pattern = f"{switch.directory}/dpdk/*/dpdk_telemetry.v2*"
+        pattern = f"{switch.directory}/dpdk/{switch.prefix}/dpdk_telemetry.v2*"
         path = wait_for(lambda: glob.glob(pattern), what=f"telemetry socket {pattern}")[0]
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.socket.settimeout(10)

@@ -105,7 +105,8 @@ class Process:
         try:
             status = self.child.wait(deadline)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"{self.name} still runs after {deadline:.0f} s\n{self.tail()}") from None
+            raise AssertionError(
+                f"{self.name} still runs after {deadline:.0f} s\n{self.state()}\n{self.tail()}") from None
         for reader in self.readers:
             reader.join(DEADLINE)
         return status
@@ -160,11 +161,23 @@ class Process:
                                      f"{int(fields[11]) + int(fields[12])} ticks")
             except OSError:
                 continue
+        lines.append(f"in all its threads waited {self.kept_waiting():.1f} s for a CPU")
         return "\n".join(lines) + f"\nload: {os.getloadavg()}"
 
     def resident_kib(self):
         with open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as f:
             return int(re.search(r"^VmRSS:\s+(\d+)", f.read(), re.M).group(1))
+
+    def kept_waiting(self):
+        """Seconds that its threads were ready to run while other work had the CPU."""
+        total = 0
+        for path in glob.glob(f"/proc/{self.pid}/task/*/schedstat"):
+            try:
+                with open(path, encoding="ascii") as f:
+                    total += int(f.read().split()[1])
+            except (OSError, IndexError):  # the thread has ended
+                continue
+        return total / 1e9
 
     def cpu_seconds(self):
         """CPU time so far, by thread id."""
