@@ -17,6 +17,7 @@
 #include "guest/guest.h"
 #include "main.h"
 #include "uplink/uplink.h"
+#include "worker.h"
 
 /* Moved addresses that are logged in a second; the rest are summed up. */
 #define MOVES_LOGGED 10
@@ -151,14 +152,19 @@ clear_ports(struct vswitch *sw)
 static void
 check_guests(struct vswitch *sw)
 {
+	bool stuck = false;
 	struct guest *g;
 	unsigned int i;
 
 	for (i = 0; i < sw->ports; i++) {
 		g = __atomic_load_n(&sw->guest[i], __ATOMIC_ACQUIRE);
-		if (g != NULL)
-			guest_check(g);
+		if (g == NULL)
+			continue;
+		guest_check(g);
+		stuck |= guest_stuck(g);
 	}
+	if (stuck)
+		workers_interrupt(sw);
 }
 
 static void

@@ -53,8 +53,8 @@
 			"an indirect table is nested, chained, empty or of an odd size") \
 	X(RING_ADDRESS, "ring outside of its memory", \
 			"a ring is misaligned, or does not lie within one memory region") \
-	X(CALLFD, "call descriptor that is no eventfd", \
-			"the descriptor to signal the guest with is something else") \
+	X(CALLFD, "call descriptor that is no eventfd, or blocks", \
+			"the descriptor to signal the guest with is something else, or is made to block") \
 	X(MEMORY, "memory that is not there", \
 			"a page of guest memory vanished (file truncated, or no hugepage left)")
 

@@ -118,6 +118,7 @@ start(struct vswitch *sw)
 	}
 	sigbus_init(sw);
 	descriptors_init();
+	workers_allow_interrupts();
 	telemetry_start(sw);
 	for (i = 0; i < sw->nworkers; i++)
 		rte_eal_remote_launch(worker_run, sw->worker[i], sw->worker[i]->lcore);

@@ -8,6 +8,7 @@
 #ifndef MAIN_H
 #define MAIN_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -39,6 +40,7 @@ struct vswitch {
 	struct worker *worker[WORKER_MAX];
 	struct guest *guest[GUEST_MAX];      /* by device index; librte_vhost's thread */
 	struct rte_ring *requests;           /* struct request: workers to main lcore */
+	pthread_t connections;               /* librte_vhost's thread, once a guest has come */
 	int wake_fd;                         /* eventfd that wakes the main lcore */
 	bool wake_pending;                   /* a wake-up is under way: no second write */
 	bool stop;                           /* set once: workers leave their loops */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The loop of a worker lcore: see worker.h for who owns what. */
+#include <signal.h>
 #include <time.h>
 
 #include <rte_cycles.h>
@@ -65,6 +66,7 @@ worker_run(void *arg)
 	struct vswitch *sw = w->sw;
 	struct source *uplink = w->id == 0 && sw->uplink != NULL ? uplink_source(sw->uplink) : NULL;
 
+	w->thread = pthread_self();
 	rte_rcu_qsbr_thread_register(sw->qsbr, w->id);
 	rte_rcu_qsbr_thread_online(sw->qsbr, w->id);
 	while (!__atomic_load_n(&sw->stop, __ATOMIC_RELAXED)) {
@@ -127,4 +129,28 @@ workers_quiesce(struct vswitch *sw)
 
 	while (rte_rcu_qsbr_check(sw->qsbr, token, false) != 1)
 		nanosleep(&nap, NULL);
+}
+
+static void
+nothing(int sig)
+{
+	RTE_SET_USED(sig);
+}
+
+void
+workers_allow_interrupts(void)
+{
+	struct sigaction sa = {.sa_handler = nothing}; /* no SA_RESTART: calls end */
+
+	sigaction(SIGUSR1, &sa, NULL);
+}
+
+void
+workers_interrupt(struct vswitch *sw)
+{
+	unsigned int i;
+
+	for (i = 0; i < sw->nworkers; i++)
+		pthread_kill(sw->worker[i]->thread, SIGUSR1);
+	pthread_kill(sw->connections, SIGUSR1);
 }

@@ -9,6 +9,7 @@
 #ifndef WORKER_H
 #define WORKER_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -37,6 +38,7 @@ struct worker {
 	struct vswitch *sw;
 	unsigned int id; /* 0 polls the uplink too */
 	unsigned int lcore;
+	pthread_t thread;
 	uint64_t retry_delay;              /* TSC cycles between offers */
 	uint64_t retry_time;               /* TSC cycles that a frame waits at most */
 	unsigned int npoll;                /* slots of poll[] ever used */
@@ -69,6 +71,13 @@ void worker_remove_queue(struct vswitch *sw, struct virtqueue *vq);
  * Not for workers.
  */
 void workers_quiesce(struct vswitch *sw);
+
+/*
+ * Interrupts the system call that a worker, or librte_vhost's thread, waits in.
+ * Main lcore, after workers_allow_interrupts().
+ */
+void workers_interrupt(struct vswitch *sw);
+void workers_allow_interrupts(void);
 
 /* Adds frames to those that a destination is to get. */
 static inline void

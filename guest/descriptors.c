@@ -2,6 +2,7 @@
 /* Guarding this process's file descriptors: see descriptors.h for the contract. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,24 +87,53 @@ is_named(int fd, name_of get, const char *path)
 			strncmp(un.sun_path, path, sizeof(un.sun_path)) == 0;
 }
 
-void
+/* Whether fd is a connection at `path` that descriptors_hurry() has not seen yet. */
+static bool
+is_new(int fd, const char *path)
+{
+	struct timeval patience = {0};
+	socklen_t len = sizeof(patience);
+
+	return (is_named(fd, getsockname, path) || is_named(fd, getpeername, path)) &&
+			getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, &len) == 0 &&
+			patience.tv_sec == 0 && patience.tv_usec == 0;
+}
+
+int
 descriptors_hurry(const char *path)
 {
-	const struct timeval second = {.tv_sec = 1};
+	/* A front end sends a message at once, and reads its answer: 0.2 s is long. */
+	const struct timeval moment = {.tv_usec = 200000};
 	DIR *dir = opendir("/proc/self/fd");
 	struct dirent *e;
-	int fd;
+	int fd, found = -1, listens;
+	socklen_t len = sizeof(listens);
 
 	/* librte_vhost does not tell a connection's socket; its name does. */
 	while (dir != NULL && (e = readdir(dir)) != NULL) {
 		fd = (int)strtol(e->d_name, NULL, 10);
-		if (!is_named(fd, getsockname, path) && !is_named(fd, getpeername, path))
+		if (!is_new(fd, path) ||
+				getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) != 0 ||
+				listens)
 			continue;
-		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second));
-		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &second, sizeof(second));
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &moment, sizeof(moment));
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &moment, sizeof(moment));
+		found = fd;
 	}
 	if (dir != NULL)
 		closedir(dir);
+	return found;
+}
+
+bool
+descriptors_answered(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+	if (fd < 0 || poll(&p, 1, 0) != 0)
+		return true;
+	shutdown(fd, SHUT_RDWR);
+	return false;
 }
 
 bool

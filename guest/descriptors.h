@@ -30,10 +30,18 @@ void descriptors_suspect(uint16_t device);
 bool descriptors_table_ok(const struct message *m);
 
 /*
- * Lets librte_vhost wait for a peer at `path` for a second at most. It reads and
- * writes whole messages, blocking, in the one thread that all guests share.
+ * Finds the socket of the connection that is being made at `path`, and lets
+ * librte_vhost wait for its peer a moment at most: it reads and writes whole
+ * messages, blocking, in the one thread that all guests share. Returns the
+ * socket, which stays the library's, or -1.
  */
-void descriptors_hurry(const char *path);
+int descriptors_hurry(const char *path);
+
+/*
+ * Whether the peer of a connection reads what it is answered. If it does not,
+ * the connection is shut down.
+ */
+bool descriptors_answered(int fd);
 
 /*
  * Whether fd is an eventfd, and so can signal a guest; makes it non-blocking,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The life of a guest: see guest.h for the contract. */
+#include <pthread.h>
 #include <stdlib.h>
 
 #include <rte_malloc.h>
@@ -51,7 +52,7 @@ guest_of_port(struct vswitch *sw, unsigned int port)
 }
 
 struct guest *
-guest_connect(struct vswitch *sw, int vid)
+guest_connect(struct vswitch *sw, int vid, const char *path)
 {
 	unsigned int port = free_port(sw);
 	struct guest *g;
@@ -79,6 +80,8 @@ guest_connect(struct vswitch *sw, int vid)
 		return NULL;
 	}
 	g->vid = vid;
+	g->socket = descriptors_hurry(path);
+	sw->connections = pthread_self();
 	g->table_pending = g->doomed = false;
 	sw->port[port].vlan = conf_vlan(&sw->conf, port);
 	__atomic_store_n(&sw->port[port].state, PORT_USED, __ATOMIC_RELEASE);
@@ -176,6 +179,8 @@ guest_before(struct guest *g, struct message *m)
 		g->doomed = true;
 		descriptors_suspect(g->port);
 	}
+	if (!descriptors_answered(g->socket))
+		g->doomed = true;
 	if (g->doomed || !message_wanted(m, RINGS)) {
 		guest_pause(g);
 		return guest_doom(g, m);
@@ -195,12 +200,12 @@ guest_before(struct guest *g, struct message *m)
 }
 
 bool
-guest_after(struct guest *g)
+guest_after(struct guest *g, const struct message *m)
 {
 	g->table_pending = false;
 	if (!g->doomed)
 		guest_resume(g);
-	return !g->doomed;
+	return !g->doomed || !message_handled(m);
 }
 
 void
@@ -231,6 +236,17 @@ guest_ring(struct guest *g, unsigned int index, bool ready)
 	guest_pause(g);
 	g->ready[index] = ready;
 	guest_resume(g);
+}
+
+bool
+guest_stuck(struct guest *g)
+{
+	bool now = __atomic_load_n(&g->ring[RING_RX].signalling, __ATOMIC_RELAXED) ||
+			__atomic_load_n(&g->ring[RING_TX].signalling, __ATOMIC_RELAXED);
+	bool before = g->signalling;
+
+	g->signalling = now;
+	return now && before;
 }
 
 void

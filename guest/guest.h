@@ -37,7 +37,8 @@ struct guest {
 	struct virtqueue ring[RINGS];
 	struct guest_mem mem;
 	struct vswitch *sw;
-	int vid; /* librte_vhost's number of the connection */
+	int vid;    /* librte_vhost's number of the connection */
+	int socket; /* of the connection; librte_vhost's; -1: not found */
 	uint16_t port;
 	bool running;          /* the library says the device is set up */
 	bool ready[RINGS];     /* ... the ring is set up and enabled */
@@ -45,10 +46,11 @@ struct guest {
 	bool table_pending;    /* a memory table is being set */
 	bool doomed;           /* the front end broke the protocol: no more of it */
 	bool fault_logged;
+	bool signalling; /* it was being signalled a second ago; main lcore's */
 };
 
-/* A connection: gives it a port. NULL: refused, and why was said. */
-struct guest *guest_connect(struct vswitch *sw, int vid);
+/* A connection at socket `path`: gives it a port. NULL: refused, and why was said. */
+struct guest *guest_connect(struct vswitch *sw, int vid, const char *path);
 
 /* The connection is over: the port is left to the main lcore to clear. */
 void guest_disconnect(struct guest *g);
@@ -58,7 +60,7 @@ void guest_disconnect(struct guest *g);
  * the connection is to end, over this message.
  */
 bool guest_before(struct guest *g, struct message *m);
-bool guest_after(struct guest *g);
+bool guest_after(struct guest *g, const struct message *m);
 
 /* The device was set up, or is being stopped. */
 void guest_start(struct guest *g);
@@ -72,6 +74,13 @@ void guest_ring(struct guest *g, unsigned int index, bool ready);
  * and says so, once. Main lcore or librte_vhost's thread.
  */
 void guest_check(struct guest *g);
+
+/*
+ * Whether a thread seems to wait in signalling the guest: it was at it at the
+ * last call, and is now. Its descriptor was made non-blocking, but the guest's
+ * owner can undo that. Main lcore, once a second.
+ */
+bool guest_stuck(struct guest *g);
 
 /* Gives up what the guest held, at exit. Main lcore, when all else has stopped. */
 void guest_destroy(struct guest *g);

@@ -61,3 +61,13 @@ message_doom(struct message *m)
 		return true;
 	}
 }
+
+bool
+message_handled(const struct message *m)
+{
+	/* VHOST_USER_SET_VRING_ENDIAN, sessions of crypto devices, and unused ones. */
+	static const uint64_t not_handled = UINT64_C(1) << 0 | UINT64_C(1) << 23 |
+			UINT64_C(1) << 26 | UINT64_C(1) << 27 | UINT64_C(0x3f) << 33;
+
+	return m->request <= MSG_GET_STATUS && !(not_handled >> m->request & 1);
+}

@@ -32,6 +32,7 @@ enum message_request {
 	MSG_POSTCOPY_ADVISE = 28,
 	MSG_GET_INFLIGHT_FD = 31,
 	MSG_SET_INFLIGHT_FD = 32,
+	MSG_GET_STATUS = 40,
 };
 
 /* Header flag: the front end waits for an acknowledgement. */
@@ -80,5 +81,12 @@ bool message_wanted(const struct message *m, unsigned int rings);
  * what it would do is not harmless, and it must not see the message at all.
  */
 bool message_doom(struct message *m);
+
+/*
+ * Whether librte_vhost acts on such messages, so that the hook behind it has to
+ * end the connection. Any other it refuses by itself, and closes what came with
+ * it, if nobody says that it was handled.
+ */
+bool message_handled(const struct message *m);
 
 #endif /* GUEST_MESSAGE_H */

@@ -15,6 +15,7 @@
 #ifndef GUEST_SPLIT_H
 #define GUEST_SPLIT_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
@@ -261,11 +262,18 @@ split_suppress(struct virtqueue *vq)
 		__atomic_store_n(&vq->used->flags, VRING_USED_F_NO_NOTIFY, __ATOMIC_RELAXED);
 }
 
-/* The one system call of the fast path. The descriptor is non-blocking. */
+/*
+ * Signals the guest: the one system call of the fast path. The descriptor is
+ * non-blocking; should its owner have undone that, the main lcore notices and
+ * interrupts the call (guest_stuck()), and the guest is stopped.
+ */
 static inline void
-vq_signal(const struct virtqueue *vq)
+vq_signal(struct virtqueue *vq)
 {
-	eventfd_write(vq->callfd, 1);
+	__atomic_store_n(&vq->signalling, true, __ATOMIC_RELAXED);
+	if (unlikely(eventfd_write(vq->callfd, 1) != 0 && errno == EINTR))
+		vq_fault(vq, FAULT_CALLFD);
+	__atomic_store_n(&vq->signalling, false, __ATOMIC_RELAXED);
 }
 
 #endif /* GUEST_SPLIT_H */

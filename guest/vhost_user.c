@@ -66,8 +66,7 @@ after_message(int vid, void *message)
 {
 	struct guest *g = guest_of(vid);
 
-	RTE_SET_USED(message);
-	if (g != NULL && !guest_after(g))
+	if (g != NULL && !guest_after(g, message))
 		return RTE_VHOST_MSG_RESULT_ERR;
 	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
@@ -80,12 +79,11 @@ static const struct rte_vhost_user_extern_ops message_hooks = {
 static int
 new_connection(int vid)
 {
-	struct guest *g = guest_connect(connections.sw, vid);
-	char path[SOCKET_PATH_MAX];
+	char path[SOCKET_PATH_MAX] = "";
+	struct guest *g;
 
-	if (rte_vhost_get_ifname(vid, path, sizeof(path)) == 0)
-		descriptors_hurry(path);
-
+	rte_vhost_get_ifname(vid, path, sizeof(path));
+	g = guest_connect(connections.sw, vid, path);
 	connections.guest[vid] = g;
 	if (g == NULL)
 		return -1;

@@ -47,6 +47,7 @@ struct virtqueue {
 	struct vring_desc *desc __rte_cache_aligned;
 	struct vring_used *used;
 	const struct guest_mem *mem;
+	bool signalling;     /* a thread is in the system call for it */
 	int callfd;          /* -1: the guest wants no signals */
 	uint32_t frame_max;  /* longest frame, bytes */
 	rte_spinlock_t lock; /* a receive ring: who fills it now */

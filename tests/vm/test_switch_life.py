@@ -3,10 +3,8 @@
 
 import pytest
 
-from lib.wait import wait_for
-from vm.host import Pinger
 from vm.lan import Lan
-from vm.test_guest_life import echo_replies, traffic
+from vm.test_guest_life import traffic
 
 
 @pytest.mark.parametrize("client", [True, False], ids=["client", "server"])
@@ -16,13 +14,12 @@ def test_switch_is_killed_and_started_again(client, box, image):
         guests = lan.boot()
         for guest in guests:
             for other in lan.others(guest):
-                guest.run(f"ping -q -i 0.02 -s 1000 {other.address} > /dev/null 2>&1 &")
+                guest.stream(other.address)
         for _ in range(2):
             lan.kill_switch()
             lan.start_switch()
             for guest in guests:
-                replies = echo_replies(guest)
-                wait_for(lambda: echo_replies(guest) > replies + 20, what=f"{guest.name} goes on")
+                guest.wait_replies()
         for guest in guests:
             lan.join(guest)
         lan.all_ping(1472)
