@@ -15,7 +15,8 @@ from lib.testpmd import Testpmd, virtio_user
 
 A = ("cc:bb:bb:bb:bb:a0", "cc:bb:bb:bb:bb:a1")
 B = ("cc:bb:bb:bb:bb:b0", "cc:bb:bb:bb:bb:b1")
-ENOUGH = 20000  # frames at each port: many times round each ring that is not the largest
+ENOUGH = 10000  # frames at each port: many times round each ring that is not the largest
+RESTARTS = 5
 
 
 def guest(box, sockets, own, other, *, vectorised=False, prompt=True, mbufs=8192, memory=128, **virtio):
@@ -122,7 +123,7 @@ def test_driver_is_restarted(box):
     with Switch(box) as switch:
         with pair(box, switch) as (a, b):
             run_traffic(a, b)
-            for _ in range(5):
+            for _ in range(RESTARTS):
                 rest(a, b)
                 b.command("port stop all")
                 b.command("port start all")
@@ -131,7 +132,7 @@ def test_driver_is_restarted(box):
                 a.forward("mac")
                 for pmd, counts in zip((a, b), before):
                     for port in (0, 1):
-                        pmd.wait_received(port, counts[port][0] + ENOUGH)
+                        pmd.wait_received(port, counts[port][0] + ENOUGH // RESTARTS)
             check_registered(switch)
             rest(a, b)
 

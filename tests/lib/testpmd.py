@@ -14,6 +14,7 @@ PROMPT = b"testpmd> "
 ONE_LCORE = "0@0,1@0"
 # Offers of a frame to a full ring, and the time between: on a busy machine a second can pass.
 RETRIES = 100000
+BURSTS = 4  # of 32 frames, that each port sends first: they go to and fro, once each time the guests get a CPU
 RETRY_US = 10
 
 
@@ -76,7 +77,7 @@ class Testpmd(Process):
         return self.wait_prompt(deadline)
 
     def start(self, tx_first=False):
-        return self.command("start tx_first" if tx_first else "start")
+        return self.command(f"start tx_first {BURSTS}" if tx_first else "start")
 
     def forward(self, mode, tx_first=True):
         """Starts `mode` so that it loses no frame: what a full ring does not take is offered again."""
