@@ -35,25 +35,33 @@ def _output(*argv):
 
 
 def _package_name():
-    """The package that linux-image-amd64 stands for today."""
-    def ask():
-        depends = _output("apt-cache", "depends", "linux-image-amd64")
-        return re.search(r"Depends: (linux-image-6\.1\S*-amd64)$", depends, re.M)
-    found = ask()
-    if not found:   # a fresh machine has no package lists yet
+    """The package that linux-image-amd64 stands for today, None if apt does not know."""
+    depends = subprocess.run(["apt-cache", "depends", "linux-image-amd64"], check=False, text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+    found = re.search(r"Depends: (linux-image-6\.1\S*-amd64)$", depends, re.M)
+    return found and found.group(1)
+
+
+def _download(folder):
+    """Downloads the kernel package into the folder; returns the package's name and file."""
+    package = _package_name()
+    if not package or subprocess.run(["apt-get", "download", "-qq", package], cwd=folder, check=False).returncode:
+        # No package lists on a fresh machine, or old ones.
         subprocess.run(["apt-get", "update", "-qq"], check=True)
-        found = ask()
-    if not found:
-        raise RuntimeError("apt knows no linux-image-amd64 for Linux 6.1: is this Debian 12?")
-    return found.group(1)
+        package = _package_name()
+        if not package:
+            raise RuntimeError("apt knows no linux-image-amd64 of Linux 6.1: is this Debian 12?")
+        subprocess.run(["apt-get", "download", "-qq", package], cwd=folder, check=True)
+    deb, = Path(folder).glob("*.deb")
+    return package, deb
 
 
-def _unpack(package, into):
+def _fetch():
+    """Puts the unpacked kernel, with its bootable ELF file, into the cache; returns where."""
     with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
         # apt drops its rights for a download, unless they do not suffice: let them.
         os.chmod(scratch, 0o777)
-        subprocess.run(["apt-get", "download", "-qq", package], cwd=scratch, check=True)
-        deb, = Path(scratch).glob("*.deb")
+        package, deb = _download(scratch)
         root = Path(scratch, "root")
         subprocess.run(["dpkg", "-x", deb, root], check=True)
         # The packed kernel would be unpacked by the emulated processor at each
@@ -63,7 +71,7 @@ def _unpack(package, into):
         start = image.index(XZ_MAGIC)
         (root / "vmlinux").write_bytes(lzma.LZMADecompressor().decompress(image[start:]))
         shutil.rmtree(root / "boot")
-        os.rename(root, into)
+        return root.rename(CACHE / package)
 
 
 def _kernel():
@@ -72,11 +80,7 @@ def _kernel():
     with open(CACHE / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         cached = sorted(CACHE.glob("linux-image-*"))
-        if not cached:
-            package = _package_name()
-            cached = [CACHE / package]
-            _unpack(package, cached[0])
-    root = cached[-1]
+        root = cached[-1] if cached else _fetch()
     modules, = root.glob("lib/modules/*")
     return root / "vmlinux", modules
 
