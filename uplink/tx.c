@@ -69,22 +69,51 @@ transmit(struct uplink *u, struct uplink_tx *tx, struct rte_mbuf **m, uint16_t n
 	sent = rte_eth_tx_burst(u->port, tx->queue, m, n);
 	if (tx->shared != NULL)
 		rte_spinlock_unlock(tx->shared);
-	if (sent < n) {
-		tx->reason = DROP_UPLINK_FULL;
-		rte_pktmbuf_free_bulk(m + sent, n - sent);
-	}
 	return sent;
 }
 
+/*
+ * Transmits mbufs made of frames. What the port leaves is to be offered again,
+ * unless it is longer than the port promises to carry: such a frame it may never
+ * take, and it must not hold up those behind it.
+ */
+static struct outcome
+transmit_all(struct uplink *u, struct uplink_tx *tx, struct rte_mbuf **m, struct burst *b,
+		uint64_t want)
+{
+	unsigned int n = __builtin_popcountll(want), i = 0, sent;
+	struct outcome o = {0, 0};
+	struct frame *f;
+
+	while (i < n) {
+		sent = transmit(u, tx, m + i, n - i);
+		for (i += sent; sent > 0; sent--, want &= want - 1)
+			o.taken |= want & -want;
+		if (i == n)
+			break;
+		f = &b->frame[__builtin_ctzll(want)];
+		if (f->len <= u->carries) {
+			tx->reason = DROP_UPLINK_FULL;
+			break;
+		}
+		f->reason = DROP_TOO_BIG;
+		o.refused |= want & -want;
+		want &= want - 1;
+		rte_pktmbuf_free(m[i++]);
+	}
+	rte_pktmbuf_free_bulk(m + i, n - i);
+	return o;
+}
+
 struct outcome
-uplink_deliver(struct uplink *u, unsigned int id, const struct burst *b, uint64_t want,
-		uint16_t vlan, struct port_count *count)
+uplink_deliver(struct uplink *u, unsigned int id, struct burst *b, uint64_t want, uint16_t vlan,
+		struct port_count *count)
 {
 	struct uplink_tx *tx = &u->tx[id];
 	struct outcome o = {0, 0};
 	struct rte_mbuf *m[BURST_MAX];
-	unsigned int n = __builtin_popcountll(want), i = 0, sent;
-	uint64_t left = want, bytes = 0;
+	unsigned int n = __builtin_popcountll(want), i = 0;
+	uint64_t left, bytes = 0;
 
 	if (rte_pktmbuf_alloc_bulk(u->pool, m, n) != 0) {
 		tx->reason = DROP_NO_MBUF;
@@ -93,11 +122,9 @@ uplink_deliver(struct uplink *u, unsigned int id, const struct burst *b, uint64_
 	for (left = want; left != 0; left &= left - 1)
 		/* rte_pktmbuf_alloc_bulk() has set as many as there are bits. NOLINTNEXTLINE */
 		fill(u, m[i++], &b->frame[__builtin_ctzll(left)], vlan);
-	sent = transmit(u, tx, m, n);
-	for (; sent > 0; sent--, want &= want - 1) {
-		o.taken |= want & -want;
-		bytes += b->frame[__builtin_ctzll(want)].len;
-	}
+	o = transmit_all(u, tx, m, b, want);
+	for (left = o.taken; left != 0; left &= left - 1)
+		bytes += b->frame[__builtin_ctzll(left)].len;
 	count_add(&count->sent, __builtin_popcountll(o.taken));
 	count_add(&count->sent_bytes, bytes);
 	return o;

@@ -28,7 +28,8 @@ struct uplink {
 	bool insert_hw;       /* the NIC puts tags on */
 	bool promiscuous;
 	bool started;
-	uint32_t frame_max;
+	uint32_t frame_max; /* longest frame that is switched */
+	uint32_t carries;   /* longest frame that the port says it takes, our tag aside */
 	struct rte_mempool *pool;
 	rte_spinlock_t lock; /* for queues that workers share */
 	struct uplink_tx tx[WORKER_MAX];
