@@ -16,7 +16,7 @@ import threading
 import time
 
 from lib.frames import tagged, untagged
-from lib.wait import DEADLINE
+from lib.wait import DEADLINE, wait_for
 
 ADDRESS = "10.1.0.254"
 
@@ -121,8 +121,17 @@ class Host:
             self.ns.up(name, self.mtu, f"{ADDRESS}/32")
         return name
 
-    def ping(self, address, *options, check=True):
-        return self.ns.run("ping", "-q", *options, address, check=check)[1]
+    def reaches(self, address):
+        """Whether one echo comes back within a second."""
+        return self.ns.run("ping", "-q", "-c", 1, "-W", 1, address, check=False)[0] == 0
+
+    def echo(self, address, size, count):
+        """That many echoes of that size come back, each."""
+        pinger = Pinger(self, address, size)
+        try:
+            wait_for(lambda: len(pinger.got) >= count, what=f"echoes of {address}")
+        finally:
+            pinger.finish()
 
 
 def checksum(data):
@@ -140,12 +149,13 @@ class Pinger(threading.Thread):
 
     INTERVAL = 0.005
     WINDOW = 64
-    BODY = bytes(range(256)) * 2
     REPLIES_ONLY = struct.pack("I", ~1 & 0xFFFFFFFF)  # ICMP_FILTER: all but type 0 are kept away
 
-    def __init__(self, host, address):
+    def __init__(self, host, address, size=512):
+        """`size`: bytes after the ICMP header, even."""
         super().__init__(daemon=True)
         self.address = address
+        self.body = (bytes(range(256)) * (size // 256 + 1))[:max(0, size - 4)]  # behind the number
         self.identity = os.getpid() & 0xFFFF
         self.sent = 0
         self.got = []
@@ -183,8 +193,8 @@ class Pinger(threading.Thread):
 
     def _send(self):
         head = struct.pack("!BBHHHI", 8, 0, 0, self.identity, self.sent & 0xFFFF, self.sent)
-        total = checksum(head + self.BODY)
-        self.socket.send(head[:2] + struct.pack("!H", total) + head[4:] + self.BODY)
+        total = checksum(head + self.body)
+        self.socket.send(head[:2] + struct.pack("!H", total) + head[4:] + self.body)
         self.sent += 1
 
     def _receive(self, seconds):
@@ -195,7 +205,7 @@ class Pinger(threading.Thread):
         identity, _, number = struct.unpack_from("!HHI", data, 4)
         if identity != self.identity:
             return
-        if data[12:] != self.BODY:
+        if data[12:] != self.body:
             self.wrong = number
         self.got.append(number)
 
