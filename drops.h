@@ -28,7 +28,7 @@
 			"the uplink's transmit queue stayed full for the whole retry time") \
 	X(NO_MBUF, "no_mbuf", "no mbuf was free for the uplink for the whole retry time") \
 	X(TOO_BIG, "buffer_too_small", \
-			"the frame does not fit into the destination's receive buffers, or its wire") \
+			"the frame does not fit into the destination's receive buffers") \
 	X(RX_DESCRIPTOR, "bad_rx_descriptor", \
 			"a receive descriptor outside of guest memory or of the wrong direction") \
 	X(GONE, "destination_gone", \

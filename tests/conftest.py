@@ -18,7 +18,7 @@ HUGEPAGES_MIB = 1024
 
 
 def pytest_configure():
-    """A run that is ended by SIGTERM unwinds as one ended by Ctrl-C does."""
+    """A run that is ended by SIGTERM unwinds as one ended by Ctrl-C does (which a shell's background ignores)."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 

@@ -73,17 +73,17 @@ transmit(struct uplink *u, struct uplink_tx *tx, struct rte_mbuf **m, uint16_t n
 }
 
 /*
- * Transmits mbufs made of frames. What the port leaves is to be offered again,
- * unless it is longer than the port promises to carry: such a frame it may never
- * take, and it must not hold up those behind it.
+ * Transmits mbufs made of frames. What the port leaves is to be offered again. A
+ * frame longer than the port promises to carry it may never take (net_tap) or
+ * just not now (net_af_packet, which takes more than it says): it waits like any
+ * other, but those behind it do not wait for it.
  */
 static struct outcome
-transmit_all(struct uplink *u, struct uplink_tx *tx, struct rte_mbuf **m, struct burst *b,
+transmit_all(struct uplink *u, struct uplink_tx *tx, struct rte_mbuf **m, const struct burst *b,
 		uint64_t want)
 {
 	unsigned int n = __builtin_popcountll(want), i = 0, sent;
 	struct outcome o = {0, 0};
-	struct frame *f;
 
 	while (i < n) {
 		sent = transmit(u, tx, m + i, n - i);
@@ -91,13 +91,9 @@ transmit_all(struct uplink *u, struct uplink_tx *tx, struct rte_mbuf **m, struct
 			o.taken |= want & -want;
 		if (i == n)
 			break;
-		f = &b->frame[__builtin_ctzll(want)];
-		if (f->len <= u->carries) {
-			tx->reason = DROP_UPLINK_FULL;
+		tx->reason = DROP_UPLINK_FULL;
+		if (b->frame[__builtin_ctzll(want)].len <= u->carries)
 			break;
-		}
-		f->reason = DROP_TOO_BIG;
-		o.refused |= want & -want;
 		want &= want - 1;
 		rte_pktmbuf_free(m[i++]);
 	}
@@ -106,8 +102,8 @@ transmit_all(struct uplink *u, struct uplink_tx *tx, struct rte_mbuf **m, struct
 }
 
 struct outcome
-uplink_deliver(struct uplink *u, unsigned int id, struct burst *b, uint64_t want, uint16_t vlan,
-		struct port_count *count)
+uplink_deliver(struct uplink *u, unsigned int id, const struct burst *b, uint64_t want,
+		uint16_t vlan, struct port_count *count)
 {
 	struct uplink_tx *tx = &u->tx[id];
 	struct outcome o = {0, 0};

@@ -40,11 +40,11 @@ struct source *uplink_source(struct uplink *u);
 
 /*
  * Copies the frames of `want` into mbufs and gives them to the port, in order,
- * until it takes no more. What is too long for it is refused. `vlan`: the sender's tag, added to frames that have
+ * until it takes no more. `vlan`: the sender's tag, added to frames that have
  * none of their own; 0: none. Counts what was sent. Worker `id`.
  */
-struct outcome uplink_deliver(struct uplink *u, unsigned int id, struct burst *b, uint64_t want,
-		uint16_t vlan, struct port_count *count);
+struct outcome uplink_deliver(struct uplink *u, unsigned int id, const struct burst *b,
+		uint64_t want, uint16_t vlan, struct port_count *count);
 
 /* Why the port took no more from worker `id` at its last try. */
 enum drop_reason uplink_reason(const struct uplink *u, unsigned int id);

@@ -37,11 +37,11 @@ class Leftovers:
     def __init__(self, prefix):
         self.prefix = prefix
         self.before = self._look()
+        self.descriptors = len(os.listdir("/proc/self/fd"))
 
     def _look(self):
         seen = {
             "children": _children(),
-            "descriptors": {f"{len(os.listdir('/proc/self/fd'))}"},
             "files": {f"{place}/{name}" for place in PLACES for name in _names(place) if self.prefix in name},
         }
         if os.environ.get("CI"):
@@ -53,11 +53,12 @@ class Leftovers:
     def check(self):
         """The kernel takes a moment to free what a killed process held."""
         def same():
-            return self._look() == self.before
+            return self._look() == self.before and len(os.listdir("/proc/self/fd")) <= self.descriptors
 
         def difference():
             now = self._look()
-            return "as before: " + ", ".join(
+            held = len(os.listdir("/proc/self/fd"))
+            return f"as before: descriptors: {self.descriptors} then, {held} now, " + ", ".join(
                 f"{what}: {sorted(self.before[what])} then, {sorted(now[what])} now"
                 for what in now if now[what] != self.before[what])
         wait_for(same, 10, difference)
