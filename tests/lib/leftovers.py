@@ -2,7 +2,7 @@
 """What a test may not leave behind.
 
 Always compared: descriptors and children of this process, files with our prefix in the places where
-DPDK keeps some. With CI set nothing else runs on the machine: then also free hugepages, interfaces
+DPDK keeps some. With CI set nothing else runs on the machine: then also hugepages in use, interfaces
 and named namespaces of the whole machine.
 """
 
@@ -33,11 +33,20 @@ def _names(place):
         return set()
 
 
+def _held():
+    """What may become less, but not more."""
+    held = {"descriptors": len(os.listdir("/proc/self/fd"))}
+    if os.environ.get("CI"):
+        total, free = hugepages.counts()
+        held["hugepages"] = total - free
+    return held
+
+
 class Leftovers:
     def __init__(self, prefix):
         self.prefix = prefix
         self.before = self._look()
-        self.descriptors = len(os.listdir("/proc/self/fd"))
+        self.held = _held()
 
     def _look(self):
         seen = {
@@ -45,20 +54,17 @@ class Leftovers:
             "files": {f"{place}/{name}" for place in PLACES for name in _names(place) if self.prefix in name},
         }
         if os.environ.get("CI"):
-            seen["free hugepages"] = {str(hugepages.counts()[1])}
             seen["interfaces"] = {name for _, name in socket.if_nameindex()}
             seen["namespaces"] = _names("/run/netns")
         return seen
 
+    def _left(self):
+        """Sentences about what is not as before."""
+        now, held = self._look(), _held()
+        return ([f"{what}: {sorted(self.before[what])} then, {sorted(now[what])} now"
+                 for what in now if now[what] != self.before[what]] +
+                [f"{what}: {self.held[what]} then, {held[what]} now" for what in held if held[what] > self.held[what]])
+
     def check(self):
         """The kernel takes a moment to free what a killed process held."""
-        def same():
-            return self._look() == self.before and len(os.listdir("/proc/self/fd")) <= self.descriptors
-
-        def difference():
-            now = self._look()
-            held = len(os.listdir("/proc/self/fd"))
-            return f"as before: descriptors: {self.descriptors} then, {held} now, " + ", ".join(
-                f"{what}: {sorted(self.before[what])} then, {sorted(now[what])} now"
-                for what in now if now[what] != self.before[what])
-        wait_for(same, 10, difference)
+        wait_for(lambda: not self._left(), 10, lambda: f"all as before; {self._left()}")
