@@ -13,6 +13,7 @@ import signal
 import subprocess
 import threading
 import time
+import weakref
 
 from lib.wait import DEADLINE, wait_for
 
@@ -20,6 +21,8 @@ STOP_SECONDS = 10.0  # from SIGTERM to SIGKILL
 
 
 class Process:
+    everyone = weakref.WeakSet()  # a process may be waiting for another one: all are shown when a test fails
+
     def __init__(self, argv, *, name=None, cwd=None, env=None, ns=None, stdin=False):
         self.argv = [str(a) for a in argv]
         self.name = name or os.path.basename(self.argv[0])
@@ -31,13 +34,16 @@ class Process:
         command = ["setpriv", "--pdeathsig", "KILL", "--", *self.argv]
 
         def start():
+            # A group of its own, so that Ctrl-C is for the test alone; but no session: Linux shares out CPUs
+            # between sessions (autogroup), and 6.18 keeps a switch that spins on one CPU from its other for 10 s.
             return subprocess.Popen(
-                command, cwd=cwd, env=environment, bufsize=0, start_new_session=True,
+                command, cwd=cwd, env=environment, bufsize=0, process_group=0,
                 stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
         self.child = ns.inside(start) if ns else start()
         self.pid = self.child.pid
+        self.everyone.add(self)
         self.readers = [threading.Thread(target=self._collect, args=pair, daemon=True)
                         for pair in ((self.child.stdout, self.out), (self.child.stderr, self.err))]
         for reader in self.readers:
@@ -98,7 +104,7 @@ class Process:
                     problem = f"said nothing like it in {deadline:.0f} s"
                     break
                 self.changed.wait(0.1)
-        raise AssertionError(f"{self.name} {problem}: {pattern.pattern!r}\n{self.state()}\n{self.tail()}")
+        raise AssertionError(f"{self.name} {problem}: {pattern.pattern!r}\n{self.states()}\n{self.tail()}")
 
     def wait(self, deadline=DEADLINE):
         """Waits for the end and for the last of the output; returns the exit status."""
@@ -106,7 +112,7 @@ class Process:
             status = self.child.wait(deadline)
         except subprocess.TimeoutExpired:
             raise AssertionError(
-                f"{self.name} still runs after {deadline:.0f} s\n{self.state()}\n{self.tail()}") from None
+                f"{self.name} still runs after {deadline:.0f} s\n{self.states()}\n{self.tail()}") from None
         for reader in self.readers:
             reader.join(DEADLINE)
         return status
@@ -148,21 +154,26 @@ class Process:
     def threads(self):
         return len(os.listdir(f"/proc/{self.pid}/task"))
 
+    def states(self):
+        """What each thread of each process is at, for messages of failed tests."""
+        states = [process.state() for process in self.everyone if process.running()]
+        return "\n".join(states) + f"\nload: {os.getloadavg()}"
+
     def state(self):
-        """What each thread is at, for messages of failed tests."""
         lines = []
         for task in sorted(glob.glob(f"/proc/{self.pid}/task/*")):
             try:
                 with open(f"{task}/stat", encoding="ascii", errors="replace") as stat, \
-                        open(f"{task}/wchan", encoding="ascii", errors="replace") as wchan:
+                        open(f"{task}/wchan", encoding="ascii", errors="replace") as wchan, \
+                        open(f"{task}/schedstat", encoding="ascii") as schedstat:
                     fields = stat.read().rsplit(")", 1)[1].split()
+                    ran, waited, _ = (int(n) / 1e9 for n in schedstat.read().split())
                     with open(f"{task}/comm", encoding="utf-8", errors="replace") as comm:
-                        lines.append(f"{comm.read().strip()}: {fields[0]} {wchan.read()} "
-                                     f"{int(fields[11]) + int(fields[12])} ticks")
+                        lines.append(f"{comm.read().strip()}: {fields[0]} {wchan.read()}, on CPU {fields[36]}, "
+                                     f"ran {ran:.2f} s, waited {waited:.2f} s for it")
             except OSError:
                 continue
-        lines.append(f"in all its threads waited {self.kept_waiting():.1f} s for a CPU")
-        return "\n".join(lines) + f"\nload: {os.getloadavg()}"
+        return f"--- {self.name}: threads\n" + "\n".join(lines)
 
     def resident_kib(self):
         with open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as f:
