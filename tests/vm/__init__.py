@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Tests with virtual machines.
 
-image     kernel and initramfs of the guests
+image     kernel and initramfs of guests and machines
+qemu      a virtual machine in QEMU: its console, its channel, its monitor
 init      the guests' first process
-guest     a Linux guest in QEMU: its shell, QEMU's monitor
+guest     a Linux guest: its shell, its network card
+machine   a machine with our files inside, in which commands and functions run
+machine-init, agent  what runs in there
 host      the host behind the uplink, and an echo stream that accounts for each reply
 lan       switch, guests and host together
 """

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Kernel and initramfs of the test guests.
+"""Kernel and initramfs of the test guests and machines.
 
 The kernel is Debian's current one, fetched as a package and unpacked, without
 being installed, under build/vm/, where later runs find it. The initramfs is
-made anew each run from busybox-static, a few of the kernel's modules and the
-script `init` beside this file: same input, same bytes.
+made anew each run from busybox-static, a few of the kernel's modules and a
+script beside this file as the first process: same input, same bytes.
 """
 import fcntl
 import lzma
@@ -74,6 +74,14 @@ def _fetch():
         return root.rename(CACHE / package)
 
 
+def _kernel_modules(root):
+    """The module tree of an unpacked kernel, with the index that modprobe wants."""
+    modules, = root.glob("lib/modules/*")
+    if not (modules / "modules.dep.bin").exists():
+        subprocess.run(["depmod", "-b", root, modules.name], check=True)
+    return modules
+
+
 def _kernel():
     """(bootable ELF file, module tree) of the cached kernel; fetched first if there is none."""
     CACHE.mkdir(parents=True, exist_ok=True)
@@ -81,8 +89,12 @@ def _kernel():
         fcntl.flock(lock, fcntl.LOCK_EX)
         cached = sorted(CACHE.glob("linux-image-*"))
         root = cached[-1] if cached else _fetch()
-    modules, = root.glob("lib/modules/*")
-    return root / "vmlinux", modules
+        return root / "vmlinux", _kernel_modules(root)
+
+
+def module_tree():
+    """Where the modules of the kernel are, as modprobe expects them."""
+    return _kernel()[1]
 
 
 def _module_files(modules, wanted):
@@ -124,8 +136,11 @@ class _Cpio:
         self.add("TRAILER!!!", 0)
 
 
-def make(path, wanted):
-    """Writes an initramfs with busybox, the wanted modules and our init; returns the image with it."""
+def make(path, wanted, *, init="init", settings=""):
+    """Writes an initramfs with busybox, the wanted modules and that script; returns the image with it.
+
+    `settings` are what the script finds in /settings.
+    """
     vmlinux, modules = _kernel()
     files = _module_files(modules, wanted)
     with open(path, "wb") as out:
@@ -133,7 +148,8 @@ def make(path, wanted):
         for folder in ("bin", "dev", "proc", "sys", "modules"):
             cpio.add(folder, stat.S_IFDIR | 0o755)
         cpio.add("bin/busybox", stat.S_IFREG | 0o755, BUSYBOX.read_bytes())
-        cpio.add("init", stat.S_IFREG | 0o755, (HERE / "init").read_bytes())
+        cpio.add("init", stat.S_IFREG | 0o755, (HERE / init).read_bytes())
+        cpio.add("settings", stat.S_IFREG | 0o644, settings.encode())
         for file in files:
             cpio.add(f"modules/{file.name}", stat.S_IFREG | 0o644, file.read_bytes())
         order = "".join(f"{file.name}\n" for file in files)

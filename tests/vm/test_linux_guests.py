@@ -26,6 +26,7 @@ def test_ping(box, image, vlan_base, nics):
         a, b = lan.boot()
         for guest, nic in ((a, nics["a"]), (b, nics["b"])):
             assert has(guest, VERSION_1) == (MODERN in nic)
+            assert "PCI-MSI" in guest.run("grep virtio0-input /proc/interrupts")
             assert not has(guest, MRG_RXBUF)
         assert [lan.tag(guest) for guest in (a, b)] == ([1000, 1001] if vlan_base else [0, 0])
         for size in (0, 56, 1000, 1472):
