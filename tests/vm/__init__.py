@@ -2,6 +2,7 @@
 """Tests with virtual machines.
 
 image     kernel and initramfs of guests and machines
+headers   kernel headers, and our kernel module built with them
 qemu      a virtual machine in QEMU: its console, its channel, its monitor
 init      the guests' first process
 guest     a Linux guest: its shell, its network card

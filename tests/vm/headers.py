@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Headers of Debian's kernels, and our module built with them.
+
+Fetched as packages and unpacked, without being installed, under build/vm/, where later runs find them.
+"""
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from lib.switch import ROOT
+from vm.image import CACHE
+
+SOURCE = Path(ROOT, "eventfd_link")
+SOURCES = ("eventfd_link.c", "eventfd_link.h", "Makefile")
+WITH_BACKPORTS = Path(ROOT, "scripts", "with-backports")
+# Downloads $1 and those of its dependencies that a sed expression ($2) finds.
+DOWNLOAD = """
+known=$(apt-cache depends "$1") || { apt-get update -qq && known=$(apt-cache depends "$1"); }
+apt-get download -qq "$1" $(echo "$known" | sed -nE "$2")"""
+PARTS = r"s/^ +Depends: (linux-(headers|kbuild|compiler)-\S+)$/\1/p"
+
+
+def newest(series):
+    """The newest kernel of a series, as `uname -r` tells it, that Debian 12 or its backports have."""
+    shown = subprocess.run([WITH_BACKPORTS, "apt-cache", "show", "linux-headers-amd64"], check=True, text=True,
+                           stdout=subprocess.PIPE).stdout
+    found = re.findall(rf"\blinux-headers-({re.escape(series)}\.\S+?-amd64)\b", shown)
+    assert found, f"apt knows no headers of Linux {series}: is this Debian 12?"
+    return found[0]
+
+
+def _fetch(release):
+    with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+        # apt drops its rights for a download, unless they do not suffice: let them.
+        os.chmod(scratch, 0o777)
+        subprocess.run([WITH_BACKPORTS, "sh", "-ec", DOWNLOAD, "sh", f"linux-headers-{release}", PARTS],
+                       cwd=scratch, check=True)
+        root = Path(scratch, "root")
+        for deb in Path(scratch).glob("*.deb"):
+            subprocess.run(["dpkg", "-x", deb, root], check=True)
+        return root.rename(CACHE / f"linux-headers-{release}")
+
+
+def headers(release):
+    """The folder that kbuild wants, of the kernel that `uname -r` tells so."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        root = CACHE / f"linux-headers-{release}"
+        if not root.exists():
+            _fetch(release)
+    folder = root / "usr/src" / f"linux-headers-{release}"
+    # Where the other half of the headers is: absolute, as if it were installed.
+    common = f"{root}/usr/src/linux-headers-{release.removesuffix('amd64')}common/Makefile"
+    (folder / "Makefile").write_text(f"include {common}\n")
+    return folder
+
+
+def build(release, folder):
+    """Builds eventfd_link.ko for that kernel in a new folder, any warning an error; returns its path."""
+    os.makedirs(folder)
+    for name in SOURCES:
+        shutil.copy(SOURCE / name, folder)
+    # No BTF: it wants another package, and is for debuggers.
+    done = subprocess.run(["make", "-C", folder, f"KDIR={headers(release)}", "CONFIG_DEBUG_INFO_BTF_MODULES=", "KCFLAGS=-Werror"],
+                          check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout
+    assert "warning" not in done.stdout.lower(), done.stdout
+    return Path(folder, "eventfd_link.ko")
