@@ -23,8 +23,8 @@ static const char usage[] =
 		"  --socket-file PATH      serve this socket; may be repeated; ./usvhost is then\n"
 		"                          made only if --dev-basename is given too\n"
 		"  --client                connect to the sockets, and reconnect, instead of serving\n"
-		"  --vm2vm 0|1             guest to guest: 0 everything goes to the uplink,\n"
-		"                          1 switched in software (1)\n"
+		"  --vm2vm 0|1|2           guest to guest: 0 everything goes to the uplink,\n"
+		"                          1 switched in software, 2 by the NIC (1)\n"
 		"  --mergeable 0|1         offer mergeable receive buffers, and with them jumbo\n"
 		"                          frames (0)\n"
 		"  --stats N               print the statistics every N seconds, 0 only at exit (0)\n"
@@ -35,7 +35,8 @@ static const char usage[] =
 		"  --vlan-base N           device i has tag N+i on the uplink, 0 untagged (1000)\n"
 		"  --aging S               forget an address idle for S seconds, 0 never (300)\n"
 		"  --total-num-mbufs N     size of the uplink's mbuf pool (sized from its queues)\n"
-		"  --vmdq 0                sort the uplink's frames in software\n"
+		"  --vmdq 0|1              the uplink's frames are sorted 0 in software, 1 by the\n"
+		"                          NIC's VMDq pools (by the NIC where it can)\n"
 		"  --tx-csum 0             no checksum offload for guests\n"
 		"  --tso 0                 no segmentation offload for guests\n"
 		"  -P                      uplink promiscuous\n"
@@ -200,17 +201,10 @@ set_number(struct conf *c, int opt, uint64_t v)
 {
 	switch (opt) {
 	case OPT_VM2VM:
-		if (v == 2)
-			return refuse("--vm2vm 2",
-					"switching by the NIC needs VMDq, which "
-					"this version does not have: use --vm2vm 1");
 		c->vm2vm = v;
 		break;
 	case OPT_VMDQ:
-		if (v == 1)
-			return refuse("--vmdq 1",
-					"this version sorts the uplink's frames in "
-					"software: use --vmdq 0, or leave it out");
+		c->vmdq = v ? VMDQ_ON : VMDQ_OFF;
 		break;
 	case OPT_TX_CSUM:
 		if (v == 1)
@@ -303,6 +297,16 @@ conf_check(struct conf *c)
 		return refuse("--vm2vm 0",
 				"everything goes to the uplink, and there is none: "
 				"give one with -p, or use --vm2vm 1");
+	if (c->vm2vm == VM2VM_NIC && (!c->uplink || c->vmdq == VMDQ_OFF || c->vlan_base == 0))
+		return refuse("--vm2vm 2",
+				"the NIC switches between VMDq pools, by tag: that needs -p, and "
+				"neither --vmdq 0 nor --vlan-base 0; or use --vm2vm 1");
+	if (c->vmdq == VMDQ_ON && !c->uplink)
+		return refuse("--vmdq 1", "there is no uplink that could sort: give one with -p");
+	if (c->vmdq == VMDQ_ON && c->vlan_base == 0)
+		return refuse("--vmdq 1",
+				"VMDq pools are chosen by tag, and with --vlan-base 0 there is "
+				"none: use --vmdq 0, or leave it out");
 	if (c->promiscuous && !c->uplink)
 		return refuse("-P", "there is no uplink to make promiscuous: give one with -p");
 	return true;

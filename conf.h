@@ -20,6 +20,13 @@
 enum vm2vm {
 	VM2VM_UPLINK, /* never directly: all goes to the uplink */
 	VM2VM_SOFTWARE,
+	VM2VM_NIC, /* by the uplink's loopback between pools */
+};
+
+enum vmdq_use {
+	VMDQ_AUTO, /* where the port has it */
+	VMDQ_OFF,
+	VMDQ_ON,
 };
 
 struct conf {
@@ -29,6 +36,7 @@ struct conf {
 	char socket[SOCKET_MAX][SOCKET_PATH_MAX];
 	bool client; /* connect to the sockets instead of serving them */
 	enum vm2vm vm2vm;
+	enum vmdq_use vmdq;
 	bool mergeable;
 	uint32_t stats; /* seconds between tables; 0: only at exit */
 	bool rx_retry;

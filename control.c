@@ -73,14 +73,20 @@ forgotten(void *arg, uint64_t key, uint16_t port)
 		uplink_remove_mac(sw->uplink, &mac);
 }
 
-/* A guest has an address that the uplink did not know as one of ours. */
+/* Guest `to` has an address that was guest `from`'s, or is new to us, or the uplink's. */
 static void
-let_in(struct vswitch *sw, uint64_t key)
+let_in(struct vswitch *sw, uint64_t key, uint16_t from, uint16_t to)
 {
 	struct rte_ether_addr mac = fdb_mac(key);
+	bool pooled;
 
-	if (sw->uplink != NULL)
-		uplink_add_mac(sw->uplink, &mac);
+	if (sw->uplink == NULL)
+		return;
+	if (from == PORT_UPLINK)
+		pooled = uplink_add_mac(sw->uplink, &mac, to);
+	else
+		pooled = uplink_move_mac(sw->uplink, &mac, to);
+	fdb_set_pooled(sw->fdb, key, pooled);
 }
 
 static void
@@ -115,7 +121,7 @@ static void
 learn(struct control *c, const struct request *r)
 {
 	struct vswitch *sw = c->sw;
-	uint16_t old = 0;
+	uint16_t old = PORT_UPLINK;
 	enum fdb_verdict verdict;
 
 	if (sw->port[r->port].epoch != r->epoch)
@@ -123,8 +129,7 @@ learn(struct control *c, const struct request *r)
 	verdict = fdb_learn(sw->fdb, r->key, r->port, &old);
 	if (r->port == PORT_UPLINK || (verdict != FDB_ADDED && verdict != FDB_MOVED))
 		return;
-	if (verdict == FDB_ADDED || old == PORT_UPLINK)
-		let_in(sw, r->key);
+	let_in(sw, r->key, old, r->port);
 	if (verdict == FDB_MOVED)
 		log_move(c, r->key, old, r->port);
 	log_registered(sw, r->key, r->port);

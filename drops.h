@@ -38,7 +38,9 @@
 	X(VLAN, "wrong_vlan", \
 			"from the uplink: the tag names no device, or not the one that has the address") \
 	X(UNMATCHED, "unmatched", \
-			"from the uplink: the tag names a device that does not use the address")
+			"from the uplink: the tag names a device that does not use the address") \
+	X(COPY, "pool_copy", \
+			"from the uplink: a second copy of what the device's VMDq pool receives")
 
 /* Why the rings of a guest were stopped: it broke the virtio specification. */
 #define FAULT_REASONS(X) \

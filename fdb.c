@@ -132,6 +132,7 @@ fdb_add(struct fdb *t, uint64_t key, uint16_t port)
 	}
 	e = &t->entry[position];
 	e->port = port;
+	e->pooled = false;
 	e->seen = t->clock;
 	__atomic_store_n(&e->key, key, __ATOMIC_RELEASE);
 	t->count[port]++;
@@ -162,6 +163,15 @@ fdb_learn(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old)
 	__atomic_store_n(&e->seen, t->clock, __ATOMIC_RELAXED);
 	__atomic_store_n(&e->port, port, __ATOMIC_RELAXED);
 	return FDB_MOVED;
+}
+
+void
+fdb_set_pooled(struct fdb *t, uint64_t key, bool pooled)
+{
+	int32_t position = rte_hash_lookup(t->hash, &key);
+
+	if (position >= 0)
+		__atomic_store_n(&t->entry[position].pooled, pooled, __ATOMIC_RELAXED);
 }
 
 void

@@ -42,6 +42,7 @@ struct fdb_entry {
 	uint64_t key;  /* 0: free */
 	uint32_t seen; /* clock when last used as a source */
 	uint16_t port;
+	bool pooled; /* the uplink sorts it into its device's pool */
 };
 
 struct fdb_hints {
@@ -140,6 +141,12 @@ fdb_port(const struct fdb_entry *e)
 	return __atomic_load_n(&e->port, __ATOMIC_RELAXED);
 }
 
+static inline bool
+fdb_pooled(const struct fdb_entry *e)
+{
+	return __atomic_load_n(&e->pooled, __ATOMIC_RELAXED);
+}
+
 /* Addresses that one port may have in the table. */
 static inline uint32_t
 fdb_share(uint16_t port)
@@ -187,6 +194,9 @@ void fdb_destroy(struct fdb *t);
  * *old is set to the former port with FDB_MOVED. Main lcore.
  */
 enum fdb_verdict fdb_learn(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old);
+
+/* Notes whether the uplink has a filter for an address that is there. Main lcore. */
+void fdb_set_pooled(struct fdb *t, uint64_t key, bool pooled);
 
 /* Called for an address that leaves the table. */
 typedef void (*fdb_gone_fn)(void *arg, uint64_t key, uint16_t port);

@@ -12,6 +12,7 @@
 #ifndef FRAME_H
 #define FRAME_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <rte_ether.h>
@@ -42,8 +43,8 @@ struct frame {
 	uint32_t len;          /* bytes, from the Ethernet header on */
 	uint16_t id;           /* its source's name for it: head descriptor */
 	uint8_t reason;        /* enum drop_reason, once it is lost */
-	uint8_t tagged;        /* from the uplink: tci is valid */
-	uint16_t tci;          /* from the uplink: VLAN tag control information */
+	uint8_t tagged;        /* tci is valid; set for frames of the uplink, and in --vm2vm 2 */
+	uint16_t tci;          /* VLAN tag (control information) on the uplink */
 	struct piece *piece;   /* npieces of them hold len bytes */
 	struct rte_mbuf *mbuf; /* from the uplink: what to free in the end */
 };
@@ -55,6 +56,14 @@ frame_lose(struct frame *f, uint8_t reason)
 	f->reason = reason;
 	f->npieces = 0;
 	f->len = 0;
+}
+
+/* Whether a guest's frame has a tag of its own, which is none of ours. */
+static inline bool
+frame_own_tag(const struct frame *f)
+{
+	return f->eth.ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN) ||
+			f->eth.ether_type == RTE_BE16(RTE_ETHER_TYPE_QINQ);
 }
 
 /* The frames of one poll, and where each is to go (see forward.c). */

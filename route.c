@@ -65,8 +65,8 @@ ask_to_learn(struct worker *w, struct source *s, uint64_t key)
 		wake_main(sw);
 }
 
-/* Notes a frame's source address. */
-static inline void
+/* Notes a frame's source address. Returns whose it is: the sender's, but for the uplink's. */
+static inline uint16_t
 learn(struct worker *w, struct source *s, const struct frame *f)
 {
 	const struct fdb *t = w->sw->fdb;
@@ -75,22 +75,39 @@ learn(struct worker *w, struct source *s, const struct frame *f)
 
 	if (likely(e != NULL && fdb_port(e) == s->port)) {
 		fdb_touch(t, e);
-		return;
+		return s->port;
 	}
 	/* Our guests' frames may come back on the wire: they have not moved. */
 	if (e != NULL && s->port == PORT_UPLINK && fdb_port(e) != PORT_UPLINK)
-		return;
+		return fdb_port(e);
 	ask_to_learn(w, s, key);
+	return s->port;
+}
+
+/*
+ * --vm2vm 2: a frame for a guest goes out with that guest's tag, and the NIC sorts it
+ * into the guest's pool. Not so a frame with a tag of its own, which it would keep.
+ */
+static inline uint16_t
+by_nic(const struct worker *w, struct frame *f, uint16_t port)
+{
+	if (port == PORT_UPLINK || frame_own_tag(f))
+		return port;
+	f->tagged = true;
+	f->tci = w->sw->port[port].vlan;
+	return PORT_UPLINK;
 }
 
 /* From a guest: to the port that has the address, or to all. */
 static inline uint16_t
 from_guest(struct worker *w, const struct source *s, struct frame *f)
 {
+	enum vm2vm vm2vm = w->sw->conf.vm2vm;
 	struct fdb_entry *e;
 	uint16_t port;
 
-	if (w->sw->conf.vm2vm == VM2VM_UPLINK)
+	f->tagged = false;
+	if (vm2vm == VM2VM_UPLINK)
 		return PORT_UPLINK;
 	if (unlikely(rte_is_multicast_ether_addr(&f->eth.dst_addr)))
 		return TO_ALL;
@@ -98,7 +115,9 @@ from_guest(struct worker *w, const struct source *s, struct frame *f)
 	if (unlikely(e == NULL))
 		return TO_ALL;
 	port = fdb_port(e);
-	return likely(port != s->port) ? port : to_none(f, DROP_TO_SENDER);
+	if (unlikely(port == s->port))
+		return to_none(f, DROP_TO_SENDER);
+	return likely(vm2vm != VM2VM_NIC) ? port : by_nic(w, f, port);
 }
 
 /* From an untagged uplink: by address alone. */
@@ -119,10 +138,12 @@ from_untagged(struct worker *w, struct frame *f)
 
 /*
  * From a tagged uplink: the tag names one device. It gets what is for one of
- * its addresses, and group frames; as long as it has no address, all of it.
+ * its addresses, and group frames; as long as it has no address, all of it. What
+ * a VMDq pool brings is looked at once more: it must be for the pool's device.
+ * `owner`: who has the source address; its own group frames come back to nobody.
  */
 static inline uint16_t
-from_tagged(struct worker *w, struct frame *f)
+from_tagged(struct worker *w, const struct source *s, struct frame *f, uint16_t owner)
 {
 	const struct vswitch *sw = w->sw;
 	unsigned int vid = f->tci & 0xfff;
@@ -132,11 +153,21 @@ from_tagged(struct worker *w, struct frame *f)
 	if (!f->tagged || vid < sw->conf.vlan_base || device >= GUEST_MAX ||
 			__atomic_load_n(&sw->port[device].state, __ATOMIC_ACQUIRE) != PORT_USED)
 		return to_none(f, DROP_VLAN);
-	if (rte_is_multicast_ether_addr(&f->eth.dst_addr))
-		return device;
+	if (s->device != SOURCE_ANY && device != s->device)
+		return to_none(f, DROP_VLAN);
+	if (rte_is_multicast_ether_addr(&f->eth.dst_addr)) {
+		if (owner == device)
+			return to_none(f, DROP_TO_SENDER);
+		return device >= s->copied ? device : to_none(f, DROP_COPY);
+	}
 	e = fdb_lookup(sw->fdb, &w->hints, fdb_key(&f->eth.dst_addr, DOMAIN));
-	if (e != NULL && fdb_port(e) != PORT_UPLINK)
-		return fdb_port(e) == device ? device : to_none(f, DROP_VLAN);
+	if (e != NULL && fdb_port(e) != PORT_UPLINK) {
+		if (fdb_port(e) != device)
+			return to_none(f, DROP_VLAN);
+		if (device < s->copied && fdb_pooled(e))
+			return to_none(f, DROP_COPY);
+		return device;
+	}
 	if (fdb_count(sw->fdb, device) != 0)
 		return to_none(f, DROP_UNMATCHED);
 	return device;
@@ -145,15 +176,17 @@ from_tagged(struct worker *w, struct frame *f)
 static inline uint16_t
 route_frame(struct worker *w, struct source *s, struct frame *f)
 {
+	uint16_t owner;
+
 	if (unlikely(f->reason != DROP_NONE))
 		return TO_NONE;
 	if (unlikely(rte_is_multicast_ether_addr(&f->eth.src_addr) ||
 			    rte_is_zero_ether_addr(&f->eth.src_addr)))
 		return to_none(f, DROP_SOURCE);
-	learn(w, s, f);
+	owner = learn(w, s, f);
 	if (s->port != PORT_UPLINK)
 		return from_guest(w, s, f);
-	return w->sw->conf.vlan_base == 0 ? from_untagged(w, f) : from_tagged(w, f);
+	return w->sw->conf.vlan_base == 0 ? from_untagged(w, f) : from_tagged(w, s, f, owner);
 }
 
 /* Adds every port but the sender's that can take frames now. */
@@ -196,7 +229,8 @@ same_way(const struct frame *a, const struct frame *b)
 void
 route_burst(struct worker *w, struct source *s, struct burst *b)
 {
-	bool guest = s->port != PORT_UPLINK;
+	/* Not where frames carry more than their port as a verdict. */
+	bool alike = s->port != PORT_UPLINK && w->sw->conf.vm2vm != VM2VM_NIC;
 	uint64_t flood = 0, run = 0; /* frames in a row for the same port */
 	uint16_t to, last = TO_NONE;
 	struct frame *f;
@@ -206,7 +240,7 @@ route_burst(struct worker *w, struct source *s, struct burst *b)
 	for (i = 0; i < b->n; i++) {
 		f = &b->frame[i];
 		/* Frames of a flow come in a row: what was looked up for one serves all. */
-		if (last < PORT_MAX && guest && same_way(f, f - 1) && f->reason == DROP_NONE)
+		if (last < PORT_MAX && alike && same_way(f, f - 1) && f->reason == DROP_NONE)
 			to = last;
 		else
 			to = route_frame(w, s, f);

@@ -18,6 +18,9 @@ struct park;
 struct port_count;
 struct source;
 
+/* The frames may be for any device. */
+#define SOURCE_ANY UINT16_MAX
+
 struct source_ops {
 	/*
 	 * Fills b with up to `max` frames, at most BURST_MAX. A frame that can't
@@ -37,6 +40,8 @@ struct source {
 	uint16_t learn_credit; /* requests it may still make in this period */
 	uint16_t port;         /* where its frames come from */
 	bool waiting;          /* there are frames in the park */
+	uint16_t device;       /* of the uplink: the one device that they are for, or SOURCE_ANY */
+	uint16_t copied;       /* ... devices below this one get them from a pool as well */
 };
 
 #endif /* SOURCE_H */

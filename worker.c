@@ -59,12 +59,27 @@ poll_guests(struct worker *w)
 	}
 }
 
+/* The software's source, the pools of the guests there are, and one of the others. */
+static inline void
+poll_uplink(struct worker *w, struct uplink *u)
+{
+	unsigned int i, n = uplink_sources(u);
+
+	forward_poll(w, uplink_source(u, 0));
+	if (++w->idle_pool >= n)
+		w->idle_pool = 1;
+	for (i = 1; i < n; i++)
+		if (__atomic_load_n(&w->sw->port[i - 1].state, __ATOMIC_RELAXED) == PORT_USED ||
+				i == w->idle_pool)
+			forward_poll(w, uplink_source(u, i));
+}
+
 int
 worker_run(void *arg)
 {
 	struct worker *w = arg;
 	struct vswitch *sw = w->sw;
-	struct source *uplink = w->id == 0 && sw->uplink != NULL ? uplink_source(sw->uplink) : NULL;
+	struct uplink *uplink = w->id == 0 ? sw->uplink : NULL;
 
 	w->thread = pthread_self();
 	rte_rcu_qsbr_thread_register(sw->qsbr, w->id);
@@ -72,7 +87,7 @@ worker_run(void *arg)
 	while (!__atomic_load_n(&sw->stop, __ATOMIC_RELAXED)) {
 		poll_guests(w);
 		if (uplink != NULL)
-			forward_poll(w, uplink);
+			poll_uplink(w, uplink);
 		rte_rcu_qsbr_quiescent(sw->qsbr, w->id);
 	}
 	rte_rcu_qsbr_thread_offline(sw->qsbr, w->id);

@@ -41,6 +41,7 @@ struct worker {
 	pthread_t thread;
 	uint64_t retry_delay;              /* TSC cycles between offers */
 	uint64_t retry_time;               /* TSC cycles that a frame waits at most */
+	unsigned int idle_pool;            /* source of the uplink to poll though nobody is there */
 	unsigned int npoll;                /* slots of poll[] ever used */
 	struct virtqueue *poll[GUEST_MAX]; /* transmit rings; NULL: free */
 	struct dests dests;

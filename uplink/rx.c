@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The uplink's receive queue as a source of frames.
+ * The uplink's receive queues as sources of frames: one source a pool, or just
+ * one for all where the port does not sort.
  *
  * Called by worker 0 alone. The mbufs of a burst belong to it until they are
  * retired; the private copy of each Ethernet header is without the VLAN tag
@@ -13,6 +14,7 @@
 
 #include "frame.h"
 #include "stats.h"
+#include "uplink/uplink.h"
 #include "uplink/uplink_priv.h"
 
 /* Lists an mbuf's segments as the frame's pieces. */
@@ -68,9 +70,18 @@ fetch_tag(const struct uplink *u, struct frame *f)
 static void
 fetch_frame(const struct uplink *u, struct burst *b, struct frame *f, struct rte_mbuf *m)
 {
+	bool kept = true;
+
+	/* 82576 with pools takes the tag off, asked or not. */
+	if (unlikely(!u->strip && (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED)))
+		kept = rte_vlan_insert(&m) == 0;
 	fetch_pieces(b, f, m);
 	if (f->reason != DROP_NONE)
 		return;
+	if (unlikely(!kept)) {
+		frame_lose(f, DROP_NO_MBUF);
+		return;
+	}
 	/* Drivers put at least the headers into the first segment. */
 	if (f->piece->len < sizeof(f->eth)) {
 		frame_lose(f, DROP_SHORT);
@@ -85,12 +96,20 @@ fetch_frame(const struct uplink *u, struct burst *b, struct frame *f, struct rte
 static unsigned int
 uplink_fetch(struct source *s, struct burst *b, unsigned int max)
 {
-	const struct uplink *u = container_of(s, struct uplink, source);
+	struct uplink_pool *p = container_of(s, struct uplink_pool, source);
+	const struct uplink *u = p->uplink;
 	struct rte_mbuf *m[BURST_MAX];
 	unsigned int i;
 
 	b->npieces = 0;
-	b->n = rte_eth_rx_burst(u->port, 0, m, max);
+	b->n = 0;
+	/* One queue a burst, each in its turn; an empty one is passed over. */
+	for (i = 0; i < p->queues.n && b->n == 0; i++) {
+		b->n = rte_eth_rx_burst(
+				u->port, p->queues.first + p->turn * p->queues.step, m, max);
+		if (++p->turn == p->queues.n)
+			p->turn = 0;
+	}
 	for (i = 0; i < b->n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
 	for (i = 0; i < b->n; i++)

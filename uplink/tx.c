@@ -38,9 +38,10 @@ fill(const struct uplink *u, struct rte_mbuf *m, const struct frame *f, uint16_t
 {
 	uint8_t *start = rte_pktmbuf_mtod(m, uint8_t *), *end;
 
-	if (f->eth.ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN) ||
-			f->eth.ether_type == RTE_BE16(RTE_ETHER_TYPE_QINQ))
-		vlan = 0; /* it has a tag of the guest's own, and keeps that */
+	if (frame_own_tag(f))
+		vlan = 0; /* it keeps that */
+	else if (u->nic_tags && f->tagged)
+		vlan = f->tci;
 	if (vlan != 0 && !u->insert_hw) {
 		end = fill_tagged(start, f, vlan);
 	} else {
@@ -111,7 +112,7 @@ uplink_deliver(struct uplink *u, unsigned int id, const struct burst *b, uint64_
 	unsigned int n = __builtin_popcountll(want), i = 0;
 	uint64_t left, bytes = 0;
 
-	if (rte_pktmbuf_alloc_bulk(u->pool, m, n) != 0) {
+	if (rte_pktmbuf_alloc_bulk(u->mbufs, m, n) != 0) {
 		tx->reason = DROP_NO_MBUF;
 		return o;
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Setting the uplink's port up and ending it: see uplink.h for the contract. */
+/* The life of the uplink, and who sorts: see uplink.h for the contract. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,171 +14,122 @@
 #include "uplink/uplink.h"
 #include "uplink/uplink_priv.h"
 
-/* Descriptors a queue: what most NICs' drivers are tuned for; the port may want other. */
-#define RX_DESCRIPTORS 1024
-#define TX_DESCRIPTORS 1024
-
-/* mbufs each lcore keeps at hand (rte_mempool's per-lcore cache). */
-#define MBUF_CACHE 256
-
-/* Whole frames in one mbuf; NICs count receive buffers in KiB. */
-static uint16_t
-mbuf_room(const struct conf *c)
-{
-	return RTE_PKTMBUF_HEADROOM + RTE_ALIGN_CEIL(conf_frame_max(c), 1024);
-}
-
-/* mbufs that can be in use at once: in queues, waiting, in bursts, in caches. */
-static uint32_t
-mbufs_needed(const struct conf *c, unsigned int nworkers)
-{
-	if (c->total_num_mbufs != 0)
-		return c->total_num_mbufs;
-	return RX_DESCRIPTORS + nworkers * TX_DESCRIPTORS + PARK_FRAMES + nworkers * BURST_MAX +
-			(nworkers + 1) * 2 * MBUF_CACHE;
-}
-
-static bool
-make_pool(struct uplink *u, const struct conf *c, unsigned int nworkers)
-{
-	uint32_t n = mbufs_needed(c, nworkers);
-	uint32_t least = RX_DESCRIPTORS + PARK_FRAMES + BURST_MAX;
-
-	if (n < least) {
-		say_error("--total-num-mbufs %u: port %u needs at least %u for its receive queue",
-				n, u->port, least);
-		return false;
-	}
-	u->pool = rte_pktmbuf_pool_create("uplink", n, RTE_MIN(MBUF_CACHE, (int)n / 8), 0,
-			mbuf_room(c), rte_eth_dev_socket_id(u->port));
-	if (u->pool == NULL)
-		say_error("no memory for %u mbufs of %u bytes: reserve more hugepages, "
-			  "or lower --total-num-mbufs",
-				n, mbuf_room(c));
-	return u->pool != NULL;
-}
-
-/*
- * Longest payload that the port takes. Some drivers know no limit for it, but
- * one for the whole frame, which rte_eth_dev_configure() then goes by.
- */
-static uint32_t
-port_mtu(const struct rte_eth_dev_info *info)
-{
-	uint32_t around = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
-
-	if (info->max_mtu != UINT16_MAX && info->max_mtu < info->max_rx_pktlen)
-		around = info->max_rx_pktlen - info->max_mtu;
-	return RTE_MIN((uint32_t)info->max_mtu, info->max_rx_pktlen - around);
-}
-
-/* Chooses the port's settings from what it offers. */
-static void
-choose(struct uplink *u, const struct conf *c, const struct rte_eth_dev_info *info,
-		struct rte_eth_conf *conf)
-{
-	uint32_t mtu = c->mergeable ? 9000 : RTE_ETHER_MTU, most = port_mtu(info);
-
-	memset(conf, 0, sizeof(*conf));
-	if (mtu > most) {
-		say(NOTICE,
-				"port %u takes frames with %u bytes of payload at most: longer ones "
-				"stay between guests\n",
-				u->port, most);
-		mtu = most;
-	}
-	conf->rxmode.mtu = mtu;
-	u->carries = mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN;
-	u->strip = c->vlan_strip && c->vlan_base != 0;
-	u->strip_hw = u->strip && (info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_STRIP);
-	u->insert_hw = info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
-	if (u->strip_hw)
-		conf->rxmode.offloads |= RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
-	if (u->insert_hw)
-		conf->txmode.offloads |= RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
-}
-
-/* Shares out the transmit queues among the workers. */
-static void
-share_queues(struct uplink *u, unsigned int nworkers, uint16_t ntx)
-{
-	unsigned int i;
-
-	rte_spinlock_init(&u->lock);
-	for (i = 0; i < nworkers; i++) {
-		u->tx[i].queue = i % ntx;
-		u->tx[i].shared = nworkers > ntx ? &u->lock : NULL;
-	}
-}
-
-/* Configures the port with one receive and `ntx` transmit queues. 0, or -errno. */
-static int
-configure(struct uplink *u, const struct rte_eth_conf *conf, uint16_t ntx)
-{
-	uint16_t nrxd = RX_DESCRIPTORS, ntxd = TX_DESCRIPTORS, q;
-	int socket = rte_eth_dev_socket_id(u->port);
-	int rc = rte_eth_dev_configure(u->port, 1, ntx, conf);
-
-	if (rc == 0)
-		rc = rte_eth_dev_adjust_nb_rx_tx_desc(u->port, &nrxd, &ntxd);
-	if (rc == 0)
-		rc = rte_eth_rx_queue_setup(u->port, 0, nrxd, socket, NULL, u->pool);
-	for (q = 0; rc == 0 && q < ntx; q++)
-		rc = rte_eth_tx_queue_setup(u->port, q, ntxd, socket, NULL);
-	return rc;
-}
+/* Where the port does not sort. */
+static const struct vmdq_pool only_queue = {.first = 0, .step = 1, .n = 1};
 
 static void
-set_promiscuous(struct uplink *u)
+say_settings(const struct uplink *u, const struct rte_eth_dev_info *info)
 {
-	int rc = rte_eth_promiscuous_enable(u->port);
+	char sorted[64] = "sorted in software";
 
-	u->promiscuous = true;
-	if (rc != 0 && rc != -ENOTSUP)
-		say(WARNING, "port %u does not become promiscuous: %s\n", u->port,
-				rte_strerror(-rc));
-}
-
-/* Configures and starts the port. 0, or -errno. */
-static int
-start(struct uplink *u, const struct conf *c, unsigned int nworkers)
-{
-	struct rte_eth_dev_info info;
-	struct rte_eth_conf conf;
-	uint16_t ntx;
-	int rc;
-
-	rc = rte_eth_dev_info_get(u->port, &info);
-	if (rc != 0)
-		return rc;
-	choose(u, c, &info, &conf);
-	ntx = RTE_MIN(nworkers, (unsigned int)info.max_tx_queues);
-	rc = configure(u, &conf, ntx);
-	/* Some ports (net_tap) want as many transmit queues as receive queues: one. */
-	if (rc != 0 && ntx > 1)
-		rc = configure(u, &conf, ntx = 1);
-	if (rc == 0)
-		rc = rte_eth_dev_start(u->port);
-	if (rc != 0)
-		return rc;
-	u->started = true;
-	share_queues(u, nworkers, ntx);
-	rte_eth_allmulticast_enable(u->port);
-	if (c->promiscuous)
-		set_promiscuous(u);
-	say(INFO, "uplink is port %u (%s), VLAN tags %s%s\n", u->port, info.driver_name,
-			u->insert_hw ? "added by the port" : "added in software",
+	if (u->vmdq)
+		snprintf(sorted, sizeof(sorted), "sorted by VMDq for devices 0 to %u",
+				u->plan.devices - 1);
+	say(INFO, "uplink is port %u (%s), %s, VLAN tags %s%s\n", u->port, info->driver_name,
+			sorted, u->insert_hw ? "added by the port" : "added in software",
 			!u->strip                     ? ""
 					: u->strip_hw ? ", stripped by the port"
 						      : ", stripped in software");
-	return 0;
+}
+
+/* Makes the sources: one for what is sorted in software, one for each device's pool. */
+static bool
+make_pools(struct uplink *u)
+{
+	struct uplink_pool *p;
+	unsigned int i;
+
+	u->npools = u->vmdq ? 1 + u->plan.devices : 1;
+	u->pool = rte_zmalloc("uplink pools", u->npools * sizeof(*u->pool), RTE_CACHE_LINE_SIZE);
+	for (i = 0; u->pool != NULL && i < u->npools; i++) {
+		p = &u->pool[i];
+		p->uplink = u;
+		p->source.ops = &uplink_source_ops;
+		p->source.port = PORT_UPLINK;
+		p->source.device = i == 0 ? SOURCE_ANY : i - 1;
+		p->source.park = park_create();
+		if (p->source.park == NULL)
+			break;
+		if (i > 0)
+			p->queues = vmdq_pool(&u->plan, i - 1);
+		else
+			p->queues = u->vmdq ? vmdq_software(&u->plan) : only_queue;
+	}
+	if (u->pool != NULL && u->vmdq && u->plan.software_twice)
+		u->pool[0].source.copied = u->plan.devices;
+	if (u->pool != NULL && i == u->npools)
+		return true;
+	say_error("no memory for the uplink: reserve more hugepages");
+	return false;
+}
+
+/* Decides who sorts: u->vmdq. False: what was asked for can't be; it was said. */
+static bool
+choose_sorting(struct uplink *u, const struct conf *c, const struct rte_eth_dev_info *info)
+{
+	bool has = vmdq_make_plan(&u->plan, info);
+
+	if (c->vmdq == VMDQ_ON && !has) {
+		say_error("--vmdq 1: port %u (%s) has no VMDq pools that are known here: leave it "
+			  "out, or use --vmdq 0",
+				u->port, info->driver_name);
+		return false;
+	}
+	u->vmdq = has && c->vmdq != VMDQ_OFF && c->vlan_base != 0;
+	if (c->vm2vm == VM2VM_NIC && !(u->vmdq && u->plan.loopback)) {
+		say_error("--vm2vm 2: port %u (%s) can't switch between guests: use --vm2vm 1",
+				u->port, info->driver_name);
+		return false;
+	}
+	u->nic_tags = c->vm2vm == VM2VM_NIC;
+	return true;
+}
+
+/* From VMDq to software; the mbufs stay, since queues may hold some. */
+static void
+give_up_vmdq(struct uplink *u)
+{
+	u->vmdq = false;
+	for (; u->npools > 1; u->npools--)
+		park_destroy(u->pool[u->npools - 1].source.park);
+	u->pool[0].queues = only_queue;
+	u->pool[0].source.copied = 0;
+}
+
+static bool
+make_and_start(struct uplink *u, const struct conf *c, unsigned int nworkers)
+{
+	struct rte_eth_dev_info info;
+	int rc = rte_eth_dev_info_get(u->port, &info);
+
+	if (rc == 0 && !choose_sorting(u, c, &info))
+		return false;
+	if (rc == 0) {
+		if (!make_pools(u) || !uplink_make_mbufs(u, c, nworkers))
+			return false;
+		rc = uplink_start_port(u, c, &info, nworkers);
+	}
+	if (rc != 0 && u->vmdq && c->vmdq == VMDQ_AUTO && !u->nic_tags) {
+		/* As with virtual functions in use: it sorts for them then. */
+		say(NOTICE, "port %u does not start with VMDq (%s): sorted in software\n", u->port,
+				rte_strerror(-rc));
+		give_up_vmdq(u);
+		rc = uplink_start_port(u, c, &info, nworkers);
+	}
+	if (rc == 0) {
+		say_settings(u, &info);
+		return true;
+	}
+	say_error("port %u does not start: %s; is it in use elsewhere, or bound to another "
+		  "driver?",
+			u->port, rte_strerror(-rc));
+	return false;
 }
 
 struct uplink *
 uplink_open(const struct conf *c, unsigned int nworkers)
 {
 	struct uplink *u;
-	int rc;
 
 	if (!rte_eth_dev_is_valid_port(c->port_id)) {
 		say_error("-p: there is no DPDK port %u; bind a NIC to a DPDK driver, or create "
@@ -192,19 +144,8 @@ uplink_open(const struct conf *c, unsigned int nworkers)
 	}
 	u->port = c->port_id;
 	u->frame_max = conf_frame_max(c);
-	u->source.ops = &uplink_source_ops;
-	u->source.port = PORT_UPLINK;
-	u->source.park = park_create();
-	if (u->source.park == NULL || !make_pool(u, c, nworkers)) {
-		uplink_free(u);
-		return NULL;
-	}
-	rc = start(u, c, nworkers);
-	if (rc == 0)
+	if (make_and_start(u, c, nworkers))
 		return u;
-	say_error("port %u does not start: %s; is it in use elsewhere, or bound to another "
-		  "driver?",
-			c->port_id, rte_strerror(-rc));
 	uplink_free(u);
 	return NULL;
 }
@@ -212,49 +153,38 @@ uplink_open(const struct conf *c, unsigned int nworkers)
 void
 uplink_stop(struct uplink *u, struct port_count *count)
 {
+	unsigned int i;
+
 	if (u == NULL || !u->started)
 		return;
-	forward_release(&u->source, count);
+	for (i = 0; i < u->npools; i++)
+		forward_release(&u->pool[i].source, count);
 	rte_eth_dev_stop(u->port);
 }
 
 void
 uplink_free(struct uplink *u)
 {
+	unsigned int i;
+
 	if (u == NULL)
 		return;
 	rte_eth_dev_close(u->port);
-	rte_mempool_free(u->pool);
-	park_destroy(u->source.park);
+	for (i = 0; u->pool != NULL && i < u->npools; i++)
+		park_destroy(u->pool[i].source.park);
+	rte_free(u->pool);
+	rte_mempool_free(u->mbufs);
 	rte_free(u);
 }
 
+unsigned int
+uplink_sources(const struct uplink *u)
+{
+	return u->npools;
+}
+
 struct source *
-uplink_source(struct uplink *u)
+uplink_source(struct uplink *u, unsigned int i)
 {
-	return &u->source;
-}
-
-void
-uplink_add_mac(struct uplink *u, const struct rte_ether_addr *mac)
-{
-	struct rte_ether_addr copy = *mac;
-
-	if (u->promiscuous || rte_eth_dev_mac_addr_add(u->port, &copy, 0) == 0)
-		return;
-	/* Filters are full, or the port has none: let everything in, and sort it. */
-	say(INFO,
-			"port %u has no room for the addresses of guests: promiscuous from here "
-			"on\n",
-			u->port);
-	set_promiscuous(u);
-}
-
-void
-uplink_remove_mac(struct uplink *u, const struct rte_ether_addr *mac)
-{
-	struct rte_ether_addr copy = *mac;
-
-	if (!u->promiscuous)
-		rte_eth_dev_mac_addr_remove(u->port, &copy);
+	return &u->pool[i].source;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The uplink: one DPDK port, whose frames are sorted in software (route.c).
+ * The uplink: one DPDK port, whose frames are sorted by its VMDq pools (vmdq.h),
+ * or in software (route.c).
  *
- * Worker 0 polls its receive queue; each worker has a transmit queue of its own
+ * Worker 0 polls its receive queues; each worker has a transmit queue of its own
  * where the port has enough of them, and else shares one under a lock. Opened
  * and closed by the main lcore while no worker runs; MAC filters are set by the
  * main lcore at any time.
@@ -10,6 +11,7 @@
 #ifndef UPLINK_UPLINK_H
 #define UPLINK_UPLINK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "drops.h"
@@ -35,13 +37,18 @@ void uplink_stop(struct uplink *u, struct port_count *count);
 /* Frees what uplink_open() made. NULL is fine. */
 void uplink_free(struct uplink *u);
 
-/* What worker 0 polls. */
-struct source *uplink_source(struct uplink *u);
+/*
+ * What worker 0 polls: source 0 is sorted in software, source 1 + i is the VMDq
+ * pool of device i, of as many devices as have one. Also with no guest there a pool
+ * is polled now and then, or the next guest would be sent what came in between.
+ */
+unsigned int uplink_sources(const struct uplink *u);
+struct source *uplink_source(struct uplink *u, unsigned int i);
 
 /*
  * Copies the frames of `want` into mbufs and gives them to the port, in order,
  * until it takes no more. `vlan`: the sender's tag, added to frames that have
- * none of their own; 0: none. Counts what was sent. Worker `id`.
+ * none of their own; 0: none. In --vm2vm 2 a frame may bring another's tag along. Counts what was sent. Worker `id`.
  */
 struct outcome uplink_deliver(struct uplink *u, unsigned int id, const struct burst *b,
 		uint64_t want, uint16_t vlan, struct port_count *count);
@@ -50,10 +57,13 @@ struct outcome uplink_deliver(struct uplink *u, unsigned int id, const struct bu
 enum drop_reason uplink_reason(const struct uplink *u, unsigned int id);
 
 /*
- * Tells the port which addresses are guests', so that it lets them in: one more,
- * one less. A port without room for a filter becomes promiscuous. Main lcore.
+ * Tells the port which addresses are guests', so that it lets them in, and into
+ * their device's pool if it has one: one more, one less, one of another device.
+ * A port without room for a filter becomes promiscuous; that is said once.
+ * Returns whether the address is in a pool now. Main lcore.
  */
-void uplink_add_mac(struct uplink *u, const struct rte_ether_addr *mac);
+bool uplink_add_mac(struct uplink *u, const struct rte_ether_addr *mac, uint16_t device);
+bool uplink_move_mac(struct uplink *u, const struct rte_ether_addr *mac, uint16_t device);
 void uplink_remove_mac(struct uplink *u, const struct rte_ether_addr *mac);
 
 #endif /* UPLINK_UPLINK_H */

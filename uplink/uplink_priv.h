@@ -12,6 +12,7 @@
 
 #include "main.h"
 #include "source.h"
+#include "uplink/vmdq.h"
 
 /* A worker's way out: its queue, and how its last try went. */
 struct uplink_tx {
@@ -20,21 +21,50 @@ struct uplink_tx {
 	rte_spinlock_t *shared; /* taken to use the queue; NULL: it is ours alone */
 } __rte_cache_aligned;
 
+/* Receive queues whose frames are sorted alike; worker 0's. */
+struct uplink_pool {
+	struct source source;
+	struct uplink *uplink;
+	struct vmdq_pool queues;
+	uint16_t turn; /* of them, the one to look at next */
+};
+
 struct uplink {
-	struct source source; /* receive queue 0 */
-	uint16_t port;        /* DPDK's number */
-	bool strip_hw;        /* the NIC takes the tag off and tells us */
-	bool strip;           /* guests see no tag */
-	bool insert_hw;       /* the NIC puts tags on */
+	struct uplink_pool *pool; /* [0]: sorted in software; [1 + i]: device i's */
+	uint16_t npools;
+	uint16_t port;    /* DPDK's number */
+	bool vmdq;        /* the NIC sorts, as planned */
+	bool nic_tags;    /* --vm2vm 2: frames bring their tag along */
+	bool pools_out;   /* a device came that has no pool; said once */
+	bool filters_out; /* an address came that found no room; said once */
+	bool strip_hw;    /* the NIC takes the tag off and tells us */
+	bool strip;       /* guests see no tag */
+	bool insert_hw;   /* the NIC puts tags on */
 	bool promiscuous;
 	bool started;
 	uint32_t frame_max; /* longest frame that is switched */
 	uint32_t carries;   /* longest frame that the port says it takes, our tag aside */
-	struct rte_mempool *pool;
+	struct vmdq_plan plan;
+	struct rte_mempool *mbufs;
 	rte_spinlock_t lock; /* for queues that workers share */
 	struct uplink_tx tx[WORKER_MAX];
 };
 
 extern const struct source_ops uplink_source_ops;
+
+struct rte_eth_dev_info;
+
+/*
+ * Makes the mbufs of a port that is to sort as u->vmdq says. False: there is no room,
+ * or fewer were asked for than its queues need; it was said.
+ */
+bool uplink_make_mbufs(struct uplink *u, const struct conf *c, unsigned int nworkers);
+
+/* Configures and starts the port. 0, or -errno. May be called again after that. */
+int uplink_start_port(struct uplink *u, const struct conf *c, const struct rte_eth_dev_info *info,
+		unsigned int nworkers);
+
+/* Lets in what no filter names. Main lcore. */
+void uplink_set_promiscuous(struct uplink *u);
 
 #endif /* UPLINK_PRIV_H */

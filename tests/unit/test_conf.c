@@ -183,15 +183,32 @@ static void
 test_not_in_this_version(void **state)
 {
 	RTE_SET_USED(state);
-	refused("-- --vm2vm 2", "--vm2vm 2", "VMDq", "--vm2vm 1");
-	refused("-- -p 1 --vm2vm 2", "--vm2vm 2", "VMDq", "--vm2vm 1");
-	refused("-- --vmdq 1", "--vmdq 1", "software", "--vmdq 0");
 	refused("-- --tx-csum 1", "--tx-csum 1", "checksum", "--tx-csum 0");
 	refused("-- --tso 1", "--tso 1", "segmentation", "--tso 0");
-	refused("-- --vmdq 2", "--vmdq", "2", "0 to 1");
 	refused("-- --tx-csum 2", "--tx-csum", "2", "0 to 1");
 	refused("-- --tso 2", "--tso", "2", "0 to 1");
-	accept("-- --vmdq 0 --tx-csum 0 --tso 0");
+	accept("-- --tx-csum 0 --tso 0");
+}
+
+static void
+test_vmdq(void **state)
+{
+	RTE_SET_USED(state);
+	accept("-- -p 1");
+	assert_int_equal(conf.vmdq, VMDQ_AUTO);
+	accept("-- --vmdq 0");
+	assert_int_equal(conf.vmdq, VMDQ_OFF);
+	accept("-- -p 1 --vmdq 1");
+	assert_int_equal(conf.vmdq, VMDQ_ON);
+	refused("-- --vmdq 2", "--vmdq", "2", "0 to 1");
+	refused("-- --vmdq 1", "--vmdq 1", "no uplink", "-p");
+	refused("-- -p 1 --vmdq 1 --vlan-base 0", "--vmdq 1", "--vlan-base 0", "--vmdq 0");
+	accept("-- -p 1 --vm2vm 2");
+	assert_int_equal(conf.vm2vm, VM2VM_NIC);
+	accept("-- -p 1 --vm2vm 2 --vmdq 1");
+	refused("-- --vm2vm 2", "--vm2vm 2", "-p", "--vm2vm 1");
+	refused("-- -p 1 --vm2vm 2 --vmdq 0", "--vm2vm 2", "--vmdq 0", "--vm2vm 1");
+	refused("-- -p 1 --vm2vm 2 --vlan-base 0", "--vm2vm 2", "--vlan-base 0", "--vm2vm 1");
 }
 
 static void
@@ -376,6 +393,7 @@ main(void)
 		cmocka_unit_test(test_number_limits),
 		cmocka_unit_test(test_number_wrong),
 		cmocka_unit_test(test_not_in_this_version),
+		cmocka_unit_test(test_vmdq),
 		cmocka_unit_test(test_port_mask),
 		cmocka_unit_test(test_sockets),
 		cmocka_unit_test(test_socket_length),

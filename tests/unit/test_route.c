@@ -16,7 +16,7 @@
 #define UPLINK (UINT64_C(1) << 63)
 #define PORT(n) (UINT64_C(1) << (n))
 
-static struct source uplink_source = { .port = PORT_UPLINK };
+static struct source uplink_source = { .port = PORT_UPLINK, .device = SOURCE_ANY };
 static const struct rte_ether_addr host = { { 0x02, 0xbb, 0, 0, 0, 1 } };	/* behind the uplink */
 static const struct rte_ether_addr stranger = { { 0x02, 0xcc, 0, 0, 0, 1 } };
 static const struct rte_ether_addr multicast = { { 0x01, 0, 0x5e, 0, 0, 1 } };
@@ -36,7 +36,7 @@ setup(void **state)
 	room_learn(r, PORT_UPLINK, &host);
 	r->sw.port[AWAY].rx = NULL;
 	r->sw.uplink = (struct uplink *)r;	/* routing only asks whether there is one */
-	uplink_source.learn_period = uplink_source.learn_credit = 0;
+	uplink_source = (struct source){ .port = PORT_UPLINK, .device = SOURCE_ANY };
 	*state = r;
 	return 0;
 }
@@ -255,6 +255,96 @@ test_tagged_uplink(void **state)
 	}
 }
 
+/* A frame with device 1's tag (unless another is named) that `from` has sent. */
+static void
+assert_from_uplink(struct room *r, const struct rte_ether_addr *to, const struct rte_ether_addr *from,
+	uint16_t tag, uint64_t ports, enum drop_reason reason)
+{
+	struct frame *f;
+
+	r->w->burst.n = 0;
+	f = add(r, to, from);
+	f->tagged = true;
+	f->tci = tag;
+	route_burst(r->w, &uplink_source, &r->w->burst);
+	assert_int_equal(f->reason, reason);
+	assert_true(ports_of(r, 0) == ports);
+}
+
+/* What a pool brings is for its device alone, whatever the NIC thought of it. */
+static void
+test_pool(void **state)
+{
+	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
+	struct room *r = *state;
+
+	uplink_source.device = 1;
+	assert_from_uplink(r, &mac1, &host, 1001, PORT(1), DROP_NONE);
+	assert_from_uplink(r, &mac_broadcast, &host, 1001, PORT(1), DROP_NONE);
+	assert_from_uplink(r, &stranger, &host, 1001, 0, DROP_UNMATCHED);
+	assert_from_uplink(r, &mac0, &host, 1001, 0, DROP_VLAN);
+	assert_from_uplink(r, &mac1, &host, 1000, 0, DROP_VLAN);
+	assert_from_uplink(r, &mac0, &host, 1000, 0, DROP_VLAN);
+	assert_from_uplink(r, &mac_broadcast, &host, 1000, 0, DROP_VLAN);
+}
+
+/* Where the software's queue gets a copy of what pools get, that is dropped. */
+static void
+test_copies(void **state)
+{
+	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0), more = mac_of(0, 7);
+	struct room *r = *state;
+
+	room_learn(r, 0, &more);
+	fdb_set_pooled(r->sw.fdb, fdb_key(&mac0, 0), true);
+	fdb_set_pooled(r->sw.fdb, fdb_key(&stranger, 0), true);	/* not there: nothing happens */
+	uplink_source.copied = 1;				/* device 0 has a pool, 1 has none */
+	assert_from_uplink(r, &mac_broadcast, &host, 1000, 0, DROP_COPY);
+	assert_from_uplink(r, &mac0, &host, 1000, 0, DROP_COPY);
+	assert_from_uplink(r, &more, &host, 1000, PORT(0), DROP_NONE);	/* found no filter */
+	assert_from_uplink(r, &mac_broadcast, &host, 1001, PORT(1), DROP_NONE);
+	assert_from_uplink(r, &mac1, &host, 1001, PORT(1), DROP_NONE);
+}
+
+/* A group frame that the wire, or the NIC's loopback, brings back to its sender. */
+static void
+test_reflected(void **state)
+{
+	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
+	struct room *r = *state;
+
+	assert_from_uplink(r, &mac_broadcast, &mac1, 1001, 0, DROP_TO_SENDER);
+	assert_from_uplink(r, &mac_broadcast, &mac0, 1001, PORT(1), DROP_NONE);
+	assert_from_uplink(r, &mac1, &mac0, 1001, PORT(1), DROP_NONE);
+}
+
+/* --vm2vm 2: to the uplink, with the destination's tag; the rest as ever. */
+static void
+test_vm2vm_nic(void **state)
+{
+	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
+	struct room *r = *state;
+	struct frame *f;
+	unsigned int i;
+
+	r->sw.conf.vm2vm = VM2VM_NIC;
+	r->w->burst.n = 0;
+	for (i = 0; i < 2; i++) /* a flow: the second like the first */
+		add(r, &mac1, &mac0);
+	add(r, &mac1, &mac0)->eth.ether_type = RTE_BE16(RTE_ETHER_TYPE_VLAN);
+	add(r, &host, &mac0)->tagged = true;
+	add(r, &mac_broadcast, &mac0)->tagged = true;
+	add(r, &mac0, &mac0);
+	route_burst(r->w, source_of(r, 0), &r->w->burst);
+	f = r->w->burst.frame;
+	for (i = 0; i < 2; i++)
+		assert_true(ports_of(r, i) == UPLINK && f[i].tagged && f[i].tci == 1001);
+	assert_true(ports_of(r, 2) == PORT(1)); /* its own tag would lead it elsewhere */
+	assert_true(ports_of(r, 3) == UPLINK && !f[3].tagged);
+	assert_true(ports_of(r, 4) == (PORT(1) | PORT(SILENT) | UPLINK) && !f[4].tagged);
+	assert_int_equal(f[5].reason, DROP_TO_SENDER);
+}
+
 /* A whole burst of every kind, mixed: each frame as if it were alone. */
 static void
 test_burst(void **state)
@@ -396,6 +486,10 @@ main(void)
 		TEST(test_bad_source),
 		TEST(test_untagged_uplink),
 		TEST(test_tagged_uplink),
+		TEST(test_pool),
+		TEST(test_copies),
+		TEST(test_reflected),
+		TEST(test_vm2vm_nic),
 		TEST(test_burst),
 		TEST(test_learning),
 		TEST(test_learning_full),

@@ -140,7 +140,7 @@ put_on_wire(struct wire *w, const uint8_t *bytes, uint32_t len, uint32_t segment
 
 	for (at = 0; at < len; at += n) {
 		n = segment == 0 ? len : RTE_MIN(segment, len - at);
-		s = rte_pktmbuf_alloc(w->u->pool);
+		s = rte_pktmbuf_alloc(w->u->mbufs);
 		assert_non_null(s);
 		memcpy(rte_pktmbuf_append(s, n), bytes + at, n);
 		if (m == NULL)
@@ -156,14 +156,14 @@ put_on_wire(struct wire *w, const uint8_t *bytes, uint32_t len, uint32_t segment
 static struct frame *
 fetch_one(struct wire *w)
 {
-	assert_int_equal(w->u->source.ops->fetch(&w->u->source, &w->burst, BURST_MAX), 1);
+	assert_int_equal(w->u->pool[0].source.ops->fetch(&w->u->pool[0].source, &w->burst, BURST_MAX), 1);
 	return w->burst.frame;
 }
 
 static void
 retire_one(struct wire *w)
 {
-	w->u->source.ops->retire(&w->u->source, w->burst.frame, 1, &w->count);
+	w->u->pool[0].source.ops->retire(&w->u->pool[0].source, w->burst.frame, 1, &w->count);
 }
 
 /* Fetches one frame: what guests get of it, as forwarding copies it. */
@@ -241,7 +241,7 @@ test_padding(void **state)
 	unsigned int i;
 
 	/* Every mbuf that may be used next was full of something. */
-	assert_int_equal(rte_pktmbuf_alloc_bulk(w->u->pool, m, RTE_DIM(m)), 0);
+	assert_int_equal(rte_pktmbuf_alloc_bulk(w->u->mbufs, m, RTE_DIM(m)), 0);
 	for (i = 0; i < RTE_DIM(m); i++)
 		memset(m[i]->buf_addr, 0xdb, m[i]->buf_len);
 	rte_pktmbuf_free_bulk(m, RTE_DIM(m));
@@ -286,7 +286,7 @@ test_queue_full(void **state)
 {
 	static const uint16_t none[] = { 0 };
 	struct wire *w = *state;
-	unsigned int i, all = rte_mempool_avail_count(w->u->pool), taken = 0;
+	unsigned int i, all = rte_mempool_avail_count(w->u->mbufs), taken = 0;
 	struct outcome o;
 	struct rte_mbuf *m;
 
@@ -307,7 +307,7 @@ test_queue_full(void **state)
 		rte_pktmbuf_free(m);
 	}
 	assert_wire_empty(w);
-	assert_int_equal(rte_mempool_avail_count(w->u->pool), all);
+	assert_int_equal(rte_mempool_avail_count(w->u->mbufs), all);
 }
 
 static void
@@ -320,7 +320,7 @@ test_no_mbuf(void **state)
 	struct outcome o;
 
 	guest_frame(w, 0, tagged(w->bytes[0], none, 60, 1), 0);
-	while (n < RTE_DIM(m) && (m[n] = rte_pktmbuf_alloc(w->u->pool)) != NULL)
+	while (n < RTE_DIM(m) && (m[n] = rte_pktmbuf_alloc(w->u->mbufs)) != NULL)
 		n++;
 	assert_true(n > 0 && n < RTE_DIM(m));
 	o = uplink_deliver(w->u, 0, &w->burst, 1, 1001, &w->count);
@@ -407,6 +407,43 @@ test_length(void **state)
 	retire_one(w);
 }
 
+/* Some NICs strip tags that guests are to see; the frame is as it was on the wire. */
+static void
+test_keep_stripped(void **state)
+{
+	static const uint16_t none[] = { 0 }, one[] = { 0x2000 | 1001, 0 };
+	struct wire *w = *state;
+	uint8_t in[2048], want[2048];
+	uint32_t len;
+
+	tagged(in, none, 300, 1);
+	len = tagged(want, one, 300, 1);
+	put_on_wire(w, in, 300, 0, RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED, 0x2000 | 1001);
+	assert_fetched(w, want, len, 0x2000 | 1001);
+}
+
+/* --vm2vm 2: the frame brings its tag along, and the sender's is for the others. */
+static void
+test_nic_tags(void **state)
+{
+	static const uint16_t one[] = { 1001, 0 }, two[] = { 1002, 0 };
+	static const uint16_t none[] = { 0 };
+	struct wire *w = *state;
+	uint8_t want[2048];
+	uint32_t len, i;
+
+	w->u->nic_tags = true;
+	for (i = 0; i < 2; i++) {
+		tagged(w->bytes[0], none, 300, i);
+		guest_frame(w, 0, 300, 0);
+		w->burst.frame[0].tagged = i;
+		w->burst.frame[0].tci = 1002;
+		assert_int_equal(uplink_deliver(w->u, 0, &w->burst, 1, 1001, &w->count).taken, 1);
+		len = tagged(want, i ? two : one, 300, i);
+		assert_on_wire(w, want, len);
+	}
+}
+
 #define TEST(name, setup) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -421,6 +458,8 @@ main(void)
 		TEST(test_no_mbuf, setup),
 		TEST(test_strip, setup),
 		TEST(test_keep, setup_keep),
+		TEST(test_keep_stripped, setup_keep),
+		TEST(test_nic_tags, setup),
 		TEST(test_untagged, setup_untagged),
 		TEST(test_length, setup),
 	};

@@ -19,7 +19,10 @@ $(UNIT_SHARED_OBJ) $(UNIT_TEST_OBJ): $(BUILD)/obj/unit/%.o: tests/unit/%.c | dpd
 
 $(UNIT_PROGRAM): $(BUILD)/tests/unit/%: $(BUILD)/obj/unit/test_%.o $(UNIT_SHARED_OBJ) $(UNIT_SWITCH_OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DPDK_LIBS) -lcmocka
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DPDK_LIBS) $(UNIT_DRIVERS) -lcmocka
+
+# A port made of rings, and not by its name.
+$(BUILD)/tests/unit/pools: UNIT_DRIVERS := -lrte_net_ring
 
 .PHONY: unit
 unit: $(UNIT_PROGRAM)

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The DPDK port's settings, queues and mbufs: see uplink_priv.h. Main lcore, at start. */
+#include <string.h>
+
+#include <rte_ethdev.h>
+#include <rte_malloc.h>
+#include <rte_mbuf.h>
+
+#include "park.h"
+#include "uplink/uplink_priv.h"
+
+/* Descriptors a queue: what most NICs' drivers are tuned for; the port may want other. */
+#define RX_DESCRIPTORS 1024
+#define TX_DESCRIPTORS 1024
+
+/*
+ * Of many receive queues, each has its share of this many descriptors, and no
+ * fewer than the next figure: 17 us of the shortest frames at 10 Gbit/s.
+ */
+#define RX_DESCRIPTORS_ALL 16384
+#define RX_DESCRIPTORS_LEAST 256
+
+/* mbufs each lcore keeps at hand (rte_mempool's per-lcore cache). */
+#define MBUF_CACHE 256
+
+/* Whole frames in one mbuf; NICs count receive buffers in KiB. */
+static uint16_t
+mbuf_room(const struct conf *c)
+{
+	return RTE_PKTMBUF_HEADROOM + RTE_ALIGN_CEIL(conf_frame_max(c), 1024);
+}
+
+/* Receive queues to set up. */
+static uint16_t
+rx_queues(const struct uplink *u)
+{
+	return u->vmdq ? u->plan.rx_queues : 1;
+}
+
+/* Descriptors of a receive queue, those in which nothing is looked for aside. */
+static uint16_t
+rx_descriptors(const struct uplink *u)
+{
+	unsigned int share = RX_DESCRIPTORS_ALL / rx_queues(u);
+
+	if (share < RX_DESCRIPTORS_LEAST)
+		return RX_DESCRIPTORS_LEAST;
+	return share < RX_DESCRIPTORS ? share : RX_DESCRIPTORS;
+}
+
+/* mbufs without which the port can't receive: in its queues, and waiting. */
+static uint32_t
+mbufs_least(const struct uplink *u)
+{
+	return rx_queues(u) * rx_descriptors(u) + u->npools * PARK_FRAMES + BURST_MAX;
+}
+
+/* mbufs that can be in use at once: those, to be transmitted, and in caches. */
+static uint32_t
+mbufs_needed(const struct uplink *u, const struct conf *c, unsigned int nworkers)
+{
+	if (c->total_num_mbufs != 0)
+		return c->total_num_mbufs;
+	return mbufs_least(u) + nworkers * (TX_DESCRIPTORS + BURST_MAX) +
+			(nworkers + 1) * 2 * MBUF_CACHE;
+}
+
+bool
+uplink_make_mbufs(struct uplink *u, const struct conf *c, unsigned int nworkers)
+{
+	uint32_t n = mbufs_needed(u, c, nworkers);
+
+	if (n < mbufs_least(u)) {
+		say_error("--total-num-mbufs %u: port %u needs at least %u for its receive queues",
+				n, u->port, mbufs_least(u));
+		return false;
+	}
+	u->mbufs = rte_pktmbuf_pool_create("uplink", n, RTE_MIN(MBUF_CACHE, (int)n / 8), 0,
+			mbuf_room(c), rte_eth_dev_socket_id(u->port));
+	if (u->mbufs == NULL)
+		say_error("no memory for %u mbufs of %u bytes: reserve more hugepages, "
+			  "or lower --total-num-mbufs",
+				n, mbuf_room(c));
+	return u->mbufs != NULL;
+}
+
+/*
+ * Longest payload that the port takes. Some drivers know no limit for it, but
+ * one for the whole frame, which rte_eth_dev_configure() then goes by.
+ */
+static uint32_t
+port_mtu(const struct rte_eth_dev_info *info)
+{
+	uint32_t around = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+
+	if (info->max_mtu != UINT16_MAX && info->max_mtu < info->max_rx_pktlen)
+		around = info->max_rx_pktlen - info->max_mtu;
+	return RTE_MIN((uint32_t)info->max_mtu, info->max_rx_pktlen - around);
+}
+
+/* Chooses the port's settings from what it offers. */
+static void
+choose(struct uplink *u, const struct conf *c, const struct rte_eth_dev_info *info,
+		struct rte_eth_conf *conf)
+{
+	uint32_t mtu = c->mergeable ? 9000 : RTE_ETHER_MTU, most = port_mtu(info);
+
+	memset(conf, 0, sizeof(*conf));
+	if (mtu > most) {
+		say(NOTICE,
+				"port %u takes frames with %u bytes of payload at most: longer ones "
+				"stay between guests\n",
+				u->port, most);
+		mtu = most;
+	}
+	conf->rxmode.mtu = mtu;
+	u->carries = mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN;
+	u->strip = c->vlan_strip && c->vlan_base != 0;
+	u->strip_hw = u->strip && (info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_STRIP);
+	u->insert_hw = info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
+	if (u->strip_hw)
+		conf->rxmode.offloads |= RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
+	if (u->insert_hw)
+		conf->txmode.offloads |= RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
+	if (u->vmdq)
+		vmdq_configure(&u->plan, c, conf);
+}
+
+/* Shares out the transmit queues among the workers. */
+static void
+share_queues(struct uplink *u, unsigned int nworkers, uint16_t ntx)
+{
+	unsigned int i;
+
+	rte_spinlock_init(&u->lock);
+	for (i = 0; i < nworkers; i++) {
+		u->tx[i].queue = i % ntx;
+		u->tx[i].shared = nworkers > ntx ? &u->lock : NULL;
+	}
+}
+
+/* Whether receive queue q is one that pools are polled by. */
+static bool
+is_polled(const struct uplink *u, uint16_t q)
+{
+	const struct vmdq_pool *p;
+	unsigned int i;
+
+	for (i = 0; i < u->npools; i++) {
+		p = &u->pool[i].queues;
+		if (q >= p->first && (q - p->first) % p->step == 0 &&
+				(q - p->first) / p->step < p->n)
+			return true;
+	}
+	return false;
+}
+
+/* Sets the receive queues up. 0, or -errno. */
+static int
+setup_rx(struct uplink *u, const struct rte_eth_dev_info *info)
+{
+	struct rte_eth_rxconf rxconf = info->default_rxconf;
+	uint16_t n, q;
+	int rc = 0;
+
+	/* A queue that is full must not hold up the others. */
+	rxconf.rx_drop_en = u->vmdq;
+	for (q = 0; rc == 0 && q < rx_queues(u); q++) {
+		n = is_polled(u, q) ? rx_descriptors(u) : info->rx_desc_lim.nb_min;
+		rc = rte_eth_dev_adjust_nb_rx_tx_desc(u->port, &n, NULL);
+		if (rc == 0)
+			rc = rte_eth_rx_queue_setup(u->port, q, n, rte_eth_dev_socket_id(u->port),
+					u->vmdq ? &rxconf : NULL, u->mbufs);
+	}
+	return rc;
+}
+
+/* Configures the port with `ntx` transmit queues. 0, or -errno. */
+static int
+configure(struct uplink *u, const struct rte_eth_conf *conf, const struct rte_eth_dev_info *info,
+		uint16_t ntx)
+{
+	uint16_t n = TX_DESCRIPTORS, q;
+	int rc = rte_eth_dev_configure(u->port, rx_queues(u), ntx, conf);
+
+	if (rc == 0)
+		rc = rte_eth_dev_adjust_nb_rx_tx_desc(u->port, NULL, &n);
+	if (rc == 0)
+		rc = setup_rx(u, info);
+	for (q = 0; rc == 0 && q < ntx; q++)
+		rc = rte_eth_tx_queue_setup(u->port, q, n, rte_eth_dev_socket_id(u->port), NULL);
+	return rc;
+}
+
+int
+uplink_start_port(struct uplink *u, const struct conf *c, const struct rte_eth_dev_info *info,
+		unsigned int nworkers)
+{
+	struct rte_eth_conf conf;
+	uint16_t ntx = RTE_MIN(nworkers, (unsigned int)info->max_tx_queues);
+	int rc;
+
+	choose(u, c, info, &conf);
+	rc = configure(u, &conf, info, ntx);
+	/* Some ports (net_tap) want as many transmit queues as receive queues: one. */
+	if (rc != 0 && ntx > 1)
+		rc = configure(u, &conf, info, ntx = 1);
+	if (rc == 0)
+		rc = rte_eth_dev_start(u->port);
+	if (rc != 0)
+		return rc;
+	u->started = true;
+	share_queues(u, nworkers, ntx);
+	rte_eth_allmulticast_enable(u->port);
+	if (c->promiscuous)
+		uplink_set_promiscuous(u);
+	return 0;
+}

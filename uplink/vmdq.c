@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Pools of the NICs that have them: see vmdq.h for the contract. */
+#include <string.h>
+
+#include <rte_common.h>
+#include <rte_ethdev.h>
+
+#include "conf.h"
+#include "port.h"
+#include "uplink/vmdq.h"
+
+/* How a driver lays its pools out. What differs from port to port is in dev_info. */
+struct layout {
+	const char *driver;
+	uint16_t kept;       /* pools for software, in front of the devices' */
+	uint16_t tags;       /* VLAN filters: registers that the driver fills */
+	bool interleaved;    /* queue q belongs to pool q modulo the number of pools */
+	bool loopback;       /* its enable_loop_back does what it says */
+	bool software_twice; /* see struct vmdq_plan */
+};
+
+static const struct layout layouts[] = {
+		/* 82576, 82580, i350: 32 registers VLVF, and no way to set the loopback. */
+		{.driver = "net_e1000_igb", .kept = 1, .tags = 32, .interleaved = true},
+		/* 82599, X520, X540, X550 and alike: 64 registers. */
+		{.driver = "net_ixgbe", .kept = 1, .tags = 64, .loopback = true},
+		{.driver = "net_txgbe", .kept = 1, .tags = 64, .loopback = true},
+		/*
+		 * X710, XL710: pools are switch elements of their own, beside the port's
+		 * main one, which receives the rest in queue 0, and copies of group frames.
+		 */
+		{.driver = "net_i40e",
+				.tags = RTE_ETH_VMDQ_MAX_VLAN_FILTERS,
+				.loopback = true,
+				.software_twice = true},
+};
+
+static const struct layout *
+find_layout(const char *driver)
+{
+	size_t i;
+
+	for (i = 0; i < RTE_DIM(layouts); i++)
+		if (strcmp(layouts[i].driver, driver) == 0)
+			return &layouts[i];
+	return NULL;
+}
+
+bool
+vmdq_make_plan(struct vmdq_plan *plan, const struct rte_eth_dev_info *info)
+{
+	const struct layout *l = find_layout(info->driver_name);
+	uint16_t most = RTE_ETH_64_POOLS - info->vmdq_pool_base; /* mac_addr_add() knows no more */
+	uint16_t pools = RTE_MIN(info->max_vmdq_pools, most);
+
+	if (l == NULL || pools <= l->kept || info->vmdq_queue_num < pools)
+		return false;
+	*plan = (struct vmdq_plan){
+			.driver = l->driver,
+			.pools = pools,
+			.kept = l->kept,
+			.devices = pools - l->kept, /* there are more tags than pools */
+			.pool_queues = info->vmdq_queue_num / info->max_vmdq_pools,
+			.queue_base = info->vmdq_queue_base,
+			.mac_base = info->vmdq_pool_base,
+			.tags = l->tags,
+			.loopback = l->loopback,
+			.software_twice = l->software_twice,
+	};
+	plan->pool_step = l->interleaved ? 1 : plan->pool_queues;
+	plan->queue_step = l->interleaved ? pools : 1;
+	plan->rx_queues = plan->queue_base + pools * plan->pool_queues;
+	return true;
+}
+
+/* Pool `n` as the NIC counts them. */
+static struct vmdq_pool
+nth_pool(const struct vmdq_plan *plan, uint16_t n)
+{
+	return (struct vmdq_pool){
+			.first = plan->queue_base + n * plan->pool_step,
+			.step = plan->queue_step,
+			.n = plan->pool_queues,
+			.mac = plan->mac_base + n,
+	};
+}
+
+struct vmdq_pool
+vmdq_pool(const struct vmdq_plan *plan, uint16_t index)
+{
+	return nth_pool(plan, plan->kept + index);
+}
+
+struct vmdq_pool
+vmdq_software(const struct vmdq_plan *plan)
+{
+	/* With no pool kept for it: the port's own first queue. */
+	return plan->kept != 0 ? nth_pool(plan, 0) : (struct vmdq_pool){.step = 1, .n = 1};
+}
+
+void
+vmdq_configure(const struct vmdq_plan *plan, const struct conf *c, struct rte_eth_conf *eth)
+{
+	struct rte_eth_vmdq_rx_conf *v = &eth->rx_adv_conf.vmdq_rx_conf;
+	/* Devices without a pool share the software's, if there are filters left. */
+	unsigned int i, n = plan->kept != 0 ? plan->tags : plan->devices;
+
+	eth->rxmode.mq_mode = RTE_ETH_MQ_RX_VMDQ_ONLY;
+	v->nb_queue_pools = (enum rte_eth_nb_pools)plan->pools;
+	v->enable_default_pool = plan->kept != 0;
+	v->default_pool = 0;
+	v->enable_loop_back = c->vm2vm == VM2VM_NIC;
+	v->rx_mode = RTE_ETH_VMDQ_ACCEPT_BROADCAST | RTE_ETH_VMDQ_ACCEPT_MULTICAST;
+	for (i = 0; i < n && i < GUEST_MAX && conf_vlan(c, i) <= VLAN_LAST; i++) {
+		v->pool_map[i].vlan_id = conf_vlan(c, i);
+		v->pool_map[i].pools = i < plan->devices ? UINT64_C(1) << (plan->kept + i) : 1;
+	}
+	v->nb_pool_maps = i;
+}

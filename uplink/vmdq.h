@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * VMDq: what a NIC calls its pools, and which of them is a device's.
+ *
+ * A NIC with VMDq sorts what comes from the wire by MAC address and VLAN tag into
+ * pools, each with receive queues of its own. The pool of device i is fixed: ethdev
+ * takes the tags of the pools with the port's configuration, and device i's tag is
+ * --vlan-base + i. An index is given to the next guest once its guest has left, the
+ * lowest first, and the pool goes with it.
+ *
+ * What the NIC finds no pool for is sorted in software: one pool is kept for it,
+ * on most NICs pool 0, the default pool. So strangers' frames land in nobody's
+ * pool, and devices beyond the last pool are served all the same.
+ *
+ * A plan is made once, from what the driver says of the port, and read-only then.
+ */
+#ifndef UPLINK_VMDQ_H
+#define UPLINK_VMDQ_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct conf;
+struct rte_eth_conf;
+struct rte_eth_dev_info;
+
+struct vmdq_plan {
+	const char *driver;
+	uint16_t devices;     /* that have a pool: index 0 and on */
+	uint16_t rx_queues;   /* of the port, in all */
+	uint16_t pool_queues; /* of a pool */
+	uint16_t pools;       /* that the port is configured with */
+	uint16_t kept;        /* of them, the first: for software */
+	uint16_t queue_base;  /* first receive queue of pool 0 */
+	uint16_t pool_step;   /* from a pool's first queue to the next one's */
+	uint16_t queue_step;  /* from one queue of a pool to its next */
+	uint16_t mac_base;    /* pool 0 as rte_eth_dev_mac_addr_add() numbers it */
+	uint16_t tags;        /* VLAN filters */
+	bool loopback;        /* switches between its pools */
+	bool software_twice;  /* what a pool gets may come to the software's queue too */
+};
+
+/* Receive queues first, first + step, ... (n of them), and where MAC filters point. */
+struct vmdq_pool {
+	uint16_t first, step, n;
+	uint16_t mac;
+};
+
+/*
+ * Fills *plan for a port. False: the port has no VMDq, or its driver numbers
+ * pools in a way that is not known here; *plan is then undefined.
+ */
+bool vmdq_make_plan(struct vmdq_plan *plan, const struct rte_eth_dev_info *info);
+
+/* Pool of device `index` < plan->devices. */
+struct vmdq_pool vmdq_pool(const struct vmdq_plan *plan, uint16_t index);
+
+/* Where what no pool takes is received. */
+struct vmdq_pool vmdq_software(const struct vmdq_plan *plan);
+
+/* Adds pools, their tags (from c->vlan_base on) and --vm2vm 2 to the port's settings. */
+void vmdq_configure(const struct vmdq_plan *plan, const struct conf *c, struct rte_eth_conf *eth);
+
+#endif /* UPLINK_VMDQ_H */
