@@ -94,7 +94,7 @@ fetch(struct nic *n, unsigned int max, unsigned int *frames)
 	queue = n->burst.frame[0].piece->base[0];
 	for (i = 1; i < *frames; i++)
 		assert_int_equal(n->burst.frame[i].piece->base[0], queue);
-	s->ops->retire(s, n->burst.frame, (UINT64_C(1) << *frames) - 1, &n->count);
+	s->ops->retire(s, n->burst.frame, UINT64_MAX >> (BURST_MAX - *frames), &n->count);
 	return queue;
 }
 
