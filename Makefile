@@ -22,7 +22,7 @@ endif
 
 PKGCONF ?= pkg-config
 DPDK_CFLAGS := $(shell $(PKGCONF) --cflags libdpdk 2>/dev/null)
-DPDK_LIBS := $(shell $(PKGCONF) --libs libdpdk 2>/dev/null)
+DPDK_LIBS := $(shell $(PKGCONF) --libs libdpdk 2>/dev/null) -lnuma
 
 CFLAGS ?= $(OPT) -g
 WARNINGS := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes

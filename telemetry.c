@@ -17,6 +17,7 @@
 #include "fdb.h"
 #include "main.h"
 #include "telemetry.h"
+#include "uplink/uplink.h"
 
 /* 23.03 gave the call a new name. */
 #if RTE_VERSION < RTE_VERSION_NUM(23, 3, 0, 0)
@@ -115,6 +116,8 @@ show_switch(const struct vswitch *sw, const char *params, struct rte_tel_data *d
 	rte_tel_data_add_dict_uint(d, "workers", sw->nworkers);
 	rte_tel_data_add_dict_uint(d, "addresses", sw->fdb->used);
 	rte_tel_data_add_dict_uint(d, "devices_stopped", sw->faults);
+	rte_tel_data_add_dict_uint(
+			d, "vmdq_devices", sw->uplink == NULL ? 0 : uplink_sources(sw->uplink) - 1);
 	return 0;
 }
 

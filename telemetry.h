@@ -5,7 +5,7 @@
  *
  *	/vhost_switch/ports		the ports in use
  *	/vhost_switch/port,<name>	counters of a device (its index), or "uplink"
- *	/vhost_switch/switch		workers, addresses learned, devices stopped
+ *	/vhost_switch/switch		workers, addresses learned, devices stopped, devices with a VMDq pool
  */
 #ifndef TELEMETRY_H
 #define TELEMETRY_H

@@ -10,6 +10,7 @@
 #include "forward.h"
 #include "guest/virtqueue.h"
 #include "main.h"
+#include "place.h"
 #include "uplink/uplink.h"
 #include "worker.h"
 
@@ -108,12 +109,16 @@ worker_load(const struct worker *w)
 void
 worker_add_queue(struct vswitch *sw, struct virtqueue *vq)
 {
-	struct worker *w = sw->worker[0];
+	struct seat seat[WORKER_MAX];
+	struct worker *w;
 	unsigned int i;
 
-	for (i = 1; i < sw->nworkers; i++)
-		if (worker_load(sw->worker[i]) < worker_load(w))
-			w = sw->worker[i];
+	for (i = 0; i < sw->nworkers; i++)
+		seat[i] = (struct seat){
+				.load = worker_load(sw->worker[i]),
+				.node = rte_lcore_to_socket_id(sw->worker[i]->lcore),
+		};
+	w = sw->worker[place_choose(seat, sw->nworkers, place_node_of(vq->desc), place_distance)];
 	for (i = 0; i < w->npoll && w->poll[i] != NULL; i++)
 		;
 	__atomic_store_n(&w->poll[i], vq, __ATOMIC_RELEASE);

@@ -59,7 +59,7 @@ void worker_destroy(struct worker *w);
 int worker_run(void *worker);
 
 /*
- * Gives a transmit ring to the worker that polls fewest, or takes it away again.
+ * Gives a transmit ring to a worker, chosen as place.h says, or takes it away again.
  * Taken away, the ring may still be in use until a grace period is over.
  * librte_vhost's thread.
  */
