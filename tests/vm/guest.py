@@ -36,21 +36,8 @@ class Nic:
         return device + ("," + self.options if self.options else "")
 
 
-class Guest(Qemu):
-    def __init__(self, box, name, image, nic, *, address, mtu=1500, arguments=()):
-        self.nic = nic
-        self.mac = nic.mac
-        self.address = address
-        self.ids = itertools.count()
-        super().__init__(box, f"guest-{name}", image, f"guest_ip={address}/24 guest_mtu={mtu}", [
-            "-machine", "q35,memory-backend=mem", "-smp", "1", "-m", f"{MEMORY_MIB}M,slots=2,maxmem=1G",
-            "-object", f"memory-backend-memfd,id=mem,size={MEMORY_MIB}M,share=on",
-            "-serial", "chardev:channel",
-            "-device", "pcie-root-port,id=port0",
-            "-chardev", nic.chardev(), "-netdev", "vhost-user,id=n0,chardev=c0",
-            "-device", nic.device(), *arguments])
-
-    # The guest's shell.
+class Shell:
+    """Commands to the guest's init: over `channel` (Lines), numbered by `ids`; `name` for messages."""
 
     def wait_up(self, deadline=BOOT_DEADLINE):
         """Waits until a boot has come to the end of init; once for each boot."""
@@ -100,6 +87,21 @@ class Guest(Qemu):
         how = "ip link set eth0 down; reboot -f" if orderly else "echo b > /proc/sysrq-trigger"
         self.channel.send(f"{next(self.ids)} {how}\n")
         self.wait_up()
+
+
+class Guest(Shell, Qemu):
+    def __init__(self, box, name, image, nic, *, address, mtu=1500, arguments=()):
+        self.nic = nic
+        self.mac = nic.mac
+        self.address = address
+        self.ids = itertools.count()
+        super().__init__(box, f"guest-{name}", image, f"guest_ip={address}/24 guest_mtu={mtu}", [
+            "-machine", "q35,memory-backend=mem", "-smp", "1", "-m", f"{MEMORY_MIB}M,slots=2,maxmem=1G",
+            "-object", f"memory-backend-memfd,id=mem,size={MEMORY_MIB}M,share=on",
+            "-serial", "chardev:channel",
+            "-device", "pcie-root-port,id=port0",
+            "-chardev", nic.chardev(), "-netdev", "vhost-user,id=n0,chardev=c0",
+            "-device", nic.device(), *arguments])
 
     # Its network card.
 

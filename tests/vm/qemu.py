@@ -82,12 +82,14 @@ class Qemu(Process):
     The arguments serve the channel as the socket path("channel"), which QEMU waits for at its start.
     """
 
+    program = ("qemu-system-x86_64",)
+
     def __init__(self, box, name, image, words, arguments):
         self.directory = box.path(name)
         os.makedirs(self.directory, exist_ok=True)
         self.channel = self.monitor = None
         super().__init__([
-            "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
+            *self.program, "-nodefaults", "-no-user-config", "-display", "none",
             "-accel", "tcg", "-cpu", "max",
             "-kernel", image.vmlinux, "-initrd", image.initramfs, "-append", f"{KERNEL_WORDS} {words}",
             "-serial", f"file:{self.path('console')}",
