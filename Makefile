@@ -47,11 +47,11 @@ dpdk:
 		{ echo "DPDK 22.11 or later is missing; scripts/install-deps build installs it" >&2; exit 1; }
 
 -include $(OBJECTS:.o=.d)
--include bench/bench.mk tests/hostile/hostile.mk tests/unit/unit.mk
+-include bench/bench.mk tests/hostile/hostile.mk tests/unit/unit.mk tests/cuse/cuse.mk
 
 # Everything that tests need built: both builds of the switch, and the programs
 # that play guests. The sanitizer build is where hostile guests go.
-test-programs: $(BUILD)/vhost-switch loadgen
+test-programs: $(BUILD)/vhost-switch loadgen cuse-programs
 	$(MAKE) unit
 	$(MAKE) SANITIZE=1 build-san/vhost-switch build-san/hostile
 
@@ -64,7 +64,7 @@ check-unit: test-deps unit
 check-e2e: test-deps test-programs
 	$(RUN_TESTS) hostile e2e
 
-check-vm: vm-deps $(BUILD)/vhost-switch
+check-vm: vm-deps $(BUILD)/vhost-switch cuse-programs
 	$(RUN_TESTS) vm
 
 demo: test-deps $(BUILD)/vhost-switch

@@ -6,40 +6,29 @@ Fetched as packages and unpacked, without being installed, under build/vm/, wher
 
 import fcntl
 import os
-import re
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
 from lib.switch import ROOT
-from vm.image import CACHE
+from vm.image import CACHE, WITH_BACKPORTS
 
 SOURCE = Path(ROOT, "eventfd_link")
 SOURCES = ("eventfd_link.c", "eventfd_link.h", "Makefile")
-WITH_BACKPORTS = Path(ROOT, "scripts", "with-backports")
-# Downloads $1 and those of its dependencies that a sed expression ($2) finds.
+# Downloads the package $1 and those of its dependencies that the sed script $2 finds.
 DOWNLOAD = """
-known=$(apt-cache depends "$1") || { apt-get update -qq && known=$(apt-cache depends "$1"); }
-apt-get download -qq "$1" $(echo "$known" | sed -nE "$2")"""
+apt-get download -qq "$1" $(apt-cache depends "$1" | sed -nE "$2")
+"""
 PARTS = r"s/^ +Depends: (linux-(headers|kbuild|compiler)-\S+)$/\1/p"
-
-
-def newest(series):
-    """The newest kernel of a series, as `uname -r` tells it, that Debian 12 or its backports have."""
-    shown = subprocess.run([WITH_BACKPORTS, "apt-cache", "show", "linux-headers-amd64"], check=True, text=True,
-                           stdout=subprocess.PIPE).stdout
-    found = re.findall(rf"\blinux-headers-({re.escape(series)}\.\S+?-amd64)\b", shown)
-    assert found, f"apt knows no headers of Linux {series}: is this Debian 12?"
-    return found[0]
 
 
 def _fetch(release):
     with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
         # apt drops its rights for a download, unless they do not suffice: let them.
         os.chmod(scratch, 0o777)
-        subprocess.run([WITH_BACKPORTS, "sh", "-ec", DOWNLOAD, "sh", f"linux-headers-{release}", PARTS],
-                       cwd=scratch, check=True)
+        download = ["sh", "-ec", DOWNLOAD, "sh", f"linux-headers-{release}", PARTS]
+        subprocess.run([WITH_BACKPORTS, *download], cwd=scratch, check=True)
         root = Path(scratch, "root")
         for deb in Path(scratch).glob("*.deb"):
             subprocess.run(["dpkg", "-x", deb, root], check=True)

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Kernel and initramfs of the test guests and machines.
 
-The kernel is Debian's current one, fetched as a package and unpacked, without
-being installed, under build/vm/, where later runs find it. The initramfs is
+The kernel is Debian's current one of a series (6.1, or 6.12 of its backports), fetched as a
+package and unpacked, without being installed, under build/vm/, where later runs find it. The initramfs is
 made anew each run from busybox-static, a few of the kernel's modules and a
 script beside this file as the first process: same input, same bytes.
 """
 import fcntl
 import lzma
 import os
-import re
 import shutil
 import stat
 import subprocess
@@ -21,6 +20,13 @@ HERE = Path(__file__).resolve().parent
 CACHE = HERE.parents[1] / "build" / "vm"
 BUSYBOX = Path("/bin/busybox")
 XZ_MAGIC = b"\xfd7zXZ\0"
+SERIES = "6.1"  # of most tests
+WITH_BACKPORTS = HERE.parents[1] / "scripts" / "with-backports"
+# Downloads the newest kernel of the series $1.
+DOWNLOAD = """
+package=$(apt-cache show linux-image-amd64 | grep -oE "linux-image-$1\\.[^ ,]*-amd64" | head -n 1)
+[ -n "$package" ] && apt-get download -qq "$package"
+"""
 
 
 @dataclass(frozen=True)
@@ -34,44 +40,33 @@ def _output(*argv):
     return subprocess.run(argv, check=True, text=True, stdout=subprocess.PIPE).stdout
 
 
-def _package_name():
-    """The package that linux-image-amd64 stands for today, None if apt does not know."""
-    depends = subprocess.run(["apt-cache", "depends", "linux-image-amd64"], check=False, text=True,
-                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
-    found = re.search(r"Depends: (linux-image-6\.1\S*-amd64)$", depends, re.M)
-    return found and found.group(1)
-
-
-def _download(folder):
-    """Downloads the kernel package into the folder; returns the package's name and file."""
-    package = _package_name()
-    if not package or subprocess.run(["apt-get", "download", "-qq", package], cwd=folder, check=False).returncode:
-        # No package lists on a fresh machine, or old ones.
-        subprocess.run(["apt-get", "update", "-qq"], check=True)
-        package = _package_name()
-        if not package:
-            raise RuntimeError("apt knows no linux-image-amd64 of Linux 6.1: is this Debian 12?")
-        subprocess.run(["apt-get", "download", "-qq", package], cwd=folder, check=True)
-    deb, = Path(folder).glob("*.deb")
-    return package, deb
-
-
-def _fetch():
-    """Puts the unpacked kernel, with its bootable ELF file, into the cache; returns where."""
+def _fetch(series):
+    """Puts the unpacked kernel into the cache; returns where."""
     with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
         # apt drops its rights for a download, unless they do not suffice: let them.
         os.chmod(scratch, 0o777)
-        package, deb = _download(scratch)
+        download = ["sh", "-ec", DOWNLOAD, "sh", series]
+        if subprocess.run(download, cwd=scratch, check=False, stderr=subprocess.DEVNULL).returncode:
+            # No package lists on a fresh machine, or old ones, or it is in the backports.
+            subprocess.run([WITH_BACKPORTS, *download], cwd=scratch, check=True)
+        deb, = Path(scratch).glob("*.deb")
         root = Path(scratch, "root")
         subprocess.run(["dpkg", "-x", deb, root], check=True)
-        # The packed kernel would be unpacked by the emulated processor at each
-        # boot, 3.5 s of 6; the ELF file inside boots directly (PVH entry).
-        packed, = root.glob("boot/vmlinuz-*")
-        image = packed.read_bytes()
-        start = image.index(XZ_MAGIC)
-        (root / "vmlinux").write_bytes(lzma.LZMADecompressor().decompress(image[start:]))
-        shutil.rmtree(root / "boot")
-        return root.rename(CACHE / package)
+        _unpack_kernel(root)
+        return root.rename(CACHE / deb.name.split("_")[0])
+
+
+def _unpack_kernel(root):
+    """Makes root/vmlinux, which QEMU boots.
+
+    The packed kernel would be unpacked by the emulated processor at each boot, 3.5 s of 6; the ELF file
+    inside boots directly (PVH entry). 6.12 is packed with zstd, which Python knows not: that stays packed.
+    """
+    packed, = root.glob("boot/vmlinuz-*")
+    image = packed.read_bytes()
+    start = image.find(XZ_MAGIC)
+    (root / "vmlinux").write_bytes(image if start < 0 else lzma.LZMADecompressor().decompress(image[start:]))
+    shutil.rmtree(root / "boot")
 
 
 def _kernel_modules(root):
@@ -82,27 +77,30 @@ def _kernel_modules(root):
     return modules
 
 
-def _kernel():
-    """(bootable ELF file, module tree) of the cached kernel; fetched first if there is none."""
+def _kernel(series):
+    """(bootable file, module tree) of the cached kernel; fetched first if there is none."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with open(CACHE / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        cached = sorted(CACHE.glob("linux-image-*"))
-        root = cached[-1] if cached else _fetch()
+        cached = sorted(CACHE.glob(f"linux-image-{series}.*"))
+        root = cached[-1] if cached else _fetch(series)
         return root / "vmlinux", _kernel_modules(root)
 
 
-def module_tree():
-    """Where the modules of the kernel are, as modprobe expects them."""
-    return _kernel()[1]
+def module_tree(series=SERIES):
+    """Where the modules of the kernel are, as modprobe expects them; the folder's name is the kernel's release."""
+    return _kernel(series)[1]
 
 
 def _module_files(modules, wanted):
-    """Files of the wanted modules and all that they need, in loading order."""
-    files = {f.name[:-3].replace("-", "_"): f for f in modules.rglob("*.ko")}
+    """Files of the wanted modules and all that they need, in loading order. Some are built into the kernel."""
+    builtin = {Path(line).stem.replace("-", "_") for line in (modules / "modules.builtin").read_text().split()}
+    files = {f.name.split(".")[0].replace("-", "_"): f for f in modules.rglob("*.ko*")}
     order = []
 
     def add(name):
+        if name in builtin:
+            return
         file = files[name]
         if file in order:
             return
@@ -113,6 +111,13 @@ def _module_files(modules, wanted):
     for name in wanted:
         add(name)
     return order
+
+
+def _unpacked(file):
+    """Name and contents of a module, without the compression that 6.12 has."""
+    if file.suffix == ".xz":
+        return file.stem, lzma.decompress(file.read_bytes())
+    return file.name, file.read_bytes()
 
 
 class _Cpio:
@@ -136,13 +141,13 @@ class _Cpio:
         self.add("TRAILER!!!", 0)
 
 
-def make(path, wanted, *, init="init", settings=""):
+def make(path, wanted, *, init="init", settings="", series=SERIES):
     """Writes an initramfs with busybox, the wanted modules and that script; returns the image with it.
 
     `settings` are what the script finds in /settings.
     """
-    vmlinux, modules = _kernel()
-    files = _module_files(modules, wanted)
+    vmlinux, modules = _kernel(series)
+    files = [_unpacked(file) for file in _module_files(modules, wanted)]
     with open(path, "wb") as out:
         cpio = _Cpio(out)
         for folder in ("bin", "dev", "proc", "sys", "modules"):
@@ -150,9 +155,9 @@ def make(path, wanted, *, init="init", settings=""):
         cpio.add("bin/busybox", stat.S_IFREG | 0o755, BUSYBOX.read_bytes())
         cpio.add("init", stat.S_IFREG | 0o755, (HERE / init).read_bytes())
         cpio.add("settings", stat.S_IFREG | 0o644, settings.encode())
-        for file in files:
-            cpio.add(f"modules/{file.name}", stat.S_IFREG | 0o644, file.read_bytes())
-        order = "".join(f"{file.name}\n" for file in files)
+        for name, contents in files:
+            cpio.add(f"modules/{name}", stat.S_IFREG | 0o644, contents)
+        order = "".join(f"{name}\n" for name, _ in files)
         cpio.add("modules/order", stat.S_IFREG | 0o644, order.encode())
         cpio.close()
     return Image(vmlinux, path)

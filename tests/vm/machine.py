@@ -41,15 +41,16 @@ class Failed(AssertionError):
 class Machine(Qemu):
     """`modules`: loaded at boot, with all that they need. `hugepages`: of 2 MiB, at /dev/hugepages.
 
-    `words` go to the kernel, `arguments` to QEMU, `chipset` are options of -machine q35.
+    `series` of Linux: 6.1 or 6.12. `words` go to the kernel, `arguments` to QEMU, `chipset` are options of -machine q35.
     """
 
     def __init__(self, box, name, *, modules=(), hugepages=0, words="", arguments=(), chipset="",
-                 memory=MEMORY_MIB, cpus=CPUS):
+                 memory=MEMORY_MIB, cpus=CPUS, series=image.SERIES):
         self.ids = itertools.count()
         folder = box.path(name)
-        boot = image.make(box.path(f"{name}.initramfs"), MODULES, init="machine-init", settings=_settings(
-            ROOT=ROOT, FOLDER=folder, KERNEL_MODULES=image.module_tree(), LOAD=" ".join(modules)))
+        boot = image.make(box.path(f"{name}.initramfs"), MODULES, init="machine-init", series=series,
+                          settings=_settings(ROOT=ROOT, FOLDER=folder, KERNEL_MODULES=image.module_tree(series),
+                                             LOAD=" ".join(modules)))
         super().__init__(box, name, boot, f"hugepages={hugepages} {words}", [
             "-machine", f"q35{chipset and ','}{chipset}", "-smp", cpus, "-m", f"{memory}M",
             *_shared("root", "/", readonly=True), *_shared("project", ROOT, readonly=True),

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Programs that tests/vm runs inside a machine with /dev/cuse: each test_NAME.c becomes
+# $(BUILD)/tests/cuse/NAME. Included by the Makefile
+# behind bench.mk, which has the driver library. None of this needs DPDK.
+#
+#	make cuse-programs
+
+BUILD ?= build
+
+CUSE_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes \
+	-pthread -I. -Itests/driver -Itests/cuse
+CUSE_TEST := $(wildcard tests/cuse/test_*.c)
+CUSE_PROGRAM := $(CUSE_TEST:tests/cuse/test_%.c=$(BUILD)/tests/cuse/%)
+CUSE_SHARED := $(filter-out $(CUSE_TEST),$(wildcard tests/cuse/*.c))
+CUSE_SHARED_OBJ := $(CUSE_SHARED:tests/cuse/%.c=$(BUILD)/obj/cuse/%.o)
+CUSE_TEST_OBJ := $(CUSE_TEST:tests/cuse/%.c=$(BUILD)/obj/cuse/%.o)
+
+$(CUSE_SHARED_OBJ) $(CUSE_TEST_OBJ): $(BUILD)/obj/cuse/%.o: tests/cuse/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CUSE_CFLAGS) -MMD -MP -c $< -o $@
+
+$(CUSE_PROGRAM): $(BUILD)/tests/cuse/%: $(BUILD)/obj/cuse/test_%.o $(CUSE_SHARED_OBJ) $(DRIVER_LIB)
+	@mkdir -p $(@D)
+	$(CC) -pthread $^ -o $@
+
+.PHONY: cuse-programs
+cuse-programs: $(CUSE_PROGRAM)
+
+-include $(CUSE_SHARED_OBJ:.o=.d) $(CUSE_TEST_OBJ:.o=.d)
