@@ -8,6 +8,9 @@
 # make check-e2e     real guests in containers' manner, and hostile ones
 # make check-vm      virtual machines
 # make bench         compare with dpdk-testpmd and Open vSwitch
+# make doc           the guide and the man page, in build/doc
+# make install       program, man page, and what goes with them; DESTDIR, PREFIX
+# make uninstall     removes them again
 # make lint, format  static checks, layout
 # make help          this
 
@@ -47,7 +50,7 @@ dpdk:
 		{ echo "DPDK 22.11 or later is missing; scripts/install-deps build installs it" >&2; exit 1; }
 
 -include $(OBJECTS:.o=.d)
--include bench/bench.mk tests/hostile/hostile.mk tests/unit/unit.mk tests/cuse/cuse.mk
+-include bench/bench.mk doc/doc.mk tests/hostile/hostile.mk tests/unit/unit.mk tests/cuse/cuse.mk
 
 # Everything that tests need built: both builds of the switch, and the programs
 # that play guests. The sanitizer build is where hostile guests go.
@@ -89,7 +92,7 @@ lint: lint-deps
 	clang-format --dry-run --Werror $(SOURCES) $(HEADERS)
 
 help:
-	@sed -n 's/^# //p' Makefile | head -12
+	@sed -n 's/^# //p' Makefile | head -15
 
 clean:
 	rm -rf build build-san

@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The guide, the man page and README: they build without a warning, their commands work as they stand, their options
+are those of --help, and the messages that they quote exist.
+
+Commands are taken from the text itself; doc/hacking.rst ("The guide") says how a block is marked.
+"""
+
+import os
+import re
+import signal
+
+import pytest
+
+from lib import guide, proc, stats
+from lib.proc import Process
+from lib.switch import READY, ROOT, binary
+from lib.wait import wait_for
+
+SCENES = [(f"{os.path.basename(path)}-{number}", scene) for path in guide.files()
+          for number, scene in enumerate(guide.scenes(path))
+          if any(block.kind not in ("no", "message", None) for block in scene)]
+DEADLINE = 120  # seconds for a virtual machine under TCG to send its first frame
+PROMPT = r"testpmd> "
+
+# What a scene must not change or see of the machine: /run (sockets, DPDK's run-time files, namespaces), what others
+# have in hugetlbfs, mounts, interfaces. Hugepages themselves come from the machine.
+OWN_PLACE = """
+mount -t tmpfs none /run
+mount -t hugetlbfs none /dev/hugepages
+mkdir /run/mnt && mount --bind /run/mnt /mnt
+ip link set lo up
+echo here
+exec sleep infinity
+"""
+
+
+def fit(text):
+    """A command of the guide for this machine: its CPUs, no KVM, none of its NICs."""
+    count = os.cpu_count()
+
+    def cpus(match):
+        wanted = [int(n) for n in match[1].split(",")]
+        if max(wanted) < count:
+            return match[0]
+        return " --lcores " + ",".join(f"{n}@{n if n < count else 0}" for n in wanted)
+    text = re.sub(r" -l ([\d,]+)", cpus, text)
+    if "--no-pci" not in text:
+        text = re.sub(r"\b(vhost-switch|dpdk-testpmd) (?=-l|--lcores)", r"\1 --no-pci ", text)
+    return text.replace("-accel kvm -cpu host", "-accel tcg -cpu max")
+
+
+class Scene:
+    """Blocks that belong together, in order, in mount and network namespaces of their own."""
+
+    def __init__(self, box):
+        self.box = box
+        self.switch = self.guest = None
+        self.guests = []
+        self.place = Process(["unshare", "--mount", "--net", "--propagation", "private", "sh", "-ec", OWN_PLACE])
+        self.place.wait_output("here", stream="out")
+
+    def start(self, text, **arguments):
+        text = fit(text)
+        namespaces = [f"--{kind}=/proc/{self.place.pid}/ns/{name}" for kind, name in (("mount", "mnt"), ("net", "net"))]
+        path = os.pathsep.join((os.path.dirname(binary()), ROOT, os.environ["PATH"]))
+        at = ROOT if text.startswith("make") else self.box.directory
+        # --wd: entering a mount namespace leaves the working directory behind
+        return Process(["nsenter", *namespaces, f"--wd={at}", "bash", "-euc", text], name=text.split()[0], stdin=True,
+                       env={"PATH": path, "PYTHONDONTWRITEBYTECODE": "1", "MAKEFLAGS": ""})
+
+    def play(self, block):
+        getattr(self, block.kind.replace(" ", "_"))(block)
+
+    def run(self, block):
+        with self.start(block.text) as process:
+            process.child.stdin.close()
+            assert process.wait(DEADLINE) == 0, f"{block}\n{process.tail()}"
+
+    def one(self, block):
+        """Starts the one command of a block so that signals reach the program itself."""
+        assert len(block.commands()) == 1, f"{block}: one command is expected"
+        return self.start("exec " + block.text)
+
+    def keep_switch(self, block):
+        self.end_switch()
+        self.switch = self.one(block)
+        self.switch.wait_output(READY)
+
+    def end_switch(self):
+        for process in self.guests:
+            process.end()
+        self.guests = []
+        if self.switch is None:
+            return
+        self.switch.signal(signal.SIGTERM)
+        assert self.switch.wait() == 0, self.switch.tail()
+        stats.tables(self.switch.stdout)[-1].check()
+        self.switch.end()
+        self.switch = None
+
+    def keep_guest(self, block):
+        before = self.connections()
+        self.guest = self.one(block)
+        self.guest.at = 0
+        self.guests.append(self.guest)
+        wait_for(lambda: self.connections() > before, DEADLINE,
+                 lambda: f"{block}: connected\n{self.switch.tail()}\n{self.guest.tail()}")
+        if "dpdk-testpmd" in block.text:
+            self.prompt()
+
+    def connections(self):
+        return len(re.findall(r"device \d+ connected", self.switch.stderr))
+
+    def prompt(self):
+        self.guest.at = self.guest.wait_output(PROMPT, stream="out", since=self.guest.at, deadline=DEADLINE).end()
+
+    def type(self, block):
+        for command in block.commands():
+            command = command.removeprefix("testpmd>").strip()
+            self.guest.send(command + "\n")
+            if command == "quit":
+                assert self.guest.wait() == 0, f"{block}\n{self.guest.tail()}"
+            else:
+                self.prompt()
+
+    def said(self, block):
+        for line in block.text.splitlines():
+            pattern = r"^" + r"\s+".join(re.sub(r"\d+", r"\\d+", re.escape(word)) for word in line.split()) + r"\s*$"
+            wait_for(lambda p=pattern: re.search(p, self.switch.stdout + "\n" + self.switch.stderr, re.M), DEADLINE,
+                     lambda text=line: f"{block}: said: {text}\n{self.switch.tail()}")
+
+    def refused(self, block):
+        for command, due in re.findall(r"^# (.*)\n(.*)$", block.text, re.M):
+            with self.start(command) as process:
+                status = process.wait()
+                assert (status, process.stderr.splitlines()[-1:]) == (1, [due]), f"{block}\n{process.tail()}"
+
+    def end(self):
+        for process in [*self.guests, self.switch, self.place]:
+            if process:
+                process.end()
+
+
+
+@pytest.fixture
+def scene(box):
+    made = Scene(box)
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+@pytest.mark.parametrize("blocks", [scene for _, scene in SCENES], ids=[name for name, _ in SCENES])
+def test_commands_work_as_they_stand(scene, blocks):
+    for block in blocks:
+        if block.kind == "switch":
+            scene.keep_switch(block)
+            scene.end_switch()
+        elif block.kind not in ("no", "message"):
+            scene.play(block)
+    scene.end_switch()
+
+
+def test_every_block_is_marked():
+    bad = [f"{block}" for block in guide.blocks() if block.kind is None or (block.kind == "no") != bool(block.reason)]
+    assert not bad, "blocks without a mark, or with one that hacking.rst does not list:\n" + "\n".join(bad)
+
+
+def test_quoted_messages_exist():
+    known = guide.messages()
+    quoted = []
+    for block in guide.blocks():
+        if block.kind == "message":
+            quoted += [(block, line) for line in block.text.splitlines()]
+        elif block.kind == "refused":
+            quoted += [(block, line) for line in block.text.splitlines() if not line.startswith("#")]
+    assert len(quoted) > 20
+    unknown = [f"{block}: {line}" for block, line in quoted
+               if not any(k.fullmatch(text) for k in known for text in (line, line.removeprefix("vhost-switch: ")))]
+    assert not unknown, "no source says:\n" + "\n".join(unknown)
+
+
+def test_a_message_that_no_source_has_is_noticed():
+    known = guide.messages()
+    assert not any(k.fullmatch("there is no DPDK port 0; give up") for k in known)
+    assert not any(k.fullmatch("too few lcores") for k in known)
+
+
+def test_commands_of_readme_are_in_the_guide():
+    known = {guide.squeeze(command) for block in guide.blocks() for command in block.commands()}
+    wanted = guide.readme_commands()
+    assert len(wanted) >= 6
+    lost = [command for command in wanted if guide.squeeze(command) not in known]
+    assert not lost, "in README, but not in the guide, where it would be tested:\n" + "\n".join(lost)
+
+
+# Options.
+
+
+def help_options():
+    """{option: its argument} of --help."""
+    _, text, _ = proc.run([binary(), "--help"])
+    found = {}
+    for line in re.findall(r"^  (-.*)$", text, re.M):
+        found.update(split_options(re.split(r"\s{2,}", line)[0]))
+    assert len(found) > 15
+    return found
+
+
+def split_options(text):
+    """Of `-h, --help` or `-p MASK`."""
+    names = re.findall(r"-{1,2}[\w-]+", text)
+    argument = re.sub(r"-{1,2}[\w-]+|[,;]", " ", text).split()
+    return {name: " ".join(argument) for name in names}
+
+
+def test_options_of_the_guide_are_those_of_help():
+    with open(os.path.join(guide.DOC, "options.inc.rst"), encoding="utf-8") as f:
+        terms = re.findall(r"^(``-.*``)$", f.read(), re.M)
+    described = {}
+    for term in terms:
+        described.update(split_options(term.replace("`", "")))
+    assert described == help_options()
+
+
+def test_options_of_readme_are_those_of_help():
+    with open(os.path.join(ROOT, "README"), encoding="utf-8") as f:
+        table = re.search(r"^Options\n-+\n(.*?)\n\n\n", f.read(), re.M | re.S)[1]
+    listed = {}
+    for line in re.findall(r"^  (-.*)$", table, re.M):
+        for part in re.split(r"\s{2,}", line)[0].split(";"):
+            listed.update(split_options(part))
+    assert listed == help_options()
+
+
+def test_example_of_each_option_uses_it():
+    with open(os.path.join(guide.DOC, "options.inc.rst"), encoding="utf-8") as f:
+        parts = re.split(r"^``(-.*)``$", f.read(), flags=re.M)[1:]
+    for term, text in zip(parts[::2], parts[1::2]):
+        names = split_options(term.replace("`", ""))
+        example = re.search(r"code-block:: console\n\n\s+(vhost-switch .*)", text)
+        assert example and any(re.search(rf"(^| ){name}( |$)", example[1]) for name in names), term
+
+
+# Building.
+
+
+def test_guide_and_man_page_build_without_a_warning(box):
+    """All of it anew: what was built before is not looked at again, and so warns no more."""
+    _, out, err = proc.run(["make", "doc", f"BUILD={box.path('build')}"], cwd=ROOT, env={"MAKEFLAGS": ""})
+    assert not re.search(r"\bwarning\b|\berror\b", out + err, re.I), out + err
+    html = box.path("build/doc/html")
+    for path in guide.files():
+        name = os.path.basename(path).removesuffix(".rst")
+        assert name == "options.inc" or os.path.exists(os.path.join(html, name + ".html")), name
+    check_man_page(box.path("build/doc/man/vhost-switch.8"))
+
+
+def check_man_page(path):
+    """groff has nothing to complain of, and the page shows what it should."""
+    text = proc.run(["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", path],
+                    env={"LC_ALL": "C.UTF-8", "MANWIDTH": "80", "MANROFFSEQ": ""})
+    assert text[2] == ""
+    plain = re.sub(r".\x08|\x1b\[[\d;]*m", "", text[1])
+    for option in help_options():
+        assert re.search(rf"^\s+.*{option}\b", plain, re.M), option
+    for title in ("NAME", "SYNOPSIS", "OPTIONS", "EXIT STATUS", "FILES"):
+        assert re.search(rf"^{title}$", plain, re.M), title
+
+
+def test_packages_of_the_guide_are_those_that_are_installed():
+    with open(os.path.join(guide.DOC, "setup.rst"), encoding="utf-8") as f:
+        named = re.search(r"^ +apt-get install (.*)$", f.read(), re.M)[1]
+    with open(os.path.join(ROOT, "scripts", "install-deps"), encoding="utf-8") as f:
+        needed = re.search(r"^\s*build\) echo (.*?) ;;", f.read(), re.M)[1]
+    assert named.split() == needed.split()
+
+
+# Figures.
+
+
+def test_figures_have_one_style():
+    folder = os.path.join(guide.DOC, "img")
+    styles = set()
+    chapters = ""
+    for path in guide.files():
+        with open(path, encoding="utf-8") as f:
+            chapters += f.read()
+    for name in sorted(os.listdir(folder)):
+        with open(os.path.join(folder, name), encoding="utf-8") as f:
+            text = f.read()
+        styles.add(re.search(r"\t<style>.*</defs>\n", text, re.S)[0])
+        width, height = map(int, re.search(r'viewBox="0 0 (\d+) (\d+)"', text).groups())
+        assert width == 720, name
+        for x, y in re.findall(r'<(?:text|rect)[^>]* x="(\d+)" y="(\d+)"', text):
+            assert int(x) < width and int(y) < height, (name, x, y)
+        assert "font-size" not in text, name
+        assert f"img/{name}" in chapters, f"{name} is shown nowhere"
+    assert len(styles) == 1

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The guide's blocks of code, as doc/hacking.rst ("The guide") describes their marks; and what the sources can say.
+
+Reads files alone; starts nothing.
+"""
+
+import glob
+import os
+import re
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+DOC = os.path.join(ROOT, "doc")
+KINDS = ("run", "switch", "keep switch", "keep guest", "type", "said", "refused", "message", "no")
+MARK = re.compile(r"\s*\.\. test: (?P<mark>.+)$")
+BLOCK = re.compile(r"(?P<indent>\s*)\.\. (?P<directive>code-block|code|sourcecode|highlight|parsed-literal|literalinclude)::"
+                   r"\s*(?P<language>\S*)")
+COMMANDS = ("make", "vhost-switch", "qemu-system-x86_64", "qemu-wrap.py", "dpdk-testpmd", "scripts/")
+
+
+class Block:
+    """One block. `kind` is None where it has no mark."""
+
+    def __init__(self, path, line, language, mark, text):
+        self.where = f"{os.path.relpath(path, ROOT)}:{line}"
+        self.language = language
+        self.text = text
+        kind, _, self.reason = (mark or "").partition(", ")
+        self.kind = kind if kind in KINDS else None
+        self.mark = mark
+
+    def commands(self):
+        """Its commands, each on one line, without comments."""
+        joined = re.sub(r"\\\n\s*", "", self.text)
+        return [re.sub(r"\s+#\s.*$", "", line).strip() for line in joined.splitlines() if line.strip()]
+
+    def __repr__(self):
+        return f"{self.where} ({self.mark})"
+
+
+def files():
+    return sorted(glob.glob(os.path.join(DOC, "*.rst")))
+
+
+def _indent(line):
+    return len(line) - len(line.lstrip())
+
+
+def _body(lines, i, indent):
+    """The lines of a block that begins behind line i: (first line's number, text without its indent)."""
+    body, first = [], None
+    while i < len(lines) and (not lines[i].strip() or _indent(lines[i]) > indent):
+        if first is None and re.match(r"\s*:\w+:", lines[i]):
+            i += 1
+            continue  # an option of the directive
+        if first is None and lines[i].strip():
+            first = i
+        if first is not None:
+            body.append(lines[i])
+        i += 1
+    cut = min((_indent(line) for line in body if line.strip()), default=0)
+    return i, "\n".join(line[cut:] for line in body).rstrip() + "\n"
+
+
+def scenes(path):
+    """[[Block, ...], ...] of a file. A literal block that no directive introduces counts as one without a mark."""
+    with open(path, encoding="utf-8") as f:
+        lines = f.read().split("\n")
+    found, mark, i = [[]], None, 0
+    while i < len(lines):
+        line, number = lines[i], i + 1
+        i += 1
+        if marked := MARK.match(line):
+            if marked["mark"] == "scene":
+                found.append([])
+            else:
+                mark = marked["mark"]
+                while i < len(lines) and lines[i].strip() and _indent(lines[i]) > _indent(line):
+                    mark += " " + lines[i].strip()  # it goes on
+                    i += 1
+            continue
+        block = BLOCK.match(line)
+        literal = line.rstrip().endswith("::") and not line.lstrip().startswith("..")
+        if block or literal:
+            i, text = _body(lines, i, _indent(line))
+            found[-1].append(Block(path, number, block["language"] if block else "", mark, text))
+        if line.strip():
+            mark = None
+    return [scene for scene in found if scene]
+
+
+def blocks():
+    return [block for path in files() for scene in scenes(path) for block in scene]
+
+
+def readme_commands():
+    """The commands in the indented paragraphs of README, as the guide writes them."""
+    with open(os.path.join(ROOT, "README"), encoding="utf-8") as f:
+        paragraphs = f.read().split("\n\n")
+    found = []
+    for paragraph in paragraphs:
+        text = paragraph.strip("\n")
+        if not text.startswith("    "):
+            continue
+        text = re.sub(r"\\\n\s*", "", text).replace("build/vhost-switch", "vhost-switch")
+        for line in text.splitlines():
+            command = re.split(r"\s{3,}", line.strip())[0]  # an explanation may stand beside it
+            if command.startswith(COMMANDS):
+                found.append(command)
+    return found
+
+
+def squeeze(command):
+    return " ".join(command.split())
+
+
+# What the switch can say.
+
+LITERALS = re.compile(r'"(?:[^"\\\n]|\\.)*"(?:\s*"(?:[^"\\\n]|\\.)*")*')
+SPECIFIER = re.compile(r"%[-0-9.#]*(?:h|l|z)*(?P<type>[a-z])|%%|\{[^{}]*\}")
+
+
+def _formats(text):
+    """All string literals of a source, adjacent ones joined, macros that are strings put in."""
+    for name, value in re.findall(r'^#define (\w+) ("(?:[^"\\\n]|\\.)*")$', text, re.M):
+        text = re.sub(rf"(?<!define )\b{name}\b", lambda _, v=value: v, text)
+    for literal in LITERALS.finditer(text):
+        yield "".join(re.findall(r'"((?:[^"\\\n]|\\.)*)"', literal[0])).replace('\\"', '"').removesuffix(r"\n")
+
+
+def _pattern(text):
+    """A format as a regular expression; None where hardly a word of it is fixed."""
+    if len(re.sub(r"[^A-Za-z]", "", SPECIFIER.sub("", text))) < 12:
+        return None
+    result, at = "", 0
+    for found in SPECIFIER.finditer(text):
+        number = found["type"] in ("u", "d", "x") if found["type"] else False
+        result += re.escape(text[at:found.start()]) + (r"[0-9a-f]+" if number else ".+")
+        at = found.end()
+    return result + re.escape(text[at:])
+
+
+def messages():
+    """Regular expressions, one for each message of the sources."""
+    found = set()
+    sources = [p for kind in ("c", "h") for p in glob.glob(os.path.join(ROOT, "**", f"*.{kind}"), recursive=True)]
+    sources += glob.glob(os.path.join(ROOT, "qemu-wrap.py"))
+    for path in sources:
+        if os.path.relpath(path, ROOT).split(os.sep)[0] in ("tests", "bench", "build", "build-san"):
+            continue
+        with open(path, encoding="utf-8") as f:
+            found.update(_formats(f.read()))
+    prefix = r"(?:-{1,2}[\w-]+(?: \S+)?: )?"  # refuse() in conf.c puts the option in front
+    return [re.compile(prefix + p) for p in map(_pattern, sorted(found)) if p]
