@@ -27,11 +27,25 @@ $(DOC)/html/index.html: $(DOC_SOURCES) | $(MAN_PAGE)
 doc-deps:
 	scripts/install-deps doc
 
+# What goes where: the source, a colon, its place below PREFIX. Programs are those in bin/.
+INSTALLED := \
+	$(BUILD)/vhost-switch:bin/vhost-switch \
+	qemu-wrap.py:bin/qemu-wrap.py \
+	$(MAN_PAGE):share/man/man8/vhost-switch.8
+
+source_of = $(firstword $(subst :, ,$(1)))
+place_of = "$(DESTDIR)$(PREFIX)/$(lastword $(subst :, ,$(1)))"
+mode_of = $(if $(findstring :bin/,$(1)),755,644)
+
+define newline
+
+
+endef
+
 install: $(BUILD)/vhost-switch $(MAN_PAGE)
-	install -D -m 755 $(BUILD)/vhost-switch $(DESTDIR)$(PREFIX)/bin/vhost-switch
-	install -D -m 644 $(MAN_PAGE) $(DESTDIR)$(PREFIX)/share/man/man8/vhost-switch.8
+	$(foreach f,$(INSTALLED),install -D -m $(call mode_of,$(f)) $(call source_of,$(f)) $(call place_of,$(f))$(newline)	)
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/vhost-switch $(DESTDIR)$(PREFIX)/share/man/man8/vhost-switch.8
+	rm -f $(foreach f,$(INSTALLED),$(call place_of,$(f)))
 
 .PHONY: doc doc-deps install uninstall
