@@ -226,11 +226,19 @@ same_way(const struct frame *a, const struct frame *b)
 	return ((first[0] ^ first[1]) | (last[0] ^ last[1])) == 0;
 }
 
+/* Whether two frames of the uplink came with the same tag, or both with none. */
+static inline bool
+same_tag(const struct frame *a, const struct frame *b)
+{
+	return a->tagged == b->tagged && a->tci == b->tci;
+}
+
 void
 route_burst(struct worker *w, struct source *s, struct burst *b)
 {
+	bool uplink = s->port == PORT_UPLINK;
 	/* Not where frames carry more than their port as a verdict. */
-	bool alike = s->port != PORT_UPLINK && w->sw->conf.vm2vm != VM2VM_NIC;
+	bool alike = uplink || w->sw->conf.vm2vm != VM2VM_NIC;
 	uint64_t flood = 0, run = 0; /* frames in a row for the same port */
 	uint16_t to, last = TO_NONE;
 	struct frame *f;
@@ -240,7 +248,8 @@ route_burst(struct worker *w, struct source *s, struct burst *b)
 	for (i = 0; i < b->n; i++) {
 		f = &b->frame[i];
 		/* Frames of a flow come in a row: what was looked up for one serves all. */
-		if (last < PORT_MAX && alike && same_way(f, f - 1) && f->reason == DROP_NONE)
+		if (last != TO_NONE && alike && same_way(f, f - 1) && f->reason == DROP_NONE &&
+				(!uplink || same_tag(f, f - 1)))
 			to = last;
 		else
 			to = route_frame(w, s, f);

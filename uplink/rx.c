@@ -48,6 +48,7 @@ fetch_tag(const struct uplink *u, struct frame *f)
 	const struct rte_vlan_hdr *tag;
 
 	f->tagged = false;
+	f->tci = 0;
 	if (f->mbuf->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) {
 		f->tagged = true;
 		f->tci = f->mbuf->vlan_tci;
@@ -120,10 +121,14 @@ uplink_fetch(struct source *s, struct burst *b, unsigned int max)
 static void
 uplink_retire(struct source *s, struct frame *frame, uint64_t mask, struct port_count *count)
 {
+	struct rte_mbuf *m[BURST_MAX];
+	unsigned int n = 0;
+
 	RTE_SET_USED(s);
 	RTE_SET_USED(count);
 	for (; mask != 0; mask &= mask - 1)
-		rte_pktmbuf_free(frame[__builtin_ctzll(mask)].mbuf);
+		m[n++] = frame[__builtin_ctzll(mask)].mbuf;
+	rte_pktmbuf_free_bulk(m, n);
 }
 
 const struct source_ops uplink_source_ops = {

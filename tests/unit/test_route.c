@@ -383,6 +383,44 @@ test_burst(void **state)
 	}
 }
 
+/* The same with frames of the uplink, where the tag counts too. */
+static void
+test_burst_of_uplink(void **state)
+{
+	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
+	const struct {
+		const struct rte_ether_addr *to;
+		int tag;	/* 0: none */
+		uint64_t ports;
+	} kinds[] = {
+		{ &mac0, 1000, PORT(0) }, { &mac0, 1001, 0 }, { &mac0, 0, 0 }, { &mac1, 1001, PORT(1) },
+		{ &mac_broadcast, 1000, PORT(0) }, { &mac_broadcast, 1001, PORT(1) },
+		{ &mac_broadcast, 0, 0 }, { &stranger, 1000, 0 },
+		{ &stranger, 1000 + SILENT, PORT(SILENT) },
+	};
+	unsigned int round, i, kind[BURST_MAX];
+	struct room *r = *state;
+	uint64_t random = 5;
+	struct frame *f;
+
+	for (round = 0; round < 500; round++) {
+		r->w->burst.n = 0;
+		for (i = 0; i < BURST_MAX; i++) {
+			kind[i] = i > 0 && unit_random(&random) % 2 ? kind[i - 1] :
+				unit_random(&random) % RTE_DIM(kinds);
+			f = add(r, kinds[kind[i]].to, &host);
+			f->tagged = kinds[kind[i]].tag != 0;
+			f->tci = f->tagged ? kinds[kind[i]].tag : 1000;
+		}
+		route_burst(r->w, &uplink_source, &r->w->burst);
+		for (i = 0; i < BURST_MAX; i++) {
+			assert_int_equal(ports_of(r, i), kinds[kind[i]].ports);
+			assert_int_equal(r->w->burst.frame[i].reason == DROP_NONE,
+					kinds[kind[i]].ports != 0);
+		}
+	}
+}
+
 /* What the main lcore is asked to learn after one frame of `from` at a port; nothing: false. */
 static bool
 asked(struct room *r, uint16_t port, const struct rte_ether_addr *from, struct request *q)
@@ -491,6 +529,7 @@ main(void)
 		TEST(test_reflected),
 		TEST(test_vm2vm_nic),
 		TEST(test_burst),
+		TEST(test_burst_of_uplink),
 		TEST(test_learning),
 		TEST(test_learning_full),
 		TEST(test_learning_bounded),
