@@ -2,15 +2,13 @@
 """Fixtures that the end-to-end and the virtual machine tests share."""
 
 import contextlib
-import itertools
 import os
-import shutil
 import signal
-import tempfile
 
 import pytest
 
 from lib import hugepages
+from lib.box import Box
 from lib.leftovers import Leftovers
 
 # What the largest test has in use at once: guests, switch and a second testpmd.
@@ -20,25 +18,6 @@ HUGEPAGES_MIB = 1024
 def pytest_configure():
     """A run that is ended by SIGTERM unwinds as one ended by Ctrl-C does (which a shell's background ignores)."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-
-
-class Box:
-    """A directory of one test: sockets and run-time files lie there. Short, as socket paths end at 108 bytes."""
-
-    def __init__(self):
-        self.directory = tempfile.mkdtemp(prefix="vs-")
-        self.prefix = f"vs{os.getpid()}"
-        self.foreign_sockets = set()  # names of sockets here that the switch does not own
-        self._numbers = itertools.count()
-
-    def path(self, name):
-        return os.path.join(self.directory, name)
-
-    def unique(self, name):
-        return f"{self.prefix}{name}{next(self._numbers)}"
-
-    def remove(self):
-        shutil.rmtree(self.directory, ignore_errors=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Harness of the end-to-end and virtual machine tests.
 
+box       the directory of a test
 proc      a child process, its output, its end
 switch    vhost-switch under test
 stats     its statistics table, and the sums that must agree

@@ -39,7 +39,8 @@ class Switch(Process):
     """`box` is the test's directory: working directory and run-time files; see conftest.py."""
 
     def __init__(self, box, options=(), *, eal=(), lcores=ONE_WORKER, ns=None, program=None, before=(),
-                 env=None, allow_log=(), stats_every=1, cwd=None, ready=True, memory=("--in-memory",)):
+                 env=None, allow_log=(), stats_every=1, cwd=None, ready=True, memory=("--in-memory",),
+                 pci=("--no-pci",)):
         self.box = box
         self.allow_log = list(allow_log)
         self.program = program or binary()
@@ -50,7 +51,7 @@ class Switch(Process):
         options = [str(o) for o in options]
         if stats_every and "--stats" not in options:
             options += ["--stats", str(stats_every)]
-        argv = [*before, self.program, "--lcores", lcores, *memory, "--no-pci",
+        argv = [*before, self.program, "--lcores", lcores, *memory, *pci,
                 "--file-prefix", self.prefix, *eal, "--", *options]
         environment = {"RUNTIME_DIRECTORY": self.directory,
                        "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1"}

@@ -39,6 +39,32 @@ def run(command, deadline):
         return status, output.read().decode(errors="replace") + late
 
 
+_held = {}
+
+
+def hold(function, *arguments, **keywords):
+    """Keeps what the function returns, entered if it is for a `with` block: its number. See machine.There."""
+    made = function(*arguments, **keywords)
+    number = len(_held)
+    _held[number] = made.__enter__() if hasattr(made, "__enter__") else made
+    return number
+
+
+def held(number):
+    return _held[number]
+
+
+def ask(number, method, *arguments, **keywords):
+    return getattr(held(number), method)(*arguments, **keywords)
+
+
+def release(number, failed):
+    """Leaves its block, by an exception if the test failed."""
+    made, _held[number] = _held[number], None
+    if hasattr(made, "__exit__"):
+        made.__exit__(*((RuntimeError, RuntimeError("the test failed"), None) if failed else (None, None, None)))
+
+
 def tell():
     """What the processes that tests started here said at last."""
     processes = sys.modules.get("lib.proc")

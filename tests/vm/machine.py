@@ -17,6 +17,7 @@ of each machine that runs (conftest.py), and what agent.py can tell.
 """
 
 import base64
+import functools
 import itertools
 import pickle
 import shlex
@@ -97,6 +98,34 @@ class Machine(Qemu):
             return self.tail() + "\n" + self.call(agent.tell)
         except (AssertionError, OSError) as problem:
             return f"{self.tail()}\n--- {self.name} answers no more: {problem!r}"
+
+
+class There:
+    """An object that lives in the machine: made there, its methods called from here.
+
+        with There(machine, Switch, box_there, ["-p", "0x1"]) as switch:
+            switch.wait_registered(mac)
+
+    It may be an argument of a call, and is the object itself there. Leaving the block leaves the object's.
+    """
+
+    def __init__(self, machine, function, *arguments, deadline=BOOT_DEADLINE, **keywords):
+        self._machine = machine
+        self._number = machine.call(agent.hold, function, *arguments, deadline=deadline, **keywords)
+
+    def __getattr__(self, method):
+        if method.startswith("__"):
+            raise AttributeError(method)
+        return functools.partial(self._machine.call, agent.ask, self._number, method, deadline=BOOT_DEADLINE)
+
+    def __reduce__(self):
+        return agent.held, (self._number,)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self._machine.call(agent.release, self._number, kind is not None, deadline=BOOT_DEADLINE)
 
 
 def _settings(**values):

@@ -23,7 +23,7 @@ KERNEL_WORDS = (
     # Emulated clocks look broken to a guest that stands still for a moment.
     "tsc=reliable no_timer_check "
     # What no test needs, and costs boot time or makes frames by itself.
-    "cryptomgr.notests apparmor=0 audit=0 ipv6.disable=1 "
+    "cryptomgr.notests apparmor=0 audit=0 "
     # An emulated processor may stand still for long while the machine does other work.
     "nowatchdog rcupdate.rcu_cpu_stall_suppress=1")
 # Not a transmit time-out: a switch that gets no processor for five seconds causes one, and one that

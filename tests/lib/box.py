@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Where the things of one test lie, and what they are called."""
+
+import itertools
+import os
+import shutil
+import tempfile
+
+
+class Box:
+    """A directory of one test: sockets and run-time files lie there. Short, as socket paths end at 108 bytes."""
+
+    def __init__(self):
+        self.directory = tempfile.mkdtemp(prefix="vs-")
+        self.prefix = f"vs{os.getpid()}"
+        self.foreign_sockets = set()  # names of sockets here that the switch does not own
+        self._numbers = itertools.count()
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def unique(self, name):
+        return f"{self.prefix}{name}{next(self._numbers)}"
+
+    def remove(self):
+        shutil.rmtree(self.directory, ignore_errors=True)
