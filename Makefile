@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # make               build/vhost-switch
-# make SANITIZE=1    the same with ASan and UBSan, in build-san/
+# make VHOST=cuse    the one with the cuse back end, in build-cuse/ (it needs libfuse3;
+#                    CONFIG_RTE_LIBRTE_VHOST_USER=n says the same)
+# make SANITIZE=1    either with ASan and UBSan, in a folder named ...-san/
 # make demo          install what is missing, build, show real guests at work
 # make check         install what is missing, build, run all tests; parts of it:
 # make check-unit    in seconds
@@ -14,12 +16,18 @@
 # make lint, format  static checks, layout
 # make help          this
 
+# The back end: user or cuse. The name that DPDK's configuration had for it works too.
+VHOST ?= $(if $(filter n,$(CONFIG_RTE_LIBRTE_VHOST_USER)),cuse,user)
+ifeq ($(filter user cuse,$(VHOST)),)
+$(error VHOST=$(VHOST): must be user or cuse)
+endif
+BUILD := build$(if $(filter cuse,$(VHOST)),-cuse)
+
 ifeq ($(SANITIZE),1)
-BUILD := build-san
+BUILD := $(BUILD)-san
 SANFLAGS := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 OPT := -O1
 else
-BUILD := build
 OPT := -O3
 endif
 
@@ -32,16 +40,31 @@ WARNINGS := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -I. $(WARNINGS) $(CFLAGS) $(SANFLAGS) -MMD -MP
 ALL_LDFLAGS := $(LDFLAGS) $(SANFLAGS)
 
-SOURCES := $(wildcard *.c guest/*.c uplink/*.c)
-HEADERS := $(wildcard *.h guest/*.h uplink/*.h)
-OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
+PLAIN_SOURCES := $(wildcard *.c guest/*.c uplink/*.c)
+CUSE_SOURCES := $(wildcard guest/cuse/*.c)
+SOURCES := $(PLAIN_SOURCES) $(CUSE_SOURCES)
+HEADERS := $(wildcard *.h guest/*.h guest/cuse/*.h uplink/*.h)
+CUSE_OBJECTS := $(CUSE_SOURCES:%.c=$(BUILD)/%.o)
+OBJECTS := $(PLAIN_SOURCES:%.c=$(BUILD)/%.o)
+ifeq ($(VHOST),cuse)
+OBJECTS += $(CUSE_OBJECTS)
+ALL_CFLAGS += -DVHOST_CUSE
+endif
+
+# libfuse is needed for this one file.
+FUSE_OBJECTS := $(BUILD)/guest/cuse/node.o
+FUSE_CFLAGS = $(shell $(PKGCONF) --cflags fuse3)
+FUSE_LIBS = $(shell $(PKGCONF) --libs fuse3)
+CUSE_LIBS = $(if $(filter cuse,$(VHOST)),$(FUSE_LIBS))
 
 all: $(BUILD)/vhost-switch
 
 $(BUILD)/vhost-switch: $(OBJECTS)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DPDK_LIBS)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DPDK_LIBS) $(CUSE_LIBS)
 
-$(OBJECTS): $(BUILD)/%.o: %.c | dpdk
+$(FUSE_OBJECTS): private ALL_CFLAGS += $(FUSE_CFLAGS)
+$(FUSE_OBJECTS): | fuse
+$(sort $(OBJECTS) $(CUSE_OBJECTS)): $(BUILD)/%.o: %.c | dpdk
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(DPDK_CFLAGS) -c -o $@ $<
 
@@ -49,13 +72,18 @@ dpdk:
 	@$(PKGCONF) --atleast-version=22.11 libdpdk || \
 		{ echo "DPDK 22.11 or later is missing; scripts/install-deps build installs it" >&2; exit 1; }
 
--include $(OBJECTS:.o=.d)
+fuse:
+	@$(PKGCONF) --exists fuse3 || \
+		{ echo "libfuse 3 is missing; scripts/install-deps build-cuse installs it" >&2; exit 1; }
+
+-include $(sort $(OBJECTS:.o=.d) $(CUSE_OBJECTS:.o=.d))
 -include bench/bench.mk doc/doc.mk tests/hostile/hostile.mk tests/unit/unit.mk tests/cuse/cuse.mk
 
-# Everything that tests need built: both builds of the switch, and the programs
+# Everything that tests need built: the builds of the switch, and the programs
 # that play guests. The sanitizer build is where hostile guests go.
 test-programs: $(BUILD)/vhost-switch loadgen cuse-programs
 	$(MAKE) unit
+	$(MAKE) VHOST=cuse
 	$(MAKE) SANITIZE=1 build-san/vhost-switch build-san/hostile
 
 check: test-deps vm-deps test-programs
@@ -88,14 +116,14 @@ lint: lint-deps
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr \
 		-I. $(SOURCES)
 	clang-tidy --quiet --warnings-as-errors='*' $(SOURCES) -- \
-		-std=gnu11 -D_GNU_SOURCE -I. $(DPDK_CFLAGS)
+		-std=gnu11 -D_GNU_SOURCE -I. -DVHOST_CUSE $(DPDK_CFLAGS) $(FUSE_CFLAGS)
 	clang-format --dry-run --Werror $(SOURCES) $(HEADERS)
 
 help:
-	@sed -n 's/^# //p' Makefile | head -15
+	@sed -n 's/^# //p' Makefile | head -17
 
 clean:
-	rm -rf build build-san
+	rm -rf build build-san build-cuse build-cuse-san
 
-.PHONY: all dpdk test-programs check check-unit check-e2e check-vm demo format lint help clean \
+.PHONY: all dpdk fuse test-programs check check-unit check-e2e check-vm demo format lint help clean \
 	test-deps vm-deps bench-deps lint-deps

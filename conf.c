@@ -9,6 +9,7 @@
 #include <rte_ether.h>
 
 #include "conf.h"
+#include "conf_node.h"
 #include "main.h"
 
 static const char usage[] =
@@ -19,8 +20,11 @@ static const char usage[] =
 		"\n"
 		"  -p MASK                 hexadecimal mask of exactly one DPDK port: the uplink\n"
 		"                          (none: the switch runs without one)\n"
-		"  --dev-basename NAME     serve the socket ./NAME (usvhost)\n"
-		"  --socket-file PATH      serve this socket; may be repeated; ./usvhost is then\n"
+		"  --dev-basename NAME     serve the socket ./NAME; in the build with the cuse back\n"
+		"                          end: the device /dev/NAME (usvhost)\n"
+		"  --dev-owner USER:GROUP  cuse: who owns the device (who runs the switch)\n"
+		"  --dev-mode MODE         cuse: the device's permissions, octal (0600)\n"
+		"  --socket-file PATH      serve this socket; may be repeated; usvhost is then\n"
 		"                          made only if --dev-basename is given too\n"
 		"  --client                connect to the sockets, and reconnect, instead of serving\n"
 		"  --vm2vm 0|1|2           guest to guest: 0 everything goes to the uplink,\n"
@@ -48,6 +52,8 @@ static const char usage[] =
 
 enum {
 	OPT_BASENAME = 256,
+	OPT_OWNER,
+	OPT_MODE,
 	OPT_SOCKET,
 	OPT_CLIENT,
 	OPT_VM2VM,
@@ -68,6 +74,8 @@ enum {
 
 static const struct option long_options[] = {
 		{"dev-basename", required_argument, NULL, OPT_BASENAME},
+		{"dev-owner", required_argument, NULL, OPT_OWNER},
+		{"dev-mode", required_argument, NULL, OPT_MODE},
 		{"socket-file", required_argument, NULL, OPT_SOCKET},
 		{"client", no_argument, NULL, OPT_CLIENT},
 		{"vm2vm", required_argument, NULL, OPT_VM2VM},
@@ -180,6 +188,8 @@ add_socket(struct conf *c, const char *option, const char *prefix, const char *n
 static bool
 parse_basename(struct conf *c, const char *name)
 {
+	if (CONF_CUSE)
+		return conf_node_name(c, name);
 	if (strchr(name, '/') != NULL) {
 		say_error("--dev-basename %s: must not contain '/'; --socket-file takes a path",
 				name);
@@ -194,6 +204,17 @@ refuse(const char *option, const char *why)
 {
 	say_error("%s: %s", option, why);
 	return false;
+}
+
+/* An option of the cuse back end, which this build may not have. */
+static bool
+parse_node_option(struct conf *c, int opt, const char *arg)
+{
+	if (!CONF_CUSE)
+		return refuse(opt == OPT_OWNER ? "--dev-owner" : "--dev-mode",
+				"this build serves sockets and makes no device: build with "
+				"make VHOST=cuse");
+	return opt == OPT_OWNER ? conf_node_owner(c, arg) : conf_node_mode(c, arg);
 }
 
 static bool
@@ -263,6 +284,9 @@ parse_option(struct conf *c, int opt, const char *arg)
 		return true;
 	case OPT_BASENAME:
 		return parse_basename(c, arg);
+	case OPT_OWNER:
+	case OPT_MODE:
+		return parse_node_option(c, opt, arg);
 	case OPT_SOCKET:
 		return add_socket(c, "--socket-file", "", arg);
 	case OPT_CLIENT:
@@ -279,6 +303,7 @@ static void
 conf_defaults(struct conf *c)
 {
 	memset(c, 0, sizeof(*c));
+	c->node_mode = 0600;
 	c->vm2vm = VM2VM_SOFTWARE;
 	c->rx_retry = true;
 	c->rx_retry_num = 4;
@@ -291,7 +316,9 @@ conf_defaults(struct conf *c)
 static bool
 conf_check(struct conf *c)
 {
-	if (c->nsockets == 0 && !add_socket(c, "--dev-basename", "./", "usvhost"))
+	if (CONF_CUSE && !conf_node_check(c))
+		return false;
+	if (!CONF_CUSE && c->nsockets == 0 && !add_socket(c, "--dev-basename", "./", "usvhost"))
 		return false;
 	if (c->vm2vm == VM2VM_UPLINK && !c->uplink)
 		return refuse("--vm2vm 0",

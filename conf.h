@@ -8,6 +8,14 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
+
+/* Whether this is the build with the cuse back end. */
+#ifdef VHOST_CUSE
+#define CONF_CUSE true
+#else
+#define CONF_CUSE false
+#endif
 
 /* librte_vhost's table of sockets holds 1024; a fraction is plenty. */
 #define SOCKET_MAX 256
@@ -16,6 +24,9 @@
 
 /* sizeof(sun_path) with its terminator: what a socket's path may be long. */
 #define SOCKET_PATH_MAX 108
+
+/* The kernel's limit for a name in a folder is 255; this is plenty. */
+#define NODE_NAME_MAX 63
 
 enum vm2vm {
 	VM2VM_UPLINK, /* never directly: all goes to the uplink */
@@ -34,6 +45,12 @@ struct conf {
 	uint16_t port_id; /* the DPDK port that is the uplink */
 	unsigned int nsockets;
 	char socket[SOCKET_MAX][SOCKET_PATH_MAX];
+	char node[NODE_NAME_MAX + 1]; /* cuse: the device's name under /dev; "": none */
+	bool node_owned;              /* --dev-owner given: */
+	uid_t node_uid;
+	gid_t node_gid;
+	bool node_mode_given;
+	mode_t node_mode;
 	bool client; /* connect to the sockets instead of serving them */
 	enum vm2vm vm2vm;
 	enum vmdq_use vmdq;

@@ -23,6 +23,7 @@
 #include "control.h"
 #include "eal_args.h"
 #include "fdb.h"
+#include "guest/cuse/cuse.h"
 #include "guest/descriptors.h"
 #include "guest/guest.h"
 #include "guest/sigbus.h"
@@ -122,7 +123,7 @@ start(struct vswitch *sw)
 	telemetry_start(sw);
 	for (i = 0; i < sw->nworkers; i++)
 		rte_eal_remote_launch(worker_run, sw->worker[i], sw->worker[i]->lcore);
-	return vhost_user_start(sw);
+	return vhost_user_start(sw) && cuse_start(sw);
 }
 
 /* Lets the workers finish and the guests go; the counters are final then. */
@@ -131,6 +132,7 @@ stop(struct vswitch *sw)
 {
 	__atomic_store_n(&sw->stop, true, __ATOMIC_RELAXED);
 	rte_eal_mp_wait_lcore();
+	cuse_stop(sw);
 	vhost_user_stop(sw);
 	uplink_stop(sw->uplink, &sw->control[PORT_UPLINK]);
 }

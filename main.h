@@ -22,6 +22,7 @@
 /* Worker lcores; more than guests can keep busy. */
 #define WORKER_MAX 64
 
+struct cuse;
 struct fdb;
 struct guest;
 struct rte_rcu_qsbr;
@@ -40,6 +41,7 @@ struct vswitch {
 	struct worker *worker[WORKER_MAX];
 	struct guest *guest[GUEST_MAX];      /* by device index; librte_vhost's thread */
 	struct rte_ring *requests;           /* struct request: workers to main lcore */
+	struct cuse *cuse;                   /* NULL: no device node is served */
 	pthread_t connections;               /* librte_vhost's thread, once a guest has come */
 	int wake_fd;                         /* eventfd that wakes the main lcore */
 	bool wake_pending;                   /* a wake-up is under way: no second write */

@@ -137,16 +137,23 @@ descriptors_answered(int fd)
 }
 
 bool
-descriptors_callfd(int fd)
+descriptors_is_eventfd(int fd)
 {
 	static const char eventfd[] = "anon_inode:[eventfd]";
 	char link[32], name[64];
-	int flags;
 	ssize_t n;
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	n = readlink(link, name, sizeof(name));
-	if (n != (ssize_t)strlen(eventfd) || memcmp(name, eventfd, n) != 0)
+	return n == (ssize_t)strlen(eventfd) && memcmp(name, eventfd, n) == 0;
+}
+
+bool
+descriptors_callfd(int fd)
+{
+	int flags;
+
+	if (!descriptors_is_eventfd(fd))
 		return false;
 	flags = fcntl(fd, F_GETFL);
 	return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;

@@ -43,6 +43,9 @@ int descriptors_hurry(const char *path);
  */
 bool descriptors_answered(int fd);
 
+/* Whether fd is an eventfd. Any thread. */
+bool descriptors_is_eventfd(int fd);
+
 /*
  * Whether fd is an eventfd, and so can signal a guest; makes it non-blocking,
  * lest a worker ever wait in a write.

@@ -35,8 +35,15 @@ enum message_request {
 	MSG_GET_STATUS = 40,
 };
 
-/* Header flag: the front end waits for an acknowledgement. */
+/* Header flags: the protocol's version, an answer, the front end waits for one. */
+#define MSG_VERSION 1u
+#define MSG_REPLY (1u << 2)
 #define MSG_NEED_REPLY (1u << 3)
+
+#define MSG_HEADER 12 /* bytes in front of the payload */
+
+/* In the u64 of SET_VRING_KICK, _CALL and _ERR: no descriptor comes with it. */
+#define MSG_NO_DESCRIPTOR (1u << 8)
 
 struct message_region {
 	uint64_t gpa;
@@ -50,10 +57,19 @@ struct message {
 	uint32_t flags;
 	uint32_t size; /* of the payload, bytes */
 	union {
+		uint64_t u64;
 		struct {
 			uint32_t index;
 			uint32_t num;
 		} __attribute__((packed)) state;
+		struct {
+			uint32_t index;
+			uint32_t flags;
+			uint64_t desc; /* these are addresses in the front end's process */
+			uint64_t used;
+			uint64_t avail;
+			uint64_t log;
+		} __attribute__((packed)) addr;
 		struct {
 			uint32_t nregions;
 			uint32_t padding;

@@ -186,15 +186,15 @@ make_way(const char *path)
 }
 
 static bool
-serve(const struct conf *c, const char *path)
+serve(const struct conf *c, const char *path, bool client)
 {
 	uint64_t offer = features, have = 0;
 
 	if (c->mergeable)
 		offer |= 1ULL << VIRTIO_NET_F_MRG_RXBUF;
-	if (!c->client && !make_way(path))
+	if (!client && !make_way(path))
 		return false;
-	if (rte_vhost_driver_register(path, c->client ? RTE_VHOST_USER_CLIENT : 0) != 0) {
+	if (rte_vhost_driver_register(path, client ? RTE_VHOST_USER_CLIENT : 0) != 0) {
 		say_error("socket %s: can't be made; is its folder there, and writable?", path);
 		return false;
 	}
@@ -205,7 +205,7 @@ serve(const struct conf *c, const char *path)
 			rte_vhost_driver_start(path) != 0) {
 		rte_vhost_driver_unregister(path);
 		say_error("socket %s: can't be %s; is its folder there, and writable?", path,
-				c->client ? "connected to" : "served");
+				client ? "connected to" : "served");
 		return false;
 	}
 	return true;
@@ -218,9 +218,21 @@ vhost_user_start(struct vswitch *sw)
 
 	connections.sw = sw;
 	for (i = 0; i < sw->conf.nsockets; i++)
-		if (!serve(&sw->conf, sw->conf.socket[i]))
+		if (!serve(&sw->conf, sw->conf.socket[i], sw->conf.client))
 			return false;
 	return true;
+}
+
+bool
+vhost_user_serve(struct vswitch *sw, const char *path)
+{
+	return serve(&sw->conf, path, false);
+}
+
+void
+vhost_user_unserve(const char *path)
+{
+	rte_vhost_driver_unregister(path);
 }
 
 void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The vhost-user back end: sockets, and the callbacks of librte_vhost that make
- * guests of connections. Another back end would fill the same two calls.
+ * guests of connections.
  */
 #ifndef GUEST_VHOST_USER_H
 #define GUEST_VHOST_USER_H
@@ -15,6 +15,13 @@ struct vswitch;
  * file is replaced. False: why was said. Main lcore, once workers run.
  */
 bool vhost_user_start(struct vswitch *sw);
+
+/*
+ * Serves one more socket, whatever --client says, and no longer serves it. False:
+ * why was said. Main lcore, between the two calls around this one.
+ */
+bool vhost_user_serve(struct vswitch *sw, const char *path);
+void vhost_user_unserve(const char *path);
 
 /* Ends all connections and removes the sockets. Main lcore, after the workers. */
 void vhost_user_stop(struct vswitch *sw);

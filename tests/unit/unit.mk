@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # Unit tests: each test_NAME.c becomes $(BUILD)/tests/unit/NAME, of the switch's own
-# objects (all but main.o) and of what the tests share. Included by the Makefile.
+# objects (all but main.o) and of what the tests share. Included by the Makefile. They
+# test the plain build, and the parts of the cuse back end, which it compiles for them.
 #
 #	make unit, make SANITIZE=1 unit		build them
 #	$(BUILD)/tests/unit/NAME		runs one; tests/run unit runs all
@@ -11,7 +12,8 @@ UNIT_SHARED := $(filter-out $(UNIT_TEST),$(wildcard tests/unit/*.c))
 UNIT_PROGRAM := $(UNIT_TEST:tests/unit/test_%.c=$(BUILD)/tests/unit/%)
 UNIT_SHARED_OBJ := $(UNIT_SHARED:tests/unit/%.c=$(BUILD)/obj/unit/%.o)
 UNIT_TEST_OBJ := $(UNIT_TEST:tests/unit/%.c=$(BUILD)/obj/unit/%.o)
-UNIT_SWITCH_OBJ := $(filter-out $(BUILD)/main.o,$(OBJECTS))
+UNIT_SWITCH_OBJ := $(filter-out $(BUILD)/main.o,$(OBJECTS)) \
+	$(filter-out $(BUILD)/guest/cuse/cuse.o $(FUSE_OBJECTS),$(CUSE_OBJECTS))
 
 $(UNIT_SHARED_OBJ) $(UNIT_TEST_OBJ): $(BUILD)/obj/unit/%.o: tests/unit/%.c | dpdk
 	@mkdir -p $(@D)
@@ -19,12 +21,26 @@ $(UNIT_SHARED_OBJ) $(UNIT_TEST_OBJ): $(BUILD)/obj/unit/%.o: tests/unit/%.c | dpd
 
 $(UNIT_PROGRAM): $(BUILD)/tests/unit/%: $(BUILD)/obj/unit/test_%.o $(UNIT_SHARED_OBJ) $(UNIT_SWITCH_OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DPDK_LIBS) $(UNIT_DRIVERS) -lcmocka
+	$(CC) $(ALL_LDFLAGS) -o $@ $(filter-out $(UNIT_OMIT),$^) $(DPDK_LIBS) $(UNIT_DRIVERS) -lcmocka
 
 # A port made of rings, and not by its name.
 $(BUILD)/tests/unit/pools: UNIT_DRIVERS := -lrte_net_ring
 
+# The one that needs libfuse.
+$(BUILD)/tests/unit/cuse_node: private UNIT_DRIVERS := $(FUSE_LIBS)
+$(BUILD)/tests/unit/cuse_node: $(FUSE_OBJECTS)
+
+# The options as the cuse build has them.
+UNIT_CONF_OBJ := $(BUILD)/obj/unit/cuse-build-conf.o
+
+$(UNIT_CONF_OBJ): conf.c | dpdk
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -DVHOST_CUSE $(DPDK_CFLAGS) -c -o $@ $<
+
+$(BUILD)/tests/unit/cuse_conf: private UNIT_OMIT := $(BUILD)/conf.o
+$(BUILD)/tests/unit/cuse_conf: $(UNIT_CONF_OBJ)
+
 .PHONY: unit
 unit: $(UNIT_PROGRAM)
 
--include $(UNIT_SHARED_OBJ:.o=.d) $(UNIT_TEST_OBJ:.o=.d)
+-include $(UNIT_CONF_OBJ:.o=.d) $(UNIT_SHARED_OBJ:.o=.d) $(UNIT_TEST_OBJ:.o=.d)

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The options of the cuse back end's node: see conf_node.h for the contract. */
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf.h"
+#include "conf_node.h"
+#include "log.h"
+
+#define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+
+bool
+conf_node_name(struct conf *c, const char *name)
+{
+	/* sysfs and devtmpfs make something else of some characters, and of two names. */
+	if (name[0] == '\0' || name[0] == '.' || name[strspn(name, NAME_CHARACTERS)] != '\0') {
+		say_error("--dev-basename %s: must be a name under /dev, of letters, digits, '.', "
+			  "'_' and '-', and not begin with '.'",
+				name);
+		return false;
+	}
+	if (strlen(name) > NODE_NAME_MAX) {
+		say_error("--dev-basename %s: must be at most %d bytes long", name, NODE_NAME_MAX);
+		return false;
+	}
+	if (c->node[0] != '\0') {
+		say_error("--dev-basename %s: given twice", name);
+		return false;
+	}
+	snprintf(c->node, sizeof(c->node), "%s", name);
+	return true;
+}
+
+/* A number that is an ID; the largest one means none. */
+static bool
+parse_id(const char *text, uint32_t *id)
+{
+	unsigned long value;
+	char *end;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	*id = value;
+	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && value < UINT32_MAX;
+}
+
+static bool
+find_user(const char *name, uid_t *id)
+{
+	const struct passwd *user = getpwnam(name);
+
+	if (user == NULL)
+		return parse_id(name, id);
+	*id = user->pw_uid;
+	return true;
+}
+
+static bool
+find_group(const char *name, gid_t *id)
+{
+	const struct group *group = getgrnam(name);
+
+	if (group == NULL)
+		return parse_id(name, id);
+	*id = group->gr_gid;
+	return true;
+}
+
+bool
+conf_node_owner(struct conf *c, const char *text)
+{
+	const char *colon = strchr(text, ':');
+	char user[NODE_NAME_MAX];
+	size_t len = colon == NULL ? 0 : (size_t)(colon - text);
+
+	if (len == 0 || len >= sizeof(user) || colon[1] == '\0') {
+		say_error("--dev-owner %s: must be user:group, as in libvirt-qemu:kvm or 64055:108",
+				text);
+		return false;
+	}
+	memcpy(user, text, len);
+	user[len] = '\0';
+	if (!find_user(user, &c->node_uid)) {
+		say_error("--dev-owner %s: there is no user '%s'; add it, or give its number", text,
+				user);
+		return false;
+	}
+	if (!find_group(colon + 1, &c->node_gid)) {
+		say_error("--dev-owner %s: there is no group '%s'; add it, or give its number",
+				text, colon + 1);
+		return false;
+	}
+	c->node_owned = true;
+	return true;
+}
+
+bool
+conf_node_mode(struct conf *c, const char *text)
+{
+	unsigned long mode;
+	char *end;
+
+	errno = 0;
+	mode = strtoul(text, &end, 8);
+	if (text[0] < '0' || text[0] > '7' || *end != '\0' || errno != 0 || mode > 0777) {
+		say_error("--dev-mode %s: must be permissions in octal, 0 to 0777, as in 0660",
+				text);
+		return false;
+	}
+	c->node_mode = mode;
+	c->node_mode_given = true;
+	return true;
+}
+
+bool
+conf_node_check(struct conf *c)
+{
+	if (c->node[0] == '\0' && c->nsockets == 0)
+		snprintf(c->node, sizeof(c->node), "usvhost");
+	if (c->node[0] == '\0' && c->node_owned) {
+		say_error("--dev-owner: there is no device to own: give its --dev-basename too");
+		return false;
+	}
+	if (c->node[0] == '\0' && c->node_mode_given) {
+		say_error("--dev-mode: there is no device: give its --dev-basename too");
+		return false;
+	}
+	if (c->client && c->nsockets == 0) {
+		say_error("--client: there is no socket to connect to: give one with "
+			  "--socket-file");
+		return false;
+	}
+	return true;
+}

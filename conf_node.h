@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Reading the options of the cuse back end's device node (see conf.h). Each says
+ * what is wrong with its value, and with which remedy. Any thread.
+ */
+#ifndef CONF_NODE_H
+#define CONF_NODE_H
+
+#include <stdbool.h>
+
+struct conf;
+
+/* --dev-basename: a name under /dev. */
+bool conf_node_name(struct conf *c, const char *name);
+
+/* --dev-owner: user:group, by names or numbers. */
+bool conf_node_owner(struct conf *c, const char *text);
+
+/* --dev-mode: permissions, octal. */
+bool conf_node_mode(struct conf *c, const char *text);
+
+/*
+ * Completes what was given with what holds by default, and checks that it all
+ * means something together.
+ */
+bool conf_node_check(struct conf *c);
+
+#endif /* CONF_NODE_H */

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One open of the node: see bridge.h for the contract. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/vhost.h>
+
+#include <rte_vhost.h>
+
+#include "guest/cuse/bridge.h"
+#include "guest/cuse/caller.h"
+#include "guest/cuse/front.h"
+#include "guest/descriptors.h"
+#include "guest/message.h"
+#include "log.h"
+
+static void
+close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void
+forget_event(struct bridge_event *e)
+{
+	close_fd(&e->fd);
+	e->known = e->stale = false;
+}
+
+static void
+forget_rings(struct bridge *b)
+{
+	struct bridge_ring *r;
+
+	for (r = b->ring; r < b->ring + IOCTL_RINGS; r++) {
+		forget_event(&r->call);
+		forget_event(&r->kick);
+		r->enabled = false;
+	}
+}
+
+void
+bridge_init(struct bridge *b, const char *path)
+{
+	unsigned int i;
+
+	memset(b, 0, sizeof(*b));
+	b->path = path;
+	b->sock = -1;
+	for (i = 0; i < IOCTL_RINGS; i++)
+		b->ring[i].call.fd = b->ring[i].kick.fd = -1;
+}
+
+void
+bridge_close(struct bridge *b)
+{
+	close_fd(&b->sock);
+	forget_rings(b);
+}
+
+/* One line in the log about a client, with what its owner can do about it. */
+static void
+complain(struct bridge *b, const char *what, int error)
+{
+	if (b->complained)
+		return;
+	b->complained = true;
+	say(WARNING, "cuse: process %d: %s: %s\n", (int)b->owner, what, strerror(-error));
+}
+
+/* The connection can't be used any more: an answer might be that to an older call. */
+static int
+note_loss(struct bridge *b, int rc)
+{
+	if (rc != -ENOTCONN)
+		return rc;
+	b->lost = true;
+	bridge_close(b);
+	complain(b, "its connection to the switch is lost; it has to open the node anew", rc);
+	return rc;
+}
+
+static int
+call(struct bridge *b, struct message *m, const int *fd, unsigned int n)
+{
+	return note_loss(b, front_call(b->sock, m, fd, n));
+}
+
+static int
+call_with(struct bridge *b, uint32_t request, uint64_t value)
+{
+	struct message m = {
+			.request = request,
+			.size = sizeof(m.payload.u64),
+			.payload.u64 = value,
+	};
+
+	return call(b, &m, NULL, 0);
+}
+
+static int
+call_bare(struct bridge *b, uint32_t request)
+{
+	struct message m = {.request = request};
+
+	return call(b, &m, NULL, 0);
+}
+
+static int
+ensure_connected(struct bridge *b)
+{
+	int rc;
+
+	if (b->lost)
+		return -ENOTCONN;
+	if (b->sock >= 0)
+		return 0;
+	rc = front_connect(b->path, &b->features);
+	if (rc < 0)
+		return rc;
+	b->sock = rc;
+	return 0;
+}
+
+static int
+get_features(struct bridge *b, void *out)
+{
+	int rc = ensure_connected(b);
+	uint64_t offer;
+
+	if (rc != 0)
+		return rc;
+	offer = b->features & ioctl_features;
+	memcpy(out, &offer, sizeof(offer));
+	return 0;
+}
+
+static int
+set_features(struct bridge *b, const void *in)
+{
+	uint64_t wanted;
+
+	memcpy(&wanted, in, sizeof(wanted));
+	if ((wanted & ~(b->features & ioctl_features)) != 0)
+		return -EOPNOTSUPP;
+	/* With this bit rings are enabled by a message, as vhost-net's by its back end. */
+	return call_with(b, MSG_SET_FEATURES, wanted | 1ULL << VHOST_USER_F_PROTOCOL_FEATURES);
+}
+
+static int
+set_owner(struct bridge *b, pid_t process)
+{
+	int rc;
+
+	if (b->owner != 0)
+		return -EBUSY;
+	rc = ensure_connected(b);
+	if (rc == 0)
+		rc = call_bare(b, MSG_SET_OWNER);
+	if (rc == 0)
+		b->owner = process;
+	return rc;
+}
+
+static int
+reset_owner(struct bridge *b)
+{
+	int rc = call_bare(b, MSG_RESET_OWNER);
+
+	if (rc == 0)
+		rc = note_loss(b, front_handshake(b->sock, &b->features));
+	if (rc == 0) {
+		forget_rings(b);
+		b->owner = 0;
+	}
+	return rc;
+}
+
+/* What to do about memory that can't be shared. */
+static const char *
+remedy(int error)
+{
+	switch (error) {
+	case -E2BIG:
+		return "its memory has more than 8 parts; give it fewer files or NUMA nodes, a "
+		       "DPDK process --single-file-segments";
+	case -ENXIO:
+		return "none of its memory is shared; give QEMU a memory backend with share=on";
+	case -EPERM:
+	case -EACCES:
+		return "its memory may not be opened; run the switch as root, and memory in "
+		       "ordinary files";
+	default:
+		return "its memory is not there where it says";
+	}
+}
+
+static int
+set_mem_table(struct bridge *b, const void *in)
+{
+	struct vhost_memory_region region[IOCTL_REGIONS_MAX];
+	struct vhost_memory head;
+	int fd[GUEST_REGIONS], rc;
+	unsigned int n = 0, i;
+	struct message m;
+
+	memcpy(&head, in, sizeof(head));
+	if (head.padding != 0)
+		return -EOPNOTSUPP;
+	memcpy(region, (const char *)in + sizeof(head), head.nregions * sizeof(region[0]));
+	rc = caller_table(b->owner, region, head.nregions, &m, fd);
+	if (rc != 0) {
+		complain(b, remedy(rc), rc);
+		return rc;
+	}
+	n = m.payload.memory.nregions;
+	rc = call(b, &m, fd, n);
+	for (i = 0; i < n; i++)
+		close(fd[i]);
+	return rc;
+}
+
+/* Hands one of a ring's descriptors over once more, if librte_vhost let go of it. */
+static int
+give_back_event(struct bridge *b, uint32_t request, uint32_t index, struct bridge_event *e)
+{
+	struct message m = {
+			.request = request,
+			.size = sizeof(m.payload.u64),
+			.payload.u64 = index | (e->fd < 0 ? MSG_NO_DESCRIPTOR : 0),
+	};
+
+	if (!e->known || !e->stale)
+		return 0;
+	e->stale = false;
+	return call(b, &m, &e->fd, e->fd >= 0);
+}
+
+/*
+ * GET_VRING_BASE ends a ring for librte_vhost, which closes its descriptors. For
+ * vhost-net it is a mere question: the ring must be able to go on as it was.
+ */
+static int
+give_back(struct bridge *b, uint32_t index)
+{
+	int rc = give_back_event(b, MSG_SET_VRING_CALL, index, &b->ring[index].call);
+
+	if (rc == 0)
+		rc = give_back_event(b, MSG_SET_VRING_KICK, index, &b->ring[index].kick);
+	return rc;
+}
+
+/* A copy of the client's event descriptor. */
+static int
+event_descriptor(struct bridge *b, int fd)
+{
+	int copy = caller_descriptor(b->owner, fd);
+
+	if (copy < 0) {
+		if (copy == -ENOSYS)
+			complain(b,
+					"this kernel has no pidfd_getfd(2): load the module "
+					"eventfd_link (eventfd_link/README)",
+					copy);
+		else if (copy == -EPERM)
+			complain(b, "its descriptors may not be copied; run the switch as root",
+					copy);
+		return copy;
+	}
+	if (descriptors_is_eventfd(copy))
+		return copy;
+	close(copy);
+	return -EINVAL;
+}
+
+/* The client has set one of a ring's descriptors; it is kept. */
+static void
+note_event(struct bridge_event *e, int fd)
+{
+	close_fd(&e->fd);
+	e->fd = fd;
+	e->known = true;
+	e->stale = false;
+}
+
+/* Notes what an ioctl that was carried out did to a ring. Takes the descriptor. */
+static void
+note_ring(struct bridge_ring *r, unsigned int cmd, int fd)
+{
+	switch (cmd) {
+	case VHOST_SET_VRING_CALL:
+		note_event(&r->call, fd);
+		break;
+	case VHOST_SET_VRING_KICK:
+		note_event(&r->kick, fd);
+		break;
+	case VHOST_GET_VRING_BASE:
+		r->call.stale = r->kick.stale = true;
+		break;
+	default:
+		close_fd(&fd);
+	}
+}
+
+/* Sends the message of an ioctl, with the descriptor that it brought; takes that. */
+static int
+carry_out(struct bridge *b, unsigned int cmd, uint32_t index, struct message *m, int fd)
+{
+	struct bridge_ring *r = &b->ring[index];
+	int rc = call(b, m, &fd, fd >= 0);
+
+	if (rc != 0)
+		close_fd(&fd);
+	else
+		note_ring(r, cmd, fd);
+	return rc;
+}
+
+static int
+get_vring_base(struct bridge *b, uint32_t index, struct message *m, void *out)
+{
+	int rc = carry_out(b, VHOST_GET_VRING_BASE, index, m, -1);
+
+	if (rc != 0)
+		return rc;
+	memcpy(out, &m->payload.state, sizeof(m->payload.state));
+	return b->ring[index].enabled ? give_back(b, index) : 0;
+}
+
+static int
+set_backend(struct bridge *b, uint32_t index, struct message *m)
+{
+	bool enable = m->payload.state.num;
+	int rc = enable ? give_back(b, index) : 0;
+
+	if (rc == 0)
+		rc = carry_out(b, VHOST_NET_SET_BACKEND, index, m, -1);
+	if (rc == 0)
+		b->ring[index].enabled = enable;
+	return rc;
+}
+
+static int
+ring_ioctl(struct bridge *b, unsigned int cmd, const void *in, void *out)
+{
+	struct message m = {0};
+	uint32_t index;
+	int fd, rc;
+
+	rc = ioctl_ring_message(cmd, in, &m, &fd);
+	if (rc != 0)
+		return rc;
+	memcpy(&index, in, sizeof(index)); /* each of the structs begins with it */
+	if (cmd == VHOST_NET_SET_BACKEND)
+		return set_backend(b, index, &m);
+	if (cmd == VHOST_GET_VRING_BASE)
+		return get_vring_base(b, index, &m, out);
+	if (b->ring[index].enabled && ioctl_wants_stopped(cmd))
+		return -EBUSY;
+	if (fd >= 0) {
+		fd = event_descriptor(b, fd);
+		if (fd < 0)
+			return fd;
+	}
+	return carry_out(b, cmd, index, &m, fd);
+}
+
+int
+bridge_ioctl(struct bridge *b, pid_t thread, unsigned int cmd, const void *in, void *out)
+{
+	pid_t process;
+
+	if (cmd == VHOST_GET_FEATURES)
+		return get_features(b, out);
+	process = caller_process(thread);
+	if (process < 0)
+		return process;
+	if (cmd == VHOST_SET_OWNER)
+		return set_owner(b, process);
+	if (b->owner != process)
+		return -EPERM;
+	if (b->lost)
+		return -ENOTCONN;
+	switch (cmd) {
+	case VHOST_RESET_OWNER:
+		return reset_owner(b);
+	case VHOST_SET_FEATURES:
+		return set_features(b, in);
+	case VHOST_SET_MEM_TABLE:
+		return set_mem_table(b, in);
+	default:
+		return ring_ioctl(b, cmd, in, out);
+	}
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One open of the node: a vhost-net device to its client, a vhost-user connection
+ * to the switch. Each ioctl is carried out by one or two messages, and answered
+ * with the verdict that came back.
+ *
+ * The connection is made by the first ioctl that needs it: who opens the node and
+ * does nothing takes no device. As with the kernel's vhost-net, the process that
+ * sets itself as the owner is the one whose memory and descriptors count, and the
+ * only one that may go on.
+ *
+ * cuse thread; it alone touches a bridge.
+ */
+#ifndef GUEST_CUSE_BRIDGE_H
+#define GUEST_CUSE_BRIDGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "guest/cuse/ioctls.h"
+
+struct bridge_event {
+	int fd;     /* a copy of the client's; -1: none */
+	bool known; /* the client has said which, or that there is none */
+	bool stale; /* librte_vhost let go of it since, with the ring's index */
+};
+
+struct bridge_ring {
+	bool enabled; /* the client has set a back end */
+	struct bridge_event call, kick;
+};
+
+struct bridge {
+	const char *path;  /* of the socket; not ours */
+	int sock;          /* -1: not connected yet, or no more */
+	bool lost;         /* the connection ended: nothing works any more */
+	bool complained;   /* the log has a line on this client: one is enough */
+	pid_t owner;       /* 0: none yet */
+	uint64_t features; /* offered */
+	struct bridge_ring ring[IOCTL_RINGS];
+};
+
+/* A bridge to the socket at `path`, which outlives it. */
+void bridge_init(struct bridge *b, const char *path);
+
+/* The open is over: hangs up. */
+void bridge_close(struct bridge *b);
+
+/*
+ * Carries out an ioctl of a thread. `in` and `out` have the sizes that
+ * ioctl_sizes() told. 0, or -errno for the client: that of vhost-net where it has
+ * the same trouble; -EINVAL also where the switch refuses; -EBUSY: all devices are
+ * in use; -ENOTCONN: the switch has ended this connection.
+ */
+int bridge_ioctl(struct bridge *b, pid_t thread, unsigned int cmd, const void *in, void *out);
+
+#endif /* GUEST_CUSE_BRIDGE_H */

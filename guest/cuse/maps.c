@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Reading maps and finding regions in them: see maps.h for the contract. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/vhost_types.h>
+
+#include "guest/cuse/maps.h"
+
+/* One line. Behind the columns that matter comes a path, which may hold anything. */
+static bool
+parse_line(const char *line, struct mapping *m)
+{
+	char perms[5];
+
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %" SCNx32 ":%" SCNx32 " %" SCNu64,
+			    &m->start, &m->end, perms, &m->offset, &m->major, &m->minor,
+			    &m->inode) != 7 ||
+			m->start >= m->end || strlen(perms) != 4)
+		return false;
+	m->shared = perms[0] == 'r' && perms[1] == 'w' && perms[3] == 's' && m->inode != 0;
+	return true;
+}
+
+static bool
+append(struct maps *maps, size_t *room, const struct mapping *m)
+{
+	struct mapping *more;
+
+	if (maps->n == *room) {
+		*room = *room == 0 ? 256 : *room * 2;
+		more = realloc(maps->m, *room * sizeof(*more));
+		if (more == NULL)
+			return false;
+		maps->m = more;
+	}
+	maps->m[maps->n++] = *m;
+	return true;
+}
+
+bool
+maps_read(FILE *f, struct maps *maps)
+{
+	size_t room = 0, line_room = 0;
+	char *line = NULL;
+	struct mapping m;
+	bool ok = true;
+
+	memset(maps, 0, sizeof(*maps));
+	while (ok && getline(&line, &line_room, f) >= 0)
+		ok = parse_line(line, &m) && append(maps, &room, &m);
+	ok = ok && !ferror(f) && maps->n > 0;
+	free(line);
+	if (!ok)
+		maps_free(maps);
+	return ok;
+}
+
+void
+maps_free(struct maps *maps)
+{
+	free(maps->m);
+	memset(maps, 0, sizeof(*maps));
+}
+
+static int
+compare_address(const void *key, const void *element)
+{
+	uint64_t addr = *(const uint64_t *)key;
+	const struct mapping *m = element;
+
+	return addr < m->start ? -1 : addr >= m->end;
+}
+
+const struct mapping *
+maps_at(const struct maps *maps, uint64_t addr)
+{
+	return bsearch(&addr, maps->m, maps->n, sizeof(*maps->m), compare_address);
+}
+
+bool
+maps_same_file(const struct mapping *a, const struct mapping *b)
+{
+	return a->inode == b->inode && a->major == b->major && a->minor == b->minor;
+}
+
+/* Whether piece b goes on where a ends, in all three respects. */
+static bool
+goes_on(const struct piece *a, const struct piece *b)
+{
+	return a->gpa + a->size == b->gpa && a->user_addr + a->size == b->user_addr &&
+			a->offset + a->size == b->offset && maps_same_file(&a->first, &b->first);
+}
+
+static int
+add_piece(struct piece *piece, unsigned int *found, const struct piece *p)
+{
+	if (*found > 0 && goes_on(&piece[*found - 1], p)) {
+		piece[*found - 1].size += p->size;
+		return 0;
+	}
+	if (*found == GUEST_REGIONS)
+		return -E2BIG;
+	piece[(*found)++] = *p;
+	return 0;
+}
+
+/* Adds the pieces of one region: a hugetlbfs mapping may have one line a page. */
+static int
+find_region(const struct maps *maps, const struct vhost_memory_region *r, struct piece *piece,
+		unsigned int *found)
+{
+	uint64_t addr = r->userspace_addr, end = addr + r->memory_size;
+	const struct mapping *m;
+	struct piece p;
+	int rc = 0;
+
+	/* A region that ends where addresses end would have an end of 0. */
+	if (end < addr || r->guest_phys_addr + r->memory_size < r->guest_phys_addr)
+		return -EFAULT;
+	for (; addr < end && rc == 0; addr += p.size) {
+		m = maps_at(maps, addr);
+		if (m == NULL)
+			return -EFAULT;
+		p.gpa = r->guest_phys_addr + (addr - r->userspace_addr);
+		p.size = (end < m->end ? end : m->end) - addr;
+		p.user_addr = addr;
+		p.offset = m->offset + (addr - m->start);
+		p.first = *m;
+		if (m->shared)
+			rc = add_piece(piece, found, &p);
+	}
+	return rc;
+}
+
+static int
+compare_gpa(const void *a, const void *b)
+{
+	const struct vhost_memory_region *x = a, *y = b;
+
+	return x->guest_phys_addr < y->guest_phys_addr ? -1
+						       : x->guest_phys_addr > y->guest_phys_addr;
+}
+
+int
+maps_find(const struct maps *maps, struct vhost_memory_region *region, unsigned int n,
+		struct piece *piece, unsigned int *found)
+{
+	unsigned int i;
+	int rc;
+
+	*found = 0;
+	qsort(region, n, sizeof(*region), compare_gpa);
+	for (i = 0; i < n; i++) {
+		rc = find_region(maps, &region[i], piece, found);
+		if (rc != 0)
+			return rc;
+	}
+	return *found == 0 ? -ENXIO : 0;
+}

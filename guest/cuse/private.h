@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The socket that the cuse back end's own connections go to.
+ *
+ * It has a name for a moment only, mode 0600, in a folder of its own below EAL's
+ * runtime folder: librte_vhost can bind to nothing else. Then both are removed, and
+ * the socket is reached through a handle that this process keeps. So nobody else
+ * can connect, and nothing is left behind, however the process ends.
+ *
+ * Main lcore; the path is read by the cuse thread.
+ */
+#ifndef GUEST_CUSE_PRIVATE_H
+#define GUEST_CUSE_PRIVATE_H
+
+#include <stdbool.h>
+
+#include "conf.h"
+
+struct vswitch;
+
+struct private_socket {
+	char bound[SOCKET_PATH_MAX]; /* what librte_vhost knows it as; "": not served */
+	char path[32];               /* where it is reached: our handle of it */
+	int handle;                  /* -1: none */
+};
+
+/* Makes and serves the socket. False: why was said. After vhost_user_start(). */
+bool private_serve(struct private_socket *s, struct vswitch *sw);
+
+/* No longer serves it. */
+void private_end(struct private_socket *s);
+
+#endif /* GUEST_CUSE_PRIVATE_H */
