@@ -130,10 +130,16 @@ class Scene:
                      lambda text=line: f"{block}: said: {text}\n{self.switch.tail()}")
 
     def refused(self, block):
-        for command, due in re.findall(r"^# (.*)\n(.*)$", block.text, re.M):
+        for command, due in block.dialogue():
             with self.start(command) as process:
                 status = process.wait()
                 assert (status, process.stderr.splitlines()[-1:]) == (1, [due]), f"{block}\n{process.tail()}"
+
+    def prints(self, block):
+        for command, due in block.dialogue():
+            with self.start(command) as process:
+                assert process.wait() == 0, process.tail()
+                assert guide.squeeze(process.stdout) == guide.squeeze(due), f"{block}"
 
     def end(self):
         for process in [*self.guests, self.switch, self.place]:
@@ -173,9 +179,7 @@ def test_quoted_messages_exist():
     for block in guide.blocks():
         if block.kind == "message":
             quoted += [(block, line) for line in block.text.splitlines()]
-        elif block.kind == "refused":
-            quoted += [(block, line) for line in block.text.splitlines() if not line.startswith("#")]
-    assert len(quoted) > 20
+    assert len(quoted) > 10
     unknown = [f"{block}: {line}" for block, line in quoted
                if not any(k.fullmatch(text) for k in known for text in (line, line.removeprefix("vhost-switch: ")))]
     assert not unknown, "no source says:\n" + "\n".join(unknown)
@@ -193,6 +197,21 @@ def test_commands_of_readme_are_in_the_guide():
     assert len(wanted) >= 6
     lost = [command for command in wanted if guide.squeeze(command) not in known]
     assert not lost, "in README, but not in the guide, where it would be tested:\n" + "\n".join(lost)
+
+
+def test_functions_and_files_that_are_named_exist():
+    sources = guide.sources()
+    text = "\n".join(sources.values())
+    names = sources.keys() | {os.path.basename(name) for name in sources}
+    lost = []
+    for path in guide.files():
+        with open(path, encoding="utf-8") as f:
+            chapter = f.read()
+        lost += [f"{path}: {name}()" for name in re.findall(r"``(\w+)\(\)``", chapter)
+                 if not re.search(rf"\b{name}\(", text)]
+        lost += [f"{path}: {name}" for name in re.findall(r"``([\w/-]+\.(?:c|h|py))``", chapter)
+                 if name not in names and not name.startswith("dpdk-")]
+    assert not lost, "\n".join(lost)
 
 
 # Options.

@@ -12,5 +12,6 @@ netns     network namespaces, veth pairs
 frames    frames with sequence numbers, raw sockets to send and receive them
 hugepages where a test needs some
 leftovers what must not be left behind
+guide     the guide's commands and messages
 vlan_matrix  who gets which frame from the uplink
 """

@@ -10,10 +10,9 @@ import re
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DOC = os.path.join(ROOT, "doc")
-KINDS = ("run", "switch", "keep switch", "keep guest", "type", "said", "refused", "message", "no")
+KINDS = ("run", "switch", "keep switch", "keep guest", "type", "said", "prints", "refused", "message", "no")
 MARK = re.compile(r"\s*\.\. test: (?P<mark>.+)$")
-BLOCK = re.compile(r"(?P<indent>\s*)\.\. (?P<directive>code-block|code|sourcecode|highlight|parsed-literal|literalinclude)::"
-                   r"\s*(?P<language>\S*)")
+BLOCK = re.compile(r"\s*\.\. (?:code-block|code|sourcecode|parsed-literal|literalinclude)::\s*(?P<language>\S*)")
 COMMANDS = ("make", "vhost-switch", "qemu-system-x86_64", "qemu-wrap.py", "dpdk-testpmd", "scripts/")
 
 
@@ -32,6 +31,13 @@ class Block:
         """Its commands, each on one line, without comments."""
         joined = re.sub(r"\\\n\s*", "", self.text)
         return [re.sub(r"\s+#\s.*$", "", line).strip() for line in joined.splitlines() if line.strip()]
+
+    def dialogue(self):
+        """[(command behind "# ", what comes of it)], each in one line."""
+        lines = re.sub(r"\\\n\s*", " ", self.text).splitlines()
+        at = [i for i, line in enumerate(lines) if line.startswith("# ")]
+        assert at and at[0] == 0, f"{self}: begins with no command"
+        return [(lines[i][2:], "\n".join(lines[i + 1:end])) for i, end in zip(at, at[1:] + [len(lines)])]
 
     def __repr__(self):
         return f"{self.where} ({self.mark})"
@@ -115,7 +121,7 @@ def squeeze(command):
 
 # What the switch can say.
 
-LITERALS = re.compile(r'"(?:[^"\\\n]|\\.)*"(?:\s*"(?:[^"\\\n]|\\.)*")*')
+LITERALS = re.compile(r'"(?:[^"\\\n]|\\.)*"(?:\s*f?"(?:[^"\\\n]|\\.)*")*')
 SPECIFIER = re.compile(r"%[-0-9.#]*(?:h|l|z)*(?P<type>[a-z])|%%|\{[^{}]*\}")
 
 
@@ -139,15 +145,24 @@ def _pattern(text):
     return result + re.escape(text[at:])
 
 
+def sources():
+    """{path: text} of what the project's programs and tests are made of."""
+    found = {}
+    for folder, inner, names in os.walk(ROOT):
+        inner[:] = [name for name in inner if not name.startswith((".", "build", "__"))]
+        for name in names:
+            if name.endswith((".c", ".h", ".py")):
+                path = os.path.join(folder, name)
+                with open(path, encoding="utf-8") as f:
+                    found[os.path.relpath(path, ROOT)] = f.read()
+    return found
+
+
 def messages():
-    """Regular expressions, one for each message of the sources."""
+    """Regular expressions, one for each message of the programs."""
     found = set()
-    sources = [p for kind in ("c", "h") for p in glob.glob(os.path.join(ROOT, "**", f"*.{kind}"), recursive=True)]
-    sources += glob.glob(os.path.join(ROOT, "qemu-wrap.py"))
-    for path in sources:
-        if os.path.relpath(path, ROOT).split(os.sep)[0] in ("tests", "bench", "build", "build-san"):
-            continue
-        with open(path, encoding="utf-8") as f:
-            found.update(_formats(f.read()))
+    for path, text in sources().items():
+        if not path.startswith(("tests/", "bench/", "contrib/", "doc/")):
+            found.update(_formats(text))
     prefix = r"(?:-{1,2}[\w-]+(?: \S+)?: )?"  # refuse() in conf.c puts the option in front
     return [re.compile(prefix + p) for p in map(_pattern, sorted(found)) if p]
