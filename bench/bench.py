@@ -21,7 +21,8 @@ import sys
 import tempfile
 
 from cpuwatch import CpuWatch
-from switches import ROOT, SWITCHES, Place, run
+from switches import ROOT, SWITCHES, Place, Uplink, run
+from wire import write_pcap
 
 OURS, TESTPMD, OVS = SWITCHES
 SIZES = (64, 256, 1518)
@@ -31,7 +32,9 @@ MANY = 64  # guests
 # measured with it: their rings and buffers then stay in the last cache. With rings of 1024 they do
 # not, and one bare memcpy a frame already costs more than the whole frame may (the table shows it).
 COMMON_RING = 256
-WHAT = ("throughput", "latency", "guests")
+WHAT = ("throughput", "latency", "guests", "uplink")
+FCS = 4  # bytes of a frame's size that are not in memory
+TAG = 4  # bytes of a VLAN tag
 REPEATS = 5  # of a measurement that was disturbed
 LOSS = 0.001  # of the frames: more is worth a word. Rings that are kept full lose some to any pause
 
@@ -39,6 +42,11 @@ LOSS = 0.001  # of the frames: more is worth a word. Rings that are kept full lo
 FASTER = {TESTPMD: {64: 2.2, 1518: 1.4}, OVS: {64: 3.5, 1518: 1.5}}
 MEDIAN_US = 2.0  # at most, at each of RATES
 GUESTS = {"two": (), "idle": ("--guests", MANY), "sending": ("--guests", MANY, "--flows", "ring")}
+UPLINKS = {  # way of the frames: what is printed
+    "out": "guest to uplink (net_null swallows them)",
+    "in": "uplink to guest (net_pcap plays frames without end)",
+    "loop": "guest to uplink and back (net_ring brings back what it is given)",
+}
 COST = {"idle": 1.25, "sending": 1.5}  # of a frame with MANY guests, at most, in that with 2
 
 
@@ -46,6 +54,7 @@ class Bench:
     def __init__(self, options, place):
         self.options = options
         self.place = place
+        self.sent = 0  # frames, since somebody set it to 0
         self.samples = collections.defaultdict(list)  # (switch, what ...) -> figures
         self.warnings = collections.Counter()
 
@@ -64,13 +73,14 @@ class Bench:
         for _ in range(REPEATS):
             watch = CpuWatch(switch.process.pid, self.place.worker_cpu)
             result = self.loadgen(*sockets, "--seconds", self.options.seconds, *words)
+            self.sent += int(result["sent"])
             problems = watch.problems()
             if not problems:
                 break
             print(f"    disturbed: {'; '.join(problems)}", file=sys.stderr)
         else:
             self.warnings[f"{switch.name}: kept a measurement that was disturbed"] += 1
-        if int(result["lost"]) > LOSS * int(result["sent"]):
+        if int(result.get("lost", 0)) > LOSS * int(result["sent"]):
             self.warnings[f"{switch.name}: lost more than {LOSS:.1%} of the frames"] += 1
         if int(result.get("bad_used", 0)) > 0:
             self.warnings[f"{switch.name}: buffers came back out of order, or with a wrong length"] += 1
@@ -103,14 +113,57 @@ class Bench:
                 result = self.measure(switch, "--ring", ring, *words)
                 self.samples[switch.name, "cost", ring, name].append(float(result["ns_per_frame"]))
 
+    def uplink_out(self, kind):
+        with kind(self.place, Uplink("net_null0,no-rx=1")) as switch:
+            self.sent = 0
+            for size in SIZES:
+                yield size, self.measure(switch, "--guests", 1, "--flows", "out", "--size", size)
+            # What was taken from the guest is what was measured; it must have gone there.
+            if switch.uplink_frames() < (1 - LOSS) * self.sent:
+                self.warnings[f"{kind.name}: not all that it took reached the uplink"] += 1
+
+    def uplink_in(self, kind):
+        for size in SIZES:
+            path = os.path.join(self.place.directory, f"{size}.pcap")
+            write_pcap(path, size - FCS)
+            with kind(self.place, Uplink(f"net_pcap0,rx_pcap={path},infinite_rx=1")) as switch:
+                seen = size if kind.strips else size + TAG
+                yield size, self.measure(switch, "--guests", 1, "--flows", "in", "--size", seen)
+
+    def uplink_loop(self, kind, check):
+        with kind(self.place, Uplink("net_ring0", loops=True)) as switch:
+            if check:
+                self.measure(switch, "--mode", "verify", "--rate", 50_000, "--guests", 1, "--flows", "loop")
+            for size in SIZES:
+                yield size, self.measure(switch, "--guests", 1, "--flows", "loop", "--size", size)
+
+    def uplink(self, kind, check):
+        """One guest, and an uplink that costs little, and the same in each switch.
+
+        net_null takes all there is; without no-rx it would bring as many frames of zeroes, which every switch
+        would have to get rid of. net_pcap brings real frames, with the guest's tag, out of memory. net_ring
+        brings back what it was given: both ways in one, and the one in which contents and order can be checked.
+        """
+        for way, results in (("out", self.uplink_out(kind)), ("in", self.uplink_in(kind)),
+                             ("loop", self.uplink_loop(kind, check))):
+            for size, result in results:
+                self.samples[kind.name, way, size].append(float(result["mpps"]))
+
+    def between_guests(self, kind, check):
+        with kind(self.place) as switch:
+            if check:
+                self.verify(switch)
+            for what in self.options.what:
+                if what != "uplink":
+                    getattr(self, what)(switch)
+
     def round(self, number):
         for name in self.options.only:
             print(f"round {number} of {self.options.rounds}: {name}", file=sys.stderr)
-            with SWITCHES[name](self.place) as switch:
-                if number == 1:
-                    self.verify(switch)
-                for what in self.options.what:
-                    getattr(self, what)(switch)
+            if self.options.what != ["uplink"]:
+                self.between_guests(SWITCHES[name], number == 1)
+            if "uplink" in self.options.what:
+                self.uplink(SWITCHES[name], number == 1)
 
     def ceiling(self, *words):
         return self.loadgen("--mode", "ceiling", "--peer-cpu", self.place.worker_cpu, "--seconds", "0.5", *words)
@@ -143,10 +196,21 @@ class Bench:
         rows += [("copy", "(nothing but one memcpy a frame)"), ("used", "(the generator's own limit)")]
         for key, label in rows:
             print(f"{label:44}" + "".join(f"{self.median(key, size):12.2f}" for size in SIZES))
+        self.print_ratios()
+
+    def print_ratios(self, *way):
         for other in (TESTPMD, OVS):
             if OURS in self.options.only and other in self.options.only:
-                ratios = (self.median(OURS, size) / self.median(other, size) for size in SIZES)
+                ratios = (self.median(OURS, *way, size) / self.median(other, *way, size) for size in SIZES)
                 print(f"{f'{OURS} / {other}':44}" + "".join(f"{ratio:11.2f}x" for ratio in ratios))
+
+    def print_uplink(self):
+        for way, text in UPLINKS.items():
+            print(f"\nMillions of frames/s, {text}, one core\n")
+            print(f"{'':44}" + "".join(f"{f'{size} B':>12}" for size in SIZES))
+            for name in self.options.only:
+                print(f"{name:44}" + "".join(f"{self.median(name, way, size):12.2f}" for size in SIZES))
+            self.print_ratios(way)
 
     def print_latency(self):
         print("\nMicroseconds from posting to arrival, 64 B: median (99th percentile)\n")
@@ -197,7 +261,8 @@ class Bench:
         return met
 
     def report(self):
-        for what, show in (("throughput", self.print_throughput), ("latency", self.print_latency)):
+        for what, show in (("throughput", self.print_throughput), ("latency", self.print_latency),
+                           ("uplink", self.print_uplink)):
             if what in self.options.what:
                 show()
         if "guests" in self.options.what and OURS in self.options.only:

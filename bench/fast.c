@@ -66,32 +66,45 @@ print_head(const struct gen *gen)
 			gen->n_flows, c->ring, gen->huge);
 }
 
+/* Frames that went all the way, as far as the generator can see that. */
+static uint64_t
+delivered(const struct gen *gen)
+{
+	uint64_t sent, received;
+
+	totals(gen, &sent, &received);
+	return gen->conf->flows == GEN_OUT ? sent : received;
+}
+
 int
 mode_throughput(struct gen *gen)
 {
 	struct rounds warm = { 0, 0 }, rounds = { 0, 0 };
-	uint64_t sent0, sent1, received0, received1, received2, t0, t1;
+	uint64_t sent0, sent1, received0, received1, delivered0, delivered1, t0, t1;
 	double seconds, rate;
 
 	totals(gen, &sent0, &received0);
 	run(gen, gen_now() + (uint64_t)(gen->conf->warmup * gen->hz), &warm);
-	totals(gen, &sent1, &received1);
+	delivered0 = delivered(gen);
 	t0 = gen_now();
 	run(gen, t0 + (uint64_t)(gen->conf->seconds * gen->hz), &rounds);
 	t1 = gen_now();
-	totals(gen, &sent1, &received2);
-	gen_settle(gen);
+	delivered1 = delivered(gen);
+	if (gen->conf->flows != GEN_IN)
+		gen_settle(gen);
 
 	seconds = (double)(t1 - t0) / gen->hz;
-	rate = (double)(received2 - received1) / seconds;
-	/* What went in since the warm-up began, less what came out, now that all is at rest. */
+	rate = (double)(delivered1 - delivered0) / seconds;
 	totals(gen, &sent1, &received1);
 	print_head(gen);
-	printf(" seconds=%.3f rate=%.0f mpps=%.3f ns_per_frame=%.2f lost=%" PRId64
-			" sent=%" PRIu64 " bad_used=%u rounds=%" PRIu64 " busy_rounds=%.3f\n",
-			seconds, rate, rate * 1e-6, rate > 0 ? 1e9 / rate : 0,
-			(int64_t)((sent1 - sent0) - (received1 - received0)), sent1 - sent0,
+	printf(" seconds=%.3f rate=%.0f mpps=%.3f ns_per_frame=%.2f sent=%" PRIu64
+			" bad_used=%u rounds=%" PRIu64 " busy_rounds=%.3f",
+			seconds, rate, rate * 1e-6, rate > 0 ? 1e9 / rate : 0, sent1 - sent0,
 			gen_bad_used(gen), rounds.all, rounds.all > 0 ? (double)rounds.busy / (double)rounds.all : 0);
+	/* What went in since the warm-up began, less what came out, now that all is at rest. */
+	if (gen->conf->flows != GEN_OUT && gen->conf->flows != GEN_IN)
+		printf(" lost=%" PRId64, (int64_t)((sent1 - sent0) - (received1 - received0)));
+	printf("\n");
 	return rate > 0 ? 0 : -EIO;
 }
 

@@ -176,7 +176,11 @@ choose_flows(struct gen *gen)
 			g->sends = i % 2 == 0 && i + 1 < gen->n;
 			break;
 		case GEN_RING:
+		case GEN_OUT:
+		case GEN_LOOP:
 			g->sends = true;
+			break;
+		case GEN_IN:
 			break;
 		}
 		gen->n_flows += g->sends;
@@ -224,6 +228,13 @@ post_one(struct guest *g, const uint8_t *frame, unsigned len)
 	memcpy(buf + HDR_LEN, frame, len);
 	g->tx->desc[idx & (g->size - 1)].len = HDR_LEN + len;
 	gen_store(&g->tx_avail->idx, (uint16_t)(idx + 1));
+}
+
+/* To whom a guest's frames go. */
+static void
+destination(const struct gen *gen, const struct guest *g, uint8_t *mac)
+{
+	gen_mac(gen_uplink(gen->conf) ? 1 : g->peer, mac);
 }
 
 /* Frames on the way end, one way or another: poll until nothing has moved for a while. */
@@ -275,7 +286,7 @@ static bool
 probe(struct gen *gen)
 {
 	uint64_t before[GEN_GUESTS_MAX] = { 0 };
-	uint8_t frame[ETHER_MIN];
+	uint8_t frame[ETHER_MIN], dst[6];
 	bool good = true;
 
 	for (unsigned i = 0; i < gen->n; i++)
@@ -285,9 +296,10 @@ probe(struct gen *gen)
 
 		if (!g->sends)
 			continue;
-		gen_frame(frame, sizeof(frame), gen->guest[g->peer].mac, g->mac);
+		destination(gen, g, dst);
+		gen_frame(frame, sizeof(frame), dst, g->mac);
 		post_one(g, frame, sizeof(frame));
-		before[g->peer]++;
+		before[g->peer] += gen->conf->flows != GEN_OUT;
 	}
 	gen_settle(gen);
 	for (unsigned i = 0; i < gen->n; i++)
@@ -295,20 +307,48 @@ probe(struct gen *gen)
 	return good;
 }
 
+/* A guest says hello to everybody from the address of number `as`. */
+static void
+hello(struct guest *g, unsigned as)
+{
+	static const uint8_t all[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	uint8_t frame[ETHER_MIN], mac[6];
+
+	gen_mac(as, mac);
+	gen_frame(frame, sizeof(frame), all, mac);
+	put16(frame + 12, ETHERTYPE_TEACH);
+	post_one(g, frame, sizeof(frame));
+}
+
+/* The uplink never rests: whether the guest was heard, and hears. */
+static int
+teach_in(struct guest *g)
+{
+	int64_t deadline = vu_now_ms() + REACH_MS;
+
+	hello(g, 0);
+	while (vu_now_ms() < deadline) {
+		gen_poll_tx(g);
+		gen_poll_rx(g);
+		if (g->tx_seen == g->tx_avail->idx && g->received > g->size)
+			return 0;
+	}
+	return -EHOSTUNREACH;
+}
+
 /* Each guest says hello to everybody, until the switch knows them all. */
 static int
 teach(struct gen *gen)
 {
-	static const uint8_t all[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 	int64_t deadline = vu_now_ms() + REACH_MS;
-	uint8_t frame[ETHER_MIN];
 
+	if (gen->conf->flows == GEN_IN)
+		return teach_in(gen->guest);
 	do {
-		for (unsigned i = 0; i < gen->n; i++) {
-			gen_frame(frame, sizeof(frame), all, gen->guest[i].mac);
-			put16(frame + 12, ETHERTYPE_TEACH);
-			post_one(&gen->guest[i], frame, sizeof(frame));
-		}
+		for (unsigned i = 0; i < gen->n; i++)
+			hello(&gen->guest[i], i);
+		if (gen->conf->flows == GEN_LOOP)
+			hello(gen->guest, 1);
 		gen_settle(gen);
 		if (probe(gen))
 			return 0;
@@ -326,10 +366,11 @@ make_frames(struct gen *gen)
 		struct guest *g = &gen->guest[i];
 
 		for (uint16_t k = 0; k < g->size; k++) {
-			uint8_t *buf = gen_tx_buf(g, k);
+			uint8_t *buf = gen_tx_buf(g, k), dst[6];
 
 			memset(buf, 0, HDR_LEN);
-			gen_frame(buf + HDR_LEN, len, gen->guest[g->peer].mac, g->mac);
+			destination(gen, g, dst);
+			gen_frame(buf + HDR_LEN, len, dst, g->mac);
 			g->tx->desc[k].len = HDR_LEN + len;
 		}
 	}

@@ -35,6 +35,10 @@ enum gen_flows {
 	GEN_BOTH,	/* guest 0 and guest 1 to each other; others idle */
 	GEN_PAIRS,	/* 0 to 1, 2 to 3, ... */
 	GEN_RING,	/* everyone to the next one */
+	/* One guest, whose switch has an uplink that ... */
+	GEN_OUT,	/* ... swallows what guest 0 sends */
+	GEN_IN,		/* ... brings frames for guest 0 without end */
+	GEN_LOOP,	/* ... brings back what guest 0 sends */
 };
 
 struct gen_conf {
@@ -61,6 +65,13 @@ struct gen_conf {
 	bool copy;		/* ceiling: one memcpy a frame */
 	unsigned seed;
 };
+
+/* Whether the other end of the flow is the uplink, not a guest. */
+static inline bool
+gen_uplink(const struct gen_conf *c)
+{
+	return c->flows >= GEN_OUT;
+}
 
 struct guest {
 	/* What the fast loops use, together. */
@@ -111,7 +122,10 @@ gen_settle(struct gen *gen);
 unsigned
 gen_bad_used(const struct gen *gen);
 
-/* Writes guest `g`'s address, by its number, into mac[6]. */
+/*
+ * Writes guest `g`'s address, by its number, into mac[6]. With an uplink, number 1 is the host
+ * behind it, or with GEN_LOOP a second address of guest 0.
+ */
 void
 gen_mac(unsigned g, uint8_t *mac);
 

@@ -19,9 +19,11 @@ static const char usage[] =
 "                     thread that gives buffers back, for what generator and machine can do\n"
 "  --socket PATH      guest i connects to path i modulo their number\n"
 "  --listen           serve the sockets: the switch is the client (throughput, latency)\n"
-"  --guests N         2 to 256; default 2\n"
+"  --guests N         2 to 256; default 2; with an uplink 1\n"
 "  --flows WHICH      one: guest 0 to 1, the others idle (default); both: 0 and 1 to each\n"
-"                     other; pairs: 0 to 1, 2 to 3 ...; ring: everyone to the next\n"
+"                     other; pairs: 0 to 1, 2 to 3 ...; ring: everyone to the next.\n"
+"                     One guest, and an uplink that takes what it sends (out), brings\n"
+"                     frames for it without end (in), or gives back what it sends (loop)\n"
 "  --size N           frame size with the 4 bytes of FCS that are not in memory: 64 means\n"
 "                     60 bytes there; default 64\n"
 "  --ring N           ring size, a power of two; default 1024\n"
@@ -108,12 +110,13 @@ parse_flows(const char *text)
 {
 	static const char *const name[] = {
 		[GEN_ONE] = "one", [GEN_BOTH] = "both", [GEN_PAIRS] = "pairs", [GEN_RING] = "ring",
+		[GEN_OUT] = "out", [GEN_IN] = "in", [GEN_LOOP] = "loop",
 	};
 
 	for (unsigned i = 0; i < sizeof(name) / sizeof(name[0]); i++)
 		if (strcmp(text, name[i]) == 0)
 			return (enum gen_flows)i;
-	die("--flows", text, "one, both, pairs or ring");
+	die("--flows", text, "one, both, pairs, ring, out, in or loop");
 }
 
 static uint64_t
@@ -148,7 +151,7 @@ parse_option(struct gen_conf *c, int id)
 		c->socket[c->n_sockets++] = optarg;
 		break;
 	case OPT_LISTEN: c->listen = true; break;
-	case OPT_GUESTS: c->n_guests = number("--guests", optarg, 2, GEN_GUESTS_MAX); break;
+	case OPT_GUESTS: c->n_guests = number("--guests", optarg, 1, GEN_GUESTS_MAX); break;
 	case OPT_FLOWS: c->flows = parse_flows(optarg); break;
 	case OPT_SIZE: c->size = number("--size", optarg, 64, 9018); break;
 	case OPT_RING: c->ring = number("--ring", optarg, 64, VR_SIZE_MAX); break;
@@ -186,6 +189,12 @@ check(const struct gen_conf *c)
 		die("--min-len", "", "at most --max-len");
 	if (c->n_sockets == 0 && strcmp(c->mode, "ceiling") != 0)
 		die("--socket", "", "at least one");
+	if ((c->n_guests == 1) != gen_uplink(c))
+		die("--guests", "", "1 with --flows out, in or loop, else at least 2");
+	if (c->flows != GEN_LOOP && gen_uplink(c) && strcmp(c->mode, "throughput") != 0)
+		die("--mode", c->mode, "throughput alone with --flows out or in");
+	if (gen_uplink(c) && strcmp(c->mode, "ceiling") == 0)
+		die("--mode", c->mode, "there is no uplink");
 }
 
 static int

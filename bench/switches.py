@@ -5,11 +5,15 @@
         switch.sockets      what guests connect to, in turn
         switch.process      whose threads do the work
 
+    with Testpmd(place, uplink) as switch:
+                            the same with one guest and a DPDK port beside it
+
 Each is started in a directory of its own under `place.directory` and ended by its pid. All keep
 what is not forwarding away from the forwarding core.
 """
 
 import os
+import re
 import sys
 from dataclasses import dataclass
 
@@ -20,6 +24,7 @@ from lib.proc import Process, run  # noqa: E402
 from lib.wait import wait_for  # noqa: E402
 
 START_SECONDS = 60.0
+VLAN = 1000  # tag of the first guest on the uplink
 
 
 @dataclass(frozen=True)
@@ -30,12 +35,23 @@ class Place:
     other_cpu: int  # the load generator, and the little that switches do besides forwarding
 
 
+@dataclass(frozen=True)
+class Uplink:
+    """A DPDK port that needs no NIC, in the state of a switch's first uplink."""
+
+    devargs: str
+    loops: bool = False  # it brings back what it is given
+
+
 class Running:
     name = ""
+    counted = ""  # pattern in the last words of a switch: what went to the uplink
     many_guests = False  # on one socket
+    strips = True  # guests see no VLAN tag
 
-    def __init__(self, place):
+    def __init__(self, place, uplink=None):
         self.place = place
+        self.uplink = uplink
         self.directory = os.path.join(place.directory, self.name)
         os.makedirs(self.directory, exist_ok=True)
         self.process = None
@@ -50,6 +66,11 @@ class Running:
     def stop(self):
         if self.process:
             self.process.end()
+
+    def uplink_frames(self):
+        """How many frames the uplink took, as the switch counts them. It may end for that."""
+        self.stop()
+        return int(re.search(self.counted, self.process.stdout, re.M | re.S).group(1))
 
     def __enter__(self):
         try:
@@ -67,38 +88,48 @@ class Running:
         return Process(["taskset", "-c", self.place.other_cpu, *argv], name=self.name, cwd=self.directory,
                        env={"RUNTIME_DIRECTORY": self.directory, **kwargs.pop("env", {})}, **kwargs)
 
+    def vdev(self):
+        return [f"--vdev={self.uplink.devargs}"] if self.uplink else []
+
     def lcores(self):
         return f"0@{self.place.other_cpu},1@{self.place.worker_cpu}"
 
 
 class VhostSwitch(Running):
     name = "vhost-switch"
+    counted = r"^uplink +\d+ +\d+ +\d+ +(\d+)"
     many_guests = True
 
     def start(self):
         self.sockets = [self.path("s")]
+        uplink = ["-p", "0x1"] if self.uplink else []
+        if self.uplink and self.uplink.loops:
+            uplink += ["--vm2vm", "0"]  # nothing takes a shorter way
         self.process = self.spawn([self.place.binary, "--lcores", self.lcores(), "--in-memory", "--no-pci",
-                                   "--", "--socket-file", self.sockets[0]])
+                                   *self.vdev(), "--", "--socket-file", self.sockets[0], *uplink])
         self.process.wait_output(r"^vhost-switch: ready", deadline=START_SECONDS)
 
 
 class Testpmd(Running):
-    """Two net_vhost ports, frames passed from one to the other unseen. No prompt: its main lcore sleeps."""
+    """Frames passed from one port to the other unseen. No prompt: its main lcore sleeps."""
 
     name = "dpdk-testpmd"
+    counted = r"Forward statistics for port 1 .*?TX-packets: (\d+)"
+    strips = False
 
     def start(self):
-        self.sockets = [self.path("a"), self.path("b")]
+        self.sockets = [self.path("a")] if self.uplink else [self.path("a"), self.path("b")]
         vdevs = [f"--vdev=net_vhost{i},iface={path}" for i, path in enumerate(self.sockets)]
         self.process = self.spawn(
             ["stdbuf", "-oL", "dpdk-testpmd", "--lcores", self.lcores(), "--in-memory", "--no-pci", *vdevs,
-             "--", "--forward-mode=io", "--nb-cores=1", "--rxq=1", "--txq=1", "--no-lsc-interrupt",
+             *self.vdev(), "--", "--forward-mode=io", "--nb-cores=1", "--rxq=1", "--txq=1", "--no-lsc-interrupt",
              "--disable-link-check"], stdin=True)
         self.process.wait_output(r"Press enter to exit", stream="out", deadline=START_SECONDS)
 
 
 class Ovs(Running):
-    """Userspace datapath, two dpdkvhostuser ports, NORMAL, one PMD thread.
+    """Userspace datapath, dpdkvhostuser ports, one PMD thread. Between guests NORMAL; to and from an uplink two
+    flows, which give the guest a VLAN tag there, as vhost-switch does, and spare it to learn addresses.
 
     In a network namespace of its own, since the bridge brings an interface with it.
     """
@@ -108,8 +139,8 @@ class Ovs(Running):
     schema = "/usr/share/openvswitch/vswitch.ovsschema"
     memory_mib = 512
 
-    def __init__(self, place):
-        super().__init__(place)
+    def __init__(self, place, uplink=None):
+        super().__init__(place, uplink)
         self.database = None
         self.env = {name: self.directory
                     for name in ("OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR", "OVS_SYSCONFDIR")}
@@ -129,14 +160,31 @@ class Ovs(Running):
                     f"other_config:dpdk-lcore-mask={1 << self.place.other_cpu:#x}")
         self.process = self.spawn(["unshare", "--net", self.program, f"unix:{server}",
                                    f"--unixctl={self.path('vs.ctl')}", "-vconsole:warn"], env=self.env)
-        ports = ["v0", "v1"]
+        ports = ["v0"] if self.uplink else ["v0", "v1"]
         adding = [word for p in ports for word in
                   ("--", "add-port", "br0", p, "--", "set", "Interface", p, "type=dpdkvhostuser")]
         self._vsctl(f"--timeout={START_SECONDS:.0f}", "add-br", "br0",
                     "--", "set", "Bridge", "br0", "datapath_type=netdev", *adding)
+        if self.uplink:
+            self._add_uplink()
         self.sockets = [self.path(p) for p in ports]
         wait_for(lambda: all(map(os.path.exists, self.sockets)), START_SECONDS,
                  lambda: f"Open vSwitch's sockets\n{self.process.tail()}")
+
+    def _add_uplink(self):
+        # It has a transmit queue for each thread, and what goes into one comes back from its namesake.
+        queues = 2 if self.uplink.loops else 1
+        self._vsctl(f"--timeout={START_SECONDS:.0f}", "add-port", "br0", "up", "--", "set", "Interface", "up",
+                    "type=dpdk", f'options:dpdk-devargs="{self.uplink.devargs}"', f"options:n_rxq={queues}")
+        bridge = f"unix:{self.path('br0.mgmt')}"
+        self._run("ovs-ofctl", "del-flows", bridge)
+        for flow in (f"in_port=v0,actions=push_vlan:0x8100,set_field:{0x1000 | VLAN}->vlan_vid,output:up",
+                     "in_port=up,vlan_tci=0x1000/0x1000,actions=pop_vlan,output:v0"):
+            self._run("ovs-ofctl", "-O", "OpenFlow13", "add-flow", bridge, flow)
+
+    def uplink_frames(self):
+        _, shown, _ = run(["ovs-appctl", "-t", self.path("vs.ctl"), "dpctl/show", "-s"], cwd=self.directory)
+        return int(re.search(r"port \d+: up .*?TX packets:(\d+)", shown, re.S).group(1))
 
     def stop(self):
         super().stop()
