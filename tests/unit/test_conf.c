@@ -262,6 +262,10 @@ test_sockets(void **state)
 	refused("-- --socket-file", "--socket-file", "needs a value", "--help");
 	refused("-- --dev-basename", "--dev-basename", "needs a value", "--help");
 	refused("-- --client=1", "--client", "--help", "");
+	/* The options of the cuse back end's device, which this build has not. */
+	refused("-- --dev-owner root:root", "--dev-owner", "no device", "VHOST=cuse");
+	refused("-- --dev-mode 0660", "--dev-mode", "no device", "VHOST=cuse");
+	refused("-- --dev-mode", "--dev-mode", "needs a value", "--help");
 }
 
 static void

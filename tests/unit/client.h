@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A process that plays a client of vhost-net: a copy of the test that just waits,
+ * so it has the memory and the descriptors that the test had when it made it, at
+ * the same addresses and numbers.
+ */
+#ifndef CLIENT_H
+#define CLIENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct client {
+	pid_t pid;
+	pid_t thread;	/* one of its threads that is not the first */
+	int hold;	/* it ends when this is closed */
+};
+
+struct client client_start(void);
+
+void client_end(struct client *c);
+
+/* `len` bytes of a new memfd, all of whose bytes are `fill`, mapped shared; at `at` unless NULL. */
+void *client_memory(void *at, size_t len, uint8_t fill);
+
+/* Descriptors that this process has open. */
+unsigned int client_open_files(void);
+
+#endif /* CLIENT_H */

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The options as the build with the cuse back end takes them (see unit.mk). */
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <rte_common.h>
+
+#include "conf.h"
+#include "unit.h"
+
+static struct conf conf;
+static char *err;
+
+static enum conf_result
+parse(const char *line)
+{
+	char copy[1024], *word[64] = { "vhost-switch" }, *next, *save = NULL;
+	struct capture cap;
+	enum conf_result result;
+	int n = 1;
+
+	assert_true(snprintf(copy, sizeof(copy), "%s", line) < (int)sizeof(copy));
+	for (next = strtok_r(copy, " ", &save); next != NULL; next = strtok_r(NULL, " ", &save))
+		word[n++] = strcmp(next, "''") == 0 ? "" : next;
+	free(err);
+	memset(&conf, 0xa5, sizeof(conf));
+	capture_begin(&cap, STDERR_FILENO);
+	result = conf_parse(&conf, n, word);
+	err = capture_end(&cap);
+	return result;
+}
+
+static void
+accept(const char *line)
+{
+	if (parse(line) != CONF_RUN)
+		fail_msg("refused: %s\n%s", line, err);
+	assert_string_equal(err, "");
+}
+
+/* Refused, with one line that names the program and each of the words. */
+static void
+refused(const char *line, const char *word1, const char *word2, const char *word3)
+{
+	if (parse(line) != CONF_ERROR)
+		fail_msg("taken: %s", line);
+	if (strncmp(err, "vhost-switch: ", 14) != 0 || strchr(err, '\n') != err + strlen(err) - 1 ||
+			!strstr(err, word1) || !strstr(err, word2) || !strstr(err, word3))
+		fail_msg("%s\nsays: %s\nand not: %s, %s, %s", line, err, word1, word2, word3);
+}
+
+static void
+test_defaults(void **state)
+{
+	RTE_SET_USED(state);
+	accept("--");
+	assert_string_equal(conf.node, "usvhost");
+	assert_int_equal(conf.nsockets, 0);
+	assert_int_equal(conf.node_mode, 0600);
+	assert_false(conf.node_owned);
+}
+
+/* Sockets are served beside the node, or instead of it. */
+static void
+test_sockets(void **state)
+{
+	RTE_SET_USED(state);
+	accept("-- --socket-file /run/a");
+	assert_string_equal(conf.node, "");
+	assert_int_equal(conf.nsockets, 1);
+	accept("-- --socket-file /run/a --dev-basename other --client");
+	assert_string_equal(conf.node, "other");
+	assert_int_equal(conf.nsockets, 1);
+	assert_string_equal(conf.socket[0], "/run/a");
+	refused("-- --client", "--client", "no socket", "--socket-file");
+	refused("-- --client --dev-basename x", "--client", "no socket", "--socket-file");
+}
+
+static void
+test_name(void **state)
+{
+	static const char * const wrong[] = {
+		"a/b", "/dev/x", "..", ".", ".hidden", "a!b", "a=b", "a\nb", "\xc3\xa4", "a%d", "a,b",
+	};
+	char line[200], name[NODE_NAME_MAX + 2];
+	size_t i;
+
+	RTE_SET_USED(state);
+	accept("-- --dev-basename us_vhost-1.x");
+	assert_string_equal(conf.node, "us_vhost-1.x");
+	for (i = 0; i < RTE_DIM(wrong); i++) {
+		snprintf(line, sizeof(line), "-- --dev-basename %s", wrong[i]);
+		if (strchr(wrong[i], '\n') == NULL)
+			refused(line, "--dev-basename", wrong[i], "letters, digits");
+		else
+			assert_int_equal(parse(line), CONF_ERROR);
+	}
+	refused("-- --dev-basename ''", "--dev-basename", "letters, digits", "");
+	refused("-- --dev-basename a --dev-basename b", "--dev-basename", "b", "twice");
+	memset(name, 'n', sizeof(name));
+	name[NODE_NAME_MAX] = '\0';
+	snprintf(line, sizeof(line), "-- --dev-basename %s", name);
+	accept(line);
+	assert_string_equal(conf.node, name);
+	name[NODE_NAME_MAX] = 'n';
+	name[NODE_NAME_MAX + 1] = '\0';
+	snprintf(line, sizeof(line), "-- --dev-basename %s", name);
+	refused(line, "--dev-basename", name, "63 bytes");
+}
+
+static void
+test_owner(void **state)
+{
+	static const char * const wrong[] = {
+		"root", "root:", ":root", ":", "''", "4294967295:0", "0:4294967295", "-1:0", "0:-1",
+		"0x1:0", "nobody-of-that-name:0", "0:nobody-of-that-name", "0:0:0", "99999999999999999999:0",
+	};
+	const struct passwd *user;
+	const struct group *group;
+	uid_t uid;
+	char line[200];
+	size_t i;
+
+	RTE_SET_USED(state);
+	accept("-- --dev-owner 64055:108");
+	assert_true(conf.node_owned);
+	assert_int_equal(conf.node_uid, 64055);
+	assert_int_equal(conf.node_gid, 108);
+	accept("-- --dev-owner root:root");
+	assert_int_equal(conf.node_uid, 0);
+	assert_int_equal(conf.node_gid, 0);
+	user = getpwnam("nobody");
+	assert_non_null(user);
+	uid = user->pw_uid;	/* the next search takes the place of this one */
+	group = getgrgid(user->pw_gid);
+	assert_non_null(group);
+	snprintf(line, sizeof(line), "-- --dev-owner nobody:%s", group->gr_name);
+	accept(line);
+	assert_int_equal(conf.node_uid, uid);
+	assert_int_equal(conf.node_gid, group->gr_gid);
+	for (i = 0; i < RTE_DIM(wrong); i++) {
+		snprintf(line, sizeof(line), "-- --dev-owner %s", wrong[i]);
+		refused(line, "--dev-owner", wrong[i][0] == '\'' ? "" : wrong[i], "");
+	}
+	refused("-- --dev-owner no-such:0", "--dev-owner", "no user 'no-such'", "number");
+	refused("-- --dev-owner 0:no-such", "--dev-owner", "no group 'no-such'", "number");
+	refused("-- --dev-owner root", "--dev-owner", "user:group", "");
+	refused("-- --dev-owner", "--dev-owner", "needs a value", "--help");
+}
+
+static void
+test_mode(void **state)
+{
+	static const char * const wrong[] = { "8", "08", "0o660", "-1", "+1", "01000", "1777", "rw", "''",
+		"0660x", "0x1", "99999999999999999999999" };
+	char line[100];
+	size_t i;
+
+	RTE_SET_USED(state);
+	accept("-- --dev-mode 0660");
+	assert_int_equal(conf.node_mode, 0660);
+	accept("-- --dev-mode 666");
+	assert_int_equal(conf.node_mode, 0666);
+	accept("-- --dev-mode 0");
+	assert_int_equal(conf.node_mode, 0);
+	accept("-- --dev-mode 0777");
+	for (i = 0; i < RTE_DIM(wrong); i++) {
+		snprintf(line, sizeof(line), "-- --dev-mode %s", wrong[i]);
+		refused(line, "--dev-mode", wrong[i][0] == '\'' ? "" : wrong[i], "octal");
+	}
+	refused("-- --dev-mode", "--dev-mode", "needs a value", "--help");
+}
+
+/* What there is nothing for is not ignored. */
+static void
+test_no_node(void **state)
+{
+	RTE_SET_USED(state);
+	refused("-- --socket-file a --dev-owner 0:0", "--dev-owner", "no device", "--dev-basename");
+	refused("-- --socket-file a --dev-mode 0600", "--dev-mode", "no device", "--dev-basename");
+	accept("-- --socket-file a --dev-basename b --dev-owner 0:0 --dev-mode 0600");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_sockets),
+		cmocka_unit_test(test_name),
+		cmocka_unit_test(test_owner),
+		cmocka_unit_test(test_mode),
+		cmocka_unit_test(test_no_node),
+	};
+	int rc = cmocka_run_group_tests_name("cuse_conf", tests, NULL, NULL);
+
+	free(err);
+	return rc;
+}
