@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 #	make doc                          the guide and the man page, in build/doc
-#	make install [DESTDIR=] [PREFIX=] program, man page, and what goes with them
+#	make install [DESTDIR=] [PREFIX=] program, man page, qemu-wrap.py, contrib
 #	make uninstall                    the same two variables: removes them again
 #
 # Warnings of Sphinx are errors.
@@ -31,7 +31,10 @@ doc-deps:
 INSTALLED := \
 	$(BUILD)/vhost-switch:bin/vhost-switch \
 	qemu-wrap.py:bin/qemu-wrap.py \
-	$(MAN_PAGE):share/man/man8/vhost-switch.8
+	$(MAN_PAGE):share/man/man8/vhost-switch.8 \
+	contrib/vhost-switch.service:lib/systemd/system/vhost-switch.service \
+	contrib/vhost-switch.default:share/vhost-switch/vhost-switch.default \
+	$(foreach f,$(wildcard contrib/libvirt/*),$(f):share/vhost-switch/$(f:contrib/%=%))
 
 source_of = $(firstword $(subst :, ,$(1)))
 place_of = "$(DESTDIR)$(PREFIX)/$(lastword $(subst :, ,$(1)))"

@@ -16,9 +16,10 @@ from lib.proc import Process
 from lib.switch import READY, ROOT, binary
 from lib.wait import wait_for
 
+NOT_RUN = ("no", "message", "part of", None)
 SCENES = [(f"{os.path.basename(path)}-{number}", scene) for path in guide.files()
           for number, scene in enumerate(guide.scenes(path))
-          if any(block.kind not in ("no", "message", None) for block in scene)]
+          if any(block.kind not in NOT_RUN for block in scene)]
 DEADLINE = 120  # seconds for a virtual machine under TCG to send its first frame
 PROMPT = r"testpmd> "
 
@@ -163,13 +164,16 @@ def test_commands_work_as_they_stand(scene, blocks):
         if block.kind == "switch":
             scene.keep_switch(block)
             scene.end_switch()
-        elif block.kind not in ("no", "message"):
+        elif block.kind not in NOT_RUN:
             scene.play(block)
     scene.end_switch()
 
 
 def test_every_block_is_marked():
     bad = [f"{block}" for block in guide.blocks() if block.kind is None or (block.kind == "no") != bool(block.reason)]
+    for block in guide.blocks():
+        bad += [f"{block}: {name} is not there" for name in re.findall(r"tests/[\w/]+\.py", block.reason)
+                if not os.path.exists(os.path.join(ROOT, name))]
     assert not bad, "blocks without a mark, or with one that hacking.rst does not list:\n" + "\n".join(bad)
 
 
@@ -183,6 +187,16 @@ def test_quoted_messages_exist():
     unknown = [f"{block}: {line}" for block, line in quoted
                if not any(k.fullmatch(text) for k in known for text in (line, line.removeprefix("vhost-switch: ")))]
     assert not unknown, "no source says:\n" + "\n".join(unknown)
+
+
+def test_parts_of_files_are_in_them():
+    """Line by line, in order; lines between may be left out."""
+    for block in guide.blocks():
+        if block.kind == "part of":
+            with open(os.path.join(ROOT, block.mark.removeprefix(guide.PART)), encoding="utf-8") as f:
+                lines = iter([line.strip() for line in f])
+            for line in block.text.splitlines():
+                assert line.strip() in lines, f"{block}: {line}"  # `in` reads on from where it was
 
 
 def test_a_message_that_no_source_has_is_noticed():

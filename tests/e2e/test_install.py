@@ -12,6 +12,9 @@ from lib.switch import ROOT
 
 PREFIXES = ("/usr/local", "/opt/vhost switch")
 PROGRAMS = ("bin/vhost-switch", "bin/qemu-wrap.py")
+OTHERS = ("share/man/man8/vhost-switch.8", "lib/systemd/system/vhost-switch.service",
+          "share/vhost-switch/vhost-switch.default", "share/vhost-switch/libvirt/vhost-user.xml",
+          "share/vhost-switch/libvirt/qemu-wrap.xml")
 
 
 def make(target, destdir, prefix):
@@ -32,8 +35,7 @@ def test_what_is_installed_works_and_goes_again(box, prefix):
     for name in files(place):
         mode = stat.S_IMODE(os.stat(os.path.join(place, name)).st_mode)
         assert mode == (0o755 if name.startswith("bin/") else 0o644), name
-    for name in PROGRAMS:
-        assert name in files(place)
+    assert files(place) >= {*PROGRAMS, *OTHERS}
     _, version, _ = proc.run([os.path.join(place, "bin/vhost-switch"), "--version"])
     assert re.fullmatch(r"vhost-switch \d+\.\d+\S*\n", version)
     _, page, _ = proc.run(["man", "-l", os.path.join(place, "share/man/man8/vhost-switch.8")],

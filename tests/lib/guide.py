@@ -10,6 +10,7 @@ import re
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DOC = os.path.join(ROOT, "doc")
+PART = "part of "
 KINDS = ("run", "switch", "keep switch", "keep guest", "type", "said", "prints", "refused", "message", "no")
 MARK = re.compile(r"\s*\.\. test: (?P<mark>.+)$")
 BLOCK = re.compile(r"\s*\.\. (?:code-block|code|sourcecode|parsed-literal|literalinclude)::\s*(?P<language>\S*)")
@@ -24,7 +25,7 @@ class Block:
         self.language = language
         self.text = text
         kind, _, self.reason = (mark or "").partition(", ")
-        self.kind = kind if kind in KINDS else None
+        self.kind = kind if kind in KINDS else PART.strip() if kind.startswith(PART) else None
         self.mark = mark
 
     def commands(self):
