@@ -120,7 +120,7 @@ lint: lint-deps
 	clang-format --dry-run --Werror $(SOURCES) $(HEADERS)
 
 help:
-	@sed -n 's/^# //p' Makefile | head -17
+	@sed -n '2,/^$$/s/^# //p' Makefile
 
 clean:
 	rm -rf build build-san build-cuse build-cuse-san

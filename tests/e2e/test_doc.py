@@ -177,6 +177,42 @@ def test_every_block_is_marked():
     assert not bad, "blocks without a mark, or with one that hacking.rst does not list:\n" + "\n".join(bad)
 
 
+UNMARKED = """
+.. test: run
+.. code-block:: console
+
+   one
+   two \\
+      goes on   # why
+
+Text::
+
+   no mark
+
+.. test: run
+
+Something between.
+
+.. code-block:: console
+
+   no mark either
+
+.. test: somehow
+.. code-block:: console
+
+   unknown mark
+"""
+
+
+def test_blocks_without_a_good_mark_are_noticed(box):
+    path = box.path("some.rst")
+    with open(path, "w", encoding="ascii") as f:
+        f.write(UNMARKED)
+    (blocks,) = guide.scenes(path)
+    assert [block.kind for block in blocks] == ["run", None, None, None]
+    assert blocks[0].commands() == ["one", "two goes on"]
+
+
 def test_quoted_messages_exist():
     known = guide.messages()
     quoted = []
