@@ -301,8 +301,11 @@ vu_dev_start(struct vu_dev *dev)
 	err = vu_dev_set_mem(dev);
 	for (unsigned i = 0; i < dev->n_rings && err == 0; i++)
 		err = vu_dev_start_ring(dev, i);
-	/* After this the back end has seen it all, with or without acknowledgements. */
-	if (err == 0 && !dev->ack)
+	/*
+	 * An acknowledgement may be sent before the back end takes the rings into use, as
+	 * librte_vhost does; the answer to one more message says that it has.
+	 */
+	if (err == 0)
 		err = vu_dev_sync(dev);
 	dev->started = err == 0;
 	return err;

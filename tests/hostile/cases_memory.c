@@ -208,21 +208,33 @@ run_truncated_rings(struct hostile *h, const void *arg)
 	mourn(h, bad, peer);
 }
 
-/* A table that promises more than its file has; a frame in what is missing. */
+/* Two guests, of whom the bad one promises more of its second region than its file has. */
+static struct vu_region *
+pair_promising(struct hostile *h, struct party **bad, struct party **peer)
+{
+	struct vu_region *r;
+	int err;
+
+	if (!pair_apart(h, bad, peer, false))
+		return NULL;
+	r = &(*bad)->nic.dev.mem.region[1];
+	r->size += 1 << 20;
+	err = vu_dev_set_mem(&(*bad)->nic.dev);
+	r->size -= 1 << 20;	/* for munmap */
+	h->drops_any = true;
+	return EXPECT(h, err == 0, "the table was refused") ? r : NULL;
+}
+
+/* A frame in what is missing. */
 static void
 run_larger_than_file(struct hostile *h, const void *arg)
 {
 	struct party *bad, *peer;
-	struct vu_region *r;
+	struct vu_region *r = pair_promising(h, &bad, &peer);
 
 	(void)arg;
-	if (!pair_apart(h, &bad, &peer, false))
+	if (r == NULL)
 		return;
-	r = &bad->nic.dev.mem.region[1];
-	r->size += 1 << 20;
-	MUST(h, vu_dev_set_mem(&bad->nic.dev) == 0, "the table was refused");
-	r->size -= 1 << 20;
-	h->drops_any = true;
 	vr_raw_desc(bad->nic.tx, 0, r->gpa + r->size + 4096, 300, 0, 0);
 	raw_post_one(bad->nic.tx, 0);
 	mourn(h, bad, peer);
@@ -233,16 +245,11 @@ static void
 run_rings_beyond_file(struct hostile *h, const void *arg)
 {
 	struct party *bad, *peer;
-	struct vu_region *r;
+	struct vu_region *r = pair_promising(h, &bad, &peer);
 
 	(void)arg;
-	if (!pair_apart(h, &bad, &peer, false))
+	if (r == NULL)
 		return;
-	r = &bad->nic.dev.mem.region[1];
-	r->size += 1 << 20;
-	MUST(h, vu_dev_set_mem(&bad->nic.dev) == 0, "the table was refused");
-	r->size -= 1 << 20;
-	h->drops_any = true;
 	bad->nic.tx->addr.desc = (uintptr_t)r->base + r->size;
 	bad->nic.tx->addr.avail = bad->nic.tx->addr.desc + 65536;
 	bad->nic.tx->addr.used = bad->nic.tx->addr.desc + 2 * 65536;

@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -21,6 +22,7 @@
 #define SEED		0x5eed5eed5eedULL
 #define SPARE_FDS	48	/* that the switch may still open, in the case for that */
 #define STOPS		50
+#define UNREAD_MS	300	/* with no room for a question: nobody reads them any more */
 #define GROWTH_KB	(48 << 10)	/* of memory, for one connection: its rings take 2 MiB */
 
 #define VU_POSTCOPY_ADVISE	28
@@ -141,22 +143,18 @@ static void
 run_unread(struct hostile *h, const void *arg)
 {
 	const uint32_t question[3] = { VU_GET_FEATURES, VU_VERSION, 0 };
-	int sock = party_socket(h), waiting = 0;
-	int64_t moved = vu_now_ms();
+	struct pollfd room = { .fd = party_socket(h), .events = POLLOUT };
+	int sock = room.fd, waiting = 0;
 
 	(void)arg;
 	if (sock < 0)
 		return;
 	/* Until the switch has stopped to read: then it has no room for its answers. */
-	while (vu_now_ms() - moved < 300 && waiting < 64 << 20) {
+	while (waiting < 64 << 20 && poll(&room, 1, UNREAD_MS) == 1) {
 		ssize_t n = send(sock, question, sizeof(question), MSG_DONTWAIT | MSG_NOSIGNAL);
 
-		if (n > 0)
-			moved = vu_now_ms();
-		else if (errno != EAGAIN)
+		if (n < 0 && errno != EAGAIN)
 			break;
-		else
-			usleep(1000);
 		waiting += n > 0 ? (int)n : 0;
 	}
 	remark("%d bytes of questions sent", waiting);

@@ -175,8 +175,7 @@ neighbours_connect(const char *socket)
 		mac_make(me->mac, MAC_BASE + n->up);
 		sock = vu_connect(socket, SETTLE_MS);
 		err = sock < 0 ? sock : nic_open(&me->nic, sock, &opts);
-		/* The answer to one more message says that the rings are in use. */
-		if (err < 0 || vu_dev_sync(&me->nic.dev) < 0) {
+		if (err < 0) {
 			neighbours_end(n);
 			return NULL;
 		}

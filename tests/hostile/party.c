@@ -40,16 +40,6 @@ party_socket(struct hostile *h)
 	return sock;
 }
 
-/*
- * The acknowledgement of the last message is sent before the switch takes the rings into
- * use: the answer to one more message says that it has.
- */
-static int
-settled(struct party *p)
-{
-	return vu_dev_sync(&p->nic.dev);
-}
-
 struct party *
 party_open(struct hostile *h, const struct nic_opts *opts)
 {
@@ -71,14 +61,11 @@ party_open(struct hostile *h, const struct nic_opts *opts)
 	if (sock < 0)
 		return NULL;
 	err = nic_open(&p->nic, sock, &p->opts);
-	if (err == 0) {
-		p->open = true;
-		err = settled(p);
-	}
 	if (err < 0) {
 		fail(h, "a guest could not start: %s", strerror(-err));
 		return NULL;
 	}
+	p->open = true;
 	return p;
 }
 
@@ -207,8 +194,6 @@ party_restart(struct party *p)
 {
 	int err = nic_reboot(&p->nic, p->nic.dev.features, &p->opts);
 
-	if (err == 0)
-		err = settled(p);
 	return EXPECT(p->h, err == 0, "the device could not be set up anew: %s", strerror(-err));
 }
 

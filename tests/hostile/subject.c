@@ -419,6 +419,22 @@ subject_holdings(const struct subject *s, struct holdings *hold)
 }
 
 bool
+subject_wait_fds(const struct subject *s, unsigned fds, int timeout_ms)
+{
+	int64_t deadline = vu_now_ms() + timeout_ms;
+	struct holdings now;
+
+	while (subject_holdings(s, &now)) {
+		if (now.fds <= fds)
+			return true;
+		if (vu_now_ms() > deadline)
+			break;
+		poll(NULL, 0, POLL_MS);
+	}
+	return false;
+}
+
+bool
 subject_stop(struct subject *s, int timeout_ms)
 {
 	int64_t deadline = vu_now_ms() + timeout_ms;

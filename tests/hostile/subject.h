@@ -89,6 +89,10 @@ subject_totals_wrong(const struct totals *t);
 bool
 subject_holdings(const struct subject *s, struct holdings *hold);
 
+/* Waits until it has no more than so many descriptors open. */
+bool
+subject_wait_fds(const struct subject *s, unsigned fds, int timeout_ms);
+
 /* SIGTERM and the end of it. True: status 0 within the time; s->status tells. */
 bool
 subject_stop(struct subject *s, int timeout_ms);
