@@ -2,7 +2,7 @@
 /*
  * hostile: guests that break the rules, against a vhost-switch of its own. Prints TAP.
  *
- *	hostile [--switch PROGRAM] [--workers N] [--keep] [CASE...]
+ *	hostile [--switch PROGRAM] [--workers N] [--mergeable] [--keep] [CASE...]
  *	hostile --list
  *
  * The program under test is build-san/vhost-switch unless another is named (also by the
@@ -31,6 +31,11 @@ static const struct hcase *const groups[] = {
 
 #define N_GROUPS (sizeof(groups) / sizeof(groups[0]))
 
+/* Those that look different with mergeable buffers: what is received, and what becomes of rings. */
+static const struct hcase *const merging[] = { cases_rx, cases_ring, cases_race, cases_memory };
+
+#define N_MERGING (sizeof(merging) / sizeof(merging[0]))
+
 /* Set by SIGINT and SIGTERM: no further case is begun, and all is put away. */
 static volatile sig_atomic_t interrupted;
 
@@ -42,14 +47,20 @@ interrupt(int number)
 }
 
 struct options {
-	bool list, keep;
+	bool list, keep, mergeable;
 	char **names;
 	int n_names;
 };
 
 static bool
-wanted(const struct options *o, const struct hcase *c)
+wanted(const struct options *o, unsigned group, const struct hcase *c)
 {
+	bool merges = false;
+
+	for (unsigned i = 0; i < N_MERGING; i++)
+		merges = merges || merging[i] == groups[group];
+	if (o->mergeable && !merges)
+		return false;
 	for (int i = 0; i < o->n_names; i++)
 		if (strcmp(o->names[i], c->name) == 0)
 			return true;
@@ -65,7 +76,7 @@ set_up(struct hostile *h)
 
 	if (!subject_start(s))
 		return fail(h, "%s did not start", s->program);
-	h->neighbours = neighbours_connect(s->honest_socket);
+	h->neighbours = neighbours_connect(s->honest_socket, s->mergeable);
 	if (h->neighbours == NULL)
 		return fail(h, "the neighbours could not connect");
 	for (unsigned i = 0; i < NEIGHBOURS; i++) {
@@ -182,7 +193,7 @@ run_all(struct hostile *h, const struct options *o)
 
 	for (unsigned g = 0; g < N_GROUPS; g++)
 		for (const struct hcase *c = groups[g]; c->name != NULL; c++)
-			total += wanted(o, c);
+			total += wanted(o, g, c);
 	if (total == 0) {
 		fprintf(stderr, "hostile: no such case; see --list\n");
 		return 2;
@@ -191,7 +202,7 @@ run_all(struct hostile *h, const struct options *o)
 	fflush(stdout);
 	for (unsigned g = 0; g < N_GROUPS; g++) {
 		for (const struct hcase *c = groups[g]; c->name != NULL; c++) {
-			if (!wanted(o, c))
+			if (!wanted(o, g, c))
 				continue;
 			if (interrupted) {
 				tear_down(h, o);
@@ -235,6 +246,7 @@ main(int argc, char **argv)
 	static const struct option longs[] = {
 		{ "switch", required_argument, NULL, 's' },
 		{ "workers", required_argument, NULL, 'w' },
+		{ "mergeable", no_argument, NULL, 'm' },
 		{ "keep", no_argument, NULL, 'k' },
 		{ "list", no_argument, NULL, 'l' },
 		{ "victim", required_argument, NULL, 'v' },	/* for cases_kill.c itself */
@@ -254,6 +266,8 @@ main(int argc, char **argv)
 			h.subject.program = optarg;
 		else if (c == 'w')
 			h.subject.workers = (unsigned)atoi(optarg);
+		else if (c == 'm')
+			h.subject.mergeable = o.mergeable = true;
 		else if (c == 'k')
 			o.keep = true;
 		else if (c == 'l')

@@ -21,6 +21,7 @@
 #define POLL_MS		1
 #define MAC_BASE	0x01000000
 #define SEEN_MAX	64
+#define MERGE_BUF	224		/* a window of longest frames fills most of the 256 buffers */
 
 struct neighbour {
 	struct nic nic;
@@ -89,7 +90,7 @@ look_at(struct neighbours *n, unsigned i, const uint8_t *frame, size_t len)
 		complain(n, "neighbour %u got frame %ju damaged (%zu bytes, byte %zu)", i,
 				(uintmax_t)seq, len, frame_damage(frame, len));
 	if (me->nic.rx_hdr.flags != 0 || me->nic.rx_hdr.gso_type != 0 ||
-			me->nic.rx_hdr.num_buffers != 1)
+			me->nic.rx_hdr.num_buffers != me->nic.rx_merged)
 		complain(n, "neighbour %u got a header with flags %u, gso_type %u, num_buffers %u",
 				i, me->nic.rx_hdr.flags, me->nic.rx_hdr.gso_type,
 				me->nic.rx_hdr.num_buffers);
@@ -155,9 +156,9 @@ run(void *arg)
 }
 
 struct neighbours *
-neighbours_connect(const char *socket)
+neighbours_connect(const char *socket, bool mergeable)
 {
-	static const struct nic_opts opts = {
+	struct nic_opts opts = {
 		.dev = { .features = VU_F_VERSION_1 | VU_F_PROTOCOL_FEATURES,
 			.protocol = VU_PROTOCOL_REPLY_ACK },
 		.tx_buf_size = FRAME_ROOM,
@@ -168,6 +169,10 @@ neighbours_connect(const char *socket)
 
 	if (n == NULL)
 		return NULL;
+	if (mergeable) {
+		opts.dev.features |= VU_F_MRG_RXBUF;
+		opts.rx_buf_size = MERGE_BUF;
+	}
 	pthread_mutex_init(&n->lock, NULL);
 	for (; n->up < NEIGHBOURS; n->up++) {
 		struct neighbour *me = &n->each[n->up];

@@ -18,11 +18,12 @@
 struct neighbours;
 
 /*
- * Connects them at `socket`; each sends one broadcast, so that the switch can learn it.
+ * Connects them at `socket`; mergeable: with small buffers, of which a frame takes up to seven.
+ * Each sends one broadcast, so that the switch can learn it.
  * NULL: one of them could not.
  */
 struct neighbours *
-neighbours_connect(const char *socket);
+neighbours_connect(const char *socket, bool mergeable);
 
 /* Begins, once the switch has all of their addresses: nothing is flooded then. */
 bool

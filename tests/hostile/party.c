@@ -56,6 +56,8 @@ party_open(struct hostile *h, const struct nic_opts *opts)
 	p->h = h;
 	p->device = -1;
 	p->opts = opts != NULL ? *opts : party_opts();
+	if (h->subject.mergeable)
+		p->opts.dev.features |= VU_F_MRG_RXBUF;
 	mac_make(p->mac, MAC_BASE + ++h->macs);
 	sock = party_socket(h);
 	if (sock < 0)

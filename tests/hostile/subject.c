@@ -64,7 +64,8 @@ run_program(const struct subject *s, pid_t parent)
 	setenv("RUNTIME_DIRECTORY", s->dir, 1);
 	execl(s->program, s->program, "--lcores", lcores, "--in-memory", "--no-pci", "--file-prefix",
 			strrchr(s->dir, '/') + 1, "--", "--socket-file", s->honest_socket,
-			"--socket-file", s->socket, (char *)NULL);
+			"--socket-file", s->socket, "--mergeable", s->mergeable ? "1" : "0",
+			(char *)NULL);
 	fprintf(stderr, "%s: %s\n", s->program, strerror(errno));
 	_exit(126);
 }
