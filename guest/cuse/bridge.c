@@ -27,7 +27,7 @@ static void
 forget_event(struct bridge_event *e)
 {
 	close_fd(&e->fd);
-	e->known = e->stale = false;
+	e->state = PART_UNSET;
 }
 
 static void
@@ -38,6 +38,7 @@ forget_rings(struct bridge *b)
 	for (r = b->ring; r < b->ring + IOCTL_RINGS; r++) {
 		forget_event(&r->call);
 		forget_event(&r->kick);
+		r->addr_state = PART_UNSET;
 		r->enabled = false;
 	}
 }
@@ -233,23 +234,43 @@ give_back_event(struct bridge *b, uint32_t request, uint32_t index, struct bridg
 			.payload.u64 = index | (e->fd < 0 ? MSG_NO_DESCRIPTOR : 0),
 	};
 
-	if (!e->known || !e->stale)
+	if (e->state != PART_LOST)
 		return 0;
-	e->stale = false;
+	e->state = PART_SET;
 	return call(b, &m, &e->fd, e->fd >= 0);
 }
 
+static int
+give_back_addr(struct bridge *b, struct bridge_ring *r)
+{
+	struct message m;
+	int fd, rc;
+
+	if (r->addr_state != PART_LOST)
+		return 0;
+	rc = ioctl_ring_message(VHOST_SET_VRING_ADDR, &r->addr, &m, &fd);
+	if (rc == 0)
+		rc = call(b, &m, NULL, 0);
+	if (rc == 0)
+		r->addr_state = PART_SET;
+	return rc;
+}
+
 /*
- * GET_VRING_BASE ends a ring for librte_vhost, which closes its descriptors. For
- * vhost-net it is a mere question: the ring must be able to go on as it was.
+ * GET_VRING_BASE ends a ring for librte_vhost, which forgets its addresses and
+ * closes its descriptors. For vhost-net it is a mere question: the ring must be
+ * able to go on as it was. The kick comes last, as it starts the ring.
  */
 static int
 give_back(struct bridge *b, uint32_t index)
 {
-	int rc = give_back_event(b, MSG_SET_VRING_CALL, index, &b->ring[index].call);
+	struct bridge_ring *r = &b->ring[index];
+	int rc = give_back_addr(b, r);
 
 	if (rc == 0)
-		rc = give_back_event(b, MSG_SET_VRING_KICK, index, &b->ring[index].kick);
+		rc = give_back_event(b, MSG_SET_VRING_CALL, index, &r->call);
+	if (rc == 0)
+		rc = give_back_event(b, MSG_SET_VRING_KICK, index, &r->kick);
 	return rc;
 }
 
@@ -282,15 +303,25 @@ note_event(struct bridge_event *e, int fd)
 {
 	close_fd(&e->fd);
 	e->fd = fd;
-	e->known = true;
-	e->stale = false;
+	e->state = PART_SET;
+}
+
+static void
+lose(enum bridge_part *state)
+{
+	if (*state == PART_SET)
+		*state = PART_LOST;
 }
 
 /* Notes what an ioctl that was carried out did to a ring. Takes the descriptor. */
 static void
-note_ring(struct bridge_ring *r, unsigned int cmd, int fd)
+note_ring(struct bridge_ring *r, unsigned int cmd, const void *in, int fd)
 {
 	switch (cmd) {
+	case VHOST_SET_VRING_ADDR:
+		memcpy(&r->addr, in, sizeof(r->addr));
+		r->addr_state = PART_SET;
+		break;
 	case VHOST_SET_VRING_CALL:
 		note_event(&r->call, fd);
 		break;
@@ -298,36 +329,26 @@ note_ring(struct bridge_ring *r, unsigned int cmd, int fd)
 		note_event(&r->kick, fd);
 		break;
 	case VHOST_GET_VRING_BASE:
-		r->call.stale = r->kick.stale = true;
+		lose(&r->addr_state);
+		lose(&r->call.state);
+		lose(&r->kick.state);
 		break;
 	default:
 		close_fd(&fd);
 	}
 }
 
-/* Sends the message of an ioctl, with the descriptor that it brought; takes that. */
-static int
-carry_out(struct bridge *b, unsigned int cmd, uint32_t index, struct message *m, int fd)
-{
-	struct bridge_ring *r = &b->ring[index];
-	int rc = call(b, m, &fd, fd >= 0);
-
-	if (rc != 0)
-		close_fd(&fd);
-	else
-		note_ring(r, cmd, fd);
-	return rc;
-}
-
 static int
 get_vring_base(struct bridge *b, uint32_t index, struct message *m, void *out)
 {
-	int rc = carry_out(b, VHOST_GET_VRING_BASE, index, m, -1);
+	struct bridge_ring *r = &b->ring[index];
+	int rc = call(b, m, NULL, 0);
 
 	if (rc != 0)
 		return rc;
+	note_ring(r, VHOST_GET_VRING_BASE, NULL, -1);
 	memcpy(out, &m->payload.state, sizeof(m->payload.state));
-	return b->ring[index].enabled ? give_back(b, index) : 0;
+	return r->enabled ? give_back(b, index) : 0;
 }
 
 static int
@@ -337,7 +358,7 @@ set_backend(struct bridge *b, uint32_t index, struct message *m)
 	int rc = enable ? give_back(b, index) : 0;
 
 	if (rc == 0)
-		rc = carry_out(b, VHOST_NET_SET_BACKEND, index, m, -1);
+		rc = call(b, m, NULL, 0);
 	if (rc == 0)
 		b->ring[index].enabled = enable;
 	return rc;
@@ -365,7 +386,12 @@ ring_ioctl(struct bridge *b, unsigned int cmd, const void *in, void *out)
 		if (fd < 0)
 			return fd;
 	}
-	return carry_out(b, cmd, index, &m, fd);
+	rc = call(b, &m, &fd, fd >= 0);
+	if (rc == 0)
+		note_ring(&b->ring[index], cmd, in, fd);
+	else
+		close_fd(&fd);
+	return rc;
 }
 
 int

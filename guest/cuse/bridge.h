@@ -19,16 +19,26 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include <linux/vhost_types.h>
+
 #include "guest/cuse/ioctls.h"
 
+/* Whether librte_vhost has what the client has set for a ring. */
+enum bridge_part {
+	PART_UNSET, /* by the client */
+	PART_SET,
+	PART_LOST, /* librte_vhost let go of it since, with the ring's index */
+};
+
 struct bridge_event {
-	int fd;     /* a copy of the client's; -1: none */
-	bool known; /* the client has said which, or that there is none */
-	bool stale; /* librte_vhost let go of it since, with the ring's index */
+	enum bridge_part state;
+	int fd; /* a copy of the client's; -1: none */
 };
 
 struct bridge_ring {
 	bool enabled; /* the client has set a back end */
+	enum bridge_part addr_state;
+	struct vhost_vring_addr addr;
 	struct bridge_event call, kick;
 };
 

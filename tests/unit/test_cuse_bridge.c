@@ -1,0 +1,604 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One open of the node: ioctls of a real process, carried out by the real librte_vhost,
+ * in the orders of QEMU and in wrong ones.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/vhost.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
+
+#include <rte_common.h>
+#include <rte_vhost.h>
+
+#include "client.h"
+#include "guest/cuse/bridge.h"
+#include "guest/message.h"
+#include "unit.h"
+#include "vhost_end.h"
+
+#define LEN (1u << 20)
+#define SIZE 256u	/* of a ring */
+#define ROOM 0x10000u	/* for a ring's three areas */
+#define TAP 1		/* any descriptor stands for the tap */
+
+struct bench {
+	struct bridge bridge;
+	struct client client;
+	uint8_t *ram;		/* the client's, and here too */
+	int call[2], kick[2];	/* eventfds, of the same numbers there */
+	int no_event;
+	unsigned int files;	/* open here before the bridge was */
+};
+
+static int
+setup(void **state)
+{
+	struct bench *b = unit_zalloc(sizeof(*b));
+	unsigned int i;
+
+	b->ram = client_memory(NULL, LEN, 0);
+	for (i = 0; i < 2; i++) {
+		b->call[i] = eventfd(0, EFD_NONBLOCK);
+		b->kick[i] = eventfd(0, EFD_NONBLOCK);
+		/* What librte_vhost's pointers will be known by. */
+		((struct vring_desc *)(b->ram + i * ROOM))->addr = 0x1111 * (i + 1);
+	}
+	b->no_event = dup(STDERR_FILENO);
+	b->client = client_start();
+	b->files = client_open_files();
+	bridge_init(&b->bridge, vhost_end.path);
+	*state = b;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct bench *b = *state;
+	unsigned int i;
+
+	bridge_close(&b->bridge);
+	vhost_end_wait_connections(0);
+	assert_int_equal(client_open_files(), b->files);
+	if (b->client.pid != 0)
+		client_end(&b->client);
+	for (i = 0; i < 2; i++) {
+		close(b->call[i]);
+		close(b->kick[i]);
+	}
+	close(b->no_event);
+	munmap(b->ram, LEN);
+	free(b);
+	return 0;
+}
+
+static int
+simple(struct bench *b, unsigned int cmd)
+{
+	return bridge_ioctl(&b->bridge, b->client.pid, cmd, NULL, NULL);
+}
+
+static int
+set_u64(struct bench *b, unsigned int cmd, uint64_t value)
+{
+	return bridge_ioctl(&b->bridge, b->client.pid, cmd, &value, NULL);
+}
+
+static int
+set_state(struct bench *b, unsigned int cmd, unsigned int index, unsigned int num)
+{
+	const struct vhost_vring_state s = { index, num };
+
+	return bridge_ioctl(&b->bridge, b->client.pid, cmd, &s, NULL);
+}
+
+static int
+set_file(struct bench *b, unsigned int cmd, unsigned int index, int fd)
+{
+	const struct vhost_vring_file f = { index, fd };
+
+	return bridge_ioctl(&b->bridge, b->client.pid, cmd, &f, NULL);
+}
+
+static int
+set_addr(struct bench *b, unsigned int index)
+{
+	uint64_t at = (uintptr_t)b->ram + index * ROOM;
+	const struct vhost_vring_addr a = {
+		.index = index,
+		.desc_user_addr = at,
+		.avail_user_addr = at + 0x4000,
+		.used_user_addr = at + 0x8000,
+	};
+
+	return bridge_ioctl(&b->bridge, b->client.pid, VHOST_SET_VRING_ADDR, &a, NULL);
+}
+
+static int
+set_table(struct bench *b, unsigned int n, const struct vhost_memory_region *r)
+{
+	uint64_t room[1 + 4 * IOCTL_REGIONS_MAX];
+	struct vhost_memory *t = (struct vhost_memory *)room;
+
+	t->nregions = n;
+	t->padding = 0;
+	memcpy(t->regions, r, n * sizeof(*r));
+	return bridge_ioctl(&b->bridge, b->client.pid, VHOST_SET_MEM_TABLE, t, NULL);
+}
+
+static int
+set_ram(struct bench *b)
+{
+	const struct vhost_memory_region r = { 0, LEN, (uintptr_t)b->ram, 0 };
+
+	return set_table(b, 1, &r);
+}
+
+/* What the index was when the ring stopped. */
+static unsigned int
+get_base(struct bench *b, unsigned int index)
+{
+	const struct vhost_vring_state in = { index, 0xffffffff };
+	struct vhost_vring_state out;
+
+	assert_int_equal(bridge_ioctl(&b->bridge, b->client.pid, VHOST_GET_VRING_BASE, &in, &out), 0);
+	assert_int_equal(out.index, index);
+	return out.num;
+}
+
+static uint64_t
+get_features(struct bench *b)
+{
+	uint64_t features = 0;
+
+	assert_int_equal(bridge_ioctl(&b->bridge, b->client.pid, VHOST_GET_FEATURES, NULL, &features), 0);
+	return features;
+}
+
+/* QEMU's order: when it starts, and when the guest's driver comes up. */
+static void
+qemu_start(struct bench *b)
+{
+	unsigned int i;
+
+	assert_int_equal(simple(b, VHOST_SET_OWNER), 0);
+	get_features(b);
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(set_file(b, VHOST_SET_VRING_CALL, i, b->call[i]), 0);
+		assert_int_equal(set_file(b, VHOST_SET_VRING_ERR, i, -1), 0);
+	}
+}
+
+static void
+qemu_driver_up(struct bench *b, unsigned int base)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++)
+		assert_int_equal(set_file(b, VHOST_SET_VRING_CALL, i, b->call[i]), 0);
+	assert_int_equal(set_u64(b, VHOST_SET_FEATURES, 1ULL << VIRTIO_F_VERSION_1), 0);
+	assert_int_equal(set_ram(b), 0);
+	for (i = 0; i < 2; i++) {
+		/* librte_vhost believes the ring, if that says otherwise. */
+		((struct vring_used *)(b->ram + i * ROOM + 0x8000))->idx = base;
+		assert_int_equal(set_state(b, VHOST_SET_VRING_NUM, i, SIZE), 0);
+		assert_int_equal(set_state(b, VHOST_SET_VRING_BASE, i, base), 0);
+		assert_int_equal(set_addr(b, i), 0);
+		assert_int_equal(set_file(b, VHOST_SET_VRING_KICK, i, b->kick[i]), 0);
+	}
+	for (i = 0; i < 2; i++)
+		assert_int_equal(set_file(b, VHOST_NET_SET_BACKEND, i, TAP), 0);
+	vhost_end_wait_running(true);
+}
+
+/* That librte_vhost has ring i as the client means it. */
+static void
+check_ring(struct bench *b, unsigned int i)
+{
+	struct rte_vhost_vring v;
+	eventfd_t n;
+
+	assert_true(vhost_end.enabled[i]);
+	assert_int_equal(rte_vhost_get_vhost_vring(vhost_end.vid, i, &v), 0);
+	assert_int_equal(v.size, SIZE);
+	assert_ptr_not_equal(v.desc, b->ram + i * ROOM);	/* a mapping of its own ... */
+	assert_int_equal(v.desc->addr, 0x1111 * (i + 1));	/* ... of the same memory */
+	assert_ptr_equal(v.avail, (uint8_t *)v.desc + 0x4000);
+	assert_ptr_equal(v.used, (uint8_t *)v.desc + 0x8000);
+	assert_true(v.callfd >= 0 && v.kickfd >= 0);
+	/* The very descriptors: what is written to the one is read from the other. */
+	assert_int_equal(eventfd_write(v.callfd, 5), 0);
+	assert_int_equal(eventfd_read(b->call[i], &n), 0);
+	assert_int_equal(n, 5);
+	assert_int_equal(eventfd_write(b->kick[i], 6), 0);
+	assert_int_equal(eventfd_read(v.kickfd, &n), 0);
+	assert_int_equal(n, 6);
+}
+
+static void
+test_as_qemu_does(void **state)
+{
+	struct bench *b = *state;
+	uint64_t features = 0;
+	unsigned int i, round;
+
+	qemu_start(b);
+	for (round = 0; round < 3; round++) {
+		qemu_driver_up(b, 100 * round);
+		rte_vhost_get_negotiated_features(vhost_end.vid, &features);
+		assert_int_equal(features, 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VHOST_USER_F_PROTOCOL_FEATURES);
+		for (i = 0; i < 2; i++)
+			check_ring(b, i);
+		/* The driver goes down: the index comes back as the data path left it. */
+		for (i = 0; i < 2; i++)
+			assert_int_equal(set_file(b, VHOST_NET_SET_BACKEND, i, -1), 0);
+		assert_false(vhost_end.enabled[0] || vhost_end.enabled[1]);
+		for (i = 0; i < 2; i++) {
+			rte_vhost_set_vring_base(vhost_end.vid, i, 100 * round + 7 + i, 100 * round + 7 + i);
+			assert_int_equal(get_base(b, i), 100 * round + 7 + i);
+			assert_int_equal(set_file(b, VHOST_SET_VRING_CALL, i, b->call[i]), 0);
+		}
+		vhost_end_wait_running(false);
+	}
+	assert_int_equal(vhost_end.connections, 1);
+}
+
+/* To vhost-net the index is a mere question: a ring goes on without being set up anew. */
+static void
+test_goes_on_after_its_index_was_asked_for(void **state)
+{
+	struct bench *b = *state;
+
+	qemu_start(b);
+	qemu_driver_up(b, 3);
+	assert_int_equal(get_base(b, 1), 3);
+	vhost_end_wait_running(true);
+	check_ring(b, 1);
+	assert_int_equal(set_file(b, VHOST_NET_SET_BACKEND, 0, -1), 0);
+	assert_int_equal(get_base(b, 0), 3);
+	assert_int_equal(get_base(b, 0), 3);
+	assert_int_equal(set_file(b, VHOST_NET_SET_BACKEND, 0, TAP), 0);
+	vhost_end_wait_running(true);
+	check_ring(b, 0);
+	check_ring(b, 1);
+}
+
+static void
+test_nothing_before_an_owner(void **state)
+{
+	struct bench *b = *state;
+	struct vhost_vring_state s = { 0, 0 };
+
+	assert_int_equal(simple(b, VHOST_RESET_OWNER), -EPERM);
+	assert_int_equal(set_u64(b, VHOST_SET_FEATURES, 0), -EPERM);
+	assert_int_equal(set_ram(b), -EPERM);
+	assert_int_equal(set_state(b, VHOST_SET_VRING_NUM, 0, SIZE), -EPERM);
+	assert_int_equal(set_state(b, VHOST_SET_VRING_BASE, 0, 0), -EPERM);
+	assert_int_equal(bridge_ioctl(&b->bridge, b->client.pid, VHOST_GET_VRING_BASE, &s, &s), -EPERM);
+	assert_int_equal(set_addr(b, 0), -EPERM);
+	assert_int_equal(set_file(b, VHOST_SET_VRING_KICK, 0, b->kick[0]), -EPERM);
+	assert_int_equal(set_file(b, VHOST_SET_VRING_CALL, 0, b->call[0]), -EPERM);
+	assert_int_equal(set_file(b, VHOST_SET_VRING_ERR, 0, b->call[0]), -EPERM);
+	assert_int_equal(set_file(b, VHOST_NET_SET_BACKEND, 0, TAP), -EPERM);
+	/* None of this cost a connection. */
+	assert_int_equal(b->bridge.sock, -1);
+	get_features(b);
+	assert_int_equal(simple(b, VHOST_SET_OWNER), 0);
+	assert_int_equal(simple(b, VHOST_SET_OWNER), -EBUSY);
+}
+
+/* One process owns it: by whichever thread, but no other process. */
+static void
+test_owner(void **state)
+{
+	struct bench *b = *state;
+	struct client other = client_start();
+	const struct vhost_vring_state s = { 0, SIZE };
+
+	assert_int_equal(bridge_ioctl(&b->bridge, b->client.thread, VHOST_SET_OWNER, NULL, NULL), 0);
+	assert_int_equal(b->bridge.owner, b->client.pid);
+	assert_int_equal(set_state(b, VHOST_SET_VRING_NUM, 0, SIZE), 0);
+	assert_int_equal(bridge_ioctl(&b->bridge, b->client.thread, VHOST_SET_VRING_NUM, &s, NULL), 0);
+	assert_int_equal(bridge_ioctl(&b->bridge, other.pid, VHOST_SET_VRING_NUM, &s, NULL), -EPERM);
+	assert_int_equal(bridge_ioctl(&b->bridge, 0, VHOST_SET_VRING_NUM, &s, NULL), -ESRCH);
+	/* Until the owner lets go. */
+	assert_int_equal(bridge_ioctl(&b->bridge, other.pid, VHOST_RESET_OWNER, NULL, NULL), -EPERM);
+	assert_int_equal(simple(b, VHOST_RESET_OWNER), 0);
+	assert_int_equal(set_state(b, VHOST_SET_VRING_NUM, 0, SIZE), -EPERM);
+	assert_int_equal(bridge_ioctl(&b->bridge, other.pid, VHOST_SET_OWNER, NULL, NULL), 0);
+	assert_int_equal(bridge_ioctl(&b->bridge, other.pid, VHOST_SET_VRING_NUM, &s, NULL), 0);
+	client_end(&other);
+}
+
+static void
+test_reset_while_running(void **state)
+{
+	struct bench *b = *state;
+
+	qemu_start(b);
+	qemu_driver_up(b, 0);
+	assert_int_equal(simple(b, VHOST_RESET_OWNER), 0);
+	vhost_end_wait_running(false);
+	qemu_start(b);
+	qemu_driver_up(b, 9);
+	check_ring(b, 0);
+	check_ring(b, 1);
+	assert_int_equal(vhost_end.connections, 1);
+}
+
+static void
+test_features(void **state)
+{
+	struct bench *b = *state;
+
+	assert_int_equal(get_features(b), 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_NET_F_MRG_RXBUF |
+		1ULL << VIRTIO_RING_F_INDIRECT_DESC | 1ULL << VIRTIO_RING_F_EVENT_IDX);
+	assert_int_equal(simple(b, VHOST_SET_OWNER), 0);
+	assert_int_equal(set_u64(b, VHOST_SET_FEATURES, 1ULL << VHOST_F_LOG_ALL), -EOPNOTSUPP);
+	assert_int_equal(set_u64(b, VHOST_SET_FEATURES, 1ULL << VHOST_NET_F_VIRTIO_NET_HDR), -EOPNOTSUPP);
+	assert_int_equal(set_u64(b, VHOST_SET_FEATURES, 1ULL << VIRTIO_NET_F_CTRL_VQ), -EOPNOTSUPP);
+	assert_int_equal(set_u64(b, VHOST_SET_FEATURES, ~0ULL), -EOPNOTSUPP);
+	assert_int_equal(set_u64(b, VHOST_SET_FEATURES, get_features(b)), 0);
+	assert_int_equal(set_u64(b, VHOST_SET_FEATURES, 0), 0);
+}
+
+static void
+test_running_ring_keeps_its_size(void **state)
+{
+	struct bench *b = *state;
+
+	qemu_start(b);
+	qemu_driver_up(b, 0);
+	assert_int_equal(set_state(b, VHOST_SET_VRING_NUM, 1, SIZE), -EBUSY);
+	assert_int_equal(set_state(b, VHOST_SET_VRING_BASE, 1, 0), -EBUSY);
+	assert_int_equal(set_file(b, VHOST_NET_SET_BACKEND, 1, -1), 0);
+	assert_int_equal(set_state(b, VHOST_SET_VRING_BASE, 1, 0), 0);
+	/* The verdict of librte_vhost itself, on features that change under way. */
+	assert_int_equal(set_u64(b, VHOST_SET_FEATURES, 0), -EINVAL);
+	assert_int_equal(set_u64(b, VHOST_SET_FEATURES, 1ULL << VIRTIO_F_VERSION_1), 0);
+}
+
+static void
+test_descriptors(void **state)
+{
+	static const unsigned int commands[] = { VHOST_SET_VRING_KICK, VHOST_SET_VRING_CALL, VHOST_SET_VRING_ERR };
+	struct bench *b = *state;
+	unsigned int i;
+
+	assert_int_equal(simple(b, VHOST_SET_OWNER), 0);
+	for (i = 0; i < RTE_DIM(commands); i++) {
+		assert_int_equal(set_file(b, commands[i], 0, 9999), -EBADF);
+		assert_int_equal(set_file(b, commands[i], 0, -2), -EBADF);
+		assert_int_equal(set_file(b, commands[i], 0, b->no_event), -EINVAL);
+		assert_int_equal(set_file(b, commands[i], 2, b->call[0]), -ENOBUFS);
+		assert_int_equal(set_file(b, commands[i], 0, -1), 0);
+	}
+	/* Set again and again: only the last one is kept. */
+	for (i = 0; i < 100; i++)
+		assert_int_equal(set_file(b, VHOST_SET_VRING_CALL, 1, b->call[i % 2]), 0);
+	assert_int_equal(set_state(b, VHOST_SET_VRING_NUM, 0, SIZE), 0);
+}
+
+/* What can't be mapped is refused here, and the connection stays. */
+static void
+test_memory(void **state)
+{
+	struct bench *b = *state;
+	struct vhost_memory_region r[IOCTL_REGIONS_MAX];
+	uint64_t padded[] = { UINT64_C(1) << 32 };
+	uint8_t on_stack;
+	unsigned int i;
+
+	assert_int_equal(simple(b, VHOST_SET_OWNER), 0);
+	r[0] = (struct vhost_memory_region){ 0, LEN, 0x1000, 0 };
+	assert_int_equal(set_table(b, 1, r), -EFAULT);
+	r[0].userspace_addr = UINT64_MAX;
+	assert_int_equal(set_table(b, 1, r), -EFAULT);
+	r[0] = (struct vhost_memory_region){ 0, 1, (uintptr_t)&on_stack, 0 };
+	assert_int_equal(set_table(b, 1, r), -ENXIO);
+	assert_int_equal(set_table(b, 0, r), -ENXIO);
+	for (i = 0; i < IOCTL_REGIONS_MAX; i++)
+		r[i] = (struct vhost_memory_region){ 0x10000 * i, 0x1000, (uintptr_t)b->ram + 0x2000 * i, 0 };
+	assert_int_equal(set_table(b, IOCTL_REGIONS_MAX, r), -E2BIG);
+	assert_int_equal(set_table(b, 8, r), 0);
+	assert_int_equal(bridge_ioctl(&b->bridge, b->client.pid, VHOST_SET_MEM_TABLE, padded, NULL), -EOPNOTSUPP);
+	assert_int_equal(set_ram(b), 0);
+}
+
+/* A table that comes while rings run. */
+static void
+test_memory_again(void **state)
+{
+	struct bench *b = *state;
+	unsigned int i;
+
+	qemu_start(b);
+	qemu_driver_up(b, 0);
+	for (i = 0; i < 20; i++)
+		assert_int_equal(set_ram(b), 0);
+	vhost_end_wait_running(true);
+	check_ring(b, 0);
+	check_ring(b, 1);
+}
+
+static void
+test_no_device_left(void **state)
+{
+	struct bench *b = *state;
+	uint64_t features;
+
+	__atomic_store_n(&vhost_end.refuse, true, __ATOMIC_RELEASE);
+	assert_int_equal(simple(b, VHOST_SET_OWNER), -EBUSY);
+	assert_int_equal(bridge_ioctl(&b->bridge, b->client.pid, VHOST_GET_FEATURES, NULL, &features), -EBUSY);
+	__atomic_store_n(&vhost_end.refuse, false, __ATOMIC_RELEASE);
+	/* Once there is one, it goes on. */
+	assert_int_equal(simple(b, VHOST_SET_OWNER), 0);
+}
+
+static void
+test_no_socket(void **state)
+{
+	struct bench *b = *state;
+
+	bridge_init(&b->bridge, "/nowhere/at/all");
+	assert_int_equal(simple(b, VHOST_SET_OWNER), -ENOENT);
+	assert_int_equal(set_ram(b), -EPERM);
+}
+
+static void
+test_owner_is_killed(void **state)
+{
+	struct bench *b = *state;
+
+	qemu_start(b);
+	qemu_driver_up(b, 0);
+	kill(b->client.pid, SIGKILL);
+	waitpid(b->client.pid, NULL, 0);
+	close(b->client.hold);
+	/* An ioctl that was under way. */
+	assert_int_equal(set_ram(b), -ESRCH);
+	bridge_close(&b->bridge);
+	vhost_end_wait_running(false);
+	b->files--;	/* the pipe to the client */
+	b->client.pid = 0;
+}
+
+static void
+test_many(void **state)
+{
+	struct bench *b = *state;
+	struct bridge many[100];
+	unsigned int i, before = client_open_files();
+
+	for (i = 0; i < RTE_DIM(many); i++) {
+		bridge_init(&many[i], vhost_end.path);
+		assert_int_equal(bridge_ioctl(&many[i], b->client.pid, VHOST_SET_OWNER, NULL, NULL), 0);
+	}
+	vhost_end_wait_connections(RTE_DIM(many));
+	for (i = 0; i < RTE_DIM(many); i++)
+		bridge_close(&many[i]);
+	vhost_end_wait_connections(0);
+	assert_int_equal(client_open_files(), before);
+}
+
+/* A back end that answers as it should not: one byte string for whatever it is asked. */
+struct liar {
+	int listener;
+	const void *answer;
+	size_t len;
+	pthread_t thread;
+	char path[64];
+};
+
+static void *
+lie(void *arg)
+{
+	struct liar *l = arg;
+	int s = accept(l->listener, NULL, NULL);
+	char request[64];
+
+	/* Until the front end has had enough. */
+	while (read(s, request, sizeof(request)) > 0)
+		if (l->len > 0 && write(s, l->answer, l->len) < 0)
+			break;
+	close(s);
+	return NULL;
+}
+
+static int
+ask_liar(struct bench *b, const void *answer, size_t len)
+{
+	struct liar l = { .answer = answer, .len = len };
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int rc;
+
+	snprintf(l.path, sizeof(l.path), "%s/liar", vhost_end.folder);
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", l.path);
+	l.listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(l.listener, (struct sockaddr *)&un, sizeof(un)), 0);
+	assert_int_equal(listen(l.listener, 1), 0);
+	assert_int_equal(pthread_create(&l.thread, NULL, lie, &l), 0);
+	bridge_init(&b->bridge, l.path);
+	rc = simple(b, VHOST_SET_OWNER);
+	bridge_close(&b->bridge);
+	pthread_join(l.thread, NULL);
+	close(l.listener);
+	assert_int_equal(unlink(l.path), 0);
+	return rc;
+}
+
+static void
+test_wrong_answers(void **state)
+{
+	const uint64_t protocol = 1ULL << VHOST_USER_F_PROTOCOL_FEATURES;
+	struct message m = {
+		.request = MSG_GET_FEATURES, .flags = MSG_VERSION | MSG_REPLY, .size = 8,
+		.payload.u64 = protocol,
+	}, other;
+
+	/* The right answer to the first question, and to no other one. */
+	assert_int_equal(ask_liar(*state, &m, MSG_HEADER + 8), -EBUSY);
+	other = m;
+	other.payload.u64 = 0;
+	assert_int_equal(ask_liar(*state, &other, MSG_HEADER + 8), -EPROTO);
+	other = m;
+	other.request = MSG_SET_OWNER;
+	assert_int_equal(ask_liar(*state, &other, MSG_HEADER + 8), -EBUSY);
+	other = m;
+	other.flags = MSG_VERSION;
+	assert_int_equal(ask_liar(*state, &other, MSG_HEADER + 8), -EBUSY);
+	other = m;
+	other.size = 0x7fffffff;
+	assert_int_equal(ask_liar(*state, &other, MSG_HEADER + 8), -EBUSY);
+}
+
+/* Half an answer: given up after five seconds, as others wait. */
+static void
+test_no_answer(void **state)
+{
+	const struct message m = { .request = MSG_GET_FEATURES };
+	time_t begin = time(NULL);
+
+	assert_int_equal(ask_liar(*state, &m, 5), -EBUSY);
+	assert_true(time(NULL) - begin >= 4);
+}
+
+int
+main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_as_qemu_does),
+		TEST(test_goes_on_after_its_index_was_asked_for),
+		TEST(test_nothing_before_an_owner),
+		TEST(test_owner),
+		TEST(test_reset_while_running),
+		TEST(test_features),
+		TEST(test_running_ring_keeps_its_size),
+		TEST(test_descriptors),
+		TEST(test_memory),
+		TEST(test_memory_again),
+		TEST(test_no_device_left),
+		TEST(test_no_socket),
+		TEST(test_owner_is_killed),
+		TEST(test_many),
+		TEST(test_wrong_answers),
+		TEST(test_no_answer),
+	};
+
+	return cmocka_run_group_tests_name("cuse_bridge", tests, vhost_end_setup, vhost_end_teardown);
+}

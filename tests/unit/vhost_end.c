@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* librte_vhost as the other end: see vhost_end.h. Its callbacks come in its own thread. */
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
+
+#include <rte_common.h>
+#include <rte_vhost.h>
+
+#include "unit.h"
+#include "vhost_end.h"
+
+/* Seconds: generous, as the machine may be busy. */
+#define DEADLINE 60
+
+struct vhost_end vhost_end;
+
+static int
+on_connection(int vid)
+{
+	if (__atomic_load_n(&vhost_end.refuse, __ATOMIC_ACQUIRE))
+		return -1;
+	vhost_end.vid = vid;
+	vhost_end.enabled[0] = vhost_end.enabled[1] = false;
+	__atomic_add_fetch(&vhost_end.connections, 1, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static void
+on_disconnection(int vid)
+{
+	RTE_SET_USED(vid);
+	if (!__atomic_load_n(&vhost_end.refuse, __ATOMIC_ACQUIRE))
+		__atomic_sub_fetch(&vhost_end.connections, 1, __ATOMIC_RELEASE);
+}
+
+static int
+on_device(int vid)
+{
+	RTE_SET_USED(vid);
+	__atomic_store_n(&vhost_end.running, true, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static void
+on_device_end(int vid)
+{
+	RTE_SET_USED(vid);
+	__atomic_store_n(&vhost_end.running, false, __ATOMIC_RELEASE);
+}
+
+static int
+on_ring(int vid, uint16_t ring, int enable)
+{
+	RTE_SET_USED(vid);
+	__atomic_store_n(&vhost_end.enabled[ring], enable != 0, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static const struct rte_vhost_device_ops operations = {
+	.new_connection = on_connection,
+	.destroy_connection = on_disconnection,
+	.new_device = on_device,
+	.destroy_device = on_device_end,
+	.vring_state_changed = on_ring,
+};
+
+int
+vhost_end_setup(void **state)
+{
+	const uint64_t features = 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_F_ANY_LAYOUT |
+		1ULL << VIRTIO_NET_F_MRG_RXBUF | 1ULL << VIRTIO_RING_F_INDIRECT_DESC |
+		1ULL << VIRTIO_RING_F_EVENT_IDX | 1ULL << VIRTIO_NET_F_CTRL_VQ |
+		1ULL << VHOST_USER_F_PROTOCOL_FEATURES;
+
+	if (unit_eal(state) != 0)
+		return -1;
+	rte_log_set_level_pattern("lib.vhost.*", RTE_LOG_EMERG);	/* what is refused is said */
+	snprintf(vhost_end.folder, sizeof(vhost_end.folder), "/tmp/vs-unit-XXXXXX");
+	if (mkdtemp(vhost_end.folder) == NULL)
+		return -1;
+	snprintf(vhost_end.path, sizeof(vhost_end.path), "%s/vhost", vhost_end.folder);
+	if (rte_vhost_driver_register(vhost_end.path, 0) != 0 ||
+			rte_vhost_driver_set_features(vhost_end.path, features) != 0 ||
+			rte_vhost_driver_set_protocol_features(vhost_end.path,
+				1ULL << VHOST_USER_PROTOCOL_F_REPLY_ACK) != 0 ||
+			rte_vhost_driver_callback_register(vhost_end.path, &operations) != 0)
+		return -1;
+	return rte_vhost_driver_start(vhost_end.path);
+}
+
+int
+vhost_end_teardown(void **state)
+{
+	int rc = rte_vhost_driver_unregister(vhost_end.path);
+
+	rc |= rmdir(vhost_end.folder);
+	return unit_eal_end(state) | rc;
+}
+
+static void
+pause_briefly(time_t deadline)
+{
+	const struct timespec ms = { .tv_nsec = 1000000 };
+
+	assert_true(time(NULL) < deadline);
+	nanosleep(&ms, NULL);
+}
+
+void
+vhost_end_wait_running(bool running)
+{
+	time_t deadline = time(NULL) + DEADLINE;
+
+	while (__atomic_load_n(&vhost_end.running, __ATOMIC_ACQUIRE) != running)
+		pause_briefly(deadline);
+}
+
+void
+vhost_end_wait_connections(unsigned int n)
+{
+	time_t deadline = time(NULL) + DEADLINE;
+
+	while (__atomic_load_n(&vhost_end.connections, __ATOMIC_ACQUIRE) != n)
+		pause_briefly(deadline);
+}
