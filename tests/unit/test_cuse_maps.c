@@ -257,6 +257,7 @@ test_not_shared(void **state)
 		"7f0000006000-7f0000007000 rw-p 00000000 00:00 0 [heap]\n"
 		"7f0000007000-7f0000008000 rw-s 00000000 00:00 0 [odd]\n"
 		"7f0000008000-7f0000009000 rwxs 00008000 00:01 7 /x\n";
+	const struct vhost_memory_region none = { 0 };
 	uint64_t page;
 
 	RTE_SET_USED(state);
@@ -266,7 +267,7 @@ test_not_shared(void **state)
 	assert_int_equal(found, 2);
 	is_piece(0, 0x10000, A, PAGE, 0, 7);
 	is_piece(1, 0x10000 + 8 * PAGE, A + 8 * PAGE, PAGE, 8 * PAGE, 7);
-	assert_int_equal(find(text, NULL, 0), -ENXIO);
+	assert_int_equal(find(text, &none, 0), -ENXIO);
 	assert_int_equal(find_one(text, 0, A, 0), -ENXIO);
 	/* One good region does not make up for one that is not there. */
 	assert_int_equal(find(text, (const struct vhost_memory_region[]){
