@@ -106,6 +106,8 @@ choose(struct uplink *u, const struct conf *c, const struct rte_eth_dev_info *in
 	uint32_t mtu = c->mergeable ? 9000 : RTE_ETHER_MTU, most = port_mtu(info);
 
 	memset(conf, 0, sizeof(*conf));
+	if (u->vmdq && u->plan.short_frames)
+		most = RTE_MIN(most, (uint32_t)RTE_ETHER_MTU);
 	if (mtu > most) {
 		say(NOTICE,
 				"port %u takes frames with %u bytes of payload at most: longer ones "
@@ -192,6 +194,30 @@ configure(struct uplink *u, const struct rte_eth_conf *conf, const struct rte_et
 	return rc;
 }
 
+/*
+ * Fills the port's table of multicast hashes: 12 bits of an address each, its
+ * last, as drivers set the NIC up. So pools take every group.
+ */
+static void
+accept_every_hash(struct uplink *u)
+{
+	static const uint32_t n = 1 << 12;
+	struct rte_ether_addr *list = rte_zmalloc("hashes", n * sizeof(*list), 0);
+	uint32_t i;
+	int rc;
+
+	for (i = 0; list != NULL && i < n; i++) {
+		list[i].addr_bytes[0] = RTE_ETHER_GROUP_ADDR;
+		list[i].addr_bytes[4] = i << 4;
+		list[i].addr_bytes[5] = i >> 4;
+	}
+	rc = list != NULL ? rte_eth_dev_set_mc_addr_list(u->port, list, n) : -ENOMEM;
+	if (rc != 0)
+		say(WARNING, "port %u does not take all multicast into its pools: %s\n", u->port,
+				rte_strerror(-rc));
+	rte_free(list);
+}
+
 int
 uplink_start_port(struct uplink *u, const struct conf *c, const struct rte_eth_dev_info *info,
 		unsigned int nworkers)
@@ -212,6 +238,8 @@ uplink_start_port(struct uplink *u, const struct conf *c, const struct rte_eth_d
 	u->started = true;
 	share_queues(u, nworkers, ntx);
 	rte_eth_allmulticast_enable(u->port);
+	if (u->vmdq && u->plan.hashes_groups)
+		accept_every_hash(u);
 	if (c->promiscuous)
 		uplink_set_promiscuous(u);
 	return 0;

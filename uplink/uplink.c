@@ -75,6 +75,13 @@ choose_sorting(struct uplink *u, const struct conf *c, const struct rte_eth_dev_
 				u->port, info->driver_name);
 		return false;
 	}
+	if (has && c->vmdq == VMDQ_AUTO && c->mergeable && u->plan.short_frames) {
+		say(NOTICE,
+				"port %u (%s) can't sort jumbo frames by VMDq: with --mergeable 1 it "
+				"is sorted in software\n",
+				u->port, info->driver_name);
+		has = false;
+	}
 	u->vmdq = has && c->vmdq != VMDQ_OFF && c->vlan_base != 0;
 	if (c->vm2vm == VM2VM_NIC && !(u->vmdq && u->plan.loopback)) {
 		say_error("--vm2vm 2: port %u (%s) can't switch between guests: use --vm2vm 1",

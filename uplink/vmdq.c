@@ -17,11 +17,22 @@ struct layout {
 	bool interleaved;    /* queue q belongs to pool q modulo the number of pools */
 	bool loopback;       /* its enable_loop_back does what it says */
 	bool software_twice; /* see struct vmdq_plan */
+	bool short_frames;   /* see struct vmdq_plan */
+	bool hashes_groups;  /* see struct vmdq_plan */
 };
 
 static const struct layout layouts[] = {
-		/* 82576, 82580, i350: 32 registers VLVF, and no way to set the loopback. */
-		{.driver = "net_e1000_igb", .kept = 1, .tags = 32, .interleaved = true},
+		/*
+		 * 82576, 82580, i350: 32 registers VLVF. The driver has no way to set the
+		 * loopback, nor to let long frames into pools (VMOLR.LPE). QEMU's 82576
+		 * knows nothing of pools that take all multicast (VMOLR.MPME).
+		 */
+		{.driver = "net_e1000_igb",
+				.kept = 1,
+				.tags = 32,
+				.interleaved = true,
+				.short_frames = true,
+				.hashes_groups = true},
 		/* 82599, X520, X540, X550 and alike: 64 registers. */
 		{.driver = "net_ixgbe", .kept = 1, .tags = 64, .loopback = true},
 		{.driver = "net_txgbe", .kept = 1, .tags = 64, .loopback = true},
@@ -66,6 +77,8 @@ vmdq_make_plan(struct vmdq_plan *plan, const struct rte_eth_dev_info *info)
 			.tags = l->tags,
 			.loopback = l->loopback,
 			.software_twice = l->software_twice,
+			.short_frames = l->short_frames,
+			.hashes_groups = l->hashes_groups,
 	};
 	plan->pool_step = l->interleaved ? 1 : plan->pool_queues;
 	plan->queue_step = l->interleaved ? pools : 1;
@@ -111,6 +124,8 @@ vmdq_configure(const struct vmdq_plan *plan, const struct conf *c, struct rte_et
 	v->default_pool = 0;
 	v->enable_loop_back = c->vm2vm == VM2VM_NIC;
 	v->rx_mode = RTE_ETH_VMDQ_ACCEPT_BROADCAST | RTE_ETH_VMDQ_ACCEPT_MULTICAST;
+	if (plan->hashes_groups)
+		v->rx_mode |= RTE_ETH_VMDQ_ACCEPT_HASH_MC;
 	for (i = 0; i < n && i < GUEST_MAX && conf_vlan(c, i) <= VLAN_LAST; i++) {
 		v->pool_map[i].vlan_id = conf_vlan(c, i);
 		v->pool_map[i].pools = i < plan->devices ? UINT64_C(1) << (plan->kept + i) : 1;

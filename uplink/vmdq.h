@@ -38,6 +38,8 @@ struct vmdq_plan {
 	uint16_t tags;        /* VLAN filters */
 	bool loopback;        /* switches between its pools */
 	bool software_twice;  /* what a pool gets may come to the software's queue too */
+	bool short_frames;    /* its pools take no jumbo frames */
+	bool hashes_groups;   /* pools take group frames by the NIC's table of hashes */
 };
 
 /* Receive queues first, first + step, ... (n of them), and where MAC filters point. */

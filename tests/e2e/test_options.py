@@ -146,6 +146,13 @@ def test_port_of_mask_beyond_those_there(box):
     refused(result, "-p 0x4|port 2", "port")
 
 
+@pytest.mark.parametrize("words", [["--vmdq", "1"], ["--vm2vm", "2"]], ids=" ".join)
+def test_port_has_no_vmdq(box, words):
+    with Namespace() as ns:
+        result = start(box, ["-p", "0x1", *words], ns=ns, eal=["--vdev", "net_tap0,iface=up0"])
+    refused(result, " ".join(words), r"port 0 \(net_tap\)", "use --" + words[0].strip("-"))
+
+
 def test_one_lcore(box):
     refused(start(box, lcores="0@0"), "lcore")
 

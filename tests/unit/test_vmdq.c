@@ -149,7 +149,8 @@ test_configured(void **state)
 	assert_true(v->enable_default_pool);
 	assert_int_equal(v->default_pool, 0);
 	assert_false(v->enable_loop_back);
-	assert_int_equal(v->rx_mode, RTE_ETH_VMDQ_ACCEPT_BROADCAST | RTE_ETH_VMDQ_ACCEPT_MULTICAST);
+	assert_int_equal(v->rx_mode, RTE_ETH_VMDQ_ACCEPT_BROADCAST | RTE_ETH_VMDQ_ACCEPT_MULTICAST |
+			RTE_ETH_VMDQ_ACCEPT_HASH_MC);
 	assert_int_equal(pools_of(v, 1000), 1 << 1);
 	assert_int_equal(pools_of(v, 1006), 1 << 7);
 	assert_int_equal(pools_of(v, 1007), 1 << 0);
@@ -157,6 +158,7 @@ test_configured(void **state)
 	/* 82599: bits beyond the 32nd. */
 	eth = configured(&rows[2], 100, VM2VM_NIC);
 	assert_true(v->enable_loop_back);
+	assert_int_equal(v->rx_mode, RTE_ETH_VMDQ_ACCEPT_BROADCAST | RTE_ETH_VMDQ_ACCEPT_MULTICAST);
 	assert_int_equal(v->nb_queue_pools, 64);
 	assert_true(pools_of(v, 100 + 62) == UINT64_C(1) << 63);
 	assert_true(pools_of(v, 100 + 31) == UINT64_C(1) << 32);

@@ -54,8 +54,10 @@ def held(number):
     return _held[number]
 
 
-def ask(number, method, *arguments, **keywords):
-    return getattr(held(number), method)(*arguments, **keywords)
+def ask(number, name, *arguments, **keywords):
+    """Calls a method of what is held, or reads an attribute."""
+    value = getattr(held(number), name)
+    return value(*arguments, **keywords) if callable(value) else value
 
 
 def release(number, failed):

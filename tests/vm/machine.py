@@ -101,7 +101,7 @@ class Machine(Qemu):
 
 
 class There:
-    """An object that lives in the machine: made there, its methods called from here.
+    """An object that lives in the machine: made there, its methods called (and its attributes read) from here.
 
         with There(machine, Switch, box_there, ["-p", "0x1"]) as switch:
             switch.wait_registered(mac)
