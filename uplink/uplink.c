@@ -23,7 +23,7 @@ say_settings(const struct uplink *u, const struct rte_eth_dev_info *info)
 	char sorted[64] = "sorted in software";
 
 	if (u->vmdq)
-		snprintf(sorted, sizeof(sorted), "sorted by VMDq for devices 0 to %u",
+		snprintf(sorted, sizeof(sorted), "sorted by VMDq for devices 0 to %d",
 				u->plan.devices - 1);
 	say(INFO, "uplink is port %u (%s), %s, VLAN tags %s%s\n", u->port, info->driver_name,
 			sorted, u->insert_hw ? "added by the port" : "added in software",
