@@ -95,7 +95,7 @@ check-unit: test-deps unit
 check-e2e: test-deps test-programs
 	$(RUN_TESTS) hostile e2e
 
-check-vm: vm-deps $(BUILD)/vhost-switch cuse-programs
+check-vm: vm-deps $(BUILD)/vhost-switch loadgen cuse-programs
 	$(RUN_TESTS) vm
 
 demo: test-deps $(BUILD)/vhost-switch

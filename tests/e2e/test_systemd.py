@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The systemd unit and its environment file, as far as no running systemd is needed. tests/vm/test_systemd.py starts it."""
+"""The systemd unit and its environment file, without a systemd that runs (see tests/vm/test_systemd.py)."""
 
 import os
 import re

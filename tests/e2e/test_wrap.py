@@ -111,7 +111,8 @@ TABLE = [
      f"{file_memory('128M')},prealloc=on -machine memory-backend=qemu-wrap-mem"),
 
     ("libvirt's memory is shared in its place", USER,
-     f"""-machine q35,memory-backend=pc.ram -object '{{"qom-type":"memory-backend-ram","id":"pc.ram","size":1}}' {TAP}""",
+     "-machine q35,memory-backend=pc.ram "
+     f"""-object '{{"qom-type":"memory-backend-ram","id":"pc.ram","size":1}}' {TAP}""",
      "-machine q35,memory-backend=pc.ram "
      f"""-object '{{"qom-type":"memory-backend-memfd","id":"pc.ram","size":1,"share":true}}' {USER_TAP}"""),
     ("the same on hugetlbfs", USER_HUGE, f"-M q35,memory-backend=r -object memory-backend-ram,id=r,size=64M {TAP}",
@@ -130,10 +131,12 @@ TABLE = [
     ("a NUMA node without memory of its own", USER, f"-numa node,nodeid=0 -numa cpu,node-id=0 {TAP}",
      f"-numa node,nodeid=0 -numa cpu,node-id=0 {USER_TAP} {memfd('128M')}"),
 
-    ("a tap without vhost", {**USER, "EVERY_TAP": "1"}, f"-netdev tap,id=n1 {CARD}", f"{USER_TAP} {CARD},{OFF} {memfd('128M')}"),
+    ("a tap without vhost", {**USER, "EVERY_TAP": "1"}, f"-netdev tap,id=n1 {CARD}",
+     f"{USER_TAP} {CARD},{OFF} {memfd('128M')}"),
     ("the same with cuse", {**CUSE_MEMFD, "EVERY_TAP": "1"}, """-netdev '{"type":"tap","fd":"9","id":"n1"}'""",
      f"""-netdev '{{"type":"tap","fd":"9","id":"n1","vhost":true,"vhostfd":"3"}}' {memfd('128M')}"""),
-    ("offloads that are wanted", {**USER, "OFFLOADS": "gso"}, f"{TAP} {CARD}", f"{USER_TAP} {CARD},gso=off {memfd('128M')}"),
+    ("offloads that are wanted", {**USER, "OFFLOADS": "gso"}, f"{TAP} {CARD}",
+     f"{USER_TAP} {CARD},gso=off {memfd('128M')}"),
     ("offloads left alone", {**USER, "OFFLOADS": ""}, f"{TAP} {CARD}", f"{USER_TAP} {CARD} {memfd('128M')}"),
 
     ("quotes, spaces, commas, empty words", USER,
@@ -158,13 +161,15 @@ UNTOUCHED = [
     "-m 1G -netdev user,id=n1 -device virtio-net-pci,netdev=n1",
     "-netdev tap,id=n1 -device virtio-net-pci,netdev=n1",
     "-netdev tap,id=n1,vhost=off,vhostfd=7", "-netdev tap,id=n1,vhostforce=off",
-    "-nic user -net nic -net tap,ifname=a", "-append '-netdev tap,id=n1,vhost=on'", "-append -netdev -name tap,vhost=on",
+    "-nic user -net nic -net tap,ifname=a", "-append '-netdev tap,id=n1,vhost=on'",
+    "-append -netdev -name tap,vhost=on",
     "-object memory-backend-ram,id=a,size=1G -numa node,memdev=a",
 ]
 
 # (what -m says, size of the memory backend)
 SIZES = [
-    ("-m 512", "512M"), ("-m 4G", "4096M"), ("-m 4g", "4096M"), ("-m 1.5G", "1536M"), ("-m 2048M,slots=2,maxmem=8G", "2048M"),
+    ("-m 512", "512M"), ("-m 4G", "4096M"), ("-m 4g", "4096M"), ("-m 1.5G", "1536M"),
+    ("-m 2048M,slots=2,maxmem=8G", "2048M"),
     ("-m size=1G,slots=2,maxmem=4G", "1024M"), ("-m slots=2,maxmem=4G,size=256", "256M"), ("-m 65536k", "64M"),
     ("-m 0x40", "64M"), ("-m 1T", "1048576M"), ("-m 1G -m 2G", "2048M"), ("-m 1G -m slots=2,maxmem=4G", "1024M"),
     ("", "128M"), ("-m 0", "128M"), ("-m 100001k", "102408192"), ("-machine q35,memory.size=1G", "1024M"),
@@ -176,8 +181,10 @@ REFUSED = [
      "us_vhost_path /nowhere/usvhost: No such file or directory: start vhost-switch"),
     ("no socket", {**USER, "VHOST_USER_PATH": "/nowhere/usvhost"}, TAP,
      "vhost_user_path /nowhere/usvhost: no such socket: start vhost-switch"),
-    ("neither", {"US_VHOST_PATH": "/nowhere/a", "VHOST_USER_PATH": "/nowhere/b"}, TAP, "/nowhere/a: .*set .* /nowhere/b"),
-    ("no folder for memory", {**USER, "HUGETLBFS": "/nowhere"}, f"--print {TAP}", "hugetlbfs /nowhere: no such folder: mount"),
+    ("neither", {"US_VHOST_PATH": "/nowhere/a", "VHOST_USER_PATH": "/nowhere/b"}, TAP,
+     "/nowhere/a: .*set .* /nowhere/b"),
+    ("no folder for memory", {**USER, "HUGETLBFS": "/nowhere"}, f"--print {TAP}",
+     "hugetlbfs /nowhere: no such folder: mount"),
     ("no emulator", {"EMUL_PATH": "/nowhere/qemu"}, "-m 1G", "emul_path /nowhere/qemu: No such file or directory: set"),
     ("itself as emulator", {"EMUL_PATH": WRAP}, "-m 1G", "emul_path .*: this is qemu-wrap.py itself"),
     ("unknown back end", {"BACK_END": "kernel"}, TAP, "back_end kernel: unknown: use one of auto, cuse, user"),

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""systemd itself runs the service of contrib/, hardened as it is, in a virtual machine.
+
+systemd has a process namespace of its own there, and no units but ours, which it starts at once, and
+the targets that ours wants.
+"""
+
+import re
+
+import pytest
+
+from lib.wait import wait_for
+from vm.machine import Machine
+
+UNITS = "/run/units"
+SOCKET = "/run/vhost-switch/usvhost"
+LOG = "/run/systemd.log"
+START = f"""
+mkdir {UNITS}
+for unit in sysinit basic shutdown; do cp /lib/systemd/system/$unit.target {UNITS}; done
+cp contrib/vhost-switch.service {UNITS}
+cp contrib/vhost-switch.default /etc/default/vhost-switch
+cp build/vhost-switch /usr/local/sbin
+mount -t cgroup2 cgroup /sys/fs/cgroup
+unshare --pid --fork --mount-proc env -i container=test PATH=$PATH SYSTEMD_UNIT_PATH={UNITS} \
+    /lib/systemd/systemd --unit=vhost-switch.service --log-target=console --show-status=0 < /dev/null > {LOG} 2>&1 &
+"""
+# CAP_NET_ADMIN, CAP_NET_RAW, CAP_IPC_LOCK, CAP_SYS_NICE
+CAPABILITIES = 1 << 12 | 1 << 13 | 1 << 14 | 1 << 23
+# Two guests that check each frame they get from each other.
+FRAMES = f"build/loadgen --mode verify --flows both --rate 200 --ring 256 --seconds 0.5 --cpu 0 --socket {SOCKET}"
+
+
+@pytest.fixture(scope="module")
+def machine(module_box):
+    with Machine(module_box, "machine", modules=["tun"], hugepages=128) as made:
+        made.run(START)
+        yield made
+
+
+def wait_serving(machine):
+    """Waits until the service has its socket."""
+    wait_for(lambda: machine.run(f"test -S {SOCKET}", check=False)[0] == 0, 60, lambda: machine.run(f"cat {LOG}"))
+
+
+def systemctl(machine, *commands):
+    """Runs these where systemd is process 1, else it does not answer; returns what they say."""
+    script = " && ".join(f"systemctl {command}" for command in commands)
+    return machine.run(f"nsenter --mount --pid --target $(pidof systemd) sh -c '{script}' || {{ cat {LOG}; false; }}",
+                       deadline=60)
+
+
+def test_service_runs_hardened_as_delivered(machine):
+    wait_serving(machine)
+    status = dict(re.findall(r"^(\w+):\s*(\w+)$", machine.run("cat /proc/$(pidof vhost-switch)/status"), re.M))
+    assert int(status["CapBnd"], 16) == int(status["CapEff"], 16) == CAPABILITIES
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+    assert " ok=1" in machine.run(FRAMES, deadline=60)
+
+
+def test_service_has_an_uplink_and_stops_in_order(machine):
+    machine.run("""sed -i -e 's/^EAL_OPTIONS="/&--vdev net_tap0,iface=up0 /' """
+                """-e 's/^OPTIONS="/&-p 0x1/' /etc/default/vhost-switch""")
+    systemctl(machine, "restart vhost-switch")
+    wait_serving(machine)
+    machine.run("ip link show up0")
+    ended = systemctl(machine, "stop vhost-switch", "show -p Result,ExecMainStatus,ActiveState vhost-switch")
+    assert set(ended.split()) == {"Result=success", "ExecMainStatus=0", "ActiveState=inactive"}
+    machine.run("! test -e /run/vhost-switch")
