@@ -2,7 +2,8 @@
 """The guide, the man page and README: they build without a warning, their commands work as they stand, their options
 are those of --help, and the messages that they quote exist.
 
-Commands are taken from the text itself; doc/hacking.rst ("The guide") says how a block is marked.
+Commands are taken from the text itself; doc/hacking.rst ("The guide") says how a block is marked. Those that need
+a machine of their own are run by tests/vm/test_guide.py.
 """
 
 import os
@@ -16,7 +17,7 @@ from lib.proc import Process
 from lib.switch import READY, ROOT, binary
 from lib.wait import wait_for
 
-NOT_RUN = ("no", "message", "part of", None)
+NOT_RUN = ("no", "message", "part of", "vm", "vm switch", None)  # not here: tests/vm/test_guide.py has vm
 SCENES = [(f"{os.path.basename(path)}-{number}", scene) for path in guide.files()
           for number, scene in enumerate(guide.scenes(path))
           if any(block.kind not in NOT_RUN for block in scene)]
@@ -35,21 +36,6 @@ exec sleep infinity
 """
 
 
-def fit(text):
-    """A command of the guide for this machine: its CPUs, no KVM, none of its NICs."""
-    count = os.cpu_count()
-
-    def cpus(match):
-        wanted = [int(n) for n in match[1].split(",")]
-        if max(wanted) < count:
-            return match[0]
-        return " --lcores " + ",".join(f"{n}@{n if n < count else 0}" for n in wanted)
-    text = re.sub(r" -l ([\d,]+)", cpus, text)
-    if "--no-pci" not in text:
-        text = re.sub(r"\b(vhost-switch|dpdk-testpmd) (?=-l|--lcores)", r"\1 --no-pci ", text)
-    return text.replace("-accel kvm -cpu host", "-accel tcg -cpu max")
-
-
 class Scene:
     """Blocks that belong together, in order, in mount and network namespaces of their own."""
 
@@ -61,7 +47,7 @@ class Scene:
         self.place.wait_output("here", stream="out")
 
     def start(self, text, **arguments):
-        text = fit(text)
+        text = guide.fit(text)
         namespaces = [f"--{kind}=/proc/{self.place.pid}/ns/{name}" for kind, name in (("mount", "mnt"), ("net", "net"))]
         path = os.pathsep.join((os.path.dirname(binary()), ROOT, os.environ["PATH"]))
         at = ROOT if text.startswith("make") else self.box.directory

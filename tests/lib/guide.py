@@ -11,7 +11,7 @@ import re
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DOC = os.path.join(ROOT, "doc")
 PART = "part of "
-KINDS = ("run", "switch", "keep switch", "keep guest", "type", "said", "prints", "refused", "message", "no")
+KINDS = ("run", "switch", "keep switch", "keep guest", "type", "said", "prints", "refused", "message", "vm", "vm switch", "no")
 MARK = re.compile(r"\s*\.\. test: (?P<mark>.+)$")
 BLOCK = re.compile(r"\s*\.\. (?:code-block|code|sourcecode|parsed-literal|literalinclude)::\s*(?P<language>\S*)")
 COMMANDS = ("make", "vhost-switch", "qemu-system-x86_64", "qemu-wrap.py", "dpdk-testpmd", "scripts/")
@@ -118,6 +118,21 @@ def readme_commands():
 
 def squeeze(command):
     return " ".join(command.split())
+
+
+def fit(text):
+    """A command of the guide for this machine: its CPUs, no KVM, none of its NICs."""
+    count = os.cpu_count()
+
+    def cpus(match):
+        wanted = [int(n) for n in match[1].split(",")]
+        if max(wanted) < count:
+            return match[0]
+        return " --lcores " + ",".join(f"{n}@{n if n < count else 0}" for n in wanted)
+    text = re.sub(r" -l ([\d,]+)", cpus, text)
+    if "--no-pci" not in text:
+        text = re.sub(r"\b(vhost-switch|dpdk-testpmd) (?=-l|--lcores)", r"\1 --no-pci ", text)
+    return text.replace("-accel kvm -cpu host", "-accel tcg -cpu max")
 
 
 # What the switch can say.
