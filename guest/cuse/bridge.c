@@ -188,6 +188,8 @@ remedy(int error)
 	case -E2BIG:
 		return "its memory has more than 8 parts; give it fewer files or NUMA nodes, a "
 		       "DPDK process --single-file-segments";
+	case -EINVAL:
+		return "parts of its memory have the same guest addresses";
 	case -ENXIO:
 		return "none of its memory is shared; give QEMU a memory backend with share=on";
 	case -EPERM:

@@ -154,6 +154,10 @@ maps_find(const struct maps *maps, struct vhost_memory_region *region, unsigned 
 	*found = 0;
 	qsort(region, n, sizeof(*region), compare_gpa);
 	for (i = 0; i < n; i++) {
+		if (i > 0 &&
+				region[i].guest_phys_addr - region[i - 1].guest_phys_addr <
+						region[i - 1].memory_size)
+			return -EINVAL;
 		rc = find_region(maps, &region[i], piece, found);
 		if (rc != 0)
 			return rc;

@@ -61,7 +61,8 @@ bool maps_same_file(const struct mapping *a, const struct mapping *b);
  * is contiguous in guest memory, in the process and in one file. Parts that are
  * mapped, but can't be shared, are left out: firmware, a device's own memory.
  * 0, and *found pieces; -EFAULT: something is not mapped at all, or wraps around;
- * -ENXIO: nothing of it can be shared; -E2BIG: more than GUEST_REGIONS pieces.
+ * -EINVAL: two regions overlap; -ENXIO: nothing of it can be shared; -E2BIG: more
+ * than GUEST_REGIONS pieces.
  */
 int maps_find(const struct maps *maps, struct vhost_memory_region *region, unsigned int n,
 		struct piece *piece, unsigned int *found);

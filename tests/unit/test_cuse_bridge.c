@@ -212,7 +212,7 @@ check_ring(struct bench *b, unsigned int i)
 	struct rte_vhost_vring v;
 	eventfd_t n;
 
-	assert_true(vhost_end.enabled[i]);
+	vhost_end_wait_enabled(i, true);
 	assert_int_equal(rte_vhost_get_vhost_vring(vhost_end.vid, i, &v), 0);
 	assert_int_equal(v.size, SIZE);
 	assert_ptr_not_equal(v.desc, b->ram + i * ROOM);	/* a mapping of its own ... */
@@ -246,7 +246,8 @@ test_as_qemu_does(void **state)
 		/* The driver goes down: the index comes back as the data path left it. */
 		for (i = 0; i < 2; i++)
 			assert_int_equal(set_file(b, VHOST_NET_SET_BACKEND, i, -1), 0);
-		assert_false(vhost_end.enabled[0] || vhost_end.enabled[1]);
+		for (i = 0; i < 2; i++)
+			vhost_end_wait_enabled(i, false);
 		for (i = 0; i < 2; i++) {
 			rte_vhost_set_vring_base(vhost_end.vid, i, 100 * round + 7 + i, 100 * round + 7 + i);
 			assert_int_equal(get_base(b, i), 100 * round + 7 + i);

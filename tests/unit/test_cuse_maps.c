@@ -274,6 +274,25 @@ test_not_shared(void **state)
 		{ 0, PAGE, A, 0 }, { PAGE, PAGE, A + 100 * PAGE, 0 } }, 2), -EFAULT);
 }
 
+/* One guest address can't be in two places. */
+static void
+test_overlapping(void **state)
+{
+	static const char text[] =
+		"7f0000000000-7f0000100000 rw-s 00000000 00:01 7 /memfd:ram (deleted)\n";
+	struct vhost_memory_region r[] = {
+		{ 0x2000, 0x1000, A + 0x8000, 0 }, { 0x0000, 0x2000, A, 0 },
+	};
+
+	RTE_SET_USED(state);
+	assert_int_equal(find(text, r, 2), 0);
+	assert_int_equal(found, 2);
+	r[0].guest_phys_addr = 0x1fff;
+	assert_int_equal(find(text, r, 2), -EINVAL);
+	r[0].guest_phys_addr = 0;
+	assert_int_equal(find(text, r, 2), -EINVAL);
+}
+
 static void
 test_wrapped(void **state)
 {
@@ -300,6 +319,7 @@ main(void)
 		cmocka_unit_test(test_joined_regions),
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_not_shared),
+		cmocka_unit_test(test_overlapping),
 		cmocka_unit_test(test_wrapped),
 	};
 

@@ -121,6 +121,15 @@ vhost_end_wait_running(bool running)
 }
 
 void
+vhost_end_wait_enabled(unsigned int ring, bool enabled)
+{
+	time_t deadline = time(NULL) + DEADLINE;
+
+	while (__atomic_load_n(&vhost_end.enabled[ring], __ATOMIC_ACQUIRE) != enabled)
+		pause_briefly(deadline);
+}
+
+void
 vhost_end_wait_connections(unsigned int n)
 {
 	time_t deadline = time(NULL) + DEADLINE;

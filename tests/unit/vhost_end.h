@@ -24,8 +24,12 @@ extern struct vhost_end vhost_end;
 int vhost_end_setup(void **state);
 int vhost_end_teardown(void **state);
 
-/* Waits until the device runs, or does not; until so many connections are there. */
+/*
+ * Waits until the device runs, or does not; until a ring is enabled, or not; until so
+ * many connections are there. librte_vhost acknowledges first, and tells then.
+ */
 void vhost_end_wait_running(bool running);
+void vhost_end_wait_enabled(unsigned int ring, bool enabled);
 void vhost_end_wait_connections(unsigned int n);
 
 #endif /* VHOST_END_H */
