@@ -105,7 +105,8 @@ class Fields:
 
     def get(self, key):
         """The field's value, None if it has none. The last one counts, as in QEMU."""
-        return next((value for name, value, _ in reversed(self.items) if name == key), None)
+        value = next((value for name, value, _ in reversed(self.items) if name == key), None)
+        return json.dumps(value) if isinstance(value, (list, dict)) else value
 
     def is_on(self, key):
         return self.get(key) in (True, "on", "yes", "true", "y")
@@ -245,8 +246,7 @@ def unescaped(path):
 def mounted_hugetlbfs():
     """(page size, folder) of each hugetlbfs that this user may write to, largest pages first."""
     with open("/proc/mounts", encoding="utf-8", errors="surrogateescape") as mounts:
-        lines = [line.split() for line in mounts]
-    folders = [unescaped(path) for _, path, kind, *_ in lines if kind == "hugetlbfs"]
+        folders = [unescaped(path) for _, path, kind, *_ in map(str.split, mounts) if kind == "hugetlbfs"]
     return sorted(((os.statvfs(folder).f_bsize, folder) for folder in folders if os.access(folder, os.W_OK)),
                   key=lambda pair: -pair[0])
 
@@ -360,11 +360,11 @@ def open_node(settings):
 
 
 def to_vhost_user(options, taps, settings):
-    """vhost-user: each tap becomes a vhost-user netdev, and gets a chardev before it."""
+    """vhost-user: each tap becomes a vhost-user netdev, with a chardev before it."""
     changed = []
     for option in options:
         if option.fields in taps:
-            name = option.fields.get("id")
+            name = str(option.fields.get("id"))
             path = settings.vhost_user_path.replace("{id}", name)
             check_socket(path, settings)
             changed.append(Option("-chardev", ",".join(
@@ -441,10 +441,8 @@ def new_memory(options, settings, classic):
     added = [Option("-mem-path", folder)] if classic and folder and not given else []
     has_path = bool(given or added)
     if folder and not any(option.flag == "-mem-prealloc" for option in options):
-        if classic:
-            added.append(Option("-mem-prealloc"))
-        else:
-            backend.append("prealloc=on")
+        added += [Option("-mem-prealloc")] if classic else []
+        backend += [] if classic else ["prealloc=on"]
     if has_path and with_flag(options, "-numa"):
         raise Refusal("-numa: its nodes name no memory: give each a shared memory backend (memdev=)")
     attach = ("-numa", f"node,memdev={MEMORY_ID}") if has_path else ("-machine", f"memory-backend={MEMORY_ID}")
@@ -454,7 +452,7 @@ def new_memory(options, settings, classic):
 # --- The run
 
 def warn(text):
-    print(f"qemu-wrap: {text}", file=sys.stderr)
+    print("qemu-wrap:", str(text).replace("\n", "\\n"), file=sys.stderr)
 
 
 def read_settings(environment):
@@ -482,9 +480,9 @@ def become(command):
 def main(words, environment):
     settings = read_settings(environment)
     options = parse(words)
-    settings.show = any(option.words == ("--print",) for option in options)
-    options = [option for option in options if option.words != ("--print",)]
-    command = [settings.emul_path] + emit(rewrite(options, settings))
+    given = [option for option in options if option.words != ("--print",)]
+    settings.show = len(given) < len(options)
+    command = [settings.emul_path] + emit(rewrite(given, settings))
     if settings.show:
         sys.stdout.reconfigure(errors="surrogateescape")
         print(shlex.join(command))

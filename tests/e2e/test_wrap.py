@@ -147,6 +147,10 @@ TABLE = [
      f"{USER_TAP} {CARD},id=a,,b,,,mac=52:54:00:00:00:01,{OFF} {memfd('128M')}"),
     ("options that it does not know", USER, f"-frobnicate=1 --x disk.img {TAP} -set device.n1.x=y -y",
      f"-frobnicate=1 --x disk.img {USER_TAP} -set device.n1.x=y -y {memfd('128M')}"),
+    ("JSON of other types than expected", USER,
+     f"""{TAP} -device '{{"driver":"virtio-net-pci","netdev":["n1"]}}' -object '{{"id":5,"qom-type":null}}'""",
+     f"""{USER_TAP} -device '{{"driver":"virtio-net-pci","netdev":["n1"]}}' -object '{{"id":5,"qom-type":null}}' """
+     f"{memfd('128M')}"),
     ("an option without its value", USER, f"{TAP} -m", f"{USER_TAP} -m {memfd('128M')}"),
 ]
 
@@ -194,6 +198,7 @@ REFUSED = [
     ("-nic", CUSE, "-nic tap,model=virtio-net-pci,vhost=on", "-nic tap,.*: write it as -netdev and -device"),
     ("-net", USER, "-net nic,model=virtio -net tap,vhost=on", "-net tap,vhost=on.*: write it as -netdev and -device"),
     ("no id", USER, "-netdev tap,vhost=on", "-netdev tap,vhost=on: it has no id: add one"),
+    ("a line break", USER, "-nic 'tap,vhost=on,ifname=a\nb'", r"-nic tap,vhost=on,ifname=a\\nb: .*write it as"),
     ("a memory size", USER, f"--print {TAP} -m lots", "memory size lots: not understood: write"),
     ("JSON", USER, """-netdev '{"type":"tap", "vhost":tr'""", "not valid JSON"),
     ("mem-path with nodes that have no memory", USER, f"--print {TAP} -mem-path /h -numa node", "-numa: .*memdev="),

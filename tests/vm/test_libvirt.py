@@ -21,10 +21,11 @@ from vm.guest import Shell
 from vm.qemu import BOOT_DEADLINE, COMPLAINT, KERNEL_WORDS, Lines
 
 DOMAINS = os.path.join(ROOT, "contrib", "libvirt")
-# Places of libvirt that get a file system of their own. Debian's libvirt looks for its user even if another is set.
+# Places of libvirt that get a file system of their own.
 PLACES = ("/etc/libvirt", "/var/lib/libvirt", "/var/cache/libvirt", "/var/log/libvirt", "/run/libvirt")
 LIBVIRTD_CONF = 'unix_sock_dir = "{folder}"\nauth_unix_rw = "none"\n'
 QEMU_CONF = 'user = "root"\ngroup = "root"\nsecurity_driver = "none"\nnamespaces = []\ncgroup_controllers = []\n'
+# Debian's libvirt wants its user to be there, even if another is set. The shell is process 1: it takes in orphans.
 START = """
 for place in {places}; do mount -t tmpfs none $place; done
 mount -t sysfs none /sys
@@ -35,8 +36,7 @@ for list in passwd:libvirt-qemu:x:64055:64055::/:/usr/sbin/nologin group:libvirt
     mount --bind /run/libvirt/${{list%%:*}} /etc/${{list%%:*}}
 done
 virtlogd -d
-libvirtd -d
-sleep infinity & wait
+libvirtd & wait
 """
 OFFLOADS = {"csum": 0, "guest_tso4": 7, "guest_tso6": 8, "guest_ecn": 9}  # feature bits of virtio-net
 # The guest's answer to the power button.
