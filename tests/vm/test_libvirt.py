@@ -152,7 +152,8 @@ class Domain(Shell):
         with contextlib.suppress(OSError):
             print(f"--- {self.name}: console\n{self._console()[-3000:]}")
         with contextlib.suppress(OSError):
-            with open(f"/proc/{self.libvirt.pid}/root/var/log/libvirt/qemu/{self.name}.log", encoding="utf-8") as f:
+            log = os.path.join("/proc", str(self.libvirt.pid), "root", f"var/log/libvirt/qemu/{self.name}.log")
+            with open(log, encoding="utf-8") as f:
                 print(f"--- {self.name}: QEMU's log\n{f.read()}")
 
     def offloads(self):
