@@ -8,6 +8,7 @@ init      the guests' first process
 guest     a Linux guest: its shell, its network card
 machine   a machine with our files inside, in which commands and functions run
 machine-init, agent  what runs in there
+igb       a machine with an 82576 NIC as the uplink, and the other end of its wire
 host      the host behind the uplink, and an echo stream that accounts for each reply
 lan       switch, guests and host together
 """

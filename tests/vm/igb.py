@@ -22,8 +22,7 @@ from lib.frames import Port
 from lib.guests import Guests
 from lib.room import FENCE_ADDRESS, VLAN_BASE, Room
 from lib.switch import Switch
-from lib.wait import DEADLINE
-from vm.machine import Machine, There
+from vm.machine import DEADLINE_THERE, Machine, There
 
 STRANGER = "02:00:00:00:00:99"
 MAC = "52:54:00:12:34:56"
@@ -47,6 +46,9 @@ class Wire(Port):
     def connect(self):
         """Once QEMU is there. Then a send waits, with a deadline, while the NIC takes nothing."""
         self.socket.connect(self.near)
+
+    def until(self, last, deadline=DEADLINE_THERE):
+        return super().until(last, deadline)
 
 
 class Igb(Machine):
@@ -108,7 +110,7 @@ class Voice:
     def send(self, data):
         self.voices.send(self.place, data)
 
-    def until(self, last, deadline=DEADLINE):
+    def until(self, last, deadline=DEADLINE_THERE):
         return self.voices.until(self.place, last, deadline)
 
     def pending(self):

@@ -20,6 +20,7 @@ import base64
 import functools
 import itertools
 import pickle
+import re
 import shlex
 
 from lib.switch import ROOT
@@ -33,6 +34,9 @@ MODULES = ("virtio_pci", "virtio_console", "9pnet_virtio", "9p", "overlay")
 # where the machine that emulates them has two.
 CPUS = 2
 MEMORY_MIB = 1024
+# What may take DEADLINE here may take this long there (lib/wait.py), and its answer a bit longer.
+DEADLINE_THERE = 4 * DEADLINE
+ANSWER = DEADLINE_THERE + DEADLINE
 
 
 class Failed(AssertionError):
@@ -48,10 +52,11 @@ class Machine(Qemu):
     def __init__(self, box, name, *, modules=(), hugepages=0, words="", arguments=(), chipset="",
                  memory=MEMORY_MIB, cpus=CPUS, series=image.SERIES):
         self.ids = itertools.count()
+        self.answers = True
         folder = box.path(name)
         boot = image.make(box.path(f"{name}.initramfs"), MODULES, init="machine-init", series=series,
                           settings=_settings(ROOT=ROOT, FOLDER=folder, KERNEL_MODULES=image.module_tree(series),
-                                             LOAD=" ".join(modules)))
+                                             LOAD=" ".join(modules), TEST_DEADLINE=DEADLINE_THERE))
         super().__init__(box, name, boot, f"hugepages={hugepages} {words}", [
             "-machine", f"q35{chipset and ','}{chipset}", "-smp", cpus, "-m", f"{memory}M",
             *_shared("root", "/", readonly=True), *_shared("project", ROOT, readonly=True),
@@ -64,16 +69,21 @@ class Machine(Qemu):
             self.end()
             raise
 
-    def call(self, function, *arguments, deadline=DEADLINE, **keywords):
+    def call(self, function, *arguments, deadline=ANSWER, **keywords):
         """Calls a function of a module under tests/ in the machine, and returns what it returns.
 
         Arguments and result are pickled. One call at a time; state stays in the module, there.
         """
+        assert self.answers, f"{self.name} does not answer since an earlier call"
         number = next(self.ids)
         request = pickle.dumps((number, function, arguments, keywords))
         self.channel.send(base64.b64encode(request).decode() + "\n")
         while True:
-            _, match = self.channel.until(rb"([^\n]*)\n", deadline)
+            try:
+                _, match = self.channel.until(rb"([^\n]*)\n", deadline)
+            except TimeoutError:
+                self.answers = False  # nor will it in the tests to come: they need not wait
+                raise
             answered, succeeded, result = pickle.loads(base64.b64decode(match[1]))
             if answered == number:  # an earlier call may have been given up
                 break
@@ -81,7 +91,7 @@ class Machine(Qemu):
             raise Failed(f"in {self.name}: {result}")
         return result
 
-    def run(self, command, *, check=True, deadline=DEADLINE):
+    def run(self, command, *, check=True, deadline=DEADLINE_THERE):
         """Runs a shell command in the machine, in the project's folder; returns its output, or (status, output).
 
         It is ended, with all that it started and left in its process group, when the deadline is over.
@@ -93,11 +103,16 @@ class Machine(Qemu):
         return output
 
     def tell(self):
-        """For a failed test: all that is known about it. Takes a while if the machine hangs."""
+        """For a failed test: all that is known about it."""
         try:
-            return self.tail() + "\n" + self.call(agent.tell)
+            return self.tail() + "\n" + (self.call(agent.tell, deadline=DEADLINE) if self.answers else self._stuck())
         except (AssertionError, OSError) as problem:
             return f"{self.tail()}\n--- {self.name} answers no more: {problem!r}"
+
+    def _stuck(self):
+        """Where its processors are, at three moments."""
+        looks = [self.qmp("human-monitor-command", **{"command-line": "info registers -a"}) for _ in range(3)]
+        return "\n".join(" ".join(re.findall(r"CPU#\d+|RIP=\w+|HLT=\d", look)) for look in looks)
 
 
 class There:
@@ -109,14 +124,14 @@ class There:
     It may be an argument of a call, and is the object itself there. Leaving the block leaves the object's.
     """
 
-    def __init__(self, machine, function, *arguments, deadline=BOOT_DEADLINE, **keywords):
+    def __init__(self, machine, function, *arguments, **keywords):
         self._machine = machine
-        self._number = machine.call(agent.hold, function, *arguments, deadline=deadline, **keywords)
+        self._number = machine.call(agent.hold, function, *arguments, **keywords)
 
     def __getattr__(self, method):
         if method.startswith("__"):
             raise AttributeError(method)
-        return functools.partial(self._machine.call, agent.ask, self._number, method, deadline=BOOT_DEADLINE)
+        return functools.partial(self._machine.call, agent.ask, self._number, method)
 
     def __reduce__(self):
         return agent.held, (self._number,)
@@ -125,7 +140,7 @@ class There:
         return self
 
     def __exit__(self, kind, value, trace):
-        self._machine.call(agent.release, self._number, kind is not None, deadline=BOOT_DEADLINE)
+        self._machine.call(agent.release, self._number, kind is not None)
 
 
 def _settings(**values):
