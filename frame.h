@@ -41,10 +41,11 @@ struct frame {
 	struct rte_ether_hdr eth; /* private copy: routed on, and sent on */
 	uint16_t npieces;
 	uint32_t len;          /* bytes, from the Ethernet header on */
-	uint16_t id;           /* its source's name for it: head descriptor */
+	uint16_t id;           /* its source's name for it; see struct used_chain */
 	uint8_t reason;        /* enum drop_reason, once it is lost */
 	uint8_t tagged;        /* tci is valid; set for frames of the uplink, and in --vm2vm 2 */
 	uint16_t tci;          /* VLAN tag (control information) on the uplink */
+	uint16_t ndesc;        /* ... and how many descriptors it took */
 	struct piece *piece;   /* npieces of them hold len bytes */
 	struct rte_mbuf *mbuf; /* from the uplink: what to free in the end */
 };

@@ -8,7 +8,7 @@
 #include <rte_rcu_qsbr.h>
 
 #include "forward.h"
-#include "guest/virtqueue.h"
+#include "guest/ring.h"
 #include "main.h"
 #include "place.h"
 #include "uplink/uplink.h"
@@ -40,13 +40,6 @@ worker_destroy(struct worker *w)
 	rte_free(w);
 }
 
-static inline bool
-has_work(const struct virtqueue *vq)
-{
-	return __atomic_load_n(&vq->avail->idx, __ATOMIC_RELAXED) != vq->last_avail ||
-			unlikely(vq->source.waiting);
-}
-
 static inline void
 poll_guests(struct worker *w)
 {
@@ -55,7 +48,7 @@ poll_guests(struct worker *w)
 
 	for (i = 0; i < n; i++) {
 		vq = __atomic_load_n(&w->poll[i], __ATOMIC_ACQUIRE);
-		if (vq != NULL && has_work(vq))
+		if (vq != NULL && ring_has_work(vq))
 			forward_poll(w, &vq->source);
 	}
 }

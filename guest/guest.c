@@ -12,7 +12,7 @@
 #include "guest/guest.h"
 #include "guest/message.h"
 #include "guest/snapshot.h"
-#include "guest/split.h"
+#include "guest/ring.h"
 #include "main.h"
 #include "park.h"
 #include "worker.h"
@@ -109,8 +109,7 @@ guest_pause(struct guest *g)
 	guest_check(g);
 	for (i = 0; i < RINGS; i++) {
 		if (g->published[i])
-			rte_vhost_set_vring_base(
-					g->vid, i, g->ring[i].last_avail, g->ring[i].last_used);
+			snapshot_base(g, i);
 		g->published[i] = false;
 	}
 }
@@ -120,7 +119,7 @@ publish(struct guest *g, unsigned int i)
 {
 	struct virtqueue *vq = &g->ring[i];
 
-	split_suppress(vq);
+	ring_suppress(vq);
 	g->published[i] = true;
 	if (i == RING_RX)
 		__atomic_store_n(&g->sw->port[g->port].rx, vq, __ATOMIC_RELEASE);
@@ -288,5 +287,6 @@ guest_destroy(struct guest *g)
 	if (g == NULL)
 		return;
 	park_destroy(g->ring[RING_TX].source.park);
+	free(g->ring[RING_TX].order);
 	rte_free(g);
 }

@@ -5,11 +5,11 @@
  * Any worker may do it: the ring's lock is taken once a burst and held while it
  * copies. The order of a burst is kept: the first frame that finds no room ends
  * it. Nothing is written outside of the buffers that the guest offered, and
- * nothing is visible to it before split_publish().
+ * nothing is visible to it before ring_publish().
  */
 #include "copy.h"
 #include "guest/rx.h"
-#include "guest/split.h"
+#include "guest/ring.h"
 #include "stats.h"
 
 /*
@@ -20,9 +20,9 @@
 
 /* What a frame is copied into: one chain, or with mergeable buffers several. */
 struct room {
-	unsigned int nheads;
-	uint16_t head[RX_BUFFERS_MAX];
-	uint32_t len[RX_BUFFERS_MAX]; /* bytes that each chain holds */
+	unsigned int n; /* of them */
+	struct used_chain used[RX_BUFFERS_MAX];
+	uint32_t len[RX_BUFFERS_MAX]; /* bytes that each one holds */
 	struct chain chain;           /* all of them, one after the other */
 	struct piece piece[CHAIN_MAX];
 };
@@ -33,49 +33,49 @@ enum room_status {
 	ROOM_NEVER, /* the frame can't be taken: refused, with *reason */
 };
 
-/* Gives the entry at the front back unused: its buffers are no good. */
-static enum room_status
-room_spoilt(struct virtqueue *vq, struct room *r, enum drop_reason *reason)
+/* Gives the chains at the front back unused: their buffers are no good. */
+static __rte_always_inline enum room_status
+room_spoilt(struct virtqueue *vq, struct room *r, const struct cursor *c, enum drop_reason *reason,
+		const bool packed)
 {
 	unsigned int i;
 
-	for (i = 0; i < r->nheads; i++)
-		split_put(vq, r->head[i], 0);
-	vq->last_avail += r->nheads;
+	for (i = 0; i < r->n; i++)
+		ring_put(vq, r->used[i], 0, packed);
+	ring_take(vq, c);
 	*reason = DROP_RX_DESCRIPTOR;
 	return ROOM_NEVER;
 }
 
 /*
- * Gathers chains for `need` bytes (virtio-net header and frame) from the
- * available entries, of which there are `avail`; takes none of them yet.
+ * Gathers chains for `need` bytes (virtio-net header and frame) from the cursor on;
+ * takes none of them yet.
  */
-static enum room_status
-room_find(struct virtqueue *vq, uint16_t avail, uint32_t need, struct room *r,
-		enum drop_reason *reason)
+static __rte_always_inline enum room_status
+room_find(struct virtqueue *vq, struct cursor *c, uint32_t need, struct room *r,
+		enum drop_reason *reason, const bool packed)
 {
 	unsigned int limit = vq->mergeable ? RX_BUFFERS_MAX : 1;
 	enum chain_status status;
 	uint64_t before;
 
-	r->nheads = 0;
+	r->n = 0;
 	r->chain = (struct chain){.piece = r->piece, .max = CHAIN_MAX};
 	do {
-		if (unlikely(r->nheads == limit)) {
+		if (unlikely(r->n == limit)) {
 			*reason = DROP_TOO_BIG;
 			return ROOM_NEVER;
 		}
-		if (r->nheads == avail)
+		if (!ring_more(vq, c, packed))
 			return ROOM_NONE;
 		before = r->chain.len;
-		r->head[r->nheads] = split_head(vq, r->nheads);
-		status = split_walk(vq, r->head[r->nheads], true, &r->chain);
+		status = ring_walk(vq, c, true, &r->chain, &r->used[r->n], packed);
 		if (unlikely(status == CHAIN_FAULT))
 			return ROOM_NONE;
-		r->len[r->nheads++] = r->chain.len - before;
+		r->len[r->n++] = r->chain.len - before;
 		/* The header goes into the first chain: it must fit there. */
 		if (unlikely(status == CHAIN_BAD || r->len[0] < vq->hdr_len))
-			return room_spoilt(vq, r, reason);
+			return room_spoilt(vq, r, c, reason, packed);
 	} while (r->chain.len < need);
 	return ROOM_OK;
 }
@@ -99,25 +99,26 @@ put_header(const struct virtqueue *vq, uint8_t *to, uint16_t nheads)
  * The common case: the next entry is one descriptor that takes the frame. False:
  * it is not so simple, and nothing was done.
  */
-static inline bool
-fill_single(struct virtqueue *vq, const struct frame *f)
+static __rte_always_inline bool
+fill_single(struct virtqueue *vq, struct cursor *c, const struct frame *f, const bool packed)
 {
 	uint32_t need = vq->hdr_len + f->len, len;
-	uint16_t head = split_head(vq, 0);
-	uint8_t *to = split_single(vq, head, VRING_DESC_F_WRITE, need, &len);
+	struct used_chain u;
+	uint8_t *to = ring_single(vq, c, VRING_DESC_F_WRITE, need, &len, &u, packed);
 
 	if (unlikely(to == NULL))
 		return false;
 	put_header(vq, to, 1);
 	frame_copy(to + vq->hdr_len, f);
-	split_put(vq, head, need);
-	vq->last_avail++;
+	ring_put(vq, u, need, packed);
+	ring_take(vq, c);
 	return true;
 }
 
 /* Writes header and frame into the room, and returns its chains as used. */
-static void
-room_fill(struct virtqueue *vq, struct room *r, const struct frame *f)
+static __rte_always_inline void
+room_fill(struct virtqueue *vq, struct room *r, const struct cursor *c, const struct frame *f,
+		const bool packed)
 {
 	uint8_t vnet[HDR_MAX];
 	struct piece header = {.base = vnet, .len = vq->hdr_len};
@@ -125,59 +126,65 @@ room_fill(struct virtqueue *vq, struct room *r, const struct frame *f)
 	uint32_t left = vq->hdr_len + f->len, n;
 	unsigned int i;
 
-	put_header(vq, vnet, r->nheads);
+	put_header(vq, vnet, r->n);
 	pieces_copy(r->piece, 0, &header, header.len);
 	pieces_copy(r->piece, vq->hdr_len, f->piece, f->len);
 	pieces_copy(r->piece, vq->hdr_len, &eth, eth.len);
-	for (i = 0; i < r->nheads; i++) {
+	for (i = 0; i < r->n; i++) {
 		n = RTE_MIN(left, r->len[i]);
-		split_put(vq, r->head[i], n);
+		ring_put(vq, r->used[i], n, packed);
 		left -= n;
 	}
-	vq->last_avail += r->nheads;
+	ring_take(vq, c);
 }
 
 /* The frames after this one: their descriptors and bytes are fetched ahead. */
-static inline void
-look_ahead(const struct virtqueue *vq, struct burst *b, uint64_t want)
+static __rte_always_inline void
+look_ahead(const struct virtqueue *vq, const struct cursor *c, struct burst *b, uint64_t want,
+		const bool packed)
 {
 	uint64_t next = want & (want - 1);
 
 	next &= next - 1;
 	if (next != 0)
 		frame_prefetch(&b->frame[__builtin_ctzll(next)]);
-	split_head(vq, 4);
+	ring_prefetch(vq, c, 4, packed);
 }
 
 /* Finds room for a frame of several buffers, or for a reason to have none. */
-static enum room_status
-fill_chains(struct virtqueue *vq, uint16_t avail, const struct frame *f, enum drop_reason *reason)
+static __rte_noinline enum room_status
+fill_chains(struct virtqueue *vq, struct cursor *c, const struct frame *f, enum drop_reason *reason,
+		const bool packed)
 {
 	enum room_status status;
+	struct cursor at = *c;
 	struct room r;
 
-	status = room_find(vq, avail, vq->hdr_len + f->len, &r, reason);
+	status = room_find(vq, &at, vq->hdr_len + f->len, &r, reason, packed);
 	if (status == ROOM_OK)
-		room_fill(vq, &r, f);
+		room_fill(vq, &r, &at, f, packed);
+	/* Without room the chains stay where they are; but for spoilt ones. */
+	c->at = vq->last_avail;
+	c->wrap = vq->avail_wrap;
 	return status;
 }
 
-static inline struct outcome
-fill_ring(struct virtqueue *vq, struct burst *b, uint64_t want, uint64_t *bytes)
+static __rte_always_inline struct outcome
+fill_ring(struct virtqueue *vq, struct burst *b, uint64_t want, uint64_t *bytes, const bool packed)
 {
+	struct cursor c = ring_begin(vq, packed);
 	struct outcome o = {0, 0};
 	enum room_status status = ROOM_OK;
-	uint16_t end = vq->last_avail + split_available(vq);
 	enum drop_reason reason;
 	struct frame *f;
 	uint64_t bit;
 
-	for (; want != 0 && vq->last_avail != end; want &= want - 1) {
+	for (; want != 0 && ring_more(vq, &c, packed); want &= want - 1) {
 		f = &b->frame[__builtin_ctzll(want)];
 		bit = want & -want;
-		look_ahead(vq, b, want);
-		if (unlikely(!fill_single(vq, f)))
-			status = fill_chains(vq, end - vq->last_avail, f, &reason);
+		look_ahead(vq, &c, b, want, packed);
+		if (unlikely(!fill_single(vq, &c, f, packed)))
+			status = fill_chains(vq, &c, f, &reason, packed);
 		if (unlikely(status == ROOM_NONE))
 			break;
 		if (unlikely(status == ROOM_NEVER)) {
@@ -192,19 +199,30 @@ fill_ring(struct virtqueue *vq, struct burst *b, uint64_t want, uint64_t *bytes)
 	return o;
 }
 
+/* Fills and publishes. Returns whether the guest is to be signalled. */
+static __rte_always_inline bool
+deliver(struct virtqueue *vq, struct burst *b, uint64_t want, uint64_t *bytes, struct outcome *o,
+		const bool packed)
+{
+	uint16_t from = vq->last_used;
+	bool wrap = vq->used_wrap;
+
+	*o = fill_ring(vq, b, want, bytes, packed);
+	if ((vq->last_used == from && vq->used_wrap == wrap) || vq->fault != FAULT_NONE)
+		return false;
+	return ring_publish(vq, from, packed);
+}
+
 struct outcome
 rx_deliver(struct virtqueue *vq, struct burst *b, uint64_t want, struct port_count *count)
 {
 	struct outcome o;
 	uint64_t bytes = 0;
-	bool signal = false;
-	uint16_t from;
+	bool signal;
 
 	rte_spinlock_lock(&vq->lock);
-	from = vq->last_used;
-	o = fill_ring(vq, b, want, &bytes);
-	if (vq->last_used != from && vq->fault == FAULT_NONE)
-		signal = split_publish(vq, from);
+	signal = vq->packed ? deliver(vq, b, want, &bytes, &o, true)
+			    : deliver(vq, b, want, &bytes, &o, false);
 	rte_spinlock_unlock(&vq->lock);
 
 	if (o.taken != 0) {

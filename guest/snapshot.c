@@ -8,11 +8,16 @@
 
 #include "guest/descriptors.h"
 #include "guest/guest.h"
+#include "guest/order.h"
 #include "guest/snapshot.h"
 #include "guest/tx.h"
 #include "main.h"
 
-#define RING_SIZE_MAX 32768 /* virtio 1.2 section 2.7 */
+#define RING_SIZE_MAX 32768 /* virtio 1.2 sections 2.7 and 2.8 */
+
+/* A position in a packed ring with its lap, as the vhost-user protocol carries it. */
+#define PACKED_POSITION 0x7fffu
+#define PACKED_WRAP 0x8000u
 
 bool
 snapshot_memory(struct guest *g)
@@ -34,15 +39,22 @@ area_ok(const struct guest *g, const void *p, uint64_t len, uintptr_t align)
 }
 
 /*
- * Whether all three areas may be used, with the event index that stands behind
- * the available and used rings (virtio 1.2 sections 2.7.6 and 2.7.8).
+ * Whether all three areas may be used, of a split ring with the event index that
+ * stands behind the available and used rings (virtio 1.2 sections 2.7 and 2.8).
  */
 static bool
-areas_ok(const struct guest *g, const struct rte_vhost_vring *v)
+areas_ok(const struct guest *g, const struct rte_vhost_vring *v, bool packed)
 {
 	uint64_t n = v->size;
 
-	return area_ok(g, v->desc, n * sizeof(struct vring_desc), VRING_DESC_ALIGN_SIZE) &&
+	if (n == 0 || n > RING_SIZE_MAX)
+		return false;
+	if (packed)
+		return area_ok(g, v->desc_packed, n * sizeof(*v->desc_packed), 16) &&
+				area_ok(g, v->driver_event, sizeof(*v->driver_event), 4) &&
+				area_ok(g, v->device_event, sizeof(*v->device_event), 4);
+	return (n & (n - 1)) == 0 &&
+			area_ok(g, v->desc, n * sizeof(struct vring_desc), VRING_DESC_ALIGN_SIZE) &&
 			area_ok(g, v->avail, 4 + n * 2 + 2, VRING_AVAIL_ALIGN_SIZE) &&
 			area_ok(g, v->used, 4 + n * sizeof(struct vring_used_elem) + 2,
 					VRING_USED_ALIGN_SIZE);
@@ -54,12 +66,47 @@ snapshot_features(struct guest *g, struct virtqueue *vq)
 	uint64_t f = 0;
 
 	rte_vhost_get_negotiated_features(g->vid, &f);
+	vq->packed = f >> VIRTIO_F_RING_PACKED & 1;
+	vq->in_order = f >> VIRTIO_F_IN_ORDER & 1;
 	vq->event_idx = f >> VIRTIO_RING_F_EVENT_IDX & 1;
 	vq->indirect = f >> VIRTIO_RING_F_INDIRECT_DESC & 1;
 	vq->mergeable = f >> VIRTIO_NET_F_MRG_RXBUF & 1;
 	vq->hdr_len = vq->mergeable || (f >> VIRTIO_F_VERSION_1 & 1)
 			? sizeof(struct virtio_net_hdr_mrg_rxbuf)
 			: sizeof(struct virtio_net_hdr);
+}
+
+/* Takes over where the ring stands. */
+static bool
+snapshot_indices(struct guest *g, unsigned int index)
+{
+	struct virtqueue *vq = &g->ring[index];
+
+	if (rte_vhost_get_vring_base(g->vid, index, &vq->last_avail, &vq->last_used) != 0)
+		return false;
+	vq->held = false;
+	if (!vq->packed)
+		return true;
+	vq->avail_wrap = vq->last_avail & PACKED_WRAP;
+	vq->used_wrap = vq->last_used & PACKED_WRAP;
+	vq->last_avail &= PACKED_POSITION;
+	vq->last_used &= PACKED_POSITION;
+	if (vq->last_avail < vq->size && vq->last_used < vq->size)
+		return true;
+	vq_fault(vq, FAULT_RING_ADDRESS);
+	return false;
+}
+
+/* What a transmit ring needs that is to be returned in order. */
+static bool
+snapshot_order(struct virtqueue *vq, unsigned int index)
+{
+	free(vq->order);
+	vq->order = NULL;
+	if (!vq->in_order || index != RING_TX)
+		return true;
+	vq->order = order_create(vq->size);
+	return vq->order != NULL;
 }
 
 bool
@@ -71,8 +118,8 @@ snapshot_ring(struct guest *g, unsigned int index)
 	if (vq->fault != FAULT_NONE || rte_vhost_get_vhost_vring(g->vid, index, &v) != 0 ||
 			v.desc == NULL || v.avail == NULL || v.used == NULL)
 		return false;
-	if (v.size == 0 || v.size > RING_SIZE_MAX || (v.size & (v.size - 1)) != 0 ||
-			!areas_ok(g, &v)) {
+	snapshot_features(g, vq);
+	if (!areas_ok(g, &v, vq->packed)) {
 		vq_fault(vq, FAULT_RING_ADDRESS);
 		return false;
 	}
@@ -80,17 +127,35 @@ snapshot_ring(struct guest *g, unsigned int index)
 		vq_fault(vq, FAULT_CALLFD);
 		return false;
 	}
-	if (rte_vhost_get_vring_base(g->vid, index, &vq->last_avail, &vq->last_used) != 0)
-		return false;
-	vq->desc = v.desc;
-	vq->avail = v.avail;
-	vq->used = v.used;
 	vq->size = v.size;
+	if (!snapshot_indices(g, index) || !snapshot_order(vq, index))
+		return false;
+	if (vq->packed) {
+		vq->ring = v.desc_packed;
+		vq->driver_event = v.driver_event;
+		vq->device_event = v.device_event;
+	} else {
+		vq->avail = v.avail;
+		vq->desc = v.desc;
+		vq->used = v.used;
+	}
 	vq->callfd = v.callfd;
 	vq->mem = &g->mem;
 	vq->frame_max = conf_frame_max(&g->sw->conf);
 	vq->source.ops = &tx_source_ops;
 	vq->source.port = g->port;
-	snapshot_features(g, vq);
 	return true;
+}
+
+void
+snapshot_base(struct guest *g, unsigned int index)
+{
+	struct virtqueue *vq = &g->ring[index];
+	uint16_t avail = vq->last_avail, used = vq->last_used;
+
+	if (vq->packed) {
+		avail |= vq->avail_wrap ? PACKED_WRAP : 0;
+		used |= vq->used_wrap ? PACKED_WRAP : 0;
+	}
+	rte_vhost_set_vring_base(g->vid, index, avail, used);
 }

@@ -21,4 +21,7 @@ bool snapshot_memory(struct guest *g);
  */
 bool snapshot_ring(struct guest *g, unsigned int index);
 
+/* Hands the indices of a ring that was withdrawn back to librte_vhost. */
+void snapshot_base(struct guest *g, unsigned int index);
+
 #endif /* GUEST_SNAPSHOT_H */

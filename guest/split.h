@@ -6,19 +6,13 @@
  * a chain of them must keep. What a chain's bytes mean is not known here. Each
  * field of the guest is read once, into private memory, and used from there.
  *
- * A broken rule of the format stops the queue (vq_fault): its guest can't be
- * trusted to know what it is doing. A buffer that can't be used is CHAIN_BAD:
- * the chain is sound and can be given back.
- *
  * Called by whoever owns the queue at the time (see virtqueue.h).
  */
 #ifndef GUEST_SPLIT_H
 #define GUEST_SPLIT_H
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/eventfd.h>
 
 #include <rte_atomic.h>
 #include <rte_branch_prediction.h>
@@ -26,24 +20,8 @@
 
 #include "drops.h"
 #include "frame.h"
+#include "guest/chain.h"
 #include "guest/virtqueue.h"
-
-enum chain_status {
-	CHAIN_OK,
-	CHAIN_BAD,   /* wrong direction, or not in guest memory: can be given back */
-	CHAIN_FAULT, /* the ring itself is broken; the queue is stopped */
-};
-
-/* The buffers of a chain, as pieces of this process's memory. */
-struct chain {
-	struct piece *piece;
-	unsigned int n;   /* of them */
-	unsigned int max; /* room there */
-	uint64_t len;     /* bytes in all */
-};
-
-/* Half a descriptor; in an indirect table it may stand at any address. */
-typedef uint64_t __attribute__((aligned(1), may_alias)) half_desc;
 
 /* One descriptor, read once. */
 static inline struct vring_desc
@@ -80,39 +58,14 @@ split_available(struct virtqueue *vq)
 	return n;
 }
 
-/* Head of the i-th entry from last_avail on; its descriptor is prefetched. */
+/* Head of available entry `i` (free running); its descriptor is prefetched. */
 static inline uint16_t
 split_head(const struct virtqueue *vq, uint16_t i)
 {
-	uint16_t at = (uint16_t)(vq->last_avail + i) & (vq->size - 1);
-	uint16_t head = *(const volatile uint16_t *)&vq->avail->ring[at];
+	uint16_t head = *(const volatile uint16_t *)&vq->avail->ring[i & (vq->size - 1)];
 
 	rte_prefetch0(&vq->desc[head & (vq->size - 1)]);
 	return head;
-}
-
-/* Adds a buffer to the chain, split where regions meet. */
-static inline bool
-chain_add(struct chain *c, const struct guest_mem *mem, uint64_t gpa, uint32_t len)
-{
-	struct piece *p;
-	uint32_t part;
-
-	while (len != 0) {
-		if (unlikely(c->n == c->max))
-			return false;
-		p = &c->piece[c->n];
-		part = len;
-		p->base = guest_mem_part(mem, gpa, &part);
-		if (unlikely(p->base == NULL))
-			return false;
-		p->len = part;
-		c->n++;
-		c->len += part;
-		gpa += part;
-		len -= part;
-	}
-	return true;
 }
 
 /*
@@ -149,13 +102,6 @@ split_at(const struct virtqueue *vq, const struct split_table *t, uint16_t at)
 			sizeof(struct vring_desc));
 }
 
-static inline enum chain_status
-split_fault(struct virtqueue *vq, enum fault_reason reason)
-{
-	vq_fault(vq, reason);
-	return CHAIN_FAULT;
-}
-
 /*
  * Collects the buffers of the chain that starts at `head` into *c (whose piece
  * and max are set, the rest zero). `writable`: a receive chain, else a transmit
@@ -172,16 +118,16 @@ split_walk(struct virtqueue *vq, uint16_t head, bool writable, struct chain *c)
 
 	for (;;) {
 		if (unlikely(at >= t.n))
-			return split_fault(vq, t.ring ? FAULT_HEAD : FAULT_INDIRECT);
+			return chain_fault(vq, t.ring ? FAULT_HEAD : FAULT_INDIRECT);
 		if (unlikely(steps++ == RTE_MIN(t.n, CHAIN_MAX)))
-			return split_fault(vq, FAULT_LOOP);
+			return chain_fault(vq, FAULT_LOOP);
 		from = split_at(vq, &t, at);
 		if (unlikely(from == NULL))
 			return CHAIN_BAD;
 		d = split_read(from);
 		if (d.flags & VRING_DESC_F_INDIRECT) {
 			if (unlikely(!split_enter(vq, &t, &d)))
-				return split_fault(vq, FAULT_INDIRECT);
+				return chain_fault(vq, FAULT_INDIRECT);
 			at = 0;
 			steps = 0;
 			continue;
@@ -260,20 +206,6 @@ split_suppress(struct virtqueue *vq)
 		__atomic_store_n(avail_event, vq->last_avail - 1, __ATOMIC_RELAXED);
 	else
 		__atomic_store_n(&vq->used->flags, VRING_USED_F_NO_NOTIFY, __ATOMIC_RELAXED);
-}
-
-/*
- * Signals the guest: the one system call of the fast path. The descriptor is
- * non-blocking; should its owner have undone that, the main lcore notices and
- * interrupts the call (guest_stuck()), and the guest is stopped.
- */
-static inline void
-vq_signal(struct virtqueue *vq)
-{
-	__atomic_store_n(&vq->signalling, true, __ATOMIC_RELAXED);
-	if (unlikely(eventfd_write(vq->callfd, 1) != 0 && errno == EINTR))
-		vq_fault(vq, FAULT_CALLFD);
-	__atomic_store_n(&vq->signalling, false, __ATOMIC_RELAXED);
 }
 
 #endif /* GUEST_SPLIT_H */

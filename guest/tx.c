@@ -10,16 +10,18 @@
 #include <stddef.h>
 
 #include "copy.h"
-#include "guest/split.h"
+#include "guest/order.h"
+#include "guest/ring.h"
 #include "guest/tx.h"
 #include "stats.h"
 
 /*
- * Finds the bytes of the frame whose chain starts at `head`. False: the ring
- * is broken. The frame still has its virtio-net header in front.
+ * Finds the bytes of the frame whose chain is at the cursor. False: the ring is
+ * broken. The frame still has its virtio-net header in front.
  */
-static inline bool
-fetch_chain(struct virtqueue *vq, struct burst *b, struct frame *f, uint16_t head)
+static __rte_always_inline bool
+fetch_chain(struct virtqueue *vq, struct cursor *cursor, struct burst *b, struct frame *f,
+		const bool packed)
 {
 	struct chain c = {
 			.piece = &b->piece[b->npieces],
@@ -27,16 +29,18 @@ fetch_chain(struct virtqueue *vq, struct burst *b, struct frame *f, uint16_t hea
 			.n = 1,
 	};
 	enum chain_status status = CHAIN_OK;
+	struct used_chain u;
 
-	c.piece->base = split_single(vq, head, 0, 1, &c.piece->len);
+	c.piece->base = ring_single(vq, cursor, 0, 1, &c.piece->len, &u, packed);
 	c.len = c.piece->len;
 	if (unlikely(c.piece->base == NULL)) {
 		c.n = c.len = 0;
-		status = split_walk(vq, head, false, &c);
+		status = ring_walk(vq, cursor, false, &c, &u, packed);
 	}
 	if (unlikely(status == CHAIN_FAULT))
 		return false;
-	f->id = head;
+	f->id = u.id;
+	f->ndesc = u.ndesc;
 	f->reason = DROP_NONE;
 	f->piece = c.piece;
 	f->npieces = c.n;
@@ -80,41 +84,93 @@ fetch_headers(const struct virtqueue *vq, struct frame *f)
 		frame_lose(f, DROP_OFFLOAD);
 }
 
-static unsigned int
-tx_fetch(struct source *s, struct burst *b, unsigned int max)
+/* Notes a burst that is to be returned in order; what is more than the ring holds is a fault. */
+static void
+note_order(struct virtqueue *vq, struct burst *b)
 {
-	struct virtqueue *vq = container_of(s, struct virtqueue, source);
-	uint16_t head[BURST_MAX];
-	unsigned int i, n;
+	struct frame *f;
+
+	for (f = b->frame; f < b->frame + b->n; f++) {
+		if (order_is_full(vq->order)) {
+			vq_fault(vq, FAULT_AVAIL_OVERRUN);
+			b->n = f - b->frame;
+			return;
+		}
+		f->id = order_note(vq->order, (struct used_chain){f->id, f->ndesc});
+	}
+}
+
+static __rte_always_inline unsigned int
+fetch(struct virtqueue *vq, struct burst *b, unsigned int max, const bool packed)
+{
+	struct cursor c = ring_begin(vq, packed);
+	unsigned int i;
 
 	b->n = b->npieces = 0;
-	n = RTE_MIN(split_available(vq), max);
-	for (i = 0; i < n; i++)
-		head[i] = split_head(vq, i);
-	for (i = 0; i < n; i++) {
+	/* Packed descriptors stand side by side: the CPU's own prefetcher sees to them. */
+	for (i = 0; !packed && i < max && (uint16_t)(c.at + i) != c.end; i++)
+		ring_prefetch(vq, &c, i, packed);
+	for (i = 0; i < max && ring_more(vq, &c, packed); i++) {
 		if (unlikely(b->npieces > BURST_PIECES - CHAIN_MAX))
 			break;
-		if (unlikely(!fetch_chain(vq, b, &b->frame[i], head[i])))
+		if (unlikely(!fetch_chain(vq, &c, b, &b->frame[i], packed)))
 			break;
 	}
 	b->n = i;
 	for (i = 0; i < b->n; i++)
 		fetch_headers(vq, &b->frame[i]);
-	vq->last_avail += b->n;
+	ring_take(vq, &c);
+	if (unlikely(vq->order != NULL))
+		note_order(vq, b);
 	return b->n;
+}
+
+static unsigned int
+tx_fetch(struct source *s, struct burst *b, unsigned int max)
+{
+	struct virtqueue *vq = container_of(s, struct virtqueue, source);
+
+	return vq->packed ? fetch(vq, b, max, true) : fetch(vq, b, max, false);
+}
+
+/* Returns chains of frames that are done with. */
+static __rte_always_inline void
+put_all(struct virtqueue *vq, const struct frame *frame, uint64_t mask, const bool packed)
+{
+	const struct frame *f;
+	struct used_chain u;
+
+	for (; mask != 0; mask &= mask - 1) {
+		f = &frame[__builtin_ctzll(mask)];
+		if (likely(vq->order == NULL))
+			ring_put(vq, (struct used_chain){f->id, f->ndesc}, 0, packed);
+		else
+			order_done(vq->order, f->id);
+	}
+	while (unlikely(vq->order != NULL) && order_next(vq->order, &u))
+		ring_put(vq, u, 0, packed);
+}
+
+static __rte_always_inline bool
+retire(struct virtqueue *vq, const struct frame *frame, uint64_t mask, const bool packed)
+{
+	uint16_t from = vq->last_used;
+	bool wrap = vq->used_wrap;
+
+	put_all(vq, frame, mask, packed);
+	if (vq->last_used == from && vq->used_wrap == wrap)
+		return false; /* none could be returned yet */
+	return ring_publish(vq, from, packed);
 }
 
 static void
 tx_retire(struct source *s, struct frame *frame, uint64_t mask, struct port_count *count)
 {
 	struct virtqueue *vq = container_of(s, struct virtqueue, source);
-	uint16_t from = vq->last_used;
 
 	if (unlikely(vq->fault != FAULT_NONE || mask == 0))
 		return;
-	for (; mask != 0; mask &= mask - 1)
-		split_put(vq, frame[__builtin_ctzll(mask)].id, 0);
-	if (split_publish(vq, from)) {
+	if (vq->packed ? retire(vq, frame, mask, true) : retire(vq, frame, mask, false)) {
 		vq_signal(vq);
 		count_add(&count->signals, 1);
 	}

@@ -7,45 +7,72 @@
  * it is published, a transmit queue belongs to the one worker that polls it; a
  * receive queue may be filled by any worker, one at a time under `lock`.
  *
- * The ring formats (split.h; packed rings will stand beside it) know how
- * descriptors are laid out. The policy of what a frame may look like is in tx.c
- * and rx.c, once for every format.
+ * The ring formats (split.h, packed.h) know how descriptors are laid out. The policy
+ * of what a frame may look like is in tx.c and rx.c, once for both.
  */
 #ifndef GUEST_VIRTQUEUE_H
 #define GUEST_VIRTQUEUE_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/eventfd.h>
 
 #include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
 
+#include <rte_branch_prediction.h>
 #include <rte_common.h>
 #include <rte_spinlock.h>
 
+#include "drops.h"
 #include "guest/memory.h"
 #include "source.h"
 
+struct order;
 struct worker;
+
+/* What returns a chain to the guest. */
+struct used_chain {
+	uint16_t id;    /* split: head descriptor; packed: buffer id */
+	uint16_t ndesc; /* packed: descriptors of the ring that it took */
+};
 
 /* Largest virtio-net header: with num_buffers, virtio 1.2 section 5.1.6. */
 #define HDR_MAX sizeof(struct virtio_net_hdr_mrg_rxbuf)
 
 struct virtqueue {
 	/* All that a poll of an idle ring reads of it stands in this one line. */
-	struct vring_avail *avail;
+	union {
+		struct vring_avail *avail;      /* split */
+		struct vring_packed_desc *ring; /* packed */
+	};
 	struct source source; /* a transmit ring as an origin of frames */
 	uint16_t last_avail;  /* next available entry to take */
 	uint16_t last_used;   /* next used entry to write */
-	uint16_t size;        /* entries; a power of two up to 32768 */
+	uint16_t size;        /* entries, up to 32768; of split rings a power of two */
 	uint8_t hdr_len;      /* 10, or 12 with num_buffers */
 	uint8_t fault;        /* enum fault_reason; once set, nothing is touched */
-	bool event_idx;       /* VIRTIO_RING_F_EVENT_IDX negotiated */
-	bool indirect;        /* VIRTIO_RING_F_INDIRECT_DESC negotiated */
-	bool mergeable;       /* VIRTIO_NET_F_MRG_RXBUF negotiated */
+	bool packed;          /* VIRTIO_F_RING_PACKED negotiated */
+	bool avail_wrap;      /* packed: laps of last_avail and last_used */
+	bool used_wrap;
+	bool event_idx; /* VIRTIO_RING_F_EVENT_IDX negotiated */
+	bool indirect;  /* VIRTIO_RING_F_INDIRECT_DESC negotiated */
+	bool in_order;  /* VIRTIO_F_IN_ORDER negotiated */
+	bool mergeable; /* VIRTIO_NET_F_MRG_RXBUF negotiated */
 
-	struct vring_desc *desc __rte_cache_aligned;
-	struct vring_used *used;
+	union {
+		struct vring_desc *desc;                            /* split */
+		const struct vring_packed_desc_event *driver_event; /* packed */
+	} __rte_cache_aligned;
+	union {
+		struct vring_used *used;                      /* split */
+		struct vring_packed_desc_event *device_event; /* packed */
+	};
+	struct order *order; /* a transmit ring with VIRTIO_F_IN_ORDER; else NULL */
+	uint16_t held_at;    /* packed: first chain put and not published, ... */
+	uint16_t held_flags; /* ... the flags that it will get, */
+	bool held;           /* ... if there is one */
 	const struct guest_mem *mem;
 	bool signalling;     /* a thread is in the system call for it */
 	int callfd;          /* -1: the guest wants no signals */
@@ -58,6 +85,20 @@ static inline void
 vq_fault(struct virtqueue *vq, uint8_t reason)
 {
 	__atomic_store_n(&vq->fault, reason, __ATOMIC_RELAXED);
+}
+
+/*
+ * Signals the guest: the one system call of the fast path. The descriptor is
+ * non-blocking; should its owner have undone that, the main lcore notices and
+ * interrupts the call (guest_stuck()), and the guest is stopped.
+ */
+static inline void
+vq_signal(struct virtqueue *vq)
+{
+	__atomic_store_n(&vq->signalling, true, __ATOMIC_RELAXED);
+	if (unlikely(eventfd_write(vq->callfd, 1) != 0 && errno == EINTR))
+		vq_fault(vq, FAULT_CALLFD);
+	__atomic_store_n(&vq->signalling, false, __ATOMIC_RELAXED);
 }
 
 #endif /* GUEST_VIRTQUEUE_H */

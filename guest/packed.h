@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Packed virtqueues: virtio 1.2 section 2.8.
+ *
+ * One ring of descriptors, in which the guest makes buffers available and the
+ * device returns them; who owns a descriptor is told by two of its flags and a
+ * counter that turns with each lap. Positions are 0 to size - 1, and size need not
+ * be a power of two. Each field of the guest is read once, into private memory,
+ * and used from there.
+ *
+ * A buffer is returned by one descriptor at the next used position, whatever
+ * positions it came from; those that it spared are skipped. So buffers can be
+ * returned in any order: what is overwritten was read before.
+ *
+ * Called by whoever owns the queue at the time (see virtqueue.h).
+ */
+#ifndef GUEST_PACKED_H
+#define GUEST_PACKED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_atomic.h>
+#include <rte_branch_prediction.h>
+
+#include "drops.h"
+#include "frame.h"
+#include "guest/chain.h"
+#include "guest/virtqueue.h"
+
+#define PACKED_AVAIL (1u << VRING_PACKED_DESC_F_AVAIL)
+#define PACKED_USED (1u << VRING_PACKED_DESC_F_USED)
+
+/* One descriptor, read once; in an indirect table it may stand at any address. */
+static inline struct vring_packed_desc
+packed_read(const void *from)
+{
+	const volatile half_desc *p = from;
+	struct vring_packed_desc d;
+	uint64_t rest;
+
+	d.addr = p[0];
+	rest = p[1];
+	d.len = (uint32_t)rest;
+	d.id = (uint16_t)(rest >> 32);
+	d.flags = (uint16_t)(rest >> 48);
+	return d;
+}
+
+/* Whether the descriptor at a position, on a lap, is the device's to take (section 2.8.1). */
+static inline bool
+packed_is_available(const struct virtqueue *vq, uint16_t at, bool wrap)
+{
+	uint16_t flags = __atomic_load_n(&vq->ring[at].flags, __ATOMIC_ACQUIRE);
+	uint16_t mine = wrap ? PACKED_AVAIL : PACKED_USED;
+
+	return (flags & (PACKED_AVAIL | PACKED_USED)) == mine;
+}
+
+/* Moves a position on; the lap counter turns at the ring's end. n is at most its size. */
+static inline void
+packed_advance(const struct virtqueue *vq, uint16_t *at, bool *wrap, uint16_t n)
+{
+	uint32_t to = *at + (uint32_t)n;
+
+	if (unlikely(to >= vq->size)) {
+		to -= vq->size;
+		*wrap = !*wrap;
+	}
+	*at = to;
+}
+
+/* Adds a descriptor's buffer. */
+static inline enum chain_status
+packed_buffer(const struct virtqueue *vq, const struct vring_packed_desc *d, bool writable,
+		struct chain *c)
+{
+	if (unlikely(!!(d->flags & VRING_DESC_F_WRITE) != writable))
+		return CHAIN_BAD;
+	return likely(chain_add(c, vq->mem, d->addr, d->len)) ? CHAIN_OK : CHAIN_BAD;
+}
+
+/* Adds the buffers of the indirect table that d names (section 2.8.8). */
+static inline enum chain_status
+packed_table(struct virtqueue *vq, const struct vring_packed_desc *d, bool writable,
+		struct chain *c)
+{
+	uint32_t i, n = d->len / sizeof(*d);
+	enum chain_status status = CHAIN_OK;
+	struct vring_packed_desc entry;
+	const uint8_t *table;
+
+	if (!vq->indirect || (d->flags & VRING_DESC_F_NEXT) || n == 0 || n > CHAIN_MAX ||
+			d->len % sizeof(*d) != 0 || d->addr + d->len < d->addr)
+		return chain_fault(vq, FAULT_INDIRECT);
+	for (i = 0; i < n && status == CHAIN_OK; i++) {
+		table = guest_mem_at(vq->mem, d->addr + i * sizeof(entry), sizeof(entry));
+		if (unlikely(table == NULL))
+			return CHAIN_BAD;
+		entry = packed_read(table);
+		if (unlikely(entry.flags & VRING_DESC_F_INDIRECT))
+			return chain_fault(vq, FAULT_INDIRECT);
+		/*
+		 * DPDK's driver (22.11) leaves WRITE set in tables of what it transmits. To
+		 * read what could be written does no harm.
+		 */
+		if (!writable)
+			entry.flags = 0;
+		status = packed_buffer(vq, &entry, writable, c);
+	}
+	return status;
+}
+
+/*
+ * Collects the buffers of the chain at position `at` into *c (whose piece and max
+ * are set, the rest zero), and what returns it into *u, also of a chain that is bad.
+ * `writable`: a receive chain, else a transmit one.
+ */
+static inline enum chain_status
+packed_walk(struct virtqueue *vq, uint16_t at, bool writable, struct chain *c, struct used_chain *u)
+{
+	enum chain_status status = CHAIN_OK;
+	struct vring_packed_desc d;
+	uint16_t n = 0;
+
+	do {
+		if (unlikely(n == RTE_MIN(vq->size, CHAIN_MAX)))
+			return chain_fault(vq, FAULT_LOOP);
+		d = packed_read(&vq->ring[at]);
+		n++;
+		if (++at == vq->size)
+			at = 0;
+		if (unlikely(status != CHAIN_OK)) /* on to its end, where its name is */
+			continue;
+		if (d.flags & VRING_DESC_F_INDIRECT)
+			status = packed_table(vq, &d, writable, c);
+		else
+			status = packed_buffer(vq, &d, writable, c);
+		if (unlikely(status == CHAIN_FAULT))
+			return CHAIN_FAULT;
+	} while (d.flags & VRING_DESC_F_NEXT);
+	u->id = d.id;
+	u->ndesc = n;
+	return status;
+}
+
+/*
+ * The shape that most drivers use most of the time: a single descriptor, with no
+ * other of the three flags than `flags`, all of it in one region, with at least
+ * `least` bytes. NULL: anything else, for packed_walk() to judge.
+ */
+static inline uint8_t *
+packed_single(const struct virtqueue *vq, uint16_t at, uint16_t flags, uint32_t least,
+		uint32_t *len, struct used_chain *u)
+{
+	const uint16_t shape = VRING_DESC_F_NEXT | VRING_DESC_F_WRITE | VRING_DESC_F_INDIRECT;
+	struct vring_packed_desc d = packed_read(&vq->ring[at]);
+
+	if (unlikely((d.flags & shape) != flags || d.len < least))
+		return NULL;
+	*len = d.len;
+	u->id = d.id;
+	u->ndesc = 1;
+	return guest_mem_at(vq->mem, d.addr, d.len);
+}
+
+/*
+ * Returns a chain to the guest, with `len` bytes written to it. The first one since
+ * packed_publish() stays the device's until then, and the guest stops at it; so it
+ * sees all of them at once.
+ */
+static inline void
+packed_put(struct virtqueue *vq, struct used_chain u, uint32_t len)
+{
+	struct vring_packed_desc *d = &vq->ring[vq->last_used];
+	uint16_t flags = vq->used_wrap ? PACKED_AVAIL | PACKED_USED : 0;
+
+	if (len != 0)
+		flags |= VRING_DESC_F_WRITE;
+	d->id = u.id;
+	d->len = len;
+	if (!vq->held) {
+		vq->held = true;
+		vq->held_at = vq->last_used;
+		vq->held_flags = flags;
+	} else {
+		__atomic_store_n(&d->flags, flags, __ATOMIC_RELEASE);
+	}
+	packed_advance(vq, &vq->last_used, &vq->used_wrap, u.ndesc);
+}
+
+/* Whether the guest's event index was passed by used positions from `from` on (section 2.8.14). */
+static inline bool
+packed_need_event(const struct virtqueue *vq, uint16_t from, uint16_t off_wrap)
+{
+	uint16_t old = from, now = vq->last_used;
+	uint16_t event = off_wrap & ~(1u << VRING_PACKED_EVENT_F_WRAP_CTR);
+
+	/* Positions as numbers on one line, on which the used one stands. */
+	if (now <= old)
+		old -= vq->size;
+	if ((off_wrap >> VRING_PACKED_EVENT_F_WRAP_CTR) != vq->used_wrap)
+		event -= vq->size;
+	return vring_need_event(event, now, old);
+}
+
+/*
+ * Makes what was put since used position `from` visible to the guest. Returns
+ * whether it wants to be signalled for it; see vq_signal().
+ */
+static inline bool
+packed_publish(struct virtqueue *vq, uint16_t from)
+{
+	struct vring_packed_desc_event e;
+	uint32_t both;
+
+	if (vq->held) {
+		__atomic_store_n(&vq->ring[vq->held_at].flags, vq->held_flags, __ATOMIC_RELEASE);
+		vq->held = false;
+	}
+	if (vq->callfd < 0)
+		return false;
+	/* The guest must see the descriptors before we look whether it sleeps. */
+	rte_smp_mb();
+	both = *(const volatile uint32_t *)vq->driver_event;
+	memcpy(&e, &both, sizeof(e));
+	if (e.flags == VRING_PACKED_EVENT_FLAG_DESC && vq->event_idx)
+		return packed_need_event(vq, from, e.off_wrap);
+	return e.flags != VRING_PACKED_EVENT_FLAG_DISABLE;
+}
+
+/* Asks the guest not to notify us: we poll. */
+static inline void
+packed_suppress(struct virtqueue *vq)
+{
+	__atomic_store_n(&vq->device_event->flags, VRING_PACKED_EVENT_FLAG_DISABLE,
+			__ATOMIC_RELAXED);
+}
+
+#endif /* GUEST_PACKED_H */

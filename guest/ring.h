@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A virtqueue, of whichever format: what tx.c and rx.c, the one policy, are made of.
+ *
+ * `packed` is vq->packed, known at compile time: callers have one body, compiled for
+ * each format (see tx_fetch()), so that neither pays for the other.
+ *
+ * A cursor goes over what the guest has made available; nothing is taken before
+ * ring_take().
+ */
+#ifndef GUEST_RING_H
+#define GUEST_RING_H
+
+#include "guest/packed.h"
+#include "guest/split.h"
+
+struct cursor {
+	uint16_t at;  /* split: free running; packed: position */
+	uint16_t end; /* split: where the guest is */
+	bool wrap;    /* packed: lap */
+};
+
+static __rte_always_inline struct cursor
+ring_begin(struct virtqueue *vq, const bool packed)
+{
+	struct cursor c = {.at = vq->last_avail, .end = vq->last_avail, .wrap = vq->avail_wrap};
+
+	if (!packed)
+		c.end += split_available(vq);
+	return c;
+}
+
+/* Whether there is a chain at the cursor. */
+static __rte_always_inline bool
+ring_more(const struct virtqueue *vq, const struct cursor *c, const bool packed)
+{
+	if (!packed)
+		return c->at != c->end;
+	return likely(vq->fault == FAULT_NONE) && packed_is_available(vq, c->at, c->wrap);
+}
+
+static __rte_always_inline void
+ring_next(const struct virtqueue *vq, struct cursor *c, struct used_chain u, const bool packed)
+{
+	if (packed)
+		packed_advance(vq, &c->at, &c->wrap, u.ndesc);
+	else
+		c->at++;
+}
+
+/* Reads ahead what will be read at the i-th chain behind the cursor, if it is ready. */
+static __rte_always_inline void
+ring_prefetch(const struct virtqueue *vq, const struct cursor *c, uint16_t i, const bool packed)
+{
+	if (!packed)
+		split_head(vq, c->at + i);
+	else if (likely(c->at + i < vq->size))
+		rte_prefetch0(&vq->ring[c->at + i]);
+}
+
+/*
+ * Reads the chain at the cursor, of any shape; then the cursor is behind it. But for
+ * CHAIN_FAULT *u returns it.
+ */
+static __rte_always_inline enum chain_status
+ring_walk(struct virtqueue *vq, struct cursor *c, bool writable, struct chain *chain,
+		struct used_chain *u, const bool packed)
+{
+	enum chain_status status;
+
+	if (packed) {
+		status = packed_walk(vq, c->at, writable, chain, u);
+	} else {
+		*u = (struct used_chain){.id = split_head(vq, c->at), .ndesc = 1};
+		status = split_walk(vq, u->id, writable, chain);
+	}
+	if (likely(status != CHAIN_FAULT))
+		ring_next(vq, c, *u, packed);
+	return status;
+}
+
+/*
+ * The same for a single descriptor, with these flags, all of it in one region, with at
+ * least `least` bytes. NULL: anything else, and the cursor stands where it stood.
+ */
+static __rte_always_inline uint8_t *
+ring_single(const struct virtqueue *vq, struct cursor *c, uint16_t flags, uint32_t least,
+		uint32_t *len, struct used_chain *u, const bool packed)
+{
+	uint8_t *base;
+
+	if (packed) {
+		base = packed_single(vq, c->at, flags, least, len, u);
+	} else {
+		*u = (struct used_chain){.id = split_head(vq, c->at), .ndesc = 1};
+		base = split_single(vq, u->id, flags, least, len);
+	}
+	if (likely(base != NULL))
+		ring_next(vq, c, *u, packed);
+	return base;
+}
+
+/* Takes what the cursor has passed. */
+static __rte_always_inline void
+ring_take(struct virtqueue *vq, const struct cursor *c)
+{
+	vq->last_avail = c->at;
+	vq->avail_wrap = c->wrap;
+}
+
+static __rte_always_inline void
+ring_put(struct virtqueue *vq, struct used_chain u, uint32_t len, const bool packed)
+{
+	if (packed)
+		packed_put(vq, u, len);
+	else
+		split_put(vq, u.id, len);
+}
+
+static __rte_always_inline bool
+ring_publish(struct virtqueue *vq, uint16_t from, const bool packed)
+{
+	return packed ? packed_publish(vq, from) : split_publish(vq, from);
+}
+
+static inline void
+ring_suppress(struct virtqueue *vq)
+{
+	if (vq->packed)
+		packed_suppress(vq);
+	else
+		split_suppress(vq);
+}
+
+/* Whether the guest has something to take, or something of its waits; a look, no more. */
+static inline bool
+ring_has_work(const struct virtqueue *vq)
+{
+	if (vq->packed)
+		return vq->source.waiting ||
+				packed_is_available(vq, vq->last_avail, vq->avail_wrap);
+	return __atomic_load_n(&vq->avail->idx, __ATOMIC_RELAXED) != vq->last_avail ||
+			unlikely(vq->source.waiting);
+}
+
+#endif /* GUEST_RING_H */

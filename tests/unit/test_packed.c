@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Packed rings: laps, chains of every shape, what breaks a ring, returning in any order, signals. */
+#include <rte_common.h>
+
+#include "guest/order.h"
+#include "guest/rx.h"
+#include "packed.h"
+#include "stats.h"
+
+#define SIZE 7	/* no power of two, so that laps end anywhere */
+
+static struct piece pieces[CHAIN_MAX];
+static struct chain chain;
+static struct used_chain used;
+
+static int
+setup(void **state)
+{
+	*state = packed_create(SIZE, 0);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	packed_destroy(*state);
+	return 0;
+}
+
+static enum chain_status
+walk(struct packed *p, uint16_t at, bool writable)
+{
+	chain = (struct chain){ .piece = pieces, .max = CHAIN_MAX };
+	return packed_walk(&p->r->vq, at, writable, &chain, &used);
+}
+
+static bool
+is_available(const struct packed *p)
+{
+	const struct virtqueue *vq = &p->r->vq;
+
+	return packed_is_available(vq, vq->last_avail, vq->avail_wrap);
+}
+
+/* The device takes the chain at its position, and returns it. */
+static void
+take_and_put(struct packed *p, bool writable, uint32_t len)
+{
+	struct virtqueue *vq = &p->r->vq;
+
+	assert_true(is_available(p));
+	assert_int_equal(walk(p, vq->last_avail, writable), CHAIN_OK);
+	packed_advance(vq, &vq->last_avail, &vq->avail_wrap, used.ndesc);
+	packed_put(vq, used, len);
+	packed_publish(vq, 0);
+}
+
+static void
+test_laps(void **state)
+{
+	struct packed *p = *state;
+	struct vring_packed_desc d[3];
+	uint64_t random = 1;
+	uint16_t n, i, k;
+
+	for (i = 0; i < 1000; i++) {
+		assert_false(is_available(p));
+		n = 1 + unit_random(&random) % 3;
+		for (k = 0; k < n; k++)
+			d[k] = (struct vring_packed_desc){ .addr = RING_GPA + 64 * k, .len = 10 + k };
+		packed_offer(p, 100 + i, d, n);
+		take_and_put(p, false, 0);
+		assert_int_equal(used.ndesc, n);
+		assert_int_equal(chain.n, n);
+		assert_int_equal(chain.len, n * 10 + n * (n - 1) / 2);
+		packed_expect(p, 100 + i, 0);
+		packed_expect_none(p);
+	}
+}
+
+/* A ring full of chains, returned in the reverse order: the driver finds them all. */
+static void
+test_any_order(void **state)
+{
+	struct packed *p = *state;
+	struct virtqueue *vq = &p->r->vq;
+	const struct vring_packed_desc one = { .addr = RING_GPA, .len = 10, .flags = WRITE };
+	const struct vring_packed_desc two[] = { one, one };
+	struct used_chain u[SIZE];
+	unsigned int lap, i;
+	uint16_t from;
+
+	for (lap = 0; lap < 50; lap++) {
+		packed_offer(p, 1, &one, 1);
+		packed_offer(p, 2, two, 2);
+		packed_offer(p, 3, &one, 1);
+		packed_offer(p, 4, two, 2);
+		packed_offer(p, 5, &one, 1);
+		for (i = 0; i < 5; i++) {
+			assert_true(is_available(p));
+			assert_int_equal(walk(p, vq->last_avail, true), CHAIN_OK);
+			u[i] = used;
+			packed_advance(vq, &vq->last_avail, &vq->avail_wrap, used.ndesc);
+		}
+		assert_false(is_available(p));
+		from = vq->last_used;
+		for (i = 5; i > 0; i--)
+			packed_put(vq, u[i - 1], i);
+		/* Nothing is seen before all of it is. */
+		packed_expect_none(p);
+		packed_publish(vq, from);
+		for (i = 5; i > 0; i--)
+			packed_expect(p, i, i);
+		packed_expect_none(p);
+	}
+}
+
+static void
+test_indirect(void **state)
+{
+	struct packed *p = *state;
+	uint64_t table = ring_bytes(p->r, 64) + 1; /* at any address */
+	struct vring_packed_desc entry[2] = {
+		{ .addr = RING_GPA + 1000, .len = 12, .flags = WRITE | NEXT }, /* NEXT has no meaning there */
+		{ .addr = RING_SEAM - 50, .len = 100, .flags = WRITE },
+	};
+	struct vring_packed_desc d = { .addr = table, .len = sizeof(entry), .flags = INDIRECT };
+
+	memcpy(ring_at(p->r, table, sizeof(entry)), entry, sizeof(entry));
+	packed_offer(p, 9, &d, 1);
+	take_and_put(p, true, 112);
+	assert_int_equal(chain.n, 3); /* the second crosses from region to region */
+	assert_int_equal(chain.len, 112);
+	packed_expect(p, 9, 112);
+	/* To transmit, WRITE does not matter in a table; to receive, it must be there. */
+	packed_offer(p, 10, &d, 1);
+	take_and_put(p, false, 0);
+	packed_expect(p, 10, 0);
+	entry[1].flags = 0;
+	memcpy(ring_at(p->r, table, sizeof(entry)), entry, sizeof(entry));
+	packed_offer(p, 11, &d, 1);
+	assert_int_equal(walk(p, p->r->vq.last_avail, true), CHAIN_BAD);
+	assert_int_equal(used.id, 11);
+}
+
+/* Bad buffers: the whole chain is passed over, and can be given back. */
+static void
+test_bad(void **state)
+{
+	static const struct vring_packed_desc bad[] = {
+		{ .addr = RING_GPA, .len = 10, .flags = WRITE }, /* wrong direction */
+		{ .addr = RING_GPA - 1, .len = 10 },
+		{ .addr = RING_END - 5, .len = 10 },
+		{ .addr = UINT64_MAX - 5, .len = 10 },
+		{ .addr = 0, .len = UINT32_MAX },
+	};
+	const struct vring_packed_desc good = { .addr = RING_GPA, .len = 10 };
+	struct packed *p = *state;
+	struct vring_packed_desc d[3];
+	unsigned int i, place;
+
+	for (i = 0; i < RTE_DIM(bad); i++) {
+		for (place = 0; place < 3; place++) {
+			d[0] = d[1] = d[2] = good;
+			d[place] = bad[i];
+			packed_offer(p, 40 + i, d, 3);
+			assert_int_equal(walk(p, p->r->vq.last_avail, false), CHAIN_BAD);
+			assert_int_equal(used.id, 40 + i);
+			assert_int_equal(used.ndesc, 3);
+			assert_int_equal(p->r->vq.fault, FAULT_NONE);
+			packed_advance(&p->r->vq, &p->r->vq.last_avail, &p->r->vq.avail_wrap, 3);
+			packed_put(&p->r->vq, used, 0);
+			packed_publish(&p->r->vq, 0);
+			packed_expect(p, 40 + i, 0);
+		}
+	}
+}
+
+/* What breaks the ring. */
+static void
+test_faults(void **state)
+{
+	struct packed *p = *state;
+	uint64_t table = ring_bytes(p->r, 64);
+	const struct vring_packed_desc nested = { .addr = RING_GPA, .len = 16, .flags = INDIRECT };
+	const struct {
+		struct vring_packed_desc d;
+		enum fault_reason fault;
+	} cases[] = {
+		{ { .addr = table, .len = 0, .flags = INDIRECT }, FAULT_INDIRECT },
+		{ { .addr = table, .len = 17, .flags = INDIRECT }, FAULT_INDIRECT },
+		{ { .addr = table, .len = 16, .flags = INDIRECT }, FAULT_INDIRECT },	/* nested */
+		{ { .addr = table, .len = 16, .flags = INDIRECT | NEXT }, FAULT_INDIRECT },
+		{ { .addr = table, .len = (CHAIN_MAX + 1) * 16, .flags = INDIRECT }, FAULT_INDIRECT },
+		{ { .addr = UINT64_MAX - 15, .len = 32, .flags = INDIRECT }, FAULT_INDIRECT },
+	};
+	struct virtqueue *vq = &p->r->vq;
+	unsigned int i;
+
+	memcpy(ring_at(p->r, table, sizeof(nested)), &nested, sizeof(nested));
+	for (i = 0; i < RTE_DIM(cases); i++) {
+		vq->fault = FAULT_NONE;
+		vq->ring[0] = cases[i].d;
+		assert_int_equal(walk(p, 0, false), CHAIN_FAULT);
+		assert_int_equal(vq->fault, cases[i].fault);
+	}
+	/* Not negotiated. */
+	vq->fault = FAULT_NONE;
+	vq->indirect = false;
+	vq->ring[0] = (struct vring_packed_desc){ .addr = table, .len = 16, .flags = INDIRECT };
+	assert_int_equal(walk(p, 0, false), CHAIN_FAULT);
+	/* A chain that never ends. */
+	vq->fault = FAULT_NONE;
+	for (i = 0; i < SIZE; i++)
+		vq->ring[i] = (struct vring_packed_desc){ .addr = RING_GPA, .len = 1, .flags = NEXT };
+	assert_int_equal(walk(p, 3, false), CHAIN_FAULT);
+	assert_int_equal(vq->fault, FAULT_LOOP);
+}
+
+static void
+test_notify_by_flag(void **state)
+{
+	struct packed *p = *state;
+	struct virtqueue *vq = &p->r->vq;
+
+	assert_false(packed_publish(vq, 0)); /* it gave nothing to signal with */
+	ring_call(p->r);
+	assert_true(packed_publish(vq, 0));
+	p->driver.flags = VRING_PACKED_EVENT_FLAG_DISABLE;
+	assert_false(packed_publish(vq, 0));
+	/* DESC without EVENT_IDX, and what is reserved: rather one signal too many. */
+	p->driver.flags = VRING_PACKED_EVENT_FLAG_DESC;
+	assert_true(packed_publish(vq, 0));
+	p->driver.flags = 0xfffc;
+	assert_true(packed_publish(vq, 0));
+}
+
+/* Every position and lap to be woken at, against positions passed one by one. */
+static void
+test_notify_by_event(void **state)
+{
+	struct packed *p = *state;
+	struct virtqueue *vq = &p->r->vq;
+	unsigned int from, n, event, i;
+	bool lap, event_lap, passed, at_lap;
+	uint16_t at;
+
+	ring_call(p->r);
+	vq->event_idx = true;
+	p->driver.flags = VRING_PACKED_EVENT_FLAG_DESC;
+	for (from = 0; from < SIZE; from++)
+		for (n = 1; n <= SIZE; n++)
+			for (event = 0; event < 2 * SIZE; event++) {
+				lap = event_lap = event < SIZE;
+				at = from;
+				at_lap = lap = true;
+				for (i = 0, passed = false; i < n; i++) {
+					passed |= at == event % SIZE && at_lap == event_lap;
+					packed_advance(vq, &at, &at_lap, 1);
+				}
+				vq->last_used = at;
+				vq->used_wrap = at_lap;
+				p->driver.off_wrap = event % SIZE | event_lap << VRING_PACKED_EVENT_F_WRAP_CTR;
+				if (packed_publish(vq, from) != passed)
+					fail_msg("from %u on %u, event %u", from, n, event);
+			}
+	packed_suppress(vq);
+	assert_int_equal(p->device.flags, VRING_PACKED_EVENT_FLAG_DISABLE);
+}
+
+#define HDR ((uint32_t)sizeof(struct virtio_net_hdr_mrg_rxbuf))
+
+/* A frame of `len` bytes, with its header, as one buffer. */
+static void
+offer_frame(struct packed *p, uint16_t id, uint32_t len)
+{
+	const struct rte_ether_addr to = mac_of(1, 1), from = mac_of(2, 2);
+	struct vring_packed_desc d = { .addr = ring_bytes(p->r, HDR + len), .len = HDR + len };
+
+	memset(ring_at(p->r, d.addr, HDR), 0, HDR);
+	frame_make(ring_at(p->r, d.addr + HDR, len), &to, &from, len, len);
+	packed_offer(p, id, &d, 1);
+}
+
+/* From ring to ring, by the policy that split rings have: frames of one buffer and of several. */
+static void
+test_forward(void **state)
+{
+	struct packed *tx = *state, *rx = packed_create(SIZE, SIZE - 1);
+	struct source *s = &tx->r->vq.source;
+	struct burst *b = unit_zalloc(sizeof(*b));
+	struct port_count count = { 0 };
+	struct vring_packed_desc room[2];
+	uint64_t gpa = ring_bytes(rx->r, 4096);
+	uint32_t len;
+	unsigned int i;
+	uint8_t want[2048];
+	struct outcome o;
+
+	rx->r->vq.mergeable = true;
+	for (i = 0; i < 40; i++) {
+		len = 60 + 37 * i;
+		offer_frame(tx, i, len);
+		offer_frame(tx, i + 100, 60);
+		/* For the first two chains, one of two buffers; for the second, what is left. */
+		room[0] = (struct vring_packed_desc){ .addr = gpa, .len = HDR, .flags = WRITE };
+		room[1] = (struct vring_packed_desc){ .addr = gpa + HDR, .len = 1024, .flags = WRITE };
+		packed_offer(rx, 1, room, 2);
+		room[0] = (struct vring_packed_desc){ .addr = gpa + HDR + 1024, .len = 1200, .flags = WRITE };
+		packed_offer(rx, 2, room, 1);
+		assert_int_equal(s->ops->fetch(s, b, BURST_MAX), 2);
+		o = rx_deliver(&rx->r->vq, b, 3, &count);
+		/* The long ones take both chains, and the other frame finds none. */
+		assert_int_equal(o.taken, len > 1024 ? 1 : 3);
+		s->ops->retire(s, b->frame, 3, &count);
+		packed_expect(tx, i, 0);
+		packed_expect(tx, i + 100, 0);
+		frame_make(want, &b->frame[0].eth.dst_addr, &b->frame[0].eth.src_addr, len, len);
+		assert_memory_equal(ring_at(rx->r, gpa + HDR, len), want, RTE_MIN(len, 1024u));
+		packed_expect(rx, 1, HDR + RTE_MIN(len, 1024u));
+		packed_expect(rx, 2, len > 1024 ? len - 1024 : HDR + 60);
+		packed_expect_none(rx);
+		tx->r->free = RING_GPA;
+	}
+	packed_destroy(rx);
+	free(b);
+}
+
+/* VIRTIO_F_IN_ORDER: what is done with first waits for what was taken first. */
+static void
+test_in_order(void **state)
+{
+	struct packed *p = *state;
+	struct source *s = &p->r->vq.source;
+	struct burst *b = unit_zalloc(sizeof(*b));
+	struct port_count count = { 0 };
+	unsigned int lap;
+
+	p->r->vq.order = order_create(SIZE);
+	for (lap = 0; lap < 20; lap++) {
+		offer_frame(p, 1, 60);
+		offer_frame(p, 2, 60);
+		offer_frame(p, 3, 60);
+		assert_int_equal(s->ops->fetch(s, b, BURST_MAX), 3);
+		s->ops->retire(s, b->frame, 1 << 1, &count);
+		packed_expect_none(p);
+		s->ops->retire(s, b->frame, 1 << 0, &count);
+		packed_expect(p, 1, 0);
+		packed_expect(p, 2, 0);
+		packed_expect_none(p);
+		s->ops->retire(s, b->frame, 1 << 2, &count);
+		packed_expect(p, 3, 0);
+		p->r->free = RING_GPA;
+	}
+	free(b);
+}
+
+/* A driver that makes available what it has not got back: more than the ring holds is too much. */
+static void
+test_order_overrun(void **state)
+{
+	struct packed *p = *state;
+	struct source *s = &p->r->vq.source;
+	struct burst *b = unit_zalloc(sizeof(*b));
+	unsigned int i, n = 0;
+
+	p->r->vq.order = order_create(SIZE);
+	for (i = 0; i < 3 * SIZE; i++) {
+		offer_frame(p, 1, 60);
+		n += s->ops->fetch(s, b, BURST_MAX);
+	}
+	assert_true(n >= SIZE && n <= 8);
+	assert_int_equal(p->r->vq.fault, FAULT_AVAIL_OVERRUN);
+	free(b);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_laps),
+		TEST(test_any_order),
+		TEST(test_indirect),
+		TEST(test_bad),
+		TEST(test_faults),
+		TEST(test_notify_by_flag),
+		TEST(test_notify_by_event),
+		TEST(test_forward),
+		TEST(test_in_order),
+		TEST(test_order_overrun),
+	};
+
+	return cmocka_run_group_tests_name("packed", tests, unit_eal, unit_eal_end);
+}
