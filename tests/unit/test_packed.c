@@ -374,6 +374,69 @@ test_order_overrun(void **state)
 	free(b);
 }
 
+/* A word with some bits that mean something, and some that do not. */
+static uint64_t
+nonsense(uint64_t *random, uint64_t usual)
+{
+	switch (unit_random(random) % 4) {
+	case 0:
+		return usual;
+	case 1:
+		return usual + unit_random(random) % 64;
+	case 2:
+		return (uint64_t)unit_random(random) << 32 | unit_random(random);
+	}
+	return usual ^ UINT64_C(1) << unit_random(random) % 64;
+}
+
+/*
+ * Descriptors that no driver would write, in rings that go on as if they were sound: nothing is
+ * read or written but guest memory (the sanitizer looks), and nothing goes on for ever.
+ */
+static void
+test_nonsense(void **state)
+{
+	struct packed *tx = *state, *rx = packed_create(SIZE, 0);
+	struct source *s = &tx->r->vq.source;
+	struct burst *b = unit_zalloc(sizeof(*b));
+	struct packed *both[] = { tx, rx };
+	struct port_count count = { 0 };
+	struct vring_packed_desc *d;
+	unsigned int round, i, n, faults = 0;
+	uint64_t random = 7, all;
+
+	tx->r->vq.order = order_create(SIZE);
+	rx->r->vq.mergeable = true;
+	for (round = 0; round < 100000; round++) {
+		for (i = 0; i < 2 * SIZE; i++) {
+			d = &both[i % 2]->r->vq.ring[i / 2];
+			d->addr = nonsense(&random, RING_SEAM - 100);
+			d->len = nonsense(&random, HDR + 60);
+			d->id = nonsense(&random, i);
+			d->flags = nonsense(&random, (i % 2 ? WRITE : 0) | (random & 1 ? 1 << 7 : 1 << 15));
+		}
+		n = s->ops->fetch(s, b, BURST_MAX);
+		all = n == 0 ? 0 : UINT64_MAX >> (BURST_MAX - n);
+		for (i = 0; i < n; i++)
+			if (b->frame[i].reason != DROP_NONE)
+				all &= ~(UINT64_C(1) << i);
+		rx_deliver(&rx->r->vq, b, all, &count);
+		s->ops->retire(s, b->frame, n == 0 ? 0 : UINT64_MAX >> (BURST_MAX - n), &count);
+		for (i = 0; i < 2; i++) {
+			assert_true(both[i]->r->vq.last_avail < SIZE && both[i]->r->vq.last_used < SIZE);
+			faults += both[i]->r->vq.fault != FAULT_NONE;
+			both[i]->r->vq.fault = FAULT_NONE;
+		}
+		if (tx->r->vq.order->head != tx->r->vq.order->tail)
+			tx->r->vq.order->head = tx->r->vq.order->tail;
+	}
+	/* It met both: frames that are sound, and rings that are not. */
+	assert_true(count.sent > 1000);
+	assert_true(faults > 1000);
+	packed_destroy(rx);
+	free(b);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -390,6 +453,7 @@ main(void)
 		TEST(test_forward),
 		TEST(test_in_order),
 		TEST(test_order_overrun),
+		TEST(test_nonsense),
 	};
 
 	return cmocka_run_group_tests_name("packed", tests, unit_eal, unit_eal_end);
