@@ -9,7 +9,8 @@ from vm.lan import HEADERS, Lan
 LEGACY = "disable-modern=on,disable-legacy=off"
 MODERN = "disable-legacy=on"
 LARGE_RINGS = "rx_queue_size=1024,tx_queue_size=1024"
-VERSION_1, MRG_RXBUF = 32, 15  # feature bits
+PACKED = "packed=on"
+VERSION_1, MRG_RXBUF, RING_PACKED = 32, 15, 34  # feature bits
 
 
 def has(guest, bit):
@@ -19,13 +20,14 @@ def has(guest, bit):
 
 @pytest.mark.parametrize("vlan_base, nics", [
     (1000, {"a": LEGACY, "b": f"{MODERN},{LARGE_RINGS}"}),
-    (0, {"a": f"{MODERN}", "b": f"{LEGACY},{LARGE_RINGS}"}),
+    (0, {"a": f"{MODERN},{PACKED}", "b": f"{LEGACY},{LARGE_RINGS}"}),
 ], ids=["tagged", "untagged"])
 def test_ping(box, image, vlan_base, nics):
     with Lan(box, image, "ab", nics=nics, vlan_base=vlan_base) as lan:
         a, b = lan.boot()
         for guest, nic in ((a, nics["a"]), (b, nics["b"])):
             assert has(guest, VERSION_1) == (MODERN in nic)
+            assert has(guest, RING_PACKED) == (PACKED in nic)
             assert "PCI-MSI" in guest.run("grep virtio0-input /proc/interrupts")
             assert not has(guest, MRG_RXBUF)
         assert [lan.tag(guest) for guest in (a, b)] == ([1000, 1001] if vlan_base else [0, 0])
@@ -35,7 +37,7 @@ def test_ping(box, image, vlan_base, nics):
 
 @pytest.mark.parametrize("uplink, largest", [(TAP, 1500), (AF_PACKET, 9000)])
 def test_ping_jumbo(box, image, uplink, largest):
-    with Lan(box, image, "ab", nics={"a": LEGACY, "b": MODERN}, uplink=uplink, mtu=9000) as lan:
+    with Lan(box, image, "ab", nics={"a": LEGACY, "b": f"{MODERN},{PACKED}"}, uplink=uplink, mtu=9000) as lan:
         for guest in lan.boot():
             assert has(guest, MRG_RXBUF)
         for size in (56, 1472, 4000, 8972):
