@@ -84,7 +84,7 @@ fuse:
 test-programs: $(BUILD)/vhost-switch loadgen cuse-programs
 	$(MAKE) unit
 	$(MAKE) VHOST=cuse
-	$(MAKE) SANITIZE=1 build-san/vhost-switch build-san/hostile
+	$(MAKE) SANITIZE=1 build-san/vhost-switch build-san/hostile unit-san
 
 check: test-deps vm-deps test-programs
 	$(RUN_TESTS)

@@ -40,7 +40,10 @@ $(UNIT_CONF_OBJ): conf.c | dpdk
 $(BUILD)/tests/unit/cuse_conf: private UNIT_OMIT := $(BUILD)/conf.o
 $(BUILD)/tests/unit/cuse_conf: $(UNIT_CONF_OBJ)
 
-.PHONY: unit
+.PHONY: unit unit-san
 unit: $(UNIT_PROGRAM)
+
+# What reads guests' memory is also run under sanitizers by tests/run: make SANITIZE=1 unit-san.
+unit-san: $(addprefix $(BUILD)/tests/unit/,memory split packed tx rx)
 
 -include $(UNIT_CONF_OBJ:.o=.d) $(UNIT_SHARED_OBJ:.o=.d) $(UNIT_TEST_OBJ:.o=.d)
