@@ -83,8 +83,12 @@ fuse:
 # that play guests. The sanitizer build is where hostile guests go.
 test-programs: $(BUILD)/vhost-switch loadgen cuse-programs
 	$(MAKE) unit
-	$(MAKE) VHOST=cuse
+	$(MAKE) cuse-switches
 	$(MAKE) SANITIZE=1 build-san/vhost-switch build-san/hostile unit-san
+
+cuse-switches:
+	$(MAKE) VHOST=cuse
+	$(MAKE) VHOST=cuse SANITIZE=1
 
 check: test-deps vm-deps test-programs
 	$(RUN_TESTS)
@@ -95,7 +99,7 @@ check-unit: test-deps unit
 check-e2e: test-deps test-programs
 	$(RUN_TESTS) hostile e2e
 
-check-vm: vm-deps $(BUILD)/vhost-switch loadgen cuse-programs
+check-vm: vm-deps $(BUILD)/vhost-switch loadgen cuse-programs cuse-switches
 	$(RUN_TESTS) vm
 
 demo: test-deps $(BUILD)/vhost-switch
@@ -125,5 +129,5 @@ help:
 clean:
 	rm -rf build build-san build-cuse build-cuse-san
 
-.PHONY: all dpdk fuse test-programs check check-unit check-e2e check-vm demo format lint help clean \
+.PHONY: all dpdk fuse test-programs cuse-switches check check-unit check-e2e check-vm demo format lint help clean \
 	test-deps vm-deps bench-deps lint-deps

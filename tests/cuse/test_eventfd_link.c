@@ -3,10 +3,8 @@
  * Tries the kernel module: who gets an eventfd of whom, and the error of each wrong argument.
  *
  * Run as root where eventfd_link.ko is loaded and the kernel has pidfd_getfd(2), which is the
- * oracle: for an eventfd both must give the same verdict. Prints TAP. Each case runs in a child of
- * its own (it changes its user, its limits, its namespaces) and ends it with the status.
+ * oracle: for an eventfd both must give the same verdict.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -14,9 +12,6 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -27,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cases.h"
 #include "eventfd_link/eventfd_link.h"
 
 #define YAMA "/proc/sys/kernel/yama/ptrace_scope"
@@ -35,15 +31,6 @@
 #define STORM_ROUNDS 60 /* some seconds, on an emulated processor */
 
 static int link_fd;
-
-#define CHECK(condition) \
-	do { \
-		if (!(condition)) { \
-			printf("# %s:%d: %s: errno %s\n", __FILE__, __LINE__, #condition, \
-					strerrorname_np(errno)); \
-			exit(1); \
-		} \
-	} while (0)
 
 /* Another process, which has an eventfd and a pipe. */
 struct target {
@@ -176,20 +163,10 @@ verdict(pid_t pid, int fd)
 	return mine < 0 ? mine : 0;
 }
 
-static int
-open_descriptors(void)
-{
-	int n = 0;
-
-	for (int fd = 0; fd < 1024; fd++)
-		n += fcntl(fd, F_GETFD) >= 0;
-	return n;
-}
-
 /* Cases. */
 
 static void
-copies(void)
+copies(const char *device)
 {
 	struct channel channel;
 	struct target t = start(0, true, &channel);
@@ -213,7 +190,7 @@ copies(void)
 }
 
 static void
-outlives_its_process(void)
+outlives_its_process(const char *device)
 {
 	struct target t = start(0, true, NULL);
 	uint64_t count = 0;
@@ -228,7 +205,7 @@ outlives_its_process(void)
 }
 
 static void
-copies_its_own(void)
+copies_its_own(const char *device)
 {
 	int own = eventfd(3, 0), fd;
 	uint64_t count = 0;
@@ -241,7 +218,7 @@ copies_its_own(void)
 }
 
 static void
-users(void)
+users(const char *device)
 {
 	static const struct {
 		uid_t target;
@@ -278,7 +255,7 @@ users(void)
 
 /* What the caller has on its /proc does not count. */
 static void
-false_proc(void)
+false_proc(const char *device)
 {
 	struct target t = start(0, true, NULL);
 	char path[64];
@@ -298,7 +275,7 @@ false_proc(void)
 
 /* Yama: with scope 1 a process may trace only those that it started. */
 static void
-security_module(void)
+security_module(const char *device)
 {
 	struct target own, foreign = start(USER, true, NULL);
 	char before[8] = "";
@@ -322,7 +299,7 @@ security_module(void)
 }
 
 static void
-wrong_arguments(void)
+wrong_arguments(const char *device)
 {
 	struct target t = start(0, true, NULL);
 	struct eventfd_link_get from = {t.pid, t.event};
@@ -357,7 +334,7 @@ wrong_arguments(void)
 
 /* Targets that end, or become other programs, while they are asked. */
 static void
-storm(void)
+storm(const char *device)
 {
 	unsigned got = 0;
 
@@ -385,10 +362,7 @@ storm(void)
 	CHECK(got > 0);
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} cases[] = {
+static const struct test_case cases[] = {
 		{"a copy is the same eventfd, by the process and by one of its threads", copies},
 		{"a copy outlives its process", outlives_its_process},
 		{"a process copies its own", copies_its_own},
@@ -402,27 +376,10 @@ static const struct {
 int
 main(void)
 {
-	const unsigned n = sizeof(cases) / sizeof(cases[0]);
-	bool failed = false;
-
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	link_fd = open("/dev/" EVENTFD_LINK_DEVICE, O_RDWR);
+	link_fd = open("/dev/" EVENTFD_LINK_DEVICE, O_RDWR | O_CLOEXEC);
 	if (link_fd < 0) {
 		printf("Bail out! /dev/%s: %s\n", EVENTFD_LINK_DEVICE, strerror(errno));
 		return 1;
 	}
-	printf("1..%u\n", n);
-	for (unsigned i = 0; i < n; i++) {
-		pid_t pid = fork();
-		int status = -1;
-
-		if (pid == 0) {
-			cases[i].run();
-			exit(0);
-		}
-		if (waitpid(pid, &status, 0) != pid || status != 0)
-			failed = true;
-		printf("%s %u - %s\n", status == 0 ? "ok" : "not ok", i + 1, cases[i].name);
-	}
-	return failed;
+	return RUN_CASES(cases, EVENTFD_LINK_DEVICE);
 }

@@ -106,8 +106,9 @@ make_buffers(struct nic *nic, const struct nic_opts *o)
 	return 0;
 }
 
+/* All of it that is in the guest's own memory. */
 static int
-bring_up(struct nic *nic, const struct nic_opts *o)
+lay_out(struct nic *nic, const struct nic_opts *o)
 {
 	int err;
 
@@ -120,23 +121,60 @@ bring_up(struct nic *nic, const struct nic_opts *o)
 		return err;
 	/* Frames that were sent are taken back when there is need; nobody waits for them. */
 	vr_call_enable(nic->tx, false);
-	err = vu_dev_start(&nic->dev);
+	return 0;
+}
+
+static int
+bring_up(struct nic *nic, const struct nic_opts *o)
+{
+	int err;
+
+	err = lay_out(nic, o);
+	if (err == 0)
+		err = vu_dev_start(&nic->dev);
 	if (err == 0)
 		vr_kick(nic->rx);
+	return err;
+}
+
+/* The device's options, with what the card's say of ring and region sizes. */
+static struct vu_dev_opts
+device_opts(const struct nic_opts *opts)
+{
+	struct vu_dev_opts dev = opts->dev;
+
+	dev.rx_size = (uint16_t)or_default(dev.rx_size, 256);
+	dev.tx_size = (uint16_t)or_default(dev.tx_size, 256);
+	if (dev.mem.region_size == 0)
+		dev.mem.region_size = region_size(opts, dev.rx_size, dev.tx_size);
+	return dev;
+}
+
+int
+nic_open_unconnected(struct nic *nic, const struct nic_opts *opts)
+{
+	struct vu_dev_opts dev = device_opts(opts);
+	int err;
+
+	memset(nic, 0, sizeof(*nic));
+	err = vu_dev_open_unconnected(&nic->dev, &dev);
+	if (err < 0)
+		return err;
+	nic->rx = vu_dev_rx(&nic->dev, 0);
+	nic->tx = vu_dev_tx(&nic->dev, 0);
+	err = lay_out(nic, opts);
+	if (err < 0)
+		nic_close(nic);
 	return err;
 }
 
 int
 nic_open(struct nic *nic, int sock, const struct nic_opts *opts)
 {
-	struct vu_dev_opts dev = opts->dev;
+	struct vu_dev_opts dev = device_opts(opts);
 	int err;
 
 	memset(nic, 0, sizeof(*nic));
-	dev.rx_size = (uint16_t)or_default(dev.rx_size, 256);
-	dev.tx_size = (uint16_t)or_default(dev.tx_size, 256);
-	if (dev.mem.region_size == 0)
-		dev.mem.region_size = region_size(opts, dev.rx_size, dev.tx_size);
 	err = vu_dev_open(&nic->dev, sock, &dev);
 	if (err < 0)
 		return err;

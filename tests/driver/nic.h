@@ -53,6 +53,13 @@ struct nic {
 int
 nic_open(struct nic *nic, int sock, const struct nic_opts *opts);
 
+/*
+ * Memory, rings and posted buffers, with all the wanted features as negotiated: for who tells a
+ * back end about them in another way than over a socket.
+ */
+int
+nic_open_unconnected(struct nic *nic, const struct nic_opts *opts);
+
 /* Hangs up with everything as it is. Idempotent after a successful nic_open(). */
 void
 nic_close(struct nic *nic);

@@ -116,9 +116,10 @@ class Host:
                 tap = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
                 fcntl.ioctl(tap, _TUNSETIFF, struct.pack("16sH14x", name.encode(), _IFF_TAP | _IFF_NO_PI))
                 return tap
-            self.carrier.add(tag, self.ns.inside(make))
+            tap = self.ns.inside(make)
             self.ns.ip("link", "set", name, "txqueuelen", _TAP_QUEUE)
             self.ns.up(name, self.mtu, f"{ADDRESS}/32")
+            self.carrier.add(tag, tap)  # only now: a tap that is down takes no frame
         return name
 
     def reaches(self, address):

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files of hostile_opener share. Cases: see cases.h. */
+#ifndef CUSE_HOSTILE_H
+#define CUSE_HOSTILE_H
+
+#include <stdint.h>
+
+#include "cases.h"
+#include "vhostnet.h"
+
+#define REGIONS 64 /* the most that vhost-net takes */
+#define PAGE 4096UL
+
+/* A memory table with room for too many. */
+struct table {
+	struct vhost_memory head;
+	struct vhost_memory_region region[REGIONS + 2];
+};
+
+/* A new open of the node, with this process as the owner. */
+int owned(const char *node);
+
+/* Errors that a refusal may have; anything else, success too, is a bug. */
+void refused(int ret, const char *what, unsigned row);
+
+/* Shared memory of its own, of `pages`; *file, if wanted, is what is mapped. */
+uint8_t *shared(unsigned pages, int *file);
+
+void memory_tables(const char *node);
+
+void many_pieces(const char *node);
+
+#endif

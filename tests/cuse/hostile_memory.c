@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Memory tables that a client of a vhost-net node may not have; and what all hostile cases use. */
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "hostile.h"
+
+int
+owned(const char *node)
+{
+	int fd = open(node, O_RDWR | O_CLOEXEC);
+
+	CHECK(fd >= 0);
+	CHECK_IS(vhostnet_ioctl(fd, VHOST_SET_OWNER, NULL), 0);
+	return fd;
+}
+
+void
+refused(int ret, const char *what, unsigned row)
+{
+	switch (ret) {
+	case -EBADF:
+	case -EFAULT:
+	case -EINVAL:
+	case -ENOBUFS:
+	case -ENXIO:
+	case -EACCES:
+	case -E2BIG:
+	case -EOPNOTSUPP:
+		return;
+	}
+	printf("# %s, row %u: %d (%s)\n", what, row, ret, ret < 0 ? strerrorname_np(-ret) : "");
+	exit(1);
+}
+
+uint8_t *
+shared(unsigned pages, int *file)
+{
+	int fd = memfd_create("hostile", MFD_CLOEXEC);
+	void *at;
+
+	CHECK(fd >= 0 && ftruncate(fd, (off_t)(pages * PAGE)) == 0);
+	at = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(at != MAP_FAILED);
+	if (file != NULL)
+		*file = fd;
+	return at;
+}
+
+static int
+set_table(int fd, const struct table *t)
+{
+	return vhostnet_ioctl(fd, VHOST_SET_MEM_TABLE, t);
+}
+
+/* A row of a memory table that must be refused; t->region[0] is good when it is called. */
+static void
+bend(struct table *t, unsigned row, uint8_t *good)
+{
+	struct vhost_memory_region *r = t->region;
+	int file = open("/etc/passwd", O_RDONLY), own;
+	void *at;
+
+	switch (row) {
+	case 0:
+		t->head.nregions = REGIONS + 1;
+		break;
+	case 1:
+		t->head.nregions = UINT32_MAX;
+		break;
+	case 2:
+		t->head.padding = 1;
+		break;
+	case 3:
+		t->head.nregions = 0;
+		break;
+	case 4: /* nothing there */
+		r->userspace_addr = 0;
+		break;
+	case 5:
+		CHECK(munmap(good + PAGE, PAGE) == 0);
+		break;
+	case 6:
+		r->memory_size = 1UL << 40;
+		break;
+	case 7: /* past the end of addresses */
+		r->memory_size = UINT64_MAX - r->userspace_addr + 2;
+		break;
+	case 8:
+		r->guest_phys_addr = UINT64_MAX - PAGE + 1;
+		break;
+	case 9:
+		r->userspace_addr = UINT64_MAX - PAGE + 1;
+		break;
+	case 10: /* its stack: nobody else can have it */
+		r->userspace_addr = (uintptr_t)t & ~(PAGE - 1);
+		r->memory_size = PAGE;
+		break;
+	case 11: /* a file that it may only read */
+		at = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, file, 0);
+		CHECK(at != MAP_FAILED);
+		r->userspace_addr = (uintptr_t)at;
+		r->memory_size = PAGE;
+		break;
+	case 12: /* the same, privately writable */
+		at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
+		CHECK(at != MAP_FAILED);
+		r->userspace_addr = (uintptr_t)at;
+		r->memory_size = PAGE;
+		break;
+	case 13: /* a file that ends before its mapping */
+		CHECK((at = shared(4, &own)) != NULL && ftruncate(own, PAGE) == 0);
+		r->userspace_addr = (uintptr_t)at;
+		r->memory_size = 4 * PAGE;
+		break;
+	case 14: /* a device */
+		at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, open("/dev/mem", O_RDWR),
+				0xb8000);
+		CHECK(at != MAP_FAILED);
+		r->userspace_addr = (uintptr_t)at;
+		r->memory_size = PAGE;
+		break;
+	default: /* two at one guest address */
+		t->head.nregions = 2;
+		r[1] = r[0];
+		r[1].userspace_addr = (uintptr_t)shared(4, NULL);
+	}
+	close(file);
+}
+#define TABLES 16
+
+void
+memory_tables(const char *node)
+{
+	for (unsigned row = 0; row < TABLES; row++) {
+		struct table t = {.head.nregions = 1};
+		uint8_t *good = shared(4, NULL);
+		int fd = owned(node);
+
+		t.region[0].userspace_addr = (uintptr_t)good;
+		t.region[0].memory_size = 4 * PAGE;
+		CHECK_IS(set_table(fd, &t), 0);
+		bend(&t, row, good);
+		refused(set_table(fd, &t), "table", row);
+		close(fd);
+	}
+}
+
+/* More pieces than there can be regions, after joining; and as many as there can be. */
+void
+many_pieces(const char *node)
+{
+	struct table t = {.head.nregions = REGIONS};
+	uint8_t *whole = shared(REGIONS, NULL);
+	int fd = owned(node);
+
+	for (unsigned i = 0; i < REGIONS; i++) {
+		t.region[i].userspace_addr = (uintptr_t)(whole + i * PAGE);
+		t.region[i].guest_phys_addr = i * PAGE;
+		t.region[i].memory_size = PAGE;
+	}
+	CHECK_IS(set_table(fd, &t), 0); /* they join to one */
+	for (unsigned i = 0; i < REGIONS; i++)
+		t.region[i].guest_phys_addr = 2 * i * PAGE;
+	t.head.nregions = 8;
+	CHECK_IS(set_table(fd, &t), 0);
+	t.head.nregions = 9;
+	CHECK_IS(set_table(fd, &t), -E2BIG);
+}
