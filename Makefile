@@ -81,14 +81,16 @@ fuse:
 
 # Everything that tests need built: the builds of the switch, and the programs
 # that play guests. The sanitizer build is where hostile guests go.
-test-programs: $(BUILD)/vhost-switch loadgen cuse-programs
-	$(MAKE) unit
+test-programs:
+	$(MAKE) -j$(CPUS) $(BUILD)/vhost-switch loadgen cuse-programs unit
 	$(MAKE) cuse-switches
-	$(MAKE) SANITIZE=1 build-san/vhost-switch build-san/hostile unit-san
+	$(MAKE) -j$(CPUS) SANITIZE=1 build-san/vhost-switch build-san/hostile unit-san
 
 cuse-switches:
-	$(MAKE) VHOST=cuse
-	$(MAKE) VHOST=cuse SANITIZE=1
+	$(MAKE) -j$(CPUS) VHOST=cuse
+	$(MAKE) -j$(CPUS) VHOST=cuse SANITIZE=1
+
+CPUS := $(shell nproc)
 
 check: test-deps vm-deps test-programs
 	$(RUN_TESTS)
