@@ -107,16 +107,24 @@ addr_message(const void *arg, struct message *m)
 	return 0;
 }
 
+/* A ring's descriptor: 0, or -errno of vhost-net. */
+static int
+read_file(const void *arg, struct vhost_vring_file *f)
+{
+	memcpy(f, arg, sizeof(*f));
+	if (f->index >= IOCTL_RINGS)
+		return -ENOBUFS;
+	return f->fd < VHOST_FILE_UNBIND ? -EBADF : 0;
+}
+
 static int
 file_message(uint32_t request, const void *arg, struct message *m, int *fd)
 {
 	struct vhost_vring_file f;
+	int rc = read_file(arg, &f);
 
-	memcpy(&f, arg, sizeof(f));
-	if (f.index >= IOCTL_RINGS)
-		return -ENOBUFS;
-	if (f.fd < VHOST_FILE_UNBIND)
-		return -EBADF;
+	if (rc != 0)
+		return rc;
 	m->request = request;
 	m->size = sizeof(m->payload.u64);
 	m->payload.u64 = f.index | (f.fd < 0 ? MSG_NO_DESCRIPTOR : 0);
@@ -129,12 +137,10 @@ static int
 backend_message(const void *arg, struct message *m)
 {
 	struct vhost_vring_file f;
+	int rc = read_file(arg, &f);
 
-	memcpy(&f, arg, sizeof(f));
-	if (f.index >= IOCTL_RINGS)
-		return -ENOBUFS;
-	if (f.fd < VHOST_FILE_UNBIND)
-		return -EBADF;
+	if (rc != 0)
+		return rc;
 	m->request = MSG_SET_VRING_ENABLE;
 	m->size = sizeof(m->payload.state);
 	m->payload.state.index = f.index;

@@ -2,54 +2,10 @@
 /* The options as the build with the cuse back end takes them (see unit.mk). */
 #include <grp.h>
 #include <pwd.h>
-#include <stdio.h>
-#include <unistd.h>
 
 #include <rte_common.h>
 
-#include "conf.h"
-#include "unit.h"
-
-static struct conf conf;
-static char *err;
-
-static enum conf_result
-parse(const char *line)
-{
-	char copy[1024], *word[64] = { "vhost-switch" }, *next, *save = NULL;
-	struct capture cap;
-	enum conf_result result;
-	int n = 1;
-
-	assert_true(snprintf(copy, sizeof(copy), "%s", line) < (int)sizeof(copy));
-	for (next = strtok_r(copy, " ", &save); next != NULL; next = strtok_r(NULL, " ", &save))
-		word[n++] = strcmp(next, "''") == 0 ? "" : next;
-	free(err);
-	memset(&conf, 0xa5, sizeof(conf));
-	capture_begin(&cap, STDERR_FILENO);
-	result = conf_parse(&conf, n, word);
-	err = capture_end(&cap);
-	return result;
-}
-
-static void
-accept(const char *line)
-{
-	if (parse(line) != CONF_RUN)
-		fail_msg("refused: %s\n%s", line, err);
-	assert_string_equal(err, "");
-}
-
-/* Refused, with one line that names the program and each of the words. */
-static void
-refused(const char *line, const char *word1, const char *word2, const char *word3)
-{
-	if (parse(line) != CONF_ERROR)
-		fail_msg("taken: %s", line);
-	if (strncmp(err, "vhost-switch: ", 14) != 0 || strchr(err, '\n') != err + strlen(err) - 1 ||
-			!strstr(err, word1) || !strstr(err, word2) || !strstr(err, word3))
-		fail_msg("%s\nsays: %s\nand not: %s, %s, %s", line, err, word1, word2, word3);
-}
+#include "conf_line.h"
 
 static void
 test_defaults(void **state)
