@@ -88,10 +88,12 @@ expect_frame(struct card *c, const struct card *from, uint32_t number)
 	uint64_t calls = 0;
 	int n;
 
-	while ((n = nic_recv(&c->v.nic, got, sizeof(got))) == 0) {
-		CHECK_IS(vr_wait_call(c->v.nic.rx, PATIENCE_MS), 0);
-		calls += vr_calls(c->v.nic.rx);
-	}
+	do {
+		while ((n = nic_recv(&c->v.nic, got, sizeof(got))) == 0) {
+			CHECK_IS(vr_wait_call(c->v.nic.rx, PATIENCE_MS), 0);
+			calls += vr_calls(c->v.nic.rx);
+		}
+	} while (n >= 60 && memcmp(got + 6, from->mac, 6) != 0); /* flooded, of a stranger */
 	CHECK_IS(n, size);
 	CHECK(memcmp(got, due, size) == 0);
 	return calls;

@@ -24,7 +24,11 @@
 
 #define FEATURES (VU_F_VERSION_1 | VU_F_INDIRECT_DESC)
 #define OPENS 1000
-#define KILLED 40 /* openers, each at another point of its start or its traffic */
+#define FRAME 64
+#define FRAME_MAX 1600
+#define PATIENCE_MS 60000
+#define INTRODUCTIONS 20 /* the switch has learned the addresses by then */
+#define KILLED 40        /* openers, each at another point of its start or its traffic */
 #define RANDOM 3000
 
 static const struct nic_opts plain = {.dev = {.features = FEATURES}};
@@ -266,32 +270,54 @@ random_ioctls(const char *node)
 	vhostnet_close(&v);
 }
 
-/* Frames into nothing, with any descriptor, for as long as it lives. */
+/* A frame from one card to another, which gets it. */
 static void
-traffic(struct vhostnet *v)
+pass(struct vhostnet *from, struct vhostnet *to, const uint8_t *frame)
 {
-	uint8_t frame[64] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 0x66, 0x88, 0xb5};
+	uint8_t got[FRAME_MAX];
 
+	CHECK_IS(nic_send(&from->nic, frame, FRAME, NULL), 0);
+	do
+		CHECK_IS(nic_recv_wait(&to->nic, got, sizeof(got), PATIENCE_MS) > 0, true);
+	while (memcmp(got, frame, FRAME) != 0);
+}
+
+/*
+ * Frames from one of its cards to the other, which takes none, for as long as it lives. Not to
+ * everybody: that would fill the rings of others, as it may.
+ */
+static void
+traffic(struct vhostnet *a, struct vhostnet *b)
+{
+	uint8_t there[FRAME] = {2, 0, 0, 0, 0, 0x67, 2, 0, 0, 0, 0, 0x66, 0x88, 0xb5};
+	uint8_t back[FRAME] = {2, 0, 0, 0, 0, 0x66, 2, 0, 0, 0, 0, 0x67, 0x88, 0xb5};
+
+	for (unsigned i = 0; i < INTRODUCTIONS; i++) {
+		pass(a, b, there);
+		pass(b, a, back);
+	}
 	for (;;)
-		nic_send(&v->nic, frame, sizeof(frame), NULL);
+		nic_send(&a->nic, there, FRAME, NULL);
 }
 
 static void
 killed(const char *node)
 {
 	for (unsigned i = 0; i < KILLED; i++) {
-		/* From its first ioctl to the midst of its traffic: in steps of 5 ms. */
-		const struct itimerval until = {.it_value.tv_usec = 1 + i * 5000};
+		/* From its first ioctl to the midst of its traffic: in steps of 10 ms. */
+		const struct itimerval until = {.it_value.tv_usec = 1 + i * 10000};
 		pid_t child = fork();
 		int status;
 
 		if (child == 0) {
-			struct vhostnet v;
+			struct vhostnet a, b;
 
 			CHECK(setitimer(ITIMER_REAL, &until, NULL) == 0);
-			CHECK_IS(vhostnet_open(&v, node, &plain), 0);
-			CHECK_IS(vhostnet_start(&v), 0);
-			traffic(&v);
+			CHECK_IS(vhostnet_open(&a, node, &plain), 0);
+			CHECK_IS(vhostnet_start(&a), 0);
+			CHECK_IS(vhostnet_open(&b, node, &plain), 0);
+			CHECK_IS(vhostnet_start(&b), 0);
+			traffic(&a, &b);
 		}
 		CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status));
 	}

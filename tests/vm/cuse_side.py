@@ -256,6 +256,7 @@ def hostile_clients():
             neighbours.wait_output("^streaming", stream="out", deadline=LONG)
             before = held(switch)
             tap(HOSTILE)
+            assert neighbours.running(), neighbours.tail()
             wait_as_before(switch, before)
             neighbours.child.stdin.close()
             assert neighbours.wait(LONG) == 0, neighbours.tail()
