@@ -31,7 +31,8 @@ class Process:
         self.changed = threading.Condition()
         environment = dict(os.environ)
         environment.update(env or {})
-        command = ["setpriv", "--pdeathsig", "KILL", "--", *self.argv]
+        # A shell that runs the tests in the background has its children ignore SIGINT.
+        command = ["setpriv", "--pdeathsig", "KILL", "--", "env", "--default-signal=INT", "--", *self.argv]
 
         def start():
             # A group of its own, so that Ctrl-C is for the test alone; but no session: Linux shares out CPUs
