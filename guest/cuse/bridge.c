@@ -50,6 +50,7 @@ bridge_init(struct bridge *b, const char *path)
 
 	memset(b, 0, sizeof(*b));
 	b->path = path;
+	b->patience = BRIDGE_PATIENCE;
 	b->sock = -1;
 	for (i = 0; i < IOCTL_RINGS; i++)
 		b->ring[i].call.fd = b->ring[i].kick.fd = -1;
@@ -119,7 +120,7 @@ ensure_connected(struct bridge *b)
 		return -ENOTCONN;
 	if (b->sock >= 0)
 		return 0;
-	rc = front_connect(b->path, &b->features);
+	rc = front_connect(b->path, b->patience, &b->features);
 	if (rc < 0)
 		return rc;
 	b->sock = rc;

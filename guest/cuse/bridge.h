@@ -23,6 +23,16 @@
 
 #include "guest/cuse/ioctls.h"
 
+/*
+ * Seconds for an answer. It comes within microseconds, but librte_vhost has one
+ * thread for all guests, and that can be held up: 0.2 s by a front end that sends
+ * half a message, 2 s by a guest whose descriptor blocks a worker (descriptors.h,
+ * guest_stuck()), and for longer by other work on its CPU: 5 s were seen on a machine
+ * with ten threads for each. Whoever waits longer has lost; and so has he alone, as
+ * all other opens of the node wait behind him.
+ */
+#define BRIDGE_PATIENCE 30
+
 /* Whether librte_vhost has what the client has set for a ring. */
 enum bridge_part {
 	PART_UNSET, /* by the client */
@@ -43,12 +53,13 @@ struct bridge_ring {
 };
 
 struct bridge {
-	const char *path;  /* of the socket; not ours */
-	int sock;          /* -1: not connected yet, or no more */
-	bool lost;         /* the connection ended: nothing works any more */
-	bool complained;   /* the log has a line on this client: one is enough */
-	pid_t owner;       /* 0: none yet */
-	uint64_t features; /* offered */
+	const char *path;      /* of the socket; not ours */
+	unsigned int patience; /* seconds that an answer may take */
+	int sock;              /* -1: not connected yet, or no more */
+	bool lost;             /* the connection ended: nothing works any more */
+	bool complained;       /* the log has a line on this client: one is enough */
+	pid_t owner;           /* 0: none yet */
+	uint64_t features;     /* offered */
 	struct bridge_ring ring[IOCTL_RINGS];
 };
 

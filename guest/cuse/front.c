@@ -15,15 +15,6 @@
 #include "guest/cuse/front.h"
 #include "guest/message.h"
 
-/*
- * Seconds for an answer. It comes within microseconds, but librte_vhost has one
- * thread for all guests, and that can be held up: 0.2 s by a front end that sends
- * half a message, 2 s by a guest whose descriptor blocks a worker (descriptors.h,
- * guest_stuck()). Whoever waits longer has lost; and so has he alone, as all
- * other opens of the node wait behind him.
- */
-#define PATIENCE 5
-
 /* Whether a request has an answer of its own, and no acknowledgement. */
 static bool
 is_question(const struct message *m)
@@ -120,9 +111,9 @@ front_handshake(int sock, uint64_t *features)
 }
 
 int
-front_connect(const char *path, uint64_t *features)
+front_connect(const char *path, unsigned int patience, uint64_t *features)
 {
-	const struct timeval patience = {.tv_sec = PATIENCE};
+	const struct timeval limit = {.tv_sec = patience};
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
 	int rc, sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -130,9 +121,8 @@ front_connect(const char *path, uint64_t *features)
 		return -errno;
 	snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
 	/* Before connecting: descriptors_hurry() takes it for librte_vhost's own else. */
-	if (setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) != 0 ||
-			setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) !=
-					0 ||
+	if (setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) != 0 ||
+			setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) != 0 ||
 			connect(sock, (const struct sockaddr *)&un, sizeof(un)) != 0)
 		rc = -errno;
 	else

@@ -14,11 +14,12 @@
 struct message;
 
 /*
- * Connects to a socket and agrees that every message is acknowledged. Returns the
- * connection, and the features that are offered. -EBUSY: it was not accepted (the
+ * Connects to a socket and agrees that every message is acknowledged; no answer may
+ * take longer than `patience` seconds. Returns the connection, and the features that
+ * are offered. -EBUSY: it was not accepted (the
  * log says why); -errno of connecting; -EPROTO: no acknowledgements.
  */
-int front_connect(const char *path, uint64_t *features);
+int front_connect(const char *path, unsigned int patience, uint64_t *features);
 
 /* Agrees on it again, after MSG_RESET_OWNER. 0, or an error as front_call()'s. */
 int front_handshake(int sock, uint64_t *features);
