@@ -36,6 +36,8 @@ HOST = "cc:bb:bb:bb:bb:ff"
 LONG = 120  # seconds for what takes some: all here is emulated
 USER, GROUP, STRANGER = 1000, 2000, 1001
 FRAMES = 200
+# A device that is set up anew takes nothing for a moment, longer on a busy machine: frames wait for it.
+PATIENT = ["--rx-retry-num", "1000", "--rx-retry-delay", "10000"]
 
 
 @contextlib.contextmanager
@@ -57,7 +59,7 @@ def a_switch(*options, box=None, **arguments):
         uplink = Uplink(TAP)
         stack.callback(uplink.close)
         arguments.setdefault("program", PROGRAM)
-        switch = stack.enter_context(Switch(box, ["-p", "0x1", *options], ns=uplink.ns, eal=uplink.eal(), **arguments))
+        switch = stack.enter_context(Switch(box, ["-p", "0x1", *PATIENT, *options], ns=uplink.ns, eal=uplink.eal(), **arguments))
         uplink.open()
         yield switch, uplink
 
