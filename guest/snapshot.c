@@ -61,13 +61,9 @@ areas_ok(const struct guest *g, const struct rte_vhost_vring *v, bool packed)
 }
 
 static void
-snapshot_features(struct guest *g, struct virtqueue *vq)
+snapshot_features(struct virtqueue *vq, uint64_t f)
 {
-	uint64_t f = 0;
-
-	rte_vhost_get_negotiated_features(g->vid, &f);
 	vq->packed = f >> VIRTIO_F_RING_PACKED & 1;
-	vq->in_order = f >> VIRTIO_F_IN_ORDER & 1;
 	vq->event_idx = f >> VIRTIO_RING_F_EVENT_IDX & 1;
 	vq->indirect = f >> VIRTIO_RING_F_INDIRECT_DESC & 1;
 	vq->mergeable = f >> VIRTIO_NET_F_MRG_RXBUF & 1;
@@ -99,11 +95,11 @@ snapshot_indices(struct guest *g, unsigned int index)
 
 /* What a transmit ring needs that is to be returned in order. */
 static bool
-snapshot_order(struct virtqueue *vq, unsigned int index)
+snapshot_order(struct virtqueue *vq, bool wanted)
 {
 	free(vq->order);
 	vq->order = NULL;
-	if (!vq->in_order || index != RING_TX)
+	if (!wanted)
 		return true;
 	vq->order = order_create(vq->size);
 	return vq->order != NULL;
@@ -114,11 +110,13 @@ snapshot_ring(struct guest *g, unsigned int index)
 {
 	struct virtqueue *vq = &g->ring[index];
 	struct rte_vhost_vring v;
+	uint64_t features = 0;
 
 	if (vq->fault != FAULT_NONE || rte_vhost_get_vhost_vring(g->vid, index, &v) != 0 ||
 			v.desc == NULL || v.avail == NULL || v.used == NULL)
 		return false;
-	snapshot_features(g, vq);
+	rte_vhost_get_negotiated_features(g->vid, &features);
+	snapshot_features(vq, features);
 	if (!areas_ok(g, &v, vq->packed)) {
 		vq_fault(vq, FAULT_RING_ADDRESS);
 		return false;
@@ -128,7 +126,9 @@ snapshot_ring(struct guest *g, unsigned int index)
 		return false;
 	}
 	vq->size = v.size;
-	if (!snapshot_indices(g, index) || !snapshot_order(vq, index))
+	if (!snapshot_indices(g, index) ||
+			!snapshot_order(vq,
+					index == RING_TX && (features >> VIRTIO_F_IN_ORDER & 1)))
 		return false;
 	if (vq->packed) {
 		vq->ring = v.desc_packed;

@@ -58,14 +58,18 @@ split_available(struct virtqueue *vq)
 	return n;
 }
 
-/* Head of available entry `i` (free running); its descriptor is prefetched. */
+/* Head of available entry `i` (free running). */
 static inline uint16_t
 split_head(const struct virtqueue *vq, uint16_t i)
 {
-	uint16_t head = *(const volatile uint16_t *)&vq->avail->ring[i & (vq->size - 1)];
+	return *(const volatile uint16_t *)&vq->avail->ring[i & (vq->size - 1)];
+}
 
-	rte_prefetch0(&vq->desc[head & (vq->size - 1)]);
-	return head;
+/* Reads the descriptor of an available entry ahead. */
+static inline void
+split_prefetch(const struct virtqueue *vq, uint16_t i)
+{
+	rte_prefetch0(&vq->desc[split_head(vq, i) & (vq->size - 1)]);
 }
 
 /*

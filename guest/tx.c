@@ -107,9 +107,7 @@ fetch(struct virtqueue *vq, struct burst *b, unsigned int max, const bool packed
 	unsigned int i;
 
 	b->n = b->npieces = 0;
-	/* Packed descriptors stand side by side: the CPU's own prefetcher sees to them. */
-	for (i = 0; !packed && i < max && (uint16_t)(c.at + i) != c.end; i++)
-		ring_prefetch(vq, &c, i, packed);
+	ring_prefetch_all(vq, &c, max, packed);
 	for (i = 0; i < max && ring_more(vq, &c, packed); i++) {
 		if (unlikely(b->npieces > BURST_PIECES - CHAIN_MAX))
 			break;

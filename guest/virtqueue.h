@@ -58,7 +58,6 @@ struct virtqueue {
 	bool used_wrap;
 	bool event_idx; /* VIRTIO_RING_F_EVENT_IDX negotiated */
 	bool indirect;  /* VIRTIO_RING_F_INDIRECT_DESC negotiated */
-	bool in_order;  /* VIRTIO_F_IN_ORDER negotiated */
 	bool mergeable; /* VIRTIO_NET_F_MRG_RXBUF negotiated */
 
 	union {

@@ -22,18 +22,26 @@ uplink_set_promiscuous(struct uplink *u)
 				rte_strerror(-rc));
 }
 
+static bool
+has_pool(const struct uplink *u, uint16_t device)
+{
+	return u->vmdq && device < u->plan.devices;
+}
+
 /* The pool argument of rte_eth_dev_mac_addr_add() for a device. */
 static uint16_t
 mac_pool(struct uplink *u, uint16_t device)
 {
-	if (u->vmdq && device >= u->plan.devices && !u->pools_out) {
+	if (has_pool(u, device))
+		return vmdq_pool(&u->plan, device).mac;
+	if (u->vmdq && !u->pools_out) {
 		u->pools_out = true;
 		say(NOTICE,
 				"port %u has pools for %u devices: what comes for device %u, and "
 				"for those after it, is sorted in software\n",
 				u->port, u->plan.devices, device);
 	}
-	return u->vmdq && device < u->plan.devices ? vmdq_pool(&u->plan, device).mac : 0;
+	return 0;
 }
 
 bool
@@ -46,7 +54,7 @@ uplink_add_mac(struct uplink *u, const struct rte_ether_addr *mac, uint16_t devi
 	if (u->promiscuous && !u->vmdq)
 		return false;
 	if (rte_eth_dev_mac_addr_add(u->port, &copy, pool) == 0)
-		return u->vmdq && device < u->plan.devices;
+		return has_pool(u, device);
 	if (!u->filters_out) {
 		u->filters_out = true;
 		say(NOTICE,

@@ -9,16 +9,11 @@
 #include "port.h"
 #include "uplink/vmdq.h"
 
-/* How a driver lays its pools out. What differs from port to port is in dev_info. */
+/* How a driver lays its pools out: a plan as far as it holds for each of its ports. */
 struct layout {
 	const char *driver;
-	uint16_t kept;       /* pools for software, in front of the devices' */
-	uint16_t tags;       /* VLAN filters: registers that the driver fills */
-	bool interleaved;    /* queue q belongs to pool q modulo the number of pools */
-	bool loopback;       /* its enable_loop_back does what it says */
-	bool software_twice; /* see struct vmdq_plan */
-	bool short_frames;   /* see struct vmdq_plan */
-	bool hashes_groups;  /* see struct vmdq_plan */
+	bool interleaved; /* queue q belongs to pool q modulo the number of pools */
+	struct vmdq_plan plan;
 };
 
 static const struct layout layouts[] = {
@@ -28,22 +23,22 @@ static const struct layout layouts[] = {
 		 * knows nothing of pools that take all multicast (VMOLR.MPME).
 		 */
 		{.driver = "net_e1000_igb",
-				.kept = 1,
-				.tags = 32,
 				.interleaved = true,
-				.short_frames = true,
-				.hashes_groups = true},
+				.plan = {.kept = 1,
+						.tags = 32,
+						.short_frames = true,
+						.hashes_groups = true}},
 		/* 82599, X520, X540, X550 and alike: 64 registers. */
-		{.driver = "net_ixgbe", .kept = 1, .tags = 64, .loopback = true},
-		{.driver = "net_txgbe", .kept = 1, .tags = 64, .loopback = true},
+		{.driver = "net_ixgbe", .plan = {.kept = 1, .tags = 64, .loopback = true}},
+		{.driver = "net_txgbe", .plan = {.kept = 1, .tags = 64, .loopback = true}},
 		/*
 		 * X710, XL710: pools are switch elements of their own, beside the port's
 		 * main one, which receives the rest in queue 0, and copies of group frames.
 		 */
 		{.driver = "net_i40e",
-				.tags = RTE_ETH_VMDQ_MAX_VLAN_FILTERS,
-				.loopback = true,
-				.software_twice = true},
+				.plan = {.tags = RTE_ETH_VMDQ_MAX_VLAN_FILTERS,
+						.loopback = true,
+						.software_twice = true}},
 };
 
 static const struct layout *
@@ -64,22 +59,14 @@ vmdq_make_plan(struct vmdq_plan *plan, const struct rte_eth_dev_info *info)
 	uint16_t most = RTE_ETH_64_POOLS - info->vmdq_pool_base; /* mac_addr_add() knows no more */
 	uint16_t pools = RTE_MIN(info->max_vmdq_pools, most);
 
-	if (l == NULL || pools <= l->kept || info->vmdq_queue_num < pools)
+	if (l == NULL || pools <= l->plan.kept || info->vmdq_queue_num < pools)
 		return false;
-	*plan = (struct vmdq_plan){
-			.driver = l->driver,
-			.pools = pools,
-			.kept = l->kept,
-			.devices = pools - l->kept, /* there are more tags than pools */
-			.pool_queues = info->vmdq_queue_num / info->max_vmdq_pools,
-			.queue_base = info->vmdq_queue_base,
-			.mac_base = info->vmdq_pool_base,
-			.tags = l->tags,
-			.loopback = l->loopback,
-			.software_twice = l->software_twice,
-			.short_frames = l->short_frames,
-			.hashes_groups = l->hashes_groups,
-	};
+	*plan = l->plan;
+	plan->pools = pools;
+	plan->devices = pools - plan->kept; /* there are more tags than pools */
+	plan->pool_queues = info->vmdq_queue_num / info->max_vmdq_pools;
+	plan->queue_base = info->vmdq_queue_base;
+	plan->mac_base = info->vmdq_pool_base;
 	plan->pool_step = l->interleaved ? 1 : plan->pool_queues;
 	plan->queue_step = l->interleaved ? pools : 1;
 	plan->rx_queues = plan->queue_base + pools * plan->pool_queues;

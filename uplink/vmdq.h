@@ -25,21 +25,22 @@ struct rte_eth_conf;
 struct rte_eth_dev_info;
 
 struct vmdq_plan {
-	const char *driver;
+	/* Of the driver. */
+	uint16_t kept;       /* pools for software, in front of the devices' */
+	uint16_t tags;       /* VLAN filters: registers that the driver fills */
+	bool loopback;       /* its enable_loop_back does what it says */
+	bool software_twice; /* what a pool gets may come to the software's queue too */
+	bool short_frames;   /* its pools take no jumbo frames */
+	bool hashes_groups;  /* pools take group frames by the NIC's table of hashes */
+	/* Of the port. */
 	uint16_t devices;     /* that have a pool: index 0 and on */
 	uint16_t rx_queues;   /* of the port, in all */
 	uint16_t pool_queues; /* of a pool */
 	uint16_t pools;       /* that the port is configured with */
-	uint16_t kept;        /* of them, the first: for software */
 	uint16_t queue_base;  /* first receive queue of pool 0 */
 	uint16_t pool_step;   /* from a pool's first queue to the next one's */
 	uint16_t queue_step;  /* from one queue of a pool to its next */
 	uint16_t mac_base;    /* pool 0 as rte_eth_dev_mac_addr_add() numbers it */
-	uint16_t tags;        /* VLAN filters */
-	bool loopback;        /* switches between its pools */
-	bool software_twice;  /* what a pool gets may come to the software's queue too */
-	bool short_frames;    /* its pools take no jumbo frames */
-	bool hashes_groups;   /* pools take group frames by the NIC's table of hashes */
 };
 
 /* Receive queues first, first + step, ... (n of them), and where MAC filters point. */
