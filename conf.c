@@ -120,16 +120,21 @@ static const struct number numbers[] = {
 		{OPT_TSO, "--tso", 0, 1, ""},
 };
 
-/* Reads all of `text` as a number within the bounds; says so if it is not one. */
-static bool
-parse_number(const struct number *n, const char *text, uint64_t *value)
+bool
+conf_digits(const char *text, int base, uint64_t max, uint64_t *value)
 {
 	char *end;
 
 	errno = 0;
-	*value = strtoull(text, &end, 10);
-	if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *value >= n->min &&
-			*value <= n->max)
+	*value = strtoull(text, &end, base);
+	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *value <= max;
+}
+
+/* Reads a number within the bounds; says so if it is not one. */
+static bool
+parse_number(const struct number *n, const char *text, uint64_t *value)
+{
+	if (conf_digits(text, 10, n->max, value) && *value >= n->min)
 		return true;
 	say_error("%s %s: must be a number from %llu to %llu%s", n->name, text,
 			(unsigned long long)n->min, (unsigned long long)n->max, n->unit);

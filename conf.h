@@ -79,6 +79,9 @@ enum conf_result {
  */
 enum conf_result conf_parse(struct conf *c, int argc, char **argv);
 
+/* Reads all of `text`, digits of the base, as a number up to `max`. False: it is none. */
+bool conf_digits(const char *text, int base, uint64_t max, uint64_t *value);
+
 /* Tag of device `index` on the uplink; 0 where the uplink is untagged. */
 static inline uint16_t
 conf_vlan(const struct conf *c, uint16_t index)

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The options of the cuse back end's node: see conf_node.h for the contract. */
-#include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "conf.h"
@@ -39,13 +37,11 @@ conf_node_name(struct conf *c, const char *name)
 static bool
 parse_id(const char *text, uint32_t *id)
 {
-	unsigned long value;
-	char *end;
+	uint64_t value;
+	bool ok = conf_digits(text, 10, UINT32_MAX - 1, &value);
 
-	errno = 0;
-	value = strtoul(text, &end, 10);
 	*id = value;
-	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && value < UINT32_MAX;
+	return ok;
 }
 
 static bool
@@ -101,12 +97,9 @@ conf_node_owner(struct conf *c, const char *text)
 bool
 conf_node_mode(struct conf *c, const char *text)
 {
-	unsigned long mode;
-	char *end;
+	uint64_t mode;
 
-	errno = 0;
-	mode = strtoul(text, &end, 8);
-	if (text[0] < '0' || text[0] > '7' || *end != '\0' || errno != 0 || mode > 0777) {
+	if (!conf_digits(text, 8, 0777, &mode)) {
 		say_error("--dev-mode %s: must be permissions in octal, 0 to 0777, as in 0660",
 				text);
 		return false;

@@ -5,15 +5,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <linux/vhost.h>
@@ -437,20 +433,6 @@ test_memory_again(void **state)
 }
 
 static void
-test_no_device_left(void **state)
-{
-	struct bench *b = *state;
-	uint64_t features;
-
-	__atomic_store_n(&vhost_end.refuse, true, __ATOMIC_RELEASE);
-	assert_int_equal(simple(b, VHOST_SET_OWNER), -EBUSY);
-	assert_int_equal(bridge_ioctl(&b->bridge, b->client.pid, VHOST_GET_FEATURES, NULL, &features), -EBUSY);
-	__atomic_store_n(&vhost_end.refuse, false, __ATOMIC_RELEASE);
-	/* Once there is one, it goes on. */
-	assert_int_equal(simple(b, VHOST_SET_OWNER), 0);
-}
-
-static void
 test_no_socket(void **state)
 {
 	struct bench *b = *state;
@@ -478,109 +460,6 @@ test_owner_is_killed(void **state)
 	b->client.pid = 0;
 }
 
-static void
-test_many(void **state)
-{
-	struct bench *b = *state;
-	struct bridge many[100];
-	unsigned int i, before = client_open_files();
-
-	for (i = 0; i < RTE_DIM(many); i++) {
-		bridge_init(&many[i], vhost_end.path);
-		assert_int_equal(bridge_ioctl(&many[i], b->client.pid, VHOST_SET_OWNER, NULL, NULL), 0);
-	}
-	vhost_end_wait_connections(RTE_DIM(many));
-	for (i = 0; i < RTE_DIM(many); i++)
-		bridge_close(&many[i]);
-	vhost_end_wait_connections(0);
-	assert_int_equal(client_open_files(), before);
-}
-
-#define PATIENCE 2 /* seconds */
-
-/* A back end that answers as it should not: one byte string for whatever it is asked. */
-struct liar {
-	int listener;
-	const void *answer;
-	size_t len;
-	pthread_t thread;
-	char path[64];
-};
-
-static void *
-lie(void *arg)
-{
-	struct liar *l = arg;
-	int s = accept(l->listener, NULL, NULL);
-	char request[64];
-
-	/* Until the front end has had enough. */
-	while (read(s, request, sizeof(request)) > 0)
-		if (l->len > 0 && write(s, l->answer, l->len) < 0)
-			break;
-	close(s);
-	return NULL;
-}
-
-static int
-ask_liar(struct bench *b, const void *answer, size_t len)
-{
-	struct liar l = { .answer = answer, .len = len };
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	int rc;
-
-	snprintf(l.path, sizeof(l.path), "%s/liar", vhost_end.folder);
-	snprintf(un.sun_path, sizeof(un.sun_path), "%s", l.path);
-	l.listener = socket(AF_UNIX, SOCK_STREAM, 0);
-	assert_int_equal(bind(l.listener, (struct sockaddr *)&un, sizeof(un)), 0);
-	assert_int_equal(listen(l.listener, 1), 0);
-	assert_int_equal(pthread_create(&l.thread, NULL, lie, &l), 0);
-	bridge_init(&b->bridge, l.path);
-	b->bridge.patience = PATIENCE;
-	rc = simple(b, VHOST_SET_OWNER);
-	bridge_close(&b->bridge);
-	pthread_join(l.thread, NULL);
-	close(l.listener);
-	assert_int_equal(unlink(l.path), 0);
-	return rc;
-}
-
-static void
-test_wrong_answers(void **state)
-{
-	const uint64_t protocol = 1ULL << VHOST_USER_F_PROTOCOL_FEATURES;
-	struct message m = {
-		.request = MSG_GET_FEATURES, .flags = MSG_VERSION | MSG_REPLY, .size = 8,
-		.payload.u64 = protocol,
-	}, other;
-
-	/* The right answer to the first question, and to no other one. */
-	assert_int_equal(ask_liar(*state, &m, MSG_HEADER + 8), -EBUSY);
-	other = m;
-	other.payload.u64 = 0;
-	assert_int_equal(ask_liar(*state, &other, MSG_HEADER + 8), -EPROTO);
-	other = m;
-	other.request = MSG_SET_OWNER;
-	assert_int_equal(ask_liar(*state, &other, MSG_HEADER + 8), -EBUSY);
-	other = m;
-	other.flags = MSG_VERSION;
-	assert_int_equal(ask_liar(*state, &other, MSG_HEADER + 8), -EBUSY);
-	other = m;
-	other.size = 0x7fffffff;
-	assert_int_equal(ask_liar(*state, &other, MSG_HEADER + 8), -EBUSY);
-}
-
-/* Half an answer: given up after a while, as others wait. */
-static void
-test_no_answer(void **state)
-{
-	const struct message m = { .request = MSG_GET_FEATURES };
-	time_t begin = time(NULL);
-
-	assert_int_equal(ask_liar(*state, &m, 5), -EBUSY);
-	assert_true(time(NULL) - begin >= PATIENCE - 1);
-}
-
 int
 main(void)
 {
@@ -596,12 +475,8 @@ main(void)
 		TEST(test_descriptors),
 		TEST(test_memory),
 		TEST(test_memory_again),
-		TEST(test_no_device_left),
 		TEST(test_no_socket),
 		TEST(test_owner_is_killed),
-		TEST(test_many),
-		TEST(test_wrong_answers),
-		TEST(test_no_answer),
 	};
 
 	return cmocka_run_group_tests_name("cuse_bridge", tests, vhost_end_setup, vhost_end_teardown);

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What tests of routing share: see routing.h. */
+#include <inttypes.h>
+
+#include "route.h"
+#include "routing.h"
+
+struct source routing_uplink = { .port = PORT_UPLINK, .device = SOURCE_ANY };
+const struct rte_ether_addr host = { { 0x02, 0xbb, 0, 0, 0, 1 } };
+const struct rte_ether_addr stranger = { { 0x02, 0xcc, 0, 0, 0, 1 } };
+const struct rte_ether_addr multicast = { { 0x01, 0, 0x5e, 0, 0, 1 } };
+
+int
+routing_setup(void **state)
+{
+	struct rte_ether_addr mac;
+	struct room *r = room_create(GUESTS);
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		mac = mac_of(i, 0);
+		room_learn(r, i, &mac);
+	}
+	room_learn(r, PORT_UPLINK, &host);
+	r->sw.port[AWAY].rx = NULL;
+	r->sw.uplink = (struct uplink *)r;	/* routing only asks whether there is one */
+	routing_uplink = (struct source){ .port = PORT_UPLINK, .device = SOURCE_ANY };
+	*state = r;
+	return 0;
+}
+
+int
+routing_teardown(void **state)
+{
+	room_destroy(*state);
+	return 0;
+}
+
+struct frame *
+routing_add(struct room *r, const struct rte_ether_addr *to, const struct rte_ether_addr *from)
+{
+	struct frame *f = &r->w->burst.frame[r->w->burst.n++];
+
+	*f = (struct frame){ .eth = { .dst_addr = *to, .src_addr = *from }, .len = 60 };
+	return f;
+}
+
+uint64_t
+routing_ports(const struct room *r, unsigned int i)
+{
+	const struct dests *d = &r->w->dests;
+	uint64_t ports = 0;
+	unsigned int k;
+
+	for (k = 0; k < d->n; k++) {
+		assert_true(d->want[k] != 0);	/* nobody is visited in vain, */
+		assert_true(d->slot[d->port[k]] == k);	/* and nobody twice */
+		if (d->want[k] >> i & 1)
+			ports |= d->port[k] == PORT_UPLINK ? UPLINK : PORT(d->port[k]);
+	}
+	return ports;
+}
+
+struct source *
+routing_source(struct room *r, uint16_t port)
+{
+	return port == PORT_UPLINK ? &routing_uplink : &r->tx[port]->vq.source;
+}
+
+void
+assert_route(struct room *r, uint16_t port, const struct rte_ether_addr *to, uint64_t ports,
+	enum drop_reason reason)
+{
+	const struct rte_ether_addr from = port == PORT_UPLINK ? host : mac_of(port, 0);
+	struct frame *f;
+
+	r->w->burst.n = 0;
+	f = routing_add(r, to, &from);
+	route_burst(r->w, routing_source(r, port), &r->w->burst);
+	if (routing_ports(r, 0) != ports)
+		fail_msg("to %" PRIx64 ", not %" PRIx64, routing_ports(r, 0), ports);
+	assert_string_equal(drop_name(f->reason), drop_name(reason));
+}

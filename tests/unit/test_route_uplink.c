@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Policy: which frame goes where, from either kind of uplink, and from a VMDq pool. */
+#include <inttypes.h>
+
+#include "route.h"
+#include "routing.h"
+
+static void
+test_untagged_uplink(void **state)
+{
+	struct rte_ether_addr mac0 = mac_of(0, 0);
+	struct room *r = *state;
+
+	r->sw.conf.vlan_base = 0;
+	assert_route(r, PORT_UPLINK, &mac0, PORT(0), DROP_NONE);
+	assert_route(r, PORT_UPLINK, &host, 0, DROP_TO_SENDER);
+	assert_route(r, PORT_UPLINK, &stranger, PORT(0) | PORT(1) | PORT(SILENT), DROP_NONE);
+	assert_route(r, PORT_UPLINK, &mac_broadcast, PORT(0) | PORT(1) | PORT(SILENT), DROP_NONE);
+	assert_route(r, PORT_UPLINK, &multicast, PORT(0) | PORT(1) | PORT(SILENT), DROP_NONE);
+}
+
+static void
+test_tagged_uplink(void **state)
+{
+	struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
+	const struct {
+		int tci;	/* -1: no tag */
+		const struct rte_ether_addr *to;
+		uint64_t ports;
+		enum drop_reason reason;
+	} cases[] = {
+		{ 1000, &mac0, PORT(0), DROP_NONE },
+		{ 1001, &mac1, PORT(1), DROP_NONE },
+		{ 0xe000 | 1001, &mac1, PORT(1), DROP_NONE },	/* priority */
+		{ 0x1000 | 1001, &mac1, PORT(1), DROP_NONE },	/* drop eligible */
+		{ 1000, &mac_broadcast, PORT(0), DROP_NONE },
+		{ 1001, &multicast, PORT(1), DROP_NONE },
+		{ 1000, &stranger, 0, DROP_UNMATCHED },
+		{ 1000, &host, 0, DROP_UNMATCHED },
+		{ 1000, &mac1, 0, DROP_VLAN },		/* another device's address */
+		{ 1001, &mac0, 0, DROP_VLAN },
+		{ 1000 + SILENT, &stranger, PORT(SILENT), DROP_NONE },
+		{ 1000 + SILENT, &host, PORT(SILENT), DROP_NONE },
+		{ 1000 + SILENT, &mac_broadcast, PORT(SILENT), DROP_NONE },
+		{ 1000 + SILENT, &mac0, 0, DROP_VLAN },
+		/* Paused: it may be back in a moment, and the frame waits for that. */
+		{ 1000 + AWAY, &stranger, PORT(AWAY), DROP_NONE },
+		{ 1000 + AWAY, &mac_broadcast, PORT(AWAY), DROP_NONE },
+		{ 1000 + GUESTS, &mac_broadcast, 0, DROP_VLAN },	/* never used */
+		{ 1255, &mac_broadcast, 0, DROP_VLAN },
+		{ 1256, &mac_broadcast, 0, DROP_VLAN },			/* past all devices */
+		{ 4095, &mac_broadcast, 0, DROP_VLAN },
+		{ 999, &mac0, 0, DROP_VLAN },
+		{ 0, &mac0, 0, DROP_VLAN },
+		{ -1, &mac0, 0, DROP_VLAN },
+		{ -1, &mac_broadcast, 0, DROP_VLAN },
+		{ -1, &stranger, 0, DROP_VLAN },
+	};
+	struct room *r = *state;
+	struct frame *f;
+	size_t i;
+
+	r->w->burst.n = 0;
+	for (i = 0; i < RTE_DIM(cases); i++) {
+		f = routing_add(r, cases[i].to, &host);
+		f->tagged = cases[i].tci >= 0;
+		f->tci = f->tagged ? cases[i].tci : 1000;	/* stale: not to be looked at */
+	}
+	route_burst(r->w, &routing_uplink, &r->w->burst);
+	for (i = 0; i < RTE_DIM(cases); i++) {
+		f = &r->w->burst.frame[i];
+		if (routing_ports(r, i) != cases[i].ports || f->reason != cases[i].reason)
+			fail_msg("case %zu: to %" PRIx64 ", %s", i, routing_ports(r, i), drop_name(f->reason));
+	}
+}
+
+/* A frame with device 1's tag (unless another is named) that `from` has sent. */
+static void
+assert_from_uplink(struct room *r, const struct rte_ether_addr *to, const struct rte_ether_addr *from,
+	uint16_t tag, uint64_t ports, enum drop_reason reason)
+{
+	struct frame *f;
+
+	r->w->burst.n = 0;
+	f = routing_add(r, to, from);
+	f->tagged = true;
+	f->tci = tag;
+	route_burst(r->w, &routing_uplink, &r->w->burst);
+	assert_int_equal(f->reason, reason);
+	assert_true(routing_ports(r, 0) == ports);
+}
+
+/* What a pool brings is for its device alone, whatever the NIC thought of it. */
+static void
+test_pool(void **state)
+{
+	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
+	struct room *r = *state;
+
+	routing_uplink.device = 1;
+	assert_from_uplink(r, &mac1, &host, 1001, PORT(1), DROP_NONE);
+	assert_from_uplink(r, &mac_broadcast, &host, 1001, PORT(1), DROP_NONE);
+	assert_from_uplink(r, &stranger, &host, 1001, 0, DROP_UNMATCHED);
+	assert_from_uplink(r, &mac0, &host, 1001, 0, DROP_VLAN);
+	assert_from_uplink(r, &mac1, &host, 1000, 0, DROP_VLAN);
+	assert_from_uplink(r, &mac0, &host, 1000, 0, DROP_VLAN);
+	assert_from_uplink(r, &mac_broadcast, &host, 1000, 0, DROP_VLAN);
+}
+
+/* Where the software's queue gets a copy of what pools get, that is dropped. */
+static void
+test_copies(void **state)
+{
+	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0), more = mac_of(0, 7);
+	struct room *r = *state;
+
+	room_learn(r, 0, &more);
+	fdb_set_pooled(r->sw.fdb, fdb_key(&mac0, 0), true);
+	fdb_set_pooled(r->sw.fdb, fdb_key(&stranger, 0), true);	/* not there: nothing happens */
+	routing_uplink.copied = 1;				/* device 0 has a pool, 1 has none */
+	assert_from_uplink(r, &mac_broadcast, &host, 1000, 0, DROP_COPY);
+	assert_from_uplink(r, &mac0, &host, 1000, 0, DROP_COPY);
+	assert_from_uplink(r, &more, &host, 1000, PORT(0), DROP_NONE);	/* found no filter */
+	assert_from_uplink(r, &mac_broadcast, &host, 1001, PORT(1), DROP_NONE);
+	assert_from_uplink(r, &mac1, &host, 1001, PORT(1), DROP_NONE);
+}
+
+/* A group frame that the wire, or the NIC's loopback, brings back to its sender. */
+static void
+test_reflected(void **state)
+{
+	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
+	struct room *r = *state;
+
+	assert_from_uplink(r, &mac_broadcast, &mac1, 1001, 0, DROP_TO_SENDER);
+	assert_from_uplink(r, &mac_broadcast, &mac0, 1001, PORT(1), DROP_NONE);
+	assert_from_uplink(r, &mac1, &mac0, 1001, PORT(1), DROP_NONE);
+}
+
+/* The same with frames of the uplink, where the tag counts too. */
+static void
+test_burst_of_uplink(void **state)
+{
+	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
+	const struct {
+		const struct rte_ether_addr *to;
+		int tag;	/* 0: none */
+		uint64_t ports;
+	} kinds[] = {
+		{ &mac0, 1000, PORT(0) }, { &mac0, 1001, 0 }, { &mac0, 0, 0 }, { &mac1, 1001, PORT(1) },
+		{ &mac_broadcast, 1000, PORT(0) }, { &mac_broadcast, 1001, PORT(1) },
+		{ &mac_broadcast, 0, 0 }, { &stranger, 1000, 0 },
+		{ &stranger, 1000 + SILENT, PORT(SILENT) },
+	};
+	unsigned int round, i, kind[BURST_MAX];
+	struct room *r = *state;
+	uint64_t random = 5;
+	struct frame *f;
+
+	for (round = 0; round < 500; round++) {
+		r->w->burst.n = 0;
+		for (i = 0; i < BURST_MAX; i++) {
+			kind[i] = i > 0 && unit_random(&random) % 2 ? kind[i - 1] :
+				unit_random(&random) % RTE_DIM(kinds);
+			f = routing_add(r, kinds[kind[i]].to, &host);
+			f->tagged = kinds[kind[i]].tag != 0;
+			f->tci = f->tagged ? kinds[kind[i]].tag : 1000;
+		}
+		route_burst(r->w, &routing_uplink, &r->w->burst);
+		for (i = 0; i < BURST_MAX; i++) {
+			assert_int_equal(routing_ports(r, i), kinds[kind[i]].ports);
+			assert_int_equal(r->w->burst.frame[i].reason == DROP_NONE,
+					kinds[kind[i]].ports != 0);
+		}
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, routing_setup, routing_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_untagged_uplink),
+		TEST(test_tagged_uplink),
+		TEST(test_pool),
+		TEST(test_copies),
+		TEST(test_reflected),
+		TEST(test_burst_of_uplink),
+	};
+
+	return cmocka_run_group_tests_name("route_uplink", tests, unit_eal, unit_eal_end);
+}
