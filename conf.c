@@ -402,8 +402,14 @@ conf_parse(struct conf *c, int argc, char **argv)
 }
 
 uint32_t
+conf_mtu(const struct conf *c)
+{
+	return c->mergeable ? 9000 : RTE_ETHER_MTU;
+}
+
+uint32_t
 conf_frame_max(const struct conf *c)
 {
-	/* A payload of 1500 or 9000 bytes, and two tags: the guest's and ours. */
-	return (c->mergeable ? 9000 : RTE_ETHER_MTU) + RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN;
+	/* Two tags: the guest's and ours. */
+	return conf_mtu(c) + RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN;
 }

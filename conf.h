@@ -92,4 +92,7 @@ conf_vlan(const struct conf *c, uint16_t index)
 /* Longest frame that is switched, in bytes without checksum (see conf.c). */
 uint32_t conf_frame_max(const struct conf *c);
 
+/* Largest payload of a frame, bytes: what guests may have as their MTU. */
+uint32_t conf_mtu(const struct conf *c);
+
 #endif /* CONF_H */

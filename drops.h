@@ -58,7 +58,9 @@
 	X(CALLFD, "call descriptor that is no eventfd, or blocks", \
 			"the descriptor to signal the guest with is something else, or is made to block") \
 	X(MEMORY, "memory that is not there", \
-			"a page of guest memory vanished (file truncated, or no hugepage left)")
+			"a page of guest memory vanished (file truncated, or no hugepage left)") \
+	X(LOG, "log of written pages shorter than its memory", \
+			"its front end migrates it with a bitmap that lacks bits for some of its pages")
 
 #define DROP_ENUM(name, text, doc) DROP_##name,
 enum drop_reason { DROP_REASONS(DROP_ENUM) DROP_MAX };

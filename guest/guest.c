@@ -82,7 +82,7 @@ guest_connect(struct vswitch *sw, int vid, const char *path)
 	g->vid = vid;
 	g->socket = descriptors_hurry(path);
 	sw->connections = pthread_self();
-	g->table_pending = g->doomed = false;
+	g->table_pending = g->doomed = g->log_mapped = g->mtu_told = false;
 	sw->port[port].vlan = conf_vlan(&sw->conf, port);
 	__atomic_store_n(&sw->port[port].state, PORT_USED, __ATOMIC_RELEASE);
 	if (port >= sw->ports)
@@ -166,7 +166,25 @@ static bool
 is_question(const struct message *m)
 {
 	return m->request == MSG_GET_FEATURES || m->request == MSG_GET_PROTOCOL_FEATURES ||
-			m->request == MSG_GET_QUEUE_NUM;
+			m->request == MSG_GET_QUEUE_NUM || m->request == MSG_NET_SET_MTU;
+}
+
+/* Lets librte_vhost refuse an MTU that frames of the switch can't carry. */
+static void
+check_mtu(struct guest *g, struct message *m)
+{
+	uint32_t max = conf_mtu(&g->sw->conf);
+
+	if (m->payload.u64 <= max)
+		return;
+	if (!g->mtu_told)
+		say(WARNING,
+				"device %u: MTU %" PRIu64 " refused, as %u is the most that is "
+				"switched; %schoose a smaller one (host_mtu= of QEMU)\n",
+				g->port, m->payload.u64, max,
+				g->sw->conf.mergeable ? "" : "start with --mergeable 1, or ");
+	g->mtu_told = true;
+	m->payload.u64 = 0;
 }
 
 bool
@@ -184,9 +202,13 @@ guest_before(struct guest *g, struct message *m)
 		guest_pause(g);
 		return guest_doom(g, m);
 	}
+	if (m->request == MSG_NET_SET_MTU)
+		check_mtu(g, m);
 	if (is_question(m))
 		return true;
 	guest_pause(g);
+	if (m->request == MSG_RESET_OWNER)
+		g->log_mapped = false;
 	if (m->request == MSG_SET_MEM_TABLE) {
 		if (!descriptors_table_ok(m))
 			return guest_doom(g, m);
@@ -202,6 +224,8 @@ bool
 guest_after(struct guest *g, const struct message *m)
 {
 	g->table_pending = false;
+	if (m->request == MSG_SET_LOG_BASE)
+		g->log_mapped = true;
 	if (!g->doomed)
 		guest_resume(g);
 	return !g->doomed || !message_handled(m);

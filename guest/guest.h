@@ -44,6 +44,8 @@ struct guest {
 	bool ready[RINGS];     /* ... the ring is set up and enabled */
 	bool published[RINGS]; /* workers use it */
 	bool table_pending;    /* a memory table is being set */
+	bool log_mapped;       /* librte_vhost has mapped a log of written pages */
+	bool mtu_told;         /* that its MTU is too large was said */
 	bool doomed;           /* the front end broke the protocol: no more of it */
 	bool fault_logged;
 	bool signalling; /* it was being signalled a second ago; main lcore's */

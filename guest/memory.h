@@ -33,6 +33,8 @@ struct guest_region {
 struct guest_mem {
 	unsigned int n;
 	struct guest_region region[GUEST_REGIONS]; /* largest first */
+	uint8_t *log;      /* the front end's bitmap of written pages; see dirty.h */
+	uint64_t log_size; /* bytes; 0: there is none */
 };
 
 /*

@@ -1,9 +1,29 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Which messages a guest may send: see message.h. librte_vhost's thread. */
+#include "guest/dirty.h"
 #include "guest/message.h"
 
 /* The low byte of what SET_VRING_KICK, _CALL and _ERR carry. */
 #define RING_INDEX 0xffu
+
+/*
+ * librte_vhost (22.11) maps the file from the offset on and then adds the offset again,
+ * so any but 0, which is what front ends send, leads it outside.
+ */
+static bool
+log_wanted(const struct message *m)
+{
+	return m->size == sizeof(m->payload.log) && m->payload.log.mmap_offset == 0 &&
+			m->payload.log.mmap_size != 0 && m->payload.log.mmap_size <= DIRTY_LOG_MAX;
+}
+
+static bool
+mac_wanted(const struct message *m)
+{
+	struct rte_ether_addr mac = m->payload.mac;
+
+	return m->size == sizeof(m->payload.u64) && rte_is_valid_assigned_ether_addr(&mac);
+}
 
 bool
 message_wanted(const struct message *m, unsigned int rings)
@@ -17,7 +37,13 @@ message_wanted(const struct message *m, unsigned int rings)
 	case MSG_GET_PROTOCOL_FEATURES:
 	case MSG_SET_PROTOCOL_FEATURES:
 	case MSG_GET_QUEUE_NUM:
+	case MSG_SET_LOG_FD:
+	case MSG_NET_SET_MTU:
 		return true;
+	case MSG_SET_LOG_BASE:
+		return log_wanted(m);
+	case MSG_SEND_RARP:
+		return mac_wanted(m);
 	case MSG_SET_VRING_NUM:
 	case MSG_SET_VRING_ADDR:
 	case MSG_SET_VRING_BASE:
@@ -42,6 +68,9 @@ message_doom(struct message *m)
 	case MSG_SET_MEM_TABLE:
 		/* More regions than descriptors came with: all of those are closed. */
 		m->payload.memory.nregions = UINT32_MAX;
+		return true;
+	case MSG_SET_LOG_BASE:
+		m->size = 0;
 		return true;
 	case MSG_GET_INFLIGHT_FD:
 		/* 22.11 makes a buffer of any size: this one it refuses. */

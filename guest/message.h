@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_ether.h>
+
 #include "guest/memory.h"
 
 enum message_request {
@@ -18,6 +20,8 @@ enum message_request {
 	MSG_SET_OWNER = 3,
 	MSG_RESET_OWNER = 4,
 	MSG_SET_MEM_TABLE = 5,
+	MSG_SET_LOG_BASE = 6,
+	MSG_SET_LOG_FD = 7,
 	MSG_SET_VRING_NUM = 8,
 	MSG_SET_VRING_ADDR = 9,
 	MSG_SET_VRING_BASE = 10,
@@ -29,6 +33,8 @@ enum message_request {
 	MSG_SET_PROTOCOL_FEATURES = 16,
 	MSG_GET_QUEUE_NUM = 17,
 	MSG_SET_VRING_ENABLE = 18,
+	MSG_SEND_RARP = 19,
+	MSG_NET_SET_MTU = 20,
 	MSG_POSTCOPY_ADVISE = 28,
 	MSG_GET_INFLIGHT_FD = 31,
 	MSG_SET_INFLIGHT_FD = 32,
@@ -78,6 +84,11 @@ struct message {
 		struct {
 			uint64_t mmap_size;
 			uint64_t mmap_offset;
+		} __attribute__((packed)) log;
+		struct rte_ether_addr mac;
+		struct {
+			uint64_t mmap_size;
+			uint64_t mmap_offset;
 			uint16_t nrings;
 			uint16_t ring_size;
 		} __attribute__((packed)) inflight;
@@ -85,9 +96,10 @@ struct message {
 } __attribute__((packed));
 
 /*
- * Whether a message belongs to what the switch offers: a device of `rings` rings,
- * and none of the protocol's optional parts but acknowledgements. librte_vhost
- * does not ask: it carries out what was never negotiated, too.
+ * Whether a message belongs to what the switch offers: a device of `rings` rings, and
+ * of the protocol's optional parts acknowledgements, the log of written pages in shared
+ * memory, announcements and MTU. librte_vhost does not ask: it carries out what was never
+ * negotiated, too.
  */
 bool message_wanted(const struct message *m, unsigned int rings);
 

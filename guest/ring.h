@@ -11,6 +11,7 @@
 #ifndef GUEST_RING_H
 #define GUEST_RING_H
 
+#include "guest/dirty.h"
 #include "guest/packed.h"
 #include "guest/split.h"
 
@@ -134,7 +135,11 @@ ring_put(struct virtqueue *vq, struct used_chain u, uint32_t len, const bool pac
 static __rte_always_inline bool
 ring_publish(struct virtqueue *vq, uint16_t from, const bool packed)
 {
-	return packed ? packed_publish(vq, from) : split_publish(vq, from);
+	bool signal = packed ? packed_publish(vq, from) : split_publish(vq, from);
+
+	if (unlikely(vq->logging))
+		dirty_used(vq, from);
+	return signal;
 }
 
 static inline void
@@ -144,6 +149,8 @@ ring_suppress(struct virtqueue *vq)
 		packed_suppress(vq);
 	else
 		split_suppress(vq);
+	if (vq->logging)
+		dirty_suppress(vq);
 }
 
 /* Whether the guest has something to take, or something of its waits; a look, no more. */

@@ -110,6 +110,8 @@ fill_single(struct virtqueue *vq, struct cursor *c, const struct frame *f, const
 		return false;
 	put_header(vq, to, 1);
 	frame_copy(to + vq->hdr_len, f);
+	if (unlikely(vq->logging))
+		dirty_write(vq->mem, to, need);
 	ring_put(vq, u, need, packed);
 	ring_take(vq, c);
 	return true;
@@ -130,6 +132,8 @@ room_fill(struct virtqueue *vq, struct room *r, const struct cursor *c, const st
 	pieces_copy(r->piece, 0, &header, header.len);
 	pieces_copy(r->piece, vq->hdr_len, f->piece, f->len);
 	pieces_copy(r->piece, vq->hdr_len, &eth, eth.len);
+	if (unlikely(vq->logging))
+		dirty_pieces(vq->mem, r->piece, left);
 	for (i = 0; i < r->n; i++) {
 		n = RTE_MIN(left, r->len[i]);
 		ring_put(vq, r->used[i], n, packed);

@@ -21,6 +21,13 @@ static __thread struct guest *working_for;
 /* What a page may be: ordinary, and x86-64's and arm64's hugepages. */
 static const size_t page_sizes[] = {4096, 65536, 2 << 20, 32 << 20, 1 << 30};
 
+static bool
+belongs_to(const struct guest *g, const void *addr)
+{
+	return guest_mem_holds(&g->mem, addr, 1) ||
+			(uintptr_t)addr - (uintptr_t)g->mem.log < g->mem.log_size;
+}
+
 static struct guest *
 owner(const void *addr)
 {
@@ -29,7 +36,7 @@ owner(const void *addr)
 
 	for (i = 0; i < n; i++) {
 		g = __atomic_load_n(&all->guest[i], __ATOMIC_ACQUIRE);
-		if (g != NULL && g->running && guest_mem_holds(&g->mem, addr, 1))
+		if (g != NULL && g->running && belongs_to(g, addr))
 			return g;
 	}
 	return working_for;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Guest memory that vanishes.
+ * Guest memory that vanishes, or the log of a guest's written pages (dirty.h).
  *
- * A guest's memory is a file that its owner can shorten at any time, or that
+ * Either is a file that its owner can shorten at any time, or that
  * finds no free hugepage when it is first touched: the access then raises
  * SIGBUS in the thread that made it. The handler puts a page of zeroes in the
  * place of the missing one, so that the access ends well, and stops the guest.

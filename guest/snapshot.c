@@ -2,11 +2,13 @@
 /* Reading a guest's set-up from librte_vhost: see snapshot.h for the contract. */
 #include <stdlib.h>
 
+#include <linux/vhost_types.h>
 #include <linux/virtio_config.h>
 
 #include <rte_vhost.h>
 
 #include "guest/descriptors.h"
+#include "guest/dirty.h"
 #include "guest/guest.h"
 #include "guest/order.h"
 #include "guest/snapshot.h"
@@ -19,6 +21,18 @@
 #define PACKED_POSITION 0x7fffu
 #define PACKED_WRAP 0x8000u
 
+/* librte_vhost (22.11) still tells of a bitmap after RESET_OWNER has unmapped it. */
+static void
+snapshot_log(struct guest *g)
+{
+	uint64_t base = 0, size = 0;
+
+	if (g->log_mapped)
+		rte_vhost_get_log_base(g->vid, &base, &size);
+	g->mem.log = (uint8_t *)(uintptr_t)base;
+	g->mem.log_size = size;
+}
+
 bool
 snapshot_memory(struct guest *g)
 {
@@ -28,6 +42,7 @@ snapshot_memory(struct guest *g)
 		return false;
 	guest_mem_set(&g->mem, table);
 	free(table);
+	snapshot_log(g);
 	return true;
 }
 
@@ -70,6 +85,7 @@ snapshot_features(struct virtqueue *vq, uint64_t f)
 	vq->hdr_len = vq->mergeable || (f >> VIRTIO_F_VERSION_1 & 1)
 			? sizeof(struct virtio_net_hdr_mrg_rxbuf)
 			: sizeof(struct virtio_net_hdr);
+	vq->logging = (f >> VHOST_F_LOG_ALL & 1) && vq->mem->log_size != 0;
 }
 
 /* Takes over where the ring stands. */
@@ -116,7 +132,12 @@ snapshot_ring(struct guest *g, unsigned int index)
 			v.desc == NULL || v.avail == NULL || v.used == NULL)
 		return false;
 	rte_vhost_get_negotiated_features(g->vid, &features);
+	vq->mem = &g->mem;
 	snapshot_features(vq, features);
+	if (vq->logging && !dirty_log_covers(&g->mem)) {
+		vq_fault(vq, FAULT_LOG);
+		return false;
+	}
 	if (!areas_ok(g, &v, vq->packed)) {
 		vq_fault(vq, FAULT_RING_ADDRESS);
 		return false;
@@ -140,7 +161,6 @@ snapshot_ring(struct guest *g, unsigned int index)
 		vq->used = v.used;
 	}
 	vq->callfd = v.callfd;
-	vq->mem = &g->mem;
 	vq->frame_max = conf_frame_max(&g->sw->conf);
 	vq->source.ops = &tx_source_ops;
 	vq->source.port = g->port;

@@ -24,18 +24,25 @@
 #include "main.h"
 
 /*
- * What guests are offered (virtio 1.2 sections 5.1.3 and 6). CTRL_*, STATUS and
- * GUEST_ANNOUNCE are between the guest and QEMU, which asks the back end first.
+ * What guests are offered (virtio 1.2 sections 5.1.3 and 6). CTRL_*, STATUS, MTU and
+ * GUEST_ANNOUNCE are between the guest and QEMU, which asks the back end first; LOG_ALL
+ * between QEMU and us (dirty.h).
  */
 static const uint64_t features = 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_F_RING_PACKED |
 		1ULL << VIRTIO_F_IN_ORDER | 1ULL << VIRTIO_F_ANY_LAYOUT |
 		1ULL << VIRTIO_RING_F_INDIRECT_DESC | 1ULL << VIRTIO_RING_F_EVENT_IDX |
 		1ULL << VIRTIO_NET_F_STATUS | 1ULL << VIRTIO_NET_F_CTRL_VQ |
 		1ULL << VIRTIO_NET_F_CTRL_RX | 1ULL << VIRTIO_NET_F_GUEST_ANNOUNCE |
+		1ULL << VIRTIO_NET_F_MTU | 1ULL << VHOST_F_LOG_ALL |
 		1ULL << VHOST_USER_F_PROTOCOL_FEATURES;
 
-/* Of the protocol: each message can be acknowledged with its real verdict. */
-static const uint64_t protocol_features = 1ULL << VHOST_USER_PROTOCOL_F_REPLY_ACK;
+/*
+ * Of the protocol: each message can be acknowledged with its real verdict; a guest can be
+ * migrated and announced; its MTU is agreed on.
+ */
+static const uint64_t protocol_features = 1ULL << VHOST_USER_PROTOCOL_F_REPLY_ACK |
+		1ULL << VHOST_USER_PROTOCOL_F_LOG_SHMFD | 1ULL << VHOST_USER_PROTOCOL_F_RARP |
+		1ULL << VHOST_USER_PROTOCOL_F_NET_MTU;
 
 /* librte_vhost's callbacks bring nothing but its number of the connection. */
 static struct {

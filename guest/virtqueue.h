@@ -59,6 +59,7 @@ struct virtqueue {
 	bool event_idx; /* VIRTIO_RING_F_EVENT_IDX negotiated */
 	bool indirect;  /* VIRTIO_RING_F_INDIRECT_DESC negotiated */
 	bool mergeable; /* VIRTIO_NET_F_MRG_RXBUF negotiated */
+	bool logging;   /* VHOST_F_LOG_ALL: what is written is noted; see dirty.h */
 
 	union {
 		struct vring_desc *desc;                            /* split */

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Logging of pages that were written: see dirty.h for the contract. */
+#include "frame.h"
+#include "guest/dirty.h"
+#include "guest/memory.h"
+#include "guest/virtqueue.h"
+
+#define PAGE_SHIFT 12 /* vhost-user protocol, "Migration" */
+
+bool
+dirty_log_covers(const struct guest_mem *m)
+{
+	const struct guest_region *r;
+
+	for (r = m->region; r < m->region + m->n; r++)
+		if ((r->gpa + r->size - 1) >> PAGE_SHIFT >> 3 >= m->log_size)
+			return false;
+	return true;
+}
+
+static void
+mark(const struct guest_mem *m, uint64_t gpa, uint64_t len)
+{
+	uint64_t page, last = (gpa + len - 1) >> PAGE_SHIFT;
+
+	/* Covered, as rings are served only then; but it is the front end's memory next to it. */
+	if (unlikely(last >> 3 >= m->log_size))
+		return;
+	/* The front end that takes the bit must find the bytes. */
+	for (page = gpa >> PAGE_SHIFT; page <= last; page++)
+		__atomic_fetch_or(&m->log[page >> 3], 1u << (page & 7), __ATOMIC_RELEASE);
+}
+
+void
+dirty_write(const struct guest_mem *m, const void *p, uint64_t len)
+{
+	const struct guest_region *r;
+	uint64_t off;
+
+	for (r = m->region; r < m->region + m->n && len != 0; r++) {
+		off = (uintptr_t)p - (uintptr_t)r->host;
+		if (off < r->size) {
+			mark(m, r->gpa + off, len);
+			return;
+		}
+	}
+}
+
+void
+dirty_pieces(const struct guest_mem *m, const struct piece *piece, uint32_t len)
+{
+	uint32_t n;
+
+	for (; len != 0; piece++) {
+		n = RTE_MIN(len, piece->len);
+		dirty_write(m, piece->base, n);
+		len -= n;
+	}
+}
+
+/* Notes entries of a ring from position `from` to before `to`, over its end if need be. */
+static void
+mark_entries(const struct virtqueue *vq, const void *ring, size_t entry, uint16_t from, uint16_t to)
+{
+	const uint8_t *base = ring;
+
+	if (from < to) {
+		dirty_write(vq->mem, base + from * entry, (to - from) * entry);
+		return;
+	}
+	dirty_write(vq->mem, base + from * entry, (vq->size - from) * entry);
+	dirty_write(vq->mem, base, to * entry);
+}
+
+void
+dirty_used(const struct virtqueue *vq, uint16_t from)
+{
+	const uint16_t mask = vq->size - 1;
+
+	if (vq->packed) {
+		mark_entries(vq, vq->ring, sizeof(*vq->ring), from, vq->last_used);
+		return;
+	}
+	mark_entries(vq, vq->used->ring, sizeof(vq->used->ring[0]), from & mask,
+			vq->last_used & mask);
+	dirty_write(vq->mem, &vq->used->idx, sizeof(vq->used->idx));
+}
+
+void
+dirty_suppress(const struct virtqueue *vq)
+{
+	if (vq->packed)
+		dirty_write(vq->mem, vq->device_event, sizeof(*vq->device_event));
+	else if (vq->event_idx)
+		dirty_write(vq->mem, &vq->used->ring[vq->size], sizeof(uint16_t));
+	else
+		dirty_write(vq->mem, &vq->used->flags, sizeof(vq->used->flags));
+}
