@@ -26,12 +26,13 @@ static const char usage[] =
 "                     frames for it without end (in), or gives back what it sends (loop)\n"
 "  --size N           frame size with the 4 bytes of FCS that are not in memory: 64 means\n"
 "                     60 bytes there; default 64\n"
-"  --ring N           ring size, a power of two; default 1024\n"
+"  --ring N           ring size, of split rings a power of two; default 1024\n"
 "  --window N         frames in flight from one sender at most; default: the ring\n"
 "  --seconds S        to measure; default 2\n"
 "  --warmup S         before that; default 0.3\n"
 "  --rate N           frames/s, all senders together (latency, verify); default 100000\n"
-"  --features LIST    of mrg, event, indirect, legacy (verify only: no VERSION_1)\n"
+"  --features LIST    of mrg, event, indirect; verify only: packed, inorder, legacy (no\n"
+"                     VERSION_1)\n"
 "  --min-len N, --max-len N   lengths in memory (verify); default 60 to 1514\n"
 "  --layouts          cut frames into descriptors in various ways (verify)\n"
 "  --seed N           of the patterns (verify); default 1\n"
@@ -132,10 +133,14 @@ parse_features(char *list)
 			features |= VU_F_EVENT_IDX;
 		else if (strcmp(word, "indirect") == 0)
 			features |= VU_F_INDIRECT_DESC;
+		else if (strcmp(word, "packed") == 0)
+			features |= VU_F_RING_PACKED;
+		else if (strcmp(word, "inorder") == 0)
+			features |= VU_F_IN_ORDER;
 		else if (strcmp(word, "legacy") == 0)
 			features &= ~VU_F_VERSION_1;
 		else
-			die("--features", word, "mrg, event, indirect, legacy");
+			die("--features", word, "mrg, event, indirect, packed, inorder, legacy");
 	}
 	return features;
 }
@@ -181,14 +186,16 @@ parse_option(struct gen_conf *c, int id)
 static void
 check(const struct gen_conf *c)
 {
-	if ((c->ring & (c->ring - 1)) != 0)
-		die("--ring", "", "a power of two");
+	if ((c->ring & (c->ring - 1)) != 0 && (c->features & VU_F_RING_PACKED) == 0)
+		die("--ring", "", "a power of two, unless it is packed");
 	if (c->window > c->ring)
 		die("--window", "", "at most the ring size");
 	if (c->min_len > c->max_len)
 		die("--min-len", "", "at most --max-len");
 	if (c->n_sockets == 0 && strcmp(c->mode, "ceiling") != 0)
 		die("--socket", "", "at least one");
+	if ((c->features & VU_F_RING_PACKED) != 0 && strcmp(c->mode, "verify") != 0)
+		die("--features", "packed", "with --mode verify only");
 	if ((c->n_guests == 1) != gen_uplink(c))
 		die("--guests", "", "1 with --flows out, in or loop, else at least 2");
 	if (c->flows != GEN_LOOP && gen_uplink(c) && strcmp(c->mode, "throughput") != 0)

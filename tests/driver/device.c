@@ -147,8 +147,7 @@ vu_dev_setup_ring(struct vu_dev *dev, unsigned ring)
 	err = vu_dev_request(dev, &msg);
 	if (err < 0)
 		return err;
-	/* What lies behind it was never given back: the back end takes it up again. */
-	msg = vu_msg_state(VU_SET_VRING_BASE, ring, vr_raw_used_idx(vr));
+	msg = vu_msg_state(VU_SET_VRING_BASE, ring, vr_base(vr));
 	err = vu_dev_request(dev, &msg);
 	if (err < 0)
 		return err;
@@ -217,6 +216,11 @@ negotiate(struct vu_dev *dev, uint64_t want, uint64_t want_protocol)
 			return err;
 		dev->ack = (dev->protocol & VU_PROTOCOL_REPLY_ACK) != 0;
 	}
+	if ((dev->protocol & VU_PROTOCOL_MQ) != 0 && (dev->features & VU_F_MQ) != 0) {
+		err = vu_dev_query_u64(dev, VU_GET_QUEUE_NUM, &dev->queue_num);
+		if (err < 0)
+			return err;
+	}
 	msg = vu_msg_new(VU_SET_OWNER);
 	err = vu_dev_request(dev, &msg);
 	return err < 0 ? err : vu_dev_set_features(dev, dev->features);
@@ -225,17 +229,20 @@ negotiate(struct vu_dev *dev, uint64_t want, uint64_t want_protocol)
 static int
 make_rings(struct vu_dev *dev, const struct vu_dev_opts *opts)
 {
-	unsigned n = 2 * (opts->n_pairs > 0 ? opts->n_pairs : 1);
+	bool packed = (dev->features & VU_F_RING_PACKED) != 0;
+	uint64_t pairs = opts->n_pairs > 0 ? opts->n_pairs : 1;
 	int err;
 
-	if (n > VU_RINGS_MAX)
+	if (pairs > VU_PAIRS_MAX)
 		return -EINVAL;
-	for (unsigned i = 0; i < n; i++) {
+	if (pairs > dev->queue_num)
+		pairs = dev->queue_num;
+	for (unsigned i = 0; i < 2 * pairs; i++) {
 		uint16_t size = i % 2 == 0 ? opts->rx_size : opts->tx_size;
 
 		if (size == 0)
 			size = RING_SIZE_DEFAULT;
-		if (size > VR_SIZE_MAX || (size & (size - 1)) != 0)
+		if (size > VR_SIZE_MAX || (!packed && (size & (size - 1)) != 0))
 			return -EINVAL;
 		err = vr_init(&dev->ring[i], &dev->mem, i % dev->mem.n, size, dev->features);
 		if (err < 0)
@@ -253,6 +260,7 @@ vu_dev_open(struct vu_dev *dev, int sock, const struct vu_dev_opts *opts)
 	memset(dev, 0, sizeof(*dev));
 	dev->sock = sock;
 	dev->timeout_ms = opts->timeout_ms > 0 ? opts->timeout_ms : TIMEOUT_DEFAULT_MS;
+	dev->queue_num = 1;
 	err = vu_mem_create(&dev->mem, &opts->mem);
 	if (err == 0)
 		err = negotiate(dev, opts->features, opts->protocol);
@@ -271,6 +279,7 @@ vu_dev_open_unconnected(struct vu_dev *dev, const struct vu_dev_opts *opts)
 	memset(dev, 0, sizeof(*dev));
 	dev->sock = -1;
 	dev->features = dev->offered = opts->features;
+	dev->queue_num = VU_PAIRS_MAX;
 	err = vu_mem_create(&dev->mem, &opts->mem);
 	if (err == 0)
 		err = make_rings(dev, opts);
@@ -287,7 +296,7 @@ vu_dev_renegotiate(struct vu_dev *dev, uint64_t features)
 	dev->features = features & dev->offered;
 	for (unsigned i = 0; i < dev->n_rings; i++) {
 		dev->ring[i].features = dev->features;
-		vr_reset(&dev->ring[i], 0);
+		vr_restart(&dev->ring[i]);
 	}
 	err = vu_dev_set_features(dev, dev->features);
 	return err;

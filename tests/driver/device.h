@@ -24,13 +24,14 @@
 #include "vhost_user.h"
 #include "vring.h"
 
-#define VU_RINGS_MAX 32
+#define VU_PAIRS_MAX 16
+#define VU_RINGS_MAX (2 * VU_PAIRS_MAX)
 
 struct vu_dev_opts {
 	uint64_t features;	/* wanted; negotiated is what is offered of them */
 	uint64_t protocol;	/* likewise. Needs VU_F_PROTOCOL_FEATURES among the features */
 	unsigned n_pairs;	/* queue pairs; 0: 1 */
-	uint16_t rx_size;	/* ring sizes; 0: 256 */
+	uint16_t rx_size;	/* ring sizes; 0: 256. Split rings: powers of two */
 	uint16_t tx_size;
 	struct vu_mem_opts mem;
 	int timeout_ms;		/* for each answer; 0: 5000 */
@@ -48,9 +49,13 @@ struct vu_dev {
 	struct vu_mem mem;
 	struct vring ring[VU_RINGS_MAX];
 	unsigned n_rings;
+	uint64_t queue_num;	/* queue pairs that the back end has, as it says; 1: did not say */
 };
 
 /*
+ * More than one queue pair needs MQ among the features and the protocol features. If the back
+ * end lacks it, or has not so many (GET_QUEUE_NUM), the device has one, or so many as there are.
+ *
  * Takes over the connected socket `sock`, negotiates, makes memory and empty rings: in
  * region i % regions for ring i. On failure everything is released, the socket too.
  */
@@ -64,7 +69,7 @@ vu_dev_open_unconnected(struct vu_dev *dev, const struct vu_dev_opts *opts);
 int
 vu_dev_start(struct vu_dev *dev);
 
-/* `base`: n_rings indices as the back end gave them; may be NULL. */
+/* `base`: n_rings bases (low halves) as the back end gave them; may be NULL. */
 int
 vu_dev_stop(struct vu_dev *dev, uint16_t *base);
 

@@ -55,13 +55,13 @@ region_size(const struct nic_opts *o, unsigned rx_size, unsigned tx_size)
 	size_t tx = slot_size(or_default(o->tx_buf_size, TX_BUF_DEFAULT) + TABLE_SIZE);
 	size_t rings = (size_t)pairs * 32 * (rx_size + tx_size) + (size_t)pairs * 16384;
 
-	/* Buffers go round the regions, so one may get one more than the average. */
-	return rings + (rx_buffers(o, rx_size) / n + 1) * rx +
-		(tx_buffers(o, tx_size) / n + 1) * tx + o->dev.mem.skew;
+	/* Buffers of each pair go round the regions, so one may get one more than the average. */
+	return rings + pairs * ((rx_buffers(o, rx_size) / n + 1) * rx +
+		(tx_buffers(o, tx_size) / n + 1) * tx) + o->dev.mem.skew;
 }
 
 static int
-post_rx(struct nic *nic, uint8_t *buf)
+post_rx(struct nic *nic, struct vring *vr, uint8_t *buf)
 {
 	uint64_t gpa = vu_mem_gpa(&nic->dev.mem, buf);
 	struct vr_seg seg[2] = { { gpa, nic->rx_buf_size }, { 0, 0 } };
@@ -75,53 +75,68 @@ post_rx(struct nic *nic, uint8_t *buf)
 		seg[1] = (struct vr_seg){ gpa + nic->hdr_len, nic->rx_buf_size - nic->hdr_len };
 		n = 2;
 	}
-	return vr_add(nic->rx, seg, 0, n, buf);
+	return vr_add(vr, seg, 0, n, buf);
 }
 
 static int
-make_buffers(struct nic *nic, const struct nic_opts *o)
+make_buffers(struct nic *nic, struct nic_pair *p, const struct nic_opts *o)
 {
-	unsigned n_regions = nic->dev.mem.n, n_rx = rx_buffers(o, nic->rx->size);
+	unsigned n_regions = nic->dev.mem.n, n_rx = rx_buffers(o, p->rx->size);
 	uint8_t *buf;
 
-	nic->n_tx_bufs = tx_buffers(o, nic->tx->size);
-	nic->tx_free = calloc(nic->n_tx_bufs, sizeof(*nic->tx_free));
-	if (nic->tx_free == NULL)
+	p->n_tx_bufs = tx_buffers(o, p->tx->size);
+	p->tx_free = calloc(p->n_tx_bufs, sizeof(*p->tx_free));
+	if (p->tx_free == NULL)
 		return -ENOMEM;
-	for (unsigned i = 0; i < nic->n_tx_bufs; i++) {
+	for (unsigned i = 0; i < p->n_tx_bufs; i++) {
 		buf = vu_mem_alloc(&nic->dev.mem, i % n_regions,
 				slot_size(nic->tx_buf_size + TABLE_SIZE), BUF_ALIGN);
 		if (buf == NULL)
 			return -ENOMEM;
-		nic->tx_free[nic->n_tx_free++] = buf;
+		p->tx_free[p->n_tx_free++] = buf;
 	}
 	for (unsigned i = 0; i < n_rx; i++) {
 		buf = vu_mem_alloc(&nic->dev.mem, i % n_regions, slot_size(nic->rx_buf_size),
 				BUF_ALIGN);
 		if (buf == NULL)
 			return -ENOMEM;
-		post_rx(nic, buf);
+		post_rx(nic, p->rx, buf);
 	}
-	vr_publish(nic->rx, 0);
+	vr_publish(p->rx, 0);
+	/* Frames that were sent are taken back when there is need; nobody waits for them. */
+	vr_call_enable(p->tx, false);
 	return 0;
+}
+
+static void
+free_buffers(struct nic *nic)
+{
+	for (unsigned i = 0; i < nic->n_pairs; i++) {
+		free(nic->pair[i].tx_free);
+		nic->pair[i].tx_free = NULL;
+		nic->pair[i].n_tx_free = nic->pair[i].n_tx_bufs = 0;
+	}
 }
 
 /* All of it that is in the guest's own memory. */
 static int
 lay_out(struct nic *nic, const struct nic_opts *o)
 {
-	int err;
+	int err = 0;
 
 	nic->hdr_len = vr_hdr_len(nic->dev.features);
 	nic->rx_buf_size = or_default(o->rx_buf_size, RX_BUF_DEFAULT);
 	nic->tx_buf_size = or_default(o->tx_buf_size, TX_BUF_DEFAULT);
 	nic->rx_header_apart = o->rx_header_apart;
-	err = make_buffers(nic, o);
-	if (err < 0)
-		return err;
-	/* Frames that were sent are taken back when there is need; nobody waits for them. */
-	vr_call_enable(nic->tx, false);
-	return 0;
+	nic->n_pairs = nic->dev.n_rings / 2;
+	for (unsigned i = 0; i < nic->n_pairs && err == 0; i++) {
+		nic->pair[i].rx = vu_dev_rx(&nic->dev, i);
+		nic->pair[i].tx = vu_dev_tx(&nic->dev, i);
+		err = make_buffers(nic, &nic->pair[i], o);
+	}
+	nic->rx = nic->pair[0].rx;
+	nic->tx = nic->pair[0].tx;
+	return err;
 }
 
 static int
@@ -132,8 +147,8 @@ bring_up(struct nic *nic, const struct nic_opts *o)
 	err = lay_out(nic, o);
 	if (err == 0)
 		err = vu_dev_start(&nic->dev);
-	if (err == 0)
-		vr_kick(nic->rx);
+	for (unsigned i = 0; i < nic->n_pairs && err == 0; i++)
+		vr_kick(nic->pair[i].rx);
 	return err;
 }
 
@@ -160,8 +175,6 @@ nic_open_unconnected(struct nic *nic, const struct nic_opts *opts)
 	err = vu_dev_open_unconnected(&nic->dev, &dev);
 	if (err < 0)
 		return err;
-	nic->rx = vu_dev_rx(&nic->dev, 0);
-	nic->tx = vu_dev_tx(&nic->dev, 0);
 	err = lay_out(nic, opts);
 	if (err < 0)
 		nic_close(nic);
@@ -178,8 +191,6 @@ nic_open(struct nic *nic, int sock, const struct nic_opts *opts)
 	err = vu_dev_open(&nic->dev, sock, &dev);
 	if (err < 0)
 		return err;
-	nic->rx = vu_dev_rx(&nic->dev, 0);
-	nic->tx = vu_dev_tx(&nic->dev, 0);
 	err = bring_up(nic, opts);
 	if (err < 0)
 		nic_close(nic);
@@ -189,9 +200,7 @@ nic_open(struct nic *nic, int sock, const struct nic_opts *opts)
 void
 nic_close(struct nic *nic)
 {
-	free(nic->tx_free);
-	nic->tx_free = NULL;
-	nic->n_tx_free = 0;
+	free_buffers(nic);
 	vu_dev_close(&nic->dev);
 }
 
@@ -219,9 +228,7 @@ nic_reboot(struct nic *nic, uint64_t features, const struct nic_opts *opts)
 		}
 		mem->region[i].used = (size_t)(end - mem->region[i].base);
 	}
-	free(nic->tx_free);
-	nic->tx_free = NULL;
-	nic->n_tx_free = 0;
+	free_buffers(nic);
 	return bring_up(nic, opts);
 }
 
@@ -255,6 +262,7 @@ nic_queue(struct nic *nic, const struct vr_net_hdr *hdr, const void *frame, size
 		const struct nic_layout *how)
 {
 	static const struct nic_layout plain;
+	struct nic_pair *p = &nic->pair[nic->tx_pair];
 	struct vr_seg seg[NIC_PIECES_MAX + 1];
 	uint64_t gpa;
 	unsigned n;
@@ -265,14 +273,14 @@ nic_queue(struct nic *nic, const struct vr_net_hdr *hdr, const void *frame, size
 		how = &plain;
 	if (len == 0 || how->pieces > NIC_PIECES_MAX || nic->hdr_len + len > nic->tx_buf_size)
 		return -EINVAL;
-	if (nic->n_tx_free == 0 || nic->tx->n_free < how->pieces + 1U) {
+	if (p->n_tx_free == 0 || p->tx->n_free < how->pieces + 1U) {
 		head = nic_reclaim(nic);
 		if (head < 0)
 			return head;
-		if (nic->n_tx_free == 0)
+		if (p->n_tx_free == 0)
 			return -ENOBUFS;
 	}
-	buf = nic->tx_free[nic->n_tx_free - 1];
+	buf = p->tx_free[p->n_tx_free - 1];
 	gpa = vu_mem_gpa(&nic->dev.mem, buf);
 	if (hdr != NULL)
 		memcpy(buf, hdr, nic->hdr_len);
@@ -285,22 +293,23 @@ nic_queue(struct nic *nic, const struct vr_net_hdr *hdr, const void *frame, size
 		size_t at = slot_size(nic->tx_buf_size + TABLE_SIZE) - TABLE_SIZE;
 
 		/* Both terms are multiples of 16, so the table is aligned as it must be. */
-		head = vr_add_indirect(nic->tx, (struct vr_desc *)(buf + at), gpa + at, seg, n, 0,
-				buf);
+		head = vr_add_indirect(p->tx, buf + at, gpa + at, seg, n, 0, buf);
 	} else {
-		head = vr_add(nic->tx, seg, n, 0, buf);
+		head = vr_add(p->tx, seg, n, 0, buf);
 	}
 	if (head < 0)
 		return -ENOBUFS;
-	nic->n_tx_free--;
+	p->n_tx_free--;
 	return 0;
 }
 
 void
 nic_flush(struct nic *nic)
 {
-	vr_publish(nic->tx, 0);
-	vr_kick(nic->tx);
+	for (unsigned i = 0; i < nic->n_pairs; i++) {
+		vr_publish(nic->pair[i].tx, 0);
+		vr_kick(nic->pair[i].tx);
+	}
 }
 
 int
@@ -319,11 +328,27 @@ nic_reclaim(struct nic *nic)
 	void *buf;
 	int n = 0, got;
 
-	while ((got = vr_take_used(nic->tx, NULL, NULL, &buf)) > 0) {
-		nic->tx_free[nic->n_tx_free++] = buf;
-		n++;
+	for (unsigned i = 0; i < nic->n_pairs; i++) {
+		struct nic_pair *p = &nic->pair[i];
+
+		while ((got = vr_take_used(p->tx, NULL, NULL, &buf)) > 0) {
+			p->tx_free[p->n_tx_free++] = buf;
+			n++;
+		}
+		if (got < 0)
+			return got;
 	}
-	return got < 0 ? got : n;
+	return n;
+}
+
+unsigned
+nic_in_flight(const struct nic *nic)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < nic->n_pairs; i++)
+		n += nic->pair[i].n_tx_bufs - nic->pair[i].n_tx_free;
+	return n;
 }
 
 int
@@ -336,7 +361,7 @@ nic_drain(struct nic *nic, int timeout_ms)
 		got = nic_reclaim(nic);
 		if (got < 0)
 			return got;
-		if (nic->n_tx_free == nic->n_tx_bufs)
+		if (nic_in_flight(nic) == 0)
 			return 0;
 		if (vu_now_ms() > deadline)
 			return -ETIMEDOUT;
@@ -346,18 +371,18 @@ nic_drain(struct nic *nic, int timeout_ms)
 
 /* How many buffers the next frame takes, by its header; 0 when it is not there as a whole. */
 static int
-next_frame_buffers(struct nic *nic)
+next_frame_buffers(struct nic *nic, struct vring *vr)
 {
-	unsigned pending = vr_used_pending(nic->rx);
-	struct vr_used_elem e;
+	unsigned pending = vr_used_pending(vr);
 	struct vr_net_hdr hdr = { .num_buffers = 1 };
+	uint32_t len;
+	void *buf;
 
 	if (pending == 0)
 		return 0;
-	e = nic->rx->used->ring[nic->rx->used_idx & (nic->rx->size - 1)];
-	if (e.id >= nic->rx->size || nic->rx->chain[e.id] == 0 || e.len < nic->hdr_len)
+	if (vr_peek_used(vr, NULL, &len, &buf) != 1 || len < nic->hdr_len)
 		return -EPROTO;
-	memcpy(&hdr, nic->rx->cookie[e.id], nic->hdr_len);
+	memcpy(&hdr, buf, nic->hdr_len);
 	nic->rx_hdr = hdr;
 	/* VERSION_1 demands a 1 there, which not every device writes: see rx_hdr. */
 	if ((nic->dev.features & VU_F_MRG_RXBUF) == 0)
@@ -367,11 +392,12 @@ next_frame_buffers(struct nic *nic)
 	return hdr.num_buffers <= pending ? hdr.num_buffers : 0;
 }
 
-int
-nic_recv(struct nic *nic, void *frame, size_t room)
+/* nic_recv() on one ring. */
+static int
+recv_from(struct nic *nic, struct vring *vr, void *frame, size_t room)
 {
 	size_t len = 0, skip = nic->hdr_len;
-	int n = next_frame_buffers(nic);
+	int n = next_frame_buffers(nic, vr);
 	bool fits = true;
 
 	if (n <= 0)
@@ -380,7 +406,7 @@ nic_recv(struct nic *nic, void *frame, size_t room)
 		uint32_t used;
 		void *buf;
 
-		if (vr_take_used(nic->rx, NULL, &used, &buf) != 1 || used > nic->rx_buf_size ||
+		if (vr_take_used(vr, NULL, &used, &buf) != 1 || used > nic->rx_buf_size ||
 				used < skip)
 			return -EPROTO;
 		fits = fits && used - skip <= room - len;
@@ -389,14 +415,26 @@ nic_recv(struct nic *nic, void *frame, size_t room)
 			len += used - skip;
 		}
 		skip = 0;
-		post_rx(nic, buf);
+		post_rx(nic, vr, buf);
 	}
 	nic->rx_merged = (unsigned)n;
-	vr_publish(nic->rx, 0);
-	vr_kick(nic->rx);
+	vr_publish(vr, 0);
+	vr_kick(vr);
 	if (nic->wants_calls)
-		vr_call_enable(nic->rx, true);
+		vr_call_enable(vr, true);
 	return fits ? (int)len : -EMSGSIZE;
+}
+
+int
+nic_recv(struct nic *nic, void *frame, size_t room)
+{
+	int n = 0;
+
+	for (unsigned i = 0; i < nic->n_pairs && n == 0; i++) {
+		nic->rx_pair = nic->rx_pair + 1 < nic->n_pairs ? nic->rx_pair + 1 : 0;
+		n = recv_from(nic, nic->pair[nic->rx_pair].rx, frame, room);
+	}
+	return n;
 }
 
 int

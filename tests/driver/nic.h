@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A network card as a well-behaved guest's driver has it: frames go out, frames come in, each
- * copied once on the way. One queue pair of a device (device.h) with buffers posted.
+ * copied once on the way. All queue pairs of a device (device.h) with buffers posted.
  *
  * Made for tests, where being right and checking everything counts more than speed; the load
  * generator's fast modes work on the rings directly. One thread per card.
@@ -21,8 +21,8 @@ struct nic_opts {
 	struct vu_dev_opts dev;	/* mem.region_size 0: as much as the buffers need */
 	uint32_t rx_buf_size;	/* with header; 0: 1530, what a frame of 1518 bytes needs */
 	uint32_t tx_buf_size;	/* with header; 0: 9216, a jumbo frame */
-	unsigned rx_bufs;	/* 0: as many as the ring takes */
-	unsigned tx_bufs;	/* 0: as many as the ring takes, at most 256 */
+	unsigned rx_bufs;	/* of each pair. 0: as many as the ring takes */
+	unsigned tx_bufs;	/* of each pair. 0: as many as the ring takes, at most 256 */
 	bool rx_header_apart;	/* a descriptor of its own for the header, as legacy drivers do */
 };
 
@@ -33,18 +33,27 @@ struct nic_layout {
 	bool indirect;		/* needs INDIRECT_DESC */
 };
 
+struct nic_pair {
+	struct vring *rx;
+	struct vring *tx;
+	uint8_t **tx_free;	/* stack of free transmit buffers */
+	unsigned n_tx_free;
+	unsigned n_tx_bufs;
+};
+
 struct nic {
 	struct vu_dev dev;
-	struct vring *rx;
+	struct nic_pair pair[VU_PAIRS_MAX];
+	unsigned n_pairs;
+	unsigned tx_pair;	/* frames go out there; yours to set */
+	unsigned rx_pair;	/* the frame received last came there */
+	struct vring *rx;	/* of pair 0 */
 	struct vring *tx;
 	unsigned hdr_len;
 	uint32_t rx_buf_size;
 	uint32_t tx_buf_size;
 	bool rx_header_apart;
-	bool wants_calls;	/* keep the receive ring's call armed */
-	uint8_t **tx_free;	/* stack of free transmit buffers */
-	unsigned n_tx_free;
-	unsigned n_tx_bufs;
+	bool wants_calls;	/* keep the receive rings' calls armed */
 	struct vr_net_hdr rx_hdr;	/* of the frame received last, as the device wrote it */
 	unsigned rx_merged;		/* buffers that it took */
 };
@@ -85,13 +94,18 @@ nic_flush(struct nic *nic);
 int
 nic_reclaim(struct nic *nic);
 
+/* Frames, sent or queued, that the device has not given back, as far as nic_reclaim() saw. */
+unsigned
+nic_in_flight(const struct nic *nic);
+
 /* Wait until all that was sent has been taken by the device. */
 int
 nic_drain(struct nic *nic, int timeout_ms);
 
 /*
  * The next frame: its length, 0 if there is none, -EPROTO if the device broke the ring's
- * rules, -EMSGSIZE if the frame is longer than `room`. The buffers are posted again.
+ * rules, -EMSGSIZE if the frame is longer than `room`. The buffers are posted again. Receive
+ * rings are looked at by turns.
  */
 int
 nic_recv(struct nic *nic, void *frame, size_t room);

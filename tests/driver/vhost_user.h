@@ -78,8 +78,12 @@ enum vu_request {
 #define VU_F_MAC		(1ULL << 5)
 #define VU_F_GUEST_TSO4		(1ULL << 7)
 #define VU_F_GUEST_TSO6		(1ULL << 8)
+#define VU_F_GUEST_ECN		(1ULL << 9)
+#define VU_F_GUEST_UFO		(1ULL << 10)
 #define VU_F_HOST_TSO4		(1ULL << 11)
 #define VU_F_HOST_TSO6		(1ULL << 12)
+#define VU_F_HOST_ECN		(1ULL << 13)
+#define VU_F_HOST_UFO		(1ULL << 14)
 #define VU_F_MRG_RXBUF		(1ULL << 15)
 #define VU_F_STATUS		(1ULL << 16)
 #define VU_F_CTRL_VQ		(1ULL << 17)
@@ -95,6 +99,9 @@ enum vu_request {
 #define VU_F_IOMMU_PLATFORM	(1ULL << 33)
 #define VU_F_RING_PACKED	(1ULL << 34)
 #define VU_F_IN_ORDER		(1ULL << 35)
+#define VU_F_GUEST_USO4		(1ULL << 54)
+#define VU_F_GUEST_USO6		(1ULL << 55)
+#define VU_F_HOST_USO		(1ULL << 56)
 
 #define VU_HEADER_SIZE		12	/* request, flags, size */
 #define VU_TABLE_REGIONS_MAX	8	/* the protocol's limit for SET_MEM_TABLE */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A split virtqueue, the driver's side. See vring.h. */
+/* A virtqueue, the driver's side: what both formats share. See vring.h. */
 #define _GNU_SOURCE
-#include "vring.h"
+#include "vring_format.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -18,6 +18,7 @@
 #define PAGE 4096
 
 _Static_assert(sizeof(struct vr_desc) == 16, "descriptor layout");
+_Static_assert(sizeof(struct vr_packed_desc) == 16, "descriptor layout");
 _Static_assert(sizeof(struct vr_used_elem) == 8, "used element layout");
 _Static_assert(sizeof(struct vr_net_hdr) == 12, "header layout");
 
@@ -42,41 +43,55 @@ vr_init(struct vring *vr, struct vu_mem *mem, unsigned region, uint16_t size, ui
 	vr->addr.used = (uint64_t)(uintptr_t)vr->used;
 	vr->addr.log = vu_mem_gpa(mem, vr->used);
 
+	vr->held = calloc(size, sizeof(*vr->held));
 	vr->next = calloc(size, sizeof(*vr->next));
 	vr->chain = calloc(size, sizeof(*vr->chain));
 	vr->cookie = calloc(size, sizeof(*vr->cookie));
 	vr->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	vr->call_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (vr->next == NULL || vr->chain == NULL || vr->cookie == NULL ||
+	if (vr->held == NULL || vr->next == NULL || vr->chain == NULL || vr->cookie == NULL ||
 			vr->kick_fd < 0 || vr->call_fd < 0) {
 		vr_free(vr);
 		return -ENOMEM;
 	}
-	vr_reset(vr, 0);
+	vr_restart(vr);
 	return 0;
 }
 
 void
 vr_reset(struct vring *vr, uint16_t base)
 {
-	memset(vr->desc, 0, sizeof(struct vr_desc) * vr->size);
-	memset(vr->avail, 0, sizeof(struct vr_avail) + sizeof(uint16_t) * (vr->size + 1UL));
-	memset(vr->used, 0, sizeof(struct vr_used) + sizeof(struct vr_used_elem) * vr->size +
-			sizeof(uint16_t));
+	vr->format = (vr->features & VU_F_RING_PACKED) != 0 ? &vr_packed : &vr_split;
 	for (unsigned i = 0; i < vr->size; i++) {
 		vr->next[i] = (uint16_t)(i + 1);
 		vr->chain[i] = 0;
 		vr->cookie[i] = NULL;
 	}
-	vr->free_head = 0;
+	/* The last one ends the list where the first begins it: a ring that is in order goes round. */
+	vr->next[vr->size - 1] = 0;
+	vr->free_head = vr->oldest = 0;
+	vr->free_tail = (uint16_t)(vr->size - 1);
 	vr->n_free = vr->size;
-	vr->avail_idx = vr->published = vr->kicked = vr->used_idx = base;
-	vr->avail->idx = vr->used->idx = base;
+	vr->n_names = vr->size;
+	vr->format->reset(vr, base);
+}
+
+void
+vr_restart(struct vring *vr)
+{
+	vr_reset(vr, (vr->features & VU_F_RING_PACKED) != 0 ? VR_PACKED_START : 0);
+}
+
+uint16_t
+vr_base(const struct vring *vr)
+{
+	return vr->format->base(vr);
 }
 
 void
 vr_free(struct vring *vr)
 {
+	free(vr->held);
 	free(vr->next);
 	free(vr->chain);
 	free(vr->cookie);
@@ -88,89 +103,52 @@ vr_free(struct vring *vr)
 	vr->kick_fd = vr->call_fd = -1;
 }
 
-static void
-make_available(struct vring *vr, uint16_t head, unsigned n_desc, void *cookie)
+static int
+note(struct vring *vr, uint16_t name, unsigned n_desc, void *cookie)
 {
-	vr->chain[head] = (uint16_t)n_desc;
-	vr->cookie[head] = cookie;
+	vr->chain[name] = (uint16_t)n_desc;
+	vr->cookie[name] = cookie;
 	vr->n_free -= (uint16_t)n_desc;
-	vr->avail->ring[vr->avail_idx & (vr->size - 1)] = head;
-	vr->avail_idx++;
+	return name;
 }
 
 int
 vr_add(struct vring *vr, const struct vr_seg *seg, unsigned n_out, unsigned n_in, void *cookie)
 {
 	unsigned n = n_out + n_in;
-	uint16_t head = vr->free_head, i = head;
 
 	if (n == 0 || n > vr->n_free)
 		return -ENOSPC;
-	for (unsigned k = 0; k < n; k++) {
-		uint16_t flags = (uint16_t)((k >= n_out ? VR_DESC_WRITE : 0) |
-				(k + 1 < n ? VR_DESC_NEXT : 0));
-
-		vr_raw_desc(vr, i, seg[k].gpa, seg[k].len, flags, k + 1 < n ? vr->next[i] : 0);
-		i = vr->next[i];
-	}
-	vr->free_head = i;
-	make_available(vr, head, n, cookie);
-	return head;
+	return note(vr, vr->format->add(vr, seg, n, n_out, 0), n, cookie);
 }
 
 int
-vr_add_indirect(struct vring *vr, struct vr_desc *table, uint64_t table_gpa,
-		const struct vr_seg *seg, unsigned n_out, unsigned n_in, void *cookie)
+vr_add_indirect(struct vring *vr, void *table, uint64_t table_gpa, const struct vr_seg *seg,
+		unsigned n_out, unsigned n_in, void *cookie)
 {
 	unsigned n = n_out + n_in;
-	uint16_t head = vr->free_head;
+	struct vr_seg whole = { table_gpa, (uint32_t)(n * sizeof(struct vr_desc)) };
 
 	if (n == 0 || vr->n_free == 0)
 		return -ENOSPC;
-	for (unsigned k = 0; k < n; k++) {
-		bool last = k + 1 == n;
-
-		table[k] = (struct vr_desc){
-			.addr = seg[k].gpa,
-			.len = seg[k].len,
-			.flags = (uint16_t)((k >= n_out ? VR_DESC_WRITE : 0) |
-					(last ? 0 : VR_DESC_NEXT)),
-			.next = last ? 0 : (uint16_t)(k + 1),
-		};
-	}
-	vr_raw_desc(vr, head, table_gpa, (uint32_t)(n * sizeof(*table)), VR_DESC_INDIRECT, 0);
-	vr->free_head = vr->next[head];
-	make_available(vr, head, 1, cookie);
-	return head;
+	vr->format->fill_table(table, seg, n, n_out);
+	return note(vr, vr->format->add(vr, &whole, 1, 1, VR_DESC_INDIRECT), 1, cookie);
 }
 
 void
 vr_publish(struct vring *vr, unsigned n)
 {
-	uint16_t waiting = (uint16_t)(vr->avail_idx - vr->published);
-
-	if (n == 0 || n > waiting)
-		n = waiting;
-	vr->published = (uint16_t)(vr->published + n);
-	vr_raw_avail_idx(vr, vr->published);
+	vr->format->publish(vr, n);
 }
 
 bool
 vr_kick(struct vring *vr)
 {
-	uint16_t old = vr->kicked, now = vr->published, event;
 	bool wanted;
 
-	vr->kicked = now;
 	/* Our index must be out before the device's wish is read, or both sides may wait. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if ((vr->features & VU_F_EVENT_IDX) != 0) {
-		event = __atomic_load_n(vr_avail_event(vr), __ATOMIC_RELAXED);
-		wanted = (uint16_t)(now - event - 1) < (uint16_t)(now - old);
-	} else {
-		wanted = (__atomic_load_n(&vr->used->flags, __ATOMIC_RELAXED) &
-				VR_USED_NO_NOTIFY) == 0 && now != old;
-	}
+	wanted = vr->format->kick_wanted(vr);
 	if (wanted)
 		vr_kick_always(vr);
 	return wanted;
@@ -190,31 +168,37 @@ vr_kick_always(struct vring *vr)
 unsigned
 vr_used_pending(const struct vring *vr)
 {
-	return (uint16_t)(vr_raw_used_idx(vr) - vr->used_idx);
+	return vr->format->pending(vr);
+}
+
+void
+vr_give_names(struct vring *vr, uint16_t first, uint16_t last, unsigned n)
+{
+	vr->n_free += vr->chain[first];
+	vr->chain[first] = 0;
+	vr->n_names += n;
+	if (vr->n_names == n) {
+		vr->free_head = first;
+		vr->free_tail = last;
+	} else if ((vr->features & VU_F_IN_ORDER) != 0) {
+		vr->next[vr->free_tail] = first;
+		vr->free_tail = last;
+	} else {
+		vr->next[last] = vr->free_head;
+		vr->free_head = first;
+	}
 }
 
 int
-vr_take_used(struct vring *vr, uint16_t *head, uint32_t *len, void **cookie)
+vr_peek_used(const struct vring *vr, uint16_t *head, uint32_t *len, void **cookie)
 {
-	unsigned pending = vr_used_pending(vr);
 	struct vr_used_elem e;
-	uint16_t last;
 
-	if (pending == 0)
+	if (!vr->format->peek(vr, &e))
 		return 0;
-	e = vr->used->ring[vr->used_idx & (vr->size - 1)];
-	if (pending > vr->size || e.id >= vr->size || vr->chain[e.id] == 0)
+	if (e.id >= vr->size || vr->chain[e.id] == 0 ||
+			((vr->features & VU_F_IN_ORDER) != 0 && e.id != vr->oldest))
 		return -EPROTO;
-	vr->used_idx++;
-
-	last = (uint16_t)e.id;
-	for (unsigned k = 1; k < vr->chain[e.id]; k++)
-		last = vr->next[last];
-	vr->next[last] = vr->free_head;
-	vr->free_head = (uint16_t)e.id;
-	vr->n_free += vr->chain[e.id];
-	vr->chain[e.id] = 0;
-
 	if (head != NULL)
 		*head = (uint16_t)e.id;
 	if (len != NULL)
@@ -224,20 +208,27 @@ vr_take_used(struct vring *vr, uint16_t *head, uint32_t *len, void **cookie)
 	return 1;
 }
 
+int
+vr_take_used(struct vring *vr, uint16_t *head, uint32_t *len, void **cookie)
+{
+	uint16_t name;
+	int n = vr_peek_used(vr, &name, len, cookie);
+
+	if (n != 1)
+		return n;
+	if (head != NULL)
+		*head = name;
+	vr->format->take(vr, name);
+	return 1;
+}
+
 bool
 vr_call_enable(struct vring *vr, bool on)
 {
-	/* One behind what was read: the device gets there after a whole turn of 65536. */
-	uint16_t event = (uint16_t)(on ? vr->used_idx : vr->used_idx - 1);
-
-	if ((vr->features & VU_F_EVENT_IDX) != 0)
-		__atomic_store_n(vr_used_event(vr), event, __ATOMIC_RELAXED);
-	else
-		__atomic_store_n(&vr->avail->flags, on ? 0 : VR_AVAIL_NO_INTERRUPT,
-				__ATOMIC_RELAXED);
+	vr->format->want_calls(vr, on);
 	/* Our wish must be out before the index is read again: see vr_kick. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return vr_used_pending(vr) > 0;
+	return vr->format->peek(vr, &(struct vr_used_elem){ 0, 0 });
 }
 
 uint64_t
@@ -273,4 +264,22 @@ void
 vr_raw_avail_idx(struct vring *vr, uint16_t idx)
 {
 	__atomic_store_n(&vr->avail->idx, idx, __ATOMIC_RELEASE);
+}
+
+void
+vr_raw_packed(struct vring *vr, uint16_t at, uint64_t addr, uint32_t len, uint16_t id,
+		uint16_t flags)
+{
+	struct vr_packed_desc *d = &vr->packed[at];
+
+	d->addr = addr;
+	d->len = len;
+	d->id = id;
+	vr_raw_packed_flags(vr, at, flags);
+}
+
+void
+vr_raw_packed_flags(struct vring *vr, uint16_t at, uint16_t flags)
+{
+	__atomic_store_n(&vr->packed[at].flags, flags, __ATOMIC_RELEASE);
 }

@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A split virtqueue, the driver's side, laid out by hand in guest memory.
+ * A virtqueue, the driver's side, laid out by hand in guest memory: split, or packed when
+ * RING_PACKED is among its features.
  *
  * Two ways to use it. The orderly one: vr_add() or vr_add_indirect() fills descriptors,
  * vr_publish() shows them to the device, vr_take_used() gets them back. The hostile one:
- * write ring->desc, ring->avail and ring->used (plain pointers to the shared memory), or use
- * the vr_raw_ calls, which check nothing. The two do not mix on one descriptor.
+ * write ring->desc, ring->avail and ring->used, or ring->packed and the event areas (plain
+ * pointers to the shared memory), or use the vr_raw_ calls, which check nothing. The two do not
+ * mix on one descriptor.
+ *
+ * With IN_ORDER descriptors are handed out in the ring's order, as that feature demands, and
+ * the device has to return each buffer by itself: one that returns several as one breaks the
+ * rules here (it may, by virtio 1.2 section 2.7.9; no switch that is tested with this does).
  *
  * A struct vring belongs to one thread. What it points to is shared with the device; what the
  * device must not be able to change (free list, indices, cookies) is kept in private memory.
- * Packed rings get a file of their own, vring_packed.h.
+ * The formats are in vring_split.c and vring_packed.c.
  */
 #ifndef DRIVER_VRING_H
 #define DRIVER_VRING_H
@@ -19,6 +25,7 @@
 #include <stdint.h>
 
 #include "mem.h"
+#include "vring_packed.h"
 
 #define VR_DESC_NEXT		1
 #define VR_DESC_WRITE		2
@@ -76,6 +83,7 @@ struct vr_net_hdr {
 #define VR_HDR_GSO_TCPV4	1
 #define VR_HDR_GSO_UDP		3
 #define VR_HDR_GSO_TCPV6	4
+#define VR_HDR_GSO_UDP_L4	5
 #define VR_HDR_GSO_ECN		0x80
 
 /* A piece of a buffer, by guest physical address. */
@@ -84,27 +92,61 @@ struct vr_seg {
 	uint32_t len;
 };
 
+/* Of a chain in a packed ring that is not shown yet: its first flags, its descriptors. */
+struct vr_held {
+	uint16_t flags;
+	uint16_t n;
+};
+
+struct vr_format;
+
 struct vring {
-	/* Shared with the device. */
-	struct vr_desc *desc;
-	struct vr_avail *avail;
-	struct vr_used *used;
+	/* Shared with the device. One memory serves either format, so it can be changed. */
+	union {
+		struct vr_desc *desc;
+		struct vr_packed_desc *packed;
+	};
+	union {
+		struct vr_avail *avail;
+		struct vr_event *driver_event;	/* packed */
+	};
+	union {
+		struct vr_used *used;
+		struct vr_event *device_event;	/* packed */
+	};
 	/* The addresses that SET_VRING_ADDR will tell; a test may bend them. */
 	struct vu_vring_addr addr;
 
-	uint16_t size;
-	uint64_t features;
+	uint16_t size;		/* of split rings a power of two */
+	uint64_t features;	/* read by vr_reset() and vr_restart() */
+	const struct vr_format *format;
 
-	/* Private. */
+	/* Private: a split ring. */
 	uint16_t avail_idx;	/* next avail slot to fill; may be ahead of avail->idx */
 	uint16_t published;	/* avail->idx as last written */
 	uint16_t kicked;	/* avail->idx at the last look at whether to kick */
 	uint16_t used_idx;	/* next used slot to read */
-	uint16_t free_head;
+
+	/* Private: a packed ring. */
+	struct vr_place fill_at;	/* next descriptor to fill, ... */
+	struct vr_place show_at;	/* ... to show, ... */
+	struct vr_place kick_at;	/* ... to kick for, ... */
+	struct vr_place seen_at;	/* ... to come back */
+	struct vr_held *held;		/* [position]: of a chain that begins there */
+	unsigned n_held;		/* chains filled and not shown */
+	bool shown;			/* some since the last look at whether to kick */
+
+	/*
+	 * Private. Buffers have names: split: the head descriptor; packed: the buffer id.
+	 */
+	uint16_t free_head;	/* names, by the order in which they are used next */
+	uint16_t free_tail;
+	unsigned n_names;	/* free ones */
 	uint16_t n_free;	/* descriptors */
-	uint16_t *next;		/* chain, and free list */
-	uint16_t *chain;	/* descriptors of the buffer that starts here; 0: none does */
-	void **cookie;		/* of the buffer that starts here */
+	uint16_t oldest;	/* with IN_ORDER: the name that must come back next */
+	uint16_t *next;		/* free list, and split: chain */
+	uint16_t *chain;	/* descriptors of the buffer of that name; 0: none has it */
+	void **cookie;		/* of the buffer of that name */
 
 	int kick_fd;		/* event fds: made by vr_init, closed by vr_free */
 	int call_fd;
@@ -115,11 +157,22 @@ int
 vr_init(struct vring *vr, struct vu_mem *mem, unsigned region, uint16_t size, uint64_t features);
 
 /*
- * Private and shared state back to an empty ring, beginning at index `base`, as a driver does
- * after a reset (base 0) or when taking over at an index.
+ * Private and shared state back to an empty ring, in the format that vr->features tell,
+ * beginning at `base` (as SET_VRING_BASE has it), as when taking over there.
  */
 void
 vr_reset(struct vring *vr, uint16_t base);
+
+/* The same from the beginning, as a driver does after a reset. */
+void
+vr_restart(struct vring *vr);
+
+/*
+ * Where the device stands by what it gave back, for SET_VRING_BASE: what lies behind it was
+ * never given back, and the device takes it up again.
+ */
+uint16_t
+vr_base(const struct vring *vr);
 
 void
 vr_free(struct vring *vr);
@@ -132,17 +185,20 @@ vr_hdr_len(uint64_t features)
 
 /*
  * One buffer: `n_out` pieces that the device reads, then `n_in` that it writes, as a chain.
- * Returns its head, or -ENOSPC. Not seen by the device before vr_publish().
+ * Returns its name, or -ENOSPC. Not seen by the device before vr_publish().
  */
 int
 vr_add(struct vring *vr, const struct vr_seg *seg, unsigned n_out, unsigned n_in, void *cookie);
 
-/* The same with one ring descriptor, and the pieces in an indirect table at `table`. */
+/*
+ * The same with one ring descriptor, and the pieces in an indirect table at `table`: room for
+ * as many descriptors of 16 bytes.
+ */
 int
-vr_add_indirect(struct vring *vr, struct vr_desc *table, uint64_t table_gpa,
-		const struct vr_seg *seg, unsigned n_out, unsigned n_in, void *cookie);
+vr_add_indirect(struct vring *vr, void *table, uint64_t table_gpa, const struct vr_seg *seg,
+		unsigned n_out, unsigned n_in, void *cookie);
 
-/* Show all that was added; with `n` > 0 only the next n of it. */
+/* Show all that was added; with `n` > 0 only the next n buffers of it. */
 void
 vr_publish(struct vring *vr, unsigned n);
 
@@ -155,13 +211,17 @@ void
 vr_kick_always(struct vring *vr);
 
 /*
- * The next buffer that the device gave back: 1 and its head, length and cookie (each may be
+ * The next buffer that the device gave back: 1 and its name, length and cookie (each may be
  * NULL), 0 if there is none, -EPROTO if it gave back one that it did not have.
  */
 int
 vr_take_used(struct vring *vr, uint16_t *head, uint32_t *len, void **cookie);
 
-/* How many buffers wait in the used ring. */
+/* The same, and it stays there. */
+int
+vr_peek_used(const struct vring *vr, uint16_t *head, uint32_t *len, void **cookie);
+
+/* How many buffers wait to be taken back. */
 unsigned
 vr_used_pending(const struct vring *vr);
 
@@ -190,13 +250,22 @@ vr_raw_avail(struct vring *vr, uint16_t slot, uint16_t head);
 void
 vr_raw_avail_idx(struct vring *vr, uint16_t idx);
 
+/* A descriptor of a packed ring, its flags last. */
+void
+vr_raw_packed(struct vring *vr, uint16_t at, uint64_t addr, uint32_t len, uint16_t id,
+		uint16_t flags);
+
+/* Only its flags, after all that was written before. */
+void
+vr_raw_packed_flags(struct vring *vr, uint16_t at, uint16_t flags);
+
 static inline uint16_t
 vr_raw_used_idx(const struct vring *vr)
 {
 	return __atomic_load_n(&vr->used->idx, __ATOMIC_ACQUIRE);
 }
 
-/* The event index fields; valid with EVENT_IDX. */
+/* The event index fields of a split ring; valid with EVENT_IDX. */
 static inline uint16_t *
 vr_used_event(struct vring *vr)
 {

@@ -104,7 +104,7 @@ party_drain(struct party *p)
 	int64_t deadline = vu_now_ms() + PATIENCE_MS;
 	int n;
 
-	while ((n = nic_reclaim(&p->nic)) >= 0 && p->nic.n_tx_free < p->nic.n_tx_bufs) {
+	while ((n = nic_reclaim(&p->nic)) >= 0 && nic_in_flight(&p->nic) > 0) {
 		if (vu_now_ms() > deadline)
 			return -ETIMEDOUT;
 		nanosleep(&(struct timespec){ .tv_nsec = POLL_NS }, NULL);

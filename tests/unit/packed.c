@@ -4,14 +4,6 @@
 
 #include "packed.h"
 
-static uint16_t
-owner(bool available, bool lap)
-{
-	/* Virtio 1.2 section 2.8.1: available, its used flag is the inverse of the lap. */
-	return (lap ? 1 << VRING_PACKED_DESC_F_AVAIL : 0) |
-		(lap != available ? 1 << VRING_PACKED_DESC_F_USED : 0);
-}
-
 struct packed *
 packed_create(uint16_t size, uint16_t at)
 {
@@ -28,11 +20,12 @@ packed_create(uint16_t size, uint16_t at)
 	vq->size = size;
 	vq->ring = unit_zalloc(size * sizeof(*vq->ring));
 	for (i = 0; i < at; i++) /* used before, on this lap */
-		vq->ring[i].flags = owner(false, true);
+		vq->ring[i].flags = vr_packed_owner(false, true);
 	vq->driver_event = &p->driver;
 	vq->device_event = &p->device;
-	vq->last_avail = vq->last_used = p->next = p->seen = at;
-	vq->avail_wrap = vq->used_wrap = p->next_lap = p->seen_lap = true;
+	vq->last_avail = vq->last_used = at;
+	vq->avail_wrap = vq->used_wrap = true;
+	p->next = p->seen = (struct vr_place){ at, true };
 	return p;
 }
 
@@ -54,20 +47,17 @@ packed_destroy(struct packed *p)
 void
 packed_offer(struct packed *p, uint16_t id, const struct vring_packed_desc *d, uint16_t n)
 {
-	struct vring_packed_desc *ring = p->r->vq.ring, *head = &ring[p->next];
+	struct vring_packed_desc *ring = p->r->vq.ring, *head = &ring[p->next.at];
 	uint16_t i, flags, head_flags = 0;
 
 	for (i = 0; i < n; i++) {
-		flags = d[i].flags | (i + 1 < n ? NEXT : 0) | owner(true, p->next_lap);
-		ring[p->next] = (struct vring_packed_desc){ d[i].addr, d[i].len, id, flags };
+		flags = d[i].flags | (i + 1 < n ? NEXT : 0) | vr_packed_owner(true, p->next.lap);
+		ring[p->next.at] = (struct vring_packed_desc){ d[i].addr, d[i].len, id, flags };
 		if (i == 0) {
 			head_flags = flags;
-			head->flags = owner(false, !p->next_lap); /* of the lap before */
+			head->flags = vr_packed_owner(false, !p->next.lap); /* of the lap before */
 		}
-		if (++p->next == p->r->vq.size) {
-			p->next = 0;
-			p->next_lap = !p->next_lap;
-		}
+		p->next = vr_packed_behind(p->next, p->r->vq.size, 1);
 	}
 	head->flags = head_flags;
 	p->chain[id] = n;
@@ -76,20 +66,15 @@ packed_offer(struct packed *p, uint16_t id, const struct vring_packed_desc *d, u
 bool
 packed_taken(struct packed *p, uint16_t *id, uint32_t *len)
 {
-	const struct vring_packed_desc *d = &p->r->vq.ring[p->seen];
-	uint16_t both = owner(true, true) | owner(false, true);
+	const struct vring_packed_desc *d = &p->r->vq.ring[p->seen.at];
 
-	if ((d->flags & both) != owner(false, p->seen_lap))
+	if (!vr_packed_is_used(d->flags, p->seen.lap))
 		return false;
 	*id = d->id;
 	*len = d->len;
 	assert_int_equal(!!(d->flags & WRITE), *len != 0);
 	assert_true(p->chain[*id] != 0);
-	p->seen += p->chain[*id];
-	if (p->seen >= p->r->vq.size) {
-		p->seen -= p->r->vq.size;
-		p->seen_lap = !p->seen_lap;
-	}
+	p->seen = vr_packed_behind(p->seen, p->r->vq.size, p->chain[*id]);
 	p->chain[*id] = 0;
 	return true;
 }

@@ -8,13 +8,13 @@
 
 #include "guest/packed.h"
 #include "ring.h"
+#include "tests/driver/vring_packed.h"
 
 struct packed {
 	struct ring *r;	/* for its memory and its vq, which is made to be packed */
 	struct vring_packed_desc_event driver, device;
-	uint16_t next;	/* where the driver makes available next, and looks for used ones */
-	uint16_t seen;
-	bool next_lap, seen_lap;
+	struct vr_place next;	/* where the driver makes available next, ... */
+	struct vr_place seen;	/* ... and looks for used ones */
 	uint16_t chain[65536];	/* descriptors of the chain with an id, as the driver knows */
 };
 
