@@ -81,6 +81,7 @@ guest_connect(struct vswitch *sw, int vid, const char *path)
 	}
 	g->vid = vid;
 	g->socket = descriptors_hurry(path);
+	g->announcement = (struct announcement){0};
 	sw->connections = pthread_self();
 	g->table_pending = g->doomed = g->log_mapped = g->mtu_told = false;
 	sw->port[port].vlan = conf_vlan(&sw->conf, port);
@@ -121,10 +122,12 @@ publish(struct guest *g, unsigned int i)
 
 	ring_suppress(vq);
 	g->published[i] = true;
-	if (i == RING_RX)
+	if (i == RING_RX) {
 		__atomic_store_n(&g->sw->port[g->port].rx, vq, __ATOMIC_RELEASE);
-	else
+	} else {
+		announce_arm(vq, &g->announcement);
 		worker_add_queue(g->sw, vq);
+	}
 	/* The guest may have missed a signal in between; one too many is harmless. */
 	if (vq->callfd >= 0)
 		vq_signal(vq);
@@ -190,6 +193,8 @@ check_mtu(struct guest *g, struct message *m)
 bool
 guest_before(struct guest *g, struct message *m)
 {
+	struct rte_ether_addr mac;
+
 	if (g->table_pending) {
 		/* librte_vhost called no hook after the last table: it was no good. */
 		g->table_pending = false;
@@ -207,8 +212,12 @@ guest_before(struct guest *g, struct message *m)
 	if (is_question(m))
 		return true;
 	guest_pause(g);
-	if (m->request == MSG_RESET_OWNER)
+	if (m->request == MSG_RESET_OWNER) {
 		g->log_mapped = false;
+	} else if (m->request == MSG_SEND_RARP) {
+		mac = m->payload.mac;
+		announce_ask(&g->announcement, &mac);
+	}
 	if (m->request == MSG_SET_MEM_TABLE) {
 		if (!descriptors_table_ok(m))
 			return guest_doom(g, m);

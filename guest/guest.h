@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "guest/announce.h"
 #include "guest/memory.h"
 #include "guest/virtqueue.h"
 
@@ -36,6 +37,7 @@ enum {
 struct guest {
 	struct virtqueue ring[RINGS];
 	struct guest_mem mem;
+	struct announcement announcement; /* that it is here now */
 	struct vswitch *sw;
 	int vid;    /* librte_vhost's number of the connection */
 	int socket; /* of the connection; librte_vhost's; -1: not found */

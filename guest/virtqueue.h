@@ -29,6 +29,7 @@
 #include "guest/memory.h"
 #include "source.h"
 
+struct announcement;
 struct order;
 struct worker;
 
@@ -69,6 +70,8 @@ struct virtqueue {
 		struct vring_used *used;                      /* split */
 		struct vring_packed_desc_event *device_event; /* packed */
 	};
+	/* A transmit ring: its guest's. */
+	struct announcement *announcement;
 	struct order *order; /* a transmit ring with VIRTIO_F_IN_ORDER; else NULL */
 	uint16_t held_at;    /* packed: first chain put and not published, ... */
 	uint16_t held_flags; /* ... the flags that it will get, */

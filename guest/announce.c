@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A migrated guest's announcement as a source of frames: see announce.h for the contract. */
+#include <string.h>
+
+#include <rte_arp.h>
+#include <rte_cycles.h>
+
+#include "guest/announce.h"
+#include "guest/tx.h"
+#include "guest/virtqueue.h"
+
+/* Requests in a second that are followed; QEMU makes one in 50 ms. */
+#define RATE 100
+
+/* No chain has no descriptors: so the announcement is told from the ring's own frames. */
+#define NO_DESCRIPTORS 0
+
+void
+announce_ask(struct announcement *a, const struct rte_ether_addr *mac)
+{
+	struct rte_ether_hdr eth = {
+			.src_addr = *mac,
+			.ether_type = RTE_BE16(RTE_ETHER_TYPE_RARP),
+	};
+	const struct rte_arp_hdr arp = {
+			.arp_hardware = RTE_BE16(RTE_ARP_HRD_ETHER),
+			.arp_protocol = RTE_BE16(RTE_ETHER_TYPE_IPV4),
+			.arp_hlen = RTE_ETHER_ADDR_LEN,
+			.arp_plen = sizeof(rte_be32_t),
+			.arp_opcode = RTE_BE16(RTE_ARP_OP_REVREQUEST),
+			.arp_data = {.arp_sha = *mac, .arp_tha = *mac},
+	};
+	uint64_t now = rte_rdtsc();
+
+	if (a->last != 0 && now - a->last < rte_get_tsc_hz() / RATE)
+		return;
+	a->last = now;
+	a->due = true;
+	memset(&eth.dst_addr, 0xff, sizeof(eth.dst_addr));
+	memset(a->bytes, 0, sizeof(a->bytes));
+	memcpy(a->bytes, &eth, sizeof(eth));
+	memcpy(a->bytes + sizeof(eth), &arp, sizeof(arp));
+}
+
+static unsigned int
+announce_fetch(struct source *s, struct burst *b, unsigned int max)
+{
+	struct announcement *a = container_of(s, struct virtqueue, source)->announcement;
+	struct frame *f = b->frame;
+
+	if (!a->due)
+		return tx_source_ops.fetch(s, b, max);
+	a->due = false;
+	a->piece = (struct piece){.base = a->bytes, .len = sizeof(a->bytes)};
+	*f = (struct frame){
+			.npieces = 1,
+			.len = sizeof(a->bytes),
+			.ndesc = NO_DESCRIPTORS,
+			.piece = &a->piece,
+	};
+	memcpy(&f->eth, a->bytes, sizeof(f->eth));
+	b->n = 1;
+	b->npieces = 0;
+	return b->n;
+}
+
+/* The ring's own chains go back to the guest; after the announcement there are only those. */
+static void
+announce_retire(struct source *s, struct frame *frame, uint64_t mask, struct port_count *count)
+{
+	uint64_t left, own = mask;
+	unsigned int i;
+
+	for (left = mask; left != 0; left &= left - 1) {
+		i = __builtin_ctzll(left);
+		if (frame[i].ndesc != NO_DESCRIPTORS)
+			continue;
+		own &= ~(UINT64_C(1) << i);
+		s->ops = &tx_source_ops;
+	}
+	tx_source_ops.retire(s, frame, own, count);
+}
+
+static const struct source_ops announce_ops = {
+		.fetch = announce_fetch,
+		.retire = announce_retire,
+};
+
+void
+announce_arm(struct virtqueue *vq, struct announcement *a)
+{
+	vq->announcement = a;
+	if (!a->due)
+		return;
+	vq->source.ops = &announce_ops;
+	/* The ring is polled though it may be empty: there seems to be a frame that waits. */
+	vq->source.waiting = true;
+}

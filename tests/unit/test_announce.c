@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Announcements of migrated guests: one frame each, from the guest's port, in the way of any frame. */
+#include <rte_arp.h>
+#include <rte_cycles.h>
+
+#include "forward.h"
+#include "guest/announce.h"
+#include "guest/ring.h"
+#include "guest/tx.h"
+#include "park.h"
+#include "room.h"
+
+#define GUESTS 3
+
+static const struct rte_ether_addr moved = { { 0x52, 0x54, 0, 0xaa, 0xbb, 0xcc } };
+static struct announcement a;
+
+static int
+setup(void **state)
+{
+	a = (struct announcement){ 0 };
+	*state = room_create(GUESTS);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	room_destroy(*state);	/* checks that the sums agree */
+	return 0;
+}
+
+static struct virtqueue *
+ring_of(struct room *r, uint16_t port)
+{
+	return &r->tx[port]->vq;
+}
+
+/* The ring is withdrawn, and published again. */
+static void
+arm(struct room *r, uint16_t port)
+{
+	struct virtqueue *vq = ring_of(r, port);
+
+	forward_release(&vq->source, room_count(r, port));
+	vq->source.ops = &tx_source_ops;	/* as for each snapshot */
+	announce_arm(vq, &a);
+}
+
+/* The next frame that a guest gets is the announcement. */
+static void
+expect_announcement(struct room *r, uint16_t port)
+{
+	/* RFC 903, and what QEMU's own announcements look like. */
+	static const uint8_t want[ANNOUNCE_BYTES] = {
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff,	0x52, 0x54, 0, 0xaa, 0xbb, 0xcc,
+		0x80, 0x35,	0, 1,	8, 0,	6, 4,	0, 3,
+		0x52, 0x54, 0, 0xaa, 0xbb, 0xcc,	0, 0, 0, 0,
+		0x52, 0x54, 0, 0xaa, 0xbb, 0xcc,	0, 0, 0, 0,
+	};
+	const uint8_t *got;
+	uint32_t len;
+
+	got = room_take(r, port, &len);
+	assert_non_null(got);
+	assert_int_equal(len, sizeof(want));
+	assert_memory_equal(got, want, sizeof(want));
+}
+
+static void
+test_idle_ring(void **state)
+{
+	struct room *r = *state;
+	struct request q;
+
+	room_offer(r, 1, 4);
+	room_offer(r, 2, 4);
+	arm(r, 0);	/* nothing was asked for */
+	assert_false(ring_has_work(ring_of(r, 0)));
+	announce_ask(&a, &moved);
+	arm(r, 0);
+	assert_true(ring_has_work(ring_of(r, 0)));
+	room_poll(r, 0);
+	expect_announcement(r, 1);
+	expect_announcement(r, 2);
+	assert_true(room_request(r, &q));
+	assert_int_equal(q.port, 0);
+	assert_int_equal(room_count(r, 0)->received, 1);
+	assert_int_equal(room_count(r, 0)->delivered, 1);
+	/* Once; and the guest was given back nothing that it did not send. */
+	assert_false(ring_has_work(ring_of(r, 0)));
+	assert_ptr_equal(ring_of(r, 0)->source.ops, &tx_source_ops);
+	arm(r, 0);
+	room_poll(r, 0);
+	room_expect_none(r, 1);
+	ring_expect_none(r->tx[0]);
+}
+
+/* In front of what the guest sends, and none of that is held up or lost by it. */
+static void
+test_busy_ring(void **state)
+{
+	struct room *r = *state;
+	const struct rte_ether_addr to = mac_of(1, 0);
+	unsigned int i;
+
+	room_learn(r, 1, &to);
+	room_offer(r, 1, 20);
+	room_offer(r, 2, 20);
+	announce_ask(&a, &moved);
+	arm(r, 0);
+	for (i = 0; i < 10; i++)
+		room_send(r, 0, &to, 60 + i, i);
+	room_poll(r, 0);
+	room_poll(r, 0);
+	expect_announcement(r, 1);
+	for (i = 0; i < 10; i++)
+		room_expect(r, 1, 0, &to, 60 + i, i);
+	assert_int_equal(room_owed(r, 0), 0);
+}
+
+/* Where there is no room it waits as others do; frames of the guest may be done with first. */
+static void
+test_waits(void **state)
+{
+	struct room *r = *state;
+	const struct rte_ether_addr to = mac_of(2, 0);
+	unsigned int i;
+
+	room_learn(r, 2, &to);
+	room_offer(r, 2, 20);
+	announce_ask(&a, &moved);
+	arm(r, 0);
+	for (i = 0; i < 10; i++)
+		room_send(r, 0, &to, 60 + i, i);
+	room_poll(r, 0);
+	room_poll(r, 0);
+	expect_announcement(r, 2);
+	for (i = 0; i < 10; i++)
+		room_expect(r, 2, 0, &to, 60 + i, i);
+	assert_int_equal(room_owed(r, 0), 0);
+	room_expect_none(r, 1);
+	room_offer(r, 1, 1);
+	room_poll(r, 0);
+	expect_announcement(r, 1);
+	assert_ptr_equal(ring_of(r, 0)->source.ops, &tx_source_ops);
+	assert_int_equal(room_owed(r, 0), 0);
+}
+
+/* Withdrawn while it waits: it is over, and was counted. */
+static void
+test_withdrawn(void **state)
+{
+	struct room *r = *state;
+
+	announce_ask(&a, &moved);
+	arm(r, 0);
+	room_poll(r, 0);
+	arm(r, 0);
+	assert_int_equal(room_count(r, 0)->drop[DROP_PAUSED], 1);
+	assert_false(ring_has_work(ring_of(r, 0)));
+}
+
+/* Not polled before it is withdrawn: it is made later. */
+static void
+test_not_polled(void **state)
+{
+	struct room *r = *state;
+
+	room_offer(r, 1, 4);
+	room_offer(r, 2, 4);
+	announce_ask(&a, &moved);
+	arm(r, 0);
+	arm(r, 0);
+	room_poll(r, 0);
+	expect_announcement(r, 1);
+	room_expect_none(r, 1);
+}
+
+/* However often it is asked for, it is made a hundred times a second at most. */
+static void
+test_rate(void **state)
+{
+	struct room *r = *state;
+	uint64_t period = rte_get_tsc_hz() / 100, begin = rte_rdtsc();
+	unsigned int sent = 0, asked = 0, port, most;
+	uint32_t len;
+
+	room_offer(r, 1, 10);
+	room_offer(r, 2, 10);
+	while (rte_rdtsc() - begin < 5 * period || asked < 1000) {
+		announce_ask(&a, &moved);
+		asked++;
+		arm(r, 0);
+		room_poll(r, 0);
+		for (port = 1; port < GUESTS; port++) {
+			while (room_take(r, port, &len) != NULL) {
+				sent++;
+				room_offer(r, port, 1);
+			}
+		}
+	}
+	most = 1 + (rte_rdtsc() - begin) / period;
+	assert_true(asked > 2 * most);
+	assert_true(sent >= 4 && sent <= 2 * most);	/* two guests get each */
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_idle_ring),
+		TEST(test_busy_ring),
+		TEST(test_waits),
+		TEST(test_withdrawn),
+		TEST(test_not_polled),
+		TEST(test_rate),
+	};
+
+	return cmocka_run_group_tests_name("announce", tests, unit_eal, unit_eal_end);
+}
