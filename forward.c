@@ -2,6 +2,7 @@
 /* The way of a burst: see forward.h for where to begin. */
 #include <rte_cycles.h>
 
+#include "flow.h"
 #include "forward.h"
 #include "guest/rx.h"
 #include "guest/virtqueue.h"
@@ -23,48 +24,119 @@ refuse(struct burst *b, uint64_t frames, enum drop_reason reason)
 	return (struct outcome){.refused = frames};
 }
 
+/* Offers frames to one receive ring of port `to`. */
+static inline struct outcome
+deliver_ring(struct worker *w, uint16_t to, struct virtqueue *vq, uint64_t want)
+{
+	if (unlikely(vq == NULL)) /* paused: it is back in a moment */
+		return (struct outcome){0, 0};
+	if (unlikely(vq->fault != FAULT_NONE))
+		return refuse(&w->burst, want, DROP_GONE);
+	return rx_deliver(vq, &w->burst, want, &w->count[to]);
+}
+
+/* Offers frames to a port of several receive rings, each flow to its own. */
+static struct outcome
+deliver_flows(struct worker *w, uint16_t to, const struct rx_set *rx, uint64_t want)
+{
+	uint64_t part[QUEUE_PAIRS_MAX] = {0}, left;
+	struct outcome all = {0, 0}, one;
+	unsigned int i;
+
+	for (left = want; left != 0; left &= left - 1) {
+		i = __builtin_ctzll(left);
+		part[flow_ring(&w->burst.frame[i], rx->n)] |= UINT64_C(1) << i;
+	}
+	for (i = 0; i < rx->n; i++) {
+		if (part[i] == 0)
+			continue;
+		one = deliver_ring(w, to, rx->vq[i], part[i]);
+		all.taken |= one.taken;
+		all.refused |= one.refused;
+	}
+	return all;
+}
+
 /* Offers frames of port `from` to port `to`. */
 static inline struct outcome
 deliver_one(struct worker *w, uint16_t from, uint16_t to, uint64_t want)
 {
 	struct vswitch *sw = w->sw;
-	struct virtqueue *rx;
+	const struct rx_set *rx;
 
 	if (unlikely(to == PORT_UPLINK))
 		return uplink_deliver(sw->uplink, w->id, &w->burst, want, sw->port[from].vlan,
 				&w->count[to]);
 	rx = __atomic_load_n(&sw->port[to].rx, __ATOMIC_ACQUIRE);
-	if (unlikely(rx == NULL)) /* paused: it may be back in a moment */
+	if (unlikely(rx == NULL)) /* stopped: it may be back in a moment */
 		return (struct outcome){0, 0};
-	if (unlikely(rx->fault != FAULT_NONE))
-		return refuse(&w->burst, want, DROP_GONE);
-	return rx_deliver(rx, &w->burst, want, &w->count[to]);
+	if (likely(rx->n == 1))
+		return deliver_ring(w, to, rx->vq[0], want);
+	return deliver_flows(w, to, rx, want);
 }
 
-/* Second pass: visits each destination once, but those that others wait for. */
+/* Of the frames of `want`, those whose flows are not held up. */
+static uint64_t
+free_to_go(struct burst *b, uint64_t want, uint64_t flows)
+{
+	uint64_t left, ok = 0;
+
+	for (left = flows == FLOWS_ALL ? 0 : want; left != 0; left &= left - 1)
+		if (!(flows >> flow_of(&b->frame[__builtin_ctzll(left)]) & 1))
+			ok |= left & -left;
+	return ok;
+}
+
+/* Second pass: visits each destination once, with the frames that need not wait behind others. */
 static inline void
-deliver(struct worker *w, uint16_t from, const struct port_set *blocked)
+deliver(struct worker *w, uint16_t from, const struct flow_set *blocked)
 {
 	struct dests *d = &w->dests;
+	uint64_t want;
 	unsigned int i;
 
 	for (i = 0; i < d->n; i++) {
-		if (unlikely(blocked != NULL && port_set_has(blocked, d->port[i])))
+		want = d->want[i];
+		if (unlikely(blocked != NULL && port_set_has(&blocked->port, d->port[i])))
+			want = free_to_go(&w->burst, want, blocked->flow[d->port[i]]);
+		if (unlikely(want == 0))
 			d->outcome[i] = (struct outcome){0, 0};
 		else
-			d->outcome[i] = deliver_one(w, from, d->port[i], d->want[i]);
+			d->outcome[i] = deliver_one(w, from, d->port[i], want);
 	}
+}
+
+/* The receive ring that a frame to a guest waits for; NULL: it is gone, or paused. */
+static const struct virtqueue *
+ring_for(const struct worker *w, uint16_t port, struct frame *f)
+{
+	const struct rx_set *rx = __atomic_load_n(&w->sw->port[port].rx, __ATOMIC_ACQUIRE);
+
+	if (rx == NULL)
+		return NULL;
+	return rx->n == 1 ? rx->vq[0] : rx->vq[flow_ring(f, rx->n)];
 }
 
 /* Counts a copy that `port` had no room for in time. Returns why that was. */
 static enum drop_reason
-miss(struct worker *w, uint16_t port)
+miss(struct worker *w, uint16_t port, struct frame *f)
 {
 	count_add(&w->count[port].missed, 1);
 	if (port == PORT_UPLINK)
 		return uplink_reason(w->sw->uplink, w->id);
-	return __atomic_load_n(&w->sw->port[port].rx, __ATOMIC_RELAXED) == NULL ? DROP_GONE
-										: DROP_RING_FULL;
+	return ring_for(w, port, f) == NULL ? DROP_GONE : DROP_RING_FULL;
+}
+
+/* The flows of a port that have to wait behind this frame: its own at least. */
+static uint64_t
+held_up(const struct worker *w, uint16_t port, struct frame *f)
+{
+	const struct rx_set *rx;
+
+	if (port == PORT_UPLINK)
+		return FLOWS_ALL;
+	rx = __atomic_load_n(&w->sw->port[port].rx, __ATOMIC_ACQUIRE);
+	return rx == NULL || rx->n == 1 ? FLOWS_ALL : UINT64_C(1) << flow_of(f);
 }
 
 /*
@@ -74,23 +146,26 @@ miss(struct worker *w, uint16_t port)
 static bool
 park_frame(struct worker *w, struct source *s, unsigned int i, bool sent, uint64_t now)
 {
+	struct frame *f = &w->burst.frame[i];
 	struct dests *d = &w->dests;
 	uint64_t bit = UINT64_C(1) << i;
 	bool owed = false;
 	unsigned int k;
+	uint16_t port;
 	int slot = -1;
 
 	if (w->retry_time != 0)
-		slot = park_add(s->park, &w->burst.frame[i], sent, now + w->retry_time);
+		slot = park_add(s->park, f, sent, now + w->retry_time);
 	for (k = 0; k < d->n; k++) {
 		if (!(d->want[k] & ~d->outcome[k].taken & ~d->outcome[k].refused & bit))
 			continue;
+		port = d->port[k];
 		if (slot >= 0 &&
-				park_errand(s->park, slot, d->port[k],
-						w->sw->port[d->port[k]].epoch))
+				park_errand(s->park, slot, port, w->sw->port[port].epoch,
+						held_up(w, port, &s->park->slot[slot].frame)))
 			owed = true;
 		else
-			w->burst.frame[i].reason = miss(w, d->port[k]);
+			f->reason = miss(w, port, f);
 	}
 	if (slot >= 0 && !owed)
 		park_remove(s->park, slot);
@@ -150,10 +225,20 @@ settle(struct worker *w, struct source *s)
 	s->ops->retire(s, b->frame, all & ~left, count);
 }
 
+/* Whether an errand has to wait for others before it that have just waited in vain. */
+static bool
+is_behind(struct park *p, const struct errand *e)
+{
+	uint64_t flows = flow_set_get(&p->blocked, e->port);
+
+	if (flows == 0 || flows == FLOWS_ALL)
+		return flows != 0;
+	return flows >> flow_of(&p->slot[e->slot].frame) & 1;
+}
+
 /* Takes waiting frames into w->burst, oldest first. Returns where it stopped. */
 static unsigned int
-retry_gather(struct worker *w, struct park *p, unsigned int first, unsigned int n,
-		const struct port_set *full)
+retry_gather(struct worker *w, struct park *p, unsigned int first, unsigned int n)
 {
 	struct burst *b = &w->burst;
 	const struct errand *e;
@@ -169,7 +254,7 @@ retry_gather(struct worker *w, struct park *p, unsigned int first, unsigned int 
 				break;
 			b->frame[b->n++] = p->slot[e->slot].frame;
 		}
-		if (!port_set_has(full, e->port) && w->sw->port[e->port].epoch == e->epoch)
+		if (!is_behind(p, e) && w->sw->port[e->port].epoch == e->epoch)
 			dests_add(&w->dests, e->port, UINT64_C(1) << (b->n - 1));
 	}
 	return i;
@@ -208,7 +293,7 @@ retry_settle(struct worker *w, struct source *s, const struct errand *e, unsigne
 	} else if (w->sw->port[e->port].epoch != e->epoch) {
 		f->frame.reason = DROP_GONE; /* and there is no port to have missed it */
 	} else if (now >= f->deadline) {
-		f->frame.reason = miss(w, e->port);
+		f->frame.reason = miss(w, e->port, &f->frame);
 	} else {
 		return false;
 	}
@@ -216,30 +301,29 @@ retry_settle(struct worker *w, struct source *s, const struct errand *e, unsigne
 }
 
 /*
- * Offers every waiting frame again. A port that is full once stays so for this
- * pass, or a later frame might overtake an earlier one.
+ * Offers every waiting frame again. What a flow found full once stays so for it for
+ * this pass, or a later frame might overtake an earlier one.
  */
 static void
 retry(struct worker *w, struct source *s, uint64_t now)
 {
 	struct port_count *count = &w->count[s->port];
 	struct park *p = s->park;
-	struct port_set full = {{0}};
 	unsigned int i, k, next, kept = 0, n = p->nerrands;
 	struct errand e;
 	uint64_t done;
 
-	port_set_clear(&p->blocked);
+	flow_set_clear(&p->blocked);
 	for (i = 0; i < n; i = next) {
-		next = retry_gather(w, p, i, n, &full);
+		next = retry_gather(w, p, i, n);
 		deliver(w, s->port, NULL);
 		done = 0;
 		for (k = 0; i < next; i++) {
 			e = p->errand[i];
 			if (!retry_settle(w, s, &e, k, now)) {
 				p->errand[kept++] = e;
-				port_set_add(&p->blocked, e.port);
-				port_set_add(&full, e.port);
+				flow_set_add(&p->blocked, e.port,
+						held_up(w, e.port, &p->slot[e.slot].frame));
 			} else if (--p->slot[e.slot].errands == 0) {
 				if (!p->slot[e.slot].sent)
 					count_add(&count->drop[p->slot[e.slot].frame.reason], 1);
@@ -295,5 +379,5 @@ forward_release(struct source *s, struct port_count *count)
 	}
 	p->nerrands = 0;
 	s->waiting = false;
-	port_set_clear(&p->blocked);
+	flow_set_clear(&p->blocked);
 }

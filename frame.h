@@ -43,6 +43,7 @@ struct frame {
 	uint32_t len;          /* bytes, from the Ethernet header on */
 	uint16_t id;           /* its source's name for it; see struct used_chain */
 	uint8_t reason;        /* enum drop_reason, once it is lost */
+	uint8_t flow;          /* see flow.h; 0: not looked at yet */
 	uint8_t tagged;        /* tci is valid; set for frames of the uplink, and in --vm2vm 2 */
 	uint16_t tci;          /* VLAN tag (control information) on the uplink */
 	uint16_t ndesc;        /* ... and how many descriptors it took */

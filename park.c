@@ -45,7 +45,7 @@ park_add(struct park *p, const struct frame *f, bool sent, uint64_t deadline)
 }
 
 bool
-park_errand(struct park *p, unsigned int slot, uint16_t port, uint32_t epoch)
+park_errand(struct park *p, unsigned int slot, uint16_t port, uint32_t epoch, uint64_t flows)
 {
 	if (p->nerrands == PARK_ERRANDS)
 		return false;
@@ -55,7 +55,7 @@ park_errand(struct park *p, unsigned int slot, uint16_t port, uint32_t epoch)
 			.port = port,
 	};
 	p->slot[slot].errands++;
-	port_set_add(&p->blocked, port);
+	flow_set_add(&p->blocked, port, flows);
 	return true;
 }
 

@@ -7,7 +7,8 @@
  * Every --rx-retry-delay the waiting frames are offered again, oldest first; a
  * frame whose time (--rx-retry-num delays) is over is dropped and counted.
  * Later frames for a port that others wait for queue up behind them, so a pair
- * of ports never sees its frames reordered.
+ * of ports never sees its frames reordered. Where a port has several rings, that
+ * goes for frames of the same flow (flow.h): one full ring holds up only its own.
  *
  * What waits are errands, one for each copy that is still owed: a flooded frame
  * has as many as there are full rings. A frame is given back to its source
@@ -58,11 +59,37 @@ struct errand {
 	uint16_t port;
 };
 
+/* Flows of ports: bit i of a port's word is class i of flow.h. */
+struct flow_set {
+	struct port_set port;    /* those with a bit */
+	uint64_t flow[PORT_MAX]; /* only of those: 0 is never stored */
+};
+
+static inline void
+flow_set_clear(struct flow_set *s)
+{
+	port_set_clear(&s->port);
+}
+
+/* The flows of a port that are in the set. */
+static inline uint64_t
+flow_set_get(const struct flow_set *s, uint16_t port)
+{
+	return port_set_has(&s->port, port) ? s->flow[port] : 0;
+}
+
+static inline void
+flow_set_add(struct flow_set *s, uint16_t port, uint64_t flows)
+{
+	s->flow[port] = flow_set_get(s, port) | flows;
+	port_set_add(&s->port, port);
+}
+
 struct park {
 	unsigned int nerrands;
 	unsigned int nfree;
 	uint64_t next_try;                  /* TSC */
-	struct port_set blocked;            /* ports that errands wait for */
+	struct flow_set blocked;            /* what errands wait for */
 	struct errand errand[PARK_ERRANDS]; /* oldest first */
 	uint16_t free[PARK_FRAMES];
 	struct parked slot[PARK_FRAMES];
@@ -93,8 +120,8 @@ park_empty(const struct park *p)
  */
 int park_add(struct park *p, const struct frame *f, bool sent, uint64_t deadline);
 
-/* Adds an errand of the frame in `slot`. False: no room. */
-bool park_errand(struct park *p, unsigned int slot, uint16_t port, uint32_t epoch);
+/* Adds an errand of the frame in `slot`, which holds up `flows` of the port. False: no room. */
+bool park_errand(struct park *p, unsigned int slot, uint16_t port, uint32_t epoch, uint64_t flows);
 
 /* Frees a slot whose errands are done. */
 void park_remove(struct park *p, unsigned int slot);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The choice of a worker: see place.h for the contract. */
+#include <limits.h>
 #include <numa.h>
 #include <numaif.h>
 #include <stdint.h>
@@ -13,13 +14,14 @@ unsigned int
 place_choose(const struct seat *seat, unsigned int n, int node, distance_fn distance)
 {
 	uint64_t cost, least = UINT64_MAX;
-	unsigned int i, best = 0;
+	unsigned int i, best = 0, same = UINT_MAX;
 	int far;
 
 	for (i = 0; i < n; i++) {
 		far = node < 0 || seat[i].node < 0 ? 0 : distance(seat[i].node, node);
 		cost = (seat[i].load + UINT64_C(1)) * (far > 0 ? far : AT_HOME);
-		if (cost < least) {
+		if (seat[i].same < same || (seat[i].same == same && cost < least)) {
+			same = seat[i].same;
 			least = cost;
 			best = i;
 		}

@@ -9,8 +9,9 @@
  *   LEAVING --(main lcore: addresses forgotten, counters put away)--> FREE
  *
  * Only the owner named there writes the slot. Workers read `rx` (published and
- * withdrawn by librte_vhost's thread, a grace period before the ring changes)
- * and `epoch`, which tells one tenant of a slot from the next.
+ * withdrawn by librte_vhost's thread, a grace period before a ring changes)
+ * and `epoch`, which tells one tenant of a slot from the next; they alone use
+ * `learned`.
  */
 #ifndef PORT_H
 #define PORT_H
@@ -33,6 +34,18 @@ struct virtqueue;
 #define PORT_MAX (GUEST_MAX + 1)
 #define PORT_WORDS ((PORT_MAX + 63) / 64)
 
+/* Queue pairs of a device: a receive and a transmit ring each. */
+#define QUEUE_PAIRS_MAX 16
+
+/*
+ * The receive rings that a device has enabled, in its own order. A ring that is
+ * paused for a moment is NULL, so that frames wait for it and flows keep their rings.
+ */
+struct rx_set {
+	unsigned int n; /* at least one */
+	struct virtqueue *vq[QUEUE_PAIRS_MAX];
+};
+
 enum port_state {
 	PORT_FREE,
 	PORT_USED,
@@ -40,11 +53,12 @@ enum port_state {
 };
 
 struct port {
-	struct virtqueue *rx; /* receive ring to fill; NULL: none, or paused */
-	uint32_t epoch;       /* counts the tenants of this slot */
-	uint8_t state;        /* enum port_state */
-	bool registered;      /* its first address was logged; main lcore's */
-	uint16_t vlan;        /* its tag on the uplink; 0: untagged */
+	const struct rx_set *rx; /* receive rings to fill; NULL: none */
+	uint32_t epoch;          /* counts the tenants of this slot */
+	uint8_t state;           /* enum port_state */
+	bool registered;         /* its first address was logged; main lcore's */
+	uint16_t vlan;           /* its tag on the uplink; 0: untagged */
+	uint64_t learned;        /* requests to learn that it has made; see route.c */
 } __rte_cache_aligned;
 
 /* A set of ports: one bit each. */

@@ -18,12 +18,13 @@
 #define DOMAIN 0
 
 /*
- * Requests to learn that a source may make in a millisecond: a new guest needs
- * one, and a guest that makes up addresses can neither fill the queue of
- * requests (main.c) nor keep the main lcore from hearing the others.
+ * Requests to learn that a port, of however many rings, may make in a millisecond:
+ * a new guest needs one, and a guest that makes up addresses can neither fill the
+ * queue of requests (main.c) nor keep the main lcore from hearing the others.
  */
 #define LEARN_CREDIT 16
 #define LEARN_PERIODS 1000 /* a second */
+#define LEARN_BITS 8       /* of port.learned: how many; above them: in which period */
 
 /* Verdict on a frame that goes to more than one port, or to none. */
 enum {
@@ -38,6 +39,25 @@ to_none(struct frame *f, enum drop_reason reason)
 	return TO_NONE;
 }
 
+/* Whether a port may make one more request in this period. Workers share its credit. */
+static bool
+may_learn(struct port *p)
+{
+	uint64_t period = rte_rdtsc() / (rte_get_tsc_hz() / LEARN_PERIODS);
+	uint64_t old = __atomic_load_n(&p->learned, __ATOMIC_RELAXED), new;
+
+	do {
+		if (period > old >> LEARN_BITS)
+			new = period << LEARN_BITS | 1;
+		else if ((old & ((1 << LEARN_BITS) - 1)) < LEARN_CREDIT)
+			new = old + 1;
+		else
+			return false;
+	} while (!__atomic_compare_exchange_n(
+			&p->learned, &old, new, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	return true;
+}
+
 /* Asks the main lcore to learn; it is asked again with the next frame if lost. */
 static void
 ask_to_learn(struct worker *w, struct source *s, uint64_t key)
@@ -48,19 +68,13 @@ ask_to_learn(struct worker *w, struct source *s, uint64_t key)
 			.epoch = sw->port[s->port].epoch,
 			.port = s->port,
 	};
-	uint64_t now = rte_rdtsc();
 
 	if (fdb_full(sw->fdb, s->port)) {
 		count_add(&w->count[s->port].unlearned, 1);
 		return;
 	}
-	if (now - s->learn_period > rte_get_tsc_hz() / LEARN_PERIODS) {
-		s->learn_period = now;
-		s->learn_credit = LEARN_CREDIT;
-	}
-	if (s->learn_credit == 0)
+	if (!may_learn(&sw->port[s->port]))
 		return;
-	s->learn_credit--;
 	if (rte_ring_enqueue_elem(sw->requests, &r, sizeof(r)) == 0)
 		wake_main(sw);
 }
@@ -189,18 +203,25 @@ route_frame(struct worker *w, struct source *s, struct frame *f)
 	return w->sw->conf.vlan_base == 0 ? from_untagged(w, f) : from_tagged(w, s, f, owner);
 }
 
-/* Adds every port but the sender's that can take frames now. */
+/* Whether a device was stopped for breaking the rules; its first ring tells. */
+static inline bool
+is_stopped(const struct rx_set *rx)
+{
+	return rx->vq[0] != NULL && rx->vq[0]->fault != FAULT_NONE;
+}
+
+/* Adds every port but the sender's that takes frames: those that are paused, too. */
 static void
 route_flood(struct worker *w, const struct source *s, struct burst *b, uint64_t frames)
 {
 	struct vswitch *sw = w->sw;
 	unsigned int i, n = __atomic_load_n(&sw->ports, __ATOMIC_ACQUIRE);
-	const struct virtqueue *rx;
+	const struct rx_set *rx;
 	uint64_t none = frames, left;
 
 	for (i = 0; i < n; i++) {
 		rx = __atomic_load_n(&sw->port[i].rx, __ATOMIC_ACQUIRE);
-		if (rx == NULL || rx->fault != FAULT_NONE || i == s->port)
+		if (rx == NULL || i == s->port || is_stopped(rx))
 			continue;
 		dests_add(&w->dests, i, frames);
 		none = 0;

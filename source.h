@@ -35,13 +35,11 @@ struct source_ops {
 
 struct source {
 	const struct source_ops *ops;
-	struct park *park;     /* frames that wait for room; see park.h */
-	uint64_t learn_period; /* TSC: when the credit was renewed */
-	uint16_t learn_credit; /* requests it may still make in this period */
-	uint16_t port;         /* where its frames come from */
-	bool waiting;          /* there are frames in the park */
-	uint16_t device;       /* of the uplink: the one device that they are for, or SOURCE_ANY */
-	uint16_t copied;       /* ... devices below this one get them from a pool as well */
+	struct park *park; /* frames that wait for room; see park.h */
+	uint16_t port;     /* where its frames come from */
+	bool waiting;      /* there are frames in the park */
+	uint16_t device;   /* of the uplink: the one device that they are for, or SOURCE_ANY */
+	uint16_t copied;   /* ... devices below this one get them from a pool as well */
 };
 
 #endif /* SOURCE_H */

@@ -15,6 +15,7 @@
 #include <rte_version.h>
 
 #include "fdb.h"
+#include "guest/guest.h"
 #include "main.h"
 #include "telemetry.h"
 #include "uplink/uplink.h"
@@ -81,6 +82,20 @@ add_counters(struct rte_tel_data *d, const struct port_count *c)
 		rte_tel_data_add_dict_uint(d, drop_name(i), c->drop[i]);
 }
 
+/* How many rings of a device are in use, by what the guest does with them. */
+static void
+add_rings(struct rte_tel_data *d, const struct vswitch *sw, unsigned int port)
+{
+	const struct guest *g = NULL;
+
+	if (port != PORT_UPLINK)
+		g = __atomic_load_n(&sw->guest[port], __ATOMIC_ACQUIRE);
+	if (g == NULL)
+		return;
+	rte_tel_data_add_dict_uint(d, "receive_rings", guest_rings(g, RINGS_RX));
+	rte_tel_data_add_dict_uint(d, "transmit_rings", guest_rings(g, RINGS_TX));
+}
+
 static int
 show_port(const struct vswitch *sw, const char *params, struct rte_tel_data *d)
 {
@@ -103,6 +118,7 @@ show_port(const struct vswitch *sw, const char *params, struct rte_tel_data *d)
 	rte_tel_data_start_dict(d);
 	rte_tel_data_add_dict_uint(d, "vlan", sw->port[port].vlan);
 	rte_tel_data_add_dict_uint(d, "addresses", fdb_count(sw->fdb, port));
+	add_rings(d, sw, port);
 	add_counters(d, &sum);
 	return 0;
 }

@@ -89,14 +89,20 @@ worker_run(void *arg)
 	return 0;
 }
 
-static unsigned int
-worker_load(const struct worker *w)
+/* A worker as place.h sees it, for one more ring of a port. */
+static struct seat
+seat_of(const struct worker *w, uint16_t port)
 {
-	unsigned int i, n = 0;
+	struct seat s = {.node = rte_lcore_to_socket_id(w->lcore)};
+	unsigned int i;
 
-	for (i = 0; i < w->npoll; i++)
-		n += w->poll[i] != NULL;
-	return n;
+	for (i = 0; i < w->npoll; i++) {
+		if (w->poll[i] == NULL)
+			continue;
+		s.load++;
+		s.same += w->poll[i]->source.port == port;
+	}
+	return s;
 }
 
 void
@@ -107,10 +113,7 @@ worker_add_queue(struct vswitch *sw, struct virtqueue *vq)
 	unsigned int i;
 
 	for (i = 0; i < sw->nworkers; i++)
-		seat[i] = (struct seat){
-				.load = worker_load(sw->worker[i]),
-				.node = rte_lcore_to_socket_id(sw->worker[i]->lcore),
-		};
+		seat[i] = seat_of(sw->worker[i], vq->source.port);
 	w = sw->worker[place_choose(seat, sw->nworkers, place_node_of(vq->desc), place_distance)];
 	for (i = 0; i < w->npoll && w->poll[i] != NULL; i++)
 		;
@@ -130,6 +133,9 @@ worker_remove_queue(struct vswitch *sw, struct virtqueue *vq)
 		for (i = 0; i < w->npoll; i++)
 			if (w->poll[i] == vq)
 				__atomic_store_n(&w->poll[i], NULL, __ATOMIC_RELEASE);
+		for (i = w->npoll; i > 0 && w->poll[i - 1] == NULL; i--)
+			;
+		__atomic_store_n(&w->npoll, i, __ATOMIC_RELEASE);
 	}
 }
 

@@ -34,16 +34,19 @@ struct dests {
 	struct outcome outcome[PORT_MAX];
 };
 
+/* Transmit rings that one worker may have to poll: all there are. */
+#define POLL_MAX (GUEST_MAX * QUEUE_PAIRS_MAX)
+
 struct worker {
 	struct vswitch *sw;
 	unsigned int id; /* 0 polls the uplink too */
 	unsigned int lcore;
 	pthread_t thread;
-	uint64_t retry_delay;              /* TSC cycles between offers */
-	uint64_t retry_time;               /* TSC cycles that a frame waits at most */
-	unsigned int idle_pool;            /* source of the uplink to poll though nobody is there */
-	unsigned int npoll;                /* slots of poll[] ever used */
-	struct virtqueue *poll[GUEST_MAX]; /* transmit rings; NULL: free */
+	uint64_t retry_delay;             /* TSC cycles between offers */
+	uint64_t retry_time;              /* TSC cycles that a frame waits at most */
+	unsigned int idle_pool;           /* source of the uplink to poll though nobody is there */
+	unsigned int npoll;               /* slots of poll[], up to the last one in use */
+	struct virtqueue *poll[POLL_MAX]; /* transmit rings; NULL: free */
 	struct dests dests;
 	struct burst burst;
 	struct fdb_hints hints;

@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include <linux/virtio_net.h>
+
 #include <rte_malloc.h>
 #include <rte_vhost.h>
 
@@ -42,11 +44,6 @@ guest_of_port(struct vswitch *sw, unsigned int port)
 		return NULL;
 	g->sw = sw;
 	g->port = port;
-	g->ring[RING_TX].source.park = park_create();
-	if (g->ring[RING_TX].source.park == NULL) {
-		rte_free(g);
-		return NULL;
-	}
 	__atomic_store_n(&sw->guest[port], g, __ATOMIC_RELEASE);
 	return g;
 }
@@ -83,7 +80,7 @@ guest_connect(struct vswitch *sw, int vid, const char *path)
 	g->socket = descriptors_hurry(path);
 	g->announcement = (struct announcement){0};
 	sw->connections = pthread_self();
-	g->table_pending = g->doomed = g->log_mapped = g->mtu_told = false;
+	g->table_pending = g->doomed = g->log_mapped = g->mtu_told = g->in_message = false;
 	sw->port[port].vlan = conf_vlan(&sw->conf, port);
 	__atomic_store_n(&sw->port[port].state, PORT_USED, __ATOMIC_RELEASE);
 	if (port >= sw->ports)
@@ -92,62 +89,130 @@ guest_connect(struct vswitch *sw, int vid, const char *path)
 	return g;
 }
 
-/* Withdraws the rings from the workers and waits until they have let go. */
+/* Waits until workers have let go of all that was withdrawn. */
 static void
-guest_pause(struct guest *g)
+quiesce(struct guest *g)
 {
-	struct vswitch *sw = g->sw;
-	struct virtqueue *tx = &g->ring[RING_TX];
+	workers_quiesce(g->sw);
+	g->set_in_use = false;
+}
+
+/* Tells workers which receive rings there are, and which of them are paused. */
+static void
+publish_set(struct guest *g)
+{
+	struct rx_set *set = &g->set[g->next_set];
+	uint32_t rings = (g->published | g->held) & RINGS_RX;
 	unsigned int i;
 
-	if (!g->published[RING_RX] && !g->published[RING_TX])
-		return;
-	__atomic_store_n(&sw->port[g->port].rx, NULL, __ATOMIC_RELEASE);
-	worker_remove_queue(sw, tx);
-	workers_quiesce(sw);
-	if (g->published[RING_TX])
-		forward_release(&tx->source, &sw->control[g->port]);
-	guest_check(g);
-	for (i = 0; i < RINGS; i++) {
-		if (g->published[i])
-			snapshot_base(g, i);
-		g->published[i] = false;
+	if (g->set_in_use)
+		quiesce(g);
+	for (set->n = 0; rings != 0; rings &= rings - 1) {
+		i = __builtin_ctz(rings);
+		set->vq[set->n++] = g->published >> i & 1 ? &g->ring[i] : NULL;
 	}
+	__atomic_store_n(&g->sw->port[g->port].rx, set->n != 0 ? set : NULL, __ATOMIC_RELEASE);
+	g->next_set ^= 1;
+	g->set_in_use = true;
 }
 
+/* Withdraws those of `rings` that workers use, and waits until they have let go. */
 static void
-publish(struct guest *g, unsigned int i)
+guest_pause(struct guest *g, uint32_t rings)
 {
-	struct virtqueue *vq = &g->ring[i];
+	struct virtqueue *vq;
+	uint32_t left;
 
-	ring_suppress(vq);
-	g->published[i] = true;
-	if (i == RING_RX) {
-		__atomic_store_n(&g->sw->port[g->port].rx, vq, __ATOMIC_RELEASE);
-	} else {
-		announce_arm(vq, &g->announcement);
-		worker_add_queue(g->sw, vq);
+	rings &= g->published;
+	if (rings == 0)
+		return;
+	__atomic_store_n(&g->published, g->published & ~rings, __ATOMIC_RELAXED);
+	g->held |= rings & RINGS_RX;
+	if (rings & RINGS_RX)
+		publish_set(g);
+	for (left = rings & RINGS_TX; left != 0; left &= left - 1)
+		worker_remove_queue(g->sw, &g->ring[__builtin_ctz(left)]);
+	quiesce(g);
+	for (left = rings & RINGS_TX; left != 0; left &= left - 1) {
+		vq = &g->ring[__builtin_ctz(left)];
+		forward_release(&vq->source, &g->sw->control[g->port]);
 	}
-	/* The guest may have missed a signal in between; one too many is harmless. */
-	if (vq->callfd >= 0)
-		vq_signal(vq);
+	guest_check(g);
+	for (left = rings; left != 0; left &= left - 1)
+		snapshot_base(g, __builtin_ctz(left));
 }
 
-/* Reads everything anew and lets the workers use what is ready. */
+/* Those of `rings` that are paused won't be back: nothing is to wait for them. */
+static void
+guest_let_go(struct guest *g, uint32_t rings)
+{
+	if ((g->held & rings) == 0)
+		return;
+	g->held &= ~rings;
+	publish_set(g);
+}
+
+/* What a transmit ring needs from its first use on. False: no memory, and that was said. */
+static bool
+has_park(struct guest *g, unsigned int index)
+{
+	struct source *s = &g->ring[index].source;
+
+	if (s->park == NULL)
+		s->park = park_create();
+	if (s->park == NULL)
+		say(ERR, "device %u: no memory for its ring %u, which is not served\n", g->port,
+				index);
+	return s->park != NULL;
+}
+
+/* Lets workers use rings that are ready to be. */
+static void
+publish(struct guest *g, uint32_t rings)
+{
+	struct virtqueue *vq;
+	uint32_t left;
+
+	if (rings == 0)
+		return;
+	for (left = rings; left != 0; left &= left - 1)
+		ring_suppress(&g->ring[__builtin_ctz(left)]);
+	__atomic_store_n(&g->published, g->published | rings, __ATOMIC_RELAXED);
+	g->held &= ~rings;
+	if (rings & RINGS_RX)
+		publish_set(g);
+	/* One ring is enough to announce the guest by. */
+	left = g->published & RINGS_TX;
+	if (rings & left & -left)
+		announce_arm(&g->ring[__builtin_ctz(left)], &g->announcement);
+	for (left = rings & RINGS_TX; left != 0; left &= left - 1)
+		worker_add_queue(g->sw, &g->ring[__builtin_ctz(left)]);
+	/* The guest may have missed a signal in between; one too many is harmless. */
+	for (left = rings; left != 0; left &= left - 1) {
+		vq = &g->ring[__builtin_ctz(left)];
+		if (vq->callfd >= 0)
+			vq_signal(vq);
+	}
+}
+
+/* Reads anew what is ready and not in use, and lets the workers use it. */
 static void
 guest_resume(struct guest *g)
 {
+	uint32_t due = g->ready & ~g->published, good = 0, left;
 	unsigned int i;
 
 	/* With a table that failed, librte_vhost has no memory to tell of. */
-	if (g->doomed || g->table_pending || !g->running || g->published[RING_RX] ||
-			g->published[RING_TX])
+	if (g->doomed || g->table_pending || !g->running ||
+			(g->published == 0 && !snapshot_memory(g)))
 		return;
-	if (!snapshot_memory(g))
-		return;
-	for (i = 0; i < RINGS; i++)
-		if (g->ready[i] && snapshot_ring(g, i))
-			publish(g, i);
+	for (left = due; left != 0; left &= left - 1) {
+		i = __builtin_ctz(left);
+		if (snapshot_ring(g, i) && (!ring_is_tx(i) || has_park(g, i)))
+			good |= UINT32_C(1) << i;
+	}
+	publish(g, good);
+	guest_let_go(g, due & ~good);
 	guest_check(g);
 }
 
@@ -190,10 +255,28 @@ check_mtu(struct guest *g, struct message *m)
 	m->payload.u64 = 0;
 }
 
+/* The rings that are not ready any more, which librte_vhost tells late or not at all. */
+static uint32_t
+no_longer_ready(const struct guest *g, const struct message *m)
+{
+	switch (m->request) {
+	case MSG_SET_VRING_ENABLE: /* after guest_after() */
+		return m->payload.state.num == 0 ? message_rings(m) : 0;
+	case MSG_SET_FEATURES: /* without queue pairs all but one are thrown away */
+		return !g->running && !(m->payload.u64 >> VIRTIO_NET_F_MQ & 1) ? ~RINGS_FIRST_PAIR
+									       : 0;
+	case MSG_RESET_OWNER:
+		return RINGS_ALL;
+	default:
+		return 0;
+	}
+}
+
 bool
 guest_before(struct guest *g, struct message *m)
 {
 	struct rte_ether_addr mac;
+	uint32_t gone;
 
 	if (g->table_pending) {
 		/* librte_vhost called no hook after the last table: it was no good. */
@@ -203,15 +286,22 @@ guest_before(struct guest *g, struct message *m)
 	}
 	if (!descriptors_answered(g->socket))
 		g->doomed = true;
-	if (g->doomed || !message_wanted(m, RINGS)) {
-		guest_pause(g);
+	if (g->doomed || !message_wanted(m, RINGS_MAX)) {
+		guest_pause(g, RINGS_ALL);
+		guest_let_go(g, RINGS_ALL);
 		return guest_doom(g, m);
 	}
+	/* What the last message paused would be back by now. */
+	guest_let_go(g, RINGS_ALL);
 	if (m->request == MSG_NET_SET_MTU)
 		check_mtu(g, m);
 	if (is_question(m))
 		return true;
-	guest_pause(g);
+	g->in_message = true;
+	guest_pause(g, message_rings(m));
+	gone = no_longer_ready(g, m);
+	g->ready &= ~gone;
+	guest_let_go(g, gone);
 	if (m->request == MSG_RESET_OWNER) {
 		g->log_mapped = false;
 	} else if (m->request == MSG_SEND_RARP) {
@@ -222,9 +312,6 @@ guest_before(struct guest *g, struct message *m)
 		if (!descriptors_table_ok(m))
 			return guest_doom(g, m);
 		g->table_pending = true;
-	} else if (m->request == MSG_SET_VRING_ENABLE && m->payload.state.num == 0) {
-		/* The library tells only after it has called guest_after(). */
-		g->ready[m->payload.state.index] = false;
 	}
 	return true;
 }
@@ -232,7 +319,7 @@ guest_before(struct guest *g, struct message *m)
 bool
 guest_after(struct guest *g, const struct message *m)
 {
-	g->table_pending = false;
+	g->table_pending = g->in_message = false;
 	if (m->request == MSG_SET_LOG_BASE)
 		g->log_mapped = true;
 	if (!g->doomed)
@@ -250,48 +337,72 @@ guest_start(struct guest *g)
 void
 guest_stop(struct guest *g)
 {
-	unsigned int i;
-
-	guest_pause(g);
+	guest_pause(g, RINGS_ALL);
+	guest_let_go(g, RINGS_ALL);
 	guest_check(g);
 	g->running = false;
-	for (i = 0; i < RINGS; i++)
-		g->ring[i].fault = FAULT_NONE;
+	guest_fault(g, FAULT_NONE);
 	g->fault_logged = false;
 }
 
 void
 guest_ring(struct guest *g, unsigned int index, bool ready)
 {
-	if (index >= RINGS)
+	uint32_t ring = UINT32_C(1) << index;
+
+	if (index >= RINGS_MAX)
 		return;
-	guest_pause(g);
-	g->ready[index] = ready;
-	guest_resume(g);
+	guest_pause(g, ring);
+	if (ready) {
+		g->ready |= ring;
+		guest_resume(g);
+		return;
+	}
+	g->ready &= ~ring;
+	/* A message that replaces its descriptors makes it not ready, and then ready again. */
+	if (!g->in_message)
+		guest_let_go(g, ring);
 }
 
 bool
 guest_stuck(struct guest *g)
 {
-	bool now = __atomic_load_n(&g->ring[RING_RX].signalling, __ATOMIC_RELAXED) ||
-			__atomic_load_n(&g->ring[RING_TX].signalling, __ATOMIC_RELAXED);
-	bool before = g->signalling;
+	uint32_t now = 0, before = g->signalling;
+	unsigned int i;
 
+	for (i = 0; i < RINGS_MAX; i++)
+		if (__atomic_load_n(&g->ring[i].signalling, __ATOMIC_RELAXED))
+			now |= UINT32_C(1) << i;
 	g->signalling = now;
-	return now && before;
+	return (now & before) != 0;
+}
+
+void
+guest_fault(struct guest *g, uint8_t reason)
+{
+	unsigned int i;
+
+	for (i = 0; i < RINGS_MAX; i++)
+		vq_fault(&g->ring[i], reason);
+}
+
+unsigned int
+guest_rings(const struct guest *g, uint32_t rings)
+{
+	return __builtin_popcount(__atomic_load_n(&g->published, __ATOMIC_RELAXED) & rings);
 }
 
 void
 guest_check(struct guest *g)
 {
-	uint8_t fault = __atomic_load_n(&g->ring[RING_RX].fault, __ATOMIC_RELAXED);
+	uint8_t fault = FAULT_NONE;
+	unsigned int i;
 
-	if (fault == FAULT_NONE)
-		fault = __atomic_load_n(&g->ring[RING_TX].fault, __ATOMIC_RELAXED);
+	for (i = 0; i < RINGS_MAX && fault == FAULT_NONE; i++)
+		fault = __atomic_load_n(&g->ring[i].fault, __ATOMIC_RELAXED);
 	if (fault == FAULT_NONE || __atomic_exchange_n(&g->fault_logged, true, __ATOMIC_RELAXED))
 		return;
-	vq_fault(&g->ring[RING_RX], fault);
-	vq_fault(&g->ring[RING_TX], fault);
+	guest_fault(g, fault);
 	__atomic_add_fetch(&g->sw->faults, 1, __ATOMIC_RELAXED);
 	say(WARNING,
 			"device %u stopped: %s; it is served again once its driver sets it up "
@@ -299,16 +410,28 @@ guest_check(struct guest *g)
 			g->port, fault_name(fault));
 }
 
+/* Frees what rings were given when they were first used. */
+static void
+free_rings(struct guest *g)
+{
+	struct virtqueue *vq;
+
+	for (vq = g->ring; vq < g->ring + RINGS_MAX; vq++) {
+		park_destroy(vq->source.park);
+		vq->source.park = NULL;
+		free(vq->order);
+		vq->order = NULL;
+	}
+}
+
 void
 guest_disconnect(struct guest *g)
 {
-	unsigned int i;
-
 	guest_stop(g);
 	if (g->table_pending)
 		descriptors_suspect(g->port);
-	for (i = 0; i < RINGS; i++)
-		g->ready[i] = false;
+	g->ready = 0;
+	free_rings(g);
 	say(INFO, "device %u disconnected\n", g->port);
 	__atomic_store_n(&g->sw->port[g->port].state, PORT_LEAVING, __ATOMIC_RELEASE);
 	wake_main(g->sw);
@@ -319,7 +442,6 @@ guest_destroy(struct guest *g)
 {
 	if (g == NULL)
 		return;
-	park_destroy(g->ring[RING_TX].source.park);
-	free(g->ring[RING_TX].order);
+	free_rings(g);
 	rte_free(g);
 }

@@ -3,12 +3,15 @@
  * A guest: one vhost-user connection, one virtio-net device, one port.
  *
  * librte_vhost runs the connection; our workers run the rings. Around each
- * message that may change what workers use, the guest is paused: its rings are
- * withdrawn, a grace period passes, the indices are handed to librte_vhost; and
- * afterwards everything is read from it anew. So there is always one owner:
+ * message that may change what workers use, the rings concerned (one, or all of the
+ * guest's) are paused: they are withdrawn, a grace period passes, the indices are handed
+ * to librte_vhost; and afterwards everything is read from it anew. So there is always
+ * one owner of a ring:
  *
  *	paused:   librte_vhost's thread; librte_vhost holds the indices
  *	running:  the workers; the snapshot in struct virtqueue holds them
+ *
+ * The memory map is read while all rings are paused, and stays while any is running.
  *
  * librte_vhost's thread calls everything here, but where it says otherwise. It
  * holds the library's own ring locks meanwhile, so a worker must never wait for
@@ -23,34 +26,49 @@
 #include "guest/announce.h"
 #include "guest/memory.h"
 #include "guest/virtqueue.h"
+#include "port.h"
 
 struct message;
 struct vswitch;
 
-/* Rings of a device: virtio 1.2 section 5.1.2, without further pairs. */
-enum {
-	RING_RX, /* the guest receives */
-	RING_TX, /* the guest transmits */
-	RINGS
-};
+/*
+ * Rings of a device (virtio 1.2 section 5.1.2): the even ones the guest receives by, the
+ * odd ones it transmits by. A set of them is the bits of one uint32_t.
+ */
+#define RINGS_MAX (2 * QUEUE_PAIRS_MAX)
+#define RINGS_ALL UINT32_MAX
+#define RINGS_RX UINT32_C(0x55555555)
+#define RINGS_TX UINT32_C(0xaaaaaaaa)
+#define RINGS_FIRST_PAIR UINT32_C(3)
+
+static inline bool
+ring_is_tx(unsigned int index)
+{
+	return index & 1;
+}
 
 struct guest {
-	struct virtqueue ring[RINGS];
+	struct virtqueue ring[RINGS_MAX];
 	struct guest_mem mem;
+	struct rx_set set[2]; /* one is published, or none; the other is to be the next */
 	struct announcement announcement; /* that it is here now */
 	struct vswitch *sw;
 	int vid;    /* librte_vhost's number of the connection */
 	int socket; /* of the connection; librte_vhost's; -1: not found */
 	uint16_t port;
-	bool running;          /* the library says the device is set up */
-	bool ready[RINGS];     /* ... the ring is set up and enabled */
-	bool published[RINGS]; /* workers use it */
-	bool table_pending;    /* a memory table is being set */
-	bool log_mapped;       /* librte_vhost has mapped a log of written pages */
-	bool mtu_told;         /* that its MTU is too large was said */
-	bool doomed;           /* the front end broke the protocol: no more of it */
+	uint32_t ready;     /* rings that the library says are set up and enabled */
+	uint32_t published; /* ... that workers use */
+	uint32_t held;      /* receive rings that are paused: frames wait for them */
+	uint8_t next_set;   /* which of set[] */
+	bool set_in_use;    /* ... as no grace period has passed since it was withdrawn */
+	bool running;       /* the library says the device is set up */
+	bool in_message;    /* between guest_before() and guest_after() */
+	bool table_pending; /* a memory table is being set */
+	bool log_mapped;    /* librte_vhost has mapped a log of written pages */
+	bool mtu_told;      /* that its MTU is too large was said */
+	bool doomed;        /* the front end broke the protocol: no more of it */
 	bool fault_logged;
-	bool signalling; /* it was being signalled a second ago; main lcore's */
+	uint32_t signalling; /* rings that were being signalled a second ago; main lcore's */
 };
 
 /* A connection at socket `path`: gives it a port. NULL: refused, and why was said. */
@@ -74,10 +92,16 @@ void guest_stop(struct guest *g);
 void guest_ring(struct guest *g, unsigned int index, bool ready);
 
 /*
- * Looks whether the guest broke the rules, and if so stops both of its rings
+ * Looks whether the guest broke the rules, and if so stops all of its rings
  * and says so, once. Main lcore or librte_vhost's thread.
  */
 void guest_check(struct guest *g);
+
+/* Stops all rings of a guest for a reason of enum fault_reason. Any thread. */
+void guest_fault(struct guest *g, uint8_t reason);
+
+/* How many of `rings` workers use now. Any thread. */
+unsigned int guest_rings(const struct guest *g, uint32_t rings);
 
 /*
  * Whether a thread seems to wait in signalling the guest: it was at it at the

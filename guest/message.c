@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Which messages a guest may send: see message.h. librte_vhost's thread. */
+#include <string.h>
+
+#include <rte_common.h>
+
 #include "guest/dirty.h"
 #include "guest/message.h"
 
@@ -23,6 +27,54 @@ mac_wanted(const struct message *m)
 	struct rte_ether_addr mac = m->payload.mac;
 
 	return m->size == sizeof(m->payload.u64) && rte_is_valid_assigned_ether_addr(&mac);
+}
+
+/*
+ * What librte_vhost's hooks are given (struct vhu_msg_context in its vhost_user.h, from
+ * 22.11 on, which says that they rely on it): the largest message, then descriptors.
+ */
+struct message_context {
+	uint8_t message[644];
+	int descriptor[8]; /* -1: none */
+	int ndescriptors;
+} __attribute__((packed));
+
+bool
+message_bare(const struct message *m)
+{
+	struct message_context c;
+	unsigned int i;
+
+	memcpy(&c, m, sizeof(c));
+	for (i = 0; i < RTE_DIM(c.descriptor); i++)
+		if (c.descriptor[i] != -1)
+			return false;
+	return c.ndescriptors == 0;
+}
+
+void
+message_answer(struct message *m, uint64_t value)
+{
+	m->payload.u64 = value;
+	m->size = sizeof(m->payload.u64);
+}
+
+uint32_t
+message_rings(const struct message *m)
+{
+	switch (m->request) {
+	case MSG_SET_VRING_NUM:
+	case MSG_SET_VRING_ADDR:
+	case MSG_SET_VRING_BASE:
+	case MSG_SET_VRING_ENABLE:
+		return UINT32_C(1) << m->payload.state.index;
+	case MSG_SET_VRING_KICK:
+	case MSG_SET_VRING_CALL:
+	case MSG_SET_VRING_ERR:
+		return UINT32_C(1) << (m->payload.state.index & RING_INDEX);
+	default:
+		return UINT32_MAX;
+	}
 }
 
 bool

@@ -96,10 +96,26 @@ struct message {
 } __attribute__((packed));
 
 /*
+ * The one ring that a message is about, as a bit; all bits where it is about the device
+ * as a whole. Of the former librte_vhost touches no other ring's state, but for
+ * GET_VRING_BASE: it stops the device first, and so counts as one of the latter.
+ */
+uint32_t message_rings(const struct message *m);
+
+/* Makes the answer to GET_QUEUE_NUM of the message. */
+void message_answer(struct message *m, uint64_t value);
+
+/*
+ * Whether no descriptors came with a message that librte_vhost's hook was given. False
+ * also where it can't be told; then librte_vhost may see to the message.
+ */
+bool message_bare(const struct message *m);
+
+/*
  * Whether a message belongs to what the switch offers: a device of `rings` rings, and
- * of the protocol's optional parts acknowledgements, the log of written pages in shared
- * memory, announcements and MTU. librte_vhost does not ask: it carries out what was never
- * negotiated, too.
+ * of the protocol's optional parts acknowledgements, queue pairs, the log of written
+ * pages in shared memory, announcements and MTU. librte_vhost does not ask: it carries
+ * out what was never negotiated, too.
  */
 bool message_wanted(const struct message *m, unsigned int rings);
 

@@ -60,15 +60,13 @@ static void
 handler(int sig, siginfo_t *info, void *context)
 {
 	struct guest *g = owner(info->si_addr);
-	unsigned int i;
 
 	RTE_SET_USED(context);
 	if (g == NULL || info->si_code != BUS_ADRERR || !patch((uintptr_t)info->si_addr)) {
 		signal(sig, SIG_DFL); /* the access is made again, and ends the process */
 		return;
 	}
-	for (i = 0; i < RINGS; i++)
-		vq_fault(&g->ring[i], FAULT_MEMORY);
+	guest_fault(g, FAULT_MEMORY);
 }
 
 void

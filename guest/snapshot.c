@@ -149,7 +149,7 @@ snapshot_ring(struct guest *g, unsigned int index)
 	vq->size = v.size;
 	if (!snapshot_indices(g, index) ||
 			!snapshot_order(vq,
-					index == RING_TX && (features >> VIRTIO_F_IN_ORDER & 1)))
+					ring_is_tx(index) && (features >> VIRTIO_F_IN_ORDER & 1)))
 		return false;
 	if (vq->packed) {
 		vq->ring = v.desc_packed;

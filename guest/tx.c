@@ -42,6 +42,7 @@ fetch_chain(struct virtqueue *vq, struct cursor *cursor, struct burst *b, struct
 	f->id = u.id;
 	f->ndesc = u.ndesc;
 	f->reason = DROP_NONE;
+	f->flow = 0;
 	f->piece = c.piece;
 	f->npieces = c.n;
 	f->len = c.len;

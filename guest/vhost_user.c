@@ -33,16 +33,16 @@ static const uint64_t features = 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_F_R
 		1ULL << VIRTIO_RING_F_INDIRECT_DESC | 1ULL << VIRTIO_RING_F_EVENT_IDX |
 		1ULL << VIRTIO_NET_F_STATUS | 1ULL << VIRTIO_NET_F_CTRL_VQ |
 		1ULL << VIRTIO_NET_F_CTRL_RX | 1ULL << VIRTIO_NET_F_GUEST_ANNOUNCE |
-		1ULL << VIRTIO_NET_F_MTU | 1ULL << VHOST_F_LOG_ALL |
+		1ULL << VIRTIO_NET_F_MTU | 1ULL << VHOST_F_LOG_ALL | 1ULL << VIRTIO_NET_F_MQ |
 		1ULL << VHOST_USER_F_PROTOCOL_FEATURES;
 
 /*
- * Of the protocol: each message can be acknowledged with its real verdict; a guest can be
- * migrated and announced; its MTU is agreed on.
+ * Of the protocol: each message can be acknowledged with its real verdict; queue pairs; a
+ * guest can be migrated and announced; its MTU is agreed on.
  */
 static const uint64_t protocol_features = 1ULL << VHOST_USER_PROTOCOL_F_REPLY_ACK |
-		1ULL << VHOST_USER_PROTOCOL_F_LOG_SHMFD | 1ULL << VHOST_USER_PROTOCOL_F_RARP |
-		1ULL << VHOST_USER_PROTOCOL_F_NET_MTU;
+		1ULL << VHOST_USER_PROTOCOL_F_MQ | 1ULL << VHOST_USER_PROTOCOL_F_LOG_SHMFD |
+		1ULL << VHOST_USER_PROTOCOL_F_RARP | 1ULL << VHOST_USER_PROTOCOL_F_NET_MTU;
 
 /* librte_vhost's callbacks bring nothing but its number of the connection. */
 static struct {
@@ -63,9 +63,15 @@ static enum rte_vhost_msg_result
 before_message(int vid, void *message)
 {
 	struct guest *g = guest_of(vid);
+	struct message *m = message;
 
-	if (g != NULL && !guest_before(g, message))
+	if (g != NULL && !guest_before(g, m))
 		return RTE_VHOST_MSG_RESULT_ERR;
+	/* The library would say as many as it could serve. */
+	if (m->request == MSG_GET_QUEUE_NUM && message_bare(m)) {
+		message_answer(m, QUEUE_PAIRS_MAX);
+		return RTE_VHOST_MSG_RESULT_REPLY;
+	}
 	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 

@@ -25,6 +25,7 @@ fetch_pieces(struct burst *b, struct frame *f, struct rte_mbuf *m)
 
 	f->mbuf = m;
 	f->reason = DROP_NONE;
+	f->flow = 0;
 	f->len = rte_pktmbuf_pkt_len(m);
 	f->piece = p;
 	f->npieces = 0;

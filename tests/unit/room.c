@@ -40,7 +40,8 @@ room_create(unsigned int guests)
 		r->tx[i]->vq.source.port = i;
 		sw->port[i].state = PORT_USED;
 		sw->port[i].vlan = conf_vlan(&sw->conf, i);
-		sw->port[i].rx = &r->rx[i]->vq;
+		r->set[i] = (struct rx_set){ 1, { &r->rx[i]->vq } };
+		sw->port[i].rx = &r->set[i];
 	}
 	return r;
 }

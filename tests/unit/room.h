@@ -16,6 +16,7 @@ struct room {
 	struct vswitch sw;
 	struct worker *w;
 	struct ring *tx[GUEST_MAX], *rx[GUEST_MAX];
+	struct rx_set set[GUEST_MAX];	/* what each one receives by: rx[], if the test does nothing about it */
 	unsigned int guests;
 	uint16_t tx_next[GUEST_MAX], rx_next[GUEST_MAX];	/* descriptors to use next */
 };

@@ -255,17 +255,16 @@ static void
 test_paused_destination(void **state)
 {
 	struct room *r = *state;
-	struct virtqueue *rx = r->sw.port[1].rx;
 
 	room_offer(r, 1, 2);
-	r->sw.port[1].rx = NULL;
+	r->set[1].vq[0] = NULL;
 	room_send(r, 0, &mac[1], 60, 1);
 	room_poll(r, 0);
 	assert_int_equal(parked(r, 0), 1);
-	r->sw.port[1].rx = rx;		/* back in time */
+	r->set[1].vq[0] = &r->rx[1]->vq;	/* back in time */
 	room_poll(r, 0);
 	room_expect(r, 1, 0, &mac[1], 60, 1);
-	r->sw.port[1].rx = NULL;
+	r->sw.port[1].rx = NULL;		/* stopped */
 	room_send(r, 0, &mac[1], 60, 2);
 	room_poll(r, 0);
 	room_expire(r, 0);

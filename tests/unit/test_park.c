@@ -2,6 +2,7 @@
 /* Frames that wait: their copies, and the limits of the place where they do. */
 #include <rte_common.h>
 
+#include "flow.h"
 #include "park.h"
 #include "unit.h"
 
@@ -109,9 +110,9 @@ test_errands(void **state)
 	int a = park_add(p, &f, false, 0), b = park_add(p, &f, true, 0);
 	unsigned int i;
 
-	assert_true(park_errand(p, a, 3, 7));
-	assert_true(park_errand(p, a, PORT_UPLINK, 8));
-	assert_true(park_errand(p, b, 3, 7));
+	assert_true(park_errand(p, a, 3, 7, FLOWS_ALL));
+	assert_true(park_errand(p, a, PORT_UPLINK, 8, FLOWS_ALL));
+	assert_true(park_errand(p, b, 3, 7, FLOWS_ALL));
 	assert_false(park_empty(p));
 	assert_int_equal(p->nerrands, 3);
 	assert_int_equal(p->slot[a].errands, 2);
@@ -120,7 +121,7 @@ test_errands(void **state)
 	assert_int_equal(p->errand[1].slot, a);
 	assert_int_equal(p->errand[1].epoch, 8);
 	for (i = 0; i < PORT_MAX; i++)
-		assert_int_equal(!!port_set_has(&p->blocked, i), i == 3 || i == PORT_UPLINK);
+		assert_int_equal(!!port_set_has(&p->blocked.port, i), i == 3 || i == PORT_UPLINK);
 }
 
 static void
@@ -133,11 +134,11 @@ test_full_of_errands(void **state)
 	unsigned int i;
 
 	for (i = 0; i < PARK_ERRANDS; i++)
-		assert_true(park_errand(p, a, i % 100, i));
-	assert_false(park_errand(p, a, 200, 0));
+		assert_true(park_errand(p, a, i % 100, i, FLOWS_ALL));
+	assert_false(park_errand(p, a, 200, 0, FLOWS_ALL));
 	assert_int_equal(p->nerrands, PARK_ERRANDS);
 	assert_int_equal(p->slot[a].errands, PARK_ERRANDS);
-	assert_false(port_set_has(&p->blocked, 200));
+	assert_false(port_set_has(&p->blocked.port, 200));
 	for (i = 0; i < PARK_ERRANDS; i++)
 		assert_int_equal(p->errand[i].epoch, i);
 }

@@ -35,7 +35,7 @@ assert_choice(const struct topology *t, distance_fn distance)
 	unsigned int i;
 
 	for (i = 0; i < SEATS; i++)
-		seat[i] = (struct seat){ t->load[i], t->node[i] };
+		seat[i] = (struct seat){ .load = t->load[i], .node = t->node[i] };
 	assert_int_equal(place_choose(seat, SEATS, t->guest, distance), t->chosen);
 }
 
@@ -82,7 +82,7 @@ test_unknown(void **state)
 static void
 test_filling(void **state)
 {
-	struct seat seat[SEATS] = { { 0, 0 }, { 0, 0 }, { 0, 2 }, { 0, 2 } };
+	struct seat seat[SEATS] = { { .node = 0 }, { .node = 0 }, { .node = 2 }, { .node = 2 } };
 	unsigned int i;
 
 	(void)state;

@@ -237,7 +237,7 @@ test_learning_bounded(void **state)
 			mac = mac_of(100, i);
 			routing_add(r, &stranger, &mac);
 		}
-		r->tx[0]->vq.source.learn_period = 0;
+		r->sw.port[0].learned = 0;
 		begin = rte_rdtsc();
 		route_burst(r->w, routing_source(r, 0), &r->w->burst);
 		took = rte_rdtsc() - begin;
