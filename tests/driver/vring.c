@@ -91,6 +91,7 @@ vr_base(const struct vring *vr)
 void
 vr_free(struct vring *vr)
 {
+	free(vr->laid);
 	free(vr->held);
 	free(vr->next);
 	free(vr->chain);

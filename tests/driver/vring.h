@@ -148,6 +148,8 @@ struct vring {
 	uint16_t *chain;	/* descriptors of the buffer of that name; 0: none has it */
 	void **cookie;		/* of the buffer of that name */
 
+	struct vr_desc *laid;	/* tests/hostile/raw.h, packed: not yet posted; freed by vr_free */
+
 	int kick_fd;		/* event fds: made by vr_init, closed by vr_free */
 	int call_fd;
 };

@@ -31,7 +31,7 @@ crowd(struct hostile *h, struct party **from, struct party **to, struct buf *fra
 		frames[i] = raw_frame(*from, (*to)->mac, SMALL);
 		if (frames[i].at == NULL)
 			return false;
-		vr_raw_desc((*from)->nic.tx, (uint16_t)i, frames[i].gpa, frames[i].len, 0, 0);
+		raw_desc((*from)->nic.tx, (uint16_t)i, frames[i].gpa, frames[i].len, 0, 0);
 	}
 	return true;
 }
@@ -118,7 +118,7 @@ run_stolen(struct hostile *h, const void *arg)
 	if (twin.at == NULL)
 		return;
 	memcpy(twin.at + HDR + 6, a->mac, 6);
-	vr_raw_desc(b->nic.tx, 0, twin.gpa, twin.len, 0, 0);
+	raw_desc(b->nic.tx, 0, twin.gpa, twin.len, 0, 0);
 	for (unsigned i = 0; i < MOVES / 4 && !h->failed; i++) {
 		if (!send_batch(a, 2))
 			return;

@@ -23,31 +23,25 @@ struct table_case {
 	bool not_negotiated;
 };
 
-static struct vr_desc *
-entries(const struct buf *table)
-{
-	return (struct vr_desc *)(void *)table->at;
-}
-
 /* Descriptor 0 refers to the table. */
 static void
 refer(struct party *p, uint64_t gpa, uint32_t len, uint16_t flags)
 {
-	vr_raw_desc(p->nic.tx, 0, gpa, len, (uint16_t)(VR_DESC_INDIRECT | flags), 1);
+	raw_desc(p->nic.tx, 0, gpa, len, (uint16_t)(VR_DESC_INDIRECT | flags), 1);
 }
 
 /* Header and frame in two entries. */
 static void
-two_entries(const struct buf *f, const struct buf *table)
+two_entries(struct party *p, const struct buf *f, const struct buf *table)
 {
-	entries(table)[0] = (struct vr_desc){ f->gpa, HDR, VR_DESC_NEXT, 1 };
-	entries(table)[1] = (struct vr_desc){ f->gpa + HDR, f->len - HDR, 0, 0 };
+	raw_entry(p->nic.tx, table->at, 0, f->gpa, HDR, VR_DESC_NEXT, 1);
+	raw_entry(p->nic.tx, table->at, 1, f->gpa + HDR, f->len - HDR, 0, 0);
 }
 
 static void
 lay_good(struct party *p, const struct buf *f, const struct buf *table)
 {
-	two_entries(f, table);
+	two_entries(p, f, table);
 	refer(p, table->gpa, 2 * ENTRY, 0);
 }
 
@@ -55,9 +49,9 @@ lay_good(struct party *p, const struct buf *f, const struct buf *table)
 static void
 lay_scattered(struct party *p, const struct buf *f, const struct buf *table)
 {
-	entries(table)[0] = (struct vr_desc){ f->gpa, HDR, VR_DESC_NEXT, 7 };
-	entries(table)[7] = (struct vr_desc){ f->gpa + HDR, 50, VR_DESC_NEXT, 3 };
-	entries(table)[3] = (struct vr_desc){ f->gpa + HDR + 50, f->len - HDR - 50, 0, 0 };
+	raw_entry(p->nic.tx, table->at, 0, f->gpa, HDR, VR_DESC_NEXT, 7);
+	raw_entry(p->nic.tx, table->at, 7, f->gpa + HDR, 50, VR_DESC_NEXT, 3);
+	raw_entry(p->nic.tx, table->at, 3, f->gpa + HDR + 50, f->len - HDR - 50, 0, 0);
 	refer(p, table->gpa, 8 * ENTRY, 0);
 }
 
@@ -65,20 +59,17 @@ lay_scattered(struct party *p, const struct buf *f, const struct buf *table)
 static void
 lay_behind_direct(struct party *p, const struct buf *f, const struct buf *table)
 {
-	entries(table)[0] = (struct vr_desc){ f->gpa + HDR, f->len - HDR, 0, 0 };
-	vr_raw_desc(p->nic.tx, 0, f->gpa, HDR, VR_DESC_NEXT, 1);
-	vr_raw_desc(p->nic.tx, 1, table->gpa, ENTRY, VR_DESC_INDIRECT, 0);
+	raw_entry(p->nic.tx, table->at, 0, f->gpa + HDR, f->len - HDR, 0, 0);
+	raw_desc(p->nic.tx, 0, f->gpa, HDR, VR_DESC_NEXT, 1);
+	raw_desc(p->nic.tx, 1, table->gpa, ENTRY, VR_DESC_INDIRECT, 0);
 }
 
 /* A table at an odd address: the specification demands no alignment of it. */
 static void
 lay_odd_address(struct party *p, const struct buf *f, const struct buf *table)
 {
-	struct vr_desc d[2] = {
-		{ f->gpa, HDR, VR_DESC_NEXT, 1 }, { f->gpa + HDR, f->len - HDR, 0, 0 },
-	};
-
-	memcpy(table->at + 3, d, sizeof(d));
+	two_entries(p, f, table);
+	memmove(table->at + 3, table->at, 2 * ENTRY);
 	refer(p, table->gpa + 3, 2 * ENTRY, 0);
 }
 
@@ -86,7 +77,7 @@ lay_odd_address(struct party *p, const struct buf *f, const struct buf *table)
 static void
 lay_write_flag(struct party *p, const struct buf *f, const struct buf *table)
 {
-	two_entries(f, table);
+	two_entries(p, f, table);
 	refer(p, table->gpa, 2 * ENTRY, VR_DESC_WRITE);
 }
 
@@ -96,17 +87,17 @@ lay_longer_than_ring(struct party *p, const struct buf *f, const struct buf *tab
 	unsigned n = 512;
 
 	for (unsigned i = 0; i < n; i++)
-		entries(table)[i] = (struct vr_desc){ f->gpa + i, 1, VR_DESC_NEXT,
-			(uint16_t)(i + 1) };
-	entries(table)[n - 1] = (struct vr_desc){ f->gpa + n - 1, f->len - n + 1, 0, 0 };
+		raw_entry(p->nic.tx, table->at, i, f->gpa + i, 1, VR_DESC_NEXT,
+			(uint16_t)(i + 1));
+	raw_entry(p->nic.tx, table->at, n - 1, f->gpa + n - 1, f->len - n + 1, 0, 0);
 	refer(p, table->gpa, n * ENTRY, 0);
 }
 
 static void
 lay_nested(struct party *p, const struct buf *f, const struct buf *table)
 {
-	two_entries(f, table);
-	entries(table)[4] = (struct vr_desc){ table->gpa, 2 * ENTRY, VR_DESC_INDIRECT, 0 };
+	two_entries(p, f, table);
+	raw_entry(p->nic.tx, table->at, 4, table->gpa, 2 * ENTRY, VR_DESC_INDIRECT, 0);
 	refer(p, table->gpa + 4 * ENTRY, ENTRY, 0);
 }
 
@@ -115,72 +106,72 @@ static void
 lay_itself(struct party *p, const struct buf *f, const struct buf *table)
 {
 	(void)f;
-	entries(table)[0] = (struct vr_desc){ table->gpa, ENTRY, VR_DESC_INDIRECT, 0 };
+	raw_entry(p->nic.tx, table->at, 0, table->gpa, ENTRY, VR_DESC_INDIRECT, 0);
 	refer(p, table->gpa, ENTRY, 0);
 }
 
 static void
 lay_with_next(struct party *p, const struct buf *f, const struct buf *table)
 {
-	two_entries(f, table);
+	two_entries(p, f, table);
 	refer(p, table->gpa, 2 * ENTRY, VR_DESC_NEXT);
 }
 
 static void
 lay_empty(struct party *p, const struct buf *f, const struct buf *table)
 {
-	two_entries(f, table);
+	two_entries(p, f, table);
 	refer(p, table->gpa, 0, 0);
 }
 
 static void
 lay_odd_size(struct party *p, const struct buf *f, const struct buf *table)
 {
-	two_entries(f, table);
+	two_entries(p, f, table);
 	refer(p, table->gpa, 2 * ENTRY + 7, 0);
 }
 
 static void
 lay_too_long(struct party *p, const struct buf *f, const struct buf *table)
 {
-	two_entries(f, table);
+	two_entries(p, f, table);
 	refer(p, table->gpa, 65536 * ENTRY, 0);
 }
 
 static void
 lay_huge(struct party *p, const struct buf *f, const struct buf *table)
 {
-	two_entries(f, table);
+	two_entries(p, f, table);
 	refer(p, table->gpa, UINT32_MAX & ~(ENTRY - 1), 0);
 }
 
 static void
 lay_loop(struct party *p, const struct buf *f, const struct buf *table)
 {
-	entries(table)[0] = (struct vr_desc){ f->gpa, 1, VR_DESC_NEXT, 1 };
-	entries(table)[1] = (struct vr_desc){ f->gpa, 1, VR_DESC_NEXT, 0 };
+	raw_entry(p->nic.tx, table->at, 0, f->gpa, 1, VR_DESC_NEXT, 1);
+	raw_entry(p->nic.tx, table->at, 1, f->gpa, 1, VR_DESC_NEXT, 0);
 	refer(p, table->gpa, 2 * ENTRY, 0);
 }
 
 static void
 lay_next_past_table(struct party *p, const struct buf *f, const struct buf *table)
 {
-	two_entries(f, table);
-	entries(table)[0].next = 2;
+	two_entries(p, f, table);
+	((struct vr_desc *)(void *)table->at)->next = 2;
 	refer(p, table->gpa, 2 * ENTRY, 0);
 }
 
 static void
 lay_wraps(struct party *p, const struct buf *f, const struct buf *table)
 {
-	two_entries(f, table);
+	two_entries(p, f, table);
 	refer(p, UINT64_MAX - ENTRY + 1, 2 * ENTRY, 0);
 }
 
 static void
 lay_outside(struct party *p, const struct buf *f, const struct buf *table)
 {
-	two_entries(f, table);
+	two_entries(p, f, table);
 	refer(p, 0xdead0000000ULL, 2 * ENTRY, 0);
 }
 
@@ -191,7 +182,7 @@ lay_across_end(struct party *p, const struct buf *f, const struct buf *table)
 	struct buf end = raw_end_buf(p, 1, ENTRY);
 
 	(void)table;
-	*entries(&end) = (struct vr_desc){ f->gpa, HDR, VR_DESC_NEXT, 1 };
+	raw_entry(p->nic.tx, end.at, 0, f->gpa, HDR, VR_DESC_NEXT, 1);
 	refer(p, end.gpa, 2 * ENTRY, 0);
 }
 
@@ -259,9 +250,9 @@ run_receive(struct hostile *h, const void *arg)
 	to = raw_buf(p, 0, FRAME_ROOM);
 	if (table.at == NULL || to.at == NULL)
 		return;
-	entries(&table)[0] = (struct vr_desc){ to.gpa, HDR, VR_DESC_WRITE | VR_DESC_NEXT, 1 };
-	entries(&table)[1] = (struct vr_desc){ to.gpa + HDR, 1000, VR_DESC_WRITE, 0 };
-	vr_raw_desc(p->nic.rx, 0, table.gpa, 2 * ENTRY, VR_DESC_INDIRECT, 0);
+	raw_entry(p->nic.tx, table.at, 0, to.gpa, HDR, VR_DESC_WRITE | VR_DESC_NEXT, 1);
+	raw_entry(p->nic.tx, table.at, 1, to.gpa + HDR, 1000, VR_DESC_WRITE, 0);
+	raw_desc(p->nic.rx, 0, table.gpa, 2 * ENTRY, VR_DESC_INDIRECT, 0);
 	raw_post_one(p->nic.rx, 0);
 	frame_make(frame, p->mac, peer->mac, TYPE_CASE, ++h->seq, LEN);
 	MUST(h, nic_send(&peer->nic, frame, LEN, NULL) == 0, "no frame sent");
@@ -269,8 +260,8 @@ run_receive(struct hostile *h, const void *arg)
 	EXPECT(h, used == HDR + LEN && memcmp(to.at + HDR, frame, LEN) == 0,
 			"the frame arrived as %u bytes, or changed", used);
 	/* And now one that is nested. */
-	entries(&table)[1] = (struct vr_desc){ table.gpa, ENTRY, VR_DESC_INDIRECT, 0 };
-	vr_raw_desc(p->nic.rx, 0, table.gpa + ENTRY, ENTRY, VR_DESC_INDIRECT, 0);
+	raw_entry(p->nic.tx, table.at, 1, table.gpa, ENTRY, VR_DESC_INDIRECT, 0);
+	raw_desc(p->nic.rx, 0, table.gpa + ENTRY, ENTRY, VR_DESC_INDIRECT, 0);
 	raw_post_one(p->nic.rx, 0);
 	h->drops_any = true;
 	MUST(h, nic_send(&peer->nic, frame, LEN, NULL) == 0, "no frame sent");
@@ -281,11 +272,14 @@ run_receive(struct hostile *h, const void *arg)
 }
 
 #define CASE(name, says, fn, comes, ...) { "indirect-" name, says, run, \
-	&(const struct table_case){ .lay = fn, .end = comes, __VA_ARGS__ }, 0 }
+	&(const struct table_case){ .lay = fn, .end = comes, __VA_ARGS__ }, 0, false }
+/* Entries of tables for packed rings have no next: they follow each other. */
+#define SPLIT(name, says, fn, comes, ...) { "indirect-" name, says, run, \
+	&(const struct table_case){ .lay = fn, .end = comes, __VA_ARGS__ }, 0, true }
 
 const struct hcase cases_indirect[] = {
 	CASE("good", "two entries: arrives", lay_good, ARRIVES),
-	CASE("scattered", "entries out of order: arrives", lay_scattered, ARRIVES),
+	SPLIT("scattered", "entries out of order: arrives", lay_scattered, ARRIVES),
 	CASE("behind-direct", "an ordinary descriptor, then a table: arrives",
 			lay_behind_direct, ARRIVES),
 	CASE("odd-address", "a table at an odd address: arrives", lay_odd_address, ARRIVES),
@@ -309,8 +303,8 @@ const struct hcase cases_indirect[] = {
 	CASE("too-long", "a table of 65536 entries: stopped", lay_too_long, STOPPED,
 			.reason = FAULT_INDIRECT),
 	CASE("huge", "a table of 4 GiB: stopped", lay_huge, STOPPED, .reason = FAULT_INDIRECT),
-	CASE("loop", "entries that loop: stopped", lay_loop, STOPPED, .reason = FAULT_LOOP),
-	CASE("next-past-table", "next index past the table: stopped", lay_next_past_table,
+	SPLIT("loop", "entries that loop: stopped", lay_loop, STOPPED, .reason = FAULT_LOOP),
+	SPLIT("next-past-table", "next index past the table: stopped", lay_next_past_table,
 			STOPPED, .reason = FAULT_INDIRECT),
 	CASE("wraps", "a table whose address plus length overflow: stopped", lay_wraps, STOPPED,
 			.reason = FAULT_INDIRECT),

@@ -23,6 +23,10 @@
 #define CROWD		300		/* connections at a time: more than there are ports */
 #define PATIENT_MS	20000
 
+/* Formats of the rings of a child, as it is told them. */
+#define VICTIM_SPLIT	':'
+#define VICTIM_PACKED	'+'
+
 /* BATCH frames of `from` in descriptors 0, 1, ...: laid out, not yet posted. */
 static bool
 lay_batch(struct party *from, struct party *to, struct buf *f)
@@ -31,7 +35,7 @@ lay_batch(struct party *from, struct party *to, struct buf *f)
 		f[i] = raw_frame(from, to->mac, LEN);
 		if (f[i].at == NULL)
 			return false;
-		vr_raw_desc(from->nic.tx, i, f[i].gpa, f[i].len, 0, 0);
+		raw_desc(from->nic.tx, i, f[i].gpa, f[i].len, 0, 0);
 	}
 	return true;
 }
@@ -66,11 +70,11 @@ run_toggle_tx(struct hostile *h, const void *arg)
 
 		MUST(h, vu_dev_set_vring_enable(&p->nic.dev, 1, false) == 0 &&
 				vu_dev_sync(&p->nic.dev) == 0, "disabling failed");
-		used = vr_raw_used_idx(p->nic.tx);
+		used = vr_base(p->nic.tx);
 		post_batch(p);
 		if (!party_says(peer, p))	/* the switch has polled meanwhile */
 			return;
-		EXPECT(h, vr_raw_used_idx(p->nic.tx) == used, "a disabled ring was used");
+		EXPECT(h, vr_base(p->nic.tx) == used, "a disabled ring was used");
 		party_hears_nothing(peer);
 		MUST(h, vu_dev_set_vring_enable(&p->nic.dev, 1, true) == 0, "enabling failed");
 		if (!raw_returned(p, p->nic.tx, BATCH, NULL) || !hear_batch(peer, f))
@@ -120,12 +124,12 @@ run_handover(struct hostile *h, const void *arg)
 		/* Frames under way: which of them the switch has taken is for the base to tell. */
 		post_batch(p);
 		MUST(h, vu_dev_stop(&p->nic.dev, base) == 0, "stopping failed");
-		EXPECT(h, base[1] == vr_raw_used_idx(p->nic.tx),
+		EXPECT(h, base[1] == vr_base(p->nic.tx),
 				"transmit ring: base %u, but %u are used", base[1],
-				vr_raw_used_idx(p->nic.tx));
-		EXPECT(h, base[0] == vr_raw_used_idx(p->nic.rx),
+				vr_base(p->nic.tx));
+		EXPECT(h, base[0] == vr_base(p->nic.rx),
 				"receive ring: base %u, but %u are used", base[0],
-				vr_raw_used_idx(p->nic.rx));
+				vr_base(p->nic.rx));
 		MUST(h, vu_dev_start(&p->nic.dev) == 0, "starting failed");
 		if (!raw_returned(p, p->nic.tx, BATCH, NULL) || !hear_batch(peer, f) ||
 				!party_says(peer, p))
@@ -148,7 +152,7 @@ run_reboots(struct hostile *h, const void *arg)
 	if (!party_pair(h, &p, &peer))
 		return;
 	for (unsigned i = 0; i < REBOOTS && !h->failed; i++) {
-		uint64_t want = features[i % 6] | VU_F_PROTOCOL_FEATURES;
+		uint64_t want = features[i % 6] | VU_F_PROTOCOL_FEATURES | h->features;
 
 		MUST(h, nic_reboot(&p->nic, want, &p->opts) == 0, "the reboot failed");
 		EXPECT(h, p->nic.dev.features == want, "features %jx instead of %jx",
@@ -243,7 +247,9 @@ start_victim(struct hostile *h, const struct party *peer)
 
 	if (pipe(out) < 0)
 		return 0;
-	snprintf(arg, sizeof(arg), "%02x%02x:%s", peer->mac[4], peer->mac[5], h->subject.socket);
+	snprintf(arg, sizeof(arg), "%02x%02x%c%s", peer->mac[4], peer->mac[5],
+			h->features & VU_F_RING_PACKED ? VICTIM_PACKED : VICTIM_SPLIT,
+			h->subject.socket);
 	pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -289,7 +295,7 @@ run_kills(struct hostile *h, const void *arg)
 	party_says(other, peer);
 }
 
-/* To the guest whose address ends in the four digits before the colon. */
+/* To the guest whose address ends in the four digits; behind them the format of its rings. */
 int
 victim_run(const char *arg)
 {
@@ -300,8 +306,10 @@ victim_run(const char *arg)
 	struct nic nic;
 	int sock;
 
-	if (sscanf(arg, "%4x:", &number) != 1)
+	if (sscanf(arg, "%4x", &number) != 1)
 		return 2;
+	if (arg[4] == VICTIM_PACKED)
+		opts.dev.features |= VU_F_RING_PACKED;
 	mac_make(to, 0x02000000 + number);
 	mac_make(me, 0x03000000 + (uint32_t)getpid());
 	sock = vu_connect(arg + 5, PATIENCE_MS);
@@ -363,6 +371,6 @@ const struct hcase cases_life[] = {
 	{ "kills", "killed in the middle of a burst, 60 processes: nothing left behind",
 		run_kills, NULL, 0 },
 	{ "crowd", "300 connections at once: bounded, and forgotten when they go", run_crowd,
-		NULL, 0 },
+		.split = true },
 	{ .name = NULL },
 };

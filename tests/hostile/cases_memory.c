@@ -43,7 +43,7 @@ run_replaced(struct hostile *h, const void *arg)
 		f[i] = raw_frame(p, peer->mac, LEN);
 		if (f[i].at == NULL)
 			return;
-		vr_raw_desc(p->nic.tx, i, f[i].gpa, f[i].len, 0, 0);
+		raw_desc(p->nic.tx, i, f[i].gpa, f[i].len, 0, 0);
 	}
 	for (unsigned i = 0; i < CHANGES && !h->failed; i++) {
 		struct vu_mem *mem = &p->nic.dev.mem;
@@ -79,7 +79,7 @@ run_shrunk(struct hostile *h, const void *arg)
 	if (f.at == NULL)
 		return;
 	memcpy(bad->nic.dev.mem.region[1].base, f.at, f.len);
-	vr_raw_desc(bad->nic.tx, 0, bad->nic.dev.mem.region[1].gpa, f.len, 0, 0);
+	raw_desc(bad->nic.tx, 0, bad->nic.dev.mem.region[1].gpa, f.len, 0, 0);
 	raw_post_one(bad->nic.tx, 0);
 	if (!raw_returned(bad, bad->nic.tx, 1, NULL) || !party_hears(peer, f.at + HDR, LEN))
 		return;
@@ -136,7 +136,7 @@ run_within_page(struct hostile *h, const void *arg)
 	memcpy(r->base + r->size - 1000, f.at, f.len);
 	r->size -= 1000 - 100;
 	MUST(h, vu_dev_set_mem(&bad->nic.dev) == 0, "the table was refused");
-	vr_raw_desc(bad->nic.tx, 0, r->gpa + r->size - 100, f.len, 0, 0);
+	raw_desc(bad->nic.tx, 0, r->gpa + r->size - 100, f.len, 0, 0);
 	raw_post_one(bad->nic.tx, 0);
 	r->size += 1000 - 100;	/* for munmap */
 	if (!raw_returned(bad, bad->nic.tx, 1, NULL))
@@ -182,12 +182,12 @@ run_truncated(struct hostile *h, const void *arg)
 	MUST(h, ftruncate(r->fd, 0) == 0, "ftruncate");
 	h->drops_any = true;
 	if (lost == TARGET) {
-		vr_raw_desc(bad->nic.rx, 0, r->gpa, FRAME_ROOM, VR_DESC_WRITE, 0);
+		raw_desc(bad->nic.rx, 0, r->gpa, FRAME_ROOM, VR_DESC_WRITE, 0);
 		raw_post_one(bad->nic.rx, 0);
 		frame_make(frame, bad->mac, peer->mac, TYPE_CASE, ++h->seq, LEN);
 		MUST(h, nic_send(&peer->nic, frame, LEN, NULL) == 0, "no frame sent");
 	} else {
-		vr_raw_desc(bad->nic.tx, 0, r->gpa, lost == TABLE ? 32 : f.len,
+		raw_desc(bad->nic.tx, 0, r->gpa, lost == TABLE ? 32 : f.len,
 				lost == TABLE ? VR_DESC_INDIRECT : 0, 0);
 		raw_post_one(bad->nic.tx, 0);
 	}
@@ -235,7 +235,7 @@ run_larger_than_file(struct hostile *h, const void *arg)
 	(void)arg;
 	if (r == NULL)
 		return;
-	vr_raw_desc(bad->nic.tx, 0, r->gpa + r->size + 4096, 300, 0, 0);
+	raw_desc(bad->nic.tx, 0, r->gpa + r->size + 4096, 300, 0, 0);
 	raw_post_one(bad->nic.tx, 0);
 	mourn(h, bad, peer);
 }

@@ -202,7 +202,7 @@ lay_table(struct race_state *r)
 
 	d[0] = (struct vr_desc){ r->f.gpa, HDR, VR_DESC_NEXT, 1 };
 	d[1] = (struct vr_desc){ r->f.gpa + HDR, LEN, 0, 0 };
-	vr_raw_desc(tx, 0, r->table.gpa, 2 * ENTRY, VR_DESC_INDIRECT, 0);
+	raw_desc(tx, 0, r->table.gpa, 2 * ENTRY, VR_DESC_INDIRECT, 0);
 	r->desc = &tx->desc[0];
 	return true;
 }
@@ -228,7 +228,7 @@ flip_table_entries(struct race_state *r, unsigned turn)
 static bool
 lay_plain(struct race_state *r)
 {
-	vr_raw_desc(r->bad->nic.tx, 0, r->f.gpa, r->f.len, 0, 0);
+	raw_desc(r->bad->nic.tx, 0, r->f.gpa, r->f.len, 0, 0);
 	return true;
 }
 

@@ -59,8 +59,8 @@ static void
 head_behind_good(struct party *p, struct vring *vr, const struct vr_seg *good)
 {
 	(void)p;
-	vr_raw_desc(vr, 0, good->gpa, good->len, 0, 0);
-	vr_raw_desc(vr, 1, good->gpa, good->len, 0, 0);
+	raw_desc(vr, 0, good->gpa, good->len, 0, 0);
+	raw_desc(vr, 1, good->gpa, good->len, 0, 0);
 	raw_post(vr, (const uint16_t[]){ 0, 1, 40000, 0 }, 4);
 }
 
@@ -71,7 +71,7 @@ chain_of(struct party *p, struct vring *vr, const struct vr_seg *good, uint16_t 
 
 	if (vr == p->nic.rx)
 		flags |= VR_DESC_WRITE;
-	vr_raw_desc(vr, 0, good->gpa, 16, flags, next);
+	raw_desc(vr, 0, good->gpa, 16, flags, next);
 	raw_post_one(vr, 0);
 }
 
@@ -102,7 +102,7 @@ loop_of_all(struct party *p, struct vring *vr, const struct vr_seg *good)
 	if (vr == p->nic.rx)
 		flags |= VR_DESC_WRITE;
 	for (uint16_t i = 0; i < vr->size; i++)
-		vr_raw_desc(vr, i, good->gpa, 0, flags, (uint16_t)((i + 1) % vr->size));
+		raw_desc(vr, i, good->gpa, 0, flags, (uint16_t)((i + 1) % vr->size));
 	raw_post_one(vr, 3);
 }
 

@@ -19,7 +19,7 @@ struct rx_shape {
 static void
 one(struct party *p, uint64_t gpa, uint32_t len, uint16_t flags)
 {
-	vr_raw_desc(p->nic.rx, 0, gpa, len, flags, 0);
+	raw_desc(p->nic.rx, 0, gpa, len, flags, 0);
 }
 
 static void
@@ -52,7 +52,7 @@ lay_second_readable(struct party *p, const struct buf *to)
 	struct vr_seg seg[2] = { { to->gpa, 100 }, { to->gpa + 100, to->len - 100 } };
 
 	raw_chain(p->nic.rx, 0, seg, 2, VR_DESC_WRITE);
-	p->nic.rx->desc[1].flags &= (uint16_t)~VR_DESC_WRITE;
+	raw_at(p->nic.rx, 1)->flags &= (uint16_t)~VR_DESC_WRITE;
 }
 
 static void
@@ -118,7 +118,7 @@ run(struct hostile *h, const void *arg)
 	if (!s->kept) {
 		MUST(h, raw_returned(bad, bad->nic.rx, 1, &len), "the chain did not come back");
 		EXPECT(h, len == 0, "%u bytes written by its used entry", len);
-		vr_raw_desc(bad->nic.rx, 100, good.gpa, good.len, VR_DESC_WRITE, 0);
+		raw_desc(bad->nic.rx, 100, good.gpa, good.len, VR_DESC_WRITE, 0);
 		raw_post_one(bad->nic.rx, 100);
 		to = good;
 	}
@@ -168,7 +168,7 @@ run_across(struct hostile *h, const void *arg)
 	(void)arg;
 	if (!party_pair(h, &p, &peer) || !raw_receive_begin(p, peer))
 		return;
-	vr_raw_desc(p->nic.rx, 0, raw_end_buf(p, 0, 100).gpa, HDR + LEN, VR_DESC_WRITE, 0);
+	raw_desc(p->nic.rx, 0, raw_end_buf(p, 0, 100).gpa, HDR + LEN, VR_DESC_WRITE, 0);
 	receive_into(h, p, peer, LEN, got, gather_across);
 }
 
@@ -176,7 +176,7 @@ run_across(struct hostile *h, const void *arg)
 static const uint8_t *
 gather_bytes(struct party *p, uint8_t *got)
 {
-	const uint8_t *at = vu_mem_ptr(&p->nic.dev.mem, p->nic.rx->desc[0].addr, 1);
+	const uint8_t *at = vu_mem_ptr(&p->nic.dev.mem, raw_at(p->nic.rx, 0)->addr, 1);
 
 	for (unsigned i = 0; i < HDR + LEN; i++) {
 		got[i] = at[2 * i];
@@ -237,9 +237,9 @@ run_on_ring(struct hostile *h, const void *arg)
 		return;
 	rx = p->nic.rx;
 	/* Used ring, then available ring, then descriptors: each is overwritten by a frame. */
-	vr_raw_desc(rx, 0, vu_mem_gpa(&p->nic.dev.mem, rx->used), 1500, VR_DESC_WRITE, 0);
-	vr_raw_desc(rx, 1, vu_mem_gpa(&p->nic.dev.mem, rx->desc), 1500, VR_DESC_WRITE, 0);
-	vr_raw_desc(rx, 2, vu_mem_gpa(&p->nic.dev.mem, rx->avail), 1500, VR_DESC_WRITE, 0);
+	raw_desc(rx, 0, vu_mem_gpa(&p->nic.dev.mem, rx->used), 1500, VR_DESC_WRITE, 0);
+	raw_desc(rx, 1, vu_mem_gpa(&p->nic.dev.mem, rx->desc), 1500, VR_DESC_WRITE, 0);
+	raw_desc(rx, 2, vu_mem_gpa(&p->nic.dev.mem, rx->avail), 1500, VR_DESC_WRITE, 0);
 	raw_post(rx, (const uint16_t[]){ 0, 1, 2 }, 3);
 	h->drops_any = true;
 	for (unsigned i = 0; i < 8; i++)

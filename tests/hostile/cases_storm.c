@@ -261,7 +261,7 @@ run_postcopy(struct hostile *h, const void *arg)
 			vu_dev_start_ring(&dev, i);
 		tx = vu_dev_tx(&dev, 0);
 		/* A page that nobody has touched yet. */
-		vr_raw_desc(tx, 0, dev.mem.region[0].gpa + dev.mem.region[0].size - 4096, 200, 0, 0);
+		raw_desc(tx, 0, dev.mem.region[0].gpa + dev.mem.region[0].size - 4096, 200, 0, 0);
 		raw_post_one(tx, 0);
 		h->drops_any = true;
 	}
@@ -305,12 +305,12 @@ run_stops(struct hostile *h, const void *arg)
 		return;
 	h->drops_any = true;
 	for (unsigned i = 0; i < STOPS && !h->failed; i++) {
-		uint16_t used = vr_raw_used_idx(p->nic.tx);
+		uint16_t used = vr_base(p->nic.tx);
 
 		raw_post_one(p->nic.tx, UINT16_MAX);
 		/* Once others were served the ring was polled. */
 		party_says(peer, p);
-		EXPECT(h, vr_raw_used_idx(p->nic.tx) == used, "the broken ring was used");
+		EXPECT(h, vr_base(p->nic.tx) == used, "the broken ring was used");
 		party_recovers(p, peer);
 		h->stops++;
 	}

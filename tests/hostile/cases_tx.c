@@ -23,7 +23,7 @@ struct shape {
 static bool
 one(struct party *p, uint64_t gpa, uint32_t len, uint16_t flags)
 {
-	vr_raw_desc(p->nic.tx, 0, gpa, len, flags, 0);
+	raw_desc(p->nic.tx, 0, gpa, len, flags, 0);
 	return true;
 }
 
@@ -91,7 +91,7 @@ lay_second_writable(struct party *p, const struct buf *f)
 	struct vr_seg seg[2] = { { f->gpa, HDR + 50 }, { f->gpa + HDR + 50, LEN - 50 } };
 
 	raw_chain(p->nic.tx, 0, seg, 2, 0);
-	p->nic.tx->desc[1].flags |= VR_DESC_WRITE;
+	raw_at(p->nic.tx, 1)->flags |= VR_DESC_WRITE;
 	return true;
 }
 

@@ -43,12 +43,14 @@ struct hcase {
 	void (*run)(struct hostile *h, const void *arg);
 	const void *arg;
 	unsigned leaks;		/* descriptors that librte_vhost may lose in it (lessons.md) */
+	bool split;		/* means nothing in packed rings */
 };
 
 struct hostile {
 	struct subject subject;
 	struct neighbours *neighbours;
 	struct party party[PARTIES_MAX];
+	uint64_t features;	/* that all guests take: --mergeable, --packed */
 	const char *self;	/* this program, to be run as a child */
 	uint32_t macs;		/* given out so far */
 	uint64_t seq;		/* of the frames of cases */

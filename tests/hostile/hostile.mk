@@ -10,7 +10,9 @@ BUILD ?= build
 HOSTILE_SRC := $(wildcard tests/hostile/*.c)
 HOSTILE_OBJ := $(HOSTILE_SRC:tests/hostile/%.c=$(BUILD)/obj/hostile/%.o)
 HOSTILE_DRIVER := $(patsubst tests/driver/%.c,$(BUILD)/obj/hostile/driver-%.o,$(wildcard tests/driver/*.c))
+# A case tells of itself only what differs from others.
 HOSTILE_CFLAGS := -std=c11 -O2 -g -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -pthread \
+	-Wno-missing-field-initializers \
 	-I. -Itests/driver -Itests/hostile
 HOSTILE_SANITIZE := $(if $(filter 1,$(SANITIZE)),-fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer)
 

@@ -2,8 +2,11 @@
 /*
  * hostile: guests that break the rules, against a vhost-switch of its own. Prints TAP.
  *
- *	hostile [--switch PROGRAM] [--workers N] [--mergeable] [--keep] [CASE...]
+ *	hostile [--switch PROGRAM] [--workers N] [--mergeable] [--packed] [--keep] [CASE...]
  *	hostile --list
+ *
+ * --mergeable and --packed: all guests have mergeable buffers, packed rings; of the cases those
+ * are run that look different then.
  *
  * The program under test is build-san/vhost-switch unless another is named (also by the
  * variable HOSTILE_SWITCH). Begin to read in hostile.h.
@@ -24,17 +27,32 @@
 #define SLOW_MS 1500	/* a case that takes longer says so */
 #define LOG_TAIL 3000	/* bytes of the log that are shown with a failure */
 
-static const struct hcase *const groups[] = {
-	cases_tx, cases_rx, cases_ring, cases_indirect, cases_race, cases_address,
-	cases_life, cases_memory, cases_vring, cases_fds, cases_message, cases_storm,
+/* Where cases are run that nobody names: modes are bits of the options that were given. */
+#define MERGEABLE	1
+#define PACKED		2
+#define IN(mode)	(1u << (mode))
+
+static const struct group {
+	const struct hcase *cases;
+	unsigned modes;
+} groups[] = {
+	{ cases_tx, IN(0) | IN(PACKED) },
+	{ cases_rx, IN(0) | IN(MERGEABLE) | IN(PACKED) | IN(PACKED | MERGEABLE) },
+	{ cases_ring, IN(0) | IN(MERGEABLE) },
+	{ cases_indirect, IN(0) | IN(PACKED) },
+	{ cases_race, IN(0) | IN(MERGEABLE) },
+	{ cases_packed, IN(PACKED) | IN(PACKED | MERGEABLE) },
+	{ cases_packed_race, IN(PACKED) | IN(PACKED | MERGEABLE) },
+	{ cases_address, IN(0) },
+	{ cases_life, IN(0) | IN(PACKED) },
+	{ cases_memory, IN(0) | IN(MERGEABLE) | IN(PACKED) },
+	{ cases_vring, IN(0) | IN(PACKED) },
+	{ cases_fds, IN(0) },
+	{ cases_message, IN(0) },
+	{ cases_storm, IN(0) },
 };
 
 #define N_GROUPS (sizeof(groups) / sizeof(groups[0]))
-
-/* Those that look different with mergeable buffers: what is received, and what becomes of rings. */
-static const struct hcase *const merging[] = { cases_rx, cases_ring, cases_race, cases_memory };
-
-#define N_MERGING (sizeof(merging) / sizeof(merging[0]))
 
 /* Set by SIGINT and SIGTERM: no further case is begun, and all is put away. */
 static volatile sig_atomic_t interrupted;
@@ -47,24 +65,20 @@ interrupt(int number)
 }
 
 struct options {
-	bool list, keep, mergeable;
+	bool list, keep;
+	unsigned mode;
 	char **names;
 	int n_names;
 };
 
 static bool
-wanted(const struct options *o, unsigned group, const struct hcase *c)
+wanted(const struct options *o, const struct group *g, const struct hcase *c)
 {
-	bool merges = false;
-
-	for (unsigned i = 0; i < N_MERGING; i++)
-		merges = merges || merging[i] == groups[group];
-	if (o->mergeable && !merges)
-		return false;
 	for (int i = 0; i < o->n_names; i++)
 		if (strcmp(o->names[i], c->name) == 0)
 			return true;
-	return o->n_names == 0;
+	return o->n_names == 0 && (g->modes & IN(o->mode)) != 0 &&
+		!(c->split && (o->mode & PACKED) != 0);
 }
 
 /* The switch, with neighbours that it knows. */
@@ -76,7 +90,7 @@ set_up(struct hostile *h)
 
 	if (!subject_start(s))
 		return fail(h, "%s did not start", s->program);
-	h->neighbours = neighbours_connect(s->honest_socket, s->mergeable);
+	h->neighbours = neighbours_connect(s->honest_socket, h->features);
 	if (h->neighbours == NULL)
 		return fail(h, "the neighbours could not connect");
 	for (unsigned i = 0; i < NEIGHBOURS; i++) {
@@ -192,8 +206,8 @@ run_all(struct hostile *h, const struct options *o)
 	unsigned number = 0, n_failed = 0, total = 0;
 
 	for (unsigned g = 0; g < N_GROUPS; g++)
-		for (const struct hcase *c = groups[g]; c->name != NULL; c++)
-			total += wanted(o, g, c);
+		for (const struct hcase *c = groups[g].cases; c->name != NULL; c++)
+			total += wanted(o, &groups[g], c);
 	if (total == 0) {
 		fprintf(stderr, "hostile: no such case; see --list\n");
 		return 2;
@@ -201,8 +215,8 @@ run_all(struct hostile *h, const struct options *o)
 	printf("1..%u\n", total + 1);
 	fflush(stdout);
 	for (unsigned g = 0; g < N_GROUPS; g++) {
-		for (const struct hcase *c = groups[g]; c->name != NULL; c++) {
-			if (!wanted(o, g, c))
+		for (const struct hcase *c = groups[g].cases; c->name != NULL; c++) {
+			if (!wanted(o, &groups[g], c))
 				continue;
 			if (interrupted) {
 				tear_down(h, o);
@@ -247,6 +261,7 @@ main(int argc, char **argv)
 		{ "switch", required_argument, NULL, 's' },
 		{ "workers", required_argument, NULL, 'w' },
 		{ "mergeable", no_argument, NULL, 'm' },
+		{ "packed", no_argument, NULL, 'p' },
 		{ "keep", no_argument, NULL, 'k' },
 		{ "list", no_argument, NULL, 'l' },
 		{ "victim", required_argument, NULL, 'v' },	/* for cases_kill.c itself */
@@ -267,7 +282,9 @@ main(int argc, char **argv)
 		else if (c == 'w')
 			h.subject.workers = (unsigned)atoi(optarg);
 		else if (c == 'm')
-			h.subject.mergeable = o.mergeable = true;
+			o.mode |= MERGEABLE;
+		else if (c == 'p')
+			o.mode |= PACKED;
 		else if (c == 'k')
 			o.keep = true;
 		else if (c == 'l')
@@ -279,6 +296,9 @@ main(int argc, char **argv)
 	}
 	if (h.subject.program == NULL)
 		h.subject.program = default_program(self);
+	h.subject.mergeable = (o.mode & MERGEABLE) != 0;
+	h.features = (o.mode & MERGEABLE ? VU_F_MRG_RXBUF : 0) |
+		(o.mode & PACKED ? VU_F_RING_PACKED : 0);
 	o.names = argv + optind;
 	o.n_names = argc - optind;
 	signal(SIGPIPE, SIG_IGN);
@@ -287,7 +307,7 @@ main(int argc, char **argv)
 	if (!o.list)
 		return run_all(&h, &o);
 	for (unsigned g = 0; g < N_GROUPS; g++)
-		for (const struct hcase *t = groups[g]; t->name != NULL; t++)
+		for (const struct hcase *t = groups[g].cases; t->name != NULL; t++)
 			printf("%-32s %s\n", t->name, t->says);
 	return 0;
 }

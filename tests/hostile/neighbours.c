@@ -156,10 +156,10 @@ run(void *arg)
 }
 
 struct neighbours *
-neighbours_connect(const char *socket, bool mergeable)
+neighbours_connect(const char *socket, uint64_t features)
 {
 	struct nic_opts opts = {
-		.dev = { .features = VU_F_VERSION_1 | VU_F_PROTOCOL_FEATURES,
+		.dev = { .features = VU_F_VERSION_1 | VU_F_PROTOCOL_FEATURES | features,
 			.protocol = VU_PROTOCOL_REPLY_ACK },
 		.tx_buf_size = FRAME_ROOM,
 	};
@@ -169,10 +169,8 @@ neighbours_connect(const char *socket, bool mergeable)
 
 	if (n == NULL)
 		return NULL;
-	if (mergeable) {
-		opts.dev.features |= VU_F_MRG_RXBUF;
+	if ((features & VU_F_MRG_RXBUF) != 0)
 		opts.rx_buf_size = MERGE_BUF;
-	}
 	pthread_mutex_init(&n->lock, NULL);
 	for (; n->up < NEIGHBOURS; n->up++) {
 		struct neighbour *me = &n->each[n->up];

@@ -18,12 +18,13 @@
 struct neighbours;
 
 /*
- * Connects them at `socket`; mergeable: with small buffers, of which a frame takes up to seven.
+ * Connects them at `socket`, with these features too. MRG_RXBUF: with small buffers, of which a
+ * frame takes up to seven.
  * Each sends one broadcast, so that the switch can learn it.
  * NULL: one of them could not.
  */
 struct neighbours *
-neighbours_connect(const char *socket, bool mergeable);
+neighbours_connect(const char *socket, uint64_t features);
 
 /* Begins, once the switch has all of their addresses: nothing is flooded then. */
 bool

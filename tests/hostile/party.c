@@ -56,8 +56,7 @@ party_open(struct hostile *h, const struct nic_opts *opts)
 	p->h = h;
 	p->device = -1;
 	p->opts = opts != NULL ? *opts : party_opts();
-	if (h->subject.mergeable)
-		p->opts.dev.features |= VU_F_MRG_RXBUF;
+	p->opts.dev.features |= h->features;
 	mac_make(p->mac, MAC_BASE + ++h->macs);
 	sock = party_socket(h);
 	if (sock < 0)

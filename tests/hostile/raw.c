@@ -2,6 +2,7 @@
 /* Rings by hand. See raw.h. */
 #define _GNU_SOURCE
 #include "raw.h"
+#include "vring_format.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,35 @@ raw_fill(uint8_t *to, const struct buf *frame, uint32_t offset, uint32_t len)
 	memcpy(to, frame->at + offset, len);
 }
 
+struct vr_desc *
+raw_at(struct vring *vr, uint16_t i)
+{
+	if ((vr->features & VU_F_RING_PACKED) == 0)
+		return &vr->desc[i];
+	if (vr->laid == NULL)
+		vr->laid = calloc(vr->size, sizeof(*vr->laid));
+	if (vr->laid == NULL || i >= vr->size)
+		abort();
+	return &vr->laid[i];
+}
+
+void
+raw_desc(struct vring *vr, uint16_t i, uint64_t addr, uint32_t len, uint16_t flags, uint16_t next)
+{
+	*raw_at(vr, i) = (struct vr_desc){ addr, len, flags, next };
+}
+
+void
+raw_entry(const struct vring *vr, void *table, unsigned i, uint64_t addr, uint32_t len,
+		uint16_t flags, uint16_t next)
+{
+	if ((vr->features & VU_F_RING_PACKED) == 0)
+		((struct vr_desc *)table)[i] = (struct vr_desc){ addr, len, flags, next };
+	else
+		((struct vr_packed_desc *)table)[i] = (struct vr_packed_desc){ addr, len, 0,
+			(uint16_t)(flags & ~VR_DESC_NEXT) };
+}
+
 void
 raw_chain(struct vring *vr, uint16_t first, const struct vr_seg *seg, unsigned n, uint16_t flags)
 {
@@ -53,15 +83,45 @@ raw_chain(struct vring *vr, uint16_t first, const struct vr_seg *seg, unsigned n
 		uint16_t at = (uint16_t)(first + i);
 		bool last = i + 1 == n;
 
-		vr_raw_desc(vr, at, seg[i].gpa, seg[i].len,
+		raw_desc(vr, at, seg[i].gpa, seg[i].len,
 				(uint16_t)(flags | (last ? 0 : VR_DESC_NEXT)),
 				last ? 0 : (uint16_t)(at + 1));
 	}
 }
 
+/* Writes the chain that is laid out from `head` on; its first flags last. */
+static void
+post_packed(struct vring *vr, uint16_t head)
+{
+	struct vr_place first = vr->fill_at;
+	uint16_t first_flags = 0, i = head, n = 0;
+	const struct vr_desc *d;
+
+	do {
+		d = raw_at(vr, i);
+		if (n == 0)
+			first_flags = d->flags | vr_packed_owner(true, first.lap);
+		/* Until then it is as the lap before left it: the driver's. */
+		vr_raw_packed(vr, vr->fill_at.at, d->addr, d->len, head, n == 0 ?
+				vr_packed_owner(false, !first.lap) :
+				d->flags | vr_packed_owner(true, vr->fill_at.lap));
+		vr->fill_at = vr_packed_behind(vr->fill_at, vr->size, 1);
+		i = d->next;
+	} while ((d->flags & VR_DESC_NEXT) != 0 && ++n < vr->size);
+	vr_raw_packed_flags(vr, first.at, first_flags);
+	vr->chain[head] = (uint16_t)(n + 1);
+	vr->show_at = vr->kick_at = vr->fill_at;
+}
+
 void
 raw_post(struct vring *vr, const uint16_t *head, unsigned n)
 {
+	if ((vr->features & VU_F_RING_PACKED) != 0) {
+		for (unsigned i = 0; i < n; i++)
+			post_packed(vr, head[i]);
+		vr_kick_always(vr);
+		return;
+	}
 	for (unsigned i = 0; i < n; i++)
 		vr_raw_avail(vr, (uint16_t)(vr->published + i), head[i]);
 	vr->published = (uint16_t)(vr->published + n);
@@ -88,9 +148,19 @@ raw_returned(struct party *p, struct vring *vr, unsigned n, uint32_t *len)
 	}
 	if (vr_used_pending(vr) > n)
 		return fail(p->h, "%u buffers came back, but %u were posted", vr_used_pending(vr), n);
-	vr->used_idx = (uint16_t)(vr->used_idx + n);
-	if (len != NULL)
-		*len = vr->used->ring[(vr->used_idx - 1) & (vr->size - 1)].len;
+	for (; n > 0; n--) {
+		struct vr_used_elem e;
+
+		vr->format->peek(vr, &e);
+		if (len != NULL)
+			*len = e.len;
+		if ((vr->features & VU_F_RING_PACKED) == 0)
+			vr->used_idx++;
+		else if (e.id < vr->size && vr->chain[e.id] != 0)
+			vr->seen_at = vr_packed_behind(vr->seen_at, vr->size, vr->chain[e.id]);
+		else
+			return fail(p->h, "buffer %u came back, which was not posted", e.id);
+	}
 	return true;
 }
 
@@ -112,10 +182,14 @@ bool
 raw_receive_begin(struct party *p, struct party *peer)
 {
 	struct vring *rx = p->nic.rx;
-	unsigned left = (uint16_t)(rx->published - rx->used_idx);
+	unsigned left = 0;
 	uint8_t frame[FRAME_MIN];
 	int err = 0;
 
+	if ((rx->features & VU_F_RING_PACKED) == 0)
+		left = (uint16_t)(rx->published - rx->used_idx);
+	for (unsigned i = 0; (rx->features & VU_F_RING_PACKED) != 0 && i < rx->size; i++)
+		left += rx->chain[i] != 0;
 	for (; left > 0 && err == 0; left--) {
 		frame_make(frame, p->mac, peer->mac, TYPE_CASE, ++p->h->seq, sizeof(frame));
 		err = nic_send(&peer->nic, frame, sizeof(frame), NULL);
@@ -127,23 +201,34 @@ raw_receive_begin(struct party *p, struct party *peer)
 	return EXPECT(p->h, err == 0, "the ring could not be used up: %s", strerror(-err));
 }
 
+/* What the switch writes to of a ring: a copy. */
+static uint8_t *
+copy_used(const struct vring *vr, size_t *size)
+{
+	bool packed = (vr->features & VU_F_RING_PACKED) != 0;
+	const void *from = packed ? (const void *)vr->packed : vr->used;
+	uint8_t *copy;
+
+	*size = packed ? vr->size * sizeof(struct vr_packed_desc) :
+		sizeof(struct vr_used) + vr->size * sizeof(struct vr_used_elem);
+	copy = malloc(*size);
+	if (copy == NULL)
+		abort();
+	return memcpy(copy, from, *size);
+}
+
 bool
 raw_untouched(struct party *p, struct party *peer)
 {
 	struct vring *ring[2] = { p->nic.rx, p->nic.tx };
-	size_t size[2];
-	uint8_t *before[2], frame[FRAME_MIN];
+	uint8_t *before[2], *after, frame[FRAME_MIN];
 	bool same = true;
+	size_t size;
 	int err;
 
-	for (unsigned i = 0; i < 2; i++) {
-		size[i] = sizeof(struct vr_used) + ring[i]->size * sizeof(struct vr_used_elem);
-		before[i] = malloc(size[i]);
-		if (before[i] == NULL)
-			abort();
-		memcpy(before[i], ring[i]->used, size[i]);
-	}
 	raw_post_one(p->nic.tx, 100);
+	for (unsigned i = 0; i < 2; i++)
+		before[i] = copy_used(ring[i], &size);
 	frame_make(frame, p->mac, peer->mac, TYPE_CASE, ++p->h->seq, sizeof(frame));
 	err = nic_send(&peer->nic, frame, sizeof(frame), NULL);
 	/* Once this frame is settled every ring was polled. */
@@ -151,8 +236,10 @@ raw_untouched(struct party *p, struct party *peer)
 		err = party_drain(peer);
 	expect_drops(peer, DROP_GONE, 1);
 	for (unsigned i = 0; i < 2; i++) {
-		same = same && memcmp(before[i], ring[i]->used, size[i]) == 0;
+		after = copy_used(ring[i], &size);
+		same = same && memcmp(before[i], after, size) == 0;
 		free(before[i]);
+		free(after);
 	}
 	return EXPECT(p->h, err == 0, "the peer could not send: %s", strerror(-err)) &&
 		EXPECT(p->h, same, "a ring of the stopped device was written") &&

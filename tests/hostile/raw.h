@@ -3,8 +3,9 @@
  * Rings of a party by hand: whatever is asked is written, right or wrong.
  *
  * For use once the party has nothing under way (after party_meet()). Descriptors are the
- * caller's to lay out with vr_raw_desc(); these calls show heads to the switch and watch them
- * come back.
+ * caller's to lay out with raw_desc(), by number, and linked as in a split ring; the calls
+ * below show heads to the switch and watch them come back. In a packed ring what is laid out
+ * is written when it is posted: where that ring stands, with the head's number as its id.
  */
 #ifndef HOSTILE_RAW_H
 #define HOSTILE_RAW_H
@@ -33,6 +34,21 @@ raw_frame(struct party *p, const uint8_t *to, uint32_t len);
 /* Copies header and frame of another buffer: the good ones of raw_frame(). */
 void
 raw_fill(uint8_t *to, const struct buf *frame, uint32_t offset, uint32_t len);
+
+/* A descriptor as it is laid out; in a packed ring, a private one. */
+struct vr_desc *
+raw_at(struct vring *vr, uint16_t i);
+
+void
+raw_desc(struct vring *vr, uint16_t i, uint64_t addr, uint32_t len, uint16_t flags, uint16_t next);
+
+/*
+ * Entry `i` of an indirect table at `table`, which must be aligned. In the format for packed
+ * rings there is no next: entries follow each other.
+ */
+void
+raw_entry(const struct vring *vr, void *table, unsigned i, uint64_t addr, uint32_t len,
+		uint16_t flags, uint16_t next);
 
 /* Lays `n` pieces out as a chain in descriptors first, first + 1, ...; all with `flags` too. */
 void

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Packed rings that change while the switch reads them. See cases.h.
+ *
+ * A second thread writes over one field of descriptors, all around the ring, as fast as it
+ * can, while good frames are posted there. Where the switch stands after that is not known: the
+ * device is stopped or loses its place, and is set up anew; and it goes on. Sanitizers and
+ * neighbours watch, and what arrives is looked at.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "cases.h"
+#include "odd_messages.h"
+#include "raw.h"
+
+#define LEN		200
+#define HDR		12
+#define RACE_MS		500
+#define HUNGRY_MS	20000	/* where nothing has come of it yet: a busy machine */
+#define STUCK_MS	20	/* nothing comes back for so long: it lost its place */
+#define A_ROUND		16
+
+struct race {
+	void (*flip)(struct vring *vr, uint16_t at, uint64_t random, uint64_t gpa);
+	bool receive;
+};
+
+struct race_state {
+	const struct race *race;
+	struct party *bad, *peer;
+	struct vring *vr;
+	uint64_t gpa;
+	bool stop;
+	uint64_t arrived;
+};
+
+static void *
+racer(void *arg)
+{
+	struct race_state *r = arg;
+	uint64_t state = 1;
+
+	while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED)) {
+		uint64_t random = odd_number(&state) >> 8;
+
+		r->race->flip(r->vr, (uint16_t)(random % r->vr->size), random >> 16, r->gpa);
+	}
+	return NULL;
+}
+
+static void
+flip_length(struct vring *vr, uint16_t at, uint64_t random, uint64_t gpa)
+{
+	static const uint32_t lens[] = { HDR + LEN, HDR + LEN, UINT32_MAX, 13, 2000, 0, HDR + LEN };
+
+	(void)gpa;
+	__atomic_store_n(&vr->packed[at].len, lens[random % 7], __ATOMIC_RELAXED);
+}
+
+static void
+flip_address(struct vring *vr, uint16_t at, uint64_t random, uint64_t gpa)
+{
+	const uint64_t addr[] = { gpa, gpa, 0xdead00000000, UINT64_MAX - 20 };
+	volatile uint32_t *half = (volatile uint32_t *)&vr->packed[at].addr;
+
+	/* Written in two halves: the switch may see one of each. */
+	half[random & 1] = (uint32_t)(addr[random / 2 % 4] >> (random & 1) * 32);
+}
+
+static void
+flip_id(struct vring *vr, uint16_t at, uint64_t random, uint64_t gpa)
+{
+	(void)gpa;
+	__atomic_store_n(&vr->packed[at].id, (uint16_t)random, __ATOMIC_RELAXED);
+}
+
+/* All flags but those that tell whose it is. */
+static void
+flip_kind(struct vring *vr, uint16_t at, uint64_t random, uint64_t gpa)
+{
+	static const uint16_t kinds[] = {
+		0, 0, VR_DESC_NEXT, VR_DESC_WRITE, VR_DESC_INDIRECT, VR_DESC_INDIRECT | VR_DESC_NEXT, 0,
+	};
+	uint16_t owner = vr->packed[at].flags & (VR_DESC_AVAIL | VR_DESC_USED);
+
+	(void)gpa;
+	vr_raw_packed_flags(vr, at, owner | kinds[random % 7]);
+}
+
+/* And those: descriptors become available and unavailable. */
+static void
+flip_owner(struct vring *vr, uint16_t at, uint64_t random, uint64_t gpa)
+{
+	(void)gpa;
+	vr_raw_packed_flags(vr, at, vr_packed_owner(random & 1, random & 2));
+}
+
+static void
+flip_all(struct vring *vr, uint16_t at, uint64_t random, uint64_t gpa)
+{
+	void (*const flips[])(struct vring *, uint16_t, uint64_t, uint64_t) = {
+		flip_length, flip_address, flip_id, flip_kind, flip_owner,
+	};
+
+	flips[random % 5](vr, at, random / 5, gpa);
+}
+
+static void
+look(struct race_state *r)
+{
+	struct party *p = r->peer;
+	uint8_t frame[FRAME_ROOM];
+	int n;
+
+	while ((n = nic_recv(&p->nic, frame, sizeof(frame))) > 0) {
+		r->arrived += !r->race->receive;
+		EXPECT(p->h, n >= FRAME_HEADER && memcmp(frame, p->mac, 6) == 0,
+				"a frame of %d bytes for ..:%02x arrived at ..:%02x", n, frame[5],
+				p->mac[5]);
+		EXPECT(p->h, p->nic.rx_hdr.flags == 0 && p->nic.rx_hdr.gso_type == 0,
+				"a header with flags %u, gso_type %u arrived",
+				p->nic.rx_hdr.flags, p->nic.rx_hdr.gso_type);
+	}
+	EXPECT(p->h, n == 0, "a receive ring is broken: %s", strerror(-n));
+}
+
+static bool
+goes_on(const struct race_state *r, int64_t begin)
+{
+	return vu_now_ms() - begin < (r->arrived > 0 ? RACE_MS : HUNGRY_MS);
+}
+
+static bool
+is_back(const struct vring *vr, struct vr_place at)
+{
+	return vr_packed_is_used(__atomic_load_n(&vr->packed[at.at].flags, __ATOMIC_ACQUIRE), at.lap);
+}
+
+/* Frames for the raced receive ring. */
+static void
+feed(struct race_state *r)
+{
+	uint8_t frame[LEN];
+
+	for (unsigned i = 0; i < A_ROUND; i++) {
+		frame_make(frame, r->bad->mac, r->peer->mac, TYPE_CASE, i, LEN);
+		nic_queue(&r->peer->nic, NULL, frame, LEN, NULL);
+	}
+	nic_flush(&r->peer->nic);
+}
+
+/* Posts until the last of a round does not come back where it must. */
+static void
+post_until(struct race_state *r, int64_t begin)
+{
+	struct vr_place last;
+	int64_t since;
+
+	do {
+		for (uint16_t i = 0; i < A_ROUND; i++) {
+			last = r->vr->fill_at;
+			raw_desc(r->vr, i, r->gpa, HDR + LEN, r->race->receive ? VR_DESC_WRITE : 0, 0);
+			raw_post_one(r->vr, i);
+		}
+		if (r->race->receive)
+			feed(r);
+		since = vu_now_ms();
+		while (!is_back(r->vr, last) && vu_now_ms() - since < STUCK_MS)
+			look(r);
+		r->arrived += r->race->receive && is_back(r->vr, last);
+	} while (is_back(r->vr, last) && goes_on(r, begin) && !r->bad->h->failed);
+	look(r);
+}
+
+static void
+run(struct hostile *h, const void *arg)
+{
+	struct race_state r = { .race = arg };
+	int64_t begin = vu_now_ms();
+	struct buf f, to;
+	unsigned lives = 0;
+	pthread_t thread;
+
+	h->drops_any = true;
+	if (!party_pair(h, &r.bad, &r.peer))
+		return;
+	do {
+		f = raw_frame(r.bad, r.peer->mac, LEN);
+		to = raw_buf(r.bad, 0, FRAME_ROOM);
+		if (f.at == NULL || to.at == NULL ||
+				(r.race->receive && !raw_receive_begin(r.bad, r.peer)))
+			return;
+		r.gpa = r.race->receive ? to.gpa : f.gpa;
+		r.vr = r.race->receive ? r.bad->nic.rx : r.bad->nic.tx;
+		r.stop = false;
+		MUST(h, pthread_create(&thread, NULL, racer, &r) == 0, "no thread");
+		post_until(&r, begin);
+		__atomic_store_n(&r.stop, true, __ATOMIC_RELAXED);
+		pthread_join(thread, NULL);
+		lives++;
+		if (!party_restart(r.bad))
+			return;
+		look(&r);
+	} while (goes_on(&r, begin) && !h->failed);
+	party_recovers(r.bad, r.peer);
+	h->stops = stops_of(h, r.bad);
+	EXPECT(h, h->stops <= lives, "%u lines that it was stopped, in %u lives", h->stops, lives);
+	EXPECT(h, r.arrived > 0, "not one frame arrived");
+	remark("%ju frames arrived, %u lives, stopped %u times", (uintmax_t)r.arrived, lives, h->stops);
+}
+
+#define CASE(name, says, ...) { "packed-race-" name, says, run, \
+	&(const struct race){ __VA_ARGS__ }, 0 }
+
+const struct hcase cases_packed_race[] = {
+	CASE("length", "lengths change while they are read", .flip = flip_length),
+	CASE("address", "addresses change while they are read", .flip = flip_address),
+	CASE("id", "ids change while they are read", .flip = flip_id),
+	CASE("kind", "flags change while they are read", .flip = flip_kind),
+	CASE("owner", "descriptors change hands, of any lap", .flip = flip_owner),
+	CASE("all", "all of a descriptor changes while it is read", .flip = flip_all),
+	CASE("receive", "all of a receive descriptor changes while it is read", .flip = flip_all,
+			.receive = true),
+	{ .name = NULL },
+};
