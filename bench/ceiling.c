@@ -20,32 +20,78 @@ struct stand_in {
 	bool stop;
 };
 
-static void
-give_back(struct vr_used *used, unsigned slot, uint32_t len)
+/* A ring as the stand-in sees it. Indices run freely. */
+struct end {
+	struct lane *lane;
+	uint16_t next;		/* to be given back */
+};
+
+/* How many buffers the guest has made available, `max` at most. */
+static unsigned
+available(const struct end *e, unsigned max)
 {
-	used->ring[slot] = (struct vr_used_elem){ .id = slot, .len = len };
+	const struct lane *l = e->lane;
+	unsigned n = 0;
+
+	if (l->kind != LANE_PACKED) {
+		n = (uint16_t)(__atomic_load_n(&l->avail->idx, __ATOMIC_ACQUIRE) - e->next);
+		return n < max ? n : max;
+	}
+	while (n < max) {
+		uint16_t i = (uint16_t)(e->next + n);
+		uint64_t mine = (i & lane_size(l)) != 0 ? LANE_USED : LANE_AVAIL, rest;
+
+		rest = __atomic_load_n(&l->desc[2 * (i & l->mask) + 1], __ATOMIC_ACQUIRE);
+		if ((rest & LANE_OWNER) != mine)
+			break;
+		n++;
+	}
+	return n;
+}
+
+static void
+give_packed(struct lane *l, uint16_t i, uint32_t len)
+{
+	uint64_t flags = (i & lane_size(l)) != 0 ? 0 : LANE_OWNER;
+
+	__atomic_store_n(&l->desc[2 * (i & l->mask) + 1],
+			flags | (uint64_t)(i & l->mask) << 32 | len, __ATOMIC_RELEASE);
+}
+
+/* Gives n buffers back, all at once. */
+static void
+give_back(struct end *e, unsigned n, uint32_t len)
+{
+	struct lane *l = e->lane;
+	uint16_t i, end = (uint16_t)(e->next + n);
+
+	if (l->kind == LANE_PACKED) {
+		for (i = (uint16_t)(e->next + 1); i != end; i++)
+			give_packed(l, i, len);
+		give_packed(l, e->next, len);
+	} else {
+		for (i = e->next; i != end; i++)
+			l->used->ring[i & l->mask] = (struct vr_used_elem){
+				.id = i & l->mask, .len = len };
+		__atomic_store_n(&l->used->idx, end, __ATOMIC_RELEASE);
+	}
+	e->next = end;
 }
 
 static unsigned
-pass(struct guest *from, struct guest *to, bool copy, unsigned bytes)
+pass(struct end *from, struct end *to, bool copy, unsigned bytes)
 {
-	uint16_t tx = from->tx_used->idx, rx = to->rx_used->idx;
-	unsigned n = (uint16_t)(gen_load(&from->tx_avail->idx) - tx);
-	unsigned room = (uint16_t)(gen_load(&to->rx_avail->idx) - rx);
+	unsigned n = available(from, BURST);
 
-	n = n < room ? n : room;
-	n = n < BURST ? n : BURST;
-	for (uint16_t i = 0; i < n; i++) {
-		if (copy)
-			memcpy(gen_rx_buf(to, (uint16_t)(rx + i)),
-					gen_tx_buf(from, (uint16_t)(tx + i)), bytes);
-		give_back(to->rx_used, (uint16_t)(rx + i) & (to->size - 1u), bytes);
-		give_back(from->tx_used, (uint16_t)(tx + i) & (from->size - 1u), 0);
-	}
-	if (n > 0) {
-		gen_store(&to->rx_used->idx, (uint16_t)(rx + n));
-		gen_store(&from->tx_used->idx, (uint16_t)(tx + n));
-	}
+	if (n > 0)
+		n = available(to, n);
+	if (n == 0)
+		return 0;
+	for (uint16_t i = 0; copy && i < n; i++)
+		memcpy(lane_buf(to->lane, (uint16_t)(to->next + i)),
+				lane_buf(from->lane, (uint16_t)(from->next + i)), bytes);
+	give_back(to, n, bytes);
+	give_back(from, n, 0);
 	return n;
 }
 
@@ -54,18 +100,20 @@ stand_in_main(void *arg)
 {
 	struct stand_in *s = arg;
 	const struct gen_conf *c = s->gen->conf;
+	struct end tx[GEN_GUESTS_MAX] = { { NULL, 0 } }, rx[GEN_GUESTS_MAX] = { { NULL, 0 } };
 
+	for (unsigned i = 0; i < s->gen->n; i++) {
+		tx[i].lane = s->gen->guest[i].tx;
+		rx[i].lane = s->gen->guest[i].rx;
+	}
 	gen_pin(c->peer_cpu);
 	while (!__atomic_load_n(&s->stop, __ATOMIC_RELAXED)) {
 		unsigned moved = 0;
 
-		for (unsigned i = 0; i < s->gen->n; i++) {
-			struct guest *g = &s->gen->guest[i];
-
-			if (g->sends)
-				moved += pass(g, &s->gen->guest[g->peer], c->copy,
-						12 + c->size - ETHER_FCS);
-		}
+		for (unsigned i = 0; i < s->gen->n; i++)
+			if (tx[i].lane->on)
+				moved += pass(&tx[i], &rx[s->gen->guest[i].peer], c->copy,
+						HDR_LEN + c->size - ETHER_FCS);
 		if (moved == 0)
 			gen_pause();
 	}

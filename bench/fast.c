@@ -17,28 +17,28 @@ struct rounds {
  * Keep every sender's ring full and every receiver's empty until `end`. A sender has `window`
  * frames in flight: what was taken is made available again.
  */
-static void
-run(struct gen *gen, uint64_t end, struct rounds *rounds)
+static inline __attribute__((always_inline)) void
+run_kind(struct gen *gen, uint64_t end, struct rounds *rounds, const enum lane_kind kind)
 {
 	unsigned window = gen->conf->window != 0 ? gen->conf->window : gen->conf->ring;
 	uint64_t gap = (uint64_t)(gen->conf->gap_ns * 1e-9 * gen->hz), now, next;
-	struct guest *first = gen->guest, *last = gen->guest + gen->n;
+	struct lane *first = gen->lane, *last = gen->lane + gen->n_lanes;
 
 	do {
 		unsigned moved = 0;
 
 		next = gen_now() + gap;
-		for (struct guest *g = first; g < last; g++) {
-			if (g->sends) {
-				unsigned n = gen_poll_tx(g);
+		for (struct lane *l = first; l < last; l++) {
+			unsigned n;
 
-				/* Also true at the very first look, when nothing is in flight. */
-				if (n != 0 || g->tx_seen == g->tx_avail->idx)
-					gen_store(&g->tx_avail->idx,
-							(uint16_t)(g->tx_seen + window));
-				moved += n;
-			}
-			moved += gen_poll_rx(g);
+			if (!l->on)
+				continue;
+			n = lane_poll(l, kind);
+			moved += n;
+			if (l->write)
+				lane_post(l, n, kind);
+			else if (n != 0 || lane_in_flight(l) == 0)
+				lane_post(l, window - lane_in_flight(l), kind);
 		}
 		rounds->all++;
 		rounds->busy += moved != 0;
@@ -48,12 +48,12 @@ run(struct gen *gen, uint64_t end, struct rounds *rounds)
 }
 
 static void
-totals(const struct gen *gen, uint64_t *sent, uint64_t *received)
+run(struct gen *gen, uint64_t end, struct rounds *rounds)
 {
-	*sent = *received = 0;
-	for (unsigned i = 0; i < gen->n; i++) {
-		*sent += gen->guest[i].sent;
-		*received += gen->guest[i].received;
+	switch (gen->conf->kind) {
+	case LANE_FIXED: run_kind(gen, end, rounds, LANE_FIXED); break;
+	case LANE_SPLIT: run_kind(gen, end, rounds, LANE_SPLIT); break;
+	case LANE_PACKED: run_kind(gen, end, rounds, LANE_PACKED); break;
 	}
 }
 
@@ -62,8 +62,9 @@ print_head(const struct gen *gen)
 {
 	const struct gen_conf *c = gen->conf;
 
-	printf("mode=%s size=%u guests=%u flows=%u ring=%u huge=%d", c->mode, c->size, gen->n,
-			gen->n_flows, c->ring, gen->huge);
+	printf("mode=%s size=%u guests=%u flows=%u pairs=%u ring=%u huge=%d len=%u", c->mode,
+			c->size, gen->n, gen->n_flows, c->n_pairs, c->ring, gen->huge,
+			gen_received_len(c));
 }
 
 /* Frames that went all the way, as far as the generator can see that. */
@@ -72,8 +73,53 @@ delivered(const struct gen *gen)
 {
 	uint64_t sent, received;
 
-	totals(gen, &sent, &received);
+	gen_totals(gen, &sent, &received);
 	return gen->conf->flows == GEN_OUT ? sent : received;
+}
+
+#define WINDOW_S	0.002
+#define WINDOWS_MAX	5000
+#define WINDOW_TOP	0.9
+
+/* Frames/s of windows so short that many are free of whatever else runs on the machine. */
+struct windows {
+	double rate[WINDOWS_MAX];
+	unsigned n;
+};
+
+static int
+compare_rates(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Runs for so long; returns the time at its end. */
+static uint64_t
+run_windows(struct gen *gen, double seconds, struct rounds *rounds, struct windows *w)
+{
+	uint64_t now = gen_now(), end = now + (uint64_t)(seconds * gen->hz), then, before;
+
+	w->n = 0;
+	while (now < end) {
+		then = now;
+		before = delivered(gen);
+		run(gen, now + (uint64_t)(WINDOW_S * gen->hz), rounds);
+		now = gen_now();
+		if (w->n < WINDOWS_MAX)
+			w->rate[w->n++] = (double)(delivered(gen) - before) * gen->hz / (double)(now - then);
+	}
+	qsort(w->rate, w->n, sizeof(*w->rate), compare_rates);
+	return now;
+}
+
+/* Frames/s of each sender's rings, where there are several. */
+static void
+print_lanes(const struct gen *gen, const uint64_t *before, double seconds)
+{
+	for (unsigned q = 0; gen->conf->n_pairs > 1 && q < gen->conf->n_pairs; q++)
+		printf(" mpps%u=%.3f", q, (double)(gen->guest[0].tx[q].count - before[q]) / seconds * 1e-6);
 }
 
 int
@@ -81,29 +127,38 @@ mode_throughput(struct gen *gen)
 {
 	struct rounds warm = { 0, 0 }, rounds = { 0, 0 };
 	uint64_t sent0, sent1, received0, received1, delivered0, delivered1, t0, t1;
+	uint64_t lane0[GEN_PAIRS_MAX];
+	static struct windows windows;
+	struct gen_look look;
 	double seconds, rate;
 
-	totals(gen, &sent0, &received0);
+	gen_totals(gen, &sent0, &received0);
 	run(gen, gen_now() + (uint64_t)(gen->conf->warmup * gen->hz), &warm);
 	delivered0 = delivered(gen);
+	for (unsigned q = 0; q < gen->conf->n_pairs; q++)
+		lane0[q] = gen->guest[0].tx[q].count;
 	t0 = gen_now();
-	run(gen, t0 + (uint64_t)(gen->conf->seconds * gen->hz), &rounds);
-	t1 = gen_now();
+	t1 = run_windows(gen, gen->conf->seconds, &rounds, &windows);
+	seconds = (double)(t1 - t0) / gen->hz;
 	delivered1 = delivered(gen);
+	print_head(gen);
+	print_lanes(gen, lane0, seconds);
 	if (gen->conf->flows != GEN_IN)
 		gen_settle(gen);
 
-	seconds = (double)(t1 - t0) / gen->hz;
+	look = gen_look_at_frames(gen);
 	rate = (double)(delivered1 - delivered0) / seconds;
-	totals(gen, &sent1, &received1);
-	print_head(gen);
-	printf(" seconds=%.3f rate=%.0f mpps=%.3f ns_per_frame=%.2f sent=%" PRIu64
-			" bad_used=%u rounds=%" PRIu64 " busy_rounds=%.3f",
-			seconds, rate, rate * 1e-6, rate > 0 ? 1e9 / rate : 0, sent1 - sent0,
-			gen_bad_used(gen), rounds.all, rounds.all > 0 ? (double)rounds.busy / (double)rounds.all : 0);
+	gen_totals(gen, &sent1, &received1);
+	printf(" seconds=%.3f rate=%.0f mpps=%.3f top_mpps=%.3f ns_per_frame=%.2f sent=%" PRIu64
+			" hz=%.0f bad_used=%u frames_seen=%u bad_frames=%u rounds=%" PRIu64 " busy_rounds=%.3f",
+			seconds, rate, rate * 1e-6, windows.rate[(unsigned)(WINDOW_TOP * windows.n)] * 1e-6,
+			rate > 0 ? 1e9 / rate : 0, sent1 - sent0, gen->hz,
+			gen_bad_used(gen), look.at, look.bad, rounds.all,
+			rounds.all > 0 ? (double)rounds.busy / (double)rounds.all : 0);
 	/* What went in since the warm-up began, less what came out, now that all is at rest. */
 	if (gen->conf->flows != GEN_OUT && gen->conf->flows != GEN_IN)
-		printf(" lost=%" PRId64, (int64_t)((sent1 - sent0) - (received1 - received0)));
+		printf(" lost=%" PRId64, (int64_t)((sent1 - sent0) * gen_arrivals(gen->conf) -
+				(received1 - received0)));
 	printf("\n");
 	return rate > 0 ? 0 : -EIO;
 }
@@ -123,35 +178,34 @@ struct latency {
 
 /* Post one frame that carries its number, if the ring has room. */
 static bool
-post_numbered(struct guest *g, struct latency *l)
+post_numbered(struct lane *tx, struct latency *l)
 {
-	uint16_t idx = g->tx_avail->idx;
-	uint8_t *buf = gen_tx_buf(g, idx);
+	uint8_t *buf = lane_buf(tx, tx->posted);
 
-	gen_poll_tx(g);
-	if ((uint16_t)(idx - g->tx_seen) == g->size)
+	lane_poll_any(tx);
+	if (lane_in_flight(tx) == lane_size(tx))
 		return false;
-	memcpy(buf + 12 + SEQ_OFFSET, &l->next_seq, sizeof(l->next_seq));
+	memcpy(buf + HDR_LEN + SEQ_OFFSET, &l->next_seq, sizeof(l->next_seq));
 	l->posted[l->next_seq++ % l->in_flight] = gen_now();
-	gen_store(&g->tx_avail->idx, (uint16_t)(idx + 1));
+	lane_post_any(tx, 1);
 	return true;
 }
 
 /* Time is taken first, for all that one look finds; then the frames are read. */
 static void
-take_arrivals(struct guest *g, struct latency *l, bool keep)
+take_arrivals(struct lane *rx, struct latency *l, bool keep)
 {
-	uint16_t used = gen_load(&g->rx_used->idx);
+	uint16_t i = rx->seen;
+	unsigned n = lane_poll_any(rx);
 	uint64_t now;
 
-	if (used == g->rx_seen)
+	if (n == 0)
 		return;
 	now = gen_now();
-	for (uint16_t i = g->rx_seen; i != used; i++) {
-		const struct vr_used_elem *e = &g->rx_used->ring[i & (g->size - 1)];
+	for (; i != rx->seen; i++) {
 		uint64_t seq;
 
-		memcpy(&seq, gen_rx_buf(g, (uint16_t)e->id) + 12 + SEQ_OFFSET, sizeof(seq));
+		memcpy(&seq, lane_buf(rx, i) + HDR_LEN + SEQ_OFFSET, sizeof(seq));
 		if (seq >= l->next_seq || l->next_seq - seq > l->in_flight) {
 			l->strays++;
 			continue;
@@ -160,13 +214,13 @@ take_arrivals(struct guest *g, struct latency *l, bool keep)
 			l->sample[l->n_samples++] = (uint32_t)(now -
 					l->posted[seq % l->in_flight]);
 	}
-	gen_poll_rx(g);
+	lane_post_any(rx, n);
 }
 
 static void
 run_paced(struct gen *gen, struct latency *l, double seconds, bool keep)
 {
-	struct guest *from = &gen->guest[0], *to = &gen->guest[from->peer];
+	struct lane *from = gen->guest[0].tx, *to = gen->guest[gen->guest[0].peer].rx;
 	double interval = gen->hz / gen->conf->rate;
 	uint64_t start = gen_now(), end = start + (uint64_t)(seconds * gen->hz), now;
 	double next = 0;
@@ -220,11 +274,11 @@ mode_latency(struct gen *gen)
 		goto out;
 	}
 	memset(l.sample, 0xff, l.room * sizeof(*l.sample));	/* page faults now, not then */
-	totals(gen, &sent0, &received0);
+	gen_totals(gen, &sent0, &received0);
 	run_paced(gen, &l, c->warmup, false);
 	run_paced(gen, &l, c->seconds, true);
 	gen_settle(gen);
-	totals(gen, &sent1, &received1);
+	gen_totals(gen, &sent1, &received1);
 	if (l.n_samples == 0) {
 		err = -EIO;
 		goto out;

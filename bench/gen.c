@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The load generator's guests. See gen.h. */
+/* The load generator's guests: memory, rings, connections. See gen.h. */
 #define _GNU_SOURCE
 #include "gen.h"
 
@@ -11,53 +11,9 @@
 #include <unistd.h>
 
 #define LINE		64
-#define HDR_LEN		12	/* VERSION_1 is always negotiated */
-#define ETHERTYPE_TEACH	0x88b5	/* for local experiments */
-
 #define CONNECT_MS	20000	/* a switch with much memory takes seconds to start */
-#define REACH_MS	10000
-#define QUIET_MS	20
-
-void
-gen_mac(unsigned g, uint8_t *mac)
-{
-	const uint8_t m[6] = { 0x02, 0x00, 0x5e, 0x10, (uint8_t)(g >> 8), (uint8_t)g };
-
-	memcpy(mac, m, sizeof(m));
-}
-
-static void
-put16(uint8_t *p, unsigned v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-void
-gen_frame(uint8_t *frame, unsigned len, const uint8_t *dst, const uint8_t *src)
-{
-	uint8_t *ip = frame + 14, *udp = ip + 20;
-	uint32_t sum = 0;
-
-	memset(frame, 0, len);
-	memcpy(frame, dst, 6);
-	memcpy(frame + 6, src, 6);
-	put16(frame + 12, 0x0800);
-	ip[0] = 0x45;
-	put16(ip + 2, len - 14);
-	ip[8] = 64;
-	ip[9] = 17;
-	memcpy(ip + 12, (const uint8_t[]){ 10, 0, src[4], src[5] }, 4);
-	memcpy(ip + 16, (const uint8_t[]){ 10, 0, dst[4], dst[5] }, 4);
-	for (unsigned i = 0; i < 20; i += 2)
-		sum += (uint32_t)ip[i] << 8 | ip[i + 1];
-	while (sum > 0xffff)
-		sum = (sum & 0xffff) + (sum >> 16);
-	put16(ip + 10, ~sum & 0xffff);
-	put16(udp, 1024);
-	put16(udp + 2, 9);	/* discard; a UDP checksum of 0 says that there is none */
-	put16(udp + 4, len - 34);
-}
+#define OFFLOADS	(VU_F_CSUM | VU_F_HOST_TSO4)
+#define GUEST_OFFLOADS	(VU_F_GUEST_CSUM | VU_F_GUEST_TSO4)
 
 int
 gen_pin(int cpu)
@@ -92,11 +48,17 @@ gen_calibrate(void)
  * buffers would fall into a few sets of the cache, which no real guest's buffers do.
  */
 static uint32_t
-stride_of(const struct gen_conf *conf)
+stride_of(const struct gen_conf *conf, unsigned frame)
 {
-	unsigned len = conf->headroom + HDR_LEN + (conf->size > 1518 ? conf->size : 2000);
+	unsigned len = conf->headroom + HDR_LEN + (frame > 1514 ? frame : 2000);
 
 	return ((len + LINE - 1) / LINE | 1) * LINE;
+}
+
+static unsigned
+buffers_of(const struct gen_conf *conf)
+{
+	return conf->buffers != 0 && conf->buffers < conf->ring ? conf->buffers : conf->ring;
 }
 
 /*
@@ -109,51 +71,83 @@ skew_of(unsigned g)
 	return (size_t)(g * 29 % 64) * 4096;
 }
 
+static uint64_t
+features_of(const struct gen_conf *conf)
+{
+	uint64_t f = conf->features | VU_F_VERSION_1;
+
+	if (conf->n_pairs > 1)
+		f |= VU_F_MQ;
+	if (conf->frames != GEN_UDP)
+		f |= OFFLOADS;
+	if (conf->take)
+		f |= GUEST_OFFLOADS;
+	return f;
+}
+
 static void
 fill_options(struct vu_dev_opts *o, const struct gen_conf *conf, unsigned g)
 {
+	/* Descriptors and the rest of two rings come to 52 bytes a slot, or less. */
+	size_t pair = (size_t)conf->ring * LINE + 8192 + (size_t)buffers_of(conf) *
+		(stride_of(conf, gen_sent_len(conf)) + stride_of(conf, gen_received_len(conf)));
+
 	memset(o, 0, sizeof(*o));
-	o->features = conf->features | VU_F_VERSION_1 | VU_F_PROTOCOL_FEATURES;
-	o->protocol = VU_PROTOCOL_REPLY_ACK;
+	o->features = features_of(conf) | VU_F_PROTOCOL_FEATURES;
+	o->protocol = VU_PROTOCOL_REPLY_ACK | VU_PROTOCOL_MQ;
+	o->n_pairs = conf->n_pairs;
 	o->rx_size = o->tx_size = (uint16_t)conf->ring;
 	o->mem.hugetlb = true;
 	o->mem.skew = skew_of(g);
-	o->mem.region_size = o->mem.skew + (size_t)conf->ring * (2 * stride_of(conf) + 64) + 65536;
+	o->mem.region_size = o->mem.skew + conf->n_pairs * pair + 65536;
 }
 
-/* Buffer i at descriptor i at slot i, for good. */
+/* Slot i holds buffer i, or with fewer buffers the one whose turn it is, for good. */
 static int
-lay_out(struct guest *g, const struct gen_conf *conf)
+lay_lane(struct lane *l, struct guest *g, const struct gen_conf *conf, struct vring *vr, bool write)
 {
-	uint64_t tx_gpa, rx_gpa;
+	unsigned frame = write ? gen_received_len(conf) : gen_sent_len(conf);
 
-	g->tx = vu_dev_tx(&g->dev, 0);
-	g->rx = vu_dev_rx(&g->dev, 0);
-	g->size = (uint16_t)conf->ring;
-	g->stride = stride_of(conf);
-	g->tx_buf = vu_mem_alloc(&g->dev.mem, 0, (size_t)g->size * g->stride, LINE);
-	g->rx_buf = vu_mem_alloc(&g->dev.mem, 0, (size_t)g->size * g->stride, LINE);
-	if (g->tx_buf == NULL || g->rx_buf == NULL)
+	*l = (struct lane){
+		.kind = (uint8_t)conf->kind, .write = write, .vr = vr,
+		.mask = (uint16_t)(conf->ring - 1), .buf_mask = (uint16_t)(buffers_of(conf) - 1),
+		.stride = stride_of(conf, frame), .desc = (void *)vr->desc,
+		.used = vr->used, .avail = vr->avail,
+	};
+	l->buf = vu_mem_alloc(&g->dev.mem, 0, (size_t)buffers_of(conf) * l->stride, LINE);
+	if (l->buf == NULL)
 		return -ENOMEM;
-	g->tx_buf += conf->headroom;
-	g->rx_buf += conf->headroom;
-	tx_gpa = vu_mem_gpa(&g->dev.mem, g->tx_buf);
-	rx_gpa = vu_mem_gpa(&g->dev.mem, g->rx_buf);
-	for (uint16_t i = 0; i < g->size; i++) {
-		vr_raw_desc(g->tx, i, tx_gpa + (uint64_t)i * g->stride, HDR_LEN + ETHER_MIN, 0, 0);
-		vr_raw_desc(g->rx, i, rx_gpa + (uint64_t)i * g->stride,
-				g->stride - conf->headroom, VR_DESC_WRITE, 0);
-		vr_raw_avail(g->tx, i, i);
-		vr_raw_avail(g->rx, i, i);
-	}
+	l->buf += conf->headroom;
+	l->gpa = vu_mem_gpa(&g->dev.mem, l->buf);
+	l->len = write ? l->stride - conf->headroom : HDR_LEN + ETHER_MIN;
 	/* The generator polls: no calls. It never kicks after the start: the switch polls too. */
-	g->tx->avail->flags = g->rx->avail->flags = VR_AVAIL_NO_INTERRUPT;
-	vr_raw_avail_idx(g->rx, g->size);
-	g->tx_used = g->tx->used;
-	g->rx_used = g->rx->used;
-	g->tx_avail = g->tx->avail;
-	g->rx_avail = g->rx->avail;
+	if (conf->kind == LANE_PACKED) {
+		vr->driver_event->flags = VR_EVENT_DISABLE;
+	} else {
+		vr->avail->flags = VR_AVAIL_NO_INTERRUPT;
+		for (unsigned i = 0; i < conf->ring; i++) {
+			lane_write(l, (uint16_t)i, LANE_FIXED);
+			vr_raw_avail(vr, (uint16_t)i, (uint16_t)i);
+		}
+	}
+	if (write)
+		lane_post_any(l, conf->ring);
 	return 0;
+}
+
+static int
+lay_out(struct gen *gen, struct guest *g)
+{
+	const struct gen_conf *conf = gen->conf;
+	int err = 0;
+
+	for (unsigned q = 0; q < conf->n_pairs && err == 0; q++) {
+		err = lay_lane(&g->tx[q], g, conf, vu_dev_tx(&g->dev, q), false);
+		if (err == 0)
+			err = lay_lane(&g->rx[q], g, conf, vu_dev_rx(&g->dev, q), true);
+	}
+	gen->n_lanes += 2 * conf->n_pairs;
+	return err;
 }
 
 static void
@@ -184,6 +178,10 @@ choose_flows(struct gen *gen)
 			break;
 		}
 		gen->n_flows += g->sends;
+		for (unsigned q = 0; q < gen->conf->n_pairs; q++) {
+			g->tx[q].on = g->sends;
+			g->rx[q].on = true;
+		}
 	}
 }
 
@@ -204,200 +202,87 @@ connect_guest(struct gen *gen, unsigned i, const int *listener)
 	if (err < 0)
 		return err;
 	gen->n++;
-	if ((g->dev.features & VU_F_VERSION_1) == 0)
+	if ((features_of(conf) & ~g->dev.features) != 0) {
+		fprintf(stderr, "loadgen: the switch does not offer features %#llx\n",
+				(unsigned long long)(features_of(conf) & ~g->dev.features));
 		return -ENOTSUP;
-	err = lay_out(g, conf);
+	}
+	err = lay_out(gen, g);
 	if (err == 0)
 		err = vu_dev_start(&g->dev);
 	if (err < 0)
 		return err;
-	vr_kick_always(g->rx);
-	vr_kick_always(g->tx);
+	for (unsigned q = 0; q < conf->n_pairs; q++) {
+		vr_kick_always(g->rx[q].vr);
+		vr_kick_always(g->tx[q].vr);
+	}
 	gen->huge = gen->huge && vu_mem_huge(&g->dev.mem);
 	return 0;
 }
 
-/* One frame, in the next slot. */
-static void
-post_one(struct guest *g, const uint8_t *frame, unsigned len)
-{
-	uint16_t idx = g->tx_avail->idx;
-	uint8_t *buf = gen_tx_buf(g, idx);
-
-	memset(buf, 0, HDR_LEN);
-	memcpy(buf + HDR_LEN, frame, len);
-	g->tx->desc[idx & (g->size - 1)].len = HDR_LEN + len;
-	gen_store(&g->tx_avail->idx, (uint16_t)(idx + 1));
-}
-
-/* To whom a guest's frames go. */
-static void
-destination(const struct gen *gen, const struct guest *g, uint8_t *mac)
-{
-	gen_mac(gen_uplink(gen->conf) ? 1 : g->peer, mac);
-}
-
-/* Frames on the way end, one way or another: poll until nothing has moved for a while. */
-void
-gen_settle(struct gen *gen)
-{
-	int64_t deadline = vu_now_ms() + REACH_MS, quiet = vu_now_ms() + QUIET_MS;
-
-	while (vu_now_ms() < quiet && vu_now_ms() < deadline) {
-		for (unsigned i = 0; i < gen->n; i++) {
-			struct guest *g = &gen->guest[i];
-
-			if (gen_poll_tx(g) + gen_poll_rx(g) > 0 || g->tx_seen != g->tx_avail->idx)
-				quiet = vu_now_ms() + QUIET_MS;
-		}
-		gen_pause();
-	}
-}
-
 static unsigned
-bad_entries(const struct vr_used *used, unsigned size, unsigned len)
+bad_entries(const struct lane *l, unsigned len)
 {
 	unsigned bad = 0;
 
-	for (unsigned i = 0; i < size; i++)
-		bad += used->ring[i].id != i || (len != 0 && used->ring[i].len != len);
+	for (unsigned i = 0; i <= l->mask; i++)
+		bad += l->used->ring[i].id != i || (len != 0 && l->used->ring[i].len != len);
 	return bad;
 }
 
 unsigned
 gen_bad_used(const struct gen *gen)
 {
-	unsigned bad = 0, len = HDR_LEN + gen->conf->size - ETHER_FCS;
+	unsigned bad = 0, len = HDR_LEN + gen_received_len(gen->conf);
 
-	for (unsigned i = 0; i < gen->n; i++) {
-		const struct guest *g = &gen->guest[i];
+	for (unsigned i = 0; i < gen->n_lanes; i++) {
+		const struct lane *l = &gen->lane[i];
 
+		bad += (unsigned)l->bad;
 		/* The device does not have to tell how much it wrote where it only reads. */
-		if (g->sends && g->sent > 2u * g->size)
-			bad += bad_entries(g->tx_used, g->size, 0);
-		if (g->received > 2u * g->size)
-			bad += bad_entries(g->rx_used, g->size, len);
+		if (l->kind != LANE_PACKED && l->on && l->count > 2u * lane_size(l))
+			bad += bad_entries(l, l->write ? len : 0);
 	}
 	return bad;
 }
 
-/* Whether one frame on each flow arrives where it belongs, and nowhere else. */
-static bool
-probe(struct gen *gen)
+void
+gen_totals(const struct gen *gen, uint64_t *sent, uint64_t *received)
 {
-	uint64_t before[GEN_GUESTS_MAX] = { 0 };
-	uint8_t frame[ETHER_MIN], dst[6];
-	bool good = true;
-
-	for (unsigned i = 0; i < gen->n; i++)
-		before[i] = gen->guest[i].received;
-	for (unsigned i = 0; i < gen->n; i++) {
-		struct guest *g = &gen->guest[i];
-
-		if (!g->sends)
-			continue;
-		destination(gen, g, dst);
-		gen_frame(frame, sizeof(frame), dst, g->mac);
-		post_one(g, frame, sizeof(frame));
-		before[g->peer] += gen->conf->flows != GEN_OUT;
-	}
-	gen_settle(gen);
-	for (unsigned i = 0; i < gen->n; i++)
-		good = good && gen->guest[i].received == before[i];
-	return good;
-}
-
-/* A guest says hello to everybody from the address of number `as`. */
-static void
-hello(struct guest *g, unsigned as)
-{
-	static const uint8_t all[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-	uint8_t frame[ETHER_MIN], mac[6];
-
-	gen_mac(as, mac);
-	gen_frame(frame, sizeof(frame), all, mac);
-	put16(frame + 12, ETHERTYPE_TEACH);
-	post_one(g, frame, sizeof(frame));
-}
-
-/* The uplink never rests: whether the guest was heard, and hears. */
-static int
-teach_in(struct guest *g)
-{
-	int64_t deadline = vu_now_ms() + REACH_MS;
-
-	hello(g, 0);
-	while (vu_now_ms() < deadline) {
-		gen_poll_tx(g);
-		gen_poll_rx(g);
-		if (g->tx_seen == g->tx_avail->idx && g->received > g->size)
-			return 0;
-	}
-	return -EHOSTUNREACH;
-}
-
-/* Each guest says hello to everybody, until the switch knows them all. */
-static int
-teach(struct gen *gen)
-{
-	int64_t deadline = vu_now_ms() + REACH_MS;
-
-	if (gen->conf->flows == GEN_IN)
-		return teach_in(gen->guest);
-	do {
-		for (unsigned i = 0; i < gen->n; i++)
-			hello(&gen->guest[i], i);
-		if (gen->conf->flows == GEN_LOOP)
-			hello(gen->guest, 1);
-		gen_settle(gen);
-		if (probe(gen))
-			return 0;
-	} while (vu_now_ms() < deadline);
-	return -EHOSTUNREACH;
-}
-
-/* The frames of the measurement, in every slot. */
-static void
-make_frames(struct gen *gen)
-{
-	unsigned len = gen->conf->size - ETHER_FCS;
-
-	for (unsigned i = 0; i < gen->n; i++) {
-		struct guest *g = &gen->guest[i];
-
-		for (uint16_t k = 0; k < g->size; k++) {
-			uint8_t *buf = gen_tx_buf(g, k), dst[6];
-
-			memset(buf, 0, HDR_LEN);
-			destination(gen, g, dst);
-			gen_frame(buf + HDR_LEN, len, dst, g->mac);
-			g->tx->desc[k].len = HDR_LEN + len;
-		}
-	}
+	*sent = *received = 0;
+	for (unsigned i = 0; i < gen->n_lanes; i++)
+		*(gen->lane[i].write ? received : sent) += gen->lane[i].count;
 }
 
 static int
 gen_alloc(struct gen *gen, const struct gen_conf *conf)
 {
+	size_t n = (size_t)conf->n_guests * conf->n_pairs * 2;
+
 	memset(gen, 0, sizeof(*gen));
 	gen->conf = conf;
 	gen->huge = true;
-	gen->guest = aligned_alloc(LINE, (conf->n_guests * sizeof(struct guest) + LINE - 1) / LINE *
-			LINE);
-	if (gen->guest == NULL)
+	gen->guest = calloc(conf->n_guests, sizeof(*gen->guest));
+	gen->lane = aligned_alloc(_Alignof(struct lane), n * sizeof(*gen->lane));
+	if (gen->guest == NULL || gen->lane == NULL) {
+		gen_close(gen);
 		return -ENOMEM;
-	memset(gen->guest, 0, conf->n_guests * sizeof(struct guest));
+	}
+	memset(gen->lane, 0, n * sizeof(*gen->lane));
+	for (unsigned i = 0; i < conf->n_guests; i++) {
+		gen->guest[i].tx = gen->lane + (size_t)i * conf->n_pairs * 2;
+		gen->guest[i].rx = gen->guest[i].tx + conf->n_pairs;
+	}
 	return 0;
 }
 
-int
-gen_open(struct gen *gen, const struct gen_conf *conf)
+static int
+connect_all(struct gen *gen)
 {
-	int listener[GEN_SOCKETS_MAX];
+	const struct gen_conf *conf = gen->conf;
+	int listener[GEN_SOCKETS_MAX], err = 0;
 	unsigned n_listeners = 0;
-	int err;
 
-	err = gen_alloc(gen, conf);
 	for (unsigned i = 0; err == 0 && conf->listen && i < conf->n_sockets; i++) {
 		listener[i] = vu_listen(conf->socket[i]);
 		if (listener[i] < 0)
@@ -411,24 +296,33 @@ gen_open(struct gen *gen, const struct gen_conf *conf)
 		close(listener[--n_listeners]);
 		unlink(conf->socket[n_listeners]);
 	}
-	if (err < 0) {
+	if (err < 0)
 		fprintf(stderr, "loadgen: guest %u cannot connect: %s\n", gen->n, strerror(-err));
-		goto fail;
+	return err;
+}
+
+int
+gen_open(struct gen *gen, const struct gen_conf *conf)
+{
+	int err;
+
+	err = gen_alloc(gen, conf);
+	if (err < 0)
+		return err;
+	err = connect_all(gen);
+	if (err == 0) {
+		choose_flows(gen);
+		err = gen_teach(gen);
 	}
-	choose_flows(gen);
-	err = teach(gen);
 	if (err < 0) {
-		fprintf(stderr, "loadgen: frames do not arrive where they belong\n");
-		goto fail;
+		gen_close(gen);
+		return err;
 	}
-	make_frames(gen);
+	gen_make_frames(gen);
 	if (!gen->huge)
 		fprintf(stderr, "loadgen: no huge pages left, guest memory is on ordinary pages\n");
 	gen->hz = gen_calibrate();
 	return 0;
-fail:
-	gen_close(gen);
-	return err;
 }
 
 int
@@ -445,7 +339,7 @@ gen_open_unconnected(struct gen *gen, const struct gen_conf *conf)
 		err = vu_dev_open_unconnected(&g->dev, &opts);
 		if (err == 0) {
 			gen->n++;
-			err = lay_out(g, conf);
+			err = lay_out(gen, g);
 			gen->huge = gen->huge && vu_mem_huge(&g->dev.mem);
 		}
 	}
@@ -454,7 +348,7 @@ gen_open_unconnected(struct gen *gen, const struct gen_conf *conf)
 		return err;
 	}
 	choose_flows(gen);
-	make_frames(gen);
+	gen_make_frames(gen);
 	gen->hz = gen_calibrate();
 	return 0;
 }
@@ -465,6 +359,8 @@ gen_close(struct gen *gen)
 	for (unsigned i = 0; gen->guest != NULL && i < gen->n; i++)
 		vu_dev_close(&gen->guest[i].dev);
 	free(gen->guest);
+	free(gen->lane);
 	gen->guest = NULL;
-	gen->n = 0;
+	gen->lane = NULL;
+	gen->n = gen->n_lanes = 0;
 }

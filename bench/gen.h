@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The load generator's guests. A guest is one vhost-user connection whose rings and frames are
- * written once, before the measurement: descriptor i of each ring holds buffer i, and slot i
- * of the avail ring names descriptor i. From then on a guest's whole work is to see a used
- * index move and to move the avail index after it. Nothing that the switch writes, but for
- * the used indices, is read; nothing that it reads, but for the avail indices, is written.
- *
- * That supposes a switch that uses buffers in the order in which they were made available, as
- * all of those measured here do. Whether this one did is looked up in the used rings once the
- * measurement is over (gen_bad_used).
+ * The load generator's guests. A guest is one vhost-user connection with one or several queue
+ * pairs, whose frames are written once, before the measurement. From then on all that is left
+ * to do is to give buffers back to the switch: lane.h. Of what the switch writes nothing is
+ * read but what tells that a buffer came back.
  *
  * All guests belong to the one thread of the generator.
  */
@@ -23,11 +18,14 @@
 #endif
 
 #include "../tests/driver/device.h"
+#include "lane.h"
 
 #define GEN_GUESTS_MAX	256
 #define GEN_SOCKETS_MAX	256
+#define GEN_PAIRS_MAX	(VU_RINGS_MAX / 2)
 #define ETHER_FCS	4	/* in the sizes that people name, not in memory */
 #define ETHER_MIN	60
+#define HDR_LEN		12	/* of virtio-net; VERSION_1 is always negotiated */
 #define SEQ_OFFSET	42	/* behind Ethernet, IPv4 and UDP headers */
 
 enum gen_flows {
@@ -41,15 +39,26 @@ enum gen_flows {
 	GEN_LOOP,	/* ... brings back what guest 0 sends */
 };
 
+enum gen_frames {
+	GEN_UDP,	/* nothing left to do */
+	GEN_CSUM,	/* TCP, the checksum is left to the switch */
+	GEN_TSO,	/* the same, and segmentation */
+};
+
 struct gen_conf {
 	const char *mode;
 	const char *socket[GEN_SOCKETS_MAX];
 	unsigned n_sockets;	/* guest i uses socket i % n_sockets */
 	bool listen;		/* the switch is the client */
 	unsigned n_guests;
+	unsigned n_pairs;	/* queue pairs of each */
 	enum gen_flows flows;
-	unsigned size;		/* of frames, FCS included */
+	enum gen_frames frames;
+	bool take;		/* receivers take frames that are not finished */
+	unsigned size;		/* of frames, FCS included; GEN_TSO: of each segment */
+	enum lane_kind kind;
 	unsigned ring;
+	unsigned buffers;	/* a ring, shared by its slots; 0: one a slot */
 	unsigned window;	/* frames that a sender has in flight at most; 0: the ring */
 	unsigned headroom;	/* where in a cache line the header begins */
 	unsigned gap_ns;	/* from one look at the rings to the next */
@@ -74,20 +83,10 @@ gen_uplink(const struct gen_conf *c)
 }
 
 struct guest {
-	/* What the fast loops use, together. */
-	struct vr_used *tx_used, *rx_used;
-	struct vr_avail *tx_avail, *rx_avail;
-	uint16_t tx_seen, rx_seen;	/* used index, as last looked at */
-	uint16_t size;
+	struct lane *tx, *rx;	/* one a queue pair */
 	bool sends;
-	uint64_t sent;			/* taken by the switch */
-	uint64_t received;
-
-	unsigned peer;			/* to whom it sends */
+	unsigned peer;		/* to whom */
 	uint8_t mac[6];
-	uint8_t *tx_buf, *rx_buf;
-	uint32_t stride;
-	struct vring *tx, *rx;
 	struct vu_dev dev;
 };
 
@@ -96,6 +95,8 @@ struct gen {
 	struct guest *guest;
 	unsigned n;
 	unsigned n_flows;
+	struct lane *lane;	/* of all guests: what the fast loops go over */
+	unsigned n_lanes;
 	bool huge;		/* all guest memory on huge pages */
 	double hz;		/* of gen_now() */
 };
@@ -111,9 +112,17 @@ gen_open_unconnected(struct gen *gen, const struct gen_conf *conf);
 void
 gen_close(struct gen *gen);
 
+/* The switch learns who is where: 0 once each flow's frames arrive where they belong. */
+int
+gen_teach(struct gen *gen);
+
 /* Waits until all that was posted has been taken, and nothing arrives any more. */
 void
 gen_settle(struct gen *gen);
+
+/* What all guests have sent, and received. */
+void
+gen_totals(const struct gen *gen, uint64_t *sent, uint64_t *received);
 
 /*
  * How many entries of the used rings of guests that took part are not what they must be: the
@@ -132,6 +141,34 @@ gen_mac(unsigned g, uint8_t *mac);
 /* A frame of `len` bytes (no FCS): UDP over IPv4, checksums right, zero payload. */
 void
 gen_frame(uint8_t *frame, unsigned len, const uint8_t *dst, const uint8_t *src);
+
+/* To whom a guest's frames go. */
+void
+gen_destination(const struct gen *gen, const struct guest *g, uint8_t *mac);
+
+/* The frames of the measurement, in every slot of every sender. */
+void
+gen_make_frames(struct gen *gen);
+
+/* Bytes in memory of a frame as it is sent, and as it has to arrive. */
+unsigned
+gen_sent_len(const struct gen_conf *conf);
+
+unsigned
+gen_received_len(const struct gen_conf *conf);
+
+/* How many frames have to arrive for one that was sent. */
+unsigned
+gen_arrivals(const struct gen_conf *conf);
+
+struct gen_look {
+	unsigned at;		/* so many frames */
+	unsigned bad;		/* of them */
+};
+
+/* Looks whether the frames in the receivers' buffers are what had to arrive. For rings that went round. */
+struct gen_look
+gen_look_at_frames(const struct gen *gen);
 
 /* Pins the calling thread; -1: no. 0 or negative errno. */
 int
@@ -162,65 +199,15 @@ gen_pause(void)
 #endif
 }
 
-static inline uint8_t *
-gen_tx_buf(const struct guest *g, uint16_t idx)
-{
-	return g->tx_buf + (size_t)(idx & (g->size - 1)) * g->stride;
-}
-
-static inline uint8_t *
-gen_rx_buf(const struct guest *g, uint16_t idx)
-{
-	return g->rx_buf + (size_t)(idx & (g->size - 1)) * g->stride;
-}
-
-static inline uint16_t
-gen_load(const uint16_t *idx)
-{
-	return __atomic_load_n(idx, __ATOMIC_ACQUIRE);
-}
-
-static inline void
-gen_store(uint16_t *idx, uint16_t value)
-{
-	__atomic_store_n(idx, value, __ATOMIC_RELEASE);
-}
-
-/* Frames that arrived since the last look; their buffers are posted again. */
-static inline unsigned
-gen_poll_rx(struct guest *g)
-{
-	uint16_t used = gen_load(&g->rx_used->idx);
-	uint16_t n = (uint16_t)(used - g->rx_seen);
-
-	if (n != 0) {
-		g->rx_seen = used;
-		g->received += n;
-		gen_store(&g->rx_avail->idx, (uint16_t)(used + g->size));
-	}
-	return n;
-}
-
-/* Frames that were taken since the last look. */
-static inline unsigned
-gen_poll_tx(struct guest *g)
-{
-	uint16_t used = gen_load(&g->tx_used->idx);
-	uint16_t n = (uint16_t)(used - g->tx_seen);
-
-	if (n != 0) {
-		g->tx_seen = used;
-		g->sent += n;
-	}
-	return n;
-}
-
 /* The modes. Each prints one line of key=value on stdout; 0 when it could be measured. */
 int
 mode_throughput(struct gen *gen);
 
 int
 mode_latency(struct gen *gen);
+
+int
+mode_bursts(struct gen *gen);
 
 int
 mode_verify(const struct gen_conf *conf);

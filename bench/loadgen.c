@@ -15,8 +15,9 @@
 
 static const char usage[] =
 "usage: loadgen --socket PATH [--socket PATH ...] [options]\n"
-"  --mode MODE        throughput (default), latency, verify, or ceiling: no switch, only a\n"
-"                     thread that gives buffers back, for what generator and machine can do\n"
+"  --mode MODE        throughput (default), latency, verify; bursts: full rings, and sleep\n"
+"                     while the switch has the CPU; or ceiling: no switch, only a thread\n"
+"                     that gives buffers back, for what generator and machine can do\n"
 "  --socket PATH      guest i connects to path i modulo their number\n"
 "  --listen           serve the sockets: the switch is the client (throughput, latency)\n"
 "  --guests N         2 to 256; default 2; with an uplink 1\n"
@@ -26,13 +27,22 @@ static const char usage[] =
 "                     frames for it without end (in), or gives back what it sends (loop)\n"
 "  --size N           frame size with the 4 bytes of FCS that are not in memory: 64 means\n"
 "                     60 bytes there; default 64\n"
-"  --ring N           ring size, of split rings a power of two; default 1024\n"
+"  --rings KIND       fixed: split, written once, which costs the guests next to nothing\n"
+"                     (default); split and packed: each buffer is written anew, as drivers\n"
+"                     do\n"
+"  --pairs N          queue pairs of each guest, 64 flows on each; default 1\n"
+"  --frames KIND      udp (default); csum: TCP whose checksum the switch has to complete;\n"
+"                     tso: 44 segments of --size in one, for the switch to cut\n"
+"  --take             receivers take csum and tso frames as they are\n"
+"  --buffers N        of a ring, which its slots share, a power of two; default: one each\n"
+"  --ring N           ring size, a power of two (verify: packed ones any); default\n"
+"                     1024\n"
 "  --window N         frames in flight from one sender at most; default: the ring\n"
 "  --seconds S        to measure; default 2\n"
 "  --warmup S         before that; default 0.3\n"
 "  --rate N           frames/s, all senders together (latency, verify); default 100000\n"
-"  --features LIST    of mrg, event, indirect; verify only: packed, inorder, legacy (no\n"
-"                     VERSION_1)\n"
+"  --features LIST    of mrg, event, indirect, packed (as --rings packed); verify only:\n"
+"                     inorder, legacy (no VERSION_1)\n"
 "  --min-len N, --max-len N   lengths in memory (verify); default 60 to 1514\n"
 "  --layouts          cut frames into descriptors in various ways (verify)\n"
 "  --seed N           of the patterns (verify); default 1\n"
@@ -45,6 +55,7 @@ enum option_id {
 	OPT_MODE = 256, OPT_SOCKET, OPT_LISTEN, OPT_GUESTS, OPT_FLOWS, OPT_SIZE, OPT_RING,
 	OPT_WINDOW, OPT_SECONDS, OPT_WARMUP, OPT_RATE, OPT_FEATURES, OPT_MIN_LEN, OPT_MAX_LEN,
 	OPT_LAYOUTS, OPT_SEED, OPT_CPU, OPT_PEER_CPU, OPT_COPY, OPT_HEADROOM, OPT_GAP_NS, OPT_HELP,
+	OPT_RINGS, OPT_PAIRS, OPT_FRAMES, OPT_TAKE, OPT_BUFFERS,
 };
 
 static const struct option options[] = {
@@ -69,6 +80,11 @@ static const struct option options[] = {
 	{ "copy", no_argument, NULL, OPT_COPY },
 	{ "headroom", required_argument, NULL, OPT_HEADROOM },
 	{ "gap-ns", required_argument, NULL, OPT_GAP_NS },
+	{ "rings", required_argument, NULL, OPT_RINGS },
+	{ "pairs", required_argument, NULL, OPT_PAIRS },
+	{ "frames", required_argument, NULL, OPT_FRAMES },
+	{ "take", no_argument, NULL, OPT_TAKE },
+	{ "buffers", required_argument, NULL, OPT_BUFFERS },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ NULL, 0, NULL, 0 },
 };
@@ -106,6 +122,20 @@ positive(const char *name, const char *text)
 	return v;
 }
 
+/* The number of a word in a list. */
+static unsigned
+word(const char *option, const char *text, const char *const *list, unsigned n)
+{
+	char allowed[80] = "one of";
+
+	for (unsigned i = 0; i < n; i++) {
+		if (strcmp(text, list[i]) == 0)
+			return i;
+		strcat(strcat(allowed, " "), list[i]);
+	}
+	die(option, text, allowed);
+}
+
 static enum gen_flows
 parse_flows(const char *text)
 {
@@ -114,33 +144,50 @@ parse_flows(const char *text)
 		[GEN_OUT] = "out", [GEN_IN] = "in", [GEN_LOOP] = "loop",
 	};
 
-	for (unsigned i = 0; i < sizeof(name) / sizeof(name[0]); i++)
-		if (strcmp(text, name[i]) == 0)
-			return (enum gen_flows)i;
-	die("--flows", text, "one, both, pairs, ring, out, in or loop");
+	return (enum gen_flows)word("--flows", text, name, sizeof(name) / sizeof(name[0]));
+}
+
+static enum lane_kind
+parse_rings(const char *text)
+{
+	static const char *const name[] = {
+		[LANE_FIXED] = "fixed", [LANE_SPLIT] = "split", [LANE_PACKED] = "packed",
+	};
+
+	return (enum lane_kind)word("--rings", text, name, sizeof(name) / sizeof(name[0]));
+}
+
+static enum gen_frames
+parse_frames(const char *text)
+{
+	static const char *const name[] = {
+		[GEN_UDP] = "udp", [GEN_CSUM] = "csum", [GEN_TSO] = "tso",
+	};
+
+	return (enum gen_frames)word("--frames", text, name, sizeof(name) / sizeof(name[0]));
 }
 
 static uint64_t
 parse_features(char *list)
 {
 	uint64_t features = VU_F_VERSION_1;
-	char *word, *rest = list;
+	char *name, *rest = list;
 
-	while ((word = strsep(&rest, ",")) != NULL) {
-		if (strcmp(word, "mrg") == 0)
+	while ((name = strsep(&rest, ",")) != NULL) {
+		if (strcmp(name, "mrg") == 0)
 			features |= VU_F_MRG_RXBUF;
-		else if (strcmp(word, "event") == 0)
+		else if (strcmp(name, "event") == 0)
 			features |= VU_F_EVENT_IDX;
-		else if (strcmp(word, "indirect") == 0)
+		else if (strcmp(name, "indirect") == 0)
 			features |= VU_F_INDIRECT_DESC;
-		else if (strcmp(word, "packed") == 0)
+		else if (strcmp(name, "packed") == 0)
 			features |= VU_F_RING_PACKED;
-		else if (strcmp(word, "inorder") == 0)
+		else if (strcmp(name, "inorder") == 0)
 			features |= VU_F_IN_ORDER;
-		else if (strcmp(word, "legacy") == 0)
+		else if (strcmp(name, "legacy") == 0)
 			features &= ~VU_F_VERSION_1;
 		else
-			die("--features", word, "mrg, event, indirect, packed, inorder, legacy");
+			die("--features", name, "mrg, event, indirect, packed, inorder, legacy");
 	}
 	return features;
 }
@@ -174,6 +221,11 @@ parse_option(struct gen_conf *c, int id)
 	case OPT_COPY: c->copy = true; break;
 	case OPT_HEADROOM: c->headroom = number("--headroom", optarg, 0, 256); break;
 	case OPT_GAP_NS: c->gap_ns = number("--gap-ns", optarg, 0, 1000000); break;
+	case OPT_RINGS: c->kind = parse_rings(optarg); break;
+	case OPT_PAIRS: c->n_pairs = number("--pairs", optarg, 1, GEN_PAIRS_MAX); break;
+	case OPT_FRAMES: c->frames = parse_frames(optarg); break;
+	case OPT_TAKE: c->take = true; break;
+	case OPT_BUFFERS: c->buffers = number("--buffers", optarg, 1, VR_SIZE_MAX); break;
 	case OPT_HELP:
 		fputs(usage, stdout);
 		exit(0);
@@ -186,16 +238,23 @@ parse_option(struct gen_conf *c, int id)
 static void
 check(const struct gen_conf *c)
 {
-	if ((c->ring & (c->ring - 1)) != 0 && (c->features & VU_F_RING_PACKED) == 0)
-		die("--ring", "", "a power of two, unless it is packed");
+	bool any_size = strcmp(c->mode, "verify") == 0 && c->kind == LANE_PACKED;
+
+	if (!any_size && (c->ring & (c->ring - 1)) != 0)
+		die("--ring", "", "a power of two");
+	if ((c->buffers & (c->buffers - 1)) != 0)
+		die("--buffers", "", "a power of two");
+	if (c->n_pairs > 1 && (gen_uplink(c) || strcmp(c->mode, "ceiling") == 0))
+		die("--pairs", "", "1 with an uplink, and in mode ceiling");
 	if (c->window > c->ring)
 		die("--window", "", "at most the ring size");
 	if (c->min_len > c->max_len)
 		die("--min-len", "", "at most --max-len");
 	if (c->n_sockets == 0 && strcmp(c->mode, "ceiling") != 0)
 		die("--socket", "", "at least one");
-	if ((c->features & VU_F_RING_PACKED) != 0 && strcmp(c->mode, "verify") != 0)
-		die("--features", "packed", "with --mode verify only");
+	/* A device that has it may give several buffers back as one, which lane.h does not know. */
+	if ((c->features & VU_F_IN_ORDER) != 0 && strcmp(c->mode, "verify") != 0)
+		die("--features", "inorder", "with --mode verify only");
 	if ((c->n_guests == 1) != gen_uplink(c))
 		die("--guests", "", "1 with --flows out, in or loop, else at least 2");
 	if (c->flows != GEN_LOOP && gen_uplink(c) && strcmp(c->mode, "throughput") != 0)
@@ -222,7 +281,7 @@ int
 main(int argc, char **argv)
 {
 	struct gen_conf conf = {
-		.mode = "throughput", .n_guests = 2, .size = 64, .ring = 1024, .seconds = 2,
+		.mode = "throughput", .n_guests = 2, .n_pairs = 1, .size = 64, .ring = 1024, .seconds = 2,
 		.warmup = 0.3, .rate = 100000, .features = VU_F_VERSION_1, .min_len = ETHER_MIN,
 		.max_len = 1514, .cpu = -1, .peer_cpu = -1, .seed = 1,
 	};
@@ -232,6 +291,10 @@ main(int argc, char **argv)
 		parse_option(&conf, id);
 	if (optind < argc)
 		die("argument", argv[optind], "not understood");
+	if (conf.kind == LANE_PACKED)
+		conf.features |= VU_F_RING_PACKED;
+	else if ((conf.features & VU_F_RING_PACKED) != 0)
+		conf.kind = LANE_PACKED;
 	check(&conf);
 	err = gen_pin(conf.cpu);
 	if (err < 0)
@@ -241,11 +304,13 @@ main(int argc, char **argv)
 		err = run_fast(&conf, mode_throughput);
 	else if (strcmp(conf.mode, "latency") == 0)
 		err = run_fast(&conf, mode_latency);
+	else if (strcmp(conf.mode, "bursts") == 0)
+		err = run_fast(&conf, mode_bursts);
 	else if (strcmp(conf.mode, "verify") == 0)
 		err = mode_verify(&conf);
 	else if (strcmp(conf.mode, "ceiling") == 0)
 		err = mode_ceiling(&conf);
 	else
-		die("--mode", conf.mode, "throughput, latency, verify or ceiling");
+		die("--mode", conf.mode, "throughput, latency, bursts, verify or ceiling");
 	return err < 0 ? 1 : 0;
 }

@@ -24,6 +24,7 @@ from lib.proc import Process, run  # noqa: E402
 from lib.wait import wait_for  # noqa: E402
 
 START_SECONDS = 60.0
+OURS, TESTPMD, OVS = "vhost-switch", "dpdk-testpmd", "openvswitch"
 VLAN = 1000  # tag of the first guest on the uplink
 
 
@@ -48,10 +49,14 @@ class Running:
     counted = ""  # pattern in the last words of a switch: what went to the uplink
     many_guests = False  # on one socket
     strips = True  # guests see no VLAN tag
+    offloads = None  # options that make it offer checksum and segmentation offloads to guests; None: it has none
+    client = False  # of the sockets: guests serve them
 
-    def __init__(self, place, uplink=None):
+    def __init__(self, place, uplink=None, options=(), worker_cpus=None):
         self.place = place
         self.uplink = uplink
+        self.options = options
+        self.worker_cpus = worker_cpus or [place.worker_cpu]
         self.directory = os.path.join(place.directory, self.name)
         os.makedirs(self.directory, exist_ok=True)
         self.process = None
@@ -92,11 +97,13 @@ class Running:
         return [f"--vdev={self.uplink.devargs}"] if self.uplink else []
 
     def lcores(self):
-        return f"0@{self.place.other_cpu},1@{self.place.worker_cpu}"
+        workers = (f"{i}@{cpu}" for i, cpu in enumerate(self.worker_cpus, 1))
+        return ",".join([f"0@{self.place.other_cpu}", *workers])
 
 
 class VhostSwitch(Running):
-    name = "vhost-switch"
+    name = OURS
+    offloads = ("--tx-csum", "1", "--tso", "1")
     counted = r"^uplink +\d+ +\d+ +\d+ +(\d+)"
     many_guests = True
 
@@ -106,14 +113,15 @@ class VhostSwitch(Running):
         if self.uplink and self.uplink.loops:
             uplink += ["--vm2vm", "0"]  # nothing takes a shorter way
         self.process = self.spawn([self.place.binary, "--lcores", self.lcores(), "--in-memory", "--no-pci",
-                                   *self.vdev(), "--", "--socket-file", self.sockets[0], *uplink])
+                                   *self.vdev(), "--", "--socket-file", self.sockets[0], *uplink,
+                                   *self.options])
         self.process.wait_output(r"^vhost-switch: ready", deadline=START_SECONDS)
 
 
 class Testpmd(Running):
     """Frames passed from one port to the other unseen. No prompt: its main lcore sleeps."""
 
-    name = "dpdk-testpmd"
+    name = TESTPMD
     counted = r"Forward statistics for port 1 .*?TX-packets: (\d+)"
     strips = False
 
@@ -128,19 +136,22 @@ class Testpmd(Running):
 
 
 class Ovs(Running):
-    """Userspace datapath, dpdkvhostuser ports, one PMD thread. Between guests NORMAL; to and from an uplink two
+    """Userspace datapath, one PMD thread, dpdkvhostuser ports; with options dpdkvhostuserclient ports, since others
+    offer no offloads. Between guests NORMAL; to and from an uplink two
     flows, which give the guest a VLAN tag there, as vhost-switch does, and spare it to learn addresses.
 
     In a network namespace of its own, since the bridge brings an interface with it.
     """
 
-    name = "openvswitch"
+    name = OVS
+    offloads = ("other_config:userspace-tso-enable=true",)
     program = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
     schema = "/usr/share/openvswitch/vswitch.ovsschema"
     memory_mib = 512
 
-    def __init__(self, place, uplink=None):
-        super().__init__(place, uplink)
+    def __init__(self, place, uplink=None, options=()):
+        super().__init__(place, uplink, options)
+        self.client = bool(options)
         self.database = None
         self.env = {name: self.directory
                     for name in ("OVS_RUNDIR", "OVS_LOGDIR", "OVS_DBDIR", "OVS_SYSCONFDIR")}
@@ -157,19 +168,26 @@ class Ovs(Running):
                     "other_config:dpdk-init=true", "other_config:dpdk-extra=--no-pci --in-memory",
                     f"other_config:dpdk-socket-mem={self.memory_mib}",
                     f"other_config:pmd-cpu-mask={1 << self.place.worker_cpu:#x}",
-                    f"other_config:dpdk-lcore-mask={1 << self.place.other_cpu:#x}")
+                    f"other_config:dpdk-lcore-mask={1 << self.place.other_cpu:#x}", *self.options)
         self.process = self.spawn(["unshare", "--net", self.program, f"unix:{server}",
                                    f"--unixctl={self.path('vs.ctl')}", "-vconsole:warn"], env=self.env)
         ports = ["v0"] if self.uplink else ["v0", "v1"]
         adding = [word for p in ports for word in
-                  ("--", "add-port", "br0", p, "--", "set", "Interface", p, "type=dpdkvhostuser")]
+                  ("--", "add-port", "br0", p, "--", "set", "Interface", p, *self._port_type(p))]
         self._vsctl(f"--timeout={START_SECONDS:.0f}", "add-br", "br0",
                     "--", "set", "Bridge", "br0", "datapath_type=netdev", *adding)
         if self.uplink:
             self._add_uplink()
         self.sockets = [self.path(p) for p in ports]
+        if self.client:
+            return
         wait_for(lambda: all(map(os.path.exists, self.sockets)), START_SECONDS,
                  lambda: f"Open vSwitch's sockets\n{self.process.tail()}")
+
+    def _port_type(self, port):
+        if not self.client:
+            return ["type=dpdkvhostuser"]
+        return ["type=dpdkvhostuserclient", f"options:vhost-server-path={self.path(port)}"]
 
     def _add_uplink(self):
         # It has a transmit queue for each thread, and what goes into one comes back from its namesake.

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * For machines that have a CPU for each worker of a switch, and none for the generator. It fills
+ * the senders' rings, sleeps while the workers empty them, each on a CPU that is then its own,
+ * and looks how far they came before any ring was empty. That it wakes up on one of their CPUs
+ * costs some microseconds of hundreds, at the cost of the worker that runs there.
+ *
+ * What is printed are medians over many such bursts: frames/s of all senders' rings together, and
+ * of each of them.
+ */
+#define _GNU_SOURCE
+#include "gen.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#define NAP_FIRST_NS	20000
+#define NAP_MIN_NS	5000
+#define DRAIN_NAP_NS	100000
+#define DRAIN_NAPS	20000		/* two seconds: the switch is dead then */
+#define SHARE		0.6		/* of a ring that is to be worked off in a nap */
+#define SAMPLES_MAX	20000
+
+struct bursts {
+	struct lane *sender[2 * GEN_PAIRS_MAX];
+	unsigned n_senders;
+	uint64_t nap_ns;
+	unsigned n;			/* samples */
+	unsigned dry;			/* bursts of no use: some ring was empty */
+	double *rate;			/* [sample][sender, or n_senders: all] */
+};
+
+static void
+nap(uint64_t ns)
+{
+	struct timespec ts = { .tv_nsec = (long)ns };
+
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
+}
+
+/* Receivers' rings are filled up; whether everything that was sent has been taken. */
+static bool
+tend(struct gen *gen)
+{
+	bool idle = true;
+
+	for (unsigned i = 0; i < gen->n_lanes; i++) {
+		struct lane *l = &gen->lane[i];
+		unsigned n = lane_poll_any(l);
+
+		if (l->write)
+			lane_post_any(l, n);
+		else
+			idle = idle && lane_in_flight(l) == 0;
+		idle = idle && n == 0;
+	}
+	return idle;
+}
+
+static int
+drain(struct gen *gen)
+{
+	for (unsigned i = 0; i < DRAIN_NAPS; i++) {
+		if (tend(gen))
+			return 0;
+		nap(DRAIN_NAP_NS);
+	}
+	fprintf(stderr, "loadgen: the switch does not take what was sent\n");
+	return -EIO;
+}
+
+/* One burst. The next nap is as long as this one's rate lets expect for SHARE of a ring. */
+static void
+burst(const struct gen *gen, struct bursts *b)
+{
+	double *rate = b->rate + (size_t)b->n * (b->n_senders + 1), most = 0, seconds;
+	unsigned ring = gen->conf->ring;
+	bool dry = false;
+	uint64_t start;
+
+	for (unsigned i = 0; i < b->n_senders; i++)
+		lane_post_any(b->sender[i], ring);
+	start = gen_now();
+	nap(b->nap_ns);
+	seconds = (double)(gen_now() - start) / gen->hz;
+	rate[b->n_senders] = 0;
+	for (unsigned i = 0; i < b->n_senders; i++) {
+		unsigned n = lane_poll_any(b->sender[i]);
+
+		dry = dry || n == ring;
+		rate[i] = n / seconds;
+		rate[b->n_senders] += rate[i];
+		most = rate[i] > most ? rate[i] : most;
+	}
+	if (dry) {
+		b->dry++;
+		b->nap_ns -= b->nap_ns / 4;
+	} else if (most > 0) {
+		b->n++;
+		b->nap_ns = (3 * b->nap_ns + (uint64_t)(SHARE * ring / most * 1e9)) / 4;
+	}
+	if (b->nap_ns < NAP_MIN_NS)
+		b->nap_ns = NAP_MIN_NS;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double
+median(const struct bursts *b, unsigned column)
+{
+	double *one = malloc(b->n * sizeof(*one)), m = 0;
+
+	for (unsigned i = 0; one != NULL && i < b->n; i++)
+		one[i] = b->rate[(size_t)i * (b->n_senders + 1) + column];
+	if (one != NULL) {
+		qsort(one, b->n, sizeof(*one), compare);
+		m = one[b->n / 2];
+	}
+	free(one);
+	return m;
+}
+
+static void
+report(const struct gen *gen, const struct bursts *b, uint64_t sent, int64_t lost)
+{
+	const struct gen_conf *c = gen->conf;
+	double rate = median(b, b->n_senders);
+
+	printf("mode=bursts size=%u guests=%u pairs=%u ring=%u huge=%d hz=%.0f nap_us=%.1f"
+			" samples=%u dry=%u mpps=%.3f top_mpps=%.3f ns_per_frame=%.2f sent=%" PRIu64 " lost=%" PRId64
+			" bad_used=%u",
+			c->size, gen->n, c->n_pairs, c->ring, gen->huge, gen->hz,
+			(double)b->nap_ns * 1e-3, b->n, b->dry, rate * 1e-6, rate * 1e-6, rate > 0 ? 1e9 / rate : 0,
+			sent, lost, gen_bad_used(gen));
+	for (unsigned i = 0; i < b->n_senders; i++)
+		printf(" mpps%u=%.3f", i, median(b, i) * 1e-6);
+	printf("\n");
+}
+
+int
+mode_bursts(struct gen *gen)
+{
+	struct bursts b = { .nap_ns = NAP_FIRST_NS };
+	struct sched_param prio = { .sched_priority = 1 };
+	uint64_t sent[2], received[2], end;
+	int err;
+
+	for (unsigned i = 0; i < gen->n_lanes; i++)
+		if (gen->lane[i].on && !gen->lane[i].write && b.n_senders < 2 * GEN_PAIRS_MAX)
+			b.sender[b.n_senders++] = &gen->lane[i];
+	b.rate = malloc(sizeof(*b.rate) * SAMPLES_MAX * (b.n_senders + 1));
+	if (b.rate == NULL)
+		return -ENOMEM;
+	/* On time, and at once when a worker spins on the same CPU. */
+	prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+	if (sched_setscheduler(0, SCHED_FIFO, &prio) < 0)
+		fprintf(stderr, "loadgen: no real-time priority: the workers may keep the CPU too long\n");
+	gen_totals(gen, &sent[0], &received[0]);
+	end = gen_now() + (uint64_t)((gen->conf->warmup + gen->conf->seconds) * gen->hz);
+	do {
+		err = drain(gen);
+		if (err == 0)
+			burst(gen, &b);
+	} while (err == 0 && gen_now() < end && b.n < SAMPLES_MAX);
+	if (err == 0)
+		err = drain(gen);
+	gen_totals(gen, &sent[1], &received[1]);
+	if (err == 0 && b.n == 0)
+		err = -EIO;
+	if (err == 0)
+		report(gen, &b, sent[1] - sent[0],
+				(int64_t)((sent[1] - sent[0]) - (received[1] - received[0])));
+	free(b.rate);
+	return err;
+}

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What is measured between guests of a switch that needs no options: a Row each, see there.
+
+Figures go into bench.samples under (row's name, ...), one a round, and are printed from there.
+"""
+
+from switches import OURS, OVS, TESTPMD
+
+SIZES = (64, 256, 1518)
+RATES = (100_000, 1_000_000)
+MANY = 64  # guests
+# What QEMU and virtio-user give a guest unless told otherwise. The requirement for MANY guests is
+# measured with it: their rings and buffers then stay in the last cache. With rings of 1024 they do
+# not, and one bare memcpy a frame already costs more than the whole frame may (the table shows it).
+COMMON_RING = 256
+
+# At least so many times as fast, by frame size.
+FASTER = {TESTPMD: {64: 2.2, 1518: 1.4}, OVS: {64: 3.5, 1518: 1.5}}
+MEDIAN_US = 2.0  # at most, at each of RATES
+COST = {"idle": 1.25, "sending": 1.5}  # of a frame with MANY guests, at most, in that with 2
+
+
+class Row:
+    """A group of measurements, and the tables that come of it."""
+
+    name = ""  # for --what
+    shared = True  # measures a switch that was started for all such rows
+
+    def __init__(self, bench):
+        self.bench = bench
+
+    def on(self, switch):
+        """One round on a switch with two guests. If `shared`."""
+
+    def own(self, kind, first):
+        """One round that starts switches of this kind in its own way; `first`: of all rounds. If not `shared`."""
+
+    def limits(self):
+        """What the machine could do, measured while no switch runs."""
+
+    def show(self):
+        """Prints its tables."""
+
+    def required(self):
+        """(what, measured, limit, whether more is better) of each required figure that was measured."""
+        return ()
+
+    # For the above.
+
+    def add(self, *key, value):
+        self.bench.add(self.name, *key, value=value)
+
+    def median(self, *key):
+        return self.bench.median(self.name, *key)
+
+    def ratio(self, above, below):
+        return self.bench.ratio((self.name, *above), (self.name, *below))
+
+    def ran(self, *names):
+        return all(name in self.bench.options.only for name in names)
+
+    def sizes(self, label, *key, sizes=SIZES):
+        line(label, *(f"{self.median(*key, size):.2f}" for size in sizes))
+
+    def ratios(self, label, above, below, sizes=SIZES):
+        line(label, *(f"{self.ratio((*above, size), (*below, size)):.2f}x" for size in sizes))
+
+    def ratios_of_switches(self, *way):
+        for other in (TESTPMD, OVS):
+            if self.ran(OURS, other):
+                self.ratios(f"{OURS} / {other}", (OURS, *way), (other, *way))
+
+
+def line(label, *cells, width=12):
+    print(f"{label:48}" + "".join(f"{cell:>{width}}" for cell in cells))
+
+
+def title(text, *columns, width=12):
+    print(f"\n{text}\n")
+    line("", *columns, width=width)
+
+
+def size_title(text):
+    title(text, *(f"{size} B" for size in SIZES))
+
+
+class Throughput(Row):
+    name = "throughput"
+
+    def on(self, switch):
+        for size in SIZES:
+            self.add(switch.name, size, value=self.bench.measure(switch, "--size", size)["mpps"])
+
+    def limits(self):
+        for size in SIZES:
+            for key, words in (("used", ()), ("copy", ("--copy",))):
+                self.add(key, size, value=self.bench.ceiling("--size", size, *words)["mpps"])
+
+    def show(self):
+        size_title("Millions of frames/s, guest to guest, one direction, one core")
+        for name in self.bench.options.only:
+            self.sizes(name, name)
+        self.sizes("(nothing but one memcpy a frame)", "copy")
+        self.sizes("(the generator's own limit)", "used")
+        self.ratios_of_switches()
+
+    def required(self):
+        for other, wanted in FASTER.items():
+            if self.ran(OURS, other):
+                for size, factor in wanted.items():
+                    yield f"{size} B, times as fast as {other}", self.ratio((OURS, size), (other, size)), factor, True
+
+
+class Packed(Row):
+    """Packed rings beside split ones, with guests that do the same work for both: see lane.h."""
+
+    name = "packed"
+    kinds = {"packed": "packed", "split": "split", "fixed": "split, written once"}
+
+    def on(self, switch):
+        for size in SIZES:
+            for kind in self.kinds:
+                result = self.bench.measure(switch, "--rings", kind, "--size", size)
+                self.add(switch.name, kind, size, value=result["mpps"])
+
+    def limits(self):
+        for size in SIZES:
+            for kind in self.kinds:
+                self.add("used", kind, size, value=self.bench.ceiling("--rings", kind, "--size", size)["mpps"])
+
+    def show(self):
+        size_title("Millions of frames/s, guest to guest, one direction, one core, by the format of all rings")
+        for name in self.bench.options.only:
+            for kind, label in self.kinds.items():
+                self.sizes(f"{name}, {label}", name, kind)
+        for kind, label in self.kinds.items():
+            self.sizes(f"(the generator's own limit, {label})", "used", kind)
+        for name in self.bench.options.only:
+            self.ratios(f"{name}, packed / split", (name, "packed"), (name, "split"))
+        for other in (TESTPMD, OVS):
+            if self.ran(OURS, other):
+                self.ratios(f"{OURS} / {other}, both packed", (OURS, "packed"), (other, "packed"))
+
+    def required(self):
+        if self.ran(OURS):
+            for size in SIZES:
+                value = self.ratio((OURS, "packed", size), (OURS, "split", size))
+                yield f"{size} B, packed, times as fast as split", value, 1.0, True
+
+
+class Latency(Row):
+    name = "latency"
+
+    def on(self, switch):
+        for rate in RATES:
+            result = self.bench.measure(switch, "--mode", "latency", "--rate", rate)
+            for figure in ("median_us", "p99_us"):
+                self.add(switch.name, figure, rate, value=result[figure])
+
+    def show(self):
+        title("Microseconds from posting to arrival, 64 B: median (99th percentile)",
+              *(f"{rate:,}/s" for rate in RATES), width=20)
+        for name in self.bench.options.only:
+            line(name, *(f"{self.median(name, 'median_us', rate):.2f} ({self.median(name, 'p99_us', rate):.2f})"
+                         for rate in RATES), width=20)
+
+    def required(self):
+        if self.ran(OURS):
+            for rate in RATES:
+                yield f"us, median at {rate:,} frames/s", self.median(OURS, "median_us", rate), MEDIAN_US, False
+
+
+class Guests(Row):
+    """What a frame costs with 2 guests, with MANY of which 2 talk, and with all of them sending."""
+
+    name = "guests"
+    cases = {"two": (), "idle": ("--guests", MANY), "sending": ("--guests", MANY, "--flows", "ring")}
+    labels = {"two": "2 guests", "idle": f"{MANY} guests, of which 2 talk", "sending": f"{MANY} guests, all send"}
+
+    def rings(self):
+        return sorted({COMMON_RING, self.bench.options.ring})
+
+    def on(self, switch):
+        if switch.many_guests:
+            for ring in self.rings():
+                for case, words in self.cases.items():
+                    result = self.bench.measure(switch, "--ring", ring, *words)
+                    self.add(switch.name, ring, case, value=result["ns_per_frame"])
+
+    def limits(self):
+        if self.ran(OURS):
+            for ring in self.rings():
+                for case, words in self.cases.items():
+                    result = self.bench.ceiling("--copy", "--ring", ring, *words)
+                    self.add("copy", ring, case, value=result["ns_per_frame"])
+
+    def show(self):
+        if not self.ran(OURS):
+            return
+        title("Nanoseconds a frame, 64 B, by ring size", *self.rings())
+        for key, before, after in ((OURS, f"{OURS}, ", ""), ("copy", "(one memcpy a frame, ", ")")):
+            for case, label in self.labels.items():
+                line(before + label + after, *(f"{self.median(key, ring, case):.1f}" for ring in self.rings()))
+
+    def required(self):
+        if self.ran(OURS):
+            for case, limit in COST.items():
+                cost = self.ratio((OURS, COMMON_RING, case), (OURS, COMMON_RING, "two"))
+                yield f"times the cost of 2 guests, with {MANY} {case}", cost, limit, False

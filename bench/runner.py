@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Measurements: runs of the load generator, what they gave, and what was odd about them."""
+
+import collections
+import json
+import statistics
+import sys
+
+from cpuwatch import CpuWatch
+from lib.proc import run
+
+REPEATS = 5  # of a measurement that was disturbed, or failed
+LOSS = 0.001  # of the frames: more is worth a word. Rings that are kept full lose some to any pause
+
+
+class Failed(RuntimeError):
+    """The generator could not measure; `result` is what it printed nevertheless."""
+
+    def __init__(self, text, result):
+        super().__init__(text)
+        self.result = result
+
+
+class Bench:
+    def __init__(self, options, place):
+        self.options = options
+        self.place = place
+        self.sent = 0  # frames, since somebody set it to 0
+        self.samples = collections.defaultdict(list)  # (row, what ...) -> a figure a round
+        self.warnings = collections.Counter()
+
+    def warn(self, text):
+        self.warnings[text] += 1
+        print(f"    {text}", file=sys.stderr)
+
+    def loadgen(self, *words):
+        argv = [self.options.loadgen, "--cpu", self.place.other_cpu, *words]
+        if "--ring" not in words:
+            argv += ["--ring", self.options.ring]
+        status, out, err = run(argv, check=False)
+        result = dict(word.split("=", 1) for word in out.split())
+        if status != 0:
+            raise Failed(f"{' '.join(map(str, argv))}: status {status}\n{out}{err}".rstrip(), result)
+        if err.strip():
+            self.warnings[err.strip().splitlines()[-1]] += 1
+        return result
+
+    def _once(self, switch, words):
+        """(result or None, what disturbed it)"""
+        sockets = [word for path in switch.sockets for word in ("--socket", path)]
+        if switch.client:
+            sockets.append("--listen")
+        watch = CpuWatch(switch.process.pid, self.place.worker_cpu)
+        try:
+            result = self.loadgen(*sockets, "--seconds", self.options.seconds, *words)
+        except Failed as failure:
+            if not switch.process.running():
+                raise RuntimeError(f"{switch.name} ended\n{switch.process.tail()}") from failure
+            return None, ["delivered nothing" if float(failure.result.get("mpps", 1)) == 0
+                          else str(failure).splitlines()[-1]]
+        self.sent += int(result["sent"])
+        return result, watch.problems()
+
+    def measure(self, switch, *words, repeats=REPEATS):
+        """One run of the generator against a switch; again if it failed, or the CPU was not the switch's alone."""
+        kept = None
+        for _ in range(repeats):
+            result, problems = self._once(switch, words)
+            kept = result or kept
+            if not problems:
+                break
+            if result is None:
+                self.warn(f"{switch.name}: measured again, since a run failed: {problems[0]}")
+            else:
+                print(f"    disturbed: {'; '.join(problems)}", file=sys.stderr)
+        else:
+            if kept is None:
+                raise Failed(f"{switch.name}: {repeats} runs failed, the last one: {problems[0]}", {})
+            self.warnings[f"{switch.name}: kept a measurement that was disturbed"] += 1
+        self._look_at(switch, kept)
+        return kept
+
+    def _look_at(self, switch, result):
+        if int(result.get("lost", 0)) > LOSS * int(result["sent"]):
+            self.warnings[f"{switch.name}: lost more than {LOSS:.1%} of the frames"] += 1
+        if int(result.get("bad_used", 0)) > 0:
+            self.warnings[f"{switch.name}: buffers came back out of order, or with a wrong length"] += 1
+
+    def ceiling(self, *words):
+        """The generator with a thread that only gives buffers back: on the switch's CPU, so with none running."""
+        return self.loadgen("--mode", "ceiling", "--peer-cpu", self.place.worker_cpu, "--seconds", "0.5", *words)
+
+    def add(self, *key, value):
+        self.samples[key].append(float(value))
+
+    def median(self, *key):
+        return statistics.median(self.samples[key]) if self.samples[key] else None
+
+    def ratio(self, above, below):
+        """Median of the rounds' ratios: what changes from round to round meets both sides of each."""
+        return statistics.median(a / b for a, b in zip(self.samples[above], self.samples[below]))
+
+    def save(self, path):
+        with open(path, "w", encoding="ascii") as f:
+            json.dump({" ".join(map(str, key)): values for key, values in self.samples.items()}, f, indent=1)
