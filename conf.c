@@ -41,8 +41,9 @@ static const char usage[] =
 		"  --total-num-mbufs N     size of the uplink's mbuf pool (sized from its queues)\n"
 		"  --vmdq 0|1              the uplink's frames are sorted 0 in software, 1 by the\n"
 		"                          NIC's VMDq pools (by the NIC where it can)\n"
-		"  --tx-csum 0             no checksum offload for guests\n"
-		"  --tso 0                 no segmentation offload for guests\n"
+		"  --tx-csum 0|1           offer guests checksum offload (0)\n"
+		"  --tso 0|1               offer guests segmentation offload, and with it that of\n"
+		"                          checksums (0)\n"
 		"  -P                      uplink promiscuous\n"
 		"  -h, --help              this text\n"
 		"  --version               print the version\n"
@@ -203,7 +204,7 @@ parse_basename(struct conf *c, const char *name)
 	return add_socket(c, "--dev-basename", "./", name);
 }
 
-/* What is asked for by name, but is not built yet, is said; never ignored. */
+/* What is asked for by name, but can't be, is said; never ignored. */
 static bool
 refuse(const char *option, const char *why)
 {
@@ -233,16 +234,11 @@ set_number(struct conf *c, int opt, uint64_t v)
 		c->vmdq = v ? VMDQ_ON : VMDQ_OFF;
 		break;
 	case OPT_TX_CSUM:
-		if (v == 1)
-			return refuse("--tx-csum 1",
-					"this version offers guests no checksum "
-					"offload: use --tx-csum 0, or leave it out");
+		c->tx_csum = v;
+		c->tx_csum_given = true;
 		break;
 	case OPT_TSO:
-		if (v == 1)
-			return refuse("--tso 1",
-					"this version offers guests no segmentation "
-					"offload: use --tso 0, or leave it out");
+		c->tso = v;
 		break;
 	case OPT_MERGEABLE:
 		c->mergeable = v;
@@ -341,6 +337,10 @@ conf_check(struct conf *c)
 				"none: use --vmdq 0, or leave it out");
 	if (c->promiscuous && !c->uplink)
 		return refuse("-P", "there is no uplink to make promiscuous: give one with -p");
+	if (c->tso && c->tx_csum_given && !c->tx_csum)
+		return refuse("--tso 1",
+				"segments need checksums: leave --tx-csum 0 out, or use --tso 0");
+	c->tx_csum |= c->tso;
 	return true;
 }
 

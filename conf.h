@@ -55,6 +55,9 @@ struct conf {
 	enum vm2vm vm2vm;
 	enum vmdq_use vmdq;
 	bool mergeable;
+	bool tx_csum; /* offer checksum offload */
+	bool tx_csum_given;
+	bool tso;       /* offer segmentation offload; only with tx_csum */
 	uint32_t stats; /* seconds between tables; 0: only at exit */
 	bool rx_retry;
 	uint32_t rx_retry_num;

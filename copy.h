@@ -3,7 +3,8 @@
  * The one copy: a frame's bytes into a destination.
  *
  * The source may be guest memory that changes meanwhile; so the Ethernet header
- * is written last, from the private copy that the frame was routed on.
+ * is written last, from the private copy that the frame was routed on; and all of the
+ * headers that were checked, if the frame has offloads.
  * Called by workers, on frames and buffers that they hold.
  */
 #ifndef COPY_H
@@ -12,6 +13,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <rte_branch_prediction.h>
 #include <rte_common.h>
 #include <rte_memcpy.h>
 #include <rte_prefetch.h>
@@ -41,6 +43,15 @@ frame_prefetch(const struct frame *f)
 		rte_prefetch0(p + off);
 }
 
+/* The private copy of a frame's headers, or of Ethernet's alone. */
+static inline struct piece
+frame_front(const struct frame *f)
+{
+	if (unlikely(f->offload != 0))
+		return (struct piece){f->headers->bytes, f->headers->len};
+	return (struct piece){(uint8_t *)(uintptr_t)&f->eth, sizeof(f->eth)};
+}
+
 /* Copies a frame into `to`, which holds f->len bytes. */
 static inline void
 frame_copy(uint8_t *to, const struct frame *f)
@@ -53,7 +64,10 @@ frame_copy(uint8_t *to, const struct frame *f)
 		copy_bytes(at, p->base, p->len);
 		at += p->len;
 	}
-	memcpy(to, &f->eth, sizeof(f->eth));
+	if (unlikely(f->offload != 0))
+		memcpy(to, f->headers->bytes, f->headers->len);
+	else
+		memcpy(to, &f->eth, sizeof(f->eth));
 }
 
 /*

@@ -14,11 +14,14 @@
 	X(NONE, "none", "not dropped") \
 	X(SHORT, "short_frame", \
 			"shorter than an Ethernet header, or than the virtio-net header before it") \
-	X(LONG, "long_frame", "longer than the largest frame that is switched (see --mergeable)") \
+	X(LONG, "long_frame", \
+			"longer than the largest frame that is switched (see --mergeable), or to be cut " \
+			"into such") \
 	X(DESCRIPTOR, "bad_descriptor", \
 			"a transmit descriptor outside of guest memory or of the wrong direction") \
 	X(OFFLOAD, "bad_offload", \
-			"the virtio-net header asks for an offload that was not negotiated") \
+			"the virtio-net header asks for an offload that was not negotiated, or that does " \
+			"not fit the frame") \
 	X(SOURCE, "bad_source", "the source address is a group address, or all zeroes") \
 	X(TO_SENDER, "to_sender", "the destination is the port that the frame came from") \
 	X(NO_PORT, "no_port", "there is no other port to send it to") \

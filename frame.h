@@ -12,8 +12,11 @@
 #ifndef FRAME_H
 #define FRAME_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include <linux/virtio_net.h>
 
 #include <rte_ether.h>
 
@@ -31,25 +34,48 @@ struct rte_mbuf;
 /* Pieces of a burst: four a frame, and always room for one longest chain. */
 #define BURST_PIECES (4 * BURST_MAX + CHAIN_MAX)
 
+/*
+ * Room for Ethernet's header, two VLAN tags, and IP's and TCP's longest (142 bytes),
+ * and then some for IPv6's extension headers.
+ */
+#define HEADERS_MAX 256
+
 /* One contiguous run of bytes in this process's address space. */
 struct piece {
 	uint8_t *base;
 	uint32_t len;
 };
 
+/* The headers of a frame with offloads: a private copy, checked, and sent on. */
+struct headers {
+	uint16_t l3;   /* offset of the IP header */
+	uint16_t l4;   /* ... and of TCP's or UDP's, */
+	uint16_t len;  /* which ends here */
+	bool ipv6;     /* else IPv4 */
+	bool tcp;      /* else UDP */
+	bool extended; /* there are IPv6 extension headers */
+	uint8_t bytes[HEADERS_MAX];
+};
+
 struct frame {
 	struct rte_ether_hdr eth; /* private copy: routed on, and sent on */
 	uint16_t npieces;
-	uint32_t len;          /* bytes, from the Ethernet header on */
-	uint16_t id;           /* its source's name for it; see struct used_chain */
-	uint8_t reason;        /* enum drop_reason, once it is lost */
-	uint8_t flow;          /* see flow.h; 0: not looked at yet */
-	uint8_t tagged;        /* tci is valid; set for frames of the uplink, and in --vm2vm 2 */
-	uint16_t tci;          /* VLAN tag (control information) on the uplink */
-	uint16_t ndesc;        /* ... and how many descriptors it took */
-	struct piece *piece;   /* npieces of them hold len bytes */
-	struct rte_mbuf *mbuf; /* from the uplink: what to free in the end */
+	uint32_t len;    /* bytes, from the Ethernet header on */
+	uint16_t id;     /* its source's name for it; see struct used_chain */
+	uint16_t ndesc;  /* ... and how many descriptors it took */
+	uint16_t tci;    /* VLAN tag (control information) on the uplink */
+	uint8_t tagged;  /* tci is valid; set for frames of the uplink, and in --vm2vm 2 */
+	uint8_t reason;  /* enum drop_reason, once it is lost */
+	uint8_t flow;    /* see flow.h; 0: not looked at yet */
+	uint8_t offload; /* enum offload: what is left to do; see offload.h */
+	struct virtio_net_hdr vnet; /* private copy, checked; flags aside 0 with nothing to do */
+	struct piece *piece;        /* npieces of them hold len bytes */
+	struct rte_mbuf *mbuf;      /* from the uplink: what to free in the end */
+	struct headers *headers;    /* if there is something left to do */
 };
+
+/* Bursts are arrays of them: each has a cache line of its own. */
+static_assert(sizeof(struct frame) == RTE_CACHE_LINE_MIN_SIZE, "struct frame");
 
 /* Marks a frame that can't be switched, and why; none of its bytes are used. */
 static inline void
@@ -58,6 +84,7 @@ frame_lose(struct frame *f, uint8_t reason)
 	f->reason = reason;
 	f->npieces = 0;
 	f->len = 0;
+	f->offload = 0;
 }
 
 /* Whether a guest's frame has a tag of its own, which is none of ours. */
@@ -74,6 +101,7 @@ struct burst {
 	unsigned int npieces;
 	struct frame frame[BURST_MAX];
 	struct piece piece[BURST_PIECES];
+	struct headers headers[BURST_MAX]; /* of those frames that have offloads */
 };
 
 /* What became of the frames a destination was offered; bit i is frame i. */

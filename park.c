@@ -38,6 +38,10 @@ park_add(struct park *p, const struct frame *f, bool sent, uint64_t deadline)
 	s->frame = *f;
 	memcpy(s->piece, f->piece, f->npieces * sizeof(*f->piece));
 	s->frame.piece = s->piece;
+	if (f->offload != 0) {
+		s->headers = *f->headers;
+		s->frame.headers = &s->headers;
+	}
 	s->deadline = deadline;
 	s->errands = 0;
 	s->sent = sent;

@@ -40,17 +40,19 @@
 #define PARK_ERRANDS 2048
 
 /*
- * Pieces a parked frame may have: a header, a head and the 17 fragments of a
- * Linux socket buffer. A frame in more pieces does not wait.
+ * Pieces a parked frame may have: a header, a head and the fragments of a Linux socket
+ * buffer, which are 17 in most kernels and can be configured to be 45. A frame in more
+ * pieces does not wait.
  */
-#define PARK_PIECES 20
+#define PARK_PIECES 48
 
 struct parked {
 	struct frame frame;
 	struct piece piece[PARK_PIECES];
-	uint64_t deadline; /* TSC */
-	uint16_t errands;  /* not done yet */
-	bool sent;         /* one copy at least was delivered */
+	struct headers headers; /* if the frame has offloads */
+	uint64_t deadline;      /* TSC */
+	uint16_t errands;       /* not done yet */
+	bool sent;              /* one copy at least was delivered */
 };
 
 struct errand {

@@ -12,7 +12,9 @@
  *
  * where delivered means that at least one port took it. `flooded` counts the
  * further copies, so over all ports sent == delivered + flooded. A port counts
- * as `missed` what was to go there and found no room, or did not fit.
+ * as `missed` what was to go there and found no room, or did not fit. A frame that is
+ * cut into segments counts as the one that it was, with the bytes that it had; its
+ * segments are counted in `segments`.
  */
 #ifndef STATS_H
 #define STATS_H
@@ -36,6 +38,8 @@ struct port_count {
 	uint64_t missed;         /* frames for the port that it did not take */
 	uint64_t signals;        /* times the guest was signalled */
 	uint64_t unlearned;      /* addresses refused: the table's share was full */
+	uint64_t checksums;      /* frames put into the port with a checksum of ours */
+	uint64_t segments;       /* frames that longer ones were cut into for the port */
 	uint64_t drop[DROP_MAX]; /* of the received: why dropped */
 } __rte_cache_aligned;
 

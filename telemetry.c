@@ -78,6 +78,8 @@ add_counters(struct rte_tel_data *d, const struct port_count *c)
 	rte_tel_data_add_dict_uint(d, "missed", c->missed);
 	rte_tel_data_add_dict_uint(d, "signals", c->signals);
 	rte_tel_data_add_dict_uint(d, "unlearned", c->unlearned);
+	rte_tel_data_add_dict_uint(d, "checksums", c->checksums);
+	rte_tel_data_add_dict_uint(d, "segments", c->segments);
 	for (i = DROP_NONE + 1; i < DROP_MAX; i++)
 		rte_tel_data_add_dict_uint(d, drop_name(i), c->drop[i]);
 }

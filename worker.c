@@ -82,6 +82,8 @@ worker_run(void *arg)
 		poll_guests(w);
 		if (uplink != NULL)
 			poll_uplink(w, uplink);
+		if (sw->uplink != NULL)
+			uplink_flush(sw->uplink, w->id);
 		rte_rcu_qsbr_quiescent(sw->qsbr, w->id);
 	}
 	rte_rcu_qsbr_thread_offline(sw->qsbr, w->id);

@@ -8,13 +8,14 @@
  * nothing is visible to it before ring_publish().
  */
 #include "copy.h"
+#include "finish.h"
 #include "guest/rx.h"
 #include "guest/ring.h"
 #include "stats.h"
 
 /*
- * Receive buffers that one frame may take: 9,000 bytes in buffers of 128. A
- * guest that offers smaller ones loses its longest frames.
+ * Receive buffers that one frame may take: 9,000 bytes in buffers of 128, 64 KiB in
+ * buffers of 1 KiB. A guest that offers smaller ones loses its longest frames.
  */
 #define RX_BUFFERS_MAX 80
 
@@ -29,20 +30,32 @@ struct room {
 
 enum room_status {
 	ROOM_OK,
-	ROOM_NONE,  /* not enough buffers now */
-	ROOM_NEVER, /* the frame can't be taken: refused, with *reason */
+	ROOM_NONE,   /* not enough buffers now */
+	ROOM_SPOILT, /* the last chain of them can't be used */
+	ROOM_NEVER,  /* the frame can't be taken: refused, with *reason */
 };
 
-/* Gives the chains at the front back unused: their buffers are no good. */
-static __rte_always_inline enum room_status
-room_spoilt(struct virtqueue *vq, struct room *r, const struct cursor *c, enum drop_reason *reason,
-		const bool packed)
-{
-	unsigned int i;
+/* What was done for a burst, to be counted when the ring's lock is free again. */
+struct tally {
+	uint64_t bytes, checksums, segments;
+};
 
-	for (i = 0; i < r->n; i++)
-		ring_put(vq, r->used[i], 0, packed);
-	ring_take(vq, c);
+/* Gives `n` chains at the front back unused: their buffers are no good. */
+static __rte_noinline enum room_status
+give_back(struct virtqueue *vq, unsigned int n, enum drop_reason *reason, const bool packed)
+{
+	struct cursor c = ring_begin(vq, packed);
+	struct piece piece[CHAIN_MAX];
+	struct used_chain u;
+	struct chain chain;
+
+	for (; n > 0 && ring_more(vq, &c, packed); n--) {
+		chain = (struct chain){.piece = piece, .max = CHAIN_MAX};
+		if (ring_walk(vq, &c, true, &chain, &u, packed) == CHAIN_FAULT)
+			return ROOM_NONE;
+		ring_put(vq, u, 0, packed);
+		ring_take(vq, &c);
+	}
 	*reason = DROP_RX_DESCRIPTOR;
 	return ROOM_NEVER;
 }
@@ -75,22 +88,23 @@ room_find(struct virtqueue *vq, struct cursor *c, uint32_t need, struct room *r,
 		r->len[r->n++] = r->chain.len - before;
 		/* The header goes into the first chain: it must fit there. */
 		if (unlikely(status == CHAIN_BAD || r->len[0] < vq->hdr_len))
-			return room_spoilt(vq, r, c, reason, packed);
+			return ROOM_SPOILT;
 	} while (r->chain.len < need);
 	return ROOM_OK;
 }
 
 /*
- * Writes the virtio-net header: all zeroes, as no offload is in use, but for the
- * number of buffers (virtio 1.2 section 5.1.6.4), which the short header lacks.
+ * Writes the virtio-net header: the frame's, and the number of buffers (virtio 1.2 section
+ * 5.1.6.4), which the short header lacks. Flags are for a guest that takes them.
  */
 static inline void
-put_header(const struct virtqueue *vq, uint8_t *to, uint16_t nheads)
+put_header(const struct virtqueue *vq, uint8_t *to, const struct frame *f, uint16_t nheads)
 {
-	const uint64_t zero = 0;
+	struct virtio_net_hdr vnet = f->vnet;
 
-	memcpy(to, &zero, 8);
-	memcpy(to + 8, &zero, 2);
+	if (!(vq->offloads & OFFLOAD_CSUM))
+		vnet.flags = 0;
+	memcpy(to, &vnet, sizeof(vnet));
 	if (likely(vq->hdr_len > sizeof(struct virtio_net_hdr)))
 		memcpy(to + 10, &nheads, 2);
 }
@@ -108,7 +122,7 @@ fill_single(struct virtqueue *vq, struct cursor *c, const struct frame *f, const
 
 	if (unlikely(to == NULL))
 		return false;
-	put_header(vq, to, 1);
+	put_header(vq, to, f, 1);
 	frame_copy(to + vq->hdr_len, f);
 	if (unlikely(vq->logging))
 		dirty_write(vq->mem, to, need);
@@ -124,14 +138,14 @@ room_fill(struct virtqueue *vq, struct room *r, const struct cursor *c, const st
 {
 	uint8_t vnet[HDR_MAX];
 	struct piece header = {.base = vnet, .len = vq->hdr_len};
-	struct piece eth = {.base = (uint8_t *)(uintptr_t)&f->eth, .len = sizeof(f->eth)};
+	struct piece front = frame_front(f);
 	uint32_t left = vq->hdr_len + f->len, n;
 	unsigned int i;
 
-	put_header(vq, vnet, r->n);
+	put_header(vq, vnet, f, r->n);
 	pieces_copy(r->piece, 0, &header, header.len);
 	pieces_copy(r->piece, vq->hdr_len, f->piece, f->len);
-	pieces_copy(r->piece, vq->hdr_len, &eth, eth.len);
+	pieces_copy(r->piece, vq->hdr_len, &front, front.len);
 	if (unlikely(vq->logging))
 		dirty_pieces(vq->mem, r->piece, left);
 	for (i = 0; i < r->n; i++) {
@@ -167,14 +181,71 @@ fill_chains(struct virtqueue *vq, struct cursor *c, const struct frame *f, enum 
 	status = room_find(vq, &at, vq->hdr_len + f->len, &r, reason, packed);
 	if (status == ROOM_OK)
 		room_fill(vq, &r, &at, f, packed);
+	else if (status == ROOM_SPOILT)
+		status = give_back(vq, r.n, reason, packed);
 	/* Without room the chains stay where they are; but for spoilt ones. */
 	c->at = vq->last_avail;
 	c->wrap = vq->avail_wrap;
 	return status;
 }
 
+/*
+ * Whether all frames that one is to be cut into find room: what is put into a ring can't
+ * be taken out of it again.
+ */
+static enum room_status
+find_all(struct virtqueue *vq, const struct finish *fin, enum drop_reason *reason,
+		const bool packed)
+{
+	struct cursor c = ring_begin(vq, packed);
+	enum room_status status = ROOM_OK;
+	unsigned int i, chains = 0;
+	struct room r;
+
+	if (fin->n > vq->size) {
+		*reason = DROP_TOO_BIG;
+		return ROOM_NEVER;
+	}
+	for (i = 0; i < fin->n && status == ROOM_OK; i++) {
+		status = room_find(vq, &c, vq->hdr_len + finish_len(fin, i), &r, reason, packed);
+		chains += r.n;
+	}
+	return status == ROOM_SPOILT ? give_back(vq, chains, reason, packed) : status;
+}
+
+/* A frame with something to do that the guest does not do itself. */
+static __rte_noinline enum room_status
+fill_finished(struct virtqueue *vq, struct cursor *c, const struct frame *f, struct tally *t,
+		enum drop_reason *reason, const bool packed)
+{
+	enum room_status status = ROOM_OK;
+	const struct frame *part;
+	struct finish fin;
+
+	finish_begin(&fin, f, vq->offloads);
+	if (fin.n > 1)
+		status = find_all(vq, &fin, reason, packed);
+	c->at = vq->last_avail;
+	c->wrap = vq->avail_wrap;
+	while (status == ROOM_OK && (part = finish_next(&fin)) != NULL)
+		if (!fill_single(vq, c, part, packed))
+			status = fill_chains(vq, c, part, reason, packed);
+	if (unlikely(status == ROOM_NONE && fin.i > 1)) {
+		/* The guest has changed descriptors that were in order a moment ago. */
+		*reason = DROP_RX_DESCRIPTOR;
+		return ROOM_NEVER;
+	}
+	if (status != ROOM_OK)
+		return status;
+	if (fin.n > 1)
+		t->segments += fin.n;
+	if (!fin.partial)
+		t->checksums += fin.n;
+	return ROOM_OK;
+}
+
 static __rte_always_inline struct outcome
-fill_ring(struct virtqueue *vq, struct burst *b, uint64_t want, uint64_t *bytes, const bool packed)
+fill_ring(struct virtqueue *vq, struct burst *b, uint64_t want, struct tally *t, const bool packed)
 {
 	struct cursor c = ring_begin(vq, packed);
 	struct outcome o = {0, 0};
@@ -187,7 +258,9 @@ fill_ring(struct virtqueue *vq, struct burst *b, uint64_t want, uint64_t *bytes,
 		f = &b->frame[__builtin_ctzll(want)];
 		bit = want & -want;
 		look_ahead(vq, &c, b, want, packed);
-		if (unlikely(!fill_single(vq, &c, f, packed)))
+		if (unlikely((f->offload & ~vq->offloads) != 0))
+			status = fill_finished(vq, &c, f, t, &reason, packed);
+		else if (unlikely(!fill_single(vq, &c, f, packed)))
 			status = fill_chains(vq, &c, f, &reason, packed);
 		if (unlikely(status == ROOM_NONE))
 			break;
@@ -198,20 +271,20 @@ fill_ring(struct virtqueue *vq, struct burst *b, uint64_t want, uint64_t *bytes,
 			continue;
 		}
 		o.taken |= bit;
-		*bytes += f->len;
+		t->bytes += f->len;
 	}
 	return o;
 }
 
 /* Fills and publishes. Returns whether the guest is to be signalled. */
 static __rte_always_inline bool
-deliver(struct virtqueue *vq, struct burst *b, uint64_t want, uint64_t *bytes, struct outcome *o,
+deliver(struct virtqueue *vq, struct burst *b, uint64_t want, struct tally *t, struct outcome *o,
 		const bool packed)
 {
 	uint16_t from = vq->last_used;
 	bool wrap = vq->used_wrap;
 
-	*o = fill_ring(vq, b, want, bytes, packed);
+	*o = fill_ring(vq, b, want, t, packed);
 	if ((vq->last_used == from && vq->used_wrap == wrap) || vq->fault != FAULT_NONE)
 		return false;
 	return ring_publish(vq, from, packed);
@@ -220,18 +293,22 @@ deliver(struct virtqueue *vq, struct burst *b, uint64_t want, uint64_t *bytes, s
 struct outcome
 rx_deliver(struct virtqueue *vq, struct burst *b, uint64_t want, struct port_count *count)
 {
+	struct tally t = {0};
 	struct outcome o;
-	uint64_t bytes = 0;
 	bool signal;
 
 	rte_spinlock_lock(&vq->lock);
-	signal = vq->packed ? deliver(vq, b, want, &bytes, &o, true)
-			    : deliver(vq, b, want, &bytes, &o, false);
+	signal = vq->packed ? deliver(vq, b, want, &t, &o, true)
+			    : deliver(vq, b, want, &t, &o, false);
 	rte_spinlock_unlock(&vq->lock);
 
 	if (o.taken != 0) {
 		count_add(&count->sent, __builtin_popcountll(o.taken));
-		count_add(&count->sent_bytes, bytes);
+		count_add(&count->sent_bytes, t.bytes);
+	}
+	if (unlikely(t.checksums + t.segments != 0)) {
+		count_add(&count->checksums, t.checksums);
+		count_add(&count->segments, t.segments);
 	}
 	if (signal) {
 		vq_signal(vq);

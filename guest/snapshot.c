@@ -14,6 +14,7 @@
 #include "guest/snapshot.h"
 #include "guest/tx.h"
 #include "main.h"
+#include "offload.h"
 
 #define RING_SIZE_MAX 32768 /* virtio 1.2 sections 2.7 and 2.8 */
 
@@ -76,7 +77,7 @@ areas_ok(const struct guest *g, const struct rte_vhost_vring *v, bool packed)
 }
 
 static void
-snapshot_features(struct virtqueue *vq, uint64_t f)
+snapshot_features(struct virtqueue *vq, unsigned int index, uint64_t f)
 {
 	vq->packed = f >> VIRTIO_F_RING_PACKED & 1;
 	vq->event_idx = f >> VIRTIO_RING_F_EVENT_IDX & 1;
@@ -86,6 +87,7 @@ snapshot_features(struct virtqueue *vq, uint64_t f)
 			? sizeof(struct virtio_net_hdr_mrg_rxbuf)
 			: sizeof(struct virtio_net_hdr);
 	vq->logging = (f >> VHOST_F_LOG_ALL & 1) && vq->mem->log_size != 0;
+	vq->offloads = index == RING_RX ? offload_may_receive(f) : offload_may_send(f);
 }
 
 /* Takes over where the ring stands. */
@@ -133,7 +135,7 @@ snapshot_ring(struct guest *g, unsigned int index)
 		return false;
 	rte_vhost_get_negotiated_features(g->vid, &features);
 	vq->mem = &g->mem;
-	snapshot_features(vq, features);
+	snapshot_features(vq, index, features);
 	if (vq->logging && !dirty_log_covers(&g->mem)) {
 		vq_fault(vq, FAULT_LOG);
 		return false;

@@ -13,7 +13,21 @@
 #include "guest/order.h"
 #include "guest/ring.h"
 #include "guest/tx.h"
+#include "offload.h"
 #include "stats.h"
+
+/*
+ * A chain of more bytes than a frame may have. It keeps them until its virtio-net header
+ * is read if that may say that the frame is to be cut.
+ */
+static __rte_noinline void
+fetch_long(const struct virtqueue *vq, struct frame *f, uint64_t len)
+{
+	if ((vq->offloads & OFFLOAD_GSO) && len <= vq->hdr_len + OFFLOAD_FRAME_MAX)
+		f->reason = DROP_LONG;
+	else
+		frame_lose(f, DROP_LONG);
+}
 
 /*
  * Finds the bytes of the frame whose chain is at the cursor. False: the ring is
@@ -43,6 +57,8 @@ fetch_chain(struct virtqueue *vq, struct cursor *cursor, struct burst *b, struct
 	f->ndesc = u.ndesc;
 	f->reason = DROP_NONE;
 	f->flow = 0;
+	f->offload = 0;
+	f->vnet = (struct virtio_net_hdr){0};
 	f->piece = c.piece;
 	f->npieces = c.n;
 	f->len = c.len;
@@ -51,7 +67,7 @@ fetch_chain(struct virtqueue *vq, struct cursor *cursor, struct burst *b, struct
 	else if (unlikely(c.len < vq->hdr_len + sizeof(f->eth)))
 		frame_lose(f, DROP_SHORT);
 	else if (unlikely(c.len > vq->hdr_len + vq->frame_max))
-		frame_lose(f, DROP_LONG);
+		fetch_long(vq, f, c.len);
 	else
 		rte_prefetch0(c.piece->base);
 	b->npieces += c.n;
@@ -60,12 +76,12 @@ fetch_chain(struct virtqueue *vq, struct cursor *cursor, struct burst *b, struct
 
 /* Takes the virtio-net header off and makes the private copy of Ethernet's. */
 static inline void
-fetch_headers(const struct virtqueue *vq, struct frame *f)
+fetch_headers(const struct virtqueue *vq, struct burst *b, struct frame *f)
 {
 	struct virtio_net_hdr_mrg_rxbuf vnet;
 	struct piece *p = f->piece;
 
-	if (unlikely(f->reason != DROP_NONE))
+	if (unlikely(f->npieces == 0)) /* lost */
 		return;
 	if (likely(p->len >= sizeof(vnet) + sizeof(f->eth))) {
 		memcpy(&vnet, p->base, sizeof(vnet));
@@ -79,10 +95,11 @@ fetch_headers(const struct virtqueue *vq, struct frame *f)
 	}
 	/* What follows looks at the copies, and never again at the guest's. */
 	rte_compiler_barrier();
-	/* Neither checksum nor segmentation offload was offered. */
-	if (unlikely((vnet.hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
-			    vnet.hdr.gso_type != VIRTIO_NET_HDR_GSO_NONE))
-		frame_lose(f, DROP_OFFLOAD);
+	if (unlikely(offload_asked(&vnet.hdr)))
+		f->reason = offload_check(f, &vnet.hdr, &b->headers[f - b->frame], vq->offloads,
+				vq->frame_max);
+	if (unlikely(f->reason != DROP_NONE))
+		frame_lose(f, f->reason);
 }
 
 /* Notes a burst that is to be returned in order; what is more than the ring holds is a fault. */
@@ -117,7 +134,7 @@ fetch(struct virtqueue *vq, struct burst *b, unsigned int max, const bool packed
 	}
 	b->n = i;
 	for (i = 0; i < b->n; i++)
-		fetch_headers(vq, &b->frame[i]);
+		fetch_headers(vq, b, &b->frame[i]);
 	ring_take(vq, &c);
 	if (unlikely(vq->order != NULL))
 		note_order(vq, b);

@@ -22,6 +22,7 @@
 #include "guest/sigbus.h"
 #include "guest/vhost_user.h"
 #include "main.h"
+#include "offload.h"
 
 /*
  * What guests are offered (virtio 1.2 sections 5.1.3 and 6). CTRL_*, STATUS, MTU and
@@ -206,6 +207,10 @@ serve(const struct conf *c, const char *path, bool client)
 
 	if (c->mergeable)
 		offer |= 1ULL << VIRTIO_NET_F_MRG_RXBUF;
+	if (c->tx_csum)
+		offer |= offload_csum_features;
+	if (c->tso)
+		offer |= offload_tso_features;
 	if (!client && !make_way(path))
 		return false;
 	if (rte_vhost_driver_register(path, client ? RTE_VHOST_USER_CLIENT : 0) != 0) {

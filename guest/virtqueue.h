@@ -57,10 +57,11 @@ struct virtqueue {
 	bool packed;          /* VIRTIO_F_RING_PACKED negotiated */
 	bool avail_wrap;      /* packed: laps of last_avail and last_used */
 	bool used_wrap;
-	bool event_idx; /* VIRTIO_RING_F_EVENT_IDX negotiated */
-	bool indirect;  /* VIRTIO_RING_F_INDIRECT_DESC negotiated */
-	bool mergeable; /* VIRTIO_NET_F_MRG_RXBUF negotiated */
-	bool logging;   /* VHOST_F_LOG_ALL: what is written is noted; see dirty.h */
+	bool event_idx;   /* VIRTIO_RING_F_EVENT_IDX negotiated */
+	bool indirect;    /* VIRTIO_RING_F_INDIRECT_DESC negotiated */
+	bool mergeable;   /* VIRTIO_NET_F_MRG_RXBUF negotiated */
+	bool logging;     /* VHOST_F_LOG_ALL: what is written is noted; see dirty.h */
+	uint8_t offloads; /* enum offload: what its driver may send, or takes; see offload.h */
 
 	union {
 		struct vring_desc *desc;                            /* split */

@@ -6,6 +6,7 @@
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
 
+#include "offload.h"
 #include "park.h"
 #include "uplink/uplink_priv.h"
 
@@ -61,7 +62,9 @@ mbufs_needed(const struct uplink *u, const struct conf *c, unsigned int nworkers
 {
 	if (c->total_num_mbufs != 0)
 		return c->total_num_mbufs;
-	return mbufs_least(u) + nworkers * (TX_DESCRIPTORS + BURST_MAX) +
+	return mbufs_least(u) +
+			nworkers *
+			(TX_DESCRIPTORS + BURST_MAX + (c->tso ? OFFLOAD_SEGMENTS_MAX : 0)) +
 			(nworkers + 1) * 2 * MBUF_CACHE;
 }
 

@@ -26,6 +26,8 @@ fetch_pieces(struct burst *b, struct frame *f, struct rte_mbuf *m)
 	f->mbuf = m;
 	f->reason = DROP_NONE;
 	f->flow = 0;
+	f->offload = 0;
+	f->vnet = (struct virtio_net_hdr){0};
 	f->len = rte_pktmbuf_pkt_len(m);
 	f->piece = p;
 	f->npieces = 0;

@@ -3,7 +3,9 @@
  * Frames out of the uplink: each is copied into an mbuf, with the sender's tag.
  *
  * Called by any worker, for its own struct uplink_tx. What the port does not
- * take now is offered again later from where it lies: the mbuf is given back.
+ * take now is offered again later from where it lies: the mbuf is given back. Not so
+ * the segments of a frame of which some are gone: those keep their mbufs, and the
+ * worker's next frames wait for them.
  */
 #include <string.h>
 
@@ -11,6 +13,7 @@
 #include <rte_mbuf.h>
 
 #include "copy.h"
+#include "finish.h"
 #include "stats.h"
 #include "uplink/uplink.h"
 #include "uplink/uplink_priv.h"
@@ -33,6 +36,7 @@ fill_tagged(uint8_t *to, const struct frame *f, uint16_t vlan)
 	return to + sizeof(*tag) + f->len;
 }
 
+/* Fills an mbuf with a frame that is ready for the wire, but for the tag. */
 static void
 fill(const struct uplink *u, struct rte_mbuf *m, const struct frame *f, uint16_t vlan)
 {
@@ -58,6 +62,16 @@ fill(const struct uplink *u, struct rte_mbuf *m, const struct frame *f, uint16_t
 		end = start + WIRE_MIN;
 	}
 	m->data_len = m->pkt_len = end - start;
+}
+
+/* The same with a frame whose checksum is left to do. */
+static __rte_noinline void
+fill_finished(const struct uplink *u, struct rte_mbuf *m, const struct frame *f, uint16_t vlan)
+{
+	struct finish fin;
+
+	finish_begin(&fin, f, 0);
+	fill(u, m, finish_next(&fin), vlan);
 }
 
 static uint16_t
@@ -102,27 +116,123 @@ transmit_all(struct uplink *u, struct uplink_tx *tx, struct rte_mbuf **m, const 
 	return o;
 }
 
+/* Delivers frames that take one mbuf each. */
+static uint64_t
+deliver_run(struct uplink *u, struct uplink_tx *tx, const struct burst *b, uint64_t want,
+		uint16_t vlan)
+{
+	struct rte_mbuf *m[BURST_MAX];
+	unsigned int n = __builtin_popcountll(want), i = 0;
+	const struct frame *f;
+	uint64_t left;
+
+	if (rte_pktmbuf_alloc_bulk(u->mbufs, m, n) != 0) {
+		tx->reason = DROP_NO_MBUF;
+		return 0;
+	}
+	for (left = want; left != 0; left &= left - 1) {
+		f = &b->frame[__builtin_ctzll(left)];
+		/* rte_pktmbuf_alloc_bulk() has set as many as there are bits. NOLINTBEGIN */
+		if (unlikely(f->offload != 0))
+			fill_finished(u, m[i++], f, vlan);
+		else
+			fill(u, m[i++], f, vlan);
+		/* NOLINTEND */
+	}
+	return transmit_all(u, tx, m, b, want).taken;
+}
+
+bool
+uplink_flush(struct uplink *u, unsigned int id)
+{
+	struct uplink_tx *tx = &u->tx[id];
+	uint16_t sent;
+
+	if (likely(tx->npending == 0))
+		return true;
+	sent = transmit(u, tx, tx->pending + tx->next, tx->npending);
+	tx->next += sent;
+	tx->npending -= sent;
+	return tx->npending == 0;
+}
+
+/*
+ * Cuts a frame and delivers the segments: all or, if the port takes none now, nothing.
+ * Only those that it may take some day wait for it.
+ */
+static __rte_noinline bool
+deliver_cut(struct uplink *u, struct uplink_tx *tx, const struct frame *f, uint16_t vlan,
+		struct port_count *count)
+{
+	struct finish fin;
+	unsigned int i;
+	uint16_t sent;
+
+	finish_begin(&fin, f, 0);
+	if (rte_pktmbuf_alloc_bulk(u->mbufs, tx->pending, fin.n) != 0) {
+		tx->reason = DROP_NO_MBUF;
+		return false;
+	}
+	for (i = 0; i < fin.n; i++)
+		fill(u, tx->pending[i], finish_next(&fin), vlan);
+	sent = transmit(u, tx, tx->pending, fin.n);
+	if (sent == 0 || finish_len(&fin, 0) > u->carries) {
+		rte_pktmbuf_free_bulk(tx->pending + sent, fin.n - sent);
+	} else {
+		tx->next = sent;
+		tx->npending = fin.n - sent;
+	}
+	if (sent == 0) {
+		tx->reason = DROP_UPLINK_FULL;
+		return false;
+	}
+	count_add(&count->checksums, fin.n);
+	count_add(&count->segments, fin.n);
+	return true;
+}
+
+/* Of the frames that are wanted, the first ones, up to one that is to be cut. */
+static inline uint64_t
+run_of(const struct burst *b, uint64_t want)
+{
+	uint64_t left = want;
+
+	while (left != 0 && likely(!(b->frame[__builtin_ctzll(left)].offload & OFFLOAD_GSO)))
+		left &= left - 1;
+	return want & ~left;
+}
+
 struct outcome
 uplink_deliver(struct uplink *u, unsigned int id, const struct burst *b, uint64_t want,
 		uint16_t vlan, struct port_count *count)
 {
 	struct uplink_tx *tx = &u->tx[id];
 	struct outcome o = {0, 0};
-	struct rte_mbuf *m[BURST_MAX];
-	unsigned int n = __builtin_popcountll(want), i = 0;
-	uint64_t left, bytes = 0;
+	uint64_t left, run, bytes = 0, checksums = 0;
+	const struct frame *f;
 
-	if (rte_pktmbuf_alloc_bulk(u->mbufs, m, n) != 0) {
-		tx->reason = DROP_NO_MBUF;
-		return o;
+	tx->reason = DROP_UPLINK_FULL;
+	while (want != 0 && likely(uplink_flush(u, id))) {
+		run = run_of(b, want);
+		if (likely(run != 0)) {
+			o.taken |= deliver_run(u, tx, b, run, vlan);
+			if ((o.taken & run) != run)
+				break;
+		} else {
+			run = want & -want;
+			if (!deliver_cut(u, tx, &b->frame[__builtin_ctzll(want)], vlan, count))
+				break;
+			o.taken |= run;
+		}
+		want &= ~run;
 	}
-	for (left = want; left != 0; left &= left - 1)
-		/* rte_pktmbuf_alloc_bulk() has set as many as there are bits. NOLINTNEXTLINE */
-		fill(u, m[i++], &b->frame[__builtin_ctzll(left)], vlan);
-	o = transmit_all(u, tx, m, b, want);
-	for (left = o.taken; left != 0; left &= left - 1)
-		bytes += b->frame[__builtin_ctzll(left)].len;
+	for (left = o.taken; left != 0; left &= left - 1) {
+		f = &b->frame[__builtin_ctzll(left)];
+		bytes += f->len;
+		checksums += f->offload == OFFLOAD_CSUM;
+	}
 	count_add(&count->sent, __builtin_popcountll(o.taken));
+	count_add(&count->checksums, checksums);
 	count_add(&count->sent_bytes, bytes);
 	return o;
 }

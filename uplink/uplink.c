@@ -10,6 +10,7 @@
 #include <rte_mbuf.h>
 
 #include "forward.h"
+#include "offload.h"
 #include "park.h"
 #include "uplink/uplink.h"
 #include "uplink/uplink_priv.h"
@@ -103,6 +104,23 @@ give_up_vmdq(struct uplink *u)
 	u->pool[0].source.copied = 0;
 }
 
+/* Makes room for segments that wait, where frames are cut. */
+static bool
+make_pending(struct uplink *u, const struct conf *c, unsigned int nworkers)
+{
+	unsigned int i;
+
+	for (i = 0; c->tso && i < nworkers; i++) {
+		u->tx[i].pending = rte_malloc(
+				"segments", OFFLOAD_SEGMENTS_MAX * sizeof(*u->tx[i].pending), 0);
+		if (u->tx[i].pending == NULL) {
+			say_error("no memory for the uplink: reserve more hugepages");
+			return false;
+		}
+	}
+	return true;
+}
+
 static bool
 make_and_start(struct uplink *u, const struct conf *c, unsigned int nworkers)
 {
@@ -112,7 +130,8 @@ make_and_start(struct uplink *u, const struct conf *c, unsigned int nworkers)
 	if (rc == 0 && !choose_sorting(u, c, &info))
 		return false;
 	if (rc == 0) {
-		if (!make_pools(u) || !uplink_make_mbufs(u, c, nworkers))
+		if (!make_pools(u) || !make_pending(u, c, nworkers) ||
+				!uplink_make_mbufs(u, c, nworkers))
 			return false;
 		rc = uplink_start_port(u, c, &info, nworkers);
 	}
@@ -166,6 +185,8 @@ uplink_stop(struct uplink *u, struct port_count *count)
 		return;
 	for (i = 0; i < u->npools; i++)
 		forward_release(&u->pool[i].source, count);
+	for (i = 0; i < WORKER_MAX; i++)
+		uplink_flush(u, i);
 	rte_eth_dev_stop(u->port);
 }
 
@@ -179,6 +200,8 @@ uplink_free(struct uplink *u)
 	rte_eth_dev_close(u->port);
 	for (i = 0; u->pool != NULL && i < u->npools; i++)
 		park_destroy(u->pool[i].source.park);
+	for (i = 0; i < WORKER_MAX; i++)
+		rte_free(u->tx[i].pending);
 	rte_free(u->pool);
 	rte_mempool_free(u->mbufs);
 	rte_free(u);

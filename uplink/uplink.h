@@ -53,6 +53,12 @@ struct source *uplink_source(struct uplink *u, unsigned int i);
 struct outcome uplink_deliver(struct uplink *u, unsigned int id, const struct burst *b,
 		uint64_t want, uint16_t vlan, struct port_count *count);
 
+/*
+ * Offers the port what it left of a frame that was cut. Returns whether nothing waits
+ * any more. Worker `id`, with each poll.
+ */
+bool uplink_flush(struct uplink *u, unsigned int id);
+
 /* Why the port took no more from worker `id` at its last try. */
 enum drop_reason uplink_reason(const struct uplink *u, unsigned int id);
 

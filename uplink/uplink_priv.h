@@ -17,8 +17,11 @@
 /* A worker's way out: its queue, and how its last try went. */
 struct uplink_tx {
 	uint16_t queue;
-	uint8_t reason;         /* enum drop_reason: why not all went */
-	rte_spinlock_t *shared; /* taken to use the queue; NULL: it is ours alone */
+	uint8_t reason;            /* enum drop_reason: why not all went */
+	uint16_t next;             /* segments that wait, of a frame that is gone in part: */
+	uint16_t npending;         /* pending[next] and on, npending of them */
+	rte_spinlock_t *shared;    /* taken to use the queue; NULL: it is ours alone */
+	struct rte_mbuf **pending; /* room for OFFLOAD_SEGMENTS_MAX; NULL: nothing is ever cut */
 } __rte_cache_aligned;
 
 /* Receive queues whose frames are sorted alike; worker 0's. */

@@ -115,11 +115,20 @@ test_number_wrong(void **state)
 }
 
 static void
-test_not_in_this_version(void **state)
+test_offloads(void **state)
 {
 	RTE_SET_USED(state);
-	refused("-- --tx-csum 1", "--tx-csum 1", "checksum", "--tx-csum 0");
-	refused("-- --tso 1", "--tso 1", "segmentation", "--tso 0");
+	accept("--");
+	assert_false(conf.tx_csum || conf.tso);
+	accept("-- --tx-csum 1");
+	assert_true(conf.tx_csum && !conf.tso);
+	/* Segments need checksums. */
+	accept("-- --tso 1");
+	assert_true(conf.tx_csum && conf.tso);
+	accept("-- --tso 1 --tx-csum 1");
+	assert_true(conf.tx_csum && conf.tso);
+	refused("-- --tso 1 --tx-csum 0", "--tso 1", "--tx-csum 0", "--tso 0");
+	refused("-- --tx-csum 0 --tso 1", "--tso 1", "--tx-csum 0", "--tso 0");
 	refused("-- --tx-csum 2", "--tx-csum", "2", "0 to 1");
 	refused("-- --tso 2", "--tso", "2", "0 to 1");
 	accept("-- --tx-csum 0 --tso 0");
@@ -331,7 +340,7 @@ main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_number_limits),
 		cmocka_unit_test(test_number_wrong),
-		cmocka_unit_test(test_not_in_this_version),
+		cmocka_unit_test(test_offloads),
 		cmocka_unit_test(test_vmdq),
 		cmocka_unit_test(test_port_mask),
 		cmocka_unit_test(test_sockets),

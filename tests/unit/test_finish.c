@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Completing checksums and cutting frames: what comes out is compared with what a
+ * computation of its own, byte by byte, says (packet.h).
+ */
+#include <rte_common.h>
+
+#include "finish.h"
+#include "packet.h"
+
+#define ALL 0xff
+#define MTU_FRAME 9022
+
+/* A packet as a frame in pieces, each in memory of its own, so that sanitizers see its ends. */
+struct cut {
+	struct packet packet;
+	struct frame frame;
+	struct headers headers;
+	struct piece piece[CHAIN_MAX];
+	struct finish fin;
+};
+
+static int
+setup(void **state)
+{
+	*state = unit_zalloc(sizeof(struct cut));
+	return 0;
+}
+
+static void
+free_pieces(struct cut *c)
+{
+	for (; c->frame.npieces > 0; c->frame.npieces--)
+		free(c->piece[c->frame.npieces - 1].base);
+}
+
+static int
+teardown(void **state)
+{
+	free_pieces(*state);
+	free(*state);
+	return 0;
+}
+
+/* Cuts the packet after `first` bytes, then every `step` of them, the last piece aside. */
+static void
+make_pieces(struct cut *c, uint32_t first, uint32_t step)
+{
+	uint32_t at = 0, n = first;
+	struct piece *p;
+
+	free_pieces(c);
+	c->frame = (struct frame){ .piece = c->piece, .len = c->packet.len };
+	for (; at < c->packet.len; at += n, n = step) {
+		if (n > c->packet.len - at || c->frame.npieces == CHAIN_MAX - 1)
+			n = c->packet.len - at;
+		p = &c->piece[c->frame.npieces++];
+		p->base = malloc(n);
+		p->len = n;
+		assert_non_null(p->base);
+		memcpy(p->base, c->packet.bytes + at, n);
+	}
+}
+
+/* Fetches, finishes and looks at all frames. Returns how many. */
+static unsigned int
+expect_all(struct cut *c, const struct packet_spec *s, uint8_t takes)
+{
+	uint8_t out[MTU_FRAME + 1];
+	const struct frame *f;
+	uint32_t at = 0, len, k;
+	unsigned int i;
+
+	assert_int_equal(offload_check(&c->frame, &c->packet.vnet, &c->headers, ALL, MTU_FRAME),
+		DROP_NONE);
+	finish_begin(&c->fin, &c->frame, takes);
+	for (i = 0; (f = finish_next(&c->fin)) != NULL; i++) {
+		assert_in_range(f->len, 1, MTU_FRAME);
+		assert_int_equal(f->len, finish_len(&c->fin, i));
+		for (len = k = 0; k < f->npieces; k++) {
+			assert_int_not_equal(f->piece[k].len, 0);
+			memcpy(out + len, f->piece[k].base, f->piece[k].len);
+			len += f->piece[k].len;
+		}
+		assert_int_equal(len, f->len);
+		assert_memory_equal(&f->eth, out, sizeof(f->eth));
+		assert_int_equal(f->offload, 0);
+		assert_int_equal(f->vnet.gso_type, VIRTIO_NET_HDR_GSO_NONE);
+		assert_int_equal(f->vnet.flags, takes ? VIRTIO_NET_HDR_F_NEEDS_CSUM : 0);
+		if (takes) {
+			assert_int_equal(f->vnet.csum_start, c->packet.vnet.csum_start);
+			assert_int_equal(f->vnet.csum_offset, c->packet.vnet.csum_offset);
+		}
+		len = packet_expect(&c->packet, s, out, len, i, at, takes != 0);
+		assert_true(s->gso_size == 0 || len == RTE_MIN(s->gso_size, s->payload - at));
+		at += len;
+	}
+	assert_int_equal(at, s->payload);
+	assert_int_equal(i, c->fin.n);
+	return i;
+}
+
+/* Every kind of packet that there is, with so much payload. */
+static void
+each_kind(struct cut *c, uint32_t payload, uint16_t gso_size, uint32_t first, uint32_t step)
+{
+	struct packet_spec s = { .payload = payload, .gso_size = gso_size, .tcp_flags = 0x99 };
+	unsigned int kind, due = gso_size == 0 ? 1 : (payload + gso_size - 1) / gso_size;
+
+	for (kind = 0; kind < 48; kind++) {
+		s.ipv6 = kind & 1;
+		s.udp = kind >> 1 & 1;
+		s.ip_options = kind >> 2 & 1 ? 24 : 0;
+		s.tcp_options = kind >> 3 & 1 ? 12 : 0;
+		s.tags = kind / 16;
+		s.seed = kind + payload;
+		packet_make(&c->packet, &s);
+		make_pieces(c, first, step);
+		assert_int_equal(expect_all(c, &s, 0), RTE_MAX(due, 1u));
+		if (gso_size != 0)
+			assert_int_equal(expect_all(c, &s, OFFLOAD_CSUM), RTE_MAX(due, 1u));
+	}
+}
+
+static void
+test_checksum(void **state)
+{
+	uint32_t payload;
+
+	for (payload = 0; payload < 20; payload++)
+		each_kind(*state, payload, 0, 70, 7);
+	each_kind(*state, 1400, 0, 2000, 1);
+	each_kind(*state, 1401, 0, 14, 333);
+}
+
+/* Pieces that begin and end anywhere: at odd places, within headers, one byte each. */
+static void
+test_pieces(void **state)
+{
+	uint32_t first, step;
+
+	for (first = 1; first < 160; first += 3)
+		for (step = 1; step < 80; step += 13)
+			each_kind(*state, 260, step % 2 ? 0 : 101, first, step);
+}
+
+static void
+test_segments(void **state)
+{
+	uint32_t payload;
+
+	for (payload = 0; payload < 400; payload += 7)
+		each_kind(*state, payload, 100, 90, 61);
+	each_kind(*state, 100, 100, 100, 1000);	/* just one, filled */
+	each_kind(*state, 101, 100, 100, 1000);
+	each_kind(*state, 99, 100, 100, 1000);
+	each_kind(*state, 200, 1, 100, 1000);	/* odd ones */
+	each_kind(*state, 14480, 1448, 142, 4096);
+	each_kind(*state, 30001, 1401, 142, 32768);
+}
+
+/* The longest there is, cut into the most frames that there may be. */
+static void
+test_largest(void **state)
+{
+	struct packet_spec s = { .gso_size = 48, .seed = 9 };
+	struct cut *c = *state;
+
+	s.payload = 65535 - 40;
+	packet_make(&c->packet, &s);
+	make_pieces(c, 66, 4096);
+	assert_int_equal(expect_all(c, &s, 0), 1365);
+	s.ipv6 = s.udp = true;
+	s.tags = 2;
+	s.payload = 65535 - 48;
+	packet_make(&c->packet, &s);
+	make_pieces(c, 66, 4096);
+	assert_int_equal(expect_all(c, &s, 0), 1365);
+}
+
+/* The numbers that wrap around: identification and sequence numbers. */
+static void
+test_wrap(void **state)
+{
+	struct packet_spec s = { .payload = 1000, .gso_size = 100 };
+	struct cut *c = *state;
+
+	packet_make(&c->packet, &s);
+	memset(c->packet.bytes + c->packet.l3 + 4, 0xff, 2);
+	memset(c->packet.bytes + c->packet.l4 + 4, 0xff, 4);
+	make_pieces(c, 54, 1000);
+	assert_int_equal(expect_all(c, &s, 0), 10);
+}
+
+/* In UDP a checksum of 0 would say that there is none: it is sent as 0xffff. */
+static void
+test_udp_zero(void **state)
+{
+	struct packet_spec s = { .udp = true, .payload = 2 };
+	struct cut *c = *state;
+	const uint8_t *at = c->fin.headers.bytes;
+	uint8_t *last;
+
+	packet_make(&c->packet, &s);
+	last = c->packet.bytes + c->packet.headers;
+	memset(last, 0, 2);
+	make_pieces(c, 42, 2);
+	expect_all(c, &s, 0);
+	/* Now with what is missing to the sum of all ones. */
+	memcpy(last, at + c->packet.l4 + 6, 2);
+	make_pieces(c, 42, 2);
+	expect_all(c, &s, 0);
+	assert_int_equal(at[c->packet.l4 + 6], 0xff);
+	assert_int_equal(at[c->packet.l4 + 7], 0xff);
+	/* TCP has no such rule. */
+	s.udp = false;
+	packet_make(&c->packet, &s);
+	memset(c->packet.bytes + c->packet.headers, 0, 2);
+	make_pieces(c, 54, 2);
+	expect_all(c, &s, 0);
+	memcpy(c->packet.bytes + c->packet.headers, at + c->packet.l4 + 16, 2);
+	make_pieces(c, 54, 2);
+	expect_all(c, &s, 0);
+	assert_int_equal(at[c->packet.l4 + 16] | at[c->packet.l4 + 17], 0);
+}
+
+/* The source's own headers are never written to, so that a flood can begin anew. */
+static void
+test_source_unchanged(void **state)
+{
+	struct packet_spec s = { .payload = 3000, .gso_size = 1000, .tcp_flags = 0x89 };
+	struct cut *c = *state;
+	struct headers before;
+	struct frame frame;
+
+	packet_make(&c->packet, &s);
+	make_pieces(c, 2000, 1000);
+	expect_all(c, &s, 0);
+	before = c->headers;
+	frame = c->frame;
+	finish_begin(&c->fin, &c->frame, 0);
+	while (finish_next(&c->fin) != NULL)
+		;
+	assert_memory_equal(&before, &c->headers, sizeof(before));
+	assert_memory_equal(&frame, &c->frame, sizeof(frame));
+	assert_memory_equal(c->piece[0].base, c->packet.bytes, 2000);
+	expect_all(c, &s, OFFLOAD_CSUM);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_checksum),
+		TEST(test_pieces),
+		TEST(test_segments),
+		TEST(test_largest),
+		TEST(test_wrap),
+		TEST(test_udp_zero),
+		TEST(test_source_unchanged),
+	};
+
+	return cmocka_run_group_tests_name("finish", tests, NULL, NULL);
+}
