@@ -19,7 +19,7 @@
 #define TAGS_MAX 2
 
 /* The headers of the longest way to the ports: two tags, IPv4 with all its options. */
-#define HEADERS_MAX 128
+#define PEEK_MAX 128
 
 /* What the hash is over; a part that a frame lacks is not in it. */
 struct flow_key {
@@ -31,7 +31,7 @@ struct flow_key {
 static inline bool
 peek(const struct frame *f, uint32_t at, void *to, uint32_t n)
 {
-	uint8_t headers[HEADERS_MAX];
+	uint8_t headers[PEEK_MAX];
 
 	if (unlikely(at + n > f->len))
 		return false;

@@ -87,7 +87,7 @@ snapshot_features(struct virtqueue *vq, unsigned int index, uint64_t f)
 			? sizeof(struct virtio_net_hdr_mrg_rxbuf)
 			: sizeof(struct virtio_net_hdr);
 	vq->logging = (f >> VHOST_F_LOG_ALL & 1) && vq->mem->log_size != 0;
-	vq->offloads = index == RING_RX ? offload_may_receive(f) : offload_may_send(f);
+	vq->offloads = ring_is_tx(index) ? offload_may_send(f) : offload_may_receive(f);
 }
 
 /* Takes over where the ring stands. */
