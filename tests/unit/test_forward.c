@@ -273,6 +273,33 @@ test_paused_destination(void **state)
 	assert_int_equal(room_count(r, 1)->missed, 1);
 }
 
+/* What is for all reaches a guest that was paused, when it is back in time; else it is counted. */
+static void
+test_flood_over_paused(void **state)
+{
+	struct room *r = *state;
+	unsigned int i;
+
+	for (i = 0; i < GUESTS; i++)
+		room_offer(r, i, 2);
+	r->set[1].vq[0] = NULL;
+	room_send(r, 0, &mac_broadcast, 60, 1);
+	room_poll(r, 0);
+	assert_int_equal(room_count(r, 0)->delivered, 1);
+	assert_int_equal(parked(r, 0), 1);
+	r->set[1].vq[0] = &r->rx[1]->vq;
+	room_poll(r, 0);
+	room_expect(r, 1, 0, &mac_broadcast, 60, 1);
+	assert_int_equal(room_count(r, 0)->flooded, 2);
+	r->set[1].vq[0] = NULL;
+	room_send(r, 0, &mac_broadcast, 60, 2);
+	room_poll(r, 0);
+	room_expire(r, 0);
+	room_poll(r, 0);
+	assert_int_equal(room_count(r, 0)->delivered, 2);
+	assert_int_equal(room_count(r, 1)->missed, 1);
+}
+
 static void
 test_stopped_destination(void **state)
 {
@@ -424,6 +451,7 @@ main(void)
 		TEST(test_flood_nobody),
 		TEST(test_epoch),
 		TEST(test_paused_destination),
+		TEST(test_flood_over_paused),
 		TEST(test_stopped_destination),
 		TEST(test_release),
 		TEST(test_park_full),

@@ -124,6 +124,26 @@ test_errands(void **state)
 		assert_int_equal(!!port_set_has(&p->blocked.port, i), i == 3 || i == PORT_UPLINK);
 }
 
+/* Flows of ports: a port that was cleared has none of before. */
+static void
+test_flows(void **state)
+{
+	struct park *p = *state;
+	struct flow_set *s = &p->blocked;
+
+	assert_true(flow_set_get(s, 3) == 0);
+	flow_set_add(s, 3, 1);
+	flow_set_add(s, 3, UINT64_C(1) << 63);
+	flow_set_add(s, PORT_UPLINK, FLOWS_ALL);
+	assert_true(flow_set_get(s, 3) == (UINT64_C(1) << 63 | 1));
+	assert_true(flow_set_get(s, 2) == 0);
+	assert_true(flow_set_get(s, PORT_UPLINK) == FLOWS_ALL);
+	flow_set_clear(s);
+	assert_true(flow_set_get(s, 3) == 0 && flow_set_get(s, PORT_UPLINK) == 0);
+	flow_set_add(s, 3, 4);
+	assert_true(flow_set_get(s, 3) == 4);
+}
+
 static void
 test_full_of_errands(void **state)
 {
@@ -152,6 +172,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_too_many_pieces, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full_of_frames, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_errands, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_flows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full_of_errands, setup, teardown),
 	};
 

@@ -96,6 +96,28 @@ test_filling(void **state)
 	assert_int_equal(seat[2].load + seat[3].load, 4);
 }
 
+/* Rings of one guest go to a worker each, the best first, however busy or far; then round again. */
+static void
+test_spread(void **state)
+{
+	struct seat seat[SEATS] = { { .load = 9, .node = 2 }, { .node = 0 }, { .load = 2, .node = 2 }, { .node = 2 } };
+	static const unsigned int due[] = { 3, 1, 2, 0, 3, 2, 1, 0 };
+	unsigned int i, at;
+
+	(void)state;
+	for (i = 0; i < 8; i++) {
+		at = place_choose(seat, SEATS, 2, two_sockets);
+		assert_int_equal(at, due[i]);
+		seat[at].load++;
+		seat[at].same++;
+	}
+	/* Another guest's first ring: as if these were anybody's. Loads are 11, 2, 4, 2. */
+	for (i = 0; i < SEATS; i++)
+		seat[i].same = 0;
+	assert_int_equal(place_choose(seat, SEATS, 0, two_sockets), 1);
+	assert_int_equal(place_choose(seat, SEATS, 2, two_sockets), 3);
+}
+
 /* This machine: a page that is there is on a node, which is 10 from itself, or nothing is known. */
 static void
 test_here(void **state)
@@ -117,6 +139,7 @@ main(void)
 		cmocka_unit_test(test_near),
 		cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_filling),
+		cmocka_unit_test(test_spread),
 		cmocka_unit_test(test_here),
 	};
 

@@ -60,6 +60,21 @@ test_no_uplink(void **state)
 	assert_route(r, 1, &mac0, PORT(0), DROP_NONE);
 }
 
+/* A guest that is paused for a moment gets what is for all, when it is back. */
+static void
+test_paused(void **state)
+{
+	struct rte_ether_addr mac1 = mac_of(1, 0);
+	struct room *r = *state;
+
+	r->set[1].vq[0] = NULL;
+	assert_route(r, 0, &mac_broadcast, PORT(1) | PORT(SILENT) | UPLINK, DROP_NONE);
+	assert_route(r, 0, &stranger, PORT(1) | PORT(SILENT) | UPLINK, DROP_NONE);
+	assert_route(r, 0, &mac1, PORT(1), DROP_NONE);
+	r->sw.port[1].rx = NULL;	/* gone */
+	assert_route(r, 0, &mac_broadcast, PORT(SILENT) | UPLINK, DROP_NONE);
+}
+
 static void
 test_vm2vm_uplink(void **state)
 {
@@ -220,10 +235,11 @@ test_learning_full(void **state)
 	assert_true(asked(r, 1, &stranger, &q));
 }
 
-/* Addresses that a guest makes up: few of them become requests. */
+/* Addresses that a guest makes up: few of them become requests, by however many rings it sends. */
 static void
 test_learning_bounded(void **state)
 {
+	struct source second = { .port = 0, .device = SOURCE_ANY };
 	struct rte_ether_addr mac;
 	struct room *r = *state;
 	unsigned int i, n, attempt;
@@ -239,7 +255,10 @@ test_learning_bounded(void **state)
 		}
 		r->sw.port[0].learned = 0;
 		begin = rte_rdtsc();
+		r->w->burst.n = 10;
 		route_burst(r->w, routing_source(r, 0), &r->w->burst);
+		r->w->burst.n = BURST_MAX;
+		route_burst(r->w, &second, &r->w->burst);
 		took = rte_rdtsc() - begin;
 		for (n = 0; room_request(r, &q); n++)
 			;
@@ -258,6 +277,7 @@ main(void)
 		TEST(test_guest),
 		cmocka_unit_test_setup_teardown(test_zero_destination_empty_table, setup_unknown, routing_teardown),
 		TEST(test_no_uplink),
+		TEST(test_paused),
 		TEST(test_vm2vm_uplink),
 		TEST(test_bad_source),
 		TEST(test_vm2vm_nic),

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Which frames are of one flow, and how flows are spread over rings. */
+#include <netinet/in.h>
+
+#include <rte_common.h>
+
+#include "flow.h"
+#include "port.h"
+#include "unit.h"
+
+#define MAC 12		/* bytes of the two addresses */
+#define LONGEST 128
+
+/* A frame under construction: in memory of exactly its length, so that a sanitizer sees what goes beyond. */
+struct packet {
+	uint8_t bytes[LONGEST];
+	uint32_t len;
+};
+
+static void
+add(struct packet *p, const void *bytes, uint32_t n)
+{
+	memcpy(p->bytes + p->len, bytes, n);
+	p->len += n;
+}
+
+static void
+add16(struct packet *p, uint16_t value)
+{
+	const uint8_t bytes[2] = { value >> 8, value };
+
+	add(p, bytes, 2);
+}
+
+static void
+begin(struct packet *p)
+{
+	static const uint8_t mac[MAC] = { 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2 };
+
+	p->len = 0;
+	add(p, mac, MAC);
+}
+
+/* An IPv4 header and ports; `words` of options. */
+static void
+add_ipv4(struct packet *p, uint32_t from, uint16_t fragment, uint8_t protocol, unsigned int words, uint16_t port)
+{
+	uint8_t ip[60] = { 0x45 + words, 0, 0, 100, 7, 7, fragment >> 8, fragment, 64, protocol, 0, 0,
+		10, 0, from >> 8, from, 10, 1, 0, 1 };
+
+	memset(ip + 20, 1, 40);
+	add(p, ip, 20 + 4 * words);
+	add16(p, port);
+	add16(p, 53);
+}
+
+static void
+add_ipv6(struct packet *p, uint16_t from, uint8_t protocol, uint16_t port)
+{
+	uint8_t ip[40] = { 0x60, 0, 0, 0, 0, 60, protocol, 64, 0xfd };
+
+	ip[22] = from >> 8;
+	ip[23] = from;
+	ip[24] = 0xfe;
+	add(p, ip, sizeof(ip));
+	add16(p, port);
+	add16(p, 443);
+}
+
+/* Its class, when it lies in `pieces` pieces, the first n-1 of them `cut` bytes long. */
+static unsigned int
+class_of(const struct packet *p, unsigned int pieces, uint32_t cut)
+{
+	uint8_t *copy = malloc(p->len);
+	struct piece piece[4];
+	struct frame f = { .piece = piece, .npieces = pieces, .len = p->len };
+	unsigned int i, class;
+
+	memcpy(copy, p->bytes, p->len);
+	for (i = 0; i < pieces; i++)
+		piece[i] = (struct piece){ copy + i * cut, i + 1 < pieces ? cut : p->len - i * cut };
+	memcpy(&f.eth, copy, sizeof(f.eth));
+	class = flow_of(&f);
+	assert_in_range(class, 0, FLOWS - 1);
+	free(copy);
+	return class;
+}
+
+static unsigned int
+udp4(uint32_t from, uint16_t port)
+{
+	struct packet p;
+
+	begin(&p);
+	add16(&p, 0x0800);
+	add_ipv4(&p, from, 0, IPPROTO_UDP, 0, port);
+	return class_of(&p, 1, 0);
+}
+
+static unsigned int
+udp6(uint16_t from, uint16_t port)
+{
+	struct packet p;
+
+	begin(&p);
+	add16(&p, 0x86dd);
+	add_ipv6(&p, from, IPPROTO_UDP, port);
+	return class_of(&p, 1, 0);
+}
+
+/* Different classes that n calls come to. */
+#define CLASSES(n, call) __extension__ ({ \
+	uint64_t seen = 0; \
+	unsigned int i; \
+	for (i = 0; i < (n); i++) \
+		seen |= UINT64_C(1) << (call); \
+	(unsigned int)__builtin_popcountll(seen); })
+
+static void
+test_what_counts(void **state)
+{
+	(void)state;
+	assert_true(CLASSES(500, udp4(1, i)) > 60);
+	assert_true(CLASSES(500, udp4(i, 7)) > 60);
+	assert_true(CLASSES(500, udp6(1, i)) > 60);
+	assert_true(CLASSES(500, udp6(i, 7)) > 60);
+	assert_int_equal(CLASSES(500, udp4(1, 7)), 1);
+}
+
+static unsigned int
+by_mac(unsigned int i, bool source)
+{
+	struct packet p;
+
+	begin(&p);
+	p.bytes[source ? 11 : 5] = i;
+	p.bytes[source ? 10 : 4] = i >> 8;
+	add16(&p, 0x88b5);
+	return class_of(&p, 1, 0);
+}
+
+static unsigned int
+by_payload(unsigned int i, uint16_t type)
+{
+	struct packet p;
+
+	begin(&p);
+	add16(&p, type);
+	add16(&p, i);
+	while (p.len < 60)
+		add16(&p, i * 7);
+	return class_of(&p, 1, 0);
+}
+
+static void
+test_addresses(void **state)
+{
+	(void)state;
+	assert_true(CLASSES(500, by_mac(i, false)) > 60);
+	assert_true(CLASSES(500, by_mac(i, true)) > 60);
+	/* Of what is not understood nothing else counts; nor of an IP header that is none. */
+	assert_int_equal(CLASSES(500, by_payload(i, 0x88b5)), 1);
+	assert_int_equal(CLASSES(0x4000, by_payload(i, 0x0800)), 1);
+	assert_int_equal(CLASSES(0x4000, by_payload(i, 0x86dd)), 1);
+}
+
+/* What is between the addresses and the ports does not count. */
+static unsigned int
+tagged(unsigned int tags, uint16_t tci, bool six)
+{
+	struct packet p;
+	unsigned int i;
+
+	begin(&p);
+	for (i = 0; i < tags; i++) {
+		add16(&p, i == 0 && tags == 2 ? 0x88a8 : 0x8100);
+		add16(&p, tci);
+	}
+	add16(&p, six ? 0x86dd : 0x0800);
+	if (six)
+		add_ipv6(&p, 3, IPPROTO_TCP, 99);
+	else
+		add_ipv4(&p, 3, 0, IPPROTO_TCP, 0, 99);
+	return class_of(&p, 1, 0);
+}
+
+static unsigned int
+with_options(unsigned int words, uint16_t port)
+{
+	struct packet p;
+
+	begin(&p);
+	add16(&p, 0x0800);
+	add_ipv4(&p, 3, 0, IPPROTO_TCP, words, port);
+	return class_of(&p, 1, 0);
+}
+
+static void
+test_inside(void **state)
+{
+	unsigned int six;
+
+	(void)state;
+	for (six = 0; six < 2; six++) {
+		assert_int_equal(CLASSES(3, tagged(i, 5, six)), 1);
+		assert_int_equal(CLASSES(500, tagged(1, i, six)), 1);
+		assert_int_equal(CLASSES(500, tagged(2, i, six)), 1);
+		/* A third tag ends it. */
+		assert_int_equal(CLASSES(500, tagged(3, i, six)), 1);
+	}
+	assert_int_equal(CLASSES(11, with_options(i, 5)), 1);
+	assert_int_equal(with_options(7, 99), tagged(0, 0, false));
+	assert_true(CLASSES(500, with_options(10, i)) > 60);
+}
+
+static unsigned int
+fragment(uint16_t flags_and_offset, uint16_t port)
+{
+	struct packet p;
+
+	begin(&p);
+	add16(&p, 0x0800);
+	add_ipv4(&p, 3, flags_and_offset, IPPROTO_UDP, 0, port);
+	return class_of(&p, 1, 0);
+}
+
+static unsigned int
+protocol4(uint8_t protocol, uint16_t port)
+{
+	struct packet p;
+
+	begin(&p);
+	add16(&p, 0x0800);
+	add_ipv4(&p, 3, 0, protocol, 0, port);
+	return class_of(&p, 1, 0);
+}
+
+static unsigned int
+protocol6(uint8_t protocol, uint16_t port)
+{
+	struct packet p;
+
+	begin(&p);
+	add16(&p, 0x86dd);
+	add_ipv6(&p, 3, protocol, port);
+	return class_of(&p, 1, 0);
+}
+
+/* What looks like ports is none: all fragments of a datagram go one way, and ICMP to a host. */
+static void
+test_no_ports(void **state)
+{
+	(void)state;
+	assert_int_equal(CLASSES(500, fragment(0x2000, i)), 1);
+	assert_int_equal(CLASSES(500, fragment(0x2001 + i, 5)), 1);
+	assert_int_equal(fragment(0x2000, 1), fragment(0x00b9, 2));
+	assert_true(CLASSES(500, fragment(0x4000, i)) > 60);	/* don't fragment: a whole one */
+	assert_int_equal(CLASSES(500, protocol4(IPPROTO_ICMP, i)), 1);
+	assert_int_equal(CLASSES(500, protocol4(IPPROTO_GRE, i)), 1);
+	assert_int_equal(CLASSES(500, protocol6(IPPROTO_FRAGMENT, i)), 1);
+	assert_int_equal(CLASSES(500, protocol6(IPPROTO_ICMPV6, i)), 1);
+	assert_true(CLASSES(500, protocol4(IPPROTO_SCTP, i)) > 60);
+	assert_true(CLASSES(500, protocol6(IPPROTO_TCP, i)) > 60);
+}
+
+/* Cut off anywhere: what is left counts, and nothing behind it is read. */
+static void
+test_short(void **state)
+{
+	struct packet p;
+	uint32_t len, k;
+
+	(void)state;
+	for (k = 0; k < 4; k++) {
+		begin(&p);
+		if (k % 2) {
+			add16(&p, 0x8100);
+			add16(&p, 5);
+		}
+		add16(&p, k < 2 ? 0x0800 : 0x86dd);
+		if (k < 2)
+			add_ipv4(&p, 3, 0, IPPROTO_TCP, 10, 99);
+		else
+			add_ipv6(&p, 3, IPPROTO_TCP, 99);
+		for (len = p.len; p.len >= sizeof(struct rte_ether_hdr); p.len--)
+			class_of(&p, 1, 0);
+		/* A header that claims to be longer than the frame. */
+		p.len = len - 4;
+		class_of(&p, 1, 0);
+	}
+}
+
+/* However a frame is cut into pieces, it is of the same flow. */
+static void
+test_pieces(void **state)
+{
+	struct packet p;
+	unsigned int k, pieces, whole;
+	uint32_t cut;
+
+	(void)state;
+	for (k = 0; k < 2; k++) {
+		begin(&p);
+		add16(&p, 0x8100);
+		add16(&p, 5);
+		add16(&p, k == 0 ? 0x0800 : 0x86dd);
+		if (k == 0)
+			add_ipv4(&p, 3, 0, IPPROTO_TCP, 10, 99);
+		else
+			add_ipv6(&p, 3, IPPROTO_TCP, 99);
+		whole = class_of(&p, 1, 0);
+		for (pieces = 2; pieces <= 4; pieces++)
+			for (cut = 1; cut * (pieces - 1) < p.len; cut++)
+				assert_int_equal(class_of(&p, pieces, cut), whole);
+	}
+}
+
+/* Looked at once: a guest that changes its bytes meanwhile does not change the flow of a frame that waits. */
+static void
+test_once(void **state)
+{
+	struct packet p;
+	struct piece piece = { p.bytes, 0 };
+	struct frame f = { .piece = &piece, .npieces = 1 };
+	unsigned int class, i;
+
+	(void)state;
+	begin(&p);
+	add16(&p, 0x0800);
+	add_ipv4(&p, 3, 0, IPPROTO_UDP, 0, 99);
+	piece.len = f.len = p.len;
+	memcpy(&f.eth, p.bytes, sizeof(f.eth));
+	class = flow_of(&f);
+	for (i = 0; i < 256; i++) {
+		memset(p.bytes, i, p.len);
+		assert_int_equal(flow_of(&f), class);
+	}
+	f.flow = 0;	/* another frame in its place */
+	memset(&f.eth, 7, sizeof(f.eth));
+	i = flow_of(&f);
+	f.flow = 0;
+	assert_int_equal(flow_of(&f), i);
+}
+
+/* Each number of rings gets all of the flows, each ring its share, and a flow always the same ring. */
+static void
+test_rings(void **state)
+{
+	unsigned int n, class, ring, last, share[QUEUE_PAIRS_MAX];
+	struct frame f;
+
+	(void)state;
+	for (n = 1; n <= QUEUE_PAIRS_MAX; n++) {
+		memset(share, 0, sizeof(share));
+		last = 0;
+		for (class = 0; class < FLOWS; class++) {
+			f.flow = class + 1;
+			ring = flow_ring(&f, n);
+			assert_in_range(ring, last, n - 1);
+			share[ring]++;
+			last = ring;
+		}
+		for (ring = 0; ring < n; ring++)
+			assert_in_range(share[ring], FLOWS / n, FLOWS / n + 1);
+	}
+}
+
+/* Many flows, as a server has them: no class is much more crowded than another. */
+static void
+test_spread(void **state)
+{
+	unsigned int i, count[2][FLOWS] = { { 0 } };
+
+	(void)state;
+	for (i = 0; i < 64000; i++) {
+		count[0][udp4(i % 50, 30000 + i / 50)]++;
+		count[1][udp6(i % 50, 30000 + i / 50)]++;
+	}
+	for (i = 0; i < FLOWS; i++) {
+		assert_in_range(count[0][i], 800, 1200);
+		assert_in_range(count[1][i], 800, 1200);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_counts),
+		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_inside),
+		cmocka_unit_test(test_no_ports),
+		cmocka_unit_test(test_short),
+		cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_once),
+		cmocka_unit_test(test_rings),
+		cmocka_unit_test(test_spread),
+	};
+
+	return cmocka_run_group_tests_name("flow", tests, NULL, NULL);
+}
