@@ -6,8 +6,9 @@ import itertools
 import pytest
 
 from lib import frames
-from lib.frames import frame, sizes, transfer
+from lib.frames import flow_frame, frame, sizes, transfer, transfer_flows
 from lib.room import room
+from lib.switch import TWO_WORKERS
 
 # Driver's arguments of virtio-user; it falls back by itself where a combination makes no sense.
 KINDS = {"packed_vq": ("split", "packed"), "in_order": ("any order", "in order"),
@@ -35,6 +36,33 @@ def test_ring(box, kind):
 def test_ring_mergeable(box, kind):
     with room(box, 2, jumbo=True, guest_options=kind) as r:
         exchange(*r.guests, frames.JUMBO + frames.HEADER, 4)
+
+
+PAIRS = 4
+FLOWS = 40  # of as many classes that every ring gets some
+
+
+def exchange_flows(r, largest, rounds):
+    """To and fro, by all four rings of each."""
+    for a, b in (r.guests, reversed(list(r.guests))):
+        every = sizes(largest) * rounds
+        transfer_flows(a.port, b.port, [flow_frame(b.mac, a.mac, seq * 7 % FLOWS, seq, size)
+                                        for seq, size in enumerate(every)])
+    for guest in r.guests:
+        received, sent = r.guests.queue_stats(guest)
+        assert len(received) == len(sent) == PAIRS and all(received) and all(sent), f"{received}, {sent}"
+
+
+@pytest.mark.parametrize("kind", MATRIX, ids=name)
+def test_pairs(box, kind):
+    with room(box, 2, guest_options={"queues": PAIRS, **kind}) as r:
+        exchange_flows(r, 1514, 10)
+
+
+@pytest.mark.parametrize("kind", MATRIX, ids=name)
+def test_pairs_mergeable(box, kind):
+    with room(box, 2, jumbo=True, guest_options={"queues": PAIRS, **kind}, lcores=TWO_WORKERS) as r:
+        exchange_flows(r, frames.JUMBO + frames.HEADER, 4)
 
 
 @pytest.mark.parametrize("queue_size", [48, 112, 1024])

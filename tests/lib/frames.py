@@ -5,12 +5,14 @@ A frame is bytes, from the destination address to the end of the payload, a VLAN
 place (the kernel hands a received tag over beside the frame; Port puts it back).
 """
 
+import collections
 import functools
 import select
 import socket
 import struct
 import time
 
+from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Dot1Q, Ether
 
 from lib.wait import DEADLINE
@@ -52,6 +54,25 @@ def frame(dst, src, seq=0, size=MINIMUM, tags=()):
     fill = size - HEADER - len(body)
     start = seq % 1000
     return header(dst, src, *tags) + body + _PATTERN[start:start + fill]
+
+
+@functools.lru_cache(maxsize=None)
+def _flow_header(dst, src, flow, size):
+    return bytes(Ether(dst=dst, src=src) / IP(src="10.0.0.1", dst="10.0.0.2", len=size - HEADER) /
+                 UDP(sport=10000 + flow, dport=9, len=size - HEADER - 20, chksum=0))
+
+
+def flow_frame(dst, src, flow, seq=0, size=MINIMUM):
+    """A UDP datagram of one of many flows, with a number of its own."""
+    body = _MAGIC + struct.pack("!II", seq, flow)
+    start = seq % 1000
+    header_bytes = _flow_header(dst, src, flow, size)
+    return header_bytes + body + _PATTERN[start:start + size - len(header_bytes) - len(body)]
+
+
+def flow_of(data):
+    """(flow, sequence number) of what flow_frame() made; None of anything else."""
+    return struct.unpack_from("!II", data, 46)[::-1] if data[42:46] == _MAGIC else None
 
 
 def tagged(data, tag):
@@ -203,6 +224,25 @@ def transfer(source, sinks, data, expected=None, deadline=DEADLINE, window=WINDO
                 assert got[i] < sent, f"{sink.name}: one too many: {describe(frame_in)}"
                 _same(frame_in, expected[got[i]], sink.name)
                 got[i] += 1
+
+
+def transfer_flows(source, sink, data, deadline=DEADLINE, window=WINDOW):
+    """Sends frames of flows and asserts that all arrive, unchanged and in order within each flow."""
+    due = collections.defaultdict(collections.deque)
+    sent = got = 0
+    end = time.monotonic() + deadline
+    while got < len(data):
+        while sent < len(data) and sent < got + window:
+            due[flow_of(data[sent])[0]].append(data[sent])
+            source.send(data[sent])
+            sent += 1
+        ready, _, _ = select.select([sink], [], [], max(0, end - time.monotonic()))
+        assert ready, f"{sent} of {len(data)} sent by {source.name}; {got} arrived, then nothing in {deadline:.0f} s"
+        while (frame_in := sink.receive(0)) is not None:
+            flow = flow_of(frame_in)
+            assert flow and due[flow[0]], f"{sink.name}: one too many: {describe(frame_in)}"
+            _same(frame_in, due[flow[0]].popleft(), f"{sink.name}, flow {flow[0]}")
+            got += 1
 
 
 def _same(got, due, where):

@@ -32,22 +32,25 @@ class Guest:
 
 
 class Guests:
-    """`buffers`: size of the guest's buffers, headroom included. Other arguments go to virtio-user."""
+    """`buffers`: size of the guest's buffers, headroom included. `queues`: pairs, of the taps too. Other
+    arguments go to virtio-user.
+    """
 
-    def __init__(self, box, sockets, *, jumbo=False, buffers=2176, first=0, macs=None, eal=(), **virtio):
+    def __init__(self, box, sockets, *, jumbo=False, buffers=2176, first=0, macs=None, eal=(), queues=1, **virtio):
         self.pmd = None
         self.jumbo = jumbo
+        self.queues = queues
         macs = macs or [address(first + i) for i in range(len(sockets))]
         self.guests = [Guest(first + i, mac) for i, mac in enumerate(macs)]
         virtio.setdefault("mrg_rxbuf", 1 if jumbo else 0)
-        users = [virtio_user(i, path, guest.mac, **virtio)
+        users = [virtio_user(i, path, guest.mac, queues=queues, **virtio)
                  for i, (guest, path) in enumerate(zip(self.guests, sockets))]
         self.ns = Namespace()
         try:
             vdevs, app = self._chained(users) if jumbo else self._paired(users)
-            app.append(f"--mbuf-size={buffers}")
+            app += [f"--mbuf-size={buffers}", f"--rxq={queues}", f"--txq={queues}"]
             self.pmd = Testpmd(box, vdevs, app, ns=self.ns, eal=eal, memory=256,
-                               mbufs=2048 * len(sockets) + 4096)
+                               mbufs=2048 * len(sockets) * queues + 4096)
             if jumbo:
                 self._start_chained()
             for guest in self.guests:
@@ -71,13 +74,17 @@ class Guests:
             inner, outer = f"v{guest.index}", f"w{guest.index}"
             self.ns.veth(inner, outer, JUMBO_MTU)
             after = self.guests[(i + 1) % len(self.guests)]
-            vdevs += [user, f"net_pcap{i},tx_iface={inner}", tap(i, after.tap)]
+            vdevs += [user, f"net_pcap{i}" + f",tx_iface={inner}" * self.queues, tap(i, after.tap)]
         return vdevs, ["--port-topology=chained", "--disable-device-start"]
 
     def _start_chained(self):
         for i in range(len(self.guests)):  # a tap reads a long frame into a chain only if asked to
             self.pmd.command(f"port config {3 * i + 2} rx_offload scatter on")
         self.pmd.start_ports()
+
+    def queue_stats(self, guest):
+        """(received, sent) frames of a guest, a list of each with a number for each queue."""
+        return self.pmd.queue_stats(self.guests.index(guest) * (3 if self.jumbo else 2))
 
     def _tell(self):
         """For a failed test: how many frames passed each port, here and in the kernel."""

@@ -19,8 +19,11 @@ RETRY_US = 10
 
 
 def virtio_user(index, path, mac=None, **arguments):
-    """A virtio-user port. Further arguments: queue_size, mrg_rxbuf, in_order, vectorized, server, ..."""
-    text = f"net_virtio_user{index},path={path},queues=1"
+    """A virtio-user port. Further arguments: queues, queue_size, mrg_rxbuf, in_order, vectorized, server, ..."""
+    queues = arguments.pop("queues", 1)
+    text = f"net_virtio_user{index},path={path},queues={queues}"
+    if queues > 1:
+        text += ",cq=1"  # the driver says by the control queue how many it uses
     if mac:
         text += f",mac={mac}"
     return text + "".join(f",{key}={value}" for key, value in arguments.items())
@@ -101,6 +104,11 @@ class Testpmd(Process):
         found = re.findall(r"NIC statistics for port (\d+).*?RX-packets:\s*(\d+).*?TX-packets:\s*(\d+)", text, re.S)
         assert found, text
         return {int(port): (int(received), int(sent)) for port, received, sent in found}
+
+    def queue_stats(self, port):
+        """(received, sent) frames of a virtio port, a list of each with a number for each queue."""
+        text = self.command(f"show port xstats {port}")
+        return tuple([int(n) for n in re.findall(rf"{way}_q\d+_good_packets: (\d+)", text)] for way in ("rx", "tx"))
 
     def wait_received(self, port, frames, deadline=DEADLINE):
         return wait_for(lambda: self.port_stats()[port][0] >= frames, deadline,
