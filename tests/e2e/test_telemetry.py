@@ -54,6 +54,15 @@ def test_telemetry_tells_what_the_table_tells(box):
             assert telemetry.ask("/vhost_switch/port,0")["to_sender"] == 1
 
 
+def test_telemetry_tells_rings(box):
+    with room(box, 1, introduce=False, guest_options={"queues": 3}) as r:
+        with Telemetry(r.switch) as telemetry:
+            def rings():
+                told = telemetry.ask("/vhost_switch/port,0")
+                return told["receive_rings"], told["transmit_rings"]
+            wait_for(lambda: rings() == (3, 3), what="three pairs of rings")
+
+
 def test_telemetry_of_ports_that_are_not_there(box):
     with room(box, 1, introduce=False) as r:
         with Telemetry(r.switch) as telemetry:
