@@ -127,6 +127,7 @@ choose(struct uplink *u, const struct conf *c, const struct rte_eth_dev_info *in
 		conf->rxmode.offloads |= RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
 	if (u->insert_hw)
 		conf->txmode.offloads |= RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
+	nic_choose(&u->nic, c, info, conf);
 	if (u->vmdq)
 		vmdq_configure(&u->plan, c, conf);
 }

@@ -93,6 +93,9 @@ fetch_frame(const struct uplink *u, struct burst *b, struct frame *f, struct rte
 	}
 	memcpy(&f->eth, f->piece->base, sizeof(f->eth));
 	fetch_tag(u, f);
+	if (u->nic.verifies &&
+			(m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
+		f->vnet.flags = VIRTIO_NET_HDR_F_DATA_VALID;
 	if (f->len > u->frame_max)
 		frame_lose(f, DROP_LONG);
 }

@@ -21,6 +21,9 @@
 /* Frames on the wire are never shorter, checksum aside (IEEE 802.3 clause 3.2.8). */
 #define WIRE_MIN (RTE_ETHER_MIN_LEN - RTE_ETHER_CRC_LEN)
 
+/* mbufs of one frame that the NIC is to cut: 64 KiB and a tag, in no less than 2 KiB each. */
+#define MBUFS_MAX 33
+
 /* Writes the frame with the tag between its addresses and its type. */
 static uint8_t *
 fill_tagged(uint8_t *to, const struct frame *f, uint16_t vlan)
@@ -36,25 +39,41 @@ fill_tagged(uint8_t *to, const struct frame *f, uint16_t vlan)
 	return to + sizeof(*tag) + f->len;
 }
 
-/* Fills an mbuf with a frame that is ready for the wire, but for the tag. */
-static void
+/* The tag that is to be added to a frame of a sender with the tag `vlan`; 0: none. */
+static inline uint16_t
+tag_of(const struct uplink *u, const struct frame *f, uint16_t vlan)
+{
+	if (frame_own_tag(f))
+		return 0; /* it keeps that */
+	return u->nic_tags && f->tagged ? f->tci : vlan;
+}
+
+/* Has the NIC add a tag, if it can. Returns the one that the switch is to add, or 0. */
+static inline uint16_t
+tag_by_nic(const struct uplink *u, struct rte_mbuf *m, uint16_t tag)
+{
+	if (tag == 0 || !u->insert_hw)
+		return tag;
+	m->ol_flags |= RTE_MBUF_F_TX_VLAN;
+	m->vlan_tci = tag;
+	return 0;
+}
+
+/*
+ * Fills an mbuf with a frame that is ready for the wire, but for the tag. Returns the
+ * bytes that a tag takes in it.
+ */
+static uint16_t
 fill(const struct uplink *u, struct rte_mbuf *m, const struct frame *f, uint16_t vlan)
 {
 	uint8_t *start = rte_pktmbuf_mtod(m, uint8_t *), *end;
+	uint16_t tag = tag_by_nic(u, m, tag_of(u, f, vlan));
 
-	if (frame_own_tag(f))
-		vlan = 0; /* it keeps that */
-	else if (u->nic_tags && f->tagged)
-		vlan = f->tci;
-	if (vlan != 0 && !u->insert_hw) {
-		end = fill_tagged(start, f, vlan);
+	if (tag != 0) {
+		end = fill_tagged(start, f, tag);
 	} else {
 		frame_copy(start, f);
 		end = start + f->len;
-		if (vlan != 0) {
-			m->ol_flags |= RTE_MBUF_F_TX_VLAN;
-			m->vlan_tci = vlan;
-		}
 	}
 	if (end - start < WIRE_MIN) {
 		/* Zeroes: what an earlier frame left in the mbuf is not for the wire. */
@@ -62,16 +81,25 @@ fill(const struct uplink *u, struct rte_mbuf *m, const struct frame *f, uint16_t
 		end = start + WIRE_MIN;
 	}
 	m->data_len = m->pkt_len = end - start;
+	return tag != 0 ? sizeof(struct rte_vlan_hdr) : 0;
 }
 
-/* The same with a frame whose checksum is left to do. */
-static __rte_noinline void
-fill_finished(const struct uplink *u, struct rte_mbuf *m, const struct frame *f, uint16_t vlan)
+/* The same with a frame whose checksum is left to do. Returns whether the switch did it. */
+static __rte_noinline bool
+fill_unfinished(const struct uplink *u, struct uplink_tx *tx, struct rte_mbuf *m,
+		const struct frame *f, uint16_t vlan)
 {
 	struct finish fin;
 
+	if (nic_takes(&u->nic, f, 1)) {
+		nic_mark(m, f, fill(u, m, f, vlan));
+		if (rte_eth_tx_prepare(u->port, tx->queue, &m, 1) == 1)
+			return false;
+		m->ol_flags = 0;
+	}
 	finish_begin(&fin, f, 0);
 	fill(u, m, finish_next(&fin), vlan);
+	return true;
 }
 
 static uint16_t
@@ -119,12 +147,12 @@ transmit_all(struct uplink *u, struct uplink_tx *tx, struct rte_mbuf **m, const 
 /* Delivers frames that take one mbuf each. */
 static uint64_t
 deliver_run(struct uplink *u, struct uplink_tx *tx, const struct burst *b, uint64_t want,
-		uint16_t vlan)
+		uint16_t vlan, struct port_count *count)
 {
 	struct rte_mbuf *m[BURST_MAX];
 	unsigned int n = __builtin_popcountll(want), i = 0;
 	const struct frame *f;
-	uint64_t left;
+	uint64_t left, done = 0;
 
 	if (rte_pktmbuf_alloc_bulk(u->mbufs, m, n) != 0) {
 		tx->reason = DROP_NO_MBUF;
@@ -133,13 +161,16 @@ deliver_run(struct uplink *u, struct uplink_tx *tx, const struct burst *b, uint6
 	for (left = want; left != 0; left &= left - 1) {
 		f = &b->frame[__builtin_ctzll(left)];
 		/* rte_pktmbuf_alloc_bulk() has set as many as there are bits. NOLINTBEGIN */
-		if (unlikely(f->offload != 0))
-			fill_finished(u, m[i++], f, vlan);
-		else
+		if (likely(f->offload == 0))
 			fill(u, m[i++], f, vlan);
+		else if (fill_unfinished(u, tx, m[i++], f, vlan))
+			done |= left & -left;
 		/* NOLINTEND */
 	}
-	return transmit_all(u, tx, m, b, want).taken;
+	left = transmit_all(u, tx, m, b, want).taken;
+	if (unlikely(done != 0))
+		count_add(&count->checksums, __builtin_popcountll(done & left));
+	return left;
 }
 
 bool
@@ -156,6 +187,65 @@ uplink_flush(struct uplink *u, unsigned int id)
 	return tx->npending == 0;
 }
 
+/* Fills a chain of n mbufs, all of them with so much room, with a frame and its tag. */
+static void
+fill_chain(const struct uplink *u, struct rte_mbuf **m, unsigned int n, uint32_t room,
+		const struct frame *f, uint16_t vlan)
+{
+	uint8_t front[RTE_VLAN_HLEN + HEADERS_MAX], *from = front + RTE_VLAN_HLEN;
+	uint16_t tag = tag_by_nic(u, m[0], tag_of(u, f, vlan));
+	uint32_t extra = tag != 0 ? RTE_VLAN_HLEN : 0, left = f->len + extra;
+	struct piece to[MBUFS_MAX], headers = {.base = front, .len = f->headers->len + extra};
+	unsigned int i;
+
+	m[0]->pkt_len = left;
+	m[0]->nb_segs = n;
+	for (i = 0; i < n; i++, left -= RTE_MIN(left, room)) {
+		to[i] = (struct piece){rte_pktmbuf_mtod(m[i], uint8_t *), room};
+		m[i]->data_len = RTE_MIN(left, room);
+		m[i]->next = i + 1 < n ? m[i + 1] : NULL;
+	}
+	pieces_copy(to, extra, f->piece, f->len);
+	memcpy(from, f->headers->bytes, f->headers->len);
+	if (tag != 0) {
+		memmove(front, from, 2 * RTE_ETHER_ADDR_LEN);
+		from = front + 2 * RTE_ETHER_ADDR_LEN;
+		from[0] = RTE_ETHER_TYPE_VLAN >> 8;
+		from[1] = RTE_ETHER_TYPE_VLAN & 0xff;
+		from[2] = tag >> 8;
+		from[3] = tag & 0xff;
+	} else {
+		headers.base = from;
+	}
+	pieces_copy(to, 0, &headers, headers.len);
+	nic_mark(m[0], f, extra);
+}
+
+/* Gives the NIC a frame that it is to cut. False: it is not for this NIC, or *full. */
+static __rte_noinline bool
+deliver_whole(struct uplink *u, struct uplink_tx *tx, const struct frame *f, uint16_t vlan,
+		bool *full)
+{
+	uint32_t room = rte_pktmbuf_data_room_size(u->mbufs) - RTE_PKTMBUF_HEADROOM;
+	unsigned int n = (f->len + RTE_VLAN_HLEN + room - 1) / room;
+	struct rte_mbuf *m[MBUFS_MAX];
+
+	if (n > MBUFS_MAX || !nic_takes(&u->nic, f, n))
+		return false;
+	*full = true;
+	if (rte_pktmbuf_alloc_bulk(u->mbufs, m, n) != 0) {
+		tx->reason = DROP_NO_MBUF;
+		return false;
+	}
+	fill_chain(u, m, n, room, f, vlan);
+	*full = rte_eth_tx_prepare(u->port, tx->queue, m, 1) == 1;
+	if (*full && transmit(u, tx, m, 1) == 1)
+		return true;
+	tx->reason = DROP_UPLINK_FULL;
+	rte_pktmbuf_free(m[0]);
+	return false;
+}
+
 /*
  * Cuts a frame and delivers the segments: all or, if the port takes none now, nothing.
  * Only those that it may take some day wait for it.
@@ -165,9 +255,14 @@ deliver_cut(struct uplink *u, struct uplink_tx *tx, const struct frame *f, uint1
 		struct port_count *count)
 {
 	struct finish fin;
+	bool full = false;
 	unsigned int i;
 	uint16_t sent;
 
+	if (deliver_whole(u, tx, f, vlan, &full))
+		return true;
+	if (full)
+		return false;
 	finish_begin(&fin, f, 0);
 	if (rte_pktmbuf_alloc_bulk(u->mbufs, tx->pending, fin.n) != 0) {
 		tx->reason = DROP_NO_MBUF;
@@ -208,14 +303,13 @@ uplink_deliver(struct uplink *u, unsigned int id, const struct burst *b, uint64_
 {
 	struct uplink_tx *tx = &u->tx[id];
 	struct outcome o = {0, 0};
-	uint64_t left, run, bytes = 0, checksums = 0;
-	const struct frame *f;
+	uint64_t left, run, bytes = 0;
 
 	tx->reason = DROP_UPLINK_FULL;
 	while (want != 0 && likely(uplink_flush(u, id))) {
 		run = run_of(b, want);
 		if (likely(run != 0)) {
-			o.taken |= deliver_run(u, tx, b, run, vlan);
+			o.taken |= deliver_run(u, tx, b, run, vlan, count);
 			if ((o.taken & run) != run)
 				break;
 		} else {
@@ -226,13 +320,9 @@ uplink_deliver(struct uplink *u, unsigned int id, const struct burst *b, uint64_
 		}
 		want &= ~run;
 	}
-	for (left = o.taken; left != 0; left &= left - 1) {
-		f = &b->frame[__builtin_ctzll(left)];
-		bytes += f->len;
-		checksums += f->offload == OFFLOAD_CSUM;
-	}
+	for (left = o.taken; left != 0; left &= left - 1)
+		bytes += b->frame[__builtin_ctzll(left)].len;
 	count_add(&count->sent, __builtin_popcountll(o.taken));
-	count_add(&count->checksums, checksums);
 	count_add(&count->sent_bytes, bytes);
 	return o;
 }

@@ -12,6 +12,7 @@
 
 #include "main.h"
 #include "source.h"
+#include "uplink/nic.h"
 #include "uplink/vmdq.h"
 
 /* A worker's way out: its queue, and how its last try went. */
@@ -45,8 +46,9 @@ struct uplink {
 	bool insert_hw;   /* the NIC puts tags on */
 	bool promiscuous;
 	bool started;
-	uint32_t frame_max; /* longest frame that is switched */
-	uint32_t carries;   /* longest frame that the port says it takes, our tag aside */
+	uint32_t frame_max;    /* longest frame that is switched */
+	uint32_t carries;      /* longest frame that the port says it takes, our tag aside */
+	struct uplink_nic nic; /* what it does of offloads */
 	struct vmdq_plan plan;
 	struct rte_mempool *mbufs;
 	rte_spinlock_t lock; /* for queues that workers share */

@@ -1,38 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The counters for programs, by DPDK's telemetry socket: the same as in the table, and harmless to ask for."""
 
-import glob
-import json
-import socket
-
 from lib.frames import BROADCAST, frame
 from lib.room import room
 from lib.stats import COLUMNS
+from lib.telemetry import Telemetry
 from lib.uplink import TAP
 from lib.wait import wait_for
-
-
-class Telemetry:
-    def __init__(self, switch):
-        pattern = f"{switch.directory}/dpdk/{switch.prefix}/dpdk_telemetry.v2*"
-        path = wait_for(lambda: glob.glob(pattern), what=f"telemetry socket {pattern}")[0]
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.socket.settimeout(10)
-        self.socket.connect(path)
-        self.receive()  # the greeting
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.socket.close()
-
-    def receive(self):
-        return json.loads(self.socket.recv(65536))
-
-    def ask(self, command):
-        self.socket.send(command.encode())
-        return self.receive()[command.split(",")[0]]
 
 
 def test_telemetry_tells_what_the_table_tells(box):
