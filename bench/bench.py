@@ -20,11 +20,12 @@ import tempfile
 
 from switches import ROOT, SWITCHES, Place
 from rows import Guests, Latency, Packed, Throughput
+from rows_offload import Offload
 from rows_pairs import Pairs
 from rows_uplink import UplinkRow
 from runner import Bench
 
-ROWS = {row.name: row for row in (Throughput, Latency, Guests, Packed, UplinkRow, Pairs)}
+ROWS = {row.name: row for row in (Throughput, Latency, Guests, Packed, UplinkRow, Pairs, Offload)}
 
 
 def run_round(bench, rows, number):

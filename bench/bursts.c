@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * For machines that have a CPU for each worker of a switch, and none for the generator. It fills
- * the senders' rings, sleeps while the workers empty them, each on a CPU that is then its own,
- * and looks how far they came before any ring was empty. That it wakes up on one of their CPUs
+ * For machines that have a CPU for each worker of a switch, and none for the generator. It posts a
+ * window of frames on each sender's ring, sleeps while the workers empty them, each on a CPU that is then its own,
+ * and looks how far they came before any window was used up. That it wakes up on one of their CPUs
  * costs some microseconds of hundreds, at the cost of the worker that runs there.
  *
  * What is printed are medians over many such bursts: frames/s of all senders' rings together, and
@@ -23,15 +23,16 @@
 #define NAP_MIN_NS	5000
 #define DRAIN_NAP_NS	100000
 #define DRAIN_NAPS	20000		/* two seconds: the switch is dead then */
-#define SHARE		0.6		/* of a ring that is to be worked off in a nap */
+#define SHARE		0.6		/* of a window that is to be worked off in a nap */
 #define SAMPLES_MAX	20000
 
 struct bursts {
 	struct lane *sender[2 * GEN_PAIRS_MAX];
 	unsigned n_senders;
+	unsigned window;
 	uint64_t nap_ns;
 	unsigned n;			/* samples */
-	unsigned dry;			/* bursts of no use: some ring was empty */
+	unsigned dry;			/* bursts of no use: some window was used up */
 	double *rate;			/* [sample][sender, or n_senders: all] */
 };
 
@@ -74,17 +75,16 @@ drain(struct gen *gen)
 	return -EIO;
 }
 
-/* One burst. The next nap is as long as this one's rate lets expect for SHARE of a ring. */
+/* One burst. The next nap is as long as this one's rate lets expect for SHARE of the window. */
 static void
 burst(const struct gen *gen, struct bursts *b)
 {
 	double *rate = b->rate + (size_t)b->n * (b->n_senders + 1), most = 0, seconds;
-	unsigned ring = gen->conf->ring;
 	bool dry = false;
 	uint64_t start;
 
 	for (unsigned i = 0; i < b->n_senders; i++)
-		lane_post_any(b->sender[i], ring);
+		lane_post_any(b->sender[i], b->window);
 	start = gen_now();
 	nap(b->nap_ns);
 	seconds = (double)(gen_now() - start) / gen->hz;
@@ -92,7 +92,7 @@ burst(const struct gen *gen, struct bursts *b)
 	for (unsigned i = 0; i < b->n_senders; i++) {
 		unsigned n = lane_poll_any(b->sender[i]);
 
-		dry = dry || n == ring;
+		dry = dry || n == b->window;
 		rate[i] = n / seconds;
 		rate[b->n_senders] += rate[i];
 		most = rate[i] > most ? rate[i] : most;
@@ -102,7 +102,7 @@ burst(const struct gen *gen, struct bursts *b)
 		b->nap_ns -= b->nap_ns / 4;
 	} else if (most > 0) {
 		b->n++;
-		b->nap_ns = (3 * b->nap_ns + (uint64_t)(SHARE * ring / most * 1e9)) / 4;
+		b->nap_ns = (3 * b->nap_ns + (uint64_t)(SHARE * b->window / most * 1e9)) / 4;
 	}
 	if (b->nap_ns < NAP_MIN_NS)
 		b->nap_ns = NAP_MIN_NS;
@@ -159,6 +159,8 @@ mode_bursts(struct gen *gen)
 	for (unsigned i = 0; i < gen->n_lanes; i++)
 		if (gen->lane[i].on && !gen->lane[i].write && b.n_senders < 2 * GEN_PAIRS_MAX)
 			b.sender[b.n_senders++] = &gen->lane[i];
+	/* Whatever queues the frames go to, there is room for all of them. */
+	b.window = gen->conf->window != 0 ? gen->conf->window : gen->conf->ring / b.n_senders;
 	b.rate = malloc(sizeof(*b.rate) * SAMPLES_MAX * (b.n_senders + 1));
 	if (b.rate == NULL)
 		return -ENOMEM;
