@@ -21,6 +21,7 @@
 
 #define NAP_FIRST_NS	20000
 #define NAP_MIN_NS	5000
+#define NAP_MAX_NS	20000000
 #define DRAIN_NAP_NS	100000
 #define DRAIN_NAPS	20000		/* two seconds: the switch is dead then */
 #define SHARE		0.6		/* of a window that is to be worked off in a nap */
@@ -100,12 +101,16 @@ burst(const struct gen *gen, struct bursts *b)
 	if (dry) {
 		b->dry++;
 		b->nap_ns -= b->nap_ns / 4;
-	} else if (most > 0) {
+	} else if (most == 0) {
+		b->nap_ns *= 2;
+	} else {
 		b->n++;
 		b->nap_ns = (3 * b->nap_ns + (uint64_t)(SHARE * b->window / most * 1e9)) / 4;
 	}
 	if (b->nap_ns < NAP_MIN_NS)
 		b->nap_ns = NAP_MIN_NS;
+	if (b->nap_ns > NAP_MAX_NS)
+		b->nap_ns = NAP_MAX_NS;
 }
 
 static int
@@ -138,10 +143,10 @@ report(const struct gen *gen, const struct bursts *b, uint64_t sent, int64_t los
 	double rate = median(b, b->n_senders);
 
 	printf("mode=bursts size=%u guests=%u pairs=%u ring=%u huge=%d hz=%.0f nap_us=%.1f"
-			" samples=%u dry=%u mpps=%.3f top_mpps=%.3f ns_per_frame=%.2f sent=%" PRIu64 " lost=%" PRId64
+			" samples=%u dry=%u mpps=%.4f ns_per_frame=%.2f sent=%" PRIu64 " lost=%" PRId64
 			" bad_used=%u",
 			c->size, gen->n, c->n_pairs, c->ring, gen->huge, gen->hz,
-			(double)b->nap_ns * 1e-3, b->n, b->dry, rate * 1e-6, rate * 1e-6, rate > 0 ? 1e9 / rate : 0,
+			(double)b->nap_ns * 1e-3, b->n, b->dry, rate * 1e-6, rate > 0 ? 1e9 / rate : 0,
 			sent, lost, gen_bad_used(gen));
 	for (unsigned i = 0; i < b->n_senders; i++)
 		printf(" mpps%u=%.3f", i, median(b, i) * 1e-6);
@@ -182,7 +187,8 @@ mode_bursts(struct gen *gen)
 		err = -EIO;
 	if (err == 0)
 		report(gen, &b, sent[1] - sent[0],
-				(int64_t)((sent[1] - sent[0]) - (received[1] - received[0])));
+				(int64_t)((sent[1] - sent[0]) * gen_arrivals(gen->conf) -
+					(received[1] - received[0])));
 	free(b.rate);
 	return err;
 }

@@ -77,43 +77,6 @@ delivered(const struct gen *gen)
 	return gen->conf->flows == GEN_OUT ? sent : received;
 }
 
-#define WINDOW_S	0.002
-#define WINDOWS_MAX	5000
-#define WINDOW_TOP	0.9
-
-/* Frames/s of windows so short that many are free of whatever else runs on the machine. */
-struct windows {
-	double rate[WINDOWS_MAX];
-	unsigned n;
-};
-
-static int
-compare_rates(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* Runs for so long; returns the time at its end. */
-static uint64_t
-run_windows(struct gen *gen, double seconds, struct rounds *rounds, struct windows *w)
-{
-	uint64_t now = gen_now(), end = now + (uint64_t)(seconds * gen->hz), then, before;
-
-	w->n = 0;
-	while (now < end) {
-		then = now;
-		before = delivered(gen);
-		run(gen, now + (uint64_t)(WINDOW_S * gen->hz), rounds);
-		now = gen_now();
-		if (w->n < WINDOWS_MAX)
-			w->rate[w->n++] = (double)(delivered(gen) - before) * gen->hz / (double)(now - then);
-	}
-	qsort(w->rate, w->n, sizeof(*w->rate), compare_rates);
-	return now;
-}
-
 /* Frames/s of each sender's rings, where there are several. */
 static void
 print_lanes(const struct gen *gen, const uint64_t *before, double seconds)
@@ -128,7 +91,6 @@ mode_throughput(struct gen *gen)
 	struct rounds warm = { 0, 0 }, rounds = { 0, 0 };
 	uint64_t sent0, sent1, received0, received1, delivered0, delivered1, t0, t1;
 	uint64_t lane0[GEN_PAIRS_MAX];
-	static struct windows windows;
 	struct gen_look look;
 	double seconds, rate;
 
@@ -138,7 +100,8 @@ mode_throughput(struct gen *gen)
 	for (unsigned q = 0; q < gen->conf->n_pairs; q++)
 		lane0[q] = gen->guest[0].tx[q].count;
 	t0 = gen_now();
-	t1 = run_windows(gen, gen->conf->seconds, &rounds, &windows);
+	run(gen, t0 + (uint64_t)(gen->conf->seconds * gen->hz), &rounds);
+	t1 = gen_now();
 	seconds = (double)(t1 - t0) / gen->hz;
 	delivered1 = delivered(gen);
 	print_head(gen);
@@ -149,10 +112,9 @@ mode_throughput(struct gen *gen)
 	look = gen_look_at_frames(gen);
 	rate = (double)(delivered1 - delivered0) / seconds;
 	gen_totals(gen, &sent1, &received1);
-	printf(" seconds=%.3f rate=%.0f mpps=%.3f top_mpps=%.3f ns_per_frame=%.2f sent=%" PRIu64
+	printf(" seconds=%.3f rate=%.0f mpps=%.4f ns_per_frame=%.2f sent=%" PRIu64
 			" hz=%.0f bad_used=%u frames_seen=%u bad_frames=%u rounds=%" PRIu64 " busy_rounds=%.3f",
-			seconds, rate, rate * 1e-6, windows.rate[(unsigned)(WINDOW_TOP * windows.n)] * 1e-6,
-			rate > 0 ? 1e9 / rate : 0, sent1 - sent0, gen->hz,
+			seconds, rate, rate * 1e-6, rate > 0 ? 1e9 / rate : 0, sent1 - sent0, gen->hz,
 			gen_bad_used(gen), look.at, look.bad, rounds.all,
 			rounds.all > 0 ? (double)rounds.busy / (double)rounds.all : 0);
 	/* What went in since the warm-up began, less what came out, now that all is at rest. */

@@ -45,7 +45,7 @@ class Offload(Row):
     def _case(self, switch, case, words):
         try:
             # Of Open vSwitch it is not known beforehand what it can do.
-            result = self.bench.measure(switch, *words, **({"repeats": 2} if switch.name != OURS else {}))
+            result = self.bench.measure(switch, *words, tries=2 if switch.name != OURS else None)
             seen, bad = int(result["frames_seen"]), int(result["bad_frames"])
             if bad > 0 or seen == 0:
                 raise Failed(f"{bad} of {seen} frames looked at arrived with a wrong length, header or checksum", {})
@@ -68,7 +68,7 @@ class Offload(Row):
                     line(f"{name}, {label}", *(f"{self.median(name, case, figure):.{digits}f}"
                                                for figure, digits in (("mpps", 2), ("gbps", 1), ("cycles", 0))))
                 elif (name, case) in self.unable:
-                    print(f"{f'{name}, {label}':54}cannot: {self.unable[name, case]}")
+                    print(f"{f'{name}, {label}':62}cannot: {self.unable[name, case]}")
         if self.ran(OURS, OVS):
             for case, (label, _) in CASES.items():
                 if self.bench.samples.get((self.name, OVS, case, "mpps")):

@@ -9,7 +9,6 @@ import sys
 from cpuwatch import CpuWatch
 from lib.proc import run
 
-REPEATS = 5  # of a measurement that was disturbed, or failed
 LOSS = 0.001  # of the frames: more is worth a word. Rings that are kept full lose some to any pause
 
 
@@ -50,7 +49,9 @@ class Bench:
         sockets = [word for path in switch.sockets for word in ("--socket", path)]
         if switch.client:
             sockets.append("--listen")
-        watch = CpuWatch(switch.process.pid, self.place.worker_cpu)
+        watch = None
+        if "bursts" not in words:  # medians over hundreds of them: what disturbs a few does no harm
+            watch = CpuWatch(switch.process.pid, self.place.worker_cpu)
         try:
             result = self.loadgen(*sockets, "--seconds", self.options.seconds, *words)
         except Failed as failure:
@@ -59,23 +60,24 @@ class Bench:
             return None, ["delivered nothing" if float(failure.result.get("mpps", 1)) == 0
                           else str(failure).splitlines()[-1]]
         self.sent += int(result["sent"])
-        return result, watch.problems()
+        return result, watch.problems() if watch else []
 
-    def measure(self, switch, *words, repeats=REPEATS):
+    def measure(self, switch, *words, tries=None):
         """One run of the generator against a switch; again if it failed, or the CPU was not the switch's alone."""
         kept = None
-        for _ in range(repeats):
+        tries = tries or self.options.tries
+        for _ in range(tries):
             result, problems = self._once(switch, words)
             kept = result or kept
             if not problems:
                 break
             if result is None:
-                self.warn(f"{switch.name}: measured again, since a run failed: {problems[0]}")
+                self.warn(f"{switch.name}: a run failed, and was tried again: {problems[0]}")
             else:
                 print(f"    disturbed: {'; '.join(problems)}", file=sys.stderr)
         else:
             if kept is None:
-                raise Failed(f"{switch.name}: {repeats} runs failed, the last one: {problems[0]}", {})
+                raise Failed(f"{switch.name}: {tries} runs failed, the last one: {problems[0]}", {})
             self.warnings[f"{switch.name}: kept a measurement that was disturbed"] += 1
         self._look_at(switch, kept)
         return kept
