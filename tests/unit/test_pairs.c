@@ -167,7 +167,7 @@ parked(const struct pairs *p)
 	return PARK_FRAMES - park_room(p->r->tx[0]->vq.source.park);
 }
 
-#define FLOWS_SENT 50
+#define FLOWS_SENT 100
 
 /* Frames of many flows, in one burst after another: each ring gets its flows, in order, and all arrives. */
 static void
@@ -193,7 +193,7 @@ test_spread(void **state)
 			assert_int_equal(ring_of(0, d.port[0], RINGS), ring);
 			assert_int_equal(d.seq, ++seen[d.port[0]]);
 		}
-		assert_in_range(got, 100, 350);
+		assert_in_range(got, 50, 400);
 		all += got;
 	}
 	assert_int_equal(all, 800);
