@@ -24,6 +24,11 @@ const uint64_t offload_tso_features = 1ULL << VIRTIO_NET_F_HOST_TSO4 |
 		1ULL << VIRTIO_NET_F_HOST_TSO6 | 1ULL << VIRTIO_NET_F_HOST_ECN |
 		1ULL << VIRTIO_NET_F_GUEST_TSO4 | 1ULL << VIRTIO_NET_F_GUEST_TSO6 |
 		1ULL << VIRTIO_NET_F_GUEST_ECN;
+const uint64_t offload_uso_features = 1ULL << OFFLOAD_F_HOST_USO | 1ULL << OFFLOAD_F_GUEST_USO4 |
+		1ULL << OFFLOAD_F_GUEST_USO6;
+const uint64_t offload_host_features = 1ULL << VIRTIO_NET_F_CSUM | 1ULL << VIRTIO_NET_F_HOST_TSO4 |
+		1ULL << VIRTIO_NET_F_HOST_TSO6 | 1ULL << VIRTIO_NET_F_HOST_ECN |
+		1ULL << OFFLOAD_F_HOST_USO;
 
 /* The set's bits if the driver has a feature, else none. */
 static uint8_t

@@ -58,6 +58,12 @@ uint8_t offload_may_receive(uint64_t features);
 /* The features of the switch with --tx-csum 1, and those that --tso 1 adds. */
 extern const uint64_t offload_csum_features, offload_tso_features;
 
+/* ... and those of them that librte_vhost does not know; see guest_features(). */
+extern const uint64_t offload_uso_features;
+
+/* Those of them by which a driver only leaves work to the switch: harmless to allow unasked. */
+extern const uint64_t offload_host_features;
+
 /* Whether a header asks for anything. */
 static inline bool
 offload_asked(const struct virtio_net_hdr *h)

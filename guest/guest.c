@@ -16,6 +16,7 @@
 #include "guest/snapshot.h"
 #include "guest/ring.h"
 #include "main.h"
+#include "offload.h"
 #include "park.h"
 #include "worker.h"
 
@@ -80,6 +81,7 @@ guest_connect(struct vswitch *sw, int vid, const char *path)
 	g->socket = descriptors_hurry(path);
 	g->announcement = (struct announcement){0};
 	sw->connections = pthread_self();
+	g->features = 0;
 	g->table_pending = g->doomed = g->log_mapped = g->mtu_told = g->in_message = false;
 	sw->port[port].vlan = conf_vlan(&sw->conf, port);
 	__atomic_store_n(&sw->port[port].state, PORT_USED, __ATOMIC_RELEASE);
@@ -272,6 +274,27 @@ no_longer_ready(const struct guest *g, const struct message *m)
 	}
 }
 
+uint64_t
+guest_features(const struct guest *g)
+{
+	return g->sw->conf.tso ? offload_uso_features : 0;
+}
+
+/*
+ * Takes features out of a message that librte_vhost would refuse, as it did not offer them.
+ * While the device runs it refuses any change, and so do we: what changes is left in.
+ */
+static void
+take_features(struct guest *g, struct message *m)
+{
+	uint64_t own = m->payload.u64 & guest_features(g);
+
+	if (!g->running)
+		g->features = own;
+	if (g->features == own)
+		m->payload.u64 &= ~own;
+}
+
 bool
 guest_before(struct guest *g, struct message *m)
 {
@@ -295,6 +318,8 @@ guest_before(struct guest *g, struct message *m)
 	guest_let_go(g, RINGS_ALL);
 	if (m->request == MSG_NET_SET_MTU)
 		check_mtu(g, m);
+	if (m->request == MSG_SET_FEATURES)
+		take_features(g, m);
 	if (is_question(m))
 		return true;
 	g->in_message = true;

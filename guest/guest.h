@@ -56,6 +56,7 @@ struct guest {
 	int vid;    /* librte_vhost's number of the connection */
 	int socket; /* of the connection; librte_vhost's; -1: not found */
 	uint16_t port;
+	uint64_t features;  /* negotiated, of those that librte_vhost does not know */
 	uint32_t ready;     /* rings that the library says are set up and enabled */
 	uint32_t published; /* ... that workers use */
 	uint32_t held;      /* receive rings that are paused: frames wait for them */
@@ -83,6 +84,9 @@ void guest_disconnect(struct guest *g);
  */
 bool guest_before(struct guest *g, struct message *m);
 bool guest_after(struct guest *g, const struct message *m);
+
+/* Features that the switch offers and librte_vhost knows nothing of. */
+uint64_t guest_features(const struct guest *g);
 
 /* The device was set up, or is being stopped. */
 void guest_start(struct guest *g);

@@ -135,7 +135,7 @@ snapshot_ring(struct guest *g, unsigned int index)
 		return false;
 	rte_vhost_get_negotiated_features(g->vid, &features);
 	vq->mem = &g->mem;
-	snapshot_features(vq, index, features);
+	snapshot_features(vq, index, features | g->features);
 	if (vq->logging && !dirty_log_covers(&g->mem)) {
 		vq_fault(vq, FAULT_LOG);
 		return false;

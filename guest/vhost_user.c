@@ -60,6 +60,20 @@ guest_of(int vid)
 	return g;
 }
 
+/* Answers with what librte_vhost offers and what it does not know. False: it can't be told. */
+static bool
+answer_features(int vid, const struct guest *g, struct message *m)
+{
+	char path[SOCKET_PATH_MAX] = "";
+	uint64_t known;
+
+	if (rte_vhost_get_ifname(vid, path, sizeof(path)) != 0 ||
+			rte_vhost_driver_get_features(path, &known) != 0)
+		return false;
+	message_answer(m, known | guest_features(g));
+	return true;
+}
+
 static enum rte_vhost_msg_result
 before_message(int vid, void *message)
 {
@@ -73,6 +87,9 @@ before_message(int vid, void *message)
 		message_answer(m, QUEUE_PAIRS_MAX);
 		return RTE_VHOST_MSG_RESULT_REPLY;
 	}
+	if (m->request == MSG_GET_FEATURES && g != NULL && message_bare(m) &&
+			answer_features(vid, g, m))
+		return RTE_VHOST_MSG_RESULT_REPLY;
 	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 

@@ -14,6 +14,7 @@
 #include "guest/descriptors.h"
 #include "guest/message.h"
 #include "log.h"
+#include "offload.h"
 
 static void
 close_fd(int *fd)
@@ -148,6 +149,11 @@ set_features(struct bridge *b, const void *in)
 	memcpy(&wanted, in, sizeof(wanted));
 	if ((wanted & ~(b->features & ioctl_features)) != 0)
 		return -EOPNOTSUPP;
+	/*
+	 * QEMU does not tell vhost-net which offloads its guest uses when it sends: any may be
+	 * that the switch can finish. Nor which it takes: it gets finished frames.
+	 */
+	wanted |= b->features & offload_host_features;
 	/* With this bit rings are enabled by a message, as vhost-net's by its back end. */
 	return call_with(b, MSG_SET_FEATURES, wanted | 1ULL << VHOST_USER_F_PROTOCOL_FEATURES);
 }

@@ -8,6 +8,7 @@ and at a guest, by scapy and by a sum of our own.
 
 import contextlib
 import re
+import socket
 import struct
 
 import pytest
@@ -233,3 +234,48 @@ def test_what_is_offered(box, options, offered):
             said = pmd.command("show port 0 tx_offload capabilities")
             assert sorted(set(re.findall(r"TCP_CKSUM|UDP_CKSUM|TCP_TSO", said))) == offered
             pmd.quit()
+
+
+# Messages of the vhost-user protocol, and what goes with them.
+GET_FEATURES, SET_FEATURES, SET_OWNER, GET_PROTOCOL, SET_PROTOCOL = 1, 2, 3, 15, 16
+NEED_REPLY, REPLY_ACK = 1 << 3, 1 << 3
+USO = 7 << 54  # GUEST_USO4, GUEST_USO6, HOST_USO
+OFFLOADS = {0: "CSUM", 1: "GUEST_CSUM", 7: "GUEST_TSO4", 8: "GUEST_TSO6", 9: "GUEST_ECN", 10: "GUEST_UFO", 11: "HOST_TSO4",
+            12: "HOST_TSO6", 13: "HOST_ECN", 14: "HOST_UFO", 54: "GUEST_USO4", 55: "GUEST_USO6", 56: "HOST_USO"}
+
+
+class FrontEnd:
+    """As much of one as negotiates."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(60)
+        self.socket.connect(path)
+
+    def ask(self, request, value=None, flags=0):
+        body = b"" if value is None else struct.pack("=Q", value)
+        self.socket.sendall(struct.pack("=III", request, 1 | flags, len(body)) + body)
+
+    def answer(self, request, value=None, flags=0):
+        self.ask(request, value, flags)
+        data = self.socket.recv(20, socket.MSG_WAITALL)
+        assert len(data) == 20, "the connection was ended"
+        return struct.unpack("=IIIQ", data)[3]
+
+
+@pytest.mark.parametrize("options, offered", [
+    ((), []), (("--tx-csum", "1"), [0, 1]), (("--tso", "1"), [0, 1, 7, 8, 9, 11, 12, 13, 54, 55, 56])],
+    ids=["nothing", "checksums", "segments"])
+def test_features_are_offered_and_taken(box, options, offered):
+    """Also those that librte_vhost does not know; and UFO never."""
+    with Switch(box, options) as switch:
+        end = FrontEnd(switch.socket())
+        features = end.answer(GET_FEATURES)
+        assert [bit for bit in OFFLOADS if features >> bit & 1] == offered
+        assert end.answer(GET_PROTOCOL) & REPLY_ACK
+        end.ask(SET_PROTOCOL, REPLY_ACK)
+        end.ask(SET_OWNER)
+        assert end.answer(SET_FEATURES, features, NEED_REPLY) == 0
+        assert end.answer(SET_FEATURES, features & ~USO, NEED_REPLY) == 0
+        assert end.answer(GET_FEATURES) == features
+        end.socket.close()
