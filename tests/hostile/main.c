@@ -43,6 +43,7 @@ static const struct group {
 	{ cases_race, IN(0) | IN(MERGEABLE) },
 	{ cases_packed, IN(PACKED) | IN(PACKED | MERGEABLE) },
 	{ cases_packed_race, IN(PACKED) | IN(PACKED | MERGEABLE) },
+	{ cases_pairs, IN(0) | IN(PACKED | MERGEABLE) },
 	{ cases_address, IN(0) },
 	{ cases_life, IN(0) | IN(PACKED) },
 	{ cases_memory, IN(0) | IN(MERGEABLE) | IN(PACKED) },
