@@ -367,10 +367,10 @@ const struct hcase cases_life[] = {
 		NULL, 0 },
 	{ "reset-owner", "RESET_OWNER under traffic", run_reset_owner, NULL, 0 },
 	{ "deaths", "hung up in the middle of a burst, 2000 times: nothing left behind",
-		run_deaths, NULL, 0 },
+		run_deaths, .modes = IN(0) },
 	{ "kills", "killed in the middle of a burst, 60 processes: nothing left behind",
 		run_kills, NULL, 0 },
 	{ "crowd", "300 connections at once: bounded, and forgotten when they go", run_crowd,
-		.split = true },
+		.modes = IN(0) },
 	{ .name = NULL },
 };

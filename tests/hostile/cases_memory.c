@@ -258,6 +258,7 @@ run_rings_beyond_file(struct hostile *h, const void *arg)
 }
 
 #define LOST(what) &(const enum lost){ what }
+#define NOT_MERGING (IN(0) | IN(PACKED))	/* it looks the same there */
 
 const struct hcase cases_memory[] = {
 	{ "table-replaced", "memory table replaced under traffic: nothing lost", run_replaced,
@@ -268,17 +269,17 @@ const struct hcase cases_memory[] = {
 	{ "region-within-page", "a region that ends within a page: nothing behind it is read",
 		run_within_page, NULL, 0 },
 	{ "truncated-source", "file of a frame truncated: stopped", run_truncated,
-		LOST(SOURCE), 0 },
+		LOST(SOURCE), 0, NOT_MERGING },
 	{ "truncated-target", "file of a receive buffer truncated: stopped", run_truncated,
 		LOST(TARGET), 0 },
 	{ "truncated-table", "file of an indirect table truncated: stopped", run_truncated,
-		LOST(TABLE), 0 },
+		LOST(TABLE), 0, NOT_MERGING },
 	{ "truncated-hugepage", "hugepages of a frame truncated: stopped", run_truncated,
-		LOST(HUGE_SOURCE), 0 },
-	{ "truncated-rings", "file of the rings truncated: stopped", run_truncated_rings, NULL, 0 },
+		LOST(HUGE_SOURCE), 0, NOT_MERGING },
+	{ "truncated-rings", "file of the rings truncated: stopped", run_truncated_rings, NULL, 0, NOT_MERGING },
 	{ "larger-than-file", "a frame in a region's part that its file lacks: stopped",
-		run_larger_than_file, NULL, 0 },
+		run_larger_than_file, NULL, 0, NOT_MERGING },
 	{ "rings-beyond-file", "rings in a region's part that its file lacks: stopped",
-		run_rings_beyond_file, NULL, 0 },
+		run_rings_beyond_file, NULL, 0, NOT_MERGING },
 	{ .name = NULL },
 };

@@ -25,6 +25,9 @@
 #define UNREAD_MS	300	/* with no room for a question: nobody reads them any more */
 #define GROWTH_KB	(48 << 10)	/* of memory, for one connection: its rings take 2 MiB */
 
+/* 30 rings of 32768 entries: librte_vhost keeps 2 MiB for each, some of it twice under sanitizers. */
+#define RINGS_KB	(96 << 10)
+
 #define VU_POSTCOPY_ADVISE	28
 #define VU_POSTCOPY_LISTEN	29
 
@@ -273,24 +276,27 @@ run_postcopy(struct hostile *h, const void *arg)
 	vu_dev_close(&dev);
 }
 
-/* The largest rings, as many as the library knows of. */
+/* The largest rings, as many as there may be, which have their price; and then more. */
 static void
 run_rings(struct hostile *h, const void *arg)
 {
 	struct party *p = party_open(h, NULL);
 	struct holdings before;
+	struct vu_msg msg;
+	int64_t cost;
 
 	(void)arg;
 	if (p == NULL || !subject_holdings(&h->subject, &before))
 		return;
-	for (uint32_t ring = 2; ring < 256; ring++) {
-		struct vu_msg msg = vu_msg_state(VU_SET_VRING_NUM, ring, 32768);
-
-		if (vu_dev_request(&p->nic.dev, &msg) != 0)
-			break;
+	for (uint32_t ring = 2; ring < VU_RINGS_MAX; ring++) {
+		msg = vu_msg_state(VU_SET_VRING_NUM, ring, 32768);
+		MUST(h, vu_dev_request(&p->nic.dev, &msg) == 0, "ring %u was refused", ring);
 	}
-	EXPECT(h, growth_kb(h, &before) < GROWTH_KB, "they cost %jd KiB",
-			(intmax_t)growth_kb(h, &before));
+	cost = growth_kb(h, &before);
+	EXPECT(h, cost < RINGS_KB, "they cost %jd KiB", (intmax_t)cost);
+	remark("%jd KiB", (intmax_t)cost);
+	msg = vu_msg_state(VU_SET_VRING_NUM, VU_RINGS_MAX, 32768);
+	EXPECT(h, vu_dev_request(&p->nic.dev, &msg) != 0, "one more was made");
 	others_served(h);
 }
 
@@ -329,7 +335,7 @@ const struct hcase cases_storm[] = {
 		run_inflight_set, NULL, 1 },
 	{ "postcopy", "post-copy migration: no worker waits for a guest's page", run_postcopy,
 		NULL, 0 },
-	{ "rings-many", "254 rings of 32768: not made", run_rings, NULL, 0 },
+	{ "rings-many", "32 rings of 32768: bounded; one more: not made", run_rings, NULL, 0 },
 	{ "stops", "stopped and started anew 50 times: a line each time, and it works",
 		run_stops, NULL, 0 },
 	{ .name = NULL },

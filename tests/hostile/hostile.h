@@ -37,13 +37,20 @@ struct party {
 	uint64_t drop[DROP_MAX];	/* of its frames: what the counters must show */
 };
 
+/* Modes: bits of the options that were given. A set of modes: bits by their numbers. */
+#define MERGEABLE	1
+#define PACKED		2
+#define OFFLOAD		4
+#define ALL		(MERGEABLE | PACKED | OFFLOAD)
+#define IN(mode)	(1u << (mode))
+
 struct hcase {
 	const char *name;
 	const char *says;	/* what is done, and what must come of it */
 	void (*run)(struct hostile *h, const void *arg);
 	const void *arg;
 	unsigned leaks;		/* descriptors that librte_vhost may lose in it (lessons.md) */
-	bool split;		/* means nothing in packed rings */
+	unsigned modes;		/* where it is run; 0: wherever its group is */
 };
 
 struct hostile {

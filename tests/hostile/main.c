@@ -2,11 +2,12 @@
 /*
  * hostile: guests that break the rules, against a vhost-switch of its own. Prints TAP.
  *
- *	hostile [--switch PROGRAM] [--workers N] [--mergeable] [--packed] [--keep] [CASE...]
+ *	hostile [--switch PROGRAM] [--workers N] [--mergeable] [--packed] [--offload] [--keep] [CASE...]
  *	hostile --list
  *
  * --mergeable and --packed: all guests have mergeable buffers, packed rings; of the cases those
- * are run that look different then.
+ * are run that look different then. --offload: the switch offers checksums and segmentation, and
+ * the cases for that are run.
  *
  * The program under test is build-san/vhost-switch unless another is named (also by the
  * variable HOSTILE_SWITCH). Begin to read in hostile.h.
@@ -27,23 +28,21 @@
 #define SLOW_MS 1500	/* a case that takes longer says so */
 #define LOG_TAIL 3000	/* bytes of the log that are shown with a failure */
 
-/* Where cases are run that nobody names: modes are bits of the options that were given. */
-#define MERGEABLE	1
-#define PACKED		2
-#define IN(mode)	(1u << (mode))
-
+/* And where they are run, when nobody names them. */
 static const struct group {
 	const struct hcase *cases;
 	unsigned modes;
 } groups[] = {
 	{ cases_tx, IN(0) | IN(PACKED) },
-	{ cases_rx, IN(0) | IN(MERGEABLE) | IN(PACKED) | IN(PACKED | MERGEABLE) },
+	{ cases_rx, IN(0) | IN(MERGEABLE) | IN(PACKED) | IN(ALL) },
 	{ cases_ring, IN(0) | IN(MERGEABLE) },
 	{ cases_indirect, IN(0) | IN(PACKED) },
 	{ cases_race, IN(0) | IN(MERGEABLE) },
-	{ cases_packed, IN(PACKED) | IN(PACKED | MERGEABLE) },
-	{ cases_packed_race, IN(PACKED) | IN(PACKED | MERGEABLE) },
-	{ cases_pairs, IN(0) | IN(PACKED | MERGEABLE) },
+	{ cases_packed, IN(PACKED) | IN(ALL) },
+	{ cases_packed_race, IN(PACKED) | IN(ALL) },
+	{ cases_pairs, IN(0) | IN(ALL) },
+	{ cases_offload, IN(OFFLOAD) | IN(ALL) },
+	{ cases_offload_fuzz, IN(OFFLOAD) | IN(ALL) },
 	{ cases_address, IN(0) },
 	{ cases_life, IN(0) | IN(PACKED) },
 	{ cases_memory, IN(0) | IN(MERGEABLE) | IN(PACKED) },
@@ -79,7 +78,7 @@ wanted(const struct options *o, const struct group *g, const struct hcase *c)
 		if (strcmp(o->names[i], c->name) == 0)
 			return true;
 	return o->n_names == 0 && (g->modes & IN(o->mode)) != 0 &&
-		!(c->split && (o->mode & PACKED) != 0);
+		(c->modes == 0 || (c->modes & IN(o->mode)) != 0);
 }
 
 /* The switch, with neighbours that it knows. */
@@ -263,6 +262,7 @@ main(int argc, char **argv)
 		{ "workers", required_argument, NULL, 'w' },
 		{ "mergeable", no_argument, NULL, 'm' },
 		{ "packed", no_argument, NULL, 'p' },
+		{ "offload", no_argument, NULL, 'o' },
 		{ "keep", no_argument, NULL, 'k' },
 		{ "list", no_argument, NULL, 'l' },
 		{ "victim", required_argument, NULL, 'v' },	/* for cases_kill.c itself */
@@ -286,6 +286,8 @@ main(int argc, char **argv)
 			o.mode |= MERGEABLE;
 		else if (c == 'p')
 			o.mode |= PACKED;
+		else if (c == 'o')
+			o.mode |= OFFLOAD;
 		else if (c == 'k')
 			o.keep = true;
 		else if (c == 'l')
@@ -298,6 +300,7 @@ main(int argc, char **argv)
 	if (h.subject.program == NULL)
 		h.subject.program = default_program(self);
 	h.subject.mergeable = (o.mode & MERGEABLE) != 0;
+	h.subject.offload = (o.mode & OFFLOAD) != 0;
 	h.features = (o.mode & MERGEABLE ? VU_F_MRG_RXBUF : 0) |
 		(o.mode & PACKED ? VU_F_RING_PACKED : 0);
 	o.names = argv + optind;

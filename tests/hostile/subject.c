@@ -65,6 +65,7 @@ run_program(const struct subject *s, pid_t parent)
 	execl(s->program, s->program, "--lcores", lcores, "--in-memory", "--no-pci", "--file-prefix",
 			strrchr(s->dir, '/') + 1, "--", "--socket-file", s->honest_socket,
 			"--socket-file", s->socket, "--mergeable", s->mergeable ? "1" : "0",
+			"--tx-csum", s->offload ? "1" : "0", "--tso", s->offload ? "1" : "0",
 			(char *)NULL);
 	fprintf(stderr, "%s: %s\n", s->program, strerror(errno));
 	_exit(126);

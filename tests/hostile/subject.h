@@ -23,6 +23,7 @@
 struct subject {
 	const char *program;
 	unsigned workers;
+	bool offload;		/* it offers checksums and segmentation */
 	bool mergeable;		/* it offers mergeable buffers; all guests take them */
 	pid_t pid;		/* 0: not running */
 	int status;		/* of waitpid, once it has ended */
