@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from lib.frames import WINDOW, describe, flow_frame, flow_of, transfer_flows
+from lib.frames import BACK, WINDOW, describe, flow_frame, flow_of, transfer_flows
 from lib.guests import Guests
 from lib.switch import ONE_WORKER, TWO_WORKERS, Switch
 from lib.wait import DEADLINE, wait_for
@@ -135,4 +135,4 @@ def test_pairs_come_and_go(box, packed, lcores):
             with spread_over(b, two, n):
                 transfer_flows(one.port, two.port, [stream.make(seq) for seq in range(600)])
                 transfer_flows(two.port, one.port,
-                               [flow_frame(one.mac, two.mac, seq % FLOWS, seq) for seq in range(200)])
+                               [flow_frame(one.mac, two.mac, BACK + seq % FLOWS, seq) for seq in range(200)])

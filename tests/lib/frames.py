@@ -62,6 +62,11 @@ def _flow_header(dst, src, flow, size):
                  UDP(sport=10000 + flow, dport=9, len=size - HEADER - 20, chksum=0))
 
 
+# Flows from here on go the other way: a tap sends a flow by the queue that the same flow came by, until
+# the kernel forgets that in the midst of it, and its order is lost before the switch sees it.
+BACK = 1000
+
+
 def flow_frame(dst, src, flow, seq=0, size=MINIMUM):
     """A UDP datagram of one of many flows, with a number of its own."""
     body = _MAGIC + struct.pack("!II", seq, flow)
