@@ -15,6 +15,7 @@ extern const struct hcase cases_packed_race[];	/* ... that change while they are
 extern const struct hcase cases_pairs[];	/* queue pairs */
 extern const struct hcase cases_offload[];	/* offload headers */
 extern const struct hcase cases_offload_fuzz[];	/* ... at random, and while they are read */
+extern const struct hcase cases_log[];		/* live migration */
 extern const struct hcase cases_address[];	/* source and destination addresses */
 extern const struct hcase cases_life[];		/* reboots, pauses, sudden death */
 extern const struct hcase cases_memory[];	/* memory tables and their files */

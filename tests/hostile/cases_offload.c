@@ -298,6 +298,8 @@ run_pieces(struct hostile *h, const void *arg)
 #define V6_GSO	{ .ipv6 = true, .payload = 1200, .gso_size = 500 }
 #define V6_LONG	{ .ipv6 = true, .extensions = 4, .payload = 500 }
 #define UDP4	{ .udp = true, .payload = 500 }
+#define USO4	{ .udp = true, .payload = 1200, .gso_size = 500 }
+#define USO6	{ .udp = true, .ipv6 = true, .payload = 1200, .gso_size = 500 }
 #define TAGGED	{ .tags = 2, .payload = 500 }
 
 const struct hcase cases_offload[] = {
@@ -307,6 +309,8 @@ const struct hcase cases_offload[] = {
 	CASE("good-extensions", "a packet with extension headers: arrives", V6_LONG, NULL, 0, 0, 0,
 			DROP_NONE),
 	CASE("good-udp", "a datagram: arrives", UDP4, NULL, 0, 0, 0, DROP_NONE),
+	CASE("good-uso", "a datagram to cut: arrives", USO4, NULL, 0, 0, 0, DROP_NONE),
+	CASE("good-uso-ipv6", "a datagram of IPv6 to cut: arrives", USO6, NULL, 0, 0, 0, DROP_NONE),
 	CASE("good-tags", "a packet with two tags: arrives", TAGGED, NULL, 0, 0, 0, DROP_NONE),
 	CASE("start-early", "csum_start in Ethernet's header, and in IP's: dropped", V4, bend_start,
 			0, 33, 1, DROP_OFFLOAD),

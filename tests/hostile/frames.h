@@ -14,6 +14,8 @@
 #define TYPE_NEIGHBOUR	0x88b5
 #define TYPE_CASE	0x88b6
 
+#define TYPE_RARP	0x8035	/* announcements, which go to everybody */
+
 #define FRAME_HEADER	14
 #define FRAME_MIN	(FRAME_HEADER + 8)	/* with room for the sequence number */
 #define FRAME_ROOM	2048

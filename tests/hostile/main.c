@@ -43,6 +43,7 @@ static const struct group {
 	{ cases_pairs, IN(0) | IN(ALL) },
 	{ cases_offload, IN(OFFLOAD) | IN(ALL) },
 	{ cases_offload_fuzz, IN(OFFLOAD) | IN(ALL) },
+	{ cases_log, IN(0) | IN(ALL) },
 	{ cases_address, IN(0) },
 	{ cases_life, IN(0) | IN(PACKED) },
 	{ cases_memory, IN(0) | IN(MERGEABLE) | IN(PACKED) },

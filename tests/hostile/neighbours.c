@@ -71,6 +71,8 @@ look_at(struct neighbours *n, unsigned i, const uint8_t *frame, size_t len)
 	struct neighbour *me = &n->each[i], *peer = &n->each[i ^ 1];
 	uint64_t seq = len >= FRAME_MIN ? frame_seq(frame) : UINT64_MAX;
 
+	if (len >= FRAME_MIN && frame_type(frame) == TYPE_RARP)
+		return;
 	if (len >= FRAME_MIN && frame_type(frame) == TYPE_CASE) {
 		pthread_mutex_lock(&n->lock);
 		n->seen[n->n_seen++ % SEEN_MAX] = seq;
