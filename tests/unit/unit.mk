@@ -45,6 +45,6 @@ unit: $(UNIT_PROGRAM)
 
 # What reads guests' memory is also run under sanitizers by tests/run: make SANITIZE=1 unit-san.
 unit-san: $(addprefix $(BUILD)/tests/unit/,memory split packed tx rx dirty announce \
-	offload finish offload_rx flow)
+	offload finish offload_rx forward_offload flow)
 
 -include $(UNIT_CONF_OBJ:.o=.d) $(UNIT_SHARED_OBJ:.o=.d) $(UNIT_TEST_OBJ:.o=.d)

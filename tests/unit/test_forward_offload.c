@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Frames with offloads through forwarding: flooded to guests that take them and to guests
+ * that do not, waiting for room, in order with the frames around them. Every sum agrees at
+ * the end (room_destroy()).
+ */
+#include "forward.h"
+#include "offload.h"
+#include "packet.h"
+#include "park.h"
+#include "room.h"
+
+#define ALL 0x3f
+#define PAYLOAD 5000
+#define GSO_SIZE 1000
+#define PARTS 5
+
+static struct packet packet;
+static const struct packet_spec spec = { .payload = PAYLOAD, .gso_size = GSO_SIZE, .tcp_options = 12 };
+
+/* Guest 0 sends; 1 takes all, in mergeable buffers; 2 takes checksums; 3 takes nothing. */
+static int
+setup(void **state)
+{
+	struct room *r = room_create(4);
+	struct rte_ether_addr mac;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		mac = mac_of(i, 0);
+		room_learn(r, i, &mac);
+	}
+	r->tx[0]->vq.offloads = ALL;
+	r->rx[1]->vq.offloads = ALL;
+	r->rx[1]->vq.mergeable = true;
+	r->rx[2]->vq.offloads = OFFLOAD_CSUM;
+	*state = r;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	room_destroy(*state);
+	return 0;
+}
+
+/* The packet, as guest 0 sends it. */
+static void
+make(struct rte_ether_addr to)
+{
+	struct rte_ether_addr from = mac_of(0, 0);
+
+	packet_make(&packet, &spec);
+	memcpy(packet.bytes, &to, sizeof(to));
+	memcpy(packet.bytes + sizeof(to), &from, sizeof(from));
+}
+
+/* Guest 0 sends the packet to `to`, header and frame in one descriptor. */
+static void
+send(struct room *r, struct rte_ether_addr to)
+{
+	struct ring *tx = r->tx[0];
+	uint16_t i = r->tx_next[0]++ % ROOM_RING;
+	uint32_t len;
+	uint64_t gpa;
+	uint8_t *at;
+
+	make(to);
+	len = tx->vq.hdr_len + packet.len;
+	gpa = ring_bytes(tx, len);
+	at = ring_at(tx, gpa, len);
+	memset(at, 0, tx->vq.hdr_len);
+	memcpy(at, &packet.vnet, sizeof(packet.vnet));
+	memcpy(at + tx->vq.hdr_len, packet.bytes, packet.len);
+	ring_desc(tx, i, gpa, len, 0, 0);
+	ring_offer(tx, i);
+}
+
+static void
+expect_parts(struct room *r, uint16_t port, bool partial)
+{
+	const uint8_t *got;
+	uint32_t len, at = 0;
+	unsigned int i;
+
+	for (i = 0; i < PARTS; i++) {
+		got = room_take(r, port, &len);
+		assert_non_null(got);
+		at += packet_expect(&packet, &spec, got, len, i, at, partial);
+	}
+	assert_int_equal(at, PAYLOAD);
+}
+
+/* All of it, in as many buffers as the first one's header says. */
+static void
+expect_carried(struct room *r, uint16_t port)
+{
+	uint32_t hdr = r->rx[port]->vq.hdr_len, len, at = 0;
+	unsigned int i, n = 1;
+	const uint8_t *got;
+
+	for (i = 0; i < n; i++) {
+		got = room_take(r, port, &len);
+		assert_non_null(got);
+		if (i == 0) {
+			assert_memory_equal(got - hdr, &packet.vnet, sizeof(packet.vnet));
+			n = got[-2];
+		} else {
+			got -= hdr;	/* buffers that follow have none */
+			len += hdr;
+		}
+		assert_memory_equal(got, packet.bytes + at, len);
+		at += len;
+	}
+	assert_int_equal(at, packet.len);
+}
+
+static void
+test_flood(void **state)
+{
+	struct room *r = *state;
+	unsigned int i;
+
+	for (i = 1; i < 4; i++)
+		room_offer(r, i, 20);
+	send(r, mac_broadcast);
+	room_poll(r, 0);
+	expect_carried(r, 1);
+	expect_parts(r, 2, true);
+	expect_parts(r, 3, false);
+	for (i = 1; i < 4; i++)
+		room_expect_none(r, i);
+	assert_int_equal(room_owed(r, 0), 0);
+	assert_int_equal(room_count(r, 0)->delivered, 1);
+	assert_int_equal(room_count(r, 0)->flooded, 2);
+	assert_int_equal(room_count(r, 0)->received_bytes, packet.len);
+	for (i = 1; i < 4; i++) {
+		assert_int_equal(room_count(r, i)->sent, 1);
+		assert_int_equal(room_count(r, i)->sent_bytes, packet.len);
+		assert_int_equal(room_count(r, i)->segments, i == 1 ? 0 : PARTS);
+		assert_int_equal(room_count(r, i)->checksums, i == 3 ? PARTS : 0);
+	}
+}
+
+/* What waits is a copy of its own: the burst goes on with other frames meanwhile. */
+static void
+test_wait(void **state)
+{
+	struct rte_ether_addr two = mac_of(2, 0), three = mac_of(3, 0);
+	struct room *r = *state;
+	unsigned int i;
+
+	send(r, three);
+	for (i = 0; i < 3; i++)
+		room_send(r, 0, &three, 100 + i, i);
+	room_poll(r, 0);
+	room_offer(r, 3, PARTS - 1);	/* one too few: nor may a short frame overtake it */
+	for (i = 0; i < 3; i++) {
+		send(r, two);
+		room_poll(r, 0);
+	}
+	room_expect_none(r, 3);
+	room_offer(r, 3, 4);
+	room_poll(r, 0);
+	make(three);
+	expect_parts(r, 3, false);
+	make(two);
+	for (i = 0; i < 3; i++)
+		room_expect(r, 3, 0, &three, 100 + i, i);
+	room_offer(r, 2, 3 * PARTS);
+	room_poll(r, 0);
+	for (i = 0; i < 3; i++)
+		expect_parts(r, 2, true);
+	assert_int_equal(room_owed(r, 0), 0);
+	assert_int_equal(room_count(r, 3)->segments, PARTS);
+	assert_int_equal(room_count(r, 2)->segments, 3 * PARTS);
+}
+
+/* The time is over: it was one frame, and is counted as one. */
+static void
+test_give_up(void **state)
+{
+	struct rte_ether_addr three = mac_of(3, 0);
+	struct room *r = *state;
+
+	room_offer(r, 3, PARTS - 1);
+	send(r, three);
+	room_poll(r, 0);
+	assert_int_equal(room_owed(r, 0), 1);
+	room_expire(r, 0);
+	room_poll(r, 0);
+	assert_int_equal(room_owed(r, 0), 0);
+	assert_int_equal(room_count(r, 0)->drop[DROP_RING_FULL], 1);
+	assert_int_equal(room_count(r, 3)->missed, 1);
+	room_expect_none(r, 3);
+	room_offer(r, 3, 1);
+	send(r, three);
+	room_poll(r, 0);
+	expect_parts(r, 3, false);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_flood),
+		TEST(test_wait),
+		TEST(test_give_up),
+	};
+
+	return cmocka_run_group_tests_name("forward_offload", tests, unit_eal, unit_eal_end);
+}
