@@ -52,9 +52,9 @@ frame_front(const struct frame *f)
 	return (struct piece){(uint8_t *)(uintptr_t)&f->eth, sizeof(f->eth)};
 }
 
-/* Copies a frame into `to`, which holds f->len bytes. */
+/* Copies a frame with no offload into `to`, which holds f->len bytes. */
 static inline void
-frame_copy(uint8_t *to, const struct frame *f)
+frame_copy_plain(uint8_t *to, const struct frame *f)
 {
 	const struct piece *p = f->piece;
 	uint8_t *at = to;
@@ -64,10 +64,16 @@ frame_copy(uint8_t *to, const struct frame *f)
 		copy_bytes(at, p->base, p->len);
 		at += p->len;
 	}
+	memcpy(to, &f->eth, sizeof(f->eth));
+}
+
+/* The same with any frame. */
+static inline void
+frame_copy(uint8_t *to, const struct frame *f)
+{
+	frame_copy_plain(to, f);
 	if (unlikely(f->offload != 0))
 		memcpy(to, f->headers->bytes, f->headers->len);
-	else
-		memcpy(to, &f->eth, sizeof(f->eth));
 }
 
 /*

@@ -13,6 +13,7 @@
 #define FRAME_H
 
 #include <assert.h>
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -68,7 +69,7 @@ struct frame {
 	uint8_t reason;  /* enum drop_reason, once it is lost */
 	uint8_t flow;    /* see flow.h; 0: not looked at yet */
 	uint8_t offload; /* enum offload: what is left to do; see offload.h */
-	struct virtio_net_hdr vnet; /* private copy, checked; flags aside 0 with nothing to do */
+	struct virtio_net_hdr vnet; /* private copy, checked; with no flag the rest is not set */
 	struct piece *piece;        /* npieces of them hold len bytes */
 	struct rte_mbuf *mbuf;      /* from the uplink: what to free in the end */
 	struct headers *headers;    /* if there is something left to do */
@@ -99,7 +100,7 @@ frame_own_tag(const struct frame *f)
 struct burst {
 	unsigned int n;
 	unsigned int npieces;
-	struct frame frame[BURST_MAX];
+	alignas(RTE_CACHE_LINE_MIN_SIZE) struct frame frame[BURST_MAX];
 	struct piece piece[BURST_PIECES];
 	struct headers headers[BURST_MAX]; /* of those frames that have offloads */
 };

@@ -93,18 +93,33 @@ room_find(struct virtqueue *vq, struct cursor *c, uint32_t need, struct room *r,
 	return ROOM_OK;
 }
 
-/*
- * Writes the virtio-net header: the frame's, and the number of buffers (virtio 1.2 section
- * 5.1.6.4), which the short header lacks. Flags are for a guest that takes them.
- */
-static inline void
-put_header(const struct virtqueue *vq, uint8_t *to, const struct frame *f, uint16_t nheads)
+/* The header of a frame that has something to tell; flags are for a guest that takes them. */
+static __rte_noinline void
+put_offload(const struct virtqueue *vq, uint8_t *to, const struct frame *f)
 {
 	struct virtio_net_hdr vnet = f->vnet;
 
 	if (!(vq->offloads & OFFLOAD_CSUM))
 		vnet.flags = 0;
 	memcpy(to, &vnet, sizeof(vnet));
+}
+
+/*
+ * Writes the virtio-net header: all zeroes for most frames, and the number of buffers
+ * (virtio 1.2 section 5.1.6.4), which the short header lacks.
+ */
+static inline void
+put_header(const struct virtqueue *vq, uint8_t *to, const struct frame *f, uint16_t nheads,
+		bool plain)
+{
+	const uint64_t zero = 0;
+
+	if (likely(plain)) {
+		memcpy(to, &zero, 8);
+		memcpy(to + 8, &zero, 2);
+	} else {
+		put_offload(vq, to, f);
+	}
 	if (likely(vq->hdr_len > sizeof(struct virtio_net_hdr)))
 		memcpy(to + 10, &nheads, 2);
 }
@@ -114,7 +129,8 @@ put_header(const struct virtqueue *vq, uint8_t *to, const struct frame *f, uint1
  * it is not so simple, and nothing was done.
  */
 static __rte_always_inline bool
-fill_single(struct virtqueue *vq, struct cursor *c, const struct frame *f, const bool packed)
+fill_single(struct virtqueue *vq, struct cursor *c, const struct frame *f, const bool plain,
+		const bool packed)
 {
 	uint32_t need = vq->hdr_len + f->len, len;
 	struct used_chain u;
@@ -122,8 +138,11 @@ fill_single(struct virtqueue *vq, struct cursor *c, const struct frame *f, const
 
 	if (unlikely(to == NULL))
 		return false;
-	put_header(vq, to, f, 1);
-	frame_copy(to + vq->hdr_len, f);
+	put_header(vq, to, f, 1, plain);
+	if (plain)
+		frame_copy_plain(to + vq->hdr_len, f);
+	else
+		frame_copy(to + vq->hdr_len, f);
 	if (unlikely(vq->logging))
 		dirty_write(vq->mem, to, need);
 	ring_put(vq, u, need, packed);
@@ -142,7 +161,7 @@ room_fill(struct virtqueue *vq, struct room *r, const struct cursor *c, const st
 	uint32_t left = vq->hdr_len + f->len, n;
 	unsigned int i;
 
-	put_header(vq, vnet, f, r->n);
+	put_header(vq, vnet, f, r->n, f->vnet.flags == 0);
 	pieces_copy(r->piece, 0, &header, header.len);
 	pieces_copy(r->piece, vq->hdr_len, f->piece, f->len);
 	pieces_copy(r->piece, vq->hdr_len, &front, front.len);
@@ -228,7 +247,7 @@ fill_finished(struct virtqueue *vq, struct cursor *c, const struct frame *f, str
 	c->at = vq->last_avail;
 	c->wrap = vq->avail_wrap;
 	while (status == ROOM_OK && (part = finish_next(&fin)) != NULL)
-		if (!fill_single(vq, c, part, packed))
+		if (!fill_single(vq, c, part, false, packed))
 			status = fill_chains(vq, c, part, reason, packed);
 	if (unlikely(status == ROOM_NONE && fin.i > 1)) {
 		/* The guest has changed descriptors that were in order a moment ago. */
@@ -242,6 +261,18 @@ fill_finished(struct virtqueue *vq, struct cursor *c, const struct frame *f, str
 	if (!fin.partial)
 		t->checksums += fin.n;
 	return ROOM_OK;
+}
+
+/* A frame that is more than its bytes. */
+static __rte_noinline enum room_status
+fill_offload(struct virtqueue *vq, struct cursor *c, const struct frame *f, struct tally *t,
+		enum drop_reason *reason, const bool packed)
+{
+	if ((f->offload & ~vq->offloads) != 0)
+		return fill_finished(vq, c, f, t, reason, packed);
+	if (fill_single(vq, c, f, false, packed))
+		return ROOM_OK;
+	return fill_chains(vq, c, f, reason, packed);
 }
 
 static __rte_always_inline struct outcome
@@ -258,9 +289,9 @@ fill_ring(struct virtqueue *vq, struct burst *b, uint64_t want, struct tally *t,
 		f = &b->frame[__builtin_ctzll(want)];
 		bit = want & -want;
 		look_ahead(vq, &c, b, want, packed);
-		if (unlikely((f->offload & ~vq->offloads) != 0))
-			status = fill_finished(vq, &c, f, t, &reason, packed);
-		else if (unlikely(!fill_single(vq, &c, f, packed)))
+		if (unlikely(f->offload != 0 || f->vnet.flags != 0))
+			status = fill_offload(vq, &c, f, t, &reason, packed);
+		else if (unlikely(!fill_single(vq, &c, f, true, packed)))
 			status = fill_chains(vq, &c, f, &reason, packed);
 		if (unlikely(status == ROOM_NONE))
 			break;

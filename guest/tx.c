@@ -58,7 +58,7 @@ fetch_chain(struct virtqueue *vq, struct cursor *cursor, struct burst *b, struct
 	f->reason = DROP_NONE;
 	f->flow = 0;
 	f->offload = 0;
-	f->vnet = (struct virtio_net_hdr){0};
+	f->vnet.flags = 0;
 	f->piece = c.piece;
 	f->npieces = c.n;
 	f->len = c.len;
