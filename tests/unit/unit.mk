@@ -26,6 +26,11 @@ $(UNIT_PROGRAM): $(BUILD)/tests/unit/%: $(BUILD)/obj/unit/test_%.o $(UNIT_SHARED
 # A port made of rings, and not by its name.
 $(BUILD)/tests/unit/pools: UNIT_DRIVERS := -lrte_net_ring
 
+# One that is a front end of the switch: with the driver of bench.mk.
+$(BUILD)/obj/unit/test_guest.o: private ALL_CFLAGS += -Itests/driver
+$(BUILD)/tests/unit/guest: private UNIT_DRIVERS := $(DRIVER_LIB)
+$(BUILD)/tests/unit/guest: $(DRIVER_LIB)
+
 # The one that needs libfuse.
 $(BUILD)/tests/unit/cuse_node: private UNIT_DRIVERS := $(FUSE_LIBS)
 $(BUILD)/tests/unit/cuse_node: $(FUSE_OBJECTS)

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The rings of a guest, as a front end sets them up, enables and disables them by real
+ * messages to the real librte_vhost; and what workers see of them. No worker runs.
+ */
+#include <stdio.h>
+#include <unistd.h>
+
+#include <rte_log.h>
+
+#include "client.h"
+#include "guest/guest.h"
+#include "guest/message.h"
+#include "guest/vhost_user.h"
+#include "room.h"
+
+/* Linux' headers have another struct of that name. */
+#define vring driver_vring
+#include "device.h"
+#undef vring
+
+#define PAIRS VU_PAIRS_MAX
+#define WAIT_MS 30000
+#define WANTED (VU_F_VERSION_1 | VU_F_PROTOCOL_FEATURES | VU_F_MQ)
+
+struct plug {
+	struct room *r;
+	char folder[32], path[48];
+	struct vu_dev dev;
+	struct guest *g;
+};
+
+static const struct rx_set *
+set_of(const struct plug *p)
+{
+	return p->r->sw.port[0].rx;
+}
+
+/* Transmit rings that the worker polls. */
+static uint32_t
+polled(const struct plug *p)
+{
+	const struct worker *w = p->r->w;
+	uint32_t rings = 0;
+	unsigned int i;
+
+	for (i = 0; i < w->npoll; i++)
+		if (w->poll[i] != NULL)
+			rings |= UINT32_C(1) << (w->poll[i] - p->g->ring);
+	return rings;
+}
+
+/* These rings are in use, and of the receive rings those of `paused` are kept a place. */
+static void
+assert_rings(const struct plug *p, uint32_t rings, uint32_t paused)
+{
+	uint32_t left = (rings | paused) & RINGS_RX;
+	const struct rx_set *set = set_of(p);
+	unsigned int i, k = 0;
+
+	assert_int_equal(polled(p), rings & RINGS_TX);
+	if (left == 0) {
+		assert_null(set);
+		return;
+	}
+	assert_non_null(set);
+	assert_int_equal(set->n, __builtin_popcount(left));
+	for (; left != 0; left &= left - 1, k++) {
+		i = __builtin_ctz(left);
+		assert_ptr_equal(set->vq[k], paused >> i & 1 ? NULL : &p->g->ring[i]);
+	}
+	assert_int_equal(guest_rings(p->g, RINGS_RX), __builtin_popcount(rings & RINGS_RX));
+	assert_int_equal(guest_rings(p->g, RINGS_TX), __builtin_popcount(rings & RINGS_TX));
+}
+
+static uint32_t
+pair(unsigned int i)
+{
+	return UINT32_C(3) << 2 * i;
+}
+
+static void
+enable(struct plug *p, unsigned int ring, bool on)
+{
+	assert_int_equal(vu_dev_set_vring_enable(&p->dev, ring, on), 0);
+	assert_int_equal(vu_dev_sync(&p->dev), 0);
+}
+
+static void
+plug_in(struct plug *p, unsigned int pairs)
+{
+	const struct vu_dev_opts opts = {
+		.features = WANTED,
+		.protocol = VU_PROTOCOL_MQ | VU_PROTOCOL_REPLY_ACK,
+		.n_pairs = pairs,
+		.mem = { .n_regions = 1, .region_size = 4 << 20 },
+		.timeout_ms = WAIT_MS,
+	};
+
+	assert_int_equal(vu_dev_open(&p->dev, vu_connect(p->path, WAIT_MS), &opts), 0);
+	assert_int_equal(p->dev.n_rings, 2 * pairs);
+	p->g = p->r->sw.guest[0];
+}
+
+static int
+setup(void **state)
+{
+	struct plug *p = unit_zalloc(sizeof(*p));
+	struct conf *c;
+
+	rte_log_set_level_pattern("lib.vhost.*", RTE_LOG_EMERG);	/* what is refused is said */
+	p->r = room_create(0);
+	c = &p->r->sw.conf;
+	snprintf(p->folder, sizeof(p->folder), "/tmp/vs-unit-XXXXXX");
+	assert_non_null(mkdtemp(p->folder));
+	snprintf(p->path, sizeof(p->path), "%s/vhost", p->folder);
+	c->nsockets = 1;
+	snprintf(c->socket[0], sizeof(c->socket[0]), "%s", p->path);
+	assert_true(vhost_user_start(&p->r->sw));
+	*state = p;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct plug *p = *state;
+	unsigned int i;
+
+	vu_dev_close(&p->dev);
+	vhost_user_stop(&p->r->sw);
+	assert_null(set_of(p));
+	assert_int_equal(p->r->w->npoll, 0);
+	for (i = 0; i < GUEST_MAX; i++)
+		guest_destroy(p->r->sw.guest[i]);
+	room_destroy(p->r);
+	assert_int_equal(rmdir(p->folder), 0);
+	free(p);
+	return 0;
+}
+
+/* All there can be, then one, then all again. */
+static void
+test_sixteen(void **state)
+{
+	struct plug *p = *state;
+	unsigned int i;
+
+	plug_in(p, PAIRS);
+	assert_int_equal(p->dev.queue_num, PAIRS);
+	assert_int_equal(vu_dev_start(&p->dev), 0);
+	assert_rings(p, RINGS_ALL, 0);
+	for (i = 2; i < RINGS_MAX; i++)
+		enable(p, i, false);
+	assert_rings(p, pair(0), 0);
+	for (i = RINGS_MAX - 1; i >= 2; i--)
+		enable(p, i, true);
+	assert_rings(p, RINGS_ALL, 0);
+}
+
+/* Places for frames that wait are made when a ring is first used, and go with the guest. */
+static void
+test_parks(void **state)
+{
+	struct plug *p = *state;
+	unsigned int i;
+
+	plug_in(p, 4);
+	for (i = 0; i < RINGS_MAX; i++)
+		assert_null(p->g->ring[i].source.park);
+	assert_int_equal(vu_dev_start(&p->dev), 0);
+	for (i = 0; i < RINGS_MAX; i++)
+		assert_int_equal(p->g->ring[i].source.park != NULL, i < 8 && i % 2 == 1);
+	vu_dev_close(&p->dev);
+	plug_in(p, 1);	/* as device 1; it is answered when the other is gone */
+	for (i = 0; i < RINGS_MAX; i++)
+		assert_null(p->r->sw.guest[0]->ring[i].source.park);
+}
+
+/* Set up but not enabled; enabled in any order; the first pair disabled; half a pair. */
+static void
+test_any_order(void **state)
+{
+	struct plug *p = *state;
+	unsigned int i;
+
+	plug_in(p, 4);
+	assert_int_equal(vu_dev_set_mem(&p->dev), 0);
+	for (i = 0; i < 8; i++)
+		assert_int_equal(vu_dev_setup_ring(&p->dev, i), 0);
+	enable(p, 6, true);
+	enable(p, 7, true);
+	assert_null(set_of(p));	/* librte_vhost begins with the first pair */
+	enable(p, 1, true);
+	enable(p, 0, true);
+	assert_rings(p, pair(0) | pair(3), 0);
+	enable(p, 2, true);
+	assert_rings(p, pair(0) | pair(3) | UINT32_C(1) << 2, 0);
+	enable(p, 0, false);
+	enable(p, 1, false);
+	assert_rings(p, pair(3) | UINT32_C(1) << 2, 0);
+	enable(p, 2, false);
+	enable(p, 6, false);
+	assert_rings(p, UINT32_C(1) << 7, 0);
+	enable(p, 0, true);
+	assert_rings(p, UINT32_C(1) << 7 | 1, 0);
+}
+
+/* While a message about one ring is carried out, that ring alone is paused, and keeps its place. */
+static void
+test_one_ring_paused(void **state)
+{
+	static const uint32_t requests[] = {
+		MSG_SET_VRING_NUM, MSG_SET_VRING_ADDR, MSG_SET_VRING_BASE, MSG_SET_VRING_CALL, MSG_SET_VRING_KICK,
+		MSG_SET_VRING_ERR, MSG_SET_VRING_ENABLE,
+	};
+	struct message m = { .flags = MSG_VERSION, .size = 8 };
+	struct plug *p = *state;
+	uint32_t all = 0xff, ring;
+	unsigned int i, k;
+
+	plug_in(p, 4);
+	assert_int_equal(vu_dev_start(&p->dev), 0);
+	/* librte_vhost has nothing to do meanwhile: this thread plays its part. */
+	for (i = 0; i < RTE_DIM(requests); i++) {
+		for (k = 0; k < 8; k++) {
+			ring = UINT32_C(1) << k;
+			m.request = requests[i];
+			m.payload.state.index = k;
+			m.payload.state.num = 1;
+			assert_true(guest_before(p->g, &m));
+			assert_rings(p, all & ~ring, ring & RINGS_RX);
+			assert_true(guest_after(p->g, &m));
+			assert_rings(p, all, 0);
+		}
+	}
+	/* With another descriptor a ring is not ready, and then ready again, as librte_vhost has it. */
+	m.request = MSG_SET_VRING_CALL;
+	m.payload.state.index = 2;
+	assert_true(guest_before(p->g, &m));
+	guest_ring(p->g, 2, false);
+	assert_rings(p, all & ~UINT32_C(4), 4);
+	assert_true(guest_after(p->g, &m));
+	assert_rings(p, all & ~UINT32_C(4), 4);
+	guest_ring(p->g, 2, true);
+	assert_rings(p, all, 0);
+	/* It does not come back: at the next message its place is gone. */
+	assert_true(guest_before(p->g, &m));
+	guest_ring(p->g, 2, false);
+	assert_true(guest_after(p->g, &m));
+	m.request = MSG_GET_FEATURES;
+	assert_true(guest_before(p->g, &m));
+	assert_rings(p, all & ~UINT32_C(4), 0);
+	assert_true(guest_after(p->g, &m));
+	guest_ring(p->g, 2, true);
+	/* Disabled: its flows go elsewhere at once. */
+	m.request = MSG_SET_VRING_ENABLE;
+	m.payload.state.num = 0;
+	assert_true(guest_before(p->g, &m));
+	assert_rings(p, all & ~UINT32_C(4), 0);
+	assert_true(guest_after(p->g, &m));
+	guest_ring(p->g, 2, false);
+	assert_rings(p, all & ~UINT32_C(4), 0);
+	guest_ring(p->g, 2, true);
+	/* About the device: all of them, places kept. */
+	m.request = MSG_SET_OWNER;
+	assert_true(guest_before(p->g, &m));
+	assert_rings(p, 0, all & RINGS_RX);
+	assert_true(guest_after(p->g, &m));
+	assert_rings(p, all, 0);
+}
+
+/* Other rings' indices are theirs: only the paused one's go through librte_vhost. */
+static void
+test_indices(void **state)
+{
+	struct message m = { .flags = MSG_VERSION, .size = 8, .request = MSG_SET_VRING_CALL };
+	struct plug *p = *state;
+	unsigned int i;
+
+	plug_in(p, 2);
+	assert_int_equal(vu_dev_start(&p->dev), 0);
+	for (i = 0; i < 4; i++)
+		p->g->ring[i].last_avail = p->g->ring[i].last_used = 100 + i;
+	m.payload.state.index = 2;
+	assert_true(guest_before(p->g, &m));
+	for (i = 0; i < 4; i++)
+		p->g->ring[i].last_avail = p->g->ring[i].last_used = 200 + i;
+	assert_true(guest_after(p->g, &m));
+	for (i = 0; i < 4; i++)
+		assert_int_equal(p->g->ring[i].last_avail, i == 2 ? 102 : 200 + i);
+}
+
+/* A device that stops loses all rings; those of further pairs that nobody tells of are not ready either. */
+static void
+test_stop(void **state)
+{
+	struct plug *p = *state;
+	uint16_t base;
+
+	plug_in(p, 4);
+	assert_int_equal(vu_dev_start(&p->dev), 0);
+	assert_int_equal(vu_dev_get_vring_base(&p->dev, 0, &base), 0);
+	assert_int_equal(vu_dev_sync(&p->dev), 0);
+	assert_rings(p, 0, 0);
+	/* Without queue pairs librte_vhost throws the further rings away, and tells nobody. */
+	assert_int_equal(vu_dev_set_features(&p->dev, WANTED & ~VU_F_MQ), 0);
+	assert_int_equal(vu_dev_sync(&p->dev), 0);
+	assert_int_equal(p->g->ready, 2);
+	assert_int_equal(vu_dev_start_ring(&p->dev, 0), 0);
+	assert_int_equal(vu_dev_sync(&p->dev), 0);
+	assert_rings(p, pair(0), 0);
+	/* And with them again. */
+	assert_int_equal(vu_dev_get_vring_base(&p->dev, 0, &base), 0);
+	assert_int_equal(vu_dev_set_features(&p->dev, WANTED), 0);
+	assert_int_equal(vu_dev_setup_ring(&p->dev, 2), 0);
+	assert_int_equal(vu_dev_start_ring(&p->dev, 0), 0);
+	assert_int_equal(vu_dev_sync(&p->dev), 0);
+	assert_rings(p, pair(0), 0);
+	enable(p, 2, true);
+	assert_rings(p, pair(0) | UINT32_C(4), 0);
+}
+
+/* How many pairs there are is answered only if no descriptor came with the question: none is lost. */
+static void
+test_question_with_descriptors(void **state)
+{
+	struct vu_msg m = vu_msg_new(VU_GET_QUEUE_NUM);
+	struct plug *p = *state;
+	unsigned int files;
+
+	plug_in(p, 1);
+	files = client_open_files();
+	for (m.n_fds = 0; m.n_fds < 3; m.n_fds++)
+		m.fd[m.n_fds] = STDERR_FILENO;
+	assert_int_equal(vu_send(p->dev.sock, &m), 0);
+	assert_true(vu_recv(p->dev.sock, &m, WAIT_MS) < 0);	/* hung up */
+	vu_dev_close(&p->dev);
+	plug_in(p, 1);
+	assert_true(client_open_files() <= files);
+}
+
+/* Which rings a message is about. */
+static void
+test_message_rings(void **state)
+{
+	struct message m = { 0 };
+	unsigned int request, i;
+
+	(void)state;
+	for (request = 0; request < 64; request++) {
+		for (i = 0; i < RINGS_MAX; i++) {
+			m.request = request;
+			m.payload.state.index = i;
+			switch (request) {
+			case 8: case 9: case 10: case 12: case 13: case 14: case 18:
+				assert_int_equal(message_rings(&m), UINT32_C(1) << i);
+				break;
+			default:	/* GET_VRING_BASE, 11, among them */
+				assert_int_equal(message_rings(&m), RINGS_ALL);
+			}
+		}
+	}
+	m.request = MSG_SET_VRING_KICK;
+	m.payload.u64 = MSG_NO_DESCRIPTOR | 31;
+	assert_int_equal(message_rings(&m), UINT32_C(1) << 31);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_sixteen),
+		TEST(test_parks),
+		TEST(test_any_order),
+		TEST(test_one_ring_paused),
+		TEST(test_indices),
+		TEST(test_stop),
+		TEST(test_question_with_descriptors),
+		cmocka_unit_test(test_message_rings),
+	};
+
+	return cmocka_run_group_tests_name("guest", tests, unit_eal, unit_eal_end);
+}
