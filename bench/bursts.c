@@ -5,8 +5,8 @@
  * and looks how far they came before any window was used up. That it wakes up on one of their CPUs
  * costs some microseconds of hundreds, at the cost of the worker that runs there.
  *
- * What is printed are medians over many such bursts: frames/s of all senders' rings together, and
- * of each of them.
+ * What is printed are medians over many such bursts: frames/s, as they arrive, of all senders'
+ * rings together, and of each of them.
  */
 #define _GNU_SOURCE
 #include "gen.h"
@@ -94,9 +94,9 @@ burst(const struct gen *gen, struct bursts *b)
 		unsigned n = lane_poll_any(b->sender[i]);
 
 		dry = dry || n == b->window;
-		rate[i] = n / seconds;
+		rate[i] = n * gen_arrivals(gen->conf) / seconds;
 		rate[b->n_senders] += rate[i];
-		most = rate[i] > most ? rate[i] : most;
+		most = n / seconds > most ? n / seconds : most;
 	}
 	if (dry) {
 		b->dry++;
@@ -141,13 +141,14 @@ report(const struct gen *gen, const struct bursts *b, uint64_t sent, int64_t los
 {
 	const struct gen_conf *c = gen->conf;
 	double rate = median(b, b->n_senders);
+	struct gen_look look = gen_look_at_frames(gen);
 
-	printf("mode=bursts size=%u guests=%u pairs=%u ring=%u huge=%d hz=%.0f nap_us=%.1f"
+	printf("mode=bursts size=%u len=%u guests=%u pairs=%u ring=%u huge=%d hz=%.0f nap_us=%.1f"
 			" samples=%u dry=%u mpps=%.4f ns_per_frame=%.2f sent=%" PRIu64 " lost=%" PRId64
-			" bad_used=%u",
-			c->size, gen->n, c->n_pairs, c->ring, gen->huge, gen->hz,
+			" bad_used=%u frames_seen=%u bad_frames=%u",
+			c->size, gen_received_len(c), gen->n, c->n_pairs, c->ring, gen->huge, gen->hz,
 			(double)b->nap_ns * 1e-3, b->n, b->dry, rate * 1e-6, rate > 0 ? 1e9 / rate : 0,
-			sent, lost, gen_bad_used(gen));
+			sent, lost, gen_bad_used(gen), look.at, look.bad);
 	for (unsigned i = 0; i < b->n_senders; i++)
 		printf(" mpps%u=%.3f", i, median(b, i) * 1e-6);
 	printf("\n");

@@ -207,7 +207,8 @@ gen_look_at_frames(const struct gen *gen)
 	for (unsigned i = 0; i < gen->n_lanes; i++) {
 		const struct lane *l = &gen->lane[i];
 
-		if (!l->write || l->count <= 2u * lane_size(l))
+		/* All of them have been written to since the measurement began, few frames before it or not. */
+		if (!l->write || l->count <= lane_size(l) + l->buf_mask + 1u)
 			continue;
 		for (unsigned k = 0; k <= l->buf_mask; k++)
 			look.bad += !good_frame(gen->conf, lane_buf(l, (uint16_t)k));

@@ -166,7 +166,7 @@ struct gen_look {
 	unsigned bad;		/* of them */
 };
 
-/* Looks whether the frames in the receivers' buffers are what had to arrive. For rings that went round. */
+/* Looks whether the frames in the receivers' buffers are what had to arrive, once all were written to. */
 struct gen_look
 gen_look_at_frames(const struct gen *gen);
 
