@@ -13,6 +13,7 @@ extern const struct hcase cases_race[];		/* memory that changes while it is read
 extern const struct hcase cases_packed[];	/* packed rings: what split ones cannot get wrong */
 extern const struct hcase cases_packed_race[];	/* ... that change while they are read */
 extern const struct hcase cases_pairs[];	/* queue pairs */
+extern const struct hcase cases_pairs_storm[];	/* ... in masses */
 extern const struct hcase cases_offload[];	/* offload headers */
 extern const struct hcase cases_offload_fuzz[];	/* ... at random, and while they are read */
 extern const struct hcase cases_log[];		/* live migration */

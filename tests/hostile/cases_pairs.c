@@ -7,53 +7,14 @@
 #include <unistd.h>
 
 #include "cases.h"
+#include "pairs.h"
 #include "raw.h"
 
 #define LEN		200
-#define PAIRS		16	/* that the switch has: QUEUE_PAIRS_MAX */
-#define RINGS		(2 * PAIRS)
 #define TOGGLES		1500
 #define DEATHS		150
 #define FLOWS		64
 #define A_ROUND		8
-
-static struct nic_opts
-pairs_opts(unsigned n)
-{
-	struct nic_opts opts = party_opts();
-
-	opts.dev.features |= VU_F_MQ;
-	opts.dev.protocol |= VU_PROTOCOL_MQ;
-	opts.dev.n_pairs = n;
-	opts.dev.mem.region_size = 2 << 20;
-	return opts;
-}
-
-/* `*p` with n pairs, and one to talk to. */
-static bool
-pairs_open(struct hostile *h, unsigned n, struct party **p, struct party **peer)
-{
-	struct nic_opts opts = pairs_opts(n);
-
-	*p = party_open(h, &opts);
-	*peer = *p != NULL ? party_open(h, NULL) : NULL;
-	return *peer != NULL && party_meet(*p, *peer) &&
-		EXPECT(h, (*p)->nic.n_pairs == n, "%u pairs instead of %u", (*p)->nic.n_pairs, n);
-}
-
-/* A frame on each transmit ring, and one back. */
-static bool
-all_say(struct party *p, struct party *peer)
-{
-	bool ok = true;
-
-	for (unsigned i = 0; i < p->nic.n_pairs && ok; i++) {
-		p->nic.tx_pair = i;
-		ok = party_says(p, peer) && party_says(peer, p);
-	}
-	p->nic.tx_pair = 0;
-	return ok;
-}
 
 static void
 run_queue_num(struct hostile *h, const void *arg)
@@ -66,7 +27,7 @@ run_queue_num(struct hostile *h, const void *arg)
 	if (!pairs_open(h, PAIRS, &p, &peer))
 		return;
 	EXPECT(h, p->nic.dev.queue_num == PAIRS, "%ju pairs", (uintmax_t)p->nic.dev.queue_num);
-	all_say(p, peer);
+	pairs_say(p, peer);
 	/* With a payload that it has not, and with a wish that it does not need. */
 	for (unsigned i = 0; i < 100; i++) {
 		msg = vu_msg_u64(VU_GET_QUEUE_NUM, i);
@@ -75,13 +36,14 @@ run_queue_num(struct hostile *h, const void *arg)
 		MUST(h, vu_dev_query(&p->nic.dev, &msg) == 0 && msg.size == 8 &&
 				msg.payload.u64 == PAIRS, "asked %u times: no right answer", i);
 	}
-	all_say(p, peer);
+	pairs_say(p, peer);
 	/* With a descriptor: refused, and that is closed. */
 	msg = vu_msg_new(VU_GET_QUEUE_NUM);
 	msg.fd[0] = fd;
 	msg.n_fds = 1;
 	vu_send(p->nic.dev.sock, &msg);
 	EXPECT(h, vu_wait_hangup(p->nic.dev.sock, PATIENCE_MS) == 0, "a descriptor was taken");
+	party_close(p);
 	close(fd);
 }
 
@@ -165,16 +127,7 @@ run_past(struct hostile *h, const void *arg)
 	close(fd);
 	p = party_open(h, &opts);
 	if (p != NULL && party_meet(p, peer))
-		all_say(p, peer);
-}
-
-static bool
-enable_all(struct party *p, unsigned from, unsigned to, bool on)
-{
-	for (unsigned i = from; i < to; i++)
-		if (vu_dev_set_vring_enable(&p->nic.dev, i, on) != 0)
-			return fail(p->h, "ring %u could not be %s", i, on ? "enabled" : "disabled");
-	return vu_dev_sync(&p->nic.dev) == 0 || fail(p->h, "the connection was closed");
+		pairs_say(p, peer);
 }
 
 /* Enabled, with nothing behind them: everything goes by the first pair. */
@@ -184,7 +137,7 @@ run_enabled(struct hostile *h, const void *arg)
 	struct party *p, *peer;
 
 	(void)arg;
-	if (!pairs_open(h, 1, &p, &peer) || !enable_all(p, 2, RINGS, true))
+	if (!pairs_open(h, 1, &p, &peer) || !pairs_enable(p, 2, RINGS, true))
 		return;
 	for (unsigned i = 0; i < FLOWS; i++)
 		if (!party_says(p, peer) || !party_says(peer, p))
@@ -222,7 +175,7 @@ run_set_up(struct hostile *h, const void *arg)
 		EXPECT(h, vr_used_pending(&dev->ring[i]) == 0, "ring %u was used", i);
 	/* And now they are: each frame arrives. */
 	h->drops_any = true;
-	if (!enable_all(p, 2, RINGS, true))
+	if (!pairs_enable(p, 2, RINGS, true))
 		return;
 	for (unsigned i = 3; i < RINGS; i += 2)
 		if (!raw_returned(p, &dev->ring[i], 1, NULL) ||
@@ -269,7 +222,7 @@ run_toggled(struct hostile *h, const void *arg)
 		while (nic_recv(&p->nic, frame, sizeof(frame)) > 0)
 			got++;
 	}
-	if (!enable_all(p, 2, RINGS, true) || party_drain(other) != 0) {
+	if (!pairs_enable(p, 2, RINGS, true) || party_drain(other) != 0) {
 		fail(h, "frames did not come back");
 		return;
 	}
@@ -280,7 +233,7 @@ run_toggled(struct hostile *h, const void *arg)
 	EXPECT(h, got + t.dropped == sent, "%ju sent, %ju arrived, %ju dropped", (uintmax_t)sent,
 			(uintmax_t)got, (uintmax_t)t.dropped);
 	remark("%ju of %ju frames arrived", (uintmax_t)got, (uintmax_t)sent);
-	all_say(p, peer);
+	pairs_say(p, peer);
 }
 
 /* One ring among 32 breaks the rules: the device is stopped, once, and served when set up anew. */
@@ -316,7 +269,7 @@ run_broken(struct hostile *h, const void *arg)
 	party_hears_nothing(peer);
 	if (!party_restart(p))
 		return;
-	all_say(p, peer);
+	pairs_say(p, peer);
 }
 
 /* Descriptors for rings that are not there, again and again. */
@@ -348,7 +301,7 @@ run_base(struct hostile *h, const void *arg)
 	uint16_t base;
 
 	(void)arg;
-	if (!pairs_open(h, PAIRS, &p, &peer) || !all_say(p, peer))
+	if (!pairs_open(h, PAIRS, &p, &peer) || !pairs_say(p, peer))
 		return;
 	h->drops_any = true;
 	for (unsigned i = 0; i < 7 && !h->failed; i++) {
@@ -362,7 +315,7 @@ run_base(struct hostile *h, const void *arg)
 			return;
 		MUST(h, vu_dev_start_ring(&p->nic.dev, rings[i]) == 0 &&
 				vu_dev_sync(&p->nic.dev) == 0, "ring %u: no start", rings[i]);
-		if (!all_say(p, peer))
+		if (!pairs_say(p, peer))
 			return;
 	}
 }
@@ -384,7 +337,7 @@ run_reboots(struct hostile *h, const void *arg)
 		for (unsigned k = 0; k < A_ROUND; k++)
 			if (!party_says(p, peer) || !party_says(peer, p))
 				return;
-		if (i % 2 != 0 && !all_say(p, peer))
+		if (i % 2 != 0 && !pairs_say(p, peer))
 			return;
 	}
 }
@@ -442,7 +395,7 @@ run_table(struct hostile *h, const void *arg)
 		else
 			vu_mem_remove(mem, 2);
 		MUST(h, vu_dev_set_mem(&p->nic.dev) == 0, "the table was refused");
-		if (!all_say(p, peer))
+		if (!pairs_say(p, peer))
 			return;
 	}
 }

@@ -41,6 +41,7 @@ static const struct group {
 	{ cases_packed, IN(PACKED) | IN(ALL) },
 	{ cases_packed_race, IN(PACKED) | IN(ALL) },
 	{ cases_pairs, IN(0) | IN(ALL) },
+	{ cases_pairs_storm, IN(0) | IN(ALL) },
 	{ cases_offload, IN(OFFLOAD) | IN(ALL) },
 	{ cases_offload_fuzz, IN(OFFLOAD) | IN(ALL) },
 	{ cases_log, IN(0) | IN(ALL) },

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Guests with several queue pairs, for cases. Main thread. */
+#ifndef HOSTILE_PAIRS_H
+#define HOSTILE_PAIRS_H
+
+#include "hostile.h"
+
+#define PAIRS		16	/* that the switch has: QUEUE_PAIRS_MAX */
+#define RINGS		(2 * PAIRS)
+
+struct nic_opts
+pairs_opts(unsigned n);
+
+/* `*p` with n pairs, and one to talk to. */
+bool
+pairs_open(struct hostile *h, unsigned n, struct party **p, struct party **peer);
+
+/* A frame on each transmit ring, and one back. */
+bool
+pairs_say(struct party *p, struct party *peer);
+
+/* Enables rings from `from` up to before `to`, or disables them, and waits until that is so. */
+bool
+pairs_enable(struct party *p, unsigned from, unsigned to, bool on);
+
+#endif
