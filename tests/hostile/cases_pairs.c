@@ -420,7 +420,8 @@ const struct hcase cases_pairs[] = {
 	{ "pairs-fds", "600 event descriptors for rings that are not there: none stays open", run_fds },
 	{ "pairs-base", "GET_VRING_BASE of single rings: right, and the others go on", run_base },
 	{ "pairs-reboots", "with queue pairs, without, with", run_reboots },
-	{ "pairs-deaths", "hung up with frames on 32 rings, 150 times: nothing left behind", run_deaths },
+	{ "pairs-deaths", "hung up with frames on 32 rings, 150 times: nothing left behind", run_deaths,
+		.modes = IN(ALL) },
 	{ "pairs-table", "memory table replaced under traffic on 32 rings", run_table },
 	{ .name = NULL },
 };

@@ -168,12 +168,13 @@ run_blocking(struct hostile *h, const void *arg)
 
 const struct hcase cases_pairs_storm[] = {
 	{ "pairs-messages-tx", "1000 messages about ring 3 under traffic: nothing lost", run_messages,
-		NUMBER(3) },
+		NUMBER(3), .modes = IN(ALL) },
 	{ "pairs-messages-rx", "1000 messages about ring 4 under traffic: nothing lost", run_messages,
-		NUMBER(4) },
+		NUMBER(4), .modes = IN(0) },
 	{ "pairs-only-rx", "enabled before there is memory, receive rings alone", run_halves, NUMBER(0) },
 	{ "pairs-only-tx", "the same with transmit rings alone", run_halves, NUMBER(1) },
-	{ "pairs-sources", "made-up sources on 16 rings: newcomers are learned", run_sources },
+	{ "pairs-sources", "made-up sources on 16 rings: newcomers are learned", run_sources,
+		.modes = IN(0) },
 	{ "pairs-call-blocking", "call descriptor of ring 17 made blocking, and full: others go on",
 		run_blocking, NUMBER(8) },
 	{ .name = NULL },
