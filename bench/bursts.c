@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * For machines that have a CPU for each worker of a switch, and none for the generator. It posts a
- * window of frames on each sender's ring, sleeps while the workers empty them, each on a CPU that is then its own,
- * and looks how far they came before any window was used up. That it wakes up on one of their CPUs
- * costs some microseconds of hundreds, at the cost of the worker that runs there.
+ * For machines that have a CPU for each worker of a switch, and none for the generator. It posts
+ * a window of frames on each sender's ring, sleeps while the workers empty them, each on a CPU
+ * that is then its own, and looks how far they came before any window was used up. That it wakes
+ * up on one of their CPUs costs some microseconds of hundreds, at the cost of the worker there.
  *
  * What is printed are medians over many such bursts: frames/s, as they arrive, of all senders'
  * rings together, and of each of them.

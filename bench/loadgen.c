@@ -239,14 +239,19 @@ parse_option(struct gen_conf *c, int id)
 static void
 check(const struct gen_conf *c)
 {
+	bool measures = strcmp(c->mode, "throughput") == 0 || strcmp(c->mode, "bursts") == 0;
 	bool any_size = strcmp(c->mode, "verify") == 0 && c->kind == LANE_PACKED;
 
 	if (!any_size && (c->ring & (c->ring - 1)) != 0)
 		die("--ring", "", "a power of two");
 	if ((c->buffers & (c->buffers - 1)) != 0)
 		die("--buffers", "", "a power of two");
-	if (c->n_pairs > 1 && (gen_uplink(c) || strcmp(c->mode, "ceiling") == 0))
-		die("--pairs", "", "1 with an uplink, and in mode ceiling");
+	if (c->n_pairs > 1 && (gen_uplink(c) || !measures))
+		die("--pairs", "", "1 with an uplink, and but for --mode throughput or bursts");
+	if (c->frames != GEN_UDP && (gen_uplink(c) || !measures))
+		die("--frames", "", "udp with an uplink, and but for --mode throughput or bursts");
+	if (c->n_pairs > 1 && c->kind != LANE_FIXED && strcmp(c->mode, "bursts") == 0)
+		die("--rings", "", "fixed with several --pairs in bursts, which are to begin at one time");
 	if (c->window > c->ring)
 		die("--window", "", "at most the ring size");
 	if (c->min_len > c->max_len)
