@@ -122,10 +122,8 @@ message_doom(struct message *m)
 		m->payload.memory.nregions = UINT32_MAX;
 		return true;
 	case MSG_SET_LOG_BASE:
-		m->size = 0;
-		return true;
 	case MSG_GET_INFLIGHT_FD:
-		/* 22.11 makes a buffer of any size: this one it refuses. */
+		/* Of this size it refuses both; 22.11 makes an inflight buffer of any. */
 		m->size = 0;
 		return true;
 	case MSG_SET_INFLIGHT_FD:
