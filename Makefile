@@ -77,12 +77,12 @@ fuse:
 		{ echo "libfuse 3 is missing; scripts/install-deps build-cuse installs it" >&2; exit 1; }
 
 -include $(sort $(OBJECTS:.o=.d) $(CUSE_OBJECTS:.o=.d))
--include bench/bench.mk doc/doc.mk tests/hostile/hostile.mk tests/unit/unit.mk tests/cuse/cuse.mk
+-include bench/bench.mk doc/doc.mk tests/hostile/hostile.mk tests/unit/unit.mk tests/cuse/cuse.mk tests/vm/tools/tools.mk
 
 # Everything that tests need built: the builds of the switch, and the programs
 # that play guests. The sanitizer build is where hostile guests go.
 test-programs:
-	$(MAKE) -j$(CPUS) $(BUILD)/vhost-switch loadgen cuse-programs unit
+	$(MAKE) -j$(CPUS) $(BUILD)/vhost-switch loadgen cuse-programs vm-tools unit
 	$(MAKE) cuse-switches
 	$(MAKE) -j$(CPUS) SANITIZE=1 build-san/vhost-switch build-san/hostile unit-san
 
@@ -101,7 +101,7 @@ check-unit: test-deps unit
 check-e2e: test-deps test-programs
 	$(RUN_TESTS) hostile e2e
 
-check-vm: vm-deps $(BUILD)/vhost-switch loadgen cuse-programs cuse-switches
+check-vm: vm-deps $(BUILD)/vhost-switch loadgen cuse-programs cuse-switches vm-tools
 	$(RUN_TESTS) vm
 
 demo: test-deps $(BUILD)/vhost-switch

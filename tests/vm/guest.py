@@ -20,19 +20,26 @@ MEMORY_MIB = 256
 
 @dataclass
 class Nic:
-    """A vhost-user port. `server`: QEMU's side listens. `options` go to virtio-net-pci."""
+    """A vhost-user port. `server`: QEMU's side listens. `options` go to virtio-net-pci. `pairs` of queues."""
     mac: str
     path: str
     server: bool = False
     options: str = ""
+    pairs: int = 1
 
     def chardev(self):
         mode = "server=on,wait=off" if self.server else "reconnect=1"
         return f"socket,id=c0,path={self.path},{mode}"
 
+    def netdev(self):
+        return "vhost-user,id=n0,chardev=c0" + (f",queues={self.pairs}" if self.pairs > 1 else "")
+
     def device(self):
         """In a root port, so that it can be pulled; without a boot ROM."""
         device = f"virtio-net-pci,id=nic0,bus=port0,netdev=n0,mac={self.mac},romfile="
+        if self.pairs > 1:
+            # An interrupt for each queue, one for the control queue, one for changes of the configuration.
+            device += f",mq=on,vectors={2 * self.pairs + 2}"
         return device + ("," + self.options if self.options else "")
 
 
@@ -90,17 +97,17 @@ class Shell:
 
 
 class Guest(Shell, Qemu):
-    def __init__(self, box, name, image, nic, *, address, mtu=1500, arguments=()):
+    def __init__(self, box, name, image, nic, *, address, mtu=1500, cpus=1, arguments=()):
         self.nic = nic
         self.mac = nic.mac
         self.address = address
         self.ids = itertools.count()
         super().__init__(box, f"guest-{name}", image, f"guest_ip={address}/24 guest_mtu={mtu}", [
-            "-machine", "q35,memory-backend=mem", "-smp", "1", "-m", f"{MEMORY_MIB}M,slots=2,maxmem=1G",
+            "-machine", "q35,memory-backend=mem", "-smp", cpus, "-m", f"{MEMORY_MIB}M,slots=2,maxmem=1G",
             "-object", f"memory-backend-memfd,id=mem,size={MEMORY_MIB}M,share=on",
             "-serial", "chardev:channel",
             "-device", "pcie-root-port,id=port0",
-            "-chardev", nic.chardev(), "-netdev", "vhost-user,id=n0,chardev=c0",
+            "-chardev", nic.chardev(), "-netdev", nic.netdev(),
             "-device", nic.device(), *arguments])
 
     # Its network card.

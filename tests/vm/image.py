@@ -3,12 +3,13 @@
 
 The kernel is Debian's current one of a series (6.1, or 6.12 of its backports), fetched as a
 package and unpacked, without being installed, under build/vm/, where later runs find it. The initramfs is
-made anew each run from busybox-static, a few of the kernel's modules and a
-script beside this file as the first process: same input, same bytes.
+made anew each run from busybox-static, a few of the kernel's modules, programs of this machine
+with their libraries, and a script beside this file as the first process: same input, same bytes.
 """
 import fcntl
 import lzma
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -141,12 +142,24 @@ class _Cpio:
         self.add("TRAILER!!!", 0)
 
 
-def make(path, wanted, *, init="init", settings="", series=SERIES):
+def _libraries(program):
+    """What the dynamic linker loads for a program, itself included."""
+    return re.findall(r"(/\S+) \(0x", _output("ldd", program))
+
+
+def _folders(files):
+    """All that must be there before the files, the outer ones first, as names in the archive."""
+    found = {str(folder)[1:] for file in files for folder in Path(file).parents}
+    return sorted(found - {""})
+
+
+def make(path, wanted, *, init="init", settings="", series=SERIES, programs=()):
     """Writes an initramfs with busybox, the wanted modules and that script; returns the image with it.
 
-    `settings` are what the script finds in /settings.
+    `settings` are what the script finds in /settings. `programs` come into /bin.
     """
     vmlinux, modules = _kernel(series)
+    libraries = sorted({library for program in programs for library in _libraries(program)})
     files = [_unpacked(file) for file in _module_files(modules, wanted)]
     with open(path, "wb") as out:
         cpio = _Cpio(out)
@@ -155,6 +168,12 @@ def make(path, wanted, *, init="init", settings="", series=SERIES):
         cpio.add("bin/busybox", stat.S_IFREG | 0o755, BUSYBOX.read_bytes())
         cpio.add("init", stat.S_IFREG | 0o755, (HERE / init).read_bytes())
         cpio.add("settings", stat.S_IFREG | 0o644, settings.encode())
+        for program in programs:
+            cpio.add(f"bin/{Path(program).name}", stat.S_IFREG | 0o755, Path(program).read_bytes())
+        for folder in _folders(libraries):
+            cpio.add(folder, stat.S_IFDIR | 0o755)
+        for library in libraries:
+            cpio.add(library[1:], stat.S_IFREG | 0o755, Path(library).read_bytes())
         for name, contents in files:
             cpio.add(f"modules/{name}", stat.S_IFREG | 0o644, contents)
         order = "".join(f"{name}\n" for name, _ in files)

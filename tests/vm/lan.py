@@ -25,14 +25,15 @@ COUNT = 5
 
 
 class Lan:
-    """`nics`: {name: options of virtio-net-pci}, for guests that have some."""
+    """`nics`: {name: options of virtio-net-pci}, `pairs`: {name: queue pairs}, for guests that have some."""
 
-    def __init__(self, box, image, names, *, nics=None, uplink=TAP, vlan_base=VLAN_BASE, mtu=MTU,
+    def __init__(self, box, image, names, *, nics=None, pairs=None, uplink=TAP, vlan_base=VLAN_BASE, mtu=MTU,
                  client=False, options=()):
         self.box = box
         self.image = image
         self.names = names
         self.nics = nics or {}
+        self.pairs = pairs or {}
         self.kind = uplink
         self.vlan_base = vlan_base
         self.mtu = mtu
@@ -84,8 +85,11 @@ class Lan:
     def start(self, name):
         """Starts a guest, for the first time or again."""
         number = self.names.index(name) + 1
-        nic = Nic(f"52:54:00:00:00:{number:02x}", self._socket(name), self.client, self.nics.get(name, ""))
-        guest = Guest(self.box, name, self.image, nic, address=f"10.1.0.{number}", mtu=self.mtu)
+        pairs = self.pairs.get(name, 1)
+        nic = Nic(f"52:54:00:00:00:{number:02x}", self._socket(name), self.client, self.nics.get(name, ""), pairs)
+        # Two processors: each chooses among the transmit queues that are its own.
+        guest = Guest(self.box, name, self.image, nic, address=f"10.1.0.{number}", mtu=self.mtu,
+                      cpus=min(pairs, 2))
         self.guests[name] = self.stack.enter_context(guest)
         return guest
 
@@ -116,6 +120,7 @@ class Lan:
     def _found_by_host(self, guest):
         tag = self.tag(guest)
         if tag is None:
+            guest.run(f"ping -c 1 -W 1 {ADDRESS}", check=False)  # with nobody else there it has sent nothing yet
             return False
         self.host.meet(guest.address, tag)
         return self.host.reaches(guest.address)

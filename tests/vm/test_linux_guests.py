@@ -5,17 +5,13 @@ import pytest
 
 from lib.uplink import AF_PACKET, TAP
 from vm.lan import HEADERS, Lan
+from vm.parties import has
 
 LEGACY = "disable-modern=on,disable-legacy=off"
 MODERN = "disable-legacy=on"
 LARGE_RINGS = "rx_queue_size=1024,tx_queue_size=1024"
 PACKED = "packed=on"
 VERSION_1, MRG_RXBUF, RING_PACKED = 32, 15, 34  # feature bits
-
-
-def has(guest, bit):
-    """Whether the guest's driver negotiated a feature."""
-    return guest.run("cat /sys/bus/virtio/devices/virtio0/features").strip()[bit] == "1"
 
 
 @pytest.mark.parametrize("vlan_base, nics", [
