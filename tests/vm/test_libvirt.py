@@ -18,6 +18,7 @@ from lib.switch import ROOT, Switch
 from lib.wait import wait_for
 from vm import image as images
 from vm.guest import Shell
+from vm.lan import echo
 from vm.qemu import BOOT_DEADLINE, COMPLAINT, KERNEL_WORDS, Lines
 
 DOMAINS = os.path.join(ROOT, "contrib", "libvirt")
@@ -179,7 +180,7 @@ def test_domains_ping_and_shut_down(box, button_image):
             for domain, other in ((a, b), (b, a)):
                 domain.wait_for(f"ping -c 1 -W 1 {other.address}")
                 switch.wait_registered(domain.mac)
-                domain.run(f"ping -q -c 5 -i 0.02 -W 20 -s 1472 {other.address}")
+                echo(domain, other.address, 1472)
                 assert not domain.offloads()
             for domain in (a, b):
                 domain.shut_down()
