@@ -210,7 +210,7 @@ class Pinger(threading.Thread):
             self.wrong = number
         self.got.append(number)
 
-    def finish(self, ordered=True):
+    def finish(self, ordered=True, may_lose=0):
         """Sends no more, waits for the last replies, asserts that each came once, in order, unchanged."""
         self.enough.set()
         self.join()
@@ -218,7 +218,7 @@ class Pinger(threading.Thread):
         if self.problem:
             raise self.problem
         lost = sorted(set(range(self.sent)) - set(self.got))
-        assert not lost, f"{self.address}: {len(lost)} of {self.sent} echoes lost: {lost[:20]}"
+        assert len(lost) <= may_lose, f"{self.address}: {len(lost)} of {self.sent} echoes lost: {lost[:20]}"
         got = self.got if ordered else sorted(self.got)
-        assert got == list(range(self.sent)), f"{self.address}: echoes doubled or out of order"
+        assert got == sorted(set(self.got)), f"{self.address}: echoes doubled or out of order"
         assert self.wrong is None, f"{self.address}: echo {self.wrong} came back changed"

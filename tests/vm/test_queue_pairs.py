@@ -23,6 +23,7 @@ LARGE_RINGS = "rx_queue_size=1024,tx_queue_size=1024"
 NICS = {"a": LARGE_RINGS, "b": f"packed=on,{LARGE_RINGS}"}
 RATE = "4M"
 CHANGES = (4, 1, 3, 2, 4, 1, 4)
+SHRINKS = sum(after < before for before, after in itertools.pairwise(CHANGES))
 FLOWS = 32
 CLOSED_PORT = 9
 
@@ -89,8 +90,9 @@ def test_pairs_come_and_go_under_traffic(parties):
                 check_used(host, a, count)
         finally:
             steady.finish()
-            # A flow that moves to another queue may overtake itself there.
-            changing.finish(ordered=False)
+            # A flow that moves to another queue may overtake itself there; and what Linux puts into a queue that
+            # it has just disabled is lost: no more than was under way then.
+            changing.finish(ordered=False, may_lose=SHRINKS * Pinger.WINDOW)
     check_used(host, b, PAIRS)
 
 
