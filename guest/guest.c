@@ -11,6 +11,7 @@
 #include "control.h"
 #include "forward.h"
 #include "guest/descriptors.h"
+#include "guest/follow.h"
 #include "guest/guest.h"
 #include "guest/message.h"
 #include "guest/snapshot.h"
@@ -80,6 +81,7 @@ guest_connect(struct vswitch *sw, int vid, const char *path)
 	g->vid = vid;
 	g->socket = descriptors_hurry(path);
 	g->announcement = (struct announcement){0};
+	memset(g->address, 0, sizeof(g->address));
 	sw->connections = pthread_self();
 	g->features = 0;
 	g->table_pending = g->doomed = g->log_mapped = g->mtu_told = g->in_message = false;
@@ -307,6 +309,7 @@ guest_before(struct guest *g, struct message *m)
 		g->doomed = true;
 		descriptors_suspect(g->port);
 	}
+	g->following = false;
 	if (!descriptors_answered(g->socket))
 		g->doomed = true;
 	if (g->doomed || !message_wanted(m, RINGS_MAX)) {
@@ -320,7 +323,8 @@ guest_before(struct guest *g, struct message *m)
 		check_mtu(g, m);
 	if (m->request == MSG_SET_FEATURES)
 		take_features(g, m);
-	if (is_question(m))
+	g->following = follow_can(g, m);
+	if (is_question(m) || g->following)
 		return true;
 	g->in_message = true;
 	guest_pause(g, message_rings(m));
@@ -345,8 +349,9 @@ bool
 guest_after(struct guest *g, const struct message *m)
 {
 	g->table_pending = g->in_message = false;
-	if (m->request == MSG_SET_LOG_BASE)
-		g->log_mapped = true;
+	follow_note(g, m);
+	if (g->following)
+		follow(g, m);
 	if (!g->doomed)
 		guest_resume(g);
 	return !g->doomed || !message_handled(m);

@@ -47,11 +47,17 @@ ring_is_tx(unsigned int index)
 	return index & 1;
 }
 
+/* Where the front end says that a ring is: addresses in its own process. */
+struct ring_address {
+	uint64_t desc, used, avail;
+};
+
 struct guest {
 	struct virtqueue ring[RINGS_MAX];
 	struct guest_mem mem;
 	struct rx_set set[2]; /* one is published, or none; the other is to be the next */
-	struct announcement announcement; /* that it is here now */
+	struct announcement announcement;       /* that it is here now */
+	struct ring_address address[RINGS_MAX]; /* as last told */
 	struct vswitch *sw;
 	int vid;    /* librte_vhost's number of the connection */
 	int socket; /* of the connection; librte_vhost's; -1: not found */
@@ -64,6 +70,7 @@ struct guest {
 	bool set_in_use;    /* ... as no grace period has passed since it was withdrawn */
 	bool running;       /* the library says the device is set up */
 	bool in_message;    /* between guest_before() and guest_after() */
+	bool following;     /* the message at hand concerns the log alone; see follow.h */
 	bool table_pending; /* a memory table is being set */
 	bool log_mapped;    /* librte_vhost has mapped a log of written pages */
 	bool mtu_told;      /* that its MTU is too large was said */

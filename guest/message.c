@@ -68,6 +68,8 @@ message_rings(const struct message *m)
 	case MSG_SET_VRING_BASE:
 	case MSG_SET_VRING_ENABLE:
 		return UINT32_C(1) << m->payload.state.index;
+	case MSG_SEND_RARP: /* it is announced by this one */
+		return UINT32_C(1) << 1;
 	case MSG_SET_VRING_KICK:
 	case MSG_SET_VRING_CALL:
 	case MSG_SET_VRING_ERR:

@@ -22,12 +22,12 @@
 #define PACKED_POSITION 0x7fffu
 #define PACKED_WRAP 0x8000u
 
-/* librte_vhost (22.11) still tells of a bitmap after RESET_OWNER has unmapped it. */
-static void
+void
 snapshot_log(struct guest *g)
 {
 	uint64_t base = 0, size = 0;
 
+	/* librte_vhost (22.11) still tells of it after RESET_OWNER has unmapped it. */
 	if (g->log_mapped)
 		rte_vhost_get_log_base(g->vid, &base, &size);
 	g->mem.log = (uint8_t *)(uintptr_t)base;

@@ -13,6 +13,9 @@ struct guest;
 /* Reads the memory table. False: there is none. */
 bool snapshot_memory(struct guest *g);
 
+/* Reads where the log of written pages is; see dirty.h. Not while it is in use. */
+void snapshot_log(struct guest *g);
+
 /*
  * Reads ring `index`: addresses, size, indices, call descriptor, what was
  * negotiated; and checks that it lies in the guest's memory (virtio 1.2 section

@@ -17,6 +17,7 @@
 #include <rte_vhost.h>
 
 #include "guest/descriptors.h"
+#include "guest/follow.h"
 #include "guest/guest.h"
 #include "guest/message.h"
 #include "guest/sigbus.h"
@@ -82,6 +83,8 @@ before_message(int vid, void *message)
 
 	if (g != NULL && !guest_before(g, m))
 		return RTE_VHOST_MSG_RESULT_ERR;
+	if (g != NULL && g->following && follow_alone(m))
+		return RTE_VHOST_MSG_RESULT_OK;
 	/* The library would say as many as it could serve. */
 	if (m->request == MSG_GET_QUEUE_NUM && message_bare(m)) {
 		message_answer(m, QUEUE_PAIRS_MAX);

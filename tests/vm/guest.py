@@ -110,6 +110,25 @@ class Guest(Shell, Qemu):
             "-chardev", nic.chardev(), "-netdev", nic.netdev(),
             "-device", nic.device(), *arguments])
 
+    def migrate(self, there, socket):
+        """Moves what runs here to `there`, which was started with "-incoming defer", over a socket of that path.
+
+        When it returns, it runs there.
+        """
+        uri = f"unix:{socket}"
+        for side in (self, there):
+            # As fast as it goes: the pages are copied within this machine.
+            side.qmp("migrate-set-parameters", **{"max-bandwidth": 1 << 40})
+        there.qmp("migrate-incoming", uri=uri)
+        self.qmp("migrate", uri=uri)
+        wait_for(self._migrated, DEADLINE, f"migration of {self.name}")
+        wait_for(lambda: there.qmp("query-status")["running"], DEADLINE, f"{there.name} runs")
+
+    def _migrated(self):
+        state = self.qmp("query-migrate")
+        assert state.get("status") != "failed", f"{self.name}: {state}\n{self.tail()}"
+        return state.get("status") == "completed"
+
     # Its network card.
 
     def unplug(self):

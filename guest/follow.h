@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Switching the log of written pages (dirty.h) on and off while a guest runs, without
+ * pausing it: a migration costs no frame before its end.
+ *
+ * A front end begins with SET_LOG_BASE; then SET_FEATURES, the same but for LOG_ALL; and
+ * SET_VRING_ADDR for each ring, the same but for what concerns the log. Workers go on
+ * meanwhile, as what they use does not change but for vq->logging, and a grace period
+ * passes before the message that has switched it is acknowledged.
+ *
+ * librte_vhost's thread, in the hooks around a message.
+ */
+#ifndef GUEST_FOLLOW_H
+#define GUEST_FOLLOW_H
+
+#include <stdbool.h>
+
+struct guest;
+struct message;
+
+/* Whether a message, not yet acted on, is such a one: it changes nothing but the log. */
+bool follow_can(const struct guest *g, const struct message *m);
+
+/*
+ * Whether librte_vhost need not see it. SET_VRING_ADDR would set it back to where the used index
+ * stood when it last knew, and it would warn of that.
+ */
+bool follow_alone(const struct message *m);
+
+/* After librte_vhost has acted on it. */
+void follow(struct guest *g, const struct message *m);
+
+/* Notes what later messages are compared with. After any message. */
+void follow_note(struct guest *g, const struct message *m);
+
+#endif /* GUEST_FOLLOW_H */

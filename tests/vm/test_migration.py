@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Live migration of a Linux guest between QEMU processes on one switch, under traffic."""
+
+import contextlib
+
+import pytest
+
+from lib.switch import Switch
+from lib.uplink import TAP, Uplink
+from lib.wait import wait_for
+from vm.migration import ARP, HOST, HOST_MAC, RARP, Migrant, Wire
+
+LARGE = "rx_queue_size=1024"
+# Seconds after it runs at the new place; hundredths of one on an idle machine.
+AT_ONCE = 10.0
+
+
+@contextlib.contextmanager
+def wire_of(uplink):
+    wire = Wire(uplink.port)
+    try:
+        yield wire
+    finally:
+        wire.enough.set()
+        if wire.is_alive():
+            wire.join()
+
+
+def dropped(switch):
+    """Frames of the host that were dropped, by reason."""
+    return switch.next_table()["uplink"].reasons
+
+
+def check_hop(wire, first, ran):
+    """What a hop cost: the requests of one interval, and no others. Returns how many those were."""
+    wire.wait_answer()
+    lost = wire.lost(first, wire.replies[-1])
+    assert not lost or lost[-1] - lost[0] + 1 == len(lost), f"lost in more than one interval: {lost}"
+    assert not lost or wire.sent[lost[-1]] < ran + AT_ONCE, "not reachable at its new place"
+    return len(lost)
+
+
+@pytest.mark.parametrize("options, noisy, silent, kind", [
+    (LARGE, 7, 3, ARP),
+    (f"{LARGE},packed=on", 7, 3, ARP),
+    (f"{LARGE},guest_announce=off", 0, 2, RARP),
+], ids=["split", "packed", "announced-by-rarp"])
+def test_migrates_to_and_fro(options, noisy, silent, kind, box, image):
+    """In the noisy hops the guest sends by itself; in the silent ones only its announcement tells where it is."""
+    sockets = [box.path("here.sock"), box.path("there.sock")]
+    arguments = ["-p", "0x1", "--vlan-base", "0"]
+    for path in sockets:
+        arguments += ["--socket-file", path]
+    with contextlib.ExitStack() as stack:
+        uplink = Uplink(TAP)
+        stack.callback(uplink.close)
+        switch = stack.enter_context(Switch(box, arguments, ns=uplink.ns, eal=uplink.eal()))
+        uplink.open()
+        migrant = Migrant(box, image, stack, sockets, options)
+        migrant.guest.wait_up()
+        migrant.guest.run(f"arp -s {HOST} {HOST_MAC} && touch /tmp/go")
+        # Else the kernel leaves requests unanswered that come all at once, when it stood still for a moment.
+        migrant.guest.run("cd /proc/sys/net/ipv4; echo 1000000 > icmp_msgs_per_sec; echo 1000000 > icmp_msgs_burst")
+        wire = stack.enter_context(wire_of(uplink))
+        wire.meet()
+        before, reasons = migrant.received_requests(), dropped(switch)
+        wire.start()
+        wire.wait_answer()
+        if noisy:
+            migrant.guest.run(f"(while [ -e /tmp/go ]; do ping -q -i 0.005 -s 200 {HOST}; done) > /dev/null 2>&1 &")
+        lost = 0
+        for hop in range(noisy + silent):
+            if hop == noisy:
+                migrant.guest.run("rm /tmp/go; killall ping", check=False)
+            first, announced = len(wire.sent), len(wire.announced)
+            lost += check_hop(wire, first, migrant.hop())
+            print(f"hop {hop}: {lost} lost so far of {len(wire.sent)}")
+            if hop >= noisy:
+                wait_for(lambda: kind in [k for _, k in wire.announced[announced:]], what="announcement")
+            migrant.leave()
+        wire.finish()
+        assert len(wire.sent) - len(wire.replies) == lost
+        after = migrant.received_requests()
+        assert [b - a for a, b in zip(before, after)] == [len(wire.replies)] * 2
+        assert not noisy or len(wire.requests) > 100
+        # Each one that was lost was counted, and why: nobody had the guest's rings at that moment, or its address.
+        gone = {reason: count - reasons.get(reason, 0) for reason, count in dropped(switch).items()}
+        assert gone.pop("destination_gone", 0) + gone.pop("no_port", 0) == lost and not any(gone.values()), (gone, lost)
