@@ -30,7 +30,7 @@ bool follow_alone(const struct message *m);
 /* After librte_vhost has acted on it. */
 void follow(struct guest *g, const struct message *m);
 
-/* Notes what later messages are compared with. After any message. */
+/* Notes what later messages are compared with. After any message that was wanted (message.h). */
 void follow_note(struct guest *g, const struct message *m);
 
 #endif /* GUEST_FOLLOW_H */

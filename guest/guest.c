@@ -349,12 +349,13 @@ bool
 guest_after(struct guest *g, const struct message *m)
 {
 	g->table_pending = g->in_message = false;
+	if (g->doomed) /* perhaps over this message, which may name any ring */
+		return !message_handled(m);
 	follow_note(g, m);
 	if (g->following)
 		follow(g, m);
-	if (!g->doomed)
-		guest_resume(g);
-	return !g->doomed || !message_handled(m);
+	guest_resume(g);
+	return true;
 }
 
 void

@@ -25,7 +25,6 @@ PLAIN = ("csum=off,gso=off,guest_csum=off,host_tso4=off,host_tso6=off,host_ecn=o
 SCENES = {
     "mergeable": dict(names="abc", nics={"b": PACKED, "c": PLAIN}, options=[*TSO, *MERGEABLE]),
     "not-mergeable": dict(names="abc", nics={"a": PACKED, "c": PLAIN}, uplink=AF_PACKET, vlan_base=0, options=TSO),
-    "checksums-alone": dict(names="a", vlan_base=0, options=[*CSUM, *MERGEABLE]),
     "af_packet-tagged": dict(names="a", uplink=AF_PACKET, options=[*TSO, *MERGEABLE]),
 }
 MBYTES = 8
