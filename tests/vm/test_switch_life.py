@@ -32,3 +32,26 @@ def test_switch_ends_in_order_under_traffic(box, image):
             pass
         # a and b go on sending
         lan.switch.stop()
+
+
+def test_link_status_and_mtu(box, image):
+    """The guest's link is down while its switch is away, and when QEMU is told so; its MTU is QEMU's host_mtu."""
+    with Lan(box, image, "ab", nics=dict.fromkeys("ab", "host_mtu=1400"), client=True, mtu=1400) as lan:
+        guests = lan.boot()
+        for guest in guests:
+            guest.run("! ip link set eth0 mtu 1401")
+            assert guest.run("cat /sys/class/net/eth0/carrier").strip() == "1"
+        lan.kill_switch()
+        for guest in guests:
+            guest.wait_for("grep -q 0 /sys/class/net/eth0/carrier")
+        lan.start_switch()
+        for guest in guests:
+            guest.wait_for("grep -q 1 /sys/class/net/eth0/carrier")
+        for guest in guests:
+            lan.join(guest)
+        for guest in guests:
+            guest.qmp("set_link", name="nic0", up=False)
+            guest.wait_for("grep -q 0 /sys/class/net/eth0/carrier")
+            guest.qmp("set_link", name="nic0", up=True)
+            guest.wait_for("grep -q 1 /sys/class/net/eth0/carrier")
+            lan.join(guest)
