@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Eight guests on two workers, all sending to all, for a minute, under the sanitizer build.
+"""Eight guests on two workers, all sending to all, for half a minute, under the sanitizer build.
 
 SOAK_SECONDS sets another length.
 """
@@ -12,7 +12,7 @@ from lib.switch import TWO_WORKERS, Switch, sanitized_binary
 from lib.testpmd import Testpmd, virtio_user
 
 GUESTS = 8
-SECONDS = float(os.environ.get("SOAK_SECONDS", "60"))
+SECONDS = float(os.environ.get("SOAK_SECONDS", "30"))
 MACS = [f"cc:bb:bb:bb:bb:{i:02x}" for i in range(GUESTS)]
 # Growth of a process that holds nothing more than before: allocator and quarantine, both bounded.
 GROWTH_KIB = 16384
