@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "../tests/driver/inet.h"
+
 #define ETHER_LEN	14
 #define IP_LEN		20
 #define UDP_LEN		8
@@ -14,31 +16,6 @@
 #define FLOWS		64	/* of a queue pair: enough for any hash to use all queues */
 #define PORT_FIRST	1024
 #define PORT_DISCARD	9
-
-static void
-put16(uint8_t *p, unsigned v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static unsigned
-get16(const uint8_t *p)
-{
-	return (unsigned)p[0] << 8 | p[1];
-}
-
-static uint32_t
-sum16(const uint8_t *p, unsigned len, uint32_t sum)
-{
-	for (unsigned i = 0; i + 1 < len; i += 2)
-		sum += get16(p + i);
-	if (len % 2 != 0)
-		sum += (uint32_t)p[len - 1] << 8;
-	while (sum > 0xffff)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
 
 void
 gen_mac(unsigned g, uint8_t *mac)
@@ -69,7 +46,7 @@ put_ip(uint8_t *frame, unsigned len, uint8_t protocol, const uint8_t *dst, const
 	ip[9] = protocol;
 	memcpy(ip + 12, (const uint8_t[]){ 10, 0, src[4], src[5] }, 4);
 	memcpy(ip + 16, (const uint8_t[]){ 10, 0, dst[4], dst[5] }, 4);
-	put16(ip + 10, ~sum16(ip, IP_LEN, 0) & 0xffff);
+	put16(ip + 10, ~inet_sum(0, ip, IP_LEN) & 0xffff);
 	put16(ip + IP_LEN, PORT_FIRST);
 	put16(ip + IP_LEN + 2, PORT_DISCARD);
 }
@@ -86,7 +63,7 @@ gen_frame(uint8_t *frame, unsigned len, const uint8_t *dst, const uint8_t *src)
 static uint32_t
 pseudo_sum(const uint8_t *frame, unsigned len)
 {
-	return sum16(frame + ETHER_LEN + 12, 8, 6 + len - ETHER_LEN - IP_LEN);
+	return inet_sum(6 + len - ETHER_LEN - IP_LEN, frame + ETHER_LEN + 12, 8);
 }
 
 /* TCP, as a guest sends it that leaves the checksum to the switch. */
@@ -189,14 +166,14 @@ good_frame(const struct gen_conf *conf, const uint8_t *buf)
 	if (!conf->take)
 		wanted = (struct vr_net_hdr){ .gso_type = VR_HDR_GSO_NONE };
 	if (h.flags != wanted.flags || h.gso_type != wanted.gso_type ||
-			get16(ip + 2) != len - ETHER_LEN || sum16(ip, IP_LEN, 0) != 0xffff)
+			get16(ip + 2) != len - ETHER_LEN || inet_sum(0, ip, IP_LEN) != 0xffff)
 		return false;
 	if (conf->frames == GEN_UDP)
 		return true;
 	if (conf->take)
 		return h.gso_size == wanted.gso_size && h.csum_start == wanted.csum_start &&
 			h.csum_offset == wanted.csum_offset;
-	return sum16(ip + IP_LEN, len - ETHER_LEN - IP_LEN, pseudo_sum(frame, len)) == 0xffff;
+	return inet_sum(pseudo_sum(frame, len), ip + IP_LEN, len - ETHER_LEN - IP_LEN) == 0xffff;
 }
 
 struct gen_look

@@ -157,9 +157,8 @@ run_reboots(struct hostile *h, const void *arg)
 		MUST(h, nic_reboot(&p->nic, want, &p->opts) == 0, "the reboot failed");
 		EXPECT(h, p->nic.dev.features == want, "features %jx instead of %jx",
 				(uintmax_t)p->nic.dev.features, (uintmax_t)want);
-		for (unsigned k = 0; k < BATCH; k++)
-			if (!party_says(p, peer) || !party_says(peer, p))
-				return;
+		if (!party_talk(p, peer, BATCH))
+			return;
 	}
 }
 

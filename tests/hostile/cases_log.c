@@ -83,15 +83,6 @@ logging(struct party *p, bool on)
 	return EXPECT(p->h, err == 0, "logging could not be switched: %s", strerror(-err));
 }
 
-static bool
-talk(struct party *p, struct party *peer, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++)
-		if (!party_says(p, peer) || !party_says(peer, p))
-			return false;
-	return true;
-}
-
 /* A log that makes no sense: the connection is ended. */
 struct odd_log {
 	uint64_t file, size, offset;
@@ -134,7 +125,7 @@ run_short(struct hostile *h, const void *arg)
 	if (!log_pair(h, &p, &peer))
 		return;
 	MUST(h, set_log(p, PAGE, size, 0, NULL) == 0, "the log was refused");
-	if (!talk(p, peer, 3) || !logging(p, true))
+	if (!party_talk(p, peer, 3) || !logging(p, true))
 		return;
 	if (expect_stop(h, p, FAULT_LOG)) {
 		raw_untouched(p, peer);
@@ -150,7 +141,7 @@ run_no_log(struct hostile *h, const void *arg)
 
 	(void)arg;
 	if (log_pair(h, &p, &peer) && logging(p, true))
-		talk(p, peer, 20);
+		party_talk(p, peer, 20);
 }
 
 /* The file is cut off while its bits are set: that guest is stopped, and no other. */
@@ -164,7 +155,7 @@ run_truncated(struct hostile *h, const void *arg)
 	if (!log_pair(h, &p, &peer))
 		return;
 	MUST(h, set_log(p, PAGE, log_size(p), 0, &fd) == 0, "the log was refused");
-	if (!logging(p, true) || !talk(p, peer, 5))
+	if (!logging(p, true) || !party_talk(p, peer, 5))
 		return;
 	MUST(h, ftruncate(fd, 0) == 0, "ftruncate");
 	close(fd);
@@ -202,7 +193,7 @@ run_toggled(struct hostile *h, const void *arg)
 				close(fd);
 			MUST(h, set_log(p, PAGE, size, 0, &fd) == 0, "log %u was refused", i);
 		}
-		if (!logging(p, i % 2 == 0) || !talk(p, peer, 1))
+		if (!logging(p, i % 2 == 0) || !party_talk(p, peer, 1))
 			break;
 	}
 	zero = calloc(1, size);
@@ -229,13 +220,13 @@ run_reset(struct hostile *h, const void *arg)
 		return;
 	h->drops_any = true;
 	MUST(h, set_log(p, PAGE, log_size(p), 0, NULL) == 0, "the log was refused");
-	if (!logging(p, true) || !talk(p, peer, 3))
+	if (!logging(p, true) || !party_talk(p, peer, 3))
 		return;
 	MUST(h, vu_dev_request(&p->nic.dev, &msg) == 0 && vu_dev_sync(&p->nic.dev) == 0,
 			"RESET_OWNER failed");
 	MUST(h, nic_reboot(&p->nic, p->nic.dev.offered & (p->nic.dev.features | VU_F_LOG_ALL),
 			&p->opts) == 0, "it could not be set up anew");
-	talk(p, peer, 20);
+	party_talk(p, peer, 20);
 }
 
 /* Announcements without end: others hear a bounded number, and nothing stands still. */
@@ -272,7 +263,7 @@ run_rarps(struct hostile *h, const void *arg)
 	EXPECT(h, heard > 0 && heard <= 2 + RARPS_A_SECOND * (ms / 1000 + 1),
 			"%u announcements in %jd ms", heard, (intmax_t)ms);
 	remark("%u announcements were heard, of %u in %jd ms", heard, STORM, (intmax_t)ms);
-	talk(p, peer, 3);
+	party_talk(p, peer, 3);
 }
 
 /* Of addresses that are nobody's. */
@@ -326,7 +317,7 @@ run_mtu(struct hostile *h, const void *arg)
 
 		EXPECT(h, err == (asks[i].good ? 0 : -EREMOTEIO), "MTU %ju: %s",
 				(uintmax_t)asks[i].mtu, err == 0 ? "taken" : strerror(-err));
-		talk(p, peer, 1);
+		party_talk(p, peer, 1);
 	}
 	EXPECT(h, subject_log_count(&h->subject, h->log_mark, " refused, as ") == 1, "it was not said once");
 }
@@ -348,7 +339,7 @@ run_log_fds(struct hostile *h, const void *arg)
 		EXPECT(h, vu_dev_request(&p->nic.dev, &msg) == 0, "number %u was refused", i);
 		close(msg.fd[0]);
 	}
-	talk(p, peer, 3);
+	party_talk(p, peer, 3);
 }
 
 #define ODD(name, says, ...) { "log-" name, says, run_odd, &(const struct odd_log){ __VA_ARGS__ }, 0 }

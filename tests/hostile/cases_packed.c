@@ -267,15 +267,7 @@ run_base(struct hostile *h, const void *arg)
 	h->drops_any = true;
 	for (unsigned i = 0; i < n && !h->failed; i++) {
 		MUST(h, vu_dev_stop(&bad->nic.dev, NULL) == 0, "stopping failed");
-		for (unsigned ring = 0; ring < 2; ring++) {
-			struct vu_msg msg = vu_msg_state(VU_SET_VRING_BASE, ring, bases[i]);
-
-			vu_dev_setup_ring(&bad->nic.dev, ring);
-			vu_dev_request(&bad->nic.dev, &msg);
-			vu_dev_set_vring_addr(&bad->nic.dev, ring);
-			vu_dev_set_vring_enable(&bad->nic.dev, ring, true);
-		}
-		MUST(h, vu_dev_sync(&bad->nic.dev) == 0, "the connection was closed");
+		MUST(h, party_set_base(bad, bases[i]), "the connection was closed");
 		party_recovers(bad, peer);
 		while (nic_recv(&peer->nic, (uint8_t[FRAME_ROOM]){ 0 }, FRAME_ROOM) > 0)
 			continue;	/* what the ring held, taken for available */
@@ -346,7 +338,7 @@ run_events(struct hostile *h, const void *arg)
 		*p->nic.rx->driver_event = *p->nic.tx->driver_event = events[i % 6];
 		/* The switch's own area, which is not the driver's to write. */
 		*p->nic.tx->device_event = events[i / 6 % 6];
-		if (!party_says(p, peer) || !party_says(peer, p))
+		if (!party_talk(p, peer, 1))
 			return;
 	}
 }
@@ -382,9 +374,8 @@ run_formats(struct hostile *h, const void *arg)
 			fail(h, "the peer's buffers did not come back");
 		while (nic_recv(&p->nic, (uint8_t[FRAME_ROOM]){ 0 }, FRAME_ROOM) > 0)
 			continue;	/* or none: those that were under way */
-		for (unsigned k = 0; k < 20; k++)
-			if (!party_says(p, peer) || !party_says(peer, p))
-				return;
+		if (!party_talk(p, peer, 20))
+			return;
 	}
 }
 

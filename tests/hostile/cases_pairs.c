@@ -90,7 +90,7 @@ run_indices(struct hostile *h, const void *arg)
 				vu_dev_request(&p->nic.dev, &msg);
 			MUST(h, vu_dev_sync(&p->nic.dev) == 0,
 					"ring %u, message %u: the connection was closed", ring, msg.request);
-			if (ring % 8 == 2 && (!party_says(p, peer) || !party_says(peer, p)))
+			if (ring % 8 == 2 && !party_talk(p, peer, 1))
 				fail(h, "ring %u, message %u: pair 0 stands still", ring,
 						msg.request);
 		}
@@ -139,9 +139,8 @@ run_enabled(struct hostile *h, const void *arg)
 	(void)arg;
 	if (!pairs_open(h, 1, &p, &peer) || !pairs_enable(p, 2, RINGS, true))
 		return;
-	for (unsigned i = 0; i < FLOWS; i++)
-		if (!party_says(p, peer) || !party_says(peer, p))
-			return;
+	if (!party_talk(p, peer, FLOWS))
+		return;
 }
 
 /* Set up, with buffers in them, and never enabled: not one is used. */
@@ -168,9 +167,8 @@ run_set_up(struct hostile *h, const void *arg)
 		MUST(h, vu_dev_setup_ring(dev, i) == 0, "ring %u was refused", i);
 	}
 	MUST(h, vu_dev_sync(dev) == 0, "the connection was closed");
-	for (unsigned i = 0; i < FLOWS; i++)
-		if (!party_says(p, peer) || !party_says(peer, p))
-			return;
+	if (!party_talk(p, peer, FLOWS))
+		return;
 	for (unsigned i = 2; i < RINGS; i++)
 		EXPECT(h, vr_used_pending(&dev->ring[i]) == 0, "ring %u was used", i);
 	/* And now they are: each frame arrives. */
@@ -287,7 +285,7 @@ run_fds(struct hostile *h, const void *arg)
 
 		EXPECT(h, vu_dev_request(&p->nic.dev, &msg) == 0, "message %u refused", i);
 		close(fd);
-		if (i % 50 == 0 && (!party_says(p, peer) || !party_says(peer, p)))
+		if (i % 50 == 0 && !party_talk(p, peer, 1))
 			return;
 	}
 }
@@ -334,9 +332,8 @@ run_reboots(struct hostile *h, const void *arg)
 	for (unsigned i = 0; i < 6 && !h->failed; i++) {
 		MUST(h, nic_reboot(&p->nic, i % 2 == 0 ? features & ~VU_F_MQ : features,
 				&p->opts) == 0, "the reboot failed");
-		for (unsigned k = 0; k < A_ROUND; k++)
-			if (!party_says(p, peer) || !party_says(peer, p))
-				return;
+		if (!party_talk(p, peer, A_ROUND))
+			return;
 		if (i % 2 != 0 && !pairs_say(p, peer))
 			return;
 	}

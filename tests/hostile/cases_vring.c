@@ -203,15 +203,7 @@ run_base(struct hostile *h, const void *arg)
 	h->drops_any = true;
 	for (unsigned i = 0; i < 6 && !h->failed; i++) {
 		MUST(h, vu_dev_stop(&bad->nic.dev, NULL) == 0, "stopping failed");
-		for (unsigned ring = 0; ring < 2; ring++) {
-			struct vu_msg msg = vu_msg_state(VU_SET_VRING_BASE, ring, bases[i]);
-
-			vu_dev_setup_ring(&bad->nic.dev, ring);
-			vu_dev_request(&bad->nic.dev, &msg);
-			vu_dev_set_vring_addr(&bad->nic.dev, ring);
-			vu_dev_set_vring_enable(&bad->nic.dev, ring, true);
-		}
-		MUST(h, vu_dev_sync(&bad->nic.dev) == 0, "the connection was closed");
+		MUST(h, party_set_base(bad, bases[i]), "the connection was closed");
 		raw_desc(bad->nic.tx, 0, 0xdead0000000, 100, 0, 0);
 		raw_post_one(bad->nic.tx, 0);
 		party_recovers(bad, peer);

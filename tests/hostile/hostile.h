@@ -131,6 +131,14 @@ party_close_all(struct hostile *h);
 bool
 party_says(struct party *from, struct party *to);
 
+/* The same to and fro, n times. */
+bool
+party_talk(struct party *a, struct party *b, unsigned n);
+
+/* Sets both rings up anew, at these positions. False: the connection was closed. */
+bool
+party_set_base(struct party *p, uint32_t base);
+
 /* Both ways, and waits until the switch knows both addresses. */
 bool
 party_meet(struct party *a, struct party *b);

@@ -4,43 +4,13 @@
 
 #include <string.h>
 
+#include "inet.h"
+
 #define TCP_HEADER	20
 #define UDP_HEADER	8
 #define PROTO_TCP	6
 #define PROTO_UDP	17
 #define PROTO_OPTIONS	60	/* IPv6 destination options */
-
-static void
-put16(uint8_t *at, uint32_t v)
-{
-	at[0] = (uint8_t)(v >> 8);
-	at[1] = (uint8_t)v;
-}
-
-static uint32_t
-get16(const uint8_t *at)
-{
-	return (uint32_t)at[0] << 8 | at[1];
-}
-
-static uint32_t
-get32(const uint8_t *at)
-{
-	return get16(at) << 16 | get16(at + 2);
-}
-
-/* RFC 1071, the last byte filled up with zeroes. */
-static uint32_t
-sum(uint32_t from, const uint8_t *at, uint32_t len)
-{
-	uint64_t s = from;
-
-	for (uint32_t i = 0; i < len; i++)
-		s += (uint64_t)at[i] << (i % 2 == 0 ? 8 : 0);
-	while (s >> 16 != 0)
-		s = (s & 0xffff) + (s >> 16);
-	return (uint32_t)s;
-}
 
 static uint8_t *
 make_ip(struct packet *p, const struct packet_spec *s, uint32_t l4_len)
@@ -51,7 +21,7 @@ make_ip(struct packet *p, const struct packet_spec *s, uint32_t l4_len)
 		memcpy(ip, (const uint8_t[]){ 0x45, 0, 0, 0, 0x12, 0x34, 0x40, 0, 64, protocol, 0, 0,
 			10, 1, 2, 3, 10, 4, 5, 6 }, 20);
 		put16(ip + 2, 20 + l4_len);
-		put16(ip + 10, ~sum(0, ip, 20));
+		put16(ip + 10, ~inet_sum(0, ip, 20));
 		return ip + 20;
 	}
 	memset(ip, 0x26, 40);
@@ -96,7 +66,7 @@ packet_make(struct packet *p, const struct packet_spec *s, const uint8_t *dst, c
 	p->vnet = (struct vr_net_hdr){ .flags = VR_HDR_NEEDS_CSUM, .csum_start = (uint16_t)p->l4,
 		.csum_offset = s->udp ? 6 : 16, .hdr_len = (uint16_t)p->headers };
 	put16(ends + 2, l4_len);
-	put16(l4 + p->vnet.csum_offset, sum(sum(0, p->bytes + p->l3 + (s->ipv6 ? 8 : 12),
+	put16(l4 + p->vnet.csum_offset, inet_sum(inet_sum(0, p->bytes + p->l3 + (s->ipv6 ? 8 : 12),
 			s->ipv6 ? 32 : 8), ends, 4));
 	if (s->gso_size != 0) {
 		p->vnet.gso_size = s->gso_size;
@@ -172,7 +142,7 @@ wrong_part(const struct packet *p, const uint8_t *frame, uint32_t len, uint32_t 
 
 	if (said != len - p->l3)
 		return "an IP length that is not the frame's";
-	if (!ipv6 && sum(0, frame + p->l3, p->l4 - p->l3) != 0xffff)
+	if (!ipv6 && inet_sum(0, frame + p->l3, p->l4 - p->l3) != 0xffff)
 		return "a wrong checksum of the IP header";
 	if (udp && get16(is + 4) != len - p->l4)
 		return "a UDP length that is not the frame's";
@@ -215,10 +185,10 @@ packet_wrong(const struct packet *p, uint64_t takes, const struct vr_net_hdr *vn
 	put16(copy + field, 0);
 	is = get16(frame + field);
 	if ((vnet->flags & VR_HDR_NEEDS_CSUM) != 0)
-		return is % 0xffff == sum(0, (const uint8_t[]){ (uint8_t)(begin >> 24),
+		return is % 0xffff == inet_sum(0, (const uint8_t[]){ (uint8_t)(begin >> 24),
 			(uint8_t)(begin >> 16), (uint8_t)(begin >> 8), (uint8_t)begin }, 4) % 0xffff ?
 			NULL : "a wrong sum of the pseudo header";
-	if ((sum(begin, copy + p->l4, len - p->l4) + is) % 0xffff != 0)
+	if ((inet_sum(begin, copy + p->l4, len - p->l4) + is) % 0xffff != 0)
 		return "a wrong checksum";
 	return p->vnet.csum_offset == 6 && is == 0 ? "a UDP datagram without checksum" : NULL;
 }

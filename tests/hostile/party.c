@@ -173,6 +173,29 @@ learned(struct party *p)
 }
 
 bool
+party_talk(struct party *a, struct party *b, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (!party_says(a, b) || !party_says(b, a))
+			return false;
+	return true;
+}
+
+bool
+party_set_base(struct party *p, uint32_t base)
+{
+	for (unsigned ring = 0; ring < 2; ring++) {
+		struct vu_msg msg = vu_msg_state(VU_SET_VRING_BASE, ring, base);
+
+		vu_dev_setup_ring(&p->nic.dev, ring);
+		vu_dev_request(&p->nic.dev, &msg);
+		vu_dev_set_vring_addr(&p->nic.dev, ring);
+		vu_dev_set_vring_enable(&p->nic.dev, ring, true);
+	}
+	return vu_dev_sync(&p->nic.dev) == 0;
+}
+
+bool
 party_meet(struct party *a, struct party *b)
 {
 	/*
@@ -201,5 +224,5 @@ party_restart(struct party *p)
 bool
 party_recovers(struct party *p, struct party *peer)
 {
-	return party_restart(p) && party_says(p, peer) && party_says(peer, p);
+	return party_restart(p) && party_talk(p, peer, 1);
 }

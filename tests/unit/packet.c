@@ -1,60 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Packets and what becomes of them: see packet.h. Byte by byte, as the RFCs have it. */
 #include "packet.h"
+#include "tests/driver/inet.h"
 
 #define TCP_FIN 0x01
 #define TCP_PSH 0x08
 #define TCP_CWR 0x80
-
-static void
-put16(uint8_t *at, uint32_t v)
-{
-	at[0] = v >> 8;
-	at[1] = v;
-}
-
-static void
-put32(uint8_t *at, uint32_t v)
-{
-	put16(at, v >> 16);
-	put16(at + 2, v);
-}
-
-static uint32_t
-get16(const uint8_t *at)
-{
-	return at[0] << 8 | at[1];
-}
-
-static uint32_t
-get32(const uint8_t *at)
-{
-	return get16(at) << 16 | get16(at + 2);
-}
-
-/* RFC 1071: the sum of 16-bit words, the last one filled up with zeroes. */
-static uint32_t
-sum(uint32_t from, const uint8_t *at, uint32_t len)
-{
-	uint64_t s = from;
-	uint32_t i;
-
-	for (i = 0; i < len; i++)
-		s += (uint64_t)at[i] << (i % 2 == 0 ? 8 : 0);
-	while (s >> 16 != 0)
-		s = (s & 0xffff) + (s >> 16);
-	return s;
-}
 
 /* The pseudo header of a frame: addresses, protocol, `len` bytes of TCP or UDP. */
 static uint32_t
 pseudo(const struct packet *p, const struct packet_spec *s, const uint8_t *frame, uint32_t len)
 {
 	uint8_t tail[4];
-	uint32_t sofar = s->ipv6 ? sum(0, frame + p->l3 + 8, 32) : sum(0, frame + p->l3 + 12, 8);
+	uint32_t sofar = s->ipv6 ? inet_sum(0, frame + p->l3 + 8, 32) : inet_sum(0, frame + p->l3 + 12, 8);
 
 	put32(tail, (len & 0xffff) + ((s->udp ? 17 : 6) << 16));
-	return sum(sofar, tail, sizeof(tail));
+	return inet_sum(sofar, tail, sizeof(tail));
 }
 
 static uint32_t
@@ -74,7 +35,7 @@ make_ip(uint8_t *at, const struct packet_spec *s, uint32_t l4_len, uint64_t *ran
 		put32(at + 12, unit_random(random));
 		put32(at + 16, unit_random(random));
 		memset(at + 20, 1, s->ip_options);	/* no operation */
-		put16(at + 10, ~sum(0, at, header));
+		put16(at + 10, ~inet_sum(0, at, header));
 		return header;
 	}
 	put32(at, 0x60012345);
@@ -171,7 +132,7 @@ expect_ip(const struct packet *p, const struct packet_spec *s, const uint8_t *fr
 	assert_int_equal(get16(is + 4), (get16(was + 4) + i) & 0xffff);
 	assert_memory_equal(is + 6, was + 6, 4);
 	assert_memory_equal(is + 12, was + 12, p->l4 - p->l3 - 12);
-	assert_int_equal(sum(0, is, p->l4 - p->l3), 0xffff);
+	assert_int_equal(inet_sum(0, is, p->l4 - p->l3), 0xffff);
 }
 
 static void
@@ -216,7 +177,7 @@ packet_expect(const struct packet *p, const struct packet_spec *s, const uint8_t
 		/* One number or the other that is none, in this arithmetic. */
 		assert_int_equal(field % 0xffff, begin % 0xffff);
 	} else {
-		assert_int_equal(sum(begin, frame + p->l4, l4_len), 0xffff);
+		assert_int_equal(inet_sum(begin, frame + p->l4, l4_len), 0xffff);
 		assert_true(!s->udp || field != 0);
 	}
 	return len - p->headers;

@@ -36,6 +36,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../../driver/inet.h"
+
 #define LARGEST 70000 /* an IP packet's 65,535 bytes and its headers */
 #define RECEIVE_BUFFER (64 << 20)
 #define SHOWN 96
@@ -60,26 +62,6 @@ struct verdict {
 	bool unfinished;
 	const char *wrong; /* NULL: nothing is */
 };
-
-static uint32_t
-sum(const uint8_t *data, size_t length, uint32_t total)
-{
-	uint64_t wide = total;
-
-	for (; length >= 2; data += 2, length -= 2)
-		wide += (uint32_t)data[0] << 8 | data[1];
-	if (length)
-		wide += (uint32_t)data[0] << 8;
-	while (wide >> 16)
-		wide = (wide & 0xffff) + (wide >> 16);
-	return (uint32_t)wide;
-}
-
-static uint16_t
-be16(const uint8_t *at)
-{
-	return (uint16_t)(at[0] << 8 | at[1]);
-}
 
 /* Where a protocol keeps its checksum; -1: no checksum known here. */
 static int
@@ -112,11 +94,11 @@ check_transport(struct rest r, uint8_t protocol, uint32_t pseudo, bool left_open
 	}
 	if (left_open) {
 		/* Equal in ones' complement, where 0 has two forms. */
-		v->unfinished = be16(r.at + offset) % 0xffff == pseudo % 0xffff;
+		v->unfinished = get16(r.at + offset) % 0xffff == pseudo % 0xffff;
 		v->wrong = v->unfinished ? NULL : "sum to begin with";
-	} else if (protocol == IPPROTO_UDP && be16(r.at + offset) == 0) {
+	} else if (protocol == IPPROTO_UDP && get16(r.at + offset) == 0) {
 		v->wrong = "no UDP checksum";
-	} else if (sum(r.at, r.left, pseudo) != 0xffff) {
+	} else if (inet_sum(pseudo, r.at, r.left) != 0xffff) {
 		v->wrong = "transport checksum";
 	}
 }
@@ -125,19 +107,19 @@ static void
 check_ipv4(struct rest r, bool left_open, struct verdict *v)
 {
 	size_t header = r.left < 20 ? 0 : (size_t)(r.at[0] & 15) * 4;
-	size_t length = r.left < 20 ? 0 : be16(r.at + 2);
+	size_t length = r.left < 20 ? 0 : get16(r.at + 2);
 
 	if (header < 20 || length < header || length > r.left) {
 		v->wrong = "IPv4 lengths";
 		return;
 	}
-	if (sum(r.at, header, 0) != 0xffff) {
+	if (inet_sum(0, r.at, header) != 0xffff) {
 		v->wrong = "IPv4 header checksum";
 		return;
 	}
 	uint8_t protocol = r.at[9];
 	v->kind = protocol == IPPROTO_TCP ? TCP4 : protocol == IPPROTO_UDP ? UDP4 : OTHER;
-	if (be16(r.at + 6) & (IP_MF | IP_OFFMASK)) {
+	if (get16(r.at + 6) & (IP_MF | IP_OFFMASK)) {
 		/* No test sends datagrams that do not fit: a fragment would be some other frame, damaged. */
 		v->wrong = "fragment";
 		return;
@@ -145,14 +127,14 @@ check_ipv4(struct rest r, bool left_open, struct verdict *v)
 	struct rest inner = {r.at + header, length - header};
 	uint32_t pseudo = protocol == IPPROTO_ICMP
 			? 0
-			: sum(r.at + 12, 8, protocol + (uint32_t)inner.left);
+			: inet_sum(protocol + (uint32_t)inner.left, r.at + 12, 8);
 	check_transport(inner, protocol, pseudo, left_open, v);
 }
 
 static void
 check_ipv6(struct rest r, bool left_open, struct verdict *v)
 {
-	size_t length = r.left < 40 ? 0 : be16(r.at + 4);
+	size_t length = r.left < 40 ? 0 : get16(r.at + 4);
 
 	if (r.left < 40 || length > r.left - 40) {
 		v->wrong = "IPv6 lengths";
@@ -171,7 +153,7 @@ check_ipv6(struct rest r, bool left_open, struct verdict *v)
 		inner = (struct rest){inner.at + options, length - options};
 	}
 	v->kind = protocol == IPPROTO_TCP ? TCP6 : protocol == IPPROTO_UDP ? UDP6 : OTHER;
-	check_transport(inner, protocol, sum(r.at + 8, 32, protocol + (uint32_t)inner.left),
+	check_transport(inner, protocol, inet_sum(protocol + (uint32_t)inner.left, r.at + 8, 32),
 			left_open, v);
 }
 
@@ -185,9 +167,9 @@ check_frame(const uint8_t *frame, size_t length, bool left_open)
 		v.wrong = "no Ethernet header";
 		return v;
 	}
-	uint16_t type = be16(frame + 12);
+	uint16_t type = get16(frame + 12);
 	while ((type == ETHERTYPE_VLAN || type == 0x88a8) && r.left >= 4) {
-		type = be16(r.at + 2);
+		type = get16(r.at + 2);
 		r = (struct rest){r.at + 4, r.left - 4};
 	}
 	if (type == ETHERTYPE_IP)
