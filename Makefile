@@ -40,10 +40,12 @@ WARNINGS := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -I. $(WARNINGS) $(CFLAGS) $(SANFLAGS) -MMD -MP
 ALL_LDFLAGS := $(LDFLAGS) $(SANFLAGS)
 
-PLAIN_SOURCES := $(wildcard *.c guest/*.c uplink/*.c)
+# main.c, and a folder for each part of the switch: README has the way through them.
+PARTS := conf forward guest run uplink
+PLAIN_SOURCES := main.c $(wildcard $(PARTS:%=%/*.c))
 CUSE_SOURCES := $(wildcard guest/cuse/*.c)
 SOURCES := $(PLAIN_SOURCES) $(CUSE_SOURCES)
-HEADERS := $(wildcard *.h guest/*.h guest/cuse/*.h uplink/*.h)
+HEADERS := main.h $(wildcard $(PARTS:%=%/*.h) guest/cuse/*.h)
 CUSE_OBJECTS := $(CUSE_SOURCES:%.c=$(BUILD)/%.o)
 OBJECTS := $(PLAIN_SOURCES:%.c=$(BUILD)/%.o)
 ifeq ($(VHOST),cuse)

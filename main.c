@@ -5,8 +5,8 @@
  * The whole life of the process: options are checked, EAL starts, the uplink and
  * the forwarding table are made, workers run, sockets open. Then the main lcore
  * sleeps until a signal, a second, or somebody's wake-up; and takes all down in
- * the reverse order. Where to go from here: forward.c for the way of a frame,
- * guest/guest.c for the life of a guest, control.c for what the main lcore does.
+ * the reverse order. Where to go from here: forward/ for the way of a frame,
+ * guest/guest.c for the life of a guest, run/control.c for what the main lcore does.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,22 +20,22 @@
 #include <rte_rcu_qsbr.h>
 #include <rte_ring_elem.h>
 
-#include "control.h"
-#include "eal_args.h"
-#include "fdb.h"
+#include "run/control.h"
+#include "conf/eal_args.h"
+#include "forward/fdb.h"
 #include "guest/cuse/cuse.h"
 #include "guest/descriptors.h"
 #include "guest/guest.h"
 #include "guest/sigbus.h"
 #include "guest/vhost_user.h"
 #include "main.h"
-#include "telemetry.h"
+#include "run/telemetry.h"
 #include "uplink/uplink.h"
-#include "worker.h"
+#include "run/worker.h"
 
 /*
  * Requests to learn that may wait for the main lcore: 16 from each of 256
- * guests (route.c). One that finds no room is made again with the next frame.
+ * guests (forward/route.c). One that finds no room is made again with the next frame.
  */
 #define REQUESTS 4096
 

@@ -12,10 +12,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "conf.h"
-#include "log.h"
-#include "port.h"
-#include "stats.h"
+#include "conf/conf.h"
+#include "run/log.h"
+#include "forward/port.h"
+#include "run/stats.h"
 
 #define VHOST_SWITCH_VERSION "0.1"
 

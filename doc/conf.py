@@ -45,8 +45,8 @@ class Reasons(Directive):
     required_arguments = 1
 
     def run(self):
-        self.state.document.settings.env.note_dependency(os.path.join(ROOT, "drops.h"))
-        macro = re.search(rf"#define {self.arguments[0]}\(X\)((?:.*\\\n)*.*\n)", _source("drops.h")).group(1)
+        self.state.document.settings.env.note_dependency(os.path.join(ROOT, "forward", "drops.h"))
+        macro = re.search(rf"#define {self.arguments[0]}\(X\)((?:.*\\\n)*.*\n)", _source("forward/drops.h")).group(1)
         items = nodes.definition_list()
         for name, sentence in re.findall(r'X\(\w+, "(.*?)",[\s\\]*"(.*?)"\)', macro)[1:]:  # the first is "none"
             term = nodes.term("", "", nodes.literal("", name))

@@ -10,7 +10,7 @@ SPHINXBUILD ?= sphinx-build
 PREFIX ?= /usr/local
 DOC := $(BUILD)/doc
 MAN_PAGE := $(DOC)/man/vhost-switch.8
-DOC_SOURCES := $(wildcard doc/*.rst doc/*.py doc/img/*.svg) main.h drops.h
+DOC_SOURCES := $(wildcard doc/*.rst doc/*.py doc/img/*.svg) main.h forward/drops.h
 
 SPHINX = $(SPHINXBUILD) -q -W --keep-going -d $(DOC)/trees
 

@@ -19,7 +19,7 @@
 
 #include <rte_ether.h>
 
-#include "frame.h"
+#include "forward/frame.h"
 
 struct virtqueue;
 

@@ -16,8 +16,8 @@
 
 #include <rte_branch_prediction.h>
 
-#include "drops.h"
-#include "frame.h"
+#include "forward/drops.h"
+#include "forward/frame.h"
 #include "guest/memory.h"
 #include "guest/virtqueue.h"
 

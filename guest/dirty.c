@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Logging of pages that were written: see dirty.h for the contract. */
-#include "frame.h"
+#include "forward/frame.h"
 #include "guest/dirty.h"
 #include "guest/memory.h"
 #include "guest/virtqueue.h"

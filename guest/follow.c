@@ -11,7 +11,7 @@
 #include "guest/guest.h"
 #include "guest/message.h"
 #include "guest/snapshot.h"
-#include "worker.h"
+#include "run/worker.h"
 
 #define LOG_ALL (UINT64_C(1) << VHOST_F_LOG_ALL)
 

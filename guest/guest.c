@@ -8,8 +8,8 @@
 #include <rte_malloc.h>
 #include <rte_vhost.h>
 
-#include "control.h"
-#include "forward.h"
+#include "run/control.h"
+#include "forward/forward.h"
 #include "guest/descriptors.h"
 #include "guest/follow.h"
 #include "guest/guest.h"
@@ -17,9 +17,9 @@
 #include "guest/snapshot.h"
 #include "guest/ring.h"
 #include "main.h"
-#include "offload.h"
-#include "park.h"
-#include "worker.h"
+#include "forward/offload.h"
+#include "forward/park.h"
+#include "run/worker.h"
 
 /* A free slot of the port table. GUEST_MAX: there is none. */
 static unsigned int

@@ -26,7 +26,7 @@
 #include "guest/announce.h"
 #include "guest/memory.h"
 #include "guest/virtqueue.h"
-#include "port.h"
+#include "forward/port.h"
 
 struct message;
 struct vswitch;

@@ -8,7 +8,7 @@
  * compute a pointer into a guest.
  *
  * A map is written by librte_vhost's thread while its guest is paused, and read
- * by workers while it runs; pausing (life.c) is what separates the two.
+ * by workers while it runs; pausing (guest.c) is what separates the two.
  */
 #ifndef GUEST_MEMORY_H
 #define GUEST_MEMORY_H

@@ -23,8 +23,8 @@
 #include <rte_atomic.h>
 #include <rte_branch_prediction.h>
 
-#include "drops.h"
-#include "frame.h"
+#include "forward/drops.h"
+#include "forward/frame.h"
 #include "guest/chain.h"
 #include "guest/virtqueue.h"
 

@@ -7,11 +7,11 @@
  * it. Nothing is written outside of the buffers that the guest offered, and
  * nothing is visible to it before ring_publish().
  */
-#include "copy.h"
-#include "finish.h"
+#include "forward/copy.h"
+#include "forward/finish.h"
 #include "guest/rx.h"
 #include "guest/ring.h"
-#include "stats.h"
+#include "run/stats.h"
 
 /*
  * Receive buffers that one frame may take: 9,000 bytes in buffers of 128, 64 KiB in

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "frame.h"
+#include "forward/frame.h"
 
 struct port_count;
 struct virtqueue;

@@ -14,7 +14,7 @@
 #include "guest/snapshot.h"
 #include "guest/tx.h"
 #include "main.h"
-#include "offload.h"
+#include "forward/offload.h"
 
 #define RING_SIZE_MAX 32768 /* virtio 1.2 sections 2.7 and 2.8 */
 

@@ -18,8 +18,8 @@
 #include <rte_branch_prediction.h>
 #include <rte_prefetch.h>
 
-#include "drops.h"
-#include "frame.h"
+#include "forward/drops.h"
+#include "forward/frame.h"
 #include "guest/chain.h"
 #include "guest/virtqueue.h"
 

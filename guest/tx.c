@@ -9,12 +9,12 @@
  */
 #include <stddef.h>
 
-#include "copy.h"
+#include "forward/copy.h"
 #include "guest/order.h"
 #include "guest/ring.h"
 #include "guest/tx.h"
-#include "offload.h"
-#include "stats.h"
+#include "forward/offload.h"
+#include "run/stats.h"
 
 /*
  * A chain of more bytes than a frame may have. It keeps them until its virtio-net header

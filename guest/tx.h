@@ -3,7 +3,7 @@
 #ifndef GUEST_TX_H
 #define GUEST_TX_H
 
-#include "source.h"
+#include "forward/source.h"
 
 /* For the `source` of a struct virtqueue. */
 extern const struct source_ops tx_source_ops;

@@ -23,7 +23,7 @@
 #include "guest/sigbus.h"
 #include "guest/vhost_user.h"
 #include "main.h"
-#include "offload.h"
+#include "forward/offload.h"
 
 /*
  * What guests are offered (virtio 1.2 sections 5.1.3 and 6). CTRL_*, STATUS, MTU and

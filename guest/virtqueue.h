@@ -25,9 +25,9 @@
 #include <rte_common.h>
 #include <rte_spinlock.h>
 
-#include "drops.h"
+#include "forward/drops.h"
 #include "guest/memory.h"
-#include "source.h"
+#include "forward/source.h"
 
 struct announcement;
 struct order;

@@ -5,8 +5,8 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
-#include "conf.h"
-#include "offload.h"
+#include "conf/conf.h"
+#include "forward/offload.h"
 #include "uplink/nic.h"
 
 #define RX_CHECKSUMS \

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "frame.h"
+#include "forward/frame.h"
 
 struct conf;
 struct rte_eth_conf;

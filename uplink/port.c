@@ -6,8 +6,8 @@
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
 
-#include "offload.h"
-#include "park.h"
+#include "forward/offload.h"
+#include "forward/park.h"
 #include "uplink/uplink_priv.h"
 
 /* Descriptors a queue: what most NICs' drivers are tuned for; the port may want other. */

@@ -12,8 +12,8 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
-#include "frame.h"
-#include "stats.h"
+#include "forward/frame.h"
+#include "run/stats.h"
 #include "uplink/uplink.h"
 #include "uplink/uplink_priv.h"
 

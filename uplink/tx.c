@@ -12,9 +12,9 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
-#include "copy.h"
-#include "finish.h"
-#include "stats.h"
+#include "forward/copy.h"
+#include "forward/finish.h"
+#include "run/stats.h"
 #include "uplink/uplink.h"
 #include "uplink/uplink_priv.h"
 

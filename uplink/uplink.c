@@ -9,9 +9,9 @@
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
 
-#include "forward.h"
-#include "offload.h"
-#include "park.h"
+#include "forward/forward.h"
+#include "forward/offload.h"
+#include "forward/park.h"
 #include "uplink/uplink.h"
 #include "uplink/uplink_priv.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The uplink: one DPDK port, whose frames are sorted by its VMDq pools (vmdq.h),
- * or in software (route.c).
+ * or in software (forward/route.c).
  *
  * Worker 0 polls its receive queues; each worker has a transmit queue of its own
  * where the port has enough of them, and else shares one under a lock. Opened
@@ -14,8 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "drops.h"
-#include "frame.h"
+#include "forward/drops.h"
+#include "forward/frame.h"
 
 struct conf;
 struct port_count;

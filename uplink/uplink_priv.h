@@ -11,7 +11,7 @@
 #include <rte_spinlock.h>
 
 #include "main.h"
-#include "source.h"
+#include "forward/source.h"
 #include "uplink/nic.h"
 #include "uplink/vmdq.h"
 

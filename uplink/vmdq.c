@@ -5,8 +5,8 @@
 #include <rte_common.h>
 #include <rte_ethdev.h>
 
-#include "conf.h"
-#include "port.h"
+#include "conf/conf.h"
+#include "forward/port.h"
 #include "uplink/vmdq.h"
 
 /* How a driver lays its pools out: a plan as far as it holds for each of its ports. */

@@ -13,8 +13,8 @@
 #include "guest/cuse/front.h"
 #include "guest/descriptors.h"
 #include "guest/message.h"
-#include "log.h"
-#include "offload.h"
+#include "run/log.h"
+#include "forward/offload.h"
 
 static void
 close_fd(int *fd)

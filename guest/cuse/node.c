@@ -15,7 +15,7 @@
 #include "guest/cuse/bridge.h"
 #include "guest/cuse/ioctls.h"
 #include "guest/cuse/node.h"
-#include "log.h"
+#include "run/log.h"
 
 /* Out of any ioctl comes a u64 or a ring's state. */
 #define OUT_MAX 8

@@ -14,7 +14,7 @@
 
 #include <stdbool.h>
 
-#include "conf.h"
+#include "conf/conf.h"
 
 struct vswitch;
 

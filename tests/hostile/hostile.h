@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "drops.h"
+#include "forward/drops.h"
 #include "frames.h"
 #include "neighbours.h"
 #include "nic.h"

@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "drops.h"
+#include "forward/drops.h"
 
 /* Waiting for anything ends then: far above what it takes on a busy machine. */
 #define PATIENCE_MS 10000

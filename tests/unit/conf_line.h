@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "conf.h"
+#include "conf/conf.h"
 #include "unit.h"
 
 #define ARGS_MAX 600

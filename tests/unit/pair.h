@@ -6,7 +6,7 @@
 #include "guest/rx.h"
 #include "guest/split.h"
 #include "ring.h"
-#include "stats.h"
+#include "run/stats.h"
 
 /* Entries of each ring; the header of virtio 1. */
 #define SIZE 256

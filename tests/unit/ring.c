@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "guest/tx.h"
-#include "park.h"
+#include "forward/park.h"
 #include "ring.h"
 
 const struct rte_ether_addr mac_broadcast = { { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };

@@ -11,7 +11,7 @@
 
 #include <rte_ether.h>
 
-#include "frame.h"
+#include "forward/frame.h"
 #include "guest/virtqueue.h"
 #include "unit.h"
 

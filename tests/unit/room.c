@@ -6,8 +6,8 @@
 #include <rte_rcu_qsbr.h>
 #include <rte_ring_elem.h>
 
-#include "forward.h"
-#include "park.h"
+#include "forward/forward.h"
+#include "forward/park.h"
 #include "room.h"
 
 #define REQUESTS 256

@@ -8,7 +8,7 @@
 
 #include "main.h"
 #include "ring.h"
-#include "worker.h"
+#include "run/worker.h"
 
 #define ROOM_RING 1024	/* entries of each ring */
 

@@ -4,7 +4,7 @@
 #define UNIT_ROUTING_H
 
 #include "room.h"
-#include "source.h"
+#include "forward/source.h"
 
 #define GUESTS 4
 #define SILENT 2	/* has sent nothing yet */

@@ -3,11 +3,11 @@
 #include <rte_arp.h>
 #include <rte_cycles.h>
 
-#include "forward.h"
+#include "forward/forward.h"
 #include "guest/announce.h"
 #include "guest/ring.h"
 #include "guest/tx.h"
-#include "park.h"
+#include "forward/park.h"
 #include "room.h"
 
 #define GUESTS 3

@@ -12,7 +12,7 @@
 #include "guest/rx.h"
 #include "guest/tx.h"
 #include "packed.h"
-#include "stats.h"
+#include "run/stats.h"
 
 #define PAGE 4096u
 #define AREA_GPA UINT64_C(0x1000000)

@@ -3,7 +3,7 @@
 #include <rte_malloc.h>
 #include <rte_rcu_qsbr.h>
 
-#include "fdb.h"
+#include "forward/fdb.h"
 #include "unit.h"
 
 #define AGING 300

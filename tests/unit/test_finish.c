@@ -5,7 +5,7 @@
  */
 #include <rte_common.h>
 
-#include "finish.h"
+#include "forward/finish.h"
 #include "packet.h"
 
 #define ALL 0xff

@@ -4,8 +4,8 @@
 
 #include <rte_common.h>
 
-#include "flow.h"
-#include "port.h"
+#include "forward/flow.h"
+#include "forward/port.h"
 #include "unit.h"
 
 #define MAC 12		/* bytes of the two addresses */

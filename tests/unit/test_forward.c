@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The way of a burst through real rings: delivery, flooding, waiting for room, giving up. */
-#include "forward.h"
-#include "park.h"
+#include "forward/forward.h"
+#include "forward/park.h"
 #include "room.h"
 
 #define GUESTS 4

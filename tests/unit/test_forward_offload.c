@@ -4,10 +4,10 @@
  * that do not, waiting for room, in order with the frames around them. Every sum agrees at
  * the end (room_destroy()).
  */
-#include "forward.h"
-#include "offload.h"
+#include "forward/forward.h"
+#include "forward/offload.h"
 #include "packet.h"
-#include "park.h"
+#include "forward/park.h"
 #include "room.h"
 
 #define ALL 0x3f

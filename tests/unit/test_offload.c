@@ -2,7 +2,7 @@
 /* What guests ask for in their virtio-net headers, against the bytes that are there. */
 #include <rte_common.h>
 
-#include "offload.h"
+#include "forward/offload.h"
 #include "packet.h"
 
 #define FRAME_MAX 1522

@@ -6,10 +6,10 @@
 #include <rte_common.h>
 
 #include "guest/rx.h"
-#include "offload.h"
+#include "forward/offload.h"
 #include "packed.h"
 #include "packet.h"
-#include "stats.h"
+#include "run/stats.h"
 
 #define SIZE 64	/* entries of each ring */
 #define HDR ((uint32_t)sizeof(struct virtio_net_hdr_mrg_rxbuf))

@@ -5,7 +5,7 @@
 #include "guest/order.h"
 #include "guest/rx.h"
 #include "packed.h"
-#include "stats.h"
+#include "run/stats.h"
 
 #define SIZE 7	/* no power of two, so that laps end anywhere */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A guest with several receive rings: who gets what, who waits for whom, and order, whatever happens. */
-#include "flow.h"
-#include "forward.h"
-#include "park.h"
+#include "forward/flow.h"
+#include "forward/forward.h"
+#include "forward/park.h"
 #include "room.h"
 
 #define GUESTS 3

@@ -2,8 +2,8 @@
 /* Frames that wait: their copies, and the limits of the place where they do. */
 #include <rte_common.h>
 
-#include "flow.h"
-#include "park.h"
+#include "forward/flow.h"
+#include "forward/park.h"
 #include "unit.h"
 
 static int

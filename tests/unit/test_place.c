@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Which worker polls a guest, on a machine that is made up, and on this one. */
-#include "place.h"
+#include "run/place.h"
 #include "unit.h"
 
 /* Four nodes, two a socket: 10 at home, 12 next door, 21 on the other socket. */

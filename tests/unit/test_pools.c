@@ -6,8 +6,8 @@
 #include <rte_ring.h>
 
 #include "ring.h"
-#include "source.h"
-#include "stats.h"
+#include "forward/source.h"
+#include "run/stats.h"
 #include "uplink/uplink_priv.h"
 
 #define QUEUES 6

@@ -2,7 +2,7 @@
 /* Policy: which frame of a guest goes where; what is learned. */
 #include <rte_cycles.h>
 
-#include "route.h"
+#include "forward/route.h"
 #include "routing.h"
 
 /* Three guests of whom nothing is known. */

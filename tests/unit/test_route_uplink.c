@@ -2,7 +2,7 @@
 /* Policy: which frame goes where, from either kind of uplink, and from a VMDq pool. */
 #include <inttypes.h>
 
-#include "route.h"
+#include "forward/route.h"
 #include "routing.h"
 
 static void

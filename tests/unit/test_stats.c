@@ -5,9 +5,9 @@
 #include <rte_common.h>
 
 #include "main.h"
-#include "stats.h"
+#include "run/stats.h"
 #include "unit.h"
-#include "worker.h"
+#include "run/worker.h"
 
 /* A switch with two workers; nothing but the counters is in use. */
 static int

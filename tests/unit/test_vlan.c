@@ -8,8 +8,8 @@
 #include <rte_mbuf.h>
 
 #include "ring.h"
-#include "source.h"
-#include "stats.h"
+#include "forward/source.h"
+#include "run/stats.h"
 #include "uplink/uplink.h"
 #include "uplink/uplink_priv.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copies for frames and buffers in several pieces: see copy.h for the contract. */
-#include "copy.h"
+#include "forward/copy.h"
 
 void
 pieces_copy(struct piece *to, uint32_t skip, const struct piece *from, uint32_t len)

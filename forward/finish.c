@@ -7,7 +7,7 @@
 #include <rte_tcp.h>
 #include <rte_udp.h>
 
-#include "finish.h"
+#include "forward/finish.h"
 
 /* The sum of RFC 1071 with one more number, folded to 16 bits. */
 static uint16_t

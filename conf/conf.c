@@ -8,8 +8,8 @@
 
 #include <rte_ether.h>
 
-#include "conf.h"
-#include "conf_node.h"
+#include "conf/conf.h"
+#include "conf/conf_node.h"
 #include "main.h"
 
 static const char usage[] =

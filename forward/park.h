@@ -23,8 +23,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "frame.h"
-#include "port.h"
+#include "forward/frame.h"
+#include "forward/port.h"
 
 /*
  * Frames that a source may have waiting: at the default retry time of 60 us,

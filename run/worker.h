@@ -13,10 +13,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "fdb.h"
-#include "frame.h"
-#include "port.h"
-#include "stats.h"
+#include "forward/fdb.h"
+#include "forward/frame.h"
+#include "forward/port.h"
+#include "run/stats.h"
 
 struct source;
 struct virtqueue;

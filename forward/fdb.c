@@ -9,7 +9,7 @@
 #include <rte_random.h>
 #include <rte_rcu_qsbr.h>
 
-#include "fdb.h"
+#include "forward/fdb.h"
 
 struct fdb_entry *
 fdb_lookup_slow(const struct fdb *t, struct fdb_hints *h, uint64_t key)

@@ -12,12 +12,12 @@
 
 #include <rte_ring_elem.h>
 
-#include "control.h"
-#include "fdb.h"
+#include "run/control.h"
+#include "forward/fdb.h"
 #include "guest/guest.h"
 #include "main.h"
 #include "uplink/uplink.h"
-#include "worker.h"
+#include "run/worker.h"
 
 /* Moved addresses that are logged in a second; the rest are summed up. */
 #define MOVES_LOGGED 10

@@ -23,8 +23,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "frame.h"
-#include "offload.h"
+#include "forward/frame.h"
+#include "forward/offload.h"
 
 struct finish {
 	const struct frame *whole;

@@ -16,7 +16,7 @@
 
 #include <rte_branch_prediction.h>
 
-#include "frame.h"
+#include "forward/frame.h"
 
 /* Classes: as many as one uint64_t has bits. Of 16 rings each still gets four. */
 #define FLOWS 64

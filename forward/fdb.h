@@ -23,7 +23,7 @@
 #include <rte_branch_prediction.h>
 #include <rte_ether.h>
 
-#include "port.h"
+#include "forward/port.h"
 
 struct rte_hash;
 struct rte_rcu_qsbr;

@@ -5,14 +5,14 @@
 #include <rte_cycles.h>
 #include <rte_ring_elem.h>
 
-#include "control.h"
-#include "fdb.h"
-#include "frame.h"
+#include "run/control.h"
+#include "forward/fdb.h"
+#include "forward/frame.h"
 #include "guest/virtqueue.h"
 #include "main.h"
-#include "route.h"
-#include "source.h"
-#include "worker.h"
+#include "forward/route.h"
+#include "forward/source.h"
+#include "run/worker.h"
 
 /* All guests are one broadcast domain. */
 #define DOMAIN 0

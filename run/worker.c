@@ -7,12 +7,12 @@
 #include <rte_malloc.h>
 #include <rte_rcu_qsbr.h>
 
-#include "forward.h"
+#include "forward/forward.h"
 #include "guest/ring.h"
 #include "main.h"
-#include "place.h"
+#include "run/place.h"
 #include "uplink/uplink.h"
-#include "worker.h"
+#include "run/worker.h"
 
 struct worker *
 worker_create(struct vswitch *sw, unsigned int id, unsigned int lcore)

@@ -14,10 +14,10 @@
 #include <rte_telemetry.h>
 #include <rte_version.h>
 
-#include "fdb.h"
+#include "forward/fdb.h"
 #include "guest/guest.h"
 #include "main.h"
-#include "telemetry.h"
+#include "run/telemetry.h"
 #include "uplink/uplink.h"
 
 /* 23.03 gave the call a new name. */

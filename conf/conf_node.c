@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conf.h"
-#include "conf_node.h"
-#include "log.h"
+#include "conf/conf.h"
+#include "conf/conf_node.h"
+#include "run/log.h"
 
 #define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 

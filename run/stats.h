@@ -24,7 +24,7 @@
 
 #include <rte_common.h>
 
-#include "drops.h"
+#include "forward/drops.h"
 
 struct vswitch;
 

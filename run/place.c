@@ -5,7 +5,7 @@
 #include <numaif.h>
 #include <stdint.h>
 
-#include "place.h"
+#include "run/place.h"
 
 /* What the firmware's table has for a node and itself. */
 #define AT_HOME 10

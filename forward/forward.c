@@ -2,16 +2,16 @@
 /* The way of a burst: see forward.h for where to begin. */
 #include <rte_cycles.h>
 
-#include "flow.h"
-#include "forward.h"
+#include "forward/flow.h"
+#include "forward/forward.h"
 #include "guest/rx.h"
 #include "guest/virtqueue.h"
 #include "main.h"
-#include "park.h"
-#include "route.h"
-#include "source.h"
+#include "forward/park.h"
+#include "forward/route.h"
+#include "forward/source.h"
 #include "uplink/uplink.h"
-#include "worker.h"
+#include "run/worker.h"
 
 /* Marks frames as never to be taken by a destination. */
 static struct outcome

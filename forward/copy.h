@@ -18,7 +18,7 @@
 #include <rte_memcpy.h>
 #include <rte_prefetch.h>
 
-#include "frame.h"
+#include "forward/frame.h"
 
 /* Up to this length inlined moves beat the call of the C library's memcpy. */
 #define COPY_INLINE 256

@@ -10,8 +10,8 @@
 #include <rte_tcp.h>
 #include <rte_udp.h>
 
-#include "copy.h"
-#include "offload.h"
+#include "forward/copy.h"
+#include "forward/offload.h"
 
 #define TAGS_MAX 2
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "eal_args.h"
+#include "conf/eal_args.h"
 #include "main.h"
 
 #define HUGEPAGES "/sys/kernel/mm/hugepages"

@@ -19,8 +19,8 @@
 
 #include <linux/virtio_net.h>
 
-#include "drops.h"
-#include "frame.h"
+#include "forward/drops.h"
+#include "forward/frame.h"
 
 /* What Linux' headers before 6.2 lack: segmentation of UDP (virtio 1.2 section 5.1.3). */
 #define OFFLOAD_F_GUEST_USO4 54

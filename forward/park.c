@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "park.h"
+#include "forward/park.h"
 
 struct park *
 park_create(void)

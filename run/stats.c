@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "main.h"
-#include "stats.h"
-#include "worker.h"
+#include "run/stats.h"
+#include "run/worker.h"
 
 #define DROP_TEXT(name, text, doc) [DROP_##name] = text,
 const char *

@@ -15,8 +15,8 @@
 #include <rte_common.h>
 #include <rte_ip.h>
 
-#include "copy.h"
-#include "flow.h"
+#include "forward/copy.h"
+#include "forward/flow.h"
 
 /* VLAN tags that are looked through: a guest's own two (802.1ad). */
 #define FLOW_TAGS_MAX 2
