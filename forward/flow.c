@@ -18,9 +18,6 @@
 #include "forward/copy.h"
 #include "forward/flow.h"
 
-/* VLAN tags that are looked through: a guest's own two (802.1ad). */
-#define FLOW_TAGS_MAX 2
-
 /* The headers of the longest way to the ports: two tags, IPv4 with all its options. */
 #define PEEK_MAX 128
 
@@ -142,10 +139,7 @@ flow_hash(const struct frame *f)
 	uint64_t mac, hash;
 	unsigned int i;
 
-	for (i = 0; i < FLOW_TAGS_MAX &&
-			(type == RTE_BE16(RTE_ETHER_TYPE_VLAN) ||
-					type == RTE_BE16(RTE_ETHER_TYPE_QINQ));
-			i++) {
+	for (i = 0; i < FRAME_TAGS_MAX && ether_is_tag(type); i++) {
 		if (!peek(f, at, &tag, sizeof(tag)))
 			break;
 		type = tag.eth_proto;

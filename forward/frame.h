@@ -78,6 +78,15 @@ struct frame {
 /* Bursts are arrays of them: each has a cache line of its own. */
 static_assert(sizeof(struct frame) == RTE_CACHE_LINE_MIN_SIZE, "struct frame");
 
+/* VLAN tags of its own that a frame is looked through for: two (802.1ad). */
+#define FRAME_TAGS_MAX 2
+
+static inline bool
+ether_is_tag(rte_be16_t type)
+{
+	return type == RTE_BE16(RTE_ETHER_TYPE_VLAN) || type == RTE_BE16(RTE_ETHER_TYPE_QINQ);
+}
+
 /* Marks a frame that can't be switched, and why; none of its bytes are used. */
 static inline void
 frame_lose(struct frame *f, uint8_t reason)
@@ -92,8 +101,7 @@ frame_lose(struct frame *f, uint8_t reason)
 static inline bool
 frame_own_tag(const struct frame *f)
 {
-	return f->eth.ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN) ||
-			f->eth.ether_type == RTE_BE16(RTE_ETHER_TYPE_QINQ);
+	return ether_is_tag(f->eth.ether_type);
 }
 
 /* The frames of one poll, and where each is to go (see forward.c). */

@@ -13,8 +13,6 @@
 #include "forward/copy.h"
 #include "forward/offload.h"
 
-#define TAGS_MAX 2
-
 /* IPv6 extension headers (RFC 8200 section 4): all say their length in units of 8 bytes. */
 #define EXTENSION_UNIT 8
 #define EXTENSION_MIN 8
@@ -58,24 +56,27 @@ offload_may_receive(uint64_t features)
 			with(features, OFFLOAD_F_GUEST_USO6, OFFLOAD_USO6);
 }
 
-static uint16_t
+static rte_be16_t
 be16_at(const struct headers *h, uint32_t at)
 {
-	return h->bytes[at] << 8 | h->bytes[at + 1];
+	rte_be16_t value;
+
+	memcpy(&value, h->bytes + at, sizeof(value));
+	return value;
 }
 
 /* The headers' bytes, `n` of them, after each other; a step is false if they are not there. */
 
 /* Past Ethernet's header and VLAN tags: sets h->l3. Returns the type of what follows; 0: none. */
-static uint16_t
+static rte_be16_t
 parse_ethernet(struct headers *h, uint32_t n)
 {
-	uint16_t type = be16_at(h, offsetof(struct rte_ether_hdr, ether_type));
+	rte_be16_t type = be16_at(h, offsetof(struct rte_ether_hdr, ether_type));
 	unsigned int tags;
 
 	h->l3 = sizeof(struct rte_ether_hdr);
-	for (tags = 0; type == RTE_ETHER_TYPE_VLAN || type == RTE_ETHER_TYPE_QINQ; tags++) {
-		if (tags == TAGS_MAX || h->l3 + sizeof(struct rte_vlan_hdr) > n)
+	for (tags = 0; ether_is_tag(type); tags++) {
+		if (tags == FRAME_TAGS_MAX || h->l3 + sizeof(struct rte_vlan_hdr) > n)
 			return 0;
 		type = be16_at(h, h->l3 + offsetof(struct rte_vlan_hdr, eth_proto));
 		h->l3 += sizeof(struct rte_vlan_hdr);
@@ -153,9 +154,9 @@ parse(struct headers *h, uint32_t n)
 	uint8_t protocol;
 
 	switch (parse_ethernet(h, n)) {
-	case RTE_ETHER_TYPE_IPV4:
+	case RTE_BE16(RTE_ETHER_TYPE_IPV4):
 		return parse_ipv4(h, n, &protocol) && parse_l4(h, n, protocol);
-	case RTE_ETHER_TYPE_IPV6:
+	case RTE_BE16(RTE_ETHER_TYPE_IPV6):
 		return parse_ipv6(h, n, &protocol) && parse_l4(h, n, protocol);
 	default:
 		return false;

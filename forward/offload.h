@@ -42,8 +42,8 @@ enum offload {
 };
 #define OFFLOAD_GSO (OFFLOAD_TSO4 | OFFLOAD_TSO6 | OFFLOAD_USO4 | OFFLOAD_USO6)
 
-/* Longest frame that is to be cut: an IP packet of 65,535 bytes, and two VLAN tags. */
-#define OFFLOAD_FRAME_MAX (65535u + RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
+/* Longest frame that is to be cut: an IP packet of 65,535 bytes, and its VLAN tags. */
+#define OFFLOAD_FRAME_MAX (65535u + RTE_ETHER_HDR_LEN + FRAME_TAGS_MAX * RTE_VLAN_HLEN)
 
 /*
  * Frames that one may be cut into: 64 KiB in segments of 48 bytes, the smallest that Linux

@@ -34,16 +34,10 @@ mark(const struct guest_mem *m, uint64_t gpa, uint64_t len)
 void
 dirty_write(const struct guest_mem *m, const void *p, uint64_t len)
 {
-	const struct guest_region *r;
-	uint64_t off;
+	uint64_t gpa, left;
 
-	for (r = m->region; r < m->region + m->n && len != 0; r++) {
-		off = (uintptr_t)p - (uintptr_t)r->host;
-		if (off < r->size) {
-			mark(m, r->gpa + off, len);
-			return;
-		}
-	}
+	if (len != 0 && guest_mem_address(m, p, &gpa, &left))
+		mark(m, gpa, len);
 }
 
 void

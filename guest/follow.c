@@ -94,6 +94,7 @@ follow_note(struct guest *g, const struct message *m)
 		g->log_mapped = true;
 	} else if (m->request == MSG_RESET_OWNER) {
 		memset(g->address, 0, sizeof(g->address));
+		g->log_mapped = false;
 	} else if (m->request == MSG_GET_VRING_BASE) { /* librte_vhost forgets it */
 		g->address[m->payload.state.index] = (struct ring_address){0};
 	} else if (m->request == MSG_SET_VRING_ADDR) {

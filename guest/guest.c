@@ -331,13 +331,10 @@ guest_before(struct guest *g, struct message *m)
 	gone = no_longer_ready(g, m);
 	g->ready &= ~gone;
 	guest_let_go(g, gone);
-	if (m->request == MSG_RESET_OWNER) {
-		g->log_mapped = false;
-	} else if (m->request == MSG_SEND_RARP) {
+	if (m->request == MSG_SEND_RARP) {
 		mac = m->payload.mac;
 		announce_ask(&g->announcement, &mac);
-	}
-	if (m->request == MSG_SET_MEM_TABLE) {
+	} else if (m->request == MSG_SET_MEM_TABLE) {
 		if (!descriptors_table_ok(m))
 			return guest_doom(g, m);
 		g->table_pending = true;

@@ -4,20 +4,6 @@
 
 #include "guest/memory.h"
 
-bool
-guest_mem_holds(const struct guest_mem *m, const void *p, uint64_t len)
-{
-	const struct guest_region *r;
-	uint64_t off;
-
-	for (r = m->region; r < m->region + m->n; r++) {
-		off = (uintptr_t)p - (uintptr_t)r->host;
-		if (off < r->size && len <= r->size - off)
-			return true;
-	}
-	return false;
-}
-
 void
 guest_mem_set(struct guest_mem *m, const struct rte_vhost_memory *table)
 {

@@ -5,7 +5,7 @@
  * Everything that a guest names by address (descriptors' buffers, indirect
  * tables) goes through guest_mem_at() or guest_mem_part(); the rings, which
  * librte_vhost has translated, through guest_mem_holds(). Nothing else may
- * compute a pointer into a guest.
+ * compute a pointer into a guest. guest_mem_address() is the way back.
  *
  * A map is written by librte_vhost's thread while its guest is paused, and read
  * by workers while it runs; pausing (guest.c) is what separates the two.
@@ -77,8 +77,35 @@ guest_mem_part(const struct guest_mem *m, uint64_t gpa, uint32_t *len)
 	return NULL;
 }
 
+/*
+ * The guest-physical address of the byte at `p`; *left: how many bytes there are from it
+ * to the end of its region. False: it is in none.
+ */
+static inline bool
+guest_mem_address(const struct guest_mem *m, const void *p, uint64_t *gpa, uint64_t *left)
+{
+	const struct guest_region *r;
+	uint64_t off;
+
+	for (r = m->region; r < m->region + m->n; r++) {
+		off = (uintptr_t)p - (uintptr_t)r->host;
+		if (likely(off < r->size)) {
+			*gpa = r->gpa + off;
+			*left = r->size - off;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Whether `len` bytes at pointer `p` lie within one region. */
-bool guest_mem_holds(const struct guest_mem *m, const void *p, uint64_t len);
+static inline bool
+guest_mem_holds(const struct guest_mem *m, const void *p, uint64_t len)
+{
+	uint64_t gpa, left;
+
+	return guest_mem_address(m, p, &gpa, &left) && len <= left;
+}
 
 /*
  * Fills the map from librte_vhost's table of a device, largest region first

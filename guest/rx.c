@@ -232,6 +232,16 @@ find_all(struct virtqueue *vq, const struct finish *fin, enum drop_reason *reaso
 	return status == ROOM_SPOILT ? give_back(vq, chains, reason, packed) : status;
 }
 
+/* One frame into whatever buffers come next. `plain`: it is no more than its bytes. */
+static __rte_always_inline enum room_status
+fill_one(struct virtqueue *vq, struct cursor *c, const struct frame *f, enum drop_reason *reason,
+		const bool plain, const bool packed)
+{
+	if (likely(fill_single(vq, c, f, plain, packed)))
+		return ROOM_OK;
+	return fill_chains(vq, c, f, reason, packed);
+}
+
 /* A frame with something to do that the guest does not do itself. */
 static __rte_noinline enum room_status
 fill_finished(struct virtqueue *vq, struct cursor *c, const struct frame *f, struct tally *t,
@@ -247,8 +257,7 @@ fill_finished(struct virtqueue *vq, struct cursor *c, const struct frame *f, str
 	c->at = vq->last_avail;
 	c->wrap = vq->avail_wrap;
 	while (status == ROOM_OK && (part = finish_next(&fin)) != NULL)
-		if (!fill_single(vq, c, part, false, packed))
-			status = fill_chains(vq, c, part, reason, packed);
+		status = fill_one(vq, c, part, reason, false, packed);
 	if (unlikely(status == ROOM_NONE && fin.i > 1)) {
 		/* The guest has changed descriptors that were in order a moment ago. */
 		*reason = DROP_RX_DESCRIPTOR;
@@ -270,9 +279,7 @@ fill_offload(struct virtqueue *vq, struct cursor *c, const struct frame *f, stru
 {
 	if ((f->offload & ~vq->offloads) != 0)
 		return fill_finished(vq, c, f, t, reason, packed);
-	if (fill_single(vq, c, f, false, packed))
-		return ROOM_OK;
-	return fill_chains(vq, c, f, reason, packed);
+	return fill_one(vq, c, f, reason, false, packed);
 }
 
 static __rte_always_inline struct outcome
@@ -291,8 +298,8 @@ fill_ring(struct virtqueue *vq, struct burst *b, uint64_t want, struct tally *t,
 		look_ahead(vq, &c, b, want, packed);
 		if (unlikely(f->offload != 0 || f->vnet.flags != 0))
 			status = fill_offload(vq, &c, f, t, &reason, packed);
-		else if (unlikely(!fill_single(vq, &c, f, true, packed)))
-			status = fill_chains(vq, &c, f, &reason, packed);
+		else
+			status = fill_one(vq, &c, f, &reason, true, packed);
 		if (unlikely(status == ROOM_NONE))
 			break;
 		if (unlikely(status == ROOM_NEVER)) {

@@ -27,7 +27,7 @@ fetch_pieces(struct burst *b, struct frame *f, struct rte_mbuf *m)
 	f->reason = DROP_NONE;
 	f->flow = 0;
 	f->offload = 0;
-	f->vnet = (struct virtio_net_hdr){0};
+	f->vnet.flags = 0;
 	f->len = rte_pktmbuf_pkt_len(m);
 	f->piece = p;
 	f->npieces = 0;
@@ -95,7 +95,7 @@ fetch_frame(const struct uplink *u, struct burst *b, struct frame *f, struct rte
 	fetch_tag(u, f);
 	if (u->nic.verifies &&
 			(m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
-		f->vnet.flags = VIRTIO_NET_HDR_F_DATA_VALID;
+		f->vnet = (struct virtio_net_hdr){.flags = VIRTIO_NET_HDR_F_DATA_VALID};
 	if (f->len > u->frame_max)
 		frame_lose(f, DROP_LONG);
 }

@@ -24,19 +24,17 @@
 /* mbufs of one frame that the NIC is to cut: 64 KiB and a tag, in no less than 2 KiB each. */
 #define MBUFS_MAX 33
 
-/* Writes the frame with the tag between its addresses and its type. */
-static uint8_t *
-fill_tagged(uint8_t *to, const struct frame *f, uint16_t vlan)
+/* Makes a frame at `to` with a tag out of the one, of header *eth, four bytes further. */
+static void
+put_tag(uint8_t *to, const struct rte_ether_hdr *eth, uint16_t tci)
 {
-	struct rte_ether_hdr *eth = (struct rte_ether_hdr *)to;
-	struct rte_vlan_hdr *tag = (struct rte_vlan_hdr *)(eth + 1);
+	struct rte_ether_hdr *outer = (struct rte_ether_hdr *)to;
+	struct rte_vlan_hdr *tag = (struct rte_vlan_hdr *)(outer + 1);
 
-	frame_copy(to + sizeof(*tag), f);
-	*eth = f->eth;
-	eth->ether_type = RTE_BE16(RTE_ETHER_TYPE_VLAN);
-	tag->vlan_tci = rte_cpu_to_be_16(vlan);
-	tag->eth_proto = f->eth.ether_type;
-	return to + sizeof(*tag) + f->len;
+	*outer = *eth;
+	outer->ether_type = RTE_BE16(RTE_ETHER_TYPE_VLAN);
+	tag->vlan_tci = rte_cpu_to_be_16(tci);
+	tag->eth_proto = eth->ether_type;
 }
 
 /* The tag that is to be added to a frame of a sender with the tag `vlan`; 0: none. */
@@ -66,22 +64,20 @@ tag_by_nic(const struct uplink *u, struct rte_mbuf *m, uint16_t tag)
 static uint16_t
 fill(const struct uplink *u, struct rte_mbuf *m, const struct frame *f, uint16_t vlan)
 {
-	uint8_t *start = rte_pktmbuf_mtod(m, uint8_t *), *end;
 	uint16_t tag = tag_by_nic(u, m, tag_of(u, f, vlan));
+	uint16_t extra = tag != 0 ? RTE_VLAN_HLEN : 0;
+	uint8_t *start = rte_pktmbuf_mtod(m, uint8_t *), *end = start + extra + f->len;
 
-	if (tag != 0) {
-		end = fill_tagged(start, f, tag);
-	} else {
-		frame_copy(start, f);
-		end = start + f->len;
-	}
+	frame_copy(start + extra, f);
+	if (tag != 0)
+		put_tag(start, &f->eth, tag);
 	if (end - start < WIRE_MIN) {
 		/* Zeroes: what an earlier frame left in the mbuf is not for the wire. */
 		memset(end, 0, WIRE_MIN - (end - start));
 		end = start + WIRE_MIN;
 	}
 	m->data_len = m->pkt_len = end - start;
-	return tag != 0 ? sizeof(struct rte_vlan_hdr) : 0;
+	return extra;
 }
 
 /* The same with a frame whose checksum is left to do. Returns whether the switch did it. */
@@ -192,7 +188,7 @@ static void
 fill_chain(const struct uplink *u, struct rte_mbuf **m, unsigned int n, uint32_t room,
 		const struct frame *f, uint16_t vlan)
 {
-	uint8_t front[RTE_VLAN_HLEN + HEADERS_MAX], *from = front + RTE_VLAN_HLEN;
+	uint8_t front[RTE_VLAN_HLEN + HEADERS_MAX];
 	uint16_t tag = tag_by_nic(u, m[0], tag_of(u, f, vlan));
 	uint32_t extra = tag != 0 ? RTE_VLAN_HLEN : 0, left = f->len + extra;
 	struct piece to[MBUFS_MAX], headers = {.base = front, .len = f->headers->len + extra};
@@ -206,17 +202,9 @@ fill_chain(const struct uplink *u, struct rte_mbuf **m, unsigned int n, uint32_t
 		m[i]->next = i + 1 < n ? m[i + 1] : NULL;
 	}
 	pieces_copy(to, extra, f->piece, f->len);
-	memcpy(from, f->headers->bytes, f->headers->len);
-	if (tag != 0) {
-		memmove(front, from, 2 * RTE_ETHER_ADDR_LEN);
-		from = front + 2 * RTE_ETHER_ADDR_LEN;
-		from[0] = RTE_ETHER_TYPE_VLAN >> 8;
-		from[1] = RTE_ETHER_TYPE_VLAN & 0xff;
-		from[2] = tag >> 8;
-		from[3] = tag & 0xff;
-	} else {
-		headers.base = from;
-	}
+	memcpy(front + extra, f->headers->bytes, f->headers->len);
+	if (tag != 0)
+		put_tag(front, &f->eth, tag);
 	pieces_copy(to, 0, &headers, headers.len);
 	nic_mark(m[0], f, extra);
 }
