@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Flows: what keeps frames that belong together in one receive ring, and so in order.
+ * Flows: what keeps frames that belong together in one receive ring, and so in order,
+ * where the sender's own rings do not tell (by_pairs() in forward.c).
  *
  * A frame's flow is a hash of its two MAC addresses, its IP addresses and its TCP, UDP
  * or SCTP ports (those inside of VLAN tags too), cut down to one of FLOWS classes. A

@@ -35,6 +35,25 @@ deliver_ring(struct worker *w, uint16_t to, struct virtqueue *vq, uint64_t want)
 	return rx_deliver(vq, &w->burst, want, &w->count[to]);
 }
 
+/*
+ * Whether a guest's receive rings are filled by queue pair. So it is if the sender has a
+ * transmit ring for each of them: what its driver put into one ring stays together, no
+ * header is looked at, and workers that poll different rings of it fill different ones.
+ * Else each flow has its ring.
+ */
+static inline bool
+by_pairs(const struct worker *w, const struct source *s, const struct rx_set *rx)
+{
+	return rx->n == 1 ||
+			__atomic_load_n(&w->sw->port[s->port].tx_rings, __ATOMIC_RELAXED) >= rx->n;
+}
+
+static inline struct virtqueue *
+ring_of_pair(const struct source *s, const struct rx_set *rx)
+{
+	return rx->vq[s->pair < rx->n ? s->pair : s->pair % rx->n];
+}
+
 /* Offers frames to a port of several receive rings, each flow to its own. */
 static struct outcome
 deliver_flows(struct worker *w, uint16_t to, const struct rx_set *rx, uint64_t want)
@@ -57,21 +76,21 @@ deliver_flows(struct worker *w, uint16_t to, const struct rx_set *rx, uint64_t w
 	return all;
 }
 
-/* Offers frames of port `from` to port `to`. */
+/* Offers frames of a source to port `to`. */
 static inline struct outcome
-deliver_one(struct worker *w, uint16_t from, uint16_t to, uint64_t want)
+deliver_one(struct worker *w, const struct source *s, uint16_t to, uint64_t want)
 {
 	struct vswitch *sw = w->sw;
 	const struct rx_set *rx;
 
 	if (unlikely(to == PORT_UPLINK))
-		return uplink_deliver(sw->uplink, w->id, &w->burst, want, sw->port[from].vlan,
+		return uplink_deliver(sw->uplink, w->id, &w->burst, want, sw->port[s->port].vlan,
 				&w->count[to]);
 	rx = __atomic_load_n(&sw->port[to].rx, __ATOMIC_ACQUIRE);
 	if (unlikely(rx == NULL)) /* stopped: it may be back in a moment */
 		return (struct outcome){0, 0};
-	if (likely(rx->n == 1))
-		return deliver_ring(w, to, rx->vq[0], want);
+	if (likely(by_pairs(w, s, rx)))
+		return deliver_ring(w, to, ring_of_pair(s, rx), want);
 	return deliver_flows(w, to, rx, want);
 }
 
@@ -89,7 +108,7 @@ free_to_go(struct burst *b, uint64_t want, uint64_t flows)
 
 /* Second pass: visits each destination once, with the frames that need not wait behind others. */
 static inline void
-deliver(struct worker *w, uint16_t from, const struct flow_set *blocked)
+deliver(struct worker *w, const struct source *s, const struct flow_set *blocked)
 {
 	struct dests *d = &w->dests;
 	uint64_t want;
@@ -102,41 +121,41 @@ deliver(struct worker *w, uint16_t from, const struct flow_set *blocked)
 		if (unlikely(want == 0))
 			d->outcome[i] = (struct outcome){0, 0};
 		else
-			d->outcome[i] = deliver_one(w, from, d->port[i], want);
+			d->outcome[i] = deliver_one(w, s, d->port[i], want);
 	}
 }
 
 /* The receive ring that a frame to a guest waits for; NULL: it is gone, or paused. */
 static const struct virtqueue *
-ring_for(const struct worker *w, uint16_t port, struct frame *f)
+ring_for(const struct worker *w, const struct source *s, uint16_t port, struct frame *f)
 {
 	const struct rx_set *rx = __atomic_load_n(&w->sw->port[port].rx, __ATOMIC_ACQUIRE);
 
 	if (rx == NULL)
 		return NULL;
-	return rx->n == 1 ? rx->vq[0] : rx->vq[flow_ring(f, rx->n)];
+	return by_pairs(w, s, rx) ? ring_of_pair(s, rx) : rx->vq[flow_ring(f, rx->n)];
 }
 
 /* Counts a copy that `port` had no room for in time. Returns why that was. */
 static enum drop_reason
-miss(struct worker *w, uint16_t port, struct frame *f)
+miss(struct worker *w, const struct source *s, uint16_t port, struct frame *f)
 {
 	count_add(&w->count[port].missed, 1);
 	if (port == PORT_UPLINK)
 		return uplink_reason(w->sw->uplink, w->id);
-	return ring_for(w, port, f) == NULL ? DROP_GONE : DROP_RING_FULL;
+	return ring_for(w, s, port, f) == NULL ? DROP_GONE : DROP_RING_FULL;
 }
 
-/* The flows of a port that have to wait behind this frame: its own at least. */
+/* The flows of a source to a port that have to wait behind this frame: its own at least. */
 static uint64_t
-held_up(const struct worker *w, uint16_t port, struct frame *f)
+held_up(const struct worker *w, const struct source *s, uint16_t port, struct frame *f)
 {
 	const struct rx_set *rx;
 
 	if (port == PORT_UPLINK)
 		return FLOWS_ALL;
 	rx = __atomic_load_n(&w->sw->port[port].rx, __ATOMIC_ACQUIRE);
-	return rx == NULL || rx->n == 1 ? FLOWS_ALL : UINT64_C(1) << flow_of(f);
+	return rx == NULL || by_pairs(w, s, rx) ? FLOWS_ALL : UINT64_C(1) << flow_of(f);
 }
 
 /*
@@ -162,10 +181,10 @@ park_frame(struct worker *w, struct source *s, unsigned int i, bool sent, uint64
 		port = d->port[k];
 		if (slot >= 0 &&
 				park_errand(s->park, slot, port, w->sw->port[port].epoch,
-						held_up(w, port, &s->park->slot[slot].frame)))
+						held_up(w, s, port, &s->park->slot[slot].frame)))
 			owed = true;
 		else
-			f->reason = miss(w, port, f);
+			f->reason = miss(w, s, port, f);
 	}
 	if (slot >= 0 && !owed)
 		park_remove(s->park, slot);
@@ -293,7 +312,7 @@ retry_settle(struct worker *w, struct source *s, const struct errand *e, unsigne
 	} else if (w->sw->port[e->port].epoch != e->epoch) {
 		f->frame.reason = DROP_GONE; /* and there is no port to have missed it */
 	} else if (now >= f->deadline) {
-		f->frame.reason = miss(w, e->port, &f->frame);
+		f->frame.reason = miss(w, s, e->port, &f->frame);
 	} else {
 		return false;
 	}
@@ -316,14 +335,14 @@ retry(struct worker *w, struct source *s, uint64_t now)
 	flow_set_clear(&p->blocked);
 	for (i = 0; i < n; i = next) {
 		next = retry_gather(w, p, i, n);
-		deliver(w, s->port, NULL);
+		deliver(w, s, NULL);
 		done = 0;
 		for (k = 0; i < next; i++) {
 			e = p->errand[i];
 			if (!retry_settle(w, s, &e, k, now)) {
 				p->errand[kept++] = e;
 				flow_set_add(&p->blocked, e.port,
-						held_up(w, e.port, &p->slot[e.slot].frame));
+						held_up(w, s, e.port, &p->slot[e.slot].frame));
 			} else if (--p->slot[e.slot].errands == 0) {
 				if (!p->slot[e.slot].sent)
 					count_add(&count->drop[p->slot[e.slot].frame.reason], 1);
@@ -357,7 +376,7 @@ forward_poll(struct worker *w, struct source *s)
 	if (s->ops->fetch(s, &w->burst, max) == 0)
 		return;
 	route_burst(w, s, &w->burst);
-	deliver(w, s->port, s->waiting ? &s->park->blocked : NULL);
+	deliver(w, s, s->waiting ? &s->park->blocked : NULL);
 	settle(w, s);
 }
 

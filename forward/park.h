@@ -7,8 +7,8 @@
  * Every --rx-retry-delay the waiting frames are offered again, oldest first; a
  * frame whose time (--rx-retry-num delays) is over is dropped and counted.
  * Later frames for a port that others wait for queue up behind them, so a pair
- * of ports never sees its frames reordered. Where a port has several rings, that
- * goes for frames of the same flow (flow.h): one full ring holds up only its own.
+ * of ports never sees its frames reordered. Where a source's frames go to a port by
+ * flow (flow.h), that holds for those of one flow: one full ring holds up only its own.
  *
  * What waits are errands, one for each copy that is still owed: a flooded frame
  * has as many as there are full rings. A frame is given back to its source

@@ -9,9 +9,9 @@
  *   LEAVING --(main lcore: addresses forgotten, counters put away)--> FREE
  *
  * Only the owner named there writes the slot. Workers read `rx` (published and
- * withdrawn by librte_vhost's thread, a grace period before a ring changes)
- * and `epoch`, which tells one tenant of a slot from the next; they alone use
- * `learned`.
+ * withdrawn by librte_vhost's thread, a grace period before a ring changes),
+ * `tx_rings` (set by that thread at any time) and `epoch`, which tells one tenant of a
+ * slot from the next; they alone use `learned`.
  */
 #ifndef PORT_H
 #define PORT_H
@@ -58,6 +58,7 @@ struct port {
 	uint8_t state;           /* enum port_state */
 	bool registered;         /* its first address was logged; main lcore's */
 	uint16_t vlan;           /* its tag on the uplink; 0: untagged */
+	uint16_t tx_rings;       /* transmit rings in use, paused ones too; the uplink: 0 */
 	uint64_t learned;        /* requests to learn that it has made; see route.c */
 } __rte_cache_aligned;
 

@@ -37,6 +37,7 @@ struct source {
 	const struct source_ops *ops;
 	struct park *park; /* frames that wait for room; see park.h */
 	uint16_t port;     /* where its frames come from */
+	uint16_t pair;     /* of a guest: which queue pair's transmit ring it is */
 	bool waiting;      /* there are frames in the park */
 	uint16_t device;   /* of the uplink: the one device that they are for, or SOURCE_ANY */
 	uint16_t copied;   /* ... devices below this one get them from a pool as well */

@@ -120,6 +120,14 @@ publish_set(struct guest *g)
 	g->set_in_use = true;
 }
 
+/* Tells workers how many transmit rings there are; one that is paused is one of them. */
+static void
+publish_tx_rings(struct guest *g)
+{
+	__atomic_store_n(&g->sw->port[g->port].tx_rings,
+			__builtin_popcount((g->published | g->held) & RINGS_TX), __ATOMIC_RELAXED);
+}
+
 /* Withdraws those of `rings` that workers use, and waits until they have let go. */
 static void
 guest_pause(struct guest *g, uint32_t rings)
@@ -131,7 +139,7 @@ guest_pause(struct guest *g, uint32_t rings)
 	if (rings == 0)
 		return;
 	__atomic_store_n(&g->published, g->published & ~rings, __ATOMIC_RELAXED);
-	g->held |= rings & RINGS_RX;
+	g->held |= rings;
 	if (rings & RINGS_RX)
 		publish_set(g);
 	for (left = rings & RINGS_TX; left != 0; left &= left - 1)
@@ -150,10 +158,12 @@ guest_pause(struct guest *g, uint32_t rings)
 static void
 guest_let_go(struct guest *g, uint32_t rings)
 {
-	if ((g->held & rings) == 0)
-		return;
+	rings &= g->held;
 	g->held &= ~rings;
-	publish_set(g);
+	if (rings & RINGS_RX)
+		publish_set(g);
+	if (rings & RINGS_TX)
+		publish_tx_rings(g);
 }
 
 /* What a transmit ring needs from its first use on. False: no memory, and that was said. */
@@ -185,6 +195,7 @@ publish(struct guest *g, uint32_t rings)
 	g->held &= ~rings;
 	if (rings & RINGS_RX)
 		publish_set(g);
+	publish_tx_rings(g);
 	/* One ring is enough to announce the guest by. */
 	left = g->published & RINGS_TX;
 	if (rings & left & -left)

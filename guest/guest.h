@@ -65,7 +65,7 @@ struct guest {
 	uint64_t features;  /* negotiated, of those that librte_vhost does not know */
 	uint32_t ready;     /* rings that the library says are set up and enabled */
 	uint32_t published; /* ... that workers use */
-	uint32_t held;      /* receive rings that are paused: frames wait for them */
+	uint32_t held;      /* rings that are paused for a moment: frames wait for them */
 	uint8_t next_set;   /* which of set[] */
 	bool set_in_use;    /* ... as no grace period has passed since it was withdrawn */
 	bool running;       /* the library says the device is set up */

@@ -166,6 +166,7 @@ snapshot_ring(struct guest *g, unsigned int index)
 	vq->frame_max = conf_frame_max(&g->sw->conf);
 	vq->source.ops = &tx_source_ops;
 	vq->source.port = g->port;
+	vq->source.pair = index / 2;
 	return true;
 }
 

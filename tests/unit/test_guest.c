@@ -50,7 +50,7 @@ polled(const struct plug *p)
 	return rings;
 }
 
-/* These rings are in use, and of the receive rings those of `paused` are kept a place. */
+/* These rings are in use, and those of `paused` are kept a place. */
 static void
 assert_rings(const struct plug *p, uint32_t rings, uint32_t paused)
 {
@@ -59,6 +59,7 @@ assert_rings(const struct plug *p, uint32_t rings, uint32_t paused)
 	unsigned int i, k = 0;
 
 	assert_int_equal(polled(p), rings & RINGS_TX);
+	assert_int_equal(p->r->sw.port[0].tx_rings, __builtin_popcount((rings | paused) & RINGS_TX));
 	if (left == 0) {
 		assert_null(set);
 		return;
@@ -229,9 +230,10 @@ test_one_ring_paused(void **state)
 			m.payload.state.index = k;
 			m.payload.state.num = 1;
 			assert_true(guest_before(p->g, &m));
-			assert_rings(p, all & ~ring, ring & RINGS_RX);
+			assert_rings(p, all & ~ring, ring);
 			assert_true(guest_after(p->g, &m));
 			assert_rings(p, all, 0);
+			assert_int_equal(p->g->ring[k].source.pair, k / 2);
 		}
 	}
 	/* With another descriptor a ring is not ready, and then ready again, as librte_vhost has it. */
@@ -265,7 +267,7 @@ test_one_ring_paused(void **state)
 	/* About the device: all of them, places kept. */
 	m.request = MSG_SET_OWNER;
 	assert_true(guest_before(p->g, &m));
-	assert_rings(p, 0, all & RINGS_RX);
+	assert_rings(p, 0, all);
 	assert_true(guest_after(p->g, &m));
 	assert_rings(p, all, 0);
 }

@@ -365,6 +365,92 @@ test_rings_come(void **state)
 	assert_int_equal(parked(p), 0);
 }
 
+/* From now on frames of guest `from` come by the transmit ring of this pair, one of `rings`. */
+static void
+send_by(struct pairs *p, uint16_t from, unsigned int pair, unsigned int rings)
+{
+	p->r->sw.port[from].tx_rings = rings;
+	p->r->tx[from]->vq.source.pair = pair;
+}
+
+/* Takes n frames of guest 0 with these numbers from a ring. */
+static void
+expect_numbers(struct pairs *p, unsigned int ring, uint32_t first, unsigned int n)
+{
+	struct datagram d;
+
+	for (; n > 0; n--) {
+		assert_true(take(p, ring, &d));
+		assert_int_equal(d.seq, first++);
+	}
+	assert_false(take(p, ring, &d));
+}
+
+/* A sender with as many rings: what one of them brings goes to one, whatever the flow. */
+static void
+test_by_pair(void **state)
+{
+	struct pairs *p = *state;
+	unsigned int n, pair, i;
+
+	for (i = 0; i < RINGS; i++)
+		offer(p, i, 200);
+	for (n = 1; n <= RINGS; n++) {
+		publish_all(p, n);
+		for (pair = 0; pair < RINGS; pair++) {
+			send_by(p, 0, pair, RINGS);
+			for (i = 0; i < 20; i++)
+				send(p, 0, i, i);
+			room_poll(p->r, 0);
+			expect_numbers(p, pair % n, 0, 20);
+		}
+	}
+	/* One ring too few of them, and each flow has its own again. */
+	send_by(p, 0, 0, RINGS - 1);
+	for (i = 0; i < RINGS; i++)
+		send(p, 0, flow_to(i, 0), i);
+	room_poll(p->r, 0);
+	for (i = 0; i < RINGS; i++)
+		expect_numbers(p, i, i, 1);
+}
+
+/* A pair whose ring is full, or paused, waits as a whole, and holds up no other. */
+static void
+test_one_pair_full(void **state)
+{
+	struct pairs *p = *state;
+	struct virtqueue *vq[RINGS] = { NULL, &p->ring[1]->vq, &p->ring[2]->vq, &p->ring[3]->vq };
+	unsigned int i;
+
+	offer(p, 2, 10);
+	send_by(p, 0, 1, RINGS);
+	send_by(p, 2, 2, RINGS);
+	for (i = 0; i < 8; i++) {
+		send(p, 0, i, i);
+		send(p, 2, i, i);
+	}
+	room_poll(p->r, 0);
+	room_poll(p->r, 2);
+	assert_int_equal(parked(p), 8);
+	expect_numbers(p, 2, 0, 8);
+	offer(p, 1, 4);
+	send(p, 0, 100, 8);
+	room_poll(p->r, 0);
+	expect_numbers(p, 1, 0, 4);
+	offer(p, 1, 5);
+	room_poll(p->r, 0);
+	expect_numbers(p, 1, 4, 5);
+	/* Paused, and not back in time: as if the guest were gone. */
+	publish(p, RINGS, vq);
+	send_by(p, 0, 0, RINGS);
+	send(p, 0, 0, 9);
+	room_poll(p->r, 0);
+	assert_int_equal(parked(p), 1);
+	room_expire(p->r, 0);
+	room_poll(p->r, 0);
+	assert_int_equal(room_count(p->r, 0)->drop[DROP_GONE], 1);
+}
+
 /* Publishes some of the rings, in any order, some of them paused. */
 static void
 publish_some(struct pairs *p, uint64_t *random)
@@ -398,9 +484,9 @@ send_some(struct pairs *p, uint64_t *random, unsigned int from, uint32_t sent[])
 }
 
 /*
- * At random: two guests send flows to one whose rings are full or not, paused or not, come
- * and go; what waits is offered again with each poll, or later. Frames are lost, and none
- * overtakes another of its flow.
+ * At random: two guests, whose own rings come and go, send flows to one whose rings are full or
+ * not, paused or not, come and go; what waits is offered again with each poll, or later. Frames
+ * are lost, and none overtakes another of its flow.
  */
 static void
 test_order_at_random(void **state)
@@ -421,6 +507,8 @@ test_order_at_random(void **state)
 			room_expire(r, from);
 		if (unit_random(&random) % 8 == 0)
 			publish_some(p, &random);
+		if (unit_random(&random) % 8 == 0)
+			send_by(p, from, 0, unit_random(&random) % (RINGS + 1));
 		r->tx[from]->vq.source.park->next_try = unit_random(&random) % 4 == 0 ? UINT64_MAX : 0;
 		room_poll(r, from);
 		for (ring = 0; ring < RINGS; ring++) {
@@ -453,6 +541,8 @@ main(void)
 		TEST(test_one_paused),
 		TEST(test_one_stopped),
 		TEST(test_rings_come),
+		TEST(test_by_pair),
+		TEST(test_one_pair_full),
 		TEST(test_order_at_random),
 	};
 
