@@ -32,6 +32,15 @@ mark(const struct guest_mem *m, uint64_t gpa, uint64_t len)
 }
 
 void
+dirty_all(const struct guest_mem *m)
+{
+	const struct guest_region *r;
+
+	for (r = m->region; r < m->region + m->n; r++)
+		mark(m, r->gpa, r->size);
+}
+
+void
 dirty_write(const struct guest_mem *m, const void *p, uint64_t len)
 {
 	uint64_t gpa, left;

@@ -32,6 +32,9 @@ struct virtqueue;
 /* Whether the bitmap has a bit for each page of the map's memory. */
 bool dirty_log_covers(const struct guest_mem *m);
 
+/* Notes that all of the map's memory may have been written. */
+void dirty_all(const struct guest_mem *m);
+
 /* Notes that `len` bytes at pointer `p` into guest memory were written. */
 void dirty_write(const struct guest_mem *m, const void *p, uint64_t len);
 

@@ -79,10 +79,14 @@ follow_alone(const struct message *m)
 void
 follow(struct guest *g, const struct message *m)
 {
-	if (m->request == MSG_SET_LOG_BASE)
+	const bool new_log = m->request == MSG_SET_LOG_BASE;
+
+	if (new_log)
 		snapshot_log(g);
-	if (m->request != MSG_SET_VRING_ADDR)
+	if (g->following && m->request != MSG_SET_VRING_ADDR)
 		switch_log(g);
+	if (new_log && g->running && is_logging(g))
+		dirty_all(&g->mem);
 }
 
 void

@@ -8,6 +8,11 @@
  * meanwhile, as what they use does not change but for vq->logging, and a grace period
  * passes before the message that has switched it is acknowledged.
  *
+ * A driver that starts in the midst of a migration has its rings set up with LOG_ALL, and
+ * SET_LOG_BASE comes last (so does QEMU 10.0): by then they are served, and what was written
+ * into them was not noted, or in the log of the driver before it, which nobody reads any
+ * more. So of a log that comes to such rings all bits are set.
+ *
  * librte_vhost's thread, in the hooks around a message.
  */
 #ifndef GUEST_FOLLOW_H
@@ -27,7 +32,7 @@ bool follow_can(const struct guest *g, const struct message *m);
  */
 bool follow_alone(const struct message *m);
 
-/* After librte_vhost has acted on it. */
+/* After librte_vhost has acted on a message, such a one or not. */
 void follow(struct guest *g, const struct message *m);
 
 /* Notes what later messages are compared with. After any message that was wanted (message.h). */

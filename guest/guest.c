@@ -360,8 +360,7 @@ guest_after(struct guest *g, const struct message *m)
 	if (g->doomed) /* perhaps over this message, which may name any ring */
 		return !message_handled(m);
 	follow_note(g, m);
-	if (g->following)
-		follow(g, m);
+	follow(g, m);
 	guest_resume(g);
 	return true;
 }

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define RING_SIZE_DEFAULT	256
@@ -102,6 +103,21 @@ vu_dev_set_mem(struct vu_dev *dev)
 	if (err == 0 && !dev->ack)
 		err = vu_dev_sync(dev);
 	return err;
+}
+
+int
+vu_dev_set_log(struct vu_dev *dev, uint64_t file, uint64_t size, uint64_t offset, int *fd)
+{
+	struct vu_msg msg = vu_msg_new(VU_SET_LOG_BASE);
+
+	*fd = memfd_create("log", MFD_CLOEXEC);
+	if (*fd < 0 || ftruncate(*fd, (off_t)file) < 0)
+		return -errno;
+	msg.payload.log = (struct vu_log){ size, offset };
+	msg.size = sizeof(msg.payload.log);
+	msg.fd[0] = *fd;
+	msg.n_fds = 1;
+	return vu_dev_query(dev, &msg);
 }
 
 int

@@ -114,6 +114,13 @@ vu_dev_set_features(struct vu_dev *dev, uint64_t features);
 int
 vu_dev_set_mem(struct vu_dev *dev);
 
+/*
+ * A log of written pages: `size` bytes from `offset` on of a new file of `file` bytes, that is *fd and
+ * the caller's to close, also on failure; -1: there is none. The answer comes whether it was wanted or not.
+ */
+int
+vu_dev_set_log(struct vu_dev *dev, uint64_t file, uint64_t size, uint64_t offset, int *fd);
+
 int
 vu_dev_set_vring_addr(struct vu_dev *dev, unsigned ring);
 

@@ -48,26 +48,15 @@ log_size(const struct party *p)
 	return (r->gpa + r->size) / PAGE / 8 + 1;
 }
 
-/*
- * SET_LOG_BASE with a file of `file` bytes. Its answer comes whether it was wanted or not. 0, or a
- * negative errno. *fd_kept: the file; NULL: closed.
- */
+/* *fd_kept: the file of vu_dev_set_log(); NULL: closed. */
 static int
 set_log(struct party *p, uint64_t file, uint64_t size, uint64_t offset, int *fd_kept)
 {
-	struct vu_msg msg = vu_msg_new(VU_SET_LOG_BASE);
-	int fd = memfd_create("log", MFD_CLOEXEC), err;
+	int fd, err = vu_dev_set_log(&p->nic.dev, file, size, offset, &fd);
 
-	if (fd < 0 || ftruncate(fd, (off_t)file) < 0)
-		return -errno;
-	msg.payload.log = (struct vu_log){ size, offset };
-	msg.size = sizeof(msg.payload.log);
-	msg.fd[0] = fd;
-	msg.n_fds = 1;
-	err = vu_dev_query(&p->nic.dev, &msg);
 	if (fd_kept != NULL)
 		*fd_kept = fd;
-	else
+	else if (fd >= 0)
 		close(fd);
 	return err;
 }
@@ -133,15 +122,29 @@ run_short(struct hostile *h, const void *arg)
 	}
 }
 
-/* LOG_ALL, and no log: served, and nothing is logged. */
+/* LOG_ALL, and no log: served, and nothing is logged. One that comes at last has all bits. */
 static void
 run_no_log(struct hostile *h, const void *arg)
 {
 	struct party *p, *peer;
+	const struct vu_region *r;
+	uint64_t page;
+	uint8_t *log;
+	int fd = -1;
 
 	(void)arg;
-	if (log_pair(h, &p, &peer) && logging(p, true))
-		party_talk(p, peer, 20);
+	if (!log_pair(h, &p, &peer) || !logging(p, true) || !party_talk(p, peer, 20))
+		return;
+	MUST(h, set_log(p, PAGE, log_size(p), 0, &fd) == 0, "the log was refused");
+	log = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	close(fd);
+	MUST(h, log != MAP_FAILED, "no memory");
+	for (r = p->nic.dev.mem.region; r < p->nic.dev.mem.region + p->nic.dev.mem.n; r++)
+		for (page = r->gpa / PAGE; page < (r->gpa + r->size) / PAGE; page++)
+			EXPECT(h, log[page / 8] >> (page % 8) & 1, "page %#jx has no bit",
+					(uintmax_t)(page * PAGE));
+	munmap(log, PAGE);
+	party_talk(p, peer, 20);
 }
 
 /* The file is cut off while its bits are set: that guest is stopped, and no other. */
@@ -355,7 +358,7 @@ const struct hcase cases_log[] = {
 	{ "log-short", "a log shorter than the memory: stopped once it is used", run_short,
 		&(const uint64_t){ 16 } },
 	{ "log-one", "a log of one byte: stopped once it is used", run_short, &(const uint64_t){ 1 } },
-	{ "log-none", "pages to be logged, and no log: served", run_no_log },
+	{ "log-none", "pages to be logged, and no log: served; all bits of one that comes late", run_no_log },
 	{ "log-truncated", "the log's file truncated while it is used: stopped", run_truncated },
 	{ "log-toggled", "logging on and off 400 times under traffic: nothing lost", run_toggled },
 	{ "log-reset", "RESET_OWNER, and on without the log: nothing is written to it", run_reset },

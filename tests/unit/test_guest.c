@@ -4,6 +4,7 @@
  * messages to the real librte_vhost; and what workers see of them. No worker runs.
  */
 #include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <rte_log.h>
@@ -21,6 +22,8 @@
 
 #define PAIRS VU_PAIRS_MAX
 #define WAIT_MS 30000
+#define GPA 0x100000
+#define PAGE 4096
 #define WANTED (VU_F_VERSION_1 | VU_F_PROTOCOL_FEATURES | VU_F_MQ)
 
 struct plug {
@@ -92,9 +95,9 @@ plug_in(struct plug *p, unsigned int pairs)
 {
 	const struct vu_dev_opts opts = {
 		.features = WANTED,
-		.protocol = VU_PROTOCOL_MQ | VU_PROTOCOL_REPLY_ACK,
+		.protocol = VU_PROTOCOL_MQ | VU_PROTOCOL_REPLY_ACK | VU_PROTOCOL_LOG_SHMFD,
 		.n_pairs = pairs,
-		.mem = { .n_regions = 1, .region_size = 4 << 20 },
+		.mem = { .n_regions = 1, .region_size = 4 << 20, .gpa = GPA },
 		.timeout_ms = WAIT_MS,
 	};
 
@@ -342,6 +345,68 @@ test_question_with_descriptors(void **state)
 	assert_true(client_open_files() <= files);
 }
 
+/* Gives it a new log, and returns how many bits that has by then, all of them of its memory. */
+static unsigned int
+bits_of_new_log(struct plug *p)
+{
+	const uint64_t first = GPA / PAGE, end = (GPA + p->dev.mem.region[0].size) / PAGE;
+	unsigned int bits = 0;
+	const uint8_t *log;
+	uint64_t page;
+	int fd;
+
+	assert_int_equal(vu_dev_set_log(&p->dev, PAGE, end / 8, 0, &fd), 0);
+	assert_int_equal(vu_dev_sync(&p->dev), 0);
+	log = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(log, MAP_FAILED);
+	for (page = 0; page < PAGE * 8; page++) {
+		if (!(log[page / 8] >> (page % 8) & 1))
+			continue;
+		assert_in_range(page, first, end - 1);
+		bits++;
+	}
+	munmap((void *)(uintptr_t)log, PAGE);
+	close(fd);
+	return bits;
+}
+
+/*
+ * A log that comes before LOG_ALL is empty. One that comes when rings are served with LOG_ALL says that
+ * all was written: what really was by then is known nowhere.
+ */
+static void
+test_late_log(void **state)
+{
+	struct plug *p = *state;
+	unsigned int all;
+
+	plug_in(p, 1);
+	all = p->dev.mem.region[0].size / PAGE;
+	assert_int_equal(vu_dev_start(&p->dev), 0);
+	assert_int_equal(bits_of_new_log(p), 0);
+	assert_int_equal(vu_dev_set_features(&p->dev, WANTED | VU_F_LOG_ALL), 0);
+	assert_int_equal(vu_dev_sync(&p->dev), 0);
+	assert_true(p->g->ring[0].logging && p->g->ring[1].logging);
+	/* Another instead: rings are paused, as the old one goes. */
+	assert_int_equal(bits_of_new_log(p), all);
+	assert_rings(p, pair(0), 0);
+	/* Its driver starts anew: by QEMU's order the log comes last, and is another. */
+	assert_int_equal(vu_dev_stop(&p->dev, NULL), 0);
+	assert_int_equal(vu_dev_set_features(&p->dev, WANTED | VU_F_LOG_ALL), 0);
+	assert_int_equal(vu_dev_start(&p->dev), 0);
+	assert_int_equal(bits_of_new_log(p), all);
+	assert_true(p->g->ring[0].logging && p->g->ring[1].logging);
+	/* And at a connection that has had none. */
+	vu_dev_close(&p->dev);
+	plug_in(p, 1);
+	p->g = p->r->sw.guest[1];
+	assert_int_equal(vu_dev_set_features(&p->dev, WANTED | VU_F_LOG_ALL), 0);
+	assert_int_equal(vu_dev_start(&p->dev), 0);
+	assert_false(p->g->ring[0].logging);
+	assert_int_equal(bits_of_new_log(p), all);
+	assert_true(p->g->ring[0].logging && p->g->ring[1].logging);
+}
+
 /* Which rings a message is about. */
 static void
 test_message_rings(void **state)
@@ -384,6 +449,7 @@ main(void)
 		TEST(test_indices),
 		TEST(test_stop),
 		TEST(test_question_with_descriptors),
+		TEST(test_late_log),
 		cmocka_unit_test(test_message_rings),
 	};
 
