@@ -38,16 +38,21 @@ def test_address_moves_to_the_last_that_used_it(box):
         assert len(lines) == 3 and all(ROAMER in line for line in lines), lines
 
 
+def roam(one, two, three):
+    """An address that two guests send by in turns. Returns how many seconds it took."""
+    begin = time.monotonic()
+    for seq in range(MOVES):
+        for guest in (one, two):
+            data = frame(three.mac, ROAMER, seq)
+            guest.port.send(data)
+            assert three.port.receive() == data
+    return time.monotonic() - begin
+
+
 def test_moves_are_logged_at_a_bounded_rate(box):
     with room(box, 3) as r:
         one, two, three = r.guests
-        begin = time.monotonic()
-        for seq in range(MOVES):
-            for guest in (one, two):
-                data = frame(three.mac, ROAMER, seq)
-                guest.port.send(data)
-                assert three.port.receive() == data
-        seconds = time.monotonic() - begin
+        seconds = roam(one, two, three)
         lines = move_lines(r.switch)
         assert 1 <= len(lines) <= LINES_A_SECOND * (1 + seconds), f"{len(lines)} lines in {seconds:.1f} s"
 
@@ -57,13 +62,7 @@ def test_registrations_are_logged_at_a_bounded_rate(box):
     with room(box, 3, introduce=False) as r:
         one, two, three = r.guests
         r.introduce(three)
-        begin = time.monotonic()
-        for seq in range(MOVES):
-            for guest in (one, two):
-                data = frame(three.mac, ROAMER, seq)
-                guest.port.send(data)
-                assert three.port.receive() == data
-        seconds = time.monotonic() - begin
+        seconds = roam(one, two, three)
         lines = len(r.switch.registered()) + len(move_lines(r.switch))
         assert lines <= 2 * LINES_A_SECOND * (1 + seconds), f"{lines} lines in {seconds:.1f} s"
 
