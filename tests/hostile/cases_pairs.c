@@ -15,6 +15,8 @@
 #define DEATHS		150
 #define FLOWS		64
 #define A_ROUND		8
+#define DRY_ROUNDS	600
+#define FLOW_AT		35	/* the byte of a frame that tells its flow */
 
 static void
 run_queue_num(struct hostile *h, const void *arg)
@@ -234,6 +236,63 @@ run_toggled(struct hostile *h, const void *arg)
 	pairs_say(p, peer);
 }
 
+/* Sends a datagram of a flow, and waits until it is done with. */
+static void
+send_flow(struct hostile *h, struct party *from, const struct party *to, uint8_t flow)
+{
+	uint8_t frame[LEN];
+
+	frame_make(frame, to->mac, from->mac, TYPE_CASE, ++h->seq, LEN);
+	memcpy(frame + 12, (const uint8_t[]){ 8, 0, 0x45, 0, 0, LEN - 14, 0, 0, 0, 0, 64, 17, 0, 0,
+			10, 0, 0, 1, 10, 0, 0, 2, 4, flow, 5, 5 }, 26);
+	nic_send(&from->nic, frame, LEN, NULL);
+	party_drain(from);
+}
+
+static void
+count_flows(struct party *p, unsigned *arrived)
+{
+	uint8_t frame[FRAME_ROOM];
+
+	while (nic_recv(&p->nic, frame, sizeof(frame)) > 0)
+		arrived[frame[FLOW_AT] % FLOWS]++;
+}
+
+/* One receive ring is never looked at: its flows are lost when it is full, and counted; no other is. */
+static void
+run_dry(struct hostile *h, const void *arg)
+{
+	unsigned arrived[FLOWS] = { 0 }, short_of = 0, lost = 0, rounds = 0;
+	struct party *p, *peer;
+	struct totals t;
+
+	(void)arg;
+	if (!pairs_open(h, PAIRS, &p, &peer))
+		return;
+	h->drops_any = true;
+	p->nic.n_pairs = PAIRS - 1;
+	do {
+		for (unsigned flow = 0; flow < FLOWS; flow++) {
+			send_flow(h, peer, p, (uint8_t)flow);
+			count_flows(p, arrived);
+		}
+		if (!EXPECT(h, subject_counters(&h->subject, peer->device, &t), "no telemetry"))
+			return;
+	} while (++rounds < DRY_ROUNDS && t.dropped < A_ROUND && !h->failed);
+	EXPECT(h, t.dropped >= A_ROUND, "the ring was never full");
+	for (unsigned flow = 0; flow < FLOWS; flow++)
+		short_of += arrived[flow] < rounds;
+	/* 1 in 16 rings has some of 64 flows, and by far not all. */
+	EXPECT(h, short_of > 0 && short_of < FLOWS / 4, "%u flows were held up", short_of);
+	p->nic.n_pairs = PAIRS;
+	count_flows(p, arrived);
+	for (unsigned flow = 0; flow < FLOWS; flow++)
+		lost += rounds - arrived[flow];
+	EXPECT(h, lost == t.dropped, "%u lost, %ju counted", lost, (uintmax_t)t.dropped);
+	remark("%u of %u frames lost, of %u flows", lost, rounds * FLOWS, short_of);
+	pairs_say(p, peer);
+}
+
 /* One ring among 32 breaks the rules: the device is stopped, once, and served when set up anew. */
 static void
 run_broken(struct hostile *h, const void *arg)
@@ -250,13 +309,8 @@ run_broken(struct hostile *h, const void *arg)
 	vr_raw_avail_idx(vr, (uint16_t)(vr->published + vr->size + 1));
 	if (ring % 2 == 0) {
 		/* Of so many flows some go there. */
-		for (unsigned i = 0; i < FLOWS; i++) {
-			frame_make(frame, p->mac, peer->mac, TYPE_CASE, ++h->seq, LEN);
-			memcpy(frame + 12, (const uint8_t[]){ 8, 0, 0x45, 0, 0, LEN - 14, 0, 0, 0, 0, 64,
-					17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 4, (uint8_t)i, 5, 5 }, 26);
-			nic_send(&peer->nic, frame, LEN, NULL);
-			party_drain(peer);
-		}
+		for (unsigned i = 0; i < FLOWS; i++)
+			send_flow(h, peer, p, (uint8_t)i);
 	}
 	if (!expect_stop(h, p, FAULT_AVAIL_OVERRUN))
 		return;
@@ -414,6 +468,7 @@ const struct hcase cases_pairs[] = {
 		.modes = IN(0) },
 	{ "pairs-broken-first", "ring 1 broken among 32: stopped, and works anew", run_broken, RING(1),
 		.modes = IN(0) },
+	{ "pairs-dry", "one of 16 receive rings never looked at: its flows are lost, no others", run_dry },
 	{ "pairs-fds", "600 event descriptors for rings that are not there: none stays open", run_fds },
 	{ "pairs-base", "GET_VRING_BASE of single rings: right, and the others go on", run_base },
 	{ "pairs-reboots", "with queue pairs, without, with", run_reboots },
