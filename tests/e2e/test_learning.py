@@ -11,7 +11,7 @@ from lib.uplink import TAP
 from lib.wait import wait_for
 
 ROAMER = "02:aa:00:00:00:01"
-MOVES = 2000
+MOVES = 400
 # Lines a second about addresses that a person can still read, and that fill no disk.
 LINES_A_SECOND = 20
 
