@@ -101,6 +101,8 @@ follow_note(struct guest *g, const struct message *m)
 		g->log_mapped = false;
 	} else if (m->request == MSG_GET_VRING_BASE) { /* librte_vhost forgets it */
 		g->address[m->payload.state.index] = (struct ring_address){0};
+		/* Of a migration that is over. Memory may be added before the next one. */
+		g->log_mapped = is_logging(g);
 	} else if (m->request == MSG_SET_VRING_ADDR) {
 		a = &g->address[m->payload.addr.index];
 		a->desc = m->payload.addr.desc;

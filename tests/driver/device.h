@@ -115,8 +115,9 @@ int
 vu_dev_set_mem(struct vu_dev *dev);
 
 /*
- * A log of written pages: `size` bytes from `offset` on of a new file of `file` bytes, that is *fd and
- * the caller's to close, also on failure; -1: there is none. The answer comes whether it was wanted or not.
+ * A log of written pages: `size` bytes from `offset` on of a new file of `file` bytes. That is
+ * *fd, and the caller's to close, also on failure; -1: there is none. Its answer comes whether
+ * it was wanted or not.
  */
 int
 vu_dev_set_log(struct vu_dev *dev, uint64_t file, uint64_t size, uint64_t offset, int *fd);

@@ -407,6 +407,26 @@ test_late_log(void **state)
 	assert_true(p->g->ring[0].logging && p->g->ring[1].logging);
 }
 
+/* A log is forgotten when the device stops that does not use it: it may be too short when it starts again. */
+static void
+test_old_log(void **state)
+{
+	struct plug *p = *state;
+	int fd;
+
+	plug_in(p, 1);
+	assert_int_equal(vu_dev_start(&p->dev), 0);
+	assert_int_equal(vu_dev_set_log(&p->dev, PAGE, 1, 0, &fd), 0);
+	close(fd);
+	assert_int_equal(vu_dev_stop(&p->dev, NULL), 0);
+	assert_int_equal(vu_dev_set_features(&p->dev, WANTED | VU_F_LOG_ALL), 0);
+	assert_int_equal(vu_dev_start(&p->dev), 0);
+	assert_rings(p, pair(0), 0);
+	assert_false(p->g->ring[0].logging);
+	assert_int_equal(bits_of_new_log(p), p->dev.mem.region[0].size / PAGE);
+	assert_rings(p, pair(0), 0);
+}
+
 /* Which rings a message is about. */
 static void
 test_message_rings(void **state)
@@ -450,6 +470,7 @@ main(void)
 		TEST(test_stop),
 		TEST(test_question_with_descriptors),
 		TEST(test_late_log),
+		TEST(test_old_log),
 		cmocka_unit_test(test_message_rings),
 	};
 
