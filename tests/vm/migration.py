@@ -2,8 +2,12 @@
 """A guest that moves from one QEMU to the next, and everything that is on the wire meanwhile.
 
 The host behind the uplink is not an IP stack but a thread with a raw socket: no frame is there
-that is not accounted for. It sends numbered echo requests; the guest answers, and may send
-numbered requests of its own, which are never answered.
+that is not accounted for. It sends numbered datagrams; the guest forwards them, back to that host, and may
+send numbered echo requests of its own, which are never answered.
+
+The guest is a router, as it loses nothing then: what comes all at once when it stood still for a moment waits in
+its queue, and goes out as it came in, so that a byte which was not copied with the guest shows. Answers of its own
+(echo replies) are made in the buffer of a socket, and none is made while a hundred are under way.
 """
 
 import itertools
@@ -16,13 +20,17 @@ from vm.guest import Guest, Nic
 from vm.host import checksum
 
 HOST, GUEST = "10.1.0.254", "10.1.0.1"
+BEYOND = "10.1.0.253"  # where the guest forwards to; at the host's address
 HOST_MAC, GUEST_MAC = "02:fe:00:00:00:01", "52:54:00:00:00:01"
 INTERVAL = 0.005
 # Unanswered for so long, further ones are sent slowly: the guest's ring (1024) never runs full.
 PATIENCE = 500
 SLOWLY = 0.05
 IPV4, ARP, RARP = b"\x08\x00", b"\x08\x06", b"\x80\x35"
-REQUEST, REPLY = 8, 0
+ICMP, UDP = 1, 17
+ECHO_REQUEST = 8
+TTL = 64
+_PATTERN = bytes(range(256)) * 3
 
 
 def mac_bytes(mac):
@@ -33,22 +41,29 @@ def ip_bytes(address):
     return bytes(int(part) for part in address.split("."))
 
 
-def echo_request(number):
-    body = struct.pack("!HHI", 0xBEEF, number & 0xFFFF, number) + bytes(range(256)) * 2
-    icmp = struct.pack("!BBH", REQUEST, 0, checksum(struct.pack("!BBH", REQUEST, 0, 0) + body)) + body
-    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(icmp), 0, 0, 64, 1, 0, ip_bytes(HOST), ip_bytes(GUEST))
+def datagram(number, returned=False):
+    """As it is sent, or as a router returns it."""
+    start = number % 256
+    body = struct.pack("!HHHHI", 1, 1, 12 + 512, 0, number) + _PATTERN[start:start + 512]
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 0, 0, TTL - returned, UDP, 0,
+                       ip_bytes(HOST), ip_bytes(BEYOND))
     head = head[:10] + struct.pack("!H", checksum(head)) + head[12:]
-    return mac_bytes(GUEST_MAC) + mac_bytes(HOST_MAC) + IPV4 + head + icmp
+    ends = [mac_bytes(GUEST_MAC), mac_bytes(HOST_MAC)]
+    return b"".join(reversed(ends) if returned else ends) + IPV4 + head + body
+
+
+def number_of(data):
+    return int.from_bytes(data[42:46], "big")
 
 
 class Wire(threading.Thread):
-    """Sends requests until finish(); notes all that comes. `port`: the wire's end. Times are monotonic."""
+    """Sends datagrams until finish(); notes all that comes. `port`: the wire's end. Times are monotonic."""
 
     def __init__(self, port):
         super().__init__(daemon=True)
         self.port = port
-        self.sent = []      # when request i was sent
-        self.replies = []   # numbers, as they came
+        self.sent = []      # when datagram i was sent
+        self.returned = []  # numbers, as they came
         self.requests = []  # (identity, number) of the guest's own, as they came
         self.heard = []     # when each frame came
         self.announced = []  # (when, ARP or RARP) of those with which the guest told where it is
@@ -57,9 +72,8 @@ class Wire(threading.Thread):
         self.enough = threading.Event()
 
     def meet(self):
-        """Before start(): waits until the guest answers."""
-        request = echo_request(0)
-        wait_for(lambda: self.port.send(request) or self.port.receive(1), DEADLINE, "answer of the guest")
+        """Before start(): waits until the guest returns one."""
+        wait_for(lambda: self.port.send(datagram(0)) or self.port.receive(1), DEADLINE, "a frame of the guest")
         while self.port.receive(1):
             pass
 
@@ -69,8 +83,8 @@ class Wire(threading.Thread):
             while not self.enough.is_set():
                 if time.monotonic() >= due:
                     self.sent.append(time.monotonic())
-                    self.port.send(echo_request(len(self.sent) - 1))
-                    late = len(self.sent) - 1 - (self.replies[-1] if self.replies else -1)
+                    self.port.send(datagram(len(self.sent) - 1))
+                    late = len(self.sent) - 1 - (self.returned[-1] if self.returned else -1)
                     due = time.monotonic() + (INTERVAL if late < PATIENCE else SLOWLY)
                 self._receive(due - time.monotonic())
         except BaseException as problem:  # shown by the main thread
@@ -86,37 +100,35 @@ class Wire(threading.Thread):
             self.strange.append(data)
         elif kind == RARP or kind == ARP and data[28:32] == data[38:42]:
             self.announced.append((self.heard[-1], kind))
-        elif kind == IPV4 and data[23] == 1 and data[34] in (REQUEST, REPLY):
-            identity, number = struct.unpack_from("!HH", data, 38)
-            if data[34] == REQUEST:
-                self.requests.append((identity, number))
-            else:
-                self.replies.append(struct.unpack_from("!I", data, 42)[0])
+        elif kind == IPV4 and data[23] == ICMP and data[34] == ECHO_REQUEST:
+            self.requests.append(struct.unpack_from("!HH", data, 38))
+        elif kind == IPV4 and data == datagram(number_of(data), returned=True):
+            self.returned.append(number_of(data))
         else:
             self.strange.append(data)
 
-    def wait_answer(self):
-        """Waits until a request is answered that is sent from now on."""
+    def wait_return(self):
+        """Waits until a datagram comes back that is sent from now on."""
         number = len(self.sent)
-        wait_for(lambda: self.problem or (self.replies and self.replies[-1] >= number), DEADLINE,
-                 lambda: f"answer to request {number}, the last one is to {self.replies[-1:]}")
+        wait_for(lambda: self.problem or (self.returned and self.returned[-1] >= number), DEADLINE,
+                 lambda: f"return of datagram {number}, the last one is {self.returned[-1:]}")
         if self.problem:
             raise self.problem
 
     def lost(self, first, end):
-        """Those of the requests first to end - 1 that were not answered (when later ones are)."""
-        return sorted(set(range(first, end)) - set(self.replies))
+        """Those of the datagrams first to end - 1 that did not come back (when later ones did)."""
+        return sorted(set(range(first, end)) - set(self.returned))
 
     def finish(self):
         """Sends no more; asserts that nothing came twice, out of order, or that nobody expects."""
         self.enough.set()
         self.join()
-        wait_for(lambda: self._receive(0.1) or self.replies[-1] == len(self.sent) - 1, DEADLINE,
-                 "answer to the last request")
+        wait_for(lambda: self._receive(0.1) or self.returned[-1] == len(self.sent) - 1, DEADLINE,
+                 "return of the last datagram")
         if self.problem:
             raise self.problem
         assert not self.strange, [data.hex() for data in self.strange[:5]]
-        assert self.replies == sorted(set(self.replies)), "answers doubled or out of order"
+        assert self.returned == sorted(set(self.returned)), "datagrams doubled or out of order"
         # ping begins at 0 under another identity if the guest's kernel once refuses a frame.
         for _, some in itertools.groupby(self.requests, lambda request: request[0]):
             numbers = [number for _, number in some]
@@ -154,8 +166,12 @@ class Migrant:
         self.left.qmp("quit")
         self.left.wait()
 
-    def received_requests(self):
-        """Echo requests that the guest's kernel has taken in, and replies that it has sent."""
-        lines = [line.split()[1:] for line in self.guest.run("grep ^Icmp: /proc/net/snmp").splitlines()]
-        counts = dict(zip(*lines))
-        return int(counts["InEchos"]), int(counts["OutEchoReps"])
+    def become_router(self):
+        """When it is up: returns what comes for BEYOND, and is silent otherwise."""
+        self.guest.run(f"arp -s {HOST} {HOST_MAC} && arp -s {BEYOND} {HOST_MAC} && cd /proc/sys/net/ipv4 && "
+                       "echo 0 | tee conf/all/send_redirects > conf/eth0/send_redirects && echo 1 > ip_forward")
+
+    def forwarded(self):
+        """Datagrams that the guest's kernel has forwarded."""
+        names, values = [line.split()[1:] for line in self.guest.run("grep ^Ip: /proc/net/snmp").splitlines()]
+        return int(dict(zip(names, values))["ForwDatagrams"])

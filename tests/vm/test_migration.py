@@ -8,7 +8,7 @@ import pytest
 from lib.switch import Switch
 from lib.uplink import TAP, Uplink
 from lib.wait import wait_for
-from vm.migration import ARP, HOST, HOST_MAC, RARP, Migrant, Wire
+from vm.migration import ARP, HOST, RARP, Migrant, Wire
 
 LARGE = "rx_queue_size=1024"
 # Seconds after it runs at the new place; hundredths of one on an idle machine.
@@ -32,9 +32,9 @@ def dropped(switch):
 
 
 def check_hop(wire, first, ran):
-    """What a hop cost: the requests of one interval, and no others. Returns how many those were."""
-    wire.wait_answer()
-    lost = wire.lost(first, wire.replies[-1])
+    """What a hop cost: the datagrams of one interval, and no others. Returns how many those were."""
+    wire.wait_return()
+    lost = wire.lost(first, wire.returned[-1])
     assert not lost or lost[-1] - lost[0] + 1 == len(lost), f"lost in more than one interval: {lost}"
     assert not lost or wire.sent[lost[-1]] < ran + AT_ONCE, "not reachable at its new place"
     return len(lost)
@@ -58,15 +58,14 @@ def test_migrates_to_and_fro(options, noisy, silent, kind, box, image):
         uplink.open()
         migrant = Migrant(box, image, stack, sockets, options)
         migrant.guest.wait_up()
-        migrant.guest.run(f"arp -s {HOST} {HOST_MAC} && touch /tmp/go")
-        # Else the kernel leaves requests unanswered that come all at once, when it stood still for a moment.
-        migrant.guest.run("cd /proc/sys/net/ipv4; echo 1000000 > icmp_msgs_per_sec; echo 1000000 > icmp_msgs_burst")
+        migrant.become_router()
         wire = stack.enter_context(wire_of(uplink))
         wire.meet()
-        before, reasons = migrant.received_requests(), dropped(switch)
+        before, reasons = migrant.forwarded(), dropped(switch)
         wire.start()
-        wire.wait_answer()
+        wire.wait_return()
         if noisy:
+            migrant.guest.run("touch /tmp/go")
             migrant.guest.run(f"(while [ -e /tmp/go ]; do ping -q -i 0.005 -s 200 {HOST}; done) > /dev/null 2>&1 &")
         lost = 0
         for hop in range(noisy + silent):
@@ -79,9 +78,8 @@ def test_migrates_to_and_fro(options, noisy, silent, kind, box, image):
                 wait_for(lambda: kind in [k for _, k in wire.announced[announced:]], what="announcement")
             migrant.leave()
         wire.finish()
-        assert len(wire.sent) - len(wire.replies) == lost
-        after = migrant.received_requests()
-        assert [b - a for a, b in zip(before, after)] == [len(wire.replies)] * 2
+        assert len(wire.sent) - len(wire.returned) == lost
+        assert migrant.forwarded() - before == len(wire.returned)
         assert not noisy or len(wire.requests) > 100
         # Each one that was lost was counted, and why: nobody had the guest's rings at that moment, or its address.
         gone = {reason: count - reasons.get(reason, 0) for reason, count in dropped(switch).items()}
