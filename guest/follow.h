@@ -11,7 +11,8 @@
  * A driver that starts in the midst of a migration has its rings set up with LOG_ALL, and
  * SET_LOG_BASE comes last (so does QEMU 10.0): by then they are served, and what was written
  * into them was not noted, or in the log of the driver before it, which nobody reads any
- * more. So of a log that comes to such rings all bits are set.
+ * more. So of a log that comes to such rings all bits are set: perhaps after librte_vhost has
+ * answered it, but before the next message is.
  *
  * librte_vhost's thread, in the hooks around a message.
  */
