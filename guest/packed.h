@@ -31,6 +31,9 @@
 #define PACKED_AVAIL (1u << VRING_PACKED_DESC_F_AVAIL)
 #define PACKED_USED (1u << VRING_PACKED_DESC_F_USED)
 
+/* Length, name and flags of a descriptor in a ring, whose address is aligned (section 2.8). */
+typedef uint64_t __attribute__((may_alias)) used_half;
+
 /* One descriptor, read once; in an indirect table it may stand at any address. */
 static inline struct vring_packed_desc
 packed_read(const void *from)
@@ -165,6 +168,16 @@ packed_single(const struct virtqueue *vq, uint16_t at, uint16_t flags, uint32_t 
 }
 
 /*
+ * Writes what a device returns, the second half of a descriptor, in one piece: one store
+ * where fields would be three, and the guest never sees some of them without the others.
+ */
+static inline void
+packed_show(struct vring_packed_desc *d, uint64_t half)
+{
+	__atomic_store_n((used_half *)&d->len, half, __ATOMIC_RELEASE);
+}
+
+/*
  * Returns a chain to the guest, with `len` bytes written to it. The first one since
  * packed_publish() stays the device's until then, and the guest stops at it; so it
  * sees all of them at once.
@@ -172,19 +185,17 @@ packed_single(const struct virtqueue *vq, uint16_t at, uint16_t flags, uint32_t 
 static inline void
 packed_put(struct virtqueue *vq, struct used_chain u, uint32_t len)
 {
-	struct vring_packed_desc *d = &vq->ring[vq->last_used];
-	uint16_t flags = vq->used_wrap ? PACKED_AVAIL | PACKED_USED : 0;
+	uint64_t flags = vq->used_wrap ? PACKED_AVAIL | PACKED_USED : 0, half;
 
 	if (len != 0)
 		flags |= VRING_DESC_F_WRITE;
-	d->id = u.id;
-	d->len = len;
+	half = len | (uint64_t)u.id << 32 | flags << 48;
 	if (!vq->held) {
 		vq->held = true;
 		vq->held_at = vq->last_used;
-		vq->held_flags = flags;
+		vq->held_half = half;
 	} else {
-		__atomic_store_n(&d->flags, flags, __ATOMIC_RELEASE);
+		packed_show(&vq->ring[vq->last_used], half);
 	}
 	packed_advance(vq, &vq->last_used, &vq->used_wrap, u.ndesc);
 }
@@ -215,7 +226,7 @@ packed_publish(struct virtqueue *vq, uint16_t from)
 	uint32_t both;
 
 	if (vq->held) {
-		__atomic_store_n(&vq->ring[vq->held_at].flags, vq->held_flags, __ATOMIC_RELEASE);
+		packed_show(&vq->ring[vq->held_at], vq->held_half);
 		vq->held = false;
 	}
 	if (vq->callfd < 0)

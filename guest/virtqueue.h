@@ -74,8 +74,8 @@ struct virtqueue {
 	/* A transmit ring: its guest's. */
 	struct announcement *announcement;
 	struct order *order; /* a transmit ring with VIRTIO_F_IN_ORDER; else NULL */
-	uint16_t held_at;    /* packed: first chain put and not published, ... */
-	uint16_t held_flags; /* ... the flags that it will get, */
+	uint64_t held_half;  /* packed: first chain put and not published, ... */
+	uint16_t held_at;    /* ... where to, */
 	bool held;           /* ... if there is one */
 	const struct guest_mem *mem;
 	bool signalling;     /* a thread is in the system call for it */
