@@ -16,6 +16,7 @@ from lib.wait import DEADLINE, wait_for
 from vm.qemu import BOOT_DEADLINE, Qemu
 
 MEMORY_MIB = 256
+STREAMS = "/tmp/streams"  # in the guest, while streams shall go on: their process identifiers
 
 
 @dataclass
@@ -67,12 +68,21 @@ class Shell:
         wait_for(lambda: self.run(command, check=False, deadline=deadline)[0] == 0, deadline,
                  f"{self.name}: {command}")
 
-    def stream(self, address):
-        """Sends echo requests from now on, hundreds a second.
+    def stream(self, address, *, interval=0.002, size=1000):
+        """Sends echo requests until end_streams(), hundreds a second.
 
         ping gives up when the kernel's queue is full for a moment: then it begins again.
         """
-        self.run(f"(while :; do ping -q -i 0.002 -s 1000 {address}; done) > /dev/null 2>&1 &")
+        self.run(f"touch {STREAMS}")
+        self.run(f"(while [ -e {STREAMS} ]; do ping -q -i {interval} -s {size} {address}; done) > /dev/null 2>&1 & "
+                 f"echo $! >> {STREAMS}")
+
+    def end_streams(self):
+        """Before an echo of the guest's counts: each ping is given the replies to all of them, and busybox's has
+        a receive buffer for a few frames only; it loses its own reply among a burst of others (/proc/net/raw).
+        """
+        self.run(f"mv {STREAMS} {STREAMS}.end")
+        self.wait_for(f"killall -q ping; while read i; do ! kill -0 $i || exit 1; done < {STREAMS}.end")
 
     def echo_replies(self):
         """How many echo replies the guest's kernel has taken in."""

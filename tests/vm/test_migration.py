@@ -65,12 +65,11 @@ def test_migrates_to_and_fro(options, noisy, silent, kind, box, image):
         wire.start()
         wire.wait_return()
         if noisy:
-            migrant.guest.run("touch /tmp/go")
-            migrant.guest.run(f"(while [ -e /tmp/go ]; do ping -q -i 0.005 -s 200 {HOST}; done) > /dev/null 2>&1 &")
+            migrant.guest.stream(HOST, interval=0.005, size=200)
         lost = 0
         for hop in range(noisy + silent):
-            if hop == noisy:
-                migrant.guest.run("rm /tmp/go; killall ping", check=False)
+            if noisy and hop == noisy:
+                migrant.guest.end_streams()
             first, announced = len(wire.sent), len(wire.announced)
             lost += check_hop(wire, first, migrant.hop())
             print(f"hop {hop}: {lost} lost so far of {len(wire.sent)}")

@@ -21,6 +21,8 @@ def test_switch_is_killed_and_started_again(client, box, image):
             for guest in guests:
                 guest.wait_replies()
         for guest in guests:
+            guest.end_streams()
+        for guest in guests:
             lan.join(guest)
         lan.all_ping(1472)
 
