@@ -51,7 +51,11 @@ by_pairs(const struct worker *w, const struct source *s, const struct rx_set *rx
 static inline struct virtqueue *
 ring_of_pair(const struct source *s, const struct rx_set *rx)
 {
-	return rx->vq[s->pair < rx->n ? s->pair : s->pair % rx->n];
+	uint16_t i = s->pair;
+
+	while (unlikely(i >= rx->n)) /* s->pair % rx->n, without a division */
+		i -= rx->n;
+	return rx->vq[i];
 }
 
 /* Offers frames to a port of several receive rings, each flow to its own. */

@@ -287,7 +287,7 @@ fill_ring(struct virtqueue *vq, struct burst *b, uint64_t want, struct tally *t,
 {
 	struct cursor c = ring_begin(vq, packed);
 	struct outcome o = {0, 0};
-	enum room_status status = ROOM_OK;
+	enum room_status status;
 	enum drop_reason reason;
 	struct frame *f;
 	uint64_t bit;
@@ -305,7 +305,6 @@ fill_ring(struct virtqueue *vq, struct burst *b, uint64_t want, struct tally *t,
 		if (unlikely(status == ROOM_NEVER)) {
 			f->reason = reason;
 			o.refused |= bit;
-			status = ROOM_OK;
 			continue;
 		}
 		o.taken |= bit;
