@@ -12,6 +12,7 @@ import pytest
 
 from lib.switch import ONE_WORKER, TWO_WORKERS, Switch
 from lib.testpmd import Testpmd, virtio_user
+from lib.wait import wait_for
 
 A = ("cc:bb:bb:bb:bb:a0", "cc:bb:bb:bb:bb:a1")
 B = ("cc:bb:bb:bb:bb:b0", "cc:bb:bb:bb:bb:b1")
@@ -42,6 +43,8 @@ def rest(a, b):
 
 def check_registered(switch):
     """One line a device, each with the tag of its device."""
+    for mac in A + B:
+        switch.wait_registered(mac)
     lines = switch.registered()
     assert sorted(mac for _, mac, _ in lines) == sorted(A + B), lines
     assert sorted(device for device, _, _ in lines) == [0, 1, 2, 3], lines
@@ -190,6 +193,7 @@ def test_client_mode_guest_is_killed_and_comes_back(box):
                     b.wait_received(port, ENOUGH)
                     a.wait_received(port, before[port][0] + ENOUGH)
                 rest(a, b)
+        wait_for(lambda: len(switch.registered()) >= 6, what="the guest that came back is registered")
         lines = [(device, mac) for device, mac, _ in switch.registered()]
         assert len(lines) == 6 and {mac for _, mac in lines[4:]} == set(B), "only the guest that came back, again"
 

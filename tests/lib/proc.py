@@ -2,13 +2,14 @@
 """A child process: its output as it comes, its end by its own pid.
 
 The child is killed by the kernel if this process dies (setpriv --pdeathsig), so that not even
-a killed test run leaves one behind. Output is collected by one thread a pipe; everything else
-is called from the test's main thread. `changed` guards `out` and `err`.
+a killed test run leaves one behind. Output is collected by one thread a pipe, and by whoever looks
+at it; everything else is called from the test's main thread. `changed` guards `out` and `err`.
 """
 
 import glob
 import os
 import re
+import select
 import signal
 import subprocess
 import threading
@@ -51,16 +52,19 @@ class Process:
             reader.start()
 
     def _collect(self, pipe, into):
-        while True:
-            try:
+        while select.select([pipe], [], []) and self._take(pipe, into):
+            pass
+
+    def _take(self, pipe, into):
+        """Takes what was written until now. Returns whether there may be more later."""
+        with self.changed:
+            while not pipe.closed and select.select([pipe], [], [], 0)[0]:
                 data = os.read(pipe.fileno(), 65536)
-            except OSError:
-                data = b""
-            with self.changed:
                 into += data
                 self.changed.notify_all()
-            if not data:
-                return
+                if not data:
+                    return False
+            return not pipe.closed
 
     def __enter__(self):
         return self
@@ -70,13 +74,17 @@ class Process:
 
     @property
     def stdout(self):
-        with self.changed:
-            return self.out.decode(errors="replace")
+        return self._text(self.child.stdout, self.out)
 
     @property
     def stderr(self):
+        return self._text(self.child.stderr, self.err)
+
+    def _text(self, pipe, taken):
+        """All that the child has written before this call, which the thread may not have come to yet."""
+        self._take(pipe, taken)
         with self.changed:
-            return self.err.decode(errors="replace")
+            return taken.decode(errors="replace")
 
     def tail(self, lines=25):
         """The last lines of both streams, for messages of failed tests."""
