@@ -112,6 +112,16 @@ call_bare(struct bridge *b, uint32_t request)
 	return call(b, &m, NULL, 0);
 }
 
+/*
+ * Waits until workers have the rings that messages started: librte_vhost acknowledges first
+ * and starts them then, and answers a question when that is done.
+ */
+static int
+settle(struct bridge *b)
+{
+	return call_bare(b, MSG_GET_FEATURES);
+}
+
 static int
 ensure_connected(struct bridge *b)
 {
@@ -230,7 +240,7 @@ set_mem_table(struct bridge *b, const void *in)
 	rc = call(b, &m, fd, n);
 	for (i = 0; i < n; i++)
 		close(fd[i]);
-	return rc;
+	return rc == 0 ? settle(b) : rc;
 }
 
 /* Hands one of a ring's descriptors over once more, if librte_vhost let go of it. */
@@ -357,7 +367,10 @@ get_vring_base(struct bridge *b, uint32_t index, struct message *m, void *out)
 		return rc;
 	note_ring(r, VHOST_GET_VRING_BASE, NULL, -1);
 	memcpy(out, &m->payload.state, sizeof(m->payload.state));
-	return r->enabled ? give_back(b, index) : 0;
+	if (!r->enabled)
+		return 0;
+	rc = give_back(b, index);
+	return rc == 0 ? settle(b) : rc;
 }
 
 static int
@@ -370,7 +383,7 @@ set_backend(struct bridge *b, uint32_t index, struct message *m)
 		rc = call(b, m, NULL, 0);
 	if (rc == 0)
 		b->ring[index].enabled = enable;
-	return rc;
+	return rc == 0 && enable ? settle(b) : rc;
 }
 
 static int

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * One open of the node: a vhost-net device to its client, a vhost-user connection
- * to the switch. Each ioctl is carried out by one or two messages, and answered
- * with the verdict that came back.
+ * to the switch. Each ioctl is carried out by a few messages, and answered
+ * with the verdict that came back. One that starts a ring is answered when it is served.
  *
  * The connection is made by the first ioctl that needs it: who opens the node and
  * does nothing takes no device. As with the kernel's vhost-net, the process that

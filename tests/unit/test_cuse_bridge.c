@@ -198,7 +198,7 @@ qemu_driver_up(struct bench *b, unsigned int base)
 	}
 	for (i = 0; i < 2; i++)
 		assert_int_equal(set_file(b, VHOST_NET_SET_BACKEND, i, TAP), 0);
-	vhost_end_wait_running(true);
+	vhost_end_check_running();
 }
 
 /* That librte_vhost has ring i as the client means it. */
@@ -208,7 +208,7 @@ check_ring(struct bench *b, unsigned int i)
 	struct rte_vhost_vring v;
 	eventfd_t n;
 
-	vhost_end_wait_enabled(i, true);
+	vhost_end_check_enabled(i);
 	assert_int_equal(rte_vhost_get_vhost_vring(vhost_end.vid, i, &v), 0);
 	assert_int_equal(v.size, SIZE);
 	assert_ptr_not_equal(v.desc, b->ram + i * ROOM);	/* a mapping of its own ... */
@@ -245,13 +245,13 @@ test_as_qemu_does(void **state)
 		for (i = 0; i < 2; i++)
 			assert_int_equal(set_file(b, VHOST_NET_SET_BACKEND, i, -1), 0);
 		for (i = 0; i < 2; i++)
-			vhost_end_wait_enabled(i, false);
+			vhost_end_wait_disabled(i);
 		for (i = 0; i < 2; i++) {
 			rte_vhost_set_vring_base(vhost_end.vid, i, 100 * round + 7 + i, 100 * round + 7 + i);
 			assert_int_equal(get_base(b, i), 100 * round + 7 + i);
 			assert_int_equal(set_file(b, VHOST_SET_VRING_CALL, i, b->call[i]), 0);
 		}
-		vhost_end_wait_running(false);
+		vhost_end_wait_stopped();
 	}
 	assert_int_equal(vhost_end.connections, 1);
 }
@@ -265,13 +265,13 @@ test_goes_on_after_its_index_was_asked_for(void **state)
 	qemu_start(b);
 	qemu_driver_up(b, 3);
 	assert_int_equal(get_base(b, 1), 3);
-	vhost_end_wait_running(true);
+	vhost_end_check_running();
 	check_ring(b, 1);
 	assert_int_equal(set_file(b, VHOST_NET_SET_BACKEND, 0, -1), 0);
 	assert_int_equal(get_base(b, 0), 3);
 	assert_int_equal(get_base(b, 0), 3);
 	assert_int_equal(set_file(b, VHOST_NET_SET_BACKEND, 0, TAP), 0);
-	vhost_end_wait_running(true);
+	vhost_end_check_running();
 	check_ring(b, 0);
 	check_ring(b, 1);
 }
@@ -331,7 +331,7 @@ test_reset_while_running(void **state)
 	qemu_start(b);
 	qemu_driver_up(b, 0);
 	assert_int_equal(simple(b, VHOST_RESET_OWNER), 0);
-	vhost_end_wait_running(false);
+	vhost_end_wait_stopped();
 	qemu_start(b);
 	qemu_driver_up(b, 9);
 	check_ring(b, 0);
@@ -429,7 +429,7 @@ test_memory_again(void **state)
 	qemu_driver_up(b, 0);
 	for (i = 0; i < 20; i++)
 		assert_int_equal(set_ram(b), 0);
-	vhost_end_wait_running(true);
+	vhost_end_check_running();
 	check_ring(b, 0);
 	check_ring(b, 1);
 }
@@ -457,7 +457,7 @@ test_owner_is_killed(void **state)
 	/* An ioctl that was under way. */
 	assert_int_equal(set_ram(b), -ESRCH);
 	bridge_close(&b->bridge);
-	vhost_end_wait_running(false);
+	vhost_end_wait_stopped();
 	b->files--;	/* the pipe to the client */
 	b->client.pid = 0;
 }

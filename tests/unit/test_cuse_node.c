@@ -385,9 +385,9 @@ test_whole_life(void **state)
 		f.fd = 0;
 		assert_int_equal(node_ioctl(k, fh, VHOST_NET_SET_BACKEND, &f), 0);
 	}
-	vhost_end_wait_running(true);
+	vhost_end_check_running();
 	release_node(k, fh);
-	vhost_end_wait_running(false);
+	vhost_end_wait_stopped();
 	vhost_end_wait_connections(0);
 }
 

@@ -38,10 +38,19 @@ on_disconnection(int vid)
 		__atomic_sub_fetch(&vhost_end.connections, 1, __ATOMIC_RELEASE);
 }
 
+static void
+be_late(void)
+{
+	const struct timespec late = { .tv_nsec = LATE_MS * 1000000 };
+
+	nanosleep(&late, NULL);
+}
+
 static int
 on_device(int vid)
 {
 	RTE_SET_USED(vid);
+	be_late();
 	__atomic_store_n(&vhost_end.running, true, __ATOMIC_RELEASE);
 	return 0;
 }
@@ -57,6 +66,8 @@ static int
 on_ring(int vid, uint16_t ring, int enable)
 {
 	RTE_SET_USED(vid);
+	if (enable)
+		be_late();
 	__atomic_store_n(&vhost_end.enabled[ring], enable != 0, __ATOMIC_RELEASE);
 	return 0;
 }
@@ -114,20 +125,32 @@ pause_briefly(time_t deadline)
 }
 
 void
-vhost_end_wait_running(bool running)
+vhost_end_check_running(void)
+{
+	assert_true(__atomic_load_n(&vhost_end.running, __ATOMIC_ACQUIRE));
+}
+
+void
+vhost_end_check_enabled(unsigned int ring)
+{
+	assert_true(__atomic_load_n(&vhost_end.enabled[ring], __ATOMIC_ACQUIRE));
+}
+
+void
+vhost_end_wait_stopped(void)
 {
 	time_t deadline = time(NULL) + DEADLINE;
 
-	while (__atomic_load_n(&vhost_end.running, __ATOMIC_ACQUIRE) != running)
+	while (__atomic_load_n(&vhost_end.running, __ATOMIC_ACQUIRE))
 		pause_briefly(deadline);
 }
 
 void
-vhost_end_wait_enabled(unsigned int ring, bool enabled)
+vhost_end_wait_disabled(unsigned int ring)
 {
 	time_t deadline = time(NULL) + DEADLINE;
 
-	while (__atomic_load_n(&vhost_end.enabled[ring], __ATOMIC_ACQUIRE) != enabled)
+	while (__atomic_load_n(&vhost_end.enabled[ring], __ATOMIC_ACQUIRE))
 		pause_briefly(deadline);
 }
 

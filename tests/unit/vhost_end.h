@@ -25,11 +25,21 @@ int vhost_end_setup(void **state);
 int vhost_end_teardown(void **state);
 
 /*
- * Waits until the device runs, or does not; until a ring is enabled, or not; until so
- * many connections are there. librte_vhost acknowledges first, and tells then.
+ * librte_vhost acknowledges a message first, and tells then of what it starts; here so
+ * many milliseconds later, so that whoever takes the one for the other is found out.
  */
-void vhost_end_wait_running(bool running);
-void vhost_end_wait_enabled(unsigned int ring, bool enabled);
+#define LATE_MS 20
+
+/* The device runs, a ring is enabled; now, as the ioctl that was to do it has returned. */
+void vhost_end_check_running(void);
+void vhost_end_check_enabled(unsigned int ring);
+
+/*
+ * Waits until the device does not run any more; until a ring is disabled; until so many
+ * connections are there.
+ */
+void vhost_end_wait_stopped(void);
+void vhost_end_wait_disabled(unsigned int ring);
 void vhost_end_wait_connections(unsigned int n);
 
 #endif /* VHOST_END_H */
