@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 #
 # make               build/vhost-switch
 # make VHOST=cuse    the one with the cuse back end, in build-cuse/ (it needs libfuse3;
@@ -121,6 +122,7 @@ format: lint-deps
 	clang-format -i $(SOURCES) $(HEADERS)
 
 lint: lint-deps
+	scripts/check-licences
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr \
 		-I. $(SOURCES)
 	clang-tidy --quiet --warnings-as-errors='*' $(SOURCES) -- \
@@ -128,7 +130,7 @@ lint: lint-deps
 	clang-format --dry-run --Werror $(SOURCES) $(HEADERS)
 
 help:
-	@sed -n '2,/^$$/s/^# //p' Makefile
+	@sed -n '3,/^$$/s/^# //p' Makefile
 
 clean:
 	rm -rf build build-san build-cuse build-cuse-san

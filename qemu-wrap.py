@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Runs QEMU with its vhost network devices plugged into vhost-switch.
 
     qemu-wrap.py [--print] QEMU's options...

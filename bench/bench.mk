@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 #
 # The virtio-net driver of tests and benchmark as a library, the load generator, and
 #

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """How fast is vhost-switch, beside dpdk-testpmd and Open vSwitch with DPDK?
 
 Each round starts each switch in turn (A B C A B C ...), has the load generator play the guests,

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * For machines that have a CPU for each worker of a switch, and none for the generator. It posts
  * a window of frames on each sender's ring, sleeps while the workers empty them, each on a CPU

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * How fast the generator could go: a second thread, on the CPU where a switch would run, stands
  * in for one that does nothing but give buffers back, or (copy) nothing more than one memcpy a

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Was a CPU alone with what was measured on it? From /proc, around each measurement.
 
     watch = CpuWatch(process.pid, worker_cpu=1)

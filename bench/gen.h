@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * The load generator's guests. A guest is one vhost-user connection with one or several queue
  * pairs, whose frames are written once, before the measurement. From then on all that is left

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * A ring as the load generator works it: it knows which buffer stands in which slot, for good
  * (slot i holds buffer i), and takes for granted that the device gives buffers back in the

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * A load generator that plays the virtio-net drivers of many guests over vhost-user, in one
  * thread and at next to no cost, so that the switch between them is what is measured. This

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """What is measured between guests of a switch that needs no options: a Row each, see there.
 
 Figures go into bench.samples under (row's name, ...), one a round, and are printed from there.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Frames that a guest leaves unfinished: without a checksum, or 44 segments in one frame.
 
 They go to a receiver that takes them so (nothing is left to do but the copy), and to one that does not: the switch

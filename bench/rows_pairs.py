@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """One pair of guests with one and two queue pairs, and one and two workers.
 
 Two workers and the generator want three CPUs. Where there are only two, the generator sleeps while the workers run:

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """One guest, and an uplink that costs little, and the same in each switch.
 
 net_null takes all there is; without no-rx it would bring as many frames of zeroes, which every switch would have

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Measurements: runs of the load generator, what they gave, and what was odd about them."""
 
 import collections

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """The switches that the benchmark compares, each with one core for forwarding.
 
     with Testpmd(place) as switch:

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * The verifying mode: frames with sequence numbers and patterns, of random lengths, at a rate
  * that the switch must sustain without loss. Everything that arrives is looked at. The guests

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Frames for an uplink to bring: what net_pcap plays over and over."""
 
 import struct

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* The options of the cuse back end's node: see conf_node.h for the contract. */
 #include <grp.h>
 #include <pwd.h>

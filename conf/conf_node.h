@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * Reading the options of the cuse back end's device node (see conf.h). Each says
  * what is wrong with its value, and with which remedy. Any thread.

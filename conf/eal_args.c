@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Adapting EAL's options: see eal_args.h for the contract. */
 #include <dirent.h>
 #include <stdio.h>

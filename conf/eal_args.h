@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* EAL's part of the command line, adapted to machines without hugepages. */
 #ifndef EAL_ARGS_H
 #define EAL_ARGS_H

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Shows vhost-switch at its main job: two containers (dpdk-testpmd) exchange frames through it at
 full rate, while a Linux network stack plugged into it as a guest pings a host behind its uplink. Ends with a table of who sent, who received, and how fast.
 

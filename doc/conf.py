@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Sphinx: how the guide and the man page are built (make doc).
 
 The version is read from main.h and the drop reasons from drops.h, so that each has one home.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 #
 #	make doc                          the guide and the man page, in build/doc
 #	make install [DESTDIR=] [PREFIX=] program, man page, qemu-wrap.py, contrib

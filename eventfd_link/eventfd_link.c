@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * /dev/eventfd-link: copies an eventfd of another process, for kernels without pidfd_getfd(2).
  * The interface and its errors are in eventfd_link.h.

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only WITH Linux-syscall-note */
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only WITH Linux-syscall-note
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * The ioctl of /dev/eventfd-link, for the module and for programs.
  *

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * Finishing frames for a receiver that did not take their offloads: the checksum is
  * completed, or the frame is cut into segments, with no second copy of its payload.

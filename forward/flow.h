@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * Flows: what keeps frames that belong together in one receive ring, and so in order,
  * where the sender's own rings do not tell (by_pairs() in forward.c).

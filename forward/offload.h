@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * Offloads: what a guest leaves to others when it transmits (virtio 1.2 section 5.1.6.2),
  * checked against the bytes that are there.

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * Policy: where a frame goes. Mechanics (fetching, copying, waiting) are in
  * forward.c; the rules are those of "What a frame meets" in doc/design.rst.

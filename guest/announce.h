@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * Announcing a guest that was migrated to this switch, if its driver can't do so by
  * itself (VIRTIO_NET_F_GUEST_ANNOUNCE): on VHOST_USER_SEND_RARP it seems to send a broadcast

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Logging of pages that were written: see dirty.h for the contract. */
 #include "forward/frame.h"
 #include "guest/dirty.h"

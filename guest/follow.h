@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * Switching the log of written pages (dirty.h) on and off while a guest runs, without
  * pausing it: a migration costs no frame before its end.

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * The few vhost-user messages that the life of a guest looks into, as they are
  * on the wire (vhost-user protocol, "Message Specification"). librte_vhost

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * Chains of a transmit ring whose guest wants them back in order (VIRTIO_F_IN_ORDER,
  * virtio 1.2 section 2.7.9 and 2.8.12), though frames may be done with in any: one that

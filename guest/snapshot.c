@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Reading a guest's set-up from librte_vhost: see snapshot.h for the contract. */
 #include <stdlib.h>
 

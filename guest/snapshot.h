@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * Reading what librte_vhost knows of a guest into the form that workers use.
  * librte_vhost's thread, while the guest is paused.

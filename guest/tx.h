@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* A guest's transmit ring as a source of frames: see tx.c. */
 #ifndef GUEST_TX_H
 #define GUEST_TX_H

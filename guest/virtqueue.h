@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * A virtqueue as the data path sees it: a snapshot, taken while the guest is
  * paused, of what librte_vhost knows of one ring, and our private indices.

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * What the main lcore does while workers run: it sleeps, and wakes for signals,
  * once a second, and when somebody calls wake_main(). It is the one writer of

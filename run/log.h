@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* How the switch speaks to its user: a log by rte_log, and last words. */
 #ifndef LOG_H
 #define LOG_H

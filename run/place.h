@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * Which worker is to poll a guest's ring: one that has none of that guest's other
  * rings, near the guest's memory, and not too busy.

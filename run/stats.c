@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Adding counters up and printing them: see stats.h for the contract. */
 #include <inttypes.h>
 #include <string.h>

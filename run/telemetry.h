@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * The statistics for programs: commands of DPDK's telemetry socket, answered in
  * JSON by rte_telemetry's thread (dpdk-telemetry.py shows them to a person).

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Fixtures that the end-to-end and the virtual machine tests share."""
 
 import contextlib

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * What the uplink's NIC does of a frame's offloads, so that the switch need not. The files
  * of the uplink share it; nobody else includes it.

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* The DPDK port's settings, queues and mbufs: see uplink_priv.h. Main lcore, at start. */
 #include <string.h>
 

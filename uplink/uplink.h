@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * The uplink: one DPDK port, whose frames are sorted by its VMDq pools (vmdq.h),
  * or in software (forward/route.c).

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* What the files of the uplink share; nobody else includes it. */
 #ifndef UPLINK_PRIV_H
 #define UPLINK_PRIV_H

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * One open of the node: a vhost-net device to its client, a vhost-user connection
  * to the switch. Each ioctl is carried out by a few messages, and answered

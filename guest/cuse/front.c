@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* The front end's side of a connection: see front.h for the contract. */
 #include <errno.h>
 #include <stdbool.h>

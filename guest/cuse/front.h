@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * The front end's side of a vhost-user connection (vhost-user protocol, "Front-end
  * message types"): to a socket of this same process, where librte_vhost answers.

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Reading maps and finding regions in them: see maps.h for the contract. */
 #include <errno.h>
 #include <inttypes.h>

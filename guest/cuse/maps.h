@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * Which files, and which parts of them, are mapped at a process's addresses:
  * reading /proc/<pid>/maps (proc(5)), and finding a memory table's regions in it.

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * Cases of a test program, in TAP. Each runs in a child of its own: it may change its user, its
  * limits, its namespaces, and what it leaves open ends with it.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 #
 # Programs that tests/vm runs inside a machine with /dev/cuse: each test_NAME.c becomes
 # $(BUILD)/tests/cuse/NAME. Included by the Makefile

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* What the files of hostile_opener share. Cases: see cases.h. */
 #ifndef CUSE_HOSTILE_H
 #define CUSE_HOSTILE_H

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Memory tables that a client of a vhost-net node may not have; and what all hostile cases use. */
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* A network card with a vhost-net node behind it: see vhostnet.h. */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * A network card of tests/driver whose back end is a vhost-net node: QEMU's ioctls, in QEMU's order.
  *

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* A virtio-net device as its driver has it. See device.h. */
 #define _GNU_SOURCE
 #include "device.h"

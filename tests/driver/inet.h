@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * Numbers in network byte order, and the sum of RFC 1071: for what makes frames by hand, and
  * looks at those that come. Nothing of it is the switch's, which it is to judge.

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * Guest memory: some shared regions, each with a guest physical address, and a simple
  * allocator that only ever moves forward. The rings and buffers of a device lie in it.

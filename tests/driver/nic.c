@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* A network card as a well-behaved guest's driver has it. See nic.h. */
 #define _GNU_SOURCE
 #include "nic.h"

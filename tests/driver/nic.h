@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * A network card as a well-behaved guest's driver has it: frames go out, frames come in, each
  * copied once on the way. All queue pairs of a device (device.h) with buffers posted.

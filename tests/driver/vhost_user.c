@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* The vhost-user socket, seen from the front end. See vhost_user.h. */
 #define _GNU_SOURCE
 #include "vhost_user.h"

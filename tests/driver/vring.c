@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* A virtqueue, the driver's side: what both formats share. See vring.h. */
 #define _GNU_SOURCE
 #include "vring_format.h"

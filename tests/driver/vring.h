@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * A virtqueue, the driver's side, laid out by hand in guest memory: split, or packed when
  * RING_PACKED is among its features.

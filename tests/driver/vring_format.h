@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * What differs between the two formats of rings, behind vring.h. Names of buffers are head
  * descriptors in split rings, buffer ids in packed ones; vring.c keeps the list of free ones in

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * How a packed ring is written by hand: virtio 1.2 section 2.8. Positions, laps, and whose a
  * descriptor is. The orderly interface is vring.h's, for both formats.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """The build with the cuse back end, as far as it goes without /dev/cuse: what it links, its sockets, its words.
 
 tests/vm has the device itself, tests/unit its parts.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """The demonstration of the README ends with a table in which everybody sent and received, and every ping was answered."""
 
 import os

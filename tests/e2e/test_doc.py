@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """The guide, the man page and README: they build without a warning, their commands work as they stand, their options
 are those of --help, and the messages that they quote exist.
 

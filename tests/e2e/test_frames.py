@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Frames with sequence numbers and patterns: all arrive, in order, unchanged, where they should and nowhere else."""
 
 import pytest

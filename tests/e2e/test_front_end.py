@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """What a front end is offered, and how it is answered: features, MTU, the log of written pages."""
 
 import os

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """make install and make uninstall, below a DESTDIR of the test."""
 
 import os

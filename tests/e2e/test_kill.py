@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """A guest that is killed under traffic, again and again, while a pair beside it loses nothing."""
 
 import contextlib

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """The forwarding table as guests see it: learn, move, age, forget, refuse."""
 
 import re

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Start, rest and end of the process: signals, statistics, the sleeping main lcore, the uplink's flags."""
 
 import signal

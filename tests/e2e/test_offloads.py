@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Offloads of real guests: what leaves the switch has the checksum that it should have, in frames that fit.
 
 The sender is a dpdk-testpmd that leaves checksums of TCP and UDP, and TCP's segmentation, to its virtio

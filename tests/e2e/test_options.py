@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Options and start-up: each wrong value, each thing that is missing, is one clear line and status 1."""
 
 import os

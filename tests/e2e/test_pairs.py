@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Queue pairs that a guest adds and removes while others send to it.
 
 dpdk-testpmd's driver says by its control queue how many pairs it uses, which becomes a

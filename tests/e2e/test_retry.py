@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """A guest whose receive ring is full delays only the frames that want it."""
 
 import contextlib

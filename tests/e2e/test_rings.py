@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Every kind of ring that dpdk-testpmd's driver speaks: all frames arrive, in order, unchanged."""
 
 import itertools

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Eight guests on two workers, all sending to all, for half a minute, under the sanitizer build.
 
 SOAK_SECONDS sets another length.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """The systemd unit and its environment file, without a systemd that runs (see tests/vm/test_systemd.py)."""
 
 import os

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """The counters for programs, by DPDK's telemetry socket: the same as in the table, and harmless to ask for."""
 
 from lib.frames import BROADCAST, frame

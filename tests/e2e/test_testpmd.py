@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Two dpdk-testpmd guests of two virtio devices each, as the old guide runs them.
 
 `set fwd mac retry`, `start tx_first`: A sends from both its ports to B's, B answers from the other

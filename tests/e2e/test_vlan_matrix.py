@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Each case of the table in lib/vlan_matrix.py, on an uplink that is sorted in software."""
 
 import collections

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """qemu-wrap.py: line in, vector out; what it refuses; what it leaves of itself when the emulator runs.
 
 The vectors come from --print, so no emulator and no switch is needed. A stand-in for the emulator

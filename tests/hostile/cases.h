@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* The tables of cases; each ends with an entry without a name. */
 #ifndef HOSTILE_CASES_H
 #define HOSTILE_CASES_H

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Indirect tables (virtio 1.2, 2.7.5.3), malformed and merely unusual. See cases.h. */
 #include <string.h>
 

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Pauses, reboots and sudden death. See cases.h. */
 #define _GNU_SOURCE
 #include <errno.h>

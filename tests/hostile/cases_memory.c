@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Memory tables that change, and files that are not what the table says. See cases.h. */
 #define _GNU_SOURCE
 #include <string.h>

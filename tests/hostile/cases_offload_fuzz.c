@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Offload headers at random, and such that change while they are read. See cases.h. */
 #include <errno.h>
 #include <pthread.h>

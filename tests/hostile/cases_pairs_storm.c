@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Queue pairs: messages, addresses and signals in masses. See cases.h. */
 #define _GNU_SOURCE
 #include <errno.h>

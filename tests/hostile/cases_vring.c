@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Rings that are set up wrong, or differently while they run. See cases.h. */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * The frames that the tests send: a sequence number and a pattern that follows from it, so
  * that a frame which arrives shows by itself whether it is whole and which one it is.

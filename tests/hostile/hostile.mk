@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 #
 # The hostile client: tests/hostile on top of tests/driver. Included by the Makefile.
 #

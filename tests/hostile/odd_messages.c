@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Malformed vhost-user messages. See odd_messages.h. */
 #define _GNU_SOURCE
 #include "odd_messages.h"

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * Packets of TCP and UDP whose checksum and segmentation are left to the switch, and what must
  * become of them. All of it is written from the RFCs, and knows nothing of the switch's code.

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Guests with several queue pairs, for cases. Main thread. */
 #ifndef HOSTILE_PAIRS_H
 #define HOSTILE_PAIRS_H

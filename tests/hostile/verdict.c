@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* What must hold after every case, and how cases say what they expect. See hostile.h. */
 #define _GNU_SOURCE
 #include <poll.h>

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Harness of the end-to-end and virtual machine tests.
 
 box       the directory of a test

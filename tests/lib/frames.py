@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Frames with sequence numbers and patterns, and raw sockets that send and receive them.
 
 A frame is bytes, from the destination address to the end of the payload, a VLAN tag in its

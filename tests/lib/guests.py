@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Guests that a test speaks for: each is a virtio-user port, joined to interfaces in a namespace.
 
     with Guests(box, [switch.socket()] * 3) as guests:

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """The guide's blocks of code, as doc/hacking.rst ("The guide") describes their marks; and what the sources can say.
 
 Reads files alone; starts nothing.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """What a test may not leave behind.
 
 Always compared: descriptors and children of this process, files with our prefix in the places where

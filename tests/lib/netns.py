@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Network namespaces without a name: they go when the last process or descriptor in them goes.
 
 IPv6 is off in them, so that no frame appears that a test did not send.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """A child process: its output as it comes, its end by its own pid.
 
 The child is killed by the kernel if this process dies (setpriv --pdeathsig), so that not even

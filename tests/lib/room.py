@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """A switch, guests that the test speaks for, and maybe an uplink; and who got which frame.
 
     with room(box, guests=3, uplink=TAP) as r:

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """The statistics table of vhost-switch: parsing, and the sums that must agree at rest."""
 
 import re

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """vhost-switch under test.
 
     with Switch(box, ["--socket-file", box.path("a")]) as switch:

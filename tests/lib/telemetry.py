@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Asking a switch for its counters, by DPDK's telemetry socket."""
 
 import glob

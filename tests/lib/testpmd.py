@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """dpdk-testpmd as one or several guests (virtio-user), or as a vhost back end.
 
 Its main lcore sleeps at the prompt, one more lcore forwards, by default on CPU 0, since the

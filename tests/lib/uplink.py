@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """The uplink's side of the wire: a tap of the switch, or the far end of a veth pair.
 
 The switch runs in the namespace of the uplink, so that its tap appears there.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Who gets which frame from the uplink: one table for every kind of uplink.
 
 Three devices: A and B have sent something, so that their addresses are known; device S is silent.

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * A process that plays a client of vhost-net: a copy of the test that just waits,
  * so it has the memory and the descriptors that the test had when it made it, at

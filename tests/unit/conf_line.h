@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * Command lines given to conf_parse(), and what came of them. In a header, as each
  * program has the options of its own build (see unit.mk).

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * The driver's side of one packed ring, in plain memory: what a guest would write.
  * Guest memory is that of ring.h; ring->vq is the switch's view.

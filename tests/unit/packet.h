@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * Packets of TCP and UDP as a guest's stack makes them that leaves checksum and segmentation
  * to others; and a look at what became of them that knows nothing of the code under test.

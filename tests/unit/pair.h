@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* A sender's ring, a receiver's, and what a worker has between them. */
 #ifndef UNIT_PAIR_H
 #define UNIT_PAIR_H

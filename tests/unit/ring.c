@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* A driver's side of a split ring: see ring.h. */
 #include <sys/eventfd.h>
 #include <unistd.h>

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * A small switch: guests with rings in plain memory, the table, one worker. No
  * thread runs: the test plays the worker and the main lcore. Needs EAL.

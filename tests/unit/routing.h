@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* What tests of routing share: a room with guests of all kinds, and where a frame is to go. */
 #ifndef UNIT_ROUTING_H
 #define UNIT_ROUTING_H

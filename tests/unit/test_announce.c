@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Announcements of migrated guests: one frame each, from the guest's port, in the way of any frame. */
 #include <rte_arp.h>
 #include <rte_cycles.h>

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * One open of the node: ioctls of a real process, carried out by the real librte_vhost,
  * in the orders of QEMU and in wrong ones.

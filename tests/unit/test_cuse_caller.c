@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* What is taken from a client's process: its number, its descriptors, its memory. */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* The options as the build with the cuse back end takes them (see unit.mk). */
 #include <grp.h>
 #include <pwd.h>

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* The connection that a bridge makes: where there is none left, many at once, back ends that lie or say nothing. */
 #include <errno.h>
 #include <pthread.h>

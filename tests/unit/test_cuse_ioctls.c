@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* vhost-net's ioctls as vhost-user's messages: sizes, contents, and what is refused. */
 #include <errno.h>
 

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Memory regions in the text of /proc/<pid>/maps: which files and parts, and joining. */
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * The character device, with the test in the kernel's place: it speaks FUSE's protocol
  * (linux/fuse.h) over a socket instead of /dev/cuse, and fetches what an ioctl's caller has.

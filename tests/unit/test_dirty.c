@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * The log of written pages: after each burst its bits are compared with the pages of guest
  * memory, rings included, that are not what they were. Buffers are filled with a byte that no

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* The forwarding table: what it learns, keeps, forgets; and when places are used again. */
 #include <rte_malloc.h>
 #include <rte_rcu_qsbr.h>

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * Completing checksums and cutting frames: what comes out is compared with what a
  * computation of its own, byte by byte, says (packet.h).

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * Frames with offloads through forwarding: flooded to guests that take them and to guests
  * that do not, waiting for room, in order with the frames around them. Every sum agrees at

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * The rings of a guest, as a front end sets them up, enables and disables them by real
  * messages to the real librte_vhost; and what workers see of them. No worker runs.

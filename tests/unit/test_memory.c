@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Guest memory: which addresses become pointers, and that no others do. */
 #include <rte_common.h>
 #include <rte_vhost.h>

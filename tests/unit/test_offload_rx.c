@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * Frames with offloads from one ring to another, split and packed: carried to a guest that
  * takes them, finished for any other, all of what one is cut into or nothing.

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Packed rings: laps, chains of every shape, what breaks a ring, returning in any order, signals. */
 #include <rte_common.h>
 

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* A guest with several receive rings: who gets what, who waits for whom, and order, whatever happens. */
 #include "forward/flow.h"
 #include "forward/forward.h"

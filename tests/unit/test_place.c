@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Which worker polls a guest, on a machine that is made up, and on this one. */
 #include "run/place.h"
 #include "unit.h"

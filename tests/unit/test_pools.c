@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* A pool's receive queues: all of them are looked at, and no other, each in its turn. */
 #include <rte_eth_ring.h>
 #include <rte_ethdev.h>

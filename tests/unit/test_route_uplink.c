@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Policy: which frame goes where, from either kind of uplink, and from a VMDq pool. */
 #include <inttypes.h>
 

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Receive rings as destinations: order, room, chains, mergeable buffers, signals. */
 #include <rte_common.h>
 

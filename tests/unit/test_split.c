@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Split rings: each shape of a chain, legal and not; indices that wrap; notifications. */
 #include <rte_common.h>
 

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Transmit rings as sources of frames: lengths, shapes, offloads, and what is given back. */
 #include <rte_common.h>
 

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Tags and padding on the uplink: the real one, on a port of DPDK whose way out is its way in. */
 #include <stdio.h>
 

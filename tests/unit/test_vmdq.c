@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Pools: what a NIC calls them, a row each; what the port is configured with. */
 #include <rte_ethdev.h>
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 #
 # Unit tests: each test_NAME.c becomes $(BUILD)/tests/unit/NAME, of the switch's own
 # objects (all but main.o) and of what the tests share. Included by the Makefile. They

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* librte_vhost as the other end: see vhost_end.h. Its callbacks come in its own thread. */
 #include <stdio.h>
 #include <time.h>

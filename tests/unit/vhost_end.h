@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * The other end of the cuse back end's connections in its unit tests: a socket that
  * librte_vhost serves, with callbacks that do no more than to note what happened.

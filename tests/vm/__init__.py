@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Tests with virtual machines.
 
 image     kernel and initramfs of guests and machines

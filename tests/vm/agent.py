@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Runs in a machine (machine.py): carries out calls that come over a virtio-serial line.
 
 A request is one line, the pickled and encoded tuple (number, function, arguments, keywords); so is the

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """QEMU with nothing but the boot ROM of its network card (iPXE) as guest, and what that boots from.
 
     with Server(uplink, 1) as server, BootRom(switch, 0, "/dev/usvhost") as guest:

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """What test_cuse.py does inside its machine: the switch with the cuse back end, and its guests.
 
 Each function is one test, called by Machine.call(). A switch is ended with all the checks of

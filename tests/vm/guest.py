@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """A Linux guest in QEMU: boots from image.py's kernel and initramfs, emulated (no KVM).
 
     with Guest(box, "a", image, Nic(mac, path)) as guest:

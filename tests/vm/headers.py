@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Headers of Debian's kernels, and our module built with them.
 
 Fetched as packages and unpacked, without being installed, under build/vm/, where later runs find them.

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """The host behind the uplink: an IP stack in the uplink's namespace, one address on all VLANs.
 
 Host.meet() makes a guest reachable. With VLAN tags each tag has a tap, and a thread carries

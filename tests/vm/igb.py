@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """A machine with an 82576 NIC (QEMU's igb) behind an emulated IOMMU; the NIC's wire ends here.
 
     with Igb(box) as machine:

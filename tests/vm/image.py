@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Kernel and initramfs of the test guests and machines.
 
 The kernel is Debian's current one of a series (6.1, or 6.12 of its backports), fetched as a

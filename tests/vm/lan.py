@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """A switch with an uplink, Linux guests on it, and the host behind the uplink.
 
     with Lan(box, image, "ab") as lan:

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """A Linux machine in QEMU with this machine's files inside: what is built and installed here runs there.
 
     with Machine(box, "cuse", modules=["cuse", "tun"], hugepages=256) as machine:

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """A guest that moves from one QEMU to the next, and everything that is on the wire meanwhile.
 
 The host behind the uplink is not an IP stack but a thread with a raw socket: no frame is there

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Who takes part in a transfer: a guest, or the host behind the uplink; what runs there, and what its kernel counted.
 
 Both have iperf3, ethtool and the programs of tools/, an IPv4 and an IPv6 address, and servers that run from

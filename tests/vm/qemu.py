@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """A virtual machine in QEMU, emulated (no KVM): its console, its channel, its monitor.
 
 The first serial line is the console: the kernel's messages, into a file. A channel is a stream

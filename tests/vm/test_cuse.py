@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """The cuse back end, in a machine that has /dev/cuse: one boot for all tests. They are in cuse_side.py."""
 
 import pytest

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """eventfd_link compiles for the kernels of Debian 12 and of its backports, and does there what it should."""
 
 import re

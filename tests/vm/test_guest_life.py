@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """What happens to a guest under traffic does not touch its neighbour.
 
 Guest a reboots, crashes, loses its driver, ... while a, b and the host behind the uplink send to

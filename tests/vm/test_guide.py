@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """The guide's commands that need a machine of their own: they load modules, reserve hugepages, serve /dev/usvhost.
 
 doc/hacking.rst ("The guide") says how a block is marked. All others are run by tests/e2e/test_doc.py.

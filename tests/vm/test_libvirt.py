@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """libvirt's own daemon starts the domains of contrib/libvirt; they ping each other, and shut down when asked.
 
 The daemon, its guests and its files live in namespaces of their own (processes, mounts, network), so that

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Linux's own virtio-net driver, in all its shapes, against the switch."""
 
 import pytest

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Live migration of a Linux guest between QEMU processes on one switch, under traffic."""
 
 import contextlib

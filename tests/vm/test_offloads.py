@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Linux guests that leave checksums and segments to the switch, among themselves and to the host behind the uplink.
 
 Whatever arrives, in a guest or on the wire, is looked at frame by frame (tools/inspect.c), and no kernel may count

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Linux guests with several queue pairs, that add and remove some under traffic, and reboot."""
 
 import contextlib

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """The switch ends, or dies and comes back, while Linux guests are attached and send."""
 
 import pytest

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """systemd itself runs the service of contrib/, hardened as it is, in a virtual machine.
 
 systemd has a process namespace of its own there, and no units but ours, which it starts at once, and

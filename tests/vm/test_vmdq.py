@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """An 82576 NIC as the uplink: it sorts (VMDq), or the switch does.
 
 One machine serves all. 82576 has 8 pools; the first is kept for what is sorted in software.

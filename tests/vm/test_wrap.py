@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """qemu-wrap.py starts real QEMU: guests with tap netdevs on the line ping through the switch."""
 
 import itertools

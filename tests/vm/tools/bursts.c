@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * UDP datagrams in bursts that the sending kernel is given as one piece (UDP_SEGMENT, GSO), and looks at each that comes.
  *

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 #
 # Programs that tests/vm runs in guests and in namespaces: NAME.c becomes $(BUILD)/tests/vm/NAME.
 # Included by the Makefile.
