@@ -36,9 +36,12 @@ PKGCONF ?= pkg-config
 DPDK_CFLAGS := $(shell $(PKGCONF) --cflags libdpdk 2>/dev/null)
 DPDK_LIBS := $(shell $(PKGCONF) --libs libdpdk 2>/dev/null) -lnuma
 
+VERSION := $(shell cat VERSION)
+
 CFLAGS ?= $(OPT) -g
 WARNINGS := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes
-ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -I. $(WARNINGS) $(CFLAGS) $(SANFLAGS) -MMD -MP
+ALL_CPPFLAGS := -std=gnu11 -D_GNU_SOURCE -DVHOST_SWITCH_VERSION='"$(VERSION)"' -I. $(CPPFLAGS)
+ALL_CFLAGS := $(ALL_CPPFLAGS) $(WARNINGS) $(CFLAGS) $(SANFLAGS) -MMD -MP
 ALL_LDFLAGS := $(LDFLAGS) $(SANFLAGS)
 
 # main.c, and a folder for each part of the switch: README has the way through them.
@@ -67,7 +70,7 @@ $(BUILD)/vhost-switch: $(OBJECTS)
 
 $(FUSE_OBJECTS): private ALL_CFLAGS += $(FUSE_CFLAGS)
 $(FUSE_OBJECTS): | fuse
-$(sort $(OBJECTS) $(CUSE_OBJECTS)): $(BUILD)/%.o: %.c | dpdk
+$(sort $(OBJECTS) $(CUSE_OBJECTS)): $(BUILD)/%.o: %.c VERSION | dpdk
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(DPDK_CFLAGS) -c -o $@ $<
 
@@ -124,9 +127,9 @@ format: lint-deps
 lint: lint-deps
 	scripts/check-licences
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr \
-		-I. $(SOURCES)
+		-I. -DVHOST_SWITCH_VERSION='"$(VERSION)"' $(SOURCES)
 	clang-tidy --quiet --warnings-as-errors='*' $(SOURCES) -- \
-		-std=gnu11 -D_GNU_SOURCE -I. -DVHOST_CUSE $(DPDK_CFLAGS) $(FUSE_CFLAGS)
+		$(ALL_CPPFLAGS) -DVHOST_CUSE $(DPDK_CFLAGS) $(FUSE_CFLAGS)
 	clang-format --dry-run --Werror $(SOURCES) $(HEADERS)
 
 help:

@@ -19,7 +19,10 @@
 #include "forward/port.h"
 #include "run/stats.h"
 
-#define VHOST_SWITCH_VERSION "0.1"
+/* Its home is the file VERSION, which the Makefile reads. */
+#ifndef VHOST_SWITCH_VERSION
+#error "compile with make, which defines VHOST_SWITCH_VERSION"
+#endif
 
 /* Worker lcores; more than guests can keep busy. */
 #define WORKER_MAX 64

@@ -2,7 +2,7 @@
 # Copyright (c) 2026 vhost-switch contributors
 """Sphinx: how the guide and the man page are built (make doc).
 
-The version is read from main.h and the drop reasons from drops.h, so that each has one home.
+The version is read from VERSION and the drop reasons from drops.h, so that each has one home.
 """
 
 import os
@@ -22,7 +22,7 @@ def _source(name):
 project = "vhost-switch"
 author = "the vhost-switch developers"
 copyright = author  # noqa: A001: Sphinx' name for it
-release = version = re.search(r'#define VHOST_SWITCH_VERSION "(.*)"', _source("main.h")).group(1)
+release = version = _source("VERSION").strip()
 
 needs_sphinx = "5.3"  # Debian 12's
 master_doc = "index"

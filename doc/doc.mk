@@ -11,7 +11,7 @@ SPHINXBUILD ?= sphinx-build
 PREFIX ?= /usr/local
 DOC := $(BUILD)/doc
 MAN_PAGE := $(DOC)/man/vhost-switch.8
-DOC_SOURCES := $(wildcard doc/*.rst doc/*.py doc/img/*.svg) main.h forward/drops.h
+DOC_SOURCES := $(wildcard doc/*.rst doc/*.py doc/img/*.svg) VERSION forward/drops.h
 
 SPHINX = $(SPHINXBUILD) -q -W --keep-going -d $(DOC)/trees
 

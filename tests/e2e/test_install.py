@@ -38,7 +38,8 @@ def test_what_is_installed_works_and_goes_again(box, prefix):
         assert mode == (0o755 if name.startswith("bin/") else 0o644), name
     assert files(place) >= {*PROGRAMS, *OTHERS}
     _, version, _ = proc.run([os.path.join(place, "bin/vhost-switch"), "--version"])
-    assert re.fullmatch(r"vhost-switch \d+\.\d+\S*\n", version)
+    with open(os.path.join(ROOT, "VERSION"), encoding="ascii") as file:
+        assert version == f"vhost-switch {file.read()}"
     _, page, _ = proc.run(["man", "-l", os.path.join(place, "share/man/man8/vhost-switch.8")],
                           env={"LC_ALL": "C.UTF-8", "MANPAGER": "cat", "PAGER": "cat"})
     assert re.search(r"^NAME$", page, re.M) and version.split()[1] in page

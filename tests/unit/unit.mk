@@ -16,7 +16,7 @@ UNIT_TEST_OBJ := $(UNIT_TEST:tests/unit/%.c=$(BUILD)/obj/unit/%.o)
 UNIT_SWITCH_OBJ := $(filter-out $(BUILD)/main.o,$(OBJECTS)) \
 	$(filter-out $(BUILD)/guest/cuse/cuse.o $(FUSE_OBJECTS),$(CUSE_OBJECTS))
 
-$(UNIT_SHARED_OBJ) $(UNIT_TEST_OBJ): $(BUILD)/obj/unit/%.o: tests/unit/%.c | dpdk
+$(UNIT_SHARED_OBJ) $(UNIT_TEST_OBJ): $(BUILD)/obj/unit/%.o: tests/unit/%.c VERSION | dpdk
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(DPDK_CFLAGS) -c -o $@ $<
 
@@ -39,7 +39,7 @@ $(BUILD)/tests/unit/cuse_node: $(FUSE_OBJECTS)
 # The options as the cuse build has them.
 UNIT_CONF_OBJ := $(BUILD)/obj/unit/cuse-conf.o
 
-$(UNIT_CONF_OBJ): conf/conf.c | dpdk
+$(UNIT_CONF_OBJ): conf/conf.c VERSION | dpdk
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -DVHOST_CUSE $(DPDK_CFLAGS) -c -o $@ $<
 
