@@ -4,6 +4,7 @@
 # make               build/vhost-switch
 # make VHOST=cuse    the one with the cuse back end, in build-cuse/ (it needs libfuse3;
 #                    CONFIG_RTE_LIBRTE_VHOST_USER=n says the same)
+# make V=1           shows the commands
 # make SANITIZE=1    either with ASan and UBSan, in a folder named ...-san/
 # make demo          install what is missing, build, show real guests at work
 # make check         install what is missing, build, run all tests; parts of it:
@@ -38,6 +39,12 @@ DPDK_LIBS := $(shell $(PKGCONF) --libs libdpdk 2>/dev/null) -lnuma
 
 VERSION := $(shell cat VERSION)
 
+# A short line for each file that is made. V=1: the commands themselves.
+ifneq ($(V),1)
+say = @printf '  %-7s %s\n' '$(1)' '$@'
+Q := @
+endif
+
 CFLAGS ?= $(OPT) -g
 WARNINGS := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes
 ALL_CPPFLAGS := -std=gnu11 -D_GNU_SOURCE -DVHOST_SWITCH_VERSION='"$(VERSION)"' -I. $(CPPFLAGS)
@@ -66,13 +73,15 @@ CUSE_LIBS = $(if $(filter cuse,$(VHOST)),$(FUSE_LIBS))
 all: $(BUILD)/vhost-switch
 
 $(BUILD)/vhost-switch: $(OBJECTS)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DPDK_LIBS) $(CUSE_LIBS)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DPDK_LIBS) $(CUSE_LIBS)
 
 $(FUSE_OBJECTS): private ALL_CFLAGS += $(FUSE_CFLAGS)
 $(FUSE_OBJECTS): | fuse
 $(sort $(OBJECTS) $(CUSE_OBJECTS)): $(BUILD)/%.o: %.c VERSION | dpdk
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(DPDK_CFLAGS) -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(ALL_CFLAGS) $(DPDK_CFLAGS) -c -o $@ $<
 
 dpdk:
 	@$(PKGCONF) --atleast-version=22.11 libdpdk || \

@@ -20,13 +20,16 @@ BENCH_LDFLAGS := -pthread $(BENCH_SANITIZE)
 
 $(DRIVER_OBJ) $(LOADGEN_OBJ): $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(BENCH_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC)
+	$(Q)$(CC) $(BENCH_CFLAGS) -MMD -MP -c $< -o $@
 
 $(DRIVER_LIB): $(DRIVER_OBJ)
-	$(AR) rcs $@ $^
+	$(call say,AR)
+	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/loadgen: $(LOADGEN_OBJ) $(DRIVER_LIB)
-	$(CC) $(BENCH_LDFLAGS) $^ -o $@
+	$(call say,LD)
+	$(Q)$(CC) $(BENCH_LDFLAGS) $^ -o $@
 
 .PHONY: driver loadgen bench
 driver: $(DRIVER_LIB)

@@ -20,11 +20,13 @@ CUSE_TEST_OBJ := $(CUSE_TEST:tests/cuse/%.c=$(BUILD)/obj/cuse/%.o)
 
 $(CUSE_SHARED_OBJ) $(CUSE_TEST_OBJ): $(BUILD)/obj/cuse/%.o: tests/cuse/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CUSE_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC)
+	$(Q)$(CC) $(CUSE_CFLAGS) -MMD -MP -c $< -o $@
 
 $(CUSE_PROGRAM): $(BUILD)/tests/cuse/%: $(BUILD)/obj/cuse/test_%.o $(CUSE_SHARED_OBJ) $(DRIVER_LIB)
 	@mkdir -p $(@D)
-	$(CC) -pthread $^ -o $@
+	$(call say,LD)
+	$(Q)$(CC) -pthread $^ -o $@
 
 .PHONY: cuse-programs
 cuse-programs: $(CUSE_PROGRAM)

@@ -19,13 +19,16 @@ HOSTILE_SANITIZE := $(if $(filter 1,$(SANITIZE)),-fsanitize=address -fsanitize=u
 
 $(HOSTILE_OBJ): $(BUILD)/obj/hostile/%.o: tests/hostile/%.c
 	@mkdir -p $(@D)
-	$(CC) $(HOSTILE_CFLAGS) $(HOSTILE_SANITIZE) -MMD -MP -c $< -o $@
+	$(call say,CC)
+	$(Q)$(CC) $(HOSTILE_CFLAGS) $(HOSTILE_SANITIZE) -MMD -MP -c $< -o $@
 
 $(HOSTILE_DRIVER): $(BUILD)/obj/hostile/driver-%.o: tests/driver/%.c
 	@mkdir -p $(@D)
-	$(CC) $(HOSTILE_CFLAGS) $(HOSTILE_SANITIZE) -MMD -MP -c $< -o $@
+	$(call say,CC)
+	$(Q)$(CC) $(HOSTILE_CFLAGS) $(HOSTILE_SANITIZE) -MMD -MP -c $< -o $@
 
 $(BUILD)/hostile: $(HOSTILE_OBJ) $(HOSTILE_DRIVER)
-	$(CC) -pthread $(HOSTILE_SANITIZE) $^ -o $@
+	$(call say,LD)
+	$(Q)$(CC) -pthread $(HOSTILE_SANITIZE) $^ -o $@
 
 -include $(HOSTILE_OBJ:.o=.d) $(HOSTILE_DRIVER:.o=.d)

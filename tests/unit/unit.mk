@@ -18,11 +18,13 @@ UNIT_SWITCH_OBJ := $(filter-out $(BUILD)/main.o,$(OBJECTS)) \
 
 $(UNIT_SHARED_OBJ) $(UNIT_TEST_OBJ): $(BUILD)/obj/unit/%.o: tests/unit/%.c VERSION | dpdk
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(DPDK_CFLAGS) -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(ALL_CFLAGS) $(DPDK_CFLAGS) -c -o $@ $<
 
 $(UNIT_PROGRAM): $(BUILD)/tests/unit/%: $(BUILD)/obj/unit/test_%.o $(UNIT_SHARED_OBJ) $(UNIT_SWITCH_OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $(filter-out $(UNIT_OMIT),$^) $(DPDK_LIBS) $(UNIT_DRIVERS) -lcmocka
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter-out $(UNIT_OMIT),$^) $(DPDK_LIBS) $(UNIT_DRIVERS) -lcmocka
 
 # A port made of rings, and not by its name.
 $(BUILD)/tests/unit/pools: UNIT_DRIVERS := -lrte_net_ring
@@ -41,7 +43,8 @@ UNIT_CONF_OBJ := $(BUILD)/obj/unit/cuse-conf.o
 
 $(UNIT_CONF_OBJ): conf/conf.c VERSION | dpdk
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -DVHOST_CUSE $(DPDK_CFLAGS) -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(ALL_CFLAGS) -DVHOST_CUSE $(DPDK_CFLAGS) -c -o $@ $<
 
 $(BUILD)/tests/unit/cuse_conf: private UNIT_OMIT := $(BUILD)/conf/conf.o
 $(BUILD)/tests/unit/cuse_conf: $(UNIT_CONF_OBJ)

@@ -8,7 +8,8 @@ VM_TOOLS := $(patsubst tests/vm/tools/%.c,$(BUILD)/tests/vm/%,$(wildcard tests/v
 
 $(VM_TOOLS): $(BUILD)/tests/vm/%: tests/vm/tools/%.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARNINGS) -MMD -MP -o $@ $<
+	$(call say,CC LD)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARNINGS) -MMD -MP -o $@ $<
 
 .PHONY: vm-tools
 vm-tools: $(VM_TOOLS)
