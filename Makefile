@@ -13,7 +13,7 @@
 # make check-vm      virtual machines
 # make bench         compare with dpdk-testpmd and Open vSwitch
 # make doc           the guide and the man page, in build/doc
-# make install       program, man page, and what goes with them; DESTDIR, PREFIX
+# make install       what was built, and what goes with it; DESTDIR, PREFIX
 # make uninstall     removes them again
 # make lint, format  static checks, layout
 # make help          this
@@ -92,7 +92,7 @@ fuse:
 		{ echo "libfuse 3 is missing; scripts/install-deps build-cuse installs it" >&2; exit 1; }
 
 -include $(sort $(OBJECTS:.o=.d) $(CUSE_OBJECTS:.o=.d))
--include bench/bench.mk doc/doc.mk tests/hostile/hostile.mk tests/unit/unit.mk tests/cuse/cuse.mk tests/vm/tools/tools.mk
+-include bench/bench.mk doc/doc.mk contrib/install.mk tests/hostile/hostile.mk tests/unit/unit.mk tests/cuse/cuse.mk tests/vm/tools/tools.mk
 
 # Everything that tests need built: the builds of the switch, and the programs
 # that play guests. The sanitizer build is where hostile guests go.

@@ -304,7 +304,7 @@ def test_example_of_each_option_uses_it():
 
 def test_guide_and_man_page_build_without_a_warning(box):
     """All of it anew: what was built before is not looked at again, and so warns no more."""
-    _, out, err = proc.run(["make", "doc", f"BUILD={box.path('build')}"], cwd=ROOT, env={"MAKEFLAGS": ""})
+    _, out, err = proc.run(["make", "doc", f"DOC={box.path('build/doc')}"], cwd=ROOT, env={"MAKEFLAGS": ""})
     assert not re.search(r"\bwarning\b|\berror\b", out + err, re.I), out + err
     html = box.path("build/doc/html")
     for path in guide.files():

@@ -4,6 +4,7 @@
 
 import os
 import re
+import shutil
 import stat
 
 import pytest
@@ -13,13 +14,34 @@ from lib.switch import ROOT
 
 PREFIXES = ("/usr/local", "/opt/vhost switch")
 PROGRAMS = ("bin/vhost-switch", "bin/qemu-wrap.py")
-OTHERS = ("share/man/man8/vhost-switch.8", "lib/systemd/system/vhost-switch.service",
-          "share/vhost-switch/vhost-switch.default", "share/vhost-switch/libvirt/vhost-user.xml",
-          "share/vhost-switch/libvirt/qemu-wrap.xml")
+OTHERS = ("lib/systemd/system/vhost-switch.service", "share/vhost-switch/vhost-switch.default",
+          "share/vhost-switch/libvirt/vhost-user.xml", "share/vhost-switch/libvirt/qemu-wrap.xml")
+DOCUMENTS = ("share/man/man8/vhost-switch.8", "share/doc/vhost-switch/html/index.html",
+             "share/doc/vhost-switch/html/_images/packet_flow.svg")
+# All that `make install` may run. No compiler, no Sphinx, no apt-get: it builds and downloads nothing.
+TOOLS = ("sh", "make", "cat", "install", "rm", "find")
 
 
-def make(target, destdir, prefix):
-    proc.run(["make", target, f"DESTDIR={destdir}", f"PREFIX={prefix}"], cwd=ROOT, env={"MAKEFLAGS": ""})
+@pytest.fixture
+def install(box):
+    """Runs make for a target, a DESTDIR, a PREFIX, and perhaps more variables, where only TOOLS are found."""
+    tools = box.path("tools")
+    os.mkdir(tools)
+    for name in TOOLS:
+        os.symlink(shutil.which(name), os.path.join(tools, name))
+
+    def run(target, destdir, prefix, *variables, check=True):
+        return proc.run(["env", f"PATH={tools}", "make", target, f"DESTDIR={destdir}", f"PREFIX={prefix}", *variables],
+                        cwd=ROOT, env={"MAKEFLAGS": ""}, check=check)
+    return run
+
+
+@pytest.fixture(scope="module")
+def documents(module_box):
+    """make's variable for guide and man page, which are built there."""
+    variable = f"DOC={module_box.path('doc')}"
+    proc.run(["make", "doc", variable], cwd=ROOT, env={"MAKEFLAGS": ""})
+    return variable
 
 
 def files(folder):
@@ -27,16 +49,16 @@ def files(folder):
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
-def test_what_is_installed_works_and_goes_again(box, prefix):
+def test_what_is_installed_works_and_goes_again(box, install, documents, prefix):
     destdir = box.path("dest dir")
     place = destdir + prefix
-    make("install", destdir, prefix)
+    install("install", destdir, prefix, documents)
     assert files(destdir) == {os.path.relpath(name, "/") for name in (os.path.join(prefix, f) for f in files(place))}, \
         "nothing outside of the prefix"
     for name in files(place):
         mode = stat.S_IMODE(os.stat(os.path.join(place, name)).st_mode)
         assert mode == (0o755 if name.startswith("bin/") else 0o644), name
-    assert files(place) >= {*PROGRAMS, *OTHERS}
+    assert files(place) >= {*PROGRAMS, *OTHERS, *DOCUMENTS}
     _, version, _ = proc.run([os.path.join(place, "bin/vhost-switch"), "--version"])
     with open(os.path.join(ROOT, "VERSION"), encoding="ascii") as file:
         assert version == f"vhost-switch {file.read()}"
@@ -45,5 +67,18 @@ def test_what_is_installed_works_and_goes_again(box, prefix):
     assert re.search(r"^NAME$", page, re.M) and version.split()[1] in page
     _, command, _ = proc.run([os.path.join(place, "bin/qemu-wrap.py"), "--print", "-version"])
     assert "-version" in command
-    make("uninstall", destdir, prefix)
+    install("uninstall", destdir, prefix)
     assert files(destdir) == set()
+
+
+def test_without_a_guide_the_rest_is_installed(box, install):
+    _, out, _ = install("install", box.path("dest"), "/usr", f"DOC={box.path('none')}")
+    assert files(box.path("dest/usr")) >= {*PROGRAMS, *OTHERS}
+    assert not files(box.path("dest/usr")) & {*DOCUMENTS}
+    assert out.count("`make doc` builds") == 2, out
+
+
+def test_without_a_program_nothing_is_installed(box, install):
+    status, _, err = install("install", box.path("dest"), "/usr", f"BUILD={box.path('none')}", check=False)
+    assert status != 0 and "`make` builds it" in err
+    assert files(box.path("dest")) == set()

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
+#
+#	make install [DESTDIR=] [PREFIX=]	program, qemu-wrap.py, contrib; man pages and guide, if built
+#	make uninstall				the same two variables: removes them again
+#
+# Installs what is built already, and builds nothing: who installs is root, in many cases, and who
+# builds is not. Included by the Makefile, after doc.mk.
+
+PREFIX ?= /usr/local
+PLACE = $(DESTDIR)$(PREFIX)
+
+# What goes where: the source, a colon, its place below PREFIX. Programs are those in bin/.
+INSTALLED := \
+	$(BUILD)/vhost-switch:bin/vhost-switch \
+	qemu-wrap.py:bin/qemu-wrap.py \
+	contrib/vhost-switch.service:lib/systemd/system/vhost-switch.service \
+	contrib/vhost-switch.default:share/vhost-switch/vhost-switch.default \
+	$(foreach f,$(wildcard contrib/libvirt/*),$(f):share/vhost-switch/$(f:contrib/%=%))
+# Only if `make doc` has made them.
+INSTALLED_DOC := $(MAN_PAGE):share/man/man8/vhost-switch.8
+HTML := $(DOC)/html
+HTML_PLACE = "$(PLACE)/share/doc/vhost-switch/html"
+
+source_of = $(firstword $(subst :, ,$(1)))
+place_of = "$(PLACE)/$(lastword $(subst :, ,$(1)))"
+mode_of = $(if $(findstring :bin/,$(1)),755,644)
+install_file = echo "  INSTALL "$(call place_of,$(1)); \
+		install -D -m $(call mode_of,$(1)) $(call source_of,$(1)) $(call place_of,$(1))
+not_built = echo "  no $(1), which \`make doc\` builds: not installed"
+
+define newline
+
+
+endef
+
+# Sphinx' .buildinfo is for its own next run.
+install:
+	@test -x $(BUILD)/vhost-switch || \
+		{ echo "there is no $(BUILD)/vhost-switch to install; \`make\` builds it" >&2; exit 1; }
+	$(foreach f,$(INSTALLED),$(Q)$(call install_file,$(f))$(newline)	)
+	$(foreach f,$(INSTALLED_DOC),$(Q)if [ -e $(call source_of,$(f)) ]; then $(call install_file,$(f)); \
+		else $(call not_built,$(call source_of,$(f))); fi$(newline)	)
+	$(Q)if [ -e $(HTML)/index.html ]; then \
+		echo "  INSTALL "$(HTML_PLACE); \
+		(cd $(HTML) && find . -type f ! -name .buildinfo) | while read -r f; do \
+			install -D -m 644 "$(HTML)/$$f" $(HTML_PLACE)/"$$f" || exit 1; \
+		done; \
+	else $(call not_built,$(HTML)); fi
+
+uninstall:
+	rm -f $(foreach f,$(INSTALLED) $(INSTALLED_DOC),$(call place_of,$(f)))
+	rm -rf $(HTML_PLACE)
+
+.PHONY: install uninstall
