@@ -15,7 +15,6 @@
 #include <sys/eventfd.h>
 
 #include <rte_eal.h>
-#include <rte_errno.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
@@ -23,6 +22,8 @@
 #include <rte_ring_elem.h>
 
 #include "run/control.h"
+#include "run/eal.h"
+#include "conf/cpus.h"
 #include "conf/eal_args.h"
 #include "forward/fdb.h"
 #include "guest/cuse/cuse.h"
@@ -41,23 +42,16 @@
  */
 #define REQUESTS 4096
 
-/* Starts EAL with its part of the command line. */
-static bool
-init_eal(struct eal_args *args, int argc, char **argv)
+static void
+say_too_few(void)
 {
-	bool ok;
+	char example[64] = "-l 0,1";
+	struct cpus cpus;
 
-	if (!eal_args_make(args, argc, argv))
-		return false;
-	if (args->no_huge)
-		fputs("vhost-switch: no hugepages are free, so ordinary pages are used, which is "
-		      "slower; to reserve some: echo 256 > /proc/sys/vm/nr_hugepages\n",
-				stderr);
-	ok = rte_eal_init(args->argc, args->argv) >= 0;
-	if (!ok)
-		say_error("EAL does not start: %s; the lines above say what it lacks",
-				rte_strerror(rte_errno));
-	return ok;
+	if (cpus_find(&cpus))
+		cpus_example(&cpus.usable, example, sizeof(example));
+	say_error("too few lcores: the main lcore and at least one worker are needed, as in %s",
+			example);
 }
 
 static bool
@@ -66,8 +60,7 @@ make_workers(struct vswitch *sw)
 	unsigned int lcore, n = rte_lcore_count() - 1;
 
 	if (n == 0) {
-		say_error("too few lcores: the main lcore and at least one worker are needed, "
-			  "as in -l 0,1");
+		say_too_few();
 		return false;
 	}
 	if (n > WORKER_MAX) {
@@ -173,7 +166,7 @@ main(int argc, char **argv)
 	}
 	/* Before any thread is there, so that all of them inherit it. */
 	control_block_signals();
-	if (!log_init() || !init_eal(&args, argc, argv))
+	if (!log_init() || !eal_start(&args, argc, argv))
 		return EXIT_FAILURE;
 	if (start(&sw)) {
 		say(NOTICE, "ready\n");

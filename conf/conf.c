@@ -12,6 +12,7 @@
 
 #include "conf/conf.h"
 #include "conf/conf_node.h"
+#include "conf/eal_options.h"
 #include "main.h"
 
 static const char usage[] =
@@ -346,6 +347,58 @@ conf_check(struct conf *c)
 	return true;
 }
 
+/* Returns true if a word begins with the name of an option of the switch. */
+static bool
+is_own(const char *word)
+{
+	size_t i, len = strcspn(word, "=");
+
+	if (word[0] == '-' && (word[1] == 'p' || word[1] == 'P')) /* a value may follow at once */
+		return true;
+	for (i = 0; long_options[i].name != NULL; i++)
+		if (strncmp(word, "--", 2) == 0 && strlen(long_options[i].name) == len - 2 &&
+				strncmp(word + 2, long_options[i].name, len - 2) == 0)
+			return true;
+	return false;
+}
+
+/* What stands in front of "--" is EAL's to judge, except for what belongs behind it. */
+static bool
+check_sides(int first, char **argv)
+{
+	struct eal_said said;
+
+	if (!eal_options_read(&said, first, argv)) {
+		say_error("no memory for the command line");
+		return false;
+	}
+	if (said.unknown != NULL && is_own(said.unknown)) {
+		say_error("%s: is an option of the switch and not of EAL: it goes behind \"--\", "
+			  "as in vhost-switch -l 0,1 -- --stats 5",
+				said.unknown);
+		return false;
+	}
+	if (said.unknown == NULL && said.stray != NULL) {
+		say_error("%s: is no option of EAL, in front of \"--\": leave it out, or join it "
+			  "to the option it belongs to",
+				said.stray);
+		return false;
+	}
+	return true;
+}
+
+/* Says what is wrong with an option behind "--" that is none. */
+static void
+say_unknown(const char *word)
+{
+	if (eal_options_has(word))
+		say_error("%s: is an option of EAL: it goes in front of \"--\", as in "
+			  "vhost-switch -l 0,1 -- --stats 5",
+				word);
+	else
+		say_error("%s: unknown option, or a value it does not take; see --help", word);
+}
+
 /* The options behind "--"; all of them when only help or version is asked for. */
 static int
 own_options(int argc, char **argv)
@@ -372,6 +425,9 @@ conf_parse(struct conf *c, int argc, char **argv)
 	int opt;
 
 	conf_defaults(c);
+	/* Not if a word in front asks for help. */
+	if ((first == argc || strcmp(argv[first], "--") == 0) && !check_sides(first, argv))
+		return CONF_ERROR;
 	optind = 0; /* 0, not 1: glibc then starts afresh, also for tests */
 	argv += first;
 	while (n > 0 && (opt = getopt_long(n, argv, "+:p:Ph", long_options, NULL)) != -1) {
@@ -389,8 +445,7 @@ conf_parse(struct conf *c, int argc, char **argv)
 		case '?':
 			/* A letter in a group has no argument of its own to show. */
 			letter[1] = optopt;
-			say_error("%s: unknown option, or a value it does not take; see --help",
-					optopt > 0 && optopt < OPT_BASENAME ? letter : arg);
+			say_unknown(optopt > 0 && optopt < OPT_BASENAME ? letter : arg);
 			return CONF_ERROR;
 		}
 		if (!parse_option(c, opt, optarg))

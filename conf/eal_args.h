@@ -7,14 +7,17 @@
 
 #include <stdbool.h>
 
+#include "conf/eal_options.h"
+
 struct eal_args {
 	int argc;
 	char **argv;
-	bool no_huge; /* ordinary pages are to be used */
+	bool no_huge; /* ordinary pages are to be used, which the user did not ask for */
+	struct eal_said said;
 };
 
 /*
- * Copies what stands before "--". Where the user gave no option about memory
+ * Reads and copies what stands before "--". Where the user gave no option about memory
  * and no hugepage is free, adds those for ordinary pages. False: no memory for
  * it, which was said. EAL may look at the result until rte_eal_cleanup().
  */

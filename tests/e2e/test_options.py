@@ -13,7 +13,8 @@ from lib import proc
 from lib.frames import BROADCAST, frame, transfer
 from lib.netns import Namespace
 from lib.room import room
-from lib.switch import ONE_WORKER, Switch, binary
+from lib.start import before_eal, refused, start
+from lib.switch import Switch, binary
 from lib.uplink import TAP
 
 OPTIONS = ("-p", "--dev-basename", "--socket-file", "--client", "--vm2vm", "--mergeable", "--stats", "--rx-retry",
@@ -48,32 +49,6 @@ WRONG = [
     ("--dev-basename", "", "empty"), ("--dev-basename", "a/b", "/"), ("--dev-basename", "n" * 200, "long|bytes"),
     ("--socket-file", "", "empty"), ("--socket-file", "/tmp/" + "n" * 200, "long|bytes"),
 ]
-
-
-
-def start(box, options=(), *, eal=(), lcores=ONE_WORKER, ns=None, before=()):
-    """Starts a switch that is expected to end by itself; returns (status, stdout, stderr)."""
-    argv = [*before, binary(), "--lcores", lcores, "--in-memory", "--no-pci", "--file-prefix", box.unique("opt"),
-            *eal, "--", *options]
-    return proc.run(argv, ns=ns, check=False, cwd=box.directory, env={"RUNTIME_DIRECTORY": box.directory})
-
-
-def refused(result, *words):
-    """Asserts status 1 and that the last word is one line of ours with all the words; returns the line."""
-    status, out, err = result
-    assert status == 1, f"status {status}\n{err}"
-    assert err.endswith("\n"), "last line has no end"
-    line = err.splitlines()[-1]
-    assert line.startswith("vhost-switch: "), err
-    for word in words:
-        assert re.search(word, line), f"{word!r} missing: {line}"
-    assert "vhost-switch statistics" not in out
-    return line
-
-
-def before_eal(result):
-    """Asserts that EAL had not even begun: the line is the only one."""
-    assert result[2].count("\n") == 1, f"one line expected:\n{result[2]}"
 
 
 @pytest.mark.parametrize("option,value,allowed", WRONG, ids=lambda v: str(v)[:24])
@@ -154,12 +129,6 @@ def test_port_has_no_vmdq(box, words):
 
 def test_one_lcore(box):
     refused(start(box, lcores="0@0"), "lcore")
-
-
-def test_unknown_eal_option(box):
-    status, _, err = start(box, eal=["--no-such-eal-option"])
-    assert status == 1
-    assert err.splitlines()[-1].startswith("vhost-switch: "), err
 
 
 def test_mbuf_pool_larger_than_memory(box):

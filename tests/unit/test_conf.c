@@ -276,9 +276,32 @@ test_words(void **state)
 	refused("-- stray --stats 1", "stray", "no option", "--help");
 	refused("-- -- --stats", "--stats", "no option", "--help");
 	refused("-- -Px", "x", "unknown", "--help");
-	/* EAL's options in front are not ours to judge. */
-	accept("--stats 5 -p 3 stray -- --stats 6");
+	/* EAL's options in front are not ours to judge, nor are those that only a later EAL has. */
+	accept("-l 0,1 -m 64 --vdev net_tap0 --a-new-one 5 -- --stats 6");
 	assert_int_equal(conf.stats, 6);
+}
+
+/* An option on the wrong side of "--", in each spelling; and a word that belongs to nothing. */
+static void
+test_sides(void **state)
+{
+	RTE_SET_USED(state);
+	refused("--stats 5 -- --stats 6", "--stats:", "option of the switch", "behind");
+	refused("-l 0,1 --stats=5 --", "--stats=5:", "option of the switch", "behind");
+	refused("-l 0,1 --socket-file /run/a", "--socket-file:", "option of the switch", "behind");
+	refused("-p 1 --", "-p:", "option of the switch", "behind");
+	refused("-p0x1 --", "-p0x1:", "option of the switch", "behind");
+	refused("--no-pci -P --", "-P:", "option of the switch", "behind");
+	refused("-- -l 0,1", "-l:", "option of EAL", "in front");
+	refused("-- -l0,1", "-l:", "option of EAL", "in front");
+	refused("-- --stats 5 --lcores 0@0", "--lcores:", "option of EAL", "in front");
+	refused("-- --file-prefix=x", "--file-prefix=x:", "option of EAL", "in front");
+	refused("-l 0, 1 --", "1:", "no option of EAL", "join");
+	refused("vm1 --", "vm1:", "no option of EAL", "leave it out");
+	/* A value is no option, whatever it looks like. */
+	accept("--file-prefix --stats --");
+	accept("-a -P --");
+	assert_false(conf.promiscuous);
 }
 
 /* Of letters written together, the line names the one that is wrong. */
@@ -349,6 +372,7 @@ main(void)
 		cmocka_unit_test(test_socket_length),
 		cmocka_unit_test(test_socket_number),
 		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_sides),
 		cmocka_unit_test(test_letters),
 		cmocka_unit_test(test_help),
 		cmocka_unit_test(test_derived),

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The CPUs that this process has, or could have, and the ones that EAL is told to use.
+ * A container or a cpuset may lack any of them, CPU 0 as well. Main lcore, before EAL starts.
+ */
+#ifndef CPUS_H
+#define CPUS_H
+
+#include <sched.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct cpus {
+	cpu_set_t allowed; /* where the process may run now */
+	cpu_set_t usable;  /* where it may go, too: what its cpuset has */
+};
+
+/* False: the kernel does not tell, as on a machine with more CPUs than cpu_set_t holds. */
+bool cpus_find(struct cpus *c);
+
+/*
+ * Reads EAL's list of lcores, as -l and --lcores take it. Returns the first CPU in it that
+ * is not in `usable`; -1: there is none, or the list is none and EAL will say so.
+ */
+int cpus_missing(const char *lcores, const cpu_set_t *usable);
+
+/* Writes a set for people to read, as in "0-3,6". */
+void cpus_text(const cpu_set_t *set, char *text, size_t size);
+
+/* Writes the option with which a switch of one worker starts on these CPUs. */
+void cpus_example(const cpu_set_t *set, char *text, size_t size);
+
+#endif /* CPUS_H */

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What keeps EAL from starting: see eal_check.h for the contract. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conf/cpus.h"
+#include "conf/eal_check.h"
+#include "conf/eal_options.h"
+#include "conf/hugepages.h"
+#include "run/log.h"
+#include "run/process.h"
+
+static bool
+check_cpus(const struct eal_said *said)
+{
+	char have[256], example[64];
+	struct cpus cpus;
+	int missing;
+
+	if (said->lcores == NULL || !cpus_find(&cpus))
+		return true;
+	missing = cpus_missing(said->lcores, &cpus.usable);
+	if (missing < 0)
+		return true;
+	cpus_text(&cpus.usable, have, sizeof(have));
+	cpus_example(&cpus.usable, example, sizeof(example));
+	say_error("%s %s: CPU %d is not there, or not for this process, which has %s: take of "
+		  "those, as in %s",
+			said->lcores_option, said->lcores, missing, have, example);
+	return false;
+}
+
+/* The file that EAL locks for as long as a primary process runs with this prefix. */
+static void
+config_path(const char *prefix, char *path, size_t size)
+{
+	const char *folder = getenv("RUNTIME_DIRECTORY");
+
+	if (folder == NULL)
+		folder = getuid() == 0 ? "/var/run" : getenv("XDG_RUNTIME_DIR");
+	snprintf(path, size, "%s/dpdk/%s/config", folder != NULL ? folder : "/tmp", prefix);
+}
+
+/* The process that holds a lock on the file: its id, 0 if that is of another container; -1: none. */
+static pid_t
+lock_holder(const char *path)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int rc;
+
+	if (fd < 0)
+		return -1;
+	rc = fcntl(fd, F_GETLK, &lock);
+	close(fd);
+	return rc != 0 || lock.l_type == F_UNLCK ? -1 : lock.l_pid;
+}
+
+static bool
+check_prefix(const struct eal_said *said)
+{
+	const char *prefix = said->file_prefix != NULL ? said->file_prefix : "rte";
+	char path[PATH_MAX], holder[PROCESS_TEXT];
+	pid_t pid;
+
+	if (said->in_memory || said->no_shconf || said->secondary)
+		return true;
+	config_path(prefix, path, sizeof(path));
+	pid = lock_holder(path);
+	if (pid < 0)
+		return true;
+	process_text(pid, holder, sizeof(holder));
+	say_error("--file-prefix %s: in use by another DPDK program, %s: give this one a prefix "
+		  "of its own, as in --file-prefix switch2, or --in-memory",
+			prefix, holder);
+	return false;
+}
+
+static void
+say_no_mount(const char *huge_dir)
+{
+	if (huge_dir != NULL)
+		say_error("--huge-dir %s: no hugetlbfs with free pages is mounted there: use "
+			  "--in-memory, which needs no mount, or mount -t hugetlbfs nodev %s",
+				huge_dir, huge_dir);
+	else
+		say_error("hugepages are free, but no hugetlbfs with such pages is mounted: use "
+			  "--in-memory, which needs no mount, or mount -t hugetlbfs nodev "
+			  "/dev/hugepages");
+}
+
+static bool
+check_hugepages(const struct eal_said *said)
+{
+	char folder[PATH_MAX];
+
+	if (said->no_huge)
+		return true;
+	if (said->pages != NULL && !hugepages_free()) {
+		say_error("%s: no hugepages are free: reserve some (echo 256 > "
+			  "/proc/sys/vm/nr_hugepages), or leave it out, for ordinary pages",
+				said->pages);
+		return false;
+	}
+	/* Such pages come from the kernel itself, which asks for no permission. */
+	if (said->in_memory)
+		return true;
+	switch (hugepages_find_mount(said->huge_dir, folder, sizeof(folder))) {
+	case HUGEPAGES_MOUNT_GOOD:
+		return true;
+	case HUGEPAGES_MOUNT_NONE:
+		say_no_mount(said->huge_dir);
+		return false;
+	case HUGEPAGES_MOUNT_CLOSED:
+		say_error("hugetlbfs %s: %s for user %u: use --in-memory, which needs no mount, "
+			  "or let that user write there",
+				folder, strerror(errno), geteuid());
+		return false;
+	}
+	return true;
+}
+
+bool
+eal_check(const struct eal_said *said, bool no_huge)
+{
+	return check_cpus(said) && check_prefix(said) && (no_huge || check_hugepages(said));
+}

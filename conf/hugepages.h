@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The machine's hugepages, as EAL would find them. Main lcore, before EAL starts. */
+#ifndef HUGEPAGES_H
+#define HUGEPAGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Returns true if a page of any size is free. */
+bool hugepages_free(void);
+
+/* What a process would meet that takes pages from a mount, as EAL does without --in-memory. */
+enum hugepages_mount {
+	HUGEPAGES_MOUNT_GOOD,
+	HUGEPAGES_MOUNT_NONE,   /* no hugetlbfs is mounted with pages of a size that is free */
+	HUGEPAGES_MOUNT_CLOSED, /* there is one, but this process may not write there */
+};
+
+/*
+ * Looks for a mount with free pages: any, or (`only` not NULL) that one. Unless it is good,
+ * writes the closed mount's folder to `folder`, and sets errno to the reason.
+ */
+enum hugepages_mount hugepages_find_mount(const char *only, char *folder, size_t size);
+
+#endif /* HUGEPAGES_H */

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Starting EAL, so that what keeps it from starting is one line. Main lcore. */
+#ifndef RUN_EAL_H
+#define RUN_EAL_H
+
+#include <stdbool.h>
+
+struct eal_args;
+
+/*
+ * Starts EAL with the part of the command line in front of "--". False: it can't, and the
+ * reason is the last line on stderr. eal_args_free() frees *args after rte_eal_cleanup().
+ */
+bool eal_start(struct eal_args *args, int argc, char **argv);
+
+#endif /* RUN_EAL_H */

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Where the switch is started: as another user, in a container, in a cpuset, beside other DPDK programs.
+
+Each either works or is one line with the remedy, and the remedy is then followed.
+"""
+
+import contextlib
+import os
+import re
+
+import pytest
+
+from lib import proc
+from lib.frames import BROADCAST, frame
+from lib.room import room
+from lib.start import before_eal, refused, start
+from lib.switch import Switch, binary
+
+NOBODY = 65534
+AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+
+NO_HUGETLBFS = """
+for m in $(awk '$3 == "hugetlbfs" { print $2 }' /proc/mounts); do umount "$m"; done
+exec "$@"
+"""
+CONTAINER = ("unshare", "--mount", "--propagation", "private", "sh", "-ec", NO_HUGETLBFS, "sh")
+READ_ONLY = ("unshare", "--mount", "--propagation", "private", "sh", "-ec",
+             NO_HUGETLBFS.replace("exec", "mount -t hugetlbfs -o ro nodev /dev/hugepages\nexec"), "sh")
+
+
+@pytest.fixture
+def open_box(box):
+    """A test's directory that any user may write to."""
+    os.chmod(box.directory, 0o777)
+    return box
+
+
+# Hugepages.
+
+
+@pytest.mark.parametrize("before,words", [
+    (AS_NOBODY, ["hugetlbfs /", "Permission denied", f"user {NOBODY}"]),
+    (CONTAINER, ["no hugetlbfs", "mount -t hugetlbfs"]),
+    (READ_ONLY, ["hugetlbfs /dev/hugepages", "Read-only file system"]),
+], ids=["user", "container", "read-only"])
+def test_hugepages_out_of_reach(open_box, before, words):
+    result = start(open_box, before=before, memory=())
+    refused(result, *words, "--in-memory")
+    before_eal(result)
+    passes_a_frame(open_box, before)
+
+
+def passes_a_frame(box, before):
+    """The remedy: with --in-memory it starts, and switches."""
+    with room(box, 2, before=before) as r:
+        one, two = r.guests
+        assert r.reached(one, frame(BROADCAST, one.mac)) == {two}
+
+
+def test_hugetlbfs_that_is_no_mount(box):
+    result = start(box, memory=("--huge-dir", box.directory))
+    refused(result, f"--huge-dir {box.directory}", "hugetlbfs", "--in-memory", "mount")
+    before_eal(result)
+
+
+def test_hugepages_asked_for_and_not_free(box):
+    hide = ("unshare", "--mount", "--propagation", "private", "sh", "-ec",
+            'mount -t tmpfs none /sys/kernel/mm/hugepages\nexec "$@"', "sh")
+    result = start(box, before=hide, memory=("--socket-mem", "64"))
+    refused(result, "--socket-mem", "no hugepages are free", "nr_hugepages")
+    before_eal(result)
+
+
+def test_two_switches_in_memory_on_ordinary_pages(box):
+    """--in-memory is not lost where it must not reach EAL: the prefix is then nobody's."""
+    hide = ("unshare", "--mount", "--propagation", "private", "sh", "-ec",
+            'mount -t tmpfs none /sys/kernel/mm/hugepages\nexec "$@"', "sh")
+    with Switch(box, ["--socket-file", "one"], before=hide) as one, \
+            Switch(box, ["--socket-file", "two"], before=hide, eal=["--file-prefix", one.prefix]) as two:
+        assert "ordinary pages" in one.stderr and "ordinary pages" in two.stderr
+        box.foreign_sockets.add("one")
+    assert not os.path.exists(box.path("one"))
+
+
+# CPUs.
+
+
+@contextlib.contextmanager
+def cpuset(box, cpus):
+    """What puts a program into a cpuset: words that go in front of a command."""
+    root = box.path("cgroup")
+    os.mkdir(root)
+    for kind in (("cgroup", "-o", "cpuset"), ("cgroup2",)):
+        if proc.run(["mount", "-t", *kind, "none", root], check=False)[0] == 0:
+            break
+    else:
+        pytest.skip("this machine has no cpuset controller")
+    group = os.path.join(root, box.prefix)
+    try:
+        if kind == ("cgroup2",):
+            write(os.path.join(root, "cgroup.subtree_control"), "+cpuset")
+        os.mkdir(group)
+        if kind != ("cgroup2",):
+            write(os.path.join(group, "cpuset.mems"), "0")
+        write(os.path.join(group, "cpuset.cpus"), cpus)
+        yield ["sh", "-ec", f'echo $$ > {group}/cgroup.procs\nexec "$@"', "sh"]
+    finally:
+        if os.path.isdir(group):
+            os.rmdir(group)
+        proc.run(["umount", root])
+        os.rmdir(root)
+
+
+def write(path, text):
+    with open(path, "w", encoding="ascii") as f:
+        f.write(text)
+
+
+def test_cpuset_without_cpu_0(box):
+    with cpuset(box, "1") as inside:
+        for lcores in ("0,1", "0@0,1@1"):
+            result = start(box, lcores=lcores, before=inside)
+            line = refused(result, f"--lcores {lcores}", "CPU 0 is not there", "has 1:")
+            before_eal(result)
+        remedy = re.search(r"--lcores (\S+)$", line)[1]
+        assert remedy == "0@1,1@1"
+        with Switch(box, lcores=remedy, before=inside):
+            pass
+
+
+def test_taskset_is_no_cpuset(box):
+    """A choice that can be undone: CPU 0 may be named, and nothing is refused."""
+    with Switch(box, lcores="0@0,1@1", before=["taskset", "-c", "1"]):
+        pass
+
+
+@pytest.mark.parametrize("option", ["-l", "--lcores"])
+def test_cpu_that_the_machine_lacks(box, option):
+    cpu = os.cpu_count()
+    argv = [binary(), option, f"0,{cpu}", "--in-memory", "--no-pci", "--file-prefix", box.unique("opt"), "--"]
+    result = proc.run(argv, check=False, cwd=box.directory, env={"RUNTIME_DIRECTORY": box.directory})
+    refused(result, f"{option} 0,{cpu}", f"CPU {cpu} is not there", f"has 0-{cpu - 1}:", "as in (-l|--lcores) ")
+    before_eal(result)
+
+
+# Other programs, other words.
+
+
+def test_prefix_of_a_live_switch(box):
+    with Switch(box, memory=()) as first:
+        result = start(box, memory=(), prefix=first.prefix)
+        refused(result, f"--file-prefix {first.prefix}", rf"process {first.pid} \(vhost-switch\)",
+                "as in --file-prefix", "--in-memory")
+        before_eal(result)
+        with Switch(box, ["--socket-file", box.path("second")], eal=["--file-prefix", first.prefix]):
+            box.foreign_sockets.add("usvhost")
+        box.foreign_sockets.clear()
+
+
+def test_prefix_of_a_killed_switch(box):
+    first = Switch(box, memory=())
+    first.kill()
+    with Switch(box, memory=(), eal=["--file-prefix", first.prefix]):
+        pass
+
+
+@pytest.mark.parametrize("eal,words", [
+    (["--no-such-eal-option"], ["--no-such-eal-option", "no option of DPDK", "-h --"]),
+    (["-m", "999999999"], ["EAL does not start: .*memory"]),
+    (["--vdev", "net_nonsense0"], ["EAL does not start: .*net_nonsense0"]),
+    (["--iova-mode", "nonsense"], ["EAL does not start: .*iova-mode"]),
+], ids=lambda v: v[0] if v[0].startswith("-") else "")
+def test_what_eal_refuses_is_named(box, eal, words):
+    refused(start(box, eal=eal), *words)
+
+
+@pytest.mark.parametrize("words", [["-l", "0,1", "--stats", "5"], ["-p", "1", "--"], ["--", "--no-pci"]], ids=" ".join)
+def test_option_on_the_wrong_side(box, words):
+    status, out, err = proc.run([binary(), *words], check=False, cwd=box.directory)
+    line = refused((status, out, err), "option of (EAL|the switch)", "(in front of|behind) \"--\"")
+    assert next(w for w in words if w in ("--stats", "-p", "--no-pci")) in line
+    before_eal((status, out, err))
+
+
+def test_help_of_eal_can_still_be_had(box):
+    status, out, _ = proc.run([binary(), "-h", "--"], check=False, cwd=box.directory)
+    assert status == 0
+    assert "--file-prefix" in out and "--lcores" in out

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a command line says to EAL, and the CPUs that it names. */
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_common.h>
+
+#include "conf/cpus.h"
+#include "conf/eal_options.h"
+#include "unit.h"
+
+#define WORDS_MAX 16
+
+static struct eal_said said;
+
+/* Reads the words of a line, which must stay as they are. */
+static void
+read_line(const char *line)
+{
+	static char copy[256];
+	char *word[WORDS_MAX] = { "vhost-switch" }, *before[WORDS_MAX], *next, *save = NULL;
+	int n = 1;
+
+	snprintf(copy, sizeof(copy), "%s", line);
+	for (next = strtok_r(copy, " ", &save); next != NULL; next = strtok_r(NULL, " ", &save))
+		word[n++] = next;
+	word[n] = NULL;
+	memcpy(before, word, sizeof(word));
+	assert_true(eal_options_read(&said, n, word));
+	assert_memory_equal(before, word, (n + 1) * sizeof(*word));
+}
+
+static void
+test_nothing(void **state)
+{
+	static const struct eal_said nothing;
+
+	RTE_SET_USED(state);
+	read_line("");
+	assert_memory_equal(&said, &nothing, sizeof(said));
+	read_line("--no-pci -n 4 --vdev net_tap0 --log-level=lib.eal:8");
+	assert_memory_equal(&said, &nothing, sizeof(said));
+}
+
+static void
+test_values(void **state)
+{
+	RTE_SET_USED(state);
+	read_line("-l 0,1 --file-prefix a --huge-dir=/mnt --proc-type primary");
+	assert_string_equal(said.lcores, "0,1");
+	assert_string_equal(said.lcores_option, "-l");
+	assert_string_equal(said.file_prefix, "a");
+	assert_string_equal(said.huge_dir, "/mnt");
+	assert_true(said.memory && !said.secondary && !said.in_memory);
+	read_line("--lcores=0@1,1@1 --proc-type=auto -l2");
+	assert_string_equal(said.lcores, "2");	/* the last one counts */
+	assert_true(said.secondary);
+	read_line("--lcor 0@1 --file a");	/* getopt_long's abbreviations */
+	assert_string_equal(said.lcores, "0@1");
+	assert_string_equal(said.lcores_option, "--lcores");
+	assert_string_equal(said.file_prefix, "a");
+}
+
+static void
+test_memory(void **state)
+{
+	static const struct {
+		const char *line;
+		bool memory, in_memory, no_huge, no_shconf;
+		const char *pages;
+	} cases[] = {
+		{ "-m 512", true, false, false, false, "-m" },
+		{ "-m512", true, false, false, false, "-m" },
+		{ "--socket-mem 512", true, false, false, false, "--socket-mem" },
+		{ "--socket-mem=512", true, false, false, false, "--socket-mem=512" },
+		{ "--numa-mem 512", true, false, false, false, "--numa-mem" },
+		{ "--socket-limit 512", true, false, false, false, NULL },
+		{ "--legacy-mem", true, false, false, false, NULL },
+		{ "--huge-unlink", true, false, false, false, NULL },
+		{ "--huge-unlink=never", true, false, false, false, NULL },
+		{ "--no-huge -m 64", true, false, true, false, "-m" },
+		{ "--in-memory", false, true, false, false, NULL },
+		{ "--no-shconf", false, false, false, true, NULL },
+	};
+	size_t i;
+
+	RTE_SET_USED(state);
+	for (i = 0; i < RTE_DIM(cases); i++) {
+		read_line(cases[i].line);
+		assert_int_equal(said.memory, cases[i].memory);
+		assert_int_equal(said.in_memory, cases[i].in_memory);
+		assert_int_equal(said.no_huge, cases[i].no_huge);
+		assert_int_equal(said.no_shconf, cases[i].no_shconf);
+		assert_int_equal(said.pages == NULL, cases[i].pages == NULL);
+		if (said.pages != NULL)
+			assert_string_equal(said.pages, cases[i].pages);
+	}
+}
+
+static void
+test_strangers(void **state)
+{
+	RTE_SET_USED(state);
+	read_line("-l 0,1 --nonsense=5 -x");
+	assert_string_equal(said.unknown, "--nonsense=5");
+	read_line("-l 0,1 -x --nonsense");
+	assert_string_equal(said.unknown, "-x");
+	read_line("-vx");
+	assert_string_equal(said.unknown, "-vx");
+	read_line("-l 0, 1 --no-pci");
+	assert_null(said.unknown);
+	assert_string_equal(said.stray, "1");
+	read_line("-v -h");
+	assert_true(said.help);
+	assert_null(said.unknown);
+	/* A value that is missing is EAL's to miss. */
+	read_line("--file-prefix");
+	assert_null(said.file_prefix);
+}
+
+static void
+test_has(void **state)
+{
+	RTE_SET_USED(state);
+	assert_true(eal_options_has("-l"));
+	assert_true(eal_options_has("--lcores"));
+	assert_true(eal_options_has("--lcores=0@1"));
+	assert_false(eal_options_has("--lcore"));
+	assert_false(eal_options_has("--"));
+	assert_false(eal_options_has("-"));
+	assert_false(eal_options_has("-:"));
+	assert_false(eal_options_has("-p"));
+	assert_false(eal_options_has("-P"));
+	assert_false(eal_options_has("lcores"));
+	assert_false(eal_options_has("--stats"));
+}
+
+/* A set of CPUs, up to -1. */
+static cpu_set_t
+cpus(const int *cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	for (; *cpu >= 0; cpu++)
+		CPU_SET(*cpu, &set);
+	return set;
+}
+
+static void
+test_missing(void **state)
+{
+	static const struct {
+		const char *lcores;
+		int missing; /* of the CPUs 1, 2, 3 and 1023 */
+	} cases[] = {
+		{ "1,2", -1 }, { "1-3", -1 }, { "3,1", -1 }, { "0,1", 0 }, { "1,0", 0 }, { "1-4", 4 },
+		{ "2-4,0", 4 }, { "1023", -1 }, { "1024", 1024 }, { "1,99999", 99999 },
+		{ "0@1,1@1", -1 }, { "0@1,1@0", 0 }, { "1@1,2", -1 }, { "0@(1-3)", -1 },
+		{ "0@(0-3)", 0 }, { "(0-9)@2", -1 }, { "(1,2)", -1 }, { "(1,7)", 7 },
+		{ "0@(1,2),(5,6)@(2,9)", 9 },
+		/* No list, which is EAL's to say. */
+		{ "", -1 }, { "x", -1 }, { "0x3", 0 }, { "3-1", -1 }, { "-1", -1 }, { "(0", -1 },
+		{ "0@", -1 }, { "1,", -1 }, { "1,,0", -1 },
+	};
+	static const int some[] = { 1, 2, 3, 1023, -1 };
+	const cpu_set_t set = cpus(some);
+	size_t i;
+
+	RTE_SET_USED(state);
+	for (i = 0; i < RTE_DIM(cases); i++)
+		if (cpus_missing(cases[i].lcores, &set) != cases[i].missing)
+			fail_msg("%s: %d, not %d", cases[i].lcores,
+				cpus_missing(cases[i].lcores, &set), cases[i].missing);
+}
+
+static void
+test_text(void **state)
+{
+	static const struct {
+		int cpu[8];
+		const char *text, *example;
+	} cases[] = {
+		{ { 0, 1, -1 }, "0-1", "-l 0,1" },
+		{ { 1, -1 }, "1", "--lcores 0@1,1@1" },
+		{ { 0, -1 }, "0", "--lcores 0@0,1@0" },
+		{ { 1, 2, 3, 6, 8, 9, -1 }, "1-3,6,8-9", "-l 1,2" },
+		{ { 5, 1023, -1 }, "5,1023", "-l 5,1023" },
+	};
+	char text[64], small[4];
+	cpu_set_t set;
+	size_t i;
+
+	RTE_SET_USED(state);
+	for (i = 0; i < RTE_DIM(cases); i++) {
+		set = cpus(cases[i].cpu);
+		cpus_text(&set, text, sizeof(text));
+		assert_string_equal(text, cases[i].text);
+		cpus_text(&set, small, sizeof(small));
+		assert_memory_equal(small, cases[i].text, strnlen(cases[i].text, 3));
+		cpus_example(&set, text, sizeof(text));
+		assert_string_equal(text, cases[i].example);
+	}
+}
+
+/* What the process may use is found, and stays as it was. */
+static void
+test_find(void **state)
+{
+	struct cpus found;
+	cpu_set_t before, after, one;
+	int cpu = 0;
+
+	RTE_SET_USED(state);
+	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+	while (!CPU_ISSET(cpu, &before))
+		cpu++;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	assert_true(cpus_find(&found));
+	assert_int_equal(sched_getaffinity(0, sizeof(after), &after), 0);
+	assert_true(CPU_EQUAL(&after, &one));
+	assert_true(CPU_EQUAL(&found.allowed, &one));
+	/* taskset is no limit. */
+	CPU_AND(&after, &found.usable, &before);
+	assert_true(CPU_EQUAL(&after, &before));
+	assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_strangers),
+		cmocka_unit_test(test_has),
+		cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_find),
+	};
+
+	return cmocka_run_group_tests_name("eal_options", tests, NULL, NULL);
+}
