@@ -25,8 +25,10 @@ static const char usage[] =
 		"                          (none: the switch runs without one)\n"
 		"  --dev-basename NAME     serve the socket ./NAME; in the build with the cuse back\n"
 		"                          end: the device /dev/NAME (usvhost)\n"
-		"  --dev-owner USER:GROUP  cuse: who owns the device (who runs the switch)\n"
-		"  --dev-mode MODE         cuse: the device's permissions, octal (0600)\n"
+		"  --dev-owner USER:GROUP  who owns the sockets, or cuse's device (who runs the\n"
+		"                          switch)\n"
+		"  --dev-mode MODE         their permissions, octal (sockets: 0777 less the umask;\n"
+		"                          device: 0600)\n"
 		"  --socket-file PATH      serve this socket; may be repeated; usvhost is then\n"
 		"                          made only if --dev-basename is given too\n"
 		"  --client                connect to the sockets, and reconnect, instead of serving\n"
@@ -215,17 +217,6 @@ refuse(const char *option, const char *why)
 	return false;
 }
 
-/* An option of the cuse back end, which this build may not have. */
-static bool
-parse_node_option(struct conf *c, int opt, const char *arg)
-{
-	if (!CONF_CUSE)
-		return refuse(opt == OPT_OWNER ? "--dev-owner" : "--dev-mode",
-				"this build serves sockets and makes no device: build with "
-				"make VHOST=cuse");
-	return opt == OPT_OWNER ? conf_node_owner(c, arg) : conf_node_mode(c, arg);
-}
-
 static bool
 set_number(struct conf *c, int opt, uint64_t v)
 {
@@ -289,8 +280,9 @@ parse_option(struct conf *c, int opt, const char *arg)
 	case OPT_BASENAME:
 		return parse_basename(c, arg);
 	case OPT_OWNER:
+		return conf_node_owner(c, arg);
 	case OPT_MODE:
-		return parse_node_option(c, opt, arg);
+		return conf_node_mode(c, arg);
 	case OPT_SOCKET:
 		return add_socket(c, "--socket-file", "", arg);
 	case OPT_CLIENT:
@@ -320,9 +312,11 @@ conf_defaults(struct conf *c)
 static bool
 conf_check(struct conf *c)
 {
-	if (CONF_CUSE && !conf_node_check(c))
-		return false;
+	if (CONF_CUSE && c->node[0] == '\0' && c->nsockets == 0)
+		snprintf(c->node, sizeof(c->node), "usvhost");
 	if (!CONF_CUSE && c->nsockets == 0 && !add_socket(c, "--dev-basename", "./", "usvhost"))
+		return false;
+	if (!conf_node_check(c))
 		return false;
 	if (c->vm2vm == VM2VM_UPLINK && !c->uplink)
 		return refuse("--vm2vm 0",

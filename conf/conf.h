@@ -48,10 +48,10 @@ struct conf {
 	unsigned int nsockets;
 	char socket[SOCKET_MAX][SOCKET_PATH_MAX];
 	char node[NODE_NAME_MAX + 1]; /* cuse: the device's name under /dev; "": none */
-	bool node_owned;              /* --dev-owner given: */
+	bool node_owned;              /* --dev-owner given, for node and sockets: */
 	uid_t node_uid;
 	gid_t node_gid;
-	bool node_mode_given;
+	bool node_mode_given; /* --dev-mode; else sockets are as the umask has it */
 	mode_t node_mode;
 	bool client; /* connect to the sockets instead of serving them */
 	enum vm2vm vm2vm;

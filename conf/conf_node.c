@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* The options of the cuse back end's node: see conf_node.h for the contract. */
+/* Options of the cuse back end's node and of sockets' owners: see conf_node.h for the contract. */
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -111,23 +111,25 @@ conf_node_mode(struct conf *c, const char *text)
 	return true;
 }
 
+/* QEMU makes the sockets that the switch connects to. */
+static bool
+check_owned(const struct conf *c)
+{
+	if (!c->client || c->node[0] != '\0' || !(c->node_owned || c->node_mode_given))
+		return true;
+	say_error("%s: with --client the sockets are QEMU's, and so are their owner and mode: "
+		  "leave it out",
+			c->node_owned ? "--dev-owner" : "--dev-mode");
+	return false;
+}
+
 bool
 conf_node_check(struct conf *c)
 {
-	if (c->node[0] == '\0' && c->nsockets == 0)
-		snprintf(c->node, sizeof(c->node), "usvhost");
-	if (c->node[0] == '\0' && c->node_owned) {
-		say_error("--dev-owner: there is no device to own: give its --dev-basename too");
-		return false;
-	}
-	if (c->node[0] == '\0' && c->node_mode_given) {
-		say_error("--dev-mode: there is no device: give its --dev-basename too");
-		return false;
-	}
 	if (c->client && c->nsockets == 0) {
 		say_error("--client: there is no socket to connect to: give one with "
 			  "--socket-file");
 		return false;
 	}
-	return true;
+	return check_owned(c);
 }

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Reading the options of the cuse back end's device node (see conf.h). Each says
- * what is wrong with its value, and with which remedy. Any thread.
+ * Reading the options of the cuse back end's device node, and of whose that and the sockets
+ * are (see conf.h). Each says what is wrong with its value, and with which remedy. Any thread.
  */
 #ifndef CONF_NODE_H
 #define CONF_NODE_H
@@ -21,10 +21,7 @@ bool conf_node_owner(struct conf *c, const char *text);
 /* --dev-mode: permissions, octal. */
 bool conf_node_mode(struct conf *c, const char *text);
 
-/*
- * Completes what was given with what holds by default, and checks that it all
- * means something together.
- */
+/* Checks that what was given means something together. */
 bool conf_node_check(struct conf *c);
 
 #endif /* CONF_NODE_H */

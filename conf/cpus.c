@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* CPUs of the process: see cpus.h for the contract. */
 #include <stdio.h>
 #include <stdlib.h>

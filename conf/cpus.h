@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * The CPUs that this process has, or could have, and the ones that EAL is told to use.
  * A container or a cpuset may lack any of them, CPU 0 as well. Main lcore, before EAL starts.

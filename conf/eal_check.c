@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* What keeps EAL from starting: see eal_check.h for the contract. */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * What would keep EAL from starting, found before EAL prints about it: each is one line
  * with the remedy. What is not found here EAL says itself (see run/eal.h).

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* The words that EAL understands: see eal_options.h for the contract. */
 #include <getopt.h>
 #include <stdlib.h>

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * What a command line says to EAL, as far as the switch has to know it: EAL's own complaints
  * are a hundred lines of usage, so what new users get wrong is looked for before EAL starts.

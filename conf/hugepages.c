@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Hugepages, free and within reach: see hugepages.h for the contract. */
 #include <dirent.h>
 #include <errno.h>

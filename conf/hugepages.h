@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* The machine's hugepages, as EAL would find them. Main lcore, before EAL starts. */
 #ifndef HUGEPAGES_H
 #define HUGEPAGES_H

@@ -7,12 +7,8 @@
  * librte_vhost runs one thread for all connections, which makes every callback;
  * but at exit, when rte_vhost_driver_unregister() makes them in the caller's.
  */
-#include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <linux/virtio_config.h>
 
@@ -23,6 +19,7 @@
 #include "guest/guest.h"
 #include "guest/message.h"
 #include "guest/sigbus.h"
+#include "guest/socket_file.h"
 #include "guest/vhost_user.h"
 #include "main.h"
 #include "forward/offload.h"
@@ -176,52 +173,6 @@ static const struct rte_vhost_device_ops device_ops = {
 		.vring_state_changed = vring_state_changed,
 };
 
-/* Whether somebody answers at the socket. */
-static bool
-is_alive(const char *path)
-{
-	struct sockaddr_un un = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0), rc;
-
-	if (fd < 0)
-		return true;
-	strncpy(un.sun_path, path, sizeof(un.sun_path) - 1);
-	rc = connect(fd, (const struct sockaddr *)&un, sizeof(un));
-	close(fd);
-	return rc == 0;
-}
-
-/* Makes way for a socket of ours: removes a stale one, and nothing else. */
-static bool
-make_way(const char *path)
-{
-	struct stat st;
-
-	if (lstat(path, &st) != 0) {
-		if (errno == ENOENT)
-			return true;
-		say_error("socket %s: %s", path, strerror(errno));
-		return false;
-	}
-	if (!S_ISSOCK(st.st_mode)) {
-		say_error("socket %s: a file of that name is there, and is no socket; move it "
-			  "away or choose another path",
-				path);
-		return false;
-	}
-	if (is_alive(path)) {
-		say_error("socket %s: in use by a live process; end that, or choose another "
-			  "path",
-				path);
-		return false;
-	}
-	if (unlink(path) != 0) {
-		say_error("socket %s: is stale and can't be removed: %s", path, strerror(errno));
-		return false;
-	}
-	return true;
-}
-
 static bool
 serve(const struct conf *c, const char *path, bool client)
 {
@@ -233,7 +184,7 @@ serve(const struct conf *c, const char *path, bool client)
 		offer |= offload_csum_features;
 	if (c->tso)
 		offer |= offload_tso_features;
-	if (!client && !make_way(path))
+	if (!client && !socket_file_make_way(path))
 		return false;
 	if (rte_vhost_driver_register(path, client ? RTE_VHOST_USER_CLIENT : 0) != 0) {
 		say_error("socket %s: can't be made; is its folder there, and writable?", path);
@@ -252,15 +203,34 @@ serve(const struct conf *c, const char *path, bool client)
 	return true;
 }
 
+/* Serves a socket that has the owner and the mode which the user wants, the latter from the first on. */
+static bool
+serve_owned(const struct conf *c, const char *path)
+{
+	mode_t before = 0;
+	bool ok;
+
+	if (c->node_mode_given)
+		before = umask(~c->node_mode & 0777);
+	ok = serve(c, path, false);
+	if (c->node_mode_given)
+		umask(before);
+	return ok && (!c->node_owned || socket_file_give(path, c->node_uid, c->node_gid));
+}
+
 bool
 vhost_user_start(struct vswitch *sw)
 {
 	unsigned int i;
+	bool ok;
 
 	connections.sw = sw;
-	for (i = 0; i < sw->conf.nsockets; i++)
-		if (!serve(&sw->conf, sw->conf.socket[i], sw->conf.client))
+	for (i = 0; i < sw->conf.nsockets; i++) {
+		ok = sw->conf.client ? serve(&sw->conf, sw->conf.socket[i], true)
+				     : serve_owned(&sw->conf, sw->conf.socket[i]);
+		if (!ok)
 			return false;
+	}
 	return true;
 }
 

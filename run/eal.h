@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Starting EAL, so that what keeps it from starting is one line. Main lcore. */
 #ifndef RUN_EAL_H
 #define RUN_EAL_H

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Other processes of the machine, as the log names them. Any thread; not on the fast path. */
 #ifndef PROCESS_H
 #define PROCESS_H

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
 """Where the switch is started: as another user, in a container, in a cpuset, beside other DPDK programs.
 
 Each either works or is one line with the remedy, and the remedy is then followed.
@@ -186,3 +187,39 @@ def test_help_of_eal_can_still_be_had(box):
     status, out, _ = proc.run([binary(), "-h", "--"], check=False, cwd=box.directory)
     assert status == 0
     assert "--file-prefix" in out and "--lcores" in out
+
+
+# QEMU as another user.
+
+
+CONNECT = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
+
+
+def may_connect(path, *, uid=NOBODY, gid=NOBODY):
+    """Whether such a user's process gets through to the socket."""
+    as_user = ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups"]
+    status, _, err = proc.run([*as_user, "/usr/bin/python3", "-c", CONNECT, path], check=False)
+    assert status == 0 or "PermissionError" in err, err
+    return status == 0
+
+
+@pytest.mark.parametrize("options,mode,owner,user,group", [
+    ([], 0o755, (0, 0), False, False),
+    (["--dev-mode", "0666"], 0o666, (0, 0), True, True),
+    (["--dev-owner", f"0:{NOBODY}", "--dev-mode", "0660"], 0o660, (0, NOBODY), True, True),
+    (["--dev-owner", f"{NOBODY}:0", "--dev-mode", "0600"], 0o600, (NOBODY, 0), True, False),
+    (["--dev-owner", f"{NOBODY}:{NOBODY}"], 0o755, (NOBODY, NOBODY), True, False),
+], ids=["default", "mode", "group", "user", "owner alone"])
+def test_who_may_connect(open_box, options, mode, owner, user, group):
+    with Switch(open_box, ["--socket-file", "a", "--dev-basename", "b", *options]) as switch:
+        for name in ("a", "b"):
+            found = os.stat(switch.socket(name))
+            assert (oct(found.st_mode & 0o777), (found.st_uid, found.st_gid)) == (oct(mode), owner)
+            assert may_connect(switch.socket(name)) == user
+            assert may_connect(switch.socket(name), uid=NOBODY - 1) == group
+
+
+def test_socket_that_can_not_be_given_away(open_box):
+    result = start(open_box, ["--socket-file", "a", "--dev-owner", "0:0"], before=AS_NOBODY)
+    refused(result, "socket a", "--dev-owner 0:0", "Operation not permitted", "as root")
+    assert not os.path.lexists(open_box.path("a"))

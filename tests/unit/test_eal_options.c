@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* What a command line says to EAL, and the CPUs that it names. */
 #include <sched.h>
 #include <stdio.h>

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* Files of sockets: see socket_file.h for the contract. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "guest/socket_file.h"
+#include "run/log.h"
+
+/* Returns true if somebody answers at the socket. */
+static bool
+is_alive(const char *path)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), rc;
+
+	if (fd < 0)
+		return true;
+	strncpy(un.sun_path, path, sizeof(un.sun_path) - 1);
+	rc = connect(fd, (const struct sockaddr *)&un, sizeof(un));
+	close(fd);
+	return rc == 0;
+}
+
+bool
+socket_file_make_way(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) != 0) {
+		if (errno == ENOENT)
+			return true;
+		say_error("socket %s: %s", path, strerror(errno));
+		return false;
+	}
+	if (!S_ISSOCK(st.st_mode)) {
+		say_error("socket %s: a file of that name is there, and is no socket; move it "
+			  "away or choose another path",
+				path);
+		return false;
+	}
+	if (is_alive(path)) {
+		say_error("socket %s: in use by a live process; end that, or choose another "
+			  "path",
+				path);
+		return false;
+	}
+	if (unlink(path) != 0) {
+		say_error("socket %s: is stale and can't be removed: %s", path, strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+bool
+socket_file_give(const char *path, uid_t uid, gid_t gid)
+{
+	/* A handle, so that it is the very file that was looked at whatever its name leads to then. */
+	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	bool ok;
+
+	ok = fd >= 0 && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) &&
+			fchownat(fd, "", uid, gid, AT_EMPTY_PATH) == 0;
+	if (!ok)
+		say_error("socket %s: can't be given to --dev-owner %u:%u: %s; run the switch as "
+			  "root, or as that user",
+				path, uid, gid, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}

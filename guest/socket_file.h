@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* The file of a socket that guests connect to. Main lcore. */
+#ifndef GUEST_SOCKET_FILE_H
+#define GUEST_SOCKET_FILE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* Makes way for a socket of ours: removes a stale one, and nothing else. False: why was said. */
+bool socket_file_make_way(const char *path);
+
+/* Makes a socket another user's and group's. False: why was said. */
+bool socket_file_give(const char *path, uid_t uid, gid_t gid);
+
+#endif /* GUEST_SOCKET_FILE_H */
