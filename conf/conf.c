@@ -13,6 +13,8 @@
 #include "conf/conf.h"
 #include "conf/conf_node.h"
 #include "conf/eal_options.h"
+#include "conf/conf_port.h"
+#include "forward/port.h"
 #include "main.h"
 
 static const char usage[] =
@@ -31,6 +33,9 @@ static const char usage[] =
 		"                          device: 0600)\n"
 		"  --socket-file PATH      serve this socket; may be repeated; usvhost is then\n"
 		"                          made only if --dev-basename is given too\n"
+		"  --port NAME,KEY=VALUE,...\n"
+		"                          a port by name, with settings of its own (below); may be\n"
+		"                          repeated\n"
 		"  --client                connect to the sockets, and reconnect, instead of serving\n"
 		"  --vm2vm 0|1|2           guest to guest: 0 everything goes to the uplink,\n"
 		"                          1 switched in software, 2 by the NIC (1)\n"
@@ -54,13 +59,16 @@ static const char usage[] =
 		"  --version               print the version\n"
 		"\n"
 		"Example, one worker on CPU 1, uplink the first DPDK port:\n"
-		"  vhost-switch -l 0,1 -- -p 0x1 --socket-file /run/vm1.sock --stats 5\n";
+		"  vhost-switch -l 0,1 -- -p 0x1 --socket-file /run/vm1.sock --stats 5\n"
+		"\n"
+		"Settings of --port:\n";
 
 enum {
 	OPT_BASENAME = 256,
 	OPT_OWNER,
 	OPT_MODE,
 	OPT_SOCKET,
+	OPT_PORT,
 	OPT_CLIENT,
 	OPT_VM2VM,
 	OPT_MERGEABLE,
@@ -83,6 +91,7 @@ static const struct option long_options[] = {
 		{"dev-owner", required_argument, NULL, OPT_OWNER},
 		{"dev-mode", required_argument, NULL, OPT_MODE},
 		{"socket-file", required_argument, NULL, OPT_SOCKET},
+		{"port", required_argument, NULL, OPT_PORT},
 		{"client", no_argument, NULL, OPT_CLIENT},
 		{"vm2vm", required_argument, NULL, OPT_VM2VM},
 		{"mergeable", required_argument, NULL, OPT_MERGEABLE},
@@ -167,36 +176,6 @@ parse_mask(struct conf *c, const char *text)
 }
 
 static bool
-add_socket(struct conf *c, const char *option, const char *prefix, const char *name)
-{
-	int len;
-
-	if (name[0] == '\0') {
-		say_error("%s '': must not be empty", option);
-		return false;
-	}
-	if (c->nsockets == SOCKET_MAX) {
-		say_error("%s %s: at most %d sockets; let several guests share one", option, name,
-				SOCKET_MAX);
-		return false;
-	}
-	len = snprintf(c->socket[c->nsockets], SOCKET_PATH_MAX, "%s%s", prefix, name);
-	if (len >= SOCKET_PATH_MAX) {
-		say_error("%s %s: must be at most %d bytes long: choose a shorter path", option,
-				name, SOCKET_PATH_MAX - 1 - (int)strlen(prefix));
-		return false;
-	}
-	for (unsigned int i = 0; i < c->nsockets; i++) {
-		if (strcmp(c->socket[i], c->socket[c->nsockets]) == 0) {
-			say_error("%s %s: given twice", option, name);
-			return false;
-		}
-	}
-	c->nsockets++;
-	return true;
-}
-
-static bool
 parse_basename(struct conf *c, const char *name)
 {
 	if (CONF_CUSE)
@@ -206,7 +185,7 @@ parse_basename(struct conf *c, const char *name)
 				name);
 		return false;
 	}
-	return add_socket(c, "--dev-basename", "./", name);
+	return conf_port_add_socket(c, "--dev-basename", "./", name, GUEST_MAX);
 }
 
 /* What is asked for by name, but can't be, is said; never ignored. */
@@ -284,7 +263,9 @@ parse_option(struct conf *c, int opt, const char *arg)
 	case OPT_MODE:
 		return conf_node_mode(c, arg);
 	case OPT_SOCKET:
-		return add_socket(c, "--socket-file", "", arg);
+		return conf_port_add_socket(c, "--socket-file", "", arg, SOCKET_GUESTS);
+	case OPT_PORT:
+		return conf_port_add(c, arg);
 	case OPT_CLIENT:
 		c->client = true;
 		return true;
@@ -312,23 +293,24 @@ conf_defaults(struct conf *c)
 static bool
 conf_check(struct conf *c)
 {
-	if (CONF_CUSE && c->node[0] == '\0' && c->nsockets == 0)
+	if (CONF_CUSE && c->node[0] == '\0' && c->nports == 0)
 		snprintf(c->node, sizeof(c->node), "usvhost");
-	if (!CONF_CUSE && c->nsockets == 0 && !add_socket(c, "--dev-basename", "./", "usvhost"))
+	if (!CONF_CUSE && c->nports == 0 && !parse_basename(c, "usvhost"))
 		return false;
-	if (!conf_node_check(c))
+	if (!conf_node_check(c) || (c->node[0] != '\0' && !conf_port_add_node(c)) ||
+			!conf_port_check(c))
 		return false;
 	if (c->vm2vm == VM2VM_UPLINK && !c->uplink)
 		return refuse("--vm2vm 0",
 				"everything goes to the uplink, and there is none: "
 				"give one with -p, or use --vm2vm 1");
-	if (c->vm2vm == VM2VM_NIC && (!c->uplink || c->vmdq == VMDQ_OFF || c->vlan_base == 0))
+	if (c->vm2vm == VM2VM_NIC && (!c->uplink || c->vmdq == VMDQ_OFF || !c->tagged))
 		return refuse("--vm2vm 2",
 				"the NIC switches between VMDq pools, by tag: that needs -p, and "
 				"neither --vmdq 0 nor --vlan-base 0; or use --vm2vm 1");
 	if (c->vmdq == VMDQ_ON && !c->uplink)
 		return refuse("--vmdq 1", "there is no uplink that could sort: give one with -p");
-	if (c->vmdq == VMDQ_ON && c->vlan_base == 0)
+	if (c->vmdq == VMDQ_ON && !c->tagged)
 		return refuse("--vmdq 1",
 				"VMDq pools are chosen by tag, and with --vlan-base 0 there is "
 				"none: use --vmdq 0, or leave it out");
@@ -429,6 +411,7 @@ conf_parse(struct conf *c, int argc, char **argv)
 		switch (opt) {
 		case 'h':
 			fputs(usage, stdout);
+			conf_port_help(stdout);
 			return CONF_DONE;
 		case OPT_VERSION:
 			printf("vhost-switch %s\n", VHOST_SWITCH_VERSION);

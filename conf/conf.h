@@ -22,6 +22,9 @@
 /* librte_vhost's table of sockets holds 1024; a fraction is plenty. */
 #define SOCKET_MAX 256
 
+/* Guests at a time of a socket given by path alone, so that it leaves room for others'. */
+#define SOCKET_GUESTS 64
+
 #define VLAN_LAST 4094 /* 4095 is reserved, IEEE 802.1Q */
 
 /* sizeof(sun_path) with its terminator: what a socket's path may be long. */
@@ -29,6 +32,32 @@
 
 /* The kernel's limit for a name in a folder is 255; this is plenty. */
 #define NODE_NAME_MAX 63
+
+/* Names stand in tables and log lines. */
+#define PORT_NAME_MAX 47
+
+/* Whom a VLAN tag on the uplink names, if not one device: conf_tag_owner(). */
+#define TAG_NOBODY UINT16_MAX
+#define TAG_SHARED (UINT16_MAX - 1) /* every device with that tag */
+
+enum role {
+	ROLE_DEFAULT, /* as --client says */
+	ROLE_SERVER,
+	ROLE_CLIENT,
+};
+
+/*
+ * A port: where guests connect, and what holds for them. The keys of --port (conf_port.h)
+ * set all of it; the other options that name a socket leave it at its defaults.
+ */
+struct conf_port {
+	char name[PORT_NAME_MAX + 1];
+	char socket[SOCKET_PATH_MAX]; /* "": the cuse back end's device */
+	enum role role;
+	uint16_t guests; /* at a time */
+	bool vlan_given;
+	uint16_t vlan; /* tag on the uplink of each of its guests; 0: untagged */
+};
 
 enum vm2vm {
 	VM2VM_UPLINK, /* never directly: all goes to the uplink */
@@ -45,8 +74,8 @@ enum vmdq_use {
 struct conf {
 	bool uplink;      /* -p given */
 	uint16_t port_id; /* the DPDK port that is the uplink */
-	unsigned int nsockets;
-	char socket[SOCKET_MAX][SOCKET_PATH_MAX];
+	unsigned int nports;
+	struct conf_port port[SOCKET_MAX];
 	char node[NODE_NAME_MAX + 1]; /* cuse: the device's name under /dev; "": none */
 	bool node_owned;              /* --dev-owner given, for node and sockets: */
 	uid_t node_uid;
@@ -67,7 +96,9 @@ struct conf {
 	bool vlan_strip;
 	bool promiscuous;
 	uint32_t total_num_mbufs; /* 0: sized from ports, queues and cores */
-	uint16_t vlan_base;       /* 0: the uplink is untagged */
+	uint16_t vlan_base;       /* 0: ports that name no tag are untagged */
+	bool tagged;              /* the uplink is sorted by tags */
+	uint16_t tag_owner[VLAN_LAST + 2];
 	uint32_t aging;           /* seconds; 0: never */
 };
 
@@ -87,12 +118,29 @@ enum conf_result conf_parse(struct conf *c, int argc, char **argv);
 /* Reads all of `text`, digits of the base, as a number up to `max`. False: it is none. */
 bool conf_digits(const char *text, int base, uint64_t max, uint64_t *value);
 
-/* Tag of device `index` on the uplink; 0 where the uplink is untagged. */
+/* Tag that device `index` has on the uplink if its port names none; 0: untagged. */
 static inline uint16_t
 conf_vlan(const struct conf *c, uint16_t index)
 {
 	return c->vlan_base == 0 ? 0 : c->vlan_base + index;
 }
+
+/*
+ * The one device that a tag on the uplink (0: none) is for; else TAG_SHARED or
+ * TAG_NOBODY. The device need not be there, nor have this very tag: a guest of a port
+ * with a tag of its own may be in its place.
+ */
+static inline uint16_t
+conf_tag_owner(const struct conf *c, uint16_t vid)
+{
+	return c->tag_owner[vid];
+}
+
+/*
+ * Works out c->tagged and c->tag_owner. Device i is the first guest of port i; further
+ * ones are devices from c->nports on (guest/slot.h).
+ */
+void conf_map_tags(struct conf *c);
 
 /* Longest frame that is switched, in bytes without checksum (see conf.c). */
 uint32_t conf_frame_max(const struct conf *c);

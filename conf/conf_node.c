@@ -126,7 +126,7 @@ check_owned(const struct conf *c)
 bool
 conf_node_check(struct conf *c)
 {
-	if (c->client && c->nsockets == 0) {
+	if (c->client && c->nports == 0) {
 		say_error("--client: there is no socket to connect to: give one with "
 			  "--socket-file");
 		return false;

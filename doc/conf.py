@@ -56,6 +56,22 @@ class Reasons(Directive):
         return [items]
 
 
+class PortKeys(Directive):
+    """`.. port-keys::`: the keys of --port with their sentences, from conf_port.h."""
+
+    def run(self):
+        self.state.document.settings.env.note_dependency(os.path.join(ROOT, "conf", "conf_port.h"))
+        macro = re.search(r"#define PORT_KEYS\(X\)((?:.*\\\n)*.*\n)", _source("conf/conf_port.h")).group(1)
+        items = nodes.definition_list()
+        for key, value, sentence in re.findall(r'X\((\w+), "(.*?)",((?:[\s\\]*".*?")+)\)', macro):
+            text = "".join(re.findall(r'"(.*?)"', sentence))
+            term = nodes.term("", "", nodes.literal("", f"{key}={value}"))
+            items += nodes.definition_list_item("", term, nodes.definition("", nodes.paragraph("", text)))
+        assert len(items) > 0, "conf_port.h: no PORT_KEYS"
+        return [items]
+
+
 def setup(app):
     app.add_directive("reasons", Reasons)
+    app.add_directive("port-keys", PortKeys)
     return {"parallel_read_safe": True}

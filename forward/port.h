@@ -54,6 +54,8 @@ enum port_state {
 	PORT_LEAVING,
 };
 
+struct conf_port;
+
 struct port {
 	const struct rx_set *rx; /* receive rings to fill; NULL: none */
 	uint32_t epoch;          /* counts the tenants of this slot */
@@ -61,7 +63,9 @@ struct port {
 	bool registered;         /* its first address was logged; main lcore's */
 	uint16_t vlan;           /* its tag on the uplink; 0: untagged */
 	uint16_t tx_rings;       /* transmit rings in use, paused ones too; the uplink: 0 */
+	uint16_t number;         /* of the guest, among those of its port */
 	uint64_t learned;        /* requests to learn that it has made; see route.c */
+	const struct conf_port *settings; /* of the port that it connected to */
 } __rte_cache_aligned;
 
 /* A set of ports: one bit each. */

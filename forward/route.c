@@ -32,6 +32,7 @@
 enum {
 	TO_ALL = PORT_MAX, /* every port but its own */
 	TO_NONE,           /* dropped; the reason is in the frame */
+	TO_SOME,           /* several, which are in w->dests already */
 };
 
 static inline uint16_t
@@ -152,8 +153,72 @@ from_untagged(struct worker *w, struct frame *f)
 	return port != PORT_UPLINK ? port : to_none(f, DROP_TO_SENDER);
 }
 
+/* Whether a device was stopped for breaking the rules; its first ring tells. */
+static inline bool
+is_stopped(const struct rx_set *rx)
+{
+	return rx->vq[0] != NULL && rx->vq[0]->fault != FAULT_NONE;
+}
+
+/* Whether frames can be flooded to a device: also if it is paused for a moment. */
+static inline bool
+takes_frames(const struct vswitch *sw, unsigned int port)
+{
+	const struct rx_set *rx = __atomic_load_n(&sw->port[port].rx, __ATOMIC_ACQUIRE);
+
+	return rx != NULL && !is_stopped(rx);
+}
+
+/* Whether a device is there and has this tag on the uplink. */
+static inline bool
+has_tag(const struct vswitch *sw, unsigned int device, uint16_t vid)
+{
+	const struct port *p = &sw->port[device];
+
+	return __atomic_load_n(&p->state, __ATOMIC_ACQUIRE) == PORT_USED && p->vlan == vid;
+}
+
+/* Adds every device with a tag, except one, to those that get the frame. */
+static uint16_t
+to_tag(struct worker *w, struct frame *f, uint16_t vid, uint16_t except)
+{
+	struct vswitch *sw = w->sw;
+	unsigned int i, n = __atomic_load_n(&sw->ports, __ATOMIC_ACQUIRE);
+	uint64_t bit = UINT64_C(1) << (f - w->burst.frame);
+	uint16_t verdict = to_none(f, DROP_NO_PORT);
+
+	for (i = 0; i < n; i++) {
+		if (i == except || !has_tag(sw, i, vid) || !takes_frames(sw, i))
+			continue;
+		dests_add(&w->dests, i, bit);
+		verdict = TO_SOME;
+		f->reason = DROP_NONE;
+	}
+	return verdict;
+}
+
 /*
- * From a tagged uplink: the tag names one device. It gets what is for one of
+ * From a tagged uplink, with a tag that several devices may have: a VLAN of its own,
+ * in which frames go by address. `owner`: who has the source address.
+ */
+static uint16_t
+from_shared(struct worker *w, struct frame *f, uint16_t vid, uint16_t owner)
+{
+	struct fdb_entry *e = NULL;
+	uint16_t port;
+
+	if (!rte_is_multicast_ether_addr(&f->eth.dst_addr))
+		e = fdb_lookup(w->sw->fdb, &w->hints, fdb_key(&f->eth.dst_addr, DOMAIN));
+	if (e == NULL)
+		return to_tag(w, f, vid, owner);
+	port = fdb_port(e);
+	if (port == PORT_UPLINK)
+		return to_none(f, DROP_TO_SENDER);
+	return has_tag(w->sw, port, vid) ? port : to_none(f, DROP_VLAN);
+}
+
+/*
+ * From a tagged uplink: the tag names one device, if not several. It gets what is for one of
  * its addresses, and group frames; as long as it has no address, all of it. What
  * a VMDq pool brings is looked at once more: it must be for the pool's device.
  * `owner`: who has the source address; its own group frames come back to nobody.
@@ -162,14 +227,15 @@ static inline uint16_t
 from_tagged(struct worker *w, const struct source *s, struct frame *f, uint16_t owner)
 {
 	const struct vswitch *sw = w->sw;
-	unsigned int vid = f->tci & 0xfff;
-	unsigned int device = vid - sw->conf.vlan_base;
+	uint16_t vid = f->tagged ? f->tci & 0xfff : 0;
+	uint16_t device = conf_tag_owner(&sw->conf, vid);
 	struct fdb_entry *e;
 
-	if (!f->tagged || vid < sw->conf.vlan_base || device >= GUEST_MAX ||
-			__atomic_load_n(&sw->port[device].state, __ATOMIC_ACQUIRE) != PORT_USED)
-		return to_none(f, DROP_VLAN);
 	if (s->device != SOURCE_ANY && device != s->device)
+		return to_none(f, DROP_VLAN);
+	if (unlikely(device == TAG_SHARED))
+		return from_shared(w, f, vid, owner);
+	if (device == TAG_NOBODY || !has_tag(sw, device, vid))
 		return to_none(f, DROP_VLAN);
 	if (rte_is_multicast_ether_addr(&f->eth.dst_addr)) {
 		if (owner == device)
@@ -202,14 +268,7 @@ route_frame(struct worker *w, struct source *s, struct frame *f)
 	owner = learn(w, s, f);
 	if (s->port != PORT_UPLINK)
 		return from_guest(w, s, f);
-	return w->sw->conf.vlan_base == 0 ? from_untagged(w, f) : from_tagged(w, s, f, owner);
-}
-
-/* Whether a device was stopped for breaking the rules; its first ring tells. */
-static inline bool
-is_stopped(const struct rx_set *rx)
-{
-	return rx->vq[0] != NULL && rx->vq[0]->fault != FAULT_NONE;
+	return w->sw->conf.tagged ? from_tagged(w, s, f, owner) : from_untagged(w, f);
 }
 
 /* Adds every port but the sender's that takes frames: those that are paused, too. */
@@ -218,12 +277,10 @@ route_flood(struct worker *w, const struct source *s, struct burst *b, uint64_t 
 {
 	struct vswitch *sw = w->sw;
 	unsigned int i, n = __atomic_load_n(&sw->ports, __ATOMIC_ACQUIRE);
-	const struct rx_set *rx;
 	uint64_t none = frames, left;
 
 	for (i = 0; i < n; i++) {
-		rx = __atomic_load_n(&sw->port[i].rx, __ATOMIC_ACQUIRE);
-		if (rx == NULL || i == s->port || is_stopped(rx))
+		if (i == s->port || !takes_frames(sw, i))
 			continue;
 		dests_add(&w->dests, i, frames);
 		none = 0;
@@ -271,7 +328,7 @@ route_burst(struct worker *w, struct source *s, struct burst *b)
 	for (i = 0; i < b->n; i++) {
 		f = &b->frame[i];
 		/* Frames of a flow come in a row: what was looked up for one serves all. */
-		if (last != TO_NONE && alike && same_way(f, f - 1) && f->reason == DROP_NONE &&
+		if (last <= TO_ALL && alike && same_way(f, f - 1) && f->reason == DROP_NONE &&
 				(!uplink || same_tag(f, f - 1)))
 			to = last;
 		else

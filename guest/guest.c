@@ -16,24 +16,13 @@
 #include "guest/follow.h"
 #include "guest/guest.h"
 #include "guest/message.h"
+#include "guest/slot.h"
 #include "guest/snapshot.h"
 #include "guest/ring.h"
 #include "main.h"
 #include "forward/offload.h"
 #include "forward/park.h"
 #include "run/worker.h"
-
-/* A free slot of the port table. GUEST_MAX: there is none. */
-static unsigned int
-free_port(const struct vswitch *sw)
-{
-	unsigned int i;
-
-	for (i = 0; i < GUEST_MAX; i++)
-		if (__atomic_load_n(&sw->port[i].state, __ATOMIC_ACQUIRE) == PORT_FREE)
-			break;
-	return i;
-}
 
 /* The guest of a slot: made at its first use, then kept for later tenants. */
 static struct guest *
@@ -52,32 +41,37 @@ guest_of_port(struct vswitch *sw, unsigned int port)
 	return g;
 }
 
+/* Gives a place back that nobody has used yet. */
+static void
+leave_slot(struct vswitch *sw, uint16_t slot)
+{
+	__atomic_store_n(&sw->port[slot].state, PORT_LEAVING, __ATOMIC_RELEASE);
+	wake_main(sw);
+}
+
 struct guest *
 guest_connect(struct vswitch *sw, int vid, const char *path)
 {
-	unsigned int port = free_port(sw);
+	unsigned int index = slot_port(sw, path);
+	char name[SLOT_NAME_MAX];
 	struct guest *g;
+	uint16_t port;
 
-	if (port == GUEST_MAX) {
-		say(ERR, "guest refused: all %d devices are in use\n", GUEST_MAX);
-		return NULL;
-	}
-	if (conf_vlan(&sw->conf, port) > VLAN_LAST) {
-		say(ERR,
-				"guest refused: device %u would have VLAN tag %u, past %u; "
-				"choose a smaller --vlan-base\n",
-				port, conf_vlan(&sw->conf, port), VLAN_LAST);
-		return NULL;
-	}
 	if (!descriptors_left()) {
 		say(ERR,
-				"guest refused: file descriptors run out; end what leaks them, "
-				"or raise the limit (ulimit -n)\n");
+				"port %s: guest refused: file descriptors run out; end what leaks "
+				"them, or raise the limit (ulimit -n)\n",
+				sw->conf.port[index].name);
 		return NULL;
 	}
+	port = slot_take(sw, index);
+	if (port == SLOT_NONE)
+		return NULL;
 	g = guest_of_port(sw, port);
 	if (g == NULL) {
-		say(ERR, "guest refused: no memory for device %u\n", port);
+		say(ERR, "port %s: guest refused: no memory for device %u\n",
+				sw->conf.port[index].name, port);
+		leave_slot(sw, port);
 		return NULL;
 	}
 	g->vid = vid;
@@ -87,11 +81,7 @@ guest_connect(struct vswitch *sw, int vid, const char *path)
 	sw->connections = pthread_self();
 	g->features = 0;
 	g->table_pending = g->doomed = g->log_mapped = g->mtu_told = g->in_message = false;
-	sw->port[port].vlan = conf_vlan(&sw->conf, port);
-	__atomic_store_n(&sw->port[port].state, PORT_USED, __ATOMIC_RELEASE);
-	if (port >= sw->ports)
-		__atomic_store_n(&sw->ports, port + 1, __ATOMIC_RELEASE);
-	say(INFO, "device %u connected\n", port);
+	say(INFO, "device %u connected: %s\n", port, slot_name(sw, port, name));
 	return g;
 }
 
@@ -473,8 +463,7 @@ guest_disconnect(struct guest *g)
 	g->ready = 0;
 	free_rings(g);
 	say(INFO, "device %u disconnected\n", g->port);
-	__atomic_store_n(&g->sw->port[g->port].state, PORT_LEAVING, __ATOMIC_RELEASE);
-	wake_main(g->sw);
+	leave_slot(g->sw, g->port);
 }
 
 void

@@ -221,13 +221,17 @@ serve_owned(const struct conf *c, const char *path)
 bool
 vhost_user_start(struct vswitch *sw)
 {
+	const struct conf_port *p;
 	unsigned int i;
 	bool ok;
 
 	connections.sw = sw;
-	for (i = 0; i < sw->conf.nsockets; i++) {
-		ok = sw->conf.client ? serve(&sw->conf, sw->conf.socket[i], true)
-				     : serve_owned(&sw->conf, sw->conf.socket[i]);
+	for (i = 0; i < sw->conf.nports; i++) {
+		p = &sw->conf.port[i];
+		if (p->socket[0] == '\0') /* the cuse back end serves it */
+			continue;
+		ok = p->role == ROLE_CLIENT ? serve(&sw->conf, p->socket, true)
+					    : serve_owned(&sw->conf, p->socket);
 		if (!ok)
 			return false;
 	}
@@ -251,8 +255,9 @@ vhost_user_stop(struct vswitch *sw)
 {
 	unsigned int i;
 
-	for (i = 0; i < sw->conf.nsockets; i++)
-		rte_vhost_driver_unregister(sw->conf.socket[i]);
+	for (i = 0; i < sw->conf.nports; i++)
+		if (sw->conf.port[i].socket[0] != '\0')
+			rte_vhost_driver_unregister(sw->conf.port[i].socket);
 	/* Unregistering ends connections without destroy_connection(). */
 	for (i = 0; i < RTE_DIM(connections.guest); i++)
 		if (connections.guest[i] != NULL)

@@ -85,9 +85,9 @@ let_in(struct vswitch *sw, uint64_t key, uint16_t from, uint16_t to)
 	if (sw->uplink == NULL)
 		return;
 	if (from == PORT_UPLINK)
-		pooled = uplink_add_mac(sw->uplink, &mac, to);
+		pooled = uplink_add_mac(sw->uplink, &mac, to, sw->port[to].vlan);
 	else
-		pooled = uplink_move_mac(sw->uplink, &mac, to);
+		pooled = uplink_move_mac(sw->uplink, &mac, to, sw->port[to].vlan);
 	fdb_set_pooled(sw->fdb, key, pooled);
 }
 

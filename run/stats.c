@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "guest/slot.h"
 #include "main.h"
 #include "run/stats.h"
 #include "run/worker.h"
@@ -143,6 +144,24 @@ for_each(const struct vswitch *sw, FILE *out,
 	add(total, &sw->departed);
 }
 
+/* What the numbers in the table are called. */
+static void
+print_names(const struct vswitch *sw, FILE *out)
+{
+	const char *between = "names: ";
+	char name[SLOT_NAME_MAX];
+	unsigned int i;
+
+	for (i = 0; i < sw->ports; i++) {
+		if (sw->port[i].state == PORT_FREE || sw->port[i].settings == NULL)
+			continue;
+		fprintf(out, "%s%u %s", between, i, slot_name(sw, i, name));
+		between = ", ";
+	}
+	if (between[0] == ',')
+		fputc('\n', out);
+}
+
 void
 stats_print(const struct vswitch *sw, FILE *out)
 {
@@ -152,6 +171,7 @@ stats_print(const struct vswitch *sw, FILE *out)
 			"received", "delivered", "dropped", "sent", "flooded", "missed");
 	for_each(sw, out, print_row, &total);
 	print_row(out, "total", &total);
+	print_names(sw, out);
 	fprintf(out, "dropped, by reason:\n");
 	for_each(sw, out, print_drops, &total);
 	fprintf(out, "devices stopped for breaking the rules: %" PRIu64 "\n\n", sw->faults);

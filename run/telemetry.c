@@ -18,6 +18,7 @@
 
 #include "forward/fdb.h"
 #include "guest/guest.h"
+#include "guest/slot.h"
 #include "main.h"
 #include "run/telemetry.h"
 #include "uplink/uplink.h"
@@ -100,26 +101,41 @@ add_rings(struct rte_tel_data *d, const struct vswitch *sw, unsigned int port)
 	rte_tel_data_add_dict_uint(d, "transmit_rings", guest_rings(g, RINGS_TX));
 }
 
+/* The port of a parameter: `uplink`, a device's index, or its name. PORT_MAX: none. */
+static unsigned int
+find_port(const struct vswitch *sw, const char *params)
+{
+	char name[SLOT_NAME_MAX];
+	unsigned int i;
+	uint64_t index;
+
+	if (strcmp(params, "uplink") == 0)
+		return PORT_UPLINK;
+	if (conf_digits(params, 10, GUEST_MAX - 1, &index))
+		return index;
+	for (i = 0; i < sw->ports; i++)
+		if (in_use(sw, i) && strcmp(slot_name(sw, i, name), params) == 0)
+			return i;
+	return PORT_MAX;
+}
+
 static int
 show_port(const struct vswitch *sw, const char *params, struct rte_tel_data *d)
 {
 	struct port_count sum;
-	unsigned long port;
-	char *end;
+	char name[SLOT_NAME_MAX];
+	unsigned int port;
 
 	if (params == NULL || *params == '\0')
 		return -EINVAL;
-	if (strcmp(params, "uplink") == 0) {
-		port = PORT_UPLINK;
-	} else {
-		port = strtoul(params, &end, 10);
-		if (*end != '\0' || port >= GUEST_MAX)
-			return -EINVAL;
-	}
+	port = find_port(sw, params);
+	if (port == PORT_MAX)
+		return -EINVAL;
 	if (!in_use(sw, port))
 		return -ENODEV;
 	stats_port(sw, port, &sum);
 	rte_tel_data_start_dict(d);
+	rte_tel_data_add_dict_string(d, "name", slot_name(sw, port, name));
 	rte_tel_data_add_dict_uint(d, "vlan", sw->port[port].vlan);
 	rte_tel_data_add_dict_uint(d, "addresses", fdb_count(sw->fdb, port));
 	add_rings(d, sw, port);
@@ -148,7 +164,7 @@ static const struct {
 } commands[] = {
 		{"/vhost_switch/ports", list_ports, "The ports in use. Takes no parameters"},
 		{"/vhost_switch/port", show_port,
-				"Counters of a port. Parameter: a device's index, or uplink"},
+				"Counters of a port. Parameter: a device's name or index, or uplink"},
 		{"/vhost_switch/switch", show_switch, "The switch as a whole. Takes no parameters"},
 };
 

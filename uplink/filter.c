@@ -24,19 +24,20 @@ uplink_set_promiscuous(struct uplink *u)
 				rte_strerror(-rc));
 }
 
+/* Whether the frames for a device with this tag come by a pool: the tag must name it alone. */
 static bool
-has_pool(const struct uplink *u, uint16_t device)
+has_pool(const struct uplink *u, uint16_t device, uint16_t vlan)
 {
-	return u->vmdq && device < u->plan.devices;
+	return u->vmdq && device < u->plan.devices && conf_tag_owner(u->conf, vlan) == device;
 }
 
 /* The pool argument of rte_eth_dev_mac_addr_add() for a device. */
 static uint16_t
-mac_pool(struct uplink *u, uint16_t device)
+mac_pool(struct uplink *u, uint16_t device, uint16_t vlan)
 {
-	if (has_pool(u, device))
+	if (has_pool(u, device, vlan))
 		return vmdq_pool(&u->plan, device).mac;
-	if (u->vmdq && !u->pools_out) {
+	if (u->vmdq && device >= u->plan.devices && !u->pools_out) {
 		u->pools_out = true;
 		say(NOTICE,
 				"port %u has pools for %u devices: what comes for device %u, and "
@@ -47,16 +48,16 @@ mac_pool(struct uplink *u, uint16_t device)
 }
 
 bool
-uplink_add_mac(struct uplink *u, const struct rte_ether_addr *mac, uint16_t device)
+uplink_add_mac(struct uplink *u, const struct rte_ether_addr *mac, uint16_t device, uint16_t vlan)
 {
 	struct rte_ether_addr copy = *mac;
-	uint16_t pool = mac_pool(u, device);
+	uint16_t pool = mac_pool(u, device, vlan);
 
 	/* A port that lets everything in needs no filter, unless filters choose the pool. */
 	if (u->promiscuous && !u->vmdq)
 		return false;
 	if (rte_eth_dev_mac_addr_add(u->port, &copy, pool) == 0)
-		return has_pool(u, device);
+		return has_pool(u, device, vlan);
 	if (!u->filters_out) {
 		u->filters_out = true;
 		say(NOTICE,
@@ -85,11 +86,11 @@ uplink_remove_mac(struct uplink *u, const struct rte_ether_addr *mac)
 }
 
 bool
-uplink_move_mac(struct uplink *u, const struct rte_ether_addr *mac, uint16_t device)
+uplink_move_mac(struct uplink *u, const struct rte_ether_addr *mac, uint16_t device, uint16_t vlan)
 {
 	if (!u->vmdq)
 		return false;
 	/* Added first, it would be in two pools, which some drivers do not manage. */
 	uplink_remove_mac(u, mac);
-	return uplink_add_mac(u, mac, device);
+	return uplink_add_mac(u, mac, device, vlan);
 }

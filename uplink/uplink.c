@@ -85,7 +85,7 @@ choose_sorting(struct uplink *u, const struct conf *c, const struct rte_eth_dev_
 				u->port, info->driver_name);
 		has = false;
 	}
-	u->vmdq = has && c->vmdq != VMDQ_OFF && c->vlan_base != 0;
+	u->vmdq = has && c->vmdq != VMDQ_OFF && c->tagged;
 	if (c->vm2vm == VM2VM_NIC && !(u->vmdq && u->plan.loopback)) {
 		say_error("--vm2vm 2: port %u (%s) can't switch between guests: use --vm2vm 1",
 				u->port, info->driver_name);
@@ -170,6 +170,7 @@ uplink_open(const struct conf *c, unsigned int nworkers)
 		say_error("no memory for the uplink: reserve more hugepages");
 		return NULL;
 	}
+	u->conf = c;
 	u->port = c->port_id;
 	u->frame_max = conf_frame_max(c);
 	if (make_and_start(u, c, nworkers))

@@ -68,10 +68,12 @@ enum drop_reason uplink_reason(const struct uplink *u, unsigned int id);
  * Tells the port which addresses are guests', so that it lets them in, and into
  * their device's pool if it has one: one more, one less, one of another device.
  * A port without room for a filter becomes promiscuous; that is said once.
- * Returns whether the address is in a pool now. Main lcore.
+ * `vlan`: the device's tag. Returns whether the address is in a pool now. Main lcore.
  */
-bool uplink_add_mac(struct uplink *u, const struct rte_ether_addr *mac, uint16_t device);
-bool uplink_move_mac(struct uplink *u, const struct rte_ether_addr *mac, uint16_t device);
+bool uplink_add_mac(struct uplink *u, const struct rte_ether_addr *mac, uint16_t device,
+		uint16_t vlan);
+bool uplink_move_mac(struct uplink *u, const struct rte_ether_addr *mac, uint16_t device,
+		uint16_t vlan);
 void uplink_remove_mac(struct uplink *u, const struct rte_ether_addr *mac);
 
 #endif /* UPLINK_UPLINK_H */

@@ -36,6 +36,7 @@ struct uplink_pool {
 };
 
 struct uplink {
+	const struct conf *conf;
 	struct uplink_pool *pool; /* [0]: sorted in software; [1 + i]: device i's */
 	uint16_t npools;
 	uint16_t port;    /* DPDK's number */

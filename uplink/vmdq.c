@@ -100,12 +100,27 @@ vmdq_software(const struct vmdq_plan *plan)
 	return plan->kept != 0 ? nth_pool(plan, 0) : (struct vmdq_pool){.step = 1, .n = 1};
 }
 
+/* Lets frames with a tag, or with none, into a pool as the NIC counts them. */
+static void
+admit(struct rte_eth_vmdq_rx_conf *v, const struct vmdq_plan *plan, uint16_t tag, uint16_t pool)
+{
+
+	if (tag == 0) {
+		v->rx_mode |= RTE_ETH_VMDQ_ACCEPT_UNTAG;
+		return;
+	}
+	if (v->nb_pool_maps == plan->tags)
+		return;
+	v->pool_map[v->nb_pool_maps].vlan_id = tag;
+	v->pool_map[v->nb_pool_maps++].pools = UINT64_C(1) << pool;
+}
+
 void
 vmdq_configure(const struct vmdq_plan *plan, const struct conf *c, struct rte_eth_conf *eth)
 {
 	struct rte_eth_vmdq_rx_conf *v = &eth->rx_adv_conf.vmdq_rx_conf;
-	/* Devices without a pool share the software's, if there are filters left. */
-	unsigned int i, n = plan->kept != 0 ? plan->tags : plan->devices;
+	unsigned int vid;
+	uint16_t owner;
 
 	eth->rxmode.mq_mode = RTE_ETH_MQ_RX_VMDQ_ONLY;
 	v->nb_queue_pools = (enum rte_eth_nb_pools)plan->pools;
@@ -115,9 +130,22 @@ vmdq_configure(const struct vmdq_plan *plan, const struct conf *c, struct rte_et
 	v->rx_mode = RTE_ETH_VMDQ_ACCEPT_BROADCAST | RTE_ETH_VMDQ_ACCEPT_MULTICAST;
 	if (plan->hashes_groups)
 		v->rx_mode |= RTE_ETH_VMDQ_ACCEPT_HASH_MC;
-	for (i = 0; i < n && i < GUEST_MAX && conf_vlan(c, i) <= VLAN_LAST; i++) {
-		v->pool_map[i].vlan_id = conf_vlan(c, i);
-		v->pool_map[i].pools = i < plan->devices ? UINT64_C(1) << (plan->kept + i) : 1;
+	for (vid = 0; vid <= VLAN_LAST; vid++) {
+		owner = conf_tag_owner(c, vid);
+		if (owner < plan->devices)
+			admit(v, plan, vid, plan->kept + owner);
 	}
-	v->nb_pool_maps = i;
+	/* With no pool for the rest, what no filter names stays with the port itself. */
+	if (plan->kept == 0)
+		return;
+	/* The others share the software's pool, as far as there are filters left. */
+	for (vid = 0; vid <= VLAN_LAST; vid++) {
+		if (conf_tag_owner(c, vid) == TAG_SHARED)
+			admit(v, plan, vid, 0);
+	}
+	for (vid = 1; vid <= VLAN_LAST; vid++) {
+		owner = conf_tag_owner(c, vid);
+		if (owner >= plan->devices && owner < TAG_SHARED)
+			admit(v, plan, vid, 0);
+	}
 }

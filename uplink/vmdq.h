@@ -6,9 +6,9 @@
  *
  * A NIC with VMDq sorts what comes from the wire by MAC address and VLAN tag into
  * pools, each with receive queues of its own. The pool of device i is fixed: ethdev
- * takes the tags of the pools with the port's configuration, and device i's tag is
- * --vlan-base + i. An index is given to the next guest once its guest has left, the
- * lowest first, and the pool goes with it.
+ * takes the tags of the pools with the port's configuration, when it is known which tag
+ * names device i alone (conf_tag_owner()). A tag that several devices may have leads to
+ * no device's pool.
  *
  * What the NIC finds no pool for is sorted in software: one pool is kept for it,
  * on most NICs pool 0, the default pool. So strangers' frames land in nobody's
@@ -63,7 +63,7 @@ struct vmdq_pool vmdq_pool(const struct vmdq_plan *plan, uint16_t index);
 /* Where what no pool takes is received. */
 struct vmdq_pool vmdq_software(const struct vmdq_plan *plan);
 
-/* Adds pools, their tags (from c->vlan_base on) and --vm2vm 2 to the port's settings. */
+/* Adds pools, their tags and --vm2vm 2 to the port's settings. */
 void vmdq_configure(const struct vmdq_plan *plan, const struct conf *c, struct rte_eth_conf *eth);
 
 #endif /* UPLINK_VMDQ_H */

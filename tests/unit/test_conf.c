@@ -13,8 +13,8 @@ test_defaults(void **state)
 	RTE_SET_USED(state);
 	accept("--");
 	assert_false(conf.uplink);
-	assert_int_equal(conf.nsockets, 1);
-	assert_string_equal(conf.socket[0], "./usvhost");
+	assert_int_equal(conf.nports, 1);
+	assert_string_equal(conf.port[0].socket, "./usvhost");
 	assert_false(conf.client);
 	assert_int_equal(conf.vm2vm, VM2VM_SOFTWARE);
 	assert_false(conf.mergeable);
@@ -29,9 +29,9 @@ test_defaults(void **state)
 	assert_int_equal(conf.aging, 300);
 	/* Without "--" all is EAL's, and the same defaults hold. */
 	accept("-l 0,1 --no-pci");
-	assert_int_equal(conf.nsockets, 1);
+	assert_int_equal(conf.nports, 1);
 	accept("");
-	assert_int_equal(conf.nsockets, 1);
+	assert_int_equal(conf.nports, 1);
 }
 
 /* Each number: its limits are taken, and what lies past them is not. */
@@ -190,16 +190,17 @@ test_sockets(void **state)
 {
 	RTE_SET_USED(state);
 	accept("-- --dev-basename other");
-	assert_int_equal(conf.nsockets, 1);
-	assert_string_equal(conf.socket[0], "./other");
+	assert_int_equal(conf.nports, 1);
+	assert_string_equal(conf.port[0].socket, "./other");
 	accept("-- --socket-file /run/a --socket-file b");
-	assert_int_equal(conf.nsockets, 2);
-	assert_string_equal(conf.socket[0], "/run/a");
-	assert_string_equal(conf.socket[1], "b");
+	assert_int_equal(conf.nports, 2);
+	assert_string_equal(conf.port[0].socket, "/run/a");
+	assert_string_equal(conf.port[1].socket, "b");
 	accept("-- --socket-file /run/a --dev-basename usvhost --client");
-	assert_int_equal(conf.nsockets, 2);
-	assert_string_equal(conf.socket[1], "./usvhost");
+	assert_int_equal(conf.nports, 2);
+	assert_string_equal(conf.port[1].socket, "./usvhost");
 	assert_true(conf.client);
+	assert_int_equal(conf.port[0].role, ROLE_CLIENT);
 	refused("-- --dev-basename a/b", "--dev-basename", "a/b", "--socket-file");
 	refused("-- --dev-basename ''", "--dev-basename", "empty", "");
 	refused("-- --socket-file ''", "--socket-file", "empty", "");
@@ -239,7 +240,7 @@ test_socket_length(void **state)
 	name[SOCKET_PATH_MAX - 1] = '\0';
 	snprintf(line, sizeof(line), "-- --socket-file %s", name);
 	accept(line);
-	assert_string_equal(conf.socket[0], name);
+	assert_string_equal(conf.port[0].socket, name);
 	name[SOCKET_PATH_MAX - 1] = 'n';
 	name[SOCKET_PATH_MAX] = '\0';
 	snprintf(line, sizeof(line), "-- --socket-file %s", name);
@@ -271,6 +272,134 @@ test_socket_number(void **state)
 		assert_int_equal(parse_words(word), i < SOCKET_MAX ? CONF_RUN : CONF_ERROR);
 	}
 	assert_non_null(strstr(err, "--socket-file s256: at most 256 sockets"));
+}
+
+static void
+test_port(void **state)
+{
+	const struct conf_port *p;
+
+	RTE_SET_USED(state);
+	accept("-- --port vm1,socket=/run/vm1.sock");
+	p = &conf.port[0];
+	assert_int_equal(conf.nports, 1);	/* and no ./usvhost */
+	assert_string_equal(p->name, "vm1");
+	assert_string_equal(p->socket, "/run/vm1.sock");
+	assert_int_equal(p->role, ROLE_SERVER);
+	assert_int_equal(p->guests, 1);
+	assert_false(p->vlan_given);
+	accept("-- --port vm-1_x.y,vlan=10,guests=256,socket=a,role=server --socket-file b");
+	assert_int_equal(conf.nports, 2);
+	assert_string_equal(p->name, "vm-1_x.y");
+	assert_int_equal(p->guests, 256);
+	assert_true(p->vlan_given);
+	assert_int_equal(p->vlan, 10);
+	assert_int_equal(conf.port[1].guests, 64);
+	/* Who listens: as --client says, also when that comes later. */
+	accept("-- --port a,socket=a --port b,socket=b,role=server --client");
+	assert_int_equal(conf.port[0].role, ROLE_CLIENT);
+	assert_int_equal(conf.port[1].role, ROLE_SERVER);
+	accept("-- --port a,socket=a,role=client,vlan=4094");
+	assert_int_equal(p->role, ROLE_CLIENT);
+	assert_int_equal(p->vlan, 4094);
+}
+
+static void
+test_port_wrong(void **state)
+{
+	char line[200], name[PORT_NAME_MAX + 2];
+
+	RTE_SET_USED(state);
+	refused("-- --port", "--port", "needs a value", "--help");
+	refused("-- --port ''", "--port", "letters, digits", "");
+	refused("-- --port socket=a", "--port socket=a", "letters, digits", "");
+	refused("-- --port ,socket=a", "--port", "letters, digits", "");
+	refused("-- --port a/b,socket=a", "--port a/b", "letters, digits", "");
+	refused("-- --port 12,socket=a", "--port 12", "number", "");
+	refused("-- --port uplink,socket=a", "--port uplink", "taken", "");
+	refused("-- --port a", "--port a", "socket=PATH", "");
+	refused("-- --port a,vlan=1", "--port a", "socket=PATH", "");
+	refused("-- --port a,socket=", "--port a", "socket=", "path");
+	refused("-- --port a,socket", "--port a", "socket: must be key=value", "guests=");
+	refused("-- --port a,socket=b,sock=c", "--port a", "sock: no such key", "socket= role=");
+	refused("-- --port a,socket=b,vlan=4095", "--port a", "vlan=4095", "0 to 4094");
+	refused("-- --port a,socket=b,vlan=", "--port a", "vlan=", "0 to 4094");
+	refused("-- --port a,socket=b,vlan=x", "--port a", "vlan=x", "0 to 4094");
+	refused("-- --port a,socket=b,guests=0", "--port a", "guests=0", "1 to 256");
+	refused("-- --port a,socket=b,guests=257", "--port a", "guests=257", "1 to 256");
+	refused("-- --port a,socket=b,role=both", "--port a", "role=both", "server or client");
+	refused("-- --port a,socket=b,role=client,guests=2", "--port a", "guests=2", "client");
+	refused("-- --port a,socket=b --port a,socket=c", "--port a", "twice", "");
+	refused("-- --port a,socket=b --port c,socket=b", "--port c", "b", "twice");
+	refused("-- --socket-file b --port c,socket=b", "--port c", "b", "twice");
+	/* The tag that another port has by its place. */
+	refused("-- --port a,socket=a,vlan=1001 --port b,socket=b", "--port a", "vlan=1001",
+		"port b");
+	accept("-- --port a,socket=a,vlan=1001 --port b,socket=b,vlan=1000");
+	accept("-- --port a,socket=a,vlan=1001 --port b,socket=b,vlan=1001");
+	accept("-- --port a,socket=a,vlan=1001 --port b,socket=b --vlan-base 0");
+	memset(name, 'n', sizeof(name));
+	name[PORT_NAME_MAX] = '\0';
+	snprintf(line, sizeof(line), "-- --port %s,socket=a", name);
+	accept(line);
+	name[PORT_NAME_MAX] = 'n';
+	name[PORT_NAME_MAX + 1] = '\0';
+	snprintf(line, sizeof(line), "-- --port %s,socket=a", name);
+	refused(line, "--port", name, "1 to 47");
+}
+
+/* A port that is given no name has that of its socket. */
+static void
+test_port_names(void **state)
+{
+	RTE_SET_USED(state);
+	accept("-- --socket-file /run/a.sock --dev-basename b");
+	assert_string_equal(conf.port[0].name, "a.sock");
+	assert_string_equal(conf.port[1].name, "b");
+	assert_int_equal(conf.port[1].guests, 256);
+	accept("-- --socket-file x/a --socket-file y/a --socket-file z/a --port a-2,socket=a");
+	assert_string_equal(conf.port[0].name, "a");
+	assert_string_equal(conf.port[1].name, "a-3");
+	assert_string_equal(conf.port[2].name, "a-4");
+	assert_string_equal(conf.port[3].name, "a-2");
+	accept("-- --socket-file a=b --socket-file 12");
+	assert_string_equal(conf.port[0].name, "a_b");
+	assert_string_equal(conf.port[1].name, "port12");
+	accept("--");
+	assert_string_equal(conf.port[0].name, "usvhost");
+}
+
+static void
+test_tags(void **state)
+{
+	RTE_SET_USED(state);
+	accept("--");
+	assert_true(conf.tagged);
+	assert_int_equal(conf_tag_owner(&conf, 0), TAG_NOBODY);
+	assert_int_equal(conf_tag_owner(&conf, 999), TAG_NOBODY);
+	assert_int_equal(conf_tag_owner(&conf, 1000), 0);
+	assert_int_equal(conf_tag_owner(&conf, 1255), 255);
+	assert_int_equal(conf_tag_owner(&conf, 1256), TAG_NOBODY);
+	assert_int_equal(conf_tag_owner(&conf, 4095), TAG_NOBODY);
+	accept("-- --port a,socket=a,vlan=10 --port b,socket=b --port c,socket=c,vlan=20,guests=2 "
+	       "--port d,socket=d,vlan=1005 --port e,socket=e,vlan=30 --port f,socket=f,vlan=30 "
+	       "--port g,socket=g,vlan=0");
+	assert_int_equal(conf_tag_owner(&conf, 10), 0);
+	assert_int_equal(conf_tag_owner(&conf, 1000), TAG_NOBODY);	/* device 0 has 10 */
+	assert_int_equal(conf_tag_owner(&conf, 1001), 1);
+	assert_int_equal(conf_tag_owner(&conf, 20), TAG_SHARED);	/* two guests */
+	assert_int_equal(conf_tag_owner(&conf, 1005), 3);	/* and not of device 5 */
+	assert_int_equal(conf_tag_owner(&conf, 30), TAG_SHARED);	/* two ports */
+	assert_int_equal(conf_tag_owner(&conf, 0), 6);
+	assert_int_equal(conf_tag_owner(&conf, 1007), 7);
+	/* No tags, and all without one; then with one port that has one all the same. */
+	accept("-- --vlan-base 0");
+	assert_false(conf.tagged);
+	accept("-- --vlan-base 0 --port a,socket=a,vlan=10 --socket-file b");
+	assert_true(conf.tagged);
+	assert_int_equal(conf_tag_owner(&conf, 10), 0);
+	assert_int_equal(conf_tag_owner(&conf, 0), TAG_SHARED);
+	accept("-- -p 1 --vmdq 1 --vlan-base 0 --port a,socket=a,vlan=10");
 }
 
 static void
@@ -344,6 +473,7 @@ test_help(void **state)
 		assert_int_equal(parse(lines[i]), CONF_DONE);
 		assert_string_equal(err, "");
 		assert_non_null(strstr(out, "Usage: vhost-switch"));
+		assert_non_null(strstr(out, "\n  vlan=N\n"));
 	}
 	for (i = 0; i < RTE_DIM(numbers); i++) {
 		snprintf(name, sizeof(name), "  %s ", numbers[i].name);
@@ -387,6 +517,10 @@ main(void)
 		cmocka_unit_test(test_socket_owner),
 		cmocka_unit_test(test_socket_length),
 		cmocka_unit_test(test_socket_number),
+		cmocka_unit_test(test_port),
+		cmocka_unit_test(test_port_wrong),
+		cmocka_unit_test(test_port_names),
+		cmocka_unit_test(test_tags),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_sides),
 		cmocka_unit_test(test_letters),

@@ -15,7 +15,10 @@ test_defaults(void **state)
 	RTE_SET_USED(state);
 	accept("--");
 	assert_string_equal(conf.node, "usvhost");
-	assert_int_equal(conf.nsockets, 0);
+	assert_int_equal(conf.nports, 1);
+	assert_string_equal(conf.port[0].socket, "");
+	assert_string_equal(conf.port[0].name, "usvhost");
+	assert_int_equal(conf.port[0].guests, 256);
 	assert_int_equal(conf.node_mode, 0600);
 	assert_false(conf.node_owned);
 }
@@ -27,11 +30,14 @@ test_sockets(void **state)
 	RTE_SET_USED(state);
 	accept("-- --socket-file /run/a");
 	assert_string_equal(conf.node, "");
-	assert_int_equal(conf.nsockets, 1);
+	assert_int_equal(conf.nports, 1);
 	accept("-- --socket-file /run/a --dev-basename other --client");
 	assert_string_equal(conf.node, "other");
-	assert_int_equal(conf.nsockets, 1);
-	assert_string_equal(conf.socket[0], "/run/a");
+	assert_int_equal(conf.nports, 2);
+	assert_string_equal(conf.port[1].socket, "");
+	assert_string_equal(conf.port[1].name, "other");
+	assert_int_equal(conf.port[1].role, ROLE_SERVER);
+	assert_string_equal(conf.port[0].socket, "/run/a");
 	refused("-- --client", "--client", "no socket", "--socket-file");
 	refused("-- --client --dev-basename x", "--client", "no socket", "--socket-file");
 }

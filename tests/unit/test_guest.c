@@ -120,8 +120,7 @@ setup(void **state)
 	snprintf(p->folder, sizeof(p->folder), "/tmp/vs-unit-XXXXXX");
 	assert_non_null(mkdtemp(p->folder));
 	snprintf(p->path, sizeof(p->path), "%s/vhost", p->folder);
-	c->nsockets = 1;
-	snprintf(c->socket[0], sizeof(c->socket[0]), "%s", p->path);
+	snprintf(c->port[0].socket, sizeof(c->port[0].socket), "%s", p->path);
 	assert_true(vhost_user_start(&p->r->sw));
 	*state = p;
 	return 0;

@@ -14,6 +14,7 @@ test_untagged_uplink(void **state)
 	struct room *r = *state;
 
 	r->sw.conf.vlan_base = 0;
+	conf_map_tags(&r->sw.conf);
 	assert_route(r, PORT_UPLINK, &mac0, PORT(0), DROP_NONE);
 	assert_route(r, PORT_UPLINK, &host, 0, DROP_TO_SENDER);
 	assert_route(r, PORT_UPLINK, &stranger, PORT(0) | PORT(1) | PORT(SILENT), DROP_NONE);

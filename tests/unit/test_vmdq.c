@@ -133,6 +133,7 @@ configured(const struct row *r, uint16_t vlan_base, enum vm2vm vm2vm)
 	struct vmdq_plan plan;
 
 	assert_true(vmdq_make_plan(&plan, &r->info));
+	conf_map_tags(&c);
 	vmdq_configure(&plan, &c, &eth);
 	assert_int_equal(eth.rxmode.mq_mode, RTE_ETH_MQ_RX_VMDQ_ONLY);
 	assert_int_equal(eth.rxmode.mtu, 1500);
@@ -176,6 +177,33 @@ test_configured(void **state)
 	assert_int_equal(v->nb_pool_maps, 5);
 }
 
+/* Tags that ports name: each leads to its device's pool, if it names one device alone. */
+static void
+test_ports_tags(void **state)
+{
+	static char *words[] = { "vhost-switch", "--",
+		"--port", "a,socket=a,vlan=10", "--port", "b,socket=b",
+		"--port", "c,socket=c,vlan=20", "--port", "d,socket=d,vlan=20",
+		"--port", "e,socket=e,vlan=5,guests=2", "--port", "f,socket=f,vlan=0", NULL };
+	static struct conf c;
+	struct rte_eth_conf eth = { .rxmode = { .mtu = 1500 } };
+	const struct rte_eth_vmdq_rx_conf *v = &eth.rx_adv_conf.vmdq_rx_conf;
+	struct vmdq_plan plan;
+
+	RTE_SET_USED(state);
+	assert_int_equal(conf_parse(&c, RTE_DIM(words) - 1, words), CONF_RUN);
+	assert_true(vmdq_make_plan(&plan, &rows[0].info));
+	vmdq_configure(&plan, &c, &eth);
+	assert_int_equal(pools_of(v, 10), 1 << 1);
+	assert_int_equal(pools_of(v, 1000), 0);
+	assert_int_equal(pools_of(v, 1001), 1 << 2);
+	assert_int_equal(pools_of(v, 20), 1 << 0);	/* two ports: sorted in software */
+	assert_int_equal(pools_of(v, 5), 1 << 0);	/* two guests */
+	assert_int_equal(pools_of(v, 1006), 1 << 7);
+	assert_int_equal(v->nb_pool_maps, 32);
+	assert_true(v->rx_mode & RTE_ETH_VMDQ_ACCEPT_UNTAG);
+}
+
 int
 main(void)
 {
@@ -184,6 +212,7 @@ main(void)
 		cmocka_unit_test(test_queues_apart),
 		cmocka_unit_test(test_none),
 		cmocka_unit_test(test_configured),
+		cmocka_unit_test(test_ports_tags),
 	};
 
 	return cmocka_run_group_tests_name("vmdq", tests, NULL, NULL);

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Ports, as options describe them: see conf_port.h for the contract. */
+#include <ctype.h>
+#include <string.h>
+
+#include <rte_common.h>
+
+#include "conf/conf.h"
+#include "conf/conf_port.h"
+#include "forward/port.h"
+#include "run/log.h"
+
+/* What a parser is given: where the value goes, and what to call it in an error. */
+struct setting {
+	struct conf_port *port;
+	const char *what; /* the option, with the port's name */
+	const char *key;
+	const char *value;
+};
+
+static bool
+wrong(const struct setting *s, const char *allowed)
+{
+	say_error("%s: %s=%s: must be %s", s->what, s->key, s->value, allowed);
+	return false;
+}
+
+static bool
+parse_socket(const struct setting *s)
+{
+	if (s->value[0] == '\0')
+		return wrong(s, "the path of a socket");
+	if (strlen(s->value) >= SOCKET_PATH_MAX) {
+		say_error("%s: socket=%s: must be at most %d bytes long: choose a shorter path",
+				s->what, s->value, SOCKET_PATH_MAX - 1);
+		return false;
+	}
+	snprintf(s->port->socket, sizeof(s->port->socket), "%s", s->value);
+	return true;
+}
+
+static bool
+parse_role(const struct setting *s)
+{
+	if (strcmp(s->value, "server") == 0)
+		s->port->role = ROLE_SERVER;
+	else if (strcmp(s->value, "client") == 0)
+		s->port->role = ROLE_CLIENT;
+	else
+		return wrong(s, "server or client");
+	return true;
+}
+
+static bool
+parse_guests(const struct setting *s)
+{
+	uint64_t n;
+
+	if (!conf_digits(s->value, 10, GUEST_MAX, &n) || n == 0)
+		return wrong(s, "a number from 1 to " RTE_STR(GUEST_MAX));
+	s->port->guests = n;
+	return true;
+}
+
+static bool
+parse_vlan(const struct setting *s)
+{
+	uint64_t n;
+
+	if (!conf_digits(s->value, 10, VLAN_LAST, &n))
+		return wrong(s, "a number from 0 to " RTE_STR(VLAN_LAST));
+	s->port->vlan = n;
+	s->port->vlan_given = true;
+	return true;
+}
+
+static const struct key {
+	const char *name;
+	const char *value;
+	const char *help;
+	bool (*parse)(const struct setting *s);
+} keys[] = {
+#define KEY(name, value, help) {#name, value, help, parse_##name},
+		PORT_KEYS(KEY)
+#undef KEY
+};
+
+#define KEY_NAME(name, value, help) " " #name "="
+static const char all_keys[] = PORT_KEYS(KEY_NAME);
+#undef KEY_NAME
+
+static const struct key *
+find_key(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < RTE_DIM(keys); i++)
+		if (strcmp(keys[i].name, name) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+bool
+conf_port_set(struct conf_port *p, const char *what, const char *key, const char *value)
+{
+	const struct setting s = {p, what, key, value};
+	const struct key *k = find_key(key);
+
+	if (k == NULL) {
+		say_error("%s: %s: no such key; there are%s", what, key, all_keys);
+		return false;
+	}
+	return k->parse(&s);
+}
+
+/* Letters of a name that is to stand in tables, log lines and commands. */
+static bool
+is_name_character(char c)
+{
+	return isalnum((unsigned char)c) || strchr("._-", c) != NULL;
+}
+
+/* Whether users may give a port this name; says why not. */
+static bool
+name_ok(const char *name)
+{
+	static const char *const taken[] = {"uplink", "departed", "total", "device"};
+	size_t i, len = strlen(name);
+
+	for (i = 0; i < len && is_name_character(name[i]); i++)
+		;
+	if (len == 0 || i < len || len > PORT_NAME_MAX) {
+		say_error("--port %s: must begin with a name of 1 to %d letters, digits, '.', '_' "
+			  "and '-', as in --port vm1,socket=/run/vm1.sock",
+				name, PORT_NAME_MAX);
+		return false;
+	}
+	/* Numbers are devices; the others are rows of the statistics. */
+	if (name[strspn(name, "0123456789")] == '\0') {
+		say_error("--port %s: a name must not be a number", name);
+		return false;
+	}
+	for (i = 0; i < RTE_DIM(taken); i++) {
+		if (strcmp(name, taken[i]) == 0) {
+			say_error("--port %s: the name is taken; choose another", name);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool
+has_name(const struct conf *c, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->nports; i++)
+		if (strcmp(c->port[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* The next free port, with defaults. NULL: there are too many, and that was said. */
+static struct conf_port *
+new_port(struct conf *c, const char *option, const char *name, unsigned int guests)
+{
+	struct conf_port *p = &c->port[c->nports];
+
+	if (c->nports == SOCKET_MAX) {
+		say_error("%s %s: at most %d sockets; let several guests share one", option, name,
+				SOCKET_MAX);
+		return NULL;
+	}
+	*p = (struct conf_port){.guests = guests};
+	return p;
+}
+
+/* Counts the port at the end of the list in, unless its socket is another's already. */
+static bool
+take_port(struct conf *c, const char *option, const char *name)
+{
+	struct conf_port *p = &c->port[c->nports];
+	unsigned int i;
+
+	for (i = 0; i < c->nports; i++) {
+		if (strcmp(c->port[i].socket, p->socket) == 0) {
+			say_error("%s %s: given twice", option, name);
+			return false;
+		}
+	}
+	c->nports++;
+	return true;
+}
+
+bool
+conf_port_add_socket(struct conf *c, const char *option, const char *prefix, const char *name,
+		unsigned int guests)
+{
+	struct conf_port *p;
+	int len;
+
+	if (name[0] == '\0') {
+		say_error("%s '': must not be empty", option);
+		return false;
+	}
+	p = new_port(c, option, name, guests);
+	if (p == NULL)
+		return false;
+	len = snprintf(p->socket, SOCKET_PATH_MAX, "%s%s", prefix, name);
+	if (len >= SOCKET_PATH_MAX) {
+		say_error("%s %s: must be at most %d bytes long: choose a shorter path", option,
+				name, SOCKET_PATH_MAX - 1 - (int)strlen(prefix));
+		return false;
+	}
+	return take_port(c, option, name);
+}
+
+bool
+conf_port_add_node(struct conf *c)
+{
+	return new_port(c, "--dev-basename", c->node, GUEST_MAX) != NULL &&
+			take_port(c, "--dev-basename", c->node);
+}
+
+/* Reads `key=value,...` into the port. Writes to the text. */
+static bool
+set_all(struct conf_port *p, const char *what, char *text)
+{
+	char *item, *value, *save = NULL;
+
+	for (item = strtok_r(text, ",", &save); item != NULL; item = strtok_r(NULL, ",", &save)) {
+		value = strchr(item, '=');
+		if (value == NULL) {
+			say_error("%s: %s: must be key=value; the keys are%s", what, item,
+					all_keys);
+			return false;
+		}
+		*value = '\0';
+		if (!conf_port_set(p, what, item, value + 1))
+			return false;
+	}
+	return true;
+}
+
+bool
+conf_port_add(struct conf *c, const char *text)
+{
+	/* The longest path, the longest list of addresses, and the rest. */
+	char copy[1024], what[PORT_NAME_MAX + sizeof("--port ")];
+	struct conf_port *p;
+	size_t len = strcspn(text, ",");
+
+	if (strlen(text) >= sizeof(copy)) {
+		say_error("--port %s: too long", text);
+		return false;
+	}
+	memcpy(copy, text, strlen(text) + 1);
+	copy[len] = '\0';
+	if (!name_ok(copy))
+		return false;
+	if (has_name(c, copy)) {
+		say_error("--port %s: given twice", copy);
+		return false;
+	}
+	p = new_port(c, "--port", copy, 1);
+	if (p == NULL)
+		return false;
+	snprintf(p->name, sizeof(p->name), "%s", copy);
+	snprintf(what, sizeof(what), "--port %s", p->name);
+	if (text[len] != '\0' && !set_all(p, what, copy + len + 1))
+		return false;
+	if (p->socket[0] == '\0') {
+		say_error("%s: where do its guests connect? socket=PATH is missing", what);
+		return false;
+	}
+	return take_port(c, what, p->socket);
+}
+
+/* Whether another port has this one's name. */
+static bool
+is_taken(const struct conf *c, const struct conf_port *p)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->nports; i++)
+		if (&c->port[i] != p && strcmp(c->port[i].name, p->name) == 0)
+			return true;
+	return false;
+}
+
+/* Gives a port that has no name that of its socket, with a number if that is taken. */
+static void
+name_port(struct conf *c, struct conf_port *p)
+{
+	const char *slash = strrchr(p->socket, '/');
+	const char *base = p->socket[0] == '\0' ? c->node : slash ? slash + 1 : p->socket;
+	char name[PORT_NAME_MAX + 1];
+	unsigned int i, n;
+
+	/* Room for "-256". */
+	snprintf(name, sizeof(name), "%.*s", PORT_NAME_MAX - 4, base);
+	for (i = 0; name[i] != '\0'; i++)
+		if (!is_name_character(name[i]))
+			name[i] = '_';
+	if (name[strspn(name, "0123456789")] == '\0')
+		snprintf(name, sizeof(name), "port%.*s", PORT_NAME_MAX - 8, base);
+	snprintf(p->name, sizeof(p->name), "%s", name);
+	for (n = 2; is_taken(c, p); n++)
+		snprintf(p->name, sizeof(p->name), "%.*s-%u", PORT_NAME_MAX - 4, name, n);
+}
+
+/* Decides who listens, and with that how many guests there can be. */
+static bool
+settle_role(const struct conf *c, struct conf_port *p)
+{
+	if (p->role == ROLE_DEFAULT)
+		p->role = c->client && p->socket[0] != '\0' ? ROLE_CLIENT : ROLE_SERVER;
+	if (p->role != ROLE_CLIENT)
+		return true;
+	/* The switch connects once to each socket. */
+	if (p->name[0] != '\0' && p->guests > 1) {
+		say_error("--port %s: guests=%u: a client connects to one guest; give each a "
+			  "socket",
+				p->name, p->guests);
+		return false;
+	}
+	p->guests = 1;
+	return true;
+}
+
+/* Whether nobody else names the tag that a port has by its place. */
+static bool
+tag_ok(const struct conf *c, unsigned int i)
+{
+	uint16_t tag = conf_vlan(c, i);
+	unsigned int k;
+
+	for (k = 0; k < c->nports && c->vlan_base != 0 && !c->port[i].vlan_given; k++) {
+		if (!c->port[k].vlan_given || c->port[k].vlan != tag)
+			continue;
+		say_error("--port %s: vlan=%u: is the tag that port %s has by its place, "
+			  "--vlan-base + %u; choose another, or give that one a vlan= as well",
+				c->port[k].name, tag, c->port[i].name, i);
+		return false;
+	}
+	return true;
+}
+
+bool
+conf_port_check(struct conf *c)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->nports; i++)
+		if (!settle_role(c, &c->port[i]))
+			return false;
+	for (i = 0; i < c->nports; i++)
+		if (c->port[i].name[0] == '\0')
+			name_port(c, &c->port[i]);
+	for (i = 0; i < c->nports; i++)
+		if (!tag_ok(c, i))
+			return false;
+	conf_map_tags(c);
+	return true;
+}
+
+/* One more port has this tag. */
+static void
+claim_tag(struct conf *c, uint16_t vid, uint16_t owner)
+{
+	uint16_t *o = &c->tag_owner[vid];
+
+	*o = *o == TAG_NOBODY ? owner : TAG_SHARED;
+}
+
+void
+conf_map_tags(struct conf *c)
+{
+	const struct conf_port *p;
+	unsigned int i;
+
+	c->tagged = c->vlan_base != 0;
+	for (i = 0; i < RTE_DIM(c->tag_owner); i++)
+		c->tag_owner[i] = TAG_NOBODY;
+	for (i = 0; i < c->nports; i++) {
+		p = &c->port[i];
+		if (!p->vlan_given)
+			continue;
+		c->tagged |= p->vlan != 0;
+		claim_tag(c, p->vlan, p->guests == 1 ? i : TAG_SHARED);
+	}
+	/* A tag that a port names is for those who name it alone. */
+	for (i = 0; i < GUEST_MAX; i++) {
+		if (i < c->nports && c->port[i].vlan_given)
+			continue;
+		if (c->vlan_base == 0)
+			c->tag_owner[0] = TAG_SHARED;
+		else if (conf_vlan(c, i) <= VLAN_LAST &&
+				c->tag_owner[conf_vlan(c, i)] == TAG_NOBODY)
+			c->tag_owner[conf_vlan(c, i)] = i;
+	}
+}
+
+/* Prints a sentence in lines that a terminal shows whole. */
+static void
+print_wrapped(FILE *out, const char *text)
+{
+	static const size_t width = 72;
+	size_t len;
+
+	for (; *text != '\0'; text += len + (text[len] == ' ')) {
+		len = strlen(text);
+		if (len > width)
+			for (len = width; len > 0 && text[len] != ' '; len--)
+				;
+		fprintf(out, "      %.*s\n", (int)len, text);
+	}
+}
+
+void
+conf_port_help(FILE *out)
+{
+	size_t i;
+
+	for (i = 0; i < RTE_DIM(keys); i++) {
+		fprintf(out, "  %s=%s\n", keys[i].name, keys[i].value);
+		print_wrapped(out, keys[i].help);
+	}
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Ports, as options describe them: one table of keys, each with its parser and its
+ * documentation, that whatever takes a port's settings goes by (--port, its help and the
+ * guide; doc/conf.py reads this file).
+ *
+ * Each function says on stderr what is wrong with a value, and what is allowed. Any thread.
+ */
+#ifndef CONF_PORT_H
+#define CONF_PORT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+struct conf;
+struct conf_port;
+
+/*
+ * X(key, value as the help shows it, sentence for the help and the documentation)
+ *
+ * To add a key, add a line here, and parse_KEY() to conf_port.c.
+ */
+#define PORT_KEYS(X) \
+	X(socket, "PATH", "the socket where its guests connect; no comma in it") \
+	X(role, "server|client", \
+			"who listens there: the switch, or the guest's side (as --client says)") \
+	X(guests, "N", "how many guests it takes at a time, 1 to 256 (1)") \
+	X(vlan, "N", \
+			"its tag on the uplink, 0 for none (--vlan-base and the port's place); ports " \
+			"with the same tag share that VLAN of the uplink")
+
+/*
+ * Adds the port of `--port text`: a name, then key=value, between commas.
+ */
+bool conf_port_add(struct conf *c, const char *text);
+
+/* Sets one key of a port. `what`: the option, for what is said. */
+bool conf_port_set(struct conf_port *p, const char *what, const char *key, const char *value);
+
+/* Adds a port for a socket that an option gives by path, with as many guests at a time. */
+bool conf_port_add_socket(struct conf *c, const char *option, const char *prefix,
+		const char *name, unsigned int guests);
+
+/* Adds the port of the cuse back end's device. False: there are too many ports. */
+bool conf_port_add_node(struct conf *c);
+
+/* Completes all ports with what holds by default; checks that they fit each other. */
+bool conf_port_check(struct conf *c);
+
+/* Prints a line for each key. */
+void conf_port_help(FILE *out);
+
+#endif /* CONF_PORT_H */

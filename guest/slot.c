@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Places for guests: see slot.h for the contract. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "guest/slot.h"
+#include "main.h"
+
+/*
+ * How long a newcomer waits until the main lcore has cleared the place of a guest that
+ * has just left, as when a guest is started anew: it takes microseconds, unless the main
+ * lcore is busy. All connections wait meanwhile.
+ */
+#define CLEAR_NAPS 100
+#define CLEAR_NAP_NS 50000
+
+unsigned int
+slot_port(const struct vswitch *sw, const char *socket)
+{
+	const struct conf *c = &sw->conf;
+	unsigned int i, node = 0;
+
+	for (i = 0; i < c->nports; i++) {
+		if (strcmp(c->port[i].socket, socket) == 0)
+			return i;
+		if (c->port[i].socket[0] == '\0')
+			node = i;
+	}
+	return node; /* whose socket is the cuse back end's secret */
+}
+
+static uint8_t
+state_of(const struct vswitch *sw, unsigned int slot)
+{
+	return __atomic_load_n(&sw->port[slot].state, __ATOMIC_ACQUIRE);
+}
+
+/* How many guests a port has, and the lowest number that none of them has. */
+static unsigned int
+count_guests(const struct vswitch *sw, const struct conf_port *p, unsigned int *number)
+{
+	bool taken[GUEST_MAX + 1] = {false};
+	unsigned int i, n = 0;
+
+	for (i = 0; i < sw->ports; i++) {
+		if (state_of(sw, i) == PORT_FREE || sw->port[i].settings != p)
+			continue;
+		taken[sw->port[i].number] = true;
+		n += state_of(sw, i) == PORT_USED;
+	}
+	/* Number 0 is who has the port's own place. */
+	for (*number = 1; taken[*number]; ++*number)
+		;
+	return n;
+}
+
+/* Waits a moment for the main lcore to clear a place. Returns whether it is free. */
+static bool
+wait_until_free(const struct vswitch *sw, unsigned int slot)
+{
+	const struct timespec nap = {.tv_nsec = CLEAR_NAP_NS};
+	unsigned int i;
+
+	for (i = 0; i < CLEAR_NAPS && state_of(sw, slot) == PORT_LEAVING; i++)
+		nanosleep(&nap, NULL);
+	return state_of(sw, slot) == PORT_FREE;
+}
+
+/* The lowest free place that is no port's own, nor has a tag that a port names. */
+static unsigned int
+spare_slot(const struct vswitch *sw, const struct conf_port *p)
+{
+	const struct conf *c = &sw->conf;
+	unsigned int i;
+	uint16_t tag;
+
+	for (i = c->nports; i < GUEST_MAX; i++) {
+		if (state_of(sw, i) != PORT_FREE)
+			continue;
+		tag = conf_vlan(c, i);
+		if (p->vlan_given || tag == 0 || tag > VLAN_LAST ||
+				conf_tag_owner(c, tag) == i)
+			break;
+	}
+	return i;
+}
+
+/* Chooses a place, and the guest's number in its port. GUEST_MAX: there is none; that was said. */
+static unsigned int
+choose(const struct vswitch *sw, unsigned int index, unsigned int *number)
+{
+	const struct conf_port *p = &sw->conf.port[index];
+	unsigned int slot = index;
+
+	if (count_guests(sw, p, number) >= p->guests) {
+		say(ERR,
+				"port %s: guest refused: it has %u already, as many as it takes; "
+				"raise guests= of its --port\n",
+				p->name, p->guests);
+		return GUEST_MAX;
+	}
+	if (wait_until_free(sw, index)) {
+		*number = 0;
+	} else if (p->guests == 1) {
+		say(ERR, "port %s: guest refused: its last one is just leaving; try again\n",
+				p->name);
+		return GUEST_MAX;
+	} else {
+		slot = spare_slot(sw, p);
+	}
+	if (slot == GUEST_MAX)
+		say(ERR,
+				"port %s: guest refused: all %d devices are in use, or kept for "
+				"other ports\n",
+				p->name, GUEST_MAX);
+	return slot;
+}
+
+uint16_t
+slot_take(struct vswitch *sw, unsigned int index)
+{
+	const struct conf_port *p = &sw->conf.port[index];
+	unsigned int number, slot = choose(sw, index, &number);
+	struct port *port = &sw->port[slot];
+	uint16_t tag;
+
+	if (slot == GUEST_MAX)
+		return SLOT_NONE;
+	tag = p->vlan_given ? p->vlan : conf_vlan(&sw->conf, slot);
+	if (tag > VLAN_LAST) {
+		say(ERR,
+				"port %s: guest refused: device %u would have VLAN tag %u, past %u; "
+				"choose a smaller --vlan-base\n",
+				p->name, slot, tag, VLAN_LAST);
+		return SLOT_NONE;
+	}
+	port->settings = p;
+	port->number = number;
+	port->vlan = tag;
+	__atomic_store_n(&port->state, PORT_USED, __ATOMIC_RELEASE);
+	if (slot >= sw->ports)
+		__atomic_store_n(&sw->ports, slot + 1, __ATOMIC_RELEASE);
+	return slot;
+}
+
+char *
+slot_name(const struct vswitch *sw, uint16_t slot, char name[SLOT_NAME_MAX])
+{
+	const struct port *p = &sw->port[slot];
+
+	if (slot == PORT_UPLINK || p->settings == NULL)
+		snprintf(name, SLOT_NAME_MAX, "%s", slot == PORT_UPLINK ? "uplink" : "");
+	else if (p->settings->guests == 1)
+		snprintf(name, SLOT_NAME_MAX, "%s", p->settings->name);
+	else
+		snprintf(name, SLOT_NAME_MAX, "%s.%u", p->settings->name, p->number);
+	return name;
+}
