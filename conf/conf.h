@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include <rte_ether.h>
+
 /* Whether this is the build with the cuse back end. */
 #ifdef VHOST_CUSE
 #define CONF_CUSE true
@@ -32,6 +34,9 @@
 
 /* The kernel's limit for a name in a folder is 255; this is plenty. */
 #define NODE_NAME_MAX 63
+
+/* Source addresses that a port may be held to: a guest's cards, and some it shares. */
+#define PORT_MACS_MAX 16
 
 /* Names stand in tables and log lines. */
 #define PORT_NAME_MAX 47
@@ -57,6 +62,9 @@ struct conf_port {
 	uint16_t guests; /* at a time */
 	bool vlan_given;
 	uint16_t vlan; /* tag on the uplink of each of its guests; 0: untagged */
+	bool isolated; /* reaches no port that is isolated, too */
+	unsigned int nmacs;
+	struct rte_ether_addr mac[PORT_MACS_MAX]; /* none: any address */
 };
 
 enum vm2vm {
@@ -99,6 +107,8 @@ struct conf {
 	uint16_t vlan_base;       /* 0: ports that name no tag are untagged */
 	bool tagged;              /* the uplink is sorted by tags */
 	uint16_t tag_owner[VLAN_LAST + 2];
+	unsigned int nmacs; /* that ports name as theirs, in order: conf_mac_named() */
+	struct rte_ether_addr mac[SOCKET_MAX * PORT_MACS_MAX];
 	uint32_t aging;           /* seconds; 0: never */
 };
 
@@ -135,6 +145,9 @@ conf_tag_owner(const struct conf *c, uint16_t vid)
 {
 	return c->tag_owner[vid];
 }
+
+/* Whether some port names the address as its own. Any thread. */
+bool conf_mac_named(const struct conf *c, const struct rte_ether_addr *mac);
 
 /*
  * Works out c->tagged and c->tag_owner. Device i is the first guest of port i; further

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Ports, as options describe them: see conf_port.h for the contract. */
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <rte_common.h>
@@ -71,6 +72,48 @@ parse_vlan(const struct setting *s)
 		return wrong(s, "a number from 0 to " RTE_STR(VLAN_LAST));
 	s->port->vlan = n;
 	s->port->vlan_given = true;
+	return true;
+}
+
+/* Reads one address, all of the text: six bytes between colons. */
+static bool
+parse_address(const char *text, struct rte_ether_addr *mac)
+{
+	return strlen(text) == RTE_ETHER_ADDR_FMT_SIZE - 1 &&
+			rte_ether_unformat_addr(text, mac) == 0 &&
+			rte_is_valid_assigned_ether_addr(mac);
+}
+
+static bool
+parse_mac(const struct setting *s)
+{
+	struct conf_port *p = s->port;
+	char copy[PORT_MACS_MAX * RTE_ETHER_ADDR_FMT_SIZE + 1];
+	char *item, *save = NULL;
+
+	snprintf(copy, sizeof(copy), "%s", s->value);
+	item = strtok_r(copy, "+", &save);
+	if (item == NULL)
+		return wrong(s, "a unicast address, or several with '+' between them");
+	for (; item != NULL; item = strtok_r(NULL, "+", &save)) {
+		if (p->nmacs == PORT_MACS_MAX) {
+			say_error("%s: %s=%s: at most %d addresses", s->what, s->key, s->value,
+					PORT_MACS_MAX);
+			return false;
+		}
+		if (!parse_address(item, &p->mac[p->nmacs++]))
+			return wrong(s, "a unicast address, or several with '+' between them, as "
+					"in mac=02:00:00:00:00:01+02:00:00:00:00:02");
+	}
+	return true;
+}
+
+static bool
+parse_isolated(const struct setting *s)
+{
+	if (strcmp(s->value, "yes") != 0 && strcmp(s->value, "no") != 0)
+		return wrong(s, "yes or no");
+	s->port->isolated = s->value[0] == 'y';
 	return true;
 }
 
@@ -346,6 +389,24 @@ tag_ok(const struct conf *c, unsigned int i)
 	return true;
 }
 
+static int
+compare_macs(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct rte_ether_addr));
+}
+
+/* Lists the addresses that ports name. */
+static void
+list_macs(struct conf *c)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < c->nports; i++)
+		for (k = 0; k < c->port[i].nmacs; k++)
+			c->mac[c->nmacs++] = c->port[i].mac[k];
+	qsort(c->mac, c->nmacs, sizeof(c->mac[0]), compare_macs);
+}
+
 bool
 conf_port_check(struct conf *c)
 {
@@ -361,7 +422,15 @@ conf_port_check(struct conf *c)
 		if (!tag_ok(c, i))
 			return false;
 	conf_map_tags(c);
+	list_macs(c);
 	return true;
+}
+
+bool
+conf_mac_named(const struct conf *c, const struct rte_ether_addr *mac)
+{
+	return c->nmacs != 0 &&
+			bsearch(mac, c->mac, c->nmacs, sizeof(c->mac[0]), compare_macs) != NULL;
 }
 
 /* One more port has this tag. */

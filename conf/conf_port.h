@@ -27,7 +27,13 @@ struct conf_port;
 	X(guests, "N", "how many guests it takes at a time, 1 to 256 (1)") \
 	X(vlan, "N", \
 			"its tag on the uplink, 0 for none (--vlan-base and the port's place); ports " \
-			"with the same tag share that VLAN of the uplink")
+			"with the same tag share that VLAN of the uplink") \
+	X(mac, "ADDRESS+...", \
+			"the only source addresses that its guests' frames may have, up to 16; others are " \
+			"dropped as spoofed_mac. Ports that list none may not use them either") \
+	X(isolated, "yes|no", \
+			"yes: its guests reach the uplink and ports that are not isolated, and no other; " \
+			"nor do they reach each other (no)")
 
 /*
  * Adds the port of `--port text`: a name, then key=value, between commas.

@@ -25,6 +25,9 @@
 			"the virtio-net header asks for an offload that was not negotiated, or that does " \
 			"not fit the frame") \
 	X(SOURCE, "bad_source", "the source address is a group address, or all zeroes") \
+	X(SPOOFED, "spoofed_mac", \
+			"the source address is not one that the port may use, by its mac= or another's") \
+	X(ISOLATED, "isolated", "sender and destination are both isolated (isolated=yes)") \
 	X(TO_SENDER, "to_sender", "the destination is the port that the frame came from") \
 	X(NO_PORT, "no_port", "there is no other port to send it to") \
 	X(RING_FULL, "ring_full", \

@@ -56,6 +56,10 @@ enum port_state {
 
 struct conf_port;
 
+/* What a port's settings ask of each frame; most ports ask nothing. */
+#define PORT_MACS 1     /* only certain source addresses */
+#define PORT_ISOLATED 2 /* nothing between two such ports */
+
 struct port {
 	const struct rx_set *rx; /* receive rings to fill; NULL: none */
 	uint32_t epoch;          /* counts the tenants of this slot */
@@ -63,6 +67,7 @@ struct port {
 	bool registered;         /* its first address was logged; main lcore's */
 	uint16_t vlan;           /* its tag on the uplink; 0: untagged */
 	uint16_t tx_rings;       /* transmit rings in use, paused ones too; the uplink: 0 */
+	uint8_t policy;          /* PORT_... below */
 	uint16_t number;         /* of the guest, among those of its port */
 	uint64_t learned;        /* requests to learn that it has made; see route.c */
 	const struct conf_port *settings; /* of the port that it connected to */

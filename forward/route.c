@@ -82,7 +82,10 @@ ask_to_learn(struct worker *w, struct source *s, uint64_t key)
 		wake_main(sw);
 }
 
-/* Notes a frame's source address. Returns whose it is: the sender's, but for the uplink's. */
+/*
+ * Notes a frame's source address. Returns whose it is: the sender's, except for the uplink's.
+ * PORT_MAX: the sender must not use it, as another port names it as its own.
+ */
 static inline uint16_t
 learn(struct worker *w, struct source *s, const struct frame *f)
 {
@@ -97,6 +100,10 @@ learn(struct worker *w, struct source *s, const struct frame *f)
 	/* Our guests' frames may come back on the wire: they have not moved. */
 	if (e != NULL && s->port == PORT_UPLINK && fdb_port(e) != PORT_UPLINK)
 		return fdb_port(e);
+	/* A port that names its own was looked at before. */
+	if (s->port != PORT_UPLINK && !(w->sw->port[s->port].policy & PORT_MACS) &&
+			unlikely(conf_mac_named(&w->sw->conf, &f->eth.src_addr)))
+		return PORT_MAX;
 	ask_to_learn(w, s, key);
 	return s->port;
 }
@@ -113,6 +120,13 @@ by_nic(const struct worker *w, struct frame *f, uint16_t port)
 	f->tagged = true;
 	f->tci = w->sw->port[port].vlan;
 	return PORT_UPLINK;
+}
+
+/* Whether nothing is to pass between two ports; the uplink is never isolated. */
+static inline bool
+both_isolated(const struct vswitch *sw, uint16_t a, uint16_t b)
+{
+	return sw->port[a].policy & sw->port[b].policy & PORT_ISOLATED;
 }
 
 /* From a guest: to the port that has the address, or to all. */
@@ -134,6 +148,8 @@ from_guest(struct worker *w, const struct source *s, struct frame *f)
 	port = fdb_port(e);
 	if (unlikely(port == s->port))
 		return to_none(f, DROP_TO_SENDER);
+	if (unlikely(both_isolated(w->sw, s->port, port)))
+		return to_none(f, DROP_ISOLATED);
 	return likely(vm2vm != VM2VM_NIC) ? port : by_nic(w, f, port);
 }
 
@@ -255,9 +271,23 @@ from_tagged(struct worker *w, const struct source *s, struct frame *f, uint16_t 
 	return device;
 }
 
+/* Whether the settings of a guest's port let it send with this address. */
+static bool
+may_send(const struct port *p, const struct rte_ether_addr *from)
+{
+	const struct conf_port *c = p->settings;
+	unsigned int i;
+
+	for (i = 0; i < c->nmacs; i++)
+		if (rte_is_same_ether_addr(&c->mac[i], from))
+			return true;
+	return false;
+}
+
 static inline uint16_t
 route_frame(struct worker *w, struct source *s, struct frame *f)
 {
+	const struct port *p = &w->sw->port[s->port];
 	uint16_t owner;
 
 	if (unlikely(f->reason != DROP_NONE))
@@ -265,7 +295,11 @@ route_frame(struct worker *w, struct source *s, struct frame *f)
 	if (unlikely(rte_is_multicast_ether_addr(&f->eth.src_addr) ||
 			    rte_is_zero_ether_addr(&f->eth.src_addr)))
 		return to_none(f, DROP_SOURCE);
+	if (unlikely(p->policy & PORT_MACS) && !may_send(p, &f->eth.src_addr))
+		return to_none(f, DROP_SPOOFED);
 	owner = learn(w, s, f);
+	if (unlikely(owner == PORT_MAX))
+		return to_none(f, DROP_SPOOFED);
 	if (s->port != PORT_UPLINK)
 		return from_guest(w, s, f);
 	return w->sw->conf.tagged ? from_tagged(w, s, f, owner) : from_untagged(w, f);
@@ -280,7 +314,7 @@ route_flood(struct worker *w, const struct source *s, struct burst *b, uint64_t 
 	uint64_t none = frames, left;
 
 	for (i = 0; i < n; i++) {
-		if (i == s->port || !takes_frames(sw, i))
+		if (i == s->port || !takes_frames(sw, i) || both_isolated(sw, s->port, i))
 			continue;
 		dests_add(&w->dests, i, frames);
 		none = 0;

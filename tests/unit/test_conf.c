@@ -348,6 +348,48 @@ test_port_wrong(void **state)
 	refused(line, "--port", name, "1 to 47");
 }
 
+static void
+test_port_policy(void **state)
+{
+	const struct conf_port *p = &conf.port[0];
+	struct rte_ether_addr mac;
+	char line[400];
+	int n, i;
+
+	RTE_SET_USED(state);
+	accept("-- --port a,socket=a");
+	assert_false(p->isolated);
+	assert_int_equal(p->nmacs, 0);
+	rte_ether_unformat_addr("02:00:00:00:00:01", &mac);
+	assert_false(conf_mac_named(&conf, &mac));
+	accept("-- --port a,socket=a,isolated=yes,mac=02:00:00:00:00:03+02:00:00:00:00:0A "
+	       "--port b,socket=b,isolated=no,mac=02:00:00:00:00:01,mac=02:00:00:00:00:02");
+	assert_true(p->isolated);
+	assert_int_equal(p->nmacs, 2);
+	assert_int_equal(p->mac[1].addr_bytes[5], 10);
+	assert_false(conf.port[1].isolated);
+	assert_int_equal(conf.port[1].nmacs, 2);
+	for (i = 0; i < 12; i++) {
+		mac.addr_bytes[5] = i;
+		assert_int_equal(conf_mac_named(&conf, &mac), i == 1 || i == 2 || i == 3 || i == 10);
+	}
+	refused("-- --port a,socket=b,isolated=1", "--port a", "isolated=1", "yes or no");
+	refused("-- --port a,socket=b,mac=", "--port a", "mac=", "unicast");
+	refused("-- --port a,socket=b,mac=x", "--port a", "mac=x", "unicast");
+	refused("-- --port a,socket=b,mac=01:00:00:00:00:01", "--port a", "01:", "unicast");
+	refused("-- --port a,socket=b,mac=00:00:00:00:00:00", "--port a", "00:", "unicast");
+	refused("-- --port a,socket=b,mac=02:00:00:00:00:01:02", "--port a", ":02", "unicast");
+	refused("-- --port a,socket=b,mac=02:00:00:00:00:01x", "--port a", ":01x", "unicast");
+	refused("-- --port a,socket=b,mac=0200:0000:0001", "--port a", ":0001", "unicast");
+	n = snprintf(line, sizeof(line), "-- --port a,socket=b,mac=02:00:00:00:00:00");
+	for (i = 1; i < 16; i++)
+		n += snprintf(line + n, sizeof(line) - n, "+02:00:00:00:00:%02x", i);
+	accept(line);
+	assert_int_equal(p->nmacs, 16);
+	snprintf(line + n, sizeof(line) - n, ",mac=02:00:00:00:00:10");
+	refused(line, "--port a", "mac=02:00:00:00:00:10", "at most 16");
+}
+
 /* A port that is given no name has that of its socket. */
 static void
 test_port_names(void **state)
@@ -519,6 +561,7 @@ main(void)
 		cmocka_unit_test(test_socket_number),
 		cmocka_unit_test(test_port),
 		cmocka_unit_test(test_port_wrong),
+		cmocka_unit_test(test_port_policy),
 		cmocka_unit_test(test_port_names),
 		cmocka_unit_test(test_tags),
 		cmocka_unit_test(test_words),
