@@ -32,6 +32,7 @@
 #include "guest/sigbus.h"
 #include "guest/vhost_user.h"
 #include "main.h"
+#include "run/ready.h"
 #include "run/telemetry.h"
 #include "uplink/uplink.h"
 #include "run/worker.h"
@@ -169,7 +170,7 @@ main(int argc, char **argv)
 	if (!log_init() || !eal_start(&args, argc, argv))
 		return EXIT_FAILURE;
 	if (start(&sw)) {
-		say(NOTICE, "ready\n");
+		ready_say(&sw);
 		rc = control_run(&sw) ? EXIT_SUCCESS : EXIT_FAILURE;
 	}
 	stop(&sw);

@@ -298,7 +298,7 @@ conf_check(struct conf *c)
 	if (!CONF_CUSE && c->nports == 0 && !parse_basename(c, "usvhost"))
 		return false;
 	if (!conf_node_check(c) || (c->node[0] != '\0' && !conf_port_add_node(c)) ||
-			!conf_port_check(c))
+			!conf_port_check(c) || !conf_node_check_owned(c))
 		return false;
 	if (c->vm2vm == VM2VM_UPLINK && !c->uplink)
 		return refuse("--vm2vm 0",

@@ -111,25 +111,29 @@ conf_node_mode(struct conf *c, const char *text)
 	return true;
 }
 
-/* QEMU makes the sockets that the switch connects to. */
-static bool
-check_owned(const struct conf *c)
-{
-	if (!c->client || c->node[0] != '\0' || !(c->node_owned || c->node_mode_given))
-		return true;
-	say_error("%s: with --client the sockets are QEMU's, and so are their owner and mode: "
-		  "leave it out",
-			c->node_owned ? "--dev-owner" : "--dev-mode");
-	return false;
-}
-
 bool
-conf_node_check(struct conf *c)
+conf_node_check(const struct conf *c)
 {
 	if (c->client && c->nports == 0) {
 		say_error("--client: there is no socket to connect to: give one with "
 			  "--socket-file");
 		return false;
 	}
-	return check_owned(c);
+	return true;
+}
+
+bool
+conf_node_check_owned(const struct conf *c)
+{
+	unsigned int i;
+
+	if (!c->node_owned && !c->node_mode_given)
+		return true;
+	for (i = 0; i < c->nports; i++)
+		if (c->port[i].socket[0] == '\0' || c->port[i].role != ROLE_CLIENT)
+			return true;
+	say_error("%s: the switch connects to all of its sockets, so that their owner and mode are "
+		  "what QEMU gives them: leave it out",
+			c->node_owned ? "--dev-owner" : "--dev-mode");
+	return false;
 }

@@ -22,6 +22,9 @@ bool conf_node_owner(struct conf *c, const char *text);
 bool conf_node_mode(struct conf *c, const char *text);
 
 /* Checks that what was given means something together. */
-bool conf_node_check(struct conf *c);
+bool conf_node_check(const struct conf *c);
+
+/* Checks that something is there to have an owner or a mode. Once the ports' roles are known. */
+bool conf_node_check_owned(const struct conf *c);
 
 #endif /* CONF_NODE_H */

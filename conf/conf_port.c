@@ -1,6 +1,4 @@
-/* SPDX-License-Identifier: BSD-3-Clause
- * Copyright (c) 2026 vhost-switch contributors
- */
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Ports, as options describe them: see conf_port.h for the contract. */
 #include <ctype.h>
 #include <stdlib.h>

@@ -1,6 +1,4 @@
-/* SPDX-License-Identifier: BSD-3-Clause
- * Copyright (c) 2026 vhost-switch contributors
- */
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Ports, as options describe them: one table of keys, each with its parser and its
  * documentation, that whatever takes a port's settings goes by (--port, its help and the

@@ -61,12 +61,9 @@ may_learn(struct port *p)
 	return true;
 }
 
-/*
- * Asks the main lcore to learn; it is asked again with the next frame if lost. `known`: the
- * address is another port's so far.
- */
+/* Asks the main lcore to learn; it is asked again with the next frame if lost. */
 static void
-ask_to_learn(struct worker *w, struct source *s, uint64_t key, bool known)
+ask_to_learn(struct worker *w, struct source *s, uint64_t key)
 {
 	struct vswitch *sw = w->sw;
 	struct request r = {
@@ -75,8 +72,7 @@ ask_to_learn(struct worker *w, struct source *s, uint64_t key, bool known)
 			.port = s->port,
 	};
 
-	/* An address that moves to the wire must leave its guest in any case. */
-	if (fdb_full(sw->fdb, s->port) && !(known && s->port == PORT_UPLINK)) {
+	if (fdb_full(sw->fdb, s->port)) {
 		count_add(&w->count[s->port].unlearned, 1);
 		return;
 	}
@@ -101,14 +97,14 @@ learn(struct worker *w, struct source *s, const struct frame *f)
 		fdb_touch(t, e);
 		return s->port;
 	}
-	/* Our guests' frames may come back on the wire: then they have not moved. */
-	if (e != NULL && s->port == PORT_UPLINK && !fdb_idle(t, e))
+	/* Our guests' frames may come back on the wire: they have not moved. */
+	if (e != NULL && s->port == PORT_UPLINK && fdb_port(e) != PORT_UPLINK)
 		return fdb_port(e);
 	/* A port that names its own was looked at before. */
 	if (s->port != PORT_UPLINK && !(w->sw->port[s->port].policy & PORT_MACS) &&
 			unlikely(conf_mac_named(&w->sw->conf, &f->eth.src_addr)))
 		return PORT_MAX;
-	ask_to_learn(w, s, key, e != NULL);
+	ask_to_learn(w, s, key);
 	return s->port;
 }
 

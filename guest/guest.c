@@ -81,7 +81,7 @@ guest_connect(struct vswitch *sw, int vid, const char *path)
 	sw->connections = pthread_self();
 	g->features = 0;
 	g->table_pending = g->doomed = g->log_mapped = g->mtu_told = g->in_message = false;
-	say(INFO, "device %u connected: %s\n", port, slot_name(sw, port, name));
+	peer_connected(&g->peer, &sw->peers, port, slot_name(sw, port, name), path, g->socket);
 	return g;
 }
 
@@ -313,6 +313,7 @@ guest_before(struct guest *g, struct message *m)
 		descriptors_suspect(g->port);
 	}
 	g->following = false;
+	peer_message(&g->peer, &g->sw->peers, g->port, m);
 	if (!descriptors_answered(g->socket))
 		g->doomed = true;
 	if (g->doomed || !message_wanted(m, RINGS_MAX)) {
@@ -462,7 +463,9 @@ guest_disconnect(struct guest *g)
 		descriptors_suspect(g->port);
 	g->ready = 0;
 	free_rings(g);
-	say(INFO, "device %u disconnected\n", g->port);
+	peer_disconnected(&g->peer, &g->sw->peers, &g->sw->conf, g->port,
+			g->doomed || __atomic_load_n(&g->sw->stop, __ATOMIC_RELAXED));
+	g->sw->port[g->port].quiet = !g->peer.announced;
 	leave_slot(g->sw, g->port);
 }
 

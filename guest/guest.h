@@ -27,6 +27,7 @@
 
 #include "guest/announce.h"
 #include "guest/memory.h"
+#include "guest/peer.h"
 #include "guest/virtqueue.h"
 #include "forward/port.h"
 
@@ -60,6 +61,7 @@ struct guest {
 	struct rx_set set[2]; /* one is published, or none; the other is to be the next */
 	struct announcement announcement;       /* that it is here now */
 	struct ring_address address[RINGS_MAX]; /* as last told */
+	struct peer peer;
 	struct vswitch *sw;
 	int vid;    /* librte_vhost's number of the connection */
 	int socket; /* of the connection; librte_vhost's; -1: not found */

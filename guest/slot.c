@@ -1,6 +1,4 @@
-/* SPDX-License-Identifier: BSD-3-Clause
- * Copyright (c) 2026 vhost-switch contributors
- */
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Places for guests: see slot.h for the contract. */
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,4 @@
-/* SPDX-License-Identifier: BSD-3-Clause
- * Copyright (c) 2026 vhost-switch contributors
- */
+/* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Which place in the table of ports (forward/port.h) a guest gets, and its name.
  *

@@ -39,11 +39,12 @@ struct control {
 			(m).addr_bytes[4], (m).addr_bytes[5]
 
 static void
-stop_signals(sigset_t *set)
+watched_signals(sigset_t *set)
 {
 	sigemptyset(set);
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
 }
 
 void
@@ -51,7 +52,7 @@ control_block_signals(void)
 {
 	sigset_t set;
 
-	stop_signals(&set);
+	watched_signals(&set);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	/* A guest's socket that closes while we write must not end the process. */
 	signal(SIGPIPE, SIG_IGN);
@@ -73,17 +74,6 @@ forgotten(void *arg, uint64_t key, uint16_t port)
 
 	if (port != PORT_UPLINK && sw->uplink != NULL)
 		uplink_remove_mac(sw->uplink, &mac);
-}
-
-/* An address has moved to the uplink: it is a guest's no longer. */
-static void
-let_go(struct vswitch *sw, uint64_t key)
-{
-	struct rte_ether_addr mac = fdb_mac(key);
-
-	if (sw->uplink != NULL)
-		uplink_remove_mac(sw->uplink, &mac);
-	fdb_set_pooled(sw->fdb, key, false);
 }
 
 /* Guest `to` has an address that was guest `from`'s, or is new to us, or the uplink's. */
@@ -111,8 +101,6 @@ log_move(struct control *c, uint64_t key, uint16_t from, uint16_t to)
 		return;
 	if (from == PORT_UPLINK)
 		say(NOTICE, MAC_FORMAT " moved from the uplink to device %u\n", MAC_BYTES(mac), to);
-	else if (to == PORT_UPLINK)
-		say(NOTICE, MAC_FORMAT " moved from device %u to the uplink\n", MAC_BYTES(mac), from);
 	else
 		say(NOTICE, MAC_FORMAT " moved from device %u to device %u\n", MAC_BYTES(mac), from,
 				to);
@@ -142,16 +130,11 @@ learn(struct control *c, const struct request *r)
 	if (sw->port[r->port].epoch != r->epoch)
 		return; /* its guest is gone */
 	verdict = fdb_learn(sw->fdb, r->key, r->port, &old);
-	if (verdict != FDB_ADDED && verdict != FDB_MOVED)
+	if (r->port == PORT_UPLINK || (verdict != FDB_ADDED && verdict != FDB_MOVED))
 		return;
+	let_in(sw, r->key, old, r->port);
 	if (verdict == FDB_MOVED)
 		log_move(c, r->key, old, r->port);
-	if (r->port == PORT_UPLINK) {
-		if (verdict == FDB_MOVED)
-			let_go(sw, r->key);
-		return;
-	}
-	let_in(sw, r->key, old, r->port);
 	log_registered(sw, r->key, r->port);
 }
 
@@ -167,6 +150,8 @@ clear_ports(struct vswitch *sw)
 		if (__atomic_load_n(&p->state, __ATOMIC_ACQUIRE) != PORT_LEAVING)
 			continue;
 		fdb_forget_port(sw->fdb, i, forgotten, sw);
+		if (!p->quiet)
+			stats_log_departed(sw, i);
 		stats_retire(sw, i);
 		p->registered = false;
 		__atomic_store_n(&p->epoch, p->epoch + 1, __ATOMIC_RELAXED);
@@ -224,6 +209,22 @@ on_second(struct control *c)
 		stats_print(sw, stdout);
 }
 
+/* Its terminal went, or somebody expects a daemon's habit: guests keep their network. */
+static void
+on_signal(struct control *c)
+{
+	struct signalfd_siginfo signal;
+
+	if (read(c->signals, &signal, sizeof(signal)) != sizeof(signal))
+		return;
+	if (signal.ssi_signo == SIGHUP)
+		say(NOTICE,
+				"SIGHUP: there is no file to read anew, so nothing changes; SIGTERM "
+				"ends the switch\n");
+	else
+		c->stop = true;
+}
+
 static bool
 watch(int epoll, int fd)
 {
@@ -238,7 +239,7 @@ control_open(struct control *c, struct vswitch *sw)
 	const struct itimerspec second = {{1, 0}, {1, 0}};
 	sigset_t set;
 
-	stop_signals(&set);
+	watched_signals(&set);
 	c->sw = sw;
 	c->epoll = epoll_create1(EPOLL_CLOEXEC);
 	c->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -262,7 +263,7 @@ control_run(struct vswitch *sw)
 		if (epoll_wait(c.epoll, &e, 1, -1) != 1)
 			continue; /* EINTR */
 		if (e.data.fd == c.signals)
-			c.stop = true;
+			on_signal(&c);
 		else if (e.data.fd == c.timer)
 			on_second(&c);
 		else

@@ -38,7 +38,8 @@ process_text(pid_t pid, char *text, size_t size)
 	char comm[COMM_MAX];
 
 	if (pid <= 0) {
-		snprintf(text, size, "a process of another container");
+		snprintf(text, size, "%s", pid == 0 ? "a process of another container"
+						    : "a process that is not known");
 		return;
 	}
 	read_comm(pid, comm);

@@ -13,7 +13,7 @@
 
 /*
  * Writes "process 4711 (qemu-system-x86)". 0: one of another PID namespace, which has no
- * number here. The name is the process's own choice, so only printable ASCII of it is shown.
+ * number here. Negative: not known. The name is the process's own choice, so only printable ASCII of it is shown.
  */
 void process_text(pid_t pid, char *text, size_t size);
 

@@ -3,6 +3,7 @@
  */
 /* Adding counters up and printing them: see stats.h for the contract. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "guest/slot.h"
@@ -96,15 +97,13 @@ print_row(FILE *out, const char *name, const struct port_count *c)
 			c->missed);
 }
 
+/* Prints the reasons for which frames were dropped, and how many each. */
 static void
-print_drops(FILE *out, const char *name, const struct port_count *c)
+print_reasons(FILE *out, const struct port_count *c)
 {
 	const char *between = "";
 	unsigned int i;
 
-	if (stats_dropped(c) == 0 && c->unlearned == 0)
-		return;
-	fprintf(out, "%s%s: ", name[0] >= '0' && name[0] <= '9' ? "device " : "", name);
 	for (i = 0; i < DROP_MAX; i++) {
 		if (c->drop[i] == 0)
 			continue;
@@ -113,6 +112,15 @@ print_drops(FILE *out, const char *name, const struct port_count *c)
 	}
 	if (c->unlearned != 0)
 		fprintf(out, "%saddresses not learned %" PRIu64, between, c->unlearned);
+}
+
+static void
+print_drops(FILE *out, const char *name, const struct port_count *c)
+{
+	if (stats_dropped(c) == 0 && c->unlearned == 0)
+		return;
+	fprintf(out, "%s%s: ", name[0] >= '0' && name[0] <= '9' ? "device " : "", name);
+	print_reasons(out, c);
 	fputc('\n', out);
 }
 
@@ -176,4 +184,26 @@ stats_print(const struct vswitch *sw, FILE *out)
 	for_each(sw, out, print_drops, &total);
 	fprintf(out, "devices stopped for breaking the rules: %" PRIu64 "\n\n", sw->faults);
 	fflush(out);
+}
+
+void
+stats_log_departed(const struct vswitch *sw, uint16_t port)
+{
+	struct port_count sum;
+	char *reasons = NULL;
+	size_t size;
+	FILE *out = open_memstream(&reasons, &size);
+
+	if (out == NULL)
+		return;
+	stats_port(sw, port, &sum);
+	print_reasons(out, &sum);
+	fclose(out);
+	say(INFO,
+			"device %u departed: received %" PRIu64 ", delivered %" PRIu64
+			", dropped %" PRIu64 "%s%s%s, sent %" PRIu64 ", missed %" PRIu64 "\n",
+			port, sum.received, sum.delivered, stats_dropped(&sum),
+			reasons[0] != '\0' ? " (" : "", reasons, reasons[0] != '\0' ? ")" : "",
+			sum.sent, sum.missed);
+	free(reasons);
 }

@@ -70,6 +70,9 @@ void stats_port(const struct vswitch *sw, uint16_t port, struct port_count *sum)
  */
 void stats_retire(struct vswitch *sw, uint16_t port);
 
+/* Logs the counters of a port whose guest has left. Main lcore, before stats_retire(). */
+void stats_log_departed(const struct vswitch *sw, uint16_t port);
+
 /* Prints the table: devices, uplink, departed, total, then drop reasons. */
 void stats_print(const struct vswitch *sw, FILE *out);
 

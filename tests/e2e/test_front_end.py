@@ -3,12 +3,15 @@
 """What a front end is offered, and how it is answered: features, MTU, the log of written pages."""
 
 import os
+import re
+import signal
 import socket
 import struct
 
 import pytest
 
-from lib.switch import Switch
+from lib.proc import Process
+from lib.switch import READY, Switch
 from lib.wait import wait_for
 
 GET_FEATURES, SET_FEATURES, SET_OWNER, SET_LOG_BASE = 1, 2, 3, 6
@@ -122,3 +125,81 @@ def test_announcement_of_no_station(mac, box):
     with Switch(box, allow_log=REFUSED) as switch, FrontEnd(switch.socket()) as front:
         front.send(SEND_RARP, bytes.fromhex(mac) + b"\0\0")
         assert front.is_over()
+
+
+# Who is at the other end, and whoever leaves at once.
+
+
+LEFT = r"^vhost-switch: socket (\S+): (.*) left when it saw what is offered; .* of: (.*)$"
+
+
+def look_and_leave(path):
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(path)
+        connection.sendall(struct.pack("=III", GET_FEATURES, VERSION, 0))
+        assert len(connection.recv(20, socket.MSG_WAITALL)) == 20
+
+
+@pytest.mark.parametrize("options, more", [
+    ([], "--mergeable 1, --tx-csum 1, --tso 1"),
+    (["--tx-csum", "1"], "--mergeable 1, --tso 1"),
+    (["--tso", "1"], "--mergeable 1"),
+    (["--mergeable", "1"], "--tx-csum 1, --tso 1"),
+    (["--mergeable", "1", "--tx-csum", "1"], "--tso 1"),
+    (["--mergeable", "1", "--tso", "1"], None),
+], ids=lambda v: " ".join(v) if isinstance(v, list) else "")
+def test_who_leaves_at_the_features_is_told_of_once(box, options, more):
+    with Switch(box, options) as switch:
+        path = switch.socket()
+        us = rf"process {os.getpid()} \(.+\)"
+        look_and_leave(path)
+        switch.wait_output("device 0 departed")
+        for _ in range(4):
+            look_and_leave(path)
+        with FrontEnd(path):  # it stays; so it is worth a line again
+            switch.wait_output(r"device \d+ connected(.|\n)*device \d+ connected")
+        switch.wait_output(r"device \d+ departed(.|\n)*device \d+ departed")
+        look_and_leave(path)
+        if more is None:
+            wait_for(lambda: switch.stderr.count(" disconnected") == 7, what="seven visits")
+            assert len(re.findall(r"device \d+ connected", switch.stderr)) == 7
+            assert not re.search(LEFT, switch.stderr, re.M)
+            return
+        wait_for(lambda: len(re.findall(LEFT, switch.stderr, re.M)) == 2, what="said again")
+        found = re.findall(LEFT, switch.stderr, re.M)
+        assert all(socket_path == "./usvhost" and re.fullmatch(us, who) and missing == more
+                   for socket_path, who, missing in found), found
+        wait_for(lambda: switch.stderr.count(" disconnected") == 3, what="departures")
+        assert len(re.findall(r"device \d+ connected", switch.stderr)) == 3, switch.stderr
+
+
+def test_who_never_asks_is_not_told_of(box):
+    with Switch(box) as switch:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(switch.socket())
+            switch.wait_output("device 0 connected")
+        switch.wait_output("device 0 disconnected")
+        assert not re.search(LEFT, switch.stderr, re.M)
+
+
+def test_socket_and_process_of_a_device_are_named(box):
+    """One on each of two sockets; the second is another process, with a name that is no text."""
+    other = ("import ctypes, socket, sys; ctypes.CDLL(None).prctl(15, b'a\\nb\\x1b[m\\xff'); "
+             "s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); sys.stdin.read()")
+    with Switch(box, ["--socket-file", "one", "--socket-file", "two"]) as switch, FrontEnd(switch.socket("one")):
+        switch.wait_output(rf"^vhost-switch: device 0 connected: one\.0, socket one, process {os.getpid()} \(.+\)$")
+        with Process(["/usr/bin/python3", "-c", other, switch.socket("two")], stdin=True) as process:
+            switch.wait_output(rf"^vhost-switch: device 1 connected: two\.0, socket two, process {process.pid} "
+                               rf"\(a\?b\?\[m\?\)$")
+        switch.wait_output("device 1 departed: received 0, delivered 0, dropped 0, sent 0, missed 0$")
+
+
+def test_process_of_another_container_has_no_number(box):
+    """Seen from the switch, in a PID namespace of its own, a process outside is nobody."""
+    before = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    with Switch(box, before=before, ready=False) as outer:
+        outer.wait_output(READY)
+        with FrontEnd(outer.socket()):
+            outer.wait_output(r"device 0 connected: usvhost\.0, socket ./usvhost, a process of another container$")
+        outer.signal(signal.SIGKILL)
+        outer.status = outer.wait()

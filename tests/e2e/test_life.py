@@ -2,11 +2,13 @@
 # Copyright (c) 2026 vhost-switch contributors
 """Start, rest and end of the process: signals, statistics, the sleeping main lcore, the uplink's flags."""
 
+import re
 import signal
 
 import pytest
 
-from lib import stats
+from lib import proc, stats
+from lib.frames import BROADCAST, frame
 from lib.guests import Guests
 from lib.netns import Namespace
 from lib.room import room
@@ -41,6 +43,68 @@ def test_signal_under_traffic(box, number):
             table = switch.stop(number)
         assert switch.stop_took < END_SECONDS
         assert table["total"].sent > 10000
+
+
+def test_hang_up_changes_nothing(box):
+    """SIGHUP, as from a terminal that is closed: the switch says so, and guests keep their network."""
+    with room(box, 2) as r:
+        one, two = r.guests
+        for times in (1, 2):
+            r.switch.signal(signal.SIGHUP)
+            wait_for(lambda n=times: r.switch.stderr.count("vhost-switch: SIGHUP: ") == n, what="said")
+            assert r.reached(one, frame(BROADCAST, one.mac)) == {two}
+        assert "SIGTERM ends" in r.switch.stderr
+
+
+def test_counters_of_a_guest_that_leaves_are_logged(box):
+    """Those of the table: what it sent, and why some of it was dropped."""
+    with Switch(box) as switch:
+        with Guests(box, [switch.socket()] * 2) as guests:
+            one, two = guests.guests
+            for seq in range(7):
+                one.port.send(frame(BROADCAST, one.mac, seq))
+            one.port.send(frame(BROADCAST, "01:00:00:00:00:01"))
+            switch.wait_table(lambda t: t[0].dropped == 1 and t[0].received == 8)
+        switch.wait_output(r"^vhost-switch: device 0 departed: received 8, delivered 7, dropped 1 \(bad_source 1\), "
+                           r"sent 0, missed 0$")
+        switch.wait_output(r"^vhost-switch: device 1 departed: received 0, delivered 0, dropped 0, sent 7, missed 0$")
+
+
+# What the line "ready" says.
+
+
+def ready_line(switch):
+    return re.search(r"^vhost-switch: ready: (.*)$", switch.stderr, re.M)[1]
+
+
+@pytest.mark.parametrize("options,lcores,served", [
+    ([], ONE_WORKER, "1 worker, serves ./usvhost, no uplink"),
+    (["--socket-file", "a", "--socket-file", "b"], TWO_WORKERS, "2 workers, serves a b, no uplink"),
+    ([word for n in range(10) for word in ("--socket-file", f"s{n}")], ONE_WORKER,
+     "1 worker, serves s0 s1 s2 s3 s4 s5 s6 s7 and 2 more, no uplink"),
+    (["--client", "--socket-file", "a", "--port", "b,socket=b,role=server"], ONE_WORKER,
+     "1 worker, serves b, connects to a, no uplink"),
+], ids=lambda v: " ".join(v)[:20] if isinstance(v, list) else "")
+def test_ready_says_what_is_served(box, options, lcores, served):
+    with Switch(box, options, lcores=lcores, allow_log=["failed to connect: No such file"]) as switch:
+        version = proc.run([switch.program, "--version"])[1].split()[1]
+        assert ready_line(switch) == f"version {version}, {served}"
+        assert "no uplink was chosen" not in switch.stderr
+
+
+def test_ready_says_which_port_is_the_uplink(box):
+    with Namespace() as ns:
+        with Switch(box, ["-p", "0x2"], ns=ns, eal=["--vdev", "net_tap0,iface=up0", "--vdev", "net_tap1,iface=up1"]) as s:
+            assert ready_line(s).endswith(", serves ./usvhost, uplink port 1 (net_tap1)")
+            assert "no uplink was chosen" not in s.stderr
+
+
+def test_forgotten_uplink_is_noticed(box):
+    with Namespace() as ns:
+        with Switch(box, ns=ns, eal=["--vdev", "net_tap0,iface=up0"]) as switch:
+            assert re.search(r"^vhost-switch: DPDK has port 0 \(net_tap0\), and no uplink was chosen: -p 0x1 makes it ",
+                             switch.stderr, re.M)
+            assert ready_line(switch).endswith(", no uplink")
 
 
 def test_second_signal_while_ending_is_harmless(box):

@@ -226,8 +226,10 @@ test_socket_owner(void **state)
 	refused("-- --dev-owner root", "--dev-owner", "user:group", "");
 	refused("-- --dev-mode rw", "--dev-mode", "octal", "");
 	refused("-- --dev-mode", "--dev-mode", "needs a value", "--help");
-	refused("-- --client --dev-owner 0:0", "--dev-owner", "--client", "QEMU");
-	refused("-- --dev-mode 0600 --client", "--dev-mode", "--client", "QEMU");
+	refused("-- --client --dev-owner 0:0", "--dev-owner", "connects", "QEMU");
+	refused("-- --dev-mode 0600 --client", "--dev-mode", "connects", "QEMU");
+	refused("-- --port a,socket=/run/a,role=client --dev-mode 0600", "--dev-mode", "connects", "QEMU");
+	accept("-- --client --port a,socket=/run/a,role=server --dev-mode 0600");
 }
 
 static void

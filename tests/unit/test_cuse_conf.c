@@ -146,7 +146,7 @@ test_no_node(void **state)
 	accept("-- --socket-file a --dev-mode 0600");
 	accept("-- --socket-file a --dev-basename b --dev-owner 0:0 --dev-mode 0600");
 	accept("-- --client --socket-file a --dev-basename b --dev-owner 0:0");
-	refused("-- --client --socket-file a --dev-owner 0:0", "--dev-owner", "--client", "QEMU");
+	refused("-- --client --socket-file a --dev-owner 0:0", "--dev-owner", "connects", "QEMU");
 }
 
 int

@@ -1,6 +1,4 @@
-/* SPDX-License-Identifier: BSD-3-Clause
- * Copyright (c) 2026 vhost-switch contributors
- */
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Settings of ports: tags that several share, source addresses, isolation. */
 #include <inttypes.h>
 

@@ -1,6 +1,4 @@
-/* SPDX-License-Identifier: BSD-3-Clause
- * Copyright (c) 2026 vhost-switch contributors
- */
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Which place a guest gets: whoever comes first, a port's first guest has the port's own. */
 #include <unistd.h>
 

@@ -2,10 +2,16 @@
 # Copyright (c) 2026 vhost-switch contributors
 """The switch ends, or dies and comes back, while Linux guests are attached and send."""
 
+import re
+
 import pytest
 
+from lib.wait import wait_for
 from vm.lan import Lan
 from vm.test_guest_life import traffic
+
+
+LACKS = "lacks feature mask"  # what QEMU says each time
 
 
 @pytest.mark.parametrize("client", [True, False], ids=["client", "server"])
@@ -35,6 +41,31 @@ def test_switch_ends_in_order_under_traffic(box, image):
             pass
         # a and b go on sending
         lan.switch.stop()
+
+
+def test_switch_comes_back_with_fewer_offloads(box, image):
+    """QEMU leaves at once, every second: the log says why, once, and nothing more until the guest can stay again."""
+    with Lan(box, image, "ab", options=["--tso", "1"]) as lan:
+        a, b = lan.boot()
+        without, lan.options = lan.options, [o for o in lan.options if o not in ("--tso", "1")]
+        lan.kill_switch()
+        lan.start_switch()
+        log = lan.switch
+        for name in "ab":
+            log.wait_output(rf"socket {lan.box.path(name)}.sock: process \d+ \(qemu-.*\) left when it saw what is "
+                            r"offered; .*--mergeable 1, --tx-csum 1, --tso 1")
+        for guest in (a, b):  # it has tried again since
+            before = guest.stderr.count(LACKS)
+            wait_for(lambda g=guest, n=before: g.stderr.count(LACKS) >= n + 3, what=f"{guest.name} tries again")
+        assert log.stderr.count(" left when it saw what is offered") == 2
+        assert len(re.findall(r"device \d+ connected", log.stderr)) == 2
+        assert len(re.findall(r"device \d+ disconnected", log.stderr)) == 2
+        lan.options = without
+        lan.kill_switch()
+        lan.start_switch()
+        for guest in (a, b):
+            lan.join(guest)
+        assert " left when it saw what is offered" not in lan.switch.stderr
 
 
 def test_link_status_and_mtu(box, image):

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* Naming front ends: see peer.h for the contract. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
+
+#include "guest/message.h"
+#include "guest/peer.h"
+#include "run/log.h"
+#include "run/process.h"
+
+/*
+ * So soon leaves who misses a feature: QEMU, after some messages without a pause. A guest that
+ * is ended before its driver chose features was connected for as long as it takes to boot.
+ */
+#define SOON_S 2
+
+/* Who connected, or in --client mode who listens. */
+static pid_t
+pid_of(int fd)
+{
+	struct ucred who = {.pid = -1};
+	socklen_t len = sizeof(who);
+
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) != 0)
+		return -1;
+	return who.pid;
+}
+
+/* Processes of other PID namespaces have no number to know them by. */
+static bool
+is_shy(const struct peers *all, pid_t pid)
+{
+	unsigned int i;
+
+	for (i = 0; pid > 0 && i < PEERS_SHY; i++)
+		if (all->shy[i] == pid)
+			return true;
+	return false;
+}
+
+static void
+forget(struct peers *all, pid_t pid)
+{
+	unsigned int i;
+
+	for (i = 0; i < PEERS_SHY; i++)
+		if (all->shy[i] == pid)
+			all->shy[i] = 0;
+}
+
+static void
+announce(struct peer *p, uint16_t device)
+{
+	char who[PROCESS_TEXT];
+
+	p->announced = true;
+	if (p->pid == getpid()) { /* the cuse back end's own connection for an opener of its node */
+		say(INFO, "device %u connected: %s, of the cuse back end\n", device, p->name);
+		return;
+	}
+	process_text(p->pid, who, sizeof(who));
+	say(INFO, "device %u connected: %s, socket %s, %s\n", device, p->name, p->socket, who);
+}
+
+void
+peer_connected(struct peer *p, struct peers *all, uint16_t device, const char *name,
+		const char *socket, int fd)
+{
+	*p = (struct peer){.since = rte_get_timer_cycles(), .pid = pid_of(fd)};
+	snprintf(p->name, sizeof(p->name), "%s", name);
+	snprintf(p->socket, sizeof(p->socket), "%s", socket);
+	if (!is_shy(all, p->pid))
+		announce(p, device);
+}
+
+void
+peer_message(struct peer *p, struct peers *all, uint16_t device, const struct message *m)
+{
+	if (m->request == MSG_GET_FEATURES)
+		p->asked = true;
+	if (m->request != MSG_SET_FEATURES || p->agreed)
+		return;
+	p->agreed = true;
+	forget(all, p->pid);
+	if (!p->announced)
+		announce(p, device);
+}
+
+/* The options that would offer more; empty: all is offered. */
+static const char *
+not_offered(const struct conf *c)
+{
+	static const char *const options[2][3] = {
+			{"--mergeable 1, --tx-csum 1, --tso 1", "--mergeable 1, --tso 1",
+					"--mergeable 1"},
+			{"--tx-csum 1, --tso 1", "--tso 1", ""},
+	};
+
+	return options[c->mergeable][c->tso ? 2 : c->tx_csum ? 1 : 0];
+}
+
+/* Returns true if it left over what it saw. */
+static bool
+missed_a_feature(const struct peer *p)
+{
+	uint64_t stayed = rte_get_timer_cycles() - p->since;
+
+	return p->asked && !p->agreed && stayed < SOON_S * rte_get_timer_hz();
+}
+
+void
+peer_disconnected(struct peer *p, struct peers *all, const struct conf *c, uint16_t device,
+		bool doomed)
+{
+	const char *more = not_offered(c);
+	char who[PROCESS_TEXT];
+
+	if (!p->announced)
+		return;
+	say(INFO, "device %u disconnected\n", device);
+	if (doomed || !missed_a_feature(p) || more[0] == '\0' || is_shy(all, p->pid))
+		return;
+	process_text(p->pid, who, sizeof(who));
+	say(WARNING,
+			"socket %s: %s left when it saw what is offered; if its guest began with more, "
+			"restart the guest, or the switch with what it had then of: %s\n",
+			p->socket, who, more);
+	all->shy[all->next++ % PEERS_SHY] = p->pid;
+}
