@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Ports, as options describe them: see conf_port.h for the contract. */
 #include <ctype.h>
 #include <stdlib.h>

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * Ports, as options describe them: one table of keys, each with its parser and its
  * documentation, that whatever takes a port's settings goes by (--port, its help and the

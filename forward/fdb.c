@@ -155,11 +155,16 @@ fdb_learn(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old)
 		__atomic_store_n(&e->seen, t->clock, __ATOMIC_RELAXED);
 		return FDB_SAME;
 	}
-	if (port == PORT_UPLINK)
+	if (port == PORT_UPLINK && !fdb_idle(t, e))
 		return FDB_KEPT;
-	if (fdb_full(t, port))
+	if (fdb_full(t, port) && port != PORT_UPLINK)
 		return FDB_FULL;
 	*old = e->port;
+	if (fdb_full(t, port)) {
+		/* Nobody's, so that frames for it are flooded, is nearer to the truth. */
+		fdb_remove(t, e, NULL, NULL);
+		return FDB_MOVED;
+	}
 	t->count[*old]--;
 	t->count[port]++;
 	__atomic_store_n(&e->seen, t->clock, __ATOMIC_RELAXED);

@@ -37,6 +37,14 @@ struct rte_rcu_qsbr;
 /* Room for every port's share, so that no port can take another's. */
 #define FDB_SIZE (GUEST_MAX * FDB_PER_GUEST + FDB_PER_UPLINK)
 
+/*
+ * Ticks of the clock, a second each, that a guest's address is its own after its last use.
+ * Seen at the uplink before that, it is a frame of the guest's own that came back, which
+ * takes milliseconds; afterwards it has moved there. So it is followed when it was idle for
+ * one second, and in two at the latest.
+ */
+#define FDB_HOLD 2
+
 /* Hints a worker: 16 KiB, a sixteenth of an L2 cache of 256 KiB. */
 #define FDB_HINTS 4096
 
@@ -74,7 +82,7 @@ enum fdb_verdict {
 	FDB_ADDED, /* a new address */
 	FDB_SAME,  /* known at this port */
 	FDB_MOVED, /* was another port's; *old says whose */
-	FDB_KEPT,  /* the uplink may not take a guest's address */
+	FDB_KEPT,  /* the uplink may not take a guest's address that is in use */
 	FDB_FULL,  /* the port has its share already */
 };
 
@@ -169,6 +177,15 @@ fdb_full(const struct fdb *t, uint16_t port)
 	return fdb_count(t, port) >= fdb_share(port);
 }
 
+/* Whether an address has not been used by its guest for so long that it may move to the wire. */
+static inline bool
+fdb_idle(const struct fdb *t, const struct fdb_entry *e)
+{
+	uint32_t now = __atomic_load_n(&t->clock, __ATOMIC_RELAXED);
+
+	return now - __atomic_load_n(&e->seen, __ATOMIC_RELAXED) >= FDB_HOLD;
+}
+
 /* Marks an entry as in use, so that it does not age. */
 static inline void
 fdb_touch(const struct fdb *t, struct fdb_entry *e)
@@ -192,8 +209,8 @@ void fdb_destroy(struct fdb *t);
 
 /*
  * Notes that `key` was seen as a source at `port`. Guests take addresses from
- * one another and from the uplink; the uplink takes none from a guest.
- * *old is set to the former port with FDB_MOVED. Main lcore.
+ * one another and from the uplink; the uplink takes one from a guest that has not used
+ * it for a while (fdb_idle()). *old is set to the former port with FDB_MOVED. Main lcore.
  */
 enum fdb_verdict fdb_learn(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old);
 

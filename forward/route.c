@@ -61,9 +61,12 @@ may_learn(struct port *p)
 	return true;
 }
 
-/* Asks the main lcore to learn; it is asked again with the next frame if lost. */
+/*
+ * Asks the main lcore to learn; it is asked again with the next frame if lost. `known`: the
+ * address is another port's so far.
+ */
 static void
-ask_to_learn(struct worker *w, struct source *s, uint64_t key)
+ask_to_learn(struct worker *w, struct source *s, uint64_t key, bool known)
 {
 	struct vswitch *sw = w->sw;
 	struct request r = {
@@ -72,7 +75,8 @@ ask_to_learn(struct worker *w, struct source *s, uint64_t key)
 			.port = s->port,
 	};
 
-	if (fdb_full(sw->fdb, s->port)) {
+	/* An address that moves to the wire must leave its guest in any case. */
+	if (fdb_full(sw->fdb, s->port) && !(known && s->port == PORT_UPLINK)) {
 		count_add(&w->count[s->port].unlearned, 1);
 		return;
 	}
@@ -97,14 +101,14 @@ learn(struct worker *w, struct source *s, const struct frame *f)
 		fdb_touch(t, e);
 		return s->port;
 	}
-	/* Our guests' frames may come back on the wire: they have not moved. */
-	if (e != NULL && s->port == PORT_UPLINK && fdb_port(e) != PORT_UPLINK)
+	/* Our guests' frames may come back on the wire: then they have not moved. */
+	if (e != NULL && s->port == PORT_UPLINK && !fdb_idle(t, e))
 		return fdb_port(e);
 	/* A port that names its own was looked at before. */
 	if (s->port != PORT_UPLINK && !(w->sw->port[s->port].policy & PORT_MACS) &&
 			unlikely(conf_mac_named(&w->sw->conf, &f->eth.src_addr)))
 		return PORT_MAX;
-	ask_to_learn(w, s, key);
+	ask_to_learn(w, s, key, e != NULL);
 	return s->port;
 }
 

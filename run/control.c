@@ -76,6 +76,17 @@ forgotten(void *arg, uint64_t key, uint16_t port)
 		uplink_remove_mac(sw->uplink, &mac);
 }
 
+/* An address has moved to the uplink: it is a guest's no longer. */
+static void
+let_go(struct vswitch *sw, uint64_t key)
+{
+	struct rte_ether_addr mac = fdb_mac(key);
+
+	if (sw->uplink != NULL)
+		uplink_remove_mac(sw->uplink, &mac);
+	fdb_set_pooled(sw->fdb, key, false);
+}
+
 /* Guest `to` has an address that was guest `from`'s, or is new to us, or the uplink's. */
 static void
 let_in(struct vswitch *sw, uint64_t key, uint16_t from, uint16_t to)
@@ -101,6 +112,8 @@ log_move(struct control *c, uint64_t key, uint16_t from, uint16_t to)
 		return;
 	if (from == PORT_UPLINK)
 		say(NOTICE, MAC_FORMAT " moved from the uplink to device %u\n", MAC_BYTES(mac), to);
+	else if (to == PORT_UPLINK)
+		say(NOTICE, MAC_FORMAT " moved from device %u to the uplink\n", MAC_BYTES(mac), from);
 	else
 		say(NOTICE, MAC_FORMAT " moved from device %u to device %u\n", MAC_BYTES(mac), from,
 				to);
@@ -130,11 +143,16 @@ learn(struct control *c, const struct request *r)
 	if (sw->port[r->port].epoch != r->epoch)
 		return; /* its guest is gone */
 	verdict = fdb_learn(sw->fdb, r->key, r->port, &old);
-	if (r->port == PORT_UPLINK || (verdict != FDB_ADDED && verdict != FDB_MOVED))
+	if (verdict != FDB_ADDED && verdict != FDB_MOVED)
 		return;
-	let_in(sw, r->key, old, r->port);
 	if (verdict == FDB_MOVED)
 		log_move(c, r->key, old, r->port);
+	if (r->port == PORT_UPLINK) {
+		if (verdict == FDB_MOVED)
+			let_go(sw, r->key);
+		return;
+	}
+	let_in(sw, r->key, old, r->port);
 	log_registered(sw, r->key, r->port);
 }
 

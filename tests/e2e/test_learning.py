@@ -114,13 +114,51 @@ def test_one_guest_cannot_fill_the_table(box):
         assert r.reached(greedy, frame(late.mac, greedy.mac)) == {late}
 
 
-def test_uplink_does_not_take_an_address_from_a_guest(box):
+HOLD = 1.0  # seconds that a guest's address is its own after the last use
+
+
+def from_wire(r, guest, mac):
+    """A frame of that address comes from the wire, with the guest's tag."""
+    data = frame(guest.mac, mac)
+    return r.reached(r.uplink, r.to_guest(guest, data), arrives=data)
+
+
+def test_uplink_does_not_take_an_address_in_use(box):
+    """Frames of guests that come back from the wire, milliseconds later."""
     with room(box, 3, uplink=TAP) as r:
         one, two, three = r.guests
-        forged = frame(two.mac, one.mac)
-        r.reached(r.uplink, r.to_guest(two, forged), arrives=forged)
+
+        def comes_back():
+            begin = time.monotonic()
+            teach(r, one, ROAMER)
+            from_wire(r, two, ROAMER)
+            return time.monotonic() - begin < HOLD  # else this machine was too busy to say
+        wait_for(comes_back, what="frame of a guest and its reflection within a second")
         for other in (two, three):
-            assert r.reached(other, frame(one.mac, other.mac)) == {one}
+            assert r.reached(other, frame(ROAMER, other.mac)) == {one}
+        assert not move_lines(r.switch)
+
+
+def test_address_is_followed_to_the_wire_and_back(box):
+    """A guest that was migrated to another host; and a guest that spoke once with the gateway's address."""
+    with room(box, 3, uplink=TAP) as r:
+        one, two, three = r.guests
+        r.introduce_uplink(ROAMER)
+        for moves in (1, 2):
+            begin = time.monotonic()
+            teach(r, one, ROAMER)
+
+            def followed():
+                from_wire(r, two, ROAMER)
+                return r.reached(three, frame(ROAMER, three.mac)) == {r.uplink}
+            wait_for(followed, what=f"{ROAMER} behind the uplink")
+            assert time.monotonic() - begin > HOLD, "taken from a guest that had just used it"
+            assert r.reached(two, frame(ROAMER, two.mac)) == {r.uplink}
+            assert r.reached(one, frame(ROAMER, one.mac)) == {r.uplink}
+            wait_for(lambda n=2 * moves: len(move_lines(r.switch)) >= n, what="lines about moves")
+        lines = move_lines(r.switch)
+        assert [re.sub(r".* moved ", "", line) for line in lines] == [
+            "from the uplink to device 0", "from device 0 to the uplink"] * 2, lines
 
 
 def test_addresses_of_a_guest_that_left_are_forgotten(box):

@@ -217,7 +217,7 @@ test_move(void **state)
 }
 
 static void
-test_uplink_takes_nothing(void **state)
+test_uplink_takes_nothing_in_use(void **state)
 {
 	struct table *t = *state;
 	uint64_t guest = key_of(1, 0), host = key_of(PORT_UPLINK, 0);
@@ -234,6 +234,55 @@ test_uplink_takes_nothing(void **state)
 	assert_int_equal(old, PORT_UPLINK);
 	assert_at(t, host, 1);
 	assert_int_equal(fdb_count(t->fdb, PORT_UPLINK), 0);
+}
+
+/* An address that its guest has not used for a second: a machine migrated away. */
+static void
+test_uplink_takes_what_is_idle(void **state)
+{
+	struct table *t = *state;
+	uint64_t key = key_of(1, 0);
+	uint16_t old = 99;
+
+	fdb_tick(t->fdb, 7, NULL, NULL);
+	learn(t, 1, 0);
+	assert_int_equal(fdb_learn(t->fdb, key, PORT_UPLINK, &old), FDB_KEPT);
+	fdb_tick(t->fdb, 8, NULL, NULL);	/* perhaps a moment later */
+	assert_int_equal(fdb_learn(t->fdb, key, PORT_UPLINK, &old), FDB_KEPT);
+	learn(t, 1, 0);
+	fdb_tick(t->fdb, 9, NULL, NULL);
+	assert_int_equal(fdb_learn(t->fdb, key, PORT_UPLINK, &old), FDB_KEPT);
+	fdb_tick(t->fdb, 10, NULL, NULL);	/* more than a second in any case */
+	assert_int_equal(fdb_learn(t->fdb, key, PORT_UPLINK, &old), FDB_MOVED);
+	assert_int_equal(old, 1);
+	assert_at(t, key, PORT_UPLINK);
+	assert_int_equal(fdb_count(t->fdb, 1), 0);
+	assert_int_equal(fdb_count(t->fdb, PORT_UPLINK), 1);
+	/* A guest that uses it has it back at once. */
+	assert_int_equal(fdb_learn(t->fdb, key, 1, &old), FDB_MOVED);
+	assert_int_equal(old, PORT_UPLINK);
+	assert_int_equal(fdb_learn(t->fdb, key, PORT_UPLINK, &old), FDB_KEPT);
+	assert_at(t, key, 1);
+}
+
+/* The uplink has its share already: the guest loses its address all the same. */
+static void
+test_idle_while_uplink_is_full(void **state)
+{
+	struct table *t = *state;
+	uint64_t key = key_of(1, 0);
+	uint16_t old = 99;
+	uint32_t i;
+
+	for (i = 0; i < FDB_PER_UPLINK; i++)
+		assert_int_equal(learn(t, PORT_UPLINK, i), FDB_ADDED);
+	learn(t, 1, 0);
+	fdb_tick(t->fdb, FDB_HOLD, NULL, NULL);
+	assert_int_equal(fdb_learn(t->fdb, key, PORT_UPLINK, &old), FDB_MOVED);
+	assert_int_equal(old, 1);
+	assert_int_equal(fdb_count(t->fdb, 1), 0);
+	assert_int_equal(fdb_count(t->fdb, PORT_UPLINK), FDB_PER_UPLINK);
+	assert_null(fdb_lookup_slow(t->fdb, t->hints, key));
 }
 
 static void
@@ -425,7 +474,9 @@ main(void)
 		TEST(test_age),
 		cmocka_unit_test_setup_teardown(test_ageless, setup_ageless, teardown),
 		TEST(test_move),
-		TEST(test_uplink_takes_nothing),
+		TEST(test_uplink_takes_nothing_in_use),
+		TEST(test_uplink_takes_what_is_idle),
+		TEST(test_idle_while_uplink_is_full),
 		TEST(test_share),
 		TEST(test_many_found),
 		TEST(test_stale_hint),

@@ -214,10 +214,15 @@ test_learning(void **state)
 	assert_int_equal(q.port, PORT_UPLINK);
 	assert_true(asked(r, 0, &host, &q));	/* a host that became a guest */
 	assert_int_equal(q.port, 0);
-	/* To be seen is to be used. */
+	/* To be seen is to be used; what was not is the uplink's, if that uses it. */
+	r->sw.fdb->clock = 1;
+	assert_false(asked(r, PORT_UPLINK, &fresh, &q));
 	r->sw.fdb->clock = 100;
+	assert_true(asked(r, PORT_UPLINK, &fresh, &q));
+	assert_int_equal(q.port, PORT_UPLINK);
 	assert_false(asked(r, 0, &mac0, &q));
 	assert_int_equal(fdb_lookup(r->sw.fdb, &r->w->hints, fdb_key(&mac0, 0))->seen, 100);
+	assert_false(asked(r, PORT_UPLINK, &mac0, &q));
 }
 
 static void

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Which place a guest gets: whoever comes first, a port's first guest has the port's own. */
 #include <unistd.h>
 
