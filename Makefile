@@ -34,8 +34,12 @@ OPT := -O3
 endif
 
 PKGCONF ?= pkg-config
-DPDK_CFLAGS := $(shell $(PKGCONF) --cflags libdpdk 2>/dev/null)
-DPDK_LIBS := $(shell $(PKGCONF) --libs libdpdk 2>/dev/null) -lnuma
+# pkg-config is asked when a recipe first needs the answer, and then no more: by then the packages
+# are there, which a target may have installed.
+ask = $(eval $(1) := $$(shell $(PKGCONF) $(2)))$($(1))
+DPDK_CFLAGS = $(call ask,DPDK_CFLAGS,--cflags libdpdk)
+DPDK_ALONE = $(call ask,DPDK_ALONE,--libs libdpdk)
+DPDK_LIBS = $(DPDK_ALONE) -lnuma
 
 VERSION := $(shell cat VERSION)
 
@@ -66,8 +70,8 @@ endif
 
 # libfuse is needed for this one file.
 FUSE_OBJECTS := $(BUILD)/guest/cuse/node.o
-FUSE_CFLAGS = $(shell $(PKGCONF) --cflags fuse3)
-FUSE_LIBS = $(shell $(PKGCONF) --libs fuse3)
+FUSE_CFLAGS = $(call ask,FUSE_CFLAGS,--cflags fuse3)
+FUSE_LIBS = $(call ask,FUSE_LIBS,--libs fuse3)
 CUSE_LIBS = $(if $(filter cuse,$(VHOST)),$(FUSE_LIBS))
 
 all: $(BUILD)/vhost-switch
@@ -76,12 +80,12 @@ $(BUILD)/vhost-switch: $(OBJECTS)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DPDK_LIBS) $(CUSE_LIBS)
 
-$(FUSE_OBJECTS): private ALL_CFLAGS += $(FUSE_CFLAGS)
+$(FUSE_OBJECTS): private ITS_CFLAGS = $(FUSE_CFLAGS)
 $(FUSE_OBJECTS): | fuse
 $(sort $(OBJECTS) $(CUSE_OBJECTS)): $(BUILD)/%.o: %.c VERSION | dpdk
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(CC) $(ALL_CFLAGS) $(DPDK_CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) $(ITS_CFLAGS) $(DPDK_CFLAGS) -c -o $@ $<
 
 dpdk:
 	@$(PKGCONF) --atleast-version=22.11 libdpdk || \
@@ -94,41 +98,40 @@ fuse:
 -include $(sort $(OBJECTS:.o=.d) $(CUSE_OBJECTS:.o=.d))
 -include bench/bench.mk doc/doc.mk contrib/install.mk tests/hostile/hostile.mk tests/unit/unit.mk tests/cuse/cuse.mk tests/vm/tools/tools.mk
 
-# Everything that tests need built: the builds of the switch, and the programs
-# that play guests. The sanitizer build is where hostile guests go.
+# What each suite of tests/run needs built. The sanitizer build is where hostile guests go. Suites share
+# folders, so they are built one after the other.
+SUITES := unit san hostile e2e vm
+
 test-programs:
-	$(MAKE) -j$(CPUS) $(BUILD)/vhost-switch loadgen cuse-programs vm-tools unit
-	$(MAKE) cuse-switches
-	$(MAKE) -j$(CPUS) SANITIZE=1 build-san/vhost-switch build-san/hostile unit-san
+	@set -e; for suite in $(SUITES); do $(MAKE) programs-$$suite; done
 
-cuse-switches:
-	$(MAKE) -j$(CPUS) VHOST=cuse
-	$(MAKE) -j$(CPUS) VHOST=cuse SANITIZE=1
+programs-unit: unit
 
-CPUS := $(shell nproc)
+programs-san:
+	$(MAKE) SANITIZE=1 unit-san
 
-check: test-deps vm-deps test-programs
-	$(RUN_TESTS)
+programs-hostile:
+	$(MAKE) SANITIZE=1 build-san/vhost-switch build-san/hostile
 
-check-unit: test-deps unit
-	tests/run unit
+programs-e2e: $(BUILD)/vhost-switch loadgen programs-hostile
+	$(MAKE) VHOST=cuse
 
-check-e2e: test-deps test-programs
-	$(RUN_TESTS) hostile e2e
+programs-vm: $(BUILD)/vhost-switch loadgen cuse-programs vm-tools
+	$(MAKE) VHOST=cuse
+	$(MAKE) VHOST=cuse SANITIZE=1
 
-check-vm: vm-deps $(BUILD)/vhost-switch loadgen cuse-programs cuse-switches vm-tools
-	$(RUN_TESTS) vm
+# Scripts, for a machine where there is no make yet.
+demo:
+	sh scripts/demo
 
-demo: test-deps $(BUILD)/vhost-switch
-	scripts/with-hugepages 768 /usr/bin/python3 contrib/demo.py
+check:
+	sh scripts/check
 
-# 1.5 GiB: what the largest test has in use at once, guests and switch.
-RUN_TESTS = scripts/with-hugepages 1536 tests/run
+check-unit check-e2e check-vm:
+	sh scripts/check $(@:check-%=%)
 
-test-deps vm-deps bench-deps lint-deps:
+lint-deps:
 	scripts/install-deps $(@:-deps=)
-
-bench: bench-deps
 
 format: lint-deps
 	clang-format -i $(SOURCES) $(HEADERS)
@@ -147,5 +150,5 @@ help:
 clean:
 	rm -rf build build-san build-cuse build-cuse-san
 
-.PHONY: all dpdk fuse test-programs cuse-switches check check-unit check-e2e check-vm demo format lint help clean \
-	test-deps vm-deps bench-deps lint-deps
+.PHONY: all dpdk fuse test-programs $(SUITES:%=programs-%) check check-unit check-e2e check-vm demo \
+	format lint lint-deps help clean

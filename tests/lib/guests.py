@@ -14,7 +14,7 @@ import signal
 
 from lib.frames import Port
 from lib.netns import Namespace
-from lib.testpmd import Testpmd, tap, virtio_user
+from lib.testpmd import HUGE, ONE_LCORE, Testpmd, tap, virtio_user
 
 MTU = 1504  # a tag more than usual
 JUMBO_MTU = 9004
@@ -37,7 +37,8 @@ class Guests:
     arguments go to virtio-user.
     """
 
-    def __init__(self, box, sockets, *, jumbo=False, buffers=2176, first=0, macs=None, eal=(), queues=1, **virtio):
+    def __init__(self, box, sockets, *, jumbo=False, buffers=2176, first=0, macs=None, eal=(), queues=1,
+                 lcores=ONE_LCORE, pages=HUGE, **virtio):
         self.pmd = None
         self.jumbo = jumbo
         self.queues = queues
@@ -50,7 +51,7 @@ class Guests:
         try:
             vdevs, app = self._chained(users) if jumbo else self._paired(users)
             app += [f"--mbuf-size={buffers}", f"--rxq={queues}", f"--txq={queues}"]
-            self.pmd = Testpmd(box, vdevs, app, ns=self.ns, eal=eal, memory=256,
+            self.pmd = Testpmd(box, vdevs, app, ns=self.ns, eal=eal, lcores=lcores, pages=pages, memory=256,
                                mbufs=2048 * len(sockets) * queues + 4096)
             if jumbo:
                 self._start_chained()

@@ -15,7 +15,7 @@ PART = "part of "
 KINDS = ("run", "switch", "keep switch", "keep guest", "type", "said", "prints", "refused", "message", "vm", "vm switch", "no")
 MARK = re.compile(r"\s*\.\. test: (?P<mark>.+)$")
 BLOCK = re.compile(r"\s*\.\. (?:code-block|code|sourcecode|parsed-literal|literalinclude)::\s*(?P<language>\S*)")
-COMMANDS = ("make", "vhost-switch", "qemu-system-x86_64", "qemu-wrap.py", "dpdk-testpmd", "scripts/")
+COMMANDS = ("make", "vhost-switch", "qemu-system-x86_64", "qemu-wrap.py", "dpdk-testpmd", "sh scripts/", "scripts/")
 
 
 class Block:

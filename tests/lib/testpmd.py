@@ -13,6 +13,8 @@ from lib.wait import DEADLINE, wait_for
 
 PROMPT = b"testpmd> "
 ONE_LCORE = "0@0,1@0"
+HUGE = ("--in-memory", "--single-file-segments")
+ORDINARY = ("--no-huge",)  # where there are no hugepages: one memfd
 # Offers of a frame to a full ring, and the time between: on a busy machine a second can pass.
 RETRIES = 100000
 BURSTS = 4  # of 32 frames, that each port sends first: they go to and fro, once each time the guests get a CPU
@@ -38,10 +40,10 @@ class Testpmd(Process):
     __test__ = False  # pytest: not a test class
 
     def __init__(self, box, vdevs, app=(), *, eal=(), memory=128, mbufs=8192, lcores=ONE_LCORE, ns=None,
-                 prompt=True):
+                 pages=HUGE, prompt=True):
         self.box = box
-        argv = ["stdbuf", "-oL", "dpdk-testpmd", "--lcores", lcores, "--in-memory", "--no-pci",
-                "--single-file-segments", "--iova-mode=va", "-m", memory, "--file-prefix", box.unique("pmd"), *eal]
+        argv = ["stdbuf", "-oL", "dpdk-testpmd", "--lcores", lcores, *pages, "--no-pci", "--iova-mode=va",
+                "-m", memory, "--file-prefix", box.unique("pmd"), *eal]
         for vdev in vdevs:
             argv += ["--vdev", vdev]
         argv += ["--", "-i", f"--total-num-mbufs={mbufs}", *app]

@@ -35,7 +35,7 @@ $(BUILD)/tests/unit/guest: private UNIT_DRIVERS := $(DRIVER_LIB)
 $(BUILD)/tests/unit/guest: $(DRIVER_LIB)
 
 # The one that needs libfuse.
-$(BUILD)/tests/unit/cuse_node: private UNIT_DRIVERS := $(FUSE_LIBS)
+$(BUILD)/tests/unit/cuse_node: private UNIT_DRIVERS = $(FUSE_LIBS)
 $(BUILD)/tests/unit/cuse_node: $(FUSE_OBJECTS)
 
 # The options as the cuse build has them.
