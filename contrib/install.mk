@@ -18,7 +18,7 @@ INSTALLED := \
 	contrib/vhost-switch.default:share/vhost-switch/vhost-switch.default \
 	$(foreach f,$(wildcard contrib/libvirt/*),$(f):share/vhost-switch/$(f:contrib/%=%))
 # Only if `make doc` has made them.
-INSTALLED_DOC := $(MAN_PAGE):share/man/man8/vhost-switch.8
+INSTALLED_DOC := $(foreach m,$(MAN_PAGES),$(m):share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
 HTML := $(DOC)/html
 HTML_PLACE = "$(PLACE)/share/doc/vhost-switch/html"
 

@@ -26,8 +26,8 @@ release = version = _source("VERSION").strip()
 
 needs_sphinx = "5.3"  # Debian 12's
 master_doc = "index"
-# A fragment that the chapter on options and the man page include.
-exclude_patterns = ["options.inc.rst"]
+# Fragments that a chapter and a man page include.
+exclude_patterns = ["*.inc.rst"]
 highlight_language = "none"
 smartquotes = False  # "--" stands for itself here
 nitpicky = True
@@ -36,7 +36,8 @@ html_theme = "alabaster"
 html_theme_options = {"page_width": "1000px", "sidebar_width": "240px", "fixed_sidebar": True}
 html_show_sourcelink = False
 
-man_pages = [("man", "vhost-switch", "user-space Ethernet switch for virtual machines and containers", [], 8)]
+man_pages = [("man", "vhost-switch", "user-space Ethernet switch for virtual machines and containers", [], 8),
+             ("man_wrapper", "qemu-wrap.py", "QEMU with its network devices plugged into vhost-switch", [], 1)]
 man_show_urls = True
 
 

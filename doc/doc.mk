@@ -8,19 +8,20 @@
 SPHINXBUILD ?= sphinx-build
 # One for all builds.
 DOC ?= build/doc
-MAN_PAGE := $(DOC)/man/vhost-switch.8
+MAN_PAGES := $(DOC)/man/vhost-switch.8 $(DOC)/man/qemu-wrap.py.1
 DOC_SOURCES := $(wildcard doc/*.rst doc/*.py doc/img/*.svg) VERSION forward/drops.h
 
 SPHINX = $(SPHINXBUILD) -q -W --keep-going -d $(DOC)/trees
 
-doc: $(MAN_PAGE) $(DOC)/html/index.html
+doc: $(MAN_PAGES) $(DOC)/html/index.html
 
-$(MAN_PAGE): $(DOC_SOURCES) | doc-deps
+# One run of Sphinx makes both.
+$(MAN_PAGES) &: $(DOC_SOURCES) | doc-deps
 	$(call say,MAN)
 	$(Q)$(SPHINX) -b man doc $(@D)
-	@touch $@
+	@touch $(MAN_PAGES)
 
-$(DOC)/html/index.html: $(DOC_SOURCES) | $(MAN_PAGE)
+$(DOC)/html/index.html: $(DOC_SOURCES) | $(MAN_PAGES)
 	$(call say,HTML)
 	$(Q)$(SPHINX) -b html doc $(@D)
 	@touch $@

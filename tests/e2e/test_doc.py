@@ -309,20 +309,26 @@ def test_guide_and_man_page_build_without_a_warning(box):
     html = box.path("build/doc/html")
     for path in guide.files():
         name = os.path.basename(path).removesuffix(".rst")
-        assert name == "options.inc" or os.path.exists(os.path.join(html, name + ".html")), name
-    check_man_page(box.path("build/doc/man/vhost-switch.8"))
+        assert name.endswith(".inc") or os.path.exists(os.path.join(html, name + ".html")), name
+    page = show_man_page(box.path("build/doc/man/vhost-switch.8"))
+    for option in help_options():
+        assert re.search(rf"^\s+.*{option}\b", page, re.M), option
+    for title in ("NAME", "SYNOPSIS", "OPTIONS", "EXIT STATUS", "FILES"):
+        assert re.search(rf"^{title}$", page, re.M), title
+    page = show_man_page(box.path("build/doc/man/qemu-wrap.py.1"))
+    with open(os.path.join(ROOT, "qemu-wrap.py"), encoding="utf-8") as f:
+        settings = re.findall(r"^([a-z_]+) = ", f.read().split("# Settings.")[1].split("import ")[0], re.M)
+    assert len(settings) > 5
+    for setting in settings:
+        assert setting in page, setting
 
 
-def check_man_page(path):
-    """groff has nothing to complain of, and the page shows what it should."""
+def show_man_page(path):
+    """The page as it is read. groff has nothing to complain of."""
     text = proc.run(["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", path],
                     env={"LC_ALL": "C.UTF-8", "MANWIDTH": "80", "MANROFFSEQ": ""})
     assert text[2] == ""
-    plain = re.sub(r".\x08|\x1b\[[\d;]*m", "", text[1])
-    for option in help_options():
-        assert re.search(rf"^\s+.*{option}\b", plain, re.M), option
-    for title in ("NAME", "SYNOPSIS", "OPTIONS", "EXIT STATUS", "FILES"):
-        assert re.search(rf"^{title}$", plain, re.M), title
+    return re.sub(r".\x08|\x1b\[[\d;]*m", "", text[1])
 
 
 def test_packages_of_the_guide_are_those_that_are_installed():
