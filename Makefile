@@ -15,6 +15,7 @@
 # make doc           the guide and the man page, in build/doc
 # make install       what was built, and what goes with it; DESTDIR, PREFIX
 # make uninstall     removes them again
+# make deb           Debian packages, in build/deb
 # make lint, format  static checks, layout
 # make help          this
 
@@ -96,7 +97,7 @@ fuse:
 		{ echo "libfuse 3 is missing; scripts/install-deps build-cuse installs it" >&2; exit 1; }
 
 -include $(sort $(OBJECTS:.o=.d) $(CUSE_OBJECTS:.o=.d))
--include bench/bench.mk doc/doc.mk contrib/install.mk tests/hostile/hostile.mk tests/unit/unit.mk tests/cuse/cuse.mk tests/vm/tools/tools.mk
+-include bench/bench.mk doc/doc.mk contrib/install.mk debian/deb.mk tests/hostile/hostile.mk tests/unit/unit.mk tests/cuse/cuse.mk tests/vm/tools/tools.mk
 
 # What each suite of tests/run needs built. The sanitizer build is where hostile guests go. Suites share
 # folders, so they are built one after the other.
@@ -130,7 +131,7 @@ check:
 check-unit check-e2e check-vm:
 	sh scripts/check $(@:check-%=%)
 
-lint-deps:
+lint-deps deb-deps:
 	scripts/install-deps $(@:-deps=)
 
 format: lint-deps
@@ -151,4 +152,4 @@ clean:
 	rm -rf build build-san build-cuse build-cuse-san
 
 .PHONY: all dpdk fuse test-programs $(SUITES:%=programs-%) check check-unit check-e2e check-vm demo \
-	format lint lint-deps help clean
+	format lint lint-deps deb-deps help clean

@@ -15,6 +15,7 @@ INSTALLED := \
 	$(BUILD)/vhost-switch:bin/vhost-switch \
 	qemu-wrap.py:bin/qemu-wrap.py \
 	contrib/vhost-switch.service:lib/systemd/system/vhost-switch.service \
+	contrib/vhost-switch.sysusers:lib/sysusers.d/vhost-switch.conf \
 	contrib/vhost-switch.default:share/vhost-switch/vhost-switch.default \
 	$(foreach f,$(wildcard contrib/libvirt/*),$(f):share/vhost-switch/$(f:contrib/%=%))
 # Only if `make doc` has made them.
