@@ -126,6 +126,7 @@ start(struct vswitch *sw)
 static void
 stop(struct vswitch *sw)
 {
+	notify_send(&sw->notify, "STOPPING=1");
 	__atomic_store_n(&sw->stop, true, __ATOMIC_RELAXED);
 	rte_eal_mp_wait_lcore();
 	cuse_stop(sw);
@@ -169,14 +170,17 @@ main(int argc, char **argv)
 	control_block_signals();
 	if (!log_init() || !eal_start(&args, argc, argv))
 		return EXIT_FAILURE;
+	notify_open(&sw.notify);
 	if (start(&sw)) {
 		ready_say(&sw);
+		notify_send(&sw.notify, "READY=1");
 		rc = control_run(&sw) ? EXIT_SUCCESS : EXIT_FAILURE;
 	}
 	stop(&sw);
 	if (rc == EXIT_SUCCESS)
 		stats_print(&sw, stdout);
 	release(&sw);
+	notify_close(&sw.notify);
 	rte_eal_cleanup();
 	eal_args_free(&args);
 	return rc;

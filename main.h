@@ -18,6 +18,7 @@
 #include "run/log.h"
 #include "forward/port.h"
 #include "guest/peer.h"
+#include "run/notify.h"
 #include "run/stats.h"
 
 /* Its home is the file VERSION, which the Makefile reads. */
@@ -48,6 +49,7 @@ struct vswitch {
 	struct guest *guest[GUEST_MAX];      /* by device index; librte_vhost's thread */
 	struct rte_ring *requests;           /* struct request: workers to main lcore */
 	struct peers peers;                  /* front ends that left; librte_vhost's thread */
+	struct notify notify;                /* the service manager */
 	struct cuse *cuse;                   /* NULL: no device node is served */
 	pthread_t connections;               /* librte_vhost's thread, once a guest has come */
 	int wake_fd;                         /* eventfd that wakes the main lcore */

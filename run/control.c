@@ -18,6 +18,7 @@
 #include "forward/fdb.h"
 #include "guest/guest.h"
 #include "main.h"
+#include "run/watch.h"
 #include "uplink/uplink.h"
 #include "run/worker.h"
 
@@ -28,8 +29,11 @@
 struct control {
 	struct vswitch *sw;
 	int epoll, signals, timer;
-	uint32_t seconds;   /* since start */
-	unsigned int moves; /* in this second */
+	struct watch watch;
+	unsigned int guests; /* that the service manager was told of */
+	bool told;           /* it was told of some number */
+	uint32_t seconds;    /* since start */
+	unsigned int moves;  /* in this second */
 	bool stop;
 };
 
@@ -209,6 +213,32 @@ on_wake(struct control *c)
 	clear_ports(c->sw);
 }
 
+/* What `systemctl status` shows. */
+static void
+tell_status(struct control *c)
+{
+	struct vswitch *sw = c->sw;
+	unsigned int i, guests = 0;
+
+	for (i = 0; i < sw->ports; i++)
+		guests += __atomic_load_n(&sw->port[i].state, __ATOMIC_RELAXED) == PORT_USED;
+	if (c->told && guests == c->guests)
+		return;
+	c->told = true;
+	c->guests = guests;
+	notify_send(&sw->notify, "STATUS=guests: %u, workers: %u, uplink: %s", guests, sw->nworkers,
+			sw->uplink != NULL ? "yes" : "none");
+}
+
+/* The watchdog hears of us only while all workers work, so that it ends a switch that does not. */
+static void
+tell_manager(struct control *c)
+{
+	if (watch_workers(&c->watch, c->sw) && c->sw->notify.watchdog_us != 0)
+		notify_send(&c->sw->notify, "WATCHDOG=1");
+	tell_status(c);
+}
+
 static void
 on_second(struct control *c)
 {
@@ -223,6 +253,7 @@ on_second(struct control *c)
 	c->moves = 0;
 	fdb_tick(sw->fdb, c->seconds, forgotten, sw);
 	check_guests(sw);
+	tell_manager(c);
 	if (sw->conf.stats != 0 && c->seconds % sw->conf.stats < n)
 		stats_print(sw, stdout);
 }

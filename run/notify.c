@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* The service manager's socket: see notify.h for the contract. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "run/log.h"
+#include "run/notify.h"
+
+/* The main lcore speaks once a second, so less than two seconds could not be kept. */
+#define WATCHDOG_US_MIN 2000000
+
+/* A path, or a name with '@' in front, which stands for the null byte of an abstract one. */
+static int
+connect_to(const char *name)
+{
+	/* A manager that does not listen must not keep the main lcore for ever. */
+	const struct timeval limit = {.tv_sec = 1};
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	size_t size = strlen(name);
+	int fd;
+
+	if ((name[0] != '/' && name[0] != '@') || size >= sizeof(to.sun_path)) {
+		errno = EAFNOSUPPORT;
+		return -1;
+	}
+	memcpy(to.sun_path, name, size);
+	if (name[0] == '@')
+		to.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) == 0 &&
+			connect(fd, (struct sockaddr *)&to,
+					offsetof(struct sockaddr_un, sun_path) + size) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* WATCHDOG_PID is there if WATCHDOG_USEC is meant for one process alone. */
+static uint64_t
+watchdog_of_environment(void)
+{
+	const char *us = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
+	uint64_t value;
+
+	if (us == NULL || (pid != NULL && strtoull(pid, NULL, 10) != (uint64_t)getpid()))
+		return 0;
+	value = strtoull(us, NULL, 10);
+	if (value > 0 && value < WATCHDOG_US_MIN)
+		say(WARNING,
+				"a watchdog of %" PRIu64 " us will end the switch; set WatchdogSec "
+				"to 2 or more\n",
+				value);
+	return value;
+}
+
+void
+notify_open(struct notify *n)
+{
+	const char *name = getenv("NOTIFY_SOCKET");
+
+	*n = (struct notify){.fd = -1};
+	if (name == NULL)
+		return;
+	n->fd = connect_to(name);
+	if (n->fd < 0)
+		say(WARNING, "can't tell the service manager: NOTIFY_SOCKET=%s: %s\n", name,
+				strerror(errno));
+	else
+		n->watchdog_us = watchdog_of_environment();
+}
+
+void
+notify_send(const struct notify *n, const char *format, ...)
+{
+	char text[256];
+	va_list ap;
+	int size;
+
+	if (n->fd < 0)
+		return;
+	va_start(ap, format);
+	size = vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	if (size > 0 && (size_t)size < sizeof(text) && send(n->fd, text, size, MSG_NOSIGNAL) < 0)
+		say(WARNING, "can't tell the service manager: %s\n", strerror(errno));
+}
+
+void
+notify_close(struct notify *n)
+{
+	if (n->fd >= 0)
+		close(n->fd);
+	n->fd = -1;
+}

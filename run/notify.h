@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/*
+ * What the service manager is told: datagrams to the socket that it names in
+ * NOTIFY_SOCKET, as sd_notify(3) describes. That protocol is promised to stay as
+ * it is, and takes fewer lines than the use of libsystemd, which would be one
+ * more library in a process that guests may attack. Without NOTIFY_SOCKET, as
+ * on a terminal, nothing is sent.
+ *
+ * Main lcore alone.
+ */
+#ifndef NOTIFY_H
+#define NOTIFY_H
+
+#include <stdint.h>
+
+struct notify {
+	int fd;               /* -1: nobody wants to be told */
+	uint64_t watchdog_us; /* of silence after which we are ended; 0: never */
+};
+
+/* Reads the environment. */
+void notify_open(struct notify *n);
+
+/* Sends assignments, one a line: "READY=1", "STATUS=...". */
+__attribute__((format(printf, 2, 3))) void notify_send(
+		const struct notify *n, const char *format, ...);
+
+void notify_close(struct notify *n);
+
+#endif /* NOTIFY_H */

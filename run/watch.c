@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* Workers that hang: see watch.h for the contract. */
+#include <unistd.h>
+
+#include <rte_rcu_qsbr.h>
+
+#include "run/log.h"
+#include "run/watch.h"
+#include "run/worker.h"
+
+/*
+ * Looks, a second apart, after which a worker is said to hang. A burst takes
+ * microseconds. A worker without a CPU of its own may wait for one, or for a page
+ * of a guest's that was swapped out, but not for seconds. What counts is looks and
+ * not time: while the whole process is stopped there are none.
+ */
+#define LOOKS_MAX 5
+
+/* Has this worker been between two bursts since the token was taken? */
+static bool
+passed(const struct vswitch *sw, const struct worker *w, uint64_t token)
+{
+	uint64_t seen = __atomic_load_n(&sw->qsbr->qsbr_cnt[w->id].cnt, __ATOMIC_ACQUIRE);
+
+	/* 0: it is not online, as before its first burst. */
+	return seen == 0 || seen >= token;
+}
+
+static void
+say_changes(struct watch *w, const struct worker *worker, bool works)
+{
+	bool *named = &w->named[worker->id];
+
+	if (works && *named)
+		say(NOTICE, "the worker on lcore %u goes on\n", worker->lcore);
+	else if (!works && !*named && w->looks >= LOOKS_MAX)
+		say(ERR,
+				"the worker on lcore %u hangs: none of its bursts ended for %u s; "
+				"gdb -p %d -batch -ex 'thread apply all bt' shows where it is\n",
+				worker->lcore, w->looks, getpid());
+	else
+		return;
+	*named = !*named;
+}
+
+bool
+watch_workers(struct watch *w, struct vswitch *sw)
+{
+	bool all = true, works;
+	unsigned int i;
+
+	w->looks++;
+	for (i = 0; i < sw->nworkers; i++) {
+		works = passed(sw, sw->worker[i], w->token);
+		say_changes(w, sw->worker[i], works);
+		all &= works;
+	}
+	if (all) {
+		w->token = rte_rcu_qsbr_start(sw->qsbr);
+		w->looks = 0;
+	}
+	return all;
+}

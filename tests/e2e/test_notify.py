@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
+"""What the service manager is told (sd_notify's protocol), and a worker that hangs.
+
+The test is the service manager: it has the socket of NOTIFY_SOCKET. A worker hangs because the test traces its
+thread and keeps it stopped, as a debugger would; the other threads run on.
+"""
+
+import contextlib
+import ctypes
+import os
+import re
+import select
+import socket
+
+import pytest
+
+from lib.guests import Guests
+from lib.switch import TWO_WORKERS, Switch
+from lib.wait import DEADLINE, wait_for
+
+WATCHDOG = {"WATCHDOG_USEC": "30000000"}
+HANGS = r"the worker on lcore (\d+) hangs: none of its bursts ended for \d+ s"
+GOES_ON = r"the worker on lcore (\d+) goes on"
+PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207  # linux/ptrace.h
+WALL = 0x40000000  # __WALL: threads, too
+
+
+class Manager:
+    """The socket, and all that came, in order."""
+
+    def __init__(self, name):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(name)
+        self.said = []
+
+    def lines(self):
+        while select.select([self.socket], [], [], 0)[0]:
+            self.said += self.socket.recv(4096).decode().splitlines()
+        return self.said
+
+    def wait(self, line, count=1):
+        wait_for(lambda: self.lines().count(line) >= count, DEADLINE, lambda: f"{count} times {line}: {self.said}")
+
+
+@pytest.fixture(params=("path", "abstract"))
+def any_manager(box, request):
+    """(manager, value of NOTIFY_SOCKET)"""
+    path = box.path("notify")
+    named = Manager(path if request.param == "path" else "\0" + path)
+    with named.socket:
+        yield named, path if request.param == "path" else "@" + path
+
+
+@pytest.fixture
+def manager(box):
+    named = Manager(box.path("notify"))
+    with named.socket:
+        yield named
+
+
+def environment(box, **more):
+    return {"NOTIFY_SOCKET": box.path("notify"), **more}
+
+
+def test_manager_hears_of_start_guests_and_end(box, any_manager):
+    manager, name = any_manager
+    box.foreign_sockets.add("notify")
+    with Switch(box, env={"NOTIFY_SOCKET": name}) as switch:
+        manager.wait("READY=1")
+        assert os.path.exists(switch.socket()), "ready means that guests can connect"
+        manager.wait("STATUS=guests: 0, workers: 1, uplink: none")
+        with Guests(box, [switch.socket()]):
+            manager.wait("STATUS=guests: 1, workers: 1, uplink: none")
+        manager.wait("STATUS=guests: 0, workers: 1, uplink: none", 2)
+        assert "STOPPING=1" not in manager.lines()
+    assert manager.lines()[-1] == "STOPPING=1"
+    assert "WATCHDOG=1" not in manager.said, "nobody has asked for it"
+
+
+@pytest.mark.parametrize("whose, feeds", (({}, True), ({"WATCHDOG_PID": "1"}, False)))
+def test_watchdog_is_fed_if_it_is_ours(box, manager, whose, feeds):
+    box.foreign_sockets.add("notify")
+    with Switch(box, env=environment(box, **WATCHDOG, **whose)) as switch:
+        if feeds:
+            manager.wait("WATCHDOG=1", 3)
+        else:
+            for _ in range(3):
+                switch.next_table()  # each is a second in which it might have been fed
+            assert "WATCHDOG=1" not in manager.lines()
+
+
+@contextlib.contextmanager
+def hung(pid, lcore):
+    """The thread of this lcore stops, for as long as the block lasts."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_long] * 4
+    libc.ptrace.restype = ctypes.c_long
+
+    def ptrace(request, thread):
+        if libc.ptrace(request, thread, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), f"ptrace({request:#x}, {thread})")
+    thread = worker_thread(pid, lcore)
+    ptrace(PTRACE_SEIZE, thread)
+    try:
+        ptrace(PTRACE_INTERRUPT, thread)
+        os.waitpid(thread, WALL)
+        yield
+    finally:
+        ptrace(PTRACE_DETACH, thread)
+
+
+def worker_thread(pid, lcore):
+    """EAL names its threads: lcore-worker-1, or dpdk-worker1."""
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/comm", encoding="ascii") as f:
+            if re.search(rf"worker-?{lcore}$", f.read().strip()):
+                return int(thread)
+    raise AssertionError(f"no thread for lcore {lcore}")
+
+
+def test_hung_worker_is_named_and_starves_the_watchdog(box, manager):
+    box.foreign_sockets.add("notify")
+    with Switch(box, env=environment(box, **WATCHDOG), lcores=TWO_WORKERS, allow_log=[HANGS]) as switch:
+        manager.wait("WATCHDOG=1", 2)
+        with hung(switch.pid, 2):
+            assert switch.wait_output(HANGS)[1] == b"2"
+            fed = manager.lines().count("WATCHDOG=1")
+            for _ in range(3):
+                switch.next_table()  # the main lcore does its work, and would feed
+            assert manager.lines().count("WATCHDOG=1") == fed
+            assert len(re.findall(HANGS, switch.stderr)) == 1, "it is said once"
+        assert switch.wait_output(GOES_ON)[1] == b"2"
+        manager.wait("WATCHDOG=1", fed + 2)
+
+
+def test_guest_that_leaves_a_hung_worker_does_not_stop_the_main_lcore(box, manager):
+    """The thread of connections waits for the worker, and the main lcore for neither of them: it names it."""
+    box.foreign_sockets.add("notify")
+    with Switch(box, env=environment(box, **WATCHDOG), allow_log=[HANGS]) as switch:
+        guests = Guests(box, [switch.socket()])
+        with guests:
+            manager.wait("WATCHDOG=1", 2)
+            with hung(switch.pid, 1):
+                guests.pmd.end()
+                assert switch.wait_output(HANGS)[1] == b"1"
+                switch.next_table()
+        switch.wait_output(GOES_ON)
+        switch.wait_output("device 0 disconnected")
+
+
+def test_socket_that_is_not_there_is_named(box):
+    with Switch(box, env=environment(box), allow_log=["NOTIFY_SOCKET"]) as switch:
+        switch.wait_output(rf"can't tell the service manager: NOTIFY_SOCKET={box.path('notify')}: No such file")
+
+
+def test_watchdog_that_is_too_fast_is_named(box, manager):
+    del manager
+    box.foreign_sockets.add("notify")
+    with Switch(box, env=environment(box, WATCHDOG_USEC="1000000"), allow_log=["watchdog"]) as switch:
+        switch.wait_output("a watchdog of 1000000 us will end the switch; set WatchdogSec to 2 or more")
