@@ -10,6 +10,7 @@ import re
 
 import pytest
 
+from lib import guide
 from lib.wait import wait_for
 from vm.machine import Machine
 
@@ -22,6 +23,7 @@ for unit in sysinit basic shutdown; do cp /lib/systemd/system/$unit.target {UNIT
 cp contrib/vhost-switch.service {UNITS}
 cp contrib/vhost-switch.default /etc/default/vhost-switch
 cp build/vhost-switch /usr/local/sbin
+systemd-sysusers --inline "$(grep ^g contrib/vhost-switch.sysusers)"
 mount -t cgroup2 cgroup /sys/fs/cgroup
 unshare --pid --fork --mount-proc env -i container=test PATH=$PATH SYSTEMD_UNIT_PATH={UNITS} \
     /lib/systemd/systemd --unit=vhost-switch.service --log-target=console --show-status=0 < /dev/null > {LOG} 2>&1 &
@@ -59,12 +61,40 @@ def test_service_runs_hardened_as_delivered(machine):
     assert " ok=1" in machine.run(FRAMES, deadline=60)
 
 
+def test_ready_when_the_socket_is_there(machine):
+    """systemctl waits for READY=1, and nobody else does."""
+    systemctl(machine, "restart vhost-switch")
+    assert machine.run(f"stat -c '%F %U:%G %a' {SOCKET}").strip() == "socket root:vhost-switch 770"
+    shown = systemctl(machine, "show -p ActiveState,Type,WatchdogUSec,NotifyAccess vhost-switch")
+    assert set(shown.split()) == {"ActiveState=active", "Type=notify", "WatchdogUSec=30s", "NotifyAccess=main"}
+    wait_for(lambda: "StatusText=guests: 0, workers: 1, uplink: none" in systemctl(
+        machine, "show -p StatusText vhost-switch"), 60, lambda: machine.run(f"cat {LOG}"))
+
+
+def test_hung_switch_is_ended_and_started_again(machine):
+    """Stopped as a whole it feeds no watchdog, either; tests/e2e/test_notify.py has a worker that hangs alone."""
+    wait_serving(machine)
+    machine.run(f"mkdir -p {UNITS}/vhost-switch.service.d && "
+                f"printf '[Service]\nWatchdogSec=10\n' > {UNITS}/vhost-switch.service.d/fast.conf")
+    systemctl(machine, "daemon-reload", "restart vhost-switch")
+    machine.run("kill -STOP $(pidof vhost-switch)")
+    wait_for(lambda: "NRestarts=1" in systemctl(machine, "show -p NRestarts vhost-switch"), 120,
+             lambda: machine.run(f"cat {LOG}"))
+    assert "vhost-switch.service: Watchdog timeout" in machine.console()
+    machine.run(f"rm -r {UNITS}/vhost-switch.service.d")
+    systemctl(machine, "daemon-reload", "restart vhost-switch")
+    wait_serving(machine)
+
+
 def test_service_has_an_uplink_and_stops_in_order(machine):
     machine.run("""sed -i -e 's/^EAL_OPTIONS="/&--vdev net_tap0,iface=up0 /' """
                 """-e 's/^OPTIONS="/&-p 0x1/' /etc/default/vhost-switch""")
     systemctl(machine, "restart vhost-switch")
     wait_serving(machine)
     machine.run("ip link show up0")
+    # Telemetry is found by the command of the guide as it stands there, with nothing set for it.
+    (command,) = [c for block in guide.blocks() for c in block.commands() if "dpdk-telemetry.py" in c]
+    assert '"received": ' in machine.run(f'test -z "$RUNTIME_DIRECTORY" && {command}', deadline=60)
     ended = systemctl(machine, "stop vhost-switch", "show -p Result,ExecMainStatus,ActiveState vhost-switch")
     assert set(ended.split()) == {"Result=success", "ExecMainStatus=0", "ActiveState=inactive"}
     machine.run("! test -e /run/vhost-switch")
