@@ -14,7 +14,7 @@ deb: deb-deps
 	rm -rf $(DEB)
 	mkdir -p $(DEB_SOURCE)
 	tar -c --exclude-vcs --anchored --exclude='./build*' . | tar -x -C $(DEB_SOURCE)
-	cd $(DEB_SOURCE) && env -u MAKEFLAGS -u MAKELEVEL DEB_BUILD_OPTIONS="parallel=$(CPUS) $$DEB_BUILD_OPTIONS" \
+	cd $(DEB_SOURCE) && env -u MAKEFLAGS -u MAKELEVEL DEB_BUILD_OPTIONS="parallel=$$(nproc) $$DEB_BUILD_OPTIONS" \
 		dpkg-buildpackage -b -us -uc
 	rm -rf $(DEB_SOURCE)
 	lintian --fail-on error,warning $(DEB)/*.changes

@@ -282,12 +282,31 @@ def test_options_of_the_guide_are_those_of_help():
 
 def test_options_of_readme_are_those_of_help():
     with open(os.path.join(ROOT, "README"), encoding="utf-8") as f:
-        table = re.search(r"^Options\n-+\n(.*?)\n\n\n", f.read(), re.M | re.S)[1]
+        table = re.search(r"^## Options\n+```text\n(.*?)^```", f.read(), re.M | re.S)[1]
     listed = {}
     for line in re.findall(r"^  (-.*)$", table, re.M):
         for part in re.split(r"\s{2,}", line)[0].split(";"):
             listed.update(split_options(part))
     assert listed == help_options()
+
+
+def test_files_that_the_front_pages_link_exist():
+    for name in ("README", "CONTRIBUTING.md", "SECURITY.md"):
+        with open(os.path.join(ROOT, name), encoding="utf-8") as f:
+            links = re.findall(r"\]\(([^)#]+)\)", f.read())
+        lost = [link for link in links if "://" not in link and not os.path.exists(os.path.join(ROOT, link))]
+        assert not lost, f"{name}: {lost}"
+    assert os.path.realpath(os.path.join(ROOT, "README.md")) == os.path.join(ROOT, "README"), "for forges"
+
+
+def test_figures_of_readme_are_those_of_the_guide():
+    with open(os.path.join(ROOT, "README"), encoding="utf-8") as f:
+        rows = re.findall(r"^\| (\w.*?) +\|((?: +[\d.]+ \|)+)$", f.read(), re.M)
+    with open(os.path.join(guide.DOC, "figures.rst"), encoding="utf-8") as f:
+        measured = {guide.squeeze(line) for line in f.read().splitlines()}
+    assert len(rows) >= 4
+    for name, numbers in rows:
+        assert guide.squeeze(f"{name} {numbers.replace('|', '')}") in measured, name
 
 
 def test_example_of_each_option_uses_it():

@@ -15,7 +15,6 @@ PART = "part of "
 KINDS = ("run", "switch", "keep switch", "keep guest", "type", "said", "prints", "refused", "message", "vm", "vm switch", "no")
 MARK = re.compile(r"\s*\.\. test: (?P<mark>.+)$")
 BLOCK = re.compile(r"\s*\.\. (?:code-block|code|sourcecode|parsed-literal|literalinclude)::\s*(?P<language>\S*)")
-COMMANDS = ("make", "vhost-switch", "qemu-system-x86_64", "qemu-wrap.py", "dpdk-testpmd", "sh scripts/", "scripts/")
 
 
 class Block:
@@ -101,19 +100,14 @@ def blocks():
 
 
 def readme_commands():
-    """The commands in the indented paragraphs of README, as the guide writes them."""
+    """The commands of README's blocks that are marked ``sh``, as the guide writes them."""
     with open(os.path.join(ROOT, "README"), encoding="utf-8") as f:
-        paragraphs = f.read().split("\n\n")
+        found_blocks = re.findall(r"^```sh\n(.*?)^```$", f.read(), re.M | re.S)
     found = []
-    for paragraph in paragraphs:
-        text = paragraph.strip("\n")
-        if not text.startswith("    "):
-            continue
+    for text in found_blocks:
         text = re.sub(r"\\\n\s*", "", text).replace("build/vhost-switch", "vhost-switch")
-        for line in text.splitlines():
-            command = re.split(r"\s{3,}", line.strip())[0]  # an explanation may stand beside it
-            if command.startswith(COMMANDS):
-                found.append(command)
+        commands = (re.sub(r"\s*#.*$", "", line).strip() for line in text.splitlines())
+        found += [command for command in commands if command]
     return found
 
 
