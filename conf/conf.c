@@ -47,6 +47,8 @@ static const char usage[] =
 		"  --rx-retry-delay US     how long between, in microseconds (15)\n"
 		"  --vlan-strip 0|1        strip the uplink's VLAN tag before a guest sees it (1)\n"
 		"  --vlan-base N           device i has tag N+i on the uplink, 0 untagged (1000)\n"
+		"  --forward-bpdu 0|1      forward frames for 01:80:c2:00:00:00 to 0f (spanning tree,\n"
+		"                          pause, LACP, 802.1X, LLDP), as no bridge does (0)\n"
 		"  --aging S               forget an address idle for S seconds, 0 never (300)\n"
 		"  --total-num-mbufs N     size of the uplink's mbuf pool (sized from its queues)\n"
 		"  --vmdq 0|1              the uplink's frames are sorted 0 in software, 1 by the\n"
@@ -78,6 +80,7 @@ enum {
 	OPT_RETRY_DELAY,
 	OPT_STRIP,
 	OPT_VLAN_BASE,
+	OPT_FORWARD_BPDU,
 	OPT_AGING,
 	OPT_MBUFS,
 	OPT_VMDQ,
@@ -101,6 +104,7 @@ static const struct option long_options[] = {
 		{"rx-retry-delay", required_argument, NULL, OPT_RETRY_DELAY},
 		{"vlan-strip", required_argument, NULL, OPT_STRIP},
 		{"vlan-base", required_argument, NULL, OPT_VLAN_BASE},
+		{"forward-bpdu", required_argument, NULL, OPT_FORWARD_BPDU},
 		{"aging", required_argument, NULL, OPT_AGING},
 		{"total-num-mbufs", required_argument, NULL, OPT_MBUFS},
 		{"vmdq", required_argument, NULL, OPT_VMDQ},
@@ -128,6 +132,7 @@ static const struct number numbers[] = {
 		{OPT_RETRY_DELAY, "--rx-retry-delay", 0, 100000, " microseconds"},
 		{OPT_STRIP, "--vlan-strip", 0, 1, ""},
 		{OPT_VLAN_BASE, "--vlan-base", 0, VLAN_LAST, ""},
+		{OPT_FORWARD_BPDU, "--forward-bpdu", 0, 1, ""},
 		{OPT_AGING, "--aging", 0, 1000000, " seconds"},
 		{OPT_MBUFS, "--total-num-mbufs", 1024, 16777216, " mbufs"},
 		{OPT_VMDQ, "--vmdq", 0, 1, ""},
@@ -233,6 +238,9 @@ set_number(struct conf *c, int opt, uint64_t v)
 		break;
 	case OPT_VLAN_BASE:
 		c->vlan_base = v;
+		break;
+	case OPT_FORWARD_BPDU:
+		c->forward_bpdu = v;
 		break;
 	case OPT_AGING:
 		c->aging = v;

@@ -109,6 +109,7 @@ struct conf {
 	uint16_t tag_owner[VLAN_LAST + 2];
 	unsigned int nmacs; /* that ports name as theirs, in order: conf_mac_named() */
 	struct rte_ether_addr mac[SOCKET_MAX * PORT_MACS_MAX];
+	bool forward_bpdu;        /* link-local group addresses, too */
 	uint32_t aging;           /* seconds; 0: never */
 };
 

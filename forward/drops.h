@@ -28,7 +28,12 @@
 	X(SPOOFED, "spoofed_mac", \
 			"the source address is not one that the port may use, by its mac= or another's") \
 	X(ISOLATED, "isolated", "sender and destination are both isolated (isolated=yes)") \
-	X(TO_SENDER, "to_sender", "the destination is the port that the frame came from") \
+	X(LINK_LOCAL, "link_local", \
+			"the destination is a link-local group address (01:80:c2:00:00:00 to 0f), which " \
+			"no bridge forwards; see --forward-bpdu") \
+	X(TO_SENDER, "to_sender", \
+			"the destination is the port that the frame came from, or that its source " \
+			"address belongs to") \
 	X(NO_PORT, "no_port", "there is no other port to send it to") \
 	X(RING_FULL, "ring_full", \
 			"the destination's receive ring stayed full for the whole retry time") \

@@ -30,10 +30,18 @@
 
 /* Verdict on a frame that goes to more than one port, or to none. */
 enum {
-	TO_ALL = PORT_MAX, /* every port but its own */
+	TO_ALL = PORT_MAX, /* every port except its own */
 	TO_NONE,           /* dropped; the reason is in the frame */
 	TO_SOME,           /* several, which are in w->dests already */
+	TO_ALL_BUT,        /* plus a port: every port except its own and that one */
 };
+
+/*
+ * 01-80-C2-00-00-00 to 0F: spanning tree, pause, LACP, 802.1X, LLDP. What is said there
+ * concerns the two ends of one link, and no bridge forwards it (IEEE 802.1Q section 8.6.3).
+ */
+static const struct rte_ether_addr link_local = {{0x01, 0x80, 0xc2, 0x00, 0x00, 0x00}};
+#define LINK_LOCAL_LAST 0x0f /* of the last byte: one of these addresses */
 
 static inline uint16_t
 to_none(struct frame *f, enum drop_reason reason)
@@ -157,20 +165,25 @@ from_guest(struct worker *w, const struct source *s, struct frame *f)
 	return likely(vm2vm != VM2VM_NIC) ? port : by_nic(w, f, port);
 }
 
-/* From an untagged uplink: by address alone. */
+/*
+ * From an untagged uplink: by address alone. `owner`: who has the source address. What a
+ * wire brings back of a guest's own (as a reflective relay does, or a bond that the other
+ * end knows nothing of) goes to other guests, but never to that one.
+ */
 static inline uint16_t
-from_untagged(struct worker *w, struct frame *f)
+from_untagged(struct worker *w, struct frame *f, uint16_t owner)
 {
+	uint16_t all = likely(owner == PORT_UPLINK) ? TO_ALL : TO_ALL_BUT + owner;
 	struct fdb_entry *e;
 	uint16_t port;
 
 	if (rte_is_multicast_ether_addr(&f->eth.dst_addr))
-		return TO_ALL;
+		return all;
 	e = fdb_lookup(w->sw->fdb, &w->hints, fdb_key(&f->eth.dst_addr, DOMAIN));
 	if (e == NULL)
-		return TO_ALL;
+		return all;
 	port = fdb_port(e);
-	return port != PORT_UPLINK ? port : to_none(f, DROP_TO_SENDER);
+	return port != PORT_UPLINK && port != owner ? port : to_none(f, DROP_TO_SENDER);
 }
 
 /* Whether a device was stopped for breaking the rules; its first ring tells. */
@@ -232,7 +245,7 @@ from_shared(struct worker *w, struct frame *f, uint16_t vid, uint16_t owner)
 	if (e == NULL)
 		return to_tag(w, f, vid, owner);
 	port = fdb_port(e);
-	if (port == PORT_UPLINK)
+	if (port == PORT_UPLINK || port == owner)
 		return to_none(f, DROP_TO_SENDER);
 	return has_tag(w->sw, port, vid) ? port : to_none(f, DROP_VLAN);
 }
@@ -241,7 +254,7 @@ from_shared(struct worker *w, struct frame *f, uint16_t vid, uint16_t owner)
  * From a tagged uplink: the tag names one device, if not several. It gets what is for one of
  * its addresses, and group frames; as long as it has no address, all of it. What
  * a VMDq pool brings is looked at once more: it must be for the pool's device.
- * `owner`: who has the source address; its own group frames come back to nobody.
+ * `owner`: who has the source address; its own frames never come back to it.
  */
 static inline uint16_t
 from_tagged(struct worker *w, const struct source *s, struct frame *f, uint16_t owner)
@@ -257,11 +270,10 @@ from_tagged(struct worker *w, const struct source *s, struct frame *f, uint16_t 
 		return from_shared(w, f, vid, owner);
 	if (device == TAG_NOBODY || !has_tag(sw, device, vid))
 		return to_none(f, DROP_VLAN);
-	if (rte_is_multicast_ether_addr(&f->eth.dst_addr)) {
-		if (owner == device)
-			return to_none(f, DROP_TO_SENDER);
+	if (unlikely(owner == device))
+		return to_none(f, DROP_TO_SENDER);
+	if (rte_is_multicast_ether_addr(&f->eth.dst_addr))
 		return device >= s->copied ? device : to_none(f, DROP_COPY);
-	}
 	e = fdb_lookup(sw->fdb, &w->hints, fdb_key(&f->eth.dst_addr, DOMAIN));
 	if (e != NULL && fdb_port(e) != PORT_UPLINK) {
 		if (fdb_port(e) != device)
@@ -288,6 +300,16 @@ may_send(const struct port *p, const struct rte_ether_addr *from)
 	return false;
 }
 
+/* Returns true if the destination, a group address, is one that stays on its link. */
+static bool
+is_link_local(const struct frame *f)
+{
+	const uint8_t *to = f->eth.dst_addr.addr_bytes;
+
+	return memcmp(to, &link_local, RTE_ETHER_ADDR_LEN - 1) == 0 &&
+			to[RTE_ETHER_ADDR_LEN - 1] <= LINK_LOCAL_LAST;
+}
+
 static inline uint16_t
 route_frame(struct worker *w, struct source *s, struct frame *f)
 {
@@ -304,21 +326,25 @@ route_frame(struct worker *w, struct source *s, struct frame *f)
 	owner = learn(w, s, f);
 	if (unlikely(owner == PORT_MAX))
 		return to_none(f, DROP_SPOOFED);
+	if (unlikely(rte_is_multicast_ether_addr(&f->eth.dst_addr)) && is_link_local(f) &&
+			!w->sw->conf.forward_bpdu)
+		return to_none(f, DROP_LINK_LOCAL);
 	if (s->port != PORT_UPLINK)
 		return from_guest(w, s, f);
-	return w->sw->conf.tagged ? from_tagged(w, s, f, owner) : from_untagged(w, f);
+	return w->sw->conf.tagged ? from_tagged(w, s, f, owner) : from_untagged(w, f, owner);
 }
 
-/* Adds every port but the sender's that takes frames: those that are paused, too. */
+/* Adds every port that takes frames (paused ones, too) except the sender's and port `but`. */
 static void
-route_flood(struct worker *w, const struct source *s, struct burst *b, uint64_t frames)
+route_flood(struct worker *w, const struct source *s, struct burst *b, uint64_t frames,
+		uint16_t but)
 {
 	struct vswitch *sw = w->sw;
 	unsigned int i, n = __atomic_load_n(&sw->ports, __ATOMIC_ACQUIRE);
 	uint64_t none = frames, left;
 
 	for (i = 0; i < n; i++) {
-		if (i == s->port || !takes_frames(sw, i) || both_isolated(sw, s->port, i))
+		if (i == s->port || i == but || !takes_frames(sw, i) || both_isolated(sw, s->port, i))
 			continue;
 		dests_add(&w->dests, i, frames);
 		none = 0;
@@ -328,7 +354,8 @@ route_flood(struct worker *w, const struct source *s, struct burst *b, uint64_t 
 		none = 0;
 	}
 	for (left = none; left != 0; left &= left - 1)
-		b->frame[__builtin_ctzll(left)].reason = DROP_NO_PORT;
+		b->frame[__builtin_ctzll(left)].reason =
+				but == s->port ? DROP_NO_PORT : DROP_TO_SENDER;
 }
 
 /* Whether two frames have the same destination and source. */
@@ -380,9 +407,11 @@ route_burst(struct worker *w, struct source *s, struct burst *b)
 		run |= UINT64_C(1) << i;
 		if (unlikely(to == TO_ALL))
 			flood |= UINT64_C(1) << i;
+		else if (unlikely(to >= TO_ALL_BUT))
+			route_flood(w, s, b, UINT64_C(1) << i, to - TO_ALL_BUT);
 	}
 	if (likely(last < PORT_MAX))
 		dests_add(&w->dests, last, run);
 	if (unlikely(flood != 0))
-		route_flood(w, s, b, flood);
+		route_flood(w, s, b, flood, s->port);
 }

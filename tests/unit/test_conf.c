@@ -27,6 +27,7 @@ test_defaults(void **state)
 	assert_int_equal(conf.total_num_mbufs, 0);
 	assert_int_equal(conf.vlan_base, 1000);
 	assert_int_equal(conf.aging, 300);
+	assert_false(conf.forward_bpdu);
 	/* Without "--" all is EAL's, and the same defaults hold. */
 	accept("-l 0,1 --no-pci");
 	assert_int_equal(conf.nports, 1);
@@ -49,6 +50,7 @@ static const struct {
 		AT(rx_retry_delay) },
 	{ "--vlan-strip", "0", "1", "-1", "2", "0 to 1", "", AT(vlan_strip) },
 	{ "--vlan-base", "0", "4094", "-1", "4095", "0 to 4094", "", AT(vlan_base) },
+	{ "--forward-bpdu", "0", "1", "-1", "2", "0 to 1", "", AT(forward_bpdu) },
 	{ "--aging", "0", "1000000", "-1", "1000001", "0 to 1000000 seconds", "", AT(aging) },
 	{ "--total-num-mbufs", "1024", "16777216", "1023", "16777217",
 		"1024 to 16777216 mbufs", "", AT(total_num_mbufs) },

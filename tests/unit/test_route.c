@@ -90,6 +90,52 @@ test_vm2vm_uplink(void **state)
 	assert_route(r, 0, &stranger, UPLINK, DROP_NONE);
 }
 
+/* 01-80-C2-00-00-00 to 0F stay on their link, whoever sends them; their neighbours are ordinary groups. */
+static void
+test_link_local(void **state)
+{
+	static const struct {
+		struct rte_ether_addr to;
+		bool stays;
+	} cases[] = {
+		{ { { 0x01, 0x80, 0xc2, 0, 0, 0x00 } }, true },	/* spanning tree */
+		{ { { 0x01, 0x80, 0xc2, 0, 0, 0x01 } }, true },	/* pause */
+		{ { { 0x01, 0x80, 0xc2, 0, 0, 0x02 } }, true },	/* LACP */
+		{ { { 0x01, 0x80, 0xc2, 0, 0, 0x03 } }, true },	/* 802.1X */
+		{ { { 0x01, 0x80, 0xc2, 0, 0, 0x0e } }, true },	/* LLDP */
+		{ { { 0x01, 0x80, 0xc2, 0, 0, 0x0f } }, true },
+		{ { { 0x01, 0x80, 0xc2, 0, 0, 0x10 } }, false },
+		{ { { 0x01, 0x80, 0xc2, 0, 0, 0x21 } }, false },	/* GVRP */
+		{ { { 0x01, 0x80, 0xc2, 0, 1, 0x00 } }, false },
+		{ { { 0x01, 0x80, 0xc3, 0, 0, 0x00 } }, false },
+		{ { { 0x03, 0x80, 0xc2, 0, 0, 0x00 } }, false },
+	};
+	struct room *r = *state;
+	unsigned int vm2vm, i;
+	bool forward;
+
+	for (i = 0; i < 2 * RTE_DIM(cases); i++) {
+		forward = i % 2;
+		r->sw.conf.forward_bpdu = forward;
+		for (vm2vm = VM2VM_UPLINK; vm2vm <= VM2VM_NIC; vm2vm++) {
+			bool stays = cases[i / 2].stays && !forward;
+			uint64_t to = vm2vm == VM2VM_UPLINK ? UPLINK : PORT(1) | PORT(SILENT) | UPLINK;
+
+			r->sw.conf.vm2vm = vm2vm;
+			r->sw.conf.tagged = true;
+			assert_route(r, 0, &cases[i / 2].to, stays ? 0 : to,
+				stays ? DROP_LINK_LOCAL : DROP_NONE);
+			/* From the wire these come without a tag, which tells nobody's. */
+			assert_route(r, PORT_UPLINK, &cases[i / 2].to, 0,
+				stays ? DROP_LINK_LOCAL : DROP_VLAN);
+			r->sw.conf.tagged = false;
+			assert_route(r, PORT_UPLINK, &cases[i / 2].to,
+				stays ? 0 : PORT(0) | PORT(1) | PORT(SILENT),
+				stays ? DROP_LINK_LOCAL : DROP_NONE);
+		}
+	}
+}
+
 static void
 test_bad_source(void **state)
 {
@@ -286,6 +332,7 @@ main(void)
 		TEST(test_no_uplink),
 		TEST(test_paused),
 		TEST(test_vm2vm_uplink),
+		TEST(test_link_local),
 		TEST(test_bad_source),
 		TEST(test_vm2vm_nic),
 		TEST(test_burst),

@@ -138,6 +138,49 @@ test_reflected(void **state)
 	assert_from_uplink(r, &mac_broadcast, &mac1, 1001, 0, DROP_TO_SENDER);
 	assert_from_uplink(r, &mac_broadcast, &mac0, 1001, PORT(1), DROP_NONE);
 	assert_from_uplink(r, &mac1, &mac0, 1001, PORT(1), DROP_NONE);
+	/* One to itself (802.1Q: as to any other port), and one that it would have had alone. */
+	assert_from_uplink(r, &mac1, &mac1, 1001, 0, DROP_TO_SENDER);
+	assert_from_uplink(r, &stranger, &mac1, 1001, 0, DROP_TO_SENDER);
+}
+
+/* The same on an untagged uplink: all others get their copy. */
+static void
+test_reflected_untagged(void **state)
+{
+	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
+	const struct {
+		const struct rte_ether_addr *to, *from;
+		uint64_t ports;
+		enum drop_reason reason;
+	} cases[] = {
+		{ &multicast, &mac1, PORT(0) | PORT(SILENT), DROP_NONE },
+		{ &multicast, &mac1, PORT(0) | PORT(SILENT), DROP_NONE },	/* a row of them */
+		{ &mac_broadcast, &mac0, PORT(1) | PORT(SILENT), DROP_NONE },
+		{ &stranger, &mac0, PORT(1) | PORT(SILENT), DROP_NONE },
+		{ &mac_broadcast, &host, PORT(0) | PORT(1) | PORT(SILENT), DROP_NONE },
+		{ &mac_broadcast, &mac1, PORT(0) | PORT(SILENT), DROP_NONE },
+		{ &mac1, &mac0, PORT(1), DROP_NONE },	/* --vm2vm 0 with a wire that sends it back */
+		{ &mac0, &mac0, 0, DROP_TO_SENDER },
+		{ &host, &mac0, 0, DROP_TO_SENDER },
+	};
+	struct room *r = *state;
+	struct request q;
+	size_t i;
+
+	r->sw.conf.tagged = false;
+	r->w->burst.n = 0;
+	for (i = 0; i < RTE_DIM(cases); i++)
+		routing_add(r, cases[i].to, cases[i].from);
+	route_burst(r->w, &routing_uplink, &r->w->burst);
+	for (i = 0; i < RTE_DIM(cases); i++)
+		if (routing_ports(r, i) != cases[i].ports ||
+				r->w->burst.frame[i].reason != cases[i].reason)
+			fail_msg("case %zu: to %" PRIx64 ", %s", i, routing_ports(r, i),
+				drop_name(r->w->burst.frame[i].reason));
+	assert_false(room_request(r, &q));	/* nobody has moved */
+	/* With nobody else there, it was for the one that it came from. */
+	r->sw.port[1].rx = r->sw.port[SILENT].rx = NULL;
+	assert_from_uplink(r, &mac_broadcast, &mac0, 0, 0, DROP_TO_SENDER);
 }
 
 /* The same with frames of the uplink, where the tag counts too. */
@@ -189,6 +232,7 @@ main(void)
 		TEST(test_pool),
 		TEST(test_copies),
 		TEST(test_reflected),
+		TEST(test_reflected_untagged),
 		TEST(test_burst_of_uplink),
 	};
 
