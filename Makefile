@@ -16,7 +16,7 @@
 # make install       what was built, and what goes with it; DESTDIR, PREFIX
 # make uninstall     removes them again
 # make deb           Debian packages, in build/deb
-# make lint, format  static checks, layout
+# make lint, format  static checks of C, Python and shell; layout of C
 # make help          this
 
 # The back end: user or cuse. The name that DPDK's configuration had for it works too.
@@ -97,7 +97,7 @@ fuse:
 		{ echo "libfuse 3 is missing; scripts/install-deps build-cuse installs it" >&2; exit 1; }
 
 -include $(sort $(OBJECTS:.o=.d) $(CUSE_OBJECTS:.o=.d))
--include bench/bench.mk doc/doc.mk contrib/install.mk debian/deb.mk tests/hostile/hostile.mk tests/unit/unit.mk tests/cuse/cuse.mk tests/vm/tools/tools.mk
+-include bench/bench.mk doc/doc.mk contrib/install.mk debian/deb.mk scripts/lint.mk tests/hostile/hostile.mk tests/unit/unit.mk tests/cuse/cuse.mk tests/vm/tools/tools.mk
 
 # What each suite of tests/run needs built. The sanitizer build is where hostile guests go. Suites share
 # folders, so they are built one after the other.
@@ -134,17 +134,6 @@ check-unit check-e2e check-vm:
 lint-deps deb-deps:
 	scripts/install-deps $(@:-deps=)
 
-format: lint-deps
-	clang-format -i $(SOURCES) $(HEADERS)
-
-lint: lint-deps
-	scripts/check-licences
-	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr \
-		-I. -DVHOST_SWITCH_VERSION='"$(VERSION)"' $(SOURCES)
-	clang-tidy --quiet --warnings-as-errors='*' $(SOURCES) -- \
-		$(ALL_CPPFLAGS) -DVHOST_CUSE $(DPDK_CFLAGS) $(FUSE_CFLAGS)
-	clang-format --dry-run --Werror $(SOURCES) $(HEADERS)
-
 help:
 	@sed -n '3,/^$$/s/^# //p' Makefile
 
@@ -152,4 +141,4 @@ clean:
 	rm -rf build build-san build-cuse build-cuse-san
 
 .PHONY: all dpdk fuse test-programs $(SUITES:%=programs-%) check check-unit check-e2e check-vm demo \
-	format lint lint-deps deb-deps help clean
+	lint-deps deb-deps help clean

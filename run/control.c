@@ -117,7 +117,8 @@ log_move(struct control *c, uint64_t key, uint16_t from, uint16_t to)
 	if (from == PORT_UPLINK)
 		say(NOTICE, MAC_FORMAT " moved from the uplink to device %u\n", MAC_BYTES(mac), to);
 	else if (to == PORT_UPLINK)
-		say(NOTICE, MAC_FORMAT " moved from device %u to the uplink\n", MAC_BYTES(mac), from);
+		say(NOTICE, MAC_FORMAT " moved from device %u to the uplink\n", MAC_BYTES(mac),
+				from);
 	else
 		say(NOTICE, MAC_FORMAT " moved from device %u to device %u\n", MAC_BYTES(mac), from,
 				to);

@@ -249,7 +249,7 @@ many_opens(const char *node)
 static void
 random_ioctls(const char *node)
 {
-	struct vhostnet v;
+	struct vhostnet v = {.fd = -1};
 	unsigned seed = 1;
 
 	for (unsigned i = 0; i < RANDOM; i++) {

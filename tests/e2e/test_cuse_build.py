@@ -19,7 +19,8 @@ from test_options import HUGE_NUMBER
 CUSE = os.path.join(ROOT, "build-cuse", "vhost-switch")
 
 WRONG = [
-    ("--dev-basename", "a/b", "under /dev"), ("--dev-basename", "..", "under /dev"), ("--dev-basename", "", "under /dev"),
+    ("--dev-basename", "a/b", "under /dev"), ("--dev-basename", "..", "under /dev"),
+    ("--dev-basename", "", "under /dev"),
     ("--dev-basename", "n" * 100, "bytes"),
     ("--dev-owner", "root", "user:group"), ("--dev-owner", "nobody-has-that:root", "no user"),
     ("--dev-owner", "root:nobody-has-that", "no group"), ("--dev-owner", f"{HUGE_NUMBER}:0", "no user"),
@@ -44,7 +45,8 @@ def libraries(program):
 
 def refused(box, *options, program=CUSE, before=()):
     """Its last words, of status 1."""
-    argv = [*before, program, "--lcores", ONE_WORKER, "--in-memory", "--no-pci", "--file-prefix", box.unique("cuse"), "--", *options]
+    argv = [*before, program, "--lcores", ONE_WORKER, "--in-memory", "--no-pci", "--file-prefix",
+            box.unique("cuse"), "--", *options]
     status, _, err = proc.run(argv, check=False, cwd=box.directory, env={"RUNTIME_DIRECTORY": box.directory})
     assert status == 1, err
     last = err.splitlines()[-1]
@@ -104,7 +106,8 @@ def test_sockets_alone_have_no_owner(box):
 
 def test_no_dev_cuse(box):
     before = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", WITHOUT_CUSE, "sh"]
-    assert refused(box, before=before) == "vhost-switch: /dev/cuse: No such file or directory; load the kernel's module: modprobe cuse"
+    assert refused(box, before=before) == \
+        "vhost-switch: /dev/cuse: No such file or directory; load the kernel's module: modprobe cuse"
     # All that it had made by then is gone again.
     assert not [name for _, _, names in os.walk(box.directory) for name in names if name.startswith("vhost")]
     assert not [name for _, names, _ in os.walk(box.directory) for name in names if name.startswith("cuse-")]
@@ -118,6 +121,7 @@ def test_socket_path_too_long(box):
     """EAL's runtime folder, below which the private socket is made, can have a long name."""
     folder = os.path.join(box.directory, "n" * 90)
     os.mkdir(folder)
-    argv = [CUSE, "--lcores", ONE_WORKER, "--in-memory", "--no-pci", "--no-telemetry", "--file-prefix", box.unique("x"), "--"]
+    argv = [CUSE, "--lcores", ONE_WORKER, "--in-memory", "--no-pci", "--no-telemetry", "--file-prefix",
+            box.unique("x"), "--"]
     status, _, err = proc.run(argv, check=False, cwd=box.directory, env={"RUNTIME_DIRECTORY": folder})
     assert status == 1 and "choose a shorter --file-prefix" in err.splitlines()[-1], err

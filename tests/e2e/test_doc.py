@@ -135,7 +135,6 @@ class Scene:
                 process.end()
 
 
-
 @pytest.fixture
 def scene(box):
     made = Scene(box)

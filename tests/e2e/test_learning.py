@@ -78,7 +78,8 @@ def test_several_addresses_of_one_device(box):
         for mac in [one.mac, *addresses]:
             assert r.reached(two, frame(mac, two.mac)) == {one}
             assert r.reached(three, frame(mac, three.mac)) == {one}
-        assert [device for device, _, _ in r.switch.registered()] == [0, 1, 2], "one line a device, for its first address"
+        assert [device for device, _, _ in r.switch.registered()] == [0, 1, 2], \
+            "one line a device, for its first address"
 
 
 def test_idle_address_is_forgotten(box):
@@ -86,7 +87,8 @@ def test_idle_address_is_forgotten(box):
         idle, busy, third = r.guests
         assert r.reached(busy, frame(idle.mac, busy.mac)) == {idle}
         r.introduced.remove(idle)  # from here on it stays silent
-        wait_for(lambda: r.reached(busy, frame(idle.mac, busy.mac)) == {idle, third}, 10, "the idle one's address forgotten")
+        wait_for(lambda: r.reached(busy, frame(idle.mac, busy.mac)) == {idle, third}, 10,
+                 "the idle one's address forgotten")
         assert r.reached(third, frame(busy.mac, third.mac)) == {busy}, "an address in use must stay"
         teach(r, idle, idle.mac)
 

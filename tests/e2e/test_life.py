@@ -94,7 +94,8 @@ def test_ready_says_what_is_served(box, options, lcores, served):
 
 def test_ready_says_which_port_is_the_uplink(box):
     with Namespace() as ns:
-        with Switch(box, ["-p", "0x2"], ns=ns, eal=["--vdev", "net_tap0,iface=up0", "--vdev", "net_tap1,iface=up1"]) as s:
+        with Switch(box, ["-p", "0x2"], ns=ns,
+                    eal=["--vdev", "net_tap0,iface=up0", "--vdev", "net_tap1,iface=up1"]) as s:
             assert ready_line(s).endswith(", serves ./usvhost, uplink port 1 (net_tap1)")
             assert "no uplink was chosen" not in s.stderr
 

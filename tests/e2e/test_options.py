@@ -144,8 +144,8 @@ set -e
 sizes=$(ls /sys/kernel/mm/hugepages)
 mount -t tmpfs none /sys/kernel/mm/hugepages
 for s in $sizes; do
-	mkdir "/sys/kernel/mm/hugepages/$s"
-	for f in nr free resv surplus nr_overcommit; do echo 0 > "/sys/kernel/mm/hugepages/$s/${f}_hugepages"; done
+    mkdir "/sys/kernel/mm/hugepages/$s"
+    for f in nr free resv surplus nr_overcommit; do echo 0 > "/sys/kernel/mm/hugepages/$s/${f}_hugepages"; done
 done
 sed -E 's/^(HugePages_(Total|Free|Rsvd|Surp)): .*/\1: 0/' /proc/meminfo > "$1/meminfo"
 mount --bind "$1/meminfo" /proc/meminfo

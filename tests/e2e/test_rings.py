@@ -74,5 +74,3 @@ def test_packed_ring_of_any_size(box, queue_size):
         one, two = r.guests
         data = [frame(two.mac, one.mac, seq, 60 + seq % 1400) for seq in range(3000)]
         transfer(one.port, [two.port], data, window=queue_size // 2)
-
-

@@ -41,6 +41,7 @@ def test_telemetry_tells_rings(box):
 def test_telemetry_of_ports_that_are_not_there(box):
     with room(box, 1, introduce=False) as r:
         with Telemetry(r.switch) as telemetry:
-            for parameter in ("", ",", ",1", ",255", ",256", ",-1", ",uplink", ",99999999999999999999", ",0x", ",x" * 100):
+            for parameter in ("", ",", ",1", ",255", ",256", ",-1", ",uplink", ",99999999999999999999",
+                              ",0x", ",x" * 100):
                 assert telemetry.ask(f"/vhost_switch/port{parameter}") is None, parameter
             assert telemetry.ask("/vhost_switch/ports") == ["0"]

@@ -70,7 +70,8 @@ class Guests:
         return vdevs, ["--port-topology=paired"]
 
     def _chained(self, users):
-        """What a port receives the next one sends: virtio 0 > veth 0, tap 1 > virtio 1 > veth 1, ... tap 0 > virtio 0."""
+        """What a port receives the next one sends: virtio 0 > veth 0, tap 1 > virtio 1 > veth 1, ..., tap 0 > virtio 0.
+        """
         vdevs = []
         for i, (user, guest) in enumerate(zip(users, self.guests)):
             inner, outer = f"v{guest.index}", f"w{guest.index}"

@@ -12,7 +12,8 @@ import re
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DOC = os.path.join(ROOT, "doc")
 PART = "part of "
-KINDS = ("run", "switch", "keep switch", "keep guest", "type", "said", "prints", "refused", "message", "vm", "vm switch", "no")
+KINDS = ("run", "switch", "keep switch", "keep guest", "type", "said", "prints", "refused", "message", "vm",
+         "vm switch", "no")
 MARK = re.compile(r"\s*\.\. test: (?P<mark>.+)$")
 BLOCK = re.compile(r"\s*\.\. (?:code-block|code|sourcecode|parsed-literal|literalinclude)::\s*(?P<language>\S*)")
 

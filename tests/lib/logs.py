@@ -15,7 +15,8 @@ HARMLESS = (
     # net_tap in a process that can have no secondary ones (--in-memory)
     r"tap_mp_req_on_rxtx\(\): Failed to send (start|stop) req to secondary",
     # a peer that goes away while librte_vhost talks to it
-    r"VHOST_CONFIG: .*(vhost peer closed|recvmsg failed|vhost read message failed|sendmsg error on fd \d+ \(Broken pipe\))",
+    r"VHOST_CONFIG: .*(vhost peer closed|recvmsg failed|vhost read message failed|"
+    r"sendmsg error on fd \d+ \(Broken pipe\))",
 )
 HARMLESS_LINE = re.compile("|".join(HARMLESS))
 

@@ -349,7 +349,7 @@ static void
 test_rings(void **state)
 {
 	unsigned int n, class, ring, last, share[QUEUE_PAIRS_MAX];
-	struct frame f;
+	struct frame f = {0};
 
 	(void)state;
 	for (n = 1; n <= QUEUE_PAIRS_MAX; n++) {

@@ -131,6 +131,7 @@ test_in_turn(void **state)
 {
 	struct nic *n = *state;
 	unsigned int i, frames, of[QUEUES] = { 0 };
+	int queue;
 
 	n->pool.queues = (struct vmdq_pool){ 1, 1, 3, 0 };
 	for (i = 0; i < 200; i++)
@@ -139,8 +140,11 @@ test_in_turn(void **state)
 		put(n, 2);
 		put(n, 3);
 	}
-	for (i = 0; i < 9; i++)
-		of[fetch(n, 2, &frames)] += frames;
+	for (i = 0; i < 9; i++) {
+		queue = fetch(n, 2, &frames);
+		assert_in_range(queue, 0, QUEUES - 1);
+		of[queue] += frames;
+	}
 	assert_int_equal(of[1], 6);
 	assert_int_equal(of[2], 6);
 	assert_int_equal(of[3], 6);

@@ -197,7 +197,7 @@ test_burst(void **state)
 		{ &stranger, PORT(1) | PORT(SILENT) | UPLINK },
 		{ &mac_broadcast, PORT(1) | PORT(SILENT) | UPLINK },
 	};
-	unsigned int round, i, kind[BURST_MAX];
+	unsigned int round, i, kind[BURST_MAX] = {0};
 	struct room *r = *state;
 	uint64_t random = 3;
 

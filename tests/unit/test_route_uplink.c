@@ -198,7 +198,7 @@ test_burst_of_uplink(void **state)
 		{ &mac_broadcast, 0, 0 }, { &stranger, 1000, 0 },
 		{ &stranger, 1000 + SILENT, PORT(SILENT) },
 	};
-	unsigned int round, i, kind[BURST_MAX];
+	unsigned int round, i, kind[BURST_MAX] = {0};
 	struct room *r = *state;
 	uint64_t random = 5;
 	struct frame *f;

@@ -145,11 +145,12 @@ put_on_wire(struct wire *w, const uint8_t *bytes, uint32_t len, uint32_t segment
 		s = rte_pktmbuf_alloc(w->u->mbufs);
 		assert_non_null(s);
 		memcpy(rte_pktmbuf_append(s, n), bytes + at, n);
-		if (m == NULL)
+		if (at == 0)
 			m = s;
 		else
 			assert_int_equal(rte_pktmbuf_chain(m, s), 0);
 	}
+	assert_non_null(m);
 	m->ol_flags |= flags;
 	m->vlan_tci = tci;
 	assert_int_equal(rte_eth_tx_burst(w->u->port, 0, &m, 1), 1);

@@ -31,7 +31,7 @@ _RRQ, _DATA, _ACK = 1, 3, 4
 
 
 class BootRom(Process):
-    """`device`: the number that the switch has for it, the next one. `share`: a folder for its memory; None: a memfd."""
+    """`device`: the number that the switch has for it, the next one. `share`: a folder for its memory; None: memfd."""
 
     def __init__(self, switch, device, node, share=None):
         self.address = _address(device)

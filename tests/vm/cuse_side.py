@@ -60,7 +60,8 @@ def a_switch(*options, box=None, **arguments):
         uplink = Uplink(TAP)
         stack.callback(uplink.close)
         arguments.setdefault("program", PROGRAM)
-        switch = stack.enter_context(Switch(box, ["-p", "0x1", *PATIENT, *options], ns=uplink.ns, eal=uplink.eal(), **arguments))
+        switch = stack.enter_context(Switch(box, ["-p", "0x1", *PATIENT, *options], ns=uplink.ns,
+                                            eal=uplink.eal(), **arguments))
         uplink.open()
         yield switch, uplink
 

@@ -57,7 +57,8 @@ def build(release, folder):
     for name in SOURCES:
         shutil.copy(SOURCE / name, folder)
     # No BTF: it wants another package, and is for debuggers.
-    done = subprocess.run(["make", "-C", folder, f"KDIR={headers(release)}", "CONFIG_DEBUG_INFO_BTF_MODULES=", "KCFLAGS=-Werror"],
+    done = subprocess.run(["make", "-C", folder, f"KDIR={headers(release)}", "CONFIG_DEBUG_INFO_BTF_MODULES=",
+                           "KCFLAGS=-Werror"],
                           check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert done.returncode == 0, done.stdout
     assert "warning" not in done.stdout.lower(), done.stdout

@@ -157,7 +157,7 @@ class Migrant:
             Guest(self.box, name, self.image, nic, address=GUEST, arguments=arguments))
 
     def hop(self):
-        """Moves the guest. The QEMU that it left stays, and stays connected, until leave(). Returns when it ran there."""
+        """Moves the guest. The QEMU that it left stays, and stays connected, until leave(). Returns when it runs."""
         self.left, there = self.guest, self._start("-incoming", "defer")
         self.left.migrate(there, self.box.path("migration"))
         self.guest = there

@@ -20,7 +20,7 @@ from lib.wait import wait_for
 from vm import image as images
 from vm.guest import Shell
 from vm.lan import echo
-from vm.qemu import BOOT_DEADLINE, COMPLAINT, KERNEL_WORDS, Lines
+from vm.qemu import COMPLAINT, KERNEL_WORDS, Lines
 
 DOMAINS = os.path.join(ROOT, "contrib", "libvirt")
 # Places of libvirt that get a file system of their own.

@@ -28,7 +28,8 @@ class WrappedGuest(Guest):
         self.mac = f"52:54:00:00:00:{number:02x}"
         self.address = f"10.1.0.{number}"
         self.ids = itertools.count()
-        self.program = ("env", f"QEMU_WRAP_VHOST_USER_PATH={box.path('usvhost')}", f"QEMU_WRAP_HUGETLBFS={folder}", WRAP)
+        self.program = ("env", f"QEMU_WRAP_VHOST_USER_PATH={box.path('usvhost')}", f"QEMU_WRAP_HUGETLBFS={folder}",
+                        WRAP)
         Qemu.__init__(self, box, f"guest-{name}", image, f"guest_ip={self.address}/24", [
             "-machine", "q35", "-smp", "1", "-m", f"{MEMORY_MIB}", "-serial", "chardev:channel",
             *shlex.split(options.format(mac=self.mac))])

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
+#
+#	make lint	static checks of all that is written here: licences, shell, Python, C, layout
+#	make format	lays out C as .clang-format has it
+#
+# clang-tidy, which takes minutes, reads the switch alone; what tests do wrong, their runs show.
+# The kernel module keeps the kernel's layout.
+
+# What a search for files must not look into.
+NOT_OURS := -name .git -o -name 'build*' -type d -o -name __pycache__
+OURS = $(shell find . \( $(NOT_OURS) \) -prune -o -type f $(1) -print | sed 's,^\./,,' | sort)
+C_OF_TESTS = $(call OURS,\( -path './tests/*.c' -o -path './bench/*.c' \))
+H_OF_TESTS = $(call OURS,\( -path './tests/*.h' -o -path './bench/*.h' \))
+C_ALL = $(SOURCES) $(HEADERS) $(C_OF_TESTS) $(H_OF_TESTS)
+# Scripts have no suffix; their first line tells what they are.
+script_of = $(shell grep -lE '^\#!.*\b($(1))$$' $(call OURS,! -name '*.*'))
+PYTHON_FILES = $(sort $(call OURS,-name '*.py') $(call script_of,python3))
+SHELL_FILES = $(call script_of,sh|bash)
+VERSION_FLAG := -DVHOST_SWITCH_VERSION='"$(VERSION)"'
+CPPCHECK := cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr -I. $(VERSION_FLAG)
+
+lint: lint-licences lint-shell lint-python lint-c lint-layout
+
+lint-licences:
+	scripts/check-licences
+
+# What is not checked: .shellcheckrc.
+lint-shell: lint-deps
+	shellcheck $(SHELL_FILES)
+
+# Settings: .flake8.
+lint-python: lint-deps
+	flake8 $(PYTHON_FILES)
+
+lint-c: lint-deps
+	$(CPPCHECK) $(SOURCES)
+	$(CPPCHECK) -Ibench -Itests/driver -Itests/hostile -Itests/cuse -Itests/unit $(C_OF_TESTS)
+	clang-tidy --quiet --warnings-as-errors='*' $(SOURCES) -- \
+		$(ALL_CPPFLAGS) -DVHOST_CUSE $(DPDK_CFLAGS) $(FUSE_CFLAGS)
+
+lint-layout: lint-deps
+	clang-format --dry-run --Werror $(C_ALL)
+
+format: lint-deps
+	clang-format -i $(C_ALL)
+
+.PHONY: lint lint-licences lint-shell lint-python lint-c lint-layout format
