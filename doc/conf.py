@@ -2,14 +2,14 @@
 # Copyright (c) 2026 vhost-switch contributors
 """Sphinx: how the guide and the man page are built (make doc).
 
-The version is read from VERSION and the drop reasons from drops.h, so that each has one home.
+The version is read from VERSION. Lists that come from the source are in the text itself: scripts/doc-lists.
 """
 
 import os
 import re
 
-from docutils import nodes
-from docutils.parsers.rst import Directive
+from pygments.lexer import Lexer
+from pygments.lexers.shell import BashLexer, BashSessionLexer
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -33,7 +33,10 @@ smartquotes = False  # "--" stands for itself here
 nitpicky = True
 
 html_theme = "alabaster"
-html_theme_options = {"page_width": "1000px", "sidebar_width": "240px", "fixed_sidebar": True}
+pygments_style = "friendly"  # the theme's own has answers in light grey on grey
+html_theme_options = {"page_width": "1240px", "body_max_width": "960px", "sidebar_width": "240px", "fixed_sidebar": True}
+html_static_path = ["guide.css"]
+html_css_files = ["guide.css"]
 html_show_sourcelink = False
 
 man_pages = [("man", "vhost-switch", "user-space Ethernet switch for virtual machines and containers", [], 8),
@@ -41,38 +44,19 @@ man_pages = [("man", "vhost-switch", "user-space Ethernet switch for virtual mac
 man_show_urls = True
 
 
-class Reasons(Directive):
-    """`.. reasons:: DROP_REASONS`: a list of that X-macro of drops.h: names and sentences."""
+class Console(Lexer):
+    """Commands as they are typed, without a prompt; or, where some line has the prompt "# ", commands and answers.
 
-    required_arguments = 1
+    Pygments' own lexer of that name takes a line without a prompt for an answer, and paints it as unimportant.
+    """
 
-    def run(self):
-        self.state.document.settings.env.note_dependency(os.path.join(ROOT, "forward", "drops.h"))
-        macro = re.search(rf"#define {self.arguments[0]}\(X\)((?:.*\\\n)*.*\n)", _source("forward/drops.h")).group(1)
-        items = nodes.definition_list()
-        for name, sentence in re.findall(r'X\(\w+, "(.*?)",[\s\\]*"(.*?)"\)', macro)[1:]:  # the first is "none"
-            term = nodes.term("", "", nodes.literal("", name))
-            items += nodes.definition_list_item("", term, nodes.definition("", nodes.paragraph("", sentence)))
-        assert len(items) > 0, f"drops.h: no {self.arguments[0]}"
-        return [items]
+    name = "console"
 
-
-class PortKeys(Directive):
-    """`.. port-keys::`: the keys of --port with their sentences, from conf_port.h."""
-
-    def run(self):
-        self.state.document.settings.env.note_dependency(os.path.join(ROOT, "conf", "conf_port.h"))
-        macro = re.search(r"#define PORT_KEYS\(X\)((?:.*\\\n)*.*\n)", _source("conf/conf_port.h")).group(1)
-        items = nodes.definition_list()
-        for key, value, sentence in re.findall(r'X\((\w+), "(.*?)",((?:[\s\\]*".*?")+)\)', macro):
-            text = "".join(re.findall(r'"(.*?)"', sentence))
-            term = nodes.term("", "", nodes.literal("", f"{key}={value}"))
-            items += nodes.definition_list_item("", term, nodes.definition("", nodes.paragraph("", text)))
-        assert len(items) > 0, "conf_port.h: no PORT_KEYS"
-        return [items]
+    def get_tokens_unprocessed(self, text):
+        lexer = BashSessionLexer if re.search(r"^# ", text, re.M) else BashLexer
+        yield from lexer(**self.options).get_tokens_unprocessed(text)
 
 
 def setup(app):
-    app.add_directive("reasons", Reasons)
-    app.add_directive("port-keys", PortKeys)
+    app.add_lexer("console", Console)
     return {"parallel_read_safe": True}

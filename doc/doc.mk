@@ -9,7 +9,7 @@ SPHINXBUILD ?= sphinx-build
 # One for all builds.
 DOC ?= build/doc
 MAN_PAGES := $(DOC)/man/vhost-switch.8 $(DOC)/man/qemu-wrap.py.1
-DOC_SOURCES := $(wildcard doc/*.rst doc/*.py doc/img/*.svg) VERSION forward/drops.h
+DOC_SOURCES := $(wildcard doc/*.rst doc/*.py doc/*.css doc/img/*.svg) VERSION
 
 SPHINX = $(SPHINXBUILD) -q -W --keep-going -d $(DOC)/trees
 

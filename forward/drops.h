@@ -5,7 +5,8 @@
  * Why a frame was dropped, and why a guest was stopped: each reason once.
  *
  * These two lists feed the enums, the statistics table, telemetry and the
- * documentation, so that names cannot drift apart. To add a reason, add a line.
+ * documentation, so that names cannot drift apart. To add a reason, add a line, and run
+ * scripts/doc-lists.
  *
  * X(enum name, name in the statistics, sentence for the documentation)
  */

@@ -14,8 +14,10 @@ import signal
 import pytest
 
 from lib import guide, proc, stats
+from lib.guests import Guests
+from lib.netns import Namespace
 from lib.proc import Process
-from lib.switch import READY, ROOT, binary
+from lib.switch import READY, ROOT, Switch, binary
 from lib.wait import wait_for
 
 NOT_RUN = ("no", "message", "part of", "vm", "vm switch", None)  # not here: tests/vm/test_guide.py has vm
@@ -235,6 +237,22 @@ def test_commands_of_readme_are_in_the_guide():
     assert not lost, "in README, but not in the guide, where it would be tested:\n" + "\n".join(lost)
 
 
+def test_tap_of_readme_answers_a_guest(box):
+    """README's switch with an uplink, then its two lines for the tap: a guest in that network pings the host."""
+    with open(os.path.join(ROOT, "README"), encoding="utf-8") as f:
+        text = f.read()
+    command = re.search(r"^build/vhost-switch (-l 0,1 .*--vdev net_tap0.*)$", text, re.M)[1]
+    eal, options = (words.split() for words in command.removeprefix("-l 0,1 ").split(" -- "))
+    lines = re.search(r"^((?:ip .*\n)+)", text, re.M)[1]
+    address = re.search(r"ip address add ([\d.]+)\.1/24 dev up0", lines)[1]
+    with Namespace() as ns, Switch(box, options, eal=[w for w in eal if w != "--no-pci"], ns=ns) as switch:
+        proc.run(["sh", "-ec", lines], ns=ns)
+        with Guests(box, [switch.socket()]) as guests:
+            tap = guests.guests[0].tap
+            proc.run(["ip", "address", "add", f"{address}.11/24", "dev", tap], ns=guests.ns)
+            proc.run(["ping", "-c", "3", "-w", "60", f"{address}.1"], ns=guests.ns)
+
+
 def test_functions_and_files_that_are_named_exist():
     sources = guide.sources()
     text = "\n".join(sources.values())
@@ -248,6 +266,24 @@ def test_functions_and_files_that_are_named_exist():
         lost += [f"{path}: {name}" for name in re.findall(r"``([\w/-]+\.(?:c|h|py))``", chapter)
                  if name not in names and not name.startswith("dpdk-")]
     assert not lost, "\n".join(lost)
+
+
+# What comes from the source.
+
+
+def test_lists_of_the_guide_are_those_of_the_source():
+    status, out, err = proc.run(["scripts/doc-lists", "--check"], cwd=ROOT, check=False)
+    assert status == 0, out + err
+
+
+def test_every_reason_is_in_the_text_of_the_guide():
+    """By another way than the script's: each name that the program can print is a term, with words below it."""
+    drops = "".join(text for path, text in guide.sources().items() if path == "forward/drops.h")
+    names = set(re.findall(r'X\(\w+, "([^"]+)"', drops)) - {"none", "not stopped"}
+    assert len(names) > 20 and {"long_frame", "bad_offload"} < names
+    with open(os.path.join(guide.DOC, "running.rst"), encoding="utf-8") as f:
+        described = set(re.findall(r"^``([^`]+)``\n    \w", f.read(), re.M))
+    assert names <= described, names - described
 
 
 # Options.
@@ -325,6 +361,7 @@ def test_guide_and_man_page_build_without_a_warning(box):
     _, out, err = proc.run(["make", "doc", f"DOC={box.path('build/doc')}"], cwd=ROOT, env={"MAKEFLAGS": ""})
     assert not re.search(r"\bwarning\b|\berror\b", out + err, re.I), out + err
     html = box.path("build/doc/html")
+    check_commands_are_painted(os.path.join(html, "guests.html"), os.path.join(html, "issues.html"))
     for path in guide.files():
         name = os.path.basename(path).removesuffix(".rst")
         assert name.endswith(".inc") or os.path.exists(os.path.join(html, name + ".html")), name
@@ -339,6 +376,18 @@ def test_guide_and_man_page_build_without_a_warning(box):
     assert len(settings) > 5
     for setting in settings:
         assert setting in page, setting
+
+
+def check_commands_are_painted(commands, dialogue):
+    """A command that stands alone is no answer ("go", grey); in a dialogue the answers are, and the commands not."""
+    with open(commands, encoding="utf-8") as f:
+        text = f.read()
+    blocks = re.findall(r'<div class="highlight-console[^>]*>(.*?)</div>', text, re.S)
+    assert len(blocks) >= 5 and not any('class="go"' in block for block in blocks)
+    with open(dialogue, encoding="utf-8") as f:
+        answers = re.findall(r'<span class="go">(.*?)</span>', f.read())
+    assert any(answer.startswith("vhost-switch: too few lcores") for answer in answers)
+    assert not any(answer.startswith("#") or answer.startswith("vhost-switch -l") for answer in answers)
 
 
 def show_man_page(path):
