@@ -27,6 +27,7 @@
 #include "conf/eal_args.h"
 #include "forward/fdb.h"
 #include "guest/cuse/cuse.h"
+#include "guest/connect.h"
 #include "guest/descriptors.h"
 #include "guest/guest.h"
 #include "guest/sigbus.h"
@@ -145,8 +146,7 @@ release(struct vswitch *sw)
 	fdb_destroy(sw->fdb);
 	rte_ring_free(sw->requests);
 	rte_free(sw->qsbr);
-	for (i = 0; i < GUEST_MAX; i++)
-		guest_destroy(sw->guest[i]);
+	guests_destroy(sw);
 	for (i = 0; i < sw->nworkers; i++)
 		worker_destroy(sw->worker[i]);
 }

@@ -47,6 +47,7 @@ struct vswitch {
 	unsigned int nworkers;
 	struct worker *worker[WORKER_MAX];
 	struct guest *guest[GUEST_MAX];      /* by device index; librte_vhost's thread */
+	struct guest *guests;                /* all there ever were; librte_vhost's thread */
 	struct rte_ring *requests;           /* struct request: workers to main lcore */
 	struct peers peers;                  /* front ends that left; librte_vhost's thread */
 	struct notify notify;                /* the service manager */

@@ -47,7 +47,7 @@ descriptors_left(void)
 }
 
 void
-descriptors_suspect(uint16_t device)
+descriptors_suspect(const char *who)
 {
 	static unsigned int lost; /* librte_vhost's thread alone */
 
@@ -55,9 +55,9 @@ descriptors_suspect(uint16_t device)
 	/* Powers of two: a front end that insists does not fill the log. */
 	if ((lost & (lost - 1)) == 0)
 		say(WARNING,
-				"device %u: its front end broke the protocol; librte_vhost may have lost a "
+				"%s: its front end broke the protocol; librte_vhost may have lost a "
 				"descriptor by it (%u such cases so far)\n",
-				device, lost);
+				who, lost);
 }
 
 bool
@@ -127,6 +127,13 @@ descriptors_hurry(const char *path)
 	return found;
 }
 
+void
+descriptors_hang_up(int fd)
+{
+	if (fd >= 0)
+		shutdown(fd, SHUT_RDWR);
+}
+
 bool
 descriptors_answered(int fd)
 {
@@ -134,7 +141,7 @@ descriptors_answered(int fd)
 
 	if (fd < 0 || poll(&p, 1, 0) != 0)
 		return true;
-	shutdown(fd, SHUT_RDWR);
+	descriptors_hang_up(fd);
 	return false;
 }
 

@@ -26,7 +26,10 @@ void descriptors_init(void);
 bool descriptors_left(void);
 
 /* Notes, and says, that a descriptor may be lost. librte_vhost's thread. */
-void descriptors_suspect(uint16_t device);
+void descriptors_suspect(const char *who);
+
+/* Ends the connection of a socket that descriptors_hurry() has found; -1 is fine. */
+void descriptors_hang_up(int fd);
 
 /* Whether librte_vhost can map a memory table, as far as can be told from it. */
 bool descriptors_table_ok(const struct message *m);

@@ -2,88 +2,24 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* The life of a guest: see guest.h for the contract. */
-#include <pthread.h>
 #include <stdlib.h>
 
 #include <linux/virtio_net.h>
 
-#include <rte_malloc.h>
 #include <rte_vhost.h>
 
-#include "run/control.h"
 #include "forward/forward.h"
+#include "guest/connect.h"
 #include "guest/descriptors.h"
 #include "guest/follow.h"
 #include "guest/guest.h"
 #include "guest/message.h"
-#include "guest/slot.h"
 #include "guest/snapshot.h"
 #include "guest/ring.h"
 #include "main.h"
 #include "forward/offload.h"
 #include "forward/park.h"
 #include "run/worker.h"
-
-/* The guest of a slot: made at its first use, then kept for later tenants. */
-static struct guest *
-guest_of_port(struct vswitch *sw, unsigned int port)
-{
-	struct guest *g = sw->guest[port];
-
-	if (g != NULL)
-		return g;
-	g = rte_zmalloc("guest", sizeof(*g), RTE_CACHE_LINE_SIZE);
-	if (g == NULL)
-		return NULL;
-	g->sw = sw;
-	g->port = port;
-	__atomic_store_n(&sw->guest[port], g, __ATOMIC_RELEASE);
-	return g;
-}
-
-/* Gives a place back that nobody has used yet. */
-static void
-leave_slot(struct vswitch *sw, uint16_t slot)
-{
-	__atomic_store_n(&sw->port[slot].state, PORT_LEAVING, __ATOMIC_RELEASE);
-	wake_main(sw);
-}
-
-struct guest *
-guest_connect(struct vswitch *sw, int vid, const char *path)
-{
-	unsigned int index = slot_port(sw, path);
-	char name[SLOT_NAME_MAX];
-	struct guest *g;
-	uint16_t port;
-
-	if (!descriptors_left()) {
-		say(ERR,
-				"port %s: guest refused: file descriptors run out; end what leaks "
-				"them, or raise the limit (ulimit -n)\n",
-				sw->conf.port[index].name);
-		return NULL;
-	}
-	port = slot_take(sw, index);
-	if (port == SLOT_NONE)
-		return NULL;
-	g = guest_of_port(sw, port);
-	if (g == NULL) {
-		say(ERR, "port %s: guest refused: no memory for device %u\n",
-				sw->conf.port[index].name, port);
-		leave_slot(sw, port);
-		return NULL;
-	}
-	g->vid = vid;
-	g->socket = descriptors_hurry(path);
-	g->announcement = (struct announcement){0};
-	memset(g->address, 0, sizeof(g->address));
-	sw->connections = pthread_self();
-	g->features = 0;
-	g->table_pending = g->doomed = g->log_mapped = g->mtu_told = g->in_message = false;
-	peer_connected(&g->peer, &sw->peers, port, slot_name(sw, port, name), path, g->socket);
-	return g;
-}
 
 /* Waits until workers have let go of all that was withdrawn. */
 static void
@@ -228,11 +164,12 @@ static bool
 guest_doom(struct guest *g, struct message *m)
 {
 	bool seen = message_doom(m);
+	char name[GUEST_WHO_MAX];
 
 	g->doomed = true;
 	/* Nobody closes what comes with a message that nobody handles. */
 	if (!seen)
-		descriptors_suspect(g->port);
+		descriptors_suspect(guest_who(g, name));
 	return seen;
 }
 
@@ -249,14 +186,15 @@ static void
 check_mtu(struct guest *g, struct message *m)
 {
 	uint32_t max = conf_mtu(&g->sw->conf);
+	char name[GUEST_WHO_MAX];
 
 	if (m->payload.u64 <= max)
 		return;
 	if (!g->mtu_told)
 		say(WARNING,
-				"device %u: MTU %" PRIu64 " refused, as %u is the most that is "
+				"%s: MTU %" PRIu64 " refused, as %u is the most that is "
 				"switched; %schoose a smaller one (host_mtu= of QEMU)\n",
-				g->port, m->payload.u64, max,
+				guest_who(g, name), m->payload.u64, max,
 				g->sw->conf.mergeable ? "" : "start with --mergeable 1, or ");
 	g->mtu_told = true;
 	m->payload.u64 = 0;
@@ -304,16 +242,17 @@ bool
 guest_before(struct guest *g, struct message *m)
 {
 	struct rte_ether_addr mac;
+	char name[GUEST_WHO_MAX];
 	uint32_t gone;
 
 	if (g->table_pending) {
 		/* librte_vhost called no hook after the last table: it was no good. */
 		g->table_pending = false;
 		g->doomed = true;
-		descriptors_suspect(g->port);
+		descriptors_suspect(guest_who(g, name));
 	}
 	g->following = false;
-	peer_message(&g->peer, &g->sw->peers, g->port, m);
+	peer_message(&g->peer, &g->sw->peers, m);
 	if (!descriptors_answered(g->socket))
 		g->doomed = true;
 	if (g->doomed || !message_wanted(m, RINGS_MAX)) {
@@ -358,11 +297,19 @@ guest_after(struct guest *g, const struct message *m)
 	return true;
 }
 
-void
+bool
 guest_start(struct guest *g)
 {
+	if (g->doomed)
+		return false;
+	if (!guest_place(g)) {
+		g->doomed = true;
+		descriptors_hang_up(g->socket);
+		return false;
+	}
 	g->running = true;
 	guest_resume(g);
+	return true;
 }
 
 void
@@ -426,6 +373,7 @@ guest_rings(const struct guest *g, uint32_t rings)
 void
 guest_check(struct guest *g)
 {
+	char name[GUEST_WHO_MAX];
 	uint8_t fault = FAULT_NONE;
 	unsigned int i;
 
@@ -436,44 +384,20 @@ guest_check(struct guest *g)
 	guest_fault(g, fault);
 	__atomic_add_fetch(&g->sw->faults, 1, __ATOMIC_RELAXED);
 	say(WARNING,
-			"device %u stopped: %s; it is served again once its driver sets it up "
-			"anew\n",
-			g->port, fault_name(fault));
-}
-
-/* Frees what rings were given when they were first used. */
-static void
-free_rings(struct guest *g)
-{
-	struct virtqueue *vq;
-
-	for (vq = g->ring; vq < g->ring + RINGS_MAX; vq++) {
-		park_destroy(vq->source.park);
-		vq->source.park = NULL;
-		free(vq->order);
-		vq->order = NULL;
-	}
+			"%s stopped: %s; it is served again once its driver sets it up anew\n",
+			guest_who(g, name), fault_name(fault));
 }
 
 void
 guest_disconnect(struct guest *g)
 {
+	char name[GUEST_WHO_MAX];
+
 	guest_stop(g);
 	if (g->table_pending)
-		descriptors_suspect(g->port);
+		descriptors_suspect(guest_who(g, name));
 	g->ready = 0;
-	free_rings(g);
-	peer_disconnected(&g->peer, &g->sw->peers, &g->sw->conf, g->port,
+	peer_disconnected(&g->peer, &g->sw->peers, &g->sw->conf,
 			g->doomed || __atomic_load_n(&g->sw->stop, __ATOMIC_RELAXED));
-	g->sw->port[g->port].quiet = !g->peer.announced;
-	leave_slot(g->sw, g->port);
-}
-
-void
-guest_destroy(struct guest *g)
-{
-	if (g == NULL)
-		return;
-	free_rings(g);
-	rte_free(g);
+	guest_end(g);
 }

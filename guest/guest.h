@@ -63,9 +63,12 @@ struct guest {
 	struct ring_address address[RINGS_MAX]; /* as last told */
 	struct peer peer;
 	struct vswitch *sw;
+	struct guest *next; /* of sw->guests */
+	bool connected;     /* else it is kept for a later connection */
+	uint16_t index;     /* of the port of the configuration that it connected to */
 	int vid;    /* librte_vhost's number of the connection */
 	int socket; /* of the connection; librte_vhost's; -1: not found */
-	uint16_t port;
+	uint16_t port;      /* its place; SLOT_NONE: not yet, its rings have not started */
 	uint64_t features;  /* negotiated, of those that librte_vhost does not know */
 	uint32_t ready;     /* rings that the library says are set up and enabled */
 	uint32_t published; /* ... that workers use */
@@ -83,10 +86,7 @@ struct guest {
 	uint32_t signalling; /* rings that were being signalled a second ago; main lcore's */
 };
 
-/* A connection at socket `path`: gives it a port. NULL: refused, and why was said. */
-struct guest *guest_connect(struct vswitch *sw, int vid, const char *path);
-
-/* The connection is over: the port is left to the main lcore to clear. */
+/* The connection is over. */
 void guest_disconnect(struct guest *g);
 
 /*
@@ -99,8 +99,11 @@ bool guest_after(struct guest *g, const struct message *m);
 /* Features that the switch offers and librte_vhost knows nothing of. */
 uint64_t guest_features(const struct guest *g);
 
-/* The device was set up, or is being stopped. */
-void guest_start(struct guest *g);
+/*
+ * The device was set up, or is being stopped. When it is set up first, it gets a place in
+ * the table of ports, until its connection ends. False: there is none, and it ends now.
+ */
+bool guest_start(struct guest *g);
 void guest_stop(struct guest *g);
 
 /* Ring `index` can be used from now on, or no longer. */
@@ -124,8 +127,5 @@ unsigned int guest_rings(const struct guest *g, uint32_t rings);
  * owner can undo that. Main lcore, once a second.
  */
 bool guest_stuck(struct guest *g);
-
-/* Gives up what the guest held, at exit. Main lcore, when all else has stopped. */
-void guest_destroy(struct guest *g);
 
 #endif /* GUEST_GUEST_H */

@@ -55,32 +55,28 @@ forget(struct peers *all, pid_t pid)
 }
 
 static void
-announce(struct peer *p, uint16_t device)
+announce(const struct peer *p)
 {
 	char who[PROCESS_TEXT];
 
-	p->announced = true;
 	if (p->pid == getpid()) { /* the cuse back end's own connection for an opener of its node */
-		say(INFO, "device %u connected: %s, of the cuse back end\n", device, p->name);
+		say(INFO, "port %s: connected, by the cuse back end\n", p->name);
 		return;
 	}
 	process_text(p->pid, who, sizeof(who));
-	say(INFO, "device %u connected: %s, socket %s, %s\n", device, p->name, p->socket, who);
+	say(INFO, "port %s: connected: socket %s, %s\n", p->name, p->socket, who);
 }
 
 void
-peer_connected(struct peer *p, struct peers *all, uint16_t device, const char *name,
-		const char *socket, int fd)
+peer_connected(struct peer *p, const char *name, const char *socket, int fd)
 {
 	*p = (struct peer){.since = rte_get_timer_cycles(), .pid = pid_of(fd)};
 	snprintf(p->name, sizeof(p->name), "%s", name);
 	snprintf(p->socket, sizeof(p->socket), "%s", socket);
-	if (!is_shy(all, p->pid))
-		announce(p, device);
 }
 
 void
-peer_message(struct peer *p, struct peers *all, uint16_t device, const struct message *m)
+peer_message(struct peer *p, struct peers *all, const struct message *m)
 {
 	if (m->request == MSG_GET_FEATURES)
 		p->asked = true;
@@ -88,8 +84,7 @@ peer_message(struct peer *p, struct peers *all, uint16_t device, const struct me
 		return;
 	p->agreed = true;
 	forget(all, p->pid);
-	if (!p->announced)
-		announce(p, device);
+	announce(p);
 }
 
 /* The options that would offer more; empty: all is offered. */
@@ -115,15 +110,11 @@ missed_a_feature(const struct peer *p)
 }
 
 void
-peer_disconnected(struct peer *p, struct peers *all, const struct conf *c, uint16_t device,
-		bool doomed)
+peer_disconnected(const struct peer *p, struct peers *all, const struct conf *c, bool doomed)
 {
 	const char *more = not_offered(c);
 	char who[PROCESS_TEXT];
 
-	if (!p->announced)
-		return;
-	say(INFO, "device %u disconnected\n", device);
 	if (doomed || !missed_a_feature(p) || more[0] == '\0' || is_shy(all, p->pid))
 		return;
 	process_text(p->pid, who, sizeof(who));

@@ -4,10 +4,12 @@
 /*
  * Who is at the other end of a guest's connection, for the log.
  *
+ * One that chooses features stays: that is when a connection is logged. Those that say nothing
+ * are not, so that they fill no log.
+ *
  * A front end that leaves as soon as it has seen the features needs one that is not offered:
  * its guest started when the switch offered more. QEMU with reconnect= then comes again every
- * second, for ever. That is logged once a process, and its comings and goings no more until
- * it stays.
+ * second, for ever. That is logged once a process, until it stays.
  *
  * All of it belongs to librte_vhost's thread.
  */
@@ -19,7 +21,6 @@
 #include <sys/types.h>
 
 #include "conf/conf.h"
-#include "guest/slot.h"
 
 struct message;
 
@@ -38,20 +39,18 @@ struct peer {
 	pid_t pid;      /* 0: of another PID namespace; -1: not known */
 	bool asked;     /* it has seen the features */
 	bool agreed;    /* it has chosen some: it stays */
-	bool announced; /* that it connected was logged */
-	char name[SLOT_NAME_MAX];
+	char name[PORT_NAME_MAX + 1];
 	char socket[SOCKET_PATH_MAX];
 };
 
-/* A connection: logs who connected where, unless it is known to leave. `fd` -1: not known. */
-void peer_connected(struct peer *p, struct peers *all, uint16_t device, const char *name,
-		const char *socket, int fd);
+/* A connection to a port, by its name and its socket. `fd` -1: not known. */
+void peer_connected(struct peer *p, const char *name, const char *socket, int fd);
 
-/* Looks at a message of the connection. */
-void peer_message(struct peer *p, struct peers *all, uint16_t device, const struct message *m);
+/* Looks at a message of the connection; logs who connected, if that is known now. */
+void peer_message(struct peer *p, struct peers *all, const struct message *m);
 
 /* The connection is over; `doomed`: by the switch, for a reason that was logged or at its own end. */
-void peer_disconnected(struct peer *p, struct peers *all, const struct conf *c, uint16_t device,
-		bool doomed);
+void peer_disconnected(
+		const struct peer *p, struct peers *all, const struct conf *c, bool doomed);
 
 #endif /* GUEST_PEER_H */

@@ -14,6 +14,7 @@
 
 #include <rte_vhost.h>
 
+#include "guest/connect.h"
 #include "guest/descriptors.h"
 #include "guest/follow.h"
 #include "guest/guest.h"
@@ -142,8 +143,7 @@ new_device(int vid)
 
 	if (g == NULL)
 		return -1;
-	guest_start(g);
-	return 0;
+	return guest_start(g) ? 0 : -1;
 }
 
 static void

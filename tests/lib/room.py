@@ -21,8 +21,10 @@ FENCE_ADDRESS = "02:fe:ce:00:00:01"  # what a fence from the uplink has as its s
 
 
 class Room:
-    def __init__(self, switch, guests, uplink, vlan_base, vm2vm):
+    def __init__(self, switch, guests, uplink, vlan_base, vm2vm, ports=()):
         self.switch = switch
+        self.tags = {i: int(port.split("vlan=")[1].split(",")[0]) for i, port in enumerate(ports) if "vlan=" in port}
+        self.isolated = {i for i, port in enumerate(ports) if "isolated=yes" in port}
         self.guests = guests
         self.uplink = uplink
         self.vlan_base = vlan_base
@@ -31,17 +33,18 @@ class Room:
         self.introduced = []
 
     def tag(self, guest):
-        return self.vlan_base + guest.index
+        """Its tag on the uplink; 0: none."""
+        return self.tags.get(guest.index, self.vlan_base and self.vlan_base + guest.index)
 
     def on_wire(self, guest, data):
         """A guest's frame as the uplink sees it."""
-        if not self.vlan_base or data[12:14] == b"\x81\x00":
+        if not self.tag(guest) or data[12:14] == b"\x81\x00":
             return data
         return frames.tagged(data, self.tag(guest))
 
     def to_guest(self, guest, data):
         """What the uplink has to send for the guest to get `data`."""
-        return frames.tagged(data, self.tag(guest)) if self.vlan_base else data
+        return frames.tagged(data, self.tag(guest)) if self.tag(guest) else data
 
     def introduce(self, *guests):
         """Each guest says something, so that the switch learns its address; all that hear it forget it."""
@@ -50,7 +53,7 @@ class Room:
             device, tag = self.switch.wait_registered(guest.mac)
             self.introduced.append(guest)
             assert device == guest.index, f"{guest.mac} is device {device}, not {guest.index}"
-            assert tag == (self.tag(guest) if self.vlan_base else 0), f"device {device} has tag {tag}"
+            assert tag == self.tag(guest), f"device {device} has tag {tag}"
 
     def introduce_uplink(self, mac):
         """A station behind the uplink says something; afterwards what is for it goes nowhere else."""
@@ -73,11 +76,12 @@ class Room:
         result = {}
         if self.uplink:
             result[self.uplink] = self.uplink.port.until(self.on_wire(sender, fence))
-        if self.vm2vm:
-            for guest in self.others(sender):
-                result[guest] = guest.port.until(fence)
-        else:
-            result.update(self._fenced_by_uplink(self.others(sender)))
+        hearing = [guest for guest in self.others(sender) if self.vm2vm and not {guest.index, sender.index} <= self.isolated]
+        for guest in hearing:
+            result[guest] = guest.port.until(fence)
+        deaf = [guest for guest in self.others(sender) if guest not in hearing]
+        if deaf:
+            result.update(self._fenced_by_uplink(deaf))
         result[sender] = self._back_at(sender)
         return result
 
@@ -97,12 +101,10 @@ class Room:
 
     def _fenced_by_uplink(self, guests):
         fence = frames.frame(frames.BROADCAST, FENCE_ADDRESS, next(self._fences))
-        if self.vlan_base:
-            for guest in guests:
-                self.uplink.port.send(self.to_guest(guest, fence))
-            return {guest: guest.port.until(fence) for guest in guests}
-        self.uplink.port.send(fence)
-        everybody = {guest: guest.port.until(fence) for guest in self.guests}
+        tags = {self.tag(guest) for guest in guests}
+        for tag in tags:
+            self.uplink.port.send(frames.tagged(fence, tag) if tag else fence)
+        everybody = {guest: guest.port.until(fence) for guest in self.guests if self.tag(guest) in tags}
         return {guest: everybody[guest] for guest in guests}
 
     def _got_from_uplink(self, data):
@@ -128,9 +130,16 @@ class Room:
 
 @contextlib.contextmanager
 def room(box, guests=2, options=(), *, uplink=None, jumbo=False, introduce=True, vlan_base=VLAN_BASE, vm2vm=1,
-         guest_options=None, **switch_arguments):
-    """`introduce`: True, or how many of the guests. `switch_arguments`: as Switch takes."""
+         guest_options=None, ports=(), **switch_arguments):
+    """`introduce`: True, or how many of the guests. `switch_arguments`: as Switch takes.
+
+    `ports`: of each guest the port that it connects to, as --port takes it, without the socket.
+    """
     options = list(options)
+    for port in ports:
+        name, _, keys = port.partition(",")
+        options += ["--port", f"{name},socket={box.path(name)}" + (keys and "," + keys)]
+    guests = len(ports) or guests
     with contextlib.ExitStack() as stack:
         link = None
         if uplink:
@@ -148,8 +157,8 @@ def room(box, guests=2, options=(), *, uplink=None, jumbo=False, introduce=True,
         if link:
             link.open()
         people = stack.enter_context(
-            Guests(box, [switch.socket()] * guests, **{"jumbo": jumbo, **(guest_options or {})}))
-        made = Room(switch, people, link, vlan_base, vm2vm)
+            Guests(box, [switch.socket(port.split(",")[0]) for port in ports] or [switch.socket()] * guests, **{"jumbo": jumbo, **(guest_options or {})}))
+        made = Room(switch, people, link, vlan_base, vm2vm, ports)
         count = guests if introduce is True else int(introduce)
         made.introduce(*people[0:count])
         yield made

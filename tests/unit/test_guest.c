@@ -7,13 +7,16 @@
  */
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <rte_log.h>
 
 #include "client.h"
+#include "guest/connect.h"
 #include "guest/guest.h"
 #include "guest/message.h"
+#include "guest/slot.h"
 #include "guest/vhost_user.h"
 #include "room.h"
 
@@ -105,7 +108,9 @@ plug_in(struct plug *p, unsigned int pairs)
 
 	assert_int_equal(vu_dev_open(&p->dev, vu_connect(p->path, WAIT_MS), &opts), 0);
 	assert_int_equal(p->dev.n_rings, 2 * pairs);
-	p->g = p->r->sw.guest[0];
+	/* The one that is connected: it was answered when a former one was gone. */
+	for (p->g = p->r->sw.guests; !p->g->connected; p->g = p->g->next)
+		;
 }
 
 static int
@@ -130,14 +135,11 @@ static int
 teardown(void **state)
 {
 	struct plug *p = *state;
-	unsigned int i;
-
 	vu_dev_close(&p->dev);
 	vhost_user_stop(&p->r->sw);
 	assert_null(set_of(p));
 	assert_int_equal(p->r->w->npoll, 0);
-	for (i = 0; i < GUEST_MAX; i++)
-		guest_destroy(p->r->sw.guest[i]);
+	guests_destroy(&p->r->sw);
 	room_destroy(p->r);
 	assert_int_equal(rmdir(p->folder), 0);
 	free(p);
@@ -177,9 +179,68 @@ test_parks(void **state)
 	for (i = 0; i < RINGS_MAX; i++)
 		assert_int_equal(p->g->ring[i].source.park != NULL, i < 8 && i % 2 == 1);
 	vu_dev_close(&p->dev);
-	plug_in(p, 1);	/* as device 1; it is answered when the other is gone */
+	plug_in(p, 1);
 	for (i = 0; i < RINGS_MAX; i++)
-		assert_null(p->r->sw.guest[0]->ring[i].source.park);
+		assert_null(p->g->ring[i].source.park);
+}
+
+/* Waits until so many connections are open, as librte_vhost's thread sees them. */
+static void
+wait_connections(const struct plug *p, unsigned int wanted)
+{
+	const struct guest *g;
+	unsigned int n, i;
+
+	for (i = 0; i < WAIT_MS; i++) {
+		n = 0;
+		for (g = __atomic_load_n(&p->r->sw.guests, __ATOMIC_ACQUIRE); g != NULL; g = g->next)
+			n += __atomic_load_n(&g->connected, __ATOMIC_RELAXED);
+		if (n == wanted)
+			return;
+		usleep(1000);
+	}
+	fail_msg("%u connections, and not %u", n, wanted);
+}
+
+/* Connections that set nothing up take no place, and only so many may be there. */
+static void
+test_places(void **state)
+{
+	struct plug *p = *state;
+	int bare[4 + 8 + 1];
+	unsigned int i;
+	char byte;
+
+	p->r->sw.conf.port[0].guests = 4;
+	for (i = 0; i < 4 + 8; i++) {
+		bare[i] = vu_connect(p->path, WAIT_MS);
+		assert_true(bare[i] >= 0);
+	}
+	wait_connections(p, 4 + 8);
+	for (i = 0; i < GUEST_MAX; i++)
+		assert_int_equal(p->r->sw.port[i].state, PORT_FREE);
+	/* One more is hung up on; when another goes, there is room. */
+	bare[12] = vu_connect(p->path, WAIT_MS);
+	assert_true(bare[12] >= 0);
+	assert_int_equal(recv(bare[12], &byte, 1, 0), 0);
+	close(bare[12]);
+	for (i = 0; i < 4 + 8; i++)
+		close(bare[i]);
+	wait_connections(p, 0);
+	plug_in(p, 1);
+	assert_int_equal(p->g->port, SLOT_NONE);
+	assert_int_equal(p->r->sw.port[0].state, PORT_FREE);
+	assert_int_equal(vu_dev_start(&p->dev), 0);
+	assert_int_equal(p->g->port, 0);
+	assert_int_equal(p->r->sw.port[0].state, PORT_USED);
+	assert_ptr_equal(p->r->sw.guest[0], p->g);
+	/* It stays its own while the driver stops and starts. */
+	assert_int_equal(vu_dev_stop(&p->dev, NULL), 0);
+	assert_int_equal(p->r->sw.port[0].state, PORT_USED);
+	vu_dev_close(&p->dev);
+	wait_connections(p, 0);
+	assert_int_equal(p->r->sw.port[0].state, PORT_LEAVING);
+	assert_null(p->r->sw.guest[0]);
 }
 
 /* Set up but not enabled; enabled in any order; the first pair disabled; half a pair. */
@@ -400,7 +461,6 @@ test_late_log(void **state)
 	/* And at a connection that has had none. */
 	vu_dev_close(&p->dev);
 	plug_in(p, 1);
-	p->g = p->r->sw.guest[1];
 	assert_int_equal(vu_dev_set_features(&p->dev, WANTED | VU_F_LOG_ALL), 0);
 	assert_int_equal(vu_dev_start(&p->dev), 0);
 	assert_false(p->g->ring[0].logging);
@@ -465,6 +525,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_sixteen),
 		TEST(test_parks),
+		TEST(test_places),
 		TEST(test_any_order),
 		TEST(test_one_ring_paused),
 		TEST(test_indices),

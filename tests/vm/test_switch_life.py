@@ -58,8 +58,7 @@ def test_switch_comes_back_with_fewer_offloads(box, image):
             before = guest.stderr.count(LACKS)
             wait_for(lambda g=guest, n=before: g.stderr.count(LACKS) >= n + 3, what=f"{guest.name} tries again")
         assert log.stderr.count(" left when it saw what is offered") == 2
-        assert len(re.findall(r"device \d+ connected", log.stderr)) == 2
-        assert len(re.findall(r"device \d+ disconnected", log.stderr)) == 2
+        assert "connected" not in log.stderr
         lan.options = without
         lan.kill_switch()
         lan.start_switch()

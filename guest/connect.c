@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* Connections that become guests: see connect.h for the contract. */
+#include <pthread.h>
+#include <stdlib.h>
+
+#include <rte_malloc.h>
+#include <rte_vhost.h>
+
+#include "run/control.h"
+#include "guest/connect.h"
+#include "guest/descriptors.h"
+#include "guest/guest.h"
+#include "guest/slot.h"
+#include "main.h"
+#include "forward/park.h"
+
+/*
+ * Connections of a port that wait for their drivers: as many as it takes guests, and some
+ * more, as of programs that ask what the switch offers and go.
+ */
+#define WAITING_MORE 8u
+
+const char *
+guest_who(const struct guest *g, char name[GUEST_WHO_MAX])
+{
+	if (g->port != SLOT_NONE)
+		snprintf(name, GUEST_WHO_MAX, "device %u", g->port);
+	else
+		snprintf(name, GUEST_WHO_MAX, "port %s", g->sw->conf.port[g->index].name);
+	return name;
+}
+
+/*
+ * A guest for a new connection. Those of former ones serve again and are never freed, as
+ * the main lcore may be looking at one.
+ */
+static struct guest *
+unused_guest(struct vswitch *sw)
+{
+	struct guest *g;
+
+	for (g = sw->guests; g != NULL; g = g->next)
+		if (!g->connected)
+			return g;
+	g = rte_zmalloc("guest", sizeof(*g), RTE_CACHE_LINE_SIZE);
+	if (g == NULL)
+		return NULL;
+	g->sw = sw;
+	g->next = sw->guests;
+	sw->guests = g;
+	return g;
+}
+
+/*
+ * Whether there is room for one more connection to a port that has not started its device.
+ * Those are bounded for each port; and of all that librte_vhost can have, one is kept for
+ * each port that has none, so that nobody keeps the others out.
+ */
+static bool
+may_connect(const struct vswitch *sw, unsigned int index)
+{
+	const struct conf *c = &sw->conf;
+	bool seen[SOCKET_MAX] = {false};
+	unsigned int all = 1, waiting = 1, most = RTE_MAX_VHOST_DEVICE, i;
+	const struct guest *g;
+
+	seen[index] = true;
+	for (g = sw->guests; g != NULL; g = g->next) {
+		if (!g->connected)
+			continue;
+		all++;
+		seen[g->index] = true;
+		waiting += g->index == index && g->port == SLOT_NONE;
+	}
+	for (i = 0; i < c->nports; i++)
+		all += !seen[i];
+	if (waiting <= WAITING_MORE + c->port[index].guests && all <= most)
+		return true;
+	say(ERR,
+			"port %s: guest refused: %u connections there wait for their drivers, and %u "
+			"are open in all\n",
+			c->port[index].name, waiting - 1, all - 1);
+	return false;
+}
+
+struct guest *
+guest_connect(struct vswitch *sw, int vid, const char *path)
+{
+	unsigned int index = slot_port(sw, path);
+	const char *name = sw->conf.port[index].name;
+	struct guest *g;
+
+	if (!may_connect(sw, index))
+		return NULL;
+	if (!descriptors_left()) {
+		say(ERR,
+				"port %s: guest refused: file descriptors run out; end what leaks "
+				"them, or raise the limit (ulimit -n)\n",
+				name);
+		return NULL;
+	}
+	g = unused_guest(sw);
+	if (g == NULL) {
+		say(ERR, "port %s: guest refused: no memory for it\n", name);
+		return NULL;
+	}
+	g->connected = true;
+	g->index = index;
+	g->port = SLOT_NONE;
+	g->vid = vid;
+	g->socket = descriptors_hurry(path);
+	g->announcement = (struct announcement){0};
+	memset(g->address, 0, sizeof(g->address));
+	sw->connections = pthread_self();
+	g->features = 0;
+	g->table_pending = g->doomed = g->log_mapped = g->mtu_told = g->in_message = false;
+	peer_connected(&g->peer, name, path, g->socket);
+	return g;
+}
+
+bool
+guest_place(struct guest *g)
+{
+	char name[SLOT_NAME_MAX];
+
+	if (g->port != SLOT_NONE)
+		return true;
+	g->port = slot_take(g->sw, g->index);
+	if (g->port == SLOT_NONE)
+		return false;
+	__atomic_store_n(&g->sw->guest[g->port], g, __ATOMIC_RELEASE);
+	say(INFO, "device %u connected: %s\n", g->port, slot_name(g->sw, g->port, name));
+	return true;
+}
+
+/* Gives the guest's place back; the main lcore clears it for the next. */
+static void
+leave_place(struct guest *g)
+{
+	if (g->port == SLOT_NONE) {
+		if (g->peer.agreed)
+			say(INFO, "port %s: disconnected\n", g->peer.name);
+		return;
+	}
+	say(INFO, "device %u disconnected\n", g->port);
+	__atomic_store_n(&g->sw->guest[g->port], NULL, __ATOMIC_RELEASE);
+	__atomic_store_n(&g->sw->port[g->port].state, PORT_LEAVING, __ATOMIC_RELEASE);
+	g->port = SLOT_NONE;
+	wake_main(g->sw);
+}
+
+/* Frees what rings were given when they were first used. */
+static void
+free_rings(struct guest *g)
+{
+	struct virtqueue *vq;
+
+	for (vq = g->ring; vq < g->ring + RINGS_MAX; vq++) {
+		park_destroy(vq->source.park);
+		vq->source.park = NULL;
+		free(vq->order);
+		vq->order = NULL;
+	}
+}
+
+void
+guest_end(struct guest *g)
+{
+	free_rings(g);
+	leave_place(g);
+	g->connected = false;
+}
+
+void
+guests_destroy(struct vswitch *sw)
+{
+	struct guest *g;
+
+	while ((g = sw->guests) != NULL) {
+		sw->guests = g->next;
+		free_rings(g);
+		rte_free(g);
+	}
+}
