@@ -134,7 +134,7 @@ fdb_add(struct fdb *t, uint64_t key, uint16_t port)
 	}
 	e = &t->entry[position];
 	e->port = port;
-	e->pooled = false;
+	e->filter = FILTER_NONE;
 	e->seen = t->clock;
 	__atomic_store_n(&e->key, key, __ATOMIC_RELEASE);
 	t->count[port]++;
@@ -173,12 +173,27 @@ fdb_learn(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old)
 }
 
 void
-fdb_set_pooled(struct fdb *t, uint64_t key, bool pooled)
+fdb_set_filter(struct fdb *t, uint64_t key, enum filter_state filter)
 {
 	int32_t position = rte_hash_lookup(t->hash, &key);
 
 	if (position >= 0)
-		__atomic_store_n(&t->entry[position].pooled, pooled, __ATOMIC_RELAXED);
+		__atomic_store_n(&t->entry[position].filter, filter, __ATOMIC_RELAXED);
+}
+
+uint64_t
+fdb_unfiltered(const struct fdb *t, uint32_t *at, uint16_t *port)
+{
+	const struct fdb_entry *e;
+
+	while (*at < t->positions) {
+		e = &t->entry[(*at)++];
+		if (e->key == 0 || e->port == PORT_UPLINK || e->filter != FILTER_NONE)
+			continue;
+		*port = e->port;
+		return e->key;
+	}
+	return 0;
 }
 
 void

@@ -48,11 +48,18 @@ struct rte_rcu_qsbr;
 /* Hints a worker: 16 KiB, a sixteenth of an L2 cache of 256 KiB. */
 #define FDB_HINTS 4096
 
+/* What lets an address of a guest in at the uplink. */
+enum filter_state {
+	FILTER_NONE, /* nothing, or promiscuous mode */
+	FILTER_PORT, /* a filter of the port */
+	FILTER_POOL, /* one that sorts it into its device's pool */
+};
+
 struct fdb_entry {
 	uint64_t key;  /* 0: free */
 	uint32_t seen; /* clock when last used as a source */
 	uint16_t port;
-	bool pooled; /* the uplink sorts it into its device's pool */
+	uint8_t filter; /* enum filter_state */
 };
 
 struct fdb_hints {
@@ -154,7 +161,7 @@ fdb_port(const struct fdb_entry *e)
 static inline bool
 fdb_pooled(const struct fdb_entry *e)
 {
-	return __atomic_load_n(&e->pooled, __ATOMIC_RELAXED);
+	return __atomic_load_n(&e->filter, __ATOMIC_RELAXED) == FILTER_POOL;
 }
 
 /* Addresses that one port may have in the table. */
@@ -214,8 +221,14 @@ void fdb_destroy(struct fdb *t);
  */
 enum fdb_verdict fdb_learn(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old);
 
-/* Notes whether the uplink has a filter for an address that is there. Main lcore. */
-void fdb_set_pooled(struct fdb *t, uint64_t key, bool pooled);
+/* Notes which filter the uplink has for an address, if that is there. Main lcore. */
+void fdb_set_filter(struct fdb *t, uint64_t key, enum filter_state filter);
+
+/*
+ * The next address of a guest that has no filter, from position *at on, which is moved
+ * past it. 0: there is none. Main lcore.
+ */
+uint64_t fdb_unfiltered(const struct fdb *t, uint32_t *at, uint16_t *port);
 
 /* Called for an address that leaves the table. */
 typedef void (*fdb_gone_fn)(void *arg, uint64_t key, uint16_t port);

@@ -64,7 +64,6 @@ struct port {
 	const struct rx_set *rx; /* receive rings to fill; NULL: none */
 	uint32_t epoch;          /* counts the tenants of this slot */
 	uint8_t state;           /* enum port_state */
-	bool quiet;              /* it left without a word in the log about its coming */
 	bool registered;         /* its first address was logged; main lcore's */
 	uint16_t vlan;           /* its tag on the uplink; 0: untagged */
 	uint16_t tx_rings;       /* transmit rings in use, paused ones too; the uplink: 0 */

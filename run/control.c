@@ -88,23 +88,42 @@ let_go(struct vswitch *sw, uint64_t key)
 
 	if (sw->uplink != NULL)
 		uplink_remove_mac(sw->uplink, &mac);
-	fdb_set_pooled(sw->fdb, key, false);
+	fdb_set_filter(sw->fdb, key, FILTER_NONE);
 }
 
 /* Guest `to` has an address that was guest `from`'s, or is new to us, or the uplink's. */
 static void
 let_in(struct vswitch *sw, uint64_t key, uint16_t from, uint16_t to)
 {
-	struct rte_ether_addr mac = fdb_mac(key);
-	bool pooled;
+	struct rte_ether_addr mac = fdb_mac(key), lost;
+	enum filter_state filter;
 
 	if (sw->uplink == NULL)
 		return;
 	if (from == PORT_UPLINK)
-		pooled = uplink_add_mac(sw->uplink, &mac, to, sw->port[to].vlan);
+		filter = uplink_add_mac(sw->uplink, &mac, to, sw->port[to].vlan, &lost);
 	else
-		pooled = uplink_move_mac(sw->uplink, &mac, to, sw->port[to].vlan);
-	fdb_set_pooled(sw->fdb, key, pooled);
+		filter = uplink_move_mac(sw->uplink, &mac, to, sw->port[to].vlan, &lost);
+	if (!rte_is_zero_ether_addr(&lost))
+		fdb_set_filter(sw->fdb, fdb_key(&lost, 0), FILTER_NONE);
+	fdb_set_filter(sw->fdb, key, filter);
+}
+
+/* Gives filters that have become free to addresses that have none. */
+static void
+use_filters(struct vswitch *sw)
+{
+	uint32_t at = 0;
+	uint16_t port;
+	uint64_t key;
+
+	while (uplink_has_room(sw->uplink)) {
+		key = fdb_unfiltered(sw->fdb, &at, &port);
+		if (key == 0)
+			break;
+		let_in(sw, key, port, port);
+	}
+	uplink_tick(sw->uplink);
 }
 
 static void
@@ -173,8 +192,7 @@ clear_ports(struct vswitch *sw)
 		if (__atomic_load_n(&p->state, __ATOMIC_ACQUIRE) != PORT_LEAVING)
 			continue;
 		fdb_forget_port(sw->fdb, i, forgotten, sw);
-		if (!p->quiet)
-			stats_log_departed(sw, i);
+		stats_log_departed(sw, i);
 		stats_retire(sw, i);
 		p->registered = false;
 		__atomic_store_n(&p->epoch, p->epoch + 1, __ATOMIC_RELAXED);
@@ -253,6 +271,8 @@ on_second(struct control *c)
 		say(NOTICE, "%u more addresses moved in this second\n", c->moves - MOVES_LOGGED);
 	c->moves = 0;
 	fdb_tick(sw->fdb, c->seconds, forgotten, sw);
+	if (sw->uplink != NULL)
+		use_filters(sw);
 	check_guests(sw);
 	tell_manager(c);
 	if (sw->conf.stats != 0 && c->seconds % sw->conf.stats < n)

@@ -5,13 +5,26 @@
  * Which addresses the port lets in, and into which pool: see uplink.h.
  *
  * Main lcore. A filter that finds no room costs nothing but work: the port becomes
- * promiscuous, and what has no filter is sorted in software.
+ * promiscuous, and what has no filter is sorted in software. When the NIC is full, the
+ * device with the most filters gives one up to a device with fewer, so that a guest with
+ * hundreds of addresses does not use up what its neighbours would have. When all
+ * addresses have filters again, the port is promiscuous no longer.
  */
+#include <stdlib.h>
+#include <string.h>
+
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 
 #include "uplink/uplink.h"
 #include "uplink/uplink_priv.h"
+
+/*
+ * Seconds in a row that all addresses must have filters before the port is promiscuous
+ * no longer. A guest whose addresses come and go changes that, and fills the log, no
+ * more often.
+ */
+#define FITS_SECONDS 5
 
 void
 uplink_set_promiscuous(struct uplink *u)
@@ -22,6 +35,20 @@ uplink_set_promiscuous(struct uplink *u)
 	if (rc != 0 && rc != -ENOTSUP)
 		say(WARNING, "port %u does not become promiscuous: %s\n", u->port,
 				rte_strerror(-rc));
+}
+
+bool
+filter_init(struct uplink_filters *f, uint32_t most)
+{
+	f->most = most;
+	f->list = calloc(most + 1, sizeof(*f->list)); /* + 1: of 0 it may return NULL */
+	return f->list != NULL;
+}
+
+void
+filter_free(struct uplink_filters *f)
+{
+	free(f->list);
 }
 
 /* Whether the frames for a device with this tag come by a pool: the tag must name it alone. */
@@ -47,50 +74,166 @@ mac_pool(struct uplink *u, uint16_t device, uint16_t vlan)
 	return 0;
 }
 
-bool
-uplink_add_mac(struct uplink *u, const struct rte_ether_addr *mac, uint16_t device, uint16_t vlan)
+/* A port that lets everything in needs no filter, unless filters choose the pool. */
+static bool
+needs_none(const struct uplink *u)
 {
+	return u->conf->promiscuous && !u->vmdq;
+}
+
+/* Where the filter of an address stands in the list; NULL: it has none. */
+static struct uplink_filter *
+find(const struct uplink_filters *f, const struct rte_ether_addr *mac)
+{
+	uint32_t i;
+
+	for (i = 0; i < f->n; i++)
+		if (rte_is_same_ether_addr(&f->list[i].mac, mac))
+			return &f->list[i];
+	return NULL;
+}
+
+/* Takes a filter out of the NIC, and off the list. */
+static void
+drop(struct uplink *u, struct uplink_filter *gone)
+{
+	struct uplink_filters *f = &u->filters;
+	int rc = rte_eth_dev_mac_addr_remove(u->port, &gone->mac);
+
+	/* The port's own address, which a guest has as well, stays. */
+	if (rc != 0 && rc != -EADDRINUSE)
+		say(WARNING, "port %u does not remove the filter of an address: %s\n", u->port,
+				rte_strerror(-rc));
+	f->of[gone->device]--;
+	*gone = f->list[--f->n];
+}
+
+/* Puts a filter into the NIC. False: there is no room. */
+static bool
+install(struct uplink *u, const struct rte_ether_addr *mac, uint16_t device, uint16_t pool)
+{
+	struct uplink_filters *f = &u->filters;
 	struct rte_ether_addr copy = *mac;
+
+	if (f->n == f->most)
+		return false;
+	if (rte_eth_dev_mac_addr_add(u->port, &copy, pool) != 0) {
+		f->most = f->n; /* as the driver knows better than what it says of the port */
+		return false;
+	}
+	f->list[f->n++] = (struct uplink_filter){copy, device};
+	f->of[device]++;
+	return true;
+}
+
+/* An address has no filter: everything is let in from here on. */
+static void
+do_without(struct uplink *u)
+{
+	u->filters.without++;
+	u->filters.fits = 0;
+	if (u->promiscuous)
+		return;
+	say(NOTICE,
+			"port %u has no room for the addresses of guests: promiscuous until it has, "
+			"and what has no filter is sorted in software\n",
+			u->port);
+	uplink_set_promiscuous(u);
+}
+
+/* Makes room for a device that has fewer filters than another; tells whose address lost its own. */
+static bool
+make_room(struct uplink *u, uint16_t device, struct rte_ether_addr *lost)
+{
+	struct uplink_filters *f = &u->filters;
+	uint16_t rich = 0;
+	uint32_t i;
+
+	for (i = 1; i < GUEST_MAX; i++)
+		if (f->of[i] > f->of[rich])
+			rich = i;
+	/* Else the two would only change places, for ever. */
+	if (f->of[rich] <= f->of[device] + 1)
+		return false;
+	for (i = 0; f->list[i].device != rich; i++)
+		;
+	*lost = f->list[i].mac;
+	do_without(u); /* first, so that nothing is lost meanwhile */
+	drop(u, &f->list[i]);
+	return true;
+}
+
+enum filter_state
+uplink_add_mac(struct uplink *u, const struct rte_ether_addr *mac, uint16_t device, uint16_t vlan,
+		struct rte_ether_addr *lost)
+{
 	uint16_t pool = mac_pool(u, device, vlan);
 
-	/* A port that lets everything in needs no filter, unless filters choose the pool. */
-	if (u->promiscuous && !u->vmdq)
-		return false;
-	if (rte_eth_dev_mac_addr_add(u->port, &copy, pool) == 0)
-		return has_pool(u, device, vlan);
-	if (!u->filters_out) {
-		u->filters_out = true;
-		say(NOTICE,
-				"port %u has no room for the addresses of guests: promiscuous from "
-				"here on, and what has no filter is sorted in software\n",
-				u->port);
+	memset(lost, 0, sizeof(*lost));
+	if (needs_none(u))
+		return FILTER_NONE;
+	if (!install(u, mac, device, pool) &&
+			!(make_room(u, device, lost) && install(u, mac, device, pool))) {
+		do_without(u);
+		return FILTER_NONE;
 	}
-	if (!u->promiscuous)
-		uplink_set_promiscuous(u);
-	return false;
+	return has_pool(u, device, vlan) ? FILTER_POOL : FILTER_PORT;
 }
 
 void
 uplink_remove_mac(struct uplink *u, const struct rte_ether_addr *mac)
 {
-	struct rte_ether_addr copy = *mac;
-	int rc;
+	struct uplink_filter *gone;
 
-	if (u->promiscuous && !u->vmdq)
+	if (needs_none(u))
 		return;
-	rc = rte_eth_dev_mac_addr_remove(u->port, &copy);
-	/* Not there (no room for it then): fine. The port's own address stays. */
-	if (rc != 0 && rc != -ENOTSUP && rc != -EADDRINUSE)
-		say(WARNING, "port %u does not remove the filter of an address: %s\n", u->port,
-				rte_strerror(-rc));
+	gone = find(&u->filters, mac);
+	if (gone != NULL)
+		drop(u, gone);
+	else
+		u->filters.without--;
+}
+
+enum filter_state
+uplink_move_mac(struct uplink *u, const struct rte_ether_addr *mac, uint16_t device, uint16_t vlan,
+		struct rte_ether_addr *lost)
+{
+	struct uplink_filter *moved = u->vmdq ? NULL : find(&u->filters, mac);
+
+	if (moved == NULL) {
+		/* Added first, it would be in two pools, which some drivers do not manage. */
+		uplink_remove_mac(u, mac);
+		return uplink_add_mac(u, mac, device, vlan, lost);
+	}
+	memset(lost, 0, sizeof(*lost));
+	u->filters.of[moved->device]--;
+	u->filters.of[device]++;
+	moved->device = device;
+	return FILTER_PORT;
 }
 
 bool
-uplink_move_mac(struct uplink *u, const struct rte_ether_addr *mac, uint16_t device, uint16_t vlan)
+uplink_has_room(const struct uplink *u)
 {
-	if (!u->vmdq)
-		return false;
-	/* Added first, it would be in two pools, which some drivers do not manage. */
-	uplink_remove_mac(u, mac);
-	return uplink_add_mac(u, mac, device, vlan);
+	return u->filters.without != 0 && u->filters.n < u->filters.most;
+}
+
+void
+uplink_tick(struct uplink *u)
+{
+	struct uplink_filters *f = &u->filters;
+	int rc;
+
+	if (!u->promiscuous || u->conf->promiscuous || f->without != 0 || f->most == 0 ||
+			++f->fits < FITS_SECONDS)
+		return;
+	rc = rte_eth_promiscuous_disable(u->port);
+	if (rc != 0) {
+		f->fits = 0; /* it is tried again */
+		return;
+	}
+	u->promiscuous = false;
+	say(NOTICE,
+			"port %u has room for the addresses of guests again: promiscuous no longer\n",
+			u->port);
 }

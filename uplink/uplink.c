@@ -132,6 +132,10 @@ make_and_start(struct uplink *u, const struct conf *c, unsigned int nworkers)
 	if (rc == 0 && !choose_sorting(u, c, &info))
 		return false;
 	if (rc == 0) {
+		if (!filter_init(&u->filters, RTE_MAX(info.max_mac_addrs, 1u) - 1)) {
+			say_error("no memory for the uplink");
+			return false;
+		}
 		if (!make_pools(u) || !make_pending(u, c, nworkers) ||
 				!uplink_make_mbufs(u, c, nworkers))
 			return false;
@@ -205,6 +209,7 @@ uplink_free(struct uplink *u)
 		park_destroy(u->pool[i].source.park);
 	for (i = 0; i < WORKER_MAX; i++)
 		rte_free(u->tx[i].pending);
+	filter_free(&u->filters);
 	rte_free(u->pool);
 	rte_mempool_free(u->mbufs);
 	rte_free(u);

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "forward/drops.h"
+#include "forward/fdb.h"
 #include "forward/frame.h"
 
 struct conf;
@@ -65,15 +66,28 @@ bool uplink_flush(struct uplink *u, unsigned int id);
 enum drop_reason uplink_reason(const struct uplink *u, unsigned int id);
 
 /*
- * Tells the port which addresses are guests', so that it lets them in, and into
- * their device's pool if it has one: one more, one less, one of another device.
- * A port without room for a filter becomes promiscuous; that is said once.
- * `vlan`: the device's tag. Returns whether the address is in a pool now. Main lcore.
+ * Tells the port that an address is a guest's, so that it lets it in, and into its device's
+ * pool if it has one. `vlan`: the device's tag. Without room for a filter the port becomes
+ * promiscuous. *lost is an address, of a device with more filters, that has given its
+ * own up for this one; all zeroes: none has. Main lcore.
  */
-bool uplink_add_mac(struct uplink *u, const struct rte_ether_addr *mac, uint16_t device,
-		uint16_t vlan);
-bool uplink_move_mac(struct uplink *u, const struct rte_ether_addr *mac, uint16_t device,
-		uint16_t vlan);
+enum filter_state uplink_add_mac(struct uplink *u, const struct rte_ether_addr *mac,
+		uint16_t device, uint16_t vlan, struct rte_ether_addr *lost);
+
+/* The same of an address that was another device's, or is to be tried again. Main lcore. */
+enum filter_state uplink_move_mac(struct uplink *u, const struct rte_ether_addr *mac,
+		uint16_t device, uint16_t vlan, struct rte_ether_addr *lost);
+
+/* Tells the port that an address is a guest's no longer. It was added. Main lcore. */
 void uplink_remove_mac(struct uplink *u, const struct rte_ether_addr *mac);
+
+/*
+ * Whether there is room for a filter, and an address that has none: uplink_move_mac() then
+ * tries again. Main lcore.
+ */
+bool uplink_has_room(const struct uplink *u);
+
+/* Ends promiscuous mode when all addresses have had filters for a while. Main lcore, once a second. */
+void uplink_tick(struct uplink *u);
 
 #endif /* UPLINK_UPLINK_H */

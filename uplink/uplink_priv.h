@@ -35,6 +35,22 @@ struct uplink_pool {
 	uint16_t turn; /* of them, the one to look at next */
 };
 
+/* The filter of an address of a device, in the NIC. */
+struct uplink_filter {
+	struct rte_ether_addr mac;
+	uint16_t device;
+};
+
+/* The main lcore's. */
+struct uplink_filters {
+	struct uplink_filter *list; /* n of them, in any order */
+	uint32_t n;
+	uint32_t most;          /* that the NIC takes, its own address aside */
+	uint16_t of[GUEST_MAX]; /* by device */
+	uint32_t without;       /* addresses of guests that have none */
+	unsigned int fits;      /* seconds for which there have been none of those */
+};
+
 struct uplink {
 	const struct conf *conf;
 	struct uplink_pool *pool; /* [0]: sorted in software; [1 + i]: device i's */
@@ -43,7 +59,6 @@ struct uplink {
 	bool vmdq;        /* the NIC sorts, as planned */
 	bool nic_tags;    /* --vm2vm 2: frames bring their tag along */
 	bool pools_out;   /* a device came that has no pool; said once */
-	bool filters_out; /* an address came that found no room; said once */
 	bool strip_hw;    /* the NIC takes the tag off and tells us */
 	bool strip;       /* guests see no tag */
 	bool insert_hw;   /* the NIC puts tags on */
@@ -52,6 +67,7 @@ struct uplink {
 	uint32_t frame_max;    /* longest frame that is switched */
 	uint32_t carries;      /* longest frame that the port says it takes, our tag aside */
 	struct uplink_nic nic; /* what it does of offloads */
+	struct uplink_filters filters;
 	struct vmdq_plan plan;
 	struct rte_mempool *mbufs;
 	rte_spinlock_t lock; /* for queues that workers share */
@@ -71,6 +87,10 @@ bool uplink_make_mbufs(struct uplink *u, const struct conf *c, unsigned int nwor
 /* Configures and starts the port. 0, or -errno. May be called again after that. */
 int uplink_start_port(struct uplink *u, const struct conf *c, const struct rte_eth_dev_info *info,
 		unsigned int nworkers);
+
+/* Makes room for a list of filters, of a port that takes so many; frees it. Main lcore. */
+bool filter_init(struct uplink_filters *f, uint32_t most);
+void filter_free(struct uplink_filters *f);
 
 /* Lets in what no filter names. Main lcore. */
 void uplink_set_promiscuous(struct uplink *u);

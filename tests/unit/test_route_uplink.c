@@ -118,8 +118,9 @@ test_copies(void **state)
 	struct room *r = *state;
 
 	room_learn(r, 0, &more);
-	fdb_set_pooled(r->sw.fdb, fdb_key(&mac0, 0), true);
-	fdb_set_pooled(r->sw.fdb, fdb_key(&stranger, 0), true);	/* not there: nothing happens */
+	fdb_set_filter(r->sw.fdb, fdb_key(&mac0, 0), FILTER_POOL);
+	fdb_set_filter(r->sw.fdb, fdb_key(&more, 0), FILTER_PORT);
+	fdb_set_filter(r->sw.fdb, fdb_key(&stranger, 0), FILTER_POOL);	/* not there: nothing happens */
 	routing_uplink.copied = 1;				/* device 0 has a pool, 1 has none */
 	assert_from_uplink(r, &mac_broadcast, &host, 1000, 0, DROP_COPY);
 	assert_from_uplink(r, &mac0, &host, 1000, 0, DROP_COPY);

@@ -29,6 +29,10 @@ $(UNIT_PROGRAM): $(BUILD)/tests/unit/%: $(BUILD)/obj/unit/test_%.o $(UNIT_SHARED
 # A port made of rings, and not by its name.
 $(BUILD)/tests/unit/pools: UNIT_DRIVERS := -lrte_net_ring
 
+# A port with a table of addresses, which DPDK lists by a call that is not stable yet.
+$(BUILD)/obj/unit/test_filter.o: private ALL_CFLAGS += -DALLOW_EXPERIMENTAL_API
+$(BUILD)/tests/unit/filter: UNIT_DRIVERS := -Wl,--no-as-needed -lrte_net_bond -lrte_bus_vdev -Wl,--as-needed
+
 # One that is a front end of the switch: with the driver of bench.mk.
 $(BUILD)/obj/unit/test_guest.o: private ALL_CFLAGS += -Itests/driver
 $(BUILD)/tests/unit/guest: private UNIT_DRIVERS := $(DRIVER_LIB)
