@@ -2,6 +2,7 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* Which messages a guest may send: see message.h. librte_vhost's thread. */
+#include <stdio.h>
 #include <string.h>
 
 #include <rte_common.h>
@@ -32,26 +33,55 @@ mac_wanted(const struct message *m)
 }
 
 /*
- * What librte_vhost's hooks are given (struct vhu_msg_context in its vhost_user.h, from
- * 22.11 on, which says that they rely on it): the largest message, then descriptors.
+ * What follows a message in the struct that librte_vhost's hooks are given (vhu_msg_context
+ * in its vhost_user.h, which says that they rely on it).
  */
-struct message_context {
-	uint8_t message[644];
-	int descriptor[8]; /* -1: none */
-	int ndescriptors;
-} __attribute__((packed));
+struct descriptors {
+	int fd[8]; /* -1: none */
+	int n;
+};
+
+/*
+ * Bytes of the largest message, which those descriptors follow, from a release on
+ * (25.03 added messages of crypto devices). What comes after the last one is not known.
+ */
+static const struct {
+	unsigned int release; /* year * 100 + month */
+	size_t size;
+} layouts[] = {{2211, 644}, {2503, 1084}};
+#define RELEASE_LAST 2511
+
+/* Of the running release; 0: not known. Written once, before there is a connection. */
+static size_t message_size;
+
+bool
+message_know(const char *version)
+{
+	unsigned int i, year, month, release;
+
+	message_size = 0;
+	if (sscanf(version, "DPDK %u.%u", &year, &month) != 2)
+		return false;
+	release = year * 100 + month;
+	for (i = 0; i < RTE_DIM(layouts) && release <= RELEASE_LAST; i++)
+		if (release >= layouts[i].release)
+			message_size = layouts[i].size;
+	return message_size != 0;
+}
 
 bool
 message_bare(const struct message *m)
 {
-	struct message_context c;
+	struct descriptors d;
 	unsigned int i;
 
-	memcpy(&c, m, sizeof(c));
-	for (i = 0; i < RTE_DIM(c.descriptor); i++)
-		if (c.descriptor[i] != -1)
+	if (message_size == 0)
+		return false;
+	memcpy(&d, (const uint8_t *)m + message_size, sizeof(d));
+	for (i = 0; i < RTE_DIM(d.fd); i++)
+		if (d.fd[i] != -1)
 			return false;
-	return c.ndescriptors == 0;
+	return d.n == 0;
 }
 
 void

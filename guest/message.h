@@ -108,6 +108,14 @@ uint32_t message_rings(const struct message *m);
 void message_answer(struct message *m, uint64_t value);
 
 /*
+ * Finds out where the running release of librte_vhost keeps the descriptors that come with
+ * a message: it hands its hooks a struct of its own. `version`: as rte_version() tells it
+ * ("DPDK 22.11.3"). False: it is no release that this switch knows, and message_bare() is
+ * false from then on. Once, before any socket is served.
+ */
+bool message_know(const char *version);
+
+/*
  * Whether no descriptors came with a message that librte_vhost's hook was given. False
  * also where it can't be told; then librte_vhost may see to the message.
  */

@@ -17,6 +17,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include <rte_bitops.h> /* rte_align32pow2() since DPDK 23.07, ... */
+#include <rte_common.h> /* ... and before */
+
 #include "guest/virtqueue.h"
 
 struct order {

@@ -12,6 +12,7 @@
 
 #include <linux/virtio_config.h>
 
+#include <rte_version.h>
 #include <rte_vhost.h>
 
 #include "guest/connect.h"
@@ -218,6 +219,20 @@ serve_owned(const struct conf *c, const char *path)
 	return ok && (!c->node_owned || socket_file_give(path, c->node_uid, c->node_gid));
 }
 
+/* What is served for lack of it is what librte_vhost does by itself. */
+static void
+know_messages(void)
+{
+	if (message_know(rte_version()))
+		return;
+	say(WARNING,
+			"%s: its librte_vhost is not known to this version, so guests are not offered "
+			"segmentation of UDP, may count on more queue pairs than the %d that are "
+			"served, and wait longer when a migration begins; look for a newer "
+			"vhost-switch\n",
+			rte_version(), QUEUE_PAIRS_MAX);
+}
+
 bool
 vhost_user_start(struct vswitch *sw)
 {
@@ -226,6 +241,7 @@ vhost_user_start(struct vswitch *sw)
 	bool ok;
 
 	connections.sw = sw;
+	know_messages();
 	for (i = 0; i < sw->conf.nports; i++) {
 		p = &sw->conf.port[i];
 		if (p->socket[0] == '\0') /* the cuse back end serves it */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <rte_log.h>
+#include <rte_version.h>
 
 #include "client.h"
 #include "guest/connect.h"
@@ -388,6 +389,25 @@ test_stop(void **state)
 	assert_rings(p, pair(0) | UINT32_C(4), 0);
 }
 
+/* Of librte_vhost's own struct, the releases that were looked at are known, and no others. */
+static void
+test_releases(void **state)
+{
+	static const struct { const char *version; bool known; } release[] = {
+		{ "DPDK 21.11.9", false }, { "DPDK 22.11.0", true }, { "DPDK 22.11.11", true },
+		{ "DPDK 24.11.8", true }, { "DPDK 25.03.0", true }, { "DPDK 25.11.4", true },
+		{ "DPDK 26.03.0-rc1", false }, { "DPDK 127.11.0", false }, { "", false },
+	};
+	struct plug *p = *state;
+
+	for (unsigned int i = 0; i < RTE_DIM(release); i++)
+		assert_int_equal(message_know(release[i].version), release[i].known);
+	assert_true(message_know(rte_version()));
+	/* The running one's is where it was thought to be: that is how the answer is ours. */
+	plug_in(p, QUEUE_PAIRS_MAX);
+	assert_int_equal(p->dev.queue_num, QUEUE_PAIRS_MAX);
+}
+
 /* How many pairs there are is answered only if no descriptor came with the question: none is lost. */
 static void
 test_question_with_descriptors(void **state)
@@ -534,6 +554,7 @@ main(void)
 		TEST(test_late_log),
 		TEST(test_old_log),
 		cmocka_unit_test(test_message_rings),
+		TEST(test_releases),
 	};
 
 	return cmocka_run_group_tests_name("guest", tests, unit_eal, unit_eal_end);
