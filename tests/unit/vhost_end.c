@@ -13,6 +13,7 @@
 #include <rte_common.h>
 #include <rte_vhost.h>
 
+#include "client.h"
 #include "unit.h"
 #include "vhost_end.h"
 
@@ -162,5 +163,14 @@ vhost_end_wait_connections(unsigned int n)
 	time_t deadline = time(NULL) + DEADLINE;
 
 	while (__atomic_load_n(&vhost_end.connections, __ATOMIC_ACQUIRE) != n)
+		pause_briefly(deadline);
+}
+
+void
+vhost_end_wait_files(unsigned int n)
+{
+	time_t deadline = time(NULL) + DEADLINE;
+
+	while (client_open_files() != n)
 		pause_briefly(deadline);
 }

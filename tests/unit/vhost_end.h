@@ -44,4 +44,10 @@ void vhost_end_wait_stopped(void);
 void vhost_end_wait_disabled(unsigned int ring);
 void vhost_end_wait_connections(unsigned int n);
 
+/*
+ * ... until n descriptors are open here: librte_vhost says that a connection is gone before
+ * it closes what it had.
+ */
+void vhost_end_wait_files(unsigned int n);
+
 #endif /* VHOST_END_H */
