@@ -4,6 +4,7 @@
 """Runs QEMU with its vhost network devices plugged into vhost-switch.
 
     qemu-wrap.py [--print] QEMU's options...
+    qemu-wrap.py --help
 
 Called as QEMU would be, by hand or by libvirt (<emulator>), it
 
@@ -15,7 +16,8 @@ Called as QEMU would be, by hand or by libvirt (<emulator>), it
   - becomes the emulator (exec), which so has this process's id, signals, descriptors and exit status.
 
 A line without such netdevs, or that only asks what QEMU can do (`-version`, `-machine none`, ...), is
-passed on as it is; so is each option that is not named here.
+passed on as it is; so is each option that is not named here. Netdevs that stay outside of the switch
+(tap without vhost=on, bridge, user, ...) are named on stderr.
 `--print` shows the command and neither opens nor runs anything.
 
 parse() makes options of words, rewrite() changes options, emit() makes words of them again.
@@ -26,8 +28,8 @@ parse() makes options of words, rewrite() changes options, emit() makes words of
 # The emulator.
 emul_path = "/usr/bin/qemu-system-x86_64"
 
-# "cuse", "user", or "auto": cuse if us_vhost_path is a character device, else user if
-# vhost_user_path is a socket, else cuse.
+# "cuse", "user", or "auto": the one whose switch runs, cuse if both do. If neither is seen to run: cuse if
+# us_vhost_path is a character device, else user if vhost_user_path is a socket, else cuse.
 back_end = "auto"
 
 # cuse: the switch's character device, /dev/<dev-basename>.
@@ -290,22 +292,50 @@ def file_type(path):
         return 0
 
 
-def choose_back_end(settings):
+def node_runs(path):
+    """Whether the kernel has a device behind this node. (To open it would make a guest.)"""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return False
+    number = f"{os.major(found.st_rdev)}:{os.minor(found.st_rdev)}"
+    return stat.S_ISCHR(found.st_mode) and os.path.exists(f"/sys/dev/char/{number}")
+
+
+def socket_runs(path):
+    """Whether somebody listens there, as far as the kernel shows it. (To connect would make a guest.)"""
+    try:
+        with open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as f:
+            fields = [line.rstrip("\n").split(maxsplit=7) for line in f]
+    except OSError:
+        return False
+    accepting = 0x10000  # __SO_ACCEPTCON
+    return any(len(f) == 8 and f[7] == path and int(f[3], 16) & accepting for f in fields[1:])
+
+
+def choose_back_end(settings, name):
+    """`name`: the id of a netdev that is to be redirected."""
+    path = settings.vhost_user_path.replace("{id}", str(name))
     if settings.back_end != "auto":
         return settings.back_end
+    if node_runs(settings.us_vhost_path) != socket_runs(path):
+        return "user" if socket_runs(path) else "cuse"
     if file_type(settings.us_vhost_path) == stat.S_IFCHR:
         return "cuse"
-    return "user" if file_type(settings.vhost_user_path) == stat.S_IFSOCK else "cuse"
+    return "user" if file_type(path) == stat.S_IFSOCK else "cuse"
 
 
 # --- The changes
 
 def rewrite(options, settings):
     """The options with the switch's netdevs redirected; descriptors are opened on the way."""
-    netdevs = not is_probe(options) and find_netdevs(options, settings)
+    if is_probe(options):
+        return options
+    netdevs = find_netdevs(options, settings)
+    warn_of_others(options, netdevs)
     if not netdevs:
         return options
-    kind = choose_back_end(settings)
+    kind = choose_back_end(settings, netdevs[0].get("id"))
     taps = [fields for fields in netdevs if fields.get("type") == "tap"]
     ids = {fields.get("id") for fields in netdevs}
     for fields in taps:
@@ -320,6 +350,17 @@ def rewrite(options, settings):
         if str(fields.get("driver")).startswith("virtio-net") and fields.get("netdev") in ids:
             turn_offloads_off(fields, settings)
     return with_memory(options, settings, classic=bool(taps) and kind == "cuse")
+
+
+def warn_of_others(options, netdevs):
+    """What is not redirected works, too, and so nobody would notice that it goes past the switch."""
+    for option in options:
+        kind = option.fields.get("type") if option.flag in ("-netdev", "-nic", "-net") and option.fields else None
+        if kind in (None, "nic", "none", "hubport") or option.fields in netdevs:
+            continue
+        remedy = "add vhost=on, or set every_tap to 1" if kind == "tap" and option.flag == "-netdev" else \
+            "for the switch it is -netdev tap,id=...,vhost=on"
+        warn(f"{' '.join(option.words)}: not on the switch: {remedy}")
 
 
 def queue_pairs(fields):
@@ -478,7 +519,18 @@ def become(command):
         raise Refusal(f"emul_path {command[0]}: {problem.strerror}: set it to the emulator") from None
 
 
+def show_help():
+    print(__doc__.partition("\nparse() makes")[0])
+    print("Settings, each at the top of the script, or in the environment as QEMU_WRAP_ and its name in capitals:\n")
+    for name, value in SETTINGS.items():
+        print(f"    {name:<17}{value or '(empty)'}")
+    print("\nThe emulator's own help: qemu-wrap.py -help")
+
+
 def main(words, environment):
+    if words == ["--help"]:
+        show_help()
+        return
     settings = read_settings(environment)
     options = parse(words)
     given = [option for option in options if option.words != ("--print",)]

@@ -12,6 +12,7 @@ import re
 import shlex
 import signal
 import socket
+import stat
 import subprocess
 
 import pytest
@@ -229,6 +230,7 @@ def wrap(words, settings, program=WRAP, **arguments):
 def printed(words, settings, program=WRAP):
     """The command that --print shows, without the emulator."""
     status, out, err = wrap(["--print", *words], settings, program)
+    err = re.sub(r"^qemu-wrap: .*: not on the switch: .*\n", "", err, flags=re.M)  # see test_what_stays_outside_is_said
     assert (status, err, out.count("\n")) == (0, "", 1), (status, out, err)
     emulator, *vector = shlex.split(out)
     assert emulator == settings.get("EMUL_PATH", EMULATOR)
@@ -267,6 +269,44 @@ def test_refused(settings, line, says):
     assert re.fullmatch(rf"qemu-wrap: .*{says}.*\n", err), err
 
 
+TAP_REMEDY = "add vhost=on, or set every_tap to 1"
+OTHER_REMEDY = "for the switch it is -netdev tap,id=...,vhost=on"
+
+
+@pytest.mark.parametrize("line, said", [
+    (f"{TAP} {CARD}", []),
+    ("-netdev vhost-user,id=n1,chardev=c -nic none -net nic", []),
+    ("-m 1G disk.img", []),
+    ("-netdev tap,id=n0", [("-netdev tap,id=n0", TAP_REMEDY)]),
+    ("-netdev tap,id=n0,vhost=off", [("-netdev tap,id=n0,vhost=off", TAP_REMEDY)]),
+    ("""-netdev '{"type":"tap","id":"n0"}'""", [('-netdev {"type":"tap","id":"n0"}', TAP_REMEDY)]),
+    ("-netdev bridge,id=n0,br=br0", [("-netdev bridge,id=n0,br=br0", OTHER_REMEDY)]),
+    (f"-netdev user,id=n0 {TAP} -nic user,model=e1000 -net tap,ifname=a",
+     [("-netdev user,id=n0", OTHER_REMEDY), ("-nic user,model=e1000", OTHER_REMEDY), ("-net tap,ifname=a", OTHER_REMEDY)]),
+    ("-netdev user,id=n0 -version", []),
+    ("-machine none -netdev user,id=n0", []),
+], ids=lambda v: v if isinstance(v, str) else "")
+def test_what_stays_outside_is_said(line, said):
+    status, _, err = wrap(["--print", *shlex.split(line)], USER)
+    assert status == 0
+    assert err.splitlines() == [f"qemu-wrap: {words}: not on the switch: {remedy}" for words, remedy in said]
+
+
+def test_every_tap_leaves_none_outside():
+    assert wrap(["--print", "-netdev", "tap,id=n0"], {**USER, "EVERY_TAP": "1"})[2] == ""
+
+
+def test_help():
+    """Alone on the line it is the wrapper's; with others, or in QEMU's way, QEMU's."""
+    status, out, err = wrap(["--help"], {"EMUL_PATH": "/nowhere/qemu"})
+    assert (status, err) == (0, "")
+    assert "--print" in out and "vhost=on" in out and "rewrite()" not in out
+    for name in ("emul_path", "back_end", "us_vhost_path", "vhost_user_path", "every_tap"):
+        assert re.search(rf"^    {name} ", out, re.M), name
+    assert printed(["-help"], USER) == ["-help"]
+    assert printed(["--help", "-m", "1G"], USER) == ["--help", "-m", "1G"]
+
+
 def test_print_anywhere_on_the_line():
     assert wrap([*shlex.split(TAP), "--print"], USER)[1] == wrap(["--print", *shlex.split(TAP)], USER)[1]
 
@@ -298,6 +338,27 @@ def test_back_end_by_what_is_there(box):
         listener.bind(path)
         assert "vhost-user,id=n1,chardev=qemu-wrap-n1" in printed(shlex.split(TAP), both)
         assert "tap,id=n1,vhost=on,vhostfd=3" in printed(shlex.split(TAP), {**both, "US_VHOST_PATH": "/dev/null"})
+
+
+def test_back_end_that_runs_is_preferred(box):
+    """A file that was left behind does not count while the other back end's switch is there."""
+    node, path = box.path("node"), box.path("usvhost")
+    os.mknod(node, 0o600 | stat.S_IFCHR, os.makedev(4095, 77))  # nobody has such a number
+    settings = {"HUGETLBFS": "none", "VHOST_USER_PATH": box.path("us{id}"), "US_VHOST_PATH": node}
+    tap = ["-netdev", "tap,id=vhost,vhost=on"]
+
+    def chosen():
+        return "user" if "-chardev" in printed(tap, settings) else "cuse"
+    assert chosen() == "cuse"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        assert chosen() == "cuse"
+        listener.listen()
+        assert chosen() == "user"
+        settings["US_VHOST_PATH"] = "/dev/null"  # a device that is there
+        assert chosen() == "cuse"
+    settings["US_VHOST_PATH"] = box.path("nothing")
+    assert chosen() == "user"  # no switch, but its socket is what there is
 
 
 def in_own_mounts(script):
