@@ -11,6 +11,7 @@
 # make check-unit    in seconds
 # make check-e2e     real guests in containers' manner, and hostile ones
 # make check-vm      virtual machines
+# make check-fresh   README's commands on minimal systems of three Debian releases
 # make bench         compare with dpdk-testpmd and Open vSwitch
 # make doc           the guide and the man page, in build/doc
 # make install       what was built, and what goes with it; DESTDIR, PREFIX
@@ -101,7 +102,7 @@ fuse:
 
 # What each suite of tests/run needs built. The sanitizer build is where hostile guests go. Suites share
 # folders, so they are built one after the other.
-SUITES := unit san hostile e2e vm
+SUITES := unit san hostile e2e vm fresh
 
 test-programs:
 	@set -e; for suite in $(SUITES); do $(MAKE) programs-$$suite; done
@@ -121,6 +122,8 @@ programs-vm: $(BUILD)/vhost-switch loadgen cuse-programs vm-tools
 	$(MAKE) VHOST=cuse
 	$(MAKE) VHOST=cuse SANITIZE=1
 
+programs-fresh:
+
 # Scripts, for a machine where there is no make yet.
 demo:
 	sh scripts/demo
@@ -131,6 +134,10 @@ check:
 check-unit check-e2e check-vm:
 	sh scripts/check $(@:check-%=%)
 
+# `make check` has some of these releases.
+check-fresh:
+	FRESH_RELEASES="bookworm trixie forky" sh scripts/check fresh
+
 lint-deps deb-deps:
 	scripts/install-deps $(@:-deps=)
 
@@ -140,5 +147,5 @@ help:
 clean:
 	rm -rf build build-san build-cuse build-cuse-san
 
-.PHONY: all dpdk fuse test-programs $(SUITES:%=programs-%) check check-unit check-e2e check-vm demo \
+.PHONY: all dpdk fuse test-programs $(SUITES:%=programs-%) check check-unit check-e2e check-vm check-fresh demo \
 	lint-deps deb-deps help clean
