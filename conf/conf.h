@@ -63,6 +63,7 @@ struct conf_port {
 	bool vlan_given;
 	uint16_t vlan; /* tag on the uplink of each of its guests; 0: untagged */
 	bool isolated; /* reaches no port that is isolated, too */
+	bool no_own_tags; /* frames that a guest tagged itself are dropped */
 	unsigned int nmacs;
 	struct rte_ether_addr mac[PORT_MACS_MAX]; /* none: any address */
 };

@@ -119,6 +119,15 @@ parse_isolated(const struct setting *s)
 	return true;
 }
 
+static bool
+parse_own_tags(const struct setting *s)
+{
+	if (strcmp(s->value, "keep") != 0 && strcmp(s->value, "drop") != 0)
+		return wrong(s, "keep or drop");
+	s->port->no_own_tags = s->value[0] == 'd';
+	return true;
+}
+
 static const struct key {
 	const char *name;
 	const char *value;
@@ -130,19 +139,46 @@ static const struct key {
 #undef KEY
 };
 
-#define KEY_NAME(name, value, help) " " #name "="
-static const char all_keys[] = PORT_KEYS(KEY_NAME);
-#undef KEY_NAME
+/* Room for a key's name, or for all of them with spaces between. */
+#define KEY_NAME_MAX 32
+#define KEY_NAMES_MAX (RTE_DIM(keys) * KEY_NAME_MAX)
 
-static const struct key *
-find_key(const char *name)
+/* A key as users write it: what is '_' in C is '-'. */
+static const char *
+key_name(const struct key *k, char name[KEY_NAME_MAX])
 {
 	size_t i;
 
+	snprintf(name, KEY_NAME_MAX, "%s", k->name);
+	for (i = 0; name[i] != '\0'; i++)
+		if (name[i] == '_')
+			name[i] = '-';
+	return name;
+}
+
+static const struct key *
+find_key(const char *text)
+{
+	char name[KEY_NAME_MAX];
+	size_t i;
+
 	for (i = 0; i < RTE_DIM(keys); i++)
-		if (strcmp(keys[i].name, name) == 0)
+		if (strcmp(key_name(&keys[i], name), text) == 0)
 			return &keys[i];
 	return NULL;
+}
+
+/* Says what is wrong with what should be a key, and which keys there are. */
+static bool
+no_key(const char *what, const char *text, const char *fault)
+{
+	char all[KEY_NAMES_MAX] = "", name[KEY_NAME_MAX];
+	size_t i, len = 0;
+
+	for (i = 0; i < RTE_DIM(keys); i++)
+		len += snprintf(all + len, sizeof(all) - len, " %s=", key_name(&keys[i], name));
+	say_error("%s: %s: %s%s", what, text, fault, all);
+	return false;
 }
 
 bool
@@ -151,11 +187,7 @@ conf_port_set(struct conf_port *p, const char *what, const char *key, const char
 	const struct setting s = {p, what, key, value};
 	const struct key *k = find_key(key);
 
-	if (k == NULL) {
-		say_error("%s: %s: no such key; there are%s", what, key, all_keys);
-		return false;
-	}
-	return k->parse(&s);
+	return k != NULL ? k->parse(&s) : no_key(what, key, "no such key; there are");
 }
 
 /* Letters of a name that is to stand in tables, log lines and commands. */
@@ -275,11 +307,8 @@ set_all(struct conf_port *p, const char *what, char *text)
 
 	for (item = strtok_r(text, ",", &save); item != NULL; item = strtok_r(NULL, ",", &save)) {
 		value = strchr(item, '=');
-		if (value == NULL) {
-			say_error("%s: %s: must be key=value; the keys are%s", what, item,
-					all_keys);
-			return false;
-		}
+		if (value == NULL)
+			return no_key(what, item, "must be key=value; the keys are");
 		*value = '\0';
 		if (!conf_port_set(p, what, item, value + 1))
 			return false;
@@ -491,10 +520,11 @@ print_wrapped(FILE *out, const char *text)
 void
 conf_port_help(FILE *out)
 {
+	char name[KEY_NAME_MAX];
 	size_t i;
 
 	for (i = 0; i < RTE_DIM(keys); i++) {
-		fprintf(out, "  %s=%s\n", keys[i].name, keys[i].value);
+		fprintf(out, "  %s=%s\n", key_name(&keys[i], name), keys[i].value);
 		print_wrapped(out, keys[i].help);
 	}
 }

@@ -20,7 +20,8 @@ struct conf_port;
 /*
  * X(key, value as the help shows it, sentence for the help and the documentation)
  *
- * To add a key, add a line here, and parse_KEY() to conf_port.c.
+ * To add a key, add a line here, and parse_KEY() to conf_port.c. Where the key has '_' here,
+ * users write '-'.
  */
 #define PORT_KEYS(X) \
 	X(socket, "PATH", "the socket where its guests connect; no comma in it") \
@@ -35,7 +36,11 @@ struct conf_port;
 			"dropped as spoofed_mac. Ports that list none may not use them either") \
 	X(isolated, "yes|no", \
 			"yes: its guests reach the uplink and ports that are not isolated, and no other; " \
-			"nor do they reach each other (no)")
+			"nor do they reach each other (no)") \
+	X(own_tags, "keep|drop", \
+			"drop: frames that a guest puts into a VLAN itself are dropped as own_tag, so that " \
+			"it reaches no VLAN of the uplink except its port's; keep: they leave with the " \
+			"guest's tag. A priority tag (VLAN 0) is no VLAN (keep)")
 
 /*
  * Adds the port of `--port text`: a name, then key=value, between commas.

@@ -29,6 +29,8 @@
 	X(SPOOFED, "spoofed_mac", \
 			"the source address is not one that the port may use, by its mac= or another's") \
 	X(ISOLATED, "isolated", "sender and destination are both isolated (isolated=yes)") \
+	X(OWN_TAG, "own_tag", \
+			"the guest tagged the frame, and its port lets it use no VLAN (own-tags=drop)") \
 	X(LINK_LOCAL, "link_local", \
 			"the destination is a link-local group address (01:80:c2:00:00:00 to 0f), which " \
 			"no bridge forwards; see --forward-bpdu") \

@@ -82,6 +82,13 @@ deliver_flows(struct worker *w, uint16_t to, const struct rx_set *rx, uint64_t w
 	return all;
 }
 
+/* The tag of a sender's frames on the uplink, and whether they may have another. */
+static inline uint16_t
+uplink_tag(const struct port *p)
+{
+	return p->vlan | (p->policy & PORT_NO_TAGS ? UPLINK_RETAG : 0);
+}
+
 /* Offers frames of a source to port `to`. */
 static inline struct outcome
 deliver_one(struct worker *w, const struct source *s, uint16_t to, uint64_t want)
@@ -90,8 +97,8 @@ deliver_one(struct worker *w, const struct source *s, uint16_t to, uint64_t want
 	const struct rx_set *rx;
 
 	if (unlikely(to == PORT_UPLINK))
-		return uplink_deliver(sw->uplink, w->id, &w->burst, want, sw->port[s->port].vlan,
-				&w->count[to]);
+		return uplink_deliver(sw->uplink, w->id, &w->burst, want,
+				uplink_tag(&sw->port[s->port]), &w->count[to]);
 	rx = __atomic_load_n(&sw->port[to].rx, __ATOMIC_ACQUIRE);
 	if (unlikely(rx == NULL)) /* stopped: it may be back in a moment */
 		return (struct outcome){0, 0};

@@ -59,6 +59,7 @@ struct conf_port;
 /* What a port's settings ask of each frame; most ports ask nothing. */
 #define PORT_MACS 1     /* only certain source addresses */
 #define PORT_ISOLATED 2 /* nothing between two such ports */
+#define PORT_NO_TAGS 4  /* frames with VLAN tags of the guest's own are dropped */
 
 struct port {
 	const struct rx_set *rx; /* receive rings to fill; NULL: none */

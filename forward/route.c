@@ -8,6 +8,7 @@
 #include <rte_ring_elem.h>
 
 #include "run/control.h"
+#include "forward/copy.h"
 #include "forward/fdb.h"
 #include "forward/frame.h"
 #include "guest/virtqueue.h"
@@ -310,6 +311,23 @@ is_link_local(const struct frame *f)
 			to[RTE_ETHER_ADDR_LEN - 1] <= LINK_LOCAL_LAST;
 }
 
+/*
+ * Returns true if a guest's frame is in a VLAN of the guest's choice. Tags are in its memory:
+ * what it makes of them later is put right where it matters, on the uplink (UPLINK_RETAG).
+ */
+static bool
+in_own_vlan(const struct frame *f)
+{
+	uint8_t bytes[sizeof(struct rte_ether_hdr) + sizeof(struct rte_vlan_hdr)] = {0};
+	rte_be16_t tci;
+
+	if (!frame_own_tag(f))
+		return false;
+	frame_peek(f, bytes, RTE_MIN(f->len, (uint32_t)sizeof(bytes)));
+	memcpy(&tci, bytes + sizeof(struct rte_ether_hdr), sizeof(tci));
+	return (tci & RTE_BE16(0xfff)) != 0;
+}
+
 static inline uint16_t
 route_frame(struct worker *w, struct source *s, struct frame *f)
 {
@@ -323,6 +341,8 @@ route_frame(struct worker *w, struct source *s, struct frame *f)
 		return to_none(f, DROP_SOURCE);
 	if (unlikely(p->policy & PORT_MACS) && !may_send(p, &f->eth.src_addr))
 		return to_none(f, DROP_SPOOFED);
+	if (unlikely(p->policy & PORT_NO_TAGS) && in_own_vlan(f))
+		return to_none(f, DROP_OWN_TAG);
 	owner = learn(w, s, f);
 	if (unlikely(owner == PORT_MAX))
 		return to_none(f, DROP_SPOOFED);
@@ -382,8 +402,9 @@ void
 route_burst(struct worker *w, struct source *s, struct burst *b)
 {
 	bool uplink = s->port == PORT_UPLINK;
-	/* Not where frames carry more than their port as a verdict. */
-	bool alike = uplink || w->sw->conf.vm2vm != VM2VM_NIC;
+	/* Not where more than addresses counts, or where frames carry more than their port. */
+	bool alike = uplink || (w->sw->conf.vm2vm != VM2VM_NIC &&
+				       !(w->sw->port[s->port].policy & PORT_NO_TAGS));
 	uint64_t flood = 0, run = 0; /* frames in a row for the same port */
 	uint16_t to, last = TO_NONE;
 	struct frame *f;

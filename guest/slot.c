@@ -140,7 +140,8 @@ slot_take(struct vswitch *sw, unsigned int index)
 	port->settings = p;
 	port->number = number;
 	port->vlan = tag;
-	port->policy = (p->nmacs != 0 ? PORT_MACS : 0) | (p->isolated ? PORT_ISOLATED : 0);
+	port->policy = (p->nmacs != 0 ? PORT_MACS : 0) | (p->isolated ? PORT_ISOLATED : 0) |
+			(p->no_own_tags ? PORT_NO_TAGS : 0);
 	__atomic_store_n(&port->state, PORT_USED, __ATOMIC_RELEASE);
 	if (slot >= sw->ports)
 		__atomic_store_n(&sw->ports, slot + 1, __ATOMIC_RELEASE);

@@ -123,6 +123,7 @@ choose(struct uplink *u, const struct conf *c, const struct rte_eth_dev_info *in
 	conf->rxmode.mtu = mtu;
 	u->carries = mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN;
 	u->strip = c->vlan_strip && c->tagged;
+	u->strip_priority = c->vlan_strip && !c->tagged;
 	u->strip_hw = u->strip && (info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_STRIP);
 	u->insert_hw = info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
 	if (u->strip_hw)

@@ -65,7 +65,7 @@ fetch_tag(const struct uplink *u, struct frame *f)
 	tag = (const struct rte_vlan_hdr *)(f->piece->base + sizeof(f->eth));
 	f->tagged = true;
 	f->tci = rte_be_to_cpu_16(tag->vlan_tci);
-	if (!u->strip)
+	if (!u->strip && !(u->strip_priority && (f->tci & 0xfff) == 0))
 		return;
 	f->eth.ether_type = tag->eth_proto;
 	f->piece->base += sizeof(*tag);

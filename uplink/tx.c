@@ -26,6 +26,9 @@
 /* mbufs of one frame that the NIC is to cut: 64 KiB and a tag, in no less than 2 KiB each. */
 #define MBUFS_MAX 33
 
+/* Of a tag, the bits that name the VLAN; the others are priority. */
+#define VLAN_ID 0xfff
+
 /* Makes a frame at `to` with a tag out of the one, of header *eth, four bytes further. */
 static void
 put_tag(uint8_t *to, const struct rte_ether_hdr *eth, uint16_t tci)
@@ -45,7 +48,27 @@ tag_of(const struct uplink *u, const struct frame *f, uint16_t vlan)
 {
 	if (frame_own_tag(f))
 		return 0; /* it keeps that */
-	return u->nic_tags && f->tagged ? f->tci : vlan;
+	return u->nic_tags && f->tagged ? f->tci : vlan & VLAN_ID;
+}
+
+/*
+ * VLAN 0 is no VLAN (IEEE 802.1Q table 9-2): a priority tag of the guest's becomes the tag that
+ * its frame is to have, with the guest's priority. So does any tag of a guest that may use none.
+ * `frame` begins in memory that the guest can't write.
+ */
+static void
+retag(uint8_t *frame, uint16_t vlan)
+{
+	struct rte_ether_hdr *eth = (struct rte_ether_hdr *)frame;
+	struct rte_vlan_hdr *tag = (struct rte_vlan_hdr *)(eth + 1);
+	uint16_t tci = rte_be_to_cpu_16(tag->vlan_tci), id = vlan & VLAN_ID;
+
+	if ((tci & VLAN_ID) != 0 && !(vlan & UPLINK_RETAG))
+		return;
+	if ((tci & VLAN_ID) == 0 && id == 0) /* untagged, as far as VLANs go: it stays so */
+		return;
+	eth->ether_type = RTE_BE16(RTE_ETHER_TYPE_VLAN);
+	tag->vlan_tci = rte_cpu_to_be_16((tci & ~VLAN_ID) | id);
 }
 
 /* Has the NIC add a tag, if it can. Returns the one that the switch is to add, or 0. */
@@ -78,6 +101,8 @@ fill(const struct uplink *u, struct rte_mbuf *m, const struct frame *f, uint16_t
 		memset(end, 0, WIRE_MIN - (end - start));
 		end = start + WIRE_MIN;
 	}
+	if (unlikely(frame_own_tag(f)))
+		retag(start, vlan);
 	m->data_len = m->pkt_len = end - start;
 	return extra;
 }
@@ -207,6 +232,8 @@ fill_chain(const struct uplink *u, struct rte_mbuf **m, unsigned int n, uint32_t
 	memcpy(front + extra, f->headers->bytes, f->headers->len);
 	if (tag != 0)
 		put_tag(front, &f->eth, tag);
+	if (frame_own_tag(f))
+		retag(front, vlan);
 	pieces_copy(to, 0, &headers, headers.len);
 	nic_mark(m[0], f, extra);
 }

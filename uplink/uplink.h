@@ -48,10 +48,13 @@ void uplink_free(struct uplink *u);
 unsigned int uplink_sources(const struct uplink *u);
 struct source *uplink_source(struct uplink *u, unsigned int i);
 
+/* With a sender's tag: frames of its own tags get that tag instead. */
+#define UPLINK_RETAG 0x8000
+
 /*
  * Copies the frames of `want` into mbufs and gives them to the port, in order,
  * until it takes no more. `vlan`: the sender's tag, added to frames that have
- * none of their own; 0: none. In --vm2vm 2 a frame may bring another's tag along. Counts what was sent. Worker `id`.
+ * none of their own or one of VLAN 0; 0: none. In --vm2vm 2 a frame may bring another's tag along. Counts what was sent. Worker `id`.
  */
 struct outcome uplink_deliver(struct uplink *u, unsigned int id, const struct burst *b,
 		uint64_t want, uint16_t vlan, struct port_count *count);

@@ -61,6 +61,7 @@ struct uplink {
 	bool pools_out;   /* a device came that has no pool; said once */
 	bool strip_hw;    /* the NIC takes the tag off and tells us */
 	bool strip;       /* guests see no tag */
+	bool strip_priority; /* ... of VLAN 0, on an uplink where other tags are the guests' */
 	bool insert_hw;   /* the NIC puts tags on */
 	bool promiscuous;
 	bool started;

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""Each case of the table in lib/vlan_matrix.py, on an uplink that is sorted in software."""
+"""Each case of the tables in lib/vlan_matrix.py, on an uplink that is sorted in software."""
 
 import collections
+import functools
 
 import pytest
 
 from lib import frames
 from lib.room import room
 from lib.uplink import AF_PACKET, TAP
-from lib.vlan_matrix import MATRIX, NOBODY
+from lib.vlan_matrix import LEAVING, MATRIX, NOBODY
 
 STRANGER = "02:00:00:00:00:99"
 
@@ -34,3 +35,36 @@ def test_from_uplink(three, case):
     if case.reason:
         three.asked[case.reason] += 1
     assert three.reached(three.uplink, data, arrives=frames.untagged(data) if tags else data) == due
+
+
+@pytest.mark.parametrize("own_tags", ["keep", "drop"])
+@pytest.mark.parametrize("vlan_base", [1000, 0], ids=["tagged", "untagged"])
+@pytest.mark.parametrize("uplink", [TAP, AF_PACKET])
+def test_to_uplink(box, uplink, vlan_base, own_tags):
+    with room(box, 2, ["--port", f"vm,socket=./usvhost,guests=2,own-tags={own_tags}"], uplink=uplink,
+              vlan_base=vlan_base) as r:
+        for guest in r.guests:
+            other, = r.others(guest)
+            for case in LEAVING:
+                plain = frames.frame(frames.BROADCAST, guest.mac)
+                data = case.frame(plain)
+                due = {r.uplink: [case.on_wire(plain, r.tag(guest) if vlan_base else None)], other: [data], guest: []}
+                if own_tags == "drop" and case.dropped:
+                    due = {receiver: [] for receiver in due}
+                assert r.got(guest, data) == due, case.name
+        dropped = sum(case.dropped for case in LEAVING) if own_tags == "drop" else 0
+        table = r.switch.next_table()
+        for guest in r.guests:
+            assert table[guest.index].reasons == ({"own_tag": dropped} if dropped else {})
+
+
+@pytest.mark.parametrize("strip", [0, 1])
+def test_priority_tags_from_an_untagged_uplink(box, strip):
+    """VLAN 0 is no VLAN: the tag goes or stays as that of any uplink does; VLANs are the guests' own."""
+    with room(box, 2, ["--vlan-strip", strip], uplink=AF_PACKET, vlan_base=0) as r:
+        guest = r.guests[0]
+        for tags, left in (((5 << 13,), ()), ((0,), ()), ((5 << 13, 7), (7,)), ((7,), (7,)), ((7, 5 << 13), (7, 5 << 13))):
+            plain = frames.frame(guest.mac, STRANGER)
+            data = functools.reduce(frames.tagged, reversed(tags), plain)
+            stripped = functools.reduce(frames.tagged, reversed(left), plain)
+            assert r.reached(r.uplink, data, arrives=stripped if strip else data) == {guest}, tags

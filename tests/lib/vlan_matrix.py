@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""Who gets which frame from the uplink: one table for every kind of uplink.
+"""Who gets which frame from the uplink, and with which tags a guest's frames leave: tables for every kind of uplink.
 
 Three devices: A and B have sent something, so that their addresses are known; device S is silent.
 A frame has a destination and a tag; it reaches one device or nobody. What reaches nobody is counted
 under `reason` when the switch sorts in software (a NIC with VMDq may have dropped it already).
 """
 
+import struct
 from dataclasses import dataclass
 
 A, B, S = 0, 1, 2
@@ -79,4 +80,46 @@ MATRIX = (
     Case("multicast", "S's", S),
     Case("multicast", "nobody's", NOBODY, "wrong_vlan"),
     Case("multicast", "none", NOBODY, "wrong_vlan"),
+)
+
+
+# What leaves by the uplink of what a guest sends. Tags are (type, control information), the outer one first.
+
+C, S_VLAN = 0x8100, 0x88a8  # 802.1Q, and 802.1ad's service tag
+PRIORITY = 5 << 13
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """`own`: the guest's tags. `tagged`, `untagged`: those on the wire where its device has a tag, D, or none."""
+    name: str
+    own: tuple
+    tagged: tuple
+    untagged: tuple
+    dropped: bool = False  # with own-tags=drop, at either
+
+    def frame(self, data):
+        return with_tags(data, self.own)
+
+    def on_wire(self, data, device_tag):
+        tags = self.untagged if device_tag is None else self.tagged
+        return with_tags(data, tuple((kind, tci if tci < D else tci - D + device_tag) for kind, tci in tags))
+
+
+def with_tags(data, tags):
+    return data[:12] + b"".join(struct.pack("!HH", *tag) for tag in tags) + data[12:]
+
+
+D = 1 << 16  # stands for the device's tag
+LEAVING = (
+    Leaving("none", (), ((C, D),), ()),
+    Leaving("a VLAN", ((C, 7),), ((C, 7),), ((C, 7),), True),
+    Leaving("a VLAN with priority", ((C, 7 | PRIORITY),), ((C, 7 | PRIORITY),), ((C, 7 | PRIORITY),), True),
+    Leaving("two VLANs", ((C, 7), (C, 9)), ((C, 7), (C, 9)), ((C, 7), (C, 9)), True),
+    Leaving("a service VLAN", ((S_VLAN, 7), (C, 9)), ((S_VLAN, 7), (C, 9)), ((S_VLAN, 7), (C, 9)), True),
+    Leaving("priority", ((C, PRIORITY),), ((C, D + PRIORITY),), ((C, PRIORITY),)),
+    Leaving("priority 0", ((C, 0),), ((C, D),), ((C, 0),)),
+    Leaving("priority around a VLAN", ((C, PRIORITY), (C, 9)), ((C, D + PRIORITY), (C, 9)),
+            ((C, PRIORITY), (C, 9))),
+    Leaving("a service tag's priority", ((S_VLAN, PRIORITY),), ((C, D + PRIORITY),), ((S_VLAN, PRIORITY),)),
 )

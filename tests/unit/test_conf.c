@@ -378,6 +378,12 @@ test_port_policy(void **state)
 		assert_int_equal(conf_mac_named(&conf, &mac), i == 1 || i == 2 || i == 3 || i == 10);
 	}
 	refused("-- --port a,socket=b,isolated=1", "--port a", "isolated=1", "yes or no");
+	assert_false(p->no_own_tags);
+	accept("-- --port a,socket=a,own-tags=drop --port b,socket=b,own-tags=keep");
+	assert_true(p->no_own_tags);
+	assert_false(conf.port[1].no_own_tags);
+	refused("-- --port a,socket=b,own-tags=yes", "--port a", "own-tags=yes", "keep or drop");
+	refused("-- --port a,socket=b,own_tags=drop", "--port a", "own_tags", "own-tags=");
 	refused("-- --port a,socket=b,mac=", "--port a", "mac=", "unicast");
 	refused("-- --port a,socket=b,mac=x", "--port a", "mac=x", "unicast");
 	refused("-- --port a,socket=b,mac=01:00:00:00:00:01", "--port a", "01:", "unicast");

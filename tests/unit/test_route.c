@@ -157,6 +157,58 @@ test_bad_source(void **state)
 	assert_false(room_request(r, &q));
 }
 
+/* own-tags=drop: each frame of a flow by its own tag; VLAN 0 is none. */
+static void
+test_own_tags(void **state)
+{
+	static const struct {
+		uint16_t type, tci;
+		uint32_t len;
+		bool passes;
+	} cases[] = {
+		{ RTE_ETHER_TYPE_IPV4, 0x0007, 64, true },
+		{ RTE_ETHER_TYPE_VLAN, 0x0007, 64, false },
+		{ RTE_ETHER_TYPE_VLAN, 0xe007, 64, false },
+		{ RTE_ETHER_TYPE_QINQ, 0x0007, 64, false },
+		{ RTE_ETHER_TYPE_VLAN, 0xa000, 64, true },
+		{ RTE_ETHER_TYPE_QINQ, 0xa000, 64, true },
+		{ RTE_ETHER_TYPE_VLAN, 0x0fff, 64, false },
+		{ RTE_ETHER_TYPE_VLAN, 0x0007, 14, true },	/* the tag is not there */
+		{ RTE_ETHER_TYPE_VLAN, 0x0007, 16, false },
+	};
+	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
+	static uint8_t bytes[RTE_DIM(cases)][64];
+	struct piece piece[RTE_DIM(cases)];
+	struct room *r = *state;
+	struct frame *f;
+	size_t i;
+	unsigned int drop;
+	uint16_t be;
+
+	for (drop = 0; drop < 2; drop++) {
+		r->sw.port[0].policy = drop ? PORT_NO_TAGS : 0;
+		r->w->burst.n = 0;
+		for (i = 0; i < RTE_DIM(cases); i++) {
+			f = routing_add(r, &mac1, &mac0);
+			f->eth.ether_type = rte_cpu_to_be_16(cases[i].type);
+			be = rte_cpu_to_be_16(cases[i].tci);
+			memcpy(bytes[i] + 14, &be, 2);
+			piece[i] = (struct piece){ bytes[i], cases[i].len };
+			f->piece = &piece[i];
+			f->npieces = 1;
+			f->len = cases[i].len;
+		}
+		route_burst(r->w, routing_source(r, 0), &r->w->burst);
+		for (i = 0; i < RTE_DIM(cases); i++) {
+			bool passes = !drop || cases[i].passes;
+
+			assert_int_equal(r->w->burst.frame[i].reason,
+				passes ? DROP_NONE : DROP_OWN_TAG);
+			assert_true(routing_ports(r, i) == (passes ? PORT(1) : 0));
+		}
+	}
+}
+
 /* --vm2vm 2: to the uplink, with the destination's tag; the rest as ever. */
 static void
 test_vm2vm_nic(void **state)
@@ -334,6 +386,7 @@ main(void)
 		TEST(test_vm2vm_uplink),
 		TEST(test_link_local),
 		TEST(test_bad_source),
+		TEST(test_own_tags),
 		TEST(test_vm2vm_nic),
 		TEST(test_burst),
 		TEST(test_learning),

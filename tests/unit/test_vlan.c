@@ -232,6 +232,76 @@ test_guest_tagged(void **state)
 	assert_on_wire(w, w->bytes[0], len);
 }
 
+/*
+ * What leaves by the uplink, for each tag of a guest's own and each tag of its device: the outer
+ * tag of a C-VLAN, an S-VLAN (802.1ad) or of no VLAN at all, with and without another inside.
+ */
+static void
+test_tags_out(void **state)
+{
+	static const struct {
+		uint16_t type, own;	/* 0: no tag */
+		uint16_t inner;
+		uint16_t device;	/* with UPLINK_RETAG: own-tags=drop */
+		uint16_t type_out, out;
+	} cases[] = {
+		{ 0, 0, 0, 1001, 0x8100, 1001 },
+		{ 0x8100, 7, 0, 1001, 0x8100, 7 },
+		{ 0x8100, 0xe007, 0, 1001, 0x8100, 0xe007 },
+		{ 0x8100, 7, 9, 1001, 0x8100, 7 },
+		{ 0x8100, 7, 0, 0, 0x8100, 7 },
+		{ 0x88a8, 7, 9, 1001, 0x88a8, 7 },
+		/* Priority tags: the device's VLAN, the guest's priority and drop eligibility. */
+		{ 0x8100, 0xa000, 0, 1001, 0x8100, 0xa000 | 1001 },
+		{ 0x8100, 0x1000, 0, 1001, 0x8100, 0x1000 | 1001 },
+		{ 0x8100, 0, 0, 1001, 0x8100, 1001 },
+		{ 0x8100, 0xa000, 9, 1001, 0x8100, 0xa000 | 1001 },
+		{ 0x88a8, 0xa000, 9, 1001, 0x8100, 0xa000 | 1001 },
+		/* No VLAN of the guest's, and none of the device's. */
+		{ 0x8100, 0xa000, 0, 0, 0x8100, 0xa000 },
+		{ 0x88a8, 0xa000, 9, 0, 0x88a8, 0xa000 },
+		/* A tag that the guest put there after it was looked at. */
+		{ 0x8100, 0xa007, 0, UPLINK_RETAG | 1001, 0x8100, 0xa000 | 1001 },
+		{ 0x88a8, 0xa007, 9, UPLINK_RETAG | 1001, 0x8100, 0xa000 | 1001 },
+		{ 0, 0, 0, UPLINK_RETAG | 1001, 0x8100, 1001 },
+		{ 0x8100, 0xa007, 0, UPLINK_RETAG, 0x8100, 0xa000 },
+	};
+	struct wire *w = *state;
+	uint8_t want[2048];
+	uint32_t i, cut, len;
+	uint16_t be;
+
+	for (i = 0; i < 2 * RTE_DIM(cases); i++) {
+		const uint16_t own = cases[i / 2].own, inner = cases[i / 2].inner;
+		uint16_t tci[] = { 0x999, inner, 0 }, none[] = { 0 };
+
+		cut = i % 2 ? 15 : 0;	/* pieces that end within the tag */
+		len = tagged(w->bytes[0], cases[i / 2].type ? tci : none, 100, i);
+		len = cases[i / 2].type ? len : 100;
+		if (cases[i / 2].type) {
+			be = rte_cpu_to_be_16(cases[i / 2].type);
+			memcpy(w->bytes[0] + 12, &be, 2);
+			be = rte_cpu_to_be_16(own);
+			memcpy(w->bytes[0] + 14, &be, 2);
+		}
+		guest_frame(w, 0, len, cut);
+		/* Its bytes as they are, but for the outer tag. */
+		memcpy(want, w->bytes[0], len);
+		if (!cases[i / 2].type) {
+			memmove(want + 16, want + 12, len - 12);
+			len += 4;
+		}
+		be = rte_cpu_to_be_16(cases[i / 2].type_out);
+		memcpy(want + 12, &be, 2);
+		be = rte_cpu_to_be_16(cases[i / 2].out);
+		memcpy(want + 14, &be, 2);
+		assert_int_equal(uplink_deliver(w->u, 0, &w->burst, 1, cases[i / 2].device,
+			&w->count).taken, 1);
+		assert_on_wire(w, want, len);
+	}
+	assert_wire_empty(w);
+}
+
 /* What an mbuf held before must never reach the wire behind a short frame. */
 static void
 test_padding(void **state)
@@ -378,7 +448,7 @@ test_keep(void **state)
 	assert_fetched(w, in, len, 1001);
 }
 
-/* With an untagged uplink every tag is the guests' own. */
+/* With an untagged uplink every tag is the guests' own, if it names a VLAN. */
 static void
 test_untagged(void **state)
 {
@@ -389,6 +459,55 @@ test_untagged(void **state)
 
 	put_on_wire(w, in, len, 0, 0, 0);
 	assert_fetched(w, in, len, 1001);
+}
+
+/* Priority tags there: stripped as any other tag of the uplink's, or kept. */
+static void
+untagged_priority(struct wire *w, bool stripped)
+{
+	static const uint16_t none[] = { 0 }, inner[] = { 77, 0 };
+	uint16_t one[] = { 0x999, 0 }, two[] = { 0x999, 77, 0 };
+	uint8_t in[2048], want[2048];
+	uint32_t len, segment;
+
+	for (segment = 0; segment <= 35; segment += 35) {
+		len = tagged(in, one, 100, 1);
+		in[14] = 0xa0;
+		in[15] = 0;
+		put_on_wire(w, in, len, segment, 0, 0);
+		if (stripped)
+			assert_fetched(w, want, tagged(want, none, 100, 1), 0xa000);
+		else
+			assert_fetched(w, in, len, 0xa000);
+		len = tagged(in, two, 100, 1);
+		in[14] = 0xa0;
+		in[15] = 0;
+		put_on_wire(w, in, len, segment, 0, 0);
+		if (stripped)
+			assert_fetched(w, want, tagged(want, inner, 100, 1), 0xa000);
+		else
+			assert_fetched(w, in, len, 0xa000);
+	}
+}
+
+static void
+test_untagged_priority(void **state)
+{
+	untagged_priority(*state, true);
+}
+
+static void
+test_untagged_priority_kept(void **state)
+{
+	untagged_priority(*state, false);
+}
+
+static int
+setup_untagged_keep(void **state)
+{
+	char *words[] = { "vhost-switch", "--", "-p1", "--vlan-base=0", "--vlan-strip=0", NULL };
+
+	return open_wire(state, words, 5);
 }
 
 static void
@@ -455,6 +574,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_insert, setup),
 		TEST(test_guest_tagged, setup),
+		TEST(test_tags_out, setup),
 		TEST(test_padding, setup),
 		TEST(test_insert_by_port, setup),
 		TEST(test_queue_full, setup),
@@ -464,6 +584,8 @@ main(void)
 		TEST(test_keep_stripped, setup_keep),
 		TEST(test_nic_tags, setup),
 		TEST(test_untagged, setup_untagged),
+		TEST(test_untagged_priority, setup_untagged),
+		TEST(test_untagged_priority_kept, setup_untagged_keep),
 		TEST(test_length, setup),
 	};
 

@@ -12,7 +12,7 @@ import pytest
 from lib import frames
 from lib.guests import address
 from lib.switch import binary
-from lib.vlan_matrix import MATRIX, NOBODY
+from lib.vlan_matrix import LEAVING, MATRIX, NOBODY
 from lib.wait import wait_for
 from vm.igb import NIC, STRANGER, Igb, Party
 
@@ -68,6 +68,15 @@ class TestThreeGuests:
         for guest in room.guests[:2]:
             data = frames.frame(to, guest.mac, size=1000, tags=tags)
             assert room.reached(guest, data) == {room.uplink, *room.others(guest)}
+
+    @pytest.mark.parametrize("case", LEAVING, ids=lambda case: case.name)
+    def test_tags_to_uplink(self, three, case):
+        room = three.room
+        for guest in room.guests[:2]:
+            plain = frames.frame(frames.BROADCAST, guest.mac, size=1000)
+            got = room.got(guest, case.frame(plain))
+            assert got[room.uplink] == [case.on_wire(plain, room.tag(guest))]
+            assert all(got[other] == [case.frame(plain)] for other in room.others(guest))
 
     def test_link_goes_down_and_up(self, three):
         room = three.room
