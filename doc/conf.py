@@ -34,7 +34,8 @@ nitpicky = True
 
 html_theme = "alabaster"
 pygments_style = "friendly"  # the theme's own has answers in light grey on grey
-html_theme_options = {"page_width": "1240px", "body_max_width": "960px", "sidebar_width": "240px", "fixed_sidebar": True}
+html_theme_options = {"page_width": "1240px", "body_max_width": "960px", "sidebar_width": "240px",
+                      "fixed_sidebar": True}
 html_static_path = ["guide.css"]
 html_css_files = ["guide.css"]
 html_show_sourcelink = False

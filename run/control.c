@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -238,6 +239,7 @@ tell_status(struct control *c)
 {
 	struct vswitch *sw = c->sw;
 	unsigned int i, guests = 0;
+	char text[80];
 
 	for (i = 0; i < sw->ports; i++)
 		guests += __atomic_load_n(&sw->port[i].state, __ATOMIC_RELAXED) == PORT_USED;
@@ -245,8 +247,9 @@ tell_status(struct control *c)
 		return;
 	c->told = true;
 	c->guests = guests;
-	notify_send(&sw->notify, "STATUS=guests: %u, workers: %u, uplink: %s", guests, sw->nworkers,
-			sw->uplink != NULL ? "yes" : "none");
+	snprintf(text, sizeof(text), "STATUS=guests: %u, workers: %u, uplink: %s", guests,
+			sw->nworkers, sw->uplink != NULL ? "yes" : "none");
+	notify_send(&sw->notify, text);
 }
 
 /* The watchdog hears of us only while all workers work, so that it ends a switch that does not. */

@@ -4,9 +4,7 @@
 /* The service manager's socket: see notify.h for the contract. */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -83,18 +81,9 @@ notify_open(struct notify *n)
 }
 
 void
-notify_send(const struct notify *n, const char *format, ...)
+notify_send(const struct notify *n, const char *text)
 {
-	char text[256];
-	va_list ap;
-	int size;
-
-	if (n->fd < 0)
-		return;
-	va_start(ap, format);
-	size = vsnprintf(text, sizeof(text), format, ap);
-	va_end(ap);
-	if (size > 0 && (size_t)size < sizeof(text) && send(n->fd, text, size, MSG_NOSIGNAL) < 0)
+	if (n->fd >= 0 && send(n->fd, text, strlen(text), MSG_NOSIGNAL) < 0)
 		say(WARNING, "can't tell the service manager: %s\n", strerror(errno));
 }
 

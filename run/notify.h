@@ -24,8 +24,7 @@ struct notify {
 void notify_open(struct notify *n);
 
 /* Sends assignments, one a line: "READY=1", "STATUS=...". */
-__attribute__((format(printf, 2, 3))) void
-notify_send(const struct notify *n, const char *format, ...);
+void notify_send(const struct notify *n, const char *text);
 
 void notify_close(struct notify *n);
 

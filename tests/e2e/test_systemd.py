@@ -12,6 +12,7 @@ from lib import proc
 from lib.switch import ROOT, binary
 
 UNIT = os.path.join(ROOT, "contrib", "vhost-switch.service")
+CUSE = os.path.join(ROOT, "contrib", "cuse.conf")
 DEFAULTS = os.path.join(ROOT, "contrib", "vhost-switch.default")
 COMMAND = "vhost-switch $EAL_OPTIONS -- $OPTIONS"
 # Of 10; systemd calls up to 5 "OK". With all but hardware and sockets taken away the unit has 3.3.
@@ -44,6 +45,28 @@ def test_invalid_unit_is_noticed(unit):
         f.write("[Service]\nProtectSystem=somewhat\n")
     _, out, err = proc.run(["systemd-analyze", "verify", "--man=no", unit], check=False)
     assert "Failed to parse protect system value" in out + err
+
+
+def drop_in(unit, text):
+    os.mkdir(unit + ".d")
+    with open(unit + ".d/cuse.conf", "w", encoding="ascii") as f:
+        f.write(text)
+
+
+def test_drop_in_for_cuse_is_valid(unit):
+    text = read(CUSE)
+    assert text.count("\nExecStart=vhost-switch-cuse $EAL_OPTIONS -- $OPTIONS\n") == 1, "the unit's command"
+    program = os.path.join(ROOT, "build-cuse", "vhost-switch")
+    drop_in(unit, text.replace("ExecStart=vhost-switch-cuse", f"ExecStart={program}"))
+    _, out, err = proc.run(["systemd-analyze", "verify", "--man=no", unit])
+    assert out + err == ""
+
+
+def test_drop_in_is_looked_at(unit):
+    """As it is delivered, it names a program that is not installed here."""
+    drop_in(unit, read(CUSE))
+    _, out, err = proc.run(["systemd-analyze", "verify", "--man=no", unit], check=False)
+    assert "vhost-switch-cuse is not executable" in out + err
 
 
 def test_unit_is_hardened(unit):
