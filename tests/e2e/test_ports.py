@@ -87,7 +87,8 @@ def test_ports_that_share_a_tag_are_a_vlan_of_the_uplink(box):
             if guest is not one and guest is not two:
                 data = frame(BROADCAST, STRANGER)
                 assert r.reached(r.uplink, r.to_guest(guest, data), arrives=data) == {guest}
-        assert r.reached(r.uplink, frames.tagged(frame(one.mac, STRANGER), 1000)) == set()  # by its place, not by its port
+        # Its tag by its place, not by its port.
+        assert r.reached(r.uplink, frames.tagged(frame(one.mac, STRANGER), 1000)) == set()
 
 
 def test_source_addresses(box):
@@ -96,7 +97,8 @@ def test_source_addresses(box):
         held, free, other = r.guests
         assert r.reached(held, frame(other.mac, "02:aa:00:00:00:01")) == {other}
         assert r.reached(held, frame(other.mac, held.mac)) == {other}
-        wait_for(lambda: r.reached(other, frame("02:aa:00:00:00:01", other.mac)) == {held}, what="second address learned")
+        wait_for(lambda: r.reached(other, frame("02:aa:00:00:00:01", other.mac)) == {held},
+                 what="second address learned")
         r.introduce_uplink(STRANGER)
         spoofs = [(held, free.mac), (held, STRANGER), (held, "02:aa:00:00:00:02"),
                   (free, held.mac), (free, "02:aa:00:00:00:01")]

@@ -282,7 +282,8 @@ OTHER_REMEDY = "for the switch it is -netdev tap,id=...,vhost=on"
     ("""-netdev '{"type":"tap","id":"n0"}'""", [('-netdev {"type":"tap","id":"n0"}', TAP_REMEDY)]),
     ("-netdev bridge,id=n0,br=br0", [("-netdev bridge,id=n0,br=br0", OTHER_REMEDY)]),
     (f"-netdev user,id=n0 {TAP} -nic user,model=e1000 -net tap,ifname=a",
-     [("-netdev user,id=n0", OTHER_REMEDY), ("-nic user,model=e1000", OTHER_REMEDY), ("-net tap,ifname=a", OTHER_REMEDY)]),
+     [("-netdev user,id=n0", OTHER_REMEDY), ("-nic user,model=e1000", OTHER_REMEDY),
+      ("-net tap,ifname=a", OTHER_REMEDY)]),
     ("-netdev user,id=n0 -version", []),
     ("-machine none -netdev user,id=n0", []),
 ], ids=lambda v: v if isinstance(v, str) else "")

@@ -26,7 +26,8 @@ SLICE = ("(test_ring and scalar and any and not mergeable and not pairs)"
          " or test_install")
 SLICE_TESTS = ("test_ring[split, any order, scalar]", "test_ring[packed, any order, scalar]",
                "test_guest_to_uplink_and_back[one worker-tap]", "test_guest_to_uplink_and_back[one worker-af_packet]",
-               "test_client_mode_guest_is_killed_and_comes_back", "test_what_is_installed_works_and_goes_again[/usr/local]")
+               "test_client_mode_guest_is_killed_and_comes_back",
+               "test_what_is_installed_works_and_goes_again[/usr/local]")
 
 
 @pytest.fixture(scope="module", params=os.environ.get("FRESH_RELEASES", RELEASES).split())
@@ -50,7 +51,8 @@ def passed(text):
 
 
 def test_demo(root):
-    there = [program for program in ("make", "cc", "gcc", "git", "sudo", "python3", "pkg-config", "ip", "ping") if root.has(program)]
+    there = [program for program in ("make", "cc", "gcc", "git", "sudo", "python3", "pkg-config", "ip", "ping")
+             if root.has(program)]
     assert not there, f"a minimal system has none of this: {there}"
     text = root.run(command("demo"), SECONDS)
     assert not re.search(r"\bwarning:", text), text
@@ -76,7 +78,8 @@ def test_package(root):
 
 
 def test_end_to_end(root):
-    text = root.run(f"sh scripts/install-deps test && scripts/with-hugepages 1024 tests/run -v -k '{SLICE}' e2e", SECONDS)
+    text = root.run(f"sh scripts/install-deps test && scripts/with-hugepages 1024 tests/run -v -k '{SLICE}' e2e",
+                    SECONDS)
     for name in SLICE_TESTS:
         assert re.search(rf"{re.escape(name)} PASSED", text), f"{name} was not run:\n{text[-3000:]}"
     passed(text)

@@ -76,7 +76,8 @@ class Room:
         result = {}
         if self.uplink:
             result[self.uplink] = self.uplink.port.until(self.on_wire(sender, fence))
-        hearing = [guest for guest in self.others(sender) if self.vm2vm and not {guest.index, sender.index} <= self.isolated]
+        hearing = [guest for guest in self.others(sender)
+                   if self.vm2vm and not {guest.index, sender.index} <= self.isolated]
         for guest in hearing:
             result[guest] = guest.port.until(fence)
         deaf = [guest for guest in self.others(sender) if guest not in hearing]
@@ -157,7 +158,8 @@ def room(box, guests=2, options=(), *, uplink=None, jumbo=False, introduce=True,
         if link:
             link.open()
         people = stack.enter_context(
-            Guests(box, [switch.socket(port.split(",")[0]) for port in ports] or [switch.socket()] * guests, **{"jumbo": jumbo, **(guest_options or {})}))
+            Guests(box, [switch.socket(port.split(",")[0]) for port in ports] or [switch.socket()] * guests,
+                   **{"jumbo": jumbo, **(guest_options or {})}))
         made = Room(switch, people, link, vlan_base, vm2vm, ports)
         count = guests if introduce is True else int(introduce)
         made.introduce(*people[0:count])

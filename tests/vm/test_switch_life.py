@@ -2,7 +2,6 @@
 # Copyright (c) 2026 vhost-switch contributors
 """The switch ends, or dies and comes back, while Linux guests are attached and send."""
 
-import re
 
 import pytest
 
