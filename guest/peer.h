@@ -50,7 +50,6 @@ void peer_connected(struct peer *p, const char *name, const char *socket, int fd
 void peer_message(struct peer *p, struct peers *all, const struct message *m);
 
 /* The connection is over; `doomed`: by the switch, for a reason that was logged or at its own end. */
-void peer_disconnected(
-		const struct peer *p, struct peers *all, const struct conf *c, bool doomed);
+void peer_disconnected(const struct peer *p, struct peers *all, const struct conf *c, bool doomed);
 
 #endif /* GUEST_PEER_H */

@@ -38,8 +38,9 @@ process_text(pid_t pid, char *text, size_t size)
 	char comm[COMM_MAX];
 
 	if (pid <= 0) {
-		snprintf(text, size, "%s", pid == 0 ? "a process of another container"
-						    : "a process that is not known");
+		snprintf(text, size, "%s",
+				pid == 0 ? "a process of another container"
+					 : "a process that is not known");
 		return;
 	}
 	read_comm(pid, comm);
