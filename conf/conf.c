@@ -305,6 +305,10 @@ conf_check(struct conf *c)
 		snprintf(c->node, sizeof(c->node), "usvhost");
 	if (!CONF_CUSE && c->nports == 0 && !parse_basename(c, "usvhost"))
 		return false;
+	if (c->tso && c->tx_csum_given && !c->tx_csum)
+		return refuse("--tso 1",
+				"segments need checksums: leave --tx-csum 0 out, or use --tso 0");
+	c->tx_csum |= c->tso;
 	if (!conf_node_check(c) || (c->node[0] != '\0' && !conf_port_add_node(c)) ||
 			!conf_port_check(c) || !conf_node_check_owned(c))
 		return false;
@@ -324,10 +328,6 @@ conf_check(struct conf *c)
 				"none: use --vmdq 0, or leave it out");
 	if (c->promiscuous && !c->uplink)
 		return refuse("-P", "there is no uplink to make promiscuous: give one with -p");
-	if (c->tso && c->tx_csum_given && !c->tx_csum)
-		return refuse("--tso 1",
-				"segments need checksums: leave --tx-csum 0 out, or use --tso 0");
-	c->tx_csum |= c->tso;
 	return true;
 }
 
@@ -452,6 +452,11 @@ conf_mtu(const struct conf *c)
 uint32_t
 conf_frame_max(const struct conf *c)
 {
-	/* Two tags: the guest's and ours. */
-	return conf_mtu(c) + RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN;
+	return conf_frame_of(conf_mtu(c));
+}
+
+uint32_t
+conf_frame_of(uint32_t mtu)
+{
+	return mtu + RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN;
 }

@@ -51,6 +51,13 @@ enum role {
 	ROLE_CLIENT,
 };
 
+/* Of a port: as the switch's option says, or by its own word. */
+enum choice {
+	CHOICE_DEFAULT,
+	CHOICE_NO,
+	CHOICE_YES,
+};
+
 /*
  * A port: where guests connect, and what holds for them. The keys of --port (conf_port.h)
  * set all of it; the other options that name a socket leave it at its defaults.
@@ -64,6 +71,14 @@ struct conf_port {
 	uint16_t vlan; /* tag on the uplink of each of its guests; 0: untagged */
 	bool isolated; /* reaches no port that is isolated, too */
 	bool no_own_tags; /* frames that a guest tagged itself are dropped */
+	bool owned;    /* its socket has this owner; else as --dev-owner says */
+	uid_t uid;
+	gid_t gid;
+	bool mode_given; /* its socket has these permissions; else as --dev-mode says */
+	mode_t mode;
+	uint32_t mtu;                       /* largest payload of its guests' frames, bytes */
+	uint16_t queues;                    /* pairs, at most */
+	enum choice csum, tso, mergeable;   /* offered? never CHOICE_DEFAULT once checked */
 	unsigned int nmacs;
 	struct rte_ether_addr mac[PORT_MACS_MAX]; /* none: any address */
 };
@@ -94,7 +109,7 @@ struct conf {
 	bool client; /* connect to the sockets instead of serving them */
 	enum vm2vm vm2vm;
 	enum vmdq_use vmdq;
-	bool mergeable;
+	bool mergeable; /* offer them, to one port at least; so are the next ones */
 	bool tx_csum; /* offer checksum offload */
 	bool tx_csum_given;
 	bool tso;       /* offer segmentation offload; only with tx_csum */
@@ -160,7 +175,10 @@ void conf_map_tags(struct conf *c);
 /* Longest frame that is switched, in bytes without checksum (see conf.c). */
 uint32_t conf_frame_max(const struct conf *c);
 
-/* Largest payload of a frame, bytes: what guests may have as their MTU. */
+/* Largest payload of a frame, bytes, whose mtu= is to say less. */
 uint32_t conf_mtu(const struct conf *c);
+
+/* Longest frame with so many bytes of payload: the guest's tag and ours. */
+uint32_t conf_frame_of(uint32_t mtu);
 
 #endif /* CONF_H */

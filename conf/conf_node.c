@@ -69,46 +69,57 @@ find_group(const char *name, gid_t *id)
 }
 
 bool
-conf_node_owner(struct conf *c, const char *text)
+conf_owner(const char *what, const char *text, uid_t *uid, gid_t *gid)
 {
 	const char *colon = strchr(text, ':');
 	char user[NODE_NAME_MAX];
 	size_t len = colon == NULL ? 0 : (size_t)(colon - text);
 
 	if (len == 0 || len >= sizeof(user) || colon[1] == '\0') {
-		say_error("--dev-owner %s: must be user:group, as in libvirt-qemu:kvm or 64055:108",
+		say_error("%s%s: must be user:group, as in libvirt-qemu:kvm or 64055:108", what,
 				text);
 		return false;
 	}
 	memcpy(user, text, len);
 	user[len] = '\0';
-	if (!find_user(user, &c->node_uid)) {
-		say_error("--dev-owner %s: there is no user '%s'; add it, or give its number", text,
+	if (!find_user(user, uid)) {
+		say_error("%s%s: there is no user '%s'; add it, or give its number", what, text,
 				user);
 		return false;
 	}
-	if (!find_group(colon + 1, &c->node_gid)) {
-		say_error("--dev-owner %s: there is no group '%s'; add it, or give its number",
-				text, colon + 1);
+	if (!find_group(colon + 1, gid)) {
+		say_error("%s%s: there is no group '%s'; add it, or give its number", what, text,
+				colon + 1);
 		return false;
 	}
-	c->node_owned = true;
 	return true;
+}
+
+bool
+conf_mode(const char *what, const char *text, mode_t *mode)
+{
+	uint64_t value;
+
+	if (!conf_digits(text, 8, 0777, &value)) {
+		say_error("%s%s: must be permissions in octal, 0 to 0777, as in 0660", what, text);
+		return false;
+	}
+	*mode = value;
+	return true;
+}
+
+bool
+conf_node_owner(struct conf *c, const char *text)
+{
+	c->node_owned = conf_owner("--dev-owner ", text, &c->node_uid, &c->node_gid);
+	return c->node_owned;
 }
 
 bool
 conf_node_mode(struct conf *c, const char *text)
 {
-	uint64_t mode;
-
-	if (!conf_digits(text, 8, 0777, &mode)) {
-		say_error("--dev-mode %s: must be permissions in octal, 0 to 0777, as in 0660",
-				text);
-		return false;
-	}
-	c->node_mode = mode;
-	c->node_mode_given = true;
-	return true;
+	c->node_mode_given = conf_mode("--dev-mode ", text, &c->node_mode);
+	return c->node_mode_given;
 }
 
 bool

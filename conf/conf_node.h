@@ -9,6 +9,7 @@
 #define CONF_NODE_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct conf;
 
@@ -20,6 +21,13 @@ bool conf_node_owner(struct conf *c, const char *text);
 
 /* --dev-mode: permissions, octal. */
 bool conf_node_mode(struct conf *c, const char *text);
+
+/*
+ * Read user:group, by names or numbers, and permissions, octal. `what` stands in front of
+ * the value in what is said.
+ */
+bool conf_owner(const char *what, const char *text, uid_t *uid, gid_t *gid);
+bool conf_mode(const char *what, const char *text, mode_t *mode);
 
 /* Checks that what was given means something together. */
 bool conf_node_check(const struct conf *c);

@@ -9,9 +9,14 @@
 #include <rte_common.h>
 
 #include "conf/conf.h"
+#include "conf/conf_node.h"
 #include "conf/conf_port.h"
 #include "forward/port.h"
 #include "run/log.h"
+
+/* A payload that IPv4 can live with (RFC 791), and the largest that is switched. */
+#define MTU_MIN 68
+#define MTU_MAX 9000
 
 /* What a parser is given: where the value goes, and what to call it in an error. */
 struct setting {
@@ -111,11 +116,92 @@ parse_mac(const struct setting *s)
 }
 
 static bool
+parse_yes_no(const struct setting *s, bool *yes)
+{
+	*yes = strcmp(s->value, "yes") == 0;
+	return *yes || strcmp(s->value, "no") == 0 || wrong(s, "yes or no");
+}
+
+static bool
+parse_choice(const struct setting *s, enum choice *choice)
+{
+	bool yes;
+
+	if (!parse_yes_no(s, &yes))
+		return false;
+	*choice = yes ? CHOICE_YES : CHOICE_NO;
+	return true;
+}
+
+static bool
 parse_isolated(const struct setting *s)
 {
-	if (strcmp(s->value, "yes") != 0 && strcmp(s->value, "no") != 0)
-		return wrong(s, "yes or no");
-	s->port->isolated = s->value[0] == 'y';
+	return parse_yes_no(s, &s->port->isolated);
+}
+
+static bool
+parse_csum(const struct setting *s)
+{
+	return parse_choice(s, &s->port->csum);
+}
+
+static bool
+parse_tso(const struct setting *s)
+{
+	return parse_choice(s, &s->port->tso);
+}
+
+static bool
+parse_mergeable(const struct setting *s)
+{
+	return parse_choice(s, &s->port->mergeable);
+}
+
+/* What conf_owner() and conf_mode() put in front of the value. */
+static const char *
+key_of(const struct setting *s, char text[PORT_NAME_MAX + 32])
+{
+	snprintf(text, PORT_NAME_MAX + 32, "%s: %s=", s->what, s->key);
+	return text;
+}
+
+static bool
+parse_owner(const struct setting *s)
+{
+	char what[PORT_NAME_MAX + 32];
+
+	s->port->owned = true;
+	return conf_owner(key_of(s, what), s->value, &s->port->uid, &s->port->gid);
+}
+
+static bool
+parse_mode(const struct setting *s)
+{
+	char what[PORT_NAME_MAX + 32];
+
+	s->port->mode_given = true;
+	return conf_mode(key_of(s, what), s->value, &s->port->mode);
+}
+
+static bool
+parse_mtu(const struct setting *s)
+{
+	uint64_t n;
+
+	if (!conf_digits(s->value, 10, MTU_MAX, &n) || n < MTU_MIN)
+		return wrong(s, "a number from " RTE_STR(MTU_MIN) " to " RTE_STR(MTU_MAX));
+	s->port->mtu = n;
+	return true;
+}
+
+static bool
+parse_queues(const struct setting *s)
+{
+	uint64_t n;
+
+	if (!conf_digits(s->value, 10, QUEUE_PAIRS_MAX, &n) || n == 0)
+		return wrong(s, "a number from 1 to " RTE_STR(QUEUE_PAIRS_MAX));
+	s->port->queues = n;
 	return true;
 }
 
@@ -248,7 +334,7 @@ new_port(struct conf *c, const char *option, const char *name, unsigned int gues
 				SOCKET_MAX);
 		return NULL;
 	}
-	*p = (struct conf_port){.guests = guests};
+	*p = (struct conf_port){.guests = guests, .queues = QUEUE_PAIRS_MAX};
 	return p;
 }
 
@@ -402,6 +488,65 @@ settle_role(const struct conf *c, struct conf_port *p)
 	return true;
 }
 
+/* Decides what a port's guests are offered, where its keys leave that to the options. */
+static bool
+settle_offer(const struct conf *c, struct conf_port *p)
+{
+	if (p->tso == CHOICE_YES && p->csum == CHOICE_NO) {
+		say_error("--port %s: csum=no: segments need checksums, so it can't stand beside "
+			  "tso=yes",
+				p->name);
+		return false;
+	}
+	if (p->tso == CHOICE_DEFAULT)
+		p->tso = c->tso && p->csum != CHOICE_NO ? CHOICE_YES : CHOICE_NO;
+	if (p->csum == CHOICE_DEFAULT)
+		p->csum = c->tx_csum || p->tso == CHOICE_YES ? CHOICE_YES : CHOICE_NO;
+	if (p->mergeable == CHOICE_DEFAULT)
+		p->mergeable = c->mergeable ? CHOICE_YES : CHOICE_NO;
+	if (p->mtu > RTE_ETHER_MTU && p->mergeable == CHOICE_NO) {
+		say_error("--port %s: mtu=%u: frames with more than %d bytes of payload need "
+			  "mergeable=yes",
+				p->name, p->mtu, RTE_ETHER_MTU);
+		return false;
+	}
+	if (p->mtu == 0)
+		p->mtu = p->mergeable == CHOICE_YES ? MTU_MAX : RTE_ETHER_MTU;
+	return true;
+}
+
+/* What one port is offered the switch must be able to do. */
+static bool
+settle_offers(struct conf *c)
+{
+	bool csum = false, tso = false, mergeable = false;
+	unsigned int i;
+
+	for (i = 0; i < c->nports; i++) {
+		if (!settle_offer(c, &c->port[i]))
+			return false;
+		csum |= c->port[i].csum == CHOICE_YES;
+		tso |= c->port[i].tso == CHOICE_YES;
+		mergeable |= c->port[i].mergeable == CHOICE_YES;
+	}
+	c->tx_csum |= csum;
+	c->tso |= tso;
+	c->mergeable |= mergeable;
+	return true;
+}
+
+/* Whether the socket of a port is one that the switch makes, if it is to have an owner or a mode. */
+static bool
+owner_ok(const struct conf_port *p)
+{
+	if (p->role != ROLE_CLIENT || (!p->owned && !p->mode_given))
+		return true;
+	say_error("--port %s: %s=: the switch connects to the socket, so that its owner and mode are "
+		  "what QEMU gives it: leave it out",
+			p->name, p->owned ? "owner" : "mode");
+	return false;
+}
+
 /* Whether nobody else names the tag that a port has by its place. */
 static bool
 tag_ok(const struct conf *c, unsigned int i)
@@ -444,7 +589,7 @@ conf_port_check(struct conf *c)
 	unsigned int i;
 
 	for (i = 0; i < c->nports; i++)
-		if (!settle_role(c, &c->port[i]))
+		if (!settle_role(c, &c->port[i]) || !owner_ok(&c->port[i]))
 			return false;
 	for (i = 0; i < c->nports; i++)
 		if (c->port[i].name[0] == '\0')
@@ -454,7 +599,7 @@ conf_port_check(struct conf *c)
 			return false;
 	conf_map_tags(c);
 	list_macs(c);
-	return true;
+	return settle_offers(c);
 }
 
 bool

@@ -40,7 +40,16 @@ struct conf_port;
 	X(own_tags, "keep|drop", \
 			"drop: frames that a guest puts into a VLAN itself are dropped as own_tag, so that " \
 			"it reaches no VLAN of the uplink except its port's; keep: they leave with the " \
-			"guest's tag. A priority tag (VLAN 0) is no VLAN (keep)")
+			"guest's tag. A priority tag (VLAN 0) is no VLAN (keep)") \
+	X(owner, "USER:GROUP", "who owns its socket, by names or numbers (--dev-owner)") \
+	X(mode, "MODE", "the permissions of its socket, in octal (--dev-mode)") \
+	X(mtu, "N", \
+			"the largest payload of its guests' frames in bytes, 68 to 9000; longer ones are " \
+			"dropped as long_frame (1500; 9000 with mergeable=yes)") \
+	X(queues, "N", "queue pairs that a guest may use, 1 to 16 (16)") \
+	X(csum, "yes|no", "offer its guests checksum offload (--tx-csum)") \
+	X(tso, "yes|no", "offer its guests segmentation offload, and with it csum (--tso)") \
+	X(mergeable, "yes|no", "offer its guests mergeable receive buffers (--mergeable)")
 
 /*
  * Adds the port of `--port text`: a name, then key=value, between commas.

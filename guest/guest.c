@@ -21,6 +21,12 @@
 #include "forward/park.h"
 #include "run/worker.h"
 
+const struct conf_port *
+guest_settings(const struct guest *g)
+{
+	return &g->sw->conf.port[g->index];
+}
+
 /* Waits until workers have let go of all that was withdrawn. */
 static void
 quiesce(struct guest *g)
@@ -185,7 +191,7 @@ is_question(const struct message *m)
 static void
 check_mtu(struct guest *g, struct message *m)
 {
-	uint32_t max = conf_mtu(&g->sw->conf);
+	uint32_t max = guest_settings(g)->mtu;
 	char name[GUEST_WHO_MAX];
 
 	if (m->payload.u64 <= max)
@@ -195,7 +201,7 @@ check_mtu(struct guest *g, struct message *m)
 				"%s: MTU %" PRIu64 " refused, as %u is the most that is "
 				"switched; %schoose a smaller one (host_mtu= of QEMU)\n",
 				guest_who(g, name), m->payload.u64, max,
-				g->sw->conf.mergeable ? "" : "start with --mergeable 1, or ");
+				max != RTE_ETHER_MTU ? "" : "start with --mergeable 1, or ");
 	g->mtu_told = true;
 	m->payload.u64 = 0;
 }
@@ -220,7 +226,7 @@ no_longer_ready(const struct guest *g, const struct message *m)
 uint64_t
 guest_features(const struct guest *g)
 {
-	return g->sw->conf.tso ? offload_uso_features : 0;
+	return guest_settings(g)->tso == CHOICE_YES ? offload_uso_features : 0;
 }
 
 /*
@@ -255,7 +261,7 @@ guest_before(struct guest *g, struct message *m)
 	peer_message(&g->peer, &g->sw->peers, m);
 	if (!descriptors_answered(g->socket))
 		g->doomed = true;
-	if (g->doomed || !message_wanted(m, RINGS_MAX)) {
+	if (g->doomed || !message_wanted(m, 2 * guest_settings(g)->queues)) {
 		guest_pause(g, RINGS_ALL);
 		guest_let_go(g, RINGS_ALL);
 		return guest_doom(g, m);
@@ -397,7 +403,7 @@ guest_disconnect(struct guest *g)
 	if (g->table_pending)
 		descriptors_suspect(guest_who(g, name));
 	g->ready = 0;
-	peer_disconnected(&g->peer, &g->sw->peers, &g->sw->conf,
+	peer_disconnected(&g->peer, &g->sw->peers, guest_settings(g),
 			g->doomed || __atomic_load_n(&g->sw->stop, __ATOMIC_RELAXED));
 	guest_end(g);
 }

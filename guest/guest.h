@@ -86,6 +86,9 @@ struct guest {
 	uint32_t signalling; /* rings that were being signalled a second ago; main lcore's */
 };
 
+/* What holds for it: the settings of the port that it connected to. */
+const struct conf_port *guest_settings(const struct guest *g);
+
 /* The connection is over. */
 void guest_disconnect(struct guest *g);
 

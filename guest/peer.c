@@ -89,7 +89,7 @@ peer_message(struct peer *p, struct peers *all, const struct message *m)
 
 /* The options that would offer more; empty: all is offered. */
 static const char *
-not_offered(const struct conf *c)
+not_offered(const struct conf_port *c)
 {
 	static const char *const options[2][3] = {
 			{"--mergeable 1, --tx-csum 1, --tso 1", "--mergeable 1, --tso 1",
@@ -97,7 +97,7 @@ not_offered(const struct conf *c)
 			{"--tx-csum 1, --tso 1", "--tso 1", ""},
 	};
 
-	return options[c->mergeable][c->tso ? 2 : c->tx_csum ? 1 : 0];
+	return options[c->mergeable == CHOICE_YES][c->tso == CHOICE_YES ? 2 : c->csum == CHOICE_YES];
 }
 
 /* Returns true if it left over what it saw. */
@@ -110,7 +110,7 @@ missed_a_feature(const struct peer *p)
 }
 
 void
-peer_disconnected(const struct peer *p, struct peers *all, const struct conf *c, bool doomed)
+peer_disconnected(const struct peer *p, struct peers *all, const struct conf_port *c, bool doomed)
 {
 	const char *more = not_offered(c);
 	char who[PROCESS_TEXT];

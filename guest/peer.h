@@ -49,7 +49,11 @@ void peer_connected(struct peer *p, const char *name, const char *socket, int fd
 /* Looks at a message of the connection; logs who connected, if that is known now. */
 void peer_message(struct peer *p, struct peers *all, const struct message *m);
 
-/* The connection is over; `doomed`: by the switch, for a reason that was logged or at its own end. */
-void peer_disconnected(const struct peer *p, struct peers *all, const struct conf *c, bool doomed);
+/*
+ * The connection to a port with the settings *c is over; `doomed`: by the switch, for a reason
+ * that was logged or at its own end.
+ */
+void peer_disconnected(
+		const struct peer *p, struct peers *all, const struct conf_port *c, bool doomed);
 
 #endif /* GUEST_PEER_H */

@@ -21,6 +21,7 @@
 #include "guest/guest.h"
 #include "guest/message.h"
 #include "guest/sigbus.h"
+#include "guest/slot.h"
 #include "guest/socket_file.h"
 #include "guest/vhost_user.h"
 #include "main.h"
@@ -87,8 +88,8 @@ before_message(int vid, void *message)
 	if (g != NULL && g->following && follow_alone(m))
 		return RTE_VHOST_MSG_RESULT_OK;
 	/* The library would say as many as it could serve. */
-	if (m->request == MSG_GET_QUEUE_NUM && message_bare(m)) {
-		message_answer(m, QUEUE_PAIRS_MAX);
+	if (m->request == MSG_GET_QUEUE_NUM && g != NULL && message_bare(m)) {
+		message_answer(m, guest_settings(g)->queues);
 		return RTE_VHOST_MSG_RESULT_REPLY;
 	}
 	if (m->request == MSG_GET_FEATURES && g != NULL && message_bare(m) &&
@@ -175,15 +176,16 @@ static const struct rte_vhost_device_ops device_ops = {
 };
 
 static bool
-serve(const struct conf *c, const char *path, bool client)
+serve(const struct conf_port *p, const char *path)
 {
+	bool client = p->role == ROLE_CLIENT;
 	uint64_t offer = features, have = 0;
 
-	if (c->mergeable)
+	if (p->mergeable == CHOICE_YES)
 		offer |= 1ULL << VIRTIO_NET_F_MRG_RXBUF;
-	if (c->tx_csum)
+	if (p->csum == CHOICE_YES)
 		offer |= offload_csum_features;
-	if (c->tso)
+	if (p->tso == CHOICE_YES)
 		offer |= offload_tso_features;
 	if (!client && !socket_file_make_way(path))
 		return false;
@@ -204,19 +206,26 @@ serve(const struct conf *c, const char *path, bool client)
 	return true;
 }
 
-/* Serves a socket that has the owner and the mode which the user wants, the latter from the first on. */
+/*
+ * Serves a socket with the owner and the mode which the user wants, for it or for all; the
+ * latter from the first on.
+ */
 static bool
-serve_owned(const struct conf *c, const char *path)
+serve_owned(const struct conf *c, const struct conf_port *p)
 {
-	mode_t before = 0;
+	bool owned = p->owned || c->node_owned, moded = p->mode_given || c->node_mode_given;
+	mode_t mode = p->mode_given ? p->mode : c->node_mode, before = 0;
 	bool ok;
 
-	if (c->node_mode_given)
-		before = umask(~c->node_mode & 0777);
-	ok = serve(c, path, false);
-	if (c->node_mode_given)
+	if (moded)
+		before = umask(~mode & 0777);
+	ok = serve(p, p->socket);
+	if (moded)
 		umask(before);
-	return ok && (!c->node_owned || socket_file_give(path, c->node_uid, c->node_gid));
+	if (!ok || !owned)
+		return ok;
+	return socket_file_give(p->socket, p->owned ? p->uid : c->node_uid,
+			p->owned ? p->gid : c->node_gid);
 }
 
 /* What is served for lack of it is what librte_vhost does by itself. */
@@ -246,8 +255,7 @@ vhost_user_start(struct vswitch *sw)
 		p = &sw->conf.port[i];
 		if (p->socket[0] == '\0') /* the cuse back end serves it */
 			continue;
-		ok = p->role == ROLE_CLIENT ? serve(&sw->conf, p->socket, true)
-					    : serve_owned(&sw->conf, p->socket);
+		ok = p->role == ROLE_CLIENT ? serve(p, p->socket) : serve_owned(&sw->conf, p);
 		if (!ok)
 			return false;
 	}
@@ -257,7 +265,7 @@ vhost_user_start(struct vswitch *sw)
 bool
 vhost_user_serve(struct vswitch *sw, const char *path)
 {
-	return serve(&sw->conf, path, false);
+	return serve(&sw->conf.port[slot_port(sw, path)], path);
 }
 
 void

@@ -86,6 +86,27 @@ def test_mtu(options, most, box):
         assert len(told) == 1 and f"MTU {most + 1} refused, as {most} is" in told[0], told
 
 
+CSUM, HOST_TSO4, MRG_RXBUF, GET_QUEUE_NUM = 0, 11, 15, 17
+
+
+def test_ports_offer_what_they_say(box):
+    """One offers more than the options, one less, one what they say."""
+    ports = ["--port", "more,socket=more,mergeable=yes,mtu=4000", "--port", "less,socket=less,csum=no,queues=2,mtu=1000",
+             "--port", "as,socket=as,owner=0:7,mode=0624"]
+    with Switch(box, [*ports, "--tso", "1"], allow_log=[*REFUSED, "MTU .* refused"]) as switch:
+        for name, offered, pairs, mtu in (("more", {CSUM, HOST_TSO4, MRG_RXBUF}, 16, 4000), ("less", set(), 2, 1000),
+                                          ("as", {CSUM, HOST_TSO4}, 16, 1500)):
+            with FrontEnd(switch.socket(name)) as front:
+                assert {bit for bit in (CSUM, HOST_TSO4, MRG_RXBUF) if front.features >> bit & 1} == offered, name
+                assert front.ask(GET_QUEUE_NUM) == pairs
+                assert front.acknowledged(NET_SET_MTU, mtu) and not front.acknowledged(NET_SET_MTU, mtu + 1)
+        found = os.stat(switch.socket("as"))
+        assert found.st_mode & 0o777 == 0o624 and (found.st_uid, found.st_gid) == (0, 7)
+        with FrontEnd(switch.socket("less")) as front:  # a ring that it may not have
+            front.send(18, struct.pack("=II", 4, 1))
+            assert front.is_over()
+
+
 def log_base(size, offset=0):
     return struct.pack("=QQ", size, offset)
 

@@ -400,6 +400,53 @@ test_port_policy(void **state)
 	refused(line, "--port a", "mac=02:00:00:00:00:10", "at most 16");
 }
 
+static void
+test_port_offers(void **state)
+{
+	const struct conf_port *a = &conf.port[0], *b = &conf.port[1];
+
+	RTE_SET_USED(state);
+	accept("-- --port a,socket=a");
+	assert_true(a->csum == CHOICE_NO && a->tso == CHOICE_NO && a->mergeable == CHOICE_NO);
+	assert_int_equal(a->mtu, 1500);
+	assert_int_equal(a->queues, 16);
+	assert_false(a->owned || a->mode_given);
+	/* The options are for those that say nothing, wherever they stand. */
+	accept("-- --port a,socket=a --port b,socket=b,tso=no,csum=no,mergeable=no --tso 1 --mergeable 1");
+	assert_true(a->csum == CHOICE_YES && a->tso == CHOICE_YES && a->mergeable == CHOICE_YES);
+	assert_true(b->csum == CHOICE_NO && b->tso == CHOICE_NO && b->mergeable == CHOICE_NO);
+	assert_int_equal(a->mtu, 9000);
+	assert_int_equal(b->mtu, 1500);
+	accept("-- --port a,socket=a,csum=no --tso 1");
+	assert_true(a->csum == CHOICE_NO && a->tso == CHOICE_NO);
+	/* What one port offers, the switch is ready for. */
+	accept("-- --port a,socket=a,tso=yes,mergeable=yes --port b,socket=b,mtu=1400,queues=2");
+	assert_true(a->csum == CHOICE_YES && b->csum == CHOICE_NO && b->tso == CHOICE_NO);
+	assert_true(conf.tso && conf.tx_csum && conf.mergeable);
+	assert_int_equal(conf_frame_max(&conf), 9022);
+	assert_int_equal(b->mtu, 1400);
+	assert_int_equal(b->queues, 2);
+	accept("-- --port a,socket=a,owner=64055:108,mode=0660");
+	assert_true(a->owned && a->mode_given);
+	assert_int_equal(a->uid, 64055);
+	assert_int_equal(a->gid, 108);
+	assert_int_equal(a->mode, 0660);
+	accept("-- --port a,socket=a,mtu=9000,mergeable=yes");
+	refused("-- --port a,socket=a,mtu=1501", "--port a", "mtu=1501", "mergeable=yes");
+	refused("-- --port a,socket=a,mtu=67", "--port a", "mtu=67", "68 to 9000");
+	refused("-- --port a,socket=a,mtu=9001", "--port a", "mtu=9001", "68 to 9000");
+	refused("-- --port a,socket=a,queues=0", "--port a", "queues=0", "1 to 16");
+	refused("-- --port a,socket=a,queues=17", "--port a", "queues=17", "1 to 16");
+	refused("-- --port a,socket=a,tso=yes,csum=no", "--port a", "csum=no", "tso=yes");
+	refused("-- --port a,socket=a,csum=1", "--port a", "csum=1", "yes or no");
+	refused("-- --port a,socket=a,tso=on", "--port a", "tso=on", "yes or no");
+	refused("-- --port a,socket=a,mergeable=", "--port a", "mergeable=", "yes or no");
+	refused("-- --port a,socket=a,owner=root", "--port a", "owner=root", "user:group");
+	refused("-- --port a,socket=a,mode=888", "--port a", "mode=888", "octal");
+	refused("-- --port a,socket=a,role=client,mode=0660", "--port a", "mode=", "QEMU");
+	refused("-- --port a,socket=a,owner=0:0 --client", "--port a", "owner=", "QEMU");
+}
+
 /* A port that is given no name has that of its socket. */
 static void
 test_port_names(void **state)
@@ -572,6 +619,7 @@ main(void)
 		cmocka_unit_test(test_port),
 		cmocka_unit_test(test_port_wrong),
 		cmocka_unit_test(test_port_policy),
+		cmocka_unit_test(test_port_offers),
 		cmocka_unit_test(test_port_names),
 		cmocka_unit_test(test_tags),
 		cmocka_unit_test(test_words),
