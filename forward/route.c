@@ -96,29 +96,41 @@ ask_to_learn(struct worker *w, struct source *s, uint64_t key, bool known)
 }
 
 /*
- * Notes a frame's source address. Returns whose it is: the sender's, except for the uplink's.
- * PORT_MAX: the sender must not use it, as another port names it as its own.
+ * The rest of learn(), for an address that is another's, or nobody's (`e` NULL), so far.
+ * Returns whose it is; PORT_MAX: the sender must not use it.
  */
-static inline uint16_t
-learn(struct worker *w, struct source *s, const struct frame *f)
+static __rte_noinline uint16_t
+learn_new(struct worker *w, struct source *s, const struct frame *f, const struct fdb_entry *e)
+{
+	struct vswitch *sw = w->sw;
+
+	/* Our guests' frames may come back on the wire: then they have not moved. */
+	if (e != NULL && s->port == PORT_UPLINK && !fdb_idle(sw->fdb, e))
+		return fdb_port(e);
+	/* A port that names its own was looked at before. */
+	if (s->port != PORT_UPLINK && !(sw->port[s->port].policy & PORT_MACS) &&
+			unlikely(conf_mac_named(&sw->conf, &f->eth.src_addr)))
+		return PORT_MAX;
+	ask_to_learn(w, s, fdb_key(&f->eth.src_addr, DOMAIN), e != NULL);
+	return s->port;
+}
+
+/*
+ * Notes a frame's source address. *owner is set to whose it is, if it is not the sender's.
+ * False: the sender must not use it, as another port names it as its own.
+ */
+static inline bool
+learn(struct worker *w, struct source *s, const struct frame *f, uint16_t *owner)
 {
 	const struct fdb *t = w->sw->fdb;
-	uint64_t key = fdb_key(&f->eth.src_addr, DOMAIN);
-	struct fdb_entry *e = fdb_lookup(t, &w->hints, key);
+	struct fdb_entry *e = fdb_lookup(t, &w->hints, fdb_key(&f->eth.src_addr, DOMAIN));
 
 	if (likely(e != NULL && fdb_port(e) == s->port)) {
 		fdb_touch(t, e);
-		return s->port;
+		return true;
 	}
-	/* Our guests' frames may come back on the wire: then they have not moved. */
-	if (e != NULL && s->port == PORT_UPLINK && !fdb_idle(t, e))
-		return fdb_port(e);
-	/* A port that names its own was looked at before. */
-	if (s->port != PORT_UPLINK && !(w->sw->port[s->port].policy & PORT_MACS) &&
-			unlikely(conf_mac_named(&w->sw->conf, &f->eth.src_addr)))
-		return PORT_MAX;
-	ask_to_learn(w, s, key, e != NULL);
-	return s->port;
+	*owner = learn_new(w, s, f, e);
+	return *owner != PORT_MAX;
 }
 
 /*
@@ -144,7 +156,7 @@ both_isolated(const struct vswitch *sw, uint16_t a, uint16_t b)
 
 /* From a guest: to the port that has the address, or to all. */
 static inline uint16_t
-from_guest(struct worker *w, const struct source *s, struct frame *f)
+from_guest(struct worker *w, const struct source *s, struct frame *f, uint8_t policy)
 {
 	enum vm2vm vm2vm = w->sw->conf.vm2vm;
 	struct fdb_entry *e;
@@ -161,7 +173,7 @@ from_guest(struct worker *w, const struct source *s, struct frame *f)
 	port = fdb_port(e);
 	if (unlikely(port == s->port))
 		return to_none(f, DROP_TO_SENDER);
-	if (unlikely(both_isolated(w->sw, s->port, port)))
+	if (unlikely(policy & PORT_ISOLATED) && both_isolated(w->sw, s->port, port))
 		return to_none(f, DROP_ISOLATED);
 	return likely(vm2vm != VM2VM_NIC) ? port : by_nic(w, f, port);
 }
@@ -328,29 +340,36 @@ in_own_vlan(const struct frame *f)
 	return (tci & RTE_BE16(0xfff)) != 0;
 }
 
-static inline uint16_t
-route_frame(struct worker *w, struct source *s, struct frame *f)
+/* Returns true if the settings of a guest's port allow a frame; else it has its reason. */
+static __rte_noinline bool
+allowed(const struct port *p, struct frame *f)
 {
-	const struct port *p = &w->sw->port[s->port];
-	uint16_t owner;
+	if ((p->policy & PORT_MACS) && !may_send(p, &f->eth.src_addr))
+		f->reason = DROP_SPOOFED;
+	else if ((p->policy & PORT_NO_TAGS) && in_own_vlan(f))
+		f->reason = DROP_OWN_TAG;
+	return f->reason == DROP_NONE;
+}
+
+static inline uint16_t
+route_frame(struct worker *w, struct source *s, struct frame *f, uint8_t policy)
+{
+	uint16_t owner = s->port;
 
 	if (unlikely(f->reason != DROP_NONE))
 		return TO_NONE;
 	if (unlikely(rte_is_multicast_ether_addr(&f->eth.src_addr) ||
 			    rte_is_zero_ether_addr(&f->eth.src_addr)))
 		return to_none(f, DROP_SOURCE);
-	if (unlikely(p->policy & PORT_MACS) && !may_send(p, &f->eth.src_addr))
-		return to_none(f, DROP_SPOOFED);
-	if (unlikely(p->policy & PORT_NO_TAGS) && in_own_vlan(f))
-		return to_none(f, DROP_OWN_TAG);
-	owner = learn(w, s, f);
-	if (unlikely(owner == PORT_MAX))
+	if (unlikely(policy & (PORT_MACS | PORT_NO_TAGS)) && !allowed(&w->sw->port[s->port], f))
+		return TO_NONE;
+	if (unlikely(!learn(w, s, f, &owner)))
 		return to_none(f, DROP_SPOOFED);
 	if (unlikely(rte_is_multicast_ether_addr(&f->eth.dst_addr)) && is_link_local(f) &&
 			!w->sw->conf.forward_bpdu)
 		return to_none(f, DROP_LINK_LOCAL);
-	if (s->port != PORT_UPLINK)
-		return from_guest(w, s, f);
+	if (likely(s->port != PORT_UPLINK))
+		return from_guest(w, s, f, policy);
 	return w->sw->conf.tagged ? from_tagged(w, s, f, owner) : from_untagged(w, f, owner);
 }
 
@@ -401,10 +420,11 @@ same_tag(const struct frame *a, const struct frame *b)
 void
 route_burst(struct worker *w, struct source *s, struct burst *b)
 {
+	uint8_t policy = w->sw->port[s->port].policy;
 	bool uplink = s->port == PORT_UPLINK;
 	/* Not where more than addresses counts, or where frames carry more than their port. */
 	bool alike = uplink || (w->sw->conf.vm2vm != VM2VM_NIC &&
-				       !(w->sw->port[s->port].policy & PORT_NO_TAGS));
+				       !(policy & PORT_NO_TAGS));
 	uint64_t flood = 0, run = 0; /* frames in a row for the same port */
 	uint16_t to, last = TO_NONE;
 	struct frame *f;
@@ -414,11 +434,12 @@ route_burst(struct worker *w, struct source *s, struct burst *b)
 	for (i = 0; i < b->n; i++) {
 		f = &b->frame[i];
 		/* Frames of a flow come in a row: what was looked up for one serves all. */
-		if (last <= TO_ALL && alike && same_way(f, f - 1) && f->reason == DROP_NONE &&
-				(!uplink || same_tag(f, f - 1)))
-			to = last;
-		else
-			to = route_frame(w, s, f);
+		if (likely(last < PORT_MAX) && alike && same_way(f, f - 1) &&
+				f->reason == DROP_NONE && (!uplink || same_tag(f, f - 1))) {
+			run |= UINT64_C(1) << i;
+			continue;
+		}
+		to = route_frame(w, s, f, policy);
 		if (unlikely(to != last)) {
 			if (last < PORT_MAX)
 				dests_add(&w->dests, last, run);
@@ -426,9 +447,11 @@ route_burst(struct worker *w, struct source *s, struct burst *b)
 			run = 0;
 		}
 		run |= UINT64_C(1) << i;
-		if (unlikely(to == TO_ALL))
+		if (likely(to < PORT_MAX))
+			continue;
+		if (to == TO_ALL)
 			flood |= UINT64_C(1) << i;
-		else if (unlikely(to >= TO_ALL_BUT))
+		else if (to >= TO_ALL_BUT)
 			route_flood(w, s, b, UINT64_C(1) << i, to - TO_ALL_BUT);
 	}
 	if (likely(last < PORT_MAX))
