@@ -10,8 +10,10 @@
  * the reverse order. Where to go from here: forward/ for the way of a frame,
  * guest/guest.c for the life of a guest, run/control.c for what the main lcore does.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 
 #include <rte_eal.h>
@@ -30,9 +32,11 @@
 #include "guest/connect.h"
 #include "guest/descriptors.h"
 #include "guest/guest.h"
+#include "guest/signal.h"
 #include "guest/sigbus.h"
 #include "guest/vhost_user.h"
 #include "main.h"
+#include "run/output.h"
 #include "run/ready.h"
 #include "run/telemetry.h"
 #include "uplink/uplink.h"
@@ -116,7 +120,10 @@ start(struct vswitch *sw)
 	}
 	sigbus_init(sw);
 	descriptors_init();
-	workers_allow_interrupts();
+	if (!signal_start()) {
+		say_error("no thread to watch signals: %s", strerror(errno));
+		return false;
+	}
 	telemetry_start(sw);
 	for (i = 0; i < sw->nworkers; i++)
 		rte_eal_remote_launch(worker_run, sw->worker[i], sw->worker[i]->lcore);
@@ -171,17 +178,20 @@ main(int argc, char **argv)
 	if (!log_init() || !eal_start(&args, argc, argv))
 		return EXIT_FAILURE;
 	notify_open(&sw.notify);
-	if (start(&sw)) {
+	if (!log_start())
+		say_error("no thread for the log: end other processes, or raise their limit");
+	else if (start(&sw)) {
 		ready_say(&sw);
 		notify_send(&sw.notify, "READY=1");
 		rc = control_run(&sw) ? EXIT_SUCCESS : EXIT_FAILURE;
 	}
 	stop(&sw);
 	if (rc == EXIT_SUCCESS)
-		stats_print(&sw, stdout);
+		control_table(&sw);
 	release(&sw);
 	notify_close(&sw.notify);
 	rte_eal_cleanup();
+	output_flush();
 	eal_args_free(&args);
 	return rc;
 }

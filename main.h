@@ -10,7 +10,6 @@
 #ifndef MAIN_H
 #define MAIN_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -52,7 +51,6 @@ struct vswitch {
 	struct peers peers;                  /* front ends that left; librte_vhost's thread */
 	struct notify notify;                /* the service manager */
 	struct cuse *cuse;                   /* NULL: no device node is served */
-	pthread_t connections;               /* librte_vhost's thread, once a guest has come */
 	int wake_fd;                         /* eventfd that wakes the main lcore */
 	bool wake_pending;                   /* a wake-up is under way: no second write */
 	bool stop;                           /* set once: workers leave their loops */

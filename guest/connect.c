@@ -2,7 +2,6 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* Connections that become guests: see connect.h for the contract. */
-#include <pthread.h>
 #include <stdlib.h>
 
 #include <rte_malloc.h>
@@ -11,6 +10,7 @@
 #include "run/control.h"
 #include "guest/connect.h"
 #include "guest/descriptors.h"
+#include "guest/fd_gate.h"
 #include "guest/guest.h"
 #include "guest/slot.h"
 #include "main.h"
@@ -106,14 +106,17 @@ guest_connect(struct vswitch *sw, int vid, const char *path)
 		say(ERR, "port %s: guest refused: no memory for it\n", name);
 		return NULL;
 	}
+	g->socket = descriptors_hurry(path);
+	if (g->socket < 0 || !fd_gate_open(g->socket, path)) {
+		say(ERR, "port %s: guest refused: no memory to watch its connection\n", name);
+		return NULL;
+	}
 	g->connected = true;
 	g->index = index;
 	g->port = SLOT_NONE;
 	g->vid = vid;
-	g->socket = descriptors_hurry(path);
 	g->announcement = (struct announcement){0};
 	memset(g->address, 0, sizeof(g->address));
-	sw->connections = pthread_self();
 	g->features = 0;
 	g->table_pending = g->doomed = g->log_mapped = g->mtu_told = g->in_message = false;
 	peer_connected(&g->peer, name, path, g->socket);

@@ -46,20 +46,6 @@ descriptors_left(void)
 			(rlim_t)lowest < limit.rlim_cur - limit.rlim_cur / 4;
 }
 
-void
-descriptors_suspect(const char *who)
-{
-	static unsigned int lost; /* librte_vhost's thread alone */
-
-	lost++;
-	/* Powers of two: a front end that insists does not fill the log. */
-	if ((lost & (lost - 1)) == 0)
-		say(WARNING,
-				"%s: its front end broke the protocol; librte_vhost may have lost a "
-				"descriptor by it (%u such cases so far)\n",
-				who, lost);
-}
-
 bool
 descriptors_table_ok(const struct message *m)
 {
@@ -89,7 +75,10 @@ is_named(int fd, name_of get, const char *path)
 			strncmp(un.sun_path, path, sizeof(un.sun_path)) == 0;
 }
 
-/* Whether fd is a connection at `path` that descriptors_hurry() has not seen yet. */
+/*
+ * Whether fd is a connection at `path` that descriptors_hurry() has not seen yet. One of our
+ * own to the socket of the cuse back end has a time limit (front.c).
+ */
 static bool
 is_new(int fd, const char *path)
 {
@@ -97,6 +86,7 @@ is_new(int fd, const char *path)
 	socklen_t len = sizeof(patience);
 
 	return (is_named(fd, getsockname, path) || is_named(fd, getpeername, path)) &&
+			(fcntl(fd, F_GETFL) & O_NONBLOCK) == 0 &&
 			getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, &len) == 0 &&
 			patience.tv_sec == 0 && patience.tv_usec == 0;
 }
@@ -104,8 +94,6 @@ is_new(int fd, const char *path)
 int
 descriptors_hurry(const char *path)
 {
-	/* A front end sends a message at once, and reads its answer: 0.2 s is long. */
-	const struct timeval moment = {.tv_usec = 200000};
 	DIR *dir = opendir("/proc/self/fd");
 	struct dirent *e;
 	int fd, found = -1, listens;
@@ -118,8 +106,7 @@ descriptors_hurry(const char *path)
 				getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) != 0 ||
 				listens)
 			continue;
-		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &moment, sizeof(moment));
-		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &moment, sizeof(moment));
+		fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK);
 		found = fd;
 	}
 	if (dir != NULL)

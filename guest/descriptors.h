@@ -2,14 +2,12 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * File descriptors that guests send, and what can go wrong with them.
+ * This process's file descriptors, and how long librte_vhost waits for a front end.
  *
- * librte_vhost (22.11.11 for one) loses the descriptor of a region that it
- * can't map. A front end that sends such tables on purpose would so use up this
- * process's descriptors. Contained in three ways: tables that are wrong on
- * their face are spoilt before the library looks at them, in a manner in which
- * it closes every descriptor; a connection whose table failed gets no second
- * one; and while few descriptors are left new guests are refused.
+ * Which descriptors front ends may send, and what becomes of those that librte_vhost loses,
+ * is in fd_gate.h. Beyond that, tables that are wrong on their face are spoilt before
+ * the library looks at them; a connection whose table failed gets no second one; and
+ * while few descriptors are left new guests are refused.
  */
 #ifndef GUEST_DESCRIPTORS_H
 #define GUEST_DESCRIPTORS_H
@@ -25,9 +23,6 @@ void descriptors_init(void);
 /* Whether there are enough for one more guest. librte_vhost's thread. */
 bool descriptors_left(void);
 
-/* Notes, and says, that a descriptor may be lost. librte_vhost's thread. */
-void descriptors_suspect(const char *who);
-
 /* Ends the connection of a socket that descriptors_hurry() has found; -1 is fine. */
 void descriptors_hang_up(int fd);
 
@@ -35,10 +30,11 @@ void descriptors_hang_up(int fd);
 bool descriptors_table_ok(const struct message *m);
 
 /*
- * Finds the socket of the connection that is being made at `path`, and lets
- * librte_vhost wait for its peer a moment at most: it reads and writes whole
- * messages, blocking, in the one thread that all guests share. Returns the
- * socket, which stays the library's, or -1.
+ * Finds the socket of the connection that is being made at `path`, and keeps librte_vhost
+ * from waiting for its peer: it reads and writes whole messages in the one thread that all
+ * guests share. A front end sends a message at once, so that all of it is there when its
+ * beginning is; one that sends half of it is disconnected. Returns the socket, which stays
+ * the library's, or -1.
  */
 int descriptors_hurry(const char *path);
 

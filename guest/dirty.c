@@ -9,6 +9,9 @@
 
 #define PAGE_SHIFT 12 /* vhost-user protocol, "Migration" */
 
+/* Pages that have their bits in one word of the log, which begins where a page of memory does. */
+#define WORD 64u
+
 bool
 dirty_log_covers(const struct guest_mem *m)
 {
@@ -20,6 +23,16 @@ dirty_log_covers(const struct guest_mem *m)
 	return true;
 }
 
+/* Marks whole words of the log from `page` on, up to `last`; returns the page after them. */
+static uint64_t
+mark_words(const struct guest_mem *m, uint64_t page, uint64_t last)
+{
+	for (; page + WORD - 1 <= last; page += WORD)
+		__atomic_fetch_or((uint64_t *)(void *)&m->log[page >> 3], UINT64_MAX,
+				__ATOMIC_RELEASE);
+	return page;
+}
+
 static void
 mark(const struct guest_mem *m, uint64_t gpa, uint64_t len)
 {
@@ -29,8 +42,14 @@ mark(const struct guest_mem *m, uint64_t gpa, uint64_t len)
 	if (unlikely(last >> 3 >= m->log_size))
 		return;
 	/* The front end that takes the bit must find the bytes. */
-	for (page = gpa >> PAGE_SHIFT; page <= last; page++)
+	for (page = gpa >> PAGE_SHIFT; page <= last; page++) {
+		if (unlikely(page % WORD == 0 && last - page >= WORD - 1)) {
+			page = mark_words(m, page, last);
+			if (page > last)
+				break;
+		}
 		__atomic_fetch_or(&m->log[page >> 3], 1u << (page & 7), __ATOMIC_RELEASE);
+	}
 }
 
 void

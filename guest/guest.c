@@ -11,6 +11,7 @@
 #include "forward/forward.h"
 #include "guest/connect.h"
 #include "guest/descriptors.h"
+#include "guest/fd_gate.h"
 #include "guest/follow.h"
 #include "guest/guest.h"
 #include "guest/message.h"
@@ -169,14 +170,8 @@ guest_resume(struct guest *g)
 static bool
 guest_doom(struct guest *g, struct message *m)
 {
-	bool seen = message_doom(m);
-	char name[GUEST_WHO_MAX];
-
 	g->doomed = true;
-	/* Nobody closes what comes with a message that nobody handles. */
-	if (!seen)
-		descriptors_suspect(guest_who(g, name));
-	return seen;
+	return message_doom(m);
 }
 
 /* Whether a message changes nothing that workers use. */
@@ -244,18 +239,34 @@ take_features(struct guest *g, struct message *m)
 		m->payload.u64 &= ~own;
 }
 
+/* Whether what the message has librte_vhost map is within the guest's share. */
+static bool
+within_share(struct guest *g, const struct message *m)
+{
+	char name[GUEST_WHO_MAX];
+	uint64_t share;
+
+	if (m->request == MSG_SET_MEM_TABLE ? space_table(&g->space, m, &share)
+					    : space_log(&g->space, m, &share))
+		return true;
+	say(WARNING,
+			"%s: its %s would take more addresses than the %u GiB that are its share; "
+			"give it less memory\n",
+			guest_who(g, name), m->request == MSG_SET_MEM_TABLE ? "memory" : "log of written pages",
+			(unsigned int)(share >> 30));
+	return false;
+}
+
 bool
 guest_before(struct guest *g, struct message *m)
 {
 	struct rte_ether_addr mac;
-	char name[GUEST_WHO_MAX];
 	uint32_t gone;
 
 	if (g->table_pending) {
 		/* librte_vhost called no hook after the last table: it was no good. */
 		g->table_pending = false;
 		g->doomed = true;
-		descriptors_suspect(guest_who(g, name));
 	}
 	g->following = false;
 	peer_message(&g->peer, &g->sw->peers, m);
@@ -273,6 +284,11 @@ guest_before(struct guest *g, struct message *m)
 	if (m->request == MSG_SET_FEATURES)
 		take_features(g, m);
 	g->following = follow_can(g, m);
+	if (m->request == MSG_SET_LOG_BASE && !within_share(g, m)) {
+		guest_pause(g, RINGS_ALL);
+		guest_let_go(g, RINGS_ALL);
+		return guest_doom(g, m);
+	}
 	if (is_question(m) || g->following)
 		return true;
 	g->in_message = true;
@@ -284,9 +300,10 @@ guest_before(struct guest *g, struct message *m)
 		mac = m->payload.mac;
 		announce_ask(&g->announcement, &mac);
 	} else if (m->request == MSG_SET_MEM_TABLE) {
-		if (!descriptors_table_ok(m))
+		if (!descriptors_table_ok(m) || !within_share(g, m))
 			return guest_doom(g, m);
 		g->table_pending = true;
+		guest_mem_forget(&g->mem);
 	}
 	return true;
 }
@@ -318,6 +335,34 @@ guest_start(struct guest *g)
 	return true;
 }
 
+/* The fault of a guest that is not known yet; FAULT_NONE: there is none. From now on it is. */
+static uint8_t
+new_fault(struct guest *g)
+{
+	uint8_t fault = FAULT_NONE;
+	unsigned int i;
+
+	rte_spinlock_lock(&g->fault_lock);
+	for (i = 0; i < RINGS_MAX && fault == FAULT_NONE && !g->fault_logged; i++)
+		fault = __atomic_load_n(&g->ring[i].fault, __ATOMIC_RELAXED);
+	if (fault != FAULT_NONE) {
+		g->fault_logged = true;
+		guest_fault(g, fault);
+	}
+	rte_spinlock_unlock(&g->fault_lock);
+	return fault;
+}
+
+/* Forgets a fault: the guest is set up anew, and what comes from now on is another's. */
+static void
+forget_fault(struct guest *g)
+{
+	rte_spinlock_lock(&g->fault_lock);
+	guest_fault(g, FAULT_NONE);
+	g->fault_logged = false;
+	rte_spinlock_unlock(&g->fault_lock);
+}
+
 void
 guest_stop(struct guest *g)
 {
@@ -325,8 +370,8 @@ guest_stop(struct guest *g)
 	guest_let_go(g, RINGS_ALL);
 	guest_check(g);
 	g->running = false;
-	guest_fault(g, FAULT_NONE);
-	g->fault_logged = false;
+	guest_mem_forget(&g->mem);
+	forget_fault(g);
 }
 
 void
@@ -348,19 +393,6 @@ guest_ring(struct guest *g, unsigned int index, bool ready)
 		guest_let_go(g, ring);
 }
 
-bool
-guest_stuck(struct guest *g)
-{
-	uint32_t now = 0, before = g->signalling;
-	unsigned int i;
-
-	for (i = 0; i < RINGS_MAX; i++)
-		if (__atomic_load_n(&g->ring[i].signalling, __ATOMIC_RELAXED))
-			now |= UINT32_C(1) << i;
-	g->signalling = now;
-	return (now & before) != 0;
-}
-
 void
 guest_fault(struct guest *g, uint8_t reason)
 {
@@ -380,14 +412,10 @@ void
 guest_check(struct guest *g)
 {
 	char name[GUEST_WHO_MAX];
-	uint8_t fault = FAULT_NONE;
-	unsigned int i;
+	uint8_t fault = new_fault(g);
 
-	for (i = 0; i < RINGS_MAX && fault == FAULT_NONE; i++)
-		fault = __atomic_load_n(&g->ring[i].fault, __ATOMIC_RELAXED);
-	if (fault == FAULT_NONE || __atomic_exchange_n(&g->fault_logged, true, __ATOMIC_RELAXED))
+	if (fault == FAULT_NONE)
 		return;
-	guest_fault(g, fault);
 	__atomic_add_fetch(&g->sw->faults, 1, __ATOMIC_RELAXED);
 	say(WARNING,
 			"%s stopped: %s; it is served again once its driver sets it up anew\n",
@@ -397,11 +425,9 @@ guest_check(struct guest *g)
 void
 guest_disconnect(struct guest *g)
 {
-	char name[GUEST_WHO_MAX];
-
 	guest_stop(g);
-	if (g->table_pending)
-		descriptors_suspect(guest_who(g, name));
+	fd_gate_close(g->socket);
+	space_release(&g->space);
 	g->ready = 0;
 	peer_disconnected(&g->peer, &g->sw->peers, guest_settings(g),
 			g->doomed || __atomic_load_n(&g->sw->stop, __ATOMIC_RELAXED));

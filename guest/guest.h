@@ -25,8 +25,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_spinlock.h>
+
 #include "guest/announce.h"
 #include "guest/memory.h"
+#include "guest/space.h"
 #include "guest/peer.h"
 #include "guest/virtqueue.h"
 #include "forward/port.h"
@@ -66,6 +69,7 @@ struct guest {
 	struct guest *next; /* of sw->guests */
 	bool connected;     /* else it is kept for a later connection */
 	uint16_t index;     /* of the port of the configuration that it connected to */
+	struct space space; /* of this process's addresses, that it has */
 	int vid;    /* librte_vhost's number of the connection */
 	int socket; /* of the connection; librte_vhost's; -1: not found */
 	uint16_t port;      /* its place; SLOT_NONE: not yet, its rings have not started */
@@ -82,8 +86,12 @@ struct guest {
 	bool log_mapped;    /* librte_vhost has mapped a log of written pages */
 	bool mtu_told;      /* that its MTU is too large was said */
 	bool doomed;        /* the front end broke the protocol: no more of it */
-	bool fault_logged;
-	uint32_t signalling; /* rings that were being signalled a second ago; main lcore's */
+	/*
+	 * Main lcore and librte_vhost's thread both look for faults: what one has read
+	 * of a guest that is stopped, the other must not have cleared meanwhile.
+	 */
+	rte_spinlock_t fault_lock;
+	bool fault_logged; /* under it */
 };
 
 /* What holds for it: the settings of the port that it connected to. */
@@ -124,11 +132,5 @@ void guest_fault(struct guest *g, uint8_t reason);
 /* How many of `rings` workers use now. Any thread. */
 unsigned int guest_rings(const struct guest *g, uint32_t rings);
 
-/*
- * Whether a thread seems to wait in signalling the guest: it was at it at the
- * last call, and is now. Its descriptor was made non-blocking, but the guest's
- * owner can undo that. Main lcore, once a second.
- */
-bool guest_stuck(struct guest *g);
 
 #endif /* GUEST_GUEST_H */

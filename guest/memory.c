@@ -2,27 +2,89 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* Building the map of a guest's memory: see memory.h for the contract. */
+#include <rte_common.h>
 #include <rte_vhost.h>
 
 #include "guest/memory.h"
+
+/* Whoever reads meanwhile sees that it can't. */
+static void
+begin(struct guest_mem *m)
+{
+	__atomic_store_n(&m->version, m->version + 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+}
+
+static void
+end(struct guest_mem *m)
+{
+	__atomic_store_n(&m->version, m->version + 1, __ATOMIC_RELEASE);
+}
+
+static void
+add_region(struct guest_mem *m, const struct rte_vhost_mem_region *t)
+{
+	struct guest_region *r;
+	unsigned int at;
+
+	for (at = m->n++; at > 0 && m->region[at - 1].size < t->size; at--)
+		m->region[at] = m->region[at - 1];
+	r = &m->region[at];
+	r->gpa = t->guest_phys_addr;
+	r->size = t->size;
+	r->host = (uint8_t *)(uintptr_t)t->host_user_addr;
+}
 
 void
 guest_mem_set(struct guest_mem *m, const struct rte_vhost_memory *table)
 {
 	const struct rte_vhost_mem_region *t;
-	struct guest_region *r;
-	unsigned int i, at;
+	unsigned int i;
 
-	m->n = 0;
+	begin(m);
+	m->n = m->nmaps = 0;
 	for (i = 0; i < table->nregions && m->n < GUEST_REGIONS; i++) {
 		t = &table->regions[i];
 		if (t->size == 0 || t->guest_phys_addr + t->size < t->guest_phys_addr)
 			continue;
-		for (at = m->n++; at > 0 && m->region[at - 1].size < t->size; at--)
-			m->region[at] = m->region[at - 1];
-		r = &m->region[at];
-		r->gpa = t->guest_phys_addr;
-		r->size = t->size;
-		r->host = (uint8_t *)(uintptr_t)t->host_user_addr;
+		m->map[m->nmaps++] = (struct guest_mapping){t->mmap_addr, t->mmap_size};
+		add_region(m, t);
 	}
+	end(m);
+}
+
+void
+guest_mem_set_log(struct guest_mem *m, uint8_t *log, uint64_t size)
+{
+	begin(m);
+	m->log = log;
+	m->log_size = size;
+	end(m);
+}
+
+void
+guest_mem_forget(struct guest_mem *m)
+{
+	begin(m);
+	m->nmaps = 0;
+	m->log = NULL;
+	m->log_size = 0;
+	end(m);
+}
+
+bool
+guest_mem_mapping(const struct guest_mem *m, const void *p, struct guest_mapping *found)
+{
+	uint32_t version = __atomic_load_n(&m->version, __ATOMIC_ACQUIRE);
+	struct guest_mapping map = {m->log, m->log_size};
+	unsigned int i = 0;
+
+	while ((uintptr_t)p - (uintptr_t)map.at >= map.len) {
+		if (i >= RTE_MIN(m->nmaps, (unsigned int)GUEST_REGIONS))
+			return false;
+		map = m->map[i++];
+	}
+	*found = map;
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return !(version & 1) && __atomic_load_n(&m->version, __ATOMIC_RELAXED) == version;
 }

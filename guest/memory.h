@@ -32,11 +32,22 @@ struct guest_region {
 	uint8_t *host; /* where it is mapped in this process */
 };
 
+/* What librte_vhost has mapped: a file from its beginning on, with a region somewhere in it. */
+struct guest_mapping {
+	uint8_t *at;
+	uint64_t len;
+};
+
 struct guest_mem {
 	unsigned int n;
 	struct guest_region region[GUEST_REGIONS]; /* largest first */
 	uint8_t *log;      /* the front end's bitmap of written pages; see dirty.h */
 	uint64_t log_size; /* bytes; 0: there is none */
+
+	/* For sigbus.c, which may run in a thread that works for another guest. */
+	uint32_t version; /* odd while the map is written */
+	unsigned int nmaps;
+	struct guest_mapping map[GUEST_REGIONS];
 };
 
 /*
@@ -115,5 +126,17 @@ guest_mem_holds(const struct guest_mem *m, const void *p, uint64_t len)
  * and ones that wrap around are left out: what they hold is then refused.
  */
 void guest_mem_set(struct guest_mem *m, const struct rte_vhost_memory *table);
+
+/* Notes where the log is. size 0: there is none. */
+void guest_mem_set_log(struct guest_mem *m, uint8_t *log, uint64_t size);
+
+/* librte_vhost is about to unmap memory and log: other mappings may be there soon. */
+void guest_mem_forget(struct guest_mem *m);
+
+/*
+ * Finds the mapping, or the log, that holds the byte at `p`. False: it is in none, or the map is
+ * being written. Any thread, also in a signal handler.
+ */
+bool guest_mem_mapping(const struct guest_mem *m, const void *p, struct guest_mapping *found);
 
 #endif /* GUEST_MEMORY_H */

@@ -5,13 +5,18 @@
  * The handler for vanished guest memory: see sigbus.h for the contract.
  *
  * It runs in the thread that touched the page: a worker (whose guests are
- * running, so their maps do not change), or librte_vhost's thread. It calls
- * mmap(2) and signal(2) alone. A signal handler is given no argument of ours:
- * hence this file's two variables.
+ * running, so their maps do not change), or librte_vhost's thread. A signal handler is
+ * given no argument of ours: hence this file's two variables.
  */
+#include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
+
+#include <rte_common.h>
+#include <rte_vhost.h>
 
 #include "guest/guest.h"
 #include "guest/sigbus.h"
@@ -23,52 +28,93 @@ static __thread struct guest *working_for;
 /* What a page may be: ordinary, and x86-64's and arm64's hugepages. */
 static const size_t page_sizes[] = {4096, 65536, 2 << 20, 32 << 20, 1 << 30};
 
+/*
+ * In the midst of a message librte_vhost may read memory that it has mapped by it. It holds
+ * no lock of the allocator then, as it is our own thread that reads.
+ */
 static bool
-belongs_to(const struct guest *g, const void *addr)
+find_new(const struct guest *g, const void *addr, struct guest_mapping *m)
 {
-	return guest_mem_holds(&g->mem, addr, 1) ||
-			(uintptr_t)addr - (uintptr_t)g->mem.log < g->mem.log_size;
+	struct rte_vhost_memory *table;
+	bool found = false;
+	unsigned int i;
+
+	if (rte_vhost_get_mem_table(g->vid, &table) != 0)
+		return false;
+	for (i = 0; i < table->nregions && !found; i++) {
+		*m = (struct guest_mapping){table->regions[i].mmap_addr,
+				table->regions[i].mmap_size};
+		found = (uintptr_t)addr - (uintptr_t)m->at < m->len;
+	}
+	free(table);
+	return found;
 }
 
 static struct guest *
-owner(const void *addr)
+owner(const void *addr, struct guest_mapping *m)
 {
 	unsigned int i, n = __atomic_load_n(&all->ports, __ATOMIC_ACQUIRE);
 	struct guest *g;
 
 	for (i = 0; i < n; i++) {
 		g = __atomic_load_n(&all->guest[i], __ATOMIC_ACQUIRE);
-		if (g != NULL && g->running && belongs_to(g, addr))
+		if (g != NULL && guest_mem_mapping(&g->mem, addr, m))
 			return g;
 	}
-	return working_for;
+	return working_for != NULL && find_new(working_for, addr, m) ? working_for : NULL;
 }
 
-/* Puts zeroes where the page of `addr` was, whatever its size is. */
+/* Zeroes in the place of a mapping. Where the system promises no more memory than it has, a file's. */
 static bool
-patch(uintptr_t addr)
+map_zeroes(const struct guest_mapping *m, size_t len)
+{
+	bool ok = mmap(m->at, len, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+				  0) != MAP_FAILED;
+	int fd;
+
+	if (ok || errno == EINVAL)
+		return ok;
+	fd = memfd_create("vanished", MFD_CLOEXEC);
+	ok = fd >= 0 && ftruncate(fd, (off_t)len) == 0 &&
+			mmap(m->at, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) !=
+					MAP_FAILED;
+	close(fd);
+	return ok;
+}
+
+/*
+ * Replaces a mapping as a whole: each part that was replaced by itself would be one more, and
+ * their number has a limit. The kernel makes whole pages of a length, and refuses any other of
+ * hugepages: so the first length that it takes is that of the mapping.
+ */
+static bool
+replace(const struct guest_mapping *m)
 {
 	unsigned int i;
 
 	for (i = 0; i < RTE_DIM(page_sizes); i++)
-		if (mmap((void *)(addr & ~(page_sizes[i] - 1)), page_sizes[i],
-				    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-				    -1, 0) != MAP_FAILED)
+		if (map_zeroes(m, RTE_ALIGN_CEIL(m->len, page_sizes[i])))
 			return true;
+		else if (errno != EINVAL)
+			break;
 	return false;
 }
 
 static void
 handler(int sig, siginfo_t *info, void *context)
 {
-	struct guest *g = owner(info->si_addr);
+	struct guest_mapping m;
+	struct guest *g = owner(info->si_addr, &m);
+	int error = errno;
 
 	RTE_SET_USED(context);
-	if (g == NULL || info->si_code != BUS_ADRERR || !patch((uintptr_t)info->si_addr)) {
+	if (g == NULL || info->si_code != BUS_ADRERR || !replace(&m)) {
 		signal(sig, SIG_DFL); /* the access is made again, and ends the process */
 		return;
 	}
 	guest_fault(g, FAULT_MEMORY);
+	errno = error;
 }
 
 void

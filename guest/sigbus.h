@@ -6,9 +6,9 @@
  *
  * Either is a file that its owner can shorten at any time, or that
  * finds no free hugepage when it is first touched: the access then raises
- * SIGBUS in the thread that made it. The handler puts a page of zeroes in the
- * place of the missing one, so that the access ends well, and stops the guest.
- * A SIGBUS anywhere else ends the process, as ever.
+ * SIGBUS in the thread that made it. The handler puts zeroes in the place of the whole
+ * mapping of that file, so that the access ends well, and stops the guest. Nothing
+ * outside of the mapping is touched. A SIGBUS anywhere else ends the process, as ever.
  */
 #ifndef GUEST_SIGBUS_H
 #define GUEST_SIGBUS_H

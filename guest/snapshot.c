@@ -32,8 +32,7 @@ snapshot_log(struct guest *g)
 	/* librte_vhost (22.11) still tells of it after RESET_OWNER has unmapped it. */
 	if (g->log_mapped)
 		rte_vhost_get_log_base(g->vid, &base, &size);
-	g->mem.log = (uint8_t *)(uintptr_t)base;
-	g->mem.log_size = size;
+	guest_mem_set_log(&g->mem, (uint8_t *)(uintptr_t)base, size);
 }
 
 bool

@@ -17,6 +17,7 @@
 
 #include "guest/connect.h"
 #include "guest/descriptors.h"
+#include "guest/fd_gate.h"
 #include "guest/follow.h"
 #include "guest/guest.h"
 #include "guest/message.h"
@@ -77,13 +78,29 @@ answer_features(int vid, const struct guest *g, struct message *m)
 	return true;
 }
 
+/* Whether descriptors are seen when they come. Not so if librte_vhost was linked to libc's call. */
+static bool
+passed_gate(const struct guest *g)
+{
+	static bool told;
+
+	if (fd_gate_passed(g->socket))
+		return true;
+	if (!told)
+		say(ERR,
+				"guests refused: librte_vhost takes descriptors past the switch; link it "
+				"as a shared library, or all of DPDK statically\n");
+	told = true;
+	return false;
+}
+
 static enum rte_vhost_msg_result
 before_message(int vid, void *message)
 {
 	struct guest *g = guest_of(vid);
 	struct message *m = message;
 
-	if (g != NULL && !guest_before(g, m))
+	if (g != NULL && (!passed_gate(g) || !guest_before(g, m)))
 		return RTE_VHOST_MSG_RESULT_ERR;
 	if (g != NULL && g->following && follow_alone(m))
 		return RTE_VHOST_MSG_RESULT_OK;

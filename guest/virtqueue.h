@@ -15,10 +15,8 @@
 #ifndef GUEST_VIRTQUEUE_H
 #define GUEST_VIRTQUEUE_H
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/eventfd.h>
 
 #include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
@@ -29,6 +27,7 @@
 
 #include "forward/drops.h"
 #include "guest/memory.h"
+#include "guest/signal.h"
 #include "forward/source.h"
 
 struct announcement;
@@ -44,6 +43,12 @@ struct used_chain {
 /* Largest virtio-net header: with num_buffers, virtio 1.2 section 5.1.6. */
 #define HDR_MAX sizeof(struct virtio_net_hdr_mrg_rxbuf)
 
+/*
+ * Two members change while a worker uses the ring, and are read without more ado. `fault` is set
+ * by any thread: a worker that sees it late goes on for a burst, as it would have a moment before.
+ * `logging` is switched by librte_vhost's thread, with a grace period before the front end hears of it: what
+ * is written until then is in the log or is copied with all else (follow.h).
+ */
 struct virtqueue {
 	/* All that a poll of an idle ring reads of it stands in this one line. */
 	union {
@@ -80,7 +85,6 @@ struct virtqueue {
 	uint16_t held_at;    /* ... where to, */
 	bool held;           /* ... if there is one */
 	const struct guest_mem *mem;
-	bool signalling;     /* a thread is in the system call for it */
 	int callfd;          /* -1: the guest wants no signals */
 	uint32_t frame_max;  /* longest frame, bytes */
 	rte_spinlock_t lock; /* a receive ring: who fills it now */
@@ -93,18 +97,12 @@ vq_fault(struct virtqueue *vq, uint8_t reason)
 	__atomic_store_n(&vq->fault, reason, __ATOMIC_RELAXED);
 }
 
-/*
- * Signals the guest: the one system call of the fast path. The descriptor is
- * non-blocking; should its owner have undone that, the main lcore notices and
- * interrupts the call (guest_stuck()), and the guest is stopped.
- */
+/* Signals the guest; one whose descriptor blocks is stopped. */
 static inline void
 vq_signal(struct virtqueue *vq)
 {
-	__atomic_store_n(&vq->signalling, true, __ATOMIC_RELAXED);
-	if (unlikely(eventfd_write(vq->callfd, 1) != 0 && errno == EINTR))
+	if (unlikely(!signal_guest(vq->callfd)))
 		vq_fault(vq, FAULT_CALLFD);
-	__atomic_store_n(&vq->signalling, false, __ATOMIC_RELAXED);
 }
 
 #endif /* GUEST_VIRTQUEUE_H */

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -17,8 +18,10 @@
 
 #include "run/control.h"
 #include "forward/fdb.h"
+#include "guest/fd_gate.h"
 #include "guest/guest.h"
 #include "main.h"
+#include "run/output.h"
 #include "run/watch.h"
 #include "uplink/uplink.h"
 #include "run/worker.h"
@@ -35,6 +38,7 @@ struct control {
 	bool told;           /* it was told of some number */
 	uint32_t seconds;    /* since start */
 	unsigned int moves;  /* in this second */
+	unsigned int skipped; /* tables, since the last one */
 	bool stop;
 };
 
@@ -204,19 +208,14 @@ clear_ports(struct vswitch *sw)
 static void
 check_guests(struct vswitch *sw)
 {
-	bool stuck = false;
 	struct guest *g;
 	unsigned int i;
 
 	for (i = 0; i < sw->ports; i++) {
 		g = __atomic_load_n(&sw->guest[i], __ATOMIC_ACQUIRE);
-		if (g == NULL)
-			continue;
-		guest_check(g);
-		stuck |= guest_stuck(g);
+		if (g != NULL)
+			guest_check(g);
 	}
-	if (stuck)
-		workers_interrupt(sw);
 }
 
 static void
@@ -261,6 +260,35 @@ tell_manager(struct control *c)
 	tell_status(c);
 }
 
+bool
+control_table(const struct vswitch *sw)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	bool ok;
+
+	if (out == NULL)
+		return false;
+	stats_print(sw, out);
+	ok = fclose(out) == 0 && output_put(OUTPUT_TABLE, text, len);
+	free(text);
+	return ok;
+}
+
+/* A table that nobody has read yet is followed by no other. */
+static void
+print_table(struct control *c)
+{
+	if (!output_idle(OUTPUT_TABLE) || !control_table(c->sw)) {
+		c->skipped++;
+	} else if (c->skipped != 0) {
+		say(NOTICE, "%u statistics tables were left out, as nobody read stdout\n",
+				c->skipped);
+		c->skipped = 0;
+	}
+}
+
 static void
 on_second(struct control *c)
 {
@@ -278,8 +306,10 @@ on_second(struct control *c)
 		use_filters(sw);
 	check_guests(sw);
 	tell_manager(c);
+	fd_gate_tick();
 	if (sw->conf.stats != 0 && c->seconds % sw->conf.stats < n)
-		stats_print(sw, stdout);
+		print_table(c);
+	log_tick();
 }
 
 /* Its terminal went, or somebody expects a daemon's habit: guests keep their network. */

@@ -19,6 +19,9 @@ void control_block_signals(void);
 /* Runs until SIGINT or SIGTERM: true. False: the system lacks what it needs. */
 bool control_run(struct vswitch *sw);
 
+/* Prints the statistics table; not without memory, or while nobody reads stdout. Main lcore. */
+bool control_table(const struct vswitch *sw);
+
 /*
  * Wakes the main lcore, to look after ports, faults and requests. Any thread;
  * costs a system call only when no wake-up is under way.

@@ -27,4 +27,20 @@ __attribute__((format(printf, 1, 2))) void say_error(const char *format, ...);
 /* Makes the log types, and quietens librte_vhost. Before EAL's start. */
 bool log_init(void);
 
+/*
+ * Lines a second that stay in the log for good, and how many more may come at once. They
+ * count for the switch, for its line of registered addresses, and for libraries, each for warnings and
+ * the rest: 300 lines a second at most are some tens of kB.
+ */
+#define LOG_RATE 50u
+#define LOG_BURST 1000u
+
+/*
+ * From here on no thread waits for who reads the log (output.h), and its lines are limited; the
+ * rest is summed up once a second by log_tick(). False: no memory or no thread. Main
+ * lcore, after EAL's start.
+ */
+bool log_start(void);
+void log_tick(void);
+
 #endif /* LOG_H */

@@ -2,7 +2,6 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* The loop of a worker lcore: see worker.h for who owns what. */
-#include <signal.h>
 #include <time.h>
 
 #include <rte_cycles.h>
@@ -77,7 +76,6 @@ worker_run(void *arg)
 	struct vswitch *sw = w->sw;
 	struct uplink *uplink = w->id == 0 ? sw->uplink : NULL;
 
-	w->thread = pthread_self();
 	rte_rcu_qsbr_thread_register(sw->qsbr, w->id);
 	rte_rcu_qsbr_thread_online(sw->qsbr, w->id);
 	while (!__atomic_load_n(&sw->stop, __ATOMIC_RELAXED)) {
@@ -152,28 +150,4 @@ workers_quiesce(struct vswitch *sw)
 
 	while (rte_rcu_qsbr_check(sw->qsbr, token, false) != 1)
 		nanosleep(&nap, NULL);
-}
-
-static void
-nothing(int sig)
-{
-	RTE_SET_USED(sig);
-}
-
-void
-workers_allow_interrupts(void)
-{
-	struct sigaction sa = {.sa_handler = nothing}; /* no SA_RESTART: calls end */
-
-	sigaction(SIGUSR1, &sa, NULL);
-}
-
-void
-workers_interrupt(struct vswitch *sw)
-{
-	unsigned int i;
-
-	for (i = 0; i < sw->nworkers; i++)
-		pthread_kill(sw->worker[i]->thread, SIGUSR1);
-	pthread_kill(sw->connections, SIGUSR1);
 }

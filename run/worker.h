@@ -11,7 +11,6 @@
 #ifndef WORKER_H
 #define WORKER_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -43,7 +42,6 @@ struct worker {
 	struct vswitch *sw;
 	unsigned int id; /* 0 polls the uplink too */
 	unsigned int lcore;
-	pthread_t thread;
 	uint64_t retry_delay;             /* TSC cycles between offers */
 	uint64_t retry_time;              /* TSC cycles that a frame waits at most */
 	unsigned int idle_pool;           /* source of the uplink to poll though nobody is there */
@@ -77,13 +75,6 @@ void worker_remove_queue(struct vswitch *sw, struct virtqueue *vq);
  * Not for workers.
  */
 void workers_quiesce(struct vswitch *sw);
-
-/*
- * Interrupts the system call that a worker, or librte_vhost's thread, waits in.
- * Main lcore, after workers_allow_interrupts().
- */
-void workers_interrupt(struct vswitch *sw);
-void workers_allow_interrupts(void);
 
 /* Adds frames to those that a destination is to get. */
 static inline void

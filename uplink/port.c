@@ -225,6 +225,19 @@ accept_every_hash(struct uplink *u)
 	rte_free(list);
 }
 
+/* A driver that can't tell multicast apart may let all in as it is; what it lacks is said. */
+static void
+allow_multicast(const struct uplink *u)
+{
+	int rc = rte_eth_allmulticast_enable(u->port);
+
+	if (rc != 0 && rte_eth_allmulticast_get(u->port) != 1)
+		say(WARNING,
+				"port %u: does not let multicast in (%s): guests get none from it, IPv6 "
+				"neighbours included; start with -P\n",
+				u->port, rte_strerror(-rc));
+}
+
 int
 uplink_start_port(struct uplink *u, const struct conf *c, const struct rte_eth_dev_info *info,
 		unsigned int nworkers)
@@ -244,7 +257,7 @@ uplink_start_port(struct uplink *u, const struct conf *c, const struct rte_eth_d
 		return rc;
 	u->started = true;
 	share_queues(u, nworkers, ntx);
-	rte_eth_allmulticast_enable(u->port);
+	allow_multicast(u);
 	if (u->vmdq && u->plan.hashes_groups)
 		accept_every_hash(u);
 	if (c->promiscuous)

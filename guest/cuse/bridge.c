@@ -14,6 +14,7 @@
 #include "guest/cuse/caller.h"
 #include "guest/cuse/front.h"
 #include "guest/descriptors.h"
+#include "guest/fd_gate.h"
 #include "guest/message.h"
 #include "run/log.h"
 #include "forward/offload.h"
@@ -54,7 +55,7 @@ bridge_init(struct bridge *b, const char *path)
 	memset(b, 0, sizeof(*b));
 	b->path = path;
 	b->patience = BRIDGE_PATIENCE;
-	b->sock = -1;
+	b->sock = b->handle = -1;
 	for (i = 0; i < IOCTL_RINGS; i++)
 		b->ring[i].call.fd = b->ring[i].kick.fd = -1;
 }
@@ -63,6 +64,7 @@ void
 bridge_close(struct bridge *b)
 {
 	close_fd(&b->sock);
+	close_fd(&b->handle);
 	forget_rings(b);
 }
 
@@ -171,17 +173,24 @@ set_features(struct bridge *b, const void *in)
 }
 
 static int
-set_owner(struct bridge *b, pid_t process)
+set_owner(struct bridge *b, pid_t thread, pid_t process)
 {
-	int rc;
+	int rc, handle;
 
 	if (b->owner != 0)
 		return -EBUSY;
+	handle = caller_handle(thread, process);
+	if (handle < 0 && handle != -ENOSYS)
+		return handle;
 	rc = ensure_connected(b);
 	if (rc == 0)
 		rc = call_bare(b, MSG_SET_OWNER);
-	if (rc == 0)
+	if (rc == 0) {
 		b->owner = process;
+		b->handle = handle;
+	} else {
+		close_fd(&handle);
+	}
 	return rc;
 }
 
@@ -195,6 +204,7 @@ reset_owner(struct bridge *b)
 	if (rc == 0) {
 		forget_rings(b);
 		b->owner = 0;
+		close_fd(&b->handle);
 	}
 	return rc;
 }
@@ -211,6 +221,9 @@ remedy(int error)
 		return "parts of its memory have the same guest addresses";
 	case -ENXIO:
 		return "none of its memory is shared; give QEMU a memory backend with share=on";
+	case -EMEDIUMTYPE:
+		return "its memory is in a file that its owner could withhold; give it memfd, tmpfs or "
+		       "hugetlbfs (memory-backend-memfd,share=on of QEMU)";
 	case -EPERM:
 	case -EACCES:
 		return "its memory may not be opened; run the switch as root, and memory in "
@@ -239,7 +252,7 @@ set_mem_table(struct bridge *b, const void *in)
 		return rc;
 	}
 	n = m.payload.memory.nregions;
-	rc = call(b, &m, fd, n);
+	rc = caller_lives(b->handle) ? call(b, &m, fd, n) : -ESRCH;
 	for (i = 0; i < n; i++)
 		close(fd[i]);
 	return rc == 0 ? settle(b) : rc;
@@ -312,9 +325,9 @@ event_descriptor(struct bridge *b, int fd)
 					copy);
 		return copy;
 	}
-	if (descriptors_is_eventfd(copy))
+	if (descriptors_is_eventfd(copy) && caller_lives(b->handle))
 		return copy;
-	close(copy);
+	fd_gate_dispose(copy);
 	return -EINVAL;
 }
 
@@ -429,8 +442,8 @@ bridge_ioctl(struct bridge *b, pid_t thread, unsigned int cmd, const void *in, v
 	if (process < 0)
 		return process;
 	if (cmd == VHOST_SET_OWNER)
-		return set_owner(b, process);
-	if (b->owner != process)
+		return set_owner(b, thread, process);
+	if (b->owner != process || !caller_lives(b->handle))
 		return -EPERM;
 	if (b->lost)
 		return -ENOTCONN;

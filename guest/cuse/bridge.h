@@ -27,10 +27,8 @@
 
 /*
  * Seconds for an answer. It comes within microseconds, but librte_vhost has one
- * thread for all guests, and that can be held up: 0.2 s by a front end that sends
- * half a message, 2 s by a guest whose descriptor blocks a worker (descriptors.h,
- * guest_stuck()), and for longer by other work on its CPU: 5 s were seen on a machine
- * with ten threads for each. Whoever waits longer has lost; and so has he alone, as
+ * thread for all guests, and that can be held up by other work on its CPU: 5 s were
+ * seen on a machine with ten threads for each. Whoever waits longer has lost; and so has he alone, as
  * all other opens of the node wait behind him.
  */
 #define BRIDGE_PATIENCE 30
@@ -61,6 +59,7 @@ struct bridge {
 	bool lost;             /* the connection ended: nothing works any more */
 	bool complained;       /* the log has a line on this client: one is enough */
 	pid_t owner;           /* 0: none yet */
+	int handle;            /* of that process; -1: none, as it has none yet or the kernel knows none */
 	uint64_t features;     /* offered */
 	struct bridge_ring ring[IOCTL_RINGS];
 };

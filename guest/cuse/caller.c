@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -16,6 +17,7 @@
 #include "eventfd_link/eventfd_link.h"
 #include "guest/cuse/caller.h"
 #include "guest/cuse/maps.h"
+#include "guest/cuse/memfile.h"
 #include "guest/message.h"
 
 pid_t
@@ -34,6 +36,28 @@ caller_process(pid_t thread)
 			break;
 	fclose(f);
 	return process;
+}
+
+int
+caller_handle(pid_t thread, pid_t process)
+{
+	int handle = (int)syscall(SYS_pidfd_open, process, 0);
+
+	if (handle < 0)
+		return -errno;
+	/* It may have ended before, and the handle be of another. */
+	if (caller_process(thread) == process)
+		return handle;
+	close(handle);
+	return -ESRCH;
+}
+
+bool
+caller_lives(int handle)
+{
+	struct pollfd ended = {.fd = handle, .events = POLLIN};
+
+	return handle < 0 || poll(&ended, 1, 0) == 0;
 }
 
 /* By the kernel's own call, which came with Linux 5.6. */
@@ -106,6 +130,10 @@ open_piece(pid_t process, const struct piece *p)
 	handle = open(path, O_PATH | O_CLOEXEC);
 	if (handle < 0)
 		return -errno;
+	if (!memfile_ok(process, handle)) {
+		close(handle);
+		return -EMEDIUMTYPE;
+	}
 	if (fstat(handle, &st) != 0 || !S_ISREG(st.st_mode)) {
 		close(handle);
 		return -EACCES;

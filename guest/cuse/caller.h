@@ -5,12 +5,14 @@
  * The process behind an ioctl: its number, its descriptors, its memory.
  *
  * What is taken from it are its own things, and no more than it could hand over
- * itself. It waits in the ioctl meanwhile, so its number can't change its holder.
+ * itself. It waits in the ioctl meanwhile; but it can be killed there, and its number be another's:
+ * so a handle of the process (pidfd_open(2)) tells, before and after, whether it lives.
  * cuse thread.
  */
 #ifndef GUEST_CUSE_CALLER_H
 #define GUEST_CUSE_CALLER_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct message;
@@ -21,6 +23,15 @@ struct vhost_memory_region;
  * sets a device up from one that is not its first. -ESRCH: it can't be seen.
  */
 pid_t caller_process(pid_t thread);
+
+/*
+ * A handle of the process that a thread belongs to. Negative: -ESRCH if it is gone; -ENOSYS: the
+ * kernel, before 5.3, has none, and only the number counts.
+ */
+int caller_handle(pid_t thread, pid_t process);
+
+/* Whether the process lives, so that its number is no other's. Without a handle: true. */
+bool caller_lives(int handle);
 
 /*
  * A copy of descriptor `fd` of a process, as pidfd_getfd(2) makes it; the module

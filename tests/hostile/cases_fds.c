@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -15,6 +16,9 @@
 #include "raw.h"
 
 #define REPEATS		500
+#define BLOCKERS	10
+#define BLOCK_MS	300	/* how long each would hold up a worker */
+#define QUIET_MS	1000	/* without them */
 #define EVENT_FULL	0xfffffffffffffffeULL
 
 enum kind { PIPE_FULL, SOCKET_FULL, FILE_MEMFD, DEV_NULL, PIPE_READ_END };
@@ -125,6 +129,7 @@ run_made_blocking(struct hostile *h, const void *arg)
 	struct party *bad, *peer, *other;
 	int fd = eventfd(0, EFD_CLOEXEC);
 	uint8_t frame[200];
+	bool careful;
 
 	(void)arg;
 	if (!party_pair(h, &bad, &peer))
@@ -136,6 +141,7 @@ run_made_blocking(struct hostile *h, const void *arg)
 	EXPECT(h, set_fd(bad, VU_SET_VRING_CALL, 0, fd) == 0 &&
 			vu_dev_sync(&bad->nic.dev) == 0, "the message was refused");
 	vr_call_enable(bad->nic.rx, true);
+	careful = subject_log_count(&h->subject, 0, "made its call descriptor block") > 0;
 	MUST(h, fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) == 0, "fcntl");
 	/* The switch may signal once as it begins: empty it, fill it, make it block. */
 	while (read(fd, &count, sizeof(count)) > 0)
@@ -150,7 +156,58 @@ run_made_blocking(struct hostile *h, const void *arg)
 	/* Lets go of a worker that hangs in it, so that the cases to come mean something. */
 	EXPECT(h, read(fd, &count, sizeof(count)) == sizeof(count), "read");
 	close(fd);
-	h->stops = 1;	/* the write is interrupted, and the device stopped for it */
+	/* The write is interrupted, and the device stopped for it; unless somebody did so lately. */
+	h->stops = careful ? stops_of(h, bad) : 1;
+}
+
+/* One guest after the other does that: a worker must not be caught by it again and again. */
+static void
+run_blocking_many(struct hostile *h, const void *arg)
+{
+	uint64_t full = EVENT_FULL, count, quiet, before, after;
+	uint8_t frame[200];
+	int64_t silence, begin;
+
+	(void)arg;
+	h->drops_any = true;
+	neighbours_check(h->neighbours, &before, &silence);
+	begin = vu_now_ms();
+	poll(NULL, 0, QUIET_MS);
+	neighbours_check(h->neighbours, &quiet, &silence);
+	quiet = (quiet - before) / (uint64_t)(vu_now_ms() - begin);
+	neighbours_check(h->neighbours, &before, &silence);
+	begin = vu_now_ms();
+	for (unsigned i = 0; i < BLOCKERS && !h->failed; i++) {
+		struct party *bad, *peer;
+		int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+		if (!party_pair(h, &bad, &peer))
+			return;
+		EXPECT(h, set_fd(bad, VU_SET_VRING_CALL, 0, fd) == 0 &&
+				vu_dev_sync(&bad->nic.dev) == 0, "the message was refused");
+		vr_call_enable(bad->nic.rx, true);
+		while (read(fd, &count, sizeof(count)) > 0)
+			continue;
+		MUST(h, write(fd, &full, sizeof(full)) == sizeof(full) &&
+				fcntl(fd, F_SETFL, O_RDWR) == 0, "the counter could not be filled");
+		frame_make(frame, bad->mac, peer->mac, TYPE_CASE, ++h->seq, sizeof(frame));
+		MUST(h, nic_send(&peer->nic, frame, sizeof(frame), NULL) == 0, "no frame sent");
+		/* It is taken by now, or the worker waits for us. */
+		poll(NULL, 0, BLOCK_MS);
+		close(fd);
+		party_close(bad);
+		party_close(peer);
+	}
+	begin = vu_now_ms() - begin;
+	neighbours_check(h->neighbours, &after, &silence);
+	after = (after - before) / (uint64_t)begin;
+	remark("neighbours: %ju frames/ms, %ju meanwhile; nothing for %jd ms at most",
+			(uintmax_t)quiet, (uintmax_t)after, (intmax_t)silence);
+	EXPECT(h, after * 4 >= quiet, "neighbours had %ju frames/ms, and %ju meanwhile",
+			(uintmax_t)quiet, (uintmax_t)after);
+	/* The first one is caught in the act; then no worker waits, and there is nothing to stop. */
+	h->stops = subject_log_count(&h->subject, h->log_mark, " stopped: ");
+	EXPECT(h, h->stops <= 1, "%u guests made a worker wait", h->stops);
 }
 
 /* No call descriptor, and kick descriptors that are none: a poll-mode switch needs neither. */
@@ -212,6 +269,8 @@ const struct hcase cases_fds[] = {
 		run_full_event, NULL, 0 },
 	{ "call-made-blocking", "call descriptor made blocking, and full, while in use: others go on",
 		run_made_blocking, NULL, 0 },
+	{ "call-blocking-many", "10 guests do that in turn: one holds a worker up, for a moment",
+		run_blocking_many, NULL, 0 },
 	{ "kick-odd", "no call descriptor, and a pipe for kick and err: works", run_odd_kick,
 		NULL, 0 },
 	{ "fds-repeated", "500 event descriptors, one after the other: none is left open",

@@ -274,10 +274,10 @@ run_receive(struct hostile *h, const void *arg)
 }
 
 #define CASE(name, says, fn, comes, ...) { "indirect-" name, says, run, \
-	&(const struct table_case){ .lay = fn, .end = comes, __VA_ARGS__ }, 0, 0 }
+	&(const struct table_case){ .lay = fn, .end = comes, __VA_ARGS__ }, 0 }
 /* Entries of tables for packed rings have no next; and what looks the same there. */
 #define ONCE(name, says, fn, comes, ...) { "indirect-" name, says, run, \
-	&(const struct table_case){ .lay = fn, .end = comes, __VA_ARGS__ }, 0, IN(0) }
+	&(const struct table_case){ .lay = fn, .end = comes, __VA_ARGS__ }, IN(0) }
 
 const struct hcase cases_indirect[] = {
 	CASE("good", "two entries: arrives", lay_good, ARRIVES),

@@ -3,6 +3,8 @@
  */
 /* Memory tables that change, and files that are not what the table says. See cases.h. */
 #define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,6 +15,7 @@
 #define LEN	200
 #define CHANGES	60
 #define BATCH	4
+#define PIECES	15
 
 /* Two guests; the bad one's second region holds nothing but what the case puts there. */
 static bool
@@ -196,6 +199,60 @@ run_truncated(struct hostile *h, const void *arg)
 	mourn(h, bad, peer);
 }
 
+static unsigned
+mappings(struct hostile *h)
+{
+	char path[32], *line = NULL;
+	size_t room = 0;
+	unsigned n = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)h->subject.pid);
+	f = fopen(path, "r");
+	while (f != NULL && getline(&line, &room, f) >= 0)
+		n++;
+	free(line);
+	if (f != NULL)
+		fclose(f);
+	return n;
+}
+
+/*
+ * A frame in many pieces, each on a page by itself, with others in between: each one that was
+ * mapped by itself would be two more mappings, and a process may have 65530.
+ */
+static void
+run_truncated_pieces(struct hostile *h, const void *arg)
+{
+	struct party *bad, *peer;
+	struct vu_region *r;
+	unsigned before;
+	struct buf f;
+	void *head;
+	uint16_t i;
+
+	(void)arg;
+	if (!pair_apart(h, &bad, &peer, false))
+		return;
+	r = &bad->nic.dev.mem.region[1];
+	f = raw_frame(bad, peer->mac, LEN);
+	head = vu_mem_alloc(&bad->nic.dev.mem, 0, HDR + LEN, 64);
+	MUST(h, f.at != NULL && head != NULL, "no memory for the frame");
+	memcpy(head, f.at, f.len);
+	raw_desc(bad->nic.tx, 0, vu_mem_gpa(&bad->nic.dev.mem, head), f.len, VR_DESC_NEXT, 1);
+	for (i = 1; i <= PIECES; i++)
+		raw_desc(bad->nic.tx, i, r->gpa + i * 2 * 4096, 16,
+				i < PIECES ? VR_DESC_NEXT : 0, i + 1);
+	before = mappings(h);
+	MUST(h, ftruncate(r->fd, 0) == 0, "ftruncate");
+	h->drops_any = true;
+	raw_post_one(bad->nic.tx, 0);
+	if (expect_stop(h, bad, FAULT_MEMORY))
+		EXPECT(h, mappings(h) < before + PIECES, "%u mappings; %u before", mappings(h),
+				before);
+	party_close(bad);
+}
+
 /* The file of the rings themselves. This process does not touch them any more either. */
 static void
 run_truncated_rings(struct hostile *h, const void *arg)
@@ -271,17 +328,19 @@ const struct hcase cases_memory[] = {
 	{ "region-within-page", "a region that ends within a page: nothing behind it is read",
 		run_within_page, NULL, 0 },
 	{ "truncated-source", "file of a frame truncated: stopped", run_truncated,
-		LOST(SOURCE), 0, IN(0) },
+		LOST(SOURCE), IN(0) },
 	{ "truncated-target", "file of a receive buffer truncated: stopped", run_truncated,
 		LOST(TARGET), 0 },
+	{ "truncated-pieces", "the same of a frame in pieces on many pages: replaced as one",
+		run_truncated_pieces, NULL, 0 },
 	{ "truncated-table", "file of an indirect table truncated: stopped", run_truncated,
-		LOST(TABLE), 0, NOT_MERGING },
+		LOST(TABLE), NOT_MERGING },
 	{ "truncated-hugepage", "hugepages of a frame truncated: stopped", run_truncated,
-		LOST(HUGE_SOURCE), 0, IN(0) },
-	{ "truncated-rings", "file of the rings truncated: stopped", run_truncated_rings, NULL, 0, NOT_MERGING },
+		LOST(HUGE_SOURCE), IN(0) },
+	{ "truncated-rings", "file of the rings truncated: stopped", run_truncated_rings, NULL, NOT_MERGING },
 	{ "larger-than-file", "a frame in a region's part that its file lacks: stopped",
-		run_larger_than_file, NULL, 0, IN(0) },
+		run_larger_than_file, NULL, IN(0) },
 	{ "rings-beyond-file", "rings in a region's part that its file lacks: stopped",
-		run_rings_beyond_file, NULL, 0, NOT_MERGING },
+		run_rings_beyond_file, NULL, NOT_MERGING },
 	{ .name = NULL },
 };

@@ -214,7 +214,7 @@ run(struct hostile *h, const void *arg)
 }
 
 #define CASE(name, says, ...) { "packed-race-" name, says, run, \
-	&(const struct race){ __VA_ARGS__ }, 0, IN(PACKED) }
+	&(const struct race){ __VA_ARGS__ }, IN(PACKED) }
 
 const struct hcase cases_packed_race[] = {
 	CASE("length", "lengths change while they are read", .flip = flip_length),

@@ -146,7 +146,7 @@ run(struct hostile *h, const void *arg)
 }
 
 #define CASE(side, name, says, fn, reason, rx) { side "-" name, says, run, \
-	&(const struct breach){ fn, reason, rx }, 0, rx ? 0 : IN(0) }
+	&(const struct breach){ fn, reason, rx }, rx ? 0 : IN(0) }
 
 const struct hcase cases_ring[] = {
 	CASE("tx", "avail-ahead", "available index ahead by the ring and one: stopped",

@@ -216,10 +216,10 @@ run_base(struct hostile *h, const void *arg)
 
 #define SAID(...) &(const struct set_up){ __VA_ARGS__ }
 #define CASE(name, says, fn, stopped, r) { "ring-" name, says, run, \
-	SAID(.say = fn, .stops = stopped, .ring = r), 0, 0 }
+	SAID(.say = fn, .stops = stopped, .ring = r), 0 }
 /* Where the areas of a packed ring differ: cases_packed.c. */
 #define SPLIT(name, says, fn, stopped, r) { "ring-" name, says, run, \
-	SAID(.say = fn, .stops = stopped, .ring = r), 0, IN(0) }
+	SAID(.say = fn, .stops = stopped, .ring = r), IN(0) }
 
 const struct hcase cases_vring[] = {
 	CASE("num-larger", "size made larger than its memory after the addresses: stopped",

@@ -51,7 +51,6 @@ struct hcase {
 	const char *says;	/* what is done, and what must come of it */
 	void (*run)(struct hostile *h, const void *arg);
 	const void *arg;
-	unsigned leaks;		/* descriptors that librte_vhost may lose in it (lessons.md) */
 	unsigned modes;		/* where it is run; 0: wherever its group is */
 };
 
@@ -106,7 +105,7 @@ void
 case_begin(struct hostile *h);
 
 void
-case_verdict(struct hostile *h, const struct hcase *c);
+case_verdict(struct hostile *h);
 
 /* Guests. */
 

@@ -17,6 +17,9 @@ HOSTILE_CFLAGS := -std=c11 -O2 -g -Wall -Wextra -Wmissing-prototypes -Wstrict-pr
 	-I. -Itests/driver -Itests/hostile
 HOSTILE_SANITIZE := $(if $(filter 1,$(SANITIZE)),-fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer)
 
+# The file system of one of its cases.
+$(BUILD)/obj/hostile/withheld.o: private HOSTILE_CFLAGS += $(FUSE_CFLAGS)
+
 $(HOSTILE_OBJ): $(BUILD)/obj/hostile/%.o: tests/hostile/%.c
 	@mkdir -p $(@D)
 	$(call say,CC)
@@ -29,6 +32,6 @@ $(HOSTILE_DRIVER): $(BUILD)/obj/hostile/driver-%.o: tests/driver/%.c
 
 $(BUILD)/hostile: $(HOSTILE_OBJ) $(HOSTILE_DRIVER)
 	$(call say,LD)
-	$(Q)$(CC) -pthread $(HOSTILE_SANITIZE) $^ -o $@
+	$(Q)$(CC) -pthread $(HOSTILE_SANITIZE) $^ -o $@ $(FUSE_LIBS)
 
 -include $(HOSTILE_OBJ:.o=.d) $(HOSTILE_DRIVER:.o=.d)

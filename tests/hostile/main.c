@@ -52,6 +52,7 @@ static const struct group {
 	{ cases_memory, IN(0) | IN(MERGEABLE) | IN(PACKED) },
 	{ cases_vring, IN(0) | IN(PACKED) },
 	{ cases_fds, IN(0) },
+	{ cases_files, IN(0) },
 	{ cases_message, IN(0) },
 	{ cases_storm, IN(0) },
 };
@@ -191,7 +192,7 @@ run_case(struct hostile *h, const struct hcase *c, const struct options *o)
 		}
 	}
 	c->run(h, c->arg);
-	case_verdict(h, c);
+	case_verdict(h);
 	if (vu_now_ms() - begin > SLOW_MS)
 		remark("%jd ms", (intmax_t)(vu_now_ms() - begin));
 	if (!h->failed)

@@ -82,6 +82,25 @@ test_process(void **state)
 	assert_int_equal(caller_process(-1), -ESRCH);
 }
 
+/* A process that has ended, though its number may be another's. */
+static void
+test_handle(void **state)
+{
+	struct client c = client_start();
+	int handle = caller_handle(c.thread, c.pid);
+
+	RTE_SET_USED(state);
+	assert_true(handle >= 0);
+	assert_true(caller_lives(handle));
+	/* A thread of another process: the number has changed its holder. */
+	assert_int_equal(caller_handle(getpid(), c.pid), -ESRCH);
+	client_end(&c);
+	assert_false(caller_lives(handle));
+	close(handle);
+	assert_int_equal(caller_handle(c.thread, c.pid), -ESRCH);
+	assert_true(caller_lives(-ENOSYS));
+}
+
 static void
 test_descriptor(void **state)
 {
@@ -143,6 +162,26 @@ test_descriptor_on_old_kernel(void **state)
 		assert_int_equal(status, 0);
 	}
 	client_end(&c);
+}
+
+/* A file on a disk: its pages come from wherever its owner has them. */
+static void
+test_disk(void **state)
+{
+	int file = open("/var/tmp", O_TMPFILE | O_RDWR, 0600);
+	struct client c;
+	uint8_t *at;
+
+	RTE_SET_USED(state);
+	assert_true(file >= 0 && fcntl(file, F_GET_SEALS) < 0);	/* no tmpfs */
+	assert_int_equal(ftruncate(file, LEN), 0);
+	at = mmap(NULL, LEN, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	assert_ptr_not_equal(at, MAP_FAILED);
+	c = client_start();
+	assert_int_equal(table(c.pid, at, LEN), -EMEDIUMTYPE);
+	client_end(&c);
+	munmap(at, LEN);
+	close(file);
 }
 
 static void
@@ -339,7 +378,7 @@ test_no_regular_file(void **state)
 	at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, s, 0);
 	assert_ptr_not_equal(at, MAP_FAILED);
 	c = client_start();
-	assert_int_equal(table(c.pid, at, PAGE), -EACCES);
+	assert_int_equal(table(c.pid, at, PAGE), -EMEDIUMTYPE);
 	client_end(&c);
 	munmap(at, PAGE);
 	close(s);
@@ -401,8 +440,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_process),
+		cmocka_unit_test(test_handle),
 		cmocka_unit_test(test_descriptor),
 		cmocka_unit_test(test_descriptor_on_old_kernel),
+		cmocka_unit_test(test_disk),
 		cmocka_unit_test(test_memfd),
 		cmocka_unit_test(test_unlinked_file),
 		cmocka_unit_test(test_anonymous),

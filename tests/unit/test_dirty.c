@@ -446,6 +446,34 @@ test_covers(void **state)
 	{ #test ", split", test, setup_split, teardown, NULL }, \
 	{ #test ", packed", test, setup_packed, teardown, NULL }
 
+/* All pages of a region, wherever in a word of the log it begins and ends; and no others. */
+static void
+test_whole_regions(void **state)
+{
+	enum { PAGES = 512 };
+	uint64_t log[PAGES / 64];
+	struct guest_mem m = { .n = 1, .log = (uint8_t *)log, .log_size = sizeof(log) };
+	unsigned int first, n, page;
+
+	RTE_SET_USED(state);
+	for (first = 0; first < 130; first++) {
+		for (n = 1; first + n <= PAGES; n += n < 70 ? 1 : 59) {
+			memset(log, 0, sizeof(log));
+			m.region[0] = (struct guest_region){ first * PAGE, n * PAGE, NULL };
+			dirty_all(&m);
+			for (page = 0; page < PAGES; page++)
+				assert_int_equal(m.log[page / 8] >> page % 8 & 1,
+						page >= first && page < first + n);
+		}
+	}
+	/* One page more than the log has: nothing. */
+	memset(log, 0, sizeof(log));
+	m.region[0] = (struct guest_region){ 0, (PAGES + 1) * PAGE, NULL };
+	dirty_all(&m);
+	for (page = 0; page < PAGES; page++)
+		assert_int_equal(m.log[page / 8], 0);
+}
+
 int
 main(void)
 {
@@ -458,6 +486,7 @@ main(void)
 		BOTH(test_suppress),
 		BOTH(test_off),
 		BOTH(test_covers),
+		cmocka_unit_test(test_whole_regions),
 		cmocka_unit_test_setup_teardown(test_packed_chain, setup_packed, teardown),
 	};
 

@@ -5,6 +5,7 @@
  * The rings of a guest, as a front end sets them up, enables and disables them by real
  * messages to the real librte_vhost; and what workers see of them. No worker runs.
  */
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -28,6 +29,7 @@
 
 #define PAIRS VU_PAIRS_MAX
 #define WAIT_MS 30000
+#define FAULTS 100000u
 #define GPA 0x100000
 #define PAGE 4096
 #define WANTED (VU_F_VERSION_1 | VU_F_PROTOCOL_FEATURES | VU_F_MQ)
@@ -508,6 +510,49 @@ test_old_log(void **state)
 	assert_rings(p, pair(0), 0);
 }
 
+struct looker {
+	struct guest *g;
+	bool stop;
+};
+
+/* As the main lcore does, but all the time. */
+static void *
+look(void *arg)
+{
+	struct looker *l = arg;
+
+	while (!__atomic_load_n(&l->stop, __ATOMIC_RELAXED))
+		guest_check(l->g);
+	return NULL;
+}
+
+/* A fault that the main lcore finds while its guest is stopped: counted once, and then forgotten. */
+static void
+test_fault_while_stopped(void **state)
+{
+	struct plug *p = *state;
+	struct looker l = { .g = unit_zalloc(sizeof(*l.g)) };
+	uint32_t level = rte_log_get_global_level();
+	pthread_t thread;
+	unsigned int i, k;
+
+	l.g->sw = &p->r->sw;
+	rte_log_set_global_level(RTE_LOG_EMERG);
+	assert_int_equal(pthread_create(&thread, NULL, look, &l), 0);
+	for (i = 0; i < FAULTS; i++) {
+		vq_fault(&l.g->ring[i % RINGS_MAX], FAULT_HEAD);
+		guest_stop(l.g);
+		for (k = 0; k < RINGS_MAX; k++)
+			assert_int_equal(__atomic_load_n(&l.g->ring[k].fault, __ATOMIC_RELAXED),
+					FAULT_NONE);
+	}
+	__atomic_store_n(&l.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	rte_log_set_global_level(level);
+	assert_int_equal(p->r->sw.faults, FAULTS);
+	free(l.g);
+}
+
 /* Which rings a message is about. */
 static void
 test_message_rings(void **state)
@@ -553,6 +598,7 @@ main(void)
 		TEST(test_question_with_descriptors),
 		TEST(test_late_log),
 		TEST(test_old_log),
+		TEST(test_fault_while_stopped),
 		cmocka_unit_test(test_message_rings),
 		TEST(test_releases),
 	};

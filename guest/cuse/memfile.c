@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/*
+ * File systems by their devices: see memfile.h for the contract. The handle keeps the file system
+ * mounted, so that no other can have its device meanwhile.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <linux/memfd.h>
+
+#include <rte_common.h>
+
+#include "guest/cuse/memfile.h"
+
+struct device {
+	unsigned int major, minor;
+};
+
+/* Asks the kernel alone: with nothing wanted, FUSE tells the device of itself. */
+static bool
+device_of(int fd, struct device *d)
+{
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &st) != 0)
+		return false;
+	*d = (struct device){st.stx_dev_major, st.stx_dev_minor};
+	return true;
+}
+
+/* Whether memory that is made with these flags has that device. */
+static bool
+is_kernels(const struct device *d, unsigned int flags)
+{
+	int fd = memfd_create("device", MFD_CLOEXEC | flags);
+	struct device own;
+	bool same;
+
+	if (fd < 0)
+		return false; /* no hugepages of that size */
+	same = device_of(fd, &own) && own.major == d->major && own.minor == d->minor;
+	close(fd);
+	return same;
+}
+
+/* A line of mountinfo, see proc(5): the device is its third column, the kind follows " - ". */
+static bool
+line_has(const char *line, const struct device *d)
+{
+	const char *kind = strstr(line, " - ");
+	struct device of;
+
+	return kind != NULL && sscanf(line, "%*d %*d %u:%u", &of.major, &of.minor) == 2 &&
+			of.major == d->major && of.minor == d->minor &&
+			(strncmp(kind, " - tmpfs ", 9) == 0 ||
+					strncmp(kind, " - hugetlbfs ", 13) == 0);
+}
+
+static bool
+is_mounted(pid_t process, const struct device *d)
+{
+	char path[40], *line = NULL;
+	bool found = false;
+	size_t room = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/mountinfo", (int)process);
+	f = fopen(path, "re");
+	while (f != NULL && !found && getline(&line, &room, f) >= 0)
+		found = line_has(line, d);
+	free(line);
+	if (f != NULL)
+		fclose(f);
+	return found;
+}
+
+bool
+memfile_ok(pid_t process, int handle)
+{
+	/* log2 of the sizes of hugepages that x86-64 and arm64 have. */
+	static const unsigned int sizes[] = {16, 21, 25, 29, 30, 34};
+	struct device d;
+	unsigned int i;
+
+	if (!device_of(handle, &d))
+		return false;
+	if (is_kernels(&d, 0) || is_mounted(process, &d))
+		return true;
+	for (i = 0; i < RTE_DIM(sizes); i++)
+		if (is_kernels(&d, MFD_HUGETLB | sizes[i] << MFD_HUGE_SHIFT))
+			return true;
+	return false;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* Whether a client's memory is in a file that nobody can withhold (see guest/fd_gate.h). */
+#ifndef GUEST_CUSE_MEMFILE_H
+#define GUEST_CUSE_MEMFILE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/*
+ * Whether `handle`, of O_PATH, is of tmpfs or hugetlbfs: of the kernel's own mounts of them, as a
+ * memfd is, or of one that `process` sees. To be asked before the file is opened, or anything is
+ * asked of it, as who serves it may not answer. The cuse thread.
+ */
+bool memfile_ok(pid_t process, int handle);
+
+#endif /* GUEST_CUSE_MEMFILE_H */

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Descriptors that come in: see fd_gate.h for the contract.
+ *
+ * recvmsg(2) brings no argument of ours: hence this file's variables. The lock is held
+ * for moments; nothing that may wait is called under it.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "conf/conf.h"
+#include "guest/descriptors.h"
+#include "guest/fd_gate.h"
+#include "guest/fd_name.h"
+#include "run/log.h"
+
+/*
+ * Descriptors that a connection may have at a time: 32 rings with three each, 8 regions and
+ * a log are 105, and messages may replace them all at once.
+ */
+#define HELD_MAX 256
+
+/* Refused ones before the connection is ended: more than a mistaken front end tries. */
+#define REFUSED_MAX 64
+
+/* Threads that close a stranger's files at a time. Each may wait as long as its owner likes. */
+#define CLOSERS_MAX 64
+
+/* librte_vhost takes this long at most to destroy a device, in seconds. */
+#define DESTROYED_AFTER 2
+
+/* An open file, told from one that has its number later. */
+struct identity {
+	dev_t dev;
+	ino_t ino;
+	long event; /* an eventfd's number, as all of them have one inode; -1: none */
+};
+
+struct held {
+	int fd;
+	struct identity is;
+};
+
+struct connection {
+	struct connection *next;
+	int sock;      /* librte_vhost's; -1: over */
+	int own;       /* a copy of it: the number of librte_vhost's may be another's soon */
+	time_t since;  /* when it began, or ended */
+	pthread_t who; /* ended it */
+	bool passed;   /* a message has come */
+	bool told;     /* that descriptors were refused was said */
+	unsigned int refused;
+	unsigned int n;
+	struct held held[HELD_MAX];
+	char path[SOCKET_PATH_MAX];
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of all that follows */
+static struct connection *connections;
+static unsigned int closers; /* threads; atomic */
+
+static time_t
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+	return t.tv_sec;
+}
+
+static struct connection *
+find(int sock)
+{
+	struct connection *c;
+
+	for (c = connections; c != NULL; c = c->next)
+		if (c->sock == sock)
+			break;
+	return c;
+}
+
+bool
+fd_gate_is_memory(int fd)
+{
+	return fcntl(fd, F_GET_SEALS) >= 0;
+}
+
+/* Which eventfd it is. -1: none, or a kernel before 5.2, which does not tell. */
+static long
+event_number(int fd)
+{
+	char path[40], line[80];
+	long number = -1;
+	FILE *f;
+
+	if (!descriptors_is_eventfd(fd))
+		return -1;
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "re");
+	while (f != NULL && number < 0 && fgets(line, sizeof(line), f) != NULL)
+		if (sscanf(line, "eventfd-id: %ld", &number) != 1)
+			number = -1;
+	if (f != NULL)
+		fclose(f);
+	return number;
+}
+
+/* False: the descriptor is not open. Only of what fstat(2) can't wait for. */
+static bool
+identify(int fd, struct identity *is)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return false;
+	*is = (struct identity){.dev = st.st_dev, .ino = st.st_ino, .event = event_number(fd)};
+	return true;
+}
+
+/* Whether it is open still, and the same. */
+static bool
+is_same(const struct held *h)
+{
+	struct identity is;
+
+	/* Another file may have the number by now, perhaps one that can't be asked. */
+	return (fd_gate_is_memory(h->fd) || descriptors_is_eventfd(h->fd)) && identify(h->fd, &is) &&
+			is.dev == h->is.dev && is.ino == h->is.ino && is.event == h->is.event;
+}
+
+/* Forgets what librte_vhost has closed. */
+static void
+prune(struct connection *c)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < c->n; i++)
+		if (is_same(&c->held[i]))
+			c->held[n++] = c->held[i];
+	c->n = n;
+}
+
+static void
+hold(struct connection *c, int fd)
+{
+	unsigned int i;
+
+	/* One that had this number was closed. Eventfds have their numbers anew, too. */
+	for (i = 0; i < c->n && c->held[i].fd != fd; i++)
+		;
+	if (i < c->n)
+		c->held[i] = c->held[--c->n];
+	if (c->n == HELD_MAX)
+		prune(c);
+	if (c->n == HELD_MAX) {
+		say(WARNING,
+				"socket %s: a front end sent more than %d descriptors, and is "
+				"disconnected\n",
+				c->path, HELD_MAX);
+		shutdown(c->own, SHUT_RDWR);
+	} else if (identify(fd, &c->held[c->n].is)) {
+		c->held[c->n++].fd = fd;
+	}
+}
+
+static void *
+closer(void *arg)
+{
+	close((int)(intptr_t)arg);
+	__atomic_sub_fetch(&closers, 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+void
+fd_gate_dispose(int fd)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	sigset_t all, old;
+	bool ok;
+
+	/* One more stays open: it is the lesser evil. */
+	if (__atomic_add_fetch(&closers, 1, __ATOMIC_RELAXED) > CLOSERS_MAX) {
+		__atomic_sub_fetch(&closers, 1, __ATOMIC_RELAXED);
+		return;
+	}
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	ok = pthread_create(&thread, &attr, closer, (void *)(intptr_t)fd) == 0;
+	pthread_attr_destroy(&attr);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (!ok)
+		__atomic_sub_fetch(&closers, 1, __ATOMIC_RELAXED);
+}
+
+static void
+refuse(struct connection *c, int fd)
+{
+	char name[FD_NAME_MAX];
+
+	if (!c->told)
+		say(WARNING,
+				"socket %s: a front end sent a descriptor of %s, which is not used, as its "
+				"owner could make the switch wait: memory must be memfd, tmpfs or hugetlbfs "
+				"(memory-backend-memfd,share=on of QEMU), what signals a ring an eventfd\n",
+				c->path, fd_name(fd, name));
+	c->told = true;
+	if (++c->refused == REFUSED_MAX)
+		shutdown(c->own, SHUT_RDWR);
+}
+
+/*
+ * A file that can't be mapped for writing, and is no eventfd. -1 without a descriptor for
+ * it, which to librte_vhost is none either.
+ */
+static int
+nothing(void)
+{
+	int fd = memfd_create("refused", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd >= 0)
+		fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK);
+	return fd;
+}
+
+/* Looks at one descriptor that came; returns what librte_vhost gets for it. */
+static int
+admit(struct connection *c, int fd)
+{
+	if (fd_gate_is_memory(fd) || descriptors_is_eventfd(fd)) {
+		hold(c, fd);
+		return fd;
+	}
+	refuse(c, fd);
+	fd_gate_dispose(fd);
+	fd = nothing();
+	if (fd >= 0)
+		hold(c, fd);
+	return fd;
+}
+
+static void
+admit_all(struct connection *c, struct msghdr *m)
+{
+	struct cmsghdr *h;
+	size_t i, n;
+	int fd;
+
+	for (h = CMSG_FIRSTHDR(m); h != NULL; h = CMSG_NXTHDR(m, h)) {
+		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+			continue;
+		n = (h->cmsg_len - CMSG_LEN(0)) / sizeof(fd);
+		for (i = 0; i < n; i++) {
+			memcpy(&fd, CMSG_DATA(h) + i * sizeof(fd), sizeof(fd));
+			fd = admit(c, fd);
+			memcpy(CMSG_DATA(h) + i * sizeof(fd), &fd, sizeof(fd));
+		}
+	}
+}
+
+/* Closes what is left of a connection whose device is destroyed. */
+static void
+clear(struct connection *c)
+{
+	unsigned int i;
+
+	prune(c);
+	for (i = 0; i < c->n; i++)
+		close(c->held[i].fd);
+	free(c);
+}
+
+/*
+ * Sees to connections that are over. By the thread that ended one: librte_vhost has
+ * destroyed its device by the time that it gets here again.
+ */
+static void
+sweep(bool own)
+{
+	struct connection **at = &connections, *c;
+
+	while ((c = *at) != NULL) {
+		if (c->sock >= 0 || (own ? !pthread_equal(c->who, pthread_self())
+					 : now() - c->since < DESTROYED_AFTER)) {
+			at = &c->next;
+			continue;
+		}
+		*at = c->next;
+		clear(c);
+	}
+}
+
+bool
+fd_gate_open(int sock, const char *path)
+{
+	struct connection *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return false;
+	c->own = fcntl(sock, F_DUPFD_CLOEXEC, 0);
+	if (c->own < 0) {
+		free(c);
+		return false;
+	}
+	c->sock = sock;
+	c->since = now();
+	snprintf(c->path, sizeof(c->path), "%s", path);
+	pthread_mutex_lock(&lock);
+	sweep(true);
+	c->next = connections;
+	connections = c;
+	pthread_mutex_unlock(&lock);
+	return true;
+}
+
+bool
+fd_gate_passed(int sock)
+{
+	struct connection *c;
+	bool passed;
+
+	pthread_mutex_lock(&lock);
+	c = find(sock);
+	passed = c != NULL && c->passed;
+	pthread_mutex_unlock(&lock);
+	return passed;
+}
+
+void
+fd_gate_close(int sock)
+{
+	struct connection *c;
+
+	pthread_mutex_lock(&lock);
+	c = sock >= 0 ? find(sock) : NULL;
+	if (c != NULL) {
+		close(c->own);
+		c->sock = c->own = -1;
+		c->since = now();
+		c->who = pthread_self();
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+void
+fd_gate_tick(void)
+{
+	struct connection *c;
+
+	pthread_mutex_lock(&lock);
+	sweep(false);
+	for (c = connections; c != NULL; c = c->next) {
+		if (c->sock < 0 || c->passed || now() - c->since < FD_GATE_PATIENCE)
+			continue;
+		say(INFO, "socket %s: a connection said nothing for %d seconds, and is ended\n",
+				c->path, FD_GATE_PATIENCE);
+		c->passed = true; /* once */
+		shutdown(c->own, SHUT_RDWR);
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+/*
+ * Takes libc's place, for this program and the libraries that it uses. EAL cancels a thread that
+ * waits here: recvmmsg(2) can be cancelled too, as the bare system call can't.
+ */
+ssize_t
+recvmsg(int sock, struct msghdr *m, int flags)
+{
+	struct mmsghdr one = {.msg_hdr = *m};
+	struct connection *c;
+	ssize_t n;
+
+	if (recvmmsg(sock, &one, 1, flags, NULL) != 1)
+		return -1;
+	*m = one.msg_hdr;
+	n = one.msg_len;
+	pthread_mutex_lock(&lock);
+	c = find(sock);
+	if (c != NULL) {
+		sweep(true);
+		c->passed |= n > 0;
+		admit_all(c, m);
+	}
+	pthread_mutex_unlock(&lock);
+	return n;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Naming a file by its file system: see fd_name.h for the contract. */
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "guest/fd_name.h"
+
+/* The mount that the file is of, by fdinfo. -1: not told. */
+static int
+mount_of(int fd)
+{
+	char path[40], line[80];
+	int id = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "re");
+	while (f != NULL && id < 0 && fgets(line, sizeof(line), f) != NULL)
+		if (sscanf(line, "mnt_id: %d", &id) != 1)
+			id = -1;
+	if (f != NULL)
+		fclose(f);
+	return id;
+}
+
+/* The kind of a mount: in a line of mountinfo (proc(5)) it follows " - ". */
+static bool
+kind_of(int mount, char *kind, size_t size)
+{
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	char *line = NULL, *at;
+	bool found = false;
+	size_t room = 0;
+
+	while (f != NULL && !found && getline(&line, &room, f) >= 0) {
+		at = strstr(line, " - ");
+		if (atoi(line) != mount || at == NULL)
+			continue;
+		at += 3;
+		snprintf(kind, size, "%.*s", (int)strcspn(at, " \n"), at);
+		found = true;
+	}
+	free(line);
+	if (f != NULL)
+		fclose(f);
+	return found;
+}
+
+const char *
+fd_name(int fd, char name[static FD_NAME_MAX])
+{
+	char path[40], link[FD_NAME_MAX];
+	ssize_t n;
+	char *p;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, link, sizeof(link) - 1);
+	link[n < 0 ? 0 : n] = '\0';
+	if (link[0] != '/') {
+		link[strcspn(link, ":")] = '\0';
+		snprintf(name, FD_NAME_MAX, "kind %.40s", link[0] != '\0' ? link : "unknown");
+	} else if (!kind_of(mount_of(fd), link, sizeof(link) - 16)) {
+		snprintf(name, FD_NAME_MAX, "a file system that is not mounted here");
+	} else {
+		snprintf(name, FD_NAME_MAX, "file system %.40s", link);
+	}
+	/* Whoever mounts a file system chooses a part of its name. */
+	for (p = name; *p != '\0'; p++)
+		if (!isprint((unsigned char)*p))
+			*p = '?';
+	return name;
+}

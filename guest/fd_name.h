@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What to call a file that somebody sent us, in the log. */
+#ifndef GUEST_FD_NAME_H
+#define GUEST_FD_NAME_H
+
+/* Bytes of the longest name, with its end. */
+#define FD_NAME_MAX 64
+
+/*
+ * The kind of file system that fd is of, as mount(8) has it ("fuse.sshfs"), or what else it is
+ * ("pipe"). Asks the kernel alone, never who serves the file. Returns `name`. Any thread.
+ */
+const char *fd_name(int fd, char name[static FD_NAME_MAX]);
+
+#endif /* GUEST_FD_NAME_H */

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Signals that never wait: see signal.h for the contract.
+ *
+ * A thread finds its own state without an argument of ours, as it may be one of
+ * librte_vhost's: hence this file's variables.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/aio_abi.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_common.h>
+
+#include "guest/signal.h"
+#include "run/log.h"
+
+/* What io_setup(2) maps at the address that it returns; part of the kernel's ABI, as libaio uses it. */
+struct completions {
+	uint32_t id, nr, head, tail, magic;
+};
+#define COMPLETIONS_MAGIC 0xa10a10a1
+
+struct caller {
+	pthread_t thread;
+	uint32_t calls; /* twice as many as it made; odd: it is in one */
+	aio_context_t aio;
+	struct completions *done; /* NULL: this kernel has no such thing */
+	bool ready;               /* to be looked at */
+} __rte_cache_aligned;
+
+static struct caller callers[SIGNAL_THREADS];
+static unsigned int ncallers;   /* may be more than there is room for */
+static __thread struct caller *self;
+static int null_fd = -1;
+static unsigned int careful; /* looks that nobody is trusted for; 0: all are */
+
+/* An empty read is done at once: its completion is there when the call returns. */
+static void
+prepare(struct caller *c)
+{
+	if (syscall(SYS_io_setup, 1, &c->aio) != 0)
+		return;
+	c->done = (struct completions *)(uintptr_t)c->aio;
+	if (c->done->magic != COMPLETIONS_MAGIC)
+		c->done = NULL;
+}
+
+/* The calling thread's state. NULL: there are more threads than the switch has. */
+static struct caller *
+enroll(void)
+{
+	unsigned int i = __atomic_fetch_add(&ncallers, 1, __ATOMIC_RELAXED);
+	struct caller *c = &callers[i];
+
+	if (i >= SIGNAL_THREADS)
+		return NULL;
+	c->thread = pthread_self();
+	prepare(c);
+	__atomic_store_n(&c->ready, true, __ATOMIC_RELEASE);
+	return c;
+}
+
+/* False: the kernel can't, so that nothing was done. */
+static bool
+by_kernel(struct caller *c, int fd)
+{
+	struct iocb read = {
+			.aio_lio_opcode = IOCB_CMD_PREAD,
+			.aio_fildes = (uint32_t)null_fd,
+			.aio_buf = (uintptr_t)&read,
+			.aio_flags = IOCB_FLAG_RESFD,
+			.aio_resfd = (uint32_t)fd,
+	};
+	struct iocb *submit = &read;
+
+	if (c->done == NULL || syscall(SYS_io_submit, c->aio, 1, &submit) != 1)
+		return false;
+	/* Taken, unread. */
+	__atomic_store_n(&c->done->head, __atomic_load_n(&c->done->tail, __ATOMIC_ACQUIRE),
+			__ATOMIC_RELEASE);
+	return true;
+}
+
+static bool
+by_write(struct caller *c, int fd)
+{
+	bool interrupted;
+
+	__atomic_store_n(&c->calls, c->calls + 1, __ATOMIC_RELAXED);
+	interrupted = eventfd_write(fd, 1) != 0 && errno == EINTR;
+	__atomic_store_n(&c->calls, c->calls + 1, __ATOMIC_RELAXED);
+	if (unlikely(interrupted))
+		__atomic_store_n(&careful, SIGNAL_CAREFUL * 1000 / SIGNAL_LOOK, __ATOMIC_RELAXED);
+	return !interrupted;
+}
+
+bool
+signal_guest(int fd)
+{
+	if (unlikely(self == NULL)) {
+		self = enroll();
+		if (self == NULL)
+			return true;
+	}
+	if (unlikely(__atomic_load_n(&careful, __ATOMIC_RELAXED) != 0) && by_kernel(self, fd))
+		return true;
+	return by_write(self, fd);
+}
+
+/* Interrupts those that are in the call that they were in at the last look. */
+static void
+look(void)
+{
+	static uint32_t seen[SIGNAL_THREADS]; /* this thread's alone */
+	struct caller *c;
+	uint32_t calls;
+
+	for (c = callers; c < callers + SIGNAL_THREADS; c++) {
+		if (!__atomic_load_n(&c->ready, __ATOMIC_ACQUIRE))
+			continue;
+		calls = __atomic_load_n(&c->calls, __ATOMIC_RELAXED);
+		/* One that was only kept from its CPU for that long ends its call as ever. */
+		if ((calls & 1) && calls == seen[c - callers])
+			pthread_kill(c->thread, SIGUSR1);
+		seen[c - callers] = calls;
+	}
+}
+
+static void *
+look_on(void *arg)
+{
+	const struct timespec nap = {.tv_nsec = SIGNAL_LOOK * 1000000};
+	unsigned int left;
+	bool told = false;
+
+	RTE_SET_USED(arg);
+	for (;;) {
+		nanosleep(&nap, NULL);
+		look();
+		left = __atomic_load_n(&careful, __ATOMIC_RELAXED);
+		/* Only we count down from a value that is not 0; one that is set again may get lost. */
+		if (left != 0)
+			__atomic_store_n(&careful, left - 1, __ATOMIC_RELAXED);
+		if (left != 0 && !told)
+			say(NOTICE,
+					"a guest's owner made its call descriptor block; for %d s all guests are "
+					"signalled in a way that can't, which costs more\n",
+					SIGNAL_CAREFUL);
+		told = left != 0;
+	}
+	return NULL; /* never */
+}
+
+static void
+nothing(int sig)
+{
+	RTE_SET_USED(sig);
+}
+
+bool
+signal_start(void)
+{
+	struct sigaction sa = {.sa_handler = nothing}; /* no SA_RESTART: calls end */
+	pthread_t looking;
+
+	null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return null_fd >= 0 && sigaction(SIGUSR1, &sa, NULL) == 0 &&
+			pthread_create(&looking, NULL, look_on, NULL) == 0 &&
+			pthread_detach(looking) == 0;
+}

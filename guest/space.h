@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/*
+ * How much of this process's address space a guest may have mapped: memory, each region from
+ * the beginning of its file on, as librte_vhost maps it, and the log of written pages.
+ *
+ * Files can be sparse: all 128 TiB cost a front end nothing. So a guest may have a 64th of what others
+ * have left: 1.75 TiB if there is none, and 33 GiB if 255 have taken all that they could. That
+ * bounds, too, how long librte_vhost's thread is busy with one guest's log.
+ */
+#ifndef GUEST_SPACE_H
+#define GUEST_SPACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Of the 128 TiB that a process has on x86-64; the rest is for the switch itself. */
+#define SPACE_ALL (UINT64_C(112) << 40)
+#define SPACE_SHARE 64
+
+struct message;
+
+/* What one guest has mapped, bytes. */
+struct space {
+	uint64_t memory, log;
+};
+
+/*
+ * Accounts for a memory table, or a log, that takes the place of what the guest had. The message's
+ * numbers were checked. False: it is more than its share; *share says how much that is.
+ */
+bool space_table(struct space *s, const struct message *m, uint64_t *share);
+bool space_log(struct space *s, const struct message *m, uint64_t *share);
+
+/* Gives all back. */
+void space_release(struct space *s);
+
+#endif /* GUEST_SPACE_H */
