@@ -28,6 +28,8 @@ SLICE_TESTS = ("test_ring[split, any order, scalar]", "test_ring[packed, any ord
                "test_guest_to_uplink_and_back[one worker-tap]", "test_guest_to_uplink_and_back[one worker-af_packet]",
                "test_client_mode_guest_is_killed_and_comes_back",
                "test_what_is_installed_works_and_goes_again[/usr/local]")
+# What a minimal system lacks, and the commands bring.
+NOT_THERE = ("make", "cc", "gcc", "git", "sudo", "python3", "pkg-config", "ip", "ping")
 
 
 @pytest.fixture(scope="module", params=os.environ.get("FRESH_RELEASES", RELEASES).split())
@@ -51,8 +53,7 @@ def passed(text):
 
 
 def test_demo(root):
-    there = [program for program in ("make", "cc", "gcc", "git", "sudo", "python3", "pkg-config", "ip", "ping")
-             if root.has(program)]
+    there = [program for program in NOT_THERE if root.has(program)]
     assert not there, f"a minimal system has none of this: {there}"
     text = root.run(command("demo"), SECONDS)
     assert not re.search(r"\bwarning:", text), text
@@ -77,9 +78,15 @@ def test_package(root):
     assert last and int(last[1]) > 0, text
 
 
+def test_packages_of_tests(root):
+    """Each release has them all, and a second look finds them: it asks no mirror."""
+    root.run("sh scripts/install-deps vm", SECONDS)
+    assert root.run("sh scripts/install-deps demo unit test vm", SECONDS) == ""
+
+
 def test_end_to_end(root):
-    text = root.run(f"sh scripts/install-deps test && scripts/with-hugepages 1024 tests/run -v -k '{SLICE}' e2e",
-                    SECONDS)
+    run = f"tests/run -v -k '{SLICE}' e2e"
+    text = root.run(f"scripts/with-hugepages 1024 {run}", SECONDS)
     for name in SLICE_TESTS:
         assert re.search(rf"{re.escape(name)} PASSED", text), f"{name} was not run:\n{text[-3000:]}"
     passed(text)

@@ -39,8 +39,7 @@ class MinRoot:
         return os.path.join(self.folder, name)
 
     def has(self, program):
-        return any(os.path.lexists(self.path(f"{place}/{program}"))
-                   for place in ("usr/bin", "usr/sbin", "usr/local/bin"))
+        return any(os.path.lexists(self.path(f"usr/{place}/{program}")) for place in ("bin", "sbin", "local/bin"))
 
     def run(self, command, seconds):
         """Runs a shell's command in the sources; asserts status 0 and returns all that it printed."""
