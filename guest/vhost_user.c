@@ -259,6 +259,21 @@ know_messages(void)
 			rte_version(), QUEUE_PAIRS_MAX);
 }
 
+/*
+ * From DPDK 24.11 on, the end of the last socket is the end of librte_vhost's thread, and
+ * that is waited for: it sleeps for a second if nothing happens. So there is always one more
+ * socket, which nobody can connect to, as it is never started; no file can have its name.
+ */
+static void
+keep_thread(void)
+{
+	static bool kept;
+
+	/* If it fails, a stop takes that second. */
+	if (!kept)
+		kept = rte_vhost_driver_register("/dev/null/vhost-switch", 0) == 0;
+}
+
 bool
 vhost_user_start(struct vswitch *sw)
 {
@@ -268,6 +283,7 @@ vhost_user_start(struct vswitch *sw)
 
 	connections.sw = sw;
 	know_messages();
+	keep_thread();
 	for (i = 0; i < sw->conf.nports; i++) {
 		p = &sw->conf.port[i];
 		if (p->socket[0] == '\0') /* the cuse back end serves it */

@@ -194,10 +194,15 @@ configure(struct uplink *u, const struct rte_eth_conf *conf, const struct rte_et
 
 	if (rc == 0)
 		rc = rte_eth_dev_adjust_nb_rx_tx_desc(u->port, NULL, &n);
-	if (rc == 0)
-		rc = setup_rx(u, info);
+	/*
+	 * Transmit queues before receive queues: net_tap from DPDK 24.11 on sets up what it
+	 * cuts frames with for the first of the two alone, and refuses every such frame
+	 * where that is the receive queue.
+	 */
 	for (q = 0; rc == 0 && q < ntx; q++)
 		rc = rte_eth_tx_queue_setup(u->port, q, n, rte_eth_dev_socket_id(u->port), NULL);
+	if (rc == 0)
+		rc = setup_rx(u, info);
 	return rc;
 }
 
