@@ -146,17 +146,20 @@ def test_jumbo_to_uplink_and_back(box):
         transfer(r.uplink.port, [guest.port], [tagged(data, r.tag(guest)) for data in back], back)
 
 
-def test_jumbo_that_the_uplink_cannot_send_holds_up_nobody(box):
-    """net_tap sends 1522 bytes at most: a longer frame is dropped and counted, what comes behind it arrives."""
+def test_jumbo_to_a_tap_holds_up_nobody(box):
+    """net_tap of DPDK 22.11 sends 1522 bytes at most, and the switch says so at start: a longer frame is
+    dropped and counted, what comes after it arrives. Later releases send jumbo frames: nothing is lost."""
     with room(box, 2, ["--mergeable", "1"], uplink=TAP, guest_options={"jumbo": True, "buffers": 10240}) as r:
         r.introduce_uplink(STRANGER)
         one = r.guests[0]
+        limited = "bytes of payload at most: longer ones stay between guests" in r.switch.stderr
         small = numbered(STRANGER, one.mac, rounds=3)
         long = [frame(STRANGER, one.mac, seq, 9014) for seq in range(10)]
-        for data in long:
+        for data in long if limited else ():
             one.port.send(data)
-        transfer(one.port, [r.uplink.port], small, [tagged(data, r.tag(one)) for data in small])
-        assert r.switch.next_table()[0].dropped == len(long)
+        fit = small if limited else long + small
+        transfer(one.port, [r.uplink.port], fit, [tagged(data, r.tag(one)) for data in fit])
+        assert r.switch.next_table()[0].dropped == (len(long) if limited else 0)
 
 
 @UPLINKS
