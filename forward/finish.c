@@ -136,13 +136,16 @@ patch_headers(struct finish *fin, uint32_t ahead)
 		patch_udp(h, fin->frame.len);
 }
 
-/* Sums up TCP's or UDP's header, with the pseudo header's sum in it, and the payload. */
+/*
+ * Sums up what follows in the frame from where the sum begins: TCP's or UDP's header, with the
+ * pseudo header's sum in it, and the payload. The headers may end at an odd byte of it.
+ */
 static void
 complete(struct finish *fin, uint16_t at)
 {
 	struct headers *h = &fin->headers;
 	const struct piece *p;
-	uint32_t done = 0;
+	uint32_t done = h->len - h->l4;
 	uint16_t sum = sum_bytes(0, h->bytes + h->l4, h->len - h->l4, false);
 
 	for (p = &fin->piece[1]; p < fin->piece + fin->frame.npieces; p++) {
@@ -150,7 +153,7 @@ complete(struct finish *fin, uint16_t at)
 		done += p->len;
 	}
 	sum = ~sum;
-	/* In UDP 0 says that there is no checksum (RFC 768). */
+	/* In UDP 0 says that there is no checksum (RFC 768); elsewhere 0xffff says the same as 0. */
 	checksum_set(h, at, sum == 0 && !h->tcp ? 0xffff : sum);
 }
 

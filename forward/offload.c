@@ -214,6 +214,35 @@ check_gso(struct frame *f, const struct virtio_net_hdr *asked, uint8_t may, uint
 	return DROP_NONE;
 }
 
+/* Returns true if the headers are those of TCP or UDP whose checksum is the one asked for. */
+static bool
+is_known(struct headers *h, uint32_t n, const struct virtio_net_hdr *asked)
+{
+	return parse(h, n) && asked->csum_start == h->l4 && asked->csum_offset == csum_offset(h);
+}
+
+/*
+ * A checksum of whatever protocol (virtio 1.2 section 5.1.6.2): HSR, PPPoE, MPLS, a tunnel, a
+ * fragment. Only where it stands is known: that it does, of what it sums up, and that both are
+ * behind Ethernet's header. False: they are not, or beyond what is copied of headers.
+ */
+static bool
+is_generic(struct headers *h, uint32_t n, const struct virtio_net_hdr *asked)
+{
+	uint32_t end = (uint32_t)asked->csum_start + asked->csum_offset + sizeof(rte_be16_t);
+
+	if (asked->gso_type != VIRTIO_NET_HDR_GSO_NONE ||
+			asked->csum_start < sizeof(struct rte_ether_hdr) || end > n)
+		return false;
+	h->generic = true;
+	h->l3 = sizeof(struct rte_ether_hdr);
+	h->l4 = asked->csum_start;
+	h->len = end;
+	h->ipv6 = h->extended = false;
+	h->tcp = asked->csum_offset != offsetof(struct rte_udp_hdr, dgram_cksum);
+	return true;
+}
+
 enum drop_reason
 offload_check(struct frame *f, const struct virtio_net_hdr *asked, struct headers *h, uint8_t may,
 		uint32_t frame_max)
@@ -224,9 +253,9 @@ offload_check(struct frame *f, const struct virtio_net_hdr *asked, struct header
 	/* What follows looks at the copy, and never again at the guest's. */
 	rte_compiler_barrier();
 	memcpy(&f->eth, h->bytes, sizeof(f->eth));
+	h->generic = false;
 	if (!(may & OFFLOAD_CSUM) || !(asked->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
-			!parse(h, n) || asked->csum_start != h->l4 ||
-			asked->csum_offset != csum_offset(h))
+			!(is_known(h, n, asked) || is_generic(h, n, asked)))
 		return DROP_OFFLOAD;
 	f->headers = h;
 	f->offload = OFFLOAD_CSUM;

@@ -59,8 +59,8 @@ nic_choose(struct uplink_nic *nic, const struct conf *c, const struct rte_eth_de
 bool
 nic_takes(const struct uplink_nic *nic, const struct frame *f, uint16_t mbufs)
 {
-	/* NICs know IPv6 without extension headers. */
-	if ((f->offload & ~nic->offloads) != 0 || f->headers->extended)
+	/* NICs know TCP and UDP, in IPv6 without extension headers. */
+	if ((f->offload & ~nic->offloads) != 0 || f->headers->extended || f->headers->generic)
 		return false;
 	if (!(f->offload & OFFLOAD_GSO))
 		return true;

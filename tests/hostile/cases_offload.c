@@ -30,6 +30,15 @@ bend_start(struct packet *p, unsigned value)
 	p->vnet.csum_start = (uint16_t)value;
 }
 
+/* The sum is of what follows from there, whatever that is. */
+static void
+bend_sum(struct packet *p, unsigned value)
+{
+	p->vnet.csum_start = (uint16_t)value;
+	p->l4 = value;
+	p->headers = p->l4 + p->vnet.csum_offset + 2U;
+}
+
 /* Just behind the frame, and at its last bytes. */
 static void
 bend_start_to_end(struct packet *p, unsigned value)
@@ -302,7 +311,10 @@ run_pieces(struct hostile *h, const void *arg)
 #define UDP4	{ .udp = true, .payload = 500 }
 #define USO4	{ .udp = true, .payload = 1200, .gso_size = 500 }
 #define USO6	{ .udp = true, .ipv6 = true, .payload = 1200, .gso_size = 500 }
+#define V6_LONG_GSO	{ .ipv6 = true, .extensions = 4, .payload = 1200, .gso_size = 500 }
+#define SHORT_GSO	{ .payload = 10, .gso_size = 5 }
 #define TAGGED	{ .tags = 2, .payload = 500 }
+#define TAGGED_GSO	{ .tags = 2, .payload = 1200, .gso_size = 500 }
 
 const struct hcase cases_offload[] = {
 	CASE("good", "a checksum to do: arrives", V4, NULL, 0, 0, 0, DROP_NONE),
@@ -314,17 +326,19 @@ const struct hcase cases_offload[] = {
 	CASE("good-uso", "a datagram to cut: arrives", USO4, NULL, 0, 0, 0, DROP_NONE),
 	CASE("good-uso-ipv6", "a datagram of IPv6 to cut: arrives", USO6, NULL, 0, 0, 0, DROP_NONE),
 	CASE("good-tags", "a packet with two tags: arrives", TAGGED, NULL, 0, 0, 0, DROP_NONE),
-	CASE("start-early", "csum_start in Ethernet's header, and in IP's: dropped", V4, bend_start,
-			0, 33, 1, DROP_OFFLOAD),
+	CASE("start-ethernet", "csum_start in Ethernet's header: dropped", V4, bend_start, 0, 13, 1,
+			DROP_OFFLOAD),
+	CASE("start-early", "to be cut, csum_start in headers before TCP's: dropped", V4_GSO,
+			bend_start, 0, 33, 1, DROP_OFFLOAD),
 	CASE("start-past", "csum_start past the frame: dropped", V4, bend_start, 1000, 65535, 9219,
 			DROP_OFFLOAD),
 	CASE("start-end", "csum_start at the frame's last byte: dropped", V4, bend_start_to_end, 0, 3,
 			1, DROP_OFFLOAD),
-	CASE("start-off", "csum_start some bytes early: dropped", V6, bend_start_by, 0, 3, 1,
+	CASE("start-off", "to be cut, csum_start some bytes early: dropped", V6_GSO, bend_start_by, 0, 3, 1,
 			DROP_OFFLOAD),
-	CASE("start-udp", "csum_start some bytes late: dropped", UDP4, bend_start_by, 5, 8, 1,
+	CASE("start-udp", "to be cut, csum_start some bytes late: dropped", USO4, bend_start_by, 5, 8, 1,
 			DROP_OFFLOAD),
-	CASE("offset", "csum_offset where no checksum is: dropped", V4, bend_offset, 0, 15, 1,
+	CASE("offset", "to be cut, csum_offset where no checksum is: dropped", V4_GSO, bend_offset, 0, 15, 1,
 			DROP_OFFLOAD),
 	CASE("offset-past", "csum_offset past the frame: dropped", V4, bend_offset, 600, 65535, 6493,
 			DROP_OFFLOAD),
@@ -351,30 +365,41 @@ const struct hcase cases_offload[] = {
 	CASE("no-csum", "to be cut, and no checksum: dropped", V4_GSO, bend_no_csum, 0, 0, 0,
 			DROP_OFFLOAD),
 	CASE("hdr-len", "hdr_len of any value: arrives", V4_GSO, bend_hdr_len, 0, 9, 1, DROP_NONE),
-	CASE("cut", "cut off within its headers: dropped", V4, bend_cut, 15, 53, 1, DROP_OFFLOAD),
-	CASE("cut-ipv6", "cut off within headers of IPv6: dropped", V6_LONG, bend_cut, 15, 105, 3,
+	CASE("cut", "cut off before its checksum's end: dropped", V4, bend_cut, 15, 51, 1, DROP_OFFLOAD),
+	CASE("cut-ipv6", "cut off within headers of IPv6: dropped", V6_LONG, bend_cut, 15, 102, 3,
 			DROP_OFFLOAD),
-	CASE("cut-tags", "cut off within its tags: dropped", TAGGED, bend_cut, 15, 61, 2, DROP_OFFLOAD),
+	CASE("cut-tags", "cut off within its tags: dropped", TAGGED, bend_cut, 15, 59, 2, DROP_OFFLOAD),
 	CASE("ihl", "an IHL of 0 to 4: dropped", V4_GSO, bend_ihl, 0, 4, 1, DROP_OFFLOAD),
-	CASE("ihl-off", "an IHL of 6 to 15, past what it is: dropped", V4, bend_ihl, 6, 15, 1,
+	CASE("ihl-off", "an IHL of 6 to 15, past what it is: dropped", V4_GSO, bend_ihl, 6, 15, 1,
 			DROP_OFFLOAD),
-	CASE("version", "a version of IP that there is not: dropped", V4, bend_version, 5, 15, 1,
+	CASE("version", "a version of IP that there is not: dropped", V4_GSO, bend_version, 5, 15, 1,
 			DROP_OFFLOAD),
 	CASE("data-offset", "a data offset of 0 to 4: dropped", V4_GSO, bend_data_offset, 0, 4, 1,
 			DROP_OFFLOAD),
-	CASE("data-offset-past", "a data offset past the frame: dropped", SHORT,
+	CASE("data-offset-past", "a data offset past the frame: dropped", SHORT_GSO,
 			bend_data_offset, 8, 15, 1, DROP_OFFLOAD),
-	CASE("protocol", "protocols without such a checksum: dropped", V4, bend_protocol, 0, 13, 1,
+	CASE("protocol", "protocols that can't be cut: dropped", V4_GSO, bend_protocol, 0, 13, 1,
 			DROP_OFFLOAD),
-	CASE("next-header", "the same in IPv6: dropped", V6, bend_protocol, 0, 13, 1, DROP_OFFLOAD),
-	CASE("fragment", "a fragment: dropped", V4, bend_fragment, 0, 3, 1, DROP_OFFLOAD),
-	CASE("ethertype", "another EtherType than it is: dropped", V4, bend_ethertype, 0, 4, 1,
+	CASE("next-header", "the same in IPv6: dropped", V6_GSO, bend_protocol, 0, 13, 1, DROP_OFFLOAD),
+	CASE("fragment", "a fragment to be cut: dropped", V4_GSO, bend_fragment, 0, 3, 1, DROP_OFFLOAD),
+	CASE("ethertype", "another EtherType than it is: dropped", V4_GSO, bend_ethertype, 0, 4, 1,
 			DROP_OFFLOAD),
-	CASE("three-tags", "a tag too many: dropped", TAGGED, bend_tags, 0, 0, 0, DROP_OFFLOAD),
-	CASE("extension-past", "extension headers that say too much: dropped", V6_LONG,
+	CASE("three-tags", "a tag too many: dropped", TAGGED_GSO, bend_tags, 0, 0, 0, DROP_OFFLOAD),
+	CASE("extension-past", "extension headers that say too much: dropped", V6_LONG_GSO,
 			bend_extension, 2, 255, 23, DROP_OFFLOAD),
-	CASE("extension-endless", "nothing but extension headers: dropped", V6_LONG, bend_endless, 0,
+	CASE("extension-endless", "nothing but extension headers: dropped", V6_LONG_GSO, bend_endless, 0,
 			2, 1, DROP_OFFLOAD),
+	CASE("sum-protocol", "a checksum of any protocol of IP's: arrives", V4, bend_protocol, 0, 13, 1,
+			DROP_NONE),
+	CASE("sum-next-header", "the same in IPv6: arrives", V6, bend_protocol, 0, 13, 1, DROP_NONE),
+	CASE("sum-fragment", "a checksum in a fragment: arrives", V4, bend_fragment, 0, 3, 1,
+			DROP_NONE),
+	CASE("sum-ethertype", "a checksum of any protocol: arrives", V4, bend_ethertype, 0, 4, 1,
+			DROP_NONE),
+	CASE("sum-three-tags", "a checksum behind three tags: arrives", TAGGED, bend_tags, 0, 0, 0,
+			DROP_NONE),
+	CASE("sum-early", "a checksum that begins within IP's header: arrives", V4, bend_sum, 14, 33, 1,
+			DROP_NONE),
 	CASE("length-lies", "IP lengths that are none, a checksum to do: arrives", V4, bend_ip_length,
 			0, 9, 1, DROP_NONE),
 	CASE("length-lies-gso", "the same, to be cut: arrives", V4_GSO, bend_ip_length, 0, 9, 1,

@@ -86,8 +86,11 @@ make_any(struct packet *p, const struct trio *t, unsigned to, uint64_t *state)
 	if (!packet_asks(p))
 		return;
 	p->l4 = p->vnet.csum_start;
-	p->headers = p->l4 + (p->vnet.csum_offset == 6 ? 8 :
-			p->l4 + 12U < p->len ? (p->bytes[p->l4 + 12] >> 4) * 4U : 20);
+	if (p->vnet.gso_type == 0) /* of any protocol: what is before the sum's end stays as it is */
+		p->headers = p->l4 + p->vnet.csum_offset + 2U;
+	else
+		p->headers = p->l4 + (p->vnet.csum_offset == 6 ? 8 :
+				p->l4 + 12U < p->len ? (p->bytes[p->l4 + 12] >> 4) * 4U : 20);
 }
 
 static void

@@ -111,7 +111,7 @@ packet_unsound(uint64_t takes, const struct vr_net_hdr *vnet, uint32_t len)
 	if (vnet->gso_type != 0 && vnet->gso_size == 0)
 		return "to be cut into nothing";
 	if ((vnet->flags & VR_HDR_NEEDS_CSUM) != 0 && ((uint32_t)vnet->csum_start +
-			vnet->csum_offset + 2 > len || vnet->csum_start < 14 + 20))
+			vnet->csum_offset + 2 > len || vnet->csum_start < 14))
 		return "a checksum outside of the packet";
 	if (vnet->hdr_len > len)
 		return "headers longer than the frame";
@@ -181,6 +181,8 @@ packet_wrong(const struct packet *p, uint64_t takes, const struct vr_net_hdr *vn
 		return wrong;
 	/* What was there is the sum of the pseudo header, with the length of the whole. */
 	begin = get16(p->bytes + field);
+	if ((p->vnet.csum_offset & 1) != 0) /* its bytes count as those of two numbers */
+		begin = (begin & 0xff) << 8 | begin >> 8;
 	if (cut)
 		begin += (0xffff - ((p->len - p->l4) & 0xffff)) + len - p->l4;
 	memcpy(copy, frame, len);

@@ -249,6 +249,81 @@ test_source_unchanged(void **state)
 	expect_all(c, &s, OFFLOAD_CSUM);
 }
 
+/* The sum of RFC 1071 from a place to the end of some bytes, of which an odd last one is high. */
+static uint16_t
+sum_from(const uint8_t *bytes, uint32_t at, uint32_t len)
+{
+	uint32_t sum = 0, i;
+
+	for (i = at; i < len; i++)
+		sum += (i - at) % 2 ? bytes[i] : bytes[i] << 8;
+	while (sum >> 16 != 0)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return ~sum;
+}
+
+/*
+ * Checksums of any protocol: bytes that are none, a sum that begins anywhere behind Ethernet's
+ * header and stands anywhere behind that, in frames of odd and even lengths and odd pieces.
+ */
+static void
+test_generic(void **state)
+{
+	struct cut *c = *state;
+	uint8_t want[1600], got[1600];
+	uint64_t random = 7;
+	uint32_t round, i, at, start, offset, zero = 0;
+	struct virtio_net_hdr *vnet = &c->packet.vnet;
+	const struct frame *f;
+	uint16_t sum;
+
+	for (round = 0; round < 4000; round++) {
+		c->packet.len = 60 + unit_random(&random) % 1400;
+		start = 14 + unit_random(&random) % 40;
+		offset = round % 2 ? 6 : unit_random(&random) % (60 - start - 1);
+		if (start + offset + 2 > 60)
+			offset = 0;
+		for (i = 0; i < c->packet.len; i++)
+			c->packet.bytes[i] = unit_random(&random);
+		c->packet.bytes[12] = 0x89;	/* HSR */
+		c->packet.bytes[13] = 0x2f;
+		at = start + offset;
+		if (round % 4 < 2) {
+			/* A sum that comes out as 0: the last word is what is missing of it. */
+			i = c->packet.len - 2 - (c->packet.len - start) % 2;
+			if (i >= at + 2) {
+				c->packet.bytes[i] = c->packet.bytes[i + 1] = 0;
+				sum = sum_from(c->packet.bytes, start, c->packet.len);
+				c->packet.bytes[i] = sum >> 8;
+				c->packet.bytes[i + 1] = sum;
+			}
+		}
+		*vnet = (struct virtio_net_hdr){ .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+			.csum_start = start, .csum_offset = offset };
+		make_pieces(c, 1 + unit_random(&random) % 100, 1 + unit_random(&random) % 300);
+		assert_int_equal(offload_check(&c->frame, vnet, &c->headers, ALL, MTU_FRAME), DROP_NONE);
+		assert_true(c->headers.generic);
+		memcpy(want, c->packet.bytes, c->packet.len);
+		sum = sum_from(want, start, c->packet.len);
+		zero += sum == 0;
+		if (sum == 0 && offset == 6)
+			sum = 0xffff;
+		want[at] = sum >> 8;
+		want[at + 1] = sum;
+		finish_begin(&c->fin, &c->frame, 0);
+		f = finish_next(&c->fin);
+		assert_non_null(f);
+		assert_int_equal(f->len, c->packet.len);
+		assert_int_equal(f->vnet.flags, 0);
+		for (i = 0, at = 0; i < f->npieces; at += f->piece[i].len, i++)
+			memcpy(got + at, f->piece[i].base, f->piece[i].len);
+		assert_int_equal(at, c->packet.len);
+		assert_memory_equal(got, want, at);
+		assert_null(finish_next(&c->fin));
+	}
+	assert_true(zero > 500);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -262,6 +337,7 @@ main(void)
 		TEST(test_wrap),
 		TEST(test_udp_zero),
 		TEST(test_source_unchanged),
+		TEST(test_generic),
 	};
 
 	return cmocka_run_group_tests_name("finish", tests, NULL, NULL);
