@@ -134,7 +134,7 @@ check:
 check-unit check-e2e check-vm:
 	sh scripts/check $(@:check-%=%)
 
-# `make check` has some of these releases.
+# `make check` has two of these releases.
 check-fresh:
 	FRESH_RELEASES="bookworm trixie forky" sh scripts/check fresh
 

@@ -15,7 +15,7 @@ import pytest
 from lib import demo, guide
 from lib.minroot import SOURCES, MinRoot
 
-RELEASES = "bookworm"
+RELEASES = "bookworm trixie"
 # What a step may take: many times what it does, as it downloads and other work shares the machine.
 SECONDS = 900
 # Guests exchange frames by split and by packed rings, and with a network behind the uplink; one is killed and
