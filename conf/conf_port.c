@@ -425,7 +425,7 @@ conf_port_add(struct conf *c, const char *text)
 	p = new_port(c, "--port", copy, 1);
 	if (p == NULL)
 		return false;
-	snprintf(p->name, sizeof(p->name), "%s", copy);
+	memcpy(p->name, copy, len + 1); /* it fits: name_ok() */
 	snprintf(what, sizeof(what), "--port %s", p->name);
 	if (text[len] != '\0' && !set_all(p, what, copy + len + 1))
 		return false;

@@ -24,7 +24,7 @@ enum speaker { SPEAKER_SWITCH, SPEAKER_DATA, SPEAKER_LIBRARY };
 #define SPEAKERS 3
 
 static struct bucket {
-	unsigned int used; /* of LOG_BURST */
+	unsigned int used; /* of LOG_BURST or LOG_BURST_DATA */
 } buckets[SPEAKERS][2];
 
 static FILE *stream;
@@ -58,7 +58,7 @@ write_log(void *cookie, const char *text, size_t size)
 	struct bucket *b = &buckets[who][urgent];
 
 	RTE_SET_USED(cookie);
-	if (b->used == LOG_BURST) {
+	if (b->used >= (who == SPEAKER_DATA ? LOG_BURST_DATA : LOG_BURST)) {
 		left_out++;
 	} else {
 		b->used++;

@@ -30,10 +30,13 @@ bool log_init(void);
 /*
  * Lines a second that stay in the log for good, and how many more may come at once. They
  * count for the switch, for its line of registered addresses, and for libraries, each for warnings and
- * the rest: 300 lines a second at most are some tens of kB.
+ * the rest: 300 lines a second at most are some tens of kB. The line of registered addresses
+ * comes once in a guest's life, and test suites wait for it: all devices may come and go
+ * sixteen times at once before one is left out.
  */
 #define LOG_RATE 50u
 #define LOG_BURST 1000u
+#define LOG_BURST_DATA 4096u
 
 /*
  * From here on no thread waits for who reads the log (output.h), and its lines are limited; the
