@@ -75,6 +75,9 @@
 			"the descriptor to signal the guest with is something else, or is made to block") \
 	X(MEMORY, "memory that is not there", \
 			"a page of guest memory vanished (file truncated, or no hugepage left)") \
+	X(RX_USELESS, "receive buffers that no frame fits into", \
+			"256 receive chains in a row could take no frame: too short, of the wrong " \
+			"direction, or outside of guest memory") \
 	X(LOG, "log of written pages shorter than its memory", \
 			"its front end migrates it with a bitmap that lacks bits for some of its pages")
 

@@ -4,11 +4,13 @@
 /* The way of a burst: see forward.h for where to begin. */
 #include <rte_cycles.h>
 
+#include "forward/cost.h"
 #include "forward/flow.h"
 #include "forward/forward.h"
 #include "guest/rx.h"
 #include "guest/virtqueue.h"
 #include "main.h"
+#include "forward/offload.h"
 #include "forward/park.h"
 #include "forward/route.h"
 #include "forward/source.h"
@@ -89,6 +91,24 @@ uplink_tag(const struct port *p)
 	return p->vlan | (p->policy & PORT_NO_TAGS ? UPLINK_RETAG : 0);
 }
 
+static struct outcome
+deliver_uplink(struct worker *w, const struct source *s, uint64_t want)
+{
+	struct burst *b = &w->burst;
+	struct outcome o = uplink_deliver(w->sw->uplink, w->id, b, want,
+			uplink_tag(&w->sw->port[s->port]), &w->count[PORT_UPLINK]);
+	const struct frame *f;
+
+	for (; want != 0; want &= want - 1) {
+		f = &b->frame[__builtin_ctzll(want)];
+		b->cost += frame_cost(f);
+		if (f->offload != 0)
+			b->cost += offload_frames(f) * COST_PART + COST_SUM(f->len);
+	}
+	b->cost += COST_DEST;
+	return o;
+}
+
 /* Offers frames of a source to port `to`. */
 static inline struct outcome
 deliver_one(struct worker *w, const struct source *s, uint16_t to, uint64_t want)
@@ -97,8 +117,8 @@ deliver_one(struct worker *w, const struct source *s, uint16_t to, uint64_t want
 	const struct rx_set *rx;
 
 	if (unlikely(to == PORT_UPLINK))
-		return uplink_deliver(sw->uplink, w->id, &w->burst, want,
-				uplink_tag(&sw->port[s->port]), &w->count[to]);
+		return deliver_uplink(w, s, want);
+	w->burst.receiver = &w->polled[to].share;
 	rx = __atomic_load_n(&sw->port[to].rx, __ATOMIC_ACQUIRE);
 	if (unlikely(rx == NULL)) /* stopped: it may be back in a moment */
 		return (struct outcome){0, 0};
@@ -119,22 +139,32 @@ free_to_go(struct burst *b, uint64_t want, uint64_t flows)
 	return ok;
 }
 
-/* Second pass: visits each destination once, with the frames that need not wait behind others. */
+/*
+ * Second pass: visits each destination once, with the frames that need not wait behind
+ * others. When the visit has cost enough, what is left is put off until the next one.
+ */
 static inline void
 deliver(struct worker *w, const struct source *s, const struct flow_set *blocked)
 {
 	struct dests *d = &w->dests;
+	struct burst *b = &w->burst;
 	uint64_t want;
 	unsigned int i;
 
 	for (i = 0; i < d->n; i++) {
 		want = d->want[i];
-		if (unlikely(blocked != NULL && port_set_has(&blocked->port, d->port[i])))
-			want = free_to_go(&w->burst, want, blocked->flow[d->port[i]]);
-		if (unlikely(want == 0))
+		d->delay[i] = DELAY_NONE;
+		if (unlikely(blocked != NULL && port_set_has(&blocked->port, d->port[i]))) {
+			want = free_to_go(b, want, blocked->flow[d->port[i]]);
+			d->delay[i] = DELAY_BEHIND;
+		}
+		b->put_off = b->cost >= COST_VISIT_MAX;
+		if (unlikely(want == 0 || b->put_off))
 			d->outcome[i] = (struct outcome){0, 0};
 		else
 			d->outcome[i] = deliver_one(w, s, d->port[i], want);
+		if (unlikely(b->put_off))
+			d->delay[i] = DELAY_PUT_OFF;
 	}
 }
 
@@ -184,15 +214,14 @@ park_frame(struct worker *w, struct source *s, unsigned int i, bool sent, uint64
 	bool owed = false;
 	unsigned int k;
 	uint16_t port;
-	int slot = -1;
+	int slot = park_add(s->park, f, sent, now + w->retry_time);
 
-	if (w->retry_time != 0)
-		slot = park_add(s->park, f, sent, now + w->retry_time);
 	for (k = 0; k < d->n; k++) {
 		if (!(d->want[k] & ~d->outcome[k].taken & ~d->outcome[k].refused & bit))
 			continue;
 		port = d->port[k];
-		if (slot >= 0 &&
+		/* Without retries a frame waits only for what has not been tried. */
+		if (slot >= 0 && (w->retry_time != 0 || d->delay[k] != DELAY_NONE) &&
 				park_errand(s->park, slot, port, w->sw->port[port].epoch,
 						held_up(w, s, port, &s->park->slot[slot].frame)))
 			owed = true;
@@ -204,6 +233,18 @@ park_frame(struct worker *w, struct source *s, unsigned int i, bool sent, uint64
 	return owed;
 }
 
+/* Whether some destination is to be tried again as soon as possible. */
+static bool
+is_put_off(const struct dests *d)
+{
+	unsigned int i;
+
+	for (i = 0; i < d->n; i++)
+		if (d->delay[i] == DELAY_PUT_OFF)
+			return true;
+	return false;
+}
+
 /* Parks what found no room. Returns the frames that now wait. */
 static uint64_t
 park_burst(struct worker *w, struct source *s, uint64_t left, uint64_t sent)
@@ -213,6 +254,9 @@ park_burst(struct worker *w, struct source *s, uint64_t left, uint64_t sent)
 
 	if (park_empty(s->park))
 		s->park->next_try = now + w->retry_delay;
+	if (is_put_off(&w->dests))
+		s->park->next_try = now;
+	w->burst.cost += __builtin_popcountll(left) * COST_PARK;
 	for (; left != 0; left &= left - 1) {
 		i = __builtin_ctzll(left);
 		if (park_frame(w, s, i, sent >> i & 1, now))
@@ -268,40 +312,68 @@ is_behind(struct park *p, const struct errand *e)
 	return flows >> flow_of(&p->slot[e->slot].frame) & 1;
 }
 
-/* Takes waiting frames into w->burst, oldest first. Returns where it stopped. */
+/*
+ * Takes waiting frames into w->burst, oldest first, but none of those that have time and
+ * are behind others. Returns where it stopped.
+ */
 static unsigned int
-retry_gather(struct worker *w, struct park *p, unsigned int first, unsigned int n)
+retry_gather(struct worker *w, struct park *p, unsigned int first, unsigned int n, uint64_t now)
 {
 	struct burst *b = &w->burst;
-	const struct errand *e;
+	bool behind, gone;
+	struct errand *e;
 	unsigned int i;
+	int last = -1;
 
 	b->n = 0;
 	w->dests.n = 0;
 	for (i = first; i < n; i++) {
 		e = &p->errand[i];
+		behind = is_behind(p, e);
+		gone = w->sw->port[e->port].epoch != e->epoch;
+		e->idle = behind && !gone && now < p->slot[e->slot].deadline;
+		if (e->idle)
+			continue;
 		/* Errands of one frame stand side by side. */
-		if (i == first || e->slot != p->errand[i - 1].slot) {
+		if (e->slot != last) {
 			if (b->n == BURST_MAX)
 				break;
-			b->frame[b->n++] = p->slot[e->slot].frame;
+			last = e->slot;
+			b->frame[b->n++] = p->slot[last].frame;
 		}
-		if (!is_behind(p, e) && w->sw->port[e->port].epoch == e->epoch)
+		if (!behind && !gone)
 			dests_add(&w->dests, e->port, UINT64_C(1) << (b->n - 1));
 	}
+	b->cost += b->n * COST_WAIT + (i - first) * COST_DESC;
 	return i;
 }
 
-/* What became of frame i of w->burst at a port; nothing if it was not offered. */
+/*
+ * What became of frame i of w->burst at a port; nothing if it was not offered. A port
+ * that was put off is noted: who is behind such a frame has as much time as it.
+ */
 static struct outcome
-retry_outcome(const struct dests *d, uint16_t port, unsigned int i)
+retry_outcome(const struct dests *d, struct park *p, uint16_t port, unsigned int i)
 {
 	unsigned int at = d->slot[port];
 	uint64_t bit = UINT64_C(1) << i;
 
 	if (at >= d->n || d->port[at] != port || !(d->want[at] & bit))
 		return (struct outcome){0, 0};
+	if (d->delay[at] == DELAY_PUT_OFF)
+		port_set_add(&p->put_off, port);
 	return (struct outcome){d->outcome[at].taken & bit, d->outcome[at].refused & bit};
+}
+
+/* Whether an errand that found no room has waited long enough. */
+static bool
+is_late(const struct worker *w, const struct park *p, const struct errand *e, uint64_t now)
+{
+	uint64_t deadline = p->slot[e->slot].deadline;
+
+	if (port_set_has(&p->put_off, e->port))
+		deadline += w->put_off_time;
+	return now >= deadline;
 }
 
 /* Settles one errand for frame i of w->burst. Returns whether it is done. */
@@ -310,7 +382,7 @@ retry_settle(struct worker *w, struct source *s, const struct errand *e, unsigne
 		uint64_t now)
 {
 	struct parked *f = &s->park->slot[e->slot];
-	struct outcome o = retry_outcome(&w->dests, e->port, i);
+	struct outcome o = retry_outcome(&w->dests, s->park, e->port, i);
 	struct port_count *count = &w->count[s->port];
 	struct frame *in = &w->burst.frame[i];
 
@@ -324,7 +396,7 @@ retry_settle(struct worker *w, struct source *s, const struct errand *e, unsigne
 		count_add(&w->count[e->port].missed, 1);
 	} else if (w->sw->port[e->port].epoch != e->epoch) {
 		f->frame.reason = DROP_GONE; /* and there is no port to have missed it */
-	} else if (now >= f->deadline) {
+	} else if (is_late(w, s->park, e, now)) {
 		f->frame.reason = miss(w, s, e->port, &f->frame);
 	} else {
 		return false;
@@ -332,65 +404,137 @@ retry_settle(struct worker *w, struct source *s, const struct errand *e, unsigne
 	return true;
 }
 
+/* Keeps an errand, as the kept-th one; what is for the same flow waits behind it. */
+static void
+retry_keep(struct worker *w, struct source *s, const struct errand *e, unsigned int kept)
+{
+	struct park *p = s->park;
+
+	flow_set_add(&p->blocked, e->port, held_up(w, s, e->port, &p->slot[e->slot].frame));
+	p->errand[kept] = *e;
+}
+
 /*
- * Offers every waiting frame again. What a flow found full once stays so for it for
- * this pass, or a later frame might overtake an earlier one.
+ * Settles the errands from i to `next`, whose frames were offered. Returns how many are
+ * kept by then, `kept` of them before.
+ */
+static unsigned int
+retry_settle_all(struct worker *w, struct source *s, unsigned int i, unsigned int next,
+		unsigned int kept, uint64_t now)
+{
+	struct port_count *count = &w->count[s->port];
+	struct park *p = s->park;
+	uint64_t done = 0;
+	struct errand e;
+	int k = -1, last = -1;
+
+	for (; i < next; i++) {
+		e = p->errand[i];
+		if (e.idle) {
+			p->errand[kept++] = e;
+			continue;
+		}
+		k += e.slot != last;
+		last = e.slot;
+		if (!retry_settle(w, s, &e, k, now)) {
+			retry_keep(w, s, &e, kept++);
+		} else if (park_done(p, &e)) {
+			if (!p->slot[e.slot].sent)
+				count_add(&count->drop[p->slot[e.slot].frame.reason], 1);
+			done |= UINT64_C(1) << k;
+			park_remove(p, e.slot);
+		}
+	}
+	s->ops->retire(s, w->burst.frame, done, count);
+	return kept;
+}
+
+/*
+ * Offers waiting frames again, as long as the visit may cost more. What a flow found full
+ * once stays so for it for this pass, or a later frame might overtake an earlier one.
  */
 static void
 retry(struct worker *w, struct source *s, uint64_t now)
 {
-	struct port_count *count = &w->count[s->port];
 	struct park *p = s->park;
-	unsigned int i, k, next, kept = 0, n = p->nerrands;
-	struct errand e;
-	uint64_t done;
+	unsigned int i, next, kept = 0, n = p->nerrands;
 
 	flow_set_clear(&p->blocked);
-	for (i = 0; i < n; i = next) {
-		next = retry_gather(w, p, i, n);
-		deliver(w, s, NULL);
-		done = 0;
-		for (k = 0; i < next; i++) {
-			e = p->errand[i];
-			if (!retry_settle(w, s, &e, k, now)) {
-				p->errand[kept++] = e;
-				flow_set_add(&p->blocked, e.port,
-						held_up(w, s, e.port, &p->slot[e.slot].frame));
-			} else if (--p->slot[e.slot].errands == 0) {
-				if (!p->slot[e.slot].sent)
-					count_add(&count->drop[p->slot[e.slot].frame.reason], 1);
-				done |= UINT64_C(1) << k;
-				park_remove(p, e.slot);
-			}
-			if (i + 1 < next && p->errand[i + 1].slot != e.slot)
-				k++;
-		}
-		s->ops->retire(s, w->burst.frame, done, count);
-	}
-	p->nerrands = kept;
+	port_set_clear(&p->put_off);
 	p->next_try = now + w->retry_delay;
+	for (i = 0; i < n && w->burst.cost < COST_VISIT_MAX; i = next) {
+		next = retry_gather(w, p, i, n, now);
+		deliver(w, s, NULL);
+		if (is_put_off(&w->dests))
+			p->next_try = now;
+		kept = retry_settle_all(w, s, i, next, kept, now);
+	}
+	if (unlikely(i < n))
+		p->next_try = now;
+	for (; i < n; i++, kept++)
+		retry_keep(w, s, &p->errand[i], kept);
+	p->nerrands = kept;
 	s->waiting = kept != 0;
 }
 
-void
+/*
+ * Copies to many ports are the work of one visit only as far as it may cost so much. The
+ * first frame always is; what its last ports miss then waits for the next visit.
+ */
+static void
+trim(struct worker *w, struct source *s)
+{
+	struct burst *b = &w->burst;
+	struct dests *d = &w->dests;
+	uint32_t cost = b->cost + d->n * COST_DEST;
+	unsigned int i, k, fan, copies = 0;
+
+	for (i = 0; i < b->n; i++) {
+		fan = d->flood >> i & 1 ? d->nflood : 1;
+		cost += fan * frame_cost(&b->frame[i]);
+		copies += fan;
+		if (i > 0 && (cost > COST_VISIT_MAX || copies > PARK_ERRANDS / 2))
+			break;
+	}
+	if (i == b->n)
+		return;
+	s->ops->unfetch(s, b, i);
+	for (k = 0; k < d->n; k++)
+		d->want[k] &= (UINT64_C(1) << i) - 1;
+}
+
+/* Offers again what waits. Returns how many frames may be fetched: as many as could wait. */
+static unsigned int
+poll_waiting(struct worker *w, struct source *s)
+{
+	uint64_t now = rte_rdtsc();
+
+	if (now >= s->park->next_try)
+		retry(w, s, now);
+	return w->burst.cost < COST_VISIT_MAX ? RTE_MIN((unsigned int)BURST_MAX, park_room(s->park)) : 0;
+}
+
+uint32_t
 forward_poll(struct worker *w, struct source *s)
 {
+	uint64_t signals = w->count[s->port].signals;
 	unsigned int max = BURST_MAX;
-	uint64_t now;
+	struct burst *b = &w->burst;
 
-	if (unlikely(s->waiting)) {
-		now = rte_rdtsc();
-		if (now >= s->park->next_try)
-			retry(w, s, now);
-		max = RTE_MIN(max, park_room(s->park));
-		if (max == 0)
-			return;
+	b->cost = b->paid = 0;
+	b->clock = &w->clock;
+	if (unlikely(s->waiting))
+		max = poll_waiting(w, s);
+	if (likely(max != 0) && s->ops->fetch(s, b, max) != 0) {
+		route_burst(w, s, b);
+		if (unlikely(w->dests.flood != 0))
+			trim(w, s);
+		deliver(w, s, s->waiting ? &s->park->blocked : NULL);
+		settle(w, s);
+		b->cost += COST_VISIT + b->n * COST_FRAME;
 	}
-	if (s->ops->fetch(s, &w->burst, max) == 0)
-		return;
-	route_burst(w, s, &w->burst);
-	deliver(w, s, s->waiting ? &s->park->blocked : NULL);
-	settle(w, s);
+	b->cost += (w->count[s->port].signals - signals) * COST_SIGNAL;
+	return b->cost - b->paid;
 }
 
 void
@@ -402,7 +546,7 @@ forward_release(struct source *s, struct port_count *count)
 
 	for (i = 0; i < p->nerrands; i++) {
 		f = &p->slot[p->errand[i].slot];
-		if (--f->errands != 0)
+		if (!park_done(p, &p->errand[i]))
 			continue;
 		if (!f->sent)
 			count_add(&count->drop[DROP_PAUSED], 1);

@@ -24,6 +24,8 @@
 #include <rte_ether.h>
 
 struct rte_mbuf;
+struct share;
+struct share_clock;
 
 /* Frames handled at a time: a set of them is the bits of one uint64_t. */
 #define BURST_MAX 64
@@ -111,6 +113,13 @@ frame_own_tag(const struct frame *f)
 struct burst {
 	unsigned int n;
 	unsigned int npieces;
+	uint32_t cost;             /* of the visit so far; see cost.h */
+	uint32_t paid;             /* the part of it that receivers pay for */
+	uint32_t fetched;          /* cost of what was fetched, as far as it is unusual */
+	unsigned int pieces_max;   /* with so many, no further frame is fetched */
+	bool put_off;              /* the destination at hand did less than it has room for */
+	struct share_clock *clock; /* the worker's */
+	struct share *receiver;    /* of the destination at hand; NULL: nobody's */
 	alignas(RTE_CACHE_LINE_MIN_SIZE) struct frame frame[BURST_MAX];
 	struct piece piece[BURST_PIECES];
 	struct headers headers[BURST_MAX]; /* of those frames that have offloads */

@@ -53,8 +53,11 @@ park_add(struct park *p, const struct frame *f, bool sent, uint64_t deadline)
 bool
 park_errand(struct park *p, unsigned int slot, uint16_t port, uint32_t epoch, uint64_t flows)
 {
-	if (p->nerrands == PARK_ERRANDS)
+	unsigned int left = RTE_MIN(PARK_SHARE * p->nfree, PARK_ERRANDS - p->nerrands);
+
+	if (p->owed[port] >= left)
 		return false;
+	p->owed[port]++;
 	p->errand[p->nerrands++] = (struct errand){
 			.epoch = epoch,
 			.slot = slot,

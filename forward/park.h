@@ -12,6 +12,9 @@
  * of ports never sees its frames reordered. Where a source's frames go to a port by
  * flow (flow.h), that holds for those of one flow: one full ring holds up only its own.
  *
+ * A destination may hold a share of the places, which shrinks as they become fewer: so
+ * many that are full, for however long, leave some for frames to others.
+ *
  * What waits are errands, one for each copy that is still owed: a flooded frame
  * has as many as there are full rings. A frame is given back to its source
  * when its last errand is done.
@@ -31,7 +34,7 @@
 /*
  * Frames that a source may have waiting: at the default retry time of 60 us,
  * what arrives at 8.5 million frames/s. With all of them taken the source is
- * not fetched from, which delays that source alone.
+ * not fetched from, which delays that source alone. One destination takes 409 at most.
  */
 #define PARK_FRAMES 512
 
@@ -40,6 +43,13 @@
  * dropped at once.
  */
 #define PARK_ERRANDS 2048
+
+/*
+ * Copies that one destination may be owed: as many times the places that are free. So k
+ * of them that are full leave 1 / (4k + 1) of the places, and a single one can use four
+ * fifths. A copy beyond that is dropped at once, too.
+ */
+#define PARK_SHARE 4
 
 /*
  * Pieces a parked frame may have: a header, a head and the fragments of a Linux socket
@@ -61,6 +71,7 @@ struct errand {
 	uint32_t epoch; /* of the port: a later tenant gets nothing */
 	uint16_t slot;  /* of the frame */
 	uint16_t port;
+	bool idle; /* not offered in this pass, as it is behind another */
 };
 
 /* Flows of ports: bit i of a port's word is class i of flow.h. */
@@ -94,6 +105,8 @@ struct park {
 	unsigned int nfree;
 	uint64_t next_try;                  /* TSC */
 	struct flow_set blocked;            /* what errands wait for */
+	struct port_set put_off;            /* in this pass: ports that may have room */
+	uint16_t owed[PORT_MAX];            /* errands of each port */
 	struct errand errand[PARK_ERRANDS]; /* oldest first */
 	uint16_t free[PARK_FRAMES];
 	struct parked slot[PARK_FRAMES];
@@ -124,8 +137,19 @@ park_empty(const struct park *p)
  */
 int park_add(struct park *p, const struct frame *f, bool sent, uint64_t deadline);
 
-/* Adds an errand of the frame in `slot`, which holds up `flows` of the port. False: no room. */
+/*
+ * Adds an errand of the frame in `slot`, which holds up `flows` of the port. False: no
+ * room, or the port has its share of it.
+ */
 bool park_errand(struct park *p, unsigned int slot, uint16_t port, uint32_t epoch, uint64_t flows);
+
+/* An errand is done. Returns whether it was the last one of its frame. */
+static inline bool
+park_done(struct park *p, const struct errand *e)
+{
+	p->owed[e->port]--;
+	return --p->slot[e->slot].errands == 0;
+}
 
 /* Frees a slot whose errands are done. */
 void park_remove(struct park *p, unsigned int slot);

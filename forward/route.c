@@ -379,20 +379,22 @@ route_flood(struct worker *w, const struct source *s, struct burst *b, uint64_t 
 		uint16_t but)
 {
 	struct vswitch *sw = w->sw;
-	unsigned int i, n = __atomic_load_n(&sw->ports, __ATOMIC_ACQUIRE);
-	uint64_t none = frames, left;
+	unsigned int i, ports = 0, n = __atomic_load_n(&sw->ports, __ATOMIC_ACQUIRE);
+	uint64_t left;
 
 	for (i = 0; i < n; i++) {
 		if (i == s->port || i == but || !takes_frames(sw, i) || both_isolated(sw, s->port, i))
 			continue;
 		dests_add(&w->dests, i, frames);
-		none = 0;
+		ports++;
 	}
 	if (sw->uplink != NULL && s->port != PORT_UPLINK) {
 		dests_add(&w->dests, PORT_UPLINK, frames);
-		none = 0;
+		ports++;
 	}
-	for (left = none; left != 0; left &= left - 1)
+	w->dests.flood |= frames;
+	w->dests.nflood = RTE_MAX(w->dests.nflood, ports);
+	for (left = ports == 0 ? frames : 0; left != 0; left &= left - 1)
 		b->frame[__builtin_ctzll(left)].reason =
 				but == s->port ? DROP_NO_PORT : DROP_TO_SENDER;
 }
@@ -431,6 +433,8 @@ route_burst(struct worker *w, struct source *s, struct burst *b)
 	unsigned int i;
 
 	w->dests.n = 0;
+	w->dests.flood = 0;
+	w->dests.nflood = 0;
 	for (i = 0; i < b->n; i++) {
 		f = &b->frame[i];
 		/* Frames of a flow come in a row: what was looked up for one serves all. */

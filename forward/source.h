@@ -30,6 +30,11 @@ struct source_ops {
 	 * and given back like any other. Returns how many.
 	 */
 	unsigned int (*fetch)(struct source *s, struct burst *b, unsigned int max);
+	/*
+	 * Undoes the fetch of the frames from `from` < b->n on, which are the first of the
+	 * next one; so b->n becomes `from`. Right after the fetch alone.
+	 */
+	void (*unfetch)(struct source *s, struct burst *b, unsigned int from);
 	/* Gives the frames of `mask` back: they are done with. */
 	void (*retire)(struct source *s, struct frame *frame, uint64_t mask,
 			struct port_count *count);

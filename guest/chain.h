@@ -35,6 +35,7 @@ struct chain {
 	unsigned int n;   /* of them */
 	unsigned int max; /* room there */
 	uint64_t len;     /* bytes in all */
+	uint32_t looked;  /* descriptors that were looked at, empty ones too */
 };
 
 /* Half a descriptor; in an indirect table it may stand at any address. */

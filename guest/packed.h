@@ -99,6 +99,7 @@ packed_table(struct virtqueue *vq, const struct vring_packed_desc *d, bool writa
 			d->len % sizeof(*d) != 0 || d->addr + d->len < d->addr)
 		return chain_fault(vq, FAULT_INDIRECT);
 	for (i = 0; i < n && status == CHAIN_OK; i++) {
+		c->looked++;
 		table = guest_mem_at(vq->mem, d->addr + i * sizeof(entry), sizeof(entry));
 		if (unlikely(table == NULL))
 			return CHAIN_BAD;
@@ -117,8 +118,8 @@ packed_table(struct virtqueue *vq, const struct vring_packed_desc *d, bool writa
 }
 
 /*
- * Collects the buffers of the chain at position `at` into *c (whose piece and max
- * are set, the rest zero), and what returns it into *u, also of a chain that is bad.
+ * Adds the buffers of the chain at position `at` to *c, and sets *u to what returns it,
+ * also if the chain is bad.
  * `writable`: a receive chain, else a transmit one.
  */
 static inline enum chain_status
@@ -132,6 +133,7 @@ packed_walk(struct virtqueue *vq, uint16_t at, bool writable, struct chain *c, s
 		if (unlikely(n == RTE_MIN(vq->size, CHAIN_MAX)))
 			return chain_fault(vq, FAULT_LOOP);
 		d = packed_read(&vq->ring[at]);
+		c->looked++;
 		n++;
 		if (++at == vq->size)
 			at = 0;

@@ -5,12 +5,20 @@
  * Filling a guest's receive ring.
  *
  * Any worker may do it: the ring's lock is taken once a burst and held while it
- * copies. The order of a burst is kept: the first frame that finds no room ends
- * it. Nothing is written outside of the buffers that the guest offered, and
- * nothing is visible to it before ring_publish().
+ * copies; a ring that another worker fills is left for a later visit. The order of a
+ * burst is kept: the first frame that finds no room ends it. Nothing is written outside
+ * of the buffers that the guest offered, and nothing is visible to it before
+ * ring_publish().
+ *
+ * What a guest offers decides how much there is to look at before a frame finds room,
+ * and frames of others are copied meanwhile. So that is counted (cost.h), has a bound
+ * for each frame and each visit, is not done twice in vain (struct room_known), and what
+ * no driver needs is at the receiver's own charge (charge()).
  */
 #include "forward/copy.h"
+#include "forward/cost.h"
 #include "forward/finish.h"
+#include "forward/share.h"
 #include "guest/rx.h"
 #include "guest/ring.h"
 #include "run/stats.h"
@@ -20,6 +28,25 @@
  * buffers of 1 KiB. A guest that offers smaller ones loses its longest frames.
  */
 #define RX_BUFFERS_MAX 80
+
+/*
+ * Descriptors that are looked at to find room for one frame: two chains of the greatest
+ * length, each with an indirect table. Linux needs 19 a chain, which is 836 for 64 KiB
+ * that are cut into frames of 1,500 bytes.
+ */
+#define RX_LOOK_MAX (4 * CHAIN_MAX)
+
+/*
+ * Descriptors of a chain that its frame's sender pays for: the header and the fragments
+ * of a Linux socket buffer, with some to spare. More than these are the receiver's fault.
+ */
+#define RX_CHAIN_FREE 32
+
+/*
+ * Chains in a row that can take no frame at all, after which the device is stopped: as
+ * many as most rings hold. A driver that errs once in a while is not stopped.
+ */
+#define RX_USELESS_MAX 256
 
 /* What a frame is copied into: one chain, or with mergeable buffers several. */
 struct room {
@@ -40,13 +67,46 @@ enum room_status {
 /* What was done for a burst, to be counted when the ring's lock is free again. */
 struct tally {
 	uint64_t bytes, checksums, segments;
+	uint64_t pieces; /* beyond the first of each frame */
 };
 
-/* Gives `n` chains at the front back unused: their buffers are no good. */
-static __rte_noinline enum room_status
-give_back(struct virtqueue *vq, unsigned int n, enum drop_reason *reason, const bool packed)
+/*
+ * Counts a chain that was given back from used position `from` on, as no frame fits into
+ * it. What was put in between took frames: then the count begins again.
+ */
+static void
+count_useless(struct virtqueue *vq, uint16_t from)
+{
+	if (vq->useless_at != from)
+		vq->useless = 0;
+	vq->useless_at = vq->last_used;
+	if (++vq->useless == RX_USELESS_MAX)
+		vq_fault(vq, FAULT_RX_USELESS);
+}
+
+/* Gives the chains of a room, which are the next ones, back unused: the last is no good. */
+static enum room_status
+give_back(struct virtqueue *vq, const struct room *r, const struct cursor *c,
+		enum drop_reason *reason, const bool packed)
+{
+	uint16_t from = vq->last_used;
+	unsigned int i;
+
+	for (i = 0; i < r->n; i++)
+		ring_put(vq, r->used[i], 0, packed);
+	ring_take(vq, c);
+	count_useless(vq, from);
+	*reason = DROP_RX_DESCRIPTOR;
+	return ROOM_NEVER;
+}
+
+/* The same with the next `n` chains, which are looked at again: they were for several frames. */
+static enum room_status
+give_back_all(struct virtqueue *vq, struct burst *b, unsigned int n, enum drop_reason *reason,
+		const bool packed)
 {
 	struct cursor c = ring_begin(vq, packed);
+	uint16_t from = vq->last_used;
 	struct piece piece[CHAIN_MAX];
 	struct used_chain u;
 	struct chain chain;
@@ -55,11 +115,23 @@ give_back(struct virtqueue *vq, unsigned int n, enum drop_reason *reason, const 
 		chain = (struct chain){.piece = piece, .max = CHAIN_MAX};
 		if (ring_walk(vq, &c, true, &chain, &u, packed) == CHAIN_FAULT)
 			return ROOM_NONE;
+		b->cost += chain.looked * COST_DESC;
 		ring_put(vq, u, 0, packed);
 		ring_take(vq, &c);
 	}
+	count_useless(vq, from);
 	*reason = DROP_RX_DESCRIPTOR;
 	return ROOM_NEVER;
+}
+
+/* Whether a frame fits into a chain of so many bytes, the first one for it, or a later one. */
+static inline bool
+is_useful(const struct virtqueue *vq, uint32_t len, bool first)
+{
+	if (!vq->mergeable)
+		return len >= vq->hdr_len + sizeof(struct rte_ether_hdr);
+	/* The header goes into the first chain: it must fit there. */
+	return first ? len >= vq->hdr_len : len != 0;
 }
 
 /*
@@ -77,7 +149,7 @@ room_find(struct virtqueue *vq, struct cursor *c, uint32_t need, struct room *r,
 	r->n = 0;
 	r->chain = (struct chain){.piece = r->piece, .max = CHAIN_MAX};
 	do {
-		if (unlikely(r->n == limit)) {
+		if (unlikely(r->n == limit || r->chain.looked > RX_LOOK_MAX / 2)) {
 			*reason = DROP_TOO_BIG;
 			return ROOM_NEVER;
 		}
@@ -88,11 +160,75 @@ room_find(struct virtqueue *vq, struct cursor *c, uint32_t need, struct room *r,
 		if (unlikely(status == CHAIN_FAULT))
 			return ROOM_NONE;
 		r->len[r->n++] = r->chain.len - before;
-		/* The header goes into the first chain: it must fit there. */
-		if (unlikely(status == CHAIN_BAD || r->len[0] < vq->hdr_len))
+		if (unlikely(status == CHAIN_BAD ||
+				    !is_useful(vq, r->len[r->n - 1], r->n == 1)))
 			return ROOM_SPOILT;
 	} while (r->chain.len < need);
 	return ROOM_OK;
+}
+
+/*
+ * Whether it is known that there is no room for `need` bytes, and then *status: it was
+ * looked for at the same place, and nothing has come since.
+ */
+static bool
+is_known(const struct virtqueue *vq, const struct cursor *c, uint32_t need,
+		enum room_status *status, enum drop_reason *reason, const bool packed)
+{
+	const struct room_known *k = &vq->known;
+	const struct cursor end = {.at = k->end, .end = c->end, .wrap = k->end_wrap};
+
+	if (!k->valid || k->at != c->at || k->wrap != c->wrap || need <= k->bytes ||
+			(!k->never && ring_more(vq, &end, packed)))
+		return false;
+	*status = k->never ? ROOM_NEVER : ROOM_NONE;
+	*reason = DROP_TOO_BIG;
+	return true;
+}
+
+/* Notes that a search from `from` to `to` came to nothing. */
+static void
+note_known(struct virtqueue *vq, const struct cursor *from, const struct cursor *to,
+		const struct room *r, enum room_status status)
+{
+	vq->known = (struct room_known){
+			.valid = true,
+			.never = status == ROOM_NEVER,
+			.at = from->at,
+			.wrap = from->wrap,
+			.end = to->at,
+			.end_wrap = to->wrap,
+			.bytes = r->chain.len,
+	};
+}
+
+/*
+ * Whether room may be looked for in chains: not when the visit has cost enough, and not
+ * while a guest whose chains are longer than any driver needs has used up its share.
+ */
+static inline bool
+may_look(const struct virtqueue *vq, struct burst *b)
+{
+	if (unlikely(b->cost >= COST_VISIT_MAX)) {
+		b->put_off = true;
+		return false;
+	}
+	return likely(!vq->longwinded) || b->receiver == NULL ||
+			share_may(b->clock, b->receiver);
+}
+
+/* Charges the search in `chains` chains: to the visit, and what is too much to the receiver. */
+static void
+charge(struct virtqueue *vq, struct burst *b, const struct chain *c, unsigned int chains)
+{
+	uint32_t cost = c->looked * COST_DESC, most = (chains + 1) * RX_CHAIN_FREE * COST_DESC;
+
+	b->cost += cost;
+	vq->longwinded = cost > most;
+	if (likely(!vq->longwinded) || b->receiver == NULL)
+		return;
+	b->paid += cost - most;
+	share_charge(b->clock, b->receiver, cost - most);
 }
 
 /* The header of a frame that has something to tell; flags are for a guest that takes them. */
@@ -190,24 +326,39 @@ look_ahead(const struct virtqueue *vq, const struct cursor *c, struct burst *b, 
 	ring_prefetch(vq, c, 4, packed);
 }
 
-/* Finds room for a frame of several buffers, or for a reason to have none. */
-static __rte_noinline enum room_status
-fill_chains(struct virtqueue *vq, struct cursor *c, const struct frame *f, enum drop_reason *reason,
-		const bool packed)
+/* Finds room for a frame of several buffers, or a reason to have none. */
+static enum room_status
+fill_found(struct virtqueue *vq, struct cursor *c, struct burst *b, const struct frame *f,
+		enum drop_reason *reason, const bool packed)
 {
 	enum room_status status;
 	struct cursor at = *c;
 	struct room r;
 
 	status = room_find(vq, &at, vq->hdr_len + f->len, &r, reason, packed);
+	charge(vq, b, &r.chain, r.n);
 	if (status == ROOM_OK)
 		room_fill(vq, &r, &at, f, packed);
 	else if (status == ROOM_SPOILT)
-		status = give_back(vq, r.n, reason, packed);
-	/* Without room the chains stay where they are; but for spoilt ones. */
+		status = give_back(vq, &r, &at, reason, packed);
+	else
+		note_known(vq, c, &at, &r, status);
+	/* Without room the chains stay where they are. Exception: spoilt ones. */
 	c->at = vq->last_avail;
 	c->wrap = vq->avail_wrap;
 	return status;
+}
+
+/* The same, if it may be looked for. */
+static __rte_noinline enum room_status
+fill_chains(struct virtqueue *vq, struct cursor *c, struct burst *b, const struct frame *f,
+		enum drop_reason *reason, const bool packed)
+{
+	enum room_status status = ROOM_NONE;
+
+	if (is_known(vq, c, vq->hdr_len + f->len, &status, reason, packed) || !may_look(vq, b))
+		return status;
+	return fill_found(vq, c, b, f, reason, packed);
 }
 
 /*
@@ -215,39 +366,57 @@ fill_chains(struct virtqueue *vq, struct cursor *c, const struct frame *f, enum 
  * be taken out of it again.
  */
 static enum room_status
-find_all(struct virtqueue *vq, const struct finish *fin, enum drop_reason *reason,
+find_all(struct virtqueue *vq, struct burst *b, const struct finish *fin, enum drop_reason *reason,
 		const bool packed)
 {
 	struct cursor c = ring_begin(vq, packed);
 	enum room_status status = ROOM_OK;
-	unsigned int i, chains = 0;
+	unsigned int i, chains = 0, looked = 0;
 	struct room r;
 
 	if (fin->n > vq->size) {
 		*reason = DROP_TOO_BIG;
 		return ROOM_NEVER;
 	}
+	if (!may_look(vq, b))
+		return ROOM_NONE;
 	for (i = 0; i < fin->n && status == ROOM_OK; i++) {
+		if (looked > RX_LOOK_MAX) {
+			*reason = DROP_TOO_BIG;
+			return ROOM_NEVER;
+		}
 		status = room_find(vq, &c, vq->hdr_len + finish_len(fin, i), &r, reason, packed);
+		looked += r.chain.looked;
 		chains += r.n;
+		charge(vq, b, &r.chain, r.n);
 	}
-	return status == ROOM_SPOILT ? give_back(vq, chains, reason, packed) : status;
+	return status == ROOM_SPOILT ? give_back_all(vq, b, chains, reason, packed) : status;
 }
 
 /* One frame into whatever buffers come next. `plain`: it is no more than its bytes. */
 static __rte_always_inline enum room_status
-fill_one(struct virtqueue *vq, struct cursor *c, const struct frame *f, enum drop_reason *reason,
-		const bool plain, const bool packed)
+fill_one(struct virtqueue *vq, struct cursor *c, struct burst *b, const struct frame *f,
+		enum drop_reason *reason, const bool plain, const bool packed)
 {
 	if (likely(fill_single(vq, c, f, plain, packed)))
 		return ROOM_OK;
-	return fill_chains(vq, c, f, reason, packed);
+	return fill_chains(vq, c, b, f, reason, packed);
+}
+
+/* One of the frames that a longer one is cut into: there is room for all of them. */
+static inline enum room_status
+fill_part(struct virtqueue *vq, struct cursor *c, struct burst *b, const struct frame *f,
+		enum drop_reason *reason, const bool packed)
+{
+	if (likely(fill_single(vq, c, f, false, packed)))
+		return ROOM_OK;
+	return fill_found(vq, c, b, f, reason, packed);
 }
 
 /* A frame with something to do that the guest does not do itself. */
 static __rte_noinline enum room_status
-fill_finished(struct virtqueue *vq, struct cursor *c, const struct frame *f, struct tally *t,
-		enum drop_reason *reason, const bool packed)
+fill_finished(struct virtqueue *vq, struct cursor *c, struct burst *b, const struct frame *f,
+		struct tally *t, enum drop_reason *reason, const bool packed)
 {
 	enum room_status status = ROOM_OK;
 	const struct frame *part;
@@ -255,11 +424,12 @@ fill_finished(struct virtqueue *vq, struct cursor *c, const struct frame *f, str
 
 	finish_begin(&fin, f, vq->offloads);
 	if (fin.n > 1)
-		status = find_all(vq, &fin, reason, packed);
+		status = find_all(vq, b, &fin, reason, packed);
 	c->at = vq->last_avail;
 	c->wrap = vq->avail_wrap;
 	while (status == ROOM_OK && (part = finish_next(&fin)) != NULL)
-		status = fill_one(vq, c, part, reason, false, packed);
+		status = fin.n > 1 ? fill_part(vq, c, b, part, reason, packed)
+				   : fill_one(vq, c, b, part, reason, false, packed);
 	if (unlikely(status == ROOM_NONE && fin.i > 1)) {
 		/* The guest has changed descriptors that were in order a moment ago. */
 		*reason = DROP_RX_DESCRIPTOR;
@@ -267,6 +437,7 @@ fill_finished(struct virtqueue *vq, struct cursor *c, const struct frame *f, str
 	}
 	if (status != ROOM_OK)
 		return status;
+	b->cost += fin.n * COST_PART + COST_SUM(f->len);
 	if (fin.n > 1)
 		t->segments += fin.n;
 	if (!fin.partial)
@@ -276,12 +447,12 @@ fill_finished(struct virtqueue *vq, struct cursor *c, const struct frame *f, str
 
 /* A frame that is more than its bytes. */
 static __rte_noinline enum room_status
-fill_offload(struct virtqueue *vq, struct cursor *c, const struct frame *f, struct tally *t,
-		enum drop_reason *reason, const bool packed)
+fill_offload(struct virtqueue *vq, struct cursor *c, struct burst *b, const struct frame *f,
+		struct tally *t, enum drop_reason *reason, const bool packed)
 {
 	if ((f->offload & ~vq->offloads) != 0)
-		return fill_finished(vq, c, f, t, reason, packed);
-	return fill_one(vq, c, f, reason, false, packed);
+		return fill_finished(vq, c, b, f, t, reason, packed);
+	return fill_one(vq, c, b, f, reason, false, packed);
 }
 
 static __rte_always_inline struct outcome
@@ -299,9 +470,9 @@ fill_ring(struct virtqueue *vq, struct burst *b, uint64_t want, struct tally *t,
 		bit = want & -want;
 		look_ahead(vq, &c, b, want, packed);
 		if (unlikely(f->offload != 0 || f->vnet.flags != 0))
-			status = fill_offload(vq, &c, f, t, &reason, packed);
+			status = fill_offload(vq, &c, b, f, t, &reason, packed);
 		else
-			status = fill_one(vq, &c, f, &reason, true, packed);
+			status = fill_one(vq, &c, b, f, &reason, true, packed);
 		if (unlikely(status == ROOM_NONE))
 			break;
 		if (unlikely(status == ROOM_NEVER)) {
@@ -311,6 +482,8 @@ fill_ring(struct virtqueue *vq, struct burst *b, uint64_t want, struct tally *t,
 		}
 		o.taken |= bit;
 		t->bytes += f->len;
+		if (unlikely(f->npieces > 1))
+			t->pieces += f->npieces - 1;
 	}
 	return o;
 }
@@ -334,15 +507,24 @@ rx_deliver(struct virtqueue *vq, struct burst *b, uint64_t want, struct port_cou
 {
 	struct tally t = {0};
 	struct outcome o;
+	unsigned int n;
 	bool signal;
 
-	rte_spinlock_lock(&vq->lock);
+	if (unlikely(!rte_spinlock_trylock(&vq->lock))) {
+		b->put_off = true;
+		return (struct outcome){0, 0};
+	}
 	signal = vq->packed ? deliver(vq, b, want, &t, &o, true)
 			    : deliver(vq, b, want, &t, &o, false);
+	if (unlikely(vq->known.valid) && o.taken != 0)
+		vq->known.valid = false;
 	rte_spinlock_unlock(&vq->lock);
 
+	b->cost += COST_DEST;
 	if (o.taken != 0) {
-		count_add(&count->sent, __builtin_popcountll(o.taken));
+		n = __builtin_popcountll(o.taken);
+		b->cost += COST_BYTES(t.bytes) + (n + t.pieces) * COST_COPY;
+		count_add(&count->sent, n);
 		count_add(&count->sent_bytes, t.bytes);
 	}
 	if (unlikely(t.checksums + t.segments != 0)) {
@@ -350,6 +532,7 @@ rx_deliver(struct virtqueue *vq, struct burst *b, uint64_t want, struct port_cou
 		count_add(&count->segments, t.segments);
 	}
 	if (signal) {
+		b->cost += COST_SIGNAL;
 		vq_signal(vq);
 		count_add(&count->signals, 1);
 	}

@@ -109,8 +109,7 @@ split_at(const struct virtqueue *vq, const struct split_table *t, uint16_t at)
 }
 
 /*
- * Collects the buffers of the chain that starts at `head` into *c (whose piece
- * and max are set, the rest zero). `writable`: a receive chain, else a transmit
+ * Adds the buffers of the chain that starts at `head` to *c. `writable`: a receive chain, else a transmit
  * one; a descriptor of the other direction makes the chain bad.
  */
 static inline enum chain_status
@@ -127,6 +126,7 @@ split_walk(struct virtqueue *vq, uint16_t head, bool writable, struct chain *c)
 			return chain_fault(vq, t.ring ? FAULT_HEAD : FAULT_INDIRECT);
 		if (unlikely(steps++ == RTE_MIN(t.n, CHAIN_MAX)))
 			return chain_fault(vq, FAULT_LOOP);
+		c->looked++;
 		from = split_at(vq, &t, at);
 		if (unlikely(from == NULL))
 			return CHAIN_BAD;

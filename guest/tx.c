@@ -12,23 +12,41 @@
 #include <stddef.h>
 
 #include "forward/copy.h"
+#include "forward/cost.h"
 #include "guest/order.h"
 #include "guest/ring.h"
 #include "guest/tx.h"
 #include "forward/offload.h"
 #include "run/stats.h"
 
+/* Bytes of a chain that any switch takes for a frame: no longer than without jumbo frames. */
+#define PLAIN_MAX (RTE_ETHER_MAX_LEN + RTE_VLAN_HLEN + sizeof(struct virtio_net_hdr))
+
+/* Notes what is more than usual about a frame. With too much of it no other is fetched. */
+static void
+fetched_much(struct burst *b, uint32_t cost)
+{
+	b->fetched += cost;
+	if (b->fetched >= COST_FETCH_MAX)
+		b->pieces_max = 0;
+}
+
 /*
- * A chain of more bytes than a frame may have. It keeps them until its virtio-net header
- * is read if that may say that the frame is to be cut.
+ * A chain of more bytes than that. One of more than a frame may have keeps them until its
+ * virtio-net header is read if that may say that the frame is to be cut.
  */
 static __rte_noinline void
-fetch_long(const struct virtqueue *vq, struct frame *f, uint64_t len)
+fetch_long(const struct virtqueue *vq, struct burst *b, struct frame *f, uint64_t len)
 {
-	if ((vq->offloads & OFFLOAD_GSO) && len <= vq->hdr_len + OFFLOAD_FRAME_MAX)
+	if (len > vq->hdr_len + vq->frame_max) {
+		if (!(vq->offloads & OFFLOAD_GSO) || len > vq->hdr_len + OFFLOAD_FRAME_MAX) {
+			frame_lose(f, DROP_LONG);
+			return;
+		}
 		f->reason = DROP_LONG;
-	else
-		frame_lose(f, DROP_LONG);
+	}
+	fetched_much(b, COST_BYTES(len));
+	rte_prefetch0(f->piece->base);
 }
 
 /*
@@ -52,6 +70,8 @@ fetch_chain(struct virtqueue *vq, struct cursor *cursor, struct burst *b, struct
 	if (unlikely(c.piece->base == NULL)) {
 		c.n = c.len = 0;
 		status = ring_walk(vq, cursor, false, &c, &u, packed);
+		b->cost += c.looked * COST_DESC;
+		fetched_much(b, c.looked * COST_DESC);
 	}
 	if (unlikely(status == CHAIN_FAULT))
 		return false;
@@ -68,8 +88,8 @@ fetch_chain(struct virtqueue *vq, struct cursor *cursor, struct burst *b, struct
 		frame_lose(f, DROP_DESCRIPTOR);
 	else if (unlikely(c.len < vq->hdr_len + sizeof(f->eth)))
 		frame_lose(f, DROP_SHORT);
-	else if (unlikely(c.len > vq->hdr_len + vq->frame_max))
-		fetch_long(vq, f, c.len);
+	else if (unlikely(c.len > PLAIN_MAX))
+		fetch_long(vq, b, f, c.len);
 	else
 		rte_prefetch0(c.piece->base);
 	b->npieces += c.n;
@@ -126,10 +146,11 @@ fetch(struct virtqueue *vq, struct burst *b, unsigned int max, const bool packed
 	struct cursor c = ring_begin(vq, packed);
 	unsigned int i;
 
-	b->n = b->npieces = 0;
+	b->n = b->npieces = b->fetched = 0;
+	b->pieces_max = BURST_PIECES - CHAIN_MAX + 1;
 	ring_prefetch_all(vq, &c, max, packed);
 	for (i = 0; i < max && ring_more(vq, &c, packed); i++) {
-		if (unlikely(b->npieces > BURST_PIECES - CHAIN_MAX))
+		if (unlikely(b->npieces >= b->pieces_max))
 			break;
 		if (unlikely(!fetch_chain(vq, &c, b, &b->frame[i], packed)))
 			break;
@@ -149,6 +170,29 @@ tx_fetch(struct source *s, struct burst *b, unsigned int max)
 	struct virtqueue *vq = container_of(s, struct virtqueue, source);
 
 	return vq->packed ? fetch(vq, b, max, true) : fetch(vq, b, max, false);
+}
+
+/* Moves where the ring is read back by the frames from `from` on. */
+static void
+tx_unfetch(struct source *s, struct burst *b, unsigned int from)
+{
+	struct virtqueue *vq = container_of(s, struct virtqueue, source);
+	unsigned int i, back = 0;
+
+	for (i = from; i < b->n; i++)
+		back += vq->packed ? b->frame[i].ndesc : 1;
+	if (unlikely(vq->order != NULL))
+		vq->order->tail -= b->n - from;
+	b->n = from;
+	if (!vq->packed) {
+		vq->last_avail -= back;
+		return;
+	}
+	if (back > vq->last_avail) {
+		vq->last_avail += vq->size;
+		vq->avail_wrap = !vq->avail_wrap;
+	}
+	vq->last_avail -= back;
 }
 
 /* Returns chains of frames that are done with. */
@@ -196,5 +240,6 @@ tx_retire(struct source *s, struct frame *frame, uint64_t mask, struct port_coun
 
 const struct source_ops tx_source_ops = {
 		.fetch = tx_fetch,
+		.unfetch = tx_unfetch,
 		.retire = tx_retire,
 };

@@ -43,6 +43,16 @@ struct used_chain {
 /* Largest virtio-net header: with num_buffers, virtio 1.2 section 5.1.6. */
 #define HDR_MAX sizeof(struct virtio_net_hdr_mrg_rxbuf)
 
+/* A receive ring: what a search for room that came to nothing has found. */
+struct room_known {
+	bool valid;
+	bool never;        /* more chains do not help */
+	bool wrap;         /* packed: laps of `at` and `end` */
+	bool end_wrap;
+	uint16_t at, end;  /* last_avail then, and the first entry that was not looked at */
+	uint32_t bytes;    /* that there are in between */
+};
+
 /*
  * Two members change while a worker uses the ring, and are read without more ado. `fault` is set
  * by any thread: a worker that sees it late goes on for a burst, as it would have a moment before.
@@ -88,6 +98,11 @@ struct virtqueue {
 	int callfd;          /* -1: the guest wants no signals */
 	uint32_t frame_max;  /* longest frame, bytes */
 	rte_spinlock_t lock; /* a receive ring: who fills it now */
+	/* What follows is of receive rings, and seldom used. */
+	struct room_known known;
+	bool longwinded;     /* its last chain was longer than drivers need */
+	uint16_t useless_at; /* last_used when a chain was last given back, as nothing fits into it */
+	uint32_t useless;    /* chains of that kind in a row */
 } __rte_cache_aligned;
 
 /* Stops a queue whose guest broke the rules; the main lcore will say so. */

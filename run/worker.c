@@ -15,6 +15,12 @@
 #include "uplink/uplink.h"
 #include "run/worker.h"
 
+/*
+ * How much longer than one whose destination is full a frame waits whose destination was
+ * put off: as long as a worker that has the ring may be without its CPU.
+ */
+#define PUT_OFF_MS 10
+
 struct worker *
 worker_create(struct vswitch *sw, unsigned int id, unsigned int lcore)
 {
@@ -28,6 +34,7 @@ worker_create(struct vswitch *sw, unsigned int id, unsigned int lcore)
 	w->sw = sw;
 	w->id = id;
 	w->lcore = lcore;
+	w->put_off_time = rte_get_tsc_hz() / (1000 / PUT_OFF_MS);
 	if (c->rx_retry) {
 		w->retry_delay = rte_get_tsc_hz() * c->rx_retry_delay / 1000000;
 		w->retry_time = w->retry_delay * c->rx_retry_num;
@@ -41,16 +48,49 @@ worker_destroy(struct worker *w)
 	rte_free(w);
 }
 
+/* Polls a source at the charge of a share. Returns whether the share may have more. */
+static inline bool
+poll_source(struct worker *w, struct share *share, struct source *s)
+{
+	uint32_t cost;
+
+	if (unlikely(!share_may(&w->clock, share)))
+		return false;
+	cost = forward_poll(w, s);
+	if (cost != 0)
+		share_visited(&w->clock, share, cost);
+	return true;
+}
+
+/* Visits each of a guest's rings once, as far as its share goes; the next round goes on there. */
+static inline void
+poll_rings(struct worker *w, struct polled *s)
+{
+	unsigned int i, n = __atomic_load_n(&s->n, __ATOMIC_ACQUIRE), at = s->next;
+	struct virtqueue *vq;
+
+	for (i = 0; i < n; i++, at++) {
+		if (at >= n)
+			at = 0;
+		vq = __atomic_load_n(&s->ring[at], __ATOMIC_ACQUIRE);
+		if (vq == NULL || !ring_has_work(vq))
+			continue;
+		if (!poll_source(w, &s->share, &vq->source))
+			break;
+	}
+	s->next = at;
+}
+
 static inline void
 poll_guests(struct worker *w)
 {
 	unsigned int i, n = __atomic_load_n(&w->npoll, __ATOMIC_ACQUIRE);
-	struct virtqueue *vq;
+	uint16_t port;
 
 	for (i = 0; i < n; i++) {
-		vq = __atomic_load_n(&w->poll[i], __ATOMIC_ACQUIRE);
-		if (vq != NULL && ring_has_work(vq))
-			forward_poll(w, &vq->source);
+		port = __atomic_load_n(&w->poll[i], __ATOMIC_ACQUIRE);
+		if (likely(port != POLL_FREE))
+			poll_rings(w, &w->polled[port]);
 	}
 }
 
@@ -60,13 +100,24 @@ poll_uplink(struct worker *w, struct uplink *u)
 {
 	unsigned int i, n = uplink_sources(u);
 
-	forward_poll(w, uplink_source(u, 0));
+	poll_source(w, &w->pool[0], uplink_source(u, 0));
 	if (++w->idle_pool >= n)
 		w->idle_pool = 1;
 	for (i = 1; i < n; i++)
 		if (__atomic_load_n(&w->sw->port[i - 1].state, __ATOMIC_RELAXED) == PORT_USED ||
 				i == w->idle_pool)
-			forward_poll(w, uplink_source(u, i));
+			poll_source(w, &w->pool[i], uplink_source(u, i));
+}
+
+/* Serves everybody who has something to do, and is not too far ahead of the others. */
+static inline void
+poll_round(struct worker *w, struct uplink *uplink)
+{
+	share_round(&w->clock);
+	poll_guests(w);
+	if (uplink != NULL)
+		poll_uplink(w, uplink);
+	share_round_over(&w->clock);
 }
 
 int
@@ -79,9 +130,7 @@ worker_run(void *arg)
 	rte_rcu_qsbr_thread_register(sw->qsbr, w->id);
 	rte_rcu_qsbr_thread_online(sw->qsbr, w->id);
 	while (!__atomic_load_n(&sw->stop, __ATOMIC_RELAXED)) {
-		poll_guests(w);
-		if (uplink != NULL)
-			poll_uplink(w, uplink);
+		poll_round(w, uplink);
 		if (sw->uplink != NULL)
 			uplink_flush(sw->uplink, w->id);
 		rte_rcu_qsbr_quiescent(sw->qsbr, w->id);
@@ -91,54 +140,108 @@ worker_run(void *arg)
 	return 0;
 }
 
+static unsigned int
+rings_at(const struct polled *s)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < s->n; i++)
+		n += s->ring[i] != NULL;
+	return n;
+}
+
 /* A worker as place.h sees it, for one more ring of a port. */
 static struct seat
 seat_of(const struct worker *w, uint16_t port)
 {
-	struct seat s = {.node = rte_lcore_to_socket_id(w->lcore)};
+	struct seat s = {
+			.node = rte_lcore_to_socket_id(w->lcore),
+			.same = rings_at(&w->polled[port]),
+	};
 	unsigned int i;
 
-	for (i = 0; i < w->npoll; i++) {
-		if (w->poll[i] == NULL)
-			continue;
-		s.load++;
-		s.same += w->poll[i]->source.port == port;
-	}
+	for (i = 0; i < w->npoll; i++)
+		if (w->poll[i] != POLL_FREE)
+			s.load += rings_at(&w->polled[w->poll[i]]);
 	return s;
+}
+
+/* Has the worker poll a guest, or no longer. */
+static void
+poll_add(struct worker *w, uint16_t port)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->npoll && w->poll[i] != POLL_FREE; i++)
+		;
+	__atomic_store_n(&w->poll[i], port, __ATOMIC_RELEASE);
+	if (i == w->npoll)
+		__atomic_store_n(&w->npoll, i + 1, __ATOMIC_RELEASE);
+}
+
+static void
+poll_remove(struct worker *w, uint16_t port)
+{
+	unsigned int i;
+
+	for (i = 0; i < w->npoll; i++)
+		if (w->poll[i] == port)
+			__atomic_store_n(&w->poll[i], POLL_FREE, __ATOMIC_RELEASE);
+	for (i = w->npoll; i > 0 && w->poll[i - 1] == POLL_FREE; i--)
+		;
+	__atomic_store_n(&w->npoll, i, __ATOMIC_RELEASE);
+}
+
+static void
+ring_add(struct worker *w, uint16_t port, struct virtqueue *vq)
+{
+	struct polled *s = &w->polled[port];
+	unsigned int i;
+
+	if (rings_at(s) == 0)
+		poll_add(w, port);
+	for (i = 0; i < s->n && s->ring[i] != NULL; i++)
+		;
+	__atomic_store_n(&s->ring[i], vq, __ATOMIC_RELEASE);
+	if (i == s->n)
+		__atomic_store_n(&s->n, i + 1, __ATOMIC_RELEASE);
+}
+
+static void
+ring_remove(struct worker *w, uint16_t port, const struct virtqueue *vq)
+{
+	struct polled *s = &w->polled[port];
+	unsigned int i;
+
+	for (i = 0; i < s->n; i++)
+		if (s->ring[i] == vq)
+			__atomic_store_n(&s->ring[i], NULL, __ATOMIC_RELEASE);
+	for (i = s->n; i > 0 && s->ring[i - 1] == NULL; i--)
+		;
+	__atomic_store_n(&s->n, i, __ATOMIC_RELEASE);
+	if (i == 0)
+		poll_remove(w, port);
 }
 
 void
 worker_add_queue(struct vswitch *sw, struct virtqueue *vq)
 {
 	struct seat seat[WORKER_MAX];
-	struct worker *w;
 	unsigned int i;
 
 	for (i = 0; i < sw->nworkers; i++)
 		seat[i] = seat_of(sw->worker[i], vq->source.port);
-	w = sw->worker[place_choose(seat, sw->nworkers, place_node_of(vq->desc), place_distance)];
-	for (i = 0; i < w->npoll && w->poll[i] != NULL; i++)
-		;
-	__atomic_store_n(&w->poll[i], vq, __ATOMIC_RELEASE);
-	if (i == w->npoll)
-		__atomic_store_n(&w->npoll, i + 1, __ATOMIC_RELEASE);
+	i = place_choose(seat, sw->nworkers, place_node_of(vq->desc), place_distance);
+	ring_add(sw->worker[i], vq->source.port, vq);
 }
 
 void
 worker_remove_queue(struct vswitch *sw, struct virtqueue *vq)
 {
-	struct worker *w;
-	unsigned int k, i;
+	unsigned int i;
 
-	for (k = 0; k < sw->nworkers; k++) {
-		w = sw->worker[k];
-		for (i = 0; i < w->npoll; i++)
-			if (w->poll[i] == vq)
-				__atomic_store_n(&w->poll[i], NULL, __ATOMIC_RELEASE);
-		for (i = w->npoll; i > 0 && w->poll[i - 1] == NULL; i--)
-			;
-		__atomic_store_n(&w->npoll, i, __ATOMIC_RELEASE);
-	}
+	for (i = 0; i < sw->nworkers; i++)
+		ring_remove(sw->worker[i], vq->source.port, vq);
 }
 
 void

@@ -4,9 +4,9 @@
 /*
  * A worker lcore: what it polls, and its private working memory.
  *
- * `poll` is published by librte_vhost's thread (worker_add_queue,
- * worker_remove_queue); all else belongs to the worker itself, but that anybody
- * may read its counters (stats.h).
+ * `poll` and the rings of `polled` are published by librte_vhost's thread
+ * (worker_add_queue, worker_remove_queue). All else belongs to the worker itself.
+ * Exception: anybody may read its counters (stats.h).
  */
 #ifndef WORKER_H
 #define WORKER_H
@@ -17,11 +17,19 @@
 #include "forward/fdb.h"
 #include "forward/frame.h"
 #include "forward/port.h"
+#include "forward/share.h"
 #include "run/stats.h"
 
 struct source;
 struct virtqueue;
 struct vswitch;
+
+/* Why frames were not offered to a destination, or not to the end. */
+enum delay {
+	DELAY_NONE,
+	DELAY_BEHIND,  /* others wait, which they must not overtake */
+	DELAY_PUT_OFF, /* the visit has cost enough, or another worker fills the ring */
+};
 
 /*
  * Where the frames of a burst are to go: one entry a destination, found in
@@ -29,14 +37,24 @@ struct vswitch;
  */
 struct dests {
 	unsigned int n;
+	uint64_t flood;      /* frames that go to many ports, */
+	unsigned int nflood; /* ... to so many at most */
 	uint16_t port[PORT_MAX];
 	uint16_t slot[PORT_MAX];
 	uint64_t want[PORT_MAX]; /* frames for it */
 	struct outcome outcome[PORT_MAX];
+	uint8_t delay[PORT_MAX]; /* enum delay: of frames that it did not take */
 };
 
-/* Transmit rings that one worker may have to poll: all there are. */
-#define POLL_MAX (GUEST_MAX * QUEUE_PAIRS_MAX)
+#define POLL_FREE UINT16_MAX
+
+/* The transmit rings of a guest that a worker polls: one share, however many they are. */
+struct polled {
+	struct share share;
+	uint16_t next;                           /* slot of ring[] to look at next */
+	uint16_t n;                              /* slots, up to the last one in use */
+	struct virtqueue *ring[QUEUE_PAIRS_MAX]; /* NULL: free */
+} __rte_cache_aligned;
 
 struct worker {
 	struct vswitch *sw;
@@ -44,9 +62,13 @@ struct worker {
 	unsigned int lcore;
 	uint64_t retry_delay;             /* TSC cycles between offers */
 	uint64_t retry_time;              /* TSC cycles that a frame waits at most */
+	uint64_t put_off_time;            /* ... longer, for a destination that was put off */
 	unsigned int idle_pool;           /* source of the uplink to poll though nobody is there */
-	unsigned int npoll;               /* slots of poll[], up to the last one in use */
-	struct virtqueue *poll[POLL_MAX]; /* transmit rings; NULL: free */
+	struct share_clock clock;
+	struct share pool[PORT_MAX]; /* of the uplink's sources */
+	unsigned int npoll;          /* slots of poll[], up to the last one in use */
+	uint16_t poll[GUEST_MAX];    /* ports with rings; POLL_FREE: none */
+	struct polled polled[GUEST_MAX]; /* by port */
 	struct dests dests;
 	struct burst burst;
 	struct fdb_hints hints;

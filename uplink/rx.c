@@ -102,6 +102,18 @@ fetch_frame(const struct uplink *u, struct burst *b, struct frame *f, struct rte
 		frame_lose(f, DROP_LONG);
 }
 
+/* Takes what was fetched too early. */
+static unsigned int
+fetch_held(struct uplink_pool *p, struct rte_mbuf **m, unsigned int max)
+{
+	unsigned int n = RTE_MIN(p->nheld, max);
+
+	memcpy(m, p->held, n * sizeof(*m));
+	p->nheld -= n;
+	memmove(p->held, p->held + n, p->nheld * sizeof(*p->held));
+	return n;
+}
+
 static unsigned int
 uplink_fetch(struct source *s, struct burst *b, unsigned int max)
 {
@@ -111,7 +123,7 @@ uplink_fetch(struct source *s, struct burst *b, unsigned int max)
 	unsigned int i;
 
 	b->npieces = 0;
-	b->n = 0;
+	b->n = unlikely(p->nheld != 0) ? fetch_held(p, m, max) : 0;
 	/* One queue a burst, each in its turn; an empty one is passed over. */
 	for (i = 0; i < p->queues.n && b->n == 0; i++) {
 		b->n = rte_eth_rx_burst(
@@ -124,6 +136,20 @@ uplink_fetch(struct source *s, struct burst *b, unsigned int max)
 	for (i = 0; i < b->n; i++)
 		fetch_frame(u, b, &b->frame[i], m[i]);
 	return b->n;
+}
+
+/* Nothing was held when they were fetched, or they were the first of it. */
+static void
+uplink_unfetch(struct source *s, struct burst *b, unsigned int from)
+{
+	struct uplink_pool *p = container_of(s, struct uplink_pool, source);
+	unsigned int i, n = b->n - from;
+
+	memmove(p->held + n, p->held, p->nheld * sizeof(*p->held));
+	for (i = 0; i < n; i++)
+		p->held[i] = b->frame[from + i].mbuf;
+	p->nheld += n;
+	b->n = from;
 }
 
 static void
@@ -141,5 +167,6 @@ uplink_retire(struct source *s, struct frame *frame, uint64_t mask, struct port_
 
 const struct source_ops uplink_source_ops = {
 		.fetch = uplink_fetch,
+		.unfetch = uplink_unfetch,
 		.retire = uplink_retire,
 };

@@ -190,8 +190,11 @@ uplink_stop(struct uplink *u, struct port_count *count)
 
 	if (u == NULL || !u->started)
 		return;
-	for (i = 0; i < u->npools; i++)
+	for (i = 0; i < u->npools; i++) {
 		forward_release(&u->pool[i].source, count);
+		rte_pktmbuf_free_bulk(u->pool[i].held, u->pool[i].nheld);
+		u->pool[i].nheld = 0;
+	}
 	for (i = 0; i < WORKER_MAX; i++)
 		uplink_flush(u, i);
 	rte_eth_dev_stop(u->port);

@@ -13,6 +13,7 @@
 #include <rte_spinlock.h>
 
 #include "main.h"
+#include "forward/frame.h"
 #include "forward/source.h"
 #include "uplink/nic.h"
 #include "uplink/vmdq.h"
@@ -32,7 +33,9 @@ struct uplink_pool {
 	struct source source;
 	struct uplink *uplink;
 	struct vmdq_pool queues;
-	uint16_t turn; /* of them, the one to look at next */
+	uint16_t turn;  /* of them, the one to look at next */
+	uint16_t nheld; /* frames that were fetched too early, the next ones */
+	struct rte_mbuf *held[BURST_MAX];
 };
 
 /* The filter of an address of a device, in the NIC. */

@@ -33,6 +33,7 @@ pair_fetch(struct pair *p, unsigned int max)
 {
 	struct source *s = &p->tx->vq.source;
 
+	p->burst.cost = 0;	/* as for each visit */
 	return s->ops->fetch(s, &p->burst, max);
 }
 
@@ -47,6 +48,7 @@ pair_retire(struct pair *p, uint64_t mask)
 struct outcome
 pair_deliver(struct pair *p, uint64_t want)
 {
+	p->burst.cost = 0;
 	return rx_deliver(&p->rx->vq, &p->burst, want, &p->count);
 }
 

@@ -347,25 +347,87 @@ test_release(void **state)
 	room_expect(r, 1, 0, &mac[1], 60, 4);
 }
 
-/* All places taken: the source is not fetched from, and loses nothing by it. */
+/*
+ * A ring that is full for however long takes its share of the places. What is beyond is
+ * dropped, and frames to others go on: some wait for room, too, and lose nothing by it.
+ */
 static void
-test_park_full(void **state)
+test_park_share(void **state)
 {
 	struct room *r = *state;
-	unsigned int i, n = PARK_FRAMES + 30;
+	unsigned int i, n = PARK_FRAMES + 30, waiting;
 
-	for (i = 0; i < n; i++)
-		room_send(r, 0, &mac[1], 60, i);
+	for (i = 0; i < n; i++) {
+		r->tx[0]->free = RING_GPA + i % 64 * 100;	/* so little memory is enough */
+		room_send(r, 0, &mac[1], 60, i % 64);
+	}
 	for (i = 0; i < 20; i++)
 		room_poll(r, 0);
-	assert_int_equal(parked(r, 0), PARK_FRAMES);
-	assert_int_equal(room_count(r, 0)->received, PARK_FRAMES);
+	waiting = parked(r, 0);
+	assert_true(waiting > PARK_FRAMES * 3 / 4 && waiting < PARK_FRAMES - BURST_MAX);
+	assert_int_equal(room_count(r, 0)->received, n);
+	assert_int_equal(room_count(r, 0)->drop[DROP_RING_FULL], n - waiting);
+	r->tx[0]->free = RING_GPA + 64 * 100;
+	for (i = 0; i < BURST_MAX; i++)
+		room_send(r, 0, &mac[2], 60, i);
+	room_poll(r, 0);
+	assert_int_equal(parked(r, 0), waiting + BURST_MAX);
+	room_offer(r, 2, 200);
+	for (i = 0; i < 100; i++)
+		room_send(r, 0, &mac[2], 60, BURST_MAX + i);
+	for (i = 0; i < 5; i++)
+		room_poll(r, 0);
+	assert_int_equal(room_count(r, 2)->sent, BURST_MAX + 100);
+	assert_int_equal(room_count(r, 2)->missed, 0);
 	room_offer(r, 1, n);
 	for (i = 0; i < 5; i++)
 		room_poll(r, 0);
-	assert_int_equal(room_count(r, 0)->delivered, n);
-	assert_int_equal(room_count(r, 1)->sent, n);
+	assert_int_equal(room_count(r, 1)->sent, waiting);
 	assert_int_equal(room_owed(r, 0), 0);
+	assert_int_equal(parked(r, 0), 0);
+}
+
+/* Another worker fills a ring: it is full for this moment, also where nothing else waits. */
+static void
+test_ring_in_use(void **state)
+{
+	struct room *r = *state;
+	unsigned int i;
+
+	r->w->retry_time = 0;
+	r->w->put_off_time = UINT64_MAX / 4;
+	for (i = 0; i < 3; i++)
+		room_offer(r, 1, 1);
+	room_offer(r, 2, 4);
+	rte_spinlock_lock(&r->rx[1]->vq.lock);
+	room_send(r, 0, &mac[1], 60, 0);
+	room_send(r, 0, &mac[2], 60, 1);
+	room_poll(r, 0);
+	room_expect(r, 2, 0, &mac[2], 60, 1);
+	room_send(r, 0, &mac[1], 60, 2);
+	room_send(r, 0, &mac_broadcast, 60, 3);	/* 3 has no room: dropped */
+	room_poll(r, 0);
+	room_expect(r, 2, 0, &mac_broadcast, 60, 3);
+	assert_int_equal(parked(r, 0), 3);
+	assert_int_equal(room_count(r, 3)->missed, 1);
+	room_expect_none(r, 1);
+	rte_spinlock_unlock(&r->rx[1]->vq.lock);
+	room_poll(r, 0);
+	room_expect(r, 1, 0, &mac[1], 60, 0);
+	room_expect(r, 1, 0, &mac[1], 60, 2);
+	room_expect(r, 1, 0, &mac_broadcast, 60, 3);
+	assert_int_equal(parked(r, 0), 0);
+	/* For so long, and no longer. */
+	rte_spinlock_lock(&r->rx[1]->vq.lock);
+	room_send(r, 0, &mac[1], 60, 4);
+	room_poll(r, 0);
+	room_poll(r, 0);
+	assert_int_equal(parked(r, 0), 1);
+	r->w->put_off_time = 0;
+	room_poll(r, 0);
+	assert_int_equal(parked(r, 0), 0);
+	assert_int_equal(room_count(r, 0)->drop[DROP_RING_FULL], 1);
+	rte_spinlock_unlock(&r->rx[1]->vq.lock);
 }
 
 /* Too many pieces to wait: dropped at once, while its neighbours wait. */
@@ -456,7 +518,8 @@ main(void)
 		TEST(test_flood_over_paused),
 		TEST(test_stopped_destination),
 		TEST(test_release),
-		TEST(test_park_full),
+		TEST(test_park_share),
+		TEST(test_ring_in_use),
 		TEST(test_many_pieces),
 		TEST(test_order_at_random),
 	};

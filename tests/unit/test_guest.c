@@ -55,9 +55,9 @@ polled(const struct plug *p)
 	uint32_t rings = 0;
 	unsigned int i;
 
-	for (i = 0; i < w->npoll; i++)
-		if (w->poll[i] != NULL)
-			rings |= UINT32_C(1) << (w->poll[i] - p->g->ring);
+	for (i = 0; i < w->polled[0].n; i++)
+		if (w->polled[0].ring[i] != NULL)
+			rings |= UINT32_C(1) << (w->polled[0].ring[i] - p->g->ring);
 	return rings;
 }
 

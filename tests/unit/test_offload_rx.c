@@ -97,6 +97,7 @@ retire(struct way *w)
 static struct outcome
 deliver(struct way *w, struct receiver *rx)
 {
+	w->burst.cost = 0;	/* as for each visit */
 	return rx_deliver(&rx->r->vq, &w->burst, 1, &w->count);
 }
 

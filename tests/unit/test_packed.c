@@ -417,6 +417,7 @@ test_nonsense(void **state)
 			d->id = nonsense(&random, i);
 			d->flags = nonsense(&random, (i % 2 ? WRITE : 0) | (random & 1 ? 1 << 7 : 1 << 15));
 		}
+		b->cost = 0;	/* as for each visit */
 		n = s->ops->fetch(s, b, BURST_MAX);
 		all = n == 0 ? 0 : UINT64_MAX >> (BURST_MAX - n);
 		for (i = 0; i < n; i++)

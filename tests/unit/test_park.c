@@ -153,16 +153,54 @@ test_full_of_errands(void **state)
 	struct piece piece = { NULL, 0 };
 	struct frame f = { .npieces = 1, .piece = &piece };
 	int a = park_add(p, &f, false, 0);
-	unsigned int i;
+	unsigned int i, n = 0;
 
 	for (i = 0; i < PARK_ERRANDS; i++)
-		assert_true(park_errand(p, a, i % 100, i, FLOWS_ALL));
-	assert_false(park_errand(p, a, 200, 0, FLOWS_ALL));
+		n += park_errand(p, a, i % 100, n, FLOWS_ALL);
+	/* A hundred ports have what is theirs, and there is some left for one more. */
+	assert_true(n > PARK_ERRANDS * 98 / 100 && n < PARK_ERRANDS);
+	assert_false(park_errand(p, a, 7, 0, FLOWS_ALL));
+	for (; n < PARK_ERRANDS; n++)
+		assert_true(park_errand(p, a, 100 + n % 150, n, FLOWS_ALL));
+	assert_false(park_errand(p, a, 250, 0, FLOWS_ALL));
 	assert_int_equal(p->nerrands, PARK_ERRANDS);
 	assert_int_equal(p->slot[a].errands, PARK_ERRANDS);
-	assert_false(port_set_has(&p->blocked.port, 200));
+	assert_false(port_set_has(&p->blocked.port, 250));
 	for (i = 0; i < PARK_ERRANDS; i++)
 		assert_int_equal(p->errand[i].epoch, i);
+	/* What is done is owed no longer. */
+	for (i = 0; i < PARK_ERRANDS - 1; i++)
+		assert_false(park_done(p, &p->errand[i]));
+	assert_true(park_done(p, &p->errand[i]));
+	for (i = 0; i < PORT_MAX; i++)
+		assert_int_equal(p->owed[i], 0);
+}
+
+/* Ports that are full for ever take places, and leave some, however many they are. */
+static void
+test_share(void **state)
+{
+	struct park *p = *state;
+	struct piece piece = { NULL, 0 };
+	struct frame f = { .npieces = 1, .piece = &piece };
+	unsigned int port, n, most = PARK_FRAMES;
+	int slot;
+
+	for (port = 0; port < 20; port++) {
+		for (n = 0;; n++) {
+			slot = park_add(p, &f, false, 0);
+			assert_true(slot >= 0);
+			if (!park_errand(p, slot, port, 0, FLOWS_ALL))
+				break;
+		}
+		park_remove(p, slot);
+		assert_int_equal(p->owed[port], n);
+		assert_true((n >= 1 || park_room(p) == 1) && n <= most && n <= PARK_SHARE * park_room(p));
+		most = n;
+		if (port == 0)
+			assert_int_equal(n, PARK_FRAMES * PARK_SHARE / (PARK_SHARE + 1));
+	}
+	assert_true(park_room(p) > 0);
 }
 
 int
@@ -176,6 +214,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_errands, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_flows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full_of_errands, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_share, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("park", tests, NULL, NULL);

@@ -4,6 +4,7 @@
 /* Receive rings as destinations: order, room, chains, mergeable buffers, signals. */
 #include <rte_common.h>
 
+#include "forward/cost.h"
 #include "pair.h"
 
 /* What the receiver finds at gpa: the header, then the frame. */
@@ -263,6 +264,66 @@ test_deliver_mergeable_bad(void **state)
 	ring_expect_none(p->rx);
 }
 
+/* Chains that no frame fits into go back; after many in a row the device is stopped. */
+static void
+test_useless(void **state)
+{
+	struct pair *p = *state;
+	unsigned int i, k, lap;
+
+	for (k = 0; k < 2; k++) {	/* the first time with a good one now and then */
+		for (lap = 0; lap < 8 && p->rx->vq.fault == FAULT_NONE; lap++) {
+			for (i = 0; i < 50; i++) {
+				ring_desc(p->rx, i, RING_GPA, i % 2 ? 0 : HDR + 13, WRITE, 0);
+				ring_offer(p->rx, i);
+			}
+			if (k == 0)
+				ring_room(p->rx, 50, 200);
+			for (i = 0; i < 51; i++)
+				pair_send(p, i, 60);
+			pair_fetch(p, BURST_MAX);
+			pair_deliver(p, (UINT64_C(1) << 51) - 1);
+			pair_retire(p, (UINT64_C(1) << 51) - 1);
+			while (ring_used(p->rx, &(uint32_t){ 0 }, &(uint32_t){ 0 }))
+				;
+		}
+		assert_int_equal(p->rx->vq.fault, k == 0 ? FAULT_NONE : FAULT_RX_USELESS);
+	}
+}
+
+/* Chains that hold too little are looked at once for however many frames, until more come. */
+static void
+test_known(void **state)
+{
+	struct pair *p = *state;
+	unsigned int i, k, n;
+	uint32_t once;
+
+	p->rx->vq.mergeable = true;
+	for (k = 0; k < 2; k++) {	/* fewer chains than the frame needs; more than it may take */
+		n = k == 0 ? 40 : 100;
+		for (i = 0; i < n; i++) {
+			ring_desc(p->rx, 2 * i, RING_GPA + 5000, HDR, WRITE | NEXT, 2 * i + 1);
+			ring_desc(p->rx, 2 * i + 1, RING_GPA + 5000, 1, WRITE, 0);
+			ring_offer(p->rx, 2 * i);
+		}
+		for (i = 0; i < BURST_MAX; i++)
+			pair_send(p, i, 1500 - i);
+		pair_fetch(p, BURST_MAX);
+		pair_deliver(p, UINT64_MAX);
+		once = p->burst.cost;
+		assert_true(once > 40 * COST_DESC && once < 200 * COST_DESC);
+		pair_deliver(p, UINT64_MAX);
+		assert_true(p->burst.cost <= COST_DEST);
+		/* One chain more may be all that a frame needs. */
+		if (k == 0) {
+			ring_room(p->rx, 2 * n, 2000);
+			assert_true(pair_deliver(p, 1).taken == 1);
+		}
+		pair_retire(p, UINT64_MAX);
+	}
+}
+
 /* What was routed on is what arrives, whatever the sender writes meanwhile. */
 static void
 test_private_header(void **state)
@@ -324,6 +385,8 @@ main(void)
 		TEST(test_deliver_chain),
 		TEST(test_deliver_mergeable),
 		TEST(test_deliver_mergeable_bad),
+		TEST(test_useless),
+		TEST(test_known),
 		TEST(test_private_header),
 		TEST(test_signals),
 	};

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* Who is served next, and how much one visit may cost: the scheduler, the budgets, the loop. */
+#include "forward/cost.h"
+#include "forward/forward.h"
+#include "forward/share.h"
+#include "room.h"
+
+/* A guest of the scheduler alone: what a visit costs, and how often it has something to do. */
+struct taker {
+	uint32_t cost;
+	unsigned int rings, every; /* has work in one of so many rounds */
+	struct share share;
+	uint64_t got, visits;
+};
+
+static void
+serve(struct taker *t, unsigned int n, unsigned int rounds)
+{
+	struct share_clock c = { .now = 7 };
+	unsigned int round, i, k;
+
+	for (round = 0; round < rounds; round++) {
+		share_round(&c);
+		for (i = 0; i < n; i++) {
+			for (k = 0; k < t[i].rings && round % t[i].every == 0; k++) {
+				if (!share_may(&c, &t[i].share))
+					break;
+				share_visited(&c, &t[i].share, t[i].cost);
+				t[i].got += t[i].cost;
+				t[i].visits++;
+			}
+		}
+		share_round_over(&c);
+	}
+}
+
+/* Guests with work at all times get the same, whatever a visit costs and however many rings. */
+static void
+test_equal(void **state)
+{
+	struct taker t[] = {
+		{ .cost = 3500, .rings = 1, .every = 1 },
+		{ .cost = 3600, .rings = 1, .every = 1 },
+		{ .cost = 25000, .rings = 1, .every = 1 },
+		{ .cost = 100000, .rings = 1, .every = 1 },
+		{ .cost = 3500, .rings = 16, .every = 1 },
+		{ .cost = 100000, .rings = 16, .every = 1 },
+	};
+	unsigned int i;
+
+	(void)state;
+	serve(t, RTE_DIM(t), 100000);
+	for (i = 1; i < RTE_DIM(t); i++)
+		assert_true(t[i].got > t[0].got * 0.97 && t[i].got < t[0].got * 1.03);
+}
+
+/* Rounds are shared by those who are about even: a worker does not walk past all for one visit. */
+static void
+test_rounds(void **state)
+{
+	struct taker t[64] = { { 0 } };
+	uint64_t visits = 0;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 64; i++)
+		t[i] = (struct taker){ .cost = 3000 + i * 10, .rings = 1, .every = 1 };
+	serve(t, 64, 10000);
+	for (i = 0; i < 64; i++)
+		visits += t[i].visits;
+	assert_true(visits > 64 * 10000 / 2);
+}
+
+/* Who has no company never waits; nor does somebody with less to do than a share. */
+static void
+test_alone(void **state)
+{
+	struct taker one = { .cost = 100000, .rings = 1, .every = 1 };
+	struct taker two[] = {
+		{ .cost = 1000, .rings = 1, .every = 10 },
+		{ .cost = 100000, .rings = 4, .every = 1 },
+	};
+
+	(void)state;
+	serve(&one, 1, 1000);
+	assert_int_equal(one.visits, 1000);
+	serve(two, 2, 10000);
+	assert_int_equal(two[0].visits, 1000);
+}
+
+/* Nothing to do saves nothing up, and a debt is not for ever. */
+static void
+test_no_savings(void **state)
+{
+	struct share a = { 0 }, b = { 0 };
+	struct share_clock c = { 0 };
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 1000; i++) {
+		share_round(&c);
+		assert_true(share_may(&c, &a));
+		share_visited(&c, &a, 10000);
+		share_round_over(&c);
+	}
+	share_round(&c);
+	share_visited(&c, &b, 10000);
+	assert_true(b.used >= a.used);
+	/* A charge without a visit, then rest. */
+	share_charge(&c, &b, 1000000);
+	assert_false(share_may(&c, &b));
+	for (i = 0; i < 2; i++) {
+		share_round(&c);
+		share_may(&c, &b);
+		share_round_over(&c);
+	}
+	assert_true(share_may(&c, &b));
+}
+
+#define GUESTS 200
+
+static struct rte_ether_addr mac[GUESTS];
+
+static int
+setup(void **state)
+{
+	struct room *r = room_create(GUESTS);
+	unsigned int i;
+
+	for (i = 0; i < GUESTS; i++) {
+		mac[i] = mac_of(i, 0);
+		room_learn(r, i, &mac[i]);
+	}
+	*state = r;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	room_destroy(*state);
+	return 0;
+}
+
+/* Chains of empty descriptors: few of them are looked at in a visit, and each is paid for. */
+static void
+test_empty_chains(void **state)
+{
+	struct room *r = *state;
+	struct ring *tx = r->tx[0];
+	uint64_t table = ring_bytes(tx, CHAIN_MAX * 16);
+	unsigned int i, visits = 0, before;
+	uint32_t cost;
+
+	for (i = 0; i < CHAIN_MAX; i++)
+		ring_table(tx, table, i, 0, 0, i == CHAIN_MAX - 1 ? 0 : NEXT, i + 1);
+	ring_desc(tx, 0, table, CHAIN_MAX * 16, INDIRECT, 0);
+	for (i = 0; i < BURST_MAX; i++)
+		ring_offer(tx, 0);
+	for (; room_owed(r, 0) != 0; visits++) {
+		before = room_count(r, 0)->drop[DROP_SHORT];
+		cost = forward_poll(r->w, &tx->vq.source);
+		assert_true(cost <= COST_VISIT_MAX);
+		assert_true(cost >= (room_count(r, 0)->drop[DROP_SHORT] - before) * CHAIN_MAX * COST_DESC);
+	}
+	assert_int_equal(room_count(r, 0)->drop[DROP_SHORT], BURST_MAX);
+	assert_true(visits >= BURST_MAX * CHAIN_MAX * COST_DESC / COST_VISIT_MAX);
+}
+
+/* Broadcasts to many ports pay for each copy; what a visit does not do the next ones do, in order. */
+static void
+test_broadcasts(void **state)
+{
+	struct room *r = *state;
+	unsigned int i, n, visits = 0;
+	uint32_t cost;
+
+	for (i = 1; i < GUESTS; i++)
+		room_offer(r, i, 2 * BURST_MAX);
+	for (i = 0; i < BURST_MAX; i++)
+		room_send(r, 0, &mac_broadcast, 60, i);
+	room_send(r, 0, &mac[1], 60, BURST_MAX);
+	for (; room_owed(r, 0) != 0; visits++) {
+		n = room_owed(r, 0);
+		cost = forward_poll(r->w, &r->tx[0]->vq.source);
+		assert_true(room_owed(r, 0) < n);	/* something is done each time */
+		assert_true(cost >= (n - room_owed(r, 0)) * 1ul * (COST_COPY + COST_BYTES(60)));
+		assert_true(cost < COST_VISIT_MAX * 5 / 4);
+	}
+	assert_true(visits > 5 && visits < BURST_MAX);
+	for (i = 0; i < BURST_MAX; i++) {
+		room_expect(r, 1, 0, &mac_broadcast, 60, i);
+		room_expect(r, GUESTS - 1, 0, &mac_broadcast, 60, i);
+	}
+	room_expect(r, 1, 0, &mac[1], 60, BURST_MAX);
+	assert_int_equal(room_count(r, 0)->delivered, BURST_MAX + 1);
+	assert_int_equal(room_count(r, 0)->flooded, BURST_MAX * (GUESTS - 2));
+}
+
+/* Receive chains of the greatest length: their guest pays for what no driver needs, not the sender. */
+static void
+test_long_receive_chains(void **state)
+{
+	struct room *r = *state;
+	struct ring *rx = r->rx[1];
+	uint64_t table = ring_bytes(rx, CHAIN_MAX * 16), at = ring_bytes(rx, 100);
+	struct share *share = &r->w->polled[1].share;
+	unsigned int i;
+	uint32_t cost;
+
+	for (i = 0; i < CHAIN_MAX; i++)
+		ring_table(rx, table, i, at, i == 0 ? 100 : 0, WRITE | (i == CHAIN_MAX - 1 ? 0 : NEXT), i + 1);
+	ring_desc(rx, 0, table, CHAIN_MAX * 16, INDIRECT, 0);
+	for (i = 0; i < BURST_MAX; i++)
+		ring_offer(rx, 0);
+	for (i = 0; i < BURST_MAX; i++)
+		room_send(r, 0, &mac[1], 60, i);
+	cost = forward_poll(r->w, &r->tx[0]->vq.source);
+	assert_true(cost < COST_VISIT_MAX / 4);
+	assert_true(share->used > (CHAIN_MAX - 64) * COST_DESC);
+	/* Not all of a burst at once: it waits until its guest may have more. */
+	assert_true(room_count(r, 1)->sent > 0 && room_count(r, 1)->sent < 10);
+	assert_false(share_may(&r->w->clock, share));
+	r->w->clock.now = share->used;
+	i = room_count(r, 1)->sent;
+	room_poll(r, 0);
+	assert_true(room_count(r, 1)->sent > i);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_equal),
+		cmocka_unit_test(test_rounds),
+		cmocka_unit_test(test_alone),
+		cmocka_unit_test(test_no_savings),
+		TEST(test_empty_chains),
+		TEST(test_broadcasts),
+		TEST(test_long_receive_chains),
+	};
+
+	return cmocka_run_group_tests_name("share", tests, unit_eal, unit_eal_end);
+}
