@@ -53,6 +53,7 @@ static const struct group {
 	{ cases_vring, IN(0) | IN(PACKED) },
 	{ cases_fds, IN(0) },
 	{ cases_files, IN(0) },
+	{ cases_share, IN(0) },
 	{ cases_message, IN(0) },
 	{ cases_storm, IN(0) },
 };
