@@ -185,7 +185,8 @@ test_rate(void **state)
 
 	room_offer(r, 1, 10);
 	room_offer(r, 2, 10);
-	while (rte_rdtsc() - begin < 5 * period || asked < 1000) {
+	/* However long this thread is kept from its CPU in between. */
+	while (rte_rdtsc() - begin < 5 * period || asked < 1000 || sent < 4) {
 		announce_ask(&a, &moved);
 		asked++;
 		arm(r, 0);
@@ -199,7 +200,7 @@ test_rate(void **state)
 	}
 	most = 1 + (rte_rdtsc() - begin) / period;
 	assert_true(asked > 2 * most);
-	assert_true(sent >= 4 && sent <= 2 * most);	/* two guests get each */
+	assert_true(sent <= 2 * most);	/* two guests get each */
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
