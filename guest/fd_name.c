@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* Naming a file by its file system: see fd_name.h for the contract. */
 #include <ctype.h>
 #include <stdbool.h>

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /* What to call a file that somebody sent us, in the log. */
 #ifndef GUEST_FD_NAME_H
 #define GUEST_FD_NAME_H

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: BSD-3-Clause */
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
 /*
  * Signalling a guest: the one system call of the fast path, and how it never waits.
  *
