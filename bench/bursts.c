@@ -21,28 +21,28 @@
 #include <string.h>
 #include <sys/prctl.h>
 
-#define NAP_FIRST_NS	20000
-#define NAP_MIN_NS	5000
-#define NAP_MAX_NS	20000000
-#define DRAIN_NAP_NS	100000
-#define DRAIN_NAPS	20000		/* two seconds: the switch is dead then */
-#define SHARE		0.6		/* of a window that is to be worked off in a nap */
-#define SAMPLES_MAX	20000
+#define NAP_FIRST_NS 20000
+#define NAP_MIN_NS 5000
+#define NAP_MAX_NS 20000000
+#define DRAIN_NAP_NS 100000
+#define DRAIN_NAPS 20000 /* two seconds: the switch is dead then */
+#define SHARE 0.6        /* of a window that is to be worked off in a nap */
+#define SAMPLES_MAX 20000
 
 struct bursts {
 	struct lane *sender[2 * GEN_PAIRS_MAX];
 	unsigned n_senders;
 	unsigned window;
 	uint64_t nap_ns;
-	unsigned n;			/* samples */
-	unsigned dry;			/* bursts of no use: some window was used up */
-	double *rate;			/* [sample][sender, or n_senders: all] */
+	unsigned n;   /* samples */
+	unsigned dry; /* bursts of no use: some window was used up */
+	double *rate; /* [sample][sender, or n_senders: all] */
 };
 
 static void
 nap(uint64_t ns)
 {
-	struct timespec ts = { .tv_nsec = (long)ns };
+	struct timespec ts = {.tv_nsec = (long)ns};
 
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
 }
@@ -146,11 +146,12 @@ report(const struct gen *gen, const struct bursts *b, uint64_t sent, int64_t los
 	struct gen_look look = gen_look_at_frames(gen);
 
 	printf("mode=bursts size=%u len=%u guests=%u pairs=%u ring=%u huge=%d hz=%.0f nap_us=%.1f"
-			" samples=%u dry=%u mpps=%.4f ns_per_frame=%.2f sent=%" PRIu64 " lost=%" PRId64
-			" bad_used=%u frames_seen=%u bad_frames=%u",
-			c->size, gen_received_len(c), gen->n, c->n_pairs, c->ring, gen->huge, gen->hz,
-			(double)b->nap_ns * 1e-3, b->n, b->dry, rate * 1e-6, rate > 0 ? 1e9 / rate : 0,
-			sent, lost, gen_bad_used(gen), look.at, look.bad);
+	       " samples=%u dry=%u mpps=%.4f ns_per_frame=%.2f sent=%" PRIu64 " lost=%" PRId64
+	       " bad_used=%u frames_seen=%u bad_frames=%u",
+			c->size, gen_received_len(c), gen->n, c->n_pairs, c->ring, gen->huge,
+			gen->hz, (double)b->nap_ns * 1e-3, b->n, b->dry, rate * 1e-6,
+			rate > 0 ? 1e9 / rate : 0, sent, lost, gen_bad_used(gen), look.at,
+			look.bad);
 	for (unsigned i = 0; i < b->n_senders; i++)
 		printf(" mpps%u=%.3f", i, median(b, i) * 1e-6);
 	printf("\n");
@@ -159,8 +160,8 @@ report(const struct gen *gen, const struct bursts *b, uint64_t sent, int64_t los
 int
 mode_bursts(struct gen *gen)
 {
-	struct bursts b = { .nap_ns = NAP_FIRST_NS };
-	struct sched_param prio = { .sched_priority = 1 };
+	struct bursts b = {.nap_ns = NAP_FIRST_NS};
+	struct sched_param prio = {.sched_priority = 1};
 	uint64_t sent[2], received[2], end;
 	int err;
 
@@ -191,7 +192,7 @@ mode_bursts(struct gen *gen)
 	if (err == 0)
 		report(gen, &b, sent[1] - sent[0],
 				(int64_t)((sent[1] - sent[0]) * gen_arrivals(gen->conf) -
-					(received[1] - received[0])));
+						(received[1] - received[0])));
 	free(b.rate);
 	return err;
 }

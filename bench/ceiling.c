@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BURST 64	/* frames between two looks, as switches do it */
+#define BURST 64 /* frames between two looks, as switches do it */
 
 struct stand_in {
 	struct gen *gen;
@@ -25,7 +25,7 @@ struct stand_in {
 /* A ring as the stand-in sees it. Indices run freely. */
 struct end {
 	struct lane *lane;
-	uint16_t next;		/* to be given back */
+	uint16_t next; /* to be given back */
 };
 
 /* How many buffers the guest has made available, `max` at most. */
@@ -73,8 +73,8 @@ give_back(struct end *e, unsigned n, uint32_t len)
 		give_packed(l, e->next, len);
 	} else {
 		for (i = e->next; i != end; i++)
-			l->used->ring[i & l->mask] = (struct vr_used_elem){
-				.id = i & l->mask, .len = len };
+			l->used->ring[i & l->mask] =
+					(struct vr_used_elem){.id = i & l->mask, .len = len};
 		__atomic_store_n(&l->used->idx, end, __ATOMIC_RELEASE);
 	}
 	e->next = end;
@@ -102,7 +102,7 @@ stand_in_main(void *arg)
 {
 	struct stand_in *s = arg;
 	const struct gen_conf *c = s->gen->conf;
-	struct end tx[GEN_GUESTS_MAX] = { { NULL, 0 } }, rx[GEN_GUESTS_MAX] = { { NULL, 0 } };
+	struct end tx[GEN_GUESTS_MAX] = {{NULL, 0}}, rx[GEN_GUESTS_MAX] = {{NULL, 0}};
 
 	for (unsigned i = 0; i < s->gen->n; i++) {
 		tx[i].lane = s->gen->guest[i].tx;
@@ -125,7 +125,7 @@ stand_in_main(void *arg)
 int
 mode_ceiling(const struct gen_conf *conf)
 {
-	struct stand_in s = { .stop = false };
+	struct stand_in s = {.stop = false};
 	struct gen gen;
 	pthread_t thread;
 	int err;

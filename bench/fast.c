@@ -12,7 +12,7 @@
 
 struct rounds {
 	uint64_t all;
-	uint64_t busy;		/* in which some index had moved */
+	uint64_t busy; /* in which some index had moved */
 };
 
 /*
@@ -53,9 +53,15 @@ static void
 run(struct gen *gen, uint64_t end, struct rounds *rounds)
 {
 	switch (gen->conf->kind) {
-	case LANE_FIXED: run_kind(gen, end, rounds, LANE_FIXED); break;
-	case LANE_SPLIT: run_kind(gen, end, rounds, LANE_SPLIT); break;
-	case LANE_PACKED: run_kind(gen, end, rounds, LANE_PACKED); break;
+	case LANE_FIXED:
+		run_kind(gen, end, rounds, LANE_FIXED);
+		break;
+	case LANE_SPLIT:
+		run_kind(gen, end, rounds, LANE_SPLIT);
+		break;
+	case LANE_PACKED:
+		run_kind(gen, end, rounds, LANE_PACKED);
+		break;
 	}
 }
 
@@ -84,13 +90,14 @@ static void
 print_lanes(const struct gen *gen, const uint64_t *before, double seconds)
 {
 	for (unsigned q = 0; gen->conf->n_pairs > 1 && q < gen->conf->n_pairs; q++)
-		printf(" mpps%u=%.3f", q, (double)(gen->guest[0].tx[q].count - before[q]) / seconds * 1e-6);
+		printf(" mpps%u=%.3f", q,
+				(double)(gen->guest[0].tx[q].count - before[q]) / seconds * 1e-6);
 }
 
 int
 mode_throughput(struct gen *gen)
 {
-	struct rounds warm = { 0, 0 }, rounds = { 0, 0 };
+	struct rounds warm = {0, 0}, rounds = {0, 0};
 	uint64_t sent0, sent1, received0, received1, delivered0, delivered1, t0, t1;
 	uint64_t lane0[GEN_PAIRS_MAX];
 	struct gen_look look;
@@ -115,14 +122,16 @@ mode_throughput(struct gen *gen)
 	rate = (double)(delivered1 - delivered0) / seconds;
 	gen_totals(gen, &sent1, &received1);
 	printf(" seconds=%.3f rate=%.0f mpps=%.4f ns_per_frame=%.2f sent=%" PRIu64
-			" hz=%.0f bad_used=%u frames_seen=%u bad_frames=%u rounds=%" PRIu64 " busy_rounds=%.3f",
-			seconds, rate, rate * 1e-6, rate > 0 ? 1e9 / rate : 0, sent1 - sent0, gen->hz,
-			gen_bad_used(gen), look.at, look.bad, rounds.all,
+	       " hz=%.0f bad_used=%u frames_seen=%u bad_frames=%u rounds=%" PRIu64
+	       " busy_rounds=%.3f",
+			seconds, rate, rate * 1e-6, rate > 0 ? 1e9 / rate : 0, sent1 - sent0,
+			gen->hz, gen_bad_used(gen), look.at, look.bad, rounds.all,
 			rounds.all > 0 ? (double)rounds.busy / (double)rounds.all : 0);
 	/* What went in since the warm-up began, less what came out, now that all is at rest. */
 	if (gen->conf->flows != GEN_OUT && gen->conf->flows != GEN_IN)
-		printf(" lost=%" PRId64, (int64_t)((sent1 - sent0) * gen_arrivals(gen->conf) -
-				(received1 - received0)));
+		printf(" lost=%" PRId64,
+				(int64_t)((sent1 - sent0) * gen_arrivals(gen->conf) -
+						(received1 - received0)));
 	printf("\n");
 	return rate > 0 ? 0 : -EIO;
 }
@@ -131,13 +140,13 @@ mode_throughput(struct gen *gen)
 #define IN_FLIGHT_RINGS 4u
 
 struct latency {
-	uint64_t *posted;	/* time, by sequence number modulo in_flight */
+	uint64_t *posted; /* time, by sequence number modulo in_flight */
 	uint64_t in_flight;
-	uint32_t *sample;	/* ticks */
+	uint32_t *sample; /* ticks */
 	uint64_t n_samples, room;
-	uint64_t next_seq;	/* to be posted */
-	uint64_t skipped;	/* posts given up: the generator or the ring was late */
-	uint64_t strays;	/* arrivals that are not ours or came twice */
+	uint64_t next_seq; /* to be posted */
+	uint64_t skipped;  /* posts given up: the generator or the ring was late */
+	uint64_t strays;   /* arrivals that are not ours or came twice */
 };
 
 /* Post one frame that carries its number, if the ring has room. */
@@ -175,8 +184,7 @@ take_arrivals(struct lane *rx, struct latency *l, bool keep)
 			continue;
 		}
 		if (keep && l->n_samples < l->room)
-			l->sample[l->n_samples++] = (uint32_t)(now -
-					l->posted[seq % l->in_flight]);
+			l->sample[l->n_samples++] = (uint32_t)(now - l->posted[seq % l->in_flight]);
 	}
 	lane_post_any(rx, n);
 }
@@ -225,8 +233,8 @@ mode_latency(struct gen *gen)
 {
 	const struct gen_conf *c = gen->conf;
 	struct latency l = {
-		.in_flight = IN_FLIGHT_RINGS * c->ring,
-		.room = (uint64_t)(c->rate * c->seconds) + 1,
+			.in_flight = IN_FLIGHT_RINGS * c->ring,
+			.room = (uint64_t)(c->rate * c->seconds) + 1,
 	};
 	uint64_t sent0, sent1, received0, received1;
 	int err = 0;
@@ -237,7 +245,7 @@ mode_latency(struct gen *gen)
 		err = -ENOMEM;
 		goto out;
 	}
-	memset(l.sample, 0xff, l.room * sizeof(*l.sample));	/* page faults now, not then */
+	memset(l.sample, 0xff, l.room * sizeof(*l.sample)); /* page faults now, not then */
 	gen_totals(gen, &sent0, &received0);
 	run_paced(gen, &l, c->warmup, false);
 	run_paced(gen, &l, c->seconds, true);
@@ -250,7 +258,7 @@ mode_latency(struct gen *gen)
 	qsort(l.sample, l.n_samples, sizeof(*l.sample), compare_samples);
 	print_head(gen);
 	printf(" rate=%.0f samples=%" PRIu64 " min_us=%.3f median_us=%.3f p99_us=%.3f max_us=%.1f"
-			" skipped=%" PRIu64 " strays=%" PRIu64 " lost=%" PRId64 " sent=%" PRIu64 "\n",
+	       " skipped=%" PRIu64 " strays=%" PRIu64 " lost=%" PRId64 " sent=%" PRIu64 "\n",
 			c->rate, l.n_samples, quantile_us(&l, gen, 0), quantile_us(&l, gen, 0.5),
 			quantile_us(&l, gen, 0.99), quantile_us(&l, gen, 1), l.skipped, l.strays,
 			(int64_t)((sent1 - sent0) - (received1 - received0)), sent1 - sent0);

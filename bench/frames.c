@@ -8,21 +8,21 @@
 
 #include "../tests/driver/inet.h"
 
-#define ETHER_LEN	14
-#define IP_LEN		20
-#define UDP_LEN		8
-#define TCP_LEN		20
-#define HEADERS		(ETHER_LEN + IP_LEN + TCP_LEN)
-#define TCP_CSUM	16	/* where it is in its header */
-#define SEGMENTS	44	/* in what IPv4 can carry at most, with 1460 bytes in each */
-#define FLOWS		64	/* of a queue pair: enough for any hash to use all queues */
-#define PORT_FIRST	1024
-#define PORT_DISCARD	9
+#define ETHER_LEN 14
+#define IP_LEN 20
+#define UDP_LEN 8
+#define TCP_LEN 20
+#define HEADERS (ETHER_LEN + IP_LEN + TCP_LEN)
+#define TCP_CSUM 16 /* where it is in its header */
+#define SEGMENTS 44 /* in what IPv4 can carry at most, with 1460 bytes in each */
+#define FLOWS 64    /* of a queue pair: enough for any hash to use all queues */
+#define PORT_FIRST 1024
+#define PORT_DISCARD 9
 
 void
 gen_mac(unsigned g, uint8_t *mac)
 {
-	const uint8_t m[6] = { 0x02, 0x00, 0x5e, 0x10, (uint8_t)(g >> 8), (uint8_t)g };
+	const uint8_t m[6] = {0x02, 0x00, 0x5e, 0x10, (uint8_t)(g >> 8), (uint8_t)g};
 
 	memcpy(mac, m, sizeof(m));
 }
@@ -46,8 +46,8 @@ put_ip(uint8_t *frame, unsigned len, uint8_t protocol, const uint8_t *dst, const
 	put16(ip + 2, len - ETHER_LEN);
 	ip[8] = 64;
 	ip[9] = protocol;
-	memcpy(ip + 12, (const uint8_t[]){ 10, 0, src[4], src[5] }, 4);
-	memcpy(ip + 16, (const uint8_t[]){ 10, 0, dst[4], dst[5] }, 4);
+	memcpy(ip + 12, (const uint8_t[]){10, 0, src[4], src[5]}, 4);
+	memcpy(ip + 16, (const uint8_t[]){10, 0, dst[4], dst[5]}, 4);
 	put16(ip + 10, ~inet_sum(0, ip, IP_LEN) & 0xffff);
 	put16(ip + IP_LEN, PORT_FIRST);
 	put16(ip + IP_LEN + 2, PORT_DISCARD);
@@ -76,7 +76,7 @@ tcp_frame(uint8_t *frame, unsigned len, const uint8_t *dst, const uint8_t *src)
 
 	put_ip(frame, len, 6, dst, src);
 	tcp[12] = TCP_LEN / 4 << 4;
-	tcp[13] = 0x10;		/* ACK */
+	tcp[13] = 0x10; /* ACK */
 	put16(tcp + 14, 0xffff);
 	put16(tcp + TCP_CSUM, pseudo_sum(frame, len));
 	for (unsigned i = HEADERS; i < len; i++)
@@ -86,7 +86,7 @@ tcp_frame(uint8_t *frame, unsigned len, const uint8_t *dst, const uint8_t *src)
 static struct vr_net_hdr
 header(const struct gen_conf *conf)
 {
-	struct vr_net_hdr h = { .gso_type = VR_HDR_GSO_NONE };
+	struct vr_net_hdr h = {.gso_type = VR_HDR_GSO_NONE};
 
 	if (conf->frames != GEN_UDP) {
 		h.flags = VR_HDR_NEEDS_CSUM;
@@ -166,7 +166,7 @@ good_frame(const struct gen_conf *conf, const uint8_t *buf)
 
 	memcpy(&h, buf, sizeof(h));
 	if (!conf->take)
-		wanted = (struct vr_net_hdr){ .gso_type = VR_HDR_GSO_NONE };
+		wanted = (struct vr_net_hdr){.gso_type = VR_HDR_GSO_NONE};
 	if (h.flags != wanted.flags || h.gso_type != wanted.gso_type ||
 			get16(ip + 2) != len - ETHER_LEN || inet_sum(0, ip, IP_LEN) != 0xffff)
 		return false;
@@ -174,14 +174,14 @@ good_frame(const struct gen_conf *conf, const uint8_t *buf)
 		return true;
 	if (conf->take)
 		return h.gso_size == wanted.gso_size && h.csum_start == wanted.csum_start &&
-			h.csum_offset == wanted.csum_offset;
+				h.csum_offset == wanted.csum_offset;
 	return inet_sum(pseudo_sum(frame, len), ip + IP_LEN, len - ETHER_LEN - IP_LEN) == 0xffff;
 }
 
 struct gen_look
 gen_look_at_frames(const struct gen *gen)
 {
-	struct gen_look look = { 0, 0 };
+	struct gen_look look = {0, 0};
 
 	for (unsigned i = 0; i < gen->n_lanes; i++) {
 		const struct lane *l = &gen->lane[i];

@@ -12,10 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LINE		64
-#define CONNECT_MS	20000	/* a switch with much memory takes seconds to start */
-#define OFFLOADS	(VU_F_CSUM | VU_F_HOST_TSO4)
-#define GUEST_OFFLOADS	(VU_F_GUEST_CSUM | VU_F_GUEST_TSO4)
+#define LINE 64
+#define CONNECT_MS 20000 /* a switch with much memory takes seconds to start */
+#define OFFLOADS (VU_F_CSUM | VU_F_HOST_TSO4)
+#define GUEST_OFFLOADS (VU_F_GUEST_CSUM | VU_F_GUEST_TSO4)
 
 int
 gen_pin(int cpu)
@@ -42,7 +42,7 @@ gen_calibrate(void)
 		t1 = gen_now();
 	} while ((b.tv_sec - a.tv_sec) * 1000000000L + b.tv_nsec - a.tv_nsec < 50000000L);
 	return (double)(t1 - t0) /
-		((double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) * 1e-9);
+			((double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) * 1e-9);
 }
 
 /*
@@ -91,8 +91,10 @@ static void
 fill_options(struct vu_dev_opts *o, const struct gen_conf *conf, unsigned g)
 {
 	/* Descriptors and the rest of two rings come to 52 bytes a slot, or less. */
-	size_t pair = (size_t)conf->ring * LINE + 8192 + (size_t)buffers_of(conf) *
-		(stride_of(conf, gen_sent_len(conf)) + stride_of(conf, gen_received_len(conf)));
+	size_t pair = (size_t)conf->ring * LINE + 8192 +
+			(size_t)buffers_of(conf) *
+					(stride_of(conf, gen_sent_len(conf)) +
+							stride_of(conf, gen_received_len(conf)));
 
 	memset(o, 0, sizeof(*o));
 	o->features = features_of(conf) | VU_F_PROTOCOL_FEATURES;
@@ -111,10 +113,15 @@ lay_lane(struct lane *l, struct guest *g, const struct gen_conf *conf, struct vr
 	unsigned frame = write ? gen_received_len(conf) : gen_sent_len(conf);
 
 	*l = (struct lane){
-		.kind = (uint8_t)conf->kind, .write = write, .vr = vr,
-		.mask = (uint16_t)(conf->ring - 1), .buf_mask = (uint16_t)(buffers_of(conf) - 1),
-		.stride = stride_of(conf, frame), .desc = (void *)vr->desc,
-		.used = vr->used, .avail = vr->avail,
+			.kind = (uint8_t)conf->kind,
+			.write = write,
+			.vr = vr,
+			.mask = (uint16_t)(conf->ring - 1),
+			.buf_mask = (uint16_t)(buffers_of(conf) - 1),
+			.stride = stride_of(conf, frame),
+			.desc = (void *)vr->desc,
+			.used = vr->used,
+			.avail = vr->avail,
 	};
 	l->buf = vu_mem_alloc(&g->dev.mem, 0, (size_t)buffers_of(conf) * l->stride, LINE);
 	if (l->buf == NULL)
@@ -195,8 +202,8 @@ connect_guest(struct gen *gen, unsigned i, const int *listener)
 	struct vu_dev_opts opts;
 	int sock, err;
 
-	sock = conf->listen ? vu_accept(listener[i % conf->n_sockets], CONNECT_MS) :
-		vu_connect(conf->socket[i % conf->n_sockets], CONNECT_MS);
+	sock = conf->listen ? vu_accept(listener[i % conf->n_sockets], CONNECT_MS)
+			    : vu_connect(conf->socket[i % conf->n_sockets], CONNECT_MS);
 	if (sock < 0)
 		return sock;
 	fill_options(&opts, conf, i);

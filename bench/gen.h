@@ -22,58 +22,58 @@
 #include "../tests/driver/device.h"
 #include "lane.h"
 
-#define GEN_GUESTS_MAX	256
-#define GEN_SOCKETS_MAX	256
-#define GEN_PAIRS_MAX	(VU_RINGS_MAX / 2)
-#define ETHER_FCS	4	/* in the sizes that people name, not in memory */
-#define ETHER_MIN	60
-#define HDR_LEN		12	/* of virtio-net; VERSION_1 is always negotiated */
-#define SEQ_OFFSET	42	/* behind Ethernet, IPv4 and UDP headers */
+#define GEN_GUESTS_MAX 256
+#define GEN_SOCKETS_MAX 256
+#define GEN_PAIRS_MAX (VU_RINGS_MAX / 2)
+#define ETHER_FCS 4 /* in the sizes that people name, not in memory */
+#define ETHER_MIN 60
+#define HDR_LEN 12    /* of virtio-net; VERSION_1 is always negotiated */
+#define SEQ_OFFSET 42 /* behind Ethernet, IPv4 and UDP headers */
 
 enum gen_flows {
-	GEN_ONE,	/* guest 0 to guest 1; others idle */
-	GEN_BOTH,	/* guest 0 and guest 1 to each other; others idle */
-	GEN_PAIRS,	/* 0 to 1, 2 to 3, ... */
-	GEN_RING,	/* everyone to the next one */
+	GEN_ONE,   /* guest 0 to guest 1; others idle */
+	GEN_BOTH,  /* guest 0 and guest 1 to each other; others idle */
+	GEN_PAIRS, /* 0 to 1, 2 to 3, ... */
+	GEN_RING,  /* everyone to the next one */
 	/* One guest, whose switch has an uplink that ... */
-	GEN_OUT,	/* ... swallows what guest 0 sends */
-	GEN_IN,		/* ... brings frames for guest 0 without end */
-	GEN_LOOP,	/* ... brings back what guest 0 sends */
+	GEN_OUT,  /* ... swallows what guest 0 sends */
+	GEN_IN,   /* ... brings frames for guest 0 without end */
+	GEN_LOOP, /* ... brings back what guest 0 sends */
 };
 
 enum gen_frames {
-	GEN_UDP,	/* nothing left to do */
-	GEN_CSUM,	/* TCP, the checksum is left to the switch */
-	GEN_TSO,	/* the same, and segmentation */
+	GEN_UDP,  /* nothing left to do */
+	GEN_CSUM, /* TCP, the checksum is left to the switch */
+	GEN_TSO,  /* the same, and segmentation */
 };
 
 struct gen_conf {
 	const char *mode;
 	const char *socket[GEN_SOCKETS_MAX];
-	unsigned n_sockets;	/* guest i uses socket i % n_sockets */
-	bool listen;		/* the switch is the client */
+	unsigned n_sockets; /* guest i uses socket i % n_sockets */
+	bool listen;        /* the switch is the client */
 	unsigned n_guests;
-	unsigned n_pairs;	/* queue pairs of each */
+	unsigned n_pairs; /* queue pairs of each */
 	enum gen_flows flows;
 	enum gen_frames frames;
-	bool take;		/* receivers take frames that are not finished */
-	unsigned size;		/* of frames, FCS included; GEN_TSO: of each segment */
+	bool take;     /* receivers take frames that are not finished */
+	unsigned size; /* of frames, FCS included; GEN_TSO: of each segment */
 	enum lane_kind kind;
 	unsigned ring;
-	unsigned buffers;	/* a ring, shared by its slots; 0: one a slot */
-	unsigned window;	/* frames that a sender has in flight at most; 0: the ring */
-	unsigned headroom;	/* where in a cache line the header begins */
-	unsigned gap_ns;	/* from one look at the rings to the next */
+	unsigned buffers;  /* a ring, shared by its slots; 0: one a slot */
+	unsigned window;   /* frames that a sender has in flight at most; 0: the ring */
+	unsigned headroom; /* where in a cache line the header begins */
+	unsigned gap_ns;   /* from one look at the rings to the next */
 	double seconds;
 	double warmup;
-	double rate;		/* frames/s; latency and verify */
+	double rate; /* frames/s; latency and verify */
 	uint64_t features;
-	unsigned min_len;	/* verify: in memory, no FCS */
+	unsigned min_len; /* verify: in memory, no FCS */
 	unsigned max_len;
-	bool layouts;		/* verify: vary how frames are cut into descriptors */
-	int cpu;		/* to run on; -1: any */
-	int peer_cpu;		/* ceiling: the stand-in for a switch */
-	bool copy;		/* ceiling: one memcpy a frame */
+	bool layouts; /* verify: vary how frames are cut into descriptors */
+	int cpu;      /* to run on; -1: any */
+	int peer_cpu; /* ceiling: the stand-in for a switch */
+	bool copy;    /* ceiling: one memcpy a frame */
 	unsigned seed;
 };
 
@@ -85,9 +85,9 @@ gen_uplink(const struct gen_conf *c)
 }
 
 struct guest {
-	struct lane *tx, *rx;	/* one a queue pair */
+	struct lane *tx, *rx; /* one a queue pair */
 	bool sends;
-	unsigned peer;		/* to whom */
+	unsigned peer; /* to whom */
 	uint8_t mac[6];
 	struct vu_dev dev;
 };
@@ -97,88 +97,71 @@ struct gen {
 	struct guest *guest;
 	unsigned n;
 	unsigned n_flows;
-	struct lane *lane;	/* of all guests: what the fast loops go over */
+	struct lane *lane; /* of all guests: what the fast loops go over */
 	unsigned n_lanes;
-	bool huge;		/* all guest memory on huge pages */
-	double hz;		/* of gen_now() */
+	bool huge; /* all guest memory on huge pages */
+	double hz; /* of gen_now() */
 };
 
 /* Connect all guests, teach the switch their addresses, set the frames up. 0 or negative errno. */
-int
-gen_open(struct gen *gen, const struct gen_conf *conf);
+int gen_open(struct gen *gen, const struct gen_conf *conf);
 
 /* Guests with memory and rings, but nobody at the other end. */
-int
-gen_open_unconnected(struct gen *gen, const struct gen_conf *conf);
+int gen_open_unconnected(struct gen *gen, const struct gen_conf *conf);
 
-void
-gen_close(struct gen *gen);
+void gen_close(struct gen *gen);
 
 /* The switch learns who is where: 0 once each flow's frames arrive where they belong. */
-int
-gen_teach(struct gen *gen);
+int gen_teach(struct gen *gen);
 
 /* Waits until all that was posted has been taken, and nothing arrives any more. */
-void
-gen_settle(struct gen *gen);
+void gen_settle(struct gen *gen);
 
 /* What all guests have sent, and received. */
-void
-gen_totals(const struct gen *gen, uint64_t *sent, uint64_t *received);
+void gen_totals(const struct gen *gen, uint64_t *sent, uint64_t *received);
 
 /*
  * How many entries of the used rings of guests that took part are not what they must be: the
  * buffer that belongs there, and on arrival the length of a frame. For rings that went round.
  */
-unsigned
-gen_bad_used(const struct gen *gen);
+unsigned gen_bad_used(const struct gen *gen);
 
 /*
  * Writes guest `g`'s address, by its number, into mac[6]. With an uplink, number 1 is the host
  * behind it, or with GEN_LOOP a second address of guest 0.
  */
-void
-gen_mac(unsigned g, uint8_t *mac);
+void gen_mac(unsigned g, uint8_t *mac);
 
 /* A frame of `len` bytes (no FCS): UDP over IPv4, checksums right, zero payload. */
-void
-gen_frame(uint8_t *frame, unsigned len, const uint8_t *dst, const uint8_t *src);
+void gen_frame(uint8_t *frame, unsigned len, const uint8_t *dst, const uint8_t *src);
 
 /* To whom a guest's frames go. */
-void
-gen_destination(const struct gen *gen, const struct guest *g, uint8_t *mac);
+void gen_destination(const struct gen *gen, const struct guest *g, uint8_t *mac);
 
 /* The frames of the measurement, in every slot of every sender. */
-void
-gen_make_frames(struct gen *gen);
+void gen_make_frames(struct gen *gen);
 
 /* Bytes in memory of a frame as it is sent, and as it has to arrive. */
-unsigned
-gen_sent_len(const struct gen_conf *conf);
+unsigned gen_sent_len(const struct gen_conf *conf);
 
-unsigned
-gen_received_len(const struct gen_conf *conf);
+unsigned gen_received_len(const struct gen_conf *conf);
 
 /* How many frames have to arrive for one that was sent. */
-unsigned
-gen_arrivals(const struct gen_conf *conf);
+unsigned gen_arrivals(const struct gen_conf *conf);
 
 struct gen_look {
-	unsigned at;		/* so many frames */
-	unsigned bad;		/* of them */
+	unsigned at;  /* so many frames */
+	unsigned bad; /* of them */
 };
 
 /* Looks whether the frames in the receivers' buffers are what had to arrive, once all were written to. */
-struct gen_look
-gen_look_at_frames(const struct gen *gen);
+struct gen_look gen_look_at_frames(const struct gen *gen);
 
 /* Pins the calling thread; -1: no. 0 or negative errno. */
-int
-gen_pin(int cpu);
+int gen_pin(int cpu);
 
 /* Ticks a second of gen_now(), measured. */
-double
-gen_calibrate(void);
+double gen_calibrate(void);
 
 static inline uint64_t
 gen_now(void)
@@ -202,19 +185,14 @@ gen_pause(void)
 }
 
 /* The modes. Each prints one line of key=value on stdout; 0 when it could be measured. */
-int
-mode_throughput(struct gen *gen);
+int mode_throughput(struct gen *gen);
 
-int
-mode_latency(struct gen *gen);
+int mode_latency(struct gen *gen);
 
-int
-mode_bursts(struct gen *gen);
+int mode_bursts(struct gen *gen);
 
-int
-mode_verify(const struct gen_conf *conf);
+int mode_verify(const struct gen_conf *conf);
 
-int
-mode_ceiling(const struct gen_conf *conf);
+int mode_ceiling(const struct gen_conf *conf);
 
 #endif

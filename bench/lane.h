@@ -34,31 +34,31 @@ enum lane_kind { LANE_FIXED, LANE_SPLIT, LANE_PACKED };
 typedef uint64_t __attribute__((may_alias)) lane_half;
 
 struct lane {
-	lane_half *desc;		/* two halves each, in either format */
-	struct vr_used *used;		/* split */
-	struct vr_avail *avail;		/* split */
-	uint64_t gpa;			/* of the first buffer */
-	uint32_t stride;		/* from one buffer to the next */
-	uint32_t len;			/* of what is posted */
-	uint16_t mask;			/* ring size - 1 */
-	uint16_t buf_mask;		/* number of buffers - 1: slots may share them */
-	uint16_t seen;			/* next to come back */
-	uint16_t posted;		/* next to be posted */
+	lane_half *desc;        /* two halves each, in either format */
+	struct vr_used *used;   /* split */
+	struct vr_avail *avail; /* split */
+	uint64_t gpa;           /* of the first buffer */
+	uint32_t stride;        /* from one buffer to the next */
+	uint32_t len;           /* of what is posted */
+	uint16_t mask;          /* ring size - 1 */
+	uint16_t buf_mask;      /* number of buffers - 1: slots may share them */
+	uint16_t seen;          /* next to come back */
+	uint16_t posted;        /* next to be posted */
 	uint8_t kind;
-	bool write;			/* the device writes into the buffers */
-	bool on;			/* takes part in the measurement */
-	uint64_t count;			/* came back so far */
-	uint64_t bad;			/* of those: not what was due. Not for FIXED */
+	bool write;     /* the device writes into the buffers */
+	bool on;        /* takes part in the measurement */
+	uint64_t count; /* came back so far */
+	uint64_t bad;   /* of those: not what was due. Not for FIXED */
 
 	uint8_t *buf;
 	struct vring *vr;
 } __attribute__((aligned(128)));
 
 /* Flags of a packed descriptor, as seen in the upper half. */
-#define LANE_FLAG_SHIFT	48
-#define LANE_AVAIL	(1ull << (7 + LANE_FLAG_SHIFT))
-#define LANE_USED	(1ull << (15 + LANE_FLAG_SHIFT))
-#define LANE_OWNER	(LANE_AVAIL | LANE_USED)
+#define LANE_FLAG_SHIFT 48
+#define LANE_AVAIL (1ull << (7 + LANE_FLAG_SHIFT))
+#define LANE_USED (1ull << (15 + LANE_FLAG_SHIFT))
+#define LANE_OWNER (LANE_AVAIL | LANE_USED)
 
 static inline uint16_t
 lane_size(const struct lane *l)
@@ -160,8 +160,9 @@ lane_poll(struct lane *l, const enum lane_kind kind)
 static inline unsigned
 lane_poll_any(struct lane *l)
 {
-	return l->kind == LANE_FIXED ? lane_poll(l, LANE_FIXED) :
-		l->kind == LANE_SPLIT ? lane_poll(l, LANE_SPLIT) : lane_poll(l, LANE_PACKED);
+	return l->kind == LANE_FIXED            ? lane_poll(l, LANE_FIXED)
+			: l->kind == LANE_SPLIT ? lane_poll(l, LANE_SPLIT)
+						: lane_poll(l, LANE_PACKED);
 }
 
 static inline void

@@ -16,80 +16,103 @@
 #include <string.h>
 
 static const char usage[] =
-"usage: loadgen --socket PATH [--socket PATH ...] [options]\n"
-"  --mode MODE        throughput (default), latency, verify; bursts: full rings, and sleep\n"
-"                     while the switch has the CPU; or ceiling: no switch, only a thread\n"
-"                     that gives buffers back, for what generator and machine can do\n"
-"  --socket PATH      guest i connects to path i modulo their number\n"
-"  --listen           serve the sockets: the switch is the client (throughput, latency)\n"
-"  --guests N         2 to 256; default 2; with an uplink 1\n"
-"  --flows WHICH      one: guest 0 to 1, the others idle (default); both: 0 and 1 to each\n"
-"                     other; pairs: 0 to 1, 2 to 3 ...; ring: everyone to the next.\n"
-"                     One guest, and an uplink that takes what it sends (out), brings\n"
-"                     frames for it without end (in), or gives back what it sends (loop)\n"
-"  --size N           frame size with the 4 bytes of FCS that are not in memory: 64 means\n"
-"                     60 bytes there; default 64\n"
-"  --rings KIND       fixed: split, written once, which costs the guests next to nothing\n"
-"                     (default); split and packed: each buffer is written anew, as drivers\n"
-"                     do\n"
-"  --pairs N          queue pairs of each guest, 64 flows on each; default 1\n"
-"  --frames KIND      udp (default); csum: TCP whose checksum the switch has to complete;\n"
-"                     tso: 44 segments of --size in one, for the switch to cut\n"
-"  --take             receivers take csum and tso frames as they are\n"
-"  --buffers N        of a ring, which its slots share, a power of two; default: one each\n"
-"  --ring N           ring size, a power of two (verify: packed ones any); default\n"
-"                     1024\n"
-"  --window N         frames in flight on a sender's ring at most; default: the ring;\n"
-"                     with bursts each sender's share of it\n"
-"  --seconds S        to measure; default 2\n"
-"  --warmup S         before that; default 0.3\n"
-"  --rate N           frames/s, all senders together (latency, verify); default 100000\n"
-"  --features LIST    of mrg, event, indirect, packed (as --rings packed); verify only:\n"
-"                     inorder, legacy (no VERSION_1)\n"
-"  --min-len N, --max-len N   lengths in memory (verify); default 60 to 1514\n"
-"  --layouts          cut frames into descriptors in various ways (verify)\n"
-"  --seed N           of the patterns (verify); default 1\n"
-"  --cpu N            run there\n"
-"  --peer-cpu N, --copy   ceiling: where the stand-in runs; one memcpy a frame\n"
-"  --headroom N       bytes from a cache line's start to the header; default 0\n"
-"  --gap-ns N         from one look at all rings to the next; default 0\n";
+		"usage: loadgen --socket PATH [--socket PATH ...] [options]\n"
+		"  --mode MODE        throughput (default), latency, verify; bursts: full rings, and sleep\n"
+		"                     while the switch has the CPU; or ceiling: no switch, only a thread\n"
+		"                     that gives buffers back, for what generator and machine can do\n"
+		"  --socket PATH      guest i connects to path i modulo their number\n"
+		"  --listen           serve the sockets: the switch is the client (throughput, latency)\n"
+		"  --guests N         2 to 256; default 2; with an uplink 1\n"
+		"  --flows WHICH      one: guest 0 to 1, the others idle (default); both: 0 and 1 to each\n"
+		"                     other; pairs: 0 to 1, 2 to 3 ...; ring: everyone to the next.\n"
+		"                     One guest, and an uplink that takes what it sends (out), brings\n"
+		"                     frames for it without end (in), or gives back what it sends (loop)\n"
+		"  --size N           frame size with the 4 bytes of FCS that are not in memory: 64 means\n"
+		"                     60 bytes there; default 64\n"
+		"  --rings KIND       fixed: split, written once, which costs the guests next to nothing\n"
+		"                     (default); split and packed: each buffer is written anew, as drivers\n"
+		"                     do\n"
+		"  --pairs N          queue pairs of each guest, 64 flows on each; default 1\n"
+		"  --frames KIND      udp (default); csum: TCP whose checksum the switch has to complete;\n"
+		"                     tso: 44 segments of --size in one, for the switch to cut\n"
+		"  --take             receivers take csum and tso frames as they are\n"
+		"  --buffers N        of a ring, which its slots share, a power of two; default: one each\n"
+		"  --ring N           ring size, a power of two (verify: packed ones any); default\n"
+		"                     1024\n"
+		"  --window N         frames in flight on a sender's ring at most; default: the ring;\n"
+		"                     with bursts each sender's share of it\n"
+		"  --seconds S        to measure; default 2\n"
+		"  --warmup S         before that; default 0.3\n"
+		"  --rate N           frames/s, all senders together (latency, verify); default 100000\n"
+		"  --features LIST    of mrg, event, indirect, packed (as --rings packed); verify only:\n"
+		"                     inorder, legacy (no VERSION_1)\n"
+		"  --min-len N, --max-len N   lengths in memory (verify); default 60 to 1514\n"
+		"  --layouts          cut frames into descriptors in various ways (verify)\n"
+		"  --seed N           of the patterns (verify); default 1\n"
+		"  --cpu N            run there\n"
+		"  --peer-cpu N, --copy   ceiling: where the stand-in runs; one memcpy a frame\n"
+		"  --headroom N       bytes from a cache line's start to the header; default 0\n"
+		"  --gap-ns N         from one look at all rings to the next; default 0\n";
 
 enum option_id {
-	OPT_MODE = 256, OPT_SOCKET, OPT_LISTEN, OPT_GUESTS, OPT_FLOWS, OPT_SIZE, OPT_RING,
-	OPT_WINDOW, OPT_SECONDS, OPT_WARMUP, OPT_RATE, OPT_FEATURES, OPT_MIN_LEN, OPT_MAX_LEN,
-	OPT_LAYOUTS, OPT_SEED, OPT_CPU, OPT_PEER_CPU, OPT_COPY, OPT_HEADROOM, OPT_GAP_NS, OPT_HELP,
-	OPT_RINGS, OPT_PAIRS, OPT_FRAMES, OPT_TAKE, OPT_BUFFERS,
+	OPT_MODE = 256,
+	OPT_SOCKET,
+	OPT_LISTEN,
+	OPT_GUESTS,
+	OPT_FLOWS,
+	OPT_SIZE,
+	OPT_RING,
+	OPT_WINDOW,
+	OPT_SECONDS,
+	OPT_WARMUP,
+	OPT_RATE,
+	OPT_FEATURES,
+	OPT_MIN_LEN,
+	OPT_MAX_LEN,
+	OPT_LAYOUTS,
+	OPT_SEED,
+	OPT_CPU,
+	OPT_PEER_CPU,
+	OPT_COPY,
+	OPT_HEADROOM,
+	OPT_GAP_NS,
+	OPT_HELP,
+	OPT_RINGS,
+	OPT_PAIRS,
+	OPT_FRAMES,
+	OPT_TAKE,
+	OPT_BUFFERS,
 };
 
 static const struct option options[] = {
-	{ "mode", required_argument, NULL, OPT_MODE },
-	{ "socket", required_argument, NULL, OPT_SOCKET },
-	{ "listen", no_argument, NULL, OPT_LISTEN },
-	{ "guests", required_argument, NULL, OPT_GUESTS },
-	{ "flows", required_argument, NULL, OPT_FLOWS },
-	{ "size", required_argument, NULL, OPT_SIZE },
-	{ "ring", required_argument, NULL, OPT_RING },
-	{ "window", required_argument, NULL, OPT_WINDOW },
-	{ "seconds", required_argument, NULL, OPT_SECONDS },
-	{ "warmup", required_argument, NULL, OPT_WARMUP },
-	{ "rate", required_argument, NULL, OPT_RATE },
-	{ "features", required_argument, NULL, OPT_FEATURES },
-	{ "min-len", required_argument, NULL, OPT_MIN_LEN },
-	{ "max-len", required_argument, NULL, OPT_MAX_LEN },
-	{ "layouts", no_argument, NULL, OPT_LAYOUTS },
-	{ "seed", required_argument, NULL, OPT_SEED },
-	{ "cpu", required_argument, NULL, OPT_CPU },
-	{ "peer-cpu", required_argument, NULL, OPT_PEER_CPU },
-	{ "copy", no_argument, NULL, OPT_COPY },
-	{ "headroom", required_argument, NULL, OPT_HEADROOM },
-	{ "gap-ns", required_argument, NULL, OPT_GAP_NS },
-	{ "rings", required_argument, NULL, OPT_RINGS },
-	{ "pairs", required_argument, NULL, OPT_PAIRS },
-	{ "frames", required_argument, NULL, OPT_FRAMES },
-	{ "take", no_argument, NULL, OPT_TAKE },
-	{ "buffers", required_argument, NULL, OPT_BUFFERS },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ NULL, 0, NULL, 0 },
+		{"mode", required_argument, NULL, OPT_MODE},
+		{"socket", required_argument, NULL, OPT_SOCKET},
+		{"listen", no_argument, NULL, OPT_LISTEN},
+		{"guests", required_argument, NULL, OPT_GUESTS},
+		{"flows", required_argument, NULL, OPT_FLOWS},
+		{"size", required_argument, NULL, OPT_SIZE},
+		{"ring", required_argument, NULL, OPT_RING},
+		{"window", required_argument, NULL, OPT_WINDOW},
+		{"seconds", required_argument, NULL, OPT_SECONDS},
+		{"warmup", required_argument, NULL, OPT_WARMUP},
+		{"rate", required_argument, NULL, OPT_RATE},
+		{"features", required_argument, NULL, OPT_FEATURES},
+		{"min-len", required_argument, NULL, OPT_MIN_LEN},
+		{"max-len", required_argument, NULL, OPT_MAX_LEN},
+		{"layouts", no_argument, NULL, OPT_LAYOUTS},
+		{"seed", required_argument, NULL, OPT_SEED},
+		{"cpu", required_argument, NULL, OPT_CPU},
+		{"peer-cpu", required_argument, NULL, OPT_PEER_CPU},
+		{"copy", no_argument, NULL, OPT_COPY},
+		{"headroom", required_argument, NULL, OPT_HEADROOM},
+		{"gap-ns", required_argument, NULL, OPT_GAP_NS},
+		{"rings", required_argument, NULL, OPT_RINGS},
+		{"pairs", required_argument, NULL, OPT_PAIRS},
+		{"frames", required_argument, NULL, OPT_FRAMES},
+		{"take", no_argument, NULL, OPT_TAKE},
+		{"buffers", required_argument, NULL, OPT_BUFFERS},
+		{"help", no_argument, NULL, OPT_HELP},
+		{NULL, 0, NULL, 0},
 };
 
 static _Noreturn void
@@ -143,8 +166,13 @@ static enum gen_flows
 parse_flows(const char *text)
 {
 	static const char *const name[] = {
-		[GEN_ONE] = "one", [GEN_BOTH] = "both", [GEN_PAIRS] = "pairs", [GEN_RING] = "ring",
-		[GEN_OUT] = "out", [GEN_IN] = "in", [GEN_LOOP] = "loop",
+			[GEN_ONE] = "one",
+			[GEN_BOTH] = "both",
+			[GEN_PAIRS] = "pairs",
+			[GEN_RING] = "ring",
+			[GEN_OUT] = "out",
+			[GEN_IN] = "in",
+			[GEN_LOOP] = "loop",
 	};
 
 	return (enum gen_flows)word("--flows", text, name, sizeof(name) / sizeof(name[0]));
@@ -154,7 +182,9 @@ static enum lane_kind
 parse_rings(const char *text)
 {
 	static const char *const name[] = {
-		[LANE_FIXED] = "fixed", [LANE_SPLIT] = "split", [LANE_PACKED] = "packed",
+			[LANE_FIXED] = "fixed",
+			[LANE_SPLIT] = "split",
+			[LANE_PACKED] = "packed",
 	};
 
 	return (enum lane_kind)word("--rings", text, name, sizeof(name) / sizeof(name[0]));
@@ -164,7 +194,9 @@ static enum gen_frames
 parse_frames(const char *text)
 {
 	static const char *const name[] = {
-		[GEN_UDP] = "udp", [GEN_CSUM] = "csum", [GEN_TSO] = "tso",
+			[GEN_UDP] = "udp",
+			[GEN_CSUM] = "csum",
+			[GEN_TSO] = "tso",
 	};
 
 	return (enum gen_frames)word("--frames", text, name, sizeof(name) / sizeof(name[0]));
@@ -199,36 +231,86 @@ static void
 parse_option(struct gen_conf *c, int id)
 {
 	switch (id) {
-	case OPT_MODE: c->mode = optarg; break;
+	case OPT_MODE:
+		c->mode = optarg;
+		break;
 	case OPT_SOCKET:
 		if (c->n_sockets == GEN_SOCKETS_MAX)
 			die("--socket", optarg, "there are too many");
 		c->socket[c->n_sockets++] = optarg;
 		break;
-	case OPT_LISTEN: c->listen = true; break;
-	case OPT_GUESTS: c->n_guests = number("--guests", optarg, 1, GEN_GUESTS_MAX); break;
-	case OPT_FLOWS: c->flows = parse_flows(optarg); break;
-	case OPT_SIZE: c->size = number("--size", optarg, 64, 9018); break;
-	case OPT_RING: c->ring = number("--ring", optarg, 64, VR_SIZE_MAX); break;
-	case OPT_WINDOW: c->window = number("--window", optarg, 1, VR_SIZE_MAX); break;
-	case OPT_SECONDS: c->seconds = positive("--seconds", optarg); break;
-	case OPT_WARMUP: c->warmup = positive("--warmup", optarg); break;
-	case OPT_RATE: c->rate = positive("--rate", optarg); break;
-	case OPT_FEATURES: c->features = parse_features(optarg); break;
-	case OPT_MIN_LEN: c->min_len = number("--min-len", optarg, ETHER_MIN, 9014); break;
-	case OPT_MAX_LEN: c->max_len = number("--max-len", optarg, ETHER_MIN, 9014); break;
-	case OPT_LAYOUTS: c->layouts = true; break;
-	case OPT_SEED: c->seed = number("--seed", optarg, 0, 1u << 30); break;
-	case OPT_CPU: c->cpu = (int)number("--cpu", optarg, 0, 1023); break;
-	case OPT_PEER_CPU: c->peer_cpu = (int)number("--peer-cpu", optarg, 0, 1023); break;
-	case OPT_COPY: c->copy = true; break;
-	case OPT_HEADROOM: c->headroom = number("--headroom", optarg, 0, 256); break;
-	case OPT_GAP_NS: c->gap_ns = number("--gap-ns", optarg, 0, 1000000); break;
-	case OPT_RINGS: c->kind = parse_rings(optarg); break;
-	case OPT_PAIRS: c->n_pairs = number("--pairs", optarg, 1, GEN_PAIRS_MAX); break;
-	case OPT_FRAMES: c->frames = parse_frames(optarg); break;
-	case OPT_TAKE: c->take = true; break;
-	case OPT_BUFFERS: c->buffers = number("--buffers", optarg, 1, VR_SIZE_MAX); break;
+	case OPT_LISTEN:
+		c->listen = true;
+		break;
+	case OPT_GUESTS:
+		c->n_guests = number("--guests", optarg, 1, GEN_GUESTS_MAX);
+		break;
+	case OPT_FLOWS:
+		c->flows = parse_flows(optarg);
+		break;
+	case OPT_SIZE:
+		c->size = number("--size", optarg, 64, 9018);
+		break;
+	case OPT_RING:
+		c->ring = number("--ring", optarg, 64, VR_SIZE_MAX);
+		break;
+	case OPT_WINDOW:
+		c->window = number("--window", optarg, 1, VR_SIZE_MAX);
+		break;
+	case OPT_SECONDS:
+		c->seconds = positive("--seconds", optarg);
+		break;
+	case OPT_WARMUP:
+		c->warmup = positive("--warmup", optarg);
+		break;
+	case OPT_RATE:
+		c->rate = positive("--rate", optarg);
+		break;
+	case OPT_FEATURES:
+		c->features = parse_features(optarg);
+		break;
+	case OPT_MIN_LEN:
+		c->min_len = number("--min-len", optarg, ETHER_MIN, 9014);
+		break;
+	case OPT_MAX_LEN:
+		c->max_len = number("--max-len", optarg, ETHER_MIN, 9014);
+		break;
+	case OPT_LAYOUTS:
+		c->layouts = true;
+		break;
+	case OPT_SEED:
+		c->seed = number("--seed", optarg, 0, 1u << 30);
+		break;
+	case OPT_CPU:
+		c->cpu = (int)number("--cpu", optarg, 0, 1023);
+		break;
+	case OPT_PEER_CPU:
+		c->peer_cpu = (int)number("--peer-cpu", optarg, 0, 1023);
+		break;
+	case OPT_COPY:
+		c->copy = true;
+		break;
+	case OPT_HEADROOM:
+		c->headroom = number("--headroom", optarg, 0, 256);
+		break;
+	case OPT_GAP_NS:
+		c->gap_ns = number("--gap-ns", optarg, 0, 1000000);
+		break;
+	case OPT_RINGS:
+		c->kind = parse_rings(optarg);
+		break;
+	case OPT_PAIRS:
+		c->n_pairs = number("--pairs", optarg, 1, GEN_PAIRS_MAX);
+		break;
+	case OPT_FRAMES:
+		c->frames = parse_frames(optarg);
+		break;
+	case OPT_TAKE:
+		c->take = true;
+		break;
+	case OPT_BUFFERS:
+		c->buffers = number("--buffers", optarg, 1, VR_SIZE_MAX);
+		break;
 	case OPT_HELP:
 		fputs(usage, stdout);
 		exit(0);
@@ -253,7 +335,8 @@ check(const struct gen_conf *c)
 	if (c->frames != GEN_UDP && (gen_uplink(c) || !measures))
 		die("--frames", "", "udp with an uplink, and but for --mode throughput or bursts");
 	if (c->n_pairs > 1 && c->kind != LANE_FIXED && strcmp(c->mode, "bursts") == 0)
-		die("--rings", "", "fixed with several --pairs in bursts, which are to begin at one time");
+		die("--rings", "",
+				"fixed with several --pairs in bursts, which are to begin at one time");
 	if (c->window > c->ring)
 		die("--window", "", "at most the ring size");
 	if (c->min_len > c->max_len)
@@ -289,9 +372,20 @@ int
 main(int argc, char **argv)
 {
 	struct gen_conf conf = {
-		.mode = "throughput", .n_guests = 2, .n_pairs = 1, .size = 64, .ring = 1024, .seconds = 2,
-		.warmup = 0.3, .rate = 100000, .features = VU_F_VERSION_1, .min_len = ETHER_MIN,
-		.max_len = 1514, .cpu = -1, .peer_cpu = -1, .seed = 1,
+			.mode = "throughput",
+			.n_guests = 2,
+			.n_pairs = 1,
+			.size = 64,
+			.ring = 1024,
+			.seconds = 2,
+			.warmup = 0.3,
+			.rate = 100000,
+			.features = VU_F_VERSION_1,
+			.min_len = ETHER_MIN,
+			.max_len = 1514,
+			.cpu = -1,
+			.peer_cpu = -1,
+			.seed = 1,
 	};
 	int id, err;
 

@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ETHERTYPE_TEACH	0x88b5	/* for local experiments */
-#define REACH_MS	10000
-#define QUIET_MS	20
+#define ETHERTYPE_TEACH 0x88b5 /* for local experiments */
+#define REACH_MS 10000
+#define QUIET_MS 20
 
 /* One frame, on the first queue pair. */
 static void
@@ -66,7 +66,7 @@ received(const struct gen *gen, unsigned i)
 static bool
 probe(struct gen *gen)
 {
-	uint64_t before[GEN_GUESTS_MAX] = { 0 };
+	uint64_t before[GEN_GUESTS_MAX] = {0};
 	uint8_t frame[ETHER_MIN], dst[6];
 	bool good = true;
 
@@ -92,7 +92,7 @@ probe(struct gen *gen)
 static void
 hello(struct guest *g, unsigned as)
 {
-	static const uint8_t all[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	static const uint8_t all[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 	uint8_t frame[ETHER_MIN], mac[6];
 
 	gen_mac(as, mac);

@@ -17,22 +17,22 @@
 
 #include "../tests/driver/nic.h"
 
-#define MAGIC		0x56535721u
-#define ETHERTYPE	0x88b5		/* for local experiments */
-#define FRAME_ROOM	9216
-#define CONNECT_MS	20000
-#define REACH_MS	10000
-#define HELLO_MS	50		/* from one round of hellos to the next */
-#define QUIET_MS	500		/* after the last frame, until the rest counts as lost */
-#define MERGE_BUF	2048		/* mergeable buffers: a jumbo frame takes five */
+#define MAGIC 0x56535721u
+#define ETHERTYPE 0x88b5 /* for local experiments */
+#define FRAME_ROOM 9216
+#define CONNECT_MS 20000
+#define REACH_MS 10000
+#define HELLO_MS 50    /* from one round of hellos to the next */
+#define QUIET_MS 500   /* after the last frame, until the rest counts as lost */
+#define MERGE_BUF 2048 /* mergeable buffers: a jumbo frame takes five */
 
 enum kind { HELLO_ALL, HELLO_PEER, DATA };
 
-struct tag {			/* behind the Ethernet header */
+struct tag { /* behind the Ethernet header */
 	uint32_t magic;
 	uint16_t kind;
 	uint16_t sender;
-	uint32_t len;		/* of the frame */
+	uint32_t len; /* of the frame */
 	uint32_t padding;
 	uint64_t seq;
 };
@@ -40,7 +40,7 @@ struct tag {			/* behind the Ethernet header */
 struct counts {
 	uint64_t sent, received, bytes;
 	uint64_t lost, reordered, corrupt, strays, full;
-	uint64_t bad_headers;		/* not as the specification demands */
+	uint64_t bad_headers; /* not as the specification demands */
 };
 
 struct verify {
@@ -50,9 +50,9 @@ struct verify {
 	unsigned n_senders;
 	unsigned sender[GEN_GUESTS_MAX];
 	unsigned peer[GEN_GUESTS_MAX];
-	uint64_t next_seq[GEN_GUESTS_MAX];	/* of each sender */
-	uint64_t expected[GEN_GUESTS_MAX];	/* at its receiver */
-	bool heard[GEN_GUESTS_MAX];		/* by its peer: a hello to it alone */
+	uint64_t next_seq[GEN_GUESTS_MAX]; /* of each sender */
+	uint64_t expected[GEN_GUESTS_MAX]; /* at its receiver */
+	bool heard[GEN_GUESTS_MAX];        /* by its peer: a hello to it alone */
 	struct counts count;
 	uint64_t random;
 	uint8_t frame[FRAME_ROOM];
@@ -73,8 +73,11 @@ make_frame(struct verify *v, uint8_t *frame, enum kind kind, unsigned from, uint
 		unsigned len)
 {
 	struct tag tag = {
-		.magic = MAGIC, .kind = (uint16_t)kind, .sender = (uint16_t)from, .len = len,
-		.seq = seq,
+			.magic = MAGIC,
+			.kind = (uint16_t)kind,
+			.sender = (uint16_t)from,
+			.len = len,
+			.seq = seq,
 	};
 	uint64_t x = (seq + 1) * 0x9e3779b97f4a7c15u ^ from ^ (uint64_t)v->conf->seed << 32;
 	unsigned at = 14 + sizeof(tag);
@@ -166,7 +169,8 @@ receive_all(struct verify *v, unsigned *n)
 		while ((got = receive(v, i)) > 0)
 			++*n;
 		if (got < 0) {
-			fprintf(stderr, "loadgen: guest %u: the switch broke the ring's rules\n", i);
+			fprintf(stderr, "loadgen: guest %u: the switch broke the ring's rules\n",
+					i);
 			return got;
 		}
 	}
@@ -235,14 +239,14 @@ teach(struct verify *v)
 static struct nic_layout
 next_layout(struct verify *v)
 {
-	struct nic_layout how = { .pieces = 1 };
+	struct nic_layout how = {.pieces = 1};
 	uint64_t r = next_random(&v->random);
 
 	if (v->conf->layouts) {
 		how.pieces = 1 + r % 4;
 		how.header_apart = (r >> 8 & 1) != 0;
 		how.indirect = (r >> 9 & 1) != 0 &&
-			(v->nic[0].dev.features & VU_F_INDIRECT_DESC) != 0;
+				(v->nic[0].dev.features & VU_F_INDIRECT_DESC) != 0;
 	}
 	return how;
 }
@@ -261,7 +265,7 @@ send_data(struct verify *v, unsigned from)
 		v->next_seq[from]++;
 		v->count.sent++;
 	} else if (err == -ENOBUFS) {
-		v->count.full++;	/* comes later; not lost */
+		v->count.full++; /* comes later; not lost */
 		err = 0;
 	}
 	return err;
@@ -291,14 +295,14 @@ open_nics(struct verify *v)
 {
 	const struct gen_conf *c = v->conf;
 	struct nic_opts opts = {
-		.dev.features = c->features | VU_F_PROTOCOL_FEATURES,
-		.dev.protocol = VU_PROTOCOL_REPLY_ACK,
-		.dev.rx_size = (uint16_t)c->ring,
-		.dev.tx_size = (uint16_t)c->ring,
-		.dev.mem.n_regions = 2,
-		.dev.mem.gpa_gap = 1UL << 30,
-		.rx_buf_size = c->max_len + 12,
-		.tx_buf_size = c->max_len + 12,
+			.dev.features = c->features | VU_F_PROTOCOL_FEATURES,
+			.dev.protocol = VU_PROTOCOL_REPLY_ACK,
+			.dev.rx_size = (uint16_t)c->ring,
+			.dev.tx_size = (uint16_t)c->ring,
+			.dev.mem.n_regions = 2,
+			.dev.mem.gpa_gap = 1UL << 30,
+			.rx_buf_size = c->max_len + 12,
+			.tx_buf_size = c->max_len + 12,
 	};
 	bool huge = true;
 	int sock, err = 0;
@@ -337,14 +341,14 @@ report(struct verify *v)
 	for (unsigned i = 0; i < v->n_senders; i++)
 		c->lost += v->next_seq[v->sender[i]] - v->expected[v->sender[i]];
 	good = c->sent > 0 && c->received == c->sent && c->lost == 0 && c->reordered == 0 &&
-		c->corrupt == 0 && c->strays == 0;
+			c->corrupt == 0 && c->strays == 0;
 	printf("mode=verify guests=%u flows=%u ring=%u features=%#" PRIx64 " min=%u max=%u"
-			" sent=%" PRIu64 " received=%" PRIu64 " bytes=%" PRIu64 " lost=%" PRIu64
-			" reordered=%" PRIu64 " corrupt=%" PRIu64 " strays=%" PRIu64 " full=%" PRIu64
-			" bad_headers=%" PRIu64 " ok=%d\n",
-			v->n, v->n_senders, v->conf->ring, v->nic[0].dev.features,
-			v->conf->min_len, v->conf->max_len, c->sent, c->received, c->bytes, c->lost,
-			c->reordered, c->corrupt, c->strays, c->full, c->bad_headers, good);
+	       " sent=%" PRIu64 " received=%" PRIu64 " bytes=%" PRIu64 " lost=%" PRIu64
+	       " reordered=%" PRIu64 " corrupt=%" PRIu64 " strays=%" PRIu64 " full=%" PRIu64
+	       " bad_headers=%" PRIu64 " ok=%d\n",
+			v->n, v->n_senders, v->conf->ring, v->nic[0].dev.features, v->conf->min_len,
+			v->conf->max_len, c->sent, c->received, c->bytes, c->lost, c->reordered,
+			c->corrupt, c->strays, c->full, c->bad_headers, good);
 	return good;
 }
 

@@ -68,17 +68,17 @@ struct conf_port {
 	enum role role;
 	uint16_t guests; /* at a time */
 	bool vlan_given;
-	uint16_t vlan; /* tag on the uplink of each of its guests; 0: untagged */
-	bool isolated; /* reaches no port that is isolated, too */
+	uint16_t vlan;    /* tag on the uplink of each of its guests; 0: untagged */
+	bool isolated;    /* reaches no port that is isolated, too */
 	bool no_own_tags; /* frames that a guest tagged itself are dropped */
-	bool owned;    /* its socket has this owner; else as --dev-owner says */
+	bool owned;       /* its socket has this owner; else as --dev-owner says */
 	uid_t uid;
 	gid_t gid;
 	bool mode_given; /* its socket has these permissions; else as --dev-mode says */
 	mode_t mode;
-	uint32_t mtu;                       /* largest payload of its guests' frames, bytes */
-	uint16_t queues;                    /* pairs, at most */
-	enum choice csum, tso, mergeable;   /* offered? never CHOICE_DEFAULT once checked */
+	uint32_t mtu;                     /* largest payload of its guests' frames, bytes */
+	uint16_t queues;                  /* pairs, at most */
+	enum choice csum, tso, mergeable; /* offered? never CHOICE_DEFAULT once checked */
 	unsigned int nmacs;
 	struct rte_ether_addr mac[PORT_MACS_MAX]; /* none: any address */
 };
@@ -110,7 +110,7 @@ struct conf {
 	enum vm2vm vm2vm;
 	enum vmdq_use vmdq;
 	bool mergeable; /* offer them, to one port at least; so are the next ones */
-	bool tx_csum; /* offer checksum offload */
+	bool tx_csum;   /* offer checksum offload */
 	bool tx_csum_given;
 	bool tso;       /* offer segmentation offload; only with tx_csum */
 	uint32_t stats; /* seconds between tables; 0: only at exit */
@@ -125,8 +125,8 @@ struct conf {
 	uint16_t tag_owner[VLAN_LAST + 2];
 	unsigned int nmacs; /* that ports name as theirs, in order: conf_mac_named() */
 	struct rte_ether_addr mac[SOCKET_MAX * PORT_MACS_MAX];
-	bool forward_bpdu;        /* link-local group addresses, too */
-	uint32_t aging;           /* seconds; 0: never */
+	bool forward_bpdu; /* link-local group addresses, too */
+	uint32_t aging;    /* seconds; 0: never */
 };
 
 enum conf_result {

@@ -109,7 +109,8 @@ parse_mac(const struct setting *s)
 			return false;
 		}
 		if (!parse_address(item, &p->mac[p->nmacs++]))
-			return wrong(s, "a unicast address, or several with '+' between them, as "
+			return wrong(s,
+					"a unicast address, or several with '+' between them, as "
 					"in mac=02:00:00:00:00:01+02:00:00:00:00:02");
 	}
 	return true;

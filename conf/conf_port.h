@@ -60,8 +60,8 @@ bool conf_port_add(struct conf *c, const char *text);
 bool conf_port_set(struct conf_port *p, const char *what, const char *key, const char *value);
 
 /* Adds a port for a socket that an option gives by path, with as many guests at a time. */
-bool conf_port_add_socket(struct conf *c, const char *option, const char *prefix,
-		const char *name, unsigned int guests);
+bool conf_port_add_socket(struct conf *c, const char *option, const char *prefix, const char *name,
+		unsigned int guests);
 
 /* Adds the port of the cuse back end's device. False: there are too many ports. */
 bool conf_port_add_node(struct conf *c);

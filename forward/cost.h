@@ -29,7 +29,7 @@
 #define COST_VISIT 128 /* a poll that finds something, with what is published after it */
 #define COST_FRAME 32  /* to fetch, route and retire a frame */
 #define COST_COPY 40   /* to copy a piece of a frame, bytes aside */
-#define COST_DESC 20    /* to look at a descriptor of a chain, beyond the first */
+#define COST_DESC 20   /* to look at a descriptor of a chain, beyond the first */
 #define COST_DEST 64   /* a destination of a burst: its ring's lock, index and event */
 #define COST_WAIT 32   /* to offer a frame that waits once more */
 #define COST_PARK 112  /* to have a frame wait, or to drop it as it may not */

@@ -511,7 +511,8 @@ poll_waiting(struct worker *w, struct source *s)
 
 	if (now >= s->park->next_try)
 		retry(w, s, now);
-	return w->burst.cost < COST_VISIT_MAX ? RTE_MIN((unsigned int)BURST_MAX, park_room(s->park)) : 0;
+	return w->burst.cost < COST_VISIT_MAX ? RTE_MIN((unsigned int)BURST_MAX, park_room(s->park))
+					      : 0;
 }
 
 uint32_t

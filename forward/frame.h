@@ -59,7 +59,7 @@ struct headers {
 	bool ipv6;     /* else IPv4 */
 	bool tcp;      /* else UDP */
 	bool extended; /* there are IPv6 extension headers */
-	bool generic;  /* a checksum anywhere: l4 is where its sum begins, tcp false if it may be UDP's */
+	bool generic; /* a checksum anywhere: l4 is where its sum begins, tcp false if it may be UDP's */
 	uint8_t bytes[HEADERS_MAX];
 };
 

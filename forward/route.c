@@ -383,7 +383,8 @@ route_flood(struct worker *w, const struct source *s, struct burst *b, uint64_t 
 	uint64_t left;
 
 	for (i = 0; i < n; i++) {
-		if (i == s->port || i == but || !takes_frames(sw, i) || both_isolated(sw, s->port, i))
+		if (i == s->port || i == but || !takes_frames(sw, i) ||
+				both_isolated(sw, s->port, i))
 			continue;
 		dests_add(&w->dests, i, frames);
 		ports++;
@@ -425,8 +426,7 @@ route_burst(struct worker *w, struct source *s, struct burst *b)
 	uint8_t policy = w->sw->port[s->port].policy;
 	bool uplink = s->port == PORT_UPLINK;
 	/* Not where more than addresses counts, or where frames carry more than their port. */
-	bool alike = uplink || (w->sw->conf.vm2vm != VM2VM_NIC &&
-				       !(policy & PORT_NO_TAGS));
+	bool alike = uplink || (w->sw->conf.vm2vm != VM2VM_NIC && !(policy & PORT_NO_TAGS));
 	uint64_t flood = 0, run = 0; /* frames in a row for the same port */
 	uint16_t to, last = TO_NONE;
 	struct frame *f;

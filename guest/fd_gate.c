@@ -135,8 +135,9 @@ is_same(const struct held *h)
 	struct identity is;
 
 	/* Another file may have the number by now, perhaps one that can't be asked. */
-	return (fd_gate_is_memory(h->fd) || descriptors_is_eventfd(h->fd)) && identify(h->fd, &is) &&
-			is.dev == h->is.dev && is.ino == h->is.ino && is.event == h->is.event;
+	return (fd_gate_is_memory(h->fd) || descriptors_is_eventfd(h->fd)) &&
+			identify(h->fd, &is) && is.dev == h->is.dev && is.ino == h->is.ino &&
+			is.event == h->is.event;
 }
 
 /* Forgets what librte_vhost has closed. */
@@ -293,8 +294,9 @@ sweep(bool own)
 	struct connection **at = &connections, *c;
 
 	while ((c = *at) != NULL) {
-		if (c->sock >= 0 || (own ? !pthread_equal(c->who, pthread_self())
-					 : now() - c->since < DESTROYED_AFTER)) {
+		if (c->sock >= 0 ||
+				(own ? !pthread_equal(c->who, pthread_self())
+				     : now() - c->since < DESTROYED_AFTER)) {
 			at = &c->next;
 			continue;
 		}

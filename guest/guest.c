@@ -252,7 +252,8 @@ within_share(struct guest *g, const struct message *m)
 	say(WARNING,
 			"%s: its %s would take more addresses than the %u GiB that are its share; "
 			"give it less memory\n",
-			guest_who(g, name), m->request == MSG_SET_MEM_TABLE ? "memory" : "log of written pages",
+			guest_who(g, name),
+			m->request == MSG_SET_MEM_TABLE ? "memory" : "log of written pages",
 			(unsigned int)(share >> 30));
 	return false;
 }
@@ -417,8 +418,7 @@ guest_check(struct guest *g)
 	if (fault == FAULT_NONE)
 		return;
 	__atomic_add_fetch(&g->sw->faults, 1, __ATOMIC_RELAXED);
-	say(WARNING,
-			"%s stopped: %s; it is served again once its driver sets it up anew\n",
+	say(WARNING, "%s stopped: %s; it is served again once its driver sets it up anew\n",
 			guest_who(g, name), fault_name(fault));
 }
 

@@ -70,8 +70,8 @@ struct guest {
 	bool connected;     /* else it is kept for a later connection */
 	uint16_t index;     /* of the port of the configuration that it connected to */
 	struct space space; /* of this process's addresses, that it has */
-	int vid;    /* librte_vhost's number of the connection */
-	int socket; /* of the connection; librte_vhost's; -1: not found */
+	int vid;            /* librte_vhost's number of the connection */
+	int socket;         /* of the connection; librte_vhost's; -1: not found */
 	uint16_t port;      /* its place; SLOT_NONE: not yet, its rings have not started */
 	uint64_t features;  /* negotiated, of those that librte_vhost does not know */
 	uint32_t ready;     /* rings that the library says are set up and enabled */
@@ -131,6 +131,5 @@ void guest_fault(struct guest *g, uint8_t reason);
 
 /* How many of `rings` workers use now. Any thread. */
 unsigned int guest_rings(const struct guest *g, uint32_t rings);
-
 
 #endif /* GUEST_GUEST_H */

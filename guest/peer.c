@@ -97,7 +97,8 @@ not_offered(const struct conf_port *c)
 			{"--tx-csum 1, --tso 1", "--tso 1", ""},
 	};
 
-	return options[c->mergeable == CHOICE_YES][c->tso == CHOICE_YES ? 2 : c->csum == CHOICE_YES];
+	return options[c->mergeable == CHOICE_YES]
+		      [c->tso == CHOICE_YES ? 2 : c->csum == CHOICE_YES];
 }
 
 /* Returns true if it left over what it saw. */

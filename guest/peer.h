@@ -53,7 +53,7 @@ void peer_message(struct peer *p, struct peers *all, const struct message *m);
  * The connection to a port with the settings *c is over; `doomed`: by the switch, for a reason
  * that was logged or at its own end.
  */
-void peer_disconnected(
-		const struct peer *p, struct peers *all, const struct conf_port *c, bool doomed);
+void
+peer_disconnected(const struct peer *p, struct peers *all, const struct conf_port *c, bool doomed);
 
 #endif /* GUEST_PEER_H */

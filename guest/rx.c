@@ -160,8 +160,7 @@ room_find(struct virtqueue *vq, struct cursor *c, uint32_t need, struct room *r,
 		if (unlikely(status == CHAIN_FAULT))
 			return ROOM_NONE;
 		r->len[r->n++] = r->chain.len - before;
-		if (unlikely(status == CHAIN_BAD ||
-				    !is_useful(vq, r->len[r->n - 1], r->n == 1)))
+		if (unlikely(status == CHAIN_BAD || !is_useful(vq, r->len[r->n - 1], r->n == 1)))
 			return ROOM_SPOILT;
 	} while (r->chain.len < need);
 	return ROOM_OK;
@@ -213,8 +212,7 @@ may_look(const struct virtqueue *vq, struct burst *b)
 		b->put_off = true;
 		return false;
 	}
-	return likely(!vq->longwinded) || b->receiver == NULL ||
-			share_may(b->clock, b->receiver);
+	return likely(!vq->longwinded) || b->receiver == NULL || share_may(b->clock, b->receiver);
 }
 
 /* Charges the search in `chains` chains: to the visit, and what is too much to the receiver. */

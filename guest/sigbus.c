@@ -42,8 +42,8 @@ find_new(const struct guest *g, const void *addr, struct guest_mapping *m)
 	if (rte_vhost_get_mem_table(g->vid, &table) != 0)
 		return false;
 	for (i = 0; i < table->nregions && !found; i++) {
-		*m = (struct guest_mapping){table->regions[i].mmap_addr,
-				table->regions[i].mmap_size};
+		*m = (struct guest_mapping){
+				table->regions[i].mmap_addr, table->regions[i].mmap_size};
 		found = (uintptr_t)addr - (uintptr_t)m->at < m->len;
 	}
 	free(table);

@@ -40,7 +40,7 @@ struct caller {
 } __rte_cache_aligned;
 
 static struct caller callers[SIGNAL_THREADS];
-static unsigned int ncallers;   /* may be more than there is room for */
+static unsigned int ncallers; /* may be more than there is room for */
 static __thread struct caller *self;
 static int null_fd = -1;
 static unsigned int careful; /* looks that nobody is trusted for; 0: all are */

@@ -81,8 +81,7 @@ spare_slot(const struct vswitch *sw, const struct conf_port *p)
 		if (state_of(sw, i) != PORT_FREE)
 			continue;
 		tag = conf_vlan(c, i);
-		if (p->vlan_given || tag == 0 || tag > VLAN_LAST ||
-				conf_tag_owner(c, tag) == i)
+		if (p->vlan_given || tag == 0 || tag > VLAN_LAST || conf_tag_owner(c, tag) == i)
 			break;
 	}
 	return i;

@@ -46,11 +46,11 @@ struct used_chain {
 /* A receive ring: what a search for room that came to nothing has found. */
 struct room_known {
 	bool valid;
-	bool never;        /* more chains do not help */
-	bool wrap;         /* packed: laps of `at` and `end` */
+	bool never; /* more chains do not help */
+	bool wrap;  /* packed: laps of `at` and `end` */
 	bool end_wrap;
-	uint16_t at, end;  /* last_avail then, and the first entry that was not looked at */
-	uint32_t bytes;    /* that there are in between */
+	uint16_t at, end; /* last_avail then, and the first entry that was not looked at */
+	uint32_t bytes;   /* that there are in between */
 };
 
 /*

@@ -34,10 +34,10 @@ struct control {
 	struct vswitch *sw;
 	int epoll, signals, timer;
 	struct watch watch;
-	unsigned int guests; /* that the service manager was told of */
-	bool told;           /* it was told of some number */
-	uint32_t seconds;    /* since start */
-	unsigned int moves;  /* in this second */
+	unsigned int guests;  /* that the service manager was told of */
+	bool told;            /* it was told of some number */
+	uint32_t seconds;     /* since start */
+	unsigned int moves;   /* in this second */
 	unsigned int skipped; /* tables, since the last one */
 	bool stop;
 };

@@ -39,7 +39,8 @@ put_line(const char *text, size_t size)
 
 	if (unread != 0) {
 		n = snprintf(line, sizeof(line),
-				"vhost-switch: %u lines are missing here: nobody read them\n", unread);
+				"vhost-switch: %u lines are missing here: nobody read them\n",
+				unread);
 		if (output_put(OUTPUT_LOG, line, (size_t)n))
 			unread = 0;
 	}

@@ -60,14 +60,14 @@ struct worker {
 	struct vswitch *sw;
 	unsigned int id; /* 0 polls the uplink too */
 	unsigned int lcore;
-	uint64_t retry_delay;             /* TSC cycles between offers */
-	uint64_t retry_time;              /* TSC cycles that a frame waits at most */
-	uint64_t put_off_time;            /* ... longer, for a destination that was put off */
-	unsigned int idle_pool;           /* source of the uplink to poll though nobody is there */
+	uint64_t retry_delay;   /* TSC cycles between offers */
+	uint64_t retry_time;    /* TSC cycles that a frame waits at most */
+	uint64_t put_off_time;  /* ... longer, for a destination that was put off */
+	unsigned int idle_pool; /* source of the uplink to poll though nobody is there */
 	struct share_clock clock;
-	struct share pool[PORT_MAX]; /* of the uplink's sources */
-	unsigned int npoll;          /* slots of poll[], up to the last one in use */
-	uint16_t poll[GUEST_MAX];    /* ports with rings; POLL_FREE: none */
+	struct share pool[PORT_MAX];     /* of the uplink's sources */
+	unsigned int npoll;              /* slots of poll[], up to the last one in use */
+	uint16_t poll[GUEST_MAX];        /* ports with rings; POLL_FREE: none */
 	struct polled polled[GUEST_MAX]; /* by port */
 	struct dests dests;
 	struct burst burst;

@@ -233,7 +233,6 @@ uplink_tick(struct uplink *u)
 		return;
 	}
 	u->promiscuous = false;
-	say(NOTICE,
-			"port %u has room for the addresses of guests again: promiscuous no longer\n",
+	say(NOTICE, "port %u has room for the addresses of guests again: promiscuous no longer\n",
 			u->port);
 }

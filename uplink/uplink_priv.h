@@ -58,14 +58,14 @@ struct uplink {
 	const struct conf *conf;
 	struct uplink_pool *pool; /* [0]: sorted in software; [1 + i]: device i's */
 	uint16_t npools;
-	uint16_t port;    /* DPDK's number */
-	bool vmdq;        /* the NIC sorts, as planned */
-	bool nic_tags;    /* --vm2vm 2: frames bring their tag along */
-	bool pools_out;   /* a device came that has no pool; said once */
-	bool strip_hw;    /* the NIC takes the tag off and tells us */
-	bool strip;       /* guests see no tag */
+	uint16_t port;       /* DPDK's number */
+	bool vmdq;           /* the NIC sorts, as planned */
+	bool nic_tags;       /* --vm2vm 2: frames bring their tag along */
+	bool pools_out;      /* a device came that has no pool; said once */
+	bool strip_hw;       /* the NIC takes the tag off and tells us */
+	bool strip;          /* guests see no tag */
 	bool strip_priority; /* ... of VLAN 0, on an uplink where other tags are the guests' */
-	bool insert_hw;   /* the NIC puts tags on */
+	bool insert_hw;      /* the NIC puts tags on */
 	bool promiscuous;
 	bool started;
 	uint32_t frame_max;    /* longest frame that is switched */

@@ -59,8 +59,8 @@ struct bridge {
 	bool lost;             /* the connection ended: nothing works any more */
 	bool complained;       /* the log has a line on this client: one is enough */
 	pid_t owner;           /* 0: none yet */
-	int handle;            /* of that process; -1: none, as it has none yet or the kernel knows none */
-	uint64_t features;     /* offered */
+	int handle; /* of that process; -1: none, as it has none yet or the kernel knows none */
+	uint64_t features; /* offered */
 	struct bridge_ring ring[IOCTL_RINGS];
 };
 

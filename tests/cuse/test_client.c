@@ -266,8 +266,8 @@ echo(const char *node, const char *mac)
 
 	card_open(&c, node, &one_region, 0);
 	m = c.mac;
-	CHECK(sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &m[0], &m[1], &m[2], &m[3], &m[4], &m[5]) ==
-			6);
+	CHECK(sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &m[0], &m[1], &m[2], &m[3], &m[4],
+			      &m[5]) == 6);
 	n = (int)make_frame(frame, everybody, c.mac, 0);
 	CHECK_IS(nic_send(&c.v.nic, frame, (size_t)n, NULL), 0);
 	while (!stdin_ended()) {

@@ -10,8 +10,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define RING_SIZE_DEFAULT	256
-#define TIMEOUT_DEFAULT_MS	5000
+#define RING_SIZE_DEFAULT 256
+#define TIMEOUT_DEFAULT_MS 5000
 
 /* Reads until the answer to `request`; anything else on this socket is against the protocol. */
 static int
@@ -115,7 +115,7 @@ vu_dev_set_log(struct vu_dev *dev, uint64_t file, uint64_t size, uint64_t offset
 	*fd = memfd_create("log", MFD_CLOEXEC);
 	if (*fd < 0 || ftruncate(*fd, (off_t)file) < 0)
 		return -errno;
-	msg.payload.log = (struct vu_log){ size, offset };
+	msg.payload.log = (struct vu_log){size, offset};
 	msg.size = sizeof(msg.payload.log);
 	msg.fd[0] = *fd;
 	msg.n_fds = 1;

@@ -30,28 +30,28 @@
 #define VU_RINGS_MAX (2 * VU_PAIRS_MAX)
 
 struct vu_dev_opts {
-	uint64_t features;	/* wanted; negotiated is what is offered of them */
-	uint64_t protocol;	/* likewise. Needs VU_F_PROTOCOL_FEATURES among the features */
-	unsigned n_pairs;	/* queue pairs; 0: 1 */
-	uint16_t rx_size;	/* ring sizes; 0: 256. Split rings: powers of two */
+	uint64_t features; /* wanted; negotiated is what is offered of them */
+	uint64_t protocol; /* likewise. Needs VU_F_PROTOCOL_FEATURES among the features */
+	unsigned n_pairs;  /* queue pairs; 0: 1 */
+	uint16_t rx_size;  /* ring sizes; 0: 256. Split rings: powers of two */
 	uint16_t tx_size;
 	struct vu_mem_opts mem;
-	int timeout_ms;		/* for each answer; 0: 5000 */
+	int timeout_ms; /* for each answer; 0: 5000 */
 };
 
 struct vu_dev {
 	int sock;
 	int timeout_ms;
-	uint64_t offered;	/* by the back end */
-	uint64_t features;	/* negotiated */
+	uint64_t offered;  /* by the back end */
+	uint64_t features; /* negotiated */
 	uint64_t offered_protocol;
 	uint64_t protocol;
-	bool ack;		/* ask for acknowledgements; set when REPLY_ACK is agreed */
+	bool ack; /* ask for acknowledgements; set when REPLY_ACK is agreed */
 	bool started;
 	struct vu_mem mem;
 	struct vring ring[VU_RINGS_MAX];
 	unsigned n_rings;
-	uint64_t queue_num;	/* queue pairs that the back end has, as it says; 1: did not say */
+	uint64_t queue_num; /* queue pairs that the back end has, as it says; 1: did not say */
 };
 
 /*
@@ -61,30 +61,24 @@ struct vu_dev {
  * Takes over the connected socket `sock`, negotiates, makes memory and empty rings: in
  * region i % regions for ring i. On failure everything is released, the socket too.
  */
-int
-vu_dev_open(struct vu_dev *dev, int sock, const struct vu_dev_opts *opts);
+int vu_dev_open(struct vu_dev *dev, int sock, const struct vu_dev_opts *opts);
 
 /* Memory and rings alone, with all that is wanted as negotiated, and nobody at the other end. */
-int
-vu_dev_open_unconnected(struct vu_dev *dev, const struct vu_dev_opts *opts);
+int vu_dev_open_unconnected(struct vu_dev *dev, const struct vu_dev_opts *opts);
 
-int
-vu_dev_start(struct vu_dev *dev);
+int vu_dev_start(struct vu_dev *dev);
 
 /* `base`: n_rings bases (low halves) as the back end gave them; may be NULL. */
-int
-vu_dev_stop(struct vu_dev *dev, uint16_t *base);
+int vu_dev_stop(struct vu_dev *dev, uint16_t *base);
 
 /* Hangs up (without a goodbye, like a killed guest) and frees everything. Idempotent. */
-void
-vu_dev_close(struct vu_dev *dev);
+void vu_dev_close(struct vu_dev *dev);
 
 /*
  * Like a guest that is restarted with its memory and connection kept: what was negotiated is
  * asked anew, rings are emptied. For a device that is stopped.
  */
-int
-vu_dev_renegotiate(struct vu_dev *dev, uint64_t features);
+int vu_dev_renegotiate(struct vu_dev *dev, uint64_t features);
 
 /* The steps of which the above are made. */
 
@@ -92,58 +86,45 @@ vu_dev_renegotiate(struct vu_dev *dev, uint64_t features);
  * Sends, and waits for the acknowledgement if one can be had. -EREMOTEIO: refused.
  * For messages that have no answer of their own.
  */
-int
-vu_dev_request(struct vu_dev *dev, struct vu_msg *msg);
+int vu_dev_request(struct vu_dev *dev, struct vu_msg *msg);
 
 /* For those that have: the answer replaces the message. Close its descriptors, if any. */
-int
-vu_dev_query(struct vu_dev *dev, struct vu_msg *msg);
+int vu_dev_query(struct vu_dev *dev, struct vu_msg *msg);
 
-int
-vu_dev_query_u64(struct vu_dev *dev, uint32_t request, uint64_t *value);
+int vu_dev_query_u64(struct vu_dev *dev, uint32_t request, uint64_t *value);
 
 /*
  * Wait until the back end has worked off all that was sent: messages are handled in order, so
  * the answer to GET_FEATURES says that.
  */
-int
-vu_dev_sync(struct vu_dev *dev);
+int vu_dev_sync(struct vu_dev *dev);
 
-int
-vu_dev_set_features(struct vu_dev *dev, uint64_t features);
+int vu_dev_set_features(struct vu_dev *dev, uint64_t features);
 
 /* The memory table as dev->mem has it now. For use while running too. */
-int
-vu_dev_set_mem(struct vu_dev *dev);
+int vu_dev_set_mem(struct vu_dev *dev);
 
 /*
  * A log of written pages: `size` bytes from `offset` on of a new file of `file` bytes. That is
  * *fd, and the caller's to close, also on failure; -1: there is none. Its answer comes whether
  * it was wanted or not.
  */
-int
-vu_dev_set_log(struct vu_dev *dev, uint64_t file, uint64_t size, uint64_t offset, int *fd);
+int vu_dev_set_log(struct vu_dev *dev, uint64_t file, uint64_t size, uint64_t offset, int *fd);
 
-int
-vu_dev_set_vring_addr(struct vu_dev *dev, unsigned ring);
+int vu_dev_set_vring_addr(struct vu_dev *dev, unsigned ring);
 
-int
-vu_dev_set_vring_enable(struct vu_dev *dev, unsigned ring, bool on);
+int vu_dev_set_vring_enable(struct vu_dev *dev, unsigned ring, bool on);
 
 /* Without the enable message. */
-int
-vu_dev_setup_ring(struct vu_dev *dev, unsigned ring);
+int vu_dev_setup_ring(struct vu_dev *dev, unsigned ring);
 
-int
-vu_dev_get_vring_base(struct vu_dev *dev, unsigned ring, uint16_t *base);
+int vu_dev_get_vring_base(struct vu_dev *dev, unsigned ring, uint16_t *base);
 
 /* Setup and enable. */
-int
-vu_dev_start_ring(struct vu_dev *dev, unsigned ring);
+int vu_dev_start_ring(struct vu_dev *dev, unsigned ring);
 
 /* Disable and GET_VRING_BASE. */
-int
-vu_dev_stop_ring(struct vu_dev *dev, unsigned ring, uint16_t *base);
+int vu_dev_stop_ring(struct vu_dev *dev, unsigned ring, uint16_t *base);
 
 static inline struct vring *
 vu_dev_rx(struct vu_dev *dev, unsigned pair)

@@ -53,7 +53,7 @@ fail:
 int
 vu_mem_add(struct vu_mem *mem, uint64_t gpa, size_t size, size_t fd_offset, bool hugetlb)
 {
-	struct vu_region r = { .gpa = gpa, .size = size, .fd_offset = fd_offset };
+	struct vu_region r = {.gpa = gpa, .size = size, .fd_offset = fd_offset};
 	int err = -1;
 
 	if (mem->n == VU_REGIONS_MAX || size == 0)
@@ -164,10 +164,10 @@ vu_mem_table_msg(const struct vu_mem *mem)
 		const struct vu_region *r = &mem->region[i];
 
 		msg.payload.mem.region[i] = (struct vu_table_region){
-			.gpa = r->gpa,
-			.size = r->size,
-			.uva = (uint64_t)(uintptr_t)r->base,
-			.mmap_offset = r->fd_offset,
+				.gpa = r->gpa,
+				.size = r->size,
+				.uva = (uint64_t)(uintptr_t)r->base,
+				.mmap_offset = r->fd_offset,
 		};
 		msg.fd[i] = r->fd;
 	}

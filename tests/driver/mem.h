@@ -18,18 +18,18 @@
 #include "vhost_user.h"
 
 /* More than a table holds: a test may swap regions in and out, or send too many. */
-#define VU_REGIONS_MAX	16
+#define VU_REGIONS_MAX 16
 
-#define VU_HUGE_PAGE	(2UL << 20)
+#define VU_HUGE_PAGE (2UL << 20)
 
 struct vu_region {
-	uint8_t *base;		/* where this process has it: also the table's uva */
+	uint8_t *base; /* where this process has it: also the table's uva */
 	uint64_t gpa;
 	size_t size;
-	size_t fd_offset;	/* where in the file it begins */
-	size_t used;		/* bytes handed out */
+	size_t fd_offset; /* where in the file it begins */
+	size_t used;      /* bytes handed out */
 	int fd;
-	bool huge;		/* on huge pages */
+	bool huge; /* on huge pages */
 };
 
 struct vu_mem {
@@ -38,47 +38,38 @@ struct vu_mem {
 };
 
 struct vu_mem_opts {
-	unsigned n_regions;	/* 0: 1 */
-	size_t region_size;	/* 0: 8 MiB; rounded up to whole pages */
-	uint64_t gpa;		/* of the first region; any, also 0 */
-	uint64_t gpa_gap;	/* unused addresses between two regions; 0: they touch */
-	size_t fd_offset;	/* each region begins there in its file; whole pages */
-	bool hugetlb;		/* ask for 2 MiB pages; ordinary ones if there are none left */
-	size_t skew;		/* bytes of each region to leave unused at its start */
+	unsigned n_regions; /* 0: 1 */
+	size_t region_size; /* 0: 8 MiB; rounded up to whole pages */
+	uint64_t gpa;       /* of the first region; any, also 0 */
+	uint64_t gpa_gap;   /* unused addresses between two regions; 0: they touch */
+	size_t fd_offset;   /* each region begins there in its file; whole pages */
+	bool hugetlb;       /* ask for 2 MiB pages; ordinary ones if there are none left */
+	size_t skew;        /* bytes of each region to leave unused at its start */
 };
 
-int
-vu_mem_create(struct vu_mem *mem, const struct vu_mem_opts *opts);
+int vu_mem_create(struct vu_mem *mem, const struct vu_mem_opts *opts);
 
 /* One more region at `gpa` (a memory hot-plug). Returns its number. */
-int
-vu_mem_add(struct vu_mem *mem, uint64_t gpa, size_t size, size_t fd_offset, bool hugetlb);
+int vu_mem_add(struct vu_mem *mem, uint64_t gpa, size_t size, size_t fd_offset, bool hugetlb);
 
 /* Unmaps one; those behind it move down. The back end is not told: send a table. */
-void
-vu_mem_remove(struct vu_mem *mem, unsigned region);
+void vu_mem_remove(struct vu_mem *mem, unsigned region);
 
-void
-vu_mem_destroy(struct vu_mem *mem);
+void vu_mem_destroy(struct vu_mem *mem);
 
 /* Whether all of it is on huge pages. */
-bool
-vu_mem_huge(const struct vu_mem *mem);
+bool vu_mem_huge(const struct vu_mem *mem);
 
 /* `size` zeroed bytes of a region, aligned (a power of two); NULL when it is full. */
-void *
-vu_mem_alloc(struct vu_mem *mem, unsigned region, size_t size, size_t align);
+void *vu_mem_alloc(struct vu_mem *mem, unsigned region, size_t size, size_t align);
 
 /* Guest physical address of a pointer into the memory; UINT64_MAX if it is not in it. */
-uint64_t
-vu_mem_gpa(const struct vu_mem *mem, const void *ptr);
+uint64_t vu_mem_gpa(const struct vu_mem *mem, const void *ptr);
 
 /* The way back, for `len` bytes in one region; NULL if they are not there. */
-void *
-vu_mem_ptr(const struct vu_mem *mem, uint64_t gpa, size_t len);
+void *vu_mem_ptr(const struct vu_mem *mem, uint64_t gpa, size_t len);
 
 /* A SET_MEM_TABLE message with all regions (at most VU_TABLE_REGIONS_MAX of them). */
-struct vu_msg
-vu_mem_table_msg(const struct vu_mem *mem);
+struct vu_msg vu_mem_table_msg(const struct vu_mem *mem);
 
 #endif

@@ -10,14 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RX_BUF_DEFAULT		1530
-#define TX_BUF_DEFAULT		9216
-#define TX_BUFS_MAX		256
-#define BUF_ALIGN		64
-#define POISON			0xa5
+#define RX_BUF_DEFAULT 1530
+#define TX_BUF_DEFAULT 9216
+#define TX_BUFS_MAX 256
+#define BUF_ALIGN 64
+#define POISON 0xa5
 
 /* Each transmit buffer ends with room for an indirect table. */
-#define TABLE_SIZE	(sizeof(struct vr_desc) * (NIC_PIECES_MAX + 1))
+#define TABLE_SIZE (sizeof(struct vr_desc) * (NIC_PIECES_MAX + 1))
 
 static size_t
 slot_size(size_t buf)
@@ -58,15 +58,18 @@ region_size(const struct nic_opts *o, unsigned rx_size, unsigned tx_size)
 	size_t rings = (size_t)pairs * 32 * (rx_size + tx_size) + (size_t)pairs * 16384;
 
 	/* Buffers of each pair go round the regions, so one may get one more than the average. */
-	return rings + pairs * ((rx_buffers(o, rx_size) / n + 1) * rx +
-		(tx_buffers(o, tx_size) / n + 1) * tx) + o->dev.mem.skew;
+	return rings +
+			pairs *
+			((rx_buffers(o, rx_size) / n + 1) * rx +
+					(tx_buffers(o, tx_size) / n + 1) * tx) +
+			o->dev.mem.skew;
 }
 
 static int
 post_rx(struct nic *nic, struct vring *vr, uint8_t *buf)
 {
 	uint64_t gpa = vu_mem_gpa(&nic->dev.mem, buf);
-	struct vr_seg seg[2] = { { gpa, nic->rx_buf_size }, { 0, 0 } };
+	struct vr_seg seg[2] = {{gpa, nic->rx_buf_size}, {0, 0}};
 	unsigned n = 1;
 
 	/* A header that the device did not write must not look like one that it did. */
@@ -74,7 +77,7 @@ post_rx(struct nic *nic, struct vring *vr, uint8_t *buf)
 
 	if (nic->rx_header_apart) {
 		seg[0].len = nic->hdr_len;
-		seg[1] = (struct vr_seg){ gpa + nic->hdr_len, nic->rx_buf_size - nic->hdr_len };
+		seg[1] = (struct vr_seg){gpa + nic->hdr_len, nic->rx_buf_size - nic->hdr_len};
 		n = 2;
 	}
 	return vr_add(vr, seg, 0, n, buf);
@@ -242,7 +245,7 @@ cut(struct vr_seg *seg, uint64_t gpa, unsigned hdr_len, size_t len, const struct
 	size_t first = hdr_len, each, take;
 
 	if (how->header_apart) {
-		seg[n++] = (struct vr_seg){ gpa, hdr_len };
+		seg[n++] = (struct vr_seg){gpa, hdr_len};
 		gpa += hdr_len;
 		first = 0;
 	}
@@ -251,7 +254,7 @@ cut(struct vr_seg *seg, uint64_t gpa, unsigned hdr_len, size_t len, const struct
 	each = len / (pieces > 0 ? pieces : 1);
 	while (pieces-- > 0) {
 		take = first + (pieces == 0 ? len : each);
-		seg[n++] = (struct vr_seg){ gpa, (uint32_t)take };
+		seg[n++] = (struct vr_seg){gpa, (uint32_t)take};
 		gpa += take;
 		len -= take - first;
 		first = 0;
@@ -376,7 +379,7 @@ static int
 next_frame_buffers(struct nic *nic, struct vring *vr)
 {
 	unsigned pending = vr_used_pending(vr);
-	struct vr_net_hdr hdr = { .num_buffers = 1 };
+	struct vr_net_hdr hdr = {.num_buffers = 1};
 	uint32_t len;
 	void *buf;
 

@@ -20,25 +20,25 @@
 #define NIC_PIECES_MAX 16
 
 struct nic_opts {
-	struct vu_dev_opts dev;	/* mem.region_size 0: as much as the buffers need */
-	uint32_t rx_buf_size;	/* with header; 0: 1530, what a frame of 1518 bytes needs */
-	uint32_t tx_buf_size;	/* with header; 0: 9216, a jumbo frame */
-	unsigned rx_bufs;	/* of each pair. 0: as many as the ring takes */
-	unsigned tx_bufs;	/* of each pair. 0: as many as the ring takes, at most 256 */
-	bool rx_header_apart;	/* a descriptor of its own for the header, as legacy drivers do */
+	struct vu_dev_opts dev; /* mem.region_size 0: as much as the buffers need */
+	uint32_t rx_buf_size;   /* with header; 0: 1530, what a frame of 1518 bytes needs */
+	uint32_t tx_buf_size;   /* with header; 0: 9216, a jumbo frame */
+	unsigned rx_bufs;       /* of each pair. 0: as many as the ring takes */
+	unsigned tx_bufs;       /* of each pair. 0: as many as the ring takes, at most 256 */
+	bool rx_header_apart;   /* a descriptor of its own for the header, as legacy drivers do */
 };
 
 /* How a frame that goes out is laid out in descriptors. All zero: one for all. */
 struct nic_layout {
-	unsigned pieces;	/* into which the frame is cut; 0 and 1: one */
+	unsigned pieces; /* into which the frame is cut; 0 and 1: one */
 	bool header_apart;
-	bool indirect;		/* needs INDIRECT_DESC */
+	bool indirect; /* needs INDIRECT_DESC */
 };
 
 struct nic_pair {
 	struct vring *rx;
 	struct vring *tx;
-	uint8_t **tx_free;	/* stack of free transmit buffers */
+	uint8_t **tx_free; /* stack of free transmit buffers */
 	unsigned n_tx_free;
 	unsigned n_tx_bufs;
 };
@@ -47,73 +47,61 @@ struct nic {
 	struct vu_dev dev;
 	struct nic_pair pair[VU_PAIRS_MAX];
 	unsigned n_pairs;
-	unsigned tx_pair;	/* frames go out there; yours to set */
-	unsigned rx_pair;	/* the frame received last came there */
-	struct vring *rx;	/* of pair 0 */
+	unsigned tx_pair; /* frames go out there; yours to set */
+	unsigned rx_pair; /* the frame received last came there */
+	struct vring *rx; /* of pair 0 */
 	struct vring *tx;
 	unsigned hdr_len;
 	uint32_t rx_buf_size;
 	uint32_t tx_buf_size;
 	bool rx_header_apart;
-	bool wants_calls;	/* keep the receive rings' calls armed */
-	struct vr_net_hdr rx_hdr;	/* of the frame received last, as the device wrote it */
-	unsigned rx_merged;		/* buffers that it took */
+	bool wants_calls;         /* keep the receive rings' calls armed */
+	struct vr_net_hdr rx_hdr; /* of the frame received last, as the device wrote it */
+	unsigned rx_merged;       /* buffers that it took */
 };
 
 /* On the connected socket `sock`: handshake, start, receive buffers posted. */
-int
-nic_open(struct nic *nic, int sock, const struct nic_opts *opts);
+int nic_open(struct nic *nic, int sock, const struct nic_opts *opts);
 
 /*
  * Memory, rings and posted buffers, with all the wanted features as negotiated: for who tells a
  * back end about them in another way than over a socket.
  */
-int
-nic_open_unconnected(struct nic *nic, const struct nic_opts *opts);
+int nic_open_unconnected(struct nic *nic, const struct nic_opts *opts);
 
 /* Hangs up with everything as it is. Idempotent after a successful nic_open(). */
-void
-nic_close(struct nic *nic);
+void nic_close(struct nic *nic);
 
 /* Stops the rings in order, empties them, negotiates anew and starts again: a reboot. */
-int
-nic_reboot(struct nic *nic, uint64_t features, const struct nic_opts *opts);
+int nic_reboot(struct nic *nic, uint64_t features, const struct nic_opts *opts);
 
 /* A frame of Ethernet, without FCS. -ENOBUFS when the ring is full: nothing was sent. */
-int
-nic_send(struct nic *nic, const void *frame, size_t len, const struct nic_layout *how);
+int nic_send(struct nic *nic, const void *frame, size_t len, const struct nic_layout *how);
 
 /* The same with the 10 or 12 byte header given; NULL: all zero. Not shown to the device yet. */
-int
-nic_queue(struct nic *nic, const struct vr_net_hdr *hdr, const void *frame, size_t len,
+int nic_queue(struct nic *nic, const struct vr_net_hdr *hdr, const void *frame, size_t len,
 		const struct nic_layout *how);
 
 /* Show what was queued, and kick. */
-void
-nic_flush(struct nic *nic);
+void nic_flush(struct nic *nic);
 
 /* Takes back what the device has sent; a number of frames, or -EPROTO. */
-int
-nic_reclaim(struct nic *nic);
+int nic_reclaim(struct nic *nic);
 
 /* Frames, sent or queued, that the device has not given back, as far as nic_reclaim() saw. */
-unsigned
-nic_in_flight(const struct nic *nic);
+unsigned nic_in_flight(const struct nic *nic);
 
 /* Wait until all that was sent has been taken by the device. */
-int
-nic_drain(struct nic *nic, int timeout_ms);
+int nic_drain(struct nic *nic, int timeout_ms);
 
 /*
  * The next frame: its length, 0 if there is none, -EPROTO if the device broke the ring's
  * rules, -EMSGSIZE if the frame is longer than `room`. The buffers are posted again. Receive
  * rings are looked at by turns.
  */
-int
-nic_recv(struct nic *nic, void *frame, size_t room);
+int nic_recv(struct nic *nic, void *frame, size_t room);
 
 /* Waits for one; -ETIMEDOUT. */
-int
-nic_recv_wait(struct nic *nic, void *frame, size_t room, int timeout_ms);
+int nic_recv_wait(struct nic *nic, void *frame, size_t room, int timeout_ms);
 
 #endif

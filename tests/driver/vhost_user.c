@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CONNECT_RETRY_MS 10	/* a back end needs some 100 ms to start: this adds little */
+#define CONNECT_RETRY_MS 10 /* a back end needs some 100 ms to start: this adds little */
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "the ring and header fields are written as the host has them: little-endian only"
@@ -91,7 +91,7 @@ vu_listen(const char *path)
 static int
 wait_readable(int sock, int64_t deadline)
 {
-	struct pollfd p = { .fd = sock, .events = POLLIN };
+	struct pollfd p = {.fd = sock, .events = POLLIN};
 	int64_t left;
 	int n;
 
@@ -120,7 +120,7 @@ static int
 send_iov(int sock, struct iovec *iov, int n_iov, const int *fd, int n_fds)
 {
 	char control[CMSG_SPACE(sizeof(int) * VU_FDS_MAX)];
-	struct msghdr mh = { .msg_iov = iov, .msg_iovlen = (size_t)n_iov };
+	struct msghdr mh = {.msg_iov = iov, .msg_iovlen = (size_t)n_iov};
 	struct cmsghdr *cmsg;
 	ssize_t n;
 
@@ -160,7 +160,7 @@ send_iov(int sock, struct iovec *iov, int n_iov, const int *fd, int n_fds)
 int
 vu_send_bytes(int sock, const void *bytes, size_t len, const int *fd, int n_fds)
 {
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)bytes, .iov_len = len };
+	struct iovec iov = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = len};
 
 	return send_iov(sock, &iov, 1, fd, n_fds);
 }
@@ -168,14 +168,14 @@ vu_send_bytes(int sock, const void *bytes, size_t len, const int *fd, int n_fds)
 int
 vu_send(int sock, const struct vu_msg *msg)
 {
-	uint32_t header[3] = { msg->request, msg->flags, msg->size };
+	uint32_t header[3] = {msg->request, msg->flags, msg->size};
 	size_t payload = msg->size;
 	struct iovec iov[2];
 
 	if (payload > sizeof(msg->payload))
 		payload = sizeof(msg->payload);
-	iov[0] = (struct iovec){ .iov_base = header, .iov_len = sizeof(header) };
-	iov[1] = (struct iovec){ .iov_base = (void *)(uintptr_t)&msg->payload, .iov_len = payload };
+	iov[0] = (struct iovec){.iov_base = header, .iov_len = sizeof(header)};
+	iov[1] = (struct iovec){.iov_base = (void *)(uintptr_t)&msg->payload, .iov_len = payload};
 	return send_iov(sock, iov, payload > 0 ? 2 : 1, msg->fd, msg->n_fds);
 }
 
@@ -190,10 +190,12 @@ recv_exact(int sock, void *buf, size_t len, struct vu_msg *msg, int64_t deadline
 	int err;
 
 	while (done < len) {
-		struct iovec iov = { .iov_base = (char *)buf + done, .iov_len = len - done };
+		struct iovec iov = {.iov_base = (char *)buf + done, .iov_len = len - done};
 		struct msghdr mh = {
-			.msg_iov = &iov, .msg_iovlen = 1,
-			.msg_control = control, .msg_controllen = sizeof(control),
+				.msg_iov = &iov,
+				.msg_iovlen = 1,
+				.msg_control = control,
+				.msg_controllen = sizeof(control),
 		};
 
 		err = wait_readable(sock, deadline);
@@ -246,7 +248,7 @@ vu_recv(int sock, struct vu_msg *msg, int timeout_ms)
 struct vu_msg
 vu_msg_new(uint32_t request)
 {
-	return (struct vu_msg){ .request = request, .flags = VU_VERSION };
+	return (struct vu_msg){.request = request, .flags = VU_VERSION};
 }
 
 struct vu_msg

@@ -57,58 +57,58 @@ enum vu_request {
 };
 
 /* Bits of vu_msg.flags. */
-#define VU_VERSION		0x1u
-#define VU_VERSION_MASK		0x3u
-#define VU_REPLY		(1u << 2)
-#define VU_NEED_REPLY		(1u << 3)
+#define VU_VERSION 0x1u
+#define VU_VERSION_MASK 0x3u
+#define VU_REPLY (1u << 2)
+#define VU_NEED_REPLY (1u << 3)
 
 /* Protocol features: the bit itself, not its number. */
-#define VU_PROTOCOL_MQ			(1ULL << 0)
-#define VU_PROTOCOL_LOG_SHMFD		(1ULL << 1)
-#define VU_PROTOCOL_RARP		(1ULL << 2)
-#define VU_PROTOCOL_REPLY_ACK		(1ULL << 3)
-#define VU_PROTOCOL_NET_MTU		(1ULL << 4)
-#define VU_PROTOCOL_BACKEND_REQ		(1ULL << 5)
-#define VU_PROTOCOL_INFLIGHT_SHMFD	(1ULL << 12)
-#define VU_PROTOCOL_CONFIGURE_MEM_SLOTS	(1ULL << 15)
-#define VU_PROTOCOL_STATUS		(1ULL << 16)
+#define VU_PROTOCOL_MQ (1ULL << 0)
+#define VU_PROTOCOL_LOG_SHMFD (1ULL << 1)
+#define VU_PROTOCOL_RARP (1ULL << 2)
+#define VU_PROTOCOL_REPLY_ACK (1ULL << 3)
+#define VU_PROTOCOL_NET_MTU (1ULL << 4)
+#define VU_PROTOCOL_BACKEND_REQ (1ULL << 5)
+#define VU_PROTOCOL_INFLIGHT_SHMFD (1ULL << 12)
+#define VU_PROTOCOL_CONFIGURE_MEM_SLOTS (1ULL << 15)
+#define VU_PROTOCOL_STATUS (1ULL << 16)
 
 /* Device features that concern a network device: the bit itself. */
-#define VU_F_CSUM		(1ULL << 0)
-#define VU_F_GUEST_CSUM		(1ULL << 1)
-#define VU_F_MTU		(1ULL << 3)
-#define VU_F_MAC		(1ULL << 5)
-#define VU_F_GUEST_TSO4		(1ULL << 7)
-#define VU_F_GUEST_TSO6		(1ULL << 8)
-#define VU_F_GUEST_ECN		(1ULL << 9)
-#define VU_F_GUEST_UFO		(1ULL << 10)
-#define VU_F_HOST_TSO4		(1ULL << 11)
-#define VU_F_HOST_TSO6		(1ULL << 12)
-#define VU_F_HOST_ECN		(1ULL << 13)
-#define VU_F_HOST_UFO		(1ULL << 14)
-#define VU_F_MRG_RXBUF		(1ULL << 15)
-#define VU_F_STATUS		(1ULL << 16)
-#define VU_F_CTRL_VQ		(1ULL << 17)
-#define VU_F_GUEST_ANNOUNCE	(1ULL << 21)
-#define VU_F_MQ			(1ULL << 22)
-#define VU_F_NOTIFY_ON_EMPTY	(1ULL << 24)
-#define VU_F_LOG_ALL		(1ULL << 26)
-#define VU_F_ANY_LAYOUT		(1ULL << 27)
-#define VU_F_INDIRECT_DESC	(1ULL << 28)
-#define VU_F_EVENT_IDX		(1ULL << 29)
-#define VU_F_PROTOCOL_FEATURES	(1ULL << 30)
-#define VU_F_VERSION_1		(1ULL << 32)
-#define VU_F_IOMMU_PLATFORM	(1ULL << 33)
-#define VU_F_RING_PACKED	(1ULL << 34)
-#define VU_F_IN_ORDER		(1ULL << 35)
-#define VU_F_GUEST_USO4		(1ULL << 54)
-#define VU_F_GUEST_USO6		(1ULL << 55)
-#define VU_F_HOST_USO		(1ULL << 56)
+#define VU_F_CSUM (1ULL << 0)
+#define VU_F_GUEST_CSUM (1ULL << 1)
+#define VU_F_MTU (1ULL << 3)
+#define VU_F_MAC (1ULL << 5)
+#define VU_F_GUEST_TSO4 (1ULL << 7)
+#define VU_F_GUEST_TSO6 (1ULL << 8)
+#define VU_F_GUEST_ECN (1ULL << 9)
+#define VU_F_GUEST_UFO (1ULL << 10)
+#define VU_F_HOST_TSO4 (1ULL << 11)
+#define VU_F_HOST_TSO6 (1ULL << 12)
+#define VU_F_HOST_ECN (1ULL << 13)
+#define VU_F_HOST_UFO (1ULL << 14)
+#define VU_F_MRG_RXBUF (1ULL << 15)
+#define VU_F_STATUS (1ULL << 16)
+#define VU_F_CTRL_VQ (1ULL << 17)
+#define VU_F_GUEST_ANNOUNCE (1ULL << 21)
+#define VU_F_MQ (1ULL << 22)
+#define VU_F_NOTIFY_ON_EMPTY (1ULL << 24)
+#define VU_F_LOG_ALL (1ULL << 26)
+#define VU_F_ANY_LAYOUT (1ULL << 27)
+#define VU_F_INDIRECT_DESC (1ULL << 28)
+#define VU_F_EVENT_IDX (1ULL << 29)
+#define VU_F_PROTOCOL_FEATURES (1ULL << 30)
+#define VU_F_VERSION_1 (1ULL << 32)
+#define VU_F_IOMMU_PLATFORM (1ULL << 33)
+#define VU_F_RING_PACKED (1ULL << 34)
+#define VU_F_IN_ORDER (1ULL << 35)
+#define VU_F_GUEST_USO4 (1ULL << 54)
+#define VU_F_GUEST_USO6 (1ULL << 55)
+#define VU_F_HOST_USO (1ULL << 56)
 
-#define VU_HEADER_SIZE		12	/* request, flags, size */
-#define VU_TABLE_REGIONS_MAX	8	/* the protocol's limit for SET_MEM_TABLE */
-#define VU_FDS_MAX		64	/* far above the protocol's 8: tests send too many */
-#define VU_VRING_NOFD		(1ULL << 8)	/* in the u64 of SET_VRING_KICK, CALL, ERR */
+#define VU_HEADER_SIZE 12         /* request, flags, size */
+#define VU_TABLE_REGIONS_MAX 8    /* the protocol's limit for SET_MEM_TABLE */
+#define VU_FDS_MAX 64             /* far above the protocol's 8: tests send too many */
+#define VU_VRING_NOFD (1ULL << 8) /* in the u64 of SET_VRING_KICK, CALL, ERR */
 
 struct vu_vring_state {
 	uint32_t index;
@@ -117,11 +117,11 @@ struct vu_vring_state {
 
 struct vu_vring_addr {
 	uint32_t index;
-	uint32_t flags;		/* bit 0: log writes to the used ring */
-	uint64_t desc;		/* all of these: addresses in the front end's process */
+	uint32_t flags; /* bit 0: log writes to the used ring */
+	uint64_t desc;  /* all of these: addresses in the front end's process */
 	uint64_t used;
 	uint64_t avail;
-	uint64_t log;		/* guest physical address of the used ring, for the log */
+	uint64_t log; /* guest physical address of the used ring, for the log */
 };
 
 struct vu_table_region {
@@ -137,7 +137,7 @@ struct vu_mem_table {
 	struct vu_table_region region[VU_TABLE_REGIONS_MAX];
 };
 
-struct vu_mem_reg {		/* ADD_MEM_REG, REM_MEM_REG */
+struct vu_mem_reg { /* ADD_MEM_REG, REM_MEM_REG */
 	uint64_t padding;
 	struct vu_table_region region;
 };
@@ -151,7 +151,7 @@ struct vu_log {
 struct vu_msg {
 	uint32_t request;
 	uint32_t flags;
-	uint32_t size;		/* of the payload; may lie */
+	uint32_t size; /* of the payload; may lie */
 	union {
 		uint64_t u64;
 		struct vu_vring_state state;
@@ -161,56 +161,44 @@ struct vu_msg {
 		struct vu_log log;
 		uint8_t raw[1024];
 	} payload;
-	int fd[VU_FDS_MAX];	/* to send: borrowed. Received: the caller's to close */
+	int fd[VU_FDS_MAX]; /* to send: borrowed. Received: the caller's to close */
 	int n_fds;
 };
 
 /* Connect to a back end that serves `path`; tries again until there is one. Returns the socket. */
-int
-vu_connect(const char *path, int timeout_ms);
+int vu_connect(const char *path, int timeout_ms);
 
 /* The other way round: serve `path` (a stale file is replaced), for a back end in client mode. */
-int
-vu_listen(const char *path);
+int vu_listen(const char *path);
 
-int
-vu_accept(int listen_fd, int timeout_ms);
+int vu_accept(int listen_fd, int timeout_ms);
 
 /* Any bytes, any descriptors, as they are. Sends all of it or fails. */
-int
-vu_send_bytes(int sock, const void *bytes, size_t len, const int *fd, int n_fds);
+int vu_send_bytes(int sock, const void *bytes, size_t len, const int *fd, int n_fds);
 
 /*
  * A message as it stands in `msg`: header, then msg->size bytes of payload (at most the room
  * that there is for it: a larger size is sent as a lie), with msg->n_fds descriptors.
  */
-int
-vu_send(int sock, const struct vu_msg *msg);
+int vu_send(int sock, const struct vu_msg *msg);
 
 /* One message of the back end. A payload over the room there is gives -EPROTO. */
-int
-vu_recv(int sock, struct vu_msg *msg, int timeout_ms);
+int vu_recv(int sock, struct vu_msg *msg, int timeout_ms);
 
 /* An empty message for `request`, version set; fill in payload, size and fds. */
-struct vu_msg
-vu_msg_new(uint32_t request);
+struct vu_msg vu_msg_new(uint32_t request);
 
 /* The same with a u64, and with a vring state. */
-struct vu_msg
-vu_msg_u64(uint32_t request, uint64_t value);
+struct vu_msg vu_msg_u64(uint32_t request, uint64_t value);
 
-struct vu_msg
-vu_msg_state(uint32_t request, uint32_t index, uint32_t num);
+struct vu_msg vu_msg_state(uint32_t request, uint32_t index, uint32_t num);
 
-void
-vu_msg_close_fds(struct vu_msg *msg);
+void vu_msg_close_fds(struct vu_msg *msg);
 
 /* 0 once the back end has hung up; anything that it still sends is thrown away. */
-int
-vu_wait_hangup(int sock, int timeout_ms);
+int vu_wait_hangup(int sock, int timeout_ms);
 
 /* Milliseconds of the monotonic clock, for deadlines. */
-int64_t
-vu_now_ms(void);
+int64_t vu_now_ms(void);
 
 #endif

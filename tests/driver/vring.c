@@ -33,10 +33,12 @@ vr_init(struct vring *vr, struct vu_mem *mem, unsigned region, uint16_t size, ui
 	vr->features = features;
 
 	vr->desc = vu_mem_alloc(mem, region, sizeof(struct vr_desc) * size, PAGE);
-	vr->avail = vu_mem_alloc(mem, region, sizeof(struct vr_avail) +
-			sizeof(uint16_t) * (size + 1UL), LINE);
-	vr->used = vu_mem_alloc(mem, region, sizeof(struct vr_used) +
-			sizeof(struct vr_used_elem) * size + sizeof(uint16_t), LINE);
+	vr->avail = vu_mem_alloc(mem, region,
+			sizeof(struct vr_avail) + sizeof(uint16_t) * (size + 1UL), LINE);
+	vr->used = vu_mem_alloc(mem, region,
+			sizeof(struct vr_used) + sizeof(struct vr_used_elem) * size +
+					sizeof(uint16_t),
+			LINE);
 	if (vr->desc == NULL || vr->avail == NULL || vr->used == NULL)
 		return -ENOMEM;
 
@@ -130,7 +132,7 @@ vr_add_indirect(struct vring *vr, void *table, uint64_t table_gpa, const struct 
 		unsigned n_out, unsigned n_in, void *cookie)
 {
 	unsigned n = n_out + n_in;
-	struct vr_seg whole = { table_gpa, (uint32_t)(n * sizeof(struct vr_desc)) };
+	struct vr_seg whole = {table_gpa, (uint32_t)(n * sizeof(struct vr_desc))};
 
 	if (n == 0 || vr->n_free == 0)
 		return -ENOSPC;
@@ -231,7 +233,7 @@ vr_call_enable(struct vring *vr, bool on)
 	vr->format->want_calls(vr, on);
 	/* Our wish must be out before the index is read again: see vr_kick. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return vr->format->peek(vr, &(struct vr_used_elem){ 0, 0 });
+	return vr->format->peek(vr, &(struct vr_used_elem){0, 0});
 }
 
 uint64_t
@@ -245,7 +247,7 @@ vr_calls(struct vring *vr)
 int
 vr_wait_call(struct vring *vr, int timeout_ms)
 {
-	struct pollfd p = { .fd = vr->call_fd, .events = POLLIN };
+	struct pollfd p = {.fd = vr->call_fd, .events = POLLIN};
 
 	return poll(&p, 1, timeout_ms) == 1 ? 0 : -ETIMEDOUT;
 }
@@ -254,7 +256,7 @@ void
 vr_raw_desc(struct vring *vr, uint16_t i, uint64_t addr, uint32_t len, uint16_t flags,
 		uint16_t next)
 {
-	vr->desc[i] = (struct vr_desc){ .addr = addr, .len = len, .flags = flags, .next = next };
+	vr->desc[i] = (struct vr_desc){.addr = addr, .len = len, .flags = flags, .next = next};
 }
 
 void

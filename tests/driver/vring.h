@@ -29,19 +29,19 @@
 #include "mem.h"
 #include "vring_packed.h"
 
-#define VR_DESC_NEXT		1
-#define VR_DESC_WRITE		2
-#define VR_DESC_INDIRECT	4
+#define VR_DESC_NEXT 1
+#define VR_DESC_WRITE 2
+#define VR_DESC_INDIRECT 4
 
-#define VR_AVAIL_NO_INTERRUPT	1
-#define VR_USED_NO_NOTIFY	1
+#define VR_AVAIL_NO_INTERRUPT 1
+#define VR_USED_NO_NOTIFY 1
 
 /* Alignment by the virtio specification, "Split Virtqueues". */
-#define VR_DESC_ALIGN		16
-#define VR_AVAIL_ALIGN		2
-#define VR_USED_ALIGN		4
+#define VR_DESC_ALIGN 16
+#define VR_AVAIL_ALIGN 2
+#define VR_USED_ALIGN 4
 
-#define VR_SIZE_MAX		32768
+#define VR_SIZE_MAX 32768
 
 /* Layout of the three parts, as the specification has it. */
 struct vr_desc {
@@ -54,7 +54,7 @@ struct vr_desc {
 struct vr_avail {
 	uint16_t flags;
 	uint16_t idx;
-	uint16_t ring[];	/* [size] is used_event with EVENT_IDX */
+	uint16_t ring[]; /* [size] is used_event with EVENT_IDX */
 };
 
 struct vr_used_elem {
@@ -65,7 +65,7 @@ struct vr_used_elem {
 struct vr_used {
 	uint16_t flags;
 	uint16_t idx;
-	struct vr_used_elem ring[];	/* the u16 behind [size] is avail_event with EVENT_IDX */
+	struct vr_used_elem ring[]; /* the u16 behind [size] is avail_event with EVENT_IDX */
 };
 
 /* The header before each frame: 12 bytes with VERSION_1 or MRG_RXBUF, else the first 10. */
@@ -79,14 +79,14 @@ struct vr_net_hdr {
 	uint16_t num_buffers;
 };
 
-#define VR_HDR_NEEDS_CSUM	1
-#define VR_HDR_DATA_VALID	2
-#define VR_HDR_GSO_NONE		0
-#define VR_HDR_GSO_TCPV4	1
-#define VR_HDR_GSO_UDP		3
-#define VR_HDR_GSO_TCPV6	4
-#define VR_HDR_GSO_UDP_L4	5
-#define VR_HDR_GSO_ECN		0x80
+#define VR_HDR_NEEDS_CSUM 1
+#define VR_HDR_DATA_VALID 2
+#define VR_HDR_GSO_NONE 0
+#define VR_HDR_GSO_TCPV4 1
+#define VR_HDR_GSO_UDP 3
+#define VR_HDR_GSO_TCPV6 4
+#define VR_HDR_GSO_UDP_L4 5
+#define VR_HDR_GSO_ECN 0x80
 
 /* A piece of a buffer, by guest physical address. */
 struct vr_seg {
@@ -110,49 +110,49 @@ struct vring {
 	};
 	union {
 		struct vr_avail *avail;
-		struct vr_event *driver_event;	/* packed */
+		struct vr_event *driver_event; /* packed */
 	};
 	union {
 		struct vr_used *used;
-		struct vr_event *device_event;	/* packed */
+		struct vr_event *device_event; /* packed */
 	};
 	/* The addresses that SET_VRING_ADDR will tell; a test may bend them. */
 	struct vu_vring_addr addr;
 
-	uint16_t size;		/* of split rings a power of two */
-	uint64_t features;	/* read by vr_reset() and vr_restart() */
+	uint16_t size;     /* of split rings a power of two */
+	uint64_t features; /* read by vr_reset() and vr_restart() */
 	const struct vr_format *format;
 
 	/* Private: a split ring. */
-	uint16_t avail_idx;	/* next avail slot to fill; may be ahead of avail->idx */
-	uint16_t published;	/* avail->idx as last written */
-	uint16_t kicked;	/* avail->idx at the last look at whether to kick */
-	uint16_t used_idx;	/* next used slot to read */
+	uint16_t avail_idx; /* next avail slot to fill; may be ahead of avail->idx */
+	uint16_t published; /* avail->idx as last written */
+	uint16_t kicked;    /* avail->idx at the last look at whether to kick */
+	uint16_t used_idx;  /* next used slot to read */
 
 	/* Private: a packed ring. */
-	struct vr_place fill_at;	/* next descriptor to fill, ... */
-	struct vr_place show_at;	/* ... to show, ... */
-	struct vr_place kick_at;	/* ... to kick for, ... */
-	struct vr_place seen_at;	/* ... to come back */
-	struct vr_held *held;		/* [position]: of a chain that begins there */
-	unsigned n_held;		/* chains filled and not shown */
-	bool shown;			/* some since the last look at whether to kick */
+	struct vr_place fill_at; /* next descriptor to fill, ... */
+	struct vr_place show_at; /* ... to show, ... */
+	struct vr_place kick_at; /* ... to kick for, ... */
+	struct vr_place seen_at; /* ... to come back */
+	struct vr_held *held;    /* [position]: of a chain that begins there */
+	unsigned n_held;         /* chains filled and not shown */
+	bool shown;              /* some since the last look at whether to kick */
 
 	/*
 	 * Private. Buffers have names: split: the head descriptor; packed: the buffer id.
 	 */
-	uint16_t free_head;	/* names, by the order in which they are used next */
+	uint16_t free_head; /* names, by the order in which they are used next */
 	uint16_t free_tail;
-	unsigned n_names;	/* free ones */
-	uint16_t n_free;	/* descriptors */
-	uint16_t oldest;	/* with IN_ORDER: the name that must come back next */
-	uint16_t *next;		/* free list, and split: chain */
-	uint16_t *chain;	/* descriptors of the buffer of that name; 0: none has it */
-	void **cookie;		/* of the buffer of that name */
+	unsigned n_names; /* free ones */
+	uint16_t n_free;  /* descriptors */
+	uint16_t oldest;  /* with IN_ORDER: the name that must come back next */
+	uint16_t *next;   /* free list, and split: chain */
+	uint16_t *chain;  /* descriptors of the buffer of that name; 0: none has it */
+	void **cookie;    /* of the buffer of that name */
 
-	struct vr_desc *laid;	/* tests/hostile/raw.h, packed: not yet posted; freed by vr_free */
+	struct vr_desc *laid; /* tests/hostile/raw.h, packed: not yet posted; freed by vr_free */
 
-	int kick_fd;		/* event fds: made by vr_init, closed by vr_free */
+	int kick_fd; /* event fds: made by vr_init, closed by vr_free */
 	int call_fd;
 };
 
@@ -164,22 +164,18 @@ vr_init(struct vring *vr, struct vu_mem *mem, unsigned region, uint16_t size, ui
  * Private and shared state back to an empty ring, in the format that vr->features tell,
  * beginning at `base` (as SET_VRING_BASE has it), as when taking over there.
  */
-void
-vr_reset(struct vring *vr, uint16_t base);
+void vr_reset(struct vring *vr, uint16_t base);
 
 /* The same from the beginning, as a driver does after a reset. */
-void
-vr_restart(struct vring *vr);
+void vr_restart(struct vring *vr);
 
 /*
  * Where the device stands by what it gave back, for SET_VRING_BASE: what lies behind it was
  * never given back, and the device takes it up again.
  */
-uint16_t
-vr_base(const struct vring *vr);
+uint16_t vr_base(const struct vring *vr);
 
-void
-vr_free(struct vring *vr);
+void vr_free(struct vring *vr);
 
 static inline unsigned
 vr_hdr_len(uint64_t features)
@@ -191,77 +187,61 @@ vr_hdr_len(uint64_t features)
  * One buffer: `n_out` pieces that the device reads, then `n_in` that it writes, as a chain.
  * Returns its name, or -ENOSPC. Not seen by the device before vr_publish().
  */
-int
-vr_add(struct vring *vr, const struct vr_seg *seg, unsigned n_out, unsigned n_in, void *cookie);
+int vr_add(struct vring *vr, const struct vr_seg *seg, unsigned n_out, unsigned n_in, void *cookie);
 
 /*
  * The same with one ring descriptor, and the pieces in an indirect table at `table`: room for
  * as many descriptors of 16 bytes.
  */
-int
-vr_add_indirect(struct vring *vr, void *table, uint64_t table_gpa, const struct vr_seg *seg,
+int vr_add_indirect(struct vring *vr, void *table, uint64_t table_gpa, const struct vr_seg *seg,
 		unsigned n_out, unsigned n_in, void *cookie);
 
 /* Show all that was added; with `n` > 0 only the next n buffers of it. */
-void
-vr_publish(struct vring *vr, unsigned n);
+void vr_publish(struct vring *vr, unsigned n);
 
 /* Write to the kick fd if the device asked for it (flags or event index) since the last time. */
-bool
-vr_kick(struct vring *vr);
+bool vr_kick(struct vring *vr);
 
 /* Write to it in any case. */
-void
-vr_kick_always(struct vring *vr);
+void vr_kick_always(struct vring *vr);
 
 /*
  * The next buffer that the device gave back: 1 and its name, length and cookie (each may be
  * NULL), 0 if there is none, -EPROTO if it gave back one that it did not have.
  */
-int
-vr_take_used(struct vring *vr, uint16_t *head, uint32_t *len, void **cookie);
+int vr_take_used(struct vring *vr, uint16_t *head, uint32_t *len, void **cookie);
 
 /* The same, and it stays there. */
-int
-vr_peek_used(const struct vring *vr, uint16_t *head, uint32_t *len, void **cookie);
+int vr_peek_used(const struct vring *vr, uint16_t *head, uint32_t *len, void **cookie);
 
 /* How many buffers wait to be taken back. */
-unsigned
-vr_used_pending(const struct vring *vr);
+unsigned vr_used_pending(const struct vring *vr);
 
 /* Ask for, or do without, a call when buffers come back. True if some wait already. */
-bool
-vr_call_enable(struct vring *vr, bool on);
+bool vr_call_enable(struct vring *vr, bool on);
 
 /* Read the call fd: how often it was signalled since the last time. */
-uint64_t
-vr_calls(struct vring *vr);
+uint64_t vr_calls(struct vring *vr);
 
 /* Wait for a call; 0 or -ETIMEDOUT. Does not reset it. */
-int
-vr_wait_call(struct vring *vr, int timeout_ms);
+int vr_wait_call(struct vring *vr, int timeout_ms);
 
 /* Raw writes: no check, nothing private touched. */
-void
-vr_raw_desc(struct vring *vr, uint16_t i, uint64_t addr, uint32_t len, uint16_t flags,
+void vr_raw_desc(struct vring *vr, uint16_t i, uint64_t addr, uint32_t len, uint16_t flags,
 		uint16_t next);
 
 /* avail->ring[slot % size] = head */
-void
-vr_raw_avail(struct vring *vr, uint16_t slot, uint16_t head);
+void vr_raw_avail(struct vring *vr, uint16_t slot, uint16_t head);
 
 /* avail->idx = idx, after all that was written before. */
-void
-vr_raw_avail_idx(struct vring *vr, uint16_t idx);
+void vr_raw_avail_idx(struct vring *vr, uint16_t idx);
 
 /* A descriptor of a packed ring, its flags last. */
-void
-vr_raw_packed(struct vring *vr, uint16_t at, uint64_t addr, uint32_t len, uint16_t id,
+void vr_raw_packed(struct vring *vr, uint16_t at, uint64_t addr, uint32_t len, uint16_t id,
 		uint16_t flags);
 
 /* Only its flags, after all that was written before. */
-void
-vr_raw_packed_flags(struct vring *vr, uint16_t at, uint16_t flags);
+void vr_raw_packed_flags(struct vring *vr, uint16_t at, uint16_t flags);
 
 static inline uint16_t
 vr_raw_used_idx(const struct vring *vr)

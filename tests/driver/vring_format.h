@@ -38,7 +38,6 @@ extern const struct vr_format vr_split;
 extern const struct vr_format vr_packed;
 
 /* The `n` names from `first` to `last`, as vr->next links them, are free again. */
-void
-vr_give_names(struct vring *vr, uint16_t first, uint16_t last, unsigned n);
+void vr_give_names(struct vring *vr, uint16_t first, uint16_t last, unsigned n);
 
 #endif

@@ -15,7 +15,7 @@ reset(struct vring *vr, uint16_t base)
 	/* All of them were used before: in front of the place on its lap, behind it on the last. */
 	for (uint16_t i = 0; i < vr->size; i++)
 		vr->packed[i].flags = vr_packed_owner(false, i < at.at ? at.lap : !at.lap);
-	*vr->driver_event = *vr->device_event = (struct vr_event){ 0, VR_EVENT_ENABLE };
+	*vr->driver_event = *vr->device_event = (struct vr_event){0, VR_EVENT_ENABLE};
 	vr->fill_at = vr->show_at = vr->kick_at = vr->seen_at = at;
 	vr->n_held = 0;
 	vr->shown = false;
@@ -39,7 +39,7 @@ add(struct vring *vr, const struct vr_seg *seg, unsigned n, unsigned n_out, uint
 		d->id = name;
 		/* The first one keeps the flags of the lap before until it is shown. */
 		if (k == 0)
-			vr->held[head] = (struct vr_held){ f, (uint16_t)n };
+			vr->held[head] = (struct vr_held){f, (uint16_t)n};
 		else
 			d->flags = f;
 		vr->fill_at = vr_packed_behind(vr->fill_at, vr->size, 1);
@@ -56,9 +56,9 @@ fill_table(void *table, const struct vr_seg *seg, unsigned n, unsigned n_out)
 	/* All entries of a table belong together: no NEXT, and no id (section 2.8.8). */
 	for (unsigned k = 0; k < n; k++)
 		d[k] = (struct vr_packed_desc){
-			.addr = seg[k].gpa,
-			.len = seg[k].len,
-			.flags = k >= n_out ? VR_DESC_WRITE : 0,
+				.addr = seg[k].gpa,
+				.len = seg[k].len,
+				.flags = k >= n_out ? VR_DESC_WRITE : 0,
 		};
 }
 
@@ -81,8 +81,8 @@ static bool
 kick_wanted(struct vring *vr)
 {
 	struct vr_event e = {
-		.off_wrap = __atomic_load_n(&vr->device_event->off_wrap, __ATOMIC_RELAXED),
-		.flags = __atomic_load_n(&vr->device_event->flags, __ATOMIC_RELAXED),
+			.off_wrap = __atomic_load_n(&vr->device_event->off_wrap, __ATOMIC_RELAXED),
+			.flags = __atomic_load_n(&vr->device_event->flags, __ATOMIC_RELAXED),
 	};
 	struct vr_place at = vr_packed_place(e.off_wrap);
 	uint16_t old = vr->kick_at.at, now = vr->show_at.at, event = at.at;
@@ -140,7 +140,7 @@ peek(const struct vring *vr, struct vr_used_elem *e)
 	if (!is_used(vr, vr->seen_at))
 		return false;
 	/* The length says something only where the device wrote (section 2.8.1). */
-	*e = (struct vr_used_elem){ d->id, (d->flags & VR_DESC_WRITE) != 0 ? d->len : 0 };
+	*e = (struct vr_used_elem){d->id, (d->flags & VR_DESC_WRITE) != 0 ? d->len : 0};
 	return true;
 }
 
@@ -161,7 +161,9 @@ want_calls(struct vring *vr, bool on)
 		__atomic_store_n(&vr->driver_event->off_wrap, vr_packed_off_wrap(vr->seen_at),
 				__ATOMIC_RELAXED);
 	__atomic_store_n(&vr->driver_event->flags,
-			at ? VR_EVENT_DESC : on ? VR_EVENT_ENABLE : VR_EVENT_DISABLE,
+			at                   ? VR_EVENT_DESC
+					: on ? VR_EVENT_ENABLE
+					     : VR_EVENT_DISABLE,
 			__ATOMIC_RELEASE);
 }
 
@@ -175,7 +177,14 @@ base(const struct vring *vr)
 }
 
 const struct vr_format vr_packed = {
-	.reset = reset, .add = add, .fill_table = fill_table, .publish = publish,
-	.kick_wanted = kick_wanted, .pending = pending, .peek = peek, .take = take,
-	.want_calls = want_calls, .base = base,
+		.reset = reset,
+		.add = add,
+		.fill_table = fill_table,
+		.publish = publish,
+		.kick_wanted = kick_wanted,
+		.pending = pending,
+		.peek = peek,
+		.take = take,
+		.want_calls = want_calls,
+		.base = base,
 };

@@ -14,16 +14,16 @@
 #include <stdint.h>
 
 /* Flags of a descriptor, besides those that split rings have too. */
-#define VR_DESC_AVAIL		(1u << 7)
-#define VR_DESC_USED		(1u << 15)
+#define VR_DESC_AVAIL (1u << 7)
+#define VR_DESC_USED (1u << 15)
 
 /* Flags of an event area. */
-#define VR_EVENT_ENABLE		0
-#define VR_EVENT_DISABLE	1
-#define VR_EVENT_DESC		2
+#define VR_EVENT_ENABLE 0
+#define VR_EVENT_DISABLE 1
+#define VR_EVENT_DESC 2
 
 /* Where a packed ring begins, in SET_VRING_BASE: position 0 on lap 1. */
-#define VR_PACKED_START		0x8000u
+#define VR_PACKED_START 0x8000u
 
 struct vr_packed_desc {
 	uint64_t addr;
@@ -63,8 +63,8 @@ vr_packed_behind(struct vr_place p, uint16_t size, unsigned n)
 	unsigned to = p.at + n;
 
 	if (to >= size)
-		return (struct vr_place){ (uint16_t)(to - size), !p.lap };
-	return (struct vr_place){ (uint16_t)to, p.lap };
+		return (struct vr_place){(uint16_t)(to - size), !p.lap};
+	return (struct vr_place){(uint16_t)to, p.lap};
 }
 
 /* As event areas and SET_VRING_BASE have it. */
@@ -77,7 +77,7 @@ vr_packed_off_wrap(struct vr_place p)
 static inline struct vr_place
 vr_packed_place(uint16_t off_wrap)
 {
-	return (struct vr_place){ off_wrap & 0x7fff, off_wrap >> 15 != 0 };
+	return (struct vr_place){off_wrap & 0x7fff, off_wrap >> 15 != 0};
 }
 
 #endif

@@ -11,8 +11,9 @@ reset(struct vring *vr, uint16_t base)
 {
 	memset(vr->desc, 0, sizeof(struct vr_desc) * vr->size);
 	memset(vr->avail, 0, sizeof(struct vr_avail) + sizeof(uint16_t) * (vr->size + 1UL));
-	memset(vr->used, 0, sizeof(struct vr_used) + sizeof(struct vr_used_elem) * vr->size +
-			sizeof(uint16_t));
+	memset(vr->used, 0,
+			sizeof(struct vr_used) + sizeof(struct vr_used_elem) * vr->size +
+					sizeof(uint16_t));
 	vr->avail_idx = vr->published = vr->kicked = vr->used_idx = base;
 	vr->avail->idx = vr->used->idx = base;
 }
@@ -25,8 +26,9 @@ add(struct vring *vr, const struct vr_seg *seg, unsigned n, unsigned n_out, uint
 	for (unsigned k = 0; k < n; k++) {
 		bool last = k + 1 == n;
 
-		vr_raw_desc(vr, i, seg[k].gpa, seg[k].len, (uint16_t)(flags |
-				(k >= n_out ? VR_DESC_WRITE : 0) | (last ? 0 : VR_DESC_NEXT)),
+		vr_raw_desc(vr, i, seg[k].gpa, seg[k].len,
+				(uint16_t)(flags | (k >= n_out ? VR_DESC_WRITE : 0) |
+						(last ? 0 : VR_DESC_NEXT)),
 				last ? 0 : vr->next[i]);
 		i = vr->next[i];
 	}
@@ -46,11 +48,11 @@ fill_table(void *table, const struct vr_seg *seg, unsigned n, unsigned n_out)
 		bool last = k + 1 == n;
 
 		d[k] = (struct vr_desc){
-			.addr = seg[k].gpa,
-			.len = seg[k].len,
-			.flags = (uint16_t)((k >= n_out ? VR_DESC_WRITE : 0) |
-					(last ? 0 : VR_DESC_NEXT)),
-			.next = last ? 0 : (uint16_t)(k + 1),
+				.addr = seg[k].gpa,
+				.len = seg[k].len,
+				.flags = (uint16_t)((k >= n_out ? VR_DESC_WRITE : 0) |
+						(last ? 0 : VR_DESC_NEXT)),
+				.next = last ? 0 : (uint16_t)(k + 1),
 		};
 	}
 }
@@ -77,7 +79,7 @@ kick_wanted(struct vring *vr)
 		return (uint16_t)(now - event - 1) < (uint16_t)(now - old);
 	}
 	return (__atomic_load_n(&vr->used->flags, __ATOMIC_RELAXED) & VR_USED_NO_NOTIFY) == 0 &&
-		now != old;
+			now != old;
 }
 
 static unsigned
@@ -95,7 +97,7 @@ peek(const struct vring *vr, struct vr_used_elem *e)
 		return false;
 	*e = vr->used->ring[vr->used_idx & (vr->size - 1)];
 	if (n > vr->size)
-		e->id = vr->size;	/* nobody's */
+		e->id = vr->size; /* nobody's */
 	return true;
 }
 
@@ -131,7 +133,14 @@ base(const struct vring *vr)
 }
 
 const struct vr_format vr_split = {
-	.reset = reset, .add = add, .fill_table = fill_table, .publish = publish,
-	.kick_wanted = kick_wanted, .pending = pending, .peek = peek, .take = take,
-	.want_calls = want_calls, .base = base,
+		.reset = reset,
+		.add = add,
+		.fill_table = fill_table,
+		.publish = publish,
+		.kick_wanted = kick_wanted,
+		.pending = pending,
+		.peek = peek,
+		.take = take,
+		.want_calls = want_calls,
+		.base = base,
 };

@@ -7,12 +7,12 @@
 #include "cases.h"
 #include "raw.h"
 
-#define HDR		12
-#define SMALL		60		/* bytes of a frame */
-#define MILLION		1000000
-#define BATCH		2048		/* no more than the receiver has buffers for */
-#define MOVES		8000
-#define MOVE_LINES	100		/* that the log may have for them */
+#define HDR 12
+#define SMALL 60 /* bytes of a frame */
+#define MILLION 1000000
+#define BATCH 2048 /* no more than the receiver has buffers for */
+#define MOVES 8000
+#define MOVE_LINES 100 /* that the log may have for them */
 
 /* A guest with many small frames under way, and one that can take them all. */
 static bool
@@ -77,7 +77,7 @@ run_million(struct hostile *h, const void *arg)
 	while (source < MILLION && !h->failed) {
 		for (unsigned i = 0; i < BATCH; i++) {
 			source++;
-			frames[i].at[HDR + 7] = 0x77;	/* nobody's */
+			frames[i].at[HDR + 7] = 0x77; /* nobody's */
 			memcpy(frames[i].at + HDR + 8, &source, sizeof(source));
 		}
 		if (!send_batch(from, BATCH) || !take(to, BATCH))
@@ -95,7 +95,7 @@ run_million(struct hostile *h, const void *arg)
 	if (late != NULL && party_meet(late, to)) {
 		party_says(to, late);
 		while (nic_recv(&third->nic, frames[0].at, SMALL) > 0)
-			continue;	/* the first of the newcomer may be flooded */
+			continue; /* the first of the newcomer may be flooded */
 		party_says(to, late);
 		party_hears_nothing(third);
 	}
@@ -124,7 +124,7 @@ run_stolen(struct hostile *h, const void *arg)
 	for (unsigned i = 0; i < MOVES / 4 && !h->failed; i++) {
 		if (!send_batch(a, 2))
 			return;
-		raw_post(b->nic.tx, (const uint16_t[]){ 0, 0 }, 2);
+		raw_post(b->nic.tx, (const uint16_t[]){0, 0}, 2);
 		if (!raw_returned(b, b->nic.tx, 2, NULL) || !take(to, 4))
 			return;
 	}
@@ -149,8 +149,7 @@ run_departed(struct hostile *h, const void *arg)
 	h->drops_any = true;
 	for (unsigned i = 0; i < 100; i++) {
 		frame_make(frame, b->mac, a->mac, TYPE_CASE, ++h->seq, SMALL);
-		if (nic_send(&a->nic, frame, SMALL, NULL) != 0 ||
-				party_drain(a) != 0) {
+		if (nic_send(&a->nic, frame, SMALL, NULL) != 0 || party_drain(a) != 0) {
 			fail(h, "a frame for a departed guest was not taken");
 			return;
 		}
@@ -158,10 +157,10 @@ run_departed(struct hostile *h, const void *arg)
 }
 
 const struct hcase cases_address[] = {
-	{ "sources-million", "a million source addresses from one guest: others keep theirs",
-		run_million, NULL, 0 },
-	{ "source-stolen", "two guests use one source address by turns: moves, nothing lost",
-		run_stolen, NULL, 0 },
-	{ "departed", "frames for a guest that hung up", run_departed, NULL, 0 },
-	{ .name = NULL },
+		{"sources-million", "a million source addresses from one guest: others keep theirs",
+				run_million, NULL, 0},
+		{"source-stolen", "two guests use one source address by turns: moves, nothing lost",
+				run_stolen, NULL, 0},
+		{"departed", "frames for a guest that hung up", run_departed, NULL, 0},
+		{.name = NULL},
 };

@@ -15,11 +15,11 @@
 #include "cases.h"
 #include "raw.h"
 
-#define REPEATS		500
-#define BLOCKERS	10
-#define BLOCK_MS	300	/* how long each would hold up a worker */
-#define QUIET_MS	1000	/* without them */
-#define EVENT_FULL	0xfffffffffffffffeULL
+#define REPEATS 500
+#define BLOCKERS 10
+#define BLOCK_MS 300  /* how long each would hold up a worker */
+#define QUIET_MS 1000 /* without them */
+#define EVENT_FULL 0xfffffffffffffffeULL
 
 enum kind { PIPE_FULL, SOCKET_FULL, FILE_MEMFD, DEV_NULL, PIPE_READ_END };
 
@@ -39,7 +39,7 @@ fill(int fd)
 static int
 make_fd(enum kind kind, int *other)
 {
-	int fd[2] = { -1, -1 };
+	int fd[2] = {-1, -1};
 
 	*other = -1;
 	switch (kind) {
@@ -107,9 +107,11 @@ run_full_event(struct hostile *h, const void *arg)
 	MUST(h, fd >= 0 && write(fd, &full, sizeof(full)) == sizeof(full), "no eventfd");
 	if (!party_pair(h, &bad, &peer))
 		return;
-	EXPECT(h, set_fd(bad, VU_SET_VRING_CALL, 0, fd) == 0 &&
-			set_fd(bad, VU_SET_VRING_CALL, 1, fd) == 0 &&
-			vu_dev_sync(&bad->nic.dev) == 0, "the message was refused");
+	EXPECT(h,
+			set_fd(bad, VU_SET_VRING_CALL, 0, fd) == 0 &&
+					set_fd(bad, VU_SET_VRING_CALL, 1, fd) == 0 &&
+					vu_dev_sync(&bad->nic.dev) == 0,
+			"the message was refused");
 	vr_call_enable(bad->nic.rx, true);
 	vr_call_enable(bad->nic.tx, true);
 	for (unsigned i = 0; i < 50 && !h->failed; i++)
@@ -138,16 +140,16 @@ run_made_blocking(struct hostile *h, const void *arg)
 	if (other == NULL || !party_meet(other, peer))
 		return;
 	h->drops_any = true;
-	EXPECT(h, set_fd(bad, VU_SET_VRING_CALL, 0, fd) == 0 &&
-			vu_dev_sync(&bad->nic.dev) == 0, "the message was refused");
+	EXPECT(h, set_fd(bad, VU_SET_VRING_CALL, 0, fd) == 0 && vu_dev_sync(&bad->nic.dev) == 0,
+			"the message was refused");
 	vr_call_enable(bad->nic.rx, true);
 	careful = subject_log_count(&h->subject, 0, "made its call descriptor block") > 0;
 	MUST(h, fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) == 0, "fcntl");
 	/* The switch may signal once as it begins: empty it, fill it, make it block. */
 	while (read(fd, &count, sizeof(count)) > 0)
 		continue;
-	MUST(h, write(fd, &full, sizeof(full)) == sizeof(full) &&
-			fcntl(fd, F_SETFL, O_RDWR) == 0, "the counter could not be filled");
+	MUST(h, write(fd, &full, sizeof(full)) == sizeof(full) && fcntl(fd, F_SETFL, O_RDWR) == 0,
+			"the counter could not be filled");
 	frame_make(frame, bad->mac, peer->mac, TYPE_CASE, ++h->seq, sizeof(frame));
 	MUST(h, nic_send(&peer->nic, frame, sizeof(frame), NULL) == 0, "no frame sent");
 	/* Whatever becomes of the bad one, these two go on. */
@@ -183,13 +185,17 @@ run_blocking_many(struct hostile *h, const void *arg)
 
 		if (!party_pair(h, &bad, &peer))
 			return;
-		EXPECT(h, set_fd(bad, VU_SET_VRING_CALL, 0, fd) == 0 &&
-				vu_dev_sync(&bad->nic.dev) == 0, "the message was refused");
+		EXPECT(h,
+				set_fd(bad, VU_SET_VRING_CALL, 0, fd) == 0 &&
+						vu_dev_sync(&bad->nic.dev) == 0,
+				"the message was refused");
 		vr_call_enable(bad->nic.rx, true);
 		while (read(fd, &count, sizeof(count)) > 0)
 			continue;
-		MUST(h, write(fd, &full, sizeof(full)) == sizeof(full) &&
-				fcntl(fd, F_SETFL, O_RDWR) == 0, "the counter could not be filled");
+		MUST(h,
+				write(fd, &full, sizeof(full)) == sizeof(full) &&
+						fcntl(fd, F_SETFL, O_RDWR) == 0,
+				"the counter could not be filled");
 		frame_make(frame, bad->mac, peer->mac, TYPE_CASE, ++h->seq, sizeof(frame));
 		MUST(h, nic_send(&peer->nic, frame, sizeof(frame), NULL) == 0, "no frame sent");
 		/* It is taken by now, or the worker waits for us. */
@@ -237,7 +243,7 @@ run_odd_kick(struct hostile *h, const void *arg)
 static void
 run_repeated(struct hostile *h, const void *arg)
 {
-	static const uint32_t requests[] = { VU_SET_VRING_CALL, VU_SET_VRING_KICK, VU_SET_VRING_ERR };
+	static const uint32_t requests[] = {VU_SET_VRING_CALL, VU_SET_VRING_KICK, VU_SET_VRING_ERR};
 	struct party *p, *peer;
 
 	(void)arg;
@@ -255,25 +261,32 @@ run_repeated(struct hostile *h, const void *arg)
 	party_says(peer, p);
 }
 
-#define KIND(k) &(const enum kind){ k }
+#define KIND(k) \
+	&(const enum kind) \
+	{ \
+		k \
+	}
 
 const struct hcase cases_fds[] = {
-	{ "call-pipe", "call descriptor is a full pipe: stopped", run_call, KIND(PIPE_FULL), 0 },
-	{ "call-pipe-end", "call descriptor is a pipe's read end: stopped", run_call,
-		KIND(PIPE_READ_END), 0 },
-	{ "call-socket", "call descriptor is a full socket: stopped", run_call,
-		KIND(SOCKET_FULL), 0 },
-	{ "call-memfd", "call descriptor is a file: stopped", run_call, KIND(FILE_MEMFD), 0 },
-	{ "call-null", "call descriptor is /dev/null: stopped", run_call, KIND(DEV_NULL), 0 },
-	{ "call-full", "call descriptor is a full, blocking eventfd: signals are lost, no more",
-		run_full_event, NULL, 0 },
-	{ "call-made-blocking", "call descriptor made blocking, and full, while in use: others go on",
-		run_made_blocking, NULL, 0 },
-	{ "call-blocking-many", "10 guests do that in turn: one holds a worker up, for a moment",
-		run_blocking_many, NULL, 0 },
-	{ "kick-odd", "no call descriptor, and a pipe for kick and err: works", run_odd_kick,
-		NULL, 0 },
-	{ "fds-repeated", "500 event descriptors, one after the other: none is left open",
-		run_repeated, NULL, 0 },
-	{ .name = NULL },
+		{"call-pipe", "call descriptor is a full pipe: stopped", run_call, KIND(PIPE_FULL),
+				0},
+		{"call-pipe-end", "call descriptor is a pipe's read end: stopped", run_call,
+				KIND(PIPE_READ_END), 0},
+		{"call-socket", "call descriptor is a full socket: stopped", run_call,
+				KIND(SOCKET_FULL), 0},
+		{"call-memfd", "call descriptor is a file: stopped", run_call, KIND(FILE_MEMFD), 0},
+		{"call-null", "call descriptor is /dev/null: stopped", run_call, KIND(DEV_NULL), 0},
+		{"call-full", "call descriptor is a full, blocking eventfd: signals are lost, no more",
+				run_full_event, NULL, 0},
+		{"call-made-blocking",
+				"call descriptor made blocking, and full, while in use: others go on",
+				run_made_blocking, NULL, 0},
+		{"call-blocking-many",
+				"10 guests do that in turn: one holds a worker up, for a moment",
+				run_blocking_many, NULL, 0},
+		{"kick-odd", "no call descriptor, and a pipe for kick and err: works", run_odd_kick,
+				NULL, 0},
+		{"fds-repeated", "500 event descriptors, one after the other: none is left open",
+				run_repeated, NULL, 0},
+		{.name = NULL},
 };

@@ -14,10 +14,10 @@
 #include "cases.h"
 #include "withheld.h"
 
-#define SIZE	(2UL << 20)
+#define SIZE (2UL << 20)
 
 /* How long others may have to wait behind the message: nothing of it is waited for. */
-#define WAIT_MS	5000
+#define WAIT_MS 5000
 
 struct use {
 	uint32_t request;
@@ -36,7 +36,7 @@ message(const struct use *u, int fd)
 	msg.payload.u64 = u->value;
 	if (u->request == VU_SET_MEM_TABLE) {
 		msg.payload.mem.n_regions = 1;
-		msg.payload.mem.region[0] = (struct vu_table_region){ .size = SIZE };
+		msg.payload.mem.region[0] = (struct vu_table_region){.size = SIZE};
 	} else if (u->request == VU_SET_LOG_BASE) {
 		msg.payload.u64 = SIZE;
 	}
@@ -79,9 +79,11 @@ run_withheld(struct hostile *h, const void *arg)
 		withheld_hold(w);
 		EXPECT(h, vu_send(sock, &msg) == 0, "not sent");
 		others_served(h);
-		EXPECT(h, subject_log_wait(&h->subject, h->log_mark,
-				"a front end sent a descriptor of file system fuse", PATIENCE_MS) !=
-				NULL, "the log does not name the file system");
+		EXPECT(h,
+				subject_log_wait(&h->subject, h->log_mark,
+						"a front end sent a descriptor of file system fuse",
+						PATIENCE_MS) != NULL,
+				"the log does not name the file system");
 		close(sock);
 		others_served(h);
 	}
@@ -102,8 +104,10 @@ run_disk(struct hostile *h, const void *arg)
 	if (sock >= 0) {
 		msg = message(arg, fd);
 		EXPECT(h, vu_send(sock, &msg) == 0, "not sent");
-		EXPECT(h, subject_log_wait(&h->subject, h->log_mark,
-				"memory must be memfd, tmpfs or hugetlbfs", PATIENCE_MS) != NULL,
+		EXPECT(h,
+				subject_log_wait(&h->subject, h->log_mark,
+						"memory must be memfd, tmpfs or hugetlbfs",
+						PATIENCE_MS) != NULL,
 				"the log does not say what it takes");
 		close(sock);
 	}
@@ -111,20 +115,25 @@ run_disk(struct hostile *h, const void *arg)
 	others_served(h);
 }
 
-#define USE(...) &(const struct use){ __VA_ARGS__ }
+#define USE(...) \
+	&(const struct use) \
+	{ \
+		__VA_ARGS__ \
+	}
 
 const struct hcase cases_files[] = {
-	{ "file-table", "memory in a file of a file system that does not answer: others are served",
-		run_withheld, USE(VU_SET_MEM_TABLE, 40, 0, 1) },
-	{ "file-log", "a log of written pages in such a file", run_withheld,
-		USE(VU_SET_LOG_BASE, 16, 0, 1) },
-	{ "file-call", "such a file to signal a ring by", run_withheld,
-		USE(VU_SET_VRING_CALL, 8, 0, 1) },
-	{ "file-unwanted", "such files with a message that takes none: even to close them waits",
-		run_withheld, USE(VU_GET_FEATURES, 0, 0, 3) },
-	{ "file-size", "such files with a message that is refused for its size", run_withheld,
-		USE(VU_SET_FEATURES, 4000, 0, 8) },
-	{ "file-disk", "memory in a file on a disk: refused, and the log says what it takes",
-		run_disk, USE(VU_SET_MEM_TABLE, 40, 0, 1) },
-	{ .name = NULL },
+		{"file-table", "memory in a file of a file system that does not answer: others are served",
+				run_withheld, USE(VU_SET_MEM_TABLE, 40, 0, 1)},
+		{"file-log", "a log of written pages in such a file", run_withheld,
+				USE(VU_SET_LOG_BASE, 16, 0, 1)},
+		{"file-call", "such a file to signal a ring by", run_withheld,
+				USE(VU_SET_VRING_CALL, 8, 0, 1)},
+		{"file-unwanted",
+				"such files with a message that takes none: even to close them waits",
+				run_withheld, USE(VU_GET_FEATURES, 0, 0, 3)},
+		{"file-size", "such files with a message that is refused for its size",
+				run_withheld, USE(VU_SET_FEATURES, 4000, 0, 8)},
+		{"file-disk", "memory in a file on a disk: refused, and the log says what it takes",
+				run_disk, USE(VU_SET_MEM_TABLE, 40, 0, 1)},
+		{.name = NULL},
 };

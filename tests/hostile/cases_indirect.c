@@ -7,21 +7,21 @@
 #include "cases.h"
 #include "raw.h"
 
-#define LEN	200
-#define HDR	12
-#define ENTRY	((uint32_t)sizeof(struct vr_desc))
+#define LEN 200
+#define HDR 12
+#define ENTRY ((uint32_t)sizeof(struct vr_desc))
 
 /* What comes of a chain with an indirect table. */
 enum end {
 	ARRIVES,
-	DROPPED,	/* a bad descriptor; the chain comes back */
+	DROPPED, /* a bad descriptor; the chain comes back */
 	STOPPED,
 };
 
 struct table_case {
 	void (*lay)(struct party *p, const struct buf *f, const struct buf *table);
 	enum end end;
-	enum fault_reason reason;	/* of STOPPED */
+	enum fault_reason reason; /* of STOPPED */
 	bool not_negotiated;
 };
 
@@ -89,8 +89,7 @@ lay_longer_than_ring(struct party *p, const struct buf *f, const struct buf *tab
 	unsigned n = 512;
 
 	for (unsigned i = 0; i < n; i++)
-		raw_entry(p->nic.tx, table->at, i, f->gpa + i, 1, VR_DESC_NEXT,
-			(uint16_t)(i + 1));
+		raw_entry(p->nic.tx, table->at, i, f->gpa + i, 1, VR_DESC_NEXT, (uint16_t)(i + 1));
 	raw_entry(p->nic.tx, table->at, n - 1, f->gpa + n - 1, f->len - n + 1, 0, 0);
 	refer(p, table->gpa, n * ENTRY, 0);
 }
@@ -273,46 +272,57 @@ run_receive(struct hostile *h, const void *arg)
 	}
 }
 
-#define CASE(name, says, fn, comes, ...) { "indirect-" name, says, run, \
-	&(const struct table_case){ .lay = fn, .end = comes, __VA_ARGS__ }, 0 }
+#define CASE(name, says, fn, comes, ...) \
+	{ \
+		"indirect-" name, says, run, \
+				&(const struct table_case){.lay = fn, .end = comes, __VA_ARGS__}, \
+				0 \
+	}
 /* Entries of tables for packed rings have no next; and what looks the same there. */
-#define ONCE(name, says, fn, comes, ...) { "indirect-" name, says, run, \
-	&(const struct table_case){ .lay = fn, .end = comes, __VA_ARGS__ }, IN(0) }
+#define ONCE(name, says, fn, comes, ...) \
+	{ \
+		"indirect-" name, says, run, \
+				&(const struct table_case){.lay = fn, .end = comes, __VA_ARGS__}, \
+				IN(0) \
+	}
 
 const struct hcase cases_indirect[] = {
-	CASE("good", "two entries: arrives", lay_good, ARRIVES),
-	ONCE("scattered", "entries out of order: arrives", lay_scattered, ARRIVES),
-	CASE("behind-direct", "an ordinary descriptor, then a table: arrives",
-			lay_behind_direct, ARRIVES),
-	CASE("odd-address", "a table at an odd address: arrives", lay_odd_address, ARRIVES),
-	CASE("write-flag", "WRITE beside INDIRECT: means nothing, arrives",
-			lay_write_flag, ARRIVES),
-	CASE("longer-than-ring", "a table of 512 entries in a ring of 256: arrives",
-			lay_longer_than_ring, ARRIVES),
-	CASE("outside", "a table outside of guest memory: dropped", lay_outside, DROPPED),
-	CASE("across-end", "a table whose second entry is past memory: dropped",
-			lay_across_end, DROPPED),
-	CASE("cut-entry", "an entry that crosses the end of memory: dropped",
-			lay_cut_entry, DROPPED),
-	CASE("nested", "a table within a table: stopped", lay_nested, STOPPED, .reason = FAULT_INDIRECT),
-	ONCE("itself", "a table that refers to itself: stopped", lay_itself, STOPPED,
-			.reason = FAULT_INDIRECT),
-	CASE("with-next", "INDIRECT together with NEXT: stopped", lay_with_next, STOPPED,
-			.reason = FAULT_INDIRECT),
-	CASE("empty", "a table of no entries: stopped", lay_empty, STOPPED, .reason = FAULT_INDIRECT),
-	CASE("odd-size", "a table of two entries and a half: stopped", lay_odd_size, STOPPED,
-			.reason = FAULT_INDIRECT),
-	ONCE("too-long", "a table of 65536 entries: stopped", lay_too_long, STOPPED,
-			.reason = FAULT_INDIRECT),
-	ONCE("huge", "a table of 4 GiB: stopped", lay_huge, STOPPED, .reason = FAULT_INDIRECT),
-	ONCE("loop", "entries that loop: stopped", lay_loop, STOPPED, .reason = FAULT_LOOP),
-	ONCE("next-past-table", "next index past the table: stopped", lay_next_past_table,
-			STOPPED, .reason = FAULT_INDIRECT),
-	CASE("wraps", "a table whose address plus length overflow: stopped", lay_wraps, STOPPED,
-			.reason = FAULT_INDIRECT),
-	CASE("not-negotiated", "a table though not negotiated: stopped", lay_good, STOPPED,
-			.reason = FAULT_INDIRECT, .not_negotiated = true),
-	{ "indirect-receive", "a receive table is filled; a nested one: stopped", run_receive,
-		NULL, 0 },
-	{ .name = NULL },
+		CASE("good", "two entries: arrives", lay_good, ARRIVES),
+		ONCE("scattered", "entries out of order: arrives", lay_scattered, ARRIVES),
+		CASE("behind-direct", "an ordinary descriptor, then a table: arrives",
+				lay_behind_direct, ARRIVES),
+		CASE("odd-address", "a table at an odd address: arrives", lay_odd_address, ARRIVES),
+		CASE("write-flag", "WRITE beside INDIRECT: means nothing, arrives", lay_write_flag,
+				ARRIVES),
+		CASE("longer-than-ring", "a table of 512 entries in a ring of 256: arrives",
+				lay_longer_than_ring, ARRIVES),
+		CASE("outside", "a table outside of guest memory: dropped", lay_outside, DROPPED),
+		CASE("across-end", "a table whose second entry is past memory: dropped",
+				lay_across_end, DROPPED),
+		CASE("cut-entry", "an entry that crosses the end of memory: dropped", lay_cut_entry,
+				DROPPED),
+		CASE("nested", "a table within a table: stopped", lay_nested, STOPPED,
+				.reason = FAULT_INDIRECT),
+		ONCE("itself", "a table that refers to itself: stopped", lay_itself, STOPPED,
+				.reason = FAULT_INDIRECT),
+		CASE("with-next", "INDIRECT together with NEXT: stopped", lay_with_next, STOPPED,
+				.reason = FAULT_INDIRECT),
+		CASE("empty", "a table of no entries: stopped", lay_empty, STOPPED,
+				.reason = FAULT_INDIRECT),
+		CASE("odd-size", "a table of two entries and a half: stopped", lay_odd_size,
+				STOPPED, .reason = FAULT_INDIRECT),
+		ONCE("too-long", "a table of 65536 entries: stopped", lay_too_long, STOPPED,
+				.reason = FAULT_INDIRECT),
+		ONCE("huge", "a table of 4 GiB: stopped", lay_huge, STOPPED,
+				.reason = FAULT_INDIRECT),
+		ONCE("loop", "entries that loop: stopped", lay_loop, STOPPED, .reason = FAULT_LOOP),
+		ONCE("next-past-table", "next index past the table: stopped", lay_next_past_table,
+				STOPPED, .reason = FAULT_INDIRECT),
+		CASE("wraps", "a table whose address plus length overflow: stopped", lay_wraps,
+				STOPPED, .reason = FAULT_INDIRECT),
+		CASE("not-negotiated", "a table though not negotiated: stopped", lay_good, STOPPED,
+				.reason = FAULT_INDIRECT, .not_negotiated = true),
+		{"indirect-receive", "a receive table is filled; a nested one: stopped",
+				run_receive, NULL, 0},
+		{.name = NULL},
 };

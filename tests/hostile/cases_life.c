@@ -15,19 +15,19 @@
 #include "cases.h"
 #include "raw.h"
 
-#define HDR		12
-#define LEN		200
-#define BATCH		8		/* frames under way around each message */
-#define TOGGLES		40
-#define REBOOTS		12
-#define DEATHS		2000		/* sockets closed in the middle of a burst */
-#define KILLS		60		/* whole processes */
-#define CROWD		300		/* connections at a time: more than there are ports */
-#define PATIENT_MS	20000
+#define HDR 12
+#define LEN 200
+#define BATCH 8 /* frames under way around each message */
+#define TOGGLES 40
+#define REBOOTS 12
+#define DEATHS 2000 /* sockets closed in the middle of a burst */
+#define KILLS 60    /* whole processes */
+#define CROWD 300   /* connections at a time: more than there are ports */
+#define PATIENT_MS 20000
 
 /* Formats of the rings of a child, as it is told them. */
-#define VICTIM_SPLIT	':'
-#define VICTIM_PACKED	'+'
+#define VICTIM_SPLIT ':'
+#define VICTIM_PACKED '+'
 
 /* BATCH frames of `from` in descriptors 0, 1, ...: laid out, not yet posted. */
 static bool
@@ -45,7 +45,7 @@ lay_batch(struct party *from, struct party *to, struct buf *f)
 static void
 post_batch(struct party *from)
 {
-	raw_post(from->nic.tx, (const uint16_t[BATCH]){ 0, 1, 2, 3, 4, 5, 6, 7 }, BATCH);
+	raw_post(from->nic.tx, (const uint16_t[BATCH]){0, 1, 2, 3, 4, 5, 6, 7}, BATCH);
 }
 
 static bool
@@ -70,11 +70,13 @@ run_toggle_tx(struct hostile *h, const void *arg)
 	for (unsigned i = 0; i < TOGGLES && !h->failed; i++) {
 		uint16_t used;
 
-		MUST(h, vu_dev_set_vring_enable(&p->nic.dev, 1, false) == 0 &&
-				vu_dev_sync(&p->nic.dev) == 0, "disabling failed");
+		MUST(h,
+				vu_dev_set_vring_enable(&p->nic.dev, 1, false) == 0 &&
+						vu_dev_sync(&p->nic.dev) == 0,
+				"disabling failed");
 		used = vr_base(p->nic.tx);
 		post_batch(p);
-		if (!party_says(peer, p))	/* the switch has polled meanwhile */
+		if (!party_says(peer, p)) /* the switch has polled meanwhile */
 			return;
 		EXPECT(h, vr_base(p->nic.tx) == used, "a disabled ring was used");
 		party_hears_nothing(peer);
@@ -96,15 +98,19 @@ run_toggle_rx(struct hostile *h, const void *arg)
 	if (!party_pair(h, &p, &peer) || !lay_batch(peer, p, f))
 		return;
 	for (unsigned i = 0; i < TOGGLES / 2 && !h->failed; i++) {
-		MUST(h, vu_dev_set_vring_enable(&p->nic.dev, 0, false) == 0 &&
-				vu_dev_sync(&p->nic.dev) == 0, "disabling failed");
+		MUST(h,
+				vu_dev_set_vring_enable(&p->nic.dev, 0, false) == 0 &&
+						vu_dev_sync(&p->nic.dev) == 0,
+				"disabling failed");
 		post_batch(peer);
 		if (!raw_returned(peer, peer->nic.tx, BATCH, NULL))
 			return;
 		expect_drops(peer, DROP_GONE, BATCH);
 		party_hears_nothing(p);
-		MUST(h, vu_dev_set_vring_enable(&p->nic.dev, 0, true) == 0 &&
-				vu_dev_sync(&p->nic.dev) == 0, "enabling failed");
+		MUST(h,
+				vu_dev_set_vring_enable(&p->nic.dev, 0, true) == 0 &&
+						vu_dev_sync(&p->nic.dev) == 0,
+				"enabling failed");
 		post_batch(peer);
 		if (!raw_returned(peer, peer->nic.tx, BATCH, NULL) || !hear_batch(p, f))
 			return;
@@ -126,12 +132,10 @@ run_handover(struct hostile *h, const void *arg)
 		/* Frames under way: which of them the switch has taken is for the base to tell. */
 		post_batch(p);
 		MUST(h, vu_dev_stop(&p->nic.dev, base) == 0, "stopping failed");
-		EXPECT(h, base[1] == vr_base(p->nic.tx),
-				"transmit ring: base %u, but %u are used", base[1],
-				vr_base(p->nic.tx));
-		EXPECT(h, base[0] == vr_base(p->nic.rx),
-				"receive ring: base %u, but %u are used", base[0],
-				vr_base(p->nic.rx));
+		EXPECT(h, base[1] == vr_base(p->nic.tx), "transmit ring: base %u, but %u are used",
+				base[1], vr_base(p->nic.tx));
+		EXPECT(h, base[0] == vr_base(p->nic.rx), "receive ring: base %u, but %u are used",
+				base[0], vr_base(p->nic.rx));
 		MUST(h, vu_dev_start(&p->nic.dev) == 0, "starting failed");
 		if (!raw_returned(p, p->nic.tx, BATCH, NULL) || !hear_batch(peer, f) ||
 				!party_says(peer, p))
@@ -145,8 +149,12 @@ static void
 run_reboots(struct hostile *h, const void *arg)
 {
 	static const uint64_t features[] = {
-		0, VU_F_VERSION_1, VU_F_EVENT_IDX, VU_F_VERSION_1 | VU_F_INDIRECT_DESC,
-		VU_F_VERSION_1 | VU_F_EVENT_IDX | VU_F_INDIRECT_DESC, VU_F_INDIRECT_DESC,
+			0,
+			VU_F_VERSION_1,
+			VU_F_EVENT_IDX,
+			VU_F_VERSION_1 | VU_F_INDIRECT_DESC,
+			VU_F_VERSION_1 | VU_F_EVENT_IDX | VU_F_INDIRECT_DESC,
+			VU_F_INDIRECT_DESC,
 	};
 	struct party *p, *peer;
 
@@ -212,7 +220,7 @@ run_deaths(struct hostile *h, const void *arg)
 
 	(void)arg;
 	opts.rx_bufs = 8;
-	opts.dev.protocol = 0;	/* no acknowledgements: faster */
+	opts.dev.protocol = 0; /* no acknowledgements: faster */
 	opts.dev.mem.region_size = 128 << 10;
 	if (peer == NULL)
 		return;
@@ -357,21 +365,22 @@ run_crowd(struct hostile *h, const void *arg)
 }
 
 const struct hcase cases_life[] = {
-	{ "toggle-tx", "transmit ring disabled and enabled under traffic: nothing lost",
-		run_toggle_tx, NULL, 0 },
-	{ "toggle-rx", "receive ring disabled: frames dropped and counted; enabled: they arrive",
-		run_toggle_rx, NULL, 0 },
-	{ "handover", "stopped and started under traffic: indices handed back right, nothing lost",
-		run_handover, NULL, 0 },
-	{ "reboots", "features renegotiated after reboots, legacy and modern", run_reboots, NULL, 0 },
-	{ "features-running", "features changed while running: refused", run_features_running,
-		NULL, 0 },
-	{ "reset-owner", "RESET_OWNER under traffic", run_reset_owner, NULL, 0 },
-	{ "deaths", "hung up in the middle of a burst, 2000 times: nothing left behind",
-		run_deaths, .modes = IN(0) },
-	{ "kills", "killed in the middle of a burst, 60 processes: nothing left behind",
-		run_kills, NULL, 0 },
-	{ "crowd", "300 connections at once: bounded, and forgotten when they go", run_crowd,
-		.modes = IN(0) },
-	{ .name = NULL },
+		{"toggle-tx", "transmit ring disabled and enabled under traffic: nothing lost",
+				run_toggle_tx, NULL, 0},
+		{"toggle-rx", "receive ring disabled: frames dropped and counted; enabled: they arrive",
+				run_toggle_rx, NULL, 0},
+		{"handover", "stopped and started under traffic: indices handed back right, nothing lost",
+				run_handover, NULL, 0},
+		{"reboots", "features renegotiated after reboots, legacy and modern", run_reboots,
+				NULL, 0},
+		{"features-running", "features changed while running: refused",
+				run_features_running, NULL, 0},
+		{"reset-owner", "RESET_OWNER under traffic", run_reset_owner, NULL, 0},
+		{"deaths", "hung up in the middle of a burst, 2000 times: nothing left behind",
+				run_deaths, .modes = IN(0)},
+		{"kills", "killed in the middle of a burst, 60 processes: nothing left behind",
+				run_kills, NULL, 0},
+		{"crowd", "300 connections at once: bounded, and forgotten when they go", run_crowd,
+				.modes = IN(0)},
+		{.name = NULL},
 };

@@ -13,11 +13,11 @@
 #include "odd_messages.h"
 #include "raw.h"
 
-#define LEN		200
-#define PAGE		4096UL
-#define TOGGLES		400
-#define STORM		3000
-#define RARPS_A_SECOND	100	/* of one guest, that others hear at most */
+#define LEN 200
+#define PAGE 4096UL
+#define TOGGLES 400
+#define STORM 3000
+#define RARPS_A_SECOND 100 /* of one guest, that others hear at most */
 
 static struct nic_opts
 log_opts(void)
@@ -77,7 +77,7 @@ logging(struct party *p, bool on)
 /* A log that makes no sense: the connection is ended. */
 struct odd_log {
 	uint64_t file, size, offset;
-	uint32_t payload;	/* bytes of the message; 0: as it must be */
+	uint32_t payload; /* bytes of the message; 0: as it must be */
 	unsigned n_fds;
 };
 
@@ -92,7 +92,7 @@ run_odd(struct hostile *h, const void *arg)
 	if (!log_pair(h, &p, &peer))
 		return;
 	MUST(h, fd >= 0 && ftruncate(fd, (off_t)o->file) == 0, "no file");
-	msg.payload.log = (struct vu_log){ o->size, o->offset };
+	msg.payload.log = (struct vu_log){o->size, o->offset};
 	msg.size = o->payload != 0 ? o->payload : sizeof(msg.payload.log);
 	msg.n_fds = (int)o->n_fds;
 	for (unsigned i = 0; i < o->n_fds; i++)
@@ -231,8 +231,11 @@ run_reset(struct hostile *h, const void *arg)
 		return;
 	MUST(h, vu_dev_request(&p->nic.dev, &msg) == 0 && vu_dev_sync(&p->nic.dev) == 0,
 			"RESET_OWNER failed");
-	MUST(h, nic_reboot(&p->nic, p->nic.dev.offered & (p->nic.dev.features | VU_F_LOG_ALL),
-			&p->opts) == 0, "it could not be set up anew");
+	MUST(h,
+			nic_reboot(&p->nic,
+					p->nic.dev.offered & (p->nic.dev.features | VU_F_LOG_ALL),
+					&p->opts) == 0,
+			"it could not be set up anew");
 	party_talk(p, peer, 20);
 }
 
@@ -260,7 +263,8 @@ run_rarps(struct hostile *h, const void *arg)
 	}
 	/* The last one goes out in front of what the guest itself sends then. */
 	frame_make(frame, peer->mac, p->mac, TYPE_CASE, ++h->seq, LEN);
-	MUST(h, vu_dev_sync(&p->nic.dev) == 0 && nic_send(&p->nic, frame, LEN, NULL) == 0, "no answer");
+	MUST(h, vu_dev_sync(&p->nic.dev) == 0 && nic_send(&p->nic, frame, LEN, NULL) == 0,
+			"no answer");
 	do {
 		n = nic_recv_wait(&peer->nic, frame, sizeof(frame), PATIENCE_MS);
 		heard += n > 0 && frame_type(frame) == TYPE_RARP;
@@ -277,7 +281,7 @@ run_rarps(struct hostile *h, const void *arg)
 static void
 run_rarp_odd(struct hostile *h, const void *arg)
 {
-	static const uint64_t macs[] = { 0, UINT64_MAX, 0x000000000001, 0x5e0001 };
+	static const uint64_t macs[] = {0, UINT64_MAX, 0x000000000001, 0x5e0001};
 	struct party *p, *peer = party_open(h, NULL);
 	struct nic_opts opts = log_opts();
 
@@ -293,7 +297,8 @@ run_rarp_odd(struct hostile *h, const void *arg)
 		if (i == 3)
 			msg.payload.u64 |= 1;
 		vu_send(p->nic.dev.sock, &msg);
-		EXPECT(h, vu_wait_hangup(p->nic.dev.sock, PATIENCE_MS) == 0, "number %u was taken", i);
+		EXPECT(h, vu_wait_hangup(p->nic.dev.sock, PATIENCE_MS) == 0, "number %u was taken",
+				i);
 		party_close(p);
 	}
 	if (peer != NULL)
@@ -304,10 +309,20 @@ static void
 run_mtu(struct hostile *h, const void *arg)
 {
 	uint64_t most = h->subject.mergeable ? 9000 : 1500;
-	const struct { uint64_t mtu; bool good; } asks[] = {
-		{ 0, false }, { 67, false }, { 68, true }, { 1500, true }, { most, true },
-		{ most + 1, false }, { 65535, false }, { 65536, false }, { UINT64_MAX, false },
-		{ 1ULL << 32 | 1500, false },
+	const struct {
+		uint64_t mtu;
+		bool good;
+	} asks[] = {
+			{0, false},
+			{67, false},
+			{68, true},
+			{1500, true},
+			{most, true},
+			{most + 1, false},
+			{65535, false},
+			{65536, false},
+			{UINT64_MAX, false},
+			{1ULL << 32 | 1500, false},
 	};
 	struct nic_opts opts = log_opts();
 	struct party *p, *peer;
@@ -326,7 +341,8 @@ run_mtu(struct hostile *h, const void *arg)
 				(uintmax_t)asks[i].mtu, err == 0 ? "taken" : strerror(-err));
 		party_talk(p, peer, 1);
 	}
-	EXPECT(h, subject_log_count(&h->subject, h->log_mark, " refused, as ") == 1, "it was not said once");
+	EXPECT(h, subject_log_count(&h->subject, h->log_mark, " refused, as ") == 1,
+			"it was not said once");
 }
 
 /* The descriptor that is to tell of an error in logging. */
@@ -349,27 +365,36 @@ run_log_fds(struct hostile *h, const void *arg)
 	party_talk(p, peer, 3);
 }
 
-#define ODD(name, says, ...) { "log-" name, says, run_odd, &(const struct odd_log){ __VA_ARGS__ }, 0 }
+#define ODD(name, says, ...) \
+	{ \
+		"log-" name, says, run_odd, &(const struct odd_log){__VA_ARGS__}, 0 \
+	}
 
 const struct hcase cases_log[] = {
-	ODD("offset", "a log at an offset: closed", 65536, 4096, 4096, 0, 1),
-	ODD("offset-huge", "a log at an offset of 2^63: closed", 65536, 4096, 1ULL << 63, 0, 1),
-	ODD("empty", "a log of no bytes: closed", 65536, 0, 0, 0, 1),
-	ODD("huge", "a log of 2^60 bytes: closed", 65536, 1ULL << 60, 0, 0, 1),
-	ODD("payload", "a log's message that is too short: closed", 65536, 4096, 0, 8, 1),
-	ODD("no-fd", "a log without its descriptor: closed", 65536, 4096, 0, 0, 0),
-	ODD("two-fds", "a log with two descriptors: closed", 65536, 4096, 0, 0, 2),
-	{ "log-short", "a log shorter than the memory: stopped once it is used", run_short,
-		&(const uint64_t){ 16 } },
-	{ "log-one", "a log of one byte: stopped once it is used", run_short, &(const uint64_t){ 1 } },
-	{ "log-none", "pages to be logged, and no log: served; all bits of one that comes late", run_no_log },
-	{ "log-truncated", "the log's file truncated while it is used: stopped", run_truncated },
-	{ "log-toggled", "logging on and off 400 times under traffic: nothing lost", run_toggled },
-	{ "log-reset", "RESET_OWNER, and on without the log: nothing is written to it", run_reset },
-	{ "log-fds", "200 descriptors for the log's errors: none stays open", run_log_fds },
-	{ "rarp-storm", "3000 announcements: at most 100 a second are heard", run_rarps,
-		.modes = IN(0) },
-	{ "rarp-odd", "announcements of addresses that are nobody's: closed", run_rarp_odd },
-	{ "mtu-odd", "MTUs from 0 to 2^64: the impossible ones refused", run_mtu },
-	{ .name = NULL },
+		ODD("offset", "a log at an offset: closed", 65536, 4096, 4096, 0, 1),
+		ODD("offset-huge", "a log at an offset of 2^63: closed", 65536, 4096, 1ULL << 63, 0,
+				1),
+		ODD("empty", "a log of no bytes: closed", 65536, 0, 0, 0, 1),
+		ODD("huge", "a log of 2^60 bytes: closed", 65536, 1ULL << 60, 0, 0, 1),
+		ODD("payload", "a log's message that is too short: closed", 65536, 4096, 0, 8, 1),
+		ODD("no-fd", "a log without its descriptor: closed", 65536, 4096, 0, 0, 0),
+		ODD("two-fds", "a log with two descriptors: closed", 65536, 4096, 0, 0, 2),
+		{"log-short", "a log shorter than the memory: stopped once it is used", run_short,
+				&(const uint64_t){16}},
+		{"log-one", "a log of one byte: stopped once it is used", run_short,
+				&(const uint64_t){1}},
+		{"log-none", "pages to be logged, and no log: served; all bits of one that comes late",
+				run_no_log},
+		{"log-truncated", "the log's file truncated while it is used: stopped",
+				run_truncated},
+		{"log-toggled", "logging on and off 400 times under traffic: nothing lost",
+				run_toggled},
+		{"log-reset", "RESET_OWNER, and on without the log: nothing is written to it",
+				run_reset},
+		{"log-fds", "200 descriptors for the log's errors: none stays open", run_log_fds},
+		{"rarp-storm", "3000 announcements: at most 100 a second are heard", run_rarps,
+				.modes = IN(0)},
+		{"rarp-odd", "announcements of addresses that are nobody's: closed", run_rarp_odd},
+		{"mtu-odd", "MTUs from 0 to 2^64: the impossible ones refused", run_mtu},
+		{.name = NULL},
 };

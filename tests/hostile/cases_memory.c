@@ -11,11 +11,11 @@
 #include "cases.h"
 #include "raw.h"
 
-#define HDR	12
-#define LEN	200
-#define CHANGES	60
-#define BATCH	4
-#define PIECES	15
+#define HDR 12
+#define LEN 200
+#define CHANGES 60
+#define BATCH 4
+#define PIECES 15
 
 /* Two guests; the bad one's second region holds nothing but what the case puts there. */
 static bool
@@ -28,8 +28,9 @@ pair_apart(struct hostile *h, struct party **bad, struct party **peer, bool huge
 	*peer = *bad != NULL ? party_open(h, NULL) : NULL;
 	if (*peer == NULL)
 		return false;
-	if (vu_mem_add(&(*bad)->nic.dev.mem, 0x40000000, huge ? VU_HUGE_PAGE : 512 << 10, 0,
-				huge) < 0 || vu_dev_set_mem(&(*bad)->nic.dev) < 0)
+	if (vu_mem_add(&(*bad)->nic.dev.mem, 0x40000000, huge ? VU_HUGE_PAGE : 512 << 10, 0, huge) <
+					0 ||
+			vu_dev_set_mem(&(*bad)->nic.dev) < 0)
 		return fail(h, "the second region was refused");
 	return vu_dev_sync(&(*bad)->nic.dev) == 0 && party_meet(*bad, *peer);
 }
@@ -53,7 +54,7 @@ run_replaced(struct hostile *h, const void *arg)
 	for (unsigned i = 0; i < CHANGES && !h->failed; i++) {
 		struct vu_mem *mem = &p->nic.dev.mem;
 
-		raw_post(p->nic.tx, (const uint16_t[]){ 0, 1, 2, 3 }, BATCH);
+		raw_post(p->nic.tx, (const uint16_t[]){0, 1, 2, 3}, BATCH);
 		if (mem->n == 2)
 			MUST(h, vu_mem_add(mem, 0x80000000, 64 << 10, 0, false) >= 0, "no memory");
 		else
@@ -143,7 +144,7 @@ run_within_page(struct hostile *h, const void *arg)
 	MUST(h, vu_dev_set_mem(&bad->nic.dev) == 0, "the table was refused");
 	raw_desc(bad->nic.tx, 0, r->gpa + r->size - 100, f.len, 0, 0);
 	raw_post_one(bad->nic.tx, 0);
-	r->size += 1000 - 100;	/* for munmap */
+	r->size += 1000 - 100; /* for munmap */
 	if (!raw_returned(bad, bad->nic.tx, 1, NULL))
 		return;
 	expect_drops(bad, DROP_DESCRIPTOR, 1);
@@ -241,8 +242,8 @@ run_truncated_pieces(struct hostile *h, const void *arg)
 	memcpy(head, f.at, f.len);
 	raw_desc(bad->nic.tx, 0, vu_mem_gpa(&bad->nic.dev.mem, head), f.len, VR_DESC_NEXT, 1);
 	for (i = 1; i <= PIECES; i++)
-		raw_desc(bad->nic.tx, i, r->gpa + i * 2 * 4096, 16,
-				i < PIECES ? VR_DESC_NEXT : 0, i + 1);
+		raw_desc(bad->nic.tx, i, r->gpa + i * 2 * 4096, 16, i < PIECES ? VR_DESC_NEXT : 0,
+				i + 1);
 	before = mappings(h);
 	MUST(h, ftruncate(r->fd, 0) == 0, "ftruncate");
 	h->drops_any = true;
@@ -279,7 +280,7 @@ pair_promising(struct hostile *h, struct party **bad, struct party **peer)
 	r = &(*bad)->nic.dev.mem.region[1];
 	r->size += 1 << 20;
 	err = vu_dev_set_mem(&(*bad)->nic.dev);
-	r->size -= 1 << 20;	/* for munmap */
+	r->size -= 1 << 20; /* for munmap */
 	h->drops_any = true;
 	return EXPECT(h, err == 0, "the table was refused") ? r : NULL;
 }
@@ -316,31 +317,38 @@ run_rings_beyond_file(struct hostile *h, const void *arg)
 	mourn(h, bad, peer);
 }
 
-#define LOST(what) &(const enum lost){ what }
-#define NOT_MERGING (IN(0) | IN(PACKED))	/* it looks the same there */
+#define LOST(what) \
+	&(const enum lost) \
+	{ \
+		what \
+	}
+#define NOT_MERGING (IN(0) | IN(PACKED)) /* it looks the same there */
 
 const struct hcase cases_memory[] = {
-	{ "table-replaced", "memory table replaced under traffic: nothing lost", run_replaced,
-		NULL, 0 },
-	{ "table-shrunk", "a buffer's region goes: its frames are dropped", run_shrunk, NULL, 0 },
-	{ "table-without-rings", "the rings' region goes: they are left alone", run_without_rings,
-		NULL, 0 },
-	{ "region-within-page", "a region that ends within a page: nothing behind it is read",
-		run_within_page, NULL, 0 },
-	{ "truncated-source", "file of a frame truncated: stopped", run_truncated,
-		LOST(SOURCE), IN(0) },
-	{ "truncated-target", "file of a receive buffer truncated: stopped", run_truncated,
-		LOST(TARGET), 0 },
-	{ "truncated-pieces", "the same of a frame in pieces on many pages: replaced as one",
-		run_truncated_pieces, NULL, 0 },
-	{ "truncated-table", "file of an indirect table truncated: stopped", run_truncated,
-		LOST(TABLE), NOT_MERGING },
-	{ "truncated-hugepage", "hugepages of a frame truncated: stopped", run_truncated,
-		LOST(HUGE_SOURCE), IN(0) },
-	{ "truncated-rings", "file of the rings truncated: stopped", run_truncated_rings, NULL, NOT_MERGING },
-	{ "larger-than-file", "a frame in a region's part that its file lacks: stopped",
-		run_larger_than_file, NULL, IN(0) },
-	{ "rings-beyond-file", "rings in a region's part that its file lacks: stopped",
-		run_rings_beyond_file, NULL, NOT_MERGING },
-	{ .name = NULL },
+		{"table-replaced", "memory table replaced under traffic: nothing lost",
+				run_replaced, NULL, 0},
+		{"table-shrunk", "a buffer's region goes: its frames are dropped", run_shrunk, NULL,
+				0},
+		{"table-without-rings", "the rings' region goes: they are left alone",
+				run_without_rings, NULL, 0},
+		{"region-within-page",
+				"a region that ends within a page: nothing behind it is read",
+				run_within_page, NULL, 0},
+		{"truncated-source", "file of a frame truncated: stopped", run_truncated,
+				LOST(SOURCE), IN(0)},
+		{"truncated-target", "file of a receive buffer truncated: stopped", run_truncated,
+				LOST(TARGET), 0},
+		{"truncated-pieces", "the same of a frame in pieces on many pages: replaced as one",
+				run_truncated_pieces, NULL, 0},
+		{"truncated-table", "file of an indirect table truncated: stopped", run_truncated,
+				LOST(TABLE), NOT_MERGING},
+		{"truncated-hugepage", "hugepages of a frame truncated: stopped", run_truncated,
+				LOST(HUGE_SOURCE), IN(0)},
+		{"truncated-rings", "file of the rings truncated: stopped", run_truncated_rings,
+				NULL, NOT_MERGING},
+		{"larger-than-file", "a frame in a region's part that its file lacks: stopped",
+				run_larger_than_file, NULL, IN(0)},
+		{"rings-beyond-file", "rings in a region's part that its file lacks: stopped",
+				run_rings_beyond_file, NULL, NOT_MERGING},
+		{.name = NULL},
 };

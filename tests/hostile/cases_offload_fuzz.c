@@ -11,13 +11,13 @@
 #include "offload.h"
 #include "raw.h"
 
-#define FRAMES		6000	/* in each mode, and others */
-#define SEED		0xc5c5c5c5ULL
-#define PAYLOAD_MAX	4000
-#define RACE_MS		400
-#define HUNGRY_MS	20000
-#define A_ROUND		8
-#define OFFLOADS	(VU_F_CSUM | VU_F_HOST_TSO4 | VU_F_HOST_TSO6 | VU_F_HOST_ECN | VU_F_HOST_USO)
+#define FRAMES 6000 /* in each mode, and others */
+#define SEED 0xc5c5c5c5ULL
+#define PAYLOAD_MAX 4000
+#define RACE_MS 400
+#define HUNGRY_MS 20000
+#define A_ROUND 8
+#define OFFLOADS (VU_F_CSUM | VU_F_HOST_TSO4 | VU_F_HOST_TSO6 | VU_F_HOST_ECN | VU_F_HOST_USO)
 
 static uint64_t
 number(uint64_t *state, uint64_t below)
@@ -29,12 +29,22 @@ number(uint64_t *state, uint64_t below)
 static void
 bend_header(struct packet *p, uint64_t *state)
 {
-	static const uint8_t flags[] = { 0, 1, 2, 3, 4, 0xff };
-	static const uint8_t types[] = { 0, 1, 3, 4, 5, 0x80, 0x81, 0x84, 0xff };
+	static const uint8_t flags[] = {0, 1, 2, 3, 4, 0xff};
+	static const uint8_t types[] = {0, 1, 3, 4, 5, 0x80, 0x81, 0x84, 0xff};
 	const uint16_t lengths[] = {
-		0, 1, 2, 14, (uint16_t)(p->l4 - 1), (uint16_t)p->l4, (uint16_t)p->headers,
-		(uint16_t)(p->len - 2), (uint16_t)p->len, 0x7fff, 0xfffe, 0xffff,
-		(uint16_t)number(state, 65536),
+			0,
+			1,
+			2,
+			14,
+			(uint16_t)(p->l4 - 1),
+			(uint16_t)p->l4,
+			(uint16_t)p->headers,
+			(uint16_t)(p->len - 2),
+			(uint16_t)p->len,
+			0x7fff,
+			0xfffe,
+			0xffff,
+			(uint16_t)number(state, 65536),
 	};
 	uint16_t length = lengths[number(state, 13)];
 
@@ -64,8 +74,10 @@ static void
 make_any(struct packet *p, const struct trio *t, unsigned to, uint64_t *state)
 {
 	struct packet_spec s = {
-		.ipv6 = number(state, 2) != 0, .udp = number(state, 4) == 0,
-		.tags = (unsigned)number(state, 3), .payload = (uint32_t)number(state, PAYLOAD_MAX),
+			.ipv6 = number(state, 2) != 0,
+			.udp = number(state, 4) == 0,
+			.tags = (unsigned)number(state, 3),
+			.payload = (uint32_t)number(state, PAYLOAD_MAX),
 	};
 	uint64_t wrongs = number(state, 4);
 
@@ -76,7 +88,8 @@ make_any(struct packet *p, const struct trio *t, unsigned to, uint64_t *state)
 		if (number(state, 2) != 0)
 			bend_header(p, state);
 		else if (number(state, 8) != 0)
-			p->bytes[12 + number(state, p->headers - 12)] ^= (uint8_t)(1 << number(state, 8));
+			p->bytes[12 + number(state, p->headers - 12)] ^=
+					(uint8_t)(1 << number(state, 8));
 		else
 			p->len = 14 + (uint32_t)number(state, p->len - 13);
 		if (p->len <= p->headers)
@@ -86,11 +99,15 @@ make_any(struct packet *p, const struct trio *t, unsigned to, uint64_t *state)
 	if (!packet_asks(p))
 		return;
 	p->l4 = p->vnet.csum_start;
-	if (p->vnet.gso_type == 0) /* of any protocol: what is before the sum's end stays as it is */
+	if (p->vnet.gso_type ==
+			0) /* of any protocol: what is before the sum's end stays as it is */
 		p->headers = p->l4 + p->vnet.csum_offset + 2U;
 	else
-		p->headers = p->l4 + (p->vnet.csum_offset == 6 ? 8 :
-				p->l4 + 12U < p->len ? (p->bytes[p->l4 + 12] >> 4) * 4U : 20);
+		p->headers = p->l4 +
+				(p->vnet.csum_offset == 6 ? 8
+								: p->l4 + 12U < p->len
+								? (p->bytes[p->l4 + 12] >> 4) * 4U
+								: 20);
 }
 
 static void
@@ -109,7 +126,7 @@ run_fuzz(struct hostile *h, const void *arg)
 		unsigned to = i % RECEIVERS;
 
 		make_any(&p, &t, to, &state);
-		if (!trio_send(&t, &p, &(const struct pieces){ 1 + (i & 7) }))
+		if (!trio_send(&t, &p, &(const struct pieces){1 + (i & 7)}))
 			break;
 		if (trio_hears(&t, to, &p, true))
 			arrived++;
@@ -117,16 +134,20 @@ run_fuzz(struct hostile *h, const void *arg)
 			lost++;
 		if (h->failed)
 			remark("frame %u: flags %02x type %02x size %u start %u offset %u hdr_len %u, "
-					"l3 %u l4 %u headers %u len %u", i, p.vnet.flags, p.vnet.gso_type,
-					p.vnet.gso_size, p.vnet.csum_start, p.vnet.csum_offset,
-					p.vnet.hdr_len, p.l3, p.l4, p.headers, p.len);
+			       "l3 %u l4 %u headers %u len %u",
+					i, p.vnet.flags, p.vnet.gso_type, p.vnet.gso_size,
+					p.vnet.csum_start, p.vnet.csum_offset, p.vnet.hdr_len, p.l3,
+					p.l4, p.headers, p.len);
 	}
 	if (!EXPECT(h, subject_counters(&h->subject, t.bad->device, &all), "no telemetry"))
 		return;
 	EXPECT(h, all.dropped == lost, "%ju did not arrive, but %ju were dropped", (uintmax_t)lost,
 			(uintmax_t)all.dropped);
-	EXPECT(h, all.drop[DROP_OFFLOAD] + all.drop[DROP_LONG] + all.drop[DROP_TOO_BIG] +
-			all.drop[DROP_RING_FULL] == lost && all.drop[DROP_RING_FULL] < lost / 50,
+	EXPECT(h,
+			all.drop[DROP_OFFLOAD] + all.drop[DROP_LONG] + all.drop[DROP_TOO_BIG] +
+									all.drop[DROP_RING_FULL] ==
+							lost &&
+					all.drop[DROP_RING_FULL] < lost / 50,
 			"dropped for other reasons");
 	EXPECT(h, all.drop[DROP_OFFLOAD] > FRAMES / 10 && arrived > FRAMES / 10,
 			"%ju arrived, %ju had bad headers", (uintmax_t)arrived,
@@ -136,7 +157,7 @@ run_fuzz(struct hostile *h, const void *arg)
 }
 
 struct race_state {
-	uint8_t *header, *frame;	/* in guest memory, raced */
+	uint8_t *header, *frame; /* in guest memory, raced */
 	const struct packet *p;
 	bool stop;
 };
@@ -170,7 +191,8 @@ look(struct trio *t, unsigned i)
 	int len;
 
 	while ((len = nic_recv(&to->nic, frame, sizeof(frame))) > 0) {
-		const char *wrong = packet_unsound(to->nic.dev.features, &to->nic.rx_hdr, (uint32_t)len);
+		const char *wrong = packet_unsound(
+				to->nic.dev.features, &to->nic.rx_hdr, (uint32_t)len);
 
 		n++;
 		EXPECT(t->h, wrong == NULL, "receiver %u: %s", i, wrong);
@@ -186,8 +208,8 @@ static void
 race_with(struct trio *t, unsigned to, const struct packet_spec *spec)
 {
 	static struct packet p;
-	const uint16_t heads[A_ROUND] = { 0 };
-	struct race_state r = { .p = &p };
+	const uint16_t heads[A_ROUND] = {0};
+	struct race_state r = {.p = &p};
 	struct buf b = raw_buf(t->bad, 0, 12 + 20000);
 	int64_t begin = vu_now_ms();
 	unsigned arrived = 0;
@@ -230,14 +252,17 @@ run_race(struct hostile *h, const void *arg)
 }
 
 const struct hcase cases_offload_fuzz[] = {
-	{ "offload-fuzz", "6,000 packets with random headers: arrive as they must, or dropped",
-		run_fuzz },
-	{ "offload-race-csum", "header and packet change while a checksum is done", run_race,
-		&(const struct packet_spec){ .payload = 700 } },
-	{ "offload-race-gso", "header and packet change while it is cut", run_race,
-		&(const struct packet_spec){ .payload = 6000, .gso_size = 1000 } },
-	{ "offload-race-ipv6", "the same with extension headers", run_race,
-		&(const struct packet_spec){ .ipv6 = true, .extensions = 3, .payload = 6000,
-			.gso_size = 1000 } },
-	{ .name = NULL },
+		{"offload-fuzz",
+				"6,000 packets with random headers: arrive as they must, or dropped",
+				run_fuzz},
+		{"offload-race-csum", "header and packet change while a checksum is done", run_race,
+				&(const struct packet_spec){.payload = 700}},
+		{"offload-race-gso", "header and packet change while it is cut", run_race,
+				&(const struct packet_spec){.payload = 6000, .gso_size = 1000}},
+		{"offload-race-ipv6", "the same with extension headers", run_race,
+				&(const struct packet_spec){.ipv6 = true,
+						.extensions = 3,
+						.payload = 6000,
+						.gso_size = 1000}},
+		{.name = NULL},
 };

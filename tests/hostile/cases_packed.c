@@ -14,17 +14,17 @@
 #include "cases.h"
 #include "raw.h"
 
-#define LEN		200
-#define HDR		12
-#define POLL_NS		20000
-#define RESERVED	0x7f78	/* flags that mean nothing in a ring */
-#define LAPS		50	/* that a driver is ahead of itself */
+#define LEN 200
+#define HDR 12
+#define POLL_NS 20000
+#define RESERVED 0x7f78 /* flags that mean nothing in a ring */
+#define LAPS 50         /* that a driver is ahead of itself */
 
 /* Something written into the transmit ring at its place, and what comes of it. */
 struct written {
 	void (*write)(struct party *p, const struct buf *f);
-	enum fault_reason stops;	/* FAULT_NONE: the frame arrives, ... */
-	uint16_t n, id;			/* ... and comes back as one of so many, of that name */
+	enum fault_reason stops; /* FAULT_NONE: the frame arrives, ... */
+	uint16_t n, id;          /* ... and comes back as one of so many, of that name */
 };
 
 static void
@@ -78,8 +78,9 @@ write_not_yet(struct party *p, const struct buf *f)
 {
 	struct vr_place at = p->nic.tx->fill_at;
 	const uint16_t not_yet[] = {
-		vr_packed_owner(true, !at.lap), vr_packed_owner(false, at.lap),
-		vr_packed_owner(false, !at.lap),
+			vr_packed_owner(true, !at.lap),
+			vr_packed_owner(false, at.lap),
+			vr_packed_owner(false, !at.lap),
 	};
 
 	for (unsigned i = 0; i < 3; i++) {
@@ -99,8 +100,8 @@ static void
 write_table_flags(struct party *p, const struct buf *f)
 {
 	struct vr_packed_desc entry[2] = {
-		{ f->gpa, HDR, 0xffff, VR_DESC_NEXT | RESERVED },
-		{ f->gpa + HDR, f->len - HDR, 0, VR_DESC_NEXT | VR_DESC_USED },
+			{f->gpa, HDR, 0xffff, VR_DESC_NEXT | RESERVED},
+			{f->gpa + HDR, f->len - HDR, 0, VR_DESC_NEXT | VR_DESC_USED},
 	};
 	struct buf table = raw_buf(p, 0, sizeof(entry));
 
@@ -114,7 +115,7 @@ write_table_flags(struct party *p, const struct buf *f)
 static void
 write_table_between(struct party *p, const struct buf *f)
 {
-	struct vr_packed_desc entry = { f->gpa + HDR, 40, 0, 0 };
+	struct vr_packed_desc entry = {f->gpa + HDR, 40, 0, 0};
 	struct buf table = raw_buf(p, 0, sizeof(entry));
 
 	if (table.at == NULL)
@@ -139,11 +140,11 @@ returned(struct party *p, const struct vring *vr, struct vr_place at, struct vr_
 {
 	int64_t deadline = vu_now_ms() + PATIENCE_MS;
 
-	while (!vr_packed_is_used(__atomic_load_n(&vr->packed[at.at].flags, __ATOMIC_ACQUIRE),
-				at.lap)) {
+	while (!vr_packed_is_used(
+			__atomic_load_n(&vr->packed[at.at].flags, __ATOMIC_ACQUIRE), at.lap)) {
 		if (vu_now_ms() > deadline)
 			return fail(p->h, "the descriptor did not come back");
-		nanosleep(&(struct timespec){ .tv_nsec = POLL_NS }, NULL);
+		nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
 	}
 	*d = vr->packed[at.at];
 	return true;
@@ -207,8 +208,9 @@ run_rx_loop(struct hostile *h, const void *arg)
 	for (unsigned i = rx->size; i-- > 0;) {
 		struct vr_place at = behind(rx, i);
 
-		vr_raw_packed(rx, at.at, to.gpa, 0, 1, (uint16_t)(VR_DESC_NEXT | VR_DESC_WRITE |
-				vr_packed_owner(true, at.lap)));
+		vr_raw_packed(rx, at.at, to.gpa, 0, 1,
+				(uint16_t)(VR_DESC_NEXT | VR_DESC_WRITE |
+						vr_packed_owner(true, at.lap)));
 	}
 	h->drops_any = true;
 	frame_make(frame, bad->mac, peer->mac, TYPE_CASE, ++h->seq, sizeof(frame));
@@ -223,9 +225,9 @@ run_rx_loop(struct hostile *h, const void *arg)
 static void
 run_sizes(struct hostile *h, const void *arg)
 {
-	static const uint16_t sizes[] = { 1, 2, 3, 5, 100, 257, 32767, 32768 };
+	static const uint16_t sizes[] = {1, 2, 3, 5, 100, 257, 32767, 32768};
 	struct nic_opts opts = party_opts();
-	struct nic_layout how = { 0 };
+	struct nic_layout how = {0};
 	struct party *p, *peer = party_open(h, NULL);
 	uint8_t frame[LEN];
 	int err;
@@ -257,8 +259,19 @@ static void
 run_base(struct hostile *h, const void *arg)
 {
 	static const uint32_t bases[] = {
-		0, 1, 0x8001, 255, 256, 257, 0x8100, 0x7fff, 0xffff, 0x80008000, 0x80018000,
-		0x7fff8000, UINT32_MAX,
+			0,
+			1,
+			0x8001,
+			255,
+			256,
+			257,
+			0x8100,
+			0x7fff,
+			0xffff,
+			0x80008000,
+			0x80018000,
+			0x7fff8000,
+			UINT32_MAX,
 	};
 	unsigned n = sizeof(bases) / sizeof(bases[0]);
 	struct party *bad, *peer;
@@ -271,8 +284,8 @@ run_base(struct hostile *h, const void *arg)
 		MUST(h, vu_dev_stop(&bad->nic.dev, NULL) == 0, "stopping failed");
 		MUST(h, party_set_base(bad, bases[i]), "the connection was closed");
 		party_recovers(bad, peer);
-		while (nic_recv(&peer->nic, (uint8_t[FRAME_ROOM]){ 0 }, FRAME_ROOM) > 0)
-			continue;	/* what the ring held, taken for available */
+		while (nic_recv(&peer->nic, (uint8_t[FRAME_ROOM]){0}, FRAME_ROOM) > 0)
+			continue; /* what the ring held, taken for available */
 	}
 	h->stops = stops_of(h, bad);
 	EXPECT(h, h->stops >= 5 && h->stops <= n, "%u lines that it was stopped", h->stops);
@@ -312,7 +325,7 @@ run_laps_ahead(struct hostile *h, const void *arg)
 	/* Its rings are set up anew; the receiver's too, which were used up. */
 	if (!party_restart(peer) || !party_restart(bad))
 		return;
-	while (nic_recv(&peer->nic, (uint8_t[FRAME_ROOM]){ 0 }, FRAME_ROOM) > 0)
+	while (nic_recv(&peer->nic, (uint8_t[FRAME_ROOM]){0}, FRAME_ROOM) > 0)
 		continue;
 	party_says(bad, peer);
 	party_says(peer, bad);
@@ -324,8 +337,12 @@ static void
 run_events(struct hostile *h, const void *arg)
 {
 	static const struct vr_event events[] = {
-		{ 0xffff, VR_EVENT_DESC }, { 0, VR_EVENT_DESC }, { 0x7fff, 3 }, { 0, 0xffff },
-		{ 300, VR_EVENT_DESC }, { 0x8000, VR_EVENT_DISABLE },
+			{0xffff, VR_EVENT_DESC},
+			{0, VR_EVENT_DESC},
+			{0x7fff, 3},
+			{0, 0xffff},
+			{300, VR_EVENT_DESC},
+			{0x8000, VR_EVENT_DISABLE},
 	};
 	struct nic_opts opts = party_opts();
 	struct party *p, *peer;
@@ -350,9 +367,13 @@ static void
 run_formats(struct hostile *h, const void *arg)
 {
 	static const uint64_t features[] = {
-		0, VU_F_RING_PACKED, VU_F_IN_ORDER, VU_F_RING_PACKED | VU_F_IN_ORDER,
-		VU_F_RING_PACKED | VU_F_EVENT_IDX, VU_F_EVENT_IDX,
-		VU_F_RING_PACKED | VU_F_INDIRECT_DESC | VU_F_IN_ORDER,
+			0,
+			VU_F_RING_PACKED,
+			VU_F_IN_ORDER,
+			VU_F_RING_PACKED | VU_F_IN_ORDER,
+			VU_F_RING_PACKED | VU_F_EVENT_IDX,
+			VU_F_EVENT_IDX,
+			VU_F_RING_PACKED | VU_F_INDIRECT_DESC | VU_F_IN_ORDER,
 	};
 	struct party *p, *peer;
 	uint8_t frame[LEN];
@@ -360,10 +381,10 @@ run_formats(struct hostile *h, const void *arg)
 	(void)arg;
 	if (!party_pair(h, &p, &peer))
 		return;
-	h->drops_any = true;	/* of what was under way at a reboot */
+	h->drops_any = true; /* of what was under way at a reboot */
 	for (unsigned i = 0; i < 30 && !h->failed; i++) {
 		uint64_t want = features[i % 7] | VU_F_VERSION_1 | VU_F_PROTOCOL_FEATURES |
-			(h->features & ~VU_F_RING_PACKED);
+				(h->features & ~VU_F_RING_PACKED);
 
 		for (unsigned k = 0; k < 4; k++) {
 			frame_make(frame, p->mac, peer->mac, TYPE_CASE, ++h->seq, LEN);
@@ -374,8 +395,8 @@ run_formats(struct hostile *h, const void *arg)
 				(uintmax_t)p->nic.dev.features, (uintmax_t)want);
 		if (party_drain(peer) != 0)
 			fail(h, "the peer's buffers did not come back");
-		while (nic_recv(&p->nic, (uint8_t[FRAME_ROOM]){ 0 }, FRAME_ROOM) > 0)
-			continue;	/* or none: those that were under way */
+		while (nic_recv(&p->nic, (uint8_t[FRAME_ROOM]){0}, FRAME_ROOM) > 0)
+			continue; /* or none: those that were under way */
 		if (!party_talk(p, peer, 20))
 			return;
 	}
@@ -385,7 +406,7 @@ run_formats(struct hostile *h, const void *arg)
 static void
 run_disorder(struct hostile *h, const void *arg)
 {
-	static const uint16_t heads[] = { 7, 3, 200, 0, 3, 7, 7, 100 };
+	static const uint16_t heads[] = {7, 3, 200, 0, 3, 7, 7, 100};
 	struct nic_opts opts = party_opts();
 	struct party *p, *peer;
 	struct buf f;
@@ -442,37 +463,49 @@ run_event_across_end(struct hostile *h, const void *arg)
 	party_recovers(bad, peer);
 }
 
-#define CASE(name, says, ...) { "packed-" name, says, run_written, \
-	&(const struct written){ __VA_ARGS__ }, 0 }
-#define FEATURES(f) &(const uint64_t){ f }
+#define CASE(name, says, ...) \
+	{ \
+		"packed-" name, says, run_written, &(const struct written){__VA_ARGS__}, 0 \
+	}
+#define FEATURES(f) \
+	&(const uint64_t) \
+	{ \
+		f \
+	}
 
 const struct hcase cases_packed[] = {
-	CASE("id-huge", "buffer id 65535: arrives, comes back by that name", write_id_huge,
-			FAULT_NONE, 1, UINT16_MAX),
-	CASE("ids-apart", "other ids within a chain: the last one counts", write_ids_apart,
-			FAULT_NONE, 3, 77),
-	CASE("owners-wrong", "a chain's second descriptor looks used: arrives", write_owners_wrong,
-			FAULT_NONE, 2, 3),
-	CASE("reserved", "reserved flags set: arrives", write_reserved, FAULT_NONE, 1, 9),
-	CASE("not-yet", "flags of other laps: not taken; then available: arrives", write_not_yet,
-			FAULT_NONE, 1, 6),
-	CASE("table-flags", "flags in a table's entries that mean nothing there: arrives",
-			write_table_flags, FAULT_NONE, 1, 1),
-	CASE("table-between", "INDIRECT together with NEXT: stopped", write_table_between,
-			FAULT_INDIRECT, 0, 0),
-	CASE("loop", "a chain around the whole ring: stopped", write_loop, FAULT_LOOP, 0, 0),
-	{ "packed-rx-loop", "receive buffers around the whole ring: stopped", run_rx_loop },
-	{ "packed-sizes", "rings of 1 to 32768, no powers of two: all arrive", run_sizes },
-	{ "packed-base", "positions past the ring, wrong laps: stopped, or harmless", run_base },
-	{ "packed-laps-ahead", "all made available 50 times over, never taken back: bounded",
-		run_laps_ahead, FEATURES(0) },
-	{ "packed-laps-in-order", "the same in order", run_laps_ahead, FEATURES(VU_F_IN_ORDER) },
-	{ "packed-events", "nonsense in the event areas: all arrive", run_events },
-	{ "packed-formats", "split and packed by turns on one connection: all arrive", run_formats },
-	{ "packed-disorder", "in order agreed on, ids in disorder: arrive, come back", run_disorder },
-	{ "packed-driver-area", "driver's event area across the end of memory: ring not used",
-		run_event_across_end, &(const bool){ false } },
-	{ "packed-device-area", "device's event area across the end of memory: stopped",
-		run_event_across_end, &(const bool){ true } },
-	{ .name = NULL },
+		CASE("id-huge", "buffer id 65535: arrives, comes back by that name", write_id_huge,
+				FAULT_NONE, 1, UINT16_MAX),
+		CASE("ids-apart", "other ids within a chain: the last one counts", write_ids_apart,
+				FAULT_NONE, 3, 77),
+		CASE("owners-wrong", "a chain's second descriptor looks used: arrives",
+				write_owners_wrong, FAULT_NONE, 2, 3),
+		CASE("reserved", "reserved flags set: arrives", write_reserved, FAULT_NONE, 1, 9),
+		CASE("not-yet", "flags of other laps: not taken; then available: arrives",
+				write_not_yet, FAULT_NONE, 1, 6),
+		CASE("table-flags", "flags in a table's entries that mean nothing there: arrives",
+				write_table_flags, FAULT_NONE, 1, 1),
+		CASE("table-between", "INDIRECT together with NEXT: stopped", write_table_between,
+				FAULT_INDIRECT, 0, 0),
+		CASE("loop", "a chain around the whole ring: stopped", write_loop, FAULT_LOOP, 0,
+				0),
+		{"packed-rx-loop", "receive buffers around the whole ring: stopped", run_rx_loop},
+		{"packed-sizes", "rings of 1 to 32768, no powers of two: all arrive", run_sizes},
+		{"packed-base", "positions past the ring, wrong laps: stopped, or harmless",
+				run_base},
+		{"packed-laps-ahead", "all made available 50 times over, never taken back: bounded",
+				run_laps_ahead, FEATURES(0)},
+		{"packed-laps-in-order", "the same in order", run_laps_ahead,
+				FEATURES(VU_F_IN_ORDER)},
+		{"packed-events", "nonsense in the event areas: all arrive", run_events},
+		{"packed-formats", "split and packed by turns on one connection: all arrive",
+				run_formats},
+		{"packed-disorder", "in order agreed on, ids in disorder: arrive, come back",
+				run_disorder},
+		{"packed-driver-area",
+				"driver's event area across the end of memory: ring not used",
+				run_event_across_end, &(const bool){false}},
+		{"packed-device-area", "device's event area across the end of memory: stopped",
+				run_event_across_end, &(const bool){true}},
+		{.name = NULL},
 };

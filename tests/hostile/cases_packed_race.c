@@ -17,12 +17,12 @@
 #include "odd_messages.h"
 #include "raw.h"
 
-#define LEN		200
-#define HDR		12
-#define RACE_MS		500
-#define HUNGRY_MS	20000	/* where nothing has come of it yet: a busy machine */
-#define STUCK_MS	20	/* nothing comes back for so long: it lost its place */
-#define A_ROUND		16
+#define LEN 200
+#define HDR 12
+#define RACE_MS 500
+#define HUNGRY_MS 20000 /* where nothing has come of it yet: a busy machine */
+#define STUCK_MS 20     /* nothing comes back for so long: it lost its place */
+#define A_ROUND 16
 
 struct race {
 	void (*flip)(struct vring *vr, uint16_t at, uint64_t random, uint64_t gpa);
@@ -55,7 +55,7 @@ racer(void *arg)
 static void
 flip_length(struct vring *vr, uint16_t at, uint64_t random, uint64_t gpa)
 {
-	static const uint32_t lens[] = { HDR + LEN, HDR + LEN, UINT32_MAX, 13, 2000, 0, HDR + LEN };
+	static const uint32_t lens[] = {HDR + LEN, HDR + LEN, UINT32_MAX, 13, 2000, 0, HDR + LEN};
 
 	(void)gpa;
 	__atomic_store_n(&vr->packed[at].len, lens[random % 7], __ATOMIC_RELAXED);
@@ -64,7 +64,7 @@ flip_length(struct vring *vr, uint16_t at, uint64_t random, uint64_t gpa)
 static void
 flip_address(struct vring *vr, uint16_t at, uint64_t random, uint64_t gpa)
 {
-	const uint64_t addr[] = { gpa, gpa, 0xdead00000000, UINT64_MAX - 20 };
+	const uint64_t addr[] = {gpa, gpa, 0xdead00000000, UINT64_MAX - 20};
 	volatile uint32_t *half = (volatile uint32_t *)&vr->packed[at].addr;
 
 	/* Written in two halves: the switch may see one of each. */
@@ -83,7 +83,13 @@ static void
 flip_kind(struct vring *vr, uint16_t at, uint64_t random, uint64_t gpa)
 {
 	static const uint16_t kinds[] = {
-		0, 0, VR_DESC_NEXT, VR_DESC_WRITE, VR_DESC_INDIRECT, VR_DESC_INDIRECT | VR_DESC_NEXT, 0,
+			0,
+			0,
+			VR_DESC_NEXT,
+			VR_DESC_WRITE,
+			VR_DESC_INDIRECT,
+			VR_DESC_INDIRECT | VR_DESC_NEXT,
+			0,
 	};
 	uint16_t owner = vr->packed[at].flags & (VR_DESC_AVAIL | VR_DESC_USED);
 
@@ -103,7 +109,11 @@ static void
 flip_all(struct vring *vr, uint16_t at, uint64_t random, uint64_t gpa)
 {
 	void (*const flips[])(struct vring *, uint16_t, uint64_t, uint64_t) = {
-		flip_length, flip_address, flip_id, flip_kind, flip_owner,
+			flip_length,
+			flip_address,
+			flip_id,
+			flip_kind,
+			flip_owner,
 	};
 
 	flips[random % 5](vr, at, random / 5, gpa);
@@ -122,8 +132,8 @@ look(struct race_state *r)
 				"a frame of %d bytes for ..:%02x arrived at ..:%02x", n, frame[5],
 				p->mac[5]);
 		EXPECT(p->h, p->nic.rx_hdr.flags == 0 && p->nic.rx_hdr.gso_type == 0,
-				"a header with flags %u, gso_type %u arrived",
-				p->nic.rx_hdr.flags, p->nic.rx_hdr.gso_type);
+				"a header with flags %u, gso_type %u arrived", p->nic.rx_hdr.flags,
+				p->nic.rx_hdr.gso_type);
 	}
 	EXPECT(p->h, n == 0, "a receive ring is broken: %s", strerror(-n));
 }
@@ -137,7 +147,8 @@ goes_on(const struct race_state *r, int64_t begin)
 static bool
 is_back(const struct vring *vr, struct vr_place at)
 {
-	return vr_packed_is_used(__atomic_load_n(&vr->packed[at.at].flags, __ATOMIC_ACQUIRE), at.lap);
+	return vr_packed_is_used(
+			__atomic_load_n(&vr->packed[at.at].flags, __ATOMIC_ACQUIRE), at.lap);
 }
 
 /* Frames for the raced receive ring. */
@@ -163,7 +174,8 @@ post_until(struct race_state *r, int64_t begin)
 	do {
 		for (uint16_t i = 0; i < A_ROUND; i++) {
 			last = r->vr->fill_at;
-			raw_desc(r->vr, i, r->gpa, HDR + LEN, r->race->receive ? VR_DESC_WRITE : 0, 0);
+			raw_desc(r->vr, i, r->gpa, HDR + LEN, r->race->receive ? VR_DESC_WRITE : 0,
+					0);
 			raw_post_one(r->vr, i);
 		}
 		if (r->race->receive)
@@ -179,7 +191,7 @@ post_until(struct race_state *r, int64_t begin)
 static void
 run(struct hostile *h, const void *arg)
 {
-	struct race_state r = { .race = arg };
+	struct race_state r = {.race = arg};
 	int64_t begin = vu_now_ms();
 	struct buf f, to;
 	unsigned lives = 0;
@@ -210,20 +222,23 @@ run(struct hostile *h, const void *arg)
 	h->stops = stops_of(h, r.bad);
 	EXPECT(h, h->stops <= lives, "%u lines that it was stopped, in %u lives", h->stops, lives);
 	EXPECT(h, r.arrived > 0, "not one frame arrived");
-	remark("%ju frames arrived, %u lives, stopped %u times", (uintmax_t)r.arrived, lives, h->stops);
+	remark("%ju frames arrived, %u lives, stopped %u times", (uintmax_t)r.arrived, lives,
+			h->stops);
 }
 
-#define CASE(name, says, ...) { "packed-race-" name, says, run, \
-	&(const struct race){ __VA_ARGS__ }, IN(PACKED) }
+#define CASE(name, says, ...) \
+	{ \
+		"packed-race-" name, says, run, &(const struct race){__VA_ARGS__}, IN(PACKED) \
+	}
 
 const struct hcase cases_packed_race[] = {
-	CASE("length", "lengths change while they are read", .flip = flip_length),
-	CASE("address", "addresses change while they are read", .flip = flip_address),
-	CASE("id", "ids change while they are read", .flip = flip_id),
-	CASE("kind", "flags change while they are read", .flip = flip_kind),
-	CASE("owner", "descriptors change hands, of any lap", .flip = flip_owner),
-	CASE("all", "all of a descriptor changes while it is read", .flip = flip_all),
-	{ "packed-race-receive", "all of a receive descriptor changes while it is read", run,
-		&(const struct race){ .flip = flip_all, .receive = true } },
-	{ .name = NULL },
+		CASE("length", "lengths change while they are read", .flip = flip_length),
+		CASE("address", "addresses change while they are read", .flip = flip_address),
+		CASE("id", "ids change while they are read", .flip = flip_id),
+		CASE("kind", "flags change while they are read", .flip = flip_kind),
+		CASE("owner", "descriptors change hands, of any lap", .flip = flip_owner),
+		CASE("all", "all of a descriptor changes while it is read", .flip = flip_all),
+		{"packed-race-receive", "all of a receive descriptor changes while it is read", run,
+				&(const struct race){.flip = flip_all, .receive = true}},
+		{.name = NULL},
 };

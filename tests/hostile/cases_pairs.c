@@ -12,13 +12,13 @@
 #include "pairs.h"
 #include "raw.h"
 
-#define LEN		200
-#define TOGGLES		1500
-#define DEATHS		150
-#define FLOWS		64
-#define A_ROUND		8
-#define DRY_ROUNDS	600
-#define FLOW_AT		35	/* the byte of a frame that tells its flow */
+#define LEN 200
+#define TOGGLES 1500
+#define DEATHS 150
+#define FLOWS 64
+#define A_ROUND 8
+#define DRY_ROUNDS 600
+#define FLOW_AT 35 /* the byte of a frame that tells its flow */
 
 static void
 run_queue_num(struct hostile *h, const void *arg)
@@ -37,8 +37,10 @@ run_queue_num(struct hostile *h, const void *arg)
 		msg = vu_msg_u64(VU_GET_QUEUE_NUM, i);
 		msg.size = i % 2 != 0 ? 8 : 0;
 		msg.flags |= i % 4 > 1 ? VU_NEED_REPLY : 0;
-		MUST(h, vu_dev_query(&p->nic.dev, &msg) == 0 && msg.size == 8 &&
-				msg.payload.u64 == PAIRS, "asked %u times: no right answer", i);
+		MUST(h,
+				vu_dev_query(&p->nic.dev, &msg) == 0 && msg.size == 8 &&
+						msg.payload.u64 == PAIRS,
+				"asked %u times: no right answer", i);
 	}
 	pairs_say(p, peer);
 	/* With a descriptor: refused, and that is closed. */
@@ -58,8 +60,14 @@ static struct vu_msg
 about_ring(unsigned kind, uint32_t ring, int fd)
 {
 	static const uint32_t requests[KINDS] = {
-		VU_SET_VRING_NUM, VU_SET_VRING_BASE, VU_GET_VRING_BASE, VU_SET_VRING_ENABLE,
-		VU_SET_VRING_ADDR, VU_SET_VRING_KICK, VU_SET_VRING_CALL, VU_SET_VRING_ERR,
+			VU_SET_VRING_NUM,
+			VU_SET_VRING_BASE,
+			VU_GET_VRING_BASE,
+			VU_SET_VRING_ENABLE,
+			VU_SET_VRING_ADDR,
+			VU_SET_VRING_KICK,
+			VU_SET_VRING_CALL,
+			VU_SET_VRING_ERR,
 	};
 	struct vu_msg msg = vu_msg_state(requests[kind], ring, kind == 0 ? 256 : 1);
 
@@ -93,7 +101,8 @@ run_indices(struct hostile *h, const void *arg)
 			else
 				vu_dev_request(&p->nic.dev, &msg);
 			MUST(h, vu_dev_sync(&p->nic.dev) == 0,
-					"ring %u, message %u: the connection was closed", ring, msg.request);
+					"ring %u, message %u: the connection was closed", ring,
+					msg.request);
 			if (ring % 8 == 2 && !party_talk(p, peer, 1))
 				fail(h, "ring %u, message %u: pair 0 stands still", ring,
 						msg.request);
@@ -107,7 +116,7 @@ run_indices(struct hostile *h, const void *arg)
 static void
 run_past(struct hostile *h, const void *arg)
 {
-	static const uint32_t rings[] = { 32, 33, 63, 64, 127, 128, 254, 255 };
+	static const uint32_t rings[] = {32, 33, 63, 64, 127, 128, 254, 255};
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	struct nic_opts opts = pairs_opts(2);
 	struct party *p, *peer = party_open(h, NULL);
@@ -209,7 +218,7 @@ run_toggled(struct hostile *h, const void *arg)
 
 		for (unsigned k = 0; k < 4; k++) {
 			frame_make(frame, p->mac, other->mac, TYPE_CASE, ++h->seq, LEN);
-			frame[13] ^= k;	/* other types of frames */
+			frame[13] ^= k; /* other types of frames */
 			sent += nic_send(&other->nic, frame, LEN, NULL) == 0;
 		}
 		MUST(h, vu_dev_set_vring_enable(&p->nic.dev, ring, i / (RINGS - 2) % 2 != 0) == 0,
@@ -245,8 +254,10 @@ send_flow(struct hostile *h, struct party *from, const struct party *to, uint8_t
 	uint8_t frame[LEN];
 
 	frame_make(frame, to->mac, from->mac, TYPE_CASE, ++h->seq, LEN);
-	memcpy(frame + 12, (const uint8_t[]){ 8, 0, 0x45, 0, 0, LEN - 14, 0, 0, 0, 0, 64, 17, 0, 0,
-			10, 0, 0, 1, 10, 0, 0, 2, 4, flow, 5, 5 }, 26);
+	memcpy(frame + 12,
+			(const uint8_t[]){8, 0, 0x45, 0, 0, LEN - 14, 0, 0, 0, 0, 64, 17, 0, 0, 10,
+					0, 0, 1, 10, 0, 0, 2, 4, flow, 5, 5},
+			26);
 	nic_send(&from->nic, frame, LEN, NULL);
 	party_drain(from);
 }
@@ -264,7 +275,7 @@ count_flows(struct party *p, unsigned *arrived)
 static void
 run_dry(struct hostile *h, const void *arg)
 {
-	unsigned arrived[FLOWS] = { 0 }, short_of = 0, lost = 0, rounds = 0;
+	unsigned arrived[FLOWS] = {0}, short_of = 0, lost = 0, rounds = 0;
 	struct party *p, *peer;
 	struct totals t;
 
@@ -350,7 +361,7 @@ run_fds(struct hostile *h, const void *arg)
 static void
 run_base(struct hostile *h, const void *arg)
 {
-	static const unsigned rings[] = { 5, 31, 2, 30, 7, 1, 0 };
+	static const unsigned rings[] = {5, 31, 2, 30, 7, 1, 0};
 	struct party *p, *peer;
 	uint16_t base;
 
@@ -367,8 +378,10 @@ run_base(struct hostile *h, const void *arg)
 				vr_base(vr));
 		if (rings[i] > 1 && !party_says(p, peer))
 			return;
-		MUST(h, vu_dev_start_ring(&p->nic.dev, rings[i]) == 0 &&
-				vu_dev_sync(&p->nic.dev) == 0, "ring %u: no start", rings[i]);
+		MUST(h,
+				vu_dev_start_ring(&p->nic.dev, rings[i]) == 0 &&
+						vu_dev_sync(&p->nic.dev) == 0,
+				"ring %u: no start", rings[i]);
 		if (!pairs_say(p, peer))
 			return;
 	}
@@ -386,8 +399,10 @@ run_reboots(struct hostile *h, const void *arg)
 		return;
 	features = p->nic.dev.features;
 	for (unsigned i = 0; i < 6 && !h->failed; i++) {
-		MUST(h, nic_reboot(&p->nic, i % 2 == 0 ? features & ~VU_F_MQ : features,
-				&p->opts) == 0, "the reboot failed");
+		MUST(h,
+				nic_reboot(&p->nic, i % 2 == 0 ? features & ~VU_F_MQ : features,
+						&p->opts) == 0,
+				"the reboot failed");
 		if (!party_talk(p, peer, A_ROUND))
 			return;
 		if (i % 2 != 0 && !pairs_say(p, peer))
@@ -453,29 +468,39 @@ run_table(struct hostile *h, const void *arg)
 	}
 }
 
-#define RING(n) &(const unsigned){ n }
+#define RING(n) \
+	&(const unsigned) \
+	{ \
+		n \
+	}
 
 const struct hcase cases_pairs[] = {
-	{ "pairs-queue-num", "GET_QUEUE_NUM: 16, and all of them work", run_queue_num },
-	{ "pairs-indices", "messages about rings 2 to 31 that are not there: pair 0 goes on",
-		run_indices },
-	{ "pairs-past", "messages about rings 32 to 255: closed", run_past },
-	{ "pairs-enabled", "rings enabled and never set up: pair 0 carries all", run_enabled },
-	{ "pairs-set-up", "rings set up and never enabled: not used; enabled: they are", run_set_up },
-	{ "pairs-toggled", "rings enabled and disabled 1500 times under traffic: all accounted for",
-		run_toggled },
-	{ "pairs-broken-tx", "ring 9 broken among 32: stopped, and works anew", run_broken, RING(9),
-		.modes = IN(0) },
-	{ "pairs-broken-rx", "ring 8 broken among 32: stopped, and works anew", run_broken, RING(8),
-		.modes = IN(0) },
-	{ "pairs-broken-first", "ring 1 broken among 32: stopped, and works anew", run_broken, RING(1),
-		.modes = IN(0) },
-	{ "pairs-dry", "one of 16 receive rings never looked at: its flows are lost, no others", run_dry },
-	{ "pairs-fds", "600 event descriptors for rings that are not there: none stays open", run_fds },
-	{ "pairs-base", "GET_VRING_BASE of single rings: right, and the others go on", run_base },
-	{ "pairs-reboots", "with queue pairs, without, with", run_reboots },
-	{ "pairs-deaths", "hung up with frames on 32 rings, 150 times: nothing left behind", run_deaths,
-		.modes = IN(ALL) },
-	{ "pairs-table", "memory table replaced under traffic on 32 rings", run_table },
-	{ .name = NULL },
+		{"pairs-queue-num", "GET_QUEUE_NUM: 16, and all of them work", run_queue_num},
+		{"pairs-indices", "messages about rings 2 to 31 that are not there: pair 0 goes on",
+				run_indices},
+		{"pairs-past", "messages about rings 32 to 255: closed", run_past},
+		{"pairs-enabled", "rings enabled and never set up: pair 0 carries all",
+				run_enabled},
+		{"pairs-set-up", "rings set up and never enabled: not used; enabled: they are",
+				run_set_up},
+		{"pairs-toggled",
+				"rings enabled and disabled 1500 times under traffic: all accounted for",
+				run_toggled},
+		{"pairs-broken-tx", "ring 9 broken among 32: stopped, and works anew", run_broken,
+				RING(9), .modes = IN(0)},
+		{"pairs-broken-rx", "ring 8 broken among 32: stopped, and works anew", run_broken,
+				RING(8), .modes = IN(0)},
+		{"pairs-broken-first", "ring 1 broken among 32: stopped, and works anew",
+				run_broken, RING(1), .modes = IN(0)},
+		{"pairs-dry", "one of 16 receive rings never looked at: its flows are lost, no others",
+				run_dry},
+		{"pairs-fds", "600 event descriptors for rings that are not there: none stays open",
+				run_fds},
+		{"pairs-base", "GET_VRING_BASE of single rings: right, and the others go on",
+				run_base},
+		{"pairs-reboots", "with queue pairs, without, with", run_reboots},
+		{"pairs-deaths", "hung up with frames on 32 rings, 150 times: nothing left behind",
+				run_deaths, .modes = IN(ALL)},
+		{"pairs-table", "memory table replaced under traffic on 32 rings", run_table},
+		{.name = NULL},
 };

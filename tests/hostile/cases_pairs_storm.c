@@ -13,11 +13,11 @@
 #include "pairs.h"
 #include "raw.h"
 
-#define LEN		60
-#define MESSAGES	1000
-#define ROUNDS		150
-#define A_ROUND		8
-#define EVENT_FULL	0xfffffffffffffffeULL
+#define LEN 60
+#define MESSAGES 1000
+#define ROUNDS 150
+#define A_ROUND 8
+#define EVENT_FULL 0xfffffffffffffffeULL
 
 /* One ring is told of again and again, what it was told before; the others carry frames. */
 static void
@@ -33,7 +33,8 @@ run_messages(struct hostile *h, const void *arg)
 	dev = &p->nic.dev;
 	vr = &dev->ring[ring];
 	for (unsigned i = 0; i < MESSAGES && !h->failed; i++) {
-		struct vu_msg msg = vu_msg_u64(i % 2 != 0 ? VU_SET_VRING_CALL : VU_SET_VRING_KICK, ring);
+		struct vu_msg msg = vu_msg_u64(
+				i % 2 != 0 ? VU_SET_VRING_CALL : VU_SET_VRING_KICK, ring);
 		int err;
 
 		switch (i % 5) {
@@ -99,11 +100,11 @@ run_sources(struct hostile *h, const void *arg)
 	(void)arg;
 	if (!pairs_open(h, PAIRS, &p, &peer))
 		return;
-	h->drops_any = true;	/* the receiver need not keep up */
+	h->drops_any = true; /* the receiver need not keep up */
 	for (unsigned i = 0; i < ROUNDS && !h->failed; i++) {
 		for (unsigned k = 0; k < PAIRS * A_ROUND; k++) {
 			frame_make(frame, peer->mac, p->mac, TYPE_CASE, ++h->seq, LEN);
-			frame[7] = 0x78;	/* nobody's */
+			frame[7] = 0x78; /* nobody's */
 			source++;
 			memcpy(frame + 8, &source, sizeof(source));
 			p->nic.tx_pair = k % PAIRS;
@@ -123,7 +124,8 @@ run_sources(struct hostile *h, const void *arg)
 	}
 	EXPECT(h, party_drain(p) == 0, "frames did not come back");
 	/* Newcomers' first frames were flooded. */
-	while (nic_recv(&peer->nic, got, sizeof(got)) > 0 || nic_recv(&p->nic, got, sizeof(got)) > 0)
+	while (nic_recv(&peer->nic, got, sizeof(got)) > 0 ||
+			nic_recv(&p->nic, got, sizeof(got)) > 0)
 		continue;
 	pairs_say(p, peer);
 }
@@ -163,21 +165,27 @@ run_blocking(struct hostile *h, const void *arg)
 	party_says(peer, other);
 	EXPECT(h, read(fd, &count, sizeof(count)) == sizeof(count), "read");
 	close(fd);
-	h->stops = 1;	/* the write is interrupted, and the device stopped for it */
+	h->stops = 1; /* the write is interrupted, and the device stopped for it */
 }
 
-#define NUMBER(n) &(const unsigned){ n }
+#define NUMBER(n) \
+	&(const unsigned) \
+	{ \
+		n \
+	}
 
 const struct hcase cases_pairs_storm[] = {
-	{ "pairs-messages-tx", "1000 messages about ring 3 under traffic: nothing lost", run_messages,
-		NUMBER(3), .modes = IN(ALL) },
-	{ "pairs-messages-rx", "1000 messages about ring 4 under traffic: nothing lost", run_messages,
-		NUMBER(4), .modes = IN(0) },
-	{ "pairs-only-rx", "enabled before there is memory, receive rings alone", run_halves, NUMBER(0) },
-	{ "pairs-only-tx", "the same with transmit rings alone", run_halves, NUMBER(1) },
-	{ "pairs-sources", "made-up sources on 16 rings: newcomers are learned", run_sources,
-		.modes = IN(0) },
-	{ "pairs-call-blocking", "call descriptor of ring 17 made blocking, and full: others go on",
-		run_blocking, NUMBER(8) },
-	{ .name = NULL },
+		{"pairs-messages-tx", "1000 messages about ring 3 under traffic: nothing lost",
+				run_messages, NUMBER(3), .modes = IN(ALL)},
+		{"pairs-messages-rx", "1000 messages about ring 4 under traffic: nothing lost",
+				run_messages, NUMBER(4), .modes = IN(0)},
+		{"pairs-only-rx", "enabled before there is memory, receive rings alone", run_halves,
+				NUMBER(0)},
+		{"pairs-only-tx", "the same with transmit rings alone", run_halves, NUMBER(1)},
+		{"pairs-sources", "made-up sources on 16 rings: newcomers are learned", run_sources,
+				.modes = IN(0)},
+		{"pairs-call-blocking",
+				"call descriptor of ring 17 made blocking, and full: others go on",
+				run_blocking, NUMBER(8)},
+		{.name = NULL},
 };

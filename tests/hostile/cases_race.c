@@ -16,28 +16,28 @@
 #include "cases.h"
 #include "raw.h"
 
-#define LEN		200
-#define HDR		12
-#define ENTRY		((uint32_t)sizeof(struct vr_desc))
-#define RACE_MS		700	/* some 100,000 frames */
-#define HUNGRY_MS	20000	/* where nothing has come of it yet: a busy machine */
-#define STUCK_MS	100	/* nothing comes back for so long: the device was stopped */
-#define A_ROUND		16	/* buffers under way at a time */
+#define LEN 200
+#define HDR 12
+#define ENTRY ((uint32_t)sizeof(struct vr_desc))
+#define RACE_MS 700     /* some 100,000 frames */
+#define HUNGRY_MS 20000 /* where nothing has come of it yet: a busy machine */
+#define STUCK_MS 100    /* nothing comes back for so long: the device was stopped */
+#define A_ROUND 16      /* buffers under way at a time */
 
 struct race_state;
 
 struct race {
 	bool (*lay)(struct race_state *r);
 	void (*flip)(struct race_state *r, unsigned turn);
-	bool receive;		/* the raced buffer is one to receive into */
-	bool index;		/* the available index itself is raced: any number comes back */
+	bool receive; /* the raced buffer is one to receive into */
+	bool index;   /* the available index itself is raced: any number comes back */
 };
 
 struct race_state {
 	const struct race *race;
 	struct party *bad, *peer, *other;
 	struct buf f, table;
-	volatile struct vr_desc *desc;	/* what is raced */
+	volatile struct vr_desc *desc; /* what is raced */
 	bool stop;
 	uint64_t arrived;
 };
@@ -65,12 +65,12 @@ look(struct race_state *r, struct party *p)
 			continue;
 		r->arrived++;
 		EXPECT(h, n >= FRAME_HEADER, "a frame of %d bytes arrived", n);
-		EXPECT(h, memcmp(frame, p->mac, 6) == 0,
-				"a frame for ..:%02x arrived at ..:%02x", frame[5], p->mac[5]);
+		EXPECT(h, memcmp(frame, p->mac, 6) == 0, "a frame for ..:%02x arrived at ..:%02x",
+				frame[5], p->mac[5]);
 		EXPECT(h, (frame[6] & 1) == 0, "a frame with a group source arrived");
 		EXPECT(h, p->nic.rx_hdr.flags == 0 && p->nic.rx_hdr.gso_type == 0,
-				"a header with flags %u, gso_type %u arrived",
-				p->nic.rx_hdr.flags, p->nic.rx_hdr.gso_type);
+				"a header with flags %u, gso_type %u arrived", p->nic.rx_hdr.flags,
+				p->nic.rx_hdr.gso_type);
 	}
 	EXPECT(h, n == 0, "a receive ring is broken: %s", strerror(-n));
 }
@@ -88,7 +88,7 @@ static bool
 post_until(struct race_state *r, int64_t begin)
 {
 	struct vring *vr = r->race->receive ? r->bad->nic.rx : r->bad->nic.tx;
-	uint16_t heads[A_ROUND] = { 0 };
+	uint16_t heads[A_ROUND] = {0};
 	uint8_t frame[LEN];
 	int64_t since;
 
@@ -119,7 +119,7 @@ post_until(struct race_state *r, int64_t begin)
 static void
 run(struct hostile *h, const void *arg)
 {
-	struct race_state r = { .race = arg };
+	struct race_state r = {.race = arg};
 	int64_t begin = vu_now_ms();
 	unsigned restarts = 0;
 	pthread_t thread;
@@ -161,7 +161,7 @@ run(struct hostile *h, const void *arg)
 static bool
 lay_chain(struct race_state *r)
 {
-	struct vr_seg seg[2] = { { r->f.gpa, HDR }, { r->f.gpa + HDR, LEN } };
+	struct vr_seg seg[2] = {{r->f.gpa, HDR}, {r->f.gpa + HDR, LEN}};
 
 	raw_chain(r->bad->nic.tx, 0, seg, 2, 0);
 	r->desc = &r->bad->nic.tx->desc[1];
@@ -171,7 +171,7 @@ lay_chain(struct race_state *r)
 static void
 flip_length(struct race_state *r, unsigned turn)
 {
-	static const uint32_t lens[] = { LEN, 1, UINT32_MAX, LEN, 13, 2000, 0 };
+	static const uint32_t lens[] = {LEN, 1, UINT32_MAX, LEN, 13, 2000, 0};
 
 	r->desc->len = lens[turn % 7];
 }
@@ -181,7 +181,7 @@ flip_address(struct race_state *r, unsigned turn)
 {
 	/* Written in two halves: the switch may see one of each. */
 	volatile uint32_t *half = (volatile uint32_t *)&r->desc->addr;
-	const uint64_t addr[] = { r->f.gpa + HDR, 0xdead00000000, UINT64_MAX - 20, r->f.gpa + HDR };
+	const uint64_t addr[] = {r->f.gpa + HDR, 0xdead00000000, UINT64_MAX - 20, r->f.gpa + HDR};
 
 	half[turn & 1] = (uint32_t)(addr[turn / 2 % 4] >> (turn & 1) * 32);
 }
@@ -189,8 +189,8 @@ flip_address(struct race_state *r, unsigned turn)
 static void
 flip_flags(struct race_state *r, unsigned turn)
 {
-	static const uint16_t flags[] = { 0, VR_DESC_NEXT, 0, VR_DESC_WRITE, 0 };
-	static const uint16_t nexts[] = { 1, 0, 300, 2 };
+	static const uint16_t flags[] = {0, VR_DESC_NEXT, 0, VR_DESC_WRITE, 0};
+	static const uint16_t nexts[] = {1, 0, 300, 2};
 
 	r->desc->next = nexts[turn % 4];
 	r->desc->flags = flags[turn % 5];
@@ -202,8 +202,8 @@ lay_table(struct race_state *r)
 	struct vr_desc *d = (struct vr_desc *)(void *)r->table.at;
 	struct vring *tx = r->bad->nic.tx;
 
-	d[0] = (struct vr_desc){ r->f.gpa, HDR, VR_DESC_NEXT, 1 };
-	d[1] = (struct vr_desc){ r->f.gpa + HDR, LEN, 0, 0 };
+	d[0] = (struct vr_desc){r->f.gpa, HDR, VR_DESC_NEXT, 1};
+	d[1] = (struct vr_desc){r->f.gpa + HDR, LEN, 0, 0};
 	raw_desc(tx, 0, r->table.gpa, 2 * ENTRY, VR_DESC_INDIRECT, 0);
 	r->desc = &tx->desc[0];
 	return true;
@@ -212,7 +212,7 @@ lay_table(struct race_state *r)
 static void
 flip_table_length(struct race_state *r, unsigned turn)
 {
-	static const uint32_t lens[] = { 2 * ENTRY, 64 * ENTRY, 2 * ENTRY, 1000 * ENTRY };
+	static const uint32_t lens[] = {2 * ENTRY, 64 * ENTRY, 2 * ENTRY, 1000 * ENTRY};
 
 	/* Mostly lengths that pass, so that many get through; now and then others. */
 	r->desc->len = turn % 4096 == 0 ? UINT32_MAX : lens[turn % 4];
@@ -274,7 +274,7 @@ static bool
 lay_receive(struct race_state *r)
 {
 	struct buf to = raw_buf(r->bad, 0, FRAME_ROOM);
-	struct vr_seg seg[2] = { { to.gpa, HDR }, { to.gpa + HDR, FRAME_ROOM - HDR } };
+	struct vr_seg seg[2] = {{to.gpa, HDR}, {to.gpa + HDR, FRAME_ROOM - HDR}};
 
 	if (to.at == NULL)
 		return false;
@@ -287,36 +287,40 @@ lay_receive(struct race_state *r)
 static void
 flip_receive(struct race_state *r, unsigned turn)
 {
-	static const uint32_t lens[] = { FRAME_ROOM - HDR, 20, UINT32_MAX, FRAME_ROOM - HDR };
-	static const uint16_t flags[] = { VR_DESC_WRITE, 0, VR_DESC_WRITE };
+	static const uint32_t lens[] = {FRAME_ROOM - HDR, 20, UINT32_MAX, FRAME_ROOM - HDR};
+	static const uint16_t flags[] = {VR_DESC_WRITE, 0, VR_DESC_WRITE};
 
 	r->desc->len = lens[turn % 4];
 	r->desc->flags = flags[turn % 3];
 	flip_address(r, turn);
 }
 
-#define CASE(name, says, ...) { "race-" name, says, run, &(const struct race){ __VA_ARGS__ }, 0 }
+#define CASE(name, says, ...) \
+	{ \
+		"race-" name, says, run, &(const struct race){__VA_ARGS__}, 0 \
+	}
 
 const struct hcase cases_race[] = {
-	CASE("length", "a descriptor's length changes while it is read",
-			.lay = lay_chain, .flip = flip_length),
-	CASE("address", "a descriptor's address changes while it is read",
-			.lay = lay_chain, .flip = flip_address),
-	CASE("flags", "flags and next change while they are read",
-			.lay = lay_chain, .flip = flip_flags),
-	CASE("table-length", "the length of an indirect table changes while it is read",
-			.lay = lay_table, .flip = flip_table_length),
-	CASE("table-entries", "the entries of an indirect table change while they are read",
-			.lay = lay_table, .flip = flip_table_entries),
-	CASE("destination", "the destination address changes: each gets its own frames only",
-			.lay = lay_plain, .flip = flip_destination),
-	CASE("source", "the source address changes: none arrives with a group source",
-			.lay = lay_plain, .flip = flip_source),
-	CASE("header", "the virtio-net header changes: none arrives with offloads",
-			.lay = lay_plain, .flip = flip_header),
-	CASE("avail", "the available index changes to and fro",
-			.lay = lay_plain, .flip = flip_index, .index = true),
-	CASE("receive", "a receive descriptor changes while it is read",
-			.lay = lay_receive, .flip = flip_receive, .receive = true),
-	{ .name = NULL },
+		CASE("length", "a descriptor's length changes while it is read", .lay = lay_chain,
+				.flip = flip_length),
+		CASE("address", "a descriptor's address changes while it is read", .lay = lay_chain,
+				.flip = flip_address),
+		CASE("flags", "flags and next change while they are read", .lay = lay_chain,
+				.flip = flip_flags),
+		CASE("table-length", "the length of an indirect table changes while it is read",
+				.lay = lay_table, .flip = flip_table_length),
+		CASE("table-entries", "the entries of an indirect table change while they are read",
+				.lay = lay_table, .flip = flip_table_entries),
+		CASE("destination",
+				"the destination address changes: each gets its own frames only",
+				.lay = lay_plain, .flip = flip_destination),
+		CASE("source", "the source address changes: none arrives with a group source",
+				.lay = lay_plain, .flip = flip_source),
+		CASE("header", "the virtio-net header changes: none arrives with offloads",
+				.lay = lay_plain, .flip = flip_header),
+		CASE("avail", "the available index changes to and fro", .lay = lay_plain,
+				.flip = flip_index, .index = true),
+		CASE("receive", "a receive descriptor changes while it is read", .lay = lay_receive,
+				.flip = flip_receive, .receive = true),
+		{.name = NULL},
 };

@@ -13,7 +13,7 @@
 struct breach {
 	void (*commit)(struct party *p, struct vring *vr, const struct vr_seg *good);
 	enum fault_reason reason;
-	bool receive;		/* the receive ring: a frame is sent to it then */
+	bool receive; /* the receive ring: a frame is sent to it then */
 };
 
 static void
@@ -63,7 +63,7 @@ head_behind_good(struct party *p, struct vring *vr, const struct vr_seg *good)
 	(void)p;
 	raw_desc(vr, 0, good->gpa, good->len, 0, 0);
 	raw_desc(vr, 1, good->gpa, good->len, 0, 0);
-	raw_post(vr, (const uint16_t[]){ 0, 1, 40000, 0 }, 4);
+	raw_post(vr, (const uint16_t[]){0, 1, 40000, 0}, 4);
 }
 
 static void
@@ -123,7 +123,7 @@ run(struct hostile *h, const void *arg)
 	buf = raw_frame(bad, peer->mac, LEN);
 	if (buf.at == NULL)
 		return;
-	good = (struct vr_seg){ buf.gpa, buf.len };
+	good = (struct vr_seg){buf.gpa, buf.len};
 	vr = b->receive ? bad->nic.rx : bad->nic.tx;
 	if (b->receive && !raw_receive_begin(bad, peer))
 		return;
@@ -145,38 +145,40 @@ run(struct hostile *h, const void *arg)
 	party_recovers(bad, peer);
 }
 
-#define CASE(side, name, says, fn, reason, rx) { side "-" name, says, run, \
-	&(const struct breach){ fn, reason, rx }, rx ? 0 : IN(0) }
+#define CASE(side, name, says, fn, reason, rx) \
+	{ \
+		side "-" name, says, run, &(const struct breach){fn, reason, rx}, rx ? 0 : IN(0) \
+	}
 
 const struct hcase cases_ring[] = {
-	CASE("tx", "avail-ahead", "available index ahead by the ring and one: stopped",
-			overrun_by_one, FAULT_AVAIL_OVERRUN, false),
-	CASE("tx", "avail-far-ahead", "available index ahead by half of its range: stopped",
-			overrun_half, FAULT_AVAIL_OVERRUN, false),
-	CASE("tx", "avail-back", "available index goes backwards: stopped",
-			backwards, FAULT_AVAIL_OVERRUN, false),
-	CASE("tx", "head-at-size", "head index just past the ring: stopped",
-			head_at_size, FAULT_HEAD, false),
-	CASE("tx", "head-huge", "head index 65535: stopped", head_huge, FAULT_HEAD, false),
-	CASE("tx", "head-behind-good", "a bad head behind good ones: stopped",
-			head_behind_good, FAULT_HEAD, false),
-	CASE("tx", "next-at-size", "next index just past the ring: stopped",
-			next_at_size, FAULT_HEAD, false),
-	CASE("tx", "next-huge", "next index 65535: stopped", next_huge, FAULT_HEAD, false),
-	CASE("tx", "loop", "a descriptor that is its own next: stopped",
-			loop_of_one, FAULT_LOOP, false),
-	CASE("tx", "loop-of-all", "a loop of all descriptors, all empty: stopped",
-			loop_of_all, FAULT_LOOP, false),
-	CASE("rx", "avail-ahead", "available index ahead by the ring and one: stopped",
-			overrun_by_one, FAULT_AVAIL_OVERRUN, true),
-	CASE("rx", "avail-back", "available index goes backwards: stopped",
-			backwards, FAULT_AVAIL_OVERRUN, true),
-	CASE("rx", "head-at-size", "head index just past the ring: stopped",
-			head_at_size, FAULT_HEAD, true),
-	CASE("rx", "next-huge", "next index 65535: stopped", next_huge, FAULT_HEAD, true),
-	CASE("rx", "loop", "a descriptor that is its own next: stopped",
-			loop_of_one, FAULT_LOOP, true),
-	CASE("rx", "loop-of-all", "a loop of all descriptors, all empty: stopped",
-			loop_of_all, FAULT_LOOP, true),
-	{ .name = NULL },
+		CASE("tx", "avail-ahead", "available index ahead by the ring and one: stopped",
+				overrun_by_one, FAULT_AVAIL_OVERRUN, false),
+		CASE("tx", "avail-far-ahead", "available index ahead by half of its range: stopped",
+				overrun_half, FAULT_AVAIL_OVERRUN, false),
+		CASE("tx", "avail-back", "available index goes backwards: stopped", backwards,
+				FAULT_AVAIL_OVERRUN, false),
+		CASE("tx", "head-at-size", "head index just past the ring: stopped", head_at_size,
+				FAULT_HEAD, false),
+		CASE("tx", "head-huge", "head index 65535: stopped", head_huge, FAULT_HEAD, false),
+		CASE("tx", "head-behind-good", "a bad head behind good ones: stopped",
+				head_behind_good, FAULT_HEAD, false),
+		CASE("tx", "next-at-size", "next index just past the ring: stopped", next_at_size,
+				FAULT_HEAD, false),
+		CASE("tx", "next-huge", "next index 65535: stopped", next_huge, FAULT_HEAD, false),
+		CASE("tx", "loop", "a descriptor that is its own next: stopped", loop_of_one,
+				FAULT_LOOP, false),
+		CASE("tx", "loop-of-all", "a loop of all descriptors, all empty: stopped",
+				loop_of_all, FAULT_LOOP, false),
+		CASE("rx", "avail-ahead", "available index ahead by the ring and one: stopped",
+				overrun_by_one, FAULT_AVAIL_OVERRUN, true),
+		CASE("rx", "avail-back", "available index goes backwards: stopped", backwards,
+				FAULT_AVAIL_OVERRUN, true),
+		CASE("rx", "head-at-size", "head index just past the ring: stopped", head_at_size,
+				FAULT_HEAD, true),
+		CASE("rx", "next-huge", "next index 65535: stopped", next_huge, FAULT_HEAD, true),
+		CASE("rx", "loop", "a descriptor that is its own next: stopped", loop_of_one,
+				FAULT_LOOP, true),
+		CASE("rx", "loop-of-all", "a loop of all descriptors, all empty: stopped",
+				loop_of_all, FAULT_LOOP, true),
+		{.name = NULL},
 };

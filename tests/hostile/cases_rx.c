@@ -7,15 +7,15 @@
 #include "cases.h"
 #include "raw.h"
 
-#define LEN		200
-#define HDR		12
-#define ELSEWHERE	0xdead0000000ULL
+#define LEN 200
+#define HDR 12
+#define ELSEWHERE 0xdead0000000ULL
 
 /* A receive chain from descriptor 0 on. `to`: a good buffer of FRAME_ROOM bytes. */
 struct rx_shape {
 	void (*lay)(struct party *p, const struct buf *to);
-	enum drop_reason reason;	/* for the frame that meets it */
-	bool kept;			/* it stays in the ring: a shorter frame fits */
+	enum drop_reason reason; /* for the frame that meets it */
+	bool kept;               /* it stays in the ring: a shorter frame fits */
 };
 
 static void
@@ -51,7 +51,7 @@ lay_readable(struct party *p, const struct buf *to)
 static void
 lay_second_readable(struct party *p, const struct buf *to)
 {
-	struct vr_seg seg[2] = { { to->gpa, 100 }, { to->gpa + 100, to->len - 100 } };
+	struct vr_seg seg[2] = {{to->gpa, 100}, {to->gpa + 100, to->len - 100}};
 
 	raw_chain(p->nic.rx, 0, seg, 2, VR_DESC_WRITE);
 	raw_at(p->nic.rx, 1)->flags &= (uint16_t)~VR_DESC_WRITE;
@@ -60,7 +60,7 @@ lay_second_readable(struct party *p, const struct buf *to)
 static void
 lay_second_outside(struct party *p, const struct buf *to)
 {
-	struct vr_seg seg[2] = { { to->gpa, 100 }, { ELSEWHERE, to->len } };
+	struct vr_seg seg[2] = {{to->gpa, 100}, {ELSEWHERE, to->len}};
 
 	raw_chain(p->nic.rx, 0, seg, 2, VR_DESC_WRITE);
 }
@@ -203,7 +203,7 @@ run_bytes(struct hostile *h, const void *arg)
 		return;
 	memset(b.at, 0x5a, b.len);
 	for (unsigned i = 0; i < HDR + LEN; i++)
-		seg[i] = (struct vr_seg){ b.gpa + 2 * i, 1 };
+		seg[i] = (struct vr_seg){b.gpa + 2 * i, 1};
 	raw_chain(p->nic.rx, 0, seg, HDR + LEN, VR_DESC_WRITE);
 	receive_into(h, p, peer, LEN, got, gather_bytes);
 }
@@ -242,7 +242,7 @@ run_on_ring(struct hostile *h, const void *arg)
 	raw_desc(rx, 0, vu_mem_gpa(&p->nic.dev.mem, rx->used), 1500, VR_DESC_WRITE, 0);
 	raw_desc(rx, 1, vu_mem_gpa(&p->nic.dev.mem, rx->desc), 1500, VR_DESC_WRITE, 0);
 	raw_desc(rx, 2, vu_mem_gpa(&p->nic.dev.mem, rx->avail), 1500, VR_DESC_WRITE, 0);
-	raw_post(rx, (const uint16_t[]){ 0, 1, 2 }, 3);
+	raw_post(rx, (const uint16_t[]){0, 1, 2}, 3);
 	h->drops_any = true;
 	for (unsigned i = 0; i < 8; i++)
 		if (!send_to(peer, p, frame, LEN))
@@ -254,33 +254,41 @@ run_on_ring(struct hostile *h, const void *arg)
 	h->stops = stops_of(h, p);
 }
 
-#define RX_SHAPE(...) &(const struct rx_shape){ __VA_ARGS__ }
-#define CASE(name, says, ...) { "rx-" name, says, run, RX_SHAPE(__VA_ARGS__), 0 }
+#define RX_SHAPE(...) \
+	&(const struct rx_shape) \
+	{ \
+		__VA_ARGS__ \
+	}
+#define CASE(name, says, ...) \
+	{ \
+		"rx-" name, says, run, RX_SHAPE(__VA_ARGS__), 0 \
+	}
 
 const struct hcase cases_rx[] = {
-	CASE("outside", "a buffer outside of guest memory: the frame is dropped",
-			lay_outside, DROP_RX_DESCRIPTOR, false),
-	CASE("across-end", "a buffer that crosses the end of the last region: dropped",
-			lay_across_end, DROP_RX_DESCRIPTOR, false),
-	CASE("wraps", "address plus length overflow: dropped",
-			lay_wrapping, DROP_RX_DESCRIPTOR, false),
-	CASE("readable", "a receive buffer for the device to read: dropped",
-			lay_readable, DROP_RX_DESCRIPTOR, false),
-	CASE("second-readable", "a good piece, then one to read: dropped",
-			lay_second_readable, DROP_RX_DESCRIPTOR, false),
-	CASE("second-outside", "a good piece, then one outside: dropped",
-			lay_second_outside, DROP_RX_DESCRIPTOR, false),
-	CASE("half-header", "a chain shorter than the header: dropped",
-			lay_half_header, DROP_RX_DESCRIPTOR, false),
-	CASE("empty", "a chain of no bytes: dropped", lay_empty, DROP_RX_DESCRIPTOR, false),
-	CASE("small", "a buffer too small for the frame: dropped, a shorter one arrives",
-			lay_small, DROP_TOO_BIG, true),
-	{ "rx-across", "a buffer across two regions that touch: filled", run_across, NULL, 0 },
-	{ "rx-single-bytes", "a buffer of 212 scattered bytes: filled, nothing between them",
-		run_bytes, NULL, 0 },
-	{ "rx-none", "no buffers: frames wait, and are dropped when their time is over",
-		run_none, NULL, 0 },
-	{ "rx-on-ring", "buffers that lie on the rings themselves: harms nobody else",
-		run_on_ring, NULL, 0 },
-	{ .name = NULL },
+		CASE("outside", "a buffer outside of guest memory: the frame is dropped",
+				lay_outside, DROP_RX_DESCRIPTOR, false),
+		CASE("across-end", "a buffer that crosses the end of the last region: dropped",
+				lay_across_end, DROP_RX_DESCRIPTOR, false),
+		CASE("wraps", "address plus length overflow: dropped", lay_wrapping,
+				DROP_RX_DESCRIPTOR, false),
+		CASE("readable", "a receive buffer for the device to read: dropped", lay_readable,
+				DROP_RX_DESCRIPTOR, false),
+		CASE("second-readable", "a good piece, then one to read: dropped",
+				lay_second_readable, DROP_RX_DESCRIPTOR, false),
+		CASE("second-outside", "a good piece, then one outside: dropped",
+				lay_second_outside, DROP_RX_DESCRIPTOR, false),
+		CASE("half-header", "a chain shorter than the header: dropped", lay_half_header,
+				DROP_RX_DESCRIPTOR, false),
+		CASE("empty", "a chain of no bytes: dropped", lay_empty, DROP_RX_DESCRIPTOR, false),
+		CASE("small", "a buffer too small for the frame: dropped, a shorter one arrives",
+				lay_small, DROP_TOO_BIG, true),
+		{"rx-across", "a buffer across two regions that touch: filled", run_across, NULL,
+				0},
+		{"rx-single-bytes", "a buffer of 212 scattered bytes: filled, nothing between them",
+				run_bytes, NULL, 0},
+		{"rx-none", "no buffers: frames wait, and are dropped when their time is over",
+				run_none, NULL, 0},
+		{"rx-on-ring", "buffers that lie on the rings themselves: harms nobody else",
+				run_on_ring, NULL, 0},
+		{.name = NULL},
 };

@@ -25,37 +25,37 @@
 #include "cases.h"
 #include "raw.h"
 
-#define RING		4096	/* entries: milliseconds of work, while this program waits for a CPU */
-#define PUMPED_MAX	40	/* rings that are kept full */
-#define WINDOWS		6	/* of each kind, at least; */
-#define WINDOWS_MAX	60	/* ... and as many if they do not show a fair share before */
-#define WINDOW_MS	60
-#define PUMP_NS		100000
-#define KEPT		0.8
-#define TABLE		1024	/* the longest indirect table */
-#define GREEDY_PAIRS	16
-#define BUF		1600
+#define RING 4096      /* entries: milliseconds of work, while this program waits for a CPU */
+#define PUMPED_MAX 40  /* rings that are kept full */
+#define WINDOWS 6      /* of each kind, at least; */
+#define WINDOWS_MAX 60 /* ... and as many if they do not show a fair share before */
+#define WINDOW_MS 60
+#define PUMP_NS 100000
+#define KEPT 0.8
+#define TABLE 1024 /* the longest indirect table */
+#define GREEDY_PAIRS 16
+#define BUF 1600
 
 /* A ring of which each entry is available again as soon as it was used. */
 struct pumped {
 	struct vring *vr;
-	bool greedy;	/* only while the greedy ones are at work */
+	bool greedy; /* only while the greedy ones are at work */
 };
 
 struct contest {
 	struct hostile *h;
-	struct party *from, *to;	/* the honest pair */
-	unsigned greedy;		/* k */
+	struct party *from, *to; /* the honest pair */
+	unsigned greedy;         /* k */
 	struct pumped ring[PUMPED_MAX];
 	unsigned n_rings;
 	pthread_t thread;
-	bool stop, attack;	/* the main thread's wishes */
+	bool stop, attack; /* the main thread's wishes */
 };
 
 static void *
 pump(void *arg)
 {
-	const struct timespec nap = { .tv_nsec = PUMP_NS };
+	const struct timespec nap = {.tv_nsec = PUMP_NS};
 	struct contest *c = arg;
 
 	while (!__atomic_load_n(&c->stop, __ATOMIC_ACQUIRE)) {
@@ -69,7 +69,7 @@ pump(void *arg)
 				__atomic_store_n(&vr->avail->idx, (uint16_t)(used + vr->size),
 						__ATOMIC_RELEASE);
 		}
-		nanosleep(&nap, NULL);	/* the switch is at work meanwhile */
+		nanosleep(&nap, NULL); /* the switch is at work meanwhile */
 	}
 	return NULL;
 }
@@ -83,7 +83,7 @@ keep_full(struct contest *c, struct vring *vr, bool greedy, bool one)
 		if (!one)
 			vr->desc[i] = vr->desc[0];
 	}
-	c->ring[c->n_rings++] = (struct pumped){ vr, greedy };
+	c->ring[c->n_rings++] = (struct pumped){vr, greedy};
 }
 
 /* A guest whose rings are empty and the case's own. Its receive ring has no buffers. */
@@ -114,7 +114,7 @@ send_always(struct contest *c, struct party *from, struct vring *vr, const struc
 
 	if (b.at == NULL)
 		return false;
-	vr->desc[0] = (struct vr_desc){ b.gpa, b.len, 0, 0 };
+	vr->desc[0] = (struct vr_desc){b.gpa, b.len, 0, 0};
 	keep_full(c, vr, greedy, false);
 	return true;
 }
@@ -126,7 +126,7 @@ receive_always(struct contest *c, struct party *p, bool greedy)
 
 	if (b.at == NULL)
 		return false;
-	p->nic.rx->desc[0] = (struct vr_desc){ b.gpa, b.len, VR_DESC_WRITE, 0 };
+	p->nic.rx->desc[0] = (struct vr_desc){b.gpa, b.len, VR_DESC_WRITE, 0};
 	keep_full(c, p->nic.rx, greedy, false);
 	return true;
 }
@@ -173,11 +173,11 @@ window(struct contest *c, bool attack)
 	uint64_t ns;
 
 	__atomic_store_n(&c->attack, attack, __ATOMIC_RELEASE);
-	nanosleep(&(struct timespec){ .tv_nsec = WINDOW_MS * 100000 }, NULL);	/* it takes effect */
+	nanosleep(&(struct timespec){.tv_nsec = WINDOW_MS * 100000}, NULL); /* it takes effect */
 	ns = worker_ns(s);
 	if (!subject_counters(s, c->from->device, &before))
 		return 0;
-	nanosleep(&(struct timespec){ .tv_nsec = WINDOW_MS * 1000000 }, NULL);
+	nanosleep(&(struct timespec){.tv_nsec = WINDOW_MS * 1000000}, NULL);
 	if (!subject_counters(s, c->from->device, &after))
 		return 0;
 	ns = worker_ns(s) - ns;
@@ -187,7 +187,7 @@ window(struct contest *c, bool attack)
 static void
 judge(struct contest *c)
 {
-	double least = KEPT / (c->greedy + 1), best[2] = { 0, 0 }, rate;
+	double least = KEPT / (c->greedy + 1), best[2] = {0, 0}, rate;
 
 	if (pthread_create(&c->thread, NULL, pump, c) != 0) {
 		fail(c->h, "no thread");
@@ -207,7 +207,7 @@ judge(struct contest *c)
 	EXPECT(c->h, best[0] > 0 && best[1] >= least * best[0],
 			"an honest pair keeps %.4f of its rate; at least %.2f is fair",
 			best[1] / best[0], least);
-	c->h->drops_any = true;	/* nobody looks after what waits at the end */
+	c->h->drops_any = true; /* nobody looks after what waits at the end */
 }
 
 /* The pair; the greedy ones are the case's. */
@@ -219,9 +219,9 @@ begin(struct contest *c, struct hostile *h)
 	c->from = open_bare(h, 1);
 	c->to = open_bare(h, 1);
 	return c->from != NULL && c->to != NULL && party_meet(c->from, c->to) &&
-		raw_receive_begin(c->to, c->from) &&
-		send_always(c, c->from, c->from->nic.tx, c->to, FRAME_MIN, false) &&
-		receive_always(c, c->to, false);
+			raw_receive_begin(c->to, c->from) &&
+			send_always(c, c->from, c->from->nic.tx, c->to, FRAME_MIN, false) &&
+			receive_always(c, c->to, false);
 }
 
 /* Chains of descriptors without a byte. */
@@ -239,10 +239,11 @@ greedy_empty(struct contest *c)
 	if (table.at == NULL)
 		return false;
 	for (unsigned i = 0; i < TABLE; i++)
-		raw_entry(tx, table.at, i, 0, 0, i == TABLE - 1 ? 0 : VR_DESC_NEXT, (uint16_t)(i + 1));
+		raw_entry(tx, table.at, i, 0, 0, i == TABLE - 1 ? 0 : VR_DESC_NEXT,
+				(uint16_t)(i + 1));
 	for (unsigned i = 0; i < tx->size - 1u; i++)
-		tx->desc[i] = (struct vr_desc){ 0, 0, VR_DESC_NEXT, (uint16_t)(i + 1) };
-	tx->desc[tx->size - 1] = (struct vr_desc){ table.gpa, table.len, VR_DESC_INDIRECT, 0 };
+		tx->desc[i] = (struct vr_desc){0, 0, VR_DESC_NEXT, (uint16_t)(i + 1)};
+	tx->desc[tx->size - 1] = (struct vr_desc){table.gpa, table.len, VR_DESC_INDIRECT, 0};
 	keep_full(c, tx, true, true);
 	c->greedy = 1;
 	return true;
@@ -282,8 +283,9 @@ greedy_receiver(struct contest *c)
 		return false;
 	for (unsigned i = 0; i < TABLE; i++)
 		raw_entry(rx, table.at, i, room.gpa, i == 0 ? 30 : 0,
-				VR_DESC_WRITE | (i == TABLE - 1 ? 0 : VR_DESC_NEXT), (uint16_t)(i + 1));
-	rx->desc[0] = (struct vr_desc){ table.gpa, table.len, VR_DESC_INDIRECT, 0 };
+				VR_DESC_WRITE | (i == TABLE - 1 ? 0 : VR_DESC_NEXT),
+				(uint16_t)(i + 1));
+	rx->desc[0] = (struct vr_desc){table.gpa, table.len, VR_DESC_INDIRECT, 0};
 	keep_full(c, rx, true, false);
 	c->greedy = 2;
 	return true;
@@ -316,14 +318,20 @@ run(struct hostile *h, const void *arg)
 		judge(&c);
 }
 
-#define CASE(name, says, begin) { "share-" name, says, run, &(const struct greed){ begin }, 0 }
+#define CASE(name, says, begin) \
+	{ \
+		"share-" name, says, run, &(const struct greed){begin}, 0 \
+	}
 
 const struct hcase cases_share[] = {
-	CASE("empty-chains", "a sender of chains of empty descriptors gets its share, and no more",
-			greedy_empty),
-	CASE("pairs", "so does a sender of longest frames with 16 queue pairs", greedy_pairs),
-	CASE("receive-chains", "and a sender to receive chains as long as can be, with their owner",
-			greedy_receiver),
-	CASE("deaf", "and a sender to a guest that takes nothing", greedy_deaf),
-	{ NULL, NULL, NULL, NULL, 0 },
+		CASE("empty-chains",
+				"a sender of chains of empty descriptors gets its share, and no more",
+				greedy_empty),
+		CASE("pairs", "so does a sender of longest frames with 16 queue pairs",
+				greedy_pairs),
+		CASE("receive-chains",
+				"and a sender to receive chains as long as can be, with their owner",
+				greedy_receiver),
+		CASE("deaf", "and a sender to a guest that takes nothing", greedy_deaf),
+		{NULL, NULL, NULL, NULL, 0},
 };

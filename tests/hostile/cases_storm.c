@@ -21,21 +21,21 @@
 #include "odd_messages.h"
 #include "raw.h"
 
-#define MESSAGES	300
-#define SEED		0x5eed5eed5eedULL
-#define SPARE_FDS	48	/* that the switch may still open, in the case for that */
-#define STOPS		50
-#define CONNECTIONS	3000
-#define HELD		60
-#define HELD_MS		5000	/* at 0.2 s for each they would be 12,000 */
-#define UNREAD_MS	300	/* with no room for a question: nobody reads them any more */
-#define GROWTH_KB	(48 << 10)	/* of memory, for one connection: its rings take 2 MiB */
+#define MESSAGES 300
+#define SEED 0x5eed5eed5eedULL
+#define SPARE_FDS 48 /* that the switch may still open, in the case for that */
+#define STOPS 50
+#define CONNECTIONS 3000
+#define HELD 60
+#define HELD_MS 5000         /* at 0.2 s for each they would be 12,000 */
+#define UNREAD_MS 300        /* with no room for a question: nobody reads them any more */
+#define GROWTH_KB (48 << 10) /* of memory, for one connection: its rings take 2 MiB */
 
 /* 30 rings of 32768 entries: librte_vhost keeps 2 MiB for each, some of it twice under sanitizers. */
-#define RINGS_KB	(96 << 10)
+#define RINGS_KB (96 << 10)
 
-#define VU_POSTCOPY_ADVISE	28
-#define VU_POSTCOPY_LISTEN	29
+#define VU_POSTCOPY_ADVISE 28
+#define VU_POSTCOPY_LISTEN 29
 
 /* As librte_vhost has it; other back ends leave the padding out. */
 struct inflight {
@@ -109,8 +109,10 @@ run_fds_exhausted(struct hostile *h, const void *arg)
 		if (sock[n] >= 0)
 			n++;
 	}
-	EXPECT(h, subject_log_wait(&h->subject, h->log_mark, "file descriptors run out",
-			PATIENCE_MS) != NULL, "the log says nothing of descriptors");
+	EXPECT(h,
+			subject_log_wait(&h->subject, h->log_mark, "file descriptors run out",
+					PATIENCE_MS) != NULL,
+			"the log says nothing of descriptors");
 	EXPECT(h, subject_alive(&h->subject), "the switch is dead");
 	while (n > 0)
 		close(sock[--n]);
@@ -129,8 +131,10 @@ run_silent(struct hostile *h, const void *arg)
 		return;
 	EXPECT(h, vu_wait_hangup(sock, PATIENCE_MS + FD_GATE_PATIENCE * 1000) == 0,
 			"the connection is still there");
-	EXPECT(h, subject_log_wait(&h->subject, h->log_mark, "a connection said nothing",
-			PATIENCE_MS) != NULL, "the log does not say why");
+	EXPECT(h,
+			subject_log_wait(&h->subject, h->log_mark, "a connection said nothing",
+					PATIENCE_MS) != NULL,
+			"the log does not say why");
 	close(sock);
 }
 
@@ -138,7 +142,7 @@ run_silent(struct hostile *h, const void *arg)
 static void
 run_connections(struct hostile *h, const void *arg)
 {
-	const uint32_t question[3] = { VU_GET_FEATURES, VU_VERSION, 0 };
+	const uint32_t question[3] = {VU_GET_FEATURES, VU_VERSION, 0};
 
 	(void)arg;
 	for (unsigned i = 0; i < CONNECTIONS && !h->failed; i++) {
@@ -155,7 +159,7 @@ run_connections(struct hostile *h, const void *arg)
 static void
 run_held(struct hostile *h, const void *arg)
 {
-	const uint32_t header[3] = { VU_SET_VRING_ADDR, VU_VERSION, 40 };
+	const uint32_t header[3] = {VU_SET_VRING_ADDR, VU_VERSION, 40};
 	int sock = party_socket(h);
 
 	(void)arg;
@@ -170,7 +174,7 @@ run_held(struct hostile *h, const void *arg)
 static void
 run_held_many(struct hostile *h, const void *arg)
 {
-	const uint32_t header[3] = { VU_SET_VRING_ADDR, VU_VERSION, 40 };
+	const uint32_t header[3] = {VU_SET_VRING_ADDR, VU_VERSION, 40};
 	int64_t begin = vu_now_ms();
 	int sock[HELD];
 
@@ -192,8 +196,8 @@ run_held_many(struct hostile *h, const void *arg)
 static void
 run_unread(struct hostile *h, const void *arg)
 {
-	const uint32_t question[3] = { VU_GET_FEATURES, VU_VERSION, 0 };
-	struct pollfd room = { .fd = party_socket(h), .events = POLLOUT };
+	const uint32_t question[3] = {VU_GET_FEATURES, VU_VERSION, 0};
+	struct pollfd room = {.fd = party_socket(h), .events = POLLOUT};
 	int sock = room.fd, waiting = 0;
 
 	(void)arg;
@@ -215,7 +219,7 @@ run_unread(struct hostile *h, const void *arg)
 static struct vu_msg
 inflight_msg(uint32_t request, uint64_t size, uint16_t queues, uint16_t entries)
 {
-	struct inflight in = { .mmap_size = size, .num_queues = queues, .queue_size = entries };
+	struct inflight in = {.mmap_size = size, .num_queues = queues, .queue_size = entries};
 	struct vu_msg msg = vu_msg_new(request);
 
 	memcpy(msg.payload.raw, &in, sizeof(in));
@@ -259,7 +263,7 @@ static void
 run_inflight_set(struct hostile *h, const void *arg)
 {
 	struct vu_msg msg = inflight_msg(VU_SET_INFLIGHT_FD, 4096, 64, 65535), answer;
-	const struct odd_message fd = { .n_fds = 1 };
+	const struct odd_message fd = {.n_fds = 1};
 	struct party *p = party_open(h, NULL);
 	struct vu_msg with_fd;
 
@@ -370,23 +374,30 @@ run_stops(struct hostile *h, const void *arg)
 }
 
 const struct hcase cases_storm[] = {
-	{ "storm", "300 malformed messages of all kinds: alive, and no descriptor lost",
-		run_storm },
-	{ "fds-exhausted", "connections until descriptors run out: new guests refused, then served",
-		run_fds_exhausted },
-	{ "silent", "a connection that says nothing: ended after some seconds", run_silent },
-	{ "connections", "3000 connections in a row: nothing is left of them", run_connections },
-	{ "held-many", "60 messages cut short and held: other guests need not wait", run_held_many },
-	{ "held", "a message cut short and held: other guests can connect", run_held, NULL, 0 },
-	{ "unread", "answers that are never read: other guests can connect", run_unread, NULL, 0 },
-	{ "inflight-get", "an inflight buffer of 64 MiB asked for: not made", run_inflight_get,
-		NULL, 0 },
-	{ "inflight-set", "an inflight buffer that is too small: nothing behind it is written",
-		run_inflight_set },
-	{ "postcopy", "post-copy migration: no worker waits for a guest's page", run_postcopy,
-		NULL, 0 },
-	{ "rings-many", "32 rings of 32768: bounded; one more: not made", run_rings, NULL, 0 },
-	{ "stops", "stopped and started anew 50 times: a line each time, and it works",
-		run_stops, NULL, 0 },
-	{ .name = NULL },
+		{"storm", "300 malformed messages of all kinds: alive, and no descriptor lost",
+				run_storm},
+		{"fds-exhausted",
+				"connections until descriptors run out: new guests refused, then served",
+				run_fds_exhausted},
+		{"silent", "a connection that says nothing: ended after some seconds", run_silent},
+		{"connections", "3000 connections in a row: nothing is left of them",
+				run_connections},
+		{"held-many", "60 messages cut short and held: other guests need not wait",
+				run_held_many},
+		{"held", "a message cut short and held: other guests can connect", run_held, NULL,
+				0},
+		{"unread", "answers that are never read: other guests can connect", run_unread,
+				NULL, 0},
+		{"inflight-get", "an inflight buffer of 64 MiB asked for: not made",
+				run_inflight_get, NULL, 0},
+		{"inflight-set",
+				"an inflight buffer that is too small: nothing behind it is written",
+				run_inflight_set},
+		{"postcopy", "post-copy migration: no worker waits for a guest's page",
+				run_postcopy, NULL, 0},
+		{"rings-many", "32 rings of 32768: bounded; one more: not made", run_rings, NULL,
+				0},
+		{"stops", "stopped and started anew 50 times: a line each time, and it works",
+				run_stops, NULL, 0},
+		{.name = NULL},
 };

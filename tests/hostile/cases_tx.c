@@ -7,10 +7,10 @@
 #include "cases.h"
 #include "raw.h"
 
-#define LEN		200	/* of the frame in question */
-#define HDR		12	/* of the virtio-net header: VERSION_1 */
-#define LONGEST		1522	/* what is switched without --mergeable 1: payload 1500, two tags */
-#define ELSEWHERE	0xdead0000000ULL
+#define LEN 200      /* of the frame in question */
+#define HDR 12       /* of the virtio-net header: VERSION_1 */
+#define LONGEST 1522 /* what is switched without --mergeable 1: payload 1500, two tags */
+#define ELSEWHERE 0xdead0000000ULL
 
 /*
  * Lays out a chain from descriptor 0 on, from a good buffer: header and frame. Returns false
@@ -18,8 +18,8 @@
  */
 struct shape {
 	bool (*lay)(struct party *p, const struct buf *f);
-	enum drop_reason reason;	/* DROP_NONE: it must arrive as it is */
-	uint32_t len;			/* of the frame; 0: LEN */
+	enum drop_reason reason; /* DROP_NONE: it must arrive as it is */
+	uint32_t len;            /* of the frame; 0: LEN */
 };
 
 static bool
@@ -60,7 +60,7 @@ lay_wrapping(struct party *p, const struct buf *f)
 static bool
 lay_wrapping_home(struct party *p, const struct buf *f)
 {
-	struct vr_seg seg[2] = { { f->gpa, HDR }, { 0 - (uint64_t)50, LEN } };
+	struct vr_seg seg[2] = {{f->gpa, HDR}, {0 - (uint64_t)50, LEN}};
 
 	raw_chain(p->nic.tx, 0, seg, 2, 0);
 	return true;
@@ -75,7 +75,7 @@ lay_huge_length(struct party *p, const struct buf *f)
 static bool
 lay_second_outside(struct party *p, const struct buf *f)
 {
-	struct vr_seg seg[2] = { { f->gpa, HDR + 50 }, { ELSEWHERE, LEN - 50 } };
+	struct vr_seg seg[2] = {{f->gpa, HDR + 50}, {ELSEWHERE, LEN - 50}};
 
 	raw_chain(p->nic.tx, 0, seg, 2, 0);
 	return true;
@@ -90,7 +90,7 @@ lay_writable(struct party *p, const struct buf *f)
 static bool
 lay_second_writable(struct party *p, const struct buf *f)
 {
-	struct vr_seg seg[2] = { { f->gpa, HDR + 50 }, { f->gpa + HDR + 50, LEN - 50 } };
+	struct vr_seg seg[2] = {{f->gpa, HDR + 50}, {f->gpa + HDR + 50, LEN - 50}};
 
 	raw_chain(p->nic.tx, 0, seg, 2, 0);
 	raw_at(p->nic.tx, 1)->flags |= VR_DESC_WRITE;
@@ -124,7 +124,7 @@ lay_13_bytes(struct party *p, const struct buf *f)
 static bool
 lay_13_bytes_apart(struct party *p, const struct buf *f)
 {
-	struct vr_seg seg[3] = { { f->gpa, 7 }, { f->gpa + 7, 5 }, { f->gpa + HDR, 13 } };
+	struct vr_seg seg[3] = {{f->gpa, 7}, {f->gpa + 7, 5}, {f->gpa + HDR, 13}};
 
 	raw_chain(p->nic.tx, 0, seg, 3, 0);
 	return true;
@@ -143,7 +143,7 @@ lay_64_kib(struct party *p, const struct buf *f)
 	struct vr_seg seg[200];
 
 	for (unsigned i = 0; i < 200; i++)
-		seg[i] = (struct vr_seg){ f->gpa, f->len };
+		seg[i] = (struct vr_seg){f->gpa, f->len};
 	raw_chain(p->nic.tx, 0, seg, 200, 0);
 	return true;
 }
@@ -154,7 +154,7 @@ lay_bytes(struct party *p, const struct buf *f)
 	struct vr_seg seg[HDR + LEN];
 
 	for (unsigned i = 0; i < f->len; i++)
-		seg[i] = (struct vr_seg){ f->gpa + i, 1 };
+		seg[i] = (struct vr_seg){f->gpa + i, 1};
 	raw_chain(p->nic.tx, 0, seg, f->len, 0);
 	/* A good frame is to follow from descriptor 100 on, which this chain takes. */
 	return true;
@@ -164,8 +164,11 @@ static bool
 lay_empty_pieces(struct party *p, const struct buf *f)
 {
 	struct vr_seg seg[5] = {
-		{ f->gpa, 0 }, { f->gpa, HDR }, { f->gpa, 0 }, { f->gpa + HDR, f->len - HDR },
-		{ f->gpa, 0 },
+			{f->gpa, 0},
+			{f->gpa, HDR},
+			{f->gpa, 0},
+			{f->gpa + HDR, f->len - HDR},
+			{f->gpa, 0},
 	};
 
 	raw_chain(p->nic.tx, 0, seg, 5, 0);
@@ -234,9 +237,12 @@ lay_gso_garbage(struct party *p, const struct buf *f)
 static bool
 lay_odd_header(struct party *p, const struct buf *f)
 {
-	*header(f) = (struct vr_net_hdr){ .flags = VR_HDR_DATA_VALID, .hdr_len = 0xffff,
-		.gso_size = 0xffff, .csum_start = 0xffff, .csum_offset = 0xffff,
-		.num_buffers = 0xffff };
+	*header(f) = (struct vr_net_hdr){.flags = VR_HDR_DATA_VALID,
+			.hdr_len = 0xffff,
+			.gso_size = 0xffff,
+			.csum_start = 0xffff,
+			.csum_offset = 0xffff,
+			.num_buffers = 0xffff};
 	return one(p, f->gpa, f->len, 0);
 }
 
@@ -288,8 +294,9 @@ run(struct hostile *h, const void *arg)
 		expect_drops(bad, s->reason, 1);
 	} else {
 		party_hears(peer, f.at + HDR, len);
-		EXPECT(h, peer->nic.rx_hdr.flags == 0 && peer->nic.rx_hdr.gso_type == 0 &&
-				peer->nic.rx_hdr.num_buffers == 1,
+		EXPECT(h,
+				peer->nic.rx_hdr.flags == 0 && peer->nic.rx_hdr.gso_type == 0 &&
+						peer->nic.rx_hdr.num_buffers == 1,
 				"the sender's header was passed on");
 	}
 	raw_works(bad, peer);
@@ -317,7 +324,7 @@ run_4_gib(struct hostile *h, const void *arg)
 	if (f.at == NULL)
 		return;
 	for (unsigned i = 0; i < 16; i++)
-		seg[i] = (struct vr_seg){ f.gpa, (256 << 20) + (i == 15 ? f.len : 0) };
+		seg[i] = (struct vr_seg){f.gpa, (256 << 20) + (i == 15 ? f.len : 0)};
 	raw_chain(bad->nic.tx, 0, seg, 16, 0);
 	raw_post_one(bad->nic.tx, 0);
 	MUST(h, raw_returned(bad, bad->nic.tx, 1, NULL), "the descriptors did not come back");
@@ -326,64 +333,75 @@ run_4_gib(struct hostile *h, const void *arg)
 	party_hears_nothing(peer);
 }
 
-#define SHAPE(lay, ...) &(const struct shape){ lay, __VA_ARGS__ }
-#define CASE(name, says, ...) { "tx-" name, says, run, SHAPE(__VA_ARGS__), 0 }
+#define SHAPE(lay, ...) \
+	&(const struct shape) \
+	{ \
+		lay, __VA_ARGS__ \
+	}
+#define CASE(name, says, ...) \
+	{ \
+		"tx-" name, says, run, SHAPE(__VA_ARGS__), 0 \
+	}
 
 const struct hcase cases_tx[] = {
-	CASE("outside", "a buffer outside of guest memory: dropped",
-			lay_outside, DROP_DESCRIPTOR, 0),
-	CASE("before-region", "a buffer that begins before the first region: dropped",
-			lay_before, DROP_DESCRIPTOR, 0),
-	CASE("across-end", "a buffer that crosses the end of the last region: dropped",
-			lay_across_end, DROP_DESCRIPTOR, 0),
-	CASE("wraps", "address plus length overflow: dropped",
-			lay_wrapping, DROP_DESCRIPTOR, 0),
-	CASE("wraps-to-zero", "a second piece that wraps around to address 0: dropped",
-			lay_wrapping_home, DROP_DESCRIPTOR, 0),
-	CASE("huge-length", "a buffer of 4 GiB: dropped",
-			lay_huge_length, DROP_DESCRIPTOR, 0),
-	CASE("second-outside", "a good piece, then one outside: dropped",
-			lay_second_outside, DROP_DESCRIPTOR, 0),
-	CASE("writable", "a transmit buffer for the device to write: dropped",
-			lay_writable, DROP_DESCRIPTOR, 0),
-	CASE("second-writable", "a good piece, then one to write: dropped",
-			lay_second_writable, DROP_DESCRIPTOR, 0),
-	CASE("empty", "a chain of no bytes: dropped", lay_empty, DROP_SHORT, 0),
-	CASE("half-header", "a chain shorter than the header: dropped",
-			lay_half_header, DROP_SHORT, 0),
-	CASE("header-only", "a header and no frame: dropped", lay_header_only, DROP_SHORT, 0),
-	CASE("13-bytes", "a frame of 13 bytes: dropped", lay_13_bytes, DROP_SHORT, 0),
-	CASE("13-bytes-apart", "a frame of 13 bytes in three pieces: dropped",
-			lay_13_bytes_apart, DROP_SHORT, 0),
-	CASE("14-bytes", "a frame that is a header alone: arrives", lay_plain, DROP_NONE, 14),
-	CASE("longest", "the longest frame: arrives", lay_plain, DROP_NONE, LONGEST),
-	CASE("too-long", "a byte more than the longest frame: dropped",
-			lay_plain, DROP_LONG, LONGEST + 1),
-	CASE("64-kib", "pieces that make 100 KiB: dropped", lay_64_kib, DROP_LONG, 500),
-	{ "tx-4-gib", "pieces whose sum wraps to a good length: dropped", run_4_gib, NULL, 0 },
-	CASE("single-bytes", "a frame in 212 pieces of a byte: arrives",
-			lay_bytes, DROP_NONE, 0),
-	CASE("empty-pieces", "empty pieces between the others: arrives",
-			lay_empty_pieces, DROP_NONE, 0),
-	CASE("across-in-header", "a buffer across two regions that touch, cut in the header: arrives",
-			lay_across_in_header, DROP_NONE, 0),
-	CASE("across-in-addresses", "the same, cut in the Ethernet header: arrives",
-			lay_across_in_addresses, DROP_NONE, 0),
-	CASE("across-in-payload", "the same, cut in the payload: arrives",
-			lay_across_in_payload, DROP_NONE, 0),
-	CASE("csum", "a checksum wanted that was not negotiated: dropped",
-			lay_csum, DROP_OFFLOAD, 0),
-	CASE("gso", "segmentation wanted that was not negotiated: dropped",
-			lay_gso, DROP_OFFLOAD, 0),
-	CASE("gso-garbage", "a header of ones: dropped", lay_gso_garbage, DROP_OFFLOAD, 0),
-	CASE("odd-header", "header fields that mean nothing: arrives with a clean header",
-			lay_odd_header, DROP_NONE, 0),
-	CASE("group-source", "a group address as source: dropped",
-			lay_group_source, DROP_SOURCE, 0),
-	CASE("broadcast-source", "broadcast as source: dropped",
-			lay_broadcast_source, DROP_SOURCE, 0),
-	CASE("zero-source", "a source of zeroes: dropped", lay_zero_source, DROP_SOURCE, 0),
-	CASE("to-itself", "a frame to its own sender: dropped",
-			lay_to_itself, DROP_TO_SENDER, 0),
-	{ .name = NULL },
+		CASE("outside", "a buffer outside of guest memory: dropped", lay_outside,
+				DROP_DESCRIPTOR, 0),
+		CASE("before-region", "a buffer that begins before the first region: dropped",
+				lay_before, DROP_DESCRIPTOR, 0),
+		CASE("across-end", "a buffer that crosses the end of the last region: dropped",
+				lay_across_end, DROP_DESCRIPTOR, 0),
+		CASE("wraps", "address plus length overflow: dropped", lay_wrapping,
+				DROP_DESCRIPTOR, 0),
+		CASE("wraps-to-zero", "a second piece that wraps around to address 0: dropped",
+				lay_wrapping_home, DROP_DESCRIPTOR, 0),
+		CASE("huge-length", "a buffer of 4 GiB: dropped", lay_huge_length, DROP_DESCRIPTOR,
+				0),
+		CASE("second-outside", "a good piece, then one outside: dropped",
+				lay_second_outside, DROP_DESCRIPTOR, 0),
+		CASE("writable", "a transmit buffer for the device to write: dropped", lay_writable,
+				DROP_DESCRIPTOR, 0),
+		CASE("second-writable", "a good piece, then one to write: dropped",
+				lay_second_writable, DROP_DESCRIPTOR, 0),
+		CASE("empty", "a chain of no bytes: dropped", lay_empty, DROP_SHORT, 0),
+		CASE("half-header", "a chain shorter than the header: dropped", lay_half_header,
+				DROP_SHORT, 0),
+		CASE("header-only", "a header and no frame: dropped", lay_header_only, DROP_SHORT,
+				0),
+		CASE("13-bytes", "a frame of 13 bytes: dropped", lay_13_bytes, DROP_SHORT, 0),
+		CASE("13-bytes-apart", "a frame of 13 bytes in three pieces: dropped",
+				lay_13_bytes_apart, DROP_SHORT, 0),
+		CASE("14-bytes", "a frame that is a header alone: arrives", lay_plain, DROP_NONE,
+				14),
+		CASE("longest", "the longest frame: arrives", lay_plain, DROP_NONE, LONGEST),
+		CASE("too-long", "a byte more than the longest frame: dropped", lay_plain,
+				DROP_LONG, LONGEST + 1),
+		CASE("64-kib", "pieces that make 100 KiB: dropped", lay_64_kib, DROP_LONG, 500),
+		{"tx-4-gib", "pieces whose sum wraps to a good length: dropped", run_4_gib, NULL,
+				0},
+		CASE("single-bytes", "a frame in 212 pieces of a byte: arrives", lay_bytes,
+				DROP_NONE, 0),
+		CASE("empty-pieces", "empty pieces between the others: arrives", lay_empty_pieces,
+				DROP_NONE, 0),
+		CASE("across-in-header",
+				"a buffer across two regions that touch, cut in the header: arrives",
+				lay_across_in_header, DROP_NONE, 0),
+		CASE("across-in-addresses", "the same, cut in the Ethernet header: arrives",
+				lay_across_in_addresses, DROP_NONE, 0),
+		CASE("across-in-payload", "the same, cut in the payload: arrives",
+				lay_across_in_payload, DROP_NONE, 0),
+		CASE("csum", "a checksum wanted that was not negotiated: dropped", lay_csum,
+				DROP_OFFLOAD, 0),
+		CASE("gso", "segmentation wanted that was not negotiated: dropped", lay_gso,
+				DROP_OFFLOAD, 0),
+		CASE("gso-garbage", "a header of ones: dropped", lay_gso_garbage, DROP_OFFLOAD, 0),
+		CASE("odd-header", "header fields that mean nothing: arrives with a clean header",
+				lay_odd_header, DROP_NONE, 0),
+		CASE("group-source", "a group address as source: dropped", lay_group_source,
+				DROP_SOURCE, 0),
+		CASE("broadcast-source", "broadcast as source: dropped", lay_broadcast_source,
+				DROP_SOURCE, 0),
+		CASE("zero-source", "a source of zeroes: dropped", lay_zero_source, DROP_SOURCE, 0),
+		CASE("to-itself", "a frame to its own sender: dropped", lay_to_itself,
+				DROP_TO_SENDER, 0),
+		{.name = NULL},
 };

@@ -9,14 +9,14 @@
 #include "cases.h"
 #include "raw.h"
 
-#define HDR	12
-#define LEN	200
-#define MOVES	40
+#define HDR 12
+#define LEN 200
+#define MOVES 40
 
 /* Something that is said about the running transmit ring, 1, or the receive ring, 0. */
 struct set_up {
 	void (*say)(struct party *p, unsigned ring);
-	bool stops;		/* it must stop the device: FAULT_RING_ADDRESS */
+	bool stops; /* it must stop the device: FAULT_RING_ADDRESS */
 	unsigned ring;
 };
 
@@ -168,7 +168,7 @@ run_moved(struct hostile *h, const void *arg)
 		return;
 	f = raw_frame(p, peer->mac, LEN);
 	tx = p->nic.tx;
-	raw_desc(tx, 5, f.gpa, f.len, 0, 0);	/* before the copy: what it takes is the original's */
+	raw_desc(tx, 5, f.gpa, f.len, 0, 0); /* before the copy: what it takes is the original's */
 	ring[0] = *tx;
 	if (f.at == NULL || vr_init(&ring[1], &p->nic.dev.mem, 0, tx->size, tx->features) < 0) {
 		fail(h, "no memory for a second ring");
@@ -182,7 +182,7 @@ run_moved(struct hostile *h, const void *arg)
 		tx->addr = to->addr;
 		EXPECT(h, vu_dev_set_vring_addr(&p->nic.dev, 1) == 0, "the addresses were refused");
 		raw_desc(to, 5, f.gpa, f.len, 0, 0);
-		raw_post(to, (const uint16_t[]){ 5, 5 }, 2);
+		raw_post(to, (const uint16_t[]){5, 5}, 2);
 		if (!raw_returned(p, to, 2, NULL) || !party_hears(peer, f.at + HDR, LEN) ||
 				!party_hears(peer, f.at + HDR, LEN))
 			break;
@@ -196,7 +196,7 @@ run_moved(struct hostile *h, const void *arg)
 static void
 run_base(struct hostile *h, const void *arg)
 {
-	static const uint32_t bases[] = { 1, 300, 32768, 65535, 0x12345678, UINT32_MAX };
+	static const uint32_t bases[] = {1, 300, 32768, 65535, 0x12345678, UINT32_MAX};
 	struct party *bad, *peer;
 
 	(void)arg;
@@ -214,32 +214,48 @@ run_base(struct hostile *h, const void *arg)
 	EXPECT(h, h->stops <= 6, "%u lines that it was stopped", h->stops);
 }
 
-#define SAID(...) &(const struct set_up){ __VA_ARGS__ }
-#define CASE(name, says, fn, stopped, r) { "ring-" name, says, run, \
-	SAID(.say = fn, .stops = stopped, .ring = r), 0 }
+#define SAID(...) \
+	&(const struct set_up) \
+	{ \
+		__VA_ARGS__ \
+	}
+#define CASE(name, says, fn, stopped, r) \
+	{ \
+		"ring-" name, says, run, SAID(.say = fn, .stops = stopped, .ring = r), 0 \
+	}
 /* Where the areas of a packed ring differ: cases_packed.c. */
-#define SPLIT(name, says, fn, stopped, r) { "ring-" name, says, run, \
-	SAID(.say = fn, .stops = stopped, .ring = r), IN(0) }
+#define SPLIT(name, says, fn, stopped, r) \
+	{ \
+		"ring-" name, says, run, SAID(.say = fn, .stops = stopped, .ring = r), IN(0) \
+	}
 
 const struct hcase cases_vring[] = {
-	CASE("num-larger", "size made larger than its memory after the addresses: stopped",
-			num_larger, true, 1),
-	CASE("num-larger-rx", "the same with the receive ring: stopped", num_larger, true, 0),
-	CASE("num-zero", "size 0 while it runs: not used", num_zero, false, 1),
-	SPLIT("num-odd", "size 100 while it runs: not used", num_odd, false, 1),
-	CASE("num-65536", "size 65536 while it runs: not used", num_65536, false, 1),
-	CASE("desc-misaligned", "descriptors at an odd address: stopped", desc_misaligned, true, 1),
-	CASE("avail-misaligned", "available ring at an odd address: stopped",
-			avail_misaligned, true, 1),
-	CASE("used-misaligned", "used ring at an odd address: stopped", used_misaligned, true, 0),
-	CASE("desc-elsewhere", "descriptors outside of memory: not used", desc_elsewhere, false, 1),
-	CASE("used-elsewhere", "used ring outside of memory: not used", used_elsewhere, false, 0),
-	CASE("desc-null", "descriptors at address 0: not used", desc_null, false, 1),
-	CASE("desc-across-end", "descriptors across a region's end: not used", desc_across_end,
-			false, 1),
-	SPLIT("used-across-end", "used ring across a region's end by its event index: stopped",
-			used_across_end, true, 1),
-	{ "ring-moved", "ring addresses changed under traffic: nothing lost", run_moved, NULL, 0 },
-	{ "ring-base", "a base that is not where the ring stands: harmless", run_base, NULL, 0 },
-	{ .name = NULL },
+		CASE("num-larger", "size made larger than its memory after the addresses: stopped",
+				num_larger, true, 1),
+		CASE("num-larger-rx", "the same with the receive ring: stopped", num_larger, true,
+				0),
+		CASE("num-zero", "size 0 while it runs: not used", num_zero, false, 1),
+		SPLIT("num-odd", "size 100 while it runs: not used", num_odd, false, 1),
+		CASE("num-65536", "size 65536 while it runs: not used", num_65536, false, 1),
+		CASE("desc-misaligned", "descriptors at an odd address: stopped", desc_misaligned,
+				true, 1),
+		CASE("avail-misaligned", "available ring at an odd address: stopped",
+				avail_misaligned, true, 1),
+		CASE("used-misaligned", "used ring at an odd address: stopped", used_misaligned,
+				true, 0),
+		CASE("desc-elsewhere", "descriptors outside of memory: not used", desc_elsewhere,
+				false, 1),
+		CASE("used-elsewhere", "used ring outside of memory: not used", used_elsewhere,
+				false, 0),
+		CASE("desc-null", "descriptors at address 0: not used", desc_null, false, 1),
+		CASE("desc-across-end", "descriptors across a region's end: not used",
+				desc_across_end, false, 1),
+		SPLIT("used-across-end",
+				"used ring across a region's end by its event index: stopped",
+				used_across_end, true, 1),
+		{"ring-moved", "ring addresses changed under traffic: nothing lost", run_moved,
+				NULL, 0},
+		{"ring-base", "a base that is not where the ring stands: harmless", run_base, NULL,
+				0},
+		{.name = NULL},
 };

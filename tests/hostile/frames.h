@@ -13,34 +13,29 @@
 #include <stdint.h>
 
 /* EtherTypes for local experiments (IEEE 802): who sent it. */
-#define TYPE_NEIGHBOUR	0x88b5
-#define TYPE_CASE	0x88b6
+#define TYPE_NEIGHBOUR 0x88b5
+#define TYPE_CASE 0x88b6
 
-#define TYPE_RARP	0x8035	/* announcements, which go to everybody */
+#define TYPE_RARP 0x8035 /* announcements, which go to everybody */
 
-#define FRAME_HEADER	14
-#define FRAME_MIN	(FRAME_HEADER + 8)	/* with room for the sequence number */
-#define FRAME_ROOM	2048
+#define FRAME_HEADER 14
+#define FRAME_MIN (FRAME_HEADER + 8) /* with room for the sequence number */
+#define FRAME_ROOM 2048
 
 extern const uint8_t mac_broadcast[6];
 
 /* An address of our own range (locally administered), by number. */
-void
-mac_make(uint8_t *mac, uint32_t number);
+void mac_make(uint8_t *mac, uint32_t number);
 
 /* len >= FRAME_HEADER; a frame below FRAME_MIN carries no sequence number. */
-void
-frame_make(uint8_t *frame, const uint8_t *dst, const uint8_t *src, uint16_t type, uint64_t seq,
+void frame_make(uint8_t *frame, const uint8_t *dst, const uint8_t *src, uint16_t type, uint64_t seq,
 		size_t len);
 
-uint16_t
-frame_type(const uint8_t *frame);
+uint16_t frame_type(const uint8_t *frame);
 
-uint64_t
-frame_seq(const uint8_t *frame);
+uint64_t frame_seq(const uint8_t *frame);
 
 /* 0, or where the pattern is broken. For frames of FRAME_MIN and more. */
-size_t
-frame_damage(const uint8_t *frame, size_t len);
+size_t frame_damage(const uint8_t *frame, size_t len);
 
 #endif

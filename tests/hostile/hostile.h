@@ -34,137 +34,117 @@ struct party {
 	struct nic nic;
 	struct nic_opts opts;
 	uint8_t mac[6];
-	int device;		/* the switch's number for it; -1: not yet known */
+	int device; /* the switch's number for it; -1: not yet known */
 	bool open;
-	uint64_t drop[DROP_MAX];	/* of its frames: what the counters must show */
+	uint64_t drop[DROP_MAX]; /* of its frames: what the counters must show */
 };
 
 /* Modes: bits of the options that were given. A set of modes: bits by their numbers. */
-#define MERGEABLE	1
-#define PACKED		2
-#define OFFLOAD		4
-#define ALL		(MERGEABLE | PACKED | OFFLOAD)
-#define IN(mode)	(1u << (mode))
+#define MERGEABLE 1
+#define PACKED 2
+#define OFFLOAD 4
+#define ALL (MERGEABLE | PACKED | OFFLOAD)
+#define IN(mode) (1u << (mode))
 
 struct hcase {
 	const char *name;
-	const char *says;	/* what is done, and what must come of it */
+	const char *says; /* what is done, and what must come of it */
 	void (*run)(struct hostile *h, const void *arg);
 	const void *arg;
-	unsigned modes;		/* where it is run; 0: wherever its group is */
+	unsigned modes; /* where it is run; 0: wherever its group is */
 };
 
 struct hostile {
 	struct subject subject;
 	struct neighbours *neighbours;
 	struct party party[PARTIES_MAX];
-	uint64_t features;	/* that all guests take: --mergeable, --packed */
-	const char *self;	/* this program, to be run as a child */
-	uint32_t macs;		/* given out so far */
-	uint64_t seq;		/* of the frames of cases */
+	uint64_t features; /* that all guests take: --mergeable, --packed */
+	const char *self;  /* this program, to be run as a child */
+	uint32_t macs;     /* given out so far */
+	uint64_t seq;      /* of the frames of cases */
 
 	/* Of the case that runs. */
-	size_t log_mark;	/* where the log stood when it began */
-	unsigned stops;		/* lines "device N stopped" that it announced */
-	bool drops_any;		/* it cannot say how many frames are dropped */
+	size_t log_mark; /* where the log stood when it began */
+	unsigned stops;  /* lines "device N stopped" that it announced */
+	bool drops_any;  /* it cannot say how many frames are dropped */
 	bool failed;
 
-	struct holdings base;	/* what the switch held with the neighbours alone */
-	int64_t stopped;	/* devices stopped up to the case before */
-	uint64_t heard;		/* frames of the neighbours up to the case before */
+	struct holdings base; /* what the switch held with the neighbours alone */
+	int64_t stopped;      /* devices stopped up to the case before */
+	uint64_t heard;       /* frames of the neighbours up to the case before */
 };
 
 /* Notes a failure; the case goes on. Always false. */
-__attribute__((format(printf, 2, 3)))
-bool
-fail(struct hostile *h, const char *format, ...);
+__attribute__((format(printf, 2, 3))) bool fail(struct hostile *h, const char *format, ...);
 
 #define EXPECT(h, cond, ...) ((cond) ? true : fail((h), __VA_ARGS__))
 /* The same, and the case ends if it does not hold. */
-#define MUST(h, cond, ...) do { if (!EXPECT(h, cond, __VA_ARGS__)) return; } while (0)
+#define MUST(h, cond, ...) \
+	do { \
+		if (!EXPECT(h, cond, __VA_ARGS__)) \
+			return; \
+	} while (0)
 
 /* A line for whoever reads the output. */
-__attribute__((format(printf, 1, 2)))
-void
-remark(const char *format, ...);
+__attribute__((format(printf, 1, 2))) void remark(const char *format, ...);
 
 /* Announces drops of frames that `from` sent: its counters must show so many, and no others. */
-void
-expect_drops(struct party *from, enum drop_reason reason, uint64_t n);
+void expect_drops(struct party *from, enum drop_reason reason, uint64_t n);
 
 /* Waits for the one line that says that the device was stopped, and why. */
-bool
-expect_stop(struct hostile *h, struct party *p, enum fault_reason reason);
+bool expect_stop(struct hostile *h, struct party *p, enum fault_reason reason);
 
 /* How many lines "device N stopped" the case has brought about for that device so far. */
-unsigned
-stops_of(struct hostile *h, const struct party *p);
+unsigned stops_of(struct hostile *h, const struct party *p);
 
 /* Up to the case: begins it. Behind it: says whether all is as it must be. */
-void
-case_begin(struct hostile *h);
+void case_begin(struct hostile *h);
 
-void
-case_verdict(struct hostile *h);
+void case_verdict(struct hostile *h);
 
 /* Guests. */
 
 /* Options for a small guest: two regions that touch, few buffers. */
-struct nic_opts
-party_opts(void);
+struct nic_opts party_opts(void);
 
 /* Connects; opts NULL: party_opts(). NULL, and a failure, if it cannot. */
-struct party *
-party_open(struct hostile *h, const struct nic_opts *opts);
+struct party *party_open(struct hostile *h, const struct nic_opts *opts);
 
 /* Only the socket, for cases that speak by themselves. */
-int
-party_socket(struct hostile *h);
+int party_socket(struct hostile *h);
 
 /* Hangs up. */
-void
-party_close(struct party *p);
+void party_close(struct party *p);
 
-void
-party_close_all(struct hostile *h);
+void party_close_all(struct hostile *h);
 
 /* Sends a good frame and waits until it is there, whole; also learns the device's number. */
-bool
-party_says(struct party *from, struct party *to);
+bool party_says(struct party *from, struct party *to);
 
 /* The same to and fro, n times. */
-bool
-party_talk(struct party *a, struct party *b, unsigned n);
+bool party_talk(struct party *a, struct party *b, unsigned n);
 
 /* Sets both rings up anew, at these positions. False: the connection was closed. */
-bool
-party_set_base(struct party *p, uint32_t base);
+bool party_set_base(struct party *p, uint32_t base);
 
 /* Both ways, and waits until the switch knows both addresses. */
-bool
-party_meet(struct party *a, struct party *b);
+bool party_meet(struct party *a, struct party *b);
 
 /* Two guests that have met: `*bad`, and one to talk to. */
-bool
-party_pair(struct hostile *h, struct party **bad, struct party **peer);
+bool party_pair(struct hostile *h, struct party **bad, struct party **peer);
 
 /* Waits until all that it sent was taken; 0, or a negative errno. */
-int
-party_drain(struct party *p);
+int party_drain(struct party *p);
 
 /* Nothing has come for it. */
-bool
-party_hears_nothing(struct party *p);
+bool party_hears_nothing(struct party *p);
 
 /* The next frame must be that one. */
-bool
-party_hears(struct party *p, const uint8_t *frame, size_t len);
+bool party_hears(struct party *p, const uint8_t *frame, size_t len);
 
 /* As a driver that resets its device: stop, empty rings, start; then it must work again. */
-bool
-party_restart(struct party *p);
+bool party_restart(struct party *p);
 
-bool
-party_recovers(struct party *p, struct party *peer);
+bool party_recovers(struct party *p, struct party *peer);
 
 #endif

@@ -26,36 +26,36 @@
 #include "cases.h"
 #include "hostile.h"
 
-#define STOP_MS	30000	/* the leak check of a sanitized program runs at its exit */
-#define SLOW_MS 1500	/* a case that takes longer says so */
-#define LOG_TAIL 3000	/* bytes of the log that are shown with a failure */
+#define STOP_MS 30000 /* the leak check of a sanitized program runs at its exit */
+#define SLOW_MS 1500  /* a case that takes longer says so */
+#define LOG_TAIL 3000 /* bytes of the log that are shown with a failure */
 
 /* And where they are run, when nobody names them. */
 static const struct group {
 	const struct hcase *cases;
 	unsigned modes;
 } groups[] = {
-	{ cases_tx, IN(0) | IN(PACKED) },
-	{ cases_rx, IN(0) | IN(MERGEABLE) | IN(PACKED) | IN(ALL) },
-	{ cases_ring, IN(0) | IN(MERGEABLE) },
-	{ cases_indirect, IN(0) | IN(PACKED) },
-	{ cases_race, IN(0) | IN(MERGEABLE) },
-	{ cases_packed, IN(PACKED) | IN(ALL) },
-	{ cases_packed_race, IN(PACKED) | IN(ALL) },
-	{ cases_pairs, IN(0) | IN(ALL) },
-	{ cases_pairs_storm, IN(0) | IN(ALL) },
-	{ cases_offload, IN(OFFLOAD) | IN(ALL) },
-	{ cases_offload_fuzz, IN(OFFLOAD) | IN(ALL) },
-	{ cases_log, IN(0) | IN(ALL) },
-	{ cases_address, IN(0) },
-	{ cases_life, IN(0) | IN(PACKED) },
-	{ cases_memory, IN(0) | IN(MERGEABLE) | IN(PACKED) },
-	{ cases_vring, IN(0) | IN(PACKED) },
-	{ cases_fds, IN(0) },
-	{ cases_files, IN(0) },
-	{ cases_share, IN(0) },
-	{ cases_message, IN(0) },
-	{ cases_storm, IN(0) },
+		{cases_tx, IN(0) | IN(PACKED)},
+		{cases_rx, IN(0) | IN(MERGEABLE) | IN(PACKED) | IN(ALL)},
+		{cases_ring, IN(0) | IN(MERGEABLE)},
+		{cases_indirect, IN(0) | IN(PACKED)},
+		{cases_race, IN(0) | IN(MERGEABLE)},
+		{cases_packed, IN(PACKED) | IN(ALL)},
+		{cases_packed_race, IN(PACKED) | IN(ALL)},
+		{cases_pairs, IN(0) | IN(ALL)},
+		{cases_pairs_storm, IN(0) | IN(ALL)},
+		{cases_offload, IN(OFFLOAD) | IN(ALL)},
+		{cases_offload_fuzz, IN(OFFLOAD) | IN(ALL)},
+		{cases_log, IN(0) | IN(ALL)},
+		{cases_address, IN(0)},
+		{cases_life, IN(0) | IN(PACKED)},
+		{cases_memory, IN(0) | IN(MERGEABLE) | IN(PACKED)},
+		{cases_vring, IN(0) | IN(PACKED)},
+		{cases_fds, IN(0)},
+		{cases_files, IN(0)},
+		{cases_share, IN(0)},
+		{cases_message, IN(0)},
+		{cases_storm, IN(0)},
 };
 
 #define N_GROUPS (sizeof(groups) / sizeof(groups[0]))
@@ -84,7 +84,7 @@ wanted(const struct options *o, const struct group *g, const struct hcase *c)
 		if (strcmp(o->names[i], c->name) == 0)
 			return true;
 	return o->n_names == 0 && (g->modes & IN(o->mode)) != 0 &&
-		(c->modes == 0 || (c->modes & IN(o->mode)) != 0);
+			(c->modes == 0 || (c->modes & IN(o->mode)) != 0);
 }
 
 /* The switch, with neighbours that it knows. */
@@ -186,7 +186,7 @@ run_case(struct hostile *h, const struct hcase *c, const struct options *o)
 	bool failed;
 
 	case_begin(h);
-	if (h->neighbours == NULL) {	/* the first one, or the one before failed */
+	if (h->neighbours == NULL) { /* the first one, or the one before failed */
 		if (!set_up(h)) {
 			tear_down(h, o);
 			return;
@@ -264,19 +264,19 @@ int
 main(int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "switch", required_argument, NULL, 's' },
-		{ "workers", required_argument, NULL, 'w' },
-		{ "mergeable", no_argument, NULL, 'm' },
-		{ "packed", no_argument, NULL, 'p' },
-		{ "offload", no_argument, NULL, 'o' },
-		{ "keep", no_argument, NULL, 'k' },
-		{ "list", no_argument, NULL, 'l' },
-		{ "victim", required_argument, NULL, 'v' },	/* for cases_kill.c itself */
-		{ NULL, 0, NULL, 0 },
+			{"switch", required_argument, NULL, 's'},
+			{"workers", required_argument, NULL, 'w'},
+			{"mergeable", no_argument, NULL, 'm'},
+			{"packed", no_argument, NULL, 'p'},
+			{"offload", no_argument, NULL, 'o'},
+			{"keep", no_argument, NULL, 'k'},
+			{"list", no_argument, NULL, 'l'},
+			{"victim", required_argument, NULL, 'v'}, /* for cases_kill.c itself */
+			{NULL, 0, NULL, 0},
 	};
 	static struct hostile h;
 	static char self[PATH_MAX];
-	struct options o = { 0 };
+	struct options o = {0};
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	int c;
 
@@ -308,7 +308,7 @@ main(int argc, char **argv)
 	h.subject.mergeable = (o.mode & MERGEABLE) != 0;
 	h.subject.offload = (o.mode & OFFLOAD) != 0;
 	h.features = (o.mode & MERGEABLE ? VU_F_MRG_RXBUF : 0) |
-		(o.mode & PACKED ? VU_F_RING_PACKED : 0);
+			(o.mode & PACKED ? VU_F_RING_PACKED : 0);
 	o.names = argv + optind;
 	o.n_names = argc - optind;
 	signal(SIGPIPE, SIG_IGN);

@@ -16,39 +16,38 @@
 #include "frames.h"
 #include "nic.h"
 
-#define WINDOW		32		/* frames under way to one: far fewer than its 256 buffers */
-#define TICK_NS		200000		/* pace: some 20,000 frames/s a direction at most */
-#define A_TICK		4
-#define SETTLE_MS	8000
-#define POLL_MS		1
-#define MAC_BASE	0x01000000
-#define SEEN_MAX	64
-#define MERGE_BUF	224		/* a window of longest frames fills most of the 256 buffers */
+#define WINDOW 32      /* frames under way to one: far fewer than its 256 buffers */
+#define TICK_NS 200000 /* pace: some 20,000 frames/s a direction at most */
+#define A_TICK 4
+#define SETTLE_MS 8000
+#define POLL_MS 1
+#define MAC_BASE 0x01000000
+#define SEEN_MAX 64
+#define MERGE_BUF 224 /* a window of longest frames fills most of the 256 buffers */
 
 struct neighbour {
 	struct nic nic;
 	uint8_t mac[6];
-	uint64_t sent;		/* frames to the peer; shared with the main thread */
-	uint64_t got;		/* frames of the peer; likewise */
-	int64_t heard;		/* when the last came, ms */
-	int64_t silence;	/* longest time without one, ms */
+	uint64_t sent;   /* frames to the peer; shared with the main thread */
+	uint64_t got;    /* frames of the peer; likewise */
+	int64_t heard;   /* when the last came, ms */
+	int64_t silence; /* longest time without one, ms */
 };
 
 struct neighbours {
 	struct neighbour each[NEIGHBOURS];
-	unsigned up;		/* connected */
+	unsigned up; /* connected */
 	bool running;
 	pthread_t thread;
-	bool stop, pause;	/* main thread's wishes */
-	bool paused;		/* and that it is so */
-	pthread_mutex_t lock;	/* guards what follows */
+	bool stop, pause;     /* main thread's wishes */
+	bool paused;          /* and that it is so */
+	pthread_mutex_t lock; /* guards what follows */
 	char error[256];
-	uint64_t seen[SEEN_MAX];	/* sequence numbers of the cases' frames */
+	uint64_t seen[SEEN_MAX]; /* sequence numbers of the cases' frames */
 	unsigned n_seen;
 };
 
-__attribute__((format(printf, 2, 3)))
-static void
+__attribute__((format(printf, 2, 3))) static void
 complain(struct neighbours *n, const char *format, ...)
 {
 	va_list ap;
@@ -142,7 +141,7 @@ send_some(struct neighbours *n, unsigned i)
 static void *
 run(void *arg)
 {
-	const struct timespec tick = { .tv_nsec = TICK_NS };
+	const struct timespec tick = {.tv_nsec = TICK_NS};
 	struct neighbours *n = arg;
 
 	while (!__atomic_load_n(&n->stop, __ATOMIC_ACQUIRE)) {
@@ -154,7 +153,7 @@ run(void *arg)
 				send_some(n, i);
 		}
 		__atomic_store_n(&n->paused, pause, __ATOMIC_RELEASE);
-		nanosleep(&tick, NULL);	/* the pace of the load: nothing is waited for */
+		nanosleep(&tick, NULL); /* the pace of the load: nothing is waited for */
 	}
 	return NULL;
 }
@@ -163,9 +162,9 @@ struct neighbours *
 neighbours_connect(const char *socket, uint64_t features)
 {
 	struct nic_opts opts = {
-		.dev = { .features = VU_F_VERSION_1 | VU_F_PROTOCOL_FEATURES | features,
-			.protocol = VU_PROTOCOL_REPLY_ACK },
-		.tx_buf_size = FRAME_ROOM,
+			.dev = {.features = VU_F_VERSION_1 | VU_F_PROTOCOL_FEATURES | features,
+					.protocol = VU_PROTOCOL_REPLY_ACK},
+			.tx_buf_size = FRAME_ROOM,
 	};
 	struct neighbours *n = calloc(1, sizeof(*n));
 	uint8_t frame[FRAME_MIN];

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define NEIGHBOURS 4		/* two pairs: 0 with 1, 2 with 3 */
+#define NEIGHBOURS 4 /* two pairs: 0 with 1, 2 with 3 */
 
 struct neighbours;
 
@@ -25,30 +25,24 @@ struct neighbours;
  * Each sends one broadcast, so that the switch can learn it.
  * NULL: one of them could not.
  */
-struct neighbours *
-neighbours_connect(const char *socket, uint64_t features);
+struct neighbours *neighbours_connect(const char *socket, uint64_t features);
 
 /* Begins, once the switch has all of their addresses: nothing is flooded then. */
-bool
-neighbours_go(struct neighbours *n);
+bool neighbours_go(struct neighbours *n);
 
 /*
  * Stops sending for a moment, waits until all that is under way has arrived, and goes on.
  * NULL if all is well since the start; else what is wrong. *frames: received so far;
  * *longest_ms: the longest time since the last call that one of them heard nothing.
  */
-const char *
-neighbours_check(struct neighbours *n, uint64_t *frames, int64_t *longest_ms);
+const char *neighbours_check(struct neighbours *n, uint64_t *frames, int64_t *longest_ms);
 
 /* Whether a neighbour saw a frame of the cases with that sequence number, and forget it. */
-bool
-neighbours_saw(struct neighbours *n, uint64_t seq);
+bool neighbours_saw(struct neighbours *n, uint64_t seq);
 
-const uint8_t *
-neighbours_mac(const struct neighbours *n, unsigned i);
+const uint8_t *neighbours_mac(const struct neighbours *n, unsigned i);
 
 /* Hangs up. NULL is fine. */
-void
-neighbours_end(struct neighbours *n);
+void neighbours_end(struct neighbours *n);
 
 #endif

@@ -58,8 +58,9 @@ fill_table(struct vu_msg *msg, const struct odd_message *m)
 	for (uint32_t i = 0; i < n && i < VU_TABLE_REGIONS_MAX; i++)
 		msg->payload.mem.region[i] = m->region;
 	if (m->size == 0 && (m->no_regions || m->region.size != 0 || n != 0))
-		msg->size = 8 + (n < VU_TABLE_REGIONS_MAX ? n : VU_TABLE_REGIONS_MAX) *
-			(uint32_t)sizeof(m->region);
+		msg->size = 8 +
+				(n < VU_TABLE_REGIONS_MAX ? n : VU_TABLE_REGIONS_MAX) *
+						(uint32_t)sizeof(m->region);
 }
 
 void
@@ -100,8 +101,21 @@ static uint64_t
 awkward(uint64_t *state)
 {
 	static const uint64_t numbers[] = {
-		0, 1, 2, 255, 256, 1 | 256ULL << 32, 1 | 32768ULL << 32, UINT32_MAX, 1ULL << 32,
-		1ULL << 63, UINT64_MAX, 4096, VU_VRING_NOFD, VU_VRING_NOFD | 1, 9,
+			0,
+			1,
+			2,
+			255,
+			256,
+			1 | 256ULL << 32,
+			1 | 32768ULL << 32,
+			UINT32_MAX,
+			1ULL << 32,
+			1ULL << 63,
+			UINT64_MAX,
+			4096,
+			VU_VRING_NOFD,
+			VU_VRING_NOFD | 1,
+			9,
 	};
 	uint64_t r = odd_number(state) >> 8;
 
@@ -111,16 +125,16 @@ awkward(uint64_t *state)
 struct odd_message
 odd_random(uint64_t *state)
 {
-	static const uint32_t sizes[] = { 0, 4, 8, 8, 8, 16, 40, 40, 72, 264, 1000 };
-	struct odd_message m = { 0 };
+	static const uint32_t sizes[] = {0, 4, 8, 8, 8, 16, 40, 40, 72, 264, 1000};
+	struct odd_message m = {0};
 	uint64_t r = odd_number(state) >> 8;
 
 	m.request = (uint32_t)(r % 45);
 	m.flags = r / 45 % 4 == 0 ? VU_VERSION : VU_VERSION | VU_NEED_REPLY;
 	m.size = sizes[r / 180 % (sizeof(sizes) / sizeof(sizes[0]))];
 	m.value = awkward(state);
-	m.region = (struct vu_table_region){ awkward(state), awkward(state), awkward(state),
-		awkward(state) };
+	m.region = (struct vu_table_region){
+			awkward(state), awkward(state), awkward(state), awkward(state)};
 	r = odd_number(state) >> 8;
 	m.n_fds = r % 3 == 0 ? 0 : r % 3 == 1 ? 1 : (int)(r / 3 % 20);
 	m.fd_kind = (enum odd_fd)(r / 60 % ODD_KINDS);

@@ -15,41 +15,37 @@
 #include "vhost_user.h"
 
 enum odd_fd {
-	ODD_MEMFD,		/* 64 KiB of memory */
+	ODD_MEMFD, /* 64 KiB of memory */
 	ODD_EVENTFD,
 	ODD_PIPE,
-	ODD_READ_ONLY,		/* a file opened for reading alone */
-	ODD_EMPTY,		/* a file of no bytes */
+	ODD_READ_ONLY, /* a file opened for reading alone */
+	ODD_EMPTY,     /* a file of no bytes */
 	ODD_KINDS
 };
 
 struct odd_message {
 	uint32_t request;
-	uint32_t flags;		/* 0: version 1, and an acknowledgement wanted */
-	uint32_t size;		/* of the payload, as it is said */
-	uint64_t value;		/* its first eight bytes */
-	struct vu_table_region region;	/* SET_MEM_TABLE: each of them */
-	bool no_regions;	/* ... and no more than their number */
+	uint32_t flags;                /* 0: version 1, and an acknowledgement wanted */
+	uint32_t size;                 /* of the payload, as it is said */
+	uint64_t value;                /* its first eight bytes */
+	struct vu_table_region region; /* SET_MEM_TABLE: each of them */
+	bool no_regions;               /* ... and no more than their number */
 	int n_fds;
 	enum odd_fd fd_kind;
-	size_t bytes;		/* send only so many of it; 0: all */
+	size_t bytes; /* send only so many of it; 0: all */
 	bool must_refuse;
 };
 
 /* Makes it, descriptors and all. */
-void
-odd_make(struct vu_msg *msg, const struct odd_message *m);
+void odd_make(struct vu_msg *msg, const struct odd_message *m);
 
 /* Closes its descriptors: they were ours to send. */
-void
-odd_free(struct vu_msg *msg);
+void odd_free(struct vu_msg *msg);
 
 /* One of all kinds; the same for the same state of the generator. */
-struct odd_message
-odd_random(uint64_t *state);
+struct odd_message odd_random(uint64_t *state);
 
 /* The next number of a generator (xorshift64*). */
-uint64_t
-odd_number(uint64_t *state);
+uint64_t odd_number(uint64_t *state);
 
 #endif

@@ -9,19 +9,20 @@
 
 #include "raw.h"
 
-#define TAKES_ALL (VU_F_GUEST_CSUM | VU_F_GUEST_TSO4 | VU_F_GUEST_TSO6 | VU_F_GUEST_ECN | \
-	VU_F_GUEST_USO4 | VU_F_GUEST_USO6)
-#define RING		1024
-#define PIECES_MAX	1024
-#define ARENA		(12 + PACKET_ROOM)
+#define TAKES_ALL \
+	(VU_F_GUEST_CSUM | VU_F_GUEST_TSO4 | VU_F_GUEST_TSO6 | VU_F_GUEST_ECN | VU_F_GUEST_USO4 | \
+			VU_F_GUEST_USO6)
+#define RING 1024
+#define PIECES_MAX 1024
+#define ARENA (12 + PACKET_ROOM)
 
 bool
 trio_open(struct hostile *h, struct trio *t, uint64_t features)
 {
-	static const uint64_t takes[RECEIVERS] = { TAKES_ALL, VU_F_GUEST_CSUM, 0 };
+	static const uint64_t takes[RECEIVERS] = {TAKES_ALL, VU_F_GUEST_CSUM, 0};
 	struct nic_opts opts = party_opts();
 
-	*t = (struct trio){ .h = h };
+	*t = (struct trio){.h = h};
 	opts.dev.features |= features;
 	opts.dev.tx_size = opts.dev.rx_size = RING;
 	opts.dev.mem.region_size = 1 << 20;
@@ -38,8 +39,9 @@ trio_open(struct hostile *h, struct trio *t, uint64_t features)
 		opts.dev.mem.region_size = 2 << 20;
 		t->to[i] = party_open(h, &opts);
 		/* The newcomer begins: what it says is not flooded, for the other is known by then. */
-		if (t->to[i] == NULL || !(i == 0 ? party_meet(t->bad, t->to[i]) :
-					party_meet(t->to[i], t->bad)))
+		if (t->to[i] == NULL ||
+				!(i == 0 ? party_meet(t->bad, t->to[i])
+					 : party_meet(t->to[i], t->bad)))
 			return false;
 		EXPECT(h, i != 0 || (t->to[i]->nic.dev.features & VU_F_GUEST_TSO4) != 0,
 				"the switch offers no offloads: run this with --offload");
@@ -68,7 +70,7 @@ trio_send(struct trio *t, const struct packet *p, const struct pieces *how)
 	memcpy(b.at, &p->vnet, hdr_len);
 	memcpy(b.at + hdr_len, p->bytes, p->len);
 	for (unsigned i = 0; i < n; i++, at += each)
-		seg[i] = (struct vr_seg){ b.gpa + at, i + 1 < n ? each : len - at };
+		seg[i] = (struct vr_seg){b.gpa + at, i + 1 < n ? each : len - at};
 	raw_chain(tx, 0, seg, n, 0);
 	raw_post_one(tx, 0);
 	return raw_returned(t->bad, tx, 1, NULL);
@@ -85,10 +87,11 @@ trio_hears(struct trio *t, unsigned i, const struct packet *p, bool perhaps)
 	int len;
 
 	while ((len = nic_recv(&to->nic, frame, sizeof(frame))) > 0) {
-		wrong = packet_wrong(p, to->nic.dev.features, &to->nic.rx_hdr, frame, (uint32_t)len, at,
-				&got);
+		wrong = packet_wrong(p, to->nic.dev.features, &to->nic.rx_hdr, frame, (uint32_t)len,
+				at, &got);
 		if (wrong != NULL)
-			return fail(t->h, "receiver %u, frame %u of %d bytes: %s", i, n, len, wrong);
+			return fail(t->h, "receiver %u, frame %u of %d bytes: %s", i, n, len,
+					wrong);
 		at += got;
 		n++;
 	}
@@ -96,6 +99,8 @@ trio_hears(struct trio *t, unsigned i, const struct packet *p, bool perhaps)
 		return fail(t->h, "receiver %u: %s", i, strerror(-len));
 	if (n == 0 && perhaps)
 		return false;
-	return EXPECT(t->h, n > 0 && at == total, "receiver %u: %u frames with %u bytes of payload came, "
-			"%u were sent", i, n, at, total);
+	return EXPECT(t->h, n > 0 && at == total,
+			"receiver %u: %u frames with %u bytes of payload came, "
+			"%u were sent",
+			i, n, at, total);
 }

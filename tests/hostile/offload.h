@@ -25,21 +25,17 @@ struct pieces {
 };
 
 /* `features`: offloads of the sender. False, and a failure, if one cannot. */
-bool
-trio_open(struct hostile *h, struct trio *t, uint64_t features);
+bool trio_open(struct hostile *h, struct trio *t, uint64_t features);
 
-void
-trio_close(struct trio *t);
+void trio_close(struct trio *t);
 
 /* Sends a packet with its header, and waits until the switch is done with it. */
-bool
-trio_send(struct trio *t, const struct packet *p, const struct pieces *how);
+bool trio_send(struct trio *t, const struct packet *p, const struct pieces *how);
 
 /*
  * All that has come for receiver `i` is what must become of `p`, whole. `perhaps`: or nothing has
  * come at all, and then false without a failure.
  */
-bool
-trio_hears(struct trio *t, unsigned i, const struct packet *p, bool perhaps);
+bool trio_hears(struct trio *t, unsigned i, const struct packet *p, bool perhaps);
 
 #endif

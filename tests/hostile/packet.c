@@ -8,11 +8,11 @@
 
 #include "inet.h"
 
-#define TCP_HEADER	20
-#define UDP_HEADER	8
-#define PROTO_TCP	6
-#define PROTO_UDP	17
-#define PROTO_OPTIONS	60	/* IPv6 destination options */
+#define TCP_HEADER 20
+#define UDP_HEADER 8
+#define PROTO_TCP 6
+#define PROTO_UDP 17
+#define PROTO_OPTIONS 60 /* IPv6 destination options */
 
 static uint8_t *
 make_ip(struct packet *p, const struct packet_spec *s, uint32_t l4_len)
@@ -20,20 +20,24 @@ make_ip(struct packet *p, const struct packet_spec *s, uint32_t l4_len)
 	uint8_t *ip = p->bytes + p->l3, protocol = s->udp ? PROTO_UDP : PROTO_TCP;
 
 	if (!s->ipv6) {
-		memcpy(ip, (const uint8_t[]){ 0x45, 0, 0, 0, 0x12, 0x34, 0x40, 0, 64, protocol, 0, 0,
-			10, 1, 2, 3, 10, 4, 5, 6 }, 20);
+		memcpy(ip,
+				(const uint8_t[]){0x45, 0, 0, 0, 0x12, 0x34, 0x40, 0, 64, protocol,
+						0, 0, 10, 1, 2, 3, 10, 4, 5, 6},
+				20);
 		put16(ip + 2, 20 + l4_len);
 		put16(ip + 10, ~inet_sum(0, ip, 20));
 		return ip + 20;
 	}
 	memset(ip, 0x26, 40);
-	memcpy(ip, (const uint8_t[]){ 0x60, 0, 0, 0, 0, 0, protocol, 64 }, 8);
+	memcpy(ip, (const uint8_t[]){0x60, 0, 0, 0, 0, 0, protocol, 64}, 8);
 	put16(ip + 4, 8 * s->extensions + l4_len);
 	if (s->extensions > 0)
 		ip[6] = PROTO_OPTIONS;
 	for (unsigned i = 0; i < s->extensions; i++)
-		memcpy(ip + 40 + 8 * i, (const uint8_t[]){ i + 1 < s->extensions ? PROTO_OPTIONS :
-			protocol, 0, 1, 4, 0, 0, 0, 0 }, 8);
+		memcpy(ip + 40 + 8 * i,
+				(const uint8_t[]){i + 1 < s->extensions ? PROTO_OPTIONS : protocol,
+						0, 1, 4, 0, 0, 0, 0},
+				8);
 	return ip + 40 + 8 * s->extensions;
 }
 
@@ -42,13 +46,15 @@ packet_make(struct packet *p, const struct packet_spec *s, const uint8_t *dst, c
 		uint32_t seed)
 {
 	uint32_t l4_len = (s->udp ? UDP_HEADER : TCP_HEADER) + s->payload;
-	uint8_t *at = p->bytes + 12, *l4, ends[4] = { 0, s->udp ? PROTO_UDP : PROTO_TCP };
+	uint8_t *at = p->bytes + 12, *l4, ends[4] = {0, s->udp ? PROTO_UDP : PROTO_TCP};
 
 	memcpy(p->bytes, dst, 6);
 	memcpy(p->bytes + 6, src, 6);
 	for (unsigned i = 0; i < s->tags; i++, at += 4)
-		memcpy(at, (const uint8_t[]){ i + 1 < s->tags ? 0x88 : 0x81, i + 1 < s->tags ? 0xa8 : 0,
-			0, 7 }, 4);
+		memcpy(at,
+				(const uint8_t[]){i + 1 < s->tags ? 0x88 : 0x81,
+						i + 1 < s->tags ? 0xa8 : 0, 0, 7},
+				4);
 	put16(at, s->ipv6 ? 0x86dd : 0x0800);
 	p->l3 = (uint32_t)(at + 2 - p->bytes);
 	l4 = make_ip(p, s, l4_len);
@@ -61,19 +67,26 @@ packet_make(struct packet *p, const struct packet_spec *s, const uint8_t *dst, c
 	if (s->udp)
 		put16(l4 + 4, l4_len);
 	else
-		memcpy(l4 + 4, (const uint8_t[]){ 0xff, 0xff, (uint8_t)(seed >> 8), (uint8_t)seed,
-			1, 2, 3, 4, 0x50, 0x18, 0x10, 0 }, 12);
+		memcpy(l4 + 4,
+				(const uint8_t[]){0xff, 0xff, (uint8_t)(seed >> 8), (uint8_t)seed,
+						1, 2, 3, 4, 0x50, 0x18, 0x10, 0},
+				12);
 	for (uint32_t i = 0; i < s->payload; i++)
 		p->bytes[p->headers + i] = (uint8_t)((i * 7 + seed) ^ (i >> 8));
-	p->vnet = (struct vr_net_hdr){ .flags = VR_HDR_NEEDS_CSUM, .csum_start = (uint16_t)p->l4,
-		.csum_offset = s->udp ? 6 : 16, .hdr_len = (uint16_t)p->headers };
+	p->vnet = (struct vr_net_hdr){.flags = VR_HDR_NEEDS_CSUM,
+			.csum_start = (uint16_t)p->l4,
+			.csum_offset = s->udp ? 6 : 16,
+			.hdr_len = (uint16_t)p->headers};
 	put16(ends + 2, l4_len);
-	put16(l4 + p->vnet.csum_offset, inet_sum(inet_sum(0, p->bytes + p->l3 + (s->ipv6 ? 8 : 12),
-			s->ipv6 ? 32 : 8), ends, 4));
+	put16(l4 + p->vnet.csum_offset,
+			inet_sum(inet_sum(0, p->bytes + p->l3 + (s->ipv6 ? 8 : 12),
+						 s->ipv6 ? 32 : 8),
+					ends, 4));
 	if (s->gso_size != 0) {
 		p->vnet.gso_size = s->gso_size;
-		p->vnet.gso_type = s->udp ? VR_HDR_GSO_UDP_L4 : s->ipv6 ? VR_HDR_GSO_TCPV6 :
-			VR_HDR_GSO_TCPV4;
+		p->vnet.gso_type = s->udp ? VR_HDR_GSO_UDP_L4
+				: s->ipv6 ? VR_HDR_GSO_TCPV6
+					  : VR_HDR_GSO_TCPV4;
 	}
 }
 
@@ -110,8 +123,9 @@ packet_unsound(uint64_t takes, const struct vr_net_hdr *vnet, uint32_t len)
 		return "to be cut, and no checksum to be done";
 	if (vnet->gso_type != 0 && vnet->gso_size == 0)
 		return "to be cut into nothing";
-	if ((vnet->flags & VR_HDR_NEEDS_CSUM) != 0 && ((uint32_t)vnet->csum_start +
-			vnet->csum_offset + 2 > len || vnet->csum_start < 14))
+	if ((vnet->flags & VR_HDR_NEEDS_CSUM) != 0 &&
+			((uint32_t)vnet->csum_start + vnet->csum_offset + 2 > len ||
+					vnet->csum_start < 14))
 		return "a checksum outside of the packet";
 	if (vnet->hdr_len > len)
 		return "headers longer than the frame";
@@ -125,8 +139,9 @@ changed(const struct packet *p, const struct vr_net_hdr *vnet, const uint8_t *fr
 	if (len != p->len || memcmp(frame, p->bytes, len) != 0)
 		return "another frame than was sent";
 	if (!packet_asks(p))
-		return (vnet->flags & VR_HDR_NEEDS_CSUM) != 0 || vnet->gso_type != 0 ?
-			"an offload that nobody asked for" : NULL;
+		return (vnet->flags & VR_HDR_NEEDS_CSUM) != 0 || vnet->gso_type != 0
+				? "an offload that nobody asked for"
+				: NULL;
 	if (vnet->csum_start != p->vnet.csum_start || vnet->csum_offset != p->vnet.csum_offset ||
 			vnet->gso_type != p->vnet.gso_type ||
 			(p->vnet.gso_type != 0 && vnet->gso_size != p->vnet.gso_size))
@@ -189,9 +204,20 @@ packet_wrong(const struct packet *p, uint64_t takes, const struct vr_net_hdr *vn
 	put16(copy + field, 0);
 	is = get16(frame + field);
 	if ((vnet->flags & VR_HDR_NEEDS_CSUM) != 0)
-		return is % 0xffff == inet_sum(0, (const uint8_t[]){ (uint8_t)(begin >> 24),
-			(uint8_t)(begin >> 16), (uint8_t)(begin >> 8), (uint8_t)begin }, 4) % 0xffff ?
-			NULL : "a wrong sum of the pseudo header";
+		return is % 0xffff ==
+						inet_sum(0,
+								(const uint8_t[]){
+										(uint8_t)(begin >>
+												24),
+										(uint8_t)(begin >>
+												16),
+										(uint8_t)(begin >>
+												8),
+										(uint8_t)begin},
+								4) %
+								0xffff
+				? NULL
+				: "a wrong sum of the pseudo header";
 	if ((inet_sum(begin, copy + p->l4, len - p->l4) + is) % 0xffff != 0)
 		return "a wrong checksum";
 	return p->vnet.csum_offset == 6 && is == 0 ? "a UDP datagram without checksum" : NULL;

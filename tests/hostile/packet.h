@@ -14,27 +14,26 @@
 
 #include "vring.h"
 
-#define PACKET_ROOM	(65535 + 14 + 8)
+#define PACKET_ROOM (65535 + 14 + 8)
 
 struct packet_spec {
 	bool ipv6, udp;
-	unsigned tags;		/* VLAN tags, at most 2 */
-	unsigned extensions;	/* IPv6: headers of 8 bytes in front of TCP's or UDP's */
-	uint32_t payload;	/* bytes */
-	uint16_t gso_size;	/* 0: not to be cut */
+	unsigned tags;       /* VLAN tags, at most 2 */
+	unsigned extensions; /* IPv6: headers of 8 bytes in front of TCP's or UDP's */
+	uint32_t payload;    /* bytes */
+	uint16_t gso_size;   /* 0: not to be cut */
 };
 
 struct packet {
-	struct vr_net_hdr vnet;	/* as the sender's driver fills it */
+	struct vr_net_hdr vnet; /* as the sender's driver fills it */
 	uint32_t len;
-	uint32_t l3, l4, headers;	/* where they begin, and where they end */
+	uint32_t l3, l4, headers; /* where they begin, and where they end */
 	uint8_t bytes[PACKET_ROOM];
 };
 
 /* `seed`: of ports, sequence number and payload. */
-void
-packet_make(struct packet *p, const struct packet_spec *s, const uint8_t *dst, const uint8_t *src,
-		uint32_t seed);
+void packet_make(struct packet *p, const struct packet_spec *s, const uint8_t *dst,
+		const uint8_t *src, uint32_t seed);
 
 /* Whether the sender asks for anything. */
 static inline bool
@@ -49,12 +48,10 @@ packet_asks(const struct packet *p)
  * if the receiver takes what is asked for, else finished: every length and checksum right
  * (given that the sum that the sender had put there was right).
  */
-const char *
-packet_wrong(const struct packet *p, uint64_t takes, const struct vr_net_hdr *vnet,
+const char *packet_wrong(const struct packet *p, uint64_t takes, const struct vr_net_hdr *vnet,
 		const uint8_t *frame, uint32_t len, uint32_t at, uint32_t *got);
 
 /* What is wrong with any frame that has come with this header, whatever was sent. */
-const char *
-packet_unsound(uint64_t takes, const struct vr_net_hdr *vnet, uint32_t len);
+const char *packet_unsound(uint64_t takes, const struct vr_net_hdr *vnet, uint32_t len);
 
 #endif

@@ -24,7 +24,8 @@ pairs_open(struct hostile *h, unsigned n, struct party **p, struct party **peer)
 	*p = party_open(h, &opts);
 	*peer = *p != NULL ? party_open(h, NULL) : NULL;
 	return *peer != NULL && party_meet(*p, *peer) &&
-		EXPECT(h, (*p)->nic.n_pairs == n, "%u pairs instead of %u", (*p)->nic.n_pairs, n);
+			EXPECT(h, (*p)->nic.n_pairs == n, "%u pairs instead of %u",
+					(*p)->nic.n_pairs, n);
 }
 
 bool
@@ -45,6 +46,7 @@ pairs_enable(struct party *p, unsigned from, unsigned to, bool on)
 {
 	for (unsigned i = from; i < to; i++)
 		if (vu_dev_set_vring_enable(&p->nic.dev, i, on) != 0)
-			return fail(p->h, "ring %u could not be %s", i, on ? "enabled" : "disabled");
+			return fail(p->h, "ring %u could not be %s", i,
+					on ? "enabled" : "disabled");
 	return vu_dev_sync(&p->nic.dev) == 0 || fail(p->h, "the connection was closed");
 }

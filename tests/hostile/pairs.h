@@ -7,22 +7,18 @@
 
 #include "hostile.h"
 
-#define PAIRS		16	/* that the switch has: QUEUE_PAIRS_MAX */
-#define RINGS		(2 * PAIRS)
+#define PAIRS 16 /* that the switch has: QUEUE_PAIRS_MAX */
+#define RINGS (2 * PAIRS)
 
-struct nic_opts
-pairs_opts(unsigned n);
+struct nic_opts pairs_opts(unsigned n);
 
 /* `*p` with n pairs, and one to talk to. */
-bool
-pairs_open(struct hostile *h, unsigned n, struct party **p, struct party **peer);
+bool pairs_open(struct hostile *h, unsigned n, struct party **p, struct party **peer);
 
 /* A frame on each transmit ring, and one back. */
-bool
-pairs_say(struct party *p, struct party *peer);
+bool pairs_say(struct party *p, struct party *peer);
 
 /* Enables rings from `from` up to before `to`, or disables them, and waits until that is so. */
-bool
-pairs_enable(struct party *p, unsigned from, unsigned to, bool on);
+bool pairs_enable(struct party *p, unsigned from, unsigned to, bool on);
 
 #endif

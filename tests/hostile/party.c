@@ -10,25 +10,30 @@
 
 #include "hostile.h"
 
-#define MAC_BASE	0x02000000
-#define HELLO_LEN	120
-#define POLL_NS		20000
+#define MAC_BASE 0x02000000
+#define HELLO_LEN 120
+#define POLL_NS 20000
 
 struct nic_opts
 party_opts(void)
 {
 	return (struct nic_opts){
-		.dev = {
-			.features = VU_F_VERSION_1 | VU_F_INDIRECT_DESC | VU_F_PROTOCOL_FEATURES,
-			.protocol = VU_PROTOCOL_REPLY_ACK,
-			/* The first page of each is free for buffers that begin in the one before. */
-			.mem = { .n_regions = 2, .region_size = 512 << 10, .gpa = 0x100000,
-				.skew = 4096 },
-		},
-		.tx_buf_size = FRAME_ROOM,
-		.rx_buf_size = FRAME_ROOM,
-		.rx_bufs = 32,
-		.tx_bufs = 8,
+			.dev =
+					{
+							.features = VU_F_VERSION_1 |
+									VU_F_INDIRECT_DESC |
+									VU_F_PROTOCOL_FEATURES,
+							.protocol = VU_PROTOCOL_REPLY_ACK,
+							/* The first page of each is free for buffers that begin in the one before. */
+							.mem = {.n_regions = 2,
+									.region_size = 512 << 10,
+									.gpa = 0x100000,
+									.skew = 4096},
+					},
+			.tx_buf_size = FRAME_ROOM,
+			.rx_buf_size = FRAME_ROOM,
+			.rx_bufs = 32,
+			.tx_bufs = 8,
 	};
 }
 
@@ -95,7 +100,7 @@ receive(struct party *p, uint8_t *frame, size_t room)
 	int n;
 
 	while ((n = nic_recv(&p->nic, frame, room)) == 0 && vu_now_ms() < deadline)
-		nanosleep(&(struct timespec){ .tv_nsec = POLL_NS }, NULL);
+		nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
 	return n == 0 ? -ETIMEDOUT : n;
 }
 
@@ -108,7 +113,7 @@ party_drain(struct party *p)
 	while ((n = nic_reclaim(&p->nic)) >= 0 && nic_in_flight(&p->nic) > 0) {
 		if (vu_now_ms() > deadline)
 			return -ETIMEDOUT;
-		nanosleep(&(struct timespec){ .tv_nsec = POLL_NS }, NULL);
+		nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
 	}
 	return n < 0 ? n : 0;
 }
@@ -122,9 +127,11 @@ party_hears(struct party *p, const uint8_t *frame, size_t len)
 	if (n < 0)
 		return fail(p->h, "no frame came: %s", strerror(-n));
 	if ((size_t)n != len || memcmp(got, frame, len) != 0)
-		return fail(p->h, "another frame came: %d bytes of type %04x, number %ju; "
-				"%zu bytes of number %ju were sent", n, frame_type(got),
-				(uintmax_t)frame_seq(got), len, (uintmax_t)frame_seq(frame));
+		return fail(p->h,
+				"another frame came: %d bytes of type %04x, number %ju; "
+				"%zu bytes of number %ju were sent",
+				n, frame_type(got), (uintmax_t)frame_seq(got), len,
+				(uintmax_t)frame_seq(frame));
 	return true;
 }
 

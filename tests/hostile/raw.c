@@ -15,7 +15,7 @@
 struct buf
 raw_buf(struct party *p, unsigned region, uint32_t len)
 {
-	struct buf b = { .at = vu_mem_alloc(&p->nic.dev.mem, region, len, 16), .len = len };
+	struct buf b = {.at = vu_mem_alloc(&p->nic.dev.mem, region, len, 16), .len = len};
 
 	if (b.at == NULL)
 		fail(p->h, "a case needs more memory than its guest has");
@@ -29,8 +29,8 @@ raw_end_buf(struct party *p, unsigned region, uint32_t len)
 {
 	struct vu_region *r = &p->nic.dev.mem.region[region];
 
-	return (struct buf){ .at = r->base + r->size - len, .gpa = r->gpa + r->size - len,
-		.len = len };
+	return (struct buf){
+			.at = r->base + r->size - len, .gpa = r->gpa + r->size - len, .len = len};
 }
 
 struct buf
@@ -64,7 +64,7 @@ raw_at(struct vring *vr, uint16_t i)
 void
 raw_desc(struct vring *vr, uint16_t i, uint64_t addr, uint32_t len, uint16_t flags, uint16_t next)
 {
-	*raw_at(vr, i) = (struct vr_desc){ addr, len, flags, next };
+	*raw_at(vr, i) = (struct vr_desc){addr, len, flags, next};
 }
 
 void
@@ -72,10 +72,10 @@ raw_entry(const struct vring *vr, void *table, unsigned i, uint64_t addr, uint32
 		uint16_t flags, uint16_t next)
 {
 	if ((vr->features & VU_F_RING_PACKED) == 0)
-		((struct vr_desc *)table)[i] = (struct vr_desc){ addr, len, flags, next };
+		((struct vr_desc *)table)[i] = (struct vr_desc){addr, len, flags, next};
 	else
-		((struct vr_packed_desc *)table)[i] = (struct vr_packed_desc){ addr, len, 0,
-			(uint16_t)(flags & ~VR_DESC_NEXT) };
+		((struct vr_packed_desc *)table)[i] = (struct vr_packed_desc){
+				addr, len, 0, (uint16_t)(flags & ~VR_DESC_NEXT)};
 }
 
 void
@@ -104,9 +104,9 @@ post_packed(struct vring *vr, uint16_t head)
 		if (n == 0)
 			first_flags = d->flags | vr_packed_owner(true, first.lap);
 		/* Until then it is as the lap before left it: the driver's. */
-		vr_raw_packed(vr, vr->fill_at.at, d->addr, d->len, head, n == 0 ?
-				vr_packed_owner(false, !first.lap) :
-				d->flags | vr_packed_owner(true, vr->fill_at.lap));
+		vr_raw_packed(vr, vr->fill_at.at, d->addr, d->len, head,
+				n == 0 ? vr_packed_owner(false, !first.lap)
+				       : d->flags | vr_packed_owner(true, vr->fill_at.lap));
 		vr->fill_at = vr_packed_behind(vr->fill_at, vr->size, 1);
 		i = d->next;
 	} while ((d->flags & VR_DESC_NEXT) != 0 && ++n < vr->size);
@@ -146,10 +146,11 @@ raw_returned(struct party *p, struct vring *vr, unsigned n, uint32_t *len)
 	while (vr_used_pending(vr) < n) {
 		if (vu_now_ms() > deadline)
 			return fail(p->h, "%u of %u buffers came back", vr_used_pending(vr), n);
-		nanosleep(&(struct timespec){ .tv_nsec = POLL_NS }, NULL);
+		nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
 	}
 	if (vr_used_pending(vr) > n)
-		return fail(p->h, "%u buffers came back, but %u were posted", vr_used_pending(vr), n);
+		return fail(p->h, "%u buffers came back, but %u were posted", vr_used_pending(vr),
+				n);
 	for (; n > 0; n--) {
 		struct vr_used_elem e;
 
@@ -170,14 +171,14 @@ bool
 raw_works(struct party *p, struct party *peer)
 {
 	struct buf f = raw_frame(p, peer->mac, 200);
-	struct vr_seg seg = { f.gpa, f.len };
+	struct vr_seg seg = {f.gpa, f.len};
 
 	if (f.at == NULL)
 		return false;
 	raw_chain(p->nic.tx, 100, &seg, 1, 0);
 	raw_post_one(p->nic.tx, 100);
 	return raw_returned(p, p->nic.tx, 1, NULL) &&
-		party_hears(peer, f.at + p->nic.hdr_len, f.len - p->nic.hdr_len);
+			party_hears(peer, f.at + p->nic.hdr_len, f.len - p->nic.hdr_len);
 }
 
 bool
@@ -211,8 +212,8 @@ copy_used(const struct vring *vr, size_t *size)
 	const void *from = packed ? (const void *)vr->packed : vr->used;
 	uint8_t *copy;
 
-	*size = packed ? vr->size * sizeof(struct vr_packed_desc) :
-		sizeof(struct vr_used) + vr->size * sizeof(struct vr_used_elem);
+	*size = packed ? vr->size * sizeof(struct vr_packed_desc)
+		       : sizeof(struct vr_used) + vr->size * sizeof(struct vr_used_elem);
 	copy = malloc(*size);
 	if (copy == NULL)
 		abort();
@@ -222,7 +223,7 @@ copy_used(const struct vring *vr, size_t *size)
 bool
 raw_untouched(struct party *p, struct party *peer)
 {
-	struct vring *ring[2] = { p->nic.rx, p->nic.tx };
+	struct vring *ring[2] = {p->nic.rx, p->nic.tx};
 	uint8_t *before[2], *after, frame[FRAME_MIN];
 	bool same = true;
 	size_t size;
@@ -244,6 +245,6 @@ raw_untouched(struct party *p, struct party *peer)
 		free(after);
 	}
 	return EXPECT(p->h, err == 0, "the peer could not send: %s", strerror(-err)) &&
-		EXPECT(p->h, same, "a ring of the stopped device was written") &&
-		party_hears_nothing(peer);
+			EXPECT(p->h, same, "a ring of the stopped device was written") &&
+			party_hears_nothing(peer);
 }

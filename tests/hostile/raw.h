@@ -22,24 +22,19 @@ struct buf {
 };
 
 /* `len` bytes of a region; at NULL (and a failure) without room. */
-struct buf
-raw_buf(struct party *p, unsigned region, uint32_t len);
+struct buf raw_buf(struct party *p, unsigned region, uint32_t len);
 
 /* The last `len` bytes of a region, and where it ends. */
-struct buf
-raw_end_buf(struct party *p, unsigned region, uint32_t len);
+struct buf raw_end_buf(struct party *p, unsigned region, uint32_t len);
 
 /* Header and a good frame of `len` bytes from `p` to `to`. */
-struct buf
-raw_frame(struct party *p, const uint8_t *to, uint32_t len);
+struct buf raw_frame(struct party *p, const uint8_t *to, uint32_t len);
 
 /* Copies header and frame of another buffer: the good ones of raw_frame(). */
-void
-raw_fill(uint8_t *to, const struct buf *frame, uint32_t offset, uint32_t len);
+void raw_fill(uint8_t *to, const struct buf *frame, uint32_t offset, uint32_t len);
 
 /* A descriptor as it is laid out; in a packed ring, a private one. */
-struct vr_desc *
-raw_at(struct vring *vr, uint16_t i);
+struct vr_desc *raw_at(struct vring *vr, uint16_t i);
 
 void
 raw_desc(struct vring *vr, uint16_t i, uint64_t addr, uint32_t len, uint16_t flags, uint16_t next);
@@ -48,8 +43,7 @@ raw_desc(struct vring *vr, uint16_t i, uint64_t addr, uint32_t len, uint16_t fla
  * Entry `i` of an indirect table at `table`, which must be aligned. In the format for packed
  * rings there is no next: entries follow each other.
  */
-void
-raw_entry(const struct vring *vr, void *table, unsigned i, uint64_t addr, uint32_t len,
+void raw_entry(const struct vring *vr, void *table, unsigned i, uint64_t addr, uint32_t len,
 		uint16_t flags, uint16_t next);
 
 /* Lays `n` pieces out as a chain in descriptors first, first + 1, ...; all with `flags` too. */
@@ -57,29 +51,23 @@ void
 raw_chain(struct vring *vr, uint16_t first, const struct vr_seg *seg, unsigned n, uint16_t flags);
 
 /* Shows `n` heads at once. */
-void
-raw_post(struct vring *vr, const uint16_t *head, unsigned n);
+void raw_post(struct vring *vr, const uint16_t *head, unsigned n);
 
-void
-raw_post_one(struct vring *vr, uint16_t head);
+void raw_post_one(struct vring *vr, uint16_t head);
 
 /* Waits until `n` more came back, and takes them; with the length of the last in *len. */
-bool
-raw_returned(struct party *p, struct vring *vr, unsigned n, uint32_t *len);
+bool raw_returned(struct party *p, struct vring *vr, unsigned n, uint32_t *len);
 
 /* Posts a good frame to `peer` and waits until it is there: the ring works. */
-bool
-raw_works(struct party *p, struct party *peer);
+bool raw_works(struct party *p, struct party *peer);
 
 /* Takes the honest buffers out of the receive ring: what is posted next is filled next. */
-bool
-raw_receive_begin(struct party *p, struct party *peer);
+bool raw_receive_begin(struct party *p, struct party *peer);
 
 /*
  * The rings of a stopped device stay as they are, also when there is more to do on them:
  * a frame more is posted, and one is sent to it.
  */
-bool
-raw_untouched(struct party *p, struct party *peer);
+bool raw_untouched(struct party *p, struct party *peer);
 
 #endif

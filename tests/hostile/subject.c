@@ -23,14 +23,14 @@
 
 #include "vhost_user.h"
 
-#define TELEMETRY_ROOM 16384	/* the longest answer of rte_telemetry */
-#define POLL_MS 2	/* between two looks at something that is waited for */
+#define TELEMETRY_ROOM 16384 /* the longest answer of rte_telemetry */
+#define POLL_MS 2            /* between two looks at something that is waited for */
 
 const char *
 drop_text(enum drop_reason reason)
 {
 #define DROP_TEXT(name, text, doc) [DROP_##name] = text,
-	static const char *const texts[] = { DROP_REASONS(DROP_TEXT) };
+	static const char *const texts[] = {DROP_REASONS(DROP_TEXT)};
 #undef DROP_TEXT
 
 	return texts[reason];
@@ -40,7 +40,7 @@ const char *
 fault_text(enum fault_reason reason)
 {
 #define FAULT_TEXT(name, text, doc) [FAULT_##name] = text,
-	static const char *const texts[] = { FAULT_REASONS(FAULT_TEXT) };
+	static const char *const texts[] = {FAULT_REASONS(FAULT_TEXT)};
 #undef FAULT_TEXT
 
 	return texts[reason];
@@ -64,11 +64,11 @@ run_program(const struct subject *s, pid_t parent)
 	setenv("ASAN_OPTIONS", "exitcode=99:detect_leaks=1:quarantine_size_mb=16", 0);
 	setenv("UBSAN_OPTIONS", "halt_on_error=1:exitcode=99:print_stacktrace=1", 0);
 	setenv("RUNTIME_DIRECTORY", s->dir, 1);
-	execl(s->program, s->program, "--lcores", lcores, "--in-memory", "--no-pci", "--file-prefix",
-			strrchr(s->dir, '/') + 1, "--", "--socket-file", s->honest_socket,
-			"--socket-file", s->socket, "--mergeable", s->mergeable ? "1" : "0",
-			"--tx-csum", s->offload ? "1" : "0", "--tso", s->offload ? "1" : "0",
-			(char *)NULL);
+	execl(s->program, s->program, "--lcores", lcores, "--in-memory", "--no-pci",
+			"--file-prefix", strrchr(s->dir, '/') + 1, "--", "--socket-file",
+			s->honest_socket, "--socket-file", s->socket, "--mergeable",
+			s->mergeable ? "1" : "0", "--tx-csum", s->offload ? "1" : "0", "--tso",
+			s->offload ? "1" : "0", (char *)NULL);
 	fprintf(stderr, "%s: %s\n", s->program, strerror(errno));
 	_exit(126);
 }
@@ -201,9 +201,15 @@ read_reasons(const char *line, struct totals *t)
 static void
 read_total(const char *head, const char *line, struct totals *t)
 {
-	const struct { const char *name; uint64_t *to; } column[] = {
-		{ "received", &t->received }, { "delivered", &t->delivered },
-		{ "dropped", &t->dropped }, { "sent", &t->sent }, { "flooded", &t->flooded },
+	const struct {
+		const char *name;
+		uint64_t *to;
+	} column[] = {
+			{"received", &t->received},
+			{"delivered", &t->delivered},
+			{"dropped", &t->dropped},
+			{"sent", &t->sent},
+			{"flooded", &t->flooded},
 	};
 	char names[512], *name, *save;
 	unsigned long long n;
@@ -211,7 +217,7 @@ read_total(const char *head, const char *line, struct totals *t)
 
 	snprintf(names, sizeof(names), "%s", head);
 	line += strcspn(line, "0123456789");
-	name = strtok_r(names, " \t", &save);	/* heading of the names' column */
+	name = strtok_r(names, " \t", &save); /* heading of the names' column */
 	while ((name = strtok_r(NULL, " \t", &save)) != NULL) {
 		if (sscanf(line, "%llu%n", &n, &used) != 1)
 			return;
@@ -262,22 +268,22 @@ subject_last_table(struct subject *s, struct totals *t)
 bool
 subject_telemetry(struct subject *s)
 {
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
 	char hello[TELEMETRY_ROOM];
 
 	snprintf(un.sun_path, sizeof(un.sun_path), "%s/dpdk/%s/dpdk_telemetry.v2", s->dir,
 			strrchr(s->dir, '/') + 1);
 	s->telemetry = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	return s->telemetry >= 0 &&
-		connect(s->telemetry, (struct sockaddr *)&un, sizeof(un)) == 0 &&
-		recv(s->telemetry, hello, sizeof(hello), 0) > 0;
+			connect(s->telemetry, (struct sockaddr *)&un, sizeof(un)) == 0 &&
+			recv(s->telemetry, hello, sizeof(hello), 0) > 0;
 }
 
 /* The answer to a command, as text; false when there is none in time. */
 static bool
 ask(struct subject *s, const char *command, char *answer)
 {
-	struct pollfd p = { .fd = s->telemetry, .events = POLLIN };
+	struct pollfd p = {.fd = s->telemetry, .events = POLLIN};
 	ssize_t n;
 
 	if (send(s->telemetry, command, strlen(command), MSG_NOSIGNAL) < 0 ||
@@ -341,8 +347,7 @@ subject_totals_wrong(const struct totals *t)
 				(uintmax_t)t->dropped);
 	else if (t->sent != t->delivered + t->flooded)
 		snprintf(text, sizeof(text), "sent %ju is not delivered %ju + flooded %ju",
-				(uintmax_t)t->sent, (uintmax_t)t->delivered,
-				(uintmax_t)t->flooded);
+				(uintmax_t)t->sent, (uintmax_t)t->delivered, (uintmax_t)t->flooded);
 	else if (reasons != t->dropped)
 		snprintf(text, sizeof(text), "dropped %ju, but the reasons make %ju",
 				(uintmax_t)t->dropped, (uintmax_t)reasons);

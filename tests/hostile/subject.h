@@ -25,17 +25,17 @@
 struct subject {
 	const char *program;
 	unsigned workers;
-	bool offload;		/* it offers checksums and segmentation */
-	bool mergeable;		/* it offers mergeable buffers; all guests take them */
-	pid_t pid;		/* 0: not running */
-	int status;		/* of waitpid, once it has ended */
+	bool offload;   /* it offers checksums and segmentation */
+	bool mergeable; /* it offers mergeable buffers; all guests take them */
+	pid_t pid;      /* 0: not running */
+	int status;     /* of waitpid, once it has ended */
 	char dir[64];
 	char log_path[96], table_path[96];
-	char honest_socket[96];	/* for the neighbours */
-	char socket[96];	/* for the guests of the cases */
-	char *log;		/* all of it, as far as it was read */
+	char honest_socket[96]; /* for the neighbours */
+	char socket[96];        /* for the guests of the cases */
+	char *log;              /* all of it, as far as it was read */
 	size_t log_len;
-	int telemetry;		/* connected socket; -1: not yet */
+	int telemetry; /* connected socket; -1: not yet */
 };
 
 /* What the statistics say of a port, or add up to over all of them. */
@@ -47,69 +47,53 @@ struct totals {
 /* Descriptors, threads and mapped guest memory of the process. */
 struct holdings {
 	unsigned fds, threads, regions;
-	uint64_t resident_kb;	/* hugepages too */
+	uint64_t resident_kb; /* hugepages too */
 };
 
 /* False: it did not come up; its log is in *s then. */
-bool
-subject_start(struct subject *s);
+bool subject_start(struct subject *s);
 
 /* Whether it still runs. */
-bool
-subject_alive(struct subject *s);
+bool subject_alive(struct subject *s);
 
 /* Reads on in the log. */
-void
-subject_read_log(struct subject *s);
+void subject_read_log(struct subject *s);
 
 /* How often `text` stands in the log from `from` on. */
-unsigned
-subject_log_count(struct subject *s, size_t from, const char *text);
+unsigned subject_log_count(struct subject *s, size_t from, const char *text);
 
 /* Waits for `text` in the log behind `from`; NULL after `timeout_ms`, or when it died. */
-const char *
-subject_log_wait(struct subject *s, size_t from, const char *text, int timeout_ms);
+const char *subject_log_wait(struct subject *s, size_t from, const char *text, int timeout_ms);
 
 /* Opens the telemetry socket, which stays open: each opening costs the switch a thread. */
-bool
-subject_telemetry(struct subject *s);
+bool subject_telemetry(struct subject *s);
 
 /* The counters of a device at this moment. */
-bool
-subject_counters(struct subject *s, int device, struct totals *t);
+bool subject_counters(struct subject *s, int device, struct totals *t);
 
 /* How many devices were stopped so far; -1: no answer. */
-int64_t
-subject_stopped(struct subject *s);
+int64_t subject_stopped(struct subject *s);
 
 /* The last statistics table. For a process that has ended. */
-bool
-subject_last_table(struct subject *s, struct totals *t);
+bool subject_last_table(struct subject *s, struct totals *t);
 
 /* Why a table contradicts itself, NULL if it does not. */
-const char *
-subject_totals_wrong(const struct totals *t);
+const char *subject_totals_wrong(const struct totals *t);
 
-bool
-subject_holdings(const struct subject *s, struct holdings *hold);
+bool subject_holdings(const struct subject *s, struct holdings *hold);
 
 /* Waits until it has no more than so many descriptors open. */
-bool
-subject_wait_fds(const struct subject *s, unsigned fds, int timeout_ms);
+bool subject_wait_fds(const struct subject *s, unsigned fds, int timeout_ms);
 
 /* SIGTERM and the end of it. True: status 0 within the time; s->status tells. */
-bool
-subject_stop(struct subject *s, int timeout_ms);
+bool subject_stop(struct subject *s, int timeout_ms);
 
 /* Ends it in any case, and removes its files unless `keep`. */
-void
-subject_end(struct subject *s, bool keep);
+void subject_end(struct subject *s, bool keep);
 
 /* A name of drops.h. */
-const char *
-drop_text(enum drop_reason reason);
+const char *drop_text(enum drop_reason reason);
 
-const char *
-fault_text(enum fault_reason reason);
+const char *fault_text(enum fault_reason reason);
 
 #endif

@@ -10,18 +10,18 @@
 
 #include "hostile.h"
 
-#define POLL_MS		2
+#define POLL_MS 2
 
 /*
  * Silence of a neighbour that is too long. Both processors may be busy with other things;
  * but a switch that waits for a guest, or whose control thread does, is silent for ever.
  */
-#define SILENCE_MS	6000
+#define SILENCE_MS 6000
 
 /* Memory that stays behind: allocators keep some, a leak a case would be far above. */
-#define RESIDENT_KB	(192 << 10)
+#define RESIDENT_KB (192 << 10)
 
-static const char *const sanitizer_marks[] = { "Sanitizer", "runtime error:" };
+static const char *const sanitizer_marks[] = {"Sanitizer", "runtime error:"};
 
 bool
 fail(struct hostile *h, const char *format, ...)
@@ -94,7 +94,7 @@ check_drops(struct hostile *h)
 		if (!p->open || p->device < 0)
 			continue;
 		if (!EXPECT(h, subject_counters(&h->subject, p->device, &t),
-				"telemetry does not know device %d", p->device))
+				    "telemetry does not know device %d", p->device))
 			continue;
 		for (unsigned r = DROP_NONE + 1; r < DROP_MAX; r++)
 			EXPECT(h, t.drop[r] == p->drop[r],
@@ -112,7 +112,7 @@ static void
 check_holdings(struct hostile *h)
 {
 	int64_t deadline = vu_now_ms() + PATIENCE_MS;
-	struct holdings now = { 0 };
+	struct holdings now = {0};
 	bool fds, rest;
 
 	do {
@@ -124,8 +124,7 @@ check_holdings(struct hostile *h)
 			break;
 		poll(NULL, 0, POLL_MS);
 	} while (vu_now_ms() < deadline);
-	EXPECT(h, now.fds <= h->base.fds, "%u descriptors open; %u before", now.fds,
-			h->base.fds);
+	EXPECT(h, now.fds <= h->base.fds, "%u descriptors open; %u before", now.fds, h->base.fds);
 	EXPECT(h, now.threads == h->base.threads, "%u threads; %u before", now.threads,
 			h->base.threads);
 	EXPECT(h, now.regions == h->base.regions, "%u regions of guest memory mapped; %u before",

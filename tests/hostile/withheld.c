@@ -45,7 +45,7 @@ static void *
 begin(struct fuse_conn_info *conn, struct fuse_config *config)
 {
 	(void)conn;
-	config->attr_timeout = 0;	/* the kernel asks again each time */
+	config->attr_timeout = 0; /* the kernel asks again each time */
 	config->nullpath_ok = 0;
 	return fuse_get_context()->private_data;
 }
@@ -106,8 +106,12 @@ flush_file(const char *path, struct fuse_file_info *fi)
 }
 
 static const struct fuse_operations operations = {
-	.init = begin, .getattr = attributes, .statfs = statistics, .open = open_file,
-	.read = read_file, .flush = flush_file,
+		.init = begin,
+		.getattr = attributes,
+		.statfs = statistics,
+		.open = open_file,
+		.read = read_file,
+		.flush = flush_file,
 };
 
 static void *
@@ -123,7 +127,7 @@ static bool
 mount_it(struct withheld *w)
 {
 	char name[] = "hostile";
-	char *argv[] = { name, NULL };
+	char *argv[] = {name, NULL};
 	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
 
 	w->fuse = fuse_new(&args, &operations, sizeof(operations), w);

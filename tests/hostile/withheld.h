@@ -12,15 +12,12 @@
 struct withheld;
 
 /* Mounts it and opens its file of `size` bytes: *fd. NULL: it can't be mounted. */
-struct withheld *
-withheld_open(size_t size, int *fd);
+struct withheld *withheld_open(size_t size, int *fd);
 
 /* No more answers from here on. This program must not touch the file itself either. */
-void
-withheld_hold(struct withheld *w);
+void withheld_hold(struct withheld *w);
 
 /* Answers all, closes the file, unmounts. NULL is fine. */
-void
-withheld_close(struct withheld *w);
+void withheld_close(struct withheld *w);
 
 #endif

@@ -15,8 +15,8 @@
 
 struct client {
 	pid_t pid;
-	pid_t thread;	/* one of its threads that is not the first */
-	int hold;	/* it ends when this is closed */
+	pid_t thread; /* one of its threads that is not the first */
+	int hold;     /* it ends when this is closed */
 };
 
 struct client client_start(void);

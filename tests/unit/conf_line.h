@@ -17,7 +17,7 @@
 #define ARGS_MAX 600
 
 static struct conf conf;
-static char *err, *out;		/* what the last call said */
+static char *err, *out; /* what the last call said */
 
 /* Calls conf_parse() with a command line whose words are given, up to NULL. */
 static enum conf_result
@@ -44,7 +44,7 @@ parse_words(char **word)
 static enum conf_result
 parse(const char *line)
 {
-	char copy[1024], *word[ARGS_MAX] = { "vhost-switch" }, *next, *save = NULL;
+	char copy[1024], *word[ARGS_MAX] = {"vhost-switch"}, *next, *save = NULL;
 	unsigned int n = 1;
 
 	assert_true(snprintf(copy, sizeof(copy), "%s", line) < (int)sizeof(copy));

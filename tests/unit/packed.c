@@ -27,7 +27,7 @@ packed_create(uint16_t size, uint16_t at)
 	vq->device_event = &p->device;
 	vq->last_avail = vq->last_used = at;
 	vq->avail_wrap = vq->used_wrap = true;
-	p->next = p->seen = (struct vr_place){ at, true };
+	p->next = p->seen = (struct vr_place){at, true};
 	return p;
 }
 
@@ -54,7 +54,7 @@ packed_offer(struct packed *p, uint16_t id, const struct vring_packed_desc *d, u
 
 	for (i = 0; i < n; i++) {
 		flags = d[i].flags | (i + 1 < n ? NEXT : 0) | vr_packed_owner(true, p->next.lap);
-		ring[p->next.at] = (struct vring_packed_desc){ d[i].addr, d[i].len, id, flags };
+		ring[p->next.at] = (struct vring_packed_desc){d[i].addr, d[i].len, id, flags};
 		if (i == 0) {
 			head_flags = flags;
 			head->flags = vr_packed_owner(false, !p->next.lap); /* of the lap before */

@@ -13,11 +13,11 @@
 #include "tests/driver/vring_packed.h"
 
 struct packed {
-	struct ring *r;	/* for its memory and its vq, which is made to be packed */
+	struct ring *r; /* for its memory and its vq, which is made to be packed */
 	struct vring_packed_desc_event driver, device;
-	struct vr_place next;	/* where the driver makes available next, ... */
-	struct vr_place seen;	/* ... and looks for used ones */
-	uint16_t chain[65536];	/* descriptors of the chain with an id, as the driver knows */
+	struct vr_place next;  /* where the driver makes available next, ... */
+	struct vr_place seen;  /* ... and looks for used ones */
+	uint16_t chain[65536]; /* descriptors of the chain with an id, as the driver knows */
 };
 
 /* A ring of `size` entries, whose both sides begin at `at`, lap 1, with indirect descriptors. */

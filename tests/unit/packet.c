@@ -14,7 +14,8 @@ static uint32_t
 pseudo(const struct packet *p, const struct packet_spec *s, const uint8_t *frame, uint32_t len)
 {
 	uint8_t tail[4];
-	uint32_t sofar = s->ipv6 ? inet_sum(0, frame + p->l3 + 8, 32) : inet_sum(0, frame + p->l3 + 12, 8);
+	uint32_t sofar = s->ipv6 ? inet_sum(0, frame + p->l3 + 8, 32)
+				 : inet_sum(0, frame + p->l3 + 12, 8);
 
 	put32(tail, (len & 0xffff) + ((s->udp ? 17 : 6) << 16));
 	return inet_sum(sofar, tail, sizeof(tail));
@@ -30,13 +31,13 @@ make_ip(uint8_t *at, const struct packet_spec *s, uint32_t l4_len, uint64_t *ran
 	if (!s->ipv6) {
 		at[0] = 0x40 | header / 4;
 		put16(at + 2, header + l4_len);
-		put16(at + 4, unit_random(random));	/* identification */
+		put16(at + 4, unit_random(random)); /* identification */
 		put16(at + 6, 0x4000);
 		at[8] = 64;
 		at[9] = protocol;
 		put32(at + 12, unit_random(random));
 		put32(at + 16, unit_random(random));
-		memset(at + 20, 1, s->ip_options);	/* no operation */
+		memset(at + 20, 1, s->ip_options); /* no operation */
 		put16(at + 10, ~inet_sum(0, at, header));
 		return header;
 	}
@@ -105,10 +106,10 @@ packet_make(struct packet *p, const struct packet_spec *s)
 	for (i = p->headers; i < p->len; i++)
 		p->bytes[i] = unit_random(&random);
 	p->vnet = (struct virtio_net_hdr){
-		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-		.csum_start = p->l4,
-		.csum_offset = s->udp ? 6 : 16,
-		.hdr_len = p->headers,
+			.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+			.csum_start = p->l4,
+			.csum_offset = s->udp ? 6 : 16,
+			.hdr_len = p->headers,
 	};
 	put16(p->bytes + p->l4 + p->vnet.csum_offset, pseudo(p, s, p->bytes, l4_len));
 	if (s->gso_size != 0) {
@@ -119,7 +120,7 @@ packet_make(struct packet *p, const struct packet_spec *s)
 
 static void
 expect_ip(const struct packet *p, const struct packet_spec *s, const uint8_t *frame, uint32_t len,
-	unsigned int i)
+		unsigned int i)
 {
 	const uint8_t *was = p->bytes + p->l3, *is = frame + p->l3;
 
@@ -139,13 +140,13 @@ expect_ip(const struct packet *p, const struct packet_spec *s, const uint8_t *fr
 
 static void
 expect_l4(const struct packet *p, const struct packet_spec *s, const uint8_t *frame, uint32_t len,
-	unsigned int i, uint32_t at)
+		unsigned int i, uint32_t at)
 {
 	const uint8_t *was = p->bytes + p->l4, *is = frame + p->l4;
 	bool last = at + (len - p->headers) == s->payload;
 	uint8_t flags = s->tcp_flags;
 
-	assert_memory_equal(is, was, 4);	/* ports */
+	assert_memory_equal(is, was, 4); /* ports */
 	if (s->udp) {
 		assert_int_equal(get16(is + 4), len - p->l4);
 		return;
@@ -163,7 +164,7 @@ expect_l4(const struct packet *p, const struct packet_spec *s, const uint8_t *fr
 
 uint32_t
 packet_expect(const struct packet *p, const struct packet_spec *s, const uint8_t *frame,
-	uint32_t len, unsigned int i, uint32_t at, bool partial)
+		uint32_t len, unsigned int i, uint32_t at, bool partial)
 {
 	uint32_t l4_len = len - p->l4, begin, field;
 

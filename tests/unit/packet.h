@@ -16,19 +16,19 @@
 
 struct packet_spec {
 	bool ipv6, udp;
-	unsigned int tags;	/* VLAN tags */
-	unsigned int ip_options;	/* bytes of them, or of IPv6 extension headers: multiples of 8 */
-	unsigned int tcp_options;	/* bytes: multiples of 4 */
-	uint32_t payload;	/* bytes */
-	uint16_t gso_size;	/* 0: one frame */
+	unsigned int tags;        /* VLAN tags */
+	unsigned int ip_options;  /* bytes of them, or of IPv6 extension headers: multiples of 8 */
+	unsigned int tcp_options; /* bytes: multiples of 4 */
+	uint32_t payload;         /* bytes */
+	uint16_t gso_size;        /* 0: one frame */
 	uint8_t tcp_flags;
-	uint64_t seed;	/* of addresses, numbers and payload */
+	uint64_t seed; /* of addresses, numbers and payload */
 };
 
 struct packet {
 	uint32_t len;
-	uint32_t l3, l4, headers;	/* where they begin, where they end */
-	struct virtio_net_hdr vnet;	/* as the sender's driver fills it */
+	uint32_t l3, l4, headers;   /* where they begin, where they end */
+	struct virtio_net_hdr vnet; /* as the sender's driver fills it */
 	uint8_t bytes[PACKET_MAX];
 };
 
@@ -40,6 +40,6 @@ void packet_make(struct packet *p, const struct packet_spec *s);
  * checksum there is only the pseudo header's sum. Returns the length of its payload.
  */
 uint32_t packet_expect(const struct packet *p, const struct packet_spec *s, const uint8_t *frame,
-	uint32_t len, unsigned int i, uint32_t at, bool partial);
+		uint32_t len, unsigned int i, uint32_t at, bool partial);
 
 #endif /* UNIT_PACKET_H */

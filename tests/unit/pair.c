@@ -33,7 +33,7 @@ pair_fetch(struct pair *p, unsigned int max)
 {
 	struct source *s = &p->tx->vq.source;
 
-	p->burst.cost = 0;	/* as for each visit */
+	p->burst.cost = 0; /* as for each visit */
 	return s->ops->fetch(s, &p->burst, max);
 }
 

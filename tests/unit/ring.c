@@ -9,7 +9,7 @@
 #include "forward/park.h"
 #include "ring.h"
 
-const struct rte_ether_addr mac_broadcast = { { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
+const struct rte_ether_addr mac_broadcast = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 
 struct ring *
 ring_create(unsigned int size, uint16_t index)
@@ -17,24 +17,24 @@ ring_create(unsigned int size, uint16_t index)
 	struct ring *r = unit_zalloc(sizeof(*r));
 
 	r->mem.n = 2;
-	r->mem.region[0] = (struct guest_region){ RING_GPA, RING_BYTES, malloc(RING_BYTES) };
-	r->mem.region[1] = (struct guest_region){ RING_SEAM, RING_SECOND, malloc(RING_SECOND) };
+	r->mem.region[0] = (struct guest_region){RING_GPA, RING_BYTES, malloc(RING_BYTES)};
+	r->mem.region[1] = (struct guest_region){RING_SEAM, RING_SECOND, malloc(RING_SECOND)};
 	assert_true(r->mem.region[0].host != NULL && r->mem.region[1].host != NULL);
 	r->free = RING_GPA;
 	r->taken = index;
 	r->vq = (struct virtqueue){
-		.desc = unit_zalloc(size * sizeof(struct vring_desc)),
-		.avail = unit_zalloc(4 + size * 2 + 2),
-		.used = unit_zalloc(4 + size * sizeof(struct vring_used_elem) + 2),
-		.last_avail = index,
-		.last_used = index,
-		.size = size,
-		.hdr_len = sizeof(struct virtio_net_hdr_mrg_rxbuf),
-		.indirect = true,
-		.mem = &r->mem,
-		.callfd = -1,
-		.frame_max = 1522,
-		.source = { .ops = &tx_source_ops, .park = park_create() },
+			.desc = unit_zalloc(size * sizeof(struct vring_desc)),
+			.avail = unit_zalloc(4 + size * 2 + 2),
+			.used = unit_zalloc(4 + size * sizeof(struct vring_used_elem) + 2),
+			.last_avail = index,
+			.last_used = index,
+			.size = size,
+			.hdr_len = sizeof(struct virtio_net_hdr_mrg_rxbuf),
+			.indirect = true,
+			.mem = &r->mem,
+			.callfd = -1,
+			.frame_max = 1522,
+			.source = {.ops = &tx_source_ops, .park = park_create()},
 	};
 	assert_non_null(r->vq.source.park);
 	rte_spinlock_init(&r->vq.lock);
@@ -94,14 +94,14 @@ void
 ring_desc(struct ring *r, uint16_t i, uint64_t gpa, uint32_t len, uint16_t flags, uint16_t next)
 {
 	assert_true(i < r->vq.size);
-	r->vq.desc[i] = (struct vring_desc){ gpa, len, flags, next };
+	r->vq.desc[i] = (struct vring_desc){gpa, len, flags, next};
 }
 
 void
-ring_table(struct ring *r, uint64_t table, uint16_t i, uint64_t gpa, uint32_t len,
-	uint16_t flags, uint16_t next)
+ring_table(struct ring *r, uint64_t table, uint16_t i, uint64_t gpa, uint32_t len, uint16_t flags,
+		uint16_t next)
 {
-	const struct vring_desc d = { gpa, len, flags, next };
+	const struct vring_desc d = {gpa, len, flags, next};
 
 	memcpy(ring_at(r, table + i * sizeof(d), sizeof(d)), &d, sizeof(d));
 }
@@ -144,15 +144,16 @@ ring_expect_none(struct ring *r)
 struct rte_ether_addr
 mac_of(uint16_t port, uint8_t n)
 {
-	return (struct rte_ether_addr){ { 0x02, 0, 0, port >> 8, port, n } };
+	return (struct rte_ether_addr){{0x02, 0, 0, port >> 8, port, n}};
 }
 
 void
 frame_make(uint8_t *buf, const struct rte_ether_addr *to, const struct rte_ether_addr *from,
-	uint32_t len, uint32_t seed)
+		uint32_t len, uint32_t seed)
 {
-	struct rte_ether_hdr eth = { .dst_addr = *to, .src_addr = *from,
-		.ether_type = RTE_BE16(0x88b5) };	/* for experiments, IEEE 802 */
+	struct rte_ether_hdr eth = {.dst_addr = *to,
+			.src_addr = *from,
+			.ether_type = RTE_BE16(0x88b5)}; /* for experiments, IEEE 802 */
 	uint64_t random = seed;
 	uint32_t i;
 
@@ -163,7 +164,7 @@ frame_make(uint8_t *buf, const struct rte_ether_addr *to, const struct rte_ether
 
 uint8_t *
 ring_send(struct ring *r, uint16_t i, const struct rte_ether_addr *to,
-	const struct rte_ether_addr *from, uint32_t len, uint32_t seed)
+		const struct rte_ether_addr *from, uint32_t len, uint32_t seed)
 {
 	uint64_t gpa = ring_bytes(r, r->vq.hdr_len + len);
 	uint8_t *at = ring_at(r, gpa, r->vq.hdr_len + len);

@@ -20,7 +20,7 @@
 #define RING_GPA UINT64_C(0x100000)
 #define RING_BYTES UINT64_C(0x80000)
 #define RING_SEAM (RING_GPA + RING_BYTES)
-#define RING_SECOND UINT64_C(0x40000)	/* bytes of the second region */
+#define RING_SECOND UINT64_C(0x40000) /* bytes of the second region */
 #define RING_END (RING_SEAM + RING_SECOND)
 
 #define NEXT VRING_DESC_F_NEXT
@@ -30,8 +30,8 @@
 struct ring {
 	struct virtqueue vq;
 	struct guest_mem mem;
-	uint64_t free;		/* gpa: what ring_bytes() gives next */
-	uint16_t taken;		/* used entries that the driver has looked at */
+	uint64_t free;  /* gpa: what ring_bytes() gives next */
+	uint16_t taken; /* used entries that the driver has looked at */
 };
 
 /*
@@ -53,12 +53,12 @@ uint64_t ring_bytes(struct ring *r, uint32_t n);
 /* Where a guest address is; all of n bytes must be in one region. */
 uint8_t *ring_at(struct ring *r, uint64_t gpa, uint32_t n);
 
-void ring_desc(struct ring *r, uint16_t i, uint64_t gpa, uint32_t len, uint16_t flags,
-	uint16_t next);
+void
+ring_desc(struct ring *r, uint16_t i, uint64_t gpa, uint32_t len, uint16_t flags, uint16_t next);
 
 /* Writes descriptor i of an indirect table in guest memory. */
 void ring_table(struct ring *r, uint64_t table, uint16_t i, uint64_t gpa, uint32_t len,
-	uint16_t flags, uint16_t next);
+		uint16_t flags, uint16_t next);
 
 /* Makes the chain of `head` available. */
 void ring_offer(struct ring *r, uint16_t head);
@@ -72,7 +72,7 @@ void ring_expect_none(struct ring *r);
 
 /* Fills buf with a frame of `len` bytes; what is behind its header follows from `seed`. */
 void frame_make(uint8_t *buf, const struct rte_ether_addr *to, const struct rte_ether_addr *from,
-	uint32_t len, uint32_t seed);
+		uint32_t len, uint32_t seed);
 
 /* Address number n of guest `port`. */
 struct rte_ether_addr mac_of(uint16_t port, uint8_t n);
@@ -84,7 +84,7 @@ extern const struct rte_ether_addr mac_broadcast;
  * Returns the frame's place in guest memory.
  */
 uint8_t *ring_send(struct ring *r, uint16_t i, const struct rte_ether_addr *to,
-	const struct rte_ether_addr *from, uint32_t len, uint32_t seed);
+		const struct rte_ether_addr *from, uint32_t len, uint32_t seed);
 
 /* Offers an empty buffer of `len` bytes as descriptor i. Returns its guest address. */
 uint64_t ring_room(struct ring *r, uint16_t i, uint32_t len);

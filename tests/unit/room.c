@@ -13,12 +13,12 @@
 #include "room.h"
 
 #define REQUESTS 256
-#define BUFFER 1600	/* bytes of a receive buffer: the longest frame and its header */
+#define BUFFER 1600 /* bytes of a receive buffer: the longest frame and its header */
 
 struct room *
 room_create(unsigned int guests)
 {
-	static char *words[] = { "vhost-switch", NULL };
+	static char *words[] = {"vhost-switch", NULL};
 	struct room *r = unit_zalloc(sizeof(*r));
 	struct vswitch *sw = &r->sw;
 	unsigned int i;
@@ -28,8 +28,8 @@ room_create(unsigned int guests)
 	sw->qsbr = unit_zalloc(rte_rcu_qsbr_get_memsize(1));
 	rte_rcu_qsbr_init(sw->qsbr, 1);
 	sw->fdb = fdb_create(sw->conf.aging, sw->qsbr);
-	sw->requests = rte_ring_create_elem("requests", sizeof(struct request), REQUESTS,
-		SOCKET_ID_ANY, RING_F_SC_DEQ);
+	sw->requests = rte_ring_create_elem(
+			"requests", sizeof(struct request), REQUESTS, SOCKET_ID_ANY, RING_F_SC_DEQ);
 	r->w = sw->worker[0] = worker_create(sw, 0, 0);
 	sw->nworkers = 1;
 	assert_true(sw->wake_fd >= 0 && sw->fdb && sw->requests && r->w);
@@ -42,7 +42,7 @@ room_create(unsigned int guests)
 		r->tx[i]->vq.source.port = i;
 		sw->port[i].state = PORT_USED;
 		sw->port[i].vlan = conf_vlan(&sw->conf, i);
-		r->set[i] = (struct rx_set){ 1, { &r->rx[i]->vq } };
+		r->set[i] = (struct rx_set){1, {&r->rx[i]->vq}};
 		sw->port[i].rx = &r->set[i];
 	}
 	return r;
@@ -103,7 +103,7 @@ room_request(struct room *r, struct request *q)
 
 uint8_t *
 room_send(struct room *r, uint16_t port, const struct rte_ether_addr *to, uint32_t len,
-	uint32_t seed)
+		uint32_t seed)
 {
 	const struct rte_ether_addr from = mac_of(port, 0);
 
@@ -153,7 +153,7 @@ room_take(struct room *r, uint16_t port, uint32_t *len)
 
 void
 room_expect(struct room *r, uint16_t to, uint16_t from, const struct rte_ether_addr *dst,
-	uint32_t len, uint32_t seed)
+		uint32_t len, uint32_t seed)
 {
 	const struct rte_ether_addr src = mac_of(from, 0);
 	uint8_t want[BUFFER];

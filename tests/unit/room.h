@@ -12,15 +12,16 @@
 #include "ring.h"
 #include "run/worker.h"
 
-#define ROOM_RING 1024	/* entries of each ring */
+#define ROOM_RING 1024 /* entries of each ring */
 
 struct room {
 	struct vswitch sw;
 	struct worker *w;
 	struct ring *tx[GUEST_MAX], *rx[GUEST_MAX];
-	struct rx_set set[GUEST_MAX];	/* what each one receives by: rx[], if the test does nothing about it */
+	struct rx_set set
+			[GUEST_MAX]; /* what each one receives by: rx[], if the test does nothing about it */
 	unsigned int guests;
-	uint16_t tx_next[GUEST_MAX], rx_next[GUEST_MAX];	/* descriptors to use next */
+	uint16_t tx_next[GUEST_MAX], rx_next[GUEST_MAX]; /* descriptors to use next */
 };
 
 /*
@@ -43,7 +44,7 @@ bool room_request(struct room *r, struct request *q);
 
 /* Guest `port` sends a frame with its address 0, or offers an empty buffer. */
 uint8_t *room_send(struct room *r, uint16_t port, const struct rte_ether_addr *to, uint32_t len,
-	uint32_t seed);
+		uint32_t seed);
 void room_offer(struct room *r, uint16_t port, unsigned int buffers);
 
 /* The worker looks at what a guest sends. */
@@ -57,7 +58,7 @@ const uint8_t *room_take(struct room *r, uint16_t port, uint32_t *len);
 
 /* The next frame at `to` must be what room_send() put into `from`; or there must be none. */
 void room_expect(struct room *r, uint16_t to, uint16_t from, const struct rte_ether_addr *dst,
-	uint32_t len, uint32_t seed);
+		uint32_t len, uint32_t seed);
 void room_expect_none(struct room *r, uint16_t port);
 
 /* Frames that the guest sent and has not got back. */

@@ -7,10 +7,10 @@
 #include "forward/route.h"
 #include "routing.h"
 
-struct source routing_uplink = { .port = PORT_UPLINK, .device = SOURCE_ANY };
-const struct rte_ether_addr host = { { 0x02, 0xbb, 0, 0, 0, 1 } };
-const struct rte_ether_addr stranger = { { 0x02, 0xcc, 0, 0, 0, 1 } };
-const struct rte_ether_addr multicast = { { 0x01, 0, 0x5e, 0, 0, 1 } };
+struct source routing_uplink = {.port = PORT_UPLINK, .device = SOURCE_ANY};
+const struct rte_ether_addr host = {{0x02, 0xbb, 0, 0, 0, 1}};
+const struct rte_ether_addr stranger = {{0x02, 0xcc, 0, 0, 0, 1}};
+const struct rte_ether_addr multicast = {{0x01, 0, 0x5e, 0, 0, 1}};
 
 int
 routing_setup(void **state)
@@ -25,8 +25,8 @@ routing_setup(void **state)
 	}
 	room_learn(r, PORT_UPLINK, &host);
 	r->sw.port[AWAY].rx = NULL;
-	r->sw.uplink = (struct uplink *)r;	/* routing only asks whether there is one */
-	routing_uplink = (struct source){ .port = PORT_UPLINK, .device = SOURCE_ANY };
+	r->sw.uplink = (struct uplink *)r; /* routing only asks whether there is one */
+	routing_uplink = (struct source){.port = PORT_UPLINK, .device = SOURCE_ANY};
 	*state = r;
 	return 0;
 }
@@ -43,7 +43,7 @@ routing_add(struct room *r, const struct rte_ether_addr *to, const struct rte_et
 {
 	struct frame *f = &r->w->burst.frame[r->w->burst.n++];
 
-	*f = (struct frame){ .eth = { .dst_addr = *to, .src_addr = *from }, .len = 60 };
+	*f = (struct frame){.eth = {.dst_addr = *to, .src_addr = *from}, .len = 60};
 	return f;
 }
 
@@ -55,8 +55,8 @@ routing_ports(const struct room *r, unsigned int i)
 	unsigned int k;
 
 	for (k = 0; k < d->n; k++) {
-		assert_true(d->want[k] != 0);	/* nobody is visited in vain, */
-		assert_true(d->slot[d->port[k]] == k);	/* and nobody twice */
+		assert_true(d->want[k] != 0);          /* nobody is visited in vain, */
+		assert_true(d->slot[d->port[k]] == k); /* and nobody twice */
 		if (d->want[k] >> i & 1)
 			ports |= d->port[k] == PORT_UPLINK ? UPLINK : PORT(d->port[k]);
 	}
@@ -71,7 +71,7 @@ routing_source(struct room *r, uint16_t port)
 
 void
 assert_route(struct room *r, uint16_t port, const struct rte_ether_addr *to, uint64_t ports,
-	enum drop_reason reason)
+		enum drop_reason reason)
 {
 	const struct rte_ether_addr from = port == PORT_UPLINK ? host : mac_of(port, 0);
 	struct frame *f;

@@ -9,15 +9,15 @@
 #include "forward/source.h"
 
 #define GUESTS 4
-#define SILENT 2	/* has sent nothing yet */
-#define AWAY 3		/* has no receive ring */
+#define SILENT 2 /* has sent nothing yet */
+#define AWAY 3   /* has no receive ring */
 
 /* Ports as bits, to compare sets: the uplink is the highest. */
 #define UPLINK (UINT64_C(1) << 63)
 #define PORT(n) (UINT64_C(1) << (n))
 
 extern struct source routing_uplink;
-extern const struct rte_ether_addr host;	/* behind the uplink */
+extern const struct rte_ether_addr host; /* behind the uplink */
 extern const struct rte_ether_addr stranger, multicast;
 
 /* Fixtures: guests 0 and 1 are known, 2 is silent, 3 is away; there is an uplink, and a host behind it. */
@@ -25,7 +25,8 @@ int routing_setup(void **state);
 int routing_teardown(void **state);
 
 /* Adds a frame to the burst. */
-struct frame *routing_add(struct room *r, const struct rte_ether_addr *to, const struct rte_ether_addr *from);
+struct frame *
+routing_add(struct room *r, const struct rte_ether_addr *to, const struct rte_ether_addr *from);
 
 /* Where frame i of the burst is to go. */
 uint64_t routing_ports(const struct room *r, unsigned int i);
@@ -34,6 +35,6 @@ struct source *routing_source(struct room *r, uint16_t port);
 
 /* One frame from a port goes to exactly these; if there are none, for that reason. */
 void assert_route(struct room *r, uint16_t port, const struct rte_ether_addr *to, uint64_t ports,
-	enum drop_reason reason);
+		enum drop_reason reason);
 
 #endif /* UNIT_ROUTING_H */

@@ -14,13 +14,13 @@
 
 #define GUESTS 3
 
-static const struct rte_ether_addr moved = { { 0x52, 0x54, 0, 0xaa, 0xbb, 0xcc } };
+static const struct rte_ether_addr moved = {{0x52, 0x54, 0, 0xaa, 0xbb, 0xcc}};
 static struct announcement a;
 
 static int
 setup(void **state)
 {
-	a = (struct announcement){ 0 };
+	a = (struct announcement){0};
 	*state = room_create(GUESTS);
 	return 0;
 }
@@ -28,7 +28,7 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-	room_destroy(*state);	/* checks that the sums agree */
+	room_destroy(*state); /* checks that the sums agree */
 	return 0;
 }
 
@@ -45,7 +45,7 @@ arm(struct room *r, uint16_t port)
 	struct virtqueue *vq = ring_of(r, port);
 
 	forward_release(&vq->source, room_count(r, port));
-	vq->source.ops = &tx_source_ops;	/* as for each snapshot */
+	vq->source.ops = &tx_source_ops; /* as for each snapshot */
 	announce_arm(vq, &a);
 }
 
@@ -55,10 +55,48 @@ expect_announcement(struct room *r, uint16_t port)
 {
 	/* RFC 903, and what QEMU's own announcements look like. */
 	static const uint8_t want[ANNOUNCE_BYTES] = {
-		0xff, 0xff, 0xff, 0xff, 0xff, 0xff,	0x52, 0x54, 0, 0xaa, 0xbb, 0xcc,
-		0x80, 0x35,	0, 1,	8, 0,	6, 4,	0, 3,
-		0x52, 0x54, 0, 0xaa, 0xbb, 0xcc,	0, 0, 0, 0,
-		0x52, 0x54, 0, 0xaa, 0xbb, 0xcc,	0, 0, 0, 0,
+			0xff,
+			0xff,
+			0xff,
+			0xff,
+			0xff,
+			0xff,
+			0x52,
+			0x54,
+			0,
+			0xaa,
+			0xbb,
+			0xcc,
+			0x80,
+			0x35,
+			0,
+			1,
+			8,
+			0,
+			6,
+			4,
+			0,
+			3,
+			0x52,
+			0x54,
+			0,
+			0xaa,
+			0xbb,
+			0xcc,
+			0,
+			0,
+			0,
+			0,
+			0x52,
+			0x54,
+			0,
+			0xaa,
+			0xbb,
+			0xcc,
+			0,
+			0,
+			0,
+			0,
 	};
 	const uint8_t *got;
 	uint32_t len;
@@ -77,7 +115,7 @@ test_idle_ring(void **state)
 
 	room_offer(r, 1, 4);
 	room_offer(r, 2, 4);
-	arm(r, 0);	/* nothing was asked for */
+	arm(r, 0); /* nothing was asked for */
 	assert_false(ring_has_work(ring_of(r, 0)));
 	announce_ask(&a, &moved);
 	arm(r, 0);
@@ -200,7 +238,7 @@ test_rate(void **state)
 	}
 	most = 1 + (rte_rdtsc() - begin) / period;
 	assert_true(asked > 2 * most);
-	assert_true(sent <= 2 * most);	/* two guests get each */
+	assert_true(sent <= 2 * most); /* two guests get each */
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -209,12 +247,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_idle_ring),
-		TEST(test_busy_ring),
-		TEST(test_waits),
-		TEST(test_withdrawn),
-		TEST(test_not_polled),
-		TEST(test_rate),
+			TEST(test_idle_ring),
+			TEST(test_busy_ring),
+			TEST(test_waits),
+			TEST(test_withdrawn),
+			TEST(test_not_polled),
+			TEST(test_rate),
 	};
 
 	return cmocka_run_group_tests_name("announce", tests, unit_eal, unit_eal_end);

@@ -41,19 +41,19 @@ static const struct {
 	size_t at, size;
 } numbers[] = {
 #define AT(member) offsetof(struct conf, member), sizeof(conf.member)
-	{ "--vm2vm", "0", "1", "-1", "3", "0 to 2", "-p 1 ", AT(vm2vm) },
-	{ "--mergeable", "0", "1", "-1", "2", "0 to 1", "", AT(mergeable) },
-	{ "--stats", "0", "86400", "-1", "86401", "0 to 86400 seconds", "", AT(stats) },
-	{ "--rx-retry", "0", "1", "-1", "2", "0 to 1", "", AT(rx_retry) },
-	{ "--rx-retry-num", "0", "1000", "-1", "1001", "0 to 1000", "", AT(rx_retry_num) },
-	{ "--rx-retry-delay", "0", "100000", "-1", "100001", "0 to 100000 microseconds", "",
-		AT(rx_retry_delay) },
-	{ "--vlan-strip", "0", "1", "-1", "2", "0 to 1", "", AT(vlan_strip) },
-	{ "--vlan-base", "0", "4094", "-1", "4095", "0 to 4094", "", AT(vlan_base) },
-	{ "--forward-bpdu", "0", "1", "-1", "2", "0 to 1", "", AT(forward_bpdu) },
-	{ "--aging", "0", "1000000", "-1", "1000001", "0 to 1000000 seconds", "", AT(aging) },
-	{ "--total-num-mbufs", "1024", "16777216", "1023", "16777217",
-		"1024 to 16777216 mbufs", "", AT(total_num_mbufs) },
+		{"--vm2vm", "0", "1", "-1", "3", "0 to 2", "-p 1 ", AT(vm2vm)},
+		{"--mergeable", "0", "1", "-1", "2", "0 to 1", "", AT(mergeable)},
+		{"--stats", "0", "86400", "-1", "86401", "0 to 86400 seconds", "", AT(stats)},
+		{"--rx-retry", "0", "1", "-1", "2", "0 to 1", "", AT(rx_retry)},
+		{"--rx-retry-num", "0", "1000", "-1", "1001", "0 to 1000", "", AT(rx_retry_num)},
+		{"--rx-retry-delay", "0", "100000", "-1", "100001", "0 to 100000 microseconds", "",
+				AT(rx_retry_delay)},
+		{"--vlan-strip", "0", "1", "-1", "2", "0 to 1", "", AT(vlan_strip)},
+		{"--vlan-base", "0", "4094", "-1", "4095", "0 to 4094", "", AT(vlan_base)},
+		{"--forward-bpdu", "0", "1", "-1", "2", "0 to 1", "", AT(forward_bpdu)},
+		{"--aging", "0", "1000000", "-1", "1000001", "0 to 1000000 seconds", "", AT(aging)},
+		{"--total-num-mbufs", "1024", "16777216", "1023", "16777217",
+				"1024 to 16777216 mbufs", "", AT(total_num_mbufs)},
 #undef AT
 };
 
@@ -62,7 +62,7 @@ value(size_t at, size_t size)
 {
 	uint64_t v = 0;
 
-	memcpy(&v, (const char *)&conf + at, size);	/* little-endian hosts, as virtio's */
+	memcpy(&v, (const char *)&conf + at, size); /* little-endian hosts, as virtio's */
 	return v;
 }
 
@@ -79,15 +79,15 @@ test_number_limits(void **state)
 		limit[1] = numbers[i].max;
 		for (k = 0; k < 2; k++) {
 			snprintf(line, sizeof(line), "-l 0,1 -- %s%s %s", numbers[i].with,
-				numbers[i].name, limit[k]);
+					numbers[i].name, limit[k]);
 			accept(line);
 			assert_int_equal(value(numbers[i].at, numbers[i].size),
-				strtoul(limit[k], NULL, 10));
-			snprintf(line, sizeof(line), "-- %s%s=%s", numbers[i].with,
-				numbers[i].name, limit[k]);
+					strtoul(limit[k], NULL, 10));
+			snprintf(line, sizeof(line), "-- %s%s=%s", numbers[i].with, numbers[i].name,
+					limit[k]);
 			accept(line);
 			assert_int_equal(value(numbers[i].at, numbers[i].size),
-				strtoul(limit[k], NULL, 10));
+					strtoul(limit[k], NULL, 10));
 		}
 	}
 }
@@ -95,9 +95,17 @@ test_number_limits(void **state)
 static void
 test_number_wrong(void **state)
 {
-	static const char * const never[] = {
-		"x", "1x", "0x1", "+1", "1.0", "1e3", "''", "18446744073709551616",
-		"18446744073709551615", "99999999999999999999999",
+	static const char *const never[] = {
+			"x",
+			"1x",
+			"0x1",
+			"+1",
+			"1.0",
+			"1e3",
+			"''",
+			"18446744073709551616",
+			"18446744073709551615",
+			"99999999999999999999999",
 	};
 	char line[200];
 	size_t i, k;
@@ -111,7 +119,7 @@ test_number_wrong(void **state)
 		for (k = 0; k < RTE_DIM(never); k++) {
 			snprintf(line, sizeof(line), "-- %s %s", numbers[i].name, never[k]);
 			refused(line, numbers[i].name, never[k][0] == '\'' ? "" : never[k],
-				numbers[i].allowed);
+					numbers[i].allowed);
 		}
 		snprintf(line, sizeof(line), "-- %s", numbers[i].name);
 		refused(line, numbers[i].name, "needs a value", "--help");
@@ -162,8 +170,18 @@ test_vmdq(void **state)
 static void
 test_port_mask(void **state)
 {
-	static const char * const wrong[] = {
-		"0", "0x0", "3", "0x", "x", "-1", "1z", "5", "''", "10000000000000000", "ffffffffffffffff",
+	static const char *const wrong[] = {
+			"0",
+			"0x0",
+			"3",
+			"0x",
+			"x",
+			"-1",
+			"1z",
+			"5",
+			"''",
+			"10000000000000000",
+			"ffffffffffffffff",
 	};
 	char line[100];
 	size_t i;
@@ -230,7 +248,8 @@ test_socket_owner(void **state)
 	refused("-- --dev-mode", "--dev-mode", "needs a value", "--help");
 	refused("-- --client --dev-owner 0:0", "--dev-owner", "connects", "QEMU");
 	refused("-- --dev-mode 0600 --client", "--dev-mode", "connects", "QEMU");
-	refused("-- --port a,socket=/run/a,role=client --dev-mode 0600", "--dev-mode", "connects", "QEMU");
+	refused("-- --port a,socket=/run/a,role=client --dev-mode 0600", "--dev-mode", "connects",
+			"QEMU");
 	accept("-- --client --port a,socket=/run/a,role=server --dev-mode 0600");
 }
 
@@ -262,7 +281,7 @@ test_socket_length(void **state)
 static void
 test_socket_number(void **state)
 {
-	char *word[ARGS_MAX] = { "vhost-switch", "--" };
+	char *word[ARGS_MAX] = {"vhost-switch", "--"};
 	char name[SOCKET_MAX + 1][8];
 	unsigned int i, n = 2;
 
@@ -286,7 +305,7 @@ test_port(void **state)
 	RTE_SET_USED(state);
 	accept("-- --port vm1,socket=/run/vm1.sock");
 	p = &conf.port[0];
-	assert_int_equal(conf.nports, 1);	/* and no ./usvhost */
+	assert_int_equal(conf.nports, 1); /* and no ./usvhost */
 	assert_string_equal(p->name, "vm1");
 	assert_string_equal(p->socket, "/run/vm1.sock");
 	assert_int_equal(p->role, ROLE_SERVER);
@@ -338,7 +357,7 @@ test_port_wrong(void **state)
 	refused("-- --socket-file b --port c,socket=b", "--port c", "b", "twice");
 	/* The tag that another port has by its place. */
 	refused("-- --port a,socket=a,vlan=1001 --port b,socket=b", "--port a", "vlan=1001",
-		"port b");
+			"port b");
 	accept("-- --port a,socket=a,vlan=1001 --port b,socket=b,vlan=1000");
 	accept("-- --port a,socket=a,vlan=1001 --port b,socket=b,vlan=1001");
 	accept("-- --port a,socket=a,vlan=1001 --port b,socket=b --vlan-base 0");
@@ -375,7 +394,8 @@ test_port_policy(void **state)
 	assert_int_equal(conf.port[1].nmacs, 2);
 	for (i = 0; i < 12; i++) {
 		mac.addr_bytes[5] = i;
-		assert_int_equal(conf_mac_named(&conf, &mac), i == 1 || i == 2 || i == 3 || i == 10);
+		assert_int_equal(
+				conf_mac_named(&conf, &mac), i == 1 || i == 2 || i == 3 || i == 10);
 	}
 	refused("-- --port a,socket=b,isolated=1", "--port a", "isolated=1", "yes or no");
 	assert_false(p->no_own_tags);
@@ -484,11 +504,11 @@ test_tags(void **state)
 	       "--port d,socket=d,vlan=1005 --port e,socket=e,vlan=30 --port f,socket=f,vlan=30 "
 	       "--port g,socket=g,vlan=0");
 	assert_int_equal(conf_tag_owner(&conf, 10), 0);
-	assert_int_equal(conf_tag_owner(&conf, 1000), TAG_NOBODY);	/* device 0 has 10 */
+	assert_int_equal(conf_tag_owner(&conf, 1000), TAG_NOBODY); /* device 0 has 10 */
 	assert_int_equal(conf_tag_owner(&conf, 1001), 1);
-	assert_int_equal(conf_tag_owner(&conf, 20), TAG_SHARED);	/* two guests */
-	assert_int_equal(conf_tag_owner(&conf, 1005), 3);	/* and not of device 5 */
-	assert_int_equal(conf_tag_owner(&conf, 30), TAG_SHARED);	/* two ports */
+	assert_int_equal(conf_tag_owner(&conf, 20), TAG_SHARED); /* two guests */
+	assert_int_equal(conf_tag_owner(&conf, 1005), 3);        /* and not of device 5 */
+	assert_int_equal(conf_tag_owner(&conf, 30), TAG_SHARED); /* two ports */
 	assert_int_equal(conf_tag_owner(&conf, 0), 6);
 	assert_int_equal(conf_tag_owner(&conf, 1007), 7);
 	/* No tags, and all without one; then with one port that has one all the same. */
@@ -505,12 +525,12 @@ static void
 test_words(void **state)
 {
 	RTE_SET_USED(state);
-	accept("-- --stat 7 --agi 8");		/* getopt_long's abbreviations */
+	accept("-- --stat 7 --agi 8"); /* getopt_long's abbreviations */
 	assert_int_equal(conf.stats, 7);
 	assert_int_equal(conf.aging, 8);
-	accept("-- --stats 1 --stats 2");	/* the last one counts */
+	accept("-- --stats 1 --stats 2"); /* the last one counts */
 	assert_int_equal(conf.stats, 2);
-	refused("-- --rx 1", "--rx", "--help", "");	/* of three options */
+	refused("-- --rx 1", "--rx", "--help", ""); /* of three options */
 	refused("-- --nonsense", "--nonsense", "unknown", "--help");
 	refused("-- --nonsense=1", "--nonsense", "unknown", "--help");
 	refused("-- -x", "-x", "unknown", "--help");
@@ -561,8 +581,13 @@ test_letters(void **state)
 static void
 test_help(void **state)
 {
-	static const char * const lines[] = {
-		"-- -h", "-- --help", "-h", "--help", "-l 0,1 --help", "-- --stats 5 -h --nonsense",
+	static const char *const lines[] = {
+			"-- -h",
+			"-- --help",
+			"-h",
+			"--help",
+			"-l 0,1 --help",
+			"-- --stats 5 -h --nonsense",
 	};
 	char name[40];
 	size_t i;
@@ -606,27 +631,27 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_number_limits),
-		cmocka_unit_test(test_number_wrong),
-		cmocka_unit_test(test_offloads),
-		cmocka_unit_test(test_vmdq),
-		cmocka_unit_test(test_port_mask),
-		cmocka_unit_test(test_sockets),
-		cmocka_unit_test(test_socket_owner),
-		cmocka_unit_test(test_socket_length),
-		cmocka_unit_test(test_socket_number),
-		cmocka_unit_test(test_port),
-		cmocka_unit_test(test_port_wrong),
-		cmocka_unit_test(test_port_policy),
-		cmocka_unit_test(test_port_offers),
-		cmocka_unit_test(test_port_names),
-		cmocka_unit_test(test_tags),
-		cmocka_unit_test(test_words),
-		cmocka_unit_test(test_sides),
-		cmocka_unit_test(test_letters),
-		cmocka_unit_test(test_help),
-		cmocka_unit_test(test_derived),
+			cmocka_unit_test(test_defaults),
+			cmocka_unit_test(test_number_limits),
+			cmocka_unit_test(test_number_wrong),
+			cmocka_unit_test(test_offloads),
+			cmocka_unit_test(test_vmdq),
+			cmocka_unit_test(test_port_mask),
+			cmocka_unit_test(test_sockets),
+			cmocka_unit_test(test_socket_owner),
+			cmocka_unit_test(test_socket_length),
+			cmocka_unit_test(test_socket_number),
+			cmocka_unit_test(test_port),
+			cmocka_unit_test(test_port_wrong),
+			cmocka_unit_test(test_port_policy),
+			cmocka_unit_test(test_port_offers),
+			cmocka_unit_test(test_port_names),
+			cmocka_unit_test(test_tags),
+			cmocka_unit_test(test_words),
+			cmocka_unit_test(test_sides),
+			cmocka_unit_test(test_letters),
+			cmocka_unit_test(test_help),
+			cmocka_unit_test(test_derived),
 	};
 	int rc = cmocka_run_group_tests_name("conf", tests, NULL, NULL);
 

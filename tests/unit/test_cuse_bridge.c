@@ -29,17 +29,17 @@
 #include "vhost_end.h"
 
 #define LEN (1u << 20)
-#define SIZE 256u	/* of a ring */
-#define ROOM 0x10000u	/* for a ring's three areas */
-#define TAP 1		/* any descriptor stands for the tap */
+#define SIZE 256u     /* of a ring */
+#define ROOM 0x10000u /* for a ring's three areas */
+#define TAP 1         /* any descriptor stands for the tap */
 
 struct bench {
 	struct bridge bridge;
 	struct client client;
-	uint8_t *ram;		/* the client's, and here too */
-	int call[2], kick[2];	/* eventfds, of the same numbers there */
+	uint8_t *ram;         /* the client's, and here too */
+	int call[2], kick[2]; /* eventfds, of the same numbers there */
 	int no_event;
-	unsigned int files;	/* open here before the bridge was */
+	unsigned int files; /* open here before the bridge was */
 };
 
 static int
@@ -99,7 +99,7 @@ set_u64(struct bench *b, unsigned int cmd, uint64_t value)
 static int
 set_state(struct bench *b, unsigned int cmd, unsigned int index, unsigned int num)
 {
-	const struct vhost_vring_state s = { index, num };
+	const struct vhost_vring_state s = {index, num};
 
 	return bridge_ioctl(&b->bridge, b->client.pid, cmd, &s, NULL);
 }
@@ -107,7 +107,7 @@ set_state(struct bench *b, unsigned int cmd, unsigned int index, unsigned int nu
 static int
 set_file(struct bench *b, unsigned int cmd, unsigned int index, int fd)
 {
-	const struct vhost_vring_file f = { index, fd };
+	const struct vhost_vring_file f = {index, fd};
 
 	return bridge_ioctl(&b->bridge, b->client.pid, cmd, &f, NULL);
 }
@@ -117,10 +117,10 @@ set_addr(struct bench *b, unsigned int index)
 {
 	uint64_t at = (uintptr_t)b->ram + index * ROOM;
 	const struct vhost_vring_addr a = {
-		.index = index,
-		.desc_user_addr = at,
-		.avail_user_addr = at + 0x4000,
-		.used_user_addr = at + 0x8000,
+			.index = index,
+			.desc_user_addr = at,
+			.avail_user_addr = at + 0x4000,
+			.used_user_addr = at + 0x8000,
 	};
 
 	return bridge_ioctl(&b->bridge, b->client.pid, VHOST_SET_VRING_ADDR, &a, NULL);
@@ -141,7 +141,7 @@ set_table(struct bench *b, unsigned int n, const struct vhost_memory_region *r)
 static int
 set_ram(struct bench *b)
 {
-	const struct vhost_memory_region r = { 0, LEN, (uintptr_t)b->ram, 0 };
+	const struct vhost_memory_region r = {0, LEN, (uintptr_t)b->ram, 0};
 
 	return set_table(b, 1, &r);
 }
@@ -150,10 +150,11 @@ set_ram(struct bench *b)
 static unsigned int
 get_base(struct bench *b, unsigned int index)
 {
-	const struct vhost_vring_state in = { index, 0xffffffff };
+	const struct vhost_vring_state in = {index, 0xffffffff};
 	struct vhost_vring_state out;
 
-	assert_int_equal(bridge_ioctl(&b->bridge, b->client.pid, VHOST_GET_VRING_BASE, &in, &out), 0);
+	assert_int_equal(bridge_ioctl(&b->bridge, b->client.pid, VHOST_GET_VRING_BASE, &in, &out),
+			0);
 	assert_int_equal(out.index, index);
 	return out.num;
 }
@@ -163,7 +164,9 @@ get_features(struct bench *b)
 {
 	uint64_t features = 0;
 
-	assert_int_equal(bridge_ioctl(&b->bridge, b->client.pid, VHOST_GET_FEATURES, NULL, &features), 0);
+	assert_int_equal(bridge_ioctl(&b->bridge, b->client.pid, VHOST_GET_FEATURES, NULL,
+					 &features),
+			0);
 	return features;
 }
 
@@ -213,8 +216,8 @@ check_ring(struct bench *b, unsigned int i)
 	vhost_end_check_enabled(i);
 	assert_int_equal(rte_vhost_get_vhost_vring(vhost_end.vid, i, &v), 0);
 	assert_int_equal(v.size, SIZE);
-	assert_ptr_not_equal(v.desc, b->ram + i * ROOM);	/* a mapping of its own ... */
-	assert_int_equal(v.desc->addr, 0x1111 * (i + 1));	/* ... of the same memory */
+	assert_ptr_not_equal(v.desc, b->ram + i * ROOM);  /* a mapping of its own ... */
+	assert_int_equal(v.desc->addr, 0x1111 * (i + 1)); /* ... of the same memory */
 	assert_ptr_equal(v.avail, (uint8_t *)v.desc + 0x4000);
 	assert_ptr_equal(v.used, (uint8_t *)v.desc + 0x8000);
 	assert_true(v.callfd >= 0 && v.kickfd >= 0);
@@ -239,8 +242,11 @@ test_as_qemu_does(void **state)
 		qemu_driver_up(b, 100 * round);
 		rte_vhost_get_negotiated_features(vhost_end.vid, &features);
 		/* What its guest may send is allowed untold; what it takes is not. */
-		assert_int_equal(features, 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VHOST_USER_F_PROTOCOL_FEATURES |
-			1ULL << VIRTIO_NET_F_CSUM | 1ULL << VIRTIO_NET_F_HOST_TSO4);
+		assert_int_equal(features,
+				1ULL << VIRTIO_F_VERSION_1 |
+						1ULL << VHOST_USER_F_PROTOCOL_FEATURES |
+						1ULL << VIRTIO_NET_F_CSUM |
+						1ULL << VIRTIO_NET_F_HOST_TSO4);
 		for (i = 0; i < 2; i++)
 			check_ring(b, i);
 		/* The driver goes down: the index comes back as the data path left it. */
@@ -249,7 +255,8 @@ test_as_qemu_does(void **state)
 		for (i = 0; i < 2; i++)
 			vhost_end_wait_disabled(i);
 		for (i = 0; i < 2; i++) {
-			rte_vhost_set_vring_base(vhost_end.vid, i, 100 * round + 7 + i, 100 * round + 7 + i);
+			rte_vhost_set_vring_base(
+					vhost_end.vid, i, 100 * round + 7 + i, 100 * round + 7 + i);
 			assert_int_equal(get_base(b, i), 100 * round + 7 + i);
 			assert_int_equal(set_file(b, VHOST_SET_VRING_CALL, i, b->call[i]), 0);
 		}
@@ -282,14 +289,15 @@ static void
 test_nothing_before_an_owner(void **state)
 {
 	struct bench *b = *state;
-	struct vhost_vring_state s = { 0, 0 };
+	struct vhost_vring_state s = {0, 0};
 
 	assert_int_equal(simple(b, VHOST_RESET_OWNER), -EPERM);
 	assert_int_equal(set_u64(b, VHOST_SET_FEATURES, 0), -EPERM);
 	assert_int_equal(set_ram(b), -EPERM);
 	assert_int_equal(set_state(b, VHOST_SET_VRING_NUM, 0, SIZE), -EPERM);
 	assert_int_equal(set_state(b, VHOST_SET_VRING_BASE, 0, 0), -EPERM);
-	assert_int_equal(bridge_ioctl(&b->bridge, b->client.pid, VHOST_GET_VRING_BASE, &s, &s), -EPERM);
+	assert_int_equal(bridge_ioctl(&b->bridge, b->client.pid, VHOST_GET_VRING_BASE, &s, &s),
+			-EPERM);
 	assert_int_equal(set_addr(b, 0), -EPERM);
 	assert_int_equal(set_file(b, VHOST_SET_VRING_KICK, 0, b->kick[0]), -EPERM);
 	assert_int_equal(set_file(b, VHOST_SET_VRING_CALL, 0, b->call[0]), -EPERM);
@@ -308,16 +316,20 @@ test_owner(void **state)
 {
 	struct bench *b = *state;
 	struct client other = client_start();
-	const struct vhost_vring_state s = { 0, SIZE };
+	const struct vhost_vring_state s = {0, SIZE};
 
-	assert_int_equal(bridge_ioctl(&b->bridge, b->client.thread, VHOST_SET_OWNER, NULL, NULL), 0);
+	assert_int_equal(
+			bridge_ioctl(&b->bridge, b->client.thread, VHOST_SET_OWNER, NULL, NULL), 0);
 	assert_int_equal(b->bridge.owner, b->client.pid);
 	assert_int_equal(set_state(b, VHOST_SET_VRING_NUM, 0, SIZE), 0);
-	assert_int_equal(bridge_ioctl(&b->bridge, b->client.thread, VHOST_SET_VRING_NUM, &s, NULL), 0);
-	assert_int_equal(bridge_ioctl(&b->bridge, other.pid, VHOST_SET_VRING_NUM, &s, NULL), -EPERM);
+	assert_int_equal(bridge_ioctl(&b->bridge, b->client.thread, VHOST_SET_VRING_NUM, &s, NULL),
+			0);
+	assert_int_equal(
+			bridge_ioctl(&b->bridge, other.pid, VHOST_SET_VRING_NUM, &s, NULL), -EPERM);
 	assert_int_equal(bridge_ioctl(&b->bridge, 0, VHOST_SET_VRING_NUM, &s, NULL), -ESRCH);
 	/* Until the owner lets go. */
-	assert_int_equal(bridge_ioctl(&b->bridge, other.pid, VHOST_RESET_OWNER, NULL, NULL), -EPERM);
+	assert_int_equal(
+			bridge_ioctl(&b->bridge, other.pid, VHOST_RESET_OWNER, NULL, NULL), -EPERM);
 	assert_int_equal(simple(b, VHOST_RESET_OWNER), 0);
 	assert_int_equal(set_state(b, VHOST_SET_VRING_NUM, 0, SIZE), -EPERM);
 	assert_int_equal(bridge_ioctl(&b->bridge, other.pid, VHOST_SET_OWNER, NULL, NULL), 0);
@@ -346,11 +358,14 @@ test_features(void **state)
 {
 	struct bench *b = *state;
 
-	assert_int_equal(get_features(b), 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_NET_F_MRG_RXBUF |
-		1ULL << VIRTIO_RING_F_INDIRECT_DESC | 1ULL << VIRTIO_RING_F_EVENT_IDX);
+	assert_int_equal(get_features(b),
+			1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_NET_F_MRG_RXBUF |
+					1ULL << VIRTIO_RING_F_INDIRECT_DESC |
+					1ULL << VIRTIO_RING_F_EVENT_IDX);
 	assert_int_equal(simple(b, VHOST_SET_OWNER), 0);
 	assert_int_equal(set_u64(b, VHOST_SET_FEATURES, 1ULL << VHOST_F_LOG_ALL), -EOPNOTSUPP);
-	assert_int_equal(set_u64(b, VHOST_SET_FEATURES, 1ULL << VHOST_NET_F_VIRTIO_NET_HDR), -EOPNOTSUPP);
+	assert_int_equal(set_u64(b, VHOST_SET_FEATURES, 1ULL << VHOST_NET_F_VIRTIO_NET_HDR),
+			-EOPNOTSUPP);
 	assert_int_equal(set_u64(b, VHOST_SET_FEATURES, 1ULL << VIRTIO_NET_F_CTRL_VQ), -EOPNOTSUPP);
 	assert_int_equal(set_u64(b, VHOST_SET_FEATURES, ~0ULL), -EOPNOTSUPP);
 	assert_int_equal(set_u64(b, VHOST_SET_FEATURES, get_features(b)), 0);
@@ -376,7 +391,8 @@ test_running_ring_keeps_its_size(void **state)
 static void
 test_descriptors(void **state)
 {
-	static const unsigned int commands[] = { VHOST_SET_VRING_KICK, VHOST_SET_VRING_CALL, VHOST_SET_VRING_ERR };
+	static const unsigned int commands[] = {
+			VHOST_SET_VRING_KICK, VHOST_SET_VRING_CALL, VHOST_SET_VRING_ERR};
 	struct bench *b = *state;
 	unsigned int i;
 
@@ -400,23 +416,25 @@ test_memory(void **state)
 {
 	struct bench *b = *state;
 	struct vhost_memory_region r[IOCTL_REGIONS_MAX];
-	uint64_t padded[] = { UINT64_C(1) << 32 };
+	uint64_t padded[] = {UINT64_C(1) << 32};
 	uint8_t on_stack;
 	unsigned int i;
 
 	assert_int_equal(simple(b, VHOST_SET_OWNER), 0);
-	r[0] = (struct vhost_memory_region){ 0, LEN, 0x1000, 0 };
+	r[0] = (struct vhost_memory_region){0, LEN, 0x1000, 0};
 	assert_int_equal(set_table(b, 1, r), -EFAULT);
 	r[0].userspace_addr = UINT64_MAX;
 	assert_int_equal(set_table(b, 1, r), -EFAULT);
-	r[0] = (struct vhost_memory_region){ 0, 1, (uintptr_t)&on_stack, 0 };
+	r[0] = (struct vhost_memory_region){0, 1, (uintptr_t)&on_stack, 0};
 	assert_int_equal(set_table(b, 1, r), -ENXIO);
 	assert_int_equal(set_table(b, 0, r), -ENXIO);
 	for (i = 0; i < IOCTL_REGIONS_MAX; i++)
-		r[i] = (struct vhost_memory_region){ 0x10000 * i, 0x1000, (uintptr_t)b->ram + 0x2000 * i, 0 };
+		r[i] = (struct vhost_memory_region){
+				0x10000 * i, 0x1000, (uintptr_t)b->ram + 0x2000 * i, 0};
 	assert_int_equal(set_table(b, IOCTL_REGIONS_MAX, r), -E2BIG);
 	assert_int_equal(set_table(b, 8, r), 0);
-	assert_int_equal(bridge_ioctl(&b->bridge, b->client.pid, VHOST_SET_MEM_TABLE, padded, NULL), -EOPNOTSUPP);
+	assert_int_equal(bridge_ioctl(&b->bridge, b->client.pid, VHOST_SET_MEM_TABLE, padded, NULL),
+			-EOPNOTSUPP);
 	assert_int_equal(set_ram(b), 0);
 }
 
@@ -460,7 +478,7 @@ test_owner_is_killed(void **state)
 	assert_int_equal(set_ram(b), -ESRCH);
 	bridge_close(&b->bridge);
 	vhost_end_wait_stopped();
-	b->files--;	/* the pipe to the client */
+	b->files--; /* the pipe to the client */
 	b->client.pid = 0;
 }
 
@@ -469,19 +487,20 @@ main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_as_qemu_does),
-		TEST(test_goes_on_after_its_index_was_asked_for),
-		TEST(test_nothing_before_an_owner),
-		TEST(test_owner),
-		TEST(test_reset_while_running),
-		TEST(test_features),
-		TEST(test_running_ring_keeps_its_size),
-		TEST(test_descriptors),
-		TEST(test_memory),
-		TEST(test_memory_again),
-		TEST(test_no_socket),
-		TEST(test_owner_is_killed),
+			TEST(test_as_qemu_does),
+			TEST(test_goes_on_after_its_index_was_asked_for),
+			TEST(test_nothing_before_an_owner),
+			TEST(test_owner),
+			TEST(test_reset_while_running),
+			TEST(test_features),
+			TEST(test_running_ring_keeps_its_size),
+			TEST(test_descriptors),
+			TEST(test_memory),
+			TEST(test_memory_again),
+			TEST(test_no_socket),
+			TEST(test_owner_is_killed),
 	};
 
-	return cmocka_run_group_tests_name("cuse_bridge", tests, vhost_end_setup, vhost_end_teardown);
+	return cmocka_run_group_tests_name(
+			"cuse_bridge", tests, vhost_end_setup, vhost_end_teardown);
 }

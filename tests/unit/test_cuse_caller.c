@@ -38,7 +38,7 @@ static int fd[GUEST_REGIONS];
 static int
 table(pid_t pid, const void *at, uint64_t len)
 {
-	struct vhost_memory_region r = { 0x100000, len, (uintptr_t)at, 0 };
+	struct vhost_memory_region r = {0x100000, len, (uintptr_t)at, 0};
 
 	memset(&m, 0xa5, sizeof(m));
 	memset(fd, 0xff, sizeof(fd));
@@ -78,7 +78,7 @@ test_process(void **state)
 	assert_int_equal(caller_process(c.thread), c.pid);
 	client_end(&c);
 	assert_int_equal(caller_process(c.pid), -ESRCH);
-	assert_int_equal(caller_process(0), -ESRCH);	/* of another pid namespace */
+	assert_int_equal(caller_process(0), -ESRCH); /* of another pid namespace */
 	assert_int_equal(caller_process(-1), -ESRCH);
 }
 
@@ -123,7 +123,7 @@ test_descriptor(void **state)
 	assert_int_equal(caller_descriptor(c.pid, -1), -EBADF);
 	client_end(&c);
 	assert_int_equal(caller_descriptor(c.pid, event), -ESRCH);
-	assert_int_equal(client_open_files(), before - 1);	/* the client's end */
+	assert_int_equal(client_open_files(), before - 1); /* the client's end */
 }
 
 /* Makes a system call of this process fail as if the kernel had none such. */
@@ -131,22 +131,22 @@ static bool
 forget_call(unsigned int number)
 {
 	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+			BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+			BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
+			BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+			BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
-	struct sock_fprog program = { RTE_DIM(code), code };
+	struct sock_fprog program = {RTE_DIM(code), code};
 
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+			prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
 /* On an old kernel the module takes over; here it is asked for, and not there. */
 static void
 test_descriptor_on_old_kernel(void **state)
 {
-	static const unsigned int calls[] = { SYS_pidfd_open, SYS_pidfd_getfd };
+	static const unsigned int calls[] = {SYS_pidfd_open, SYS_pidfd_getfd};
 	struct client c = client_start();
 	int status, expected = access("/dev/eventfd-link", F_OK) == 0 ? -EBADF : -ENOSYS;
 	unsigned int i;
@@ -157,7 +157,8 @@ test_descriptor_on_old_kernel(void **state)
 		old = fork();
 		if (old == 0)
 			_exit(forget_call(calls[i]) && caller_descriptor(c.pid, 987) == expected
-				? 0 : 1);
+							? 0
+							: 1);
 		assert_int_equal(waitpid(old, &status, 0), old);
 		assert_int_equal(status, 0);
 	}
@@ -173,7 +174,7 @@ test_disk(void **state)
 	uint8_t *at;
 
 	RTE_SET_USED(state);
-	assert_true(file >= 0 && fcntl(file, F_GET_SEALS) < 0);	/* no tmpfs */
+	assert_true(file >= 0 && fcntl(file, F_GET_SEALS) < 0); /* no tmpfs */
 	assert_int_equal(ftruncate(file, LEN), 0);
 	at = mmap(NULL, LEN, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
 	assert_ptr_not_equal(at, MAP_FAILED);
@@ -241,8 +242,10 @@ test_unlinked_file(void **state)
 static void
 test_anonymous(void **state)
 {
-	uint8_t *shared = mmap(NULL, LEN, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	uint8_t *private = mmap(NULL, LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *shared =
+			mmap(NULL, LEN, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint8_t *private =
+			mmap(NULL, LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct client c;
 
 	RTE_SET_USED(state);
@@ -262,10 +265,12 @@ static void
 test_several_files(void **state)
 {
 	uint8_t *room = mmap(NULL, 5 * LEN, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct vhost_memory_region r[] = {
-		{ 0x900000, LEN, (uintptr_t)room + 3 * LEN, 0 },
-		{ 0x100000, LEN, (uintptr_t)room + LEN, 0 },
-	}, all = { 0, 5 * LEN, (uintptr_t)room, 0 };
+	struct vhost_memory_region r[] =
+			{
+					{0x900000, LEN, (uintptr_t)room + 3 * LEN, 0},
+					{0x100000, LEN, (uintptr_t)room + LEN, 0},
+			},
+				   all = {0, 5 * LEN, (uintptr_t)room, 0};
 	struct client c;
 
 	RTE_SET_USED(state);
@@ -324,8 +329,9 @@ test_short_file(void **state)
 	RTE_SET_USED(state);
 	client_memory(room, LEN, 1);
 	assert_int_equal(ftruncate(file, LEN - 1), 0);
-	assert_ptr_equal(mmap(room + LEN, LEN, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0),
-		room + LEN);
+	assert_ptr_equal(mmap(room + LEN, LEN, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file,
+					 0),
+			room + LEN);
 	c = client_start();
 	before = client_open_files();
 	assert_int_equal(table(c.pid, room, 2 * LEN), -EFAULT);
@@ -366,8 +372,10 @@ test_read_only(void **state)
 static void
 test_no_regular_file(void **state)
 {
-	struct tpacket_req ring = { .tp_block_size = PAGE, .tp_block_nr = 1, .tp_frame_size = PAGE,
-		.tp_frame_nr = 1 };
+	struct tpacket_req ring = {.tp_block_size = PAGE,
+			.tp_block_nr = 1,
+			.tp_frame_size = PAGE,
+			.tp_frame_nr = 1};
 	int s = socket(AF_PACKET, SOCK_RAW, 0);
 	struct client c;
 	uint8_t *at;
@@ -439,20 +447,20 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_process),
-		cmocka_unit_test(test_handle),
-		cmocka_unit_test(test_descriptor),
-		cmocka_unit_test(test_descriptor_on_old_kernel),
-		cmocka_unit_test(test_disk),
-		cmocka_unit_test(test_memfd),
-		cmocka_unit_test(test_unlinked_file),
-		cmocka_unit_test(test_anonymous),
-		cmocka_unit_test(test_several_files),
-		cmocka_unit_test(test_too_many_files),
-		cmocka_unit_test(test_short_file),
-		cmocka_unit_test(test_read_only),
-		cmocka_unit_test(test_no_regular_file),
-		cmocka_unit_test(test_swapped_while_looked_at),
+			cmocka_unit_test(test_process),
+			cmocka_unit_test(test_handle),
+			cmocka_unit_test(test_descriptor),
+			cmocka_unit_test(test_descriptor_on_old_kernel),
+			cmocka_unit_test(test_disk),
+			cmocka_unit_test(test_memfd),
+			cmocka_unit_test(test_unlinked_file),
+			cmocka_unit_test(test_anonymous),
+			cmocka_unit_test(test_several_files),
+			cmocka_unit_test(test_too_many_files),
+			cmocka_unit_test(test_short_file),
+			cmocka_unit_test(test_read_only),
+			cmocka_unit_test(test_no_regular_file),
+			cmocka_unit_test(test_swapped_while_looked_at),
 	};
 
 	return cmocka_run_group_tests_name("cuse_caller", tests, NULL, NULL);

@@ -45,8 +45,18 @@ test_sockets(void **state)
 static void
 test_name(void **state)
 {
-	static const char * const wrong[] = {
-		"a/b", "/dev/x", "..", ".", ".hidden", "a!b", "a=b", "a\nb", "\xc3\xa4", "a%d", "a,b",
+	static const char *const wrong[] = {
+			"a/b",
+			"/dev/x",
+			"..",
+			".",
+			".hidden",
+			"a!b",
+			"a=b",
+			"a\nb",
+			"\xc3\xa4",
+			"a%d",
+			"a,b",
 	};
 	char line[200], name[NODE_NAME_MAX + 2];
 	size_t i;
@@ -77,9 +87,21 @@ test_name(void **state)
 static void
 test_owner(void **state)
 {
-	static const char * const wrong[] = {
-		"root", "root:", ":root", ":", "''", "4294967295:0", "0:4294967295", "-1:0", "0:-1",
-		"0x1:0", "nobody-of-that-name:0", "0:nobody-of-that-name", "0:0:0", "99999999999999999999:0",
+	static const char *const wrong[] = {
+			"root",
+			"root:",
+			":root",
+			":",
+			"''",
+			"4294967295:0",
+			"0:4294967295",
+			"-1:0",
+			"0:-1",
+			"0x1:0",
+			"nobody-of-that-name:0",
+			"0:nobody-of-that-name",
+			"0:0:0",
+			"99999999999999999999:0",
 	};
 	const struct passwd *user;
 	const struct group *group;
@@ -97,7 +119,7 @@ test_owner(void **state)
 	assert_int_equal(conf.node_gid, 0);
 	user = getpwnam("nobody");
 	assert_non_null(user);
-	uid = user->pw_uid;	/* the next search takes the place of this one */
+	uid = user->pw_uid; /* the next search takes the place of this one */
 	group = getgrgid(user->pw_gid);
 	assert_non_null(group);
 	snprintf(line, sizeof(line), "-- --dev-owner nobody:%s", group->gr_name);
@@ -117,8 +139,8 @@ test_owner(void **state)
 static void
 test_mode(void **state)
 {
-	static const char * const wrong[] = { "8", "08", "0o660", "-1", "+1", "01000", "1777", "rw", "''",
-		"0660x", "0x1", "99999999999999999999999" };
+	static const char *const wrong[] = {"8", "08", "0o660", "-1", "+1", "01000", "1777", "rw",
+			"''", "0660x", "0x1", "99999999999999999999999"};
 	char line[100];
 	size_t i;
 
@@ -153,12 +175,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_sockets),
-		cmocka_unit_test(test_name),
-		cmocka_unit_test(test_owner),
-		cmocka_unit_test(test_mode),
-		cmocka_unit_test(test_no_node),
+			cmocka_unit_test(test_defaults),
+			cmocka_unit_test(test_sockets),
+			cmocka_unit_test(test_name),
+			cmocka_unit_test(test_owner),
+			cmocka_unit_test(test_mode),
+			cmocka_unit_test(test_no_node),
 	};
 	int rc = cmocka_run_group_tests_name("cuse_conf", tests, NULL, NULL);
 

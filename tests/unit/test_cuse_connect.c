@@ -24,7 +24,7 @@
 /* A bridge whose client is this process. */
 struct line {
 	struct bridge bridge;
-	unsigned int files;	/* open here before the bridge was */
+	unsigned int files; /* open here before the bridge was */
 };
 
 static int
@@ -64,7 +64,8 @@ test_no_device_left(void **state)
 
 	__atomic_store_n(&vhost_end.refuse, true, __ATOMIC_RELEASE);
 	assert_int_equal(simple(b, VHOST_SET_OWNER), -EBUSY);
-	assert_int_equal(bridge_ioctl(&b->bridge, getpid(), VHOST_GET_FEATURES, NULL, &features), -EBUSY);
+	assert_int_equal(bridge_ioctl(&b->bridge, getpid(), VHOST_GET_FEATURES, NULL, &features),
+			-EBUSY);
 	__atomic_store_n(&vhost_end.refuse, false, __ATOMIC_RELEASE);
 	/* Once there is one, it goes on. */
 	assert_int_equal(simple(b, VHOST_SET_OWNER), 0);
@@ -117,8 +118,8 @@ lie(void *arg)
 static int
 ask_liar(struct line *b, const void *answer, size_t len)
 {
-	struct liar l = { .answer = answer, .len = len };
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct liar l = {.answer = answer, .len = len};
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
 	int rc;
 
 	snprintf(l.path, sizeof(l.path), "%s/liar", vhost_end.folder);
@@ -141,10 +142,14 @@ static void
 test_wrong_answers(void **state)
 {
 	const uint64_t protocol = 1ULL << VHOST_USER_F_PROTOCOL_FEATURES;
-	struct message m = {
-		.request = MSG_GET_FEATURES, .flags = MSG_VERSION | MSG_REPLY, .size = 8,
-		.payload.u64 = protocol,
-	}, other;
+	struct message m =
+				       {
+						       .request = MSG_GET_FEATURES,
+						       .flags = MSG_VERSION | MSG_REPLY,
+						       .size = 8,
+						       .payload.u64 = protocol,
+				       },
+		       other;
 
 	/* The right answer to the first question, and to no other one. */
 	assert_int_equal(ask_liar(*state, &m, MSG_HEADER + 8), -EBUSY);
@@ -166,7 +171,7 @@ test_wrong_answers(void **state)
 static void
 test_no_answer(void **state)
 {
-	const struct message m = { .request = MSG_GET_FEATURES };
+	const struct message m = {.request = MSG_GET_FEATURES};
 	time_t begin = time(NULL);
 
 	assert_int_equal(ask_liar(*state, &m, 5), -EBUSY);
@@ -178,11 +183,12 @@ main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_no_device_left),
-		TEST(test_many),
-		TEST(test_wrong_answers),
-		TEST(test_no_answer),
+			TEST(test_no_device_left),
+			TEST(test_many),
+			TEST(test_wrong_answers),
+			TEST(test_no_answer),
 	};
 
-	return cmocka_run_group_tests_name("cuse_connect", tests, vhost_end_setup, vhost_end_teardown);
+	return cmocka_run_group_tests_name(
+			"cuse_connect", tests, vhost_end_setup, vhost_end_teardown);
 }

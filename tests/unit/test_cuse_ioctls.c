@@ -19,19 +19,19 @@ static const struct {
 	unsigned int cmd;
 	size_t in, out;
 } sizes[] = {
-	{ VHOST_SET_OWNER, 0, 0 },
-	{ VHOST_RESET_OWNER, 0, 0 },
-	{ VHOST_GET_FEATURES, 0, 8 },
-	{ VHOST_SET_FEATURES, 8, 0 },
-	{ VHOST_SET_MEM_TABLE, 8, 0 },
-	{ VHOST_SET_VRING_NUM, 8, 0 },
-	{ VHOST_SET_VRING_ADDR, 40, 0 },
-	{ VHOST_SET_VRING_BASE, 8, 0 },
-	{ VHOST_GET_VRING_BASE, 8, 8 },
-	{ VHOST_SET_VRING_KICK, 8, 0 },
-	{ VHOST_SET_VRING_CALL, 8, 0 },
-	{ VHOST_SET_VRING_ERR, 8, 0 },
-	{ VHOST_NET_SET_BACKEND, 8, 0 },
+		{VHOST_SET_OWNER, 0, 0},
+		{VHOST_RESET_OWNER, 0, 0},
+		{VHOST_GET_FEATURES, 0, 8},
+		{VHOST_SET_FEATURES, 8, 0},
+		{VHOST_SET_MEM_TABLE, 8, 0},
+		{VHOST_SET_VRING_NUM, 8, 0},
+		{VHOST_SET_VRING_ADDR, 40, 0},
+		{VHOST_SET_VRING_BASE, 8, 0},
+		{VHOST_GET_VRING_BASE, 8, 8},
+		{VHOST_SET_VRING_KICK, 8, 0},
+		{VHOST_SET_VRING_CALL, 8, 0},
+		{VHOST_SET_VRING_ERR, 8, 0},
+		{VHOST_NET_SET_BACKEND, 8, 0},
 };
 
 static void
@@ -51,11 +51,19 @@ static void
 test_unknown(void **state)
 {
 	static const unsigned int unknown[] = {
-		0, ~0u, VHOST_SET_LOG_BASE, VHOST_SET_LOG_FD, VHOST_GET_BACKEND_FEATURES,
-		VHOST_SET_BACKEND_FEATURES, VHOST_SET_VRING_ENDIAN,
-		VHOST_SET_VRING_BUSYLOOP_TIMEOUT, VHOST_VDPA_GET_DEVICE_ID, VHOST_SET_OWNER + 1000,
-		/* The right number with the wrong size or direction. */
-		_IOW(VHOST_VIRTIO, 0x00, uint32_t), _IOR(VHOST_VIRTIO, 0x10, uint64_t),
+			0,
+			~0u,
+			VHOST_SET_LOG_BASE,
+			VHOST_SET_LOG_FD,
+			VHOST_GET_BACKEND_FEATURES,
+			VHOST_SET_BACKEND_FEATURES,
+			VHOST_SET_VRING_ENDIAN,
+			VHOST_SET_VRING_BUSYLOOP_TIMEOUT,
+			VHOST_VDPA_GET_DEVICE_ID,
+			VHOST_SET_OWNER + 1000,
+			/* The right number with the wrong size or direction. */
+			_IOW(VHOST_VIRTIO, 0x00, uint32_t),
+			_IOR(VHOST_VIRTIO, 0x10, uint64_t),
 	};
 	struct message m;
 	size_t i, in, out;
@@ -75,7 +83,7 @@ test_unknown(void **state)
 static void
 test_table_size(void **state)
 {
-	struct vhost_memory head = { .nregions = 3 };
+	struct vhost_memory head = {.nregions = 3};
 	size_t in, out;
 
 	RTE_SET_USED(state);
@@ -100,7 +108,7 @@ test_table_size(void **state)
 static int
 state_message(unsigned int cmd, unsigned int index, unsigned int num, struct message *m)
 {
-	const struct vhost_vring_state s = { index, num };
+	const struct vhost_vring_state s = {index, num};
 	int fd = 7, rc;
 
 	memset(m, 0xa5, sizeof(*m));
@@ -116,13 +124,13 @@ test_states(void **state)
 		unsigned int cmd;
 		uint32_t request, num, sent;
 	} known[] = {
-		{ VHOST_SET_VRING_NUM, MSG_SET_VRING_NUM, 256, 256 },
-		{ VHOST_SET_VRING_NUM, MSG_SET_VRING_NUM, 1, 1 },
-		{ VHOST_SET_VRING_NUM, MSG_SET_VRING_NUM, 32768, 32768 },
-		{ VHOST_SET_VRING_BASE, MSG_SET_VRING_BASE, 0, 0 },
-		{ VHOST_SET_VRING_BASE, MSG_SET_VRING_BASE, 65535, 65535 },
-		/* What is in `num` of a question is nothing that was asked. */
-		{ VHOST_GET_VRING_BASE, MSG_GET_VRING_BASE, UINT32_MAX, 0 },
+			{VHOST_SET_VRING_NUM, MSG_SET_VRING_NUM, 256, 256},
+			{VHOST_SET_VRING_NUM, MSG_SET_VRING_NUM, 1, 1},
+			{VHOST_SET_VRING_NUM, MSG_SET_VRING_NUM, 32768, 32768},
+			{VHOST_SET_VRING_BASE, MSG_SET_VRING_BASE, 0, 0},
+			{VHOST_SET_VRING_BASE, MSG_SET_VRING_BASE, 65535, 65535},
+			/* What is in `num` of a question is nothing that was asked. */
+			{VHOST_GET_VRING_BASE, MSG_GET_VRING_BASE, UINT32_MAX, 0},
 	};
 	struct message m;
 	unsigned int i, ring;
@@ -151,11 +159,11 @@ static void
 test_addresses(void **state)
 {
 	struct vhost_vring_addr a = {
-		.index = 1,
-		.desc_user_addr = 0x7f0000001000,
-		.used_user_addr = 0x7f0000002000,
-		.avail_user_addr = 0x7f0000003000,
-		.log_guest_addr = 0x4000,
+			.index = 1,
+			.desc_user_addr = 0x7f0000001000,
+			.used_user_addr = 0x7f0000002000,
+			.avail_user_addr = 0x7f0000003000,
+			.log_guest_addr = 0x4000,
 	};
 	struct message m;
 	int fd;
@@ -185,9 +193,9 @@ test_descriptors(void **state)
 		unsigned int cmd;
 		uint32_t request;
 	} known[] = {
-		{ VHOST_SET_VRING_KICK, MSG_SET_VRING_KICK },
-		{ VHOST_SET_VRING_CALL, MSG_SET_VRING_CALL },
-		{ VHOST_SET_VRING_ERR, MSG_SET_VRING_ERR },
+			{VHOST_SET_VRING_KICK, MSG_SET_VRING_KICK},
+			{VHOST_SET_VRING_CALL, MSG_SET_VRING_CALL},
+			{VHOST_SET_VRING_ERR, MSG_SET_VRING_ERR},
 	};
 	struct vhost_vring_file f;
 	struct message m;
@@ -196,7 +204,7 @@ test_descriptors(void **state)
 
 	RTE_SET_USED(state);
 	for (i = 0; i < RTE_DIM(known); i++) {
-		f = (struct vhost_vring_file){ .index = 1, .fd = 40 };
+		f = (struct vhost_vring_file){.index = 1, .fd = 40};
 		assert_int_equal(ioctl_ring_message(known[i].cmd, &f, &m, &fd), 0);
 		assert_int_equal(m.request, known[i].request);
 		assert_int_equal(m.size, 8);
@@ -209,7 +217,7 @@ test_descriptors(void **state)
 		f.fd = -2;
 		assert_int_equal(ioctl_ring_message(known[i].cmd, &f, &m, &fd), -EBADF);
 		/* An index that would reach other bits of the message's number. */
-		f = (struct vhost_vring_file){ .index = 0x100, .fd = 40 };
+		f = (struct vhost_vring_file){.index = 0x100, .fd = 40};
 		assert_int_equal(ioctl_ring_message(known[i].cmd, &f, &m, &fd), -ENOBUFS);
 	}
 }
@@ -217,7 +225,7 @@ test_descriptors(void **state)
 static void
 test_backend(void **state)
 {
-	struct vhost_vring_file f = { .index = 1, .fd = 0 };
+	struct vhost_vring_file f = {.index = 1, .fd = 0};
 	struct message m;
 	int fd;
 
@@ -227,7 +235,7 @@ test_backend(void **state)
 	assert_int_equal(m.size, 8);
 	assert_int_equal(m.payload.state.index, 1);
 	assert_int_equal(m.payload.state.num, 1);
-	assert_int_equal(fd, -1);	/* nobody needs the tap */
+	assert_int_equal(fd, -1); /* nobody needs the tap */
 	f.fd = -1;
 	assert_int_equal(ioctl_ring_message(VHOST_NET_SET_BACKEND, &f, &m, &fd), 0);
 	assert_int_equal(m.payload.state.num, 0);
@@ -253,12 +261,17 @@ static void
 test_features(void **state)
 {
 	static const unsigned int offered[] = {
-		VIRTIO_F_VERSION_1, VIRTIO_NET_F_MRG_RXBUF, VIRTIO_RING_F_INDIRECT_DESC,
-		VIRTIO_RING_F_EVENT_IDX,
+			VIRTIO_F_VERSION_1,
+			VIRTIO_NET_F_MRG_RXBUF,
+			VIRTIO_RING_F_INDIRECT_DESC,
+			VIRTIO_RING_F_EVENT_IDX,
 	};
 	static const unsigned int never[] = {
-		VHOST_F_LOG_ALL, VHOST_NET_F_VIRTIO_NET_HDR, VIRTIO_F_ACCESS_PLATFORM,
-		VIRTIO_F_RING_PACKED, 30 /* VHOST_USER_F_PROTOCOL_FEATURES */,
+			VHOST_F_LOG_ALL,
+			VHOST_NET_F_VIRTIO_NET_HDR,
+			VIRTIO_F_ACCESS_PLATFORM,
+			VIRTIO_F_RING_PACKED,
+			30 /* VHOST_USER_F_PROTOCOL_FEATURES */,
 	};
 	unsigned int i;
 
@@ -273,15 +286,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sizes),
-		cmocka_unit_test(test_unknown),
-		cmocka_unit_test(test_table_size),
-		cmocka_unit_test(test_states),
-		cmocka_unit_test(test_addresses),
-		cmocka_unit_test(test_descriptors),
-		cmocka_unit_test(test_backend),
-		cmocka_unit_test(test_what_needs_a_stopped_ring),
-		cmocka_unit_test(test_features),
+			cmocka_unit_test(test_sizes),
+			cmocka_unit_test(test_unknown),
+			cmocka_unit_test(test_table_size),
+			cmocka_unit_test(test_states),
+			cmocka_unit_test(test_addresses),
+			cmocka_unit_test(test_descriptors),
+			cmocka_unit_test(test_backend),
+			cmocka_unit_test(test_what_needs_a_stopped_ring),
+			cmocka_unit_test(test_features),
 	};
 
 	return cmocka_run_group_tests_name("cuse_ioctls", tests, NULL, NULL);

@@ -51,13 +51,14 @@ find(const char *text, const struct vhost_memory_region *r, unsigned int n)
 static int
 find_one(const char *text, uint64_t gpa, uint64_t addr, uint64_t size)
 {
-	const struct vhost_memory_region r = { gpa, size, addr, 0 };
+	const struct vhost_memory_region r = {gpa, size, addr, 0};
 
 	return find(text, &r, 1);
 }
 
 static void
-is_piece(unsigned int i, uint64_t gpa, uint64_t addr, uint64_t size, uint64_t offset, uint64_t inode)
+is_piece(unsigned int i, uint64_t gpa, uint64_t addr, uint64_t size, uint64_t offset,
+		uint64_t inode)
 {
 	assert_true(i < found);
 	assert_int_equal(piece[i].gpa, gpa);
@@ -71,9 +72,9 @@ static void
 test_columns(void **state)
 {
 	static const char text[] =
-		"00400000-00401000 r-xp 00002000 fd:01 42                         /usr/bin/x\n"
-		"7f0000000000-7f0000001000 rw-s 00003000 00:1a 18446744073709551615 /a b (deleted)\n"
-		"ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0          [vsyscall]\n";
+			"00400000-00401000 r-xp 00002000 fd:01 42                         /usr/bin/x\n"
+			"7f0000000000-7f0000001000 rw-s 00003000 00:1a 18446744073709551615 /a b (deleted)\n"
+			"ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0          [vsyscall]\n";
 	struct maps maps;
 
 	RTE_SET_USED(state);
@@ -103,11 +104,13 @@ test_columns(void **state)
 static void
 test_no_maps(void **state)
 {
-	static const char * const wrong[] = {
-		"\n", "nonsense\n", "7f0000000000-7f0000001000\n",
-		"7f0000001000-7f0000000000 rw-s 00000000 00:01 7 /x\n",
-		"7f0000000000-7f0000001000 rw 00000000 00:01 7 /x\n",
-		"7f0000000000-7f0000001000 rw-s 00000000 00:01 7 /x\nand then\n",
+	static const char *const wrong[] = {
+			"\n",
+			"nonsense\n",
+			"7f0000000000-7f0000001000\n",
+			"7f0000001000-7f0000000000 rw-s 00000000 00:01 7 /x\n",
+			"7f0000000000-7f0000001000 rw 00000000 00:01 7 /x\n",
+			"7f0000000000-7f0000001000 rw-s 00000000 00:01 7 /x\nand then\n",
 	};
 	struct maps maps;
 	size_t i;
@@ -129,7 +132,7 @@ test_long(void **state)
 	RTE_SET_USED(state);
 	for (i = 0; i < 3000; i++)
 		fprintf(f, "%zx-%zx rw-s %08zx 00:01 7 /%0*d\n", 0x10000 + i * PAGE,
-			0x11000 + i * PAGE, i * PAGE, i == 1234 ? 9000 : 1, 0);
+				0x11000 + i * PAGE, i * PAGE, i == 1234 ? 9000 : 1, 0);
 	fclose(f);
 	assert_true(read_text(text, len, &maps));
 	assert_int_equal(maps.n, 3000);
@@ -145,8 +148,7 @@ test_long(void **state)
 static void
 test_offset(void **state)
 {
-	static const char text[] =
-		"7f0000000000-7f0000010000 rw-s 00100000 00:01 7 /dev/shm/x\n";
+	static const char text[] = "7f0000000000-7f0000010000 rw-s 00100000 00:01 7 /dev/shm/x\n";
 
 	RTE_SET_USED(state);
 	assert_int_equal(find_one(text, 0x40000, A, 0x10000), 0);
@@ -169,12 +171,12 @@ static void
 test_pages(void **state)
 {
 	static const char text[] =
-		"7f0000000000-7f0000200000 rw-s 00000000 00:2a 70 /dev/hugepages/a b\n"
-		"7f0000200000-7f0000400000 rw-s 00200000 00:2a 70 /dev/hugepages/a b\n"
-		"7f0000400000-7f0000600000 rw-s 00400000 00:2a 70 /dev/hugepages/a b (deleted)\n"
-		"7f0000600000-7f0000800000 rw-s 00800000 00:2a 70 /dev/hugepages/a\\012b\n"
-		"7f0000800000-7f0000a00000 rw-s 00a00000 00:2a 71 /dev/hugepages/c\n"
-		"7f0000a00000-7f0000c00000 rw-s 00c00000 00:2b 71 /dev/hugepages/c\n";
+			"7f0000000000-7f0000200000 rw-s 00000000 00:2a 70 /dev/hugepages/a b\n"
+			"7f0000200000-7f0000400000 rw-s 00200000 00:2a 70 /dev/hugepages/a b\n"
+			"7f0000400000-7f0000600000 rw-s 00400000 00:2a 70 /dev/hugepages/a b (deleted)\n"
+			"7f0000600000-7f0000800000 rw-s 00800000 00:2a 70 /dev/hugepages/a\\012b\n"
+			"7f0000800000-7f0000a00000 rw-s 00a00000 00:2a 71 /dev/hugepages/c\n"
+			"7f0000a00000-7f0000c00000 rw-s 00c00000 00:2b 71 /dev/hugepages/c\n";
 
 	RTE_SET_USED(state);
 	assert_int_equal(find_one(text, 0x1000, A, 6 * HUGE), 0);
@@ -198,19 +200,22 @@ static void
 test_joined_regions(void **state)
 {
 	static const char text[] =
-		"7f0000000000-7f0000100000 rw-s 00000000 00:01 7 /memfd:ram (deleted)\n";
-	const struct vhost_memory_region split[] = {
-		{ 0x30000, 0x10000, A + 0x30000, 0 },
-		{ 0x00000, 0x10000, A + 0x00000, 0 },
-		{ 0x20000, 0x10000, A + 0x20000, 0 },
-		{ 0x10000, 0x10000, A + 0x10000, 0 },
-	}, apart[] = {
-		/* The hole of a PC; what is contiguous for the guest alone; for the process alone. */
-		{ 0x00000, 0xa000, A, 0 },
-		{ 0xc0000, 0x1000, A + 0xc000, 0 },
-		{ 0xc1000, 0x1000, A + 0xe000, 0 },
-		{ 0xd0000, 0x1000, A + 0xf000, 0 },
-	};
+			"7f0000000000-7f0000100000 rw-s 00000000 00:01 7 /memfd:ram (deleted)\n";
+	const struct vhost_memory_region split
+			[] =
+					{
+							{0x30000, 0x10000, A + 0x30000, 0},
+							{0x00000, 0x10000, A + 0x00000, 0},
+							{0x20000, 0x10000, A + 0x20000, 0},
+							{0x10000, 0x10000, A + 0x10000, 0},
+					},
+		   apart[] = {
+				   /* The hole of a PC; what is contiguous for the guest alone; for the process alone. */
+				   {0x00000, 0xa000, A, 0},
+				   {0xc0000, 0x1000, A + 0xc000, 0},
+				   {0xc1000, 0x1000, A + 0xe000, 0},
+				   {0xd0000, 0x1000, A + 0xf000, 0},
+		   };
 
 	RTE_SET_USED(state);
 	assert_int_equal(find(text, split, 4), 0);
@@ -226,20 +231,20 @@ static void
 test_too_many(void **state)
 {
 	static const char text[] =
-		"7f0000000000-7f0000100000 rw-s 00000000 00:01 7 /memfd:ram (deleted)\n";
+			"7f0000000000-7f0000100000 rw-s 00000000 00:01 7 /memfd:ram (deleted)\n";
 	struct vhost_memory_region r[64];
 	unsigned int i;
 
 	RTE_SET_USED(state);
 	for (i = 0; i < RTE_DIM(r); i++)
-		r[i] = (struct vhost_memory_region){ i * 0x2000, 0x1000, A + i * 0x2000, 0 };
+		r[i] = (struct vhost_memory_region){i * 0x2000, 0x1000, A + i * 0x2000, 0};
 	assert_int_equal(find(text, r, GUEST_REGIONS), 0);
 	assert_int_equal(found, GUEST_REGIONS);
 	assert_int_equal(find(text, r, GUEST_REGIONS + 1), -E2BIG);
 	assert_int_equal(find(text, r, RTE_DIM(r)), -E2BIG);
 	/* As many regions, but all of them join. */
 	for (i = 0; i < RTE_DIM(r); i++)
-		r[i] = (struct vhost_memory_region){ i * 0x1000, 0x1000, A + i * 0x1000, 0 };
+		r[i] = (struct vhost_memory_region){i * 0x1000, 0x1000, A + i * 0x1000, 0};
 	assert_int_equal(find(text, r, RTE_DIM(r)), 0);
 	assert_int_equal(found, 1);
 	is_piece(0, 0, A, RTE_DIM(r) * 0x1000, 0, 7);
@@ -249,17 +254,16 @@ test_too_many(void **state)
 static void
 test_not_shared(void **state)
 {
-	static const char text[] =
-		"7f0000000000-7f0000001000 rw-s 00000000 00:01 7 /x\n"
-		"7f0000001000-7f0000002000 rw-p 00001000 00:01 7 /x\n"
-		"7f0000002000-7f0000003000 ---p 00000000 00:00 0 \n"
-		"7f0000003000-7f0000004000 r--s 00003000 00:01 7 /x\n"
-		"7f0000004000-7f0000005000 ---s 00004000 00:01 7 /x\n"
-		"7f0000005000-7f0000006000 -w-s 00005000 00:01 7 /x\n"
-		"7f0000006000-7f0000007000 rw-p 00000000 00:00 0 [heap]\n"
-		"7f0000007000-7f0000008000 rw-s 00000000 00:00 0 [odd]\n"
-		"7f0000008000-7f0000009000 rwxs 00008000 00:01 7 /x\n";
-	const struct vhost_memory_region none = { 0 };
+	static const char text[] = "7f0000000000-7f0000001000 rw-s 00000000 00:01 7 /x\n"
+				   "7f0000001000-7f0000002000 rw-p 00001000 00:01 7 /x\n"
+				   "7f0000002000-7f0000003000 ---p 00000000 00:00 0 \n"
+				   "7f0000003000-7f0000004000 r--s 00003000 00:01 7 /x\n"
+				   "7f0000004000-7f0000005000 ---s 00004000 00:01 7 /x\n"
+				   "7f0000005000-7f0000006000 -w-s 00005000 00:01 7 /x\n"
+				   "7f0000006000-7f0000007000 rw-p 00000000 00:00 0 [heap]\n"
+				   "7f0000007000-7f0000008000 rw-s 00000000 00:00 0 [odd]\n"
+				   "7f0000008000-7f0000009000 rwxs 00008000 00:01 7 /x\n";
+	const struct vhost_memory_region none = {0};
 	uint64_t page;
 
 	RTE_SET_USED(state);
@@ -272,8 +276,11 @@ test_not_shared(void **state)
 	assert_int_equal(find(text, &none, 0), -ENXIO);
 	assert_int_equal(find_one(text, 0, A, 0), -ENXIO);
 	/* One good region does not make up for one that is not there. */
-	assert_int_equal(find(text, (const struct vhost_memory_region[]){
-		{ 0, PAGE, A, 0 }, { PAGE, PAGE, A + 100 * PAGE, 0 } }, 2), -EFAULT);
+	assert_int_equal(find(text,
+					 (const struct vhost_memory_region[]){{0, PAGE, A, 0},
+							 {PAGE, PAGE, A + 100 * PAGE, 0}},
+					 2),
+			-EFAULT);
 }
 
 /* One guest address can't be in two places. */
@@ -281,9 +288,10 @@ static void
 test_overlapping(void **state)
 {
 	static const char text[] =
-		"7f0000000000-7f0000100000 rw-s 00000000 00:01 7 /memfd:ram (deleted)\n";
+			"7f0000000000-7f0000100000 rw-s 00000000 00:01 7 /memfd:ram (deleted)\n";
 	struct vhost_memory_region r[] = {
-		{ 0x2000, 0x1000, A + 0x8000, 0 }, { 0x0000, 0x2000, A, 0 },
+			{0x2000, 0x1000, A + 0x8000, 0},
+			{0x0000, 0x2000, A, 0},
 	};
 
 	RTE_SET_USED(state);
@@ -298,8 +306,7 @@ test_overlapping(void **state)
 static void
 test_wrapped(void **state)
 {
-	static const char text[] =
-		"00001000-fffffffffffff000 rw-s 00000000 00:01 7 /x\n";
+	static const char text[] = "00001000-fffffffffffff000 rw-s 00000000 00:01 7 /x\n";
 
 	RTE_SET_USED(state);
 	assert_int_equal(find_one(text, 0, 0x1000, UINT64_MAX), -EFAULT);
@@ -313,16 +320,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_columns),
-		cmocka_unit_test(test_no_maps),
-		cmocka_unit_test(test_long),
-		cmocka_unit_test(test_offset),
-		cmocka_unit_test(test_pages),
-		cmocka_unit_test(test_joined_regions),
-		cmocka_unit_test(test_too_many),
-		cmocka_unit_test(test_not_shared),
-		cmocka_unit_test(test_overlapping),
-		cmocka_unit_test(test_wrapped),
+			cmocka_unit_test(test_columns),
+			cmocka_unit_test(test_no_maps),
+			cmocka_unit_test(test_long),
+			cmocka_unit_test(test_offset),
+			cmocka_unit_test(test_pages),
+			cmocka_unit_test(test_joined_regions),
+			cmocka_unit_test(test_too_many),
+			cmocka_unit_test(test_not_shared),
+			cmocka_unit_test(test_overlapping),
+			cmocka_unit_test(test_wrapped),
 	};
 
 	return cmocka_run_group_tests_name("cuse_maps", tests, NULL, NULL);

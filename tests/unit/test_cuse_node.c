@@ -31,10 +31,10 @@
 
 struct kernel {
 	struct node *node;
-	int fd;			/* our end of what is /dev/cuse to the node */
+	int fd; /* our end of what is /dev/cuse to the node */
 	uint64_t unique;
-	uint32_t pid;		/* of the caller */
-	unsigned int turns;	/* that the last ioctl took */
+	uint32_t pid;       /* of the caller */
+	unsigned int turns; /* that the last ioctl took */
 	struct client client;
 	uint8_t *ram;
 	unsigned int files;
@@ -58,18 +58,19 @@ struct kernel {
 		} reply;
 		uint8_t room[4096];
 	};
-	ssize_t got;		/* bytes of the reply */
+	ssize_t got; /* bytes of the reply */
 };
 
 /* Hands a request to the node, which answers it, or not, before it returns. */
 static bool
-request(struct kernel *k, uint32_t opcode, const void *body, size_t body_len, const void *data, size_t data_len)
+request(struct kernel *k, uint32_t opcode, const void *body, size_t body_len, const void *data,
+		size_t data_len)
 {
 	struct fuse_in_header h = {
-		.len = sizeof(h) + body_len + data_len,
-		.opcode = opcode,
-		.unique = ++k->unique,
-		.pid = k->pid,
+			.len = sizeof(h) + body_len + data_len,
+			.opcode = opcode,
+			.unique = ++k->unique,
+			.pid = k->pid,
 	};
 	uint8_t message[8192];
 	bool alive;
@@ -86,7 +87,8 @@ request(struct kernel *k, uint32_t opcode, const void *body, size_t body_len, co
 
 /* The same for a request that has to be answered; returns the answer's error. */
 static int
-ask(struct kernel *k, uint32_t opcode, const void *body, size_t body_len, const void *data, size_t data_len)
+ask(struct kernel *k, uint32_t opcode, const void *body, size_t body_len, const void *data,
+		size_t data_len)
 {
 	assert_true(request(k, opcode, body, body_len, data, data_len));
 	assert_true(k->got >= (ssize_t)sizeof(k->reply.h));
@@ -98,8 +100,9 @@ ask(struct kernel *k, uint32_t opcode, const void *body, size_t body_len, const 
 static void
 announce(struct kernel *k)
 {
-	const struct cuse_init_in in = { .major = FUSE_KERNEL_VERSION, .minor = FUSE_KERNEL_MINOR_VERSION,
-		.flags = CUSE_UNRESTRICTED_IOCTL };
+	const struct cuse_init_in in = {.major = FUSE_KERNEL_VERSION,
+			.minor = FUSE_KERNEL_MINOR_VERSION,
+			.flags = CUSE_UNRESTRICTED_IOCTL};
 
 	assert_false(node_announced(k->node));
 	assert_int_equal(ask(k, CUSE_INIT, &in, sizeof(in), NULL, 0), 0);
@@ -109,7 +112,7 @@ announce(struct kernel *k)
 static uint64_t
 open_node(struct kernel *k)
 {
-	const struct fuse_open_in in = { .flags = 2 };
+	const struct fuse_open_in in = {.flags = 2};
 
 	assert_int_equal(ask(k, FUSE_OPEN, &in, sizeof(in), NULL, 0), 0);
 	return k->reply.open.fh;
@@ -118,9 +121,9 @@ open_node(struct kernel *k)
 static void
 release_node(struct kernel *k, uint64_t fh)
 {
-	const struct fuse_release_in in = { .fh = fh };
+	const struct fuse_release_in in = {.fh = fh};
 
-	k->pid = 0;	/* as the kernel does, which has nobody to name then */
+	k->pid = 0; /* as the kernel does, which has nobody to name then */
 	assert_int_equal(ask(k, FUSE_RELEASE, &in, sizeof(in), NULL, 0), 0);
 	k->pid = k->client.pid;
 }
@@ -129,7 +132,10 @@ release_node(struct kernel *k, uint64_t fh)
 static int
 node_ioctl(struct kernel *k, uint64_t fh, unsigned long cmd, const void *arg)
 {
-	struct fuse_ioctl_in in = { .fh = fh, .flags = FUSE_IOCTL_UNRESTRICTED, .cmd = cmd, .arg = (uintptr_t)arg };
+	struct fuse_ioctl_in in = {.fh = fh,
+			.flags = FUSE_IOCTL_UNRESTRICTED,
+			.cmd = cmd,
+			.arg = (uintptr_t)arg};
 	const void *data = NULL;
 	void *to = NULL;
 
@@ -202,7 +208,8 @@ test_announced(void **state)
 	assert_true(k->reply.init.flags & CUSE_UNRESTRICTED_IOCTL);
 	assert_int_equal(k->reply.init.dev_major, 10);
 	assert_int_equal(k->reply.init.dev_minor, 300);
-	assert_int_equal(k->got, sizeof(k->reply.h) + sizeof(k->reply.init) + sizeof("DEVNAME=usvhost"));
+	assert_int_equal(k->got,
+			sizeof(k->reply.h) + sizeof(k->reply.init) + sizeof("DEVNAME=usvhost"));
 	assert_string_equal(k->reply.info, "DEVNAME=usvhost");
 }
 
@@ -224,8 +231,8 @@ static void
 test_turns(void **state)
 {
 	struct kernel *k = *state;
-	struct vhost_vring_state s = { 0, 256 };
-	uint64_t room[1 + 4 * 3] = { 3 }, features = 0, fh;
+	struct vhost_vring_state s = {0, 256};
+	uint64_t room[1 + 4 * 3] = {3}, features = 0, fh;
 	struct vhost_memory *table = (struct vhost_memory *)room;
 	unsigned int i;
 
@@ -248,8 +255,8 @@ test_turns(void **state)
 	assert_int_equal(s.index, 0);
 	assert_int_equal(s.num, 77);
 	for (i = 0; i < 3; i++)
-		table->regions[i] = (struct vhost_memory_region){ i * 0x10000, 0x1000,
-			(uintptr_t)k->ram + i * 0x2000, 0 };
+		table->regions[i] = (struct vhost_memory_region){
+				i * 0x10000, 0x1000, (uintptr_t)k->ram + i * 0x2000, 0};
 	assert_int_equal(node_ioctl(k, fh, VHOST_SET_MEM_TABLE, table), 0);
 	assert_int_equal(k->turns, 3);
 }
@@ -259,14 +266,16 @@ static void
 test_table_that_changes(void **state)
 {
 	struct kernel *k = *state;
-	struct fuse_ioctl_in in = { .flags = FUSE_IOCTL_UNRESTRICTED, .cmd = VHOST_SET_MEM_TABLE, .arg = 0x4000 };
-	uint64_t room[1 + 4 * 2] = { 1 };
+	struct fuse_ioctl_in in = {.flags = FUSE_IOCTL_UNRESTRICTED,
+			.cmd = VHOST_SET_MEM_TABLE,
+			.arg = 0x4000};
+	uint64_t room[1 + 4 * 2] = {1};
 	struct vhost_memory *table = (struct vhost_memory *)room;
 
 	announce(k);
 	in.fh = open_node(k);
 	assert_int_equal(node_ioctl(k, in.fh, VHOST_SET_OWNER, NULL), 0);
-	table->regions[0] = (struct vhost_memory_region){ 0, 0x1000, (uintptr_t)k->ram, 0 };
+	table->regions[0] = (struct vhost_memory_region){0, 0x1000, (uintptr_t)k->ram, 0};
 	in.in_size = 8 + 32;
 	/* It has grown: one turn more, for all of it. */
 	table->nregions = 2;
@@ -290,8 +299,8 @@ static void
 test_verdicts(void **state)
 {
 	struct kernel *k = *state;
-	const struct vhost_vring_state s = { 2, 256 };
-	const struct vhost_vring_file f = { 0, 9999 };
+	const struct vhost_vring_state s = {2, 256};
+	const struct vhost_vring_file f = {0, 9999};
 	uint64_t fh, value = ~UINT64_C(0);
 
 	announce(k);
@@ -305,7 +314,7 @@ test_verdicts(void **state)
 	assert_int_equal(node_ioctl(k, fh, VHOST_SET_VRING_NUM, &s), -ENOBUFS);
 	assert_int_equal(node_ioctl(k, fh, VHOST_SET_FEATURES, &value), -EOPNOTSUPP);
 	assert_int_equal(node_ioctl(k, fh, VHOST_SET_VRING_CALL, &f), -EBADF);
-	k->pid = 0;	/* a caller whom this pid namespace does not show */
+	k->pid = 0; /* a caller whom this pid namespace does not show */
 	assert_int_equal(node_ioctl(k, fh, VHOST_SET_VRING_CALL, &f), -ESRCH);
 }
 
@@ -314,10 +323,10 @@ static void
 test_other_requests(void **state)
 {
 	struct kernel *k = *state;
-	const struct fuse_read_in r = { .fh = 0, .size = 8 };
-	const struct fuse_poll_in p = { .fh = 0 };
-	const struct fuse_interrupt_in i = { .unique = 12345 };
-	const struct fuse_open_in o = { .flags = 2 };
+	const struct fuse_read_in r = {.fh = 0, .size = 8};
+	const struct fuse_poll_in p = {.fh = 0};
+	const struct fuse_interrupt_in i = {.unique = 12345};
+	const struct fuse_open_in o = {.flags = 2};
 
 	announce(k);
 	assert_int_equal(ask(k, FUSE_READ, &r, sizeof(r), NULL, 0), -ENOSYS);
@@ -329,7 +338,7 @@ test_other_requests(void **state)
 	assert_int_equal(k->reply.h.unique, k->unique - 1);
 	assert_int_equal(k->reply.h.error, -EAGAIN);
 	assert_int_equal(recv(k->fd, k->room, sizeof(k->room), MSG_DONTWAIT),
-		sizeof(k->reply.h) + sizeof(k->reply.open));
+			sizeof(k->reply.h) + sizeof(k->reply.open));
 	assert_int_equal(k->reply.h.unique, k->unique);
 }
 
@@ -359,7 +368,7 @@ static void
 test_whole_life(void **state)
 {
 	struct kernel *k = *state;
-	uint64_t room[1 + 4] = { 1 }, features = 1ULL << VIRTIO_F_VERSION_1, fh;
+	uint64_t room[1 + 4] = {1}, features = 1ULL << VIRTIO_F_VERSION_1, fh;
 	struct vhost_memory *table = (struct vhost_memory *)room;
 	struct vhost_vring_addr a;
 	struct vhost_vring_file f;
@@ -369,14 +378,14 @@ test_whole_life(void **state)
 	fh = open_node(k);
 	assert_int_equal(node_ioctl(k, fh, VHOST_SET_OWNER, NULL), 0);
 	assert_int_equal(node_ioctl(k, fh, VHOST_SET_FEATURES, &features), 0);
-	table->regions[0] = (struct vhost_memory_region){ 0, LEN, (uintptr_t)k->ram, 0 };
+	table->regions[0] = (struct vhost_memory_region){0, LEN, (uintptr_t)k->ram, 0};
 	assert_int_equal(node_ioctl(k, fh, VHOST_SET_MEM_TABLE, table), 0);
 	for (s.index = 0; s.index < 2; s.index++) {
-		f = (struct vhost_vring_file){ s.index, -1 };
-		a = (struct vhost_vring_addr){ .index = s.index,
-			.desc_user_addr = (uintptr_t)k->ram + s.index * 0x10000,
-			.avail_user_addr = (uintptr_t)k->ram + s.index * 0x10000 + 0x4000,
-			.used_user_addr = (uintptr_t)k->ram + s.index * 0x10000 + 0x8000 };
+		f = (struct vhost_vring_file){s.index, -1};
+		a = (struct vhost_vring_addr){.index = s.index,
+				.desc_user_addr = (uintptr_t)k->ram + s.index * 0x10000,
+				.avail_user_addr = (uintptr_t)k->ram + s.index * 0x10000 + 0x4000,
+				.used_user_addr = (uintptr_t)k->ram + s.index * 0x10000 + 0x8000};
 		s.num = 256;
 		assert_int_equal(node_ioctl(k, fh, VHOST_SET_VRING_NUM, &s), 0);
 		s.num = 0;
@@ -398,14 +407,14 @@ main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_announced),
-		TEST(test_no_request),
-		TEST(test_turns),
-		TEST(test_table_that_changes),
-		TEST(test_verdicts),
-		TEST(test_other_requests),
-		TEST(test_opens),
-		TEST(test_whole_life),
+			TEST(test_announced),
+			TEST(test_no_request),
+			TEST(test_turns),
+			TEST(test_table_that_changes),
+			TEST(test_verdicts),
+			TEST(test_other_requests),
+			TEST(test_opens),
+			TEST(test_whole_life),
 	};
 
 	return cmocka_run_group_tests_name("cuse_node", tests, vhost_end_setup, vhost_end_teardown);

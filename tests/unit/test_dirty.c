@@ -22,15 +22,15 @@
 #define MEMORY (RING_BYTES + RING_SECOND + AREA_BYTES)
 #define LOG_BYTES ((AREA_GPA + AREA_BYTES) / PAGE / 8)
 #define FILL 0xee
-#define SPLIT 512	/* entries; a power of two */
+#define SPLIT 512 /* entries; a power of two */
 #define PACKED 600
 #define LONGEST 1500u
 
 /* A ring of either format that lies in guest memory itself, which has a log. */
 struct side {
-	struct packed *p;	/* NULL: split */
+	struct packed *p; /* NULL: split */
 	struct ring *r;
-	uint8_t *area;		/* the third region: what the ring is made of */
+	uint8_t *area; /* the third region: what the ring is made of */
 	uint8_t log[LOG_BYTES];
 	uint8_t before[MEMORY];
 	uint64_t random;
@@ -52,7 +52,7 @@ side_create(bool packed)
 	s->area = aligned_alloc(PAGE, AREA_BYTES);
 	assert_non_null(s->area);
 	memset(s->area, 0, AREA_BYTES);
-	s->r->mem.region[s->r->mem.n++] = (struct guest_region){ AREA_GPA, AREA_BYTES, s->area };
+	s->r->mem.region[s->r->mem.n++] = (struct guest_region){AREA_GPA, AREA_BYTES, s->area};
 	if (packed) {
 		free(vq->ring);
 		vq->ring = (void *)s->area;
@@ -64,8 +64,8 @@ side_create(bool packed)
 		free(vq->used);
 		vq->desc = (void *)s->area;
 		vq->avail = (void *)(s->area + 2 * PAGE);
-		vq->used = (void *)(s->area + 6 * PAGE - 64);	/* its indices on one page, its */
-		vq->avail->idx = vq->used->idx = 65500;		/* entries on that and others */
+		vq->used = (void *)(s->area + 6 * PAGE - 64); /* its indices on one page, its */
+		vq->avail->idx = vq->used->idx = 65500;       /* entries on that and others */
 	}
 	s->r->mem.log = s->log;
 	s->r->mem.log_size = LOG_BYTES;
@@ -146,7 +146,8 @@ expect_marks(const struct side *s)
 
 			if (changed != is_marked(s, m->region[i].gpa + at))
 				fail_msg("page %#lx: %s", m->region[i].gpa + at,
-					changed ? "written, not marked" : "marked, not written");
+						changed ? "written, not marked"
+							: "marked, not written");
 			marks += changed;
 		}
 	}
@@ -168,13 +169,16 @@ frames(struct side *s, unsigned int n)
 	for (i = 0; i < n; i++) {
 		struct frame *f = &b->frame[i];
 
-		*f = (struct frame){ .npieces = 1, .piece = &b->piece[i],
-			.len = sizeof(f->eth) + unit_random(&s->random) % (LONGEST - sizeof(f->eth) + 1) };
+		*f = (struct frame){.npieces = 1,
+				.piece = &b->piece[i],
+				.len = sizeof(f->eth) +
+						unit_random(&s->random) %
+								(LONGEST - sizeof(f->eth) + 1)};
 		frame_make(s->bytes[i], &to, &from, f->len, unit_random(&s->random));
 		for (k = 0; k < f->len; k++)
 			s->bytes[i][k] ^= s->bytes[i][k] == FILL;
 		memcpy(&f->eth, s->bytes[i], sizeof(f->eth));
-		b->piece[i] = (struct piece){ s->bytes[i], f->len };
+		b->piece[i] = (struct piece){s->bytes[i], f->len};
 	}
 }
 
@@ -189,22 +193,22 @@ somewhere(struct side *s, uint32_t len)
 static void
 offer(struct side *s, uint16_t i, uint32_t len, bool table)
 {
-	struct vring_packed_desc d = { .addr = somewhere(s, len), .len = len, .flags = WRITE };
+	struct vring_packed_desc d = {.addr = somewhere(s, len), .len = len, .flags = WRITE};
 	uint64_t at = AREA_GPA + 15 * PAGE + 32 * (i % 100);
 
 	if (table && s->p != NULL) {
-		struct vring_packed_desc two[2] = { d, d };
+		struct vring_packed_desc two[2] = {d, d};
 
 		two[0].len = two[1].len = len / 2;
 		two[1].addr = somewhere(s, len);
 		memcpy(s->area + (at - AREA_GPA), two, sizeof(two));
-		d = (struct vring_packed_desc){ .addr = at, .len = sizeof(two), .flags = INDIRECT };
+		d = (struct vring_packed_desc){.addr = at, .len = sizeof(two), .flags = INDIRECT};
 	} else if (table) {
-		struct vring_desc two[2] = { { d.addr, len / 2, WRITE | NEXT, 1 },
-			{ somewhere(s, len), len / 2, WRITE, 0 } };
+		struct vring_desc two[2] = {{d.addr, len / 2, WRITE | NEXT, 1},
+				{somewhere(s, len), len / 2, WRITE, 0}};
 
 		memcpy(s->area + (at - AREA_GPA), two, sizeof(two));
-		d = (struct vring_packed_desc){ .addr = at, .len = sizeof(two), .flags = INDIRECT };
+		d = (struct vring_packed_desc){.addr = at, .len = sizeof(two), .flags = INDIRECT};
 	}
 	if (s->p != NULL) {
 		packed_offer(s->p, i, &d, 1);
@@ -250,12 +254,13 @@ deliver(struct side *s, bool mergeable)
 		frames(s, n);
 		for (i = 0; i < (mergeable ? 8 * n : n); i++, name++)
 			offer(s, name % SPLIT,
-				mergeable ? 200 + unit_random(&s->random) % 4000 : 2 * least,
-				unit_random(&s->random) % 4 == 0);
+					mergeable ? 200 + unit_random(&s->random) % 4000
+						  : 2 * least,
+					unit_random(&s->random) % 4 == 0);
 		watch(s);
-		s->burst.cost = 0;	/* as for each visit */
+		s->burst.cost = 0; /* as for each visit */
 		assert_true(rx_deliver(vq, &s->burst, (UINT64_C(1) << n) - 1, &s->count).taken ==
-			(UINT64_C(1) << n) - 1);
+				(UINT64_C(1) << n) - 1);
 		pages += expect_marks(s);
 		/* Those that are left over serve nobody: they are taken with tiny frames. */
 		while (ring_has_work(vq)) {
@@ -285,7 +290,7 @@ static void
 test_spoilt(void **state)
 {
 	struct side *s = *state;
-	struct vring_packed_desc d = { .addr = RING_END, .len = 2000, .flags = WRITE };
+	struct vring_packed_desc d = {.addr = RING_END, .len = 2000, .flags = WRITE};
 
 	wipe(s);
 	if (s->p != NULL) {
@@ -315,7 +320,7 @@ send(struct side *s, bool in_order)
 		wipe(s);
 		n = 1 + unit_random(&s->random) % BURST_MAX;
 		for (i = 0; i < n; i++) {
-			d = (struct vring_packed_desc){ .addr = RING_GPA + i * 2048, .len = 100 };
+			d = (struct vring_packed_desc){.addr = RING_GPA + i * 2048, .len = 100};
 			memset(ring_at(s->r, d.addr, 100), 0, s->r->vq.hdr_len);
 			frame_make(ring_at(s->r, d.addr + s->r->vq.hdr_len, 88), &to, &from, 88, i);
 			if (s->p != NULL) {
@@ -330,10 +335,11 @@ send(struct side *s, bool in_order)
 		assert_int_equal(expect_marks(s), 0);
 		/* The last one first: with the order kept, nothing can be returned yet. */
 		if (n > 1) {
-			source->ops->retire(source, s->burst.frame, UINT64_C(1) << (n - 1), &s->count);
+			source->ops->retire(
+					source, s->burst.frame, UINT64_C(1) << (n - 1), &s->count);
 			assert_int_equal(expect_marks(s) == 0, in_order);
 			source->ops->retire(source, s->burst.frame, (UINT64_C(1) << (n - 1)) - 1,
-				&s->count);
+					&s->count);
 		} else {
 			source->ops->retire(source, s->burst.frame, 1, &s->count);
 		}
@@ -384,18 +390,21 @@ test_packed_chain(void **state)
 	for (i = 0; i < 400; i++) {
 		wipe(s);
 		for (k = 0; k < 3; k++)
-			d[k] = (struct vring_packed_desc){ somewhere(s, 600), 600, 0, WRITE };
+			d[k] = (struct vring_packed_desc){somewhere(s, 600), 600, 0, WRITE};
 		packed_offer(s->p, i, d, 3);
 		frames(s, 1);
 		watch(s);
-		s->burst.cost = 0;	/* as for each visit */
+		s->burst.cost = 0; /* as for each visit */
 		assert_int_equal(rx_deliver(&s->r->vq, &s->burst, 1, &s->count).taken, 1);
 		/* On which page the chain ends is not known to the log: it may be one more. */
 		for (k = 0; k < 3; k++)
 			if (s->r->mem.region[2].gpa + k * PAGE < AREA_GPA + AREA_BYTES &&
 					memcmp(s->area + k * PAGE,
-						s->before + RING_BYTES + RING_SECOND + k * PAGE, PAGE) == 0)
-				s->log[(AREA_GPA / PAGE + k) / 8] &= ~(1u << ((AREA_GPA / PAGE + k) % 8));
+							s->before + RING_BYTES + RING_SECOND +
+									k * PAGE,
+							PAGE) == 0)
+				s->log[(AREA_GPA / PAGE + k) / 8] &=
+						~(1u << ((AREA_GPA / PAGE + k) % 8));
 		expect_marks(s);
 	}
 }
@@ -428,7 +437,7 @@ test_covers(void **state)
 	assert_true(dirty_log_covers(m));
 	m->log_size--;
 	assert_false(dirty_log_covers(m));
-	m->log = malloc(1);	/* for the sanitizer */
+	m->log = malloc(1); /* for the sanitizer */
 	m->log_size = 1;
 	m->log[0] = 0;
 	dirty_write(m, s->area, PAGE);
@@ -437,8 +446,8 @@ test_covers(void **state)
 	m->log = s->log;
 	m->log_size = LOG_BYTES;
 	watch(s);
-	dirty_write(m, s, 1);			/* no guest memory */
-	dirty_write(m, s->area + PAGE, 0);	/* no bytes */
+	dirty_write(m, s, 1);              /* no guest memory */
+	dirty_write(m, s->area + PAGE, 0); /* no bytes */
 	assert_int_equal(expect_marks(s), 0);
 	dirty_write(m, s->area + PAGE - 1, 2);
 	assert_true(is_marked(s, AREA_GPA) && is_marked(s, AREA_GPA + PAGE));
@@ -446,8 +455,10 @@ test_covers(void **state)
 }
 
 #define BOTH(test) \
-	{ #test ", split", test, setup_split, teardown, NULL }, \
-	{ #test ", packed", test, setup_packed, teardown, NULL }
+	{#test ", split", test, setup_split, teardown, NULL}, \
+	{ \
+#test ", packed", test, setup_packed, teardown, NULL \
+	}
 
 /* All pages of a region, wherever in a word of the log it begins and ends; and no others. */
 static void
@@ -455,14 +466,14 @@ test_whole_regions(void **state)
 {
 	enum { PAGES = 512 };
 	uint64_t log[PAGES / 64];
-	struct guest_mem m = { .n = 1, .log = (uint8_t *)log, .log_size = sizeof(log) };
+	struct guest_mem m = {.n = 1, .log = (uint8_t *)log, .log_size = sizeof(log)};
 	unsigned int first, n, page;
 
 	RTE_SET_USED(state);
 	for (first = 0; first < 130; first++) {
 		for (n = 1; first + n <= PAGES; n += n < 70 ? 1 : 59) {
 			memset(log, 0, sizeof(log));
-			m.region[0] = (struct guest_region){ first * PAGE, n * PAGE, NULL };
+			m.region[0] = (struct guest_region){first * PAGE, n * PAGE, NULL};
 			dirty_all(&m);
 			for (page = 0; page < PAGES; page++)
 				assert_int_equal(m.log[page / 8] >> page % 8 & 1,
@@ -471,7 +482,7 @@ test_whole_regions(void **state)
 	}
 	/* One page more than the log has: nothing. */
 	memset(log, 0, sizeof(log));
-	m.region[0] = (struct guest_region){ 0, (PAGES + 1) * PAGE, NULL };
+	m.region[0] = (struct guest_region){0, (PAGES + 1) * PAGE, NULL};
 	dirty_all(&m);
 	for (page = 0; page < PAGES; page++)
 		assert_int_equal(m.log[page / 8], 0);
@@ -481,16 +492,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BOTH(test_deliver),
-		BOTH(test_deliver_mergeable),
-		BOTH(test_spoilt),
-		BOTH(test_send),
-		BOTH(test_send_in_order),
-		BOTH(test_suppress),
-		BOTH(test_off),
-		BOTH(test_covers),
-		cmocka_unit_test(test_whole_regions),
-		cmocka_unit_test_setup_teardown(test_packed_chain, setup_packed, teardown),
+			BOTH(test_deliver),
+			BOTH(test_deliver_mergeable),
+			BOTH(test_spoilt),
+			BOTH(test_send),
+			BOTH(test_send_in_order),
+			BOTH(test_suppress),
+			BOTH(test_off),
+			BOTH(test_covers),
+			cmocka_unit_test(test_whole_regions),
+			cmocka_unit_test_setup_teardown(test_packed_chain, setup_packed, teardown),
 	};
 
 	return cmocka_run_group_tests_name("dirty", tests, NULL, NULL);

@@ -21,7 +21,7 @@ static void
 read_line(const char *line)
 {
 	static char copy[256];
-	char *word[WORDS_MAX] = { "vhost-switch" }, *before[WORDS_MAX], *next, *save = NULL;
+	char *word[WORDS_MAX] = {"vhost-switch"}, *before[WORDS_MAX], *next, *save = NULL;
 	int n = 1;
 
 	snprintf(copy, sizeof(copy), "%s", line);
@@ -56,9 +56,9 @@ test_values(void **state)
 	assert_string_equal(said.huge_dir, "/mnt");
 	assert_true(said.memory && !said.secondary && !said.in_memory);
 	read_line("--lcores=0@1,1@1 --proc-type=auto -l2");
-	assert_string_equal(said.lcores, "2");	/* the last one counts */
+	assert_string_equal(said.lcores, "2"); /* the last one counts */
 	assert_true(said.secondary);
-	read_line("--lcor 0@1 --file a");	/* getopt_long's abbreviations */
+	read_line("--lcor 0@1 --file a"); /* getopt_long's abbreviations */
 	assert_string_equal(said.lcores, "0@1");
 	assert_string_equal(said.lcores_option, "--lcores");
 	assert_string_equal(said.file_prefix, "a");
@@ -72,18 +72,18 @@ test_memory(void **state)
 		bool memory, in_memory, no_huge, no_shconf;
 		const char *pages;
 	} cases[] = {
-		{ "-m 512", true, false, false, false, "-m" },
-		{ "-m512", true, false, false, false, "-m" },
-		{ "--socket-mem 512", true, false, false, false, "--socket-mem" },
-		{ "--socket-mem=512", true, false, false, false, "--socket-mem=512" },
-		{ "--numa-mem 512", true, false, false, false, "--numa-mem" },
-		{ "--socket-limit 512", true, false, false, false, NULL },
-		{ "--legacy-mem", true, false, false, false, NULL },
-		{ "--huge-unlink", true, false, false, false, NULL },
-		{ "--huge-unlink=never", true, false, false, false, NULL },
-		{ "--no-huge -m 64", true, false, true, false, "-m" },
-		{ "--in-memory", false, true, false, false, NULL },
-		{ "--no-shconf", false, false, false, true, NULL },
+			{"-m 512", true, false, false, false, "-m"},
+			{"-m512", true, false, false, false, "-m"},
+			{"--socket-mem 512", true, false, false, false, "--socket-mem"},
+			{"--socket-mem=512", true, false, false, false, "--socket-mem=512"},
+			{"--numa-mem 512", true, false, false, false, "--numa-mem"},
+			{"--socket-limit 512", true, false, false, false, NULL},
+			{"--legacy-mem", true, false, false, false, NULL},
+			{"--huge-unlink", true, false, false, false, NULL},
+			{"--huge-unlink=never", true, false, false, false, NULL},
+			{"--no-huge -m 64", true, false, true, false, "-m"},
+			{"--in-memory", false, true, false, false, NULL},
+			{"--no-shconf", false, false, false, true, NULL},
 	};
 	size_t i;
 
@@ -157,16 +157,37 @@ test_missing(void **state)
 		const char *lcores;
 		int missing; /* of the CPUs 1, 2, 3 and 1023 */
 	} cases[] = {
-		{ "1,2", -1 }, { "1-3", -1 }, { "3,1", -1 }, { "0,1", 0 }, { "1,0", 0 }, { "1-4", 4 },
-		{ "2-4,0", 4 }, { "1023", -1 }, { "1024", 1024 }, { "1,99999", 99999 },
-		{ "0@1,1@1", -1 }, { "0@1,1@0", 0 }, { "1@1,2", -1 }, { "0@(1-3)", -1 },
-		{ "0@(0-3)", 0 }, { "(0-9)@2", -1 }, { "(1,2)", -1 }, { "(1,7)", 7 },
-		{ "0@(1,2),(5,6)@(2,9)", 9 },
-		/* No list, which is EAL's to say. */
-		{ "", -1 }, { "x", -1 }, { "0x3", 0 }, { "3-1", -1 }, { "-1", -1 }, { "(0", -1 },
-		{ "0@", -1 }, { "1,", -1 }, { "1,,0", -1 },
+			{"1,2", -1},
+			{"1-3", -1},
+			{"3,1", -1},
+			{"0,1", 0},
+			{"1,0", 0},
+			{"1-4", 4},
+			{"2-4,0", 4},
+			{"1023", -1},
+			{"1024", 1024},
+			{"1,99999", 99999},
+			{"0@1,1@1", -1},
+			{"0@1,1@0", 0},
+			{"1@1,2", -1},
+			{"0@(1-3)", -1},
+			{"0@(0-3)", 0},
+			{"(0-9)@2", -1},
+			{"(1,2)", -1},
+			{"(1,7)", 7},
+			{"0@(1,2),(5,6)@(2,9)", 9},
+			/* No list, which is EAL's to say. */
+			{"", -1},
+			{"x", -1},
+			{"0x3", 0},
+			{"3-1", -1},
+			{"-1", -1},
+			{"(0", -1},
+			{"0@", -1},
+			{"1,", -1},
+			{"1,,0", -1},
 	};
-	static const int some[] = { 1, 2, 3, 1023, -1 };
+	static const int some[] = {1, 2, 3, 1023, -1};
 	const cpu_set_t set = cpus(some);
 	size_t i;
 
@@ -174,7 +195,7 @@ test_missing(void **state)
 	for (i = 0; i < RTE_DIM(cases); i++)
 		if (cpus_missing(cases[i].lcores, &set) != cases[i].missing)
 			fail_msg("%s: %d, not %d", cases[i].lcores,
-				cpus_missing(cases[i].lcores, &set), cases[i].missing);
+					cpus_missing(cases[i].lcores, &set), cases[i].missing);
 }
 
 static void
@@ -184,11 +205,11 @@ test_text(void **state)
 		int cpu[8];
 		const char *text, *example;
 	} cases[] = {
-		{ { 0, 1, -1 }, "0-1", "-l 0,1" },
-		{ { 1, -1 }, "1", "--lcores 0@1,1@1" },
-		{ { 0, -1 }, "0", "--lcores 0@0,1@0" },
-		{ { 1, 2, 3, 6, 8, 9, -1 }, "1-3,6,8-9", "-l 1,2" },
-		{ { 5, 1023, -1 }, "5,1023", "-l 5,1023" },
+			{{0, 1, -1}, "0-1", "-l 0,1"},
+			{{1, -1}, "1", "--lcores 0@1,1@1"},
+			{{0, -1}, "0", "--lcores 0@0,1@0"},
+			{{1, 2, 3, 6, 8, 9, -1}, "1-3,6,8-9", "-l 1,2"},
+			{{5, 1023, -1}, "5,1023", "-l 5,1023"},
 	};
 	char text[64], small[4];
 	cpu_set_t set;
@@ -235,14 +256,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nothing),
-		cmocka_unit_test(test_values),
-		cmocka_unit_test(test_memory),
-		cmocka_unit_test(test_strangers),
-		cmocka_unit_test(test_has),
-		cmocka_unit_test(test_missing),
-		cmocka_unit_test(test_text),
-		cmocka_unit_test(test_find),
+			cmocka_unit_test(test_nothing),
+			cmocka_unit_test(test_values),
+			cmocka_unit_test(test_memory),
+			cmocka_unit_test(test_strangers),
+			cmocka_unit_test(test_has),
+			cmocka_unit_test(test_missing),
+			cmocka_unit_test(test_text),
+			cmocka_unit_test(test_find),
 	};
 
 	return cmocka_run_group_tests_name("eal_options", tests, NULL, NULL);

@@ -15,9 +15,9 @@ struct table {
 	struct fdb *fdb;
 	struct rte_rcu_qsbr *qsbr;
 	struct fdb_hints *hints;
-	unsigned int gone;		/* addresses that left, */
-	uint64_t key;			/* the last of them, */
-	uint16_t port;			/* and whose it was */
+	unsigned int gone; /* addresses that left, */
+	uint64_t key;      /* the last of them, */
+	uint16_t port;     /* and whose it was */
 };
 
 static int
@@ -75,7 +75,7 @@ static uint64_t
 key_of(uint16_t port, uint32_t i)
 {
 	const struct rte_ether_addr mac = {
-		{ 0x02, port >> 8, port, i >> 16, i >> 8, i },
+			{0x02, port >> 8, port, i >> 16, i >> 8, i},
 	};
 
 	return fdb_key(&mac, 0);
@@ -167,8 +167,8 @@ test_age(void **state)
 	learn(t, 1, 1);
 	learn(t, 1, 2);
 	fdb_tick(t->fdb, 200, gone, t);
-	fdb_touch(t->fdb, fdb_lookup(t->fdb, t->hints, key_of(1, 1)));	/* as workers do */
-	learn(t, 1, 2);							/* as the main lcore */
+	fdb_touch(t->fdb, fdb_lookup(t->fdb, t->hints, key_of(1, 1))); /* as workers do */
+	learn(t, 1, 2);                                                /* as the main lcore */
 	fdb_tick(t->fdb, 10 + AGING, gone, t);
 	assert_int_equal(t->gone, 0);
 	fdb_tick(t->fdb, 10 + AGING + 1, gone, t);
@@ -203,7 +203,7 @@ test_move(void **state)
 	uint16_t old = 99;
 
 	learn(t, 1, 0);
-	assert_at(t, key, 1);	/* its hint is set */
+	assert_at(t, key, 1); /* its hint is set */
 	fdb_tick(t->fdb, AGING, gone, t);
 	assert_int_equal(fdb_learn(t->fdb, key, 2, &old), FDB_MOVED);
 	assert_int_equal(old, 1);
@@ -247,12 +247,12 @@ test_uplink_takes_what_is_idle(void **state)
 	fdb_tick(t->fdb, 7, NULL, NULL);
 	learn(t, 1, 0);
 	assert_int_equal(fdb_learn(t->fdb, key, PORT_UPLINK, &old), FDB_KEPT);
-	fdb_tick(t->fdb, 8, NULL, NULL);	/* perhaps a moment later */
+	fdb_tick(t->fdb, 8, NULL, NULL); /* perhaps a moment later */
 	assert_int_equal(fdb_learn(t->fdb, key, PORT_UPLINK, &old), FDB_KEPT);
 	learn(t, 1, 0);
 	fdb_tick(t->fdb, 9, NULL, NULL);
 	assert_int_equal(fdb_learn(t->fdb, key, PORT_UPLINK, &old), FDB_KEPT);
-	fdb_tick(t->fdb, 10, NULL, NULL);	/* more than a second in any case */
+	fdb_tick(t->fdb, 10, NULL, NULL); /* more than a second in any case */
 	assert_int_equal(fdb_learn(t->fdb, key, PORT_UPLINK, &old), FDB_MOVED);
 	assert_int_equal(old, 1);
 	assert_at(t, key, PORT_UPLINK);
@@ -348,7 +348,7 @@ test_stale_hint(void **state)
 	at_b = fdb_lookup(t->fdb, t->hints, b) - t->fdb->entry;
 	t->hints->position[fdb_hint(a)] = at_b;
 	assert_at(t, a, 1);
-	assert_int_equal(t->hints->position[fdb_hint(a)], at_a);	/* renewed */
+	assert_int_equal(t->hints->position[fdb_hint(a)], at_a); /* renewed */
 	t->hints->position[fdb_hint(c)] = at_a;
 	assert_unknown(t, c);
 	/* The entry behind a hint is forgotten, and the hint is still there. */
@@ -428,10 +428,10 @@ test_second_grace_period(void **state)
 	uint32_t i;
 
 	fill(t);
-	fdb_forget_port(t->fdb, 9, NULL, NULL);		/* waits */
-	fdb_forget_port(t->fdb, 10, NULL, NULL);	/* is put behind it */
+	fdb_forget_port(t->fdb, 9, NULL, NULL);  /* waits */
+	fdb_forget_port(t->fdb, 10, NULL, NULL); /* is put behind it */
 	quiesce(t);
-	fdb_tick(t->fdb, 1, NULL, NULL);	/* frees those of 9, begins to wait for 10 */
+	fdb_tick(t->fdb, 1, NULL, NULL); /* frees those of 9, begins to wait for 10 */
 	for (i = 0; i < FDB_PER_GUEST; i++)
 		assert_int_equal(learn(t, 9, 1000 + i), FDB_ADDED);
 	assert_int_equal(learn(t, 10, 1000), FDB_FULL);
@@ -469,21 +469,21 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_key),
-		TEST(test_learn),
-		TEST(test_age),
-		cmocka_unit_test_setup_teardown(test_ageless, setup_ageless, teardown),
-		TEST(test_move),
-		TEST(test_uplink_takes_nothing_in_use),
-		TEST(test_uplink_takes_what_is_idle),
-		TEST(test_idle_while_uplink_is_full),
-		TEST(test_share),
-		TEST(test_many_found),
-		TEST(test_stale_hint),
-		TEST(test_forget_port),
-		TEST(test_grace_period),
-		TEST(test_second_grace_period),
-		TEST(test_churn),
+			cmocka_unit_test(test_key),
+			TEST(test_learn),
+			TEST(test_age),
+			cmocka_unit_test_setup_teardown(test_ageless, setup_ageless, teardown),
+			TEST(test_move),
+			TEST(test_uplink_takes_nothing_in_use),
+			TEST(test_uplink_takes_what_is_idle),
+			TEST(test_idle_while_uplink_is_full),
+			TEST(test_share),
+			TEST(test_many_found),
+			TEST(test_stale_hint),
+			TEST(test_forget_port),
+			TEST(test_grace_period),
+			TEST(test_second_grace_period),
+			TEST(test_churn),
 	};
 
 	return cmocka_run_group_tests_name("fdb", tests, unit_eal, unit_eal_end);

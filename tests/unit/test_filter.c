@@ -10,7 +10,7 @@
 #include "uplink/uplink_priv.h"
 #include "unit.h"
 
-#define SECONDS 5	/* that all must fit */
+#define SECONDS 5 /* that all must fit */
 
 /* A port of DPDK with a table of addresses: net_bonding's, of no members. */
 struct nic {
@@ -113,7 +113,7 @@ test_room(void **state)
 	assert_true(uplink_has_room(&n->u));
 	ticks(n, 3 * SECONDS);
 	assert_true(n->u.promiscuous);
-	mac = mac_of(0, i);	/* the one that has none is tried again */
+	mac = mac_of(0, i); /* the one that has none is tried again */
 	assert_int_equal(uplink_move_mac(&n->u, &mac, 0, 1000, &lost), FILTER_PORT);
 	assert_false(uplink_has_room(&n->u));
 	ticks(n, SECONDS - 1);
@@ -132,7 +132,7 @@ test_room_again(void **state)
 
 	for (i = 0; i <= n->room; i++)
 		add(n, 0, i);
-	drop(n, 0, n->room);	/* the one that has no filter */
+	drop(n, 0, n->room); /* the one that has no filter */
 	assert_int_equal(in_port(n, 0), n->room);
 	ticks(n, SECONDS - 1);
 	assert_int_equal(add(n, 0, n->room), FILTER_NONE);
@@ -177,7 +177,7 @@ test_shares(void **state)
 		drop(n, 0, i);
 	drop(n, 0, 60);
 	assert_true(uplink_has_room(&n->u));
-	assert_int_equal(n->u.filters.without, 1);	/* device 1's last */
+	assert_int_equal(n->u.filters.without, 1); /* device 1's last */
 }
 
 /* From one device to another; both with a filter and with none. */
@@ -198,7 +198,7 @@ test_move(void **state)
 	assert_int_equal(uplink_add_mac(&n->u, &none, 1, 1001, &lost), FILTER_NONE);
 	assert_int_equal(n->u.filters.without, 1);
 	assert_int_equal(uplink_move_mac(&n->u, &none, 2, 1002, &lost), FILTER_PORT);
-	assert_int_equal(n->u.filters.without, 1);	/* another's */
+	assert_int_equal(n->u.filters.without, 1); /* another's */
 	assert_false(rte_is_zero_ether_addr(&lost));
 }
 
@@ -237,12 +237,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_room),
-		TEST(test_room_again),
-		TEST(test_shares),
-		TEST(test_move),
-		TEST(test_promiscuous),
-		TEST(test_no_filters),
+			TEST(test_room),
+			TEST(test_room_again),
+			TEST(test_shares),
+			TEST(test_move),
+			TEST(test_promiscuous),
+			TEST(test_no_filters),
 	};
 
 	return cmocka_run_group_tests_name("filter", tests, unit_eal, unit_eal_end);

@@ -52,7 +52,7 @@ make_pieces(struct cut *c, uint32_t first, uint32_t step)
 	struct piece *p;
 
 	free_pieces(c);
-	c->frame = (struct frame){ .piece = c->piece, .len = c->packet.len };
+	c->frame = (struct frame){.piece = c->piece, .len = c->packet.len};
 	for (; at < c->packet.len; at += n, n = step) {
 		if (n > c->packet.len - at || c->frame.npieces == CHAIN_MAX - 1)
 			n = c->packet.len - at;
@@ -74,7 +74,7 @@ expect_all(struct cut *c, const struct packet_spec *s, uint8_t takes)
 	unsigned int i;
 
 	assert_int_equal(offload_check(&c->frame, &c->packet.vnet, &c->headers, ALL, MTU_FRAME),
-		DROP_NONE);
+			DROP_NONE);
 	finish_begin(&c->fin, &c->frame, takes);
 	for (i = 0; (f = finish_next(&c->fin)) != NULL; i++) {
 		assert_in_range(f->len, 1, MTU_FRAME);
@@ -106,7 +106,7 @@ expect_all(struct cut *c, const struct packet_spec *s, uint8_t takes)
 static void
 each_kind(struct cut *c, uint32_t payload, uint16_t gso_size, uint32_t first, uint32_t step)
 {
-	struct packet_spec s = { .payload = payload, .gso_size = gso_size, .tcp_flags = 0x99 };
+	struct packet_spec s = {.payload = payload, .gso_size = gso_size, .tcp_flags = 0x99};
 	unsigned int kind, due = gso_size == 0 ? 1 : (payload + gso_size - 1) / gso_size;
 
 	for (kind = 0; kind < 48; kind++) {
@@ -153,10 +153,10 @@ test_segments(void **state)
 
 	for (payload = 0; payload < 400; payload += 7)
 		each_kind(*state, payload, 100, 90, 61);
-	each_kind(*state, 100, 100, 100, 1000);	/* just one, filled */
+	each_kind(*state, 100, 100, 100, 1000); /* just one, filled */
 	each_kind(*state, 101, 100, 100, 1000);
 	each_kind(*state, 99, 100, 100, 1000);
-	each_kind(*state, 200, 1, 100, 1000);	/* odd ones */
+	each_kind(*state, 200, 1, 100, 1000); /* odd ones */
 	each_kind(*state, 14480, 1448, 142, 4096);
 	each_kind(*state, 30001, 1401, 142, 32768);
 }
@@ -165,7 +165,7 @@ test_segments(void **state)
 static void
 test_largest(void **state)
 {
-	struct packet_spec s = { .gso_size = 48, .seed = 9 };
+	struct packet_spec s = {.gso_size = 48, .seed = 9};
 	struct cut *c = *state;
 
 	s.payload = 65535 - 40;
@@ -184,7 +184,7 @@ test_largest(void **state)
 static void
 test_wrap(void **state)
 {
-	struct packet_spec s = { .payload = 1000, .gso_size = 100 };
+	struct packet_spec s = {.payload = 1000, .gso_size = 100};
 	struct cut *c = *state;
 
 	packet_make(&c->packet, &s);
@@ -198,7 +198,7 @@ test_wrap(void **state)
 static void
 test_udp_zero(void **state)
 {
-	struct packet_spec s = { .udp = true, .payload = 2 };
+	struct packet_spec s = {.udp = true, .payload = 2};
 	struct cut *c = *state;
 	const uint8_t *at = c->fin.headers.bytes;
 	uint8_t *last;
@@ -230,7 +230,7 @@ test_udp_zero(void **state)
 static void
 test_source_unchanged(void **state)
 {
-	struct packet_spec s = { .payload = 3000, .gso_size = 1000, .tcp_flags = 0x89 };
+	struct packet_spec s = {.payload = 3000, .gso_size = 1000, .tcp_flags = 0x89};
 	struct cut *c = *state;
 	struct headers before;
 	struct frame frame;
@@ -285,7 +285,7 @@ test_generic(void **state)
 			offset = 0;
 		for (i = 0; i < c->packet.len; i++)
 			c->packet.bytes[i] = unit_random(&random);
-		c->packet.bytes[12] = 0x89;	/* HSR */
+		c->packet.bytes[12] = 0x89; /* HSR */
 		c->packet.bytes[13] = 0x2f;
 		at = start + offset;
 		if (round % 4 < 2) {
@@ -298,10 +298,12 @@ test_generic(void **state)
 				c->packet.bytes[i + 1] = sum;
 			}
 		}
-		*vnet = (struct virtio_net_hdr){ .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-			.csum_start = start, .csum_offset = offset };
+		*vnet = (struct virtio_net_hdr){.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+				.csum_start = start,
+				.csum_offset = offset};
 		make_pieces(c, 1 + unit_random(&random) % 100, 1 + unit_random(&random) % 300);
-		assert_int_equal(offload_check(&c->frame, vnet, &c->headers, ALL, MTU_FRAME), DROP_NONE);
+		assert_int_equal(offload_check(&c->frame, vnet, &c->headers, ALL, MTU_FRAME),
+				DROP_NONE);
 		assert_true(c->headers.generic);
 		memcpy(want, c->packet.bytes, c->packet.len);
 		sum = sum_from(want, start, c->packet.len);
@@ -330,14 +332,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_checksum),
-		TEST(test_pieces),
-		TEST(test_segments),
-		TEST(test_largest),
-		TEST(test_wrap),
-		TEST(test_udp_zero),
-		TEST(test_source_unchanged),
-		TEST(test_generic),
+			TEST(test_checksum),
+			TEST(test_pieces),
+			TEST(test_segments),
+			TEST(test_largest),
+			TEST(test_wrap),
+			TEST(test_udp_zero),
+			TEST(test_source_unchanged),
+			TEST(test_generic),
 	};
 
 	return cmocka_run_group_tests_name("finish", tests, NULL, NULL);

@@ -10,7 +10,7 @@
 #include "forward/port.h"
 #include "unit.h"
 
-#define MAC 12		/* bytes of the two addresses */
+#define MAC 12 /* bytes of the two addresses */
 #define LONGEST 128
 
 /* A frame under construction: in memory of exactly its length, so that a sanitizer sees what goes beyond. */
@@ -29,7 +29,7 @@ add(struct packet *p, const void *bytes, uint32_t n)
 static void
 add16(struct packet *p, uint16_t value)
 {
-	const uint8_t bytes[2] = { value >> 8, value };
+	const uint8_t bytes[2] = {value >> 8, value};
 
 	add(p, bytes, 2);
 }
@@ -37,7 +37,7 @@ add16(struct packet *p, uint16_t value)
 static void
 begin(struct packet *p)
 {
-	static const uint8_t mac[MAC] = { 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2 };
+	static const uint8_t mac[MAC] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2};
 
 	p->len = 0;
 	add(p, mac, MAC);
@@ -45,10 +45,11 @@ begin(struct packet *p)
 
 /* An IPv4 header and ports; `words` of options. */
 static void
-add_ipv4(struct packet *p, uint32_t from, uint16_t fragment, uint8_t protocol, unsigned int words, uint16_t port)
+add_ipv4(struct packet *p, uint32_t from, uint16_t fragment, uint8_t protocol, unsigned int words,
+		uint16_t port)
 {
-	uint8_t ip[60] = { 0x45 + words, 0, 0, 100, 7, 7, fragment >> 8, fragment, 64, protocol, 0, 0,
-		10, 0, from >> 8, from, 10, 1, 0, 1 };
+	uint8_t ip[60] = {0x45 + words, 0, 0, 100, 7, 7, fragment >> 8, fragment, 64, protocol, 0,
+			0, 10, 0, from >> 8, from, 10, 1, 0, 1};
 
 	memset(ip + 20, 1, 40);
 	add(p, ip, 20 + 4 * words);
@@ -59,7 +60,7 @@ add_ipv4(struct packet *p, uint32_t from, uint16_t fragment, uint8_t protocol, u
 static void
 add_ipv6(struct packet *p, uint16_t from, uint8_t protocol, uint16_t port)
 {
-	uint8_t ip[40] = { 0x60, 0, 0, 0, 0, 60, protocol, 64, 0xfd };
+	uint8_t ip[40] = {0x60, 0, 0, 0, 0, 60, protocol, 64, 0xfd};
 
 	ip[22] = from >> 8;
 	ip[23] = from;
@@ -75,12 +76,12 @@ class_of(const struct packet *p, unsigned int pieces, uint32_t cut)
 {
 	uint8_t *copy = malloc(p->len);
 	struct piece piece[4];
-	struct frame f = { .piece = piece, .npieces = pieces, .len = p->len };
+	struct frame f = {.piece = piece, .npieces = pieces, .len = p->len};
 	unsigned int i, class;
 
 	memcpy(copy, p->bytes, p->len);
 	for (i = 0; i < pieces; i++)
-		piece[i] = (struct piece){ copy + i * cut, i + 1 < pieces ? cut : p->len - i * cut };
+		piece[i] = (struct piece){copy + i * cut, i + 1 < pieces ? cut : p->len - i * cut};
 	memcpy(&f.eth, copy, sizeof(f.eth));
 	class = flow_of(&f);
 	assert_in_range(class, 0, FLOWS - 1);
@@ -111,12 +112,14 @@ udp6(uint16_t from, uint16_t port)
 }
 
 /* Different classes that n calls come to. */
-#define CLASSES(n, call) __extension__ ({ \
-	uint64_t seen = 0; \
-	unsigned int i; \
-	for (i = 0; i < (n); i++) \
-		seen |= UINT64_C(1) << (call); \
-	(unsigned int)__builtin_popcountll(seen); })
+#define CLASSES(n, call) \
+	__extension__({ \
+		uint64_t seen = 0; \
+		unsigned int i; \
+		for (i = 0; i < (n); i++) \
+			seen |= UINT64_C(1) << (call); \
+		(unsigned int)__builtin_popcountll(seen); \
+	})
 
 static void
 test_what_counts(void **state)
@@ -256,7 +259,7 @@ test_no_ports(void **state)
 	assert_int_equal(CLASSES(500, fragment(0x2000, i)), 1);
 	assert_int_equal(CLASSES(500, fragment(0x2001 + i, 5)), 1);
 	assert_int_equal(fragment(0x2000, 1), fragment(0x00b9, 2));
-	assert_true(CLASSES(500, fragment(0x4000, i)) > 60);	/* don't fragment: a whole one */
+	assert_true(CLASSES(500, fragment(0x4000, i)) > 60); /* don't fragment: a whole one */
 	assert_int_equal(CLASSES(500, protocol4(IPPROTO_ICMP, i)), 1);
 	assert_int_equal(CLASSES(500, protocol4(IPPROTO_GRE, i)), 1);
 	assert_int_equal(CLASSES(500, protocol6(IPPROTO_FRAGMENT, i)), 1);
@@ -322,8 +325,8 @@ static void
 test_once(void **state)
 {
 	struct packet p;
-	struct piece piece = { p.bytes, 0 };
-	struct frame f = { .piece = &piece, .npieces = 1 };
+	struct piece piece = {p.bytes, 0};
+	struct frame f = {.piece = &piece, .npieces = 1};
 	unsigned int class, i;
 
 	(void)state;
@@ -337,7 +340,7 @@ test_once(void **state)
 		memset(p.bytes, i, p.len);
 		assert_int_equal(flow_of(&f), class);
 	}
-	f.flow = 0;	/* another frame in its place */
+	f.flow = 0; /* another frame in its place */
 	memset(&f.eth, 7, sizeof(f.eth));
 	i = flow_of(&f);
 	f.flow = 0;
@@ -355,7 +358,7 @@ test_rings(void **state)
 	for (n = 1; n <= QUEUE_PAIRS_MAX; n++) {
 		memset(share, 0, sizeof(share));
 		last = 0;
-		for (class = 0; class < FLOWS; class++) {
+		for (class = 0; class < FLOWS; class ++) {
 			f.flow = class + 1;
 			ring = flow_ring(&f, n);
 			assert_in_range(ring, last, n - 1);
@@ -371,7 +374,7 @@ test_rings(void **state)
 static void
 test_spread(void **state)
 {
-	unsigned int i, count[2][FLOWS] = { { 0 } };
+	unsigned int i, count[2][FLOWS] = {{0}};
 
 	(void)state;
 	for (i = 0; i < 64000; i++) {
@@ -388,15 +391,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_what_counts),
-		cmocka_unit_test(test_addresses),
-		cmocka_unit_test(test_inside),
-		cmocka_unit_test(test_no_ports),
-		cmocka_unit_test(test_short),
-		cmocka_unit_test(test_pieces),
-		cmocka_unit_test(test_once),
-		cmocka_unit_test(test_rings),
-		cmocka_unit_test(test_spread),
+			cmocka_unit_test(test_what_counts),
+			cmocka_unit_test(test_addresses),
+			cmocka_unit_test(test_inside),
+			cmocka_unit_test(test_no_ports),
+			cmocka_unit_test(test_short),
+			cmocka_unit_test(test_pieces),
+			cmocka_unit_test(test_once),
+			cmocka_unit_test(test_rings),
+			cmocka_unit_test(test_spread),
 	};
 
 	return cmocka_run_group_tests_name("flow", tests, NULL, NULL);

@@ -8,7 +8,7 @@
 
 #define GUESTS 4
 
-static const struct rte_ether_addr stranger = { { 0x02, 0xcc, 0, 0, 0, 1 } };
+static const struct rte_ether_addr stranger = {{0x02, 0xcc, 0, 0, 0, 1}};
 static struct rte_ether_addr mac[GUESTS];
 
 /* Guests who know one another, with no room in any receive ring. */
@@ -29,7 +29,7 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-	room_destroy(*state);	/* checks that the sums agree */
+	room_destroy(*state); /* checks that the sums agree */
 	return 0;
 }
 
@@ -48,9 +48,9 @@ test_deliver(void **state)
 	room_offer(r, 1, 100);
 	for (i = 0; i < 100; i++)
 		room_send(r, 0, &mac[1], 60 + i, i);
-	room_poll(r, 0);	/* a burst, */
+	room_poll(r, 0); /* a burst, */
 	assert_int_equal(room_owed(r, 0), 100 - BURST_MAX);
-	room_poll(r, 0);	/* and the rest */
+	room_poll(r, 0); /* and the rest */
 	assert_int_equal(room_owed(r, 0), 0);
 	for (i = 0; i < 100; i++)
 		room_expect(r, 1, 0, &mac[1], 60 + i, i);
@@ -104,7 +104,7 @@ test_full_ring(void **state)
 	assert_int_equal(room_owed(r, 0), 3);
 	assert_int_equal(room_count(r, 0)->received, 6);
 	assert_int_equal(room_count(r, 0)->delivered, 3);
-	room_poll(r, 0);	/* nothing has changed */
+	room_poll(r, 0); /* nothing has changed */
 	assert_int_equal(parked(r, 0), 3);
 	/* Room for one; a new frame must not take it from those that wait. */
 	room_send(r, 0, &mac[1], 60, 6);
@@ -172,7 +172,7 @@ test_next_try(void **state)
 	room_send(r, 0, &mac[1], 60, 1);
 	room_poll(r, 0);
 	room_offer(r, 1, 1);
-	room_poll(r, 0);	/* too early */
+	room_poll(r, 0); /* too early */
 	room_expect_none(r, 1);
 	p->next_try = 0;
 	room_poll(r, 0);
@@ -205,7 +205,7 @@ test_flood_errands(void **state)
 	room_expect(r, 1, 0, &mac_broadcast, 60, 1);
 	assert_int_equal(room_count(r, 0)->delivered, 1);
 	assert_int_equal(r->tx[0]->vq.source.park->nerrands, 2);
-	assert_int_equal(room_owed(r, 0), 1);	/* its bytes are still needed */
+	assert_int_equal(room_owed(r, 0), 1); /* its bytes are still needed */
 	room_offer(r, 2, 1);
 	room_poll(r, 0);
 	room_expect(r, 2, 0, &mac_broadcast, 60, 1);
@@ -231,7 +231,7 @@ test_flood_nobody(void **state)
 	room_poll(r, 0);
 	room_expire(r, 0);
 	room_poll(r, 0);
-	assert_int_equal(room_count(r, 0)->drop[DROP_RING_FULL], 1);	/* once */
+	assert_int_equal(room_count(r, 0)->drop[DROP_RING_FULL], 1); /* once */
 	for (i = 1; i < GUESTS; i++)
 		assert_int_equal(room_count(r, i)->missed, 1);
 }
@@ -263,10 +263,10 @@ test_paused_destination(void **state)
 	room_send(r, 0, &mac[1], 60, 1);
 	room_poll(r, 0);
 	assert_int_equal(parked(r, 0), 1);
-	r->set[1].vq[0] = &r->rx[1]->vq;	/* back in time */
+	r->set[1].vq[0] = &r->rx[1]->vq; /* back in time */
 	room_poll(r, 0);
 	room_expect(r, 1, 0, &mac[1], 60, 1);
-	r->sw.port[1].rx = NULL;		/* stopped */
+	r->sw.port[1].rx = NULL; /* stopped */
 	room_send(r, 0, &mac[1], 60, 2);
 	room_poll(r, 0);
 	room_expire(r, 0);
@@ -309,7 +309,7 @@ test_stopped_destination(void **state)
 
 	room_send(r, 0, &mac[1], 60, 1);
 	room_poll(r, 0);
-	ring_offer(r->rx[1], ROOM_RING);	/* breaks the rules, seen at the next try */
+	ring_offer(r->rx[1], ROOM_RING); /* breaks the rules, seen at the next try */
 	room_send(r, 0, &mac[1], 60, 2);
 	room_poll(r, 0);
 	assert_int_equal(r->rx[1]->vq.fault, FAULT_HEAD);
@@ -325,18 +325,18 @@ test_release(void **state)
 {
 	struct room *r = *state;
 	struct source *s = &r->tx[0]->vq.source;
-	struct port_count count = { 0 };
+	struct port_count count = {0};
 
 	room_send(r, 0, &mac[1], 60, 1);
 	room_offer(r, 2, 1);
-	room_send(r, 0, &mac_broadcast, 60, 2);		/* one gets it */
+	room_send(r, 0, &mac_broadcast, 60, 2); /* one gets it */
 	room_send(r, 0, &mac[1], 60, 3);
 	room_poll(r, 0);
 	assert_int_equal(room_owed(r, 0), 3);
 	forward_release(s, &count);
 	assert_int_equal(count.drop[DROP_PAUSED], 2);
 	assert_int_equal(stats_dropped(&count), 2);
-	room_count(r, 0)->drop[DROP_PAUSED] += 2;	/* for the sums */
+	room_count(r, 0)->drop[DROP_PAUSED] += 2; /* for the sums */
 	assert_int_equal(room_owed(r, 0), 0);
 	assert_int_equal(parked(r, 0), 0);
 	assert_false(s->waiting);
@@ -358,7 +358,7 @@ test_park_share(void **state)
 	unsigned int i, n = PARK_FRAMES + 30, waiting;
 
 	for (i = 0; i < n; i++) {
-		r->tx[0]->free = RING_GPA + i % 64 * 100;	/* so little memory is enough */
+		r->tx[0]->free = RING_GPA + i % 64 * 100; /* so little memory is enough */
 		room_send(r, 0, &mac[1], 60, i % 64);
 	}
 	for (i = 0; i < 20; i++)
@@ -405,7 +405,7 @@ test_ring_in_use(void **state)
 	room_poll(r, 0);
 	room_expect(r, 2, 0, &mac[2], 60, 1);
 	room_send(r, 0, &mac[1], 60, 2);
-	room_send(r, 0, &mac_broadcast, 60, 3);	/* 3 has no room: dropped */
+	room_send(r, 0, &mac_broadcast, 60, 3); /* 3 has no room: dropped */
 	room_poll(r, 0);
 	room_expect(r, 2, 0, &mac_broadcast, 60, 3);
 	assert_int_equal(parked(r, 0), 3);
@@ -442,8 +442,11 @@ test_many_pieces(void **state)
 	memset(ring_at(tx, gpa, 12), 0, 12);
 	frame_make(ring_at(tx, gpa, 72) + 12, &mac[1], &mac[0], 60, 1);
 	for (i = 0; i < PARK_PIECES + 1; i++)
-		ring_desc(tx, i, gpa + (i == 0 ? 0 : 26 + i), i == 0 ? 27 : i == PARK_PIECES ? 26 : 1,
-			i == PARK_PIECES ? 0 : NEXT, i + 1);
+		ring_desc(tx, i, gpa + (i == 0 ? 0 : 26 + i),
+				i == 0                             ? 27
+						: i == PARK_PIECES ? 26
+								   : 1,
+				i == PARK_PIECES ? 0 : NEXT, i + 1);
 	ring_offer(tx, 0);
 	r->tx_next[0] = PARK_PIECES + 1;
 	room_send(r, 0, &mac[1], 60, 2);
@@ -461,7 +464,7 @@ test_many_pieces(void **state)
 static void
 test_order_at_random(void **state)
 {
-	uint32_t sent[GUESTS] = { 0 }, seen[GUESTS][GUESTS] = { { 0 } }, len, seq;
+	uint32_t sent[GUESTS] = {0}, seen[GUESTS][GUESTS] = {{0}}, len, seq;
 	struct room *r = *state;
 	uint64_t random = 11;
 	const uint8_t *f;
@@ -472,19 +475,21 @@ test_order_at_random(void **state)
 		to = unit_random(&random) % GUESTS;
 		for (i = unit_random(&random) % 8; i > 0 && room_owed(r, from) < 900; i--) {
 			r->tx[from]->free = RING_GPA + r->tx_next[from] % ROOM_RING * 100;
-			f = room_send(r, from, unit_random(&random) % 8 ? &mac[to] : &mac_broadcast, 60, 0);
+			f = room_send(r, from, unit_random(&random) % 8 ? &mac[to] : &mac_broadcast,
+					60, 0);
 			seq = ++sent[from];
 			memcpy((uint8_t *)(uintptr_t)f + 14, &seq, sizeof(seq));
 		}
 		if (unit_random(&random) % 16 == 0)
 			room_expire(r, from);
 		room_poll(r, from);
-		if (unit_random(&random) % 4 == 0 && r->rx[to]->vq.last_avail == r->rx[to]->vq.avail->idx)
+		if (unit_random(&random) % 4 == 0 &&
+				r->rx[to]->vq.last_avail == r->rx[to]->vq.avail->idx)
 			room_offer(r, to, unit_random(&random) % 32);
 		while ((f = room_take(r, to, &len)) != NULL) {
 			assert_int_equal(len, 60);
 			memcpy(&seq, f + 14, sizeof(seq));
-			i = f[6 + 4];		/* the sender's port, see mac_of() */
+			i = f[6 + 4]; /* the sender's port, see mac_of() */
 			assert_true(i != to);
 			assert_true(seq > seen[to][i]);
 			seen[to][i] = seq;
@@ -504,24 +509,24 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_deliver),
-		TEST(test_flood),
-		TEST(test_full_ring),
-		TEST(test_full_ring_others),
-		TEST(test_deadline),
-		TEST(test_next_try),
-		TEST(test_no_retry),
-		TEST(test_flood_errands),
-		TEST(test_flood_nobody),
-		TEST(test_epoch),
-		TEST(test_paused_destination),
-		TEST(test_flood_over_paused),
-		TEST(test_stopped_destination),
-		TEST(test_release),
-		TEST(test_park_share),
-		TEST(test_ring_in_use),
-		TEST(test_many_pieces),
-		TEST(test_order_at_random),
+			TEST(test_deliver),
+			TEST(test_flood),
+			TEST(test_full_ring),
+			TEST(test_full_ring_others),
+			TEST(test_deadline),
+			TEST(test_next_try),
+			TEST(test_no_retry),
+			TEST(test_flood_errands),
+			TEST(test_flood_nobody),
+			TEST(test_epoch),
+			TEST(test_paused_destination),
+			TEST(test_flood_over_paused),
+			TEST(test_stopped_destination),
+			TEST(test_release),
+			TEST(test_park_share),
+			TEST(test_ring_in_use),
+			TEST(test_many_pieces),
+			TEST(test_order_at_random),
 	};
 
 	return cmocka_run_group_tests_name("forward", tests, unit_eal, unit_eal_end);

@@ -18,7 +18,8 @@
 #define PARTS 5
 
 static struct packet packet;
-static const struct packet_spec spec = { .payload = PAYLOAD, .gso_size = GSO_SIZE, .tcp_options = 12 };
+static const struct packet_spec spec = {
+		.payload = PAYLOAD, .gso_size = GSO_SIZE, .tcp_options = 12};
 
 /* Guest 0 sends; 1 takes all, in mergeable buffers; 2 takes checksums; 3 takes nothing. */
 static int
@@ -109,7 +110,7 @@ expect_carried(struct room *r, uint16_t port)
 			assert_memory_equal(got - hdr, &packet.vnet, sizeof(packet.vnet));
 			n = got[-2];
 		} else {
-			got -= hdr;	/* buffers that follow have none */
+			got -= hdr; /* buffers that follow have none */
 			len += hdr;
 		}
 		assert_memory_equal(got, packet.bytes + at, len);
@@ -157,7 +158,7 @@ test_wait(void **state)
 	for (i = 0; i < 3; i++)
 		room_send(r, 0, &three, 100 + i, i);
 	room_poll(r, 0);
-	room_offer(r, 3, PARTS - 1);	/* one too few: nor may a short frame overtake it */
+	room_offer(r, 3, PARTS - 1); /* one too few: nor may a short frame overtake it */
 	for (i = 0; i < 3; i++) {
 		send(r, two);
 		room_poll(r, 0);
@@ -208,9 +209,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_flood),
-		TEST(test_wait),
-		TEST(test_give_up),
+			TEST(test_flood),
+			TEST(test_wait),
+			TEST(test_give_up),
 	};
 
 	return cmocka_run_group_tests_name("forward_offload", tests, unit_eal, unit_eal_end);

@@ -70,7 +70,8 @@ assert_rings(const struct plug *p, uint32_t rings, uint32_t paused)
 	unsigned int i, k = 0;
 
 	assert_int_equal(polled(p), rings & RINGS_TX);
-	assert_int_equal(p->r->sw.port[0].tx_rings, __builtin_popcount((rings | paused) & RINGS_TX));
+	assert_int_equal(
+			p->r->sw.port[0].tx_rings, __builtin_popcount((rings | paused) & RINGS_TX));
 	if (left == 0) {
 		assert_null(set);
 		return;
@@ -102,11 +103,11 @@ static void
 plug_in(struct plug *p, unsigned int pairs)
 {
 	const struct vu_dev_opts opts = {
-		.features = WANTED,
-		.protocol = VU_PROTOCOL_MQ | VU_PROTOCOL_REPLY_ACK | VU_PROTOCOL_LOG_SHMFD,
-		.n_pairs = pairs,
-		.mem = { .n_regions = 1, .region_size = 4 << 20, .gpa = GPA },
-		.timeout_ms = WAIT_MS,
+			.features = WANTED,
+			.protocol = VU_PROTOCOL_MQ | VU_PROTOCOL_REPLY_ACK | VU_PROTOCOL_LOG_SHMFD,
+			.n_pairs = pairs,
+			.mem = {.n_regions = 1, .region_size = 4 << 20, .gpa = GPA},
+			.timeout_ms = WAIT_MS,
 	};
 
 	assert_int_equal(vu_dev_open(&p->dev, vu_connect(p->path, WAIT_MS), &opts), 0);
@@ -122,7 +123,7 @@ setup(void **state)
 	struct plug *p = unit_zalloc(sizeof(*p));
 	struct conf *c;
 
-	rte_log_set_level_pattern("lib.vhost.*", RTE_LOG_EMERG);	/* what is refused is said */
+	rte_log_set_level_pattern("lib.vhost.*", RTE_LOG_EMERG); /* what is refused is said */
 	p->r = room_create(0);
 	c = &p->r->sw.conf;
 	snprintf(p->folder, sizeof(p->folder), "/tmp/vs-unit-XXXXXX");
@@ -196,7 +197,8 @@ wait_connections(const struct plug *p, unsigned int wanted)
 
 	for (i = 0; i < WAIT_MS; i++) {
 		n = 0;
-		for (g = __atomic_load_n(&p->r->sw.guests, __ATOMIC_ACQUIRE); g != NULL; g = g->next)
+		for (g = __atomic_load_n(&p->r->sw.guests, __ATOMIC_ACQUIRE); g != NULL;
+				g = g->next)
 			n += __atomic_load_n(&g->connected, __ATOMIC_RELAXED);
 		if (n == wanted)
 			return;
@@ -259,7 +261,7 @@ test_any_order(void **state)
 		assert_int_equal(vu_dev_setup_ring(&p->dev, i), 0);
 	enable(p, 6, true);
 	enable(p, 7, true);
-	assert_null(set_of(p));	/* librte_vhost begins with the first pair */
+	assert_null(set_of(p)); /* librte_vhost begins with the first pair */
 	enable(p, 1, true);
 	enable(p, 0, true);
 	assert_rings(p, pair(0) | pair(3), 0);
@@ -280,10 +282,15 @@ static void
 test_one_ring_paused(void **state)
 {
 	static const uint32_t requests[] = {
-		MSG_SET_VRING_NUM, MSG_SET_VRING_ADDR, MSG_SET_VRING_BASE, MSG_SET_VRING_CALL, MSG_SET_VRING_KICK,
-		MSG_SET_VRING_ERR, MSG_SET_VRING_ENABLE,
+			MSG_SET_VRING_NUM,
+			MSG_SET_VRING_ADDR,
+			MSG_SET_VRING_BASE,
+			MSG_SET_VRING_CALL,
+			MSG_SET_VRING_KICK,
+			MSG_SET_VRING_ERR,
+			MSG_SET_VRING_ENABLE,
 	};
-	struct message m = { .flags = MSG_VERSION, .size = 8 };
+	struct message m = {.flags = MSG_VERSION, .size = 8};
 	struct plug *p = *state;
 	uint32_t all = 0xff, ring;
 	unsigned int i, k;
@@ -344,7 +351,7 @@ test_one_ring_paused(void **state)
 static void
 test_indices(void **state)
 {
-	struct message m = { .flags = MSG_VERSION, .size = 8, .request = MSG_SET_VRING_CALL };
+	struct message m = {.flags = MSG_VERSION, .size = 8, .request = MSG_SET_VRING_CALL};
 	struct plug *p = *state;
 	unsigned int i;
 
@@ -395,10 +402,19 @@ test_stop(void **state)
 static void
 test_releases(void **state)
 {
-	static const struct { const char *version; bool known; } release[] = {
-		{ "DPDK 21.11.9", false }, { "DPDK 22.11.0", true }, { "DPDK 22.11.11", true },
-		{ "DPDK 24.11.8", true }, { "DPDK 25.03.0", true }, { "DPDK 25.11.4", true },
-		{ "DPDK 26.03.0-rc1", false }, { "DPDK 127.11.0", false }, { "", false },
+	static const struct {
+		const char *version;
+		bool known;
+	} release[] = {
+			{"DPDK 21.11.9", false},
+			{"DPDK 22.11.0", true},
+			{"DPDK 22.11.11", true},
+			{"DPDK 24.11.8", true},
+			{"DPDK 25.03.0", true},
+			{"DPDK 25.11.4", true},
+			{"DPDK 26.03.0-rc1", false},
+			{"DPDK 127.11.0", false},
+			{"", false},
 	};
 	struct plug *p = *state;
 
@@ -423,7 +439,7 @@ test_question_with_descriptors(void **state)
 	for (m.n_fds = 0; m.n_fds < 3; m.n_fds++)
 		m.fd[m.n_fds] = STDERR_FILENO;
 	assert_int_equal(vu_send(p->dev.sock, &m), 0);
-	assert_true(vu_recv(p->dev.sock, &m, WAIT_MS) < 0);	/* hung up */
+	assert_true(vu_recv(p->dev.sock, &m, WAIT_MS) < 0); /* hung up */
 	vu_dev_close(&p->dev);
 	plug_in(p, 1);
 	assert_true(client_open_files() <= files);
@@ -531,7 +547,7 @@ static void
 test_fault_while_stopped(void **state)
 {
 	struct plug *p = *state;
-	struct looker l = { .g = unit_zalloc(sizeof(*l.g)) };
+	struct looker l = {.g = unit_zalloc(sizeof(*l.g))};
 	uint32_t level = rte_log_get_global_level();
 	pthread_t thread;
 	unsigned int i, k;
@@ -557,7 +573,7 @@ test_fault_while_stopped(void **state)
 static void
 test_message_rings(void **state)
 {
-	struct message m = { 0 };
+	struct message m = {0};
 	unsigned int request, i;
 
 	(void)state;
@@ -566,13 +582,19 @@ test_message_rings(void **state)
 			m.request = request;
 			m.payload.state.index = i;
 			switch (request) {
-			case 8: case 9: case 10: case 12: case 13: case 14: case 18:
+			case 8:
+			case 9:
+			case 10:
+			case 12:
+			case 13:
+			case 14:
+			case 18:
 				assert_int_equal(message_rings(&m), UINT32_C(1) << i);
 				break;
-			case MSG_SEND_RARP:	/* the ring that announces, whatever it carries */
+			case MSG_SEND_RARP: /* the ring that announces, whatever it carries */
 				assert_int_equal(message_rings(&m), UINT32_C(1) << 1);
 				break;
-			default:	/* GET_VRING_BASE, 11, among them */
+			default: /* GET_VRING_BASE, 11, among them */
 				assert_int_equal(message_rings(&m), RINGS_ALL);
 			}
 		}
@@ -588,19 +610,19 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_sixteen),
-		TEST(test_parks),
-		TEST(test_places),
-		TEST(test_any_order),
-		TEST(test_one_ring_paused),
-		TEST(test_indices),
-		TEST(test_stop),
-		TEST(test_question_with_descriptors),
-		TEST(test_late_log),
-		TEST(test_old_log),
-		TEST(test_fault_while_stopped),
-		cmocka_unit_test(test_message_rings),
-		TEST(test_releases),
+			TEST(test_sixteen),
+			TEST(test_parks),
+			TEST(test_places),
+			TEST(test_any_order),
+			TEST(test_one_ring_paused),
+			TEST(test_indices),
+			TEST(test_stop),
+			TEST(test_question_with_descriptors),
+			TEST(test_late_log),
+			TEST(test_old_log),
+			TEST(test_fault_while_stopped),
+			cmocka_unit_test(test_message_rings),
+			TEST(test_releases),
 	};
 
 	return cmocka_run_group_tests_name("guest", tests, unit_eal, unit_eal_end);

@@ -18,12 +18,13 @@ static uint8_t *const far = (uint8_t *)0x30000000;
 
 /* Two regions that touch (their host memory does not), a hole, and one more. */
 static const struct guest_mem three = {
-	.n = 3,
-	.region = {
-		{ GPA, SIZE, first },
-		{ GPA + SIZE, SIZE, second },
-		{ GPA + 4 * SIZE, 1, far },
-	},
+		.n = 3,
+		.region =
+				{
+						{GPA, SIZE, first},
+						{GPA + SIZE, SIZE, second},
+						{GPA + 4 * SIZE, 1, far},
+				},
 };
 
 static void
@@ -61,7 +62,8 @@ static void
 test_at_overflow(void **state)
 {
 	const struct guest_mem top = {
-		.n = 1, .region = { { UINT64_MAX - SIZE, SIZE, first } },
+			.n = 1,
+			.region = {{UINT64_MAX - SIZE, SIZE, first}},
 	};
 
 	RTE_SET_USED(state);
@@ -85,10 +87,16 @@ test_part(void **state)
 		uint64_t gpa;
 		uint32_t ask, got;
 	} cases[] = {
-		{ GPA, 1, 1 }, { GPA, SIZE, SIZE }, { GPA, SIZE + 1, SIZE }, { GPA, UINT32_MAX, SIZE },
-		{ GPA + SIZE - 1, 2, 1 }, { GPA + SIZE, 2 * SIZE, SIZE },
-		{ GPA + 4 * SIZE, UINT32_MAX, 1 },
-		{ GPA - 1, 5, 0 }, { GPA + 2 * SIZE, 1, 0 }, { UINT64_MAX, UINT32_MAX, 0 },
+			{GPA, 1, 1},
+			{GPA, SIZE, SIZE},
+			{GPA, SIZE + 1, SIZE},
+			{GPA, UINT32_MAX, SIZE},
+			{GPA + SIZE - 1, 2, 1},
+			{GPA + SIZE, 2 * SIZE, SIZE},
+			{GPA + 4 * SIZE, UINT32_MAX, 1},
+			{GPA - 1, 5, 0},
+			{GPA + 2 * SIZE, 1, 0},
+			{UINT64_MAX, UINT32_MAX, 0},
 	};
 	uint8_t *p, *want;
 	uint32_t len;
@@ -129,7 +137,7 @@ test_holds(void **state)
 static void
 test_empty_map(void **state)
 {
-	const struct guest_mem none = { .n = 0, .region = { { GPA, SIZE, first } } };
+	const struct guest_mem none = {.n = 0, .region = {{GPA, SIZE, first}}};
 	uint32_t len = 1;
 
 	RTE_SET_USED(state);
@@ -159,11 +167,13 @@ static void
 test_set_order(void **state)
 {
 	static const struct guest_region in[] = {
-		{ 0x1000, 10, (uint8_t *)1 }, { 0x2000, 30, (uint8_t *)2 },
-		{ 0x3000, 20, (uint8_t *)3 }, { 0x4000, 30, (uint8_t *)4 },
-		{ 0x5000, 40, (uint8_t *)5 },
+			{0x1000, 10, (uint8_t *)1},
+			{0x2000, 30, (uint8_t *)2},
+			{0x3000, 20, (uint8_t *)3},
+			{0x4000, 30, (uint8_t *)4},
+			{0x5000, 40, (uint8_t *)5},
 	};
-	static const unsigned int order[] = { 4, 1, 3, 2, 0 };	/* equal ones as they came */
+	static const unsigned int order[] = {4, 1, 3, 2, 0}; /* equal ones as they came */
 	struct rte_vhost_memory *t = table(in, RTE_DIM(in));
 	struct guest_mem m;
 	size_t i;
@@ -184,11 +194,11 @@ static void
 test_set_left_out(void **state)
 {
 	static const struct guest_region in[] = {
-		{ 0x1000, 0, (uint8_t *)1 },			/* empty */
-		{ UINT64_MAX - 9, 11, (uint8_t *)2 },		/* wraps around */
-		{ 0x2000, UINT64_MAX, (uint8_t *)3 },		/* so does this */
-		{ UINT64_MAX - 10, 10, (uint8_t *)4 },		/* reaches the top, and no further */
-		{ 0x3000, 5, (uint8_t *)5 },
+			{0x1000, 0, (uint8_t *)1},           /* empty */
+			{UINT64_MAX - 9, 11, (uint8_t *)2},  /* wraps around */
+			{0x2000, UINT64_MAX, (uint8_t *)3},  /* so does this */
+			{UINT64_MAX - 10, 10, (uint8_t *)4}, /* reaches the top, and no further */
+			{0x3000, 5, (uint8_t *)5},
 	};
 	struct rte_vhost_memory *t = table(in, RTE_DIM(in));
 	struct guest_mem m;
@@ -216,7 +226,7 @@ test_set_too_many(void **state)
 
 	RTE_SET_USED(state);
 	for (i = 0; i < RTE_DIM(in); i++)
-		in[i] = (struct guest_region){ 0x1000 * (i + 1), 0x100 + i, first };
+		in[i] = (struct guest_region){0x1000 * (i + 1), 0x100 + i, first};
 	t = table(in, RTE_DIM(in));
 	guest_mem_set(&m, t);
 	assert_int_equal(m.n, GUEST_REGIONS);
@@ -236,15 +246,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_at_edges),
-		cmocka_unit_test(test_at_zero_length),
-		cmocka_unit_test(test_at_overflow),
-		cmocka_unit_test(test_part),
-		cmocka_unit_test(test_holds),
-		cmocka_unit_test(test_empty_map),
-		cmocka_unit_test(test_set_order),
-		cmocka_unit_test(test_set_left_out),
-		cmocka_unit_test(test_set_too_many),
+			cmocka_unit_test(test_at_edges),
+			cmocka_unit_test(test_at_zero_length),
+			cmocka_unit_test(test_at_overflow),
+			cmocka_unit_test(test_part),
+			cmocka_unit_test(test_holds),
+			cmocka_unit_test(test_empty_map),
+			cmocka_unit_test(test_set_order),
+			cmocka_unit_test(test_set_left_out),
+			cmocka_unit_test(test_set_too_many),
 	};
 
 	return cmocka_run_group_tests_name("memory", tests, NULL, NULL);

@@ -48,9 +48,9 @@ static enum drop_reason
 check_first(struct asked *a, uint32_t len, uint8_t may)
 {
 	free(a->piece.base);
-	a->piece = (struct piece){ malloc(len), len };
+	a->piece = (struct piece){malloc(len), len};
 	memcpy(a->piece.base, a->packet.bytes, len);
-	a->frame = (struct frame){ .piece = &a->piece, .npieces = 1, .len = len };
+	a->frame = (struct frame){.piece = &a->piece, .npieces = 1, .len = len};
 	memset(&a->headers, 0xee, sizeof(a->headers));
 	return offload_check(&a->frame, &a->packet.vnet, &a->headers, may, FRAME_MAX);
 }
@@ -67,9 +67,14 @@ static struct packet_spec
 kind(unsigned int i, uint32_t payload, uint16_t gso_size)
 {
 	return (struct packet_spec){
-		.ipv6 = i & 1, .udp = i >> 1 & 1,
-		.ip_options = i >> 2 & 1 ? 16 : 0, .tcp_options = i >> 2 & 1 ? 20 : 0,
-		.tags = i / 8, .payload = payload, .gso_size = gso_size, .seed = i,
+			.ipv6 = i & 1,
+			.udp = i >> 1 & 1,
+			.ip_options = i >> 2 & 1 ? 16 : 0,
+			.tcp_options = i >> 2 & 1 ? 20 : 0,
+			.tags = i / 8,
+			.payload = payload,
+			.gso_size = gso_size,
+			.seed = i,
 	};
 }
 
@@ -118,7 +123,8 @@ bounds(const struct asked *a, uint32_t len)
 	const struct virtio_net_hdr *vnet = &a->packet.vnet;
 
 	if (vnet->gso_type != 0 || vnet->csum_start < 14 ||
-			vnet->csum_start + vnet->csum_offset + 2u > RTE_MIN(len, (uint32_t)HEADERS_MAX))
+			vnet->csum_start + vnet->csum_offset + 2u >
+					RTE_MIN(len, (uint32_t)HEADERS_MAX))
 		return DROP_OFFLOAD;
 	return DROP_NONE;
 }
@@ -143,7 +149,7 @@ test_truncated(void **state)
 static void
 test_header_wrong(void **state)
 {
-	static const int by[] = { -1, 1, -14, 14, 256, -20, 32767, 65535 - 300 };
+	static const int by[] = {-1, 1, -14, 14, 256, -20, 32767, 65535 - 300};
 	struct virtio_net_hdr *vnet;
 	struct asked *a = *state;
 	unsigned int i, k;
@@ -181,8 +187,13 @@ test_gso_wrong(void **state)
 		assert_int_equal(check(a, ALL), DROP_OFFLOAD);
 		a->packet.vnet.gso_size = 400;
 		for (type = 0; type < 256; type++) {
-			good = type == 0 || type == (a->spec.udp ? 5u : a->spec.ipv6 ? 4 : 1) ||
-				(!a->spec.udp && type == (a->spec.ipv6 ? 0x84 : 0x81));
+			good = type == 0 ||
+					type ==
+							(a->spec.udp ? 5u
+											: a->spec.ipv6
+											? 4
+											: 1) ||
+					(!a->spec.udp && type == (a->spec.ipv6 ? 0x84 : 0x81));
 			a->packet.vnet.gso_type = type;
 			assert_int_equal(check(a, ALL), good ? DROP_NONE : DROP_OFFLOAD);
 		}
@@ -237,13 +248,13 @@ test_packet_wrong(void **state)
 	for (i = 0; i < 2 * KINDS; i++) {
 		make(a, kind(i % KINDS, 1000, i / KINDS ? 400 : 0));
 		l3 = a->packet.l3;
-		expect_with(a, l3 - 2, 0x88, DROP_OFFLOAD);	/* the type, */
+		expect_with(a, l3 - 2, 0x88, DROP_OFFLOAD); /* the type, */
 		expect_with(a, l3 - 1, 0x06, DROP_OFFLOAD);
-		expect_with(a, l3, a->packet.bytes[l3] ^ 0x20, DROP_OFFLOAD);	/* the version, */
+		expect_with(a, l3, a->packet.bytes[l3] ^ 0x20, DROP_OFFLOAD); /* the version, */
 		if (!a->spec.ipv6) {
-			expect_with(a, l3, a->packet.bytes[l3] + 1, DROP_OFFLOAD);	/* the length, */
+			expect_with(a, l3, a->packet.bytes[l3] + 1, DROP_OFFLOAD); /* the length, */
 			expect_with(a, l3, 0x44, DROP_OFFLOAD);
-			expect_with(a, l3 + 6, 0x20, DROP_OFFLOAD);	/* a fragment of a packet, */
+			expect_with(a, l3 + 6, 0x20, DROP_OFFLOAD); /* a fragment of a packet, */
 			expect_with(a, l3 + 7, 1, DROP_OFFLOAD);
 			expect_with(a, l3 + 9, a->spec.udp ? 6 : 17, DROP_OFFLOAD);
 			expect_with(a, l3 + 9, 1, DROP_OFFLOAD);
@@ -252,7 +263,7 @@ test_packet_wrong(void **state)
 			expect_with(a, l3 + 6, 44, DROP_OFFLOAD);
 			expect_with(a, l3 + 6, 0, DROP_OFFLOAD);
 		} else {
-			expect_with(a, l3 + 41, 1, DROP_OFFLOAD);	/* an extension's length */
+			expect_with(a, l3 + 41, 1, DROP_OFFLOAD); /* an extension's length */
 			expect_with(a, l3 + 41, 255, DROP_OFFLOAD);
 			expect_with(a, l3 + 49, 1, DROP_OFFLOAD);
 		}
@@ -263,16 +274,24 @@ test_packet_wrong(void **state)
 		}
 	}
 	/* A third tag; and headers that go beyond what is looked at. */
-	make(a, (struct packet_spec){ .tags = 3, .payload = 100, .gso_size = 50 });
+	make(a, (struct packet_spec){.tags = 3, .payload = 100, .gso_size = 50});
 	assert_int_equal(check(a, ALL), DROP_OFFLOAD);
-	make(a, (struct packet_spec){ .tags = 3, .payload = 100 });
+	make(a, (struct packet_spec){.tags = 3, .payload = 100});
 	assert_int_equal(check(a, ALL), DROP_NONE);
 	assert_true(a->headers.generic);
-	make(a, (struct packet_spec){ .ipv6 = true, .tcp_options = 40, .ip_options = 144, .payload = 2,
-		.gso_size = 1 });
+	make(a,
+			(struct packet_spec){.ipv6 = true,
+					.tcp_options = 40,
+					.ip_options = 144,
+					.payload = 2,
+					.gso_size = 1});
 	assert_int_equal(a->packet.headers, 14 + 40 + 144 + 60);
 	assert_int_equal(check(a, ALL), DROP_OFFLOAD);
-	make(a, (struct packet_spec){ .ipv6 = true, .tcp_options = 36, .ip_options = 144, .payload = 1 });
+	make(a,
+			(struct packet_spec){.ipv6 = true,
+					.tcp_options = 36,
+					.ip_options = 144,
+					.payload = 1});
 	assert_int_equal(a->packet.headers, 254);
 	assert_int_equal(check(a, ALL), DROP_NONE);
 }
@@ -283,29 +302,29 @@ test_limits(void **state)
 {
 	struct asked *a = *state;
 
-	make(a, (struct packet_spec){ .payload = FRAME_MAX - 54 });
+	make(a, (struct packet_spec){.payload = FRAME_MAX - 54});
 	assert_int_equal(check(a, ALL), DROP_NONE);
-	make(a, (struct packet_spec){ .payload = FRAME_MAX - 53 });
+	make(a, (struct packet_spec){.payload = FRAME_MAX - 53});
 	assert_int_equal(check(a, ALL), DROP_LONG);
-	make(a, (struct packet_spec){ .payload = 3000, .gso_size = FRAME_MAX - 54 });
+	make(a, (struct packet_spec){.payload = 3000, .gso_size = FRAME_MAX - 54});
 	assert_int_equal(check(a, ALL), DROP_NONE);
-	make(a, (struct packet_spec){ .payload = 3000, .gso_size = FRAME_MAX - 53 });
+	make(a, (struct packet_spec){.payload = 3000, .gso_size = FRAME_MAX - 53});
 	assert_int_equal(check(a, ALL), DROP_LONG);
 	/* Shorter than one of its segments: it is that one. */
-	make(a, (struct packet_spec){ .payload = 1000, .gso_size = 65535 });
+	make(a, (struct packet_spec){.payload = 1000, .gso_size = 65535});
 	assert_int_equal(check(a, ALL), DROP_NONE);
 	assert_int_equal(offload_frames(&a->frame), 1);
-	make(a, (struct packet_spec){ .payload = 65535 - 40, .gso_size = 1400, .tags = 2 });
+	make(a, (struct packet_spec){.payload = 65535 - 40, .gso_size = 1400, .tags = 2});
 	assert_int_equal(check(a, ALL), DROP_NONE);
-	make(a, (struct packet_spec){ .payload = 65535 - 39, .gso_size = 1400 });
+	make(a, (struct packet_spec){.payload = 65535 - 39, .gso_size = 1400});
 	assert_int_equal(check(a, ALL), DROP_LONG);
-	make(a, (struct packet_spec){ .payload = OFFLOAD_SEGMENTS_MAX * 11, .gso_size = 11 });
+	make(a, (struct packet_spec){.payload = OFFLOAD_SEGMENTS_MAX * 11, .gso_size = 11});
 	assert_int_equal(check(a, ALL), DROP_NONE);
-	make(a, (struct packet_spec){ .payload = OFFLOAD_SEGMENTS_MAX * 11 + 1, .gso_size = 11 });
+	make(a, (struct packet_spec){.payload = OFFLOAD_SEGMENTS_MAX * 11 + 1, .gso_size = 11});
 	assert_int_equal(check(a, ALL), DROP_OFFLOAD);
-	make(a, (struct packet_spec){ .payload = 60000, .gso_size = 1 });
+	make(a, (struct packet_spec){.payload = 60000, .gso_size = 1});
 	assert_int_equal(check(a, ALL), DROP_OFFLOAD);
-	make(a, (struct packet_spec){ .udp = true, .gso_size = 1 });
+	make(a, (struct packet_spec){.udp = true, .gso_size = 1});
 	assert_int_equal(check(a, ALL), DROP_NONE);
 }
 
@@ -335,14 +354,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_good),
-		TEST(test_truncated),
-		TEST(test_header_wrong),
-		TEST(test_gso_wrong),
-		TEST(test_not_negotiated),
-		TEST(test_packet_wrong),
-		TEST(test_limits),
-		TEST(test_features),
+			TEST(test_good),
+			TEST(test_truncated),
+			TEST(test_header_wrong),
+			TEST(test_gso_wrong),
+			TEST(test_not_negotiated),
+			TEST(test_packet_wrong),
+			TEST(test_limits),
+			TEST(test_features),
 	};
 
 	return cmocka_run_group_tests_name("offload", tests, NULL, NULL);

@@ -13,21 +13,21 @@
 #include "packet.h"
 #include "run/stats.h"
 
-#define SIZE 64	/* entries of each ring */
+#define SIZE 64 /* entries of each ring */
 #define HDR ((uint32_t)sizeof(struct virtio_net_hdr_mrg_rxbuf))
-#define ALL 0x3f	/* every offload */
+#define ALL 0x3f /* every offload */
 
 /* A receiver, of either format, and what it knows of the buffers that it offered. */
 struct receiver {
 	struct ring *r;
-	struct packed *packed;	/* or NULL */
+	struct packed *packed; /* or NULL */
 	uint16_t next;
 	uint64_t gpa[SIZE];
 };
 
 struct way {
 	struct ring *tx;
-	struct receiver rx[2];	/* split, packed */
+	struct receiver rx[2]; /* split, packed */
 	struct burst burst;
 	struct port_count count;
 	struct packet packet;
@@ -97,14 +97,14 @@ retire(struct way *w)
 static struct outcome
 deliver(struct way *w, struct receiver *rx)
 {
-	w->burst.cost = 0;	/* as for each visit */
+	w->burst.cost = 0; /* as for each visit */
 	return rx_deliver(&rx->r->vq, &w->burst, 1, &w->count);
 }
 
 static void
 offer(struct receiver *rx, uint64_t gpa, uint32_t len, uint16_t flags)
 {
-	struct vring_packed_desc d = { .addr = gpa, .len = len, .flags = flags };
+	struct vring_packed_desc d = {.addr = gpa, .len = len, .flags = flags};
 	uint16_t id = rx->next++ % SIZE;
 
 	rx->gpa[id] = gpa;
@@ -171,7 +171,7 @@ take(struct way *w, struct receiver *rx)
 static unsigned int
 expect_cut(struct way *w, struct receiver *rx, const struct packet_spec *s, bool partial)
 {
-	struct virtio_net_hdr want = { .flags = 0 };
+	struct virtio_net_hdr want = {.flags = 0};
 	uint32_t at = 0, len;
 	unsigned int i;
 
@@ -204,12 +204,26 @@ expect_carried(struct way *w, struct receiver *rx)
 
 /* Packets that no guest without offloads could send. */
 static const struct packet_spec kinds[] = {
-	{ .payload = 1000, .tcp_flags = 0x18, .seed = 1 },
-	{ .payload = 999, .udp = true, .ipv6 = true, .tags = 1, .seed = 2 },
-	{ .payload = 65483, .gso_size = 1448, .tcp_options = 12, .tcp_flags = 0x99, .seed = 3 },
-	{ .payload = 60000, .gso_size = 1428, .ipv6 = true, .tcp_options = 12, .tags = 2, .seed = 4 },
-	{ .payload = 20000, .gso_size = 1400, .udp = true, .seed = 5 },
-	{ .payload = 20001, .gso_size = 1400, .udp = true, .ipv6 = true, .tags = 1, .seed = 6 },
+		{.payload = 1000, .tcp_flags = 0x18, .seed = 1},
+		{.payload = 999, .udp = true, .ipv6 = true, .tags = 1, .seed = 2},
+		{.payload = 65483,
+				.gso_size = 1448,
+				.tcp_options = 12,
+				.tcp_flags = 0x99,
+				.seed = 3},
+		{.payload = 60000,
+				.gso_size = 1428,
+				.ipv6 = true,
+				.tcp_options = 12,
+				.tags = 2,
+				.seed = 4},
+		{.payload = 20000, .gso_size = 1400, .udp = true, .seed = 5},
+		{.payload = 20001,
+				.gso_size = 1400,
+				.udp = true,
+				.ipv6 = true,
+				.tags = 1,
+				.seed = 6},
 };
 
 static void
@@ -222,10 +236,11 @@ test_carried(void **state)
 	for (i = 0; i < 2 * RTE_DIM(kinds); i++) {
 		rx = &w->rx[i % 2];
 		rx->r->vq.offloads = ALL;
-		for (k = 0; k < 2; k++) {	/* one buffer, or mergeable ones */
+		for (k = 0; k < 2; k++) { /* one buffer, or mergeable ones */
 			rx->r->vq.mergeable = k;
 			send_packet(w, &kinds[i / 2], k ? 100 : 66, 4096);
-			offer_room(rx, k ? (HDR + w->packet.len + 2047) / 2048 : 1, k ? 2048 : 66000);
+			offer_room(rx, k ? (HDR + w->packet.len + 2047) / 2048 : 1,
+					k ? 2048 : 66000);
 			assert_int_equal(deliver(w, rx).taken, 1);
 			expect_carried(w, rx);
 			retire(w);
@@ -251,7 +266,7 @@ test_finished(void **state)
 		for (k = 0; k < 4; k++) {
 			takes = k % 2 ? OFFLOAD_CSUM : 0;
 			if (takes && s->gso_size == 0)
-				continue;	/* it would be carried */
+				continue; /* it would be carried */
 			n = s->gso_size == 0 ? 1 : (s->payload + s->gso_size - 1) / s->gso_size;
 			rx->r->vq.offloads = takes;
 			rx->r->vq.mergeable = k / 2;
@@ -277,8 +292,8 @@ test_finished(void **state)
 static void
 test_feature_missing(void **state)
 {
-	static const uint8_t missing[] = { OFFLOAD_CSUM, OFFLOAD_TSO4, OFFLOAD_ECN };
-	struct packet_spec s = { .payload = 4000, .gso_size = 1000, .tcp_flags = 0x90 };
+	static const uint8_t missing[] = {OFFLOAD_CSUM, OFFLOAD_TSO4, OFFLOAD_ECN};
+	struct packet_spec s = {.payload = 4000, .gso_size = 1000, .tcp_flags = 0x90};
 	struct way *w = *state;
 	struct receiver *rx;
 	unsigned int i;
@@ -299,7 +314,7 @@ test_feature_missing(void **state)
 static void
 test_no_room(void **state)
 {
-	struct packet_spec s = { .payload = 10000, .gso_size = 1000 };
+	struct packet_spec s = {.payload = 10000, .gso_size = 1000};
 	struct way *w = *state;
 	struct receiver *rx;
 	struct outcome o;
@@ -307,7 +322,7 @@ test_no_room(void **state)
 
 	for (i = 0; i < 4; i++) {
 		rx = &w->rx[i % 2];
-		k = i / 2 ? 3 : 1;	/* buffers that a segment takes */
+		k = i / 2 ? 3 : 1; /* buffers that a segment takes */
 		rx->r->vq.mergeable = i / 2;
 		send_packet(w, &s, 54, 4096);
 		offer_room(rx, 10 * k - 1, i / 2 ? 400 : 1100);
@@ -327,7 +342,7 @@ test_no_room(void **state)
 static void
 test_never_any_room(void **state)
 {
-	struct packet_spec s = { .payload = SIZE * 100 + 1, .gso_size = 100 };
+	struct packet_spec s = {.payload = SIZE * 100 + 1, .gso_size = 100};
 	struct way *w = *state;
 	struct receiver *rx;
 	unsigned int i;
@@ -342,19 +357,19 @@ test_never_any_room(void **state)
 		expect_none(rx);
 		retire(w);
 		/* or longer than a buffer. */
-		s = (struct packet_spec){ .payload = 4000, .gso_size = 1100 };
+		s = (struct packet_spec){.payload = 4000, .gso_size = 1100};
 		send_packet(w, &s, 54, 4096);
 		assert_int_equal(deliver(w, rx).refused, 1);
 		assert_int_equal(w->burst.frame->reason, DROP_TOO_BIG);
 		expect_none(rx);
 		retire(w);
 		/* What fits is taken from where the ring stands. */
-		s = (struct packet_spec){ .payload = SIZE * 100, .gso_size = 100 };
+		s = (struct packet_spec){.payload = SIZE * 100, .gso_size = 100};
 		send_packet(w, &s, 54, 4096);
 		assert_int_equal(deliver(w, rx).taken, 1);
 		assert_int_equal(expect_cut(w, rx, &s, false), SIZE);
 		retire(w);
-		s = (struct packet_spec){ .payload = SIZE * 100 + 1, .gso_size = 100 };
+		s = (struct packet_spec){.payload = SIZE * 100 + 1, .gso_size = 100};
 	}
 }
 
@@ -362,7 +377,7 @@ test_never_any_room(void **state)
 static void
 test_bad_buffer(void **state)
 {
-	struct packet_spec s = { .payload = 5000, .gso_size = 1000 };
+	struct packet_spec s = {.payload = 5000, .gso_size = 1000};
 	struct way *w = *state;
 	struct receiver *rx;
 	uint32_t id, len;
@@ -392,7 +407,7 @@ test_bad_buffer(void **state)
 static void
 test_private_headers(void **state)
 {
-	struct packet_spec s = { .payload = 2000, .gso_size = 1000, .tcp_options = 12 };
+	struct packet_spec s = {.payload = 2000, .gso_size = 1000, .tcp_options = 12};
 	struct way *w = *state;
 	struct receiver *rx;
 	unsigned int i;
@@ -421,7 +436,7 @@ test_private_headers(void **state)
 static void
 test_data_valid(void **state)
 {
-	struct packet_spec s = { .payload = 100 };
+	struct packet_spec s = {.payload = 100};
 	struct way *w = *state;
 	struct receiver *rx;
 	unsigned int i;
@@ -431,7 +446,8 @@ test_data_valid(void **state)
 		rx->r->vq.offloads = i / 2 ? OFFLOAD_CSUM : 0;
 		send_packet(w, &s, 54, 4096);
 		w->burst.frame->offload = 0;
-		w->burst.frame->vnet = (struct virtio_net_hdr){ .flags = VIRTIO_NET_HDR_F_DATA_VALID };
+		w->burst.frame->vnet =
+				(struct virtio_net_hdr){.flags = VIRTIO_NET_HDR_F_DATA_VALID};
 		offer_room(rx, 1, 2048);
 		assert_int_equal(deliver(w, rx).taken, 1);
 		assert_int_equal(take(w, rx), HDR + w->packet.len);
@@ -444,7 +460,7 @@ test_data_valid(void **state)
 static void
 test_long(void **state)
 {
-	struct packet_spec s = { .payload = 5000, .gso_size = 1000 };
+	struct packet_spec s = {.payload = 5000, .gso_size = 1000};
 	struct way *w = *state;
 	unsigned int i;
 
@@ -459,7 +475,9 @@ test_long(void **state)
 		ring_offer(w->tx, 0);
 		assert_int_equal(w->tx->vq.source.ops->fetch(&w->tx->vq.source, &w->burst, 1), 1);
 		assert_int_equal(w->burst.frame->reason,
-			i == 0 ? DROP_NONE : i == 3 ? DROP_OFFLOAD : DROP_LONG);
+				i == 0                   ? DROP_NONE
+						: i == 3 ? DROP_OFFLOAD
+							 : DROP_LONG);
 		assert_int_equal(w->burst.frame->len, i == 0 ? w->packet.len : 0);
 		retire(w);
 		w->tx->vq.offloads = ALL;
@@ -472,15 +490,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_carried),
-		TEST(test_finished),
-		TEST(test_feature_missing),
-		TEST(test_no_room),
-		TEST(test_never_any_room),
-		TEST(test_bad_buffer),
-		TEST(test_private_headers),
-		TEST(test_data_valid),
-		TEST(test_long),
+			TEST(test_carried),
+			TEST(test_finished),
+			TEST(test_feature_missing),
+			TEST(test_no_room),
+			TEST(test_never_any_room),
+			TEST(test_bad_buffer),
+			TEST(test_private_headers),
+			TEST(test_data_valid),
+			TEST(test_long),
 	};
 
 	return cmocka_run_group_tests_name("offload_rx", tests, NULL, NULL);

@@ -9,7 +9,7 @@
 #include "packed.h"
 #include "run/stats.h"
 
-#define SIZE 7	/* no power of two, so that laps end anywhere */
+#define SIZE 7 /* no power of two, so that laps end anywhere */
 
 static struct piece pieces[CHAIN_MAX];
 static struct chain chain;
@@ -32,7 +32,7 @@ teardown(void **state)
 static enum chain_status
 walk(struct packed *p, uint16_t at, bool writable)
 {
-	chain = (struct chain){ .piece = pieces, .max = CHAIN_MAX };
+	chain = (struct chain){.piece = pieces, .max = CHAIN_MAX};
 	return packed_walk(&p->r->vq, at, writable, &chain, &used);
 }
 
@@ -69,7 +69,7 @@ test_laps(void **state)
 		assert_false(is_available(p));
 		n = 1 + unit_random(&random) % 3;
 		for (k = 0; k < n; k++)
-			d[k] = (struct vring_packed_desc){ .addr = RING_GPA + 64 * k, .len = 10 + k };
+			d[k] = (struct vring_packed_desc){.addr = RING_GPA + 64 * k, .len = 10 + k};
 		packed_offer(p, 100 + i, d, n);
 		take_and_put(p, false, 0);
 		assert_int_equal(used.ndesc, n);
@@ -86,8 +86,8 @@ test_any_order(void **state)
 {
 	struct packed *p = *state;
 	struct virtqueue *vq = &p->r->vq;
-	const struct vring_packed_desc one = { .addr = RING_GPA, .len = 10, .flags = WRITE };
-	const struct vring_packed_desc two[] = { one, one };
+	const struct vring_packed_desc one = {.addr = RING_GPA, .len = 10, .flags = WRITE};
+	const struct vring_packed_desc two[] = {one, one};
 	struct used_chain u[SIZE];
 	unsigned int lap, i;
 	uint16_t from;
@@ -123,10 +123,12 @@ test_indirect(void **state)
 	struct packed *p = *state;
 	uint64_t table = ring_bytes(p->r, 64) + 1; /* at any address */
 	struct vring_packed_desc entry[2] = {
-		{ .addr = RING_GPA + 1000, .len = 12, .flags = WRITE | NEXT }, /* NEXT has no meaning there */
-		{ .addr = RING_SEAM - 50, .len = 100, .flags = WRITE },
+			{.addr = RING_GPA + 1000,
+					.len = 12,
+					.flags = WRITE | NEXT}, /* NEXT has no meaning there */
+			{.addr = RING_SEAM - 50, .len = 100, .flags = WRITE},
 	};
-	struct vring_packed_desc d = { .addr = table, .len = sizeof(entry), .flags = INDIRECT };
+	struct vring_packed_desc d = {.addr = table, .len = sizeof(entry), .flags = INDIRECT};
 
 	memcpy(ring_at(p->r, table, sizeof(entry)), entry, sizeof(entry));
 	packed_offer(p, 9, &d, 1);
@@ -150,13 +152,13 @@ static void
 test_bad(void **state)
 {
 	static const struct vring_packed_desc bad[] = {
-		{ .addr = RING_GPA, .len = 10, .flags = WRITE }, /* wrong direction */
-		{ .addr = RING_GPA - 1, .len = 10 },
-		{ .addr = RING_END - 5, .len = 10 },
-		{ .addr = UINT64_MAX - 5, .len = 10 },
-		{ .addr = 0, .len = UINT32_MAX },
+			{.addr = RING_GPA, .len = 10, .flags = WRITE}, /* wrong direction */
+			{.addr = RING_GPA - 1, .len = 10},
+			{.addr = RING_END - 5, .len = 10},
+			{.addr = UINT64_MAX - 5, .len = 10},
+			{.addr = 0, .len = UINT32_MAX},
 	};
-	const struct vring_packed_desc good = { .addr = RING_GPA, .len = 10 };
+	const struct vring_packed_desc good = {.addr = RING_GPA, .len = 10};
 	struct packed *p = *state;
 	struct vring_packed_desc d[3];
 	unsigned int i, place;
@@ -184,17 +186,19 @@ test_faults(void **state)
 {
 	struct packed *p = *state;
 	uint64_t table = ring_bytes(p->r, 64);
-	const struct vring_packed_desc nested = { .addr = RING_GPA, .len = 16, .flags = INDIRECT };
+	const struct vring_packed_desc nested = {.addr = RING_GPA, .len = 16, .flags = INDIRECT};
 	const struct {
 		struct vring_packed_desc d;
 		enum fault_reason fault;
 	} cases[] = {
-		{ { .addr = table, .len = 0, .flags = INDIRECT }, FAULT_INDIRECT },
-		{ { .addr = table, .len = 17, .flags = INDIRECT }, FAULT_INDIRECT },
-		{ { .addr = table, .len = 16, .flags = INDIRECT }, FAULT_INDIRECT },	/* nested */
-		{ { .addr = table, .len = 16, .flags = INDIRECT | NEXT }, FAULT_INDIRECT },
-		{ { .addr = table, .len = (CHAIN_MAX + 1) * 16, .flags = INDIRECT }, FAULT_INDIRECT },
-		{ { .addr = UINT64_MAX - 15, .len = 32, .flags = INDIRECT }, FAULT_INDIRECT },
+			{{.addr = table, .len = 0, .flags = INDIRECT}, FAULT_INDIRECT},
+			{{.addr = table, .len = 17, .flags = INDIRECT}, FAULT_INDIRECT},
+			{{.addr = table, .len = 16, .flags = INDIRECT},
+					FAULT_INDIRECT}, /* nested */
+			{{.addr = table, .len = 16, .flags = INDIRECT | NEXT}, FAULT_INDIRECT},
+			{{.addr = table, .len = (CHAIN_MAX + 1) * 16, .flags = INDIRECT},
+					FAULT_INDIRECT},
+			{{.addr = UINT64_MAX - 15, .len = 32, .flags = INDIRECT}, FAULT_INDIRECT},
 	};
 	struct virtqueue *vq = &p->r->vq;
 	unsigned int i;
@@ -209,12 +213,12 @@ test_faults(void **state)
 	/* Not negotiated. */
 	vq->fault = FAULT_NONE;
 	vq->indirect = false;
-	vq->ring[0] = (struct vring_packed_desc){ .addr = table, .len = 16, .flags = INDIRECT };
+	vq->ring[0] = (struct vring_packed_desc){.addr = table, .len = 16, .flags = INDIRECT};
 	assert_int_equal(walk(p, 0, false), CHAIN_FAULT);
 	/* A chain that never ends. */
 	vq->fault = FAULT_NONE;
 	for (i = 0; i < SIZE; i++)
-		vq->ring[i] = (struct vring_packed_desc){ .addr = RING_GPA, .len = 1, .flags = NEXT };
+		vq->ring[i] = (struct vring_packed_desc){.addr = RING_GPA, .len = 1, .flags = NEXT};
 	assert_int_equal(walk(p, 3, false), CHAIN_FAULT);
 	assert_int_equal(vq->fault, FAULT_LOOP);
 }
@@ -262,7 +266,8 @@ test_notify_by_event(void **state)
 				}
 				vq->last_used = at;
 				vq->used_wrap = at_lap;
-				p->driver.off_wrap = event % SIZE | event_lap << VRING_PACKED_EVENT_F_WRAP_CTR;
+				p->driver.off_wrap = event % SIZE |
+						event_lap << VRING_PACKED_EVENT_F_WRAP_CTR;
 				if (packed_publish(vq, from) != passed)
 					fail_msg("from %u on %u, event %u", from, n, event);
 			}
@@ -277,7 +282,7 @@ static void
 offer_frame(struct packed *p, uint16_t id, uint32_t len)
 {
 	const struct rte_ether_addr to = mac_of(1, 1), from = mac_of(2, 2);
-	struct vring_packed_desc d = { .addr = ring_bytes(p->r, HDR + len), .len = HDR + len };
+	struct vring_packed_desc d = {.addr = ring_bytes(p->r, HDR + len), .len = HDR + len};
 
 	memset(ring_at(p->r, d.addr, HDR), 0, HDR);
 	frame_make(ring_at(p->r, d.addr + HDR, len), &to, &from, len, len);
@@ -291,7 +296,7 @@ test_forward(void **state)
 	struct packed *tx = *state, *rx = packed_create(SIZE, SIZE - 1);
 	struct source *s = &tx->r->vq.source;
 	struct burst *b = unit_zalloc(sizeof(*b));
-	struct port_count count = { 0 };
+	struct port_count count = {0};
 	struct vring_packed_desc room[2];
 	uint64_t gpa = ring_bytes(rx->r, 4096);
 	uint32_t len;
@@ -305,10 +310,12 @@ test_forward(void **state)
 		offer_frame(tx, i, len);
 		offer_frame(tx, i + 100, 60);
 		/* For the first two chains, one of two buffers; for the second, what is left. */
-		room[0] = (struct vring_packed_desc){ .addr = gpa, .len = HDR, .flags = WRITE };
-		room[1] = (struct vring_packed_desc){ .addr = gpa + HDR, .len = 1024, .flags = WRITE };
+		room[0] = (struct vring_packed_desc){.addr = gpa, .len = HDR, .flags = WRITE};
+		room[1] = (struct vring_packed_desc){
+				.addr = gpa + HDR, .len = 1024, .flags = WRITE};
 		packed_offer(rx, 1, room, 2);
-		room[0] = (struct vring_packed_desc){ .addr = gpa + HDR + 1024, .len = 1200, .flags = WRITE };
+		room[0] = (struct vring_packed_desc){
+				.addr = gpa + HDR + 1024, .len = 1200, .flags = WRITE};
 		packed_offer(rx, 2, room, 1);
 		assert_int_equal(s->ops->fetch(s, b, BURST_MAX), 2);
 		o = rx_deliver(&rx->r->vq, b, 3, &count);
@@ -335,7 +342,7 @@ test_in_order(void **state)
 	struct packed *p = *state;
 	struct source *s = &p->r->vq.source;
 	struct burst *b = unit_zalloc(sizeof(*b));
-	struct port_count count = { 0 };
+	struct port_count count = {0};
 	unsigned int lap;
 
 	p->r->vq.order = order_create(SIZE);
@@ -401,8 +408,8 @@ test_nonsense(void **state)
 	struct packed *tx = *state, *rx = packed_create(SIZE, 0);
 	struct source *s = &tx->r->vq.source;
 	struct burst *b = unit_zalloc(sizeof(*b));
-	struct packed *both[] = { tx, rx };
-	struct port_count count = { 0 };
+	struct packed *both[] = {tx, rx};
+	struct port_count count = {0};
 	struct vring_packed_desc *d;
 	unsigned int round, i, n, faults = 0;
 	uint64_t random = 7, all;
@@ -415,9 +422,10 @@ test_nonsense(void **state)
 			d->addr = nonsense(&random, RING_SEAM - 100);
 			d->len = nonsense(&random, HDR + 60);
 			d->id = nonsense(&random, i);
-			d->flags = nonsense(&random, (i % 2 ? WRITE : 0) | (random & 1 ? 1 << 7 : 1 << 15));
+			d->flags = nonsense(&random,
+					(i % 2 ? WRITE : 0) | (random & 1 ? 1 << 7 : 1 << 15));
 		}
-		b->cost = 0;	/* as for each visit */
+		b->cost = 0; /* as for each visit */
 		n = s->ops->fetch(s, b, BURST_MAX);
 		all = n == 0 ? 0 : UINT64_MAX >> (BURST_MAX - n);
 		for (i = 0; i < n; i++)
@@ -426,7 +434,8 @@ test_nonsense(void **state)
 		rx_deliver(&rx->r->vq, b, all, &count);
 		s->ops->retire(s, b->frame, n == 0 ? 0 : UINT64_MAX >> (BURST_MAX - n), &count);
 		for (i = 0; i < 2; i++) {
-			assert_true(both[i]->r->vq.last_avail < SIZE && both[i]->r->vq.last_used < SIZE);
+			assert_true(both[i]->r->vq.last_avail < SIZE &&
+					both[i]->r->vq.last_used < SIZE);
 			faults += both[i]->r->vq.fault != FAULT_NONE;
 			both[i]->r->vq.fault = FAULT_NONE;
 		}
@@ -446,17 +455,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_laps),
-		TEST(test_any_order),
-		TEST(test_indirect),
-		TEST(test_bad),
-		TEST(test_faults),
-		TEST(test_notify_by_flag),
-		TEST(test_notify_by_event),
-		TEST(test_forward),
-		TEST(test_in_order),
-		TEST(test_order_overrun),
-		TEST(test_nonsense),
+			TEST(test_laps),
+			TEST(test_any_order),
+			TEST(test_indirect),
+			TEST(test_bad),
+			TEST(test_faults),
+			TEST(test_notify_by_flag),
+			TEST(test_notify_by_event),
+			TEST(test_forward),
+			TEST(test_in_order),
+			TEST(test_order_overrun),
+			TEST(test_nonsense),
 	};
 
 	return cmocka_run_group_tests_name("packed", tests, unit_eal, unit_eal_end);

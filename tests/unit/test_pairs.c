@@ -8,18 +8,18 @@
 #include "room.h"
 
 #define GUESTS 3
-#define MANY 1		/* the guest with several rings */
+#define MANY 1 /* the guest with several rings */
 #define RINGS 4
 #define LEN 60
-#define LONG 300	/* four buffers */
+#define LONG 300 /* four buffers */
 #define BUFFER 100
 
 struct pairs {
 	struct room *r;
-	struct ring *ring[RINGS];	/* of MANY; the first is the room's own */
-	uint16_t next[RINGS];	/* descriptors to offer next */
-	struct rx_set other;	/* another set, to publish instead */
-	bool busy[GUESTS][ROOM_RING];	/* descriptors that a guest has not got back */
+	struct ring *ring[RINGS];     /* of MANY; the first is the room's own */
+	uint16_t next[RINGS];         /* descriptors to offer next */
+	struct rx_set other;          /* another set, to publish instead */
+	bool busy[GUESTS][ROOM_RING]; /* descriptors that a guest has not got back */
 };
 
 static struct rte_ether_addr mac[GUESTS];
@@ -71,7 +71,7 @@ teardown(void **state)
 	struct pairs *p = *state;
 	unsigned int i;
 
-	room_destroy(p->r);	/* checks that the sums agree */
+	room_destroy(p->r); /* checks that the sums agree */
 	for (i = 1; i < RINGS; i++)
 		ring_destroy(p->ring[i]);
 	free(p);
@@ -102,7 +102,8 @@ static void
 send_of(struct pairs *p, uint16_t from, uint16_t flow, uint32_t seq, uint32_t len)
 {
 	struct room *r = p->r;
-	struct datagram d = { .ip = { 0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17 }, .port = { flow, 9 }, .seq = seq };
+	struct datagram d = {
+			.ip = {0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17}, .port = {flow, 9}, .seq = seq};
 	uint8_t *f;
 
 	r->tx[from]->free = RING_GPA + r->tx_next[from] % ROOM_RING * (LONG + 12);
@@ -141,9 +142,9 @@ take(struct pairs *p, unsigned int ring, struct datagram *d)
 static unsigned int
 ring_of(uint16_t from, uint16_t flow, unsigned int n)
 {
-	struct datagram d = { .ip = { 0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17 }, .port = { flow, 9 } };
-	struct piece piece = { (uint8_t *)&d, sizeof(d) };
-	struct frame f = { .piece = &piece, .npieces = 1, .len = sizeof(d) };
+	struct datagram d = {.ip = {0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17}, .port = {flow, 9}};
+	struct piece piece = {(uint8_t *)&d, sizeof(d)};
+	struct frame f = {.piece = &piece, .npieces = 1, .len = sizeof(d)};
 
 	memcpy(d.eth, &mac[MANY], 6);
 	memcpy(d.eth + 6, &mac[from], 6);
@@ -175,7 +176,7 @@ parked(const struct pairs *p)
 static void
 test_spread(void **state)
 {
-	uint32_t sent[FLOWS_SENT] = { 0 }, seen[FLOWS_SENT] = { 0 };
+	uint32_t sent[FLOWS_SENT] = {0}, seen[FLOWS_SENT] = {0};
 	struct pairs *p = *state;
 	unsigned int i, ring, got, all = 0;
 	uint64_t random = 5;
@@ -229,7 +230,7 @@ test_flooded(void **state)
 static void
 test_one_full(void **state)
 {
-	static const uint32_t rest[] = { 300, 1000, 1001 };
+	static const uint32_t rest[] = {300, 1000, 1001};
 	struct pairs *p = *state;
 	unsigned int i, ring;
 	struct datagram d;
@@ -250,7 +251,7 @@ test_one_full(void **state)
 	room_poll(p->r, 0);
 	assert_int_equal(parked(p), 5);
 	offer(p, 2, 3);
-	send(p, 0, flow_to(2, 0), 1001);	/* behind those before it */
+	send(p, 0, flow_to(2, 0), 1001); /* behind those before it */
 	room_poll(p->r, 0);
 	for (i = 0; i < 3; i++) {
 		assert_true(take(p, 2, &d));
@@ -291,7 +292,7 @@ static void
 test_one_paused(void **state)
 {
 	struct pairs *p = *state;
-	struct virtqueue *vq[RINGS] = { &p->ring[0]->vq, NULL, &p->ring[2]->vq, &p->ring[3]->vq };
+	struct virtqueue *vq[RINGS] = {&p->ring[0]->vq, NULL, &p->ring[2]->vq, &p->ring[3]->vq};
 	struct datagram d;
 	unsigned int i;
 
@@ -356,7 +357,7 @@ test_rings_come(void **state)
 	send(p, 0, flow_to(3, 0), 4);
 	room_poll(p->r, 0);
 	assert_int_equal(parked(p), 3);
-	publish_all(p, 2);	/* and go: the flow is the second ring's now */
+	publish_all(p, 2); /* and go: the flow is the second ring's now */
 	offer(p, 1, 10);
 	send(p, 0, flow_to(3, 0), 5);
 	room_poll(p->r, 0);
@@ -421,7 +422,7 @@ static void
 test_one_pair_full(void **state)
 {
 	struct pairs *p = *state;
-	struct virtqueue *vq[RINGS] = { NULL, &p->ring[1]->vq, &p->ring[2]->vq, &p->ring[3]->vq };
+	struct virtqueue *vq[RINGS] = {NULL, &p->ring[1]->vq, &p->ring[2]->vq, &p->ring[3]->vq};
 	unsigned int i;
 
 	offer(p, 2, 10);
@@ -493,8 +494,8 @@ send_some(struct pairs *p, uint64_t *random, unsigned int from, uint32_t sent[])
 static void
 test_order_at_random(void **state)
 {
-	uint32_t sent[GUESTS][FLOWS_SENT] = { { 0 } }, seen[GUESTS][FLOWS_SENT] = { { 0 } };
-	unsigned int round, from, ring, taken[RINGS] = { 0 };
+	uint32_t sent[GUESTS][FLOWS_SENT] = {{0}}, seen[GUESTS][FLOWS_SENT] = {{0}};
+	unsigned int round, from, ring, taken[RINGS] = {0};
 	struct pairs *p = *state;
 	struct room *r = p->r;
 	uint64_t random = 23;
@@ -511,16 +512,18 @@ test_order_at_random(void **state)
 			publish_some(p, &random);
 		if (unit_random(&random) % 8 == 0)
 			send_by(p, from, 0, unit_random(&random) % (RINGS + 1));
-		r->tx[from]->vq.source.park->next_try = unit_random(&random) % 4 == 0 ? UINT64_MAX : 0;
+		r->tx[from]->vq.source.park->next_try =
+				unit_random(&random) % 4 == 0 ? UINT64_MAX : 0;
 		room_poll(r, from);
 		for (ring = 0; ring < RINGS; ring++) {
 			for (; take(p, ring, &d); taken[ring]++) {
-				from = d.eth[6 + 4];	/* see mac_of() */
+				from = d.eth[6 + 4]; /* see mac_of() */
 				assert_true(d.seq > seen[from][d.port[0]]);
 				seen[from][d.port[0]] = d.seq;
 			}
 			if (unit_random(&random) % 4 == 0 &&
-					(uint16_t)(p->ring[ring]->vq.avail->idx - p->ring[ring]->vq.last_avail) < 8)
+					(uint16_t)(p->ring[ring]->vq.avail->idx -
+							p->ring[ring]->vq.last_avail) < 8)
 				offer(p, ring, unit_random(&random) % 128);
 		}
 	}
@@ -536,16 +539,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_spread),
-		TEST(test_flooded),
-		TEST(test_one_full),
-		TEST(test_one_full_for_long),
-		TEST(test_one_paused),
-		TEST(test_one_stopped),
-		TEST(test_rings_come),
-		TEST(test_by_pair),
-		TEST(test_one_pair_full),
-		TEST(test_order_at_random),
+			TEST(test_spread),
+			TEST(test_flooded),
+			TEST(test_one_full),
+			TEST(test_one_full_for_long),
+			TEST(test_one_paused),
+			TEST(test_one_stopped),
+			TEST(test_rings_come),
+			TEST(test_by_pair),
+			TEST(test_one_pair_full),
+			TEST(test_order_at_random),
 	};
 
 	return cmocka_run_group_tests_name("pairs", tests, unit_eal, unit_eal_end);

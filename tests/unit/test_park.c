@@ -38,13 +38,13 @@ test_copy(void **state)
 {
 	struct park *p = *state;
 	struct piece piece[PARK_PIECES];
-	struct frame f = { .npieces = PARK_PIECES, .len = 77, .id = 9, .piece = piece };
+	struct frame f = {.npieces = PARK_PIECES, .len = 77, .id = 9, .piece = piece};
 	const struct parked *s;
 	unsigned int i;
 	int slot;
 
 	for (i = 0; i < PARK_PIECES; i++)
-		piece[i] = (struct piece){ (uint8_t *)(uintptr_t)(i + 1), i };
+		piece[i] = (struct piece){(uint8_t *)(uintptr_t)(i + 1), i};
 	memset(&f.eth, 0x5a, sizeof(f.eth));
 	slot = park_add(p, &f, true, 1234);
 	assert_in_range(slot, 0, PARK_FRAMES - 1);
@@ -70,8 +70,8 @@ test_copy(void **state)
 static void
 test_too_many_pieces(void **state)
 {
-	struct piece piece[PARK_PIECES + 1] = { { NULL, 0 } };
-	struct frame f = { .npieces = PARK_PIECES + 1, .piece = piece };
+	struct piece piece[PARK_PIECES + 1] = {{NULL, 0}};
+	struct frame f = {.npieces = PARK_PIECES + 1, .piece = piece};
 	struct park *p = *state;
 
 	assert_int_equal(park_add(p, &f, false, 0), -1);
@@ -81,10 +81,10 @@ test_too_many_pieces(void **state)
 static void
 test_full_of_frames(void **state)
 {
-	bool seen[PARK_FRAMES] = { false };
+	bool seen[PARK_FRAMES] = {false};
 	struct park *p = *state;
-	struct piece piece = { NULL, 0 };
-	struct frame f = { .npieces = 1, .piece = &piece };
+	struct piece piece = {NULL, 0};
+	struct frame f = {.npieces = 1, .piece = &piece};
 	unsigned int i;
 	int slot;
 
@@ -107,8 +107,8 @@ static void
 test_errands(void **state)
 {
 	struct park *p = *state;
-	struct piece piece = { NULL, 0 };
-	struct frame f = { .npieces = 1, .piece = &piece };
+	struct piece piece = {NULL, 0};
+	struct frame f = {.npieces = 1, .piece = &piece};
 	int a = park_add(p, &f, false, 0), b = park_add(p, &f, true, 0);
 	unsigned int i;
 
@@ -150,8 +150,8 @@ static void
 test_full_of_errands(void **state)
 {
 	struct park *p = *state;
-	struct piece piece = { NULL, 0 };
-	struct frame f = { .npieces = 1, .piece = &piece };
+	struct piece piece = {NULL, 0};
+	struct frame f = {.npieces = 1, .piece = &piece};
 	int a = park_add(p, &f, false, 0);
 	unsigned int i, n = 0;
 
@@ -181,8 +181,8 @@ static void
 test_share(void **state)
 {
 	struct park *p = *state;
-	struct piece piece = { NULL, 0 };
-	struct frame f = { .npieces = 1, .piece = &piece };
+	struct piece piece = {NULL, 0};
+	struct frame f = {.npieces = 1, .piece = &piece};
 	unsigned int port, n, most = PARK_FRAMES;
 	int slot;
 
@@ -195,7 +195,8 @@ test_share(void **state)
 		}
 		park_remove(p, slot);
 		assert_int_equal(p->owed[port], n);
-		assert_true((n >= 1 || park_room(p) == 1) && n <= most && n <= PARK_SHARE * park_room(p));
+		assert_true((n >= 1 || park_room(p) == 1) && n <= most &&
+				n <= PARK_SHARE * park_room(p));
 		most = n;
 		if (port == 0)
 			assert_int_equal(n, PARK_FRAMES * PARK_SHARE / (PARK_SHARE + 1));
@@ -207,14 +208,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_copy, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_too_many_pieces, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_full_of_frames, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_errands, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_flows, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_full_of_errands, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_share, setup, teardown),
+			cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
+			cmocka_unit_test_setup_teardown(test_copy, setup, teardown),
+			cmocka_unit_test_setup_teardown(test_too_many_pieces, setup, teardown),
+			cmocka_unit_test_setup_teardown(test_full_of_frames, setup, teardown),
+			cmocka_unit_test_setup_teardown(test_errands, setup, teardown),
+			cmocka_unit_test_setup_teardown(test_flows, setup, teardown),
+			cmocka_unit_test_setup_teardown(test_full_of_errands, setup, teardown),
+			cmocka_unit_test_setup_teardown(test_share, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("park", tests, NULL, NULL);

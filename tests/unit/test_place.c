@@ -37,7 +37,7 @@ assert_choice(const struct topology *t, distance_fn distance)
 	unsigned int i;
 
 	for (i = 0; i < SEATS; i++)
-		seat[i] = (struct seat){ .load = t->load[i], .node = t->node[i] };
+		seat[i] = (struct seat){.load = t->load[i], .node = t->node[i]};
 	assert_int_equal(place_choose(seat, SEATS, t->guest, distance), t->chosen);
 }
 
@@ -45,20 +45,20 @@ static void
 test_near(void **state)
 {
 	static const struct topology cases[] = {
-		{ { 0, 0, 0, 0 }, { 0, 1, 2, 3 }, 0, 0 },
-		{ { 0, 0, 0, 0 }, { 0, 1, 2, 3 }, 3, 3 },
-		{ { 3, 3, 3, 3 }, { 0, 1, 2, 3 }, 2, 2 },
-		/* The less busy of two at home. */
-		{ { 4, 5, 4, 4 }, { 2, 1, 1, 3 }, 1, 2 },
-		/* Next door is nearly as good as home, and the other socket is not. */
-		{ { 6, 4, 3, 9 }, { 1, 0, 2, 1 }, 1, 1 },
-		{ { 5, 3, 3, 9 }, { 1, 0, 2, 3 }, 1, 1 },
-		/* With twice the rings at home, the other socket is better. */
-		{ { 0, 9, 9, 9 }, { 0, 2, 2, 2 }, 2, 0 },
-		{ { 9, 9, 9, 9 }, { 0, 2, 2, 2 }, 2, 1 },
-		{ { 4, 9, 9, 9 }, { 0, 2, 2, 2 }, 2, 1 },
-		/* No worker at home: the least busy of those equally far. */
-		{ { 2, 1, 1, 2 }, { 0, 0, 1, 1 }, 2, 1 },
+			{{0, 0, 0, 0}, {0, 1, 2, 3}, 0, 0},
+			{{0, 0, 0, 0}, {0, 1, 2, 3}, 3, 3},
+			{{3, 3, 3, 3}, {0, 1, 2, 3}, 2, 2},
+			/* The less busy of two at home. */
+			{{4, 5, 4, 4}, {2, 1, 1, 3}, 1, 2},
+			/* Next door is nearly as good as home, and the other socket is not. */
+			{{6, 4, 3, 9}, {1, 0, 2, 1}, 1, 1},
+			{{5, 3, 3, 9}, {1, 0, 2, 3}, 1, 1},
+			/* With twice the rings at home, the other socket is better. */
+			{{0, 9, 9, 9}, {0, 2, 2, 2}, 2, 0},
+			{{9, 9, 9, 9}, {0, 2, 2, 2}, 2, 1},
+			{{4, 9, 9, 9}, {0, 2, 2, 2}, 2, 1},
+			/* No worker at home: the least busy of those equally far. */
+			{{2, 1, 1, 2}, {0, 0, 1, 1}, 2, 1},
 	};
 	size_t i;
 
@@ -70,9 +70,9 @@ test_near(void **state)
 static void
 test_unknown(void **state)
 {
-	static const struct topology least = { { 2, 1, 0, 1 }, { 0, 1, 0, 1 }, 1, 2 };
-	static const struct topology no_node = { { 2, 1, 0, 1 }, { 0, 1, 0, 1 }, -1, 2 };
-	static const struct topology no_nodes = { { 2, 1, 0, 1 }, { -1, -1, -1, -1 }, 1, 2 };
+	static const struct topology least = {{2, 1, 0, 1}, {0, 1, 0, 1}, 1, 2};
+	static const struct topology no_node = {{2, 1, 0, 1}, {0, 1, 0, 1}, -1, 2};
+	static const struct topology no_nodes = {{2, 1, 0, 1}, {-1, -1, -1, -1}, 1, 2};
 
 	(void)state;
 	assert_choice(&least, unknown);
@@ -84,7 +84,7 @@ test_unknown(void **state)
 static void
 test_filling(void **state)
 {
-	struct seat seat[SEATS] = { { .node = 0 }, { .node = 0 }, { .node = 2 }, { .node = 2 } };
+	struct seat seat[SEATS] = {{.node = 0}, {.node = 0}, {.node = 2}, {.node = 2}};
 	unsigned int i;
 
 	(void)state;
@@ -102,8 +102,9 @@ test_filling(void **state)
 static void
 test_spread(void **state)
 {
-	struct seat seat[SEATS] = { { .load = 9, .node = 2 }, { .node = 0 }, { .load = 2, .node = 2 }, { .node = 2 } };
-	static const unsigned int due[] = { 3, 1, 2, 0, 3, 2, 1, 0 };
+	struct seat seat[SEATS] = {
+			{.load = 9, .node = 2}, {.node = 0}, {.load = 2, .node = 2}, {.node = 2}};
+	static const unsigned int due[] = {3, 1, 2, 0, 3, 2, 1, 0};
 	unsigned int i, at;
 
 	(void)state;
@@ -138,11 +139,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_near),
-		cmocka_unit_test(test_unknown),
-		cmocka_unit_test(test_filling),
-		cmocka_unit_test(test_spread),
-		cmocka_unit_test(test_here),
+			cmocka_unit_test(test_near),
+			cmocka_unit_test(test_unknown),
+			cmocka_unit_test(test_filling),
+			cmocka_unit_test(test_spread),
+			cmocka_unit_test(test_here),
 	};
 
 	return cmocka_run_group_tests_name("place", tests, NULL, NULL);

@@ -19,13 +19,13 @@ hold_to(struct room *r, unsigned int port, const struct rte_ether_addr *mac, uns
 	memcpy(c->mac, mac, n * sizeof(*mac));
 	r->sw.port[port].settings = c;
 	r->sw.port[port].policy |= PORT_MACS;
-	for (; n > 0; n--)	/* they are in order */
+	for (; n > 0; n--) /* they are in order */
 		r->sw.conf.mac[r->sw.conf.nmacs++] = *mac++;
 }
 
 static void
 assert_sent(struct room *r, uint16_t port, const struct rte_ether_addr *to,
-	const struct rte_ether_addr *from, uint64_t ports, enum drop_reason reason)
+		const struct rte_ether_addr *from, uint64_t ports, enum drop_reason reason)
 {
 	struct frame *f;
 
@@ -40,7 +40,7 @@ static void
 test_macs(void **state)
 {
 	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
-	const struct rte_ether_addr own[] = { mac_of(0, 0), mac_of(0, 1) };
+	const struct rte_ether_addr own[] = {mac_of(0, 0), mac_of(0, 1)};
 	struct room *r = *state;
 	struct request q;
 
@@ -60,7 +60,7 @@ test_macs(void **state)
 	assert_sent(r, 1, &host, &own[0], 0, DROP_SPOOFED);
 	assert_sent(r, 1, &host, &own[1], 0, DROP_SPOOFED);
 	assert_false(room_request(r, &q));
-	assert_sent(r, PORT_UPLINK, &mac_broadcast, &mac0, 0, DROP_VLAN);	/* it has no tag */
+	assert_sent(r, PORT_UPLINK, &mac_broadcast, &mac0, 0, DROP_VLAN); /* it has no tag */
 }
 
 /* In a burst, frames by turns with the right address and a wrong one. */
@@ -77,8 +77,7 @@ test_macs_burst(void **state)
 		routing_add(r, &mac1, i / 3 % 2 ? &stranger : &mac0);
 	route_burst(r->w, routing_source(r, 0), &r->w->burst);
 	for (i = 0; i < BURST_MAX; i++) {
-		assert_int_equal(r->w->burst.frame[i].reason,
-			i / 3 % 2 ? DROP_SPOOFED : DROP_NONE);
+		assert_int_equal(r->w->burst.frame[i].reason, i / 3 % 2 ? DROP_SPOOFED : DROP_NONE);
 		assert_true(routing_ports(r, i) == (i / 3 % 2 ? 0 : PORT(1)));
 	}
 }
@@ -152,26 +151,28 @@ share_tag(struct room *r, uint16_t tag)
 static void
 test_shared_tag(void **state)
 {
-	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0), away = mac_of(AWAY, 0);
+	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0),
+				    away = mac_of(AWAY, 0);
 	const struct {
-		int tag;	/* -1: none */
+		int tag; /* -1: none */
 		const struct rte_ether_addr *to, *from;
 		uint64_t ports;
 		enum drop_reason reason;
 	} cases[] = {
-		{ 10, &mac0, &host, PORT(0), DROP_NONE },
-		{ 10, &mac1, &host, PORT(1), DROP_NONE },
-		{ 10, &stranger, &host, PORT(0) | PORT(1), DROP_NONE },
-		{ 10, &mac_broadcast, &host, PORT(0) | PORT(1), DROP_NONE },
-		{ 10, &mac_broadcast, &host, PORT(0) | PORT(1), DROP_NONE },	/* as the one before */
-		{ 10, &mac_broadcast, &mac0, PORT(1), DROP_NONE },	/* it has come back */
-		{ 10, &host, &host, 0, DROP_TO_SENDER },
-		{ 10, &away, &host, 0, DROP_VLAN },			/* another tag's */
-		{ 1000, &mac0, &host, 0, DROP_VLAN },			/* nobody's any more */
-		{ 1001, &mac_broadcast, &host, 0, DROP_VLAN },
-		{ 1000 + SILENT, &mac_broadcast, &host, PORT(SILENT), DROP_NONE },
-		{ 1000 + SILENT, &mac0, &host, 0, DROP_VLAN },
-		{ -1, &mac0, &host, 0, DROP_VLAN },
+			{10, &mac0, &host, PORT(0), DROP_NONE},
+			{10, &mac1, &host, PORT(1), DROP_NONE},
+			{10, &stranger, &host, PORT(0) | PORT(1), DROP_NONE},
+			{10, &mac_broadcast, &host, PORT(0) | PORT(1), DROP_NONE},
+			{10, &mac_broadcast, &host, PORT(0) | PORT(1),
+					DROP_NONE},                      /* as the one before */
+			{10, &mac_broadcast, &mac0, PORT(1), DROP_NONE}, /* it has come back */
+			{10, &host, &host, 0, DROP_TO_SENDER},
+			{10, &away, &host, 0, DROP_VLAN},   /* another tag's */
+			{1000, &mac0, &host, 0, DROP_VLAN}, /* nobody's any more */
+			{1001, &mac_broadcast, &host, 0, DROP_VLAN},
+			{1000 + SILENT, &mac_broadcast, &host, PORT(SILENT), DROP_NONE},
+			{1000 + SILENT, &mac0, &host, 0, DROP_VLAN},
+			{-1, &mac0, &host, 0, DROP_VLAN},
 	};
 	struct room *r = *state;
 	struct frame *f;
@@ -190,7 +191,7 @@ test_shared_tag(void **state)
 		f = &r->w->burst.frame[i];
 		if (routing_ports(r, i) != cases[i].ports || f->reason != cases[i].reason)
 			fail_msg("case %zu: to %" PRIx64 ", %s", i, routing_ports(r, i),
-				drop_name(f->reason));
+					drop_name(f->reason));
 	}
 	/* Nobody of that tag takes frames. */
 	r->sw.port[0].rx = r->sw.port[1].rx = NULL;
@@ -215,7 +216,7 @@ test_untagged_ports(void **state)
 	r->w->burst.n = 0;
 	routing_add(r, &mac0, &host);
 	routing_add(r, &mac_broadcast, &host);
-	f = routing_add(r, &mac_broadcast, &host);	/* a priority, and no VLAN */
+	f = routing_add(r, &mac_broadcast, &host); /* a priority, and no VLAN */
 	f->tagged = true;
 	f->tci = 5 << 13;
 	route_burst(r->w, &routing_uplink, &r->w->burst);
@@ -230,13 +231,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_macs),
-		TEST(test_macs_burst),
-		TEST(test_mac_of_two),
-		TEST(test_isolated),
-		TEST(test_isolated_by_nic),
-		TEST(test_shared_tag),
-		TEST(test_untagged_ports),
+			TEST(test_macs),
+			TEST(test_macs_burst),
+			TEST(test_mac_of_two),
+			TEST(test_isolated),
+			TEST(test_isolated_by_nic),
+			TEST(test_shared_tag),
+			TEST(test_untagged_ports),
 	};
 
 	return cmocka_run_group_tests_name("policy", tests, unit_eal, unit_eal_end);

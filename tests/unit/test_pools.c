@@ -28,7 +28,7 @@ setup(void **state)
 {
 	static unsigned int serial;
 	struct nic *n = unit_zalloc(sizeof(*n));
-	struct rte_eth_conf conf = { .rxmode = { .mtu = 1500 } };
+	struct rte_eth_conf conf = {.rxmode = {.mtu = 1500}};
 	char name[32];
 	int port, q;
 
@@ -104,7 +104,7 @@ static void
 test_all_and_no_other(void **state)
 {
 	/* Side by side, as of 82599; apart, as of 82576; a single one. */
-	static const struct vmdq_pool pools[] = { { 2, 1, 2, 0 }, { 1, 3, 2, 0 }, { 4, 6, 1, 0 } };
+	static const struct vmdq_pool pools[] = {{2, 1, 2, 0}, {1, 3, 2, 0}, {4, 6, 1, 0}};
 	struct nic *n = *state;
 	unsigned int i, k, frames;
 	uint8_t q;
@@ -115,10 +115,11 @@ test_all_and_no_other(void **state)
 		for (q = 0; q < QUEUES; q++)
 			put(n, q);
 		for (k = 0; k < pools[i].n; k++)
-			assert_int_equal(fetch(n, BURST_MAX, &frames), pools[i].first + k * pools[i].step);
+			assert_int_equal(fetch(n, BURST_MAX, &frames),
+					pools[i].first + k * pools[i].step);
 		assert_int_equal(fetch(n, BURST_MAX, &frames), -1);
 		/* The others' frames are still there. */
-		n->pool.queues = (struct vmdq_pool){ 0, 1, QUEUES, 0 };
+		n->pool.queues = (struct vmdq_pool){0, 1, QUEUES, 0};
 		for (k = 0; fetch(n, BURST_MAX, &frames) >= 0; k++)
 			;
 		assert_int_equal(k, (unsigned int)QUEUES - pools[i].n);
@@ -130,10 +131,10 @@ static void
 test_in_turn(void **state)
 {
 	struct nic *n = *state;
-	unsigned int i, frames, of[QUEUES] = { 0 };
+	unsigned int i, frames, of[QUEUES] = {0};
 	int queue;
 
-	n->pool.queues = (struct vmdq_pool){ 1, 1, 3, 0 };
+	n->pool.queues = (struct vmdq_pool){1, 1, 3, 0};
 	for (i = 0; i < 200; i++)
 		put(n, 1);
 	for (i = 0; i < 10; i++) {
@@ -156,8 +157,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_all_and_no_other, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_in_turn, setup, teardown),
+			cmocka_unit_test_setup_teardown(test_all_and_no_other, setup, teardown),
+			cmocka_unit_test_setup_teardown(test_in_turn, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("pools", tests, unit_eal, unit_eal_end);

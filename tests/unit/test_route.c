@@ -18,7 +18,7 @@ setup_unknown(void **state)
 static void
 test_guest(void **state)
 {
-	const struct rte_ether_addr zero = { { 0 } };
+	const struct rte_ether_addr zero = {{0}};
 	struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
 	struct room *r = *state;
 
@@ -39,7 +39,7 @@ test_guest(void **state)
 static void
 test_zero_destination_empty_table(void **state)
 {
-	const struct rte_ether_addr zero = { { 0 } };
+	const struct rte_ether_addr zero = {{0}};
 	struct room *r = *state;
 
 	assert_route(r, 0, &zero, PORT(1) | PORT(2), DROP_NONE);
@@ -54,7 +54,7 @@ test_no_uplink(void **state)
 
 	r->sw.uplink = NULL;
 	assert_route(r, 0, &stranger, PORT(1) | PORT(SILENT), DROP_NONE);
-	r->rx[SILENT]->vq.fault = FAULT_LOOP;	/* stopped */
+	r->rx[SILENT]->vq.fault = FAULT_LOOP; /* stopped */
 	assert_route(r, 0, &mac_broadcast, PORT(1), DROP_NONE);
 	r->sw.port[1].rx = NULL;
 	assert_route(r, 0, &mac_broadcast, 0, DROP_NO_PORT);
@@ -73,7 +73,7 @@ test_paused(void **state)
 	assert_route(r, 0, &mac_broadcast, PORT(1) | PORT(SILENT) | UPLINK, DROP_NONE);
 	assert_route(r, 0, &stranger, PORT(1) | PORT(SILENT) | UPLINK, DROP_NONE);
 	assert_route(r, 0, &mac1, PORT(1), DROP_NONE);
-	r->sw.port[1].rx = NULL;	/* gone */
+	r->sw.port[1].rx = NULL; /* gone */
 	assert_route(r, 0, &mac_broadcast, PORT(SILENT) | UPLINK, DROP_NONE);
 }
 
@@ -98,17 +98,17 @@ test_link_local(void **state)
 		struct rte_ether_addr to;
 		bool stays;
 	} cases[] = {
-		{ { { 0x01, 0x80, 0xc2, 0, 0, 0x00 } }, true },	/* spanning tree */
-		{ { { 0x01, 0x80, 0xc2, 0, 0, 0x01 } }, true },	/* pause */
-		{ { { 0x01, 0x80, 0xc2, 0, 0, 0x02 } }, true },	/* LACP */
-		{ { { 0x01, 0x80, 0xc2, 0, 0, 0x03 } }, true },	/* 802.1X */
-		{ { { 0x01, 0x80, 0xc2, 0, 0, 0x0e } }, true },	/* LLDP */
-		{ { { 0x01, 0x80, 0xc2, 0, 0, 0x0f } }, true },
-		{ { { 0x01, 0x80, 0xc2, 0, 0, 0x10 } }, false },
-		{ { { 0x01, 0x80, 0xc2, 0, 0, 0x21 } }, false },	/* GVRP */
-		{ { { 0x01, 0x80, 0xc2, 0, 1, 0x00 } }, false },
-		{ { { 0x01, 0x80, 0xc3, 0, 0, 0x00 } }, false },
-		{ { { 0x03, 0x80, 0xc2, 0, 0, 0x00 } }, false },
+			{{{0x01, 0x80, 0xc2, 0, 0, 0x00}}, true}, /* spanning tree */
+			{{{0x01, 0x80, 0xc2, 0, 0, 0x01}}, true}, /* pause */
+			{{{0x01, 0x80, 0xc2, 0, 0, 0x02}}, true}, /* LACP */
+			{{{0x01, 0x80, 0xc2, 0, 0, 0x03}}, true}, /* 802.1X */
+			{{{0x01, 0x80, 0xc2, 0, 0, 0x0e}}, true}, /* LLDP */
+			{{{0x01, 0x80, 0xc2, 0, 0, 0x0f}}, true},
+			{{{0x01, 0x80, 0xc2, 0, 0, 0x10}}, false},
+			{{{0x01, 0x80, 0xc2, 0, 0, 0x21}}, false}, /* GVRP */
+			{{{0x01, 0x80, 0xc2, 0, 1, 0x00}}, false},
+			{{{0x01, 0x80, 0xc3, 0, 0, 0x00}}, false},
+			{{{0x03, 0x80, 0xc2, 0, 0, 0x00}}, false},
 	};
 	struct room *r = *state;
 	unsigned int vm2vm, i;
@@ -119,19 +119,20 @@ test_link_local(void **state)
 		r->sw.conf.forward_bpdu = forward;
 		for (vm2vm = VM2VM_UPLINK; vm2vm <= VM2VM_NIC; vm2vm++) {
 			bool stays = cases[i / 2].stays && !forward;
-			uint64_t to = vm2vm == VM2VM_UPLINK ? UPLINK : PORT(1) | PORT(SILENT) | UPLINK;
+			uint64_t to = vm2vm == VM2VM_UPLINK ? UPLINK
+							    : PORT(1) | PORT(SILENT) | UPLINK;
 
 			r->sw.conf.vm2vm = vm2vm;
 			r->sw.conf.tagged = true;
 			assert_route(r, 0, &cases[i / 2].to, stays ? 0 : to,
-				stays ? DROP_LINK_LOCAL : DROP_NONE);
+					stays ? DROP_LINK_LOCAL : DROP_NONE);
 			/* From the wire these come without a tag, which tells nobody's. */
 			assert_route(r, PORT_UPLINK, &cases[i / 2].to, 0,
-				stays ? DROP_LINK_LOCAL : DROP_VLAN);
+					stays ? DROP_LINK_LOCAL : DROP_VLAN);
 			r->sw.conf.tagged = false;
 			assert_route(r, PORT_UPLINK, &cases[i / 2].to,
-				stays ? 0 : PORT(0) | PORT(1) | PORT(SILENT),
-				stays ? DROP_LINK_LOCAL : DROP_NONE);
+					stays ? 0 : PORT(0) | PORT(1) | PORT(SILENT),
+					stays ? DROP_LINK_LOCAL : DROP_NONE);
 		}
 	}
 }
@@ -140,8 +141,10 @@ static void
 test_bad_source(void **state)
 {
 	static const struct rte_ether_addr wrong[] = {
-		{ { 0 } }, { { 0x01, 0, 0x5e, 0, 0, 1 } }, { { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } },
-		{ { 0x03, 0, 0, 0, 0, 0 } },
+			{{0}},
+			{{0x01, 0, 0x5e, 0, 0, 1}},
+			{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}},
+			{{0x03, 0, 0, 0, 0, 0}},
 	};
 	struct room *r = *state;
 	struct request q;
@@ -166,15 +169,15 @@ test_own_tags(void **state)
 		uint32_t len;
 		bool passes;
 	} cases[] = {
-		{ RTE_ETHER_TYPE_IPV4, 0x0007, 64, true },
-		{ RTE_ETHER_TYPE_VLAN, 0x0007, 64, false },
-		{ RTE_ETHER_TYPE_VLAN, 0xe007, 64, false },
-		{ RTE_ETHER_TYPE_QINQ, 0x0007, 64, false },
-		{ RTE_ETHER_TYPE_VLAN, 0xa000, 64, true },
-		{ RTE_ETHER_TYPE_QINQ, 0xa000, 64, true },
-		{ RTE_ETHER_TYPE_VLAN, 0x0fff, 64, false },
-		{ RTE_ETHER_TYPE_VLAN, 0x0007, 14, true },	/* the tag is not there */
-		{ RTE_ETHER_TYPE_VLAN, 0x0007, 16, false },
+			{RTE_ETHER_TYPE_IPV4, 0x0007, 64, true},
+			{RTE_ETHER_TYPE_VLAN, 0x0007, 64, false},
+			{RTE_ETHER_TYPE_VLAN, 0xe007, 64, false},
+			{RTE_ETHER_TYPE_QINQ, 0x0007, 64, false},
+			{RTE_ETHER_TYPE_VLAN, 0xa000, 64, true},
+			{RTE_ETHER_TYPE_QINQ, 0xa000, 64, true},
+			{RTE_ETHER_TYPE_VLAN, 0x0fff, 64, false},
+			{RTE_ETHER_TYPE_VLAN, 0x0007, 14, true}, /* the tag is not there */
+			{RTE_ETHER_TYPE_VLAN, 0x0007, 16, false},
 	};
 	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
 	static uint8_t bytes[RTE_DIM(cases)][64];
@@ -193,7 +196,7 @@ test_own_tags(void **state)
 			f->eth.ether_type = rte_cpu_to_be_16(cases[i].type);
 			be = rte_cpu_to_be_16(cases[i].tci);
 			memcpy(bytes[i] + 14, &be, 2);
-			piece[i] = (struct piece){ bytes[i], cases[i].len };
+			piece[i] = (struct piece){bytes[i], cases[i].len};
 			f->piece = &piece[i];
 			f->npieces = 1;
 			f->len = cases[i].len;
@@ -203,7 +206,7 @@ test_own_tags(void **state)
 			bool passes = !drop || cases[i].passes;
 
 			assert_int_equal(r->w->burst.frame[i].reason,
-				passes ? DROP_NONE : DROP_OWN_TAG);
+					passes ? DROP_NONE : DROP_OWN_TAG);
 			assert_true(routing_ports(r, i) == (passes ? PORT(1) : 0));
 		}
 	}
@@ -245,9 +248,11 @@ test_burst(void **state)
 		const struct rte_ether_addr *to;
 		uint64_t ports;
 	} kinds[] = {
-		{ &mac1, PORT(1) }, { &host, UPLINK }, { &mac0, 0 },
-		{ &stranger, PORT(1) | PORT(SILENT) | UPLINK },
-		{ &mac_broadcast, PORT(1) | PORT(SILENT) | UPLINK },
+			{&mac1, PORT(1)},
+			{&host, UPLINK},
+			{&mac0, 0},
+			{&stranger, PORT(1) | PORT(SILENT) | UPLINK},
+			{&mac_broadcast, PORT(1) | PORT(SILENT) | UPLINK},
 	};
 	unsigned int round, i, kind[BURST_MAX] = {0};
 	struct room *r = *state;
@@ -257,8 +262,9 @@ test_burst(void **state)
 		r->w->burst.n = 0;
 		for (i = 0; i < BURST_MAX; i++) {
 			/* Runs, as traffic has them. */
-			kind[i] = i > 0 && unit_random(&random) % 2 ? kind[i - 1] :
-				unit_random(&random) % RTE_DIM(kinds);
+			kind[i] = i > 0 && unit_random(&random) % 2
+					? kind[i - 1]
+					: unit_random(&random) % RTE_DIM(kinds);
 			routing_add(r, kinds[kind[i]].to, &mac0);
 		}
 		/* One that was lost when it was fetched stays so. */
@@ -301,7 +307,7 @@ test_learning(void **state)
 	assert_true(q.key == fdb_key(&fresh, 0));
 	assert_int_equal(q.port, 0);
 	assert_int_equal(q.epoch, 5);
-	assert_true(asked(r, 0, &fresh, &q));	/* until it is learned */
+	assert_true(asked(r, 0, &fresh, &q)); /* until it is learned */
 	room_learn(r, 0, &fresh);
 	assert_false(asked(r, 0, &fresh, &q));
 	/* It moved to guest 1; on the uplink, our own frames may have come back. */
@@ -310,7 +316,7 @@ test_learning(void **state)
 	assert_false(asked(r, PORT_UPLINK, &fresh, &q));
 	assert_true(asked(r, PORT_UPLINK, &stranger, &q));
 	assert_int_equal(q.port, PORT_UPLINK);
-	assert_true(asked(r, 0, &host, &q));	/* a host that became a guest */
+	assert_true(asked(r, 0, &host, &q)); /* a host that became a guest */
 	assert_int_equal(q.port, 0);
 	/* To be seen is to be used; what was not is the uplink's, if that uses it. */
 	r->sw.fdb->clock = 1;
@@ -344,7 +350,7 @@ test_learning_full(void **state)
 static void
 test_learning_bounded(void **state)
 {
-	struct source second = { .port = 0, .device = SOURCE_ANY };
+	struct source second = {.port = 0, .device = SOURCE_ANY};
 	struct rte_ether_addr mac;
 	struct room *r = *state;
 	unsigned int i, n, attempt;
@@ -379,19 +385,20 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_guest),
-		cmocka_unit_test_setup_teardown(test_zero_destination_empty_table, setup_unknown, routing_teardown),
-		TEST(test_no_uplink),
-		TEST(test_paused),
-		TEST(test_vm2vm_uplink),
-		TEST(test_link_local),
-		TEST(test_bad_source),
-		TEST(test_own_tags),
-		TEST(test_vm2vm_nic),
-		TEST(test_burst),
-		TEST(test_learning),
-		TEST(test_learning_full),
-		TEST(test_learning_bounded),
+			TEST(test_guest),
+			cmocka_unit_test_setup_teardown(test_zero_destination_empty_table,
+					setup_unknown, routing_teardown),
+			TEST(test_no_uplink),
+			TEST(test_paused),
+			TEST(test_vm2vm_uplink),
+			TEST(test_link_local),
+			TEST(test_bad_source),
+			TEST(test_own_tags),
+			TEST(test_vm2vm_nic),
+			TEST(test_burst),
+			TEST(test_learning),
+			TEST(test_learning_full),
+			TEST(test_learning_bounded),
 	};
 
 	return cmocka_run_group_tests_name("route", tests, unit_eal, unit_eal_end);

@@ -27,37 +27,37 @@ test_tagged_uplink(void **state)
 {
 	struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
 	const struct {
-		int tci;	/* -1: no tag */
+		int tci; /* -1: no tag */
 		const struct rte_ether_addr *to;
 		uint64_t ports;
 		enum drop_reason reason;
 	} cases[] = {
-		{ 1000, &mac0, PORT(0), DROP_NONE },
-		{ 1001, &mac1, PORT(1), DROP_NONE },
-		{ 0xe000 | 1001, &mac1, PORT(1), DROP_NONE },	/* priority */
-		{ 0x1000 | 1001, &mac1, PORT(1), DROP_NONE },	/* drop eligible */
-		{ 1000, &mac_broadcast, PORT(0), DROP_NONE },
-		{ 1001, &multicast, PORT(1), DROP_NONE },
-		{ 1000, &stranger, 0, DROP_UNMATCHED },
-		{ 1000, &host, 0, DROP_UNMATCHED },
-		{ 1000, &mac1, 0, DROP_VLAN },		/* another device's address */
-		{ 1001, &mac0, 0, DROP_VLAN },
-		{ 1000 + SILENT, &stranger, PORT(SILENT), DROP_NONE },
-		{ 1000 + SILENT, &host, PORT(SILENT), DROP_NONE },
-		{ 1000 + SILENT, &mac_broadcast, PORT(SILENT), DROP_NONE },
-		{ 1000 + SILENT, &mac0, 0, DROP_VLAN },
-		/* Paused: it may be back in a moment, and the frame waits for that. */
-		{ 1000 + AWAY, &stranger, PORT(AWAY), DROP_NONE },
-		{ 1000 + AWAY, &mac_broadcast, PORT(AWAY), DROP_NONE },
-		{ 1000 + GUESTS, &mac_broadcast, 0, DROP_VLAN },	/* never used */
-		{ 1255, &mac_broadcast, 0, DROP_VLAN },
-		{ 1256, &mac_broadcast, 0, DROP_VLAN },			/* past all devices */
-		{ 4095, &mac_broadcast, 0, DROP_VLAN },
-		{ 999, &mac0, 0, DROP_VLAN },
-		{ 0, &mac0, 0, DROP_VLAN },
-		{ -1, &mac0, 0, DROP_VLAN },
-		{ -1, &mac_broadcast, 0, DROP_VLAN },
-		{ -1, &stranger, 0, DROP_VLAN },
+			{1000, &mac0, PORT(0), DROP_NONE},
+			{1001, &mac1, PORT(1), DROP_NONE},
+			{0xe000 | 1001, &mac1, PORT(1), DROP_NONE}, /* priority */
+			{0x1000 | 1001, &mac1, PORT(1), DROP_NONE}, /* drop eligible */
+			{1000, &mac_broadcast, PORT(0), DROP_NONE},
+			{1001, &multicast, PORT(1), DROP_NONE},
+			{1000, &stranger, 0, DROP_UNMATCHED},
+			{1000, &host, 0, DROP_UNMATCHED},
+			{1000, &mac1, 0, DROP_VLAN}, /* another device's address */
+			{1001, &mac0, 0, DROP_VLAN},
+			{1000 + SILENT, &stranger, PORT(SILENT), DROP_NONE},
+			{1000 + SILENT, &host, PORT(SILENT), DROP_NONE},
+			{1000 + SILENT, &mac_broadcast, PORT(SILENT), DROP_NONE},
+			{1000 + SILENT, &mac0, 0, DROP_VLAN},
+			/* Paused: it may be back in a moment, and the frame waits for that. */
+			{1000 + AWAY, &stranger, PORT(AWAY), DROP_NONE},
+			{1000 + AWAY, &mac_broadcast, PORT(AWAY), DROP_NONE},
+			{1000 + GUESTS, &mac_broadcast, 0, DROP_VLAN}, /* never used */
+			{1255, &mac_broadcast, 0, DROP_VLAN},
+			{1256, &mac_broadcast, 0, DROP_VLAN}, /* past all devices */
+			{4095, &mac_broadcast, 0, DROP_VLAN},
+			{999, &mac0, 0, DROP_VLAN},
+			{0, &mac0, 0, DROP_VLAN},
+			{-1, &mac0, 0, DROP_VLAN},
+			{-1, &mac_broadcast, 0, DROP_VLAN},
+			{-1, &stranger, 0, DROP_VLAN},
 	};
 	struct room *r = *state;
 	struct frame *f;
@@ -67,20 +67,22 @@ test_tagged_uplink(void **state)
 	for (i = 0; i < RTE_DIM(cases); i++) {
 		f = routing_add(r, cases[i].to, &host);
 		f->tagged = cases[i].tci >= 0;
-		f->tci = f->tagged ? cases[i].tci : 1000;	/* stale: not to be looked at */
+		f->tci = f->tagged ? cases[i].tci : 1000; /* stale: not to be looked at */
 	}
 	route_burst(r->w, &routing_uplink, &r->w->burst);
 	for (i = 0; i < RTE_DIM(cases); i++) {
 		f = &r->w->burst.frame[i];
 		if (routing_ports(r, i) != cases[i].ports || f->reason != cases[i].reason)
-			fail_msg("case %zu: to %" PRIx64 ", %s", i, routing_ports(r, i), drop_name(f->reason));
+			fail_msg("case %zu: to %" PRIx64 ", %s", i, routing_ports(r, i),
+					drop_name(f->reason));
 	}
 }
 
 /* A frame with device 1's tag (unless another is named) that `from` has sent. */
 static void
-assert_from_uplink(struct room *r, const struct rte_ether_addr *to, const struct rte_ether_addr *from,
-	uint16_t tag, uint64_t ports, enum drop_reason reason)
+assert_from_uplink(struct room *r, const struct rte_ether_addr *to,
+		const struct rte_ether_addr *from, uint16_t tag, uint64_t ports,
+		enum drop_reason reason)
 {
 	struct frame *f;
 
@@ -120,11 +122,12 @@ test_copies(void **state)
 	room_learn(r, 0, &more);
 	fdb_set_filter(r->sw.fdb, fdb_key(&mac0, 0), FILTER_POOL);
 	fdb_set_filter(r->sw.fdb, fdb_key(&more, 0), FILTER_PORT);
-	fdb_set_filter(r->sw.fdb, fdb_key(&stranger, 0), FILTER_POOL);	/* not there: nothing happens */
-	routing_uplink.copied = 1;				/* device 0 has a pool, 1 has none */
+	fdb_set_filter(r->sw.fdb, fdb_key(&stranger, 0),
+			FILTER_POOL); /* not there: nothing happens */
+	routing_uplink.copied = 1;    /* device 0 has a pool, 1 has none */
 	assert_from_uplink(r, &mac_broadcast, &host, 1000, 0, DROP_COPY);
 	assert_from_uplink(r, &mac0, &host, 1000, 0, DROP_COPY);
-	assert_from_uplink(r, &more, &host, 1000, PORT(0), DROP_NONE);	/* found no filter */
+	assert_from_uplink(r, &more, &host, 1000, PORT(0), DROP_NONE); /* found no filter */
 	assert_from_uplink(r, &mac_broadcast, &host, 1001, PORT(1), DROP_NONE);
 	assert_from_uplink(r, &mac1, &host, 1001, PORT(1), DROP_NONE);
 }
@@ -154,15 +157,16 @@ test_reflected_untagged(void **state)
 		uint64_t ports;
 		enum drop_reason reason;
 	} cases[] = {
-		{ &multicast, &mac1, PORT(0) | PORT(SILENT), DROP_NONE },
-		{ &multicast, &mac1, PORT(0) | PORT(SILENT), DROP_NONE },	/* a row of them */
-		{ &mac_broadcast, &mac0, PORT(1) | PORT(SILENT), DROP_NONE },
-		{ &stranger, &mac0, PORT(1) | PORT(SILENT), DROP_NONE },
-		{ &mac_broadcast, &host, PORT(0) | PORT(1) | PORT(SILENT), DROP_NONE },
-		{ &mac_broadcast, &mac1, PORT(0) | PORT(SILENT), DROP_NONE },
-		{ &mac1, &mac0, PORT(1), DROP_NONE },	/* --vm2vm 0 with a wire that sends it back */
-		{ &mac0, &mac0, 0, DROP_TO_SENDER },
-		{ &host, &mac0, 0, DROP_TO_SENDER },
+			{&multicast, &mac1, PORT(0) | PORT(SILENT), DROP_NONE},
+			{&multicast, &mac1, PORT(0) | PORT(SILENT), DROP_NONE}, /* a row of them */
+			{&mac_broadcast, &mac0, PORT(1) | PORT(SILENT), DROP_NONE},
+			{&stranger, &mac0, PORT(1) | PORT(SILENT), DROP_NONE},
+			{&mac_broadcast, &host, PORT(0) | PORT(1) | PORT(SILENT), DROP_NONE},
+			{&mac_broadcast, &mac1, PORT(0) | PORT(SILENT), DROP_NONE},
+			{&mac1, &mac0, PORT(1),
+					DROP_NONE}, /* --vm2vm 0 with a wire that sends it back */
+			{&mac0, &mac0, 0, DROP_TO_SENDER},
+			{&host, &mac0, 0, DROP_TO_SENDER},
 	};
 	struct room *r = *state;
 	struct request q;
@@ -177,8 +181,8 @@ test_reflected_untagged(void **state)
 		if (routing_ports(r, i) != cases[i].ports ||
 				r->w->burst.frame[i].reason != cases[i].reason)
 			fail_msg("case %zu: to %" PRIx64 ", %s", i, routing_ports(r, i),
-				drop_name(r->w->burst.frame[i].reason));
-	assert_false(room_request(r, &q));	/* nobody has moved */
+					drop_name(r->w->burst.frame[i].reason));
+	assert_false(room_request(r, &q)); /* nobody has moved */
 	/* With nobody else there, it was for the one that it came from. */
 	r->sw.port[1].rx = r->sw.port[SILENT].rx = NULL;
 	assert_from_uplink(r, &mac_broadcast, &mac0, 0, 0, DROP_TO_SENDER);
@@ -191,13 +195,18 @@ test_burst_of_uplink(void **state)
 	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
 	const struct {
 		const struct rte_ether_addr *to;
-		int tag;	/* 0: none */
+		int tag; /* 0: none */
 		uint64_t ports;
 	} kinds[] = {
-		{ &mac0, 1000, PORT(0) }, { &mac0, 1001, 0 }, { &mac0, 0, 0 }, { &mac1, 1001, PORT(1) },
-		{ &mac_broadcast, 1000, PORT(0) }, { &mac_broadcast, 1001, PORT(1) },
-		{ &mac_broadcast, 0, 0 }, { &stranger, 1000, 0 },
-		{ &stranger, 1000 + SILENT, PORT(SILENT) },
+			{&mac0, 1000, PORT(0)},
+			{&mac0, 1001, 0},
+			{&mac0, 0, 0},
+			{&mac1, 1001, PORT(1)},
+			{&mac_broadcast, 1000, PORT(0)},
+			{&mac_broadcast, 1001, PORT(1)},
+			{&mac_broadcast, 0, 0},
+			{&stranger, 1000, 0},
+			{&stranger, 1000 + SILENT, PORT(SILENT)},
 	};
 	unsigned int round, i, kind[BURST_MAX] = {0};
 	struct room *r = *state;
@@ -207,8 +216,9 @@ test_burst_of_uplink(void **state)
 	for (round = 0; round < 500; round++) {
 		r->w->burst.n = 0;
 		for (i = 0; i < BURST_MAX; i++) {
-			kind[i] = i > 0 && unit_random(&random) % 2 ? kind[i - 1] :
-				unit_random(&random) % RTE_DIM(kinds);
+			kind[i] = i > 0 && unit_random(&random) % 2
+					? kind[i - 1]
+					: unit_random(&random) % RTE_DIM(kinds);
 			f = routing_add(r, kinds[kind[i]].to, &host);
 			f->tagged = kinds[kind[i]].tag != 0;
 			f->tci = f->tagged ? kinds[kind[i]].tag : 1000;
@@ -228,13 +238,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_untagged_uplink),
-		TEST(test_tagged_uplink),
-		TEST(test_pool),
-		TEST(test_copies),
-		TEST(test_reflected),
-		TEST(test_reflected_untagged),
-		TEST(test_burst_of_uplink),
+			TEST(test_untagged_uplink),
+			TEST(test_tagged_uplink),
+			TEST(test_pool),
+			TEST(test_copies),
+			TEST(test_reflected),
+			TEST(test_reflected_untagged),
+			TEST(test_burst_of_uplink),
 	};
 
 	return cmocka_run_group_tests_name("route_uplink", tests, unit_eal, unit_eal_end);

@@ -17,7 +17,7 @@ assert_received(struct pair *p, uint64_t gpa, uint32_t len, uint32_t seed)
 
 	memset(want, 0, HDR);
 	if (hdr == HDR)
-		want[10] = 1;	/* num_buffers */
+		want[10] = 1; /* num_buffers */
 	assert_memory_equal(at, want, hdr);
 	frame_make(want, &p->to, &p->from, len, seed);
 	assert_memory_equal(at + hdr, want, len);
@@ -43,7 +43,7 @@ test_deliver(void **state)
 	assert_received(p, room[0], 60, 60);
 	assert_received(p, room[1], 860, 860);
 	assert_received(p, room[2], 1260, 1260);
-	assert_int_equal(*ring_at(p->rx, room[2] + HDR + 1260, 1), 0xee);	/* and no further */
+	assert_int_equal(*ring_at(p->rx, room[2] + HDR + 1260, 1), 0xee); /* and no further */
 	ring_expect(p->rx, 10, HDR + 60);
 	ring_expect(p->rx, 11, HDR + 860);
 	ring_expect(p->rx, 12, HDR + 1260);
@@ -61,7 +61,7 @@ test_deliver_short_header(void **state)
 
 	p->rx->vq.hdr_len = 10;
 	pair_send(p, 0, 60);
-	room = ring_room(p->rx, 0, 70);	/* just enough */
+	room = ring_room(p->rx, 0, 70); /* just enough */
 	pair_fetch(p, 1);
 	assert_int_equal(pair_deliver(p, 1).taken, 1);
 	assert_received(p, room, 60, 60);
@@ -122,9 +122,9 @@ test_deliver_bad(void **state)
 
 	for (i = 0; i < 5; i++)
 		pair_send(p, i, 60);
-	ring_desc(p->rx, 0, RING_END, 100, WRITE, 0);		/* outside */
-	ring_desc(p->rx, 1, RING_GPA, 100, 0, 0);		/* not writable */
-	ring_desc(p->rx, 2, RING_GPA, HDR - 1, WRITE, 0);	/* no room for the header */
+	ring_desc(p->rx, 0, RING_END, 100, WRITE, 0);     /* outside */
+	ring_desc(p->rx, 1, RING_GPA, 100, 0, 0);         /* not writable */
+	ring_desc(p->rx, 2, RING_GPA, HDR - 1, WRITE, 0); /* no room for the header */
 	for (i = 0; i < 3; i++)
 		ring_offer(p->rx, i);
 	room = ring_room(p->rx, 3, 100);
@@ -149,7 +149,7 @@ test_deliver_fault(void **state)
 
 	pair_send(p, 0, 60);
 	pair_fetch(p, 1);
-	ring_desc(p->rx, 0, RING_GPA, 1, WRITE | NEXT, 0);	/* a loop */
+	ring_desc(p->rx, 0, RING_GPA, 1, WRITE | NEXT, 0); /* a loop */
 	ring_offer(p->rx, 0);
 	o = pair_deliver(p, 1);
 	assert_int_equal(o.taken | o.refused, 0);
@@ -209,7 +209,7 @@ test_deliver_mergeable(void **state)
 	pair_fetch(p, 1);
 	for (i = 0; i < 3; i++)
 		room[i] = ring_room(p->rx, 20 + i, 300);
-	o = pair_deliver(p, 1);	/* 900 bytes of room: not yet, and nothing is taken */
+	o = pair_deliver(p, 1); /* 900 bytes of room: not yet, and nothing is taken */
 	assert_int_equal(o.taken | o.refused, 0);
 	ring_expect_none(p->rx);
 	for (; i < 5; i++)
@@ -220,7 +220,7 @@ test_deliver_mergeable(void **state)
 		memcpy(got + at, ring_at(p->rx, room[i], 300), RTE_MIN(300u, sizeof(got) - at));
 		at += 300;
 	}
-	ring_expect_none(p->rx);	/* the fifth is still the guest's */
+	ring_expect_none(p->rx); /* the fifth is still the guest's */
 	assert_int_equal(got[10] | got[11] << 8, 4);
 	got[10] = 0;
 	memset(want, 0, HDR);
@@ -271,7 +271,7 @@ test_useless(void **state)
 	struct pair *p = *state;
 	unsigned int i, k, lap;
 
-	for (k = 0; k < 2; k++) {	/* the first time with a good one now and then */
+	for (k = 0; k < 2; k++) { /* the first time with a good one now and then */
 		for (lap = 0; lap < 8 && p->rx->vq.fault == FAULT_NONE; lap++) {
 			for (i = 0; i < 50; i++) {
 				ring_desc(p->rx, i, RING_GPA, i % 2 ? 0 : HDR + 13, WRITE, 0);
@@ -284,7 +284,7 @@ test_useless(void **state)
 			pair_fetch(p, BURST_MAX);
 			pair_deliver(p, (UINT64_C(1) << 51) - 1);
 			pair_retire(p, (UINT64_C(1) << 51) - 1);
-			while (ring_used(p->rx, &(uint32_t){ 0 }, &(uint32_t){ 0 }))
+			while (ring_used(p->rx, &(uint32_t){0}, &(uint32_t){0}))
 				;
 		}
 		assert_int_equal(p->rx->vq.fault, k == 0 ? FAULT_NONE : FAULT_RX_USELESS);
@@ -300,7 +300,7 @@ test_known(void **state)
 	uint32_t once;
 
 	p->rx->vq.mergeable = true;
-	for (k = 0; k < 2; k++) {	/* fewer chains than the frame needs; more than it may take */
+	for (k = 0; k < 2; k++) { /* fewer chains than the frame needs; more than it may take */
 		n = k == 0 ? 40 : 100;
 		for (i = 0; i < n; i++) {
 			ring_desc(p->rx, 2 * i, RING_GPA + 5000, HDR, WRITE | NEXT, 2 * i + 1);
@@ -329,11 +329,11 @@ static void
 test_private_header(void **state)
 {
 	struct pair *p = *state;
-	uint64_t room[2] = { ring_room(p->rx, 0, 200), ring_bytes(p->rx, 200) };
+	uint64_t room[2] = {ring_room(p->rx, 0, 200), ring_bytes(p->rx, 200)};
 	uint8_t *sent[2];
 	unsigned int i;
 
-	ring_desc(p->rx, 1, room[1], 15, WRITE | NEXT, 2);	/* across the header */
+	ring_desc(p->rx, 1, room[1], 15, WRITE | NEXT, 2); /* across the header */
 	ring_desc(p->rx, 2, room[1] + 15, 185, WRITE, 0);
 	ring_offer(p->rx, 1);
 	for (i = 0; i < 2; i++)
@@ -360,12 +360,12 @@ test_signals(void **state)
 	}
 	pair_fetch(p, 10);
 	assert_int_equal(pair_deliver(p, 0x3ff).taken, 0x3ff);
-	assert_int_equal(ring_calls(p->rx), 1);	/* once a burst */
+	assert_int_equal(ring_calls(p->rx), 1); /* once a burst */
 	assert_int_equal(p->count.signals, 1);
 	pair_retire(p, 0x3ff);
 	assert_int_equal(ring_calls(p->tx), 1);
 	pair_retire(p, 0);
-	pair_deliver(p, 1);		/* no room */
+	pair_deliver(p, 1); /* no room */
 	assert_int_equal(ring_calls(p->tx) + ring_calls(p->rx), 0);
 	assert_int_equal(p->count.signals, 2);
 }
@@ -376,19 +376,19 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_deliver),
-		TEST(test_deliver_short_header),
-		TEST(test_deliver_no_room),
-		TEST(test_deliver_too_small),
-		TEST(test_deliver_bad),
-		TEST(test_deliver_fault),
-		TEST(test_deliver_chain),
-		TEST(test_deliver_mergeable),
-		TEST(test_deliver_mergeable_bad),
-		TEST(test_useless),
-		TEST(test_known),
-		TEST(test_private_header),
-		TEST(test_signals),
+			TEST(test_deliver),
+			TEST(test_deliver_short_header),
+			TEST(test_deliver_no_room),
+			TEST(test_deliver_too_small),
+			TEST(test_deliver_bad),
+			TEST(test_deliver_fault),
+			TEST(test_deliver_chain),
+			TEST(test_deliver_mergeable),
+			TEST(test_deliver_mergeable_bad),
+			TEST(test_useless),
+			TEST(test_known),
+			TEST(test_private_header),
+			TEST(test_signals),
 	};
 
 	return cmocka_run_group_tests_name("rx", tests, NULL, NULL);

@@ -18,7 +18,7 @@ struct taker {
 static void
 serve(struct taker *t, unsigned int n, unsigned int rounds)
 {
-	struct share_clock c = { .now = 7 };
+	struct share_clock c = {.now = 7};
 	unsigned int round, i, k;
 
 	for (round = 0; round < rounds; round++) {
@@ -41,12 +41,12 @@ static void
 test_equal(void **state)
 {
 	struct taker t[] = {
-		{ .cost = 3500, .rings = 1, .every = 1 },
-		{ .cost = 3600, .rings = 1, .every = 1 },
-		{ .cost = 25000, .rings = 1, .every = 1 },
-		{ .cost = 100000, .rings = 1, .every = 1 },
-		{ .cost = 3500, .rings = 16, .every = 1 },
-		{ .cost = 100000, .rings = 16, .every = 1 },
+			{.cost = 3500, .rings = 1, .every = 1},
+			{.cost = 3600, .rings = 1, .every = 1},
+			{.cost = 25000, .rings = 1, .every = 1},
+			{.cost = 100000, .rings = 1, .every = 1},
+			{.cost = 3500, .rings = 16, .every = 1},
+			{.cost = 100000, .rings = 16, .every = 1},
 	};
 	unsigned int i;
 
@@ -60,13 +60,13 @@ test_equal(void **state)
 static void
 test_rounds(void **state)
 {
-	struct taker t[64] = { { 0 } };
+	struct taker t[64] = {{0}};
 	uint64_t visits = 0;
 	unsigned int i;
 
 	(void)state;
 	for (i = 0; i < 64; i++)
-		t[i] = (struct taker){ .cost = 3000 + i * 10, .rings = 1, .every = 1 };
+		t[i] = (struct taker){.cost = 3000 + i * 10, .rings = 1, .every = 1};
 	serve(t, 64, 10000);
 	for (i = 0; i < 64; i++)
 		visits += t[i].visits;
@@ -77,10 +77,10 @@ test_rounds(void **state)
 static void
 test_alone(void **state)
 {
-	struct taker one = { .cost = 100000, .rings = 1, .every = 1 };
+	struct taker one = {.cost = 100000, .rings = 1, .every = 1};
 	struct taker two[] = {
-		{ .cost = 1000, .rings = 1, .every = 10 },
-		{ .cost = 100000, .rings = 4, .every = 1 },
+			{.cost = 1000, .rings = 1, .every = 10},
+			{.cost = 100000, .rings = 4, .every = 1},
 	};
 
 	(void)state;
@@ -94,8 +94,8 @@ test_alone(void **state)
 static void
 test_no_savings(void **state)
 {
-	struct share a = { 0 }, b = { 0 };
-	struct share_clock c = { 0 };
+	struct share a = {0}, b = {0};
+	struct share_clock c = {0};
 	unsigned int i;
 
 	(void)state;
@@ -163,7 +163,8 @@ test_empty_chains(void **state)
 		before = room_count(r, 0)->drop[DROP_SHORT];
 		cost = forward_poll(r->w, &tx->vq.source);
 		assert_true(cost <= COST_VISIT_MAX);
-		assert_true(cost >= (room_count(r, 0)->drop[DROP_SHORT] - before) * CHAIN_MAX * COST_DESC);
+		assert_true(cost >= (room_count(r, 0)->drop[DROP_SHORT] - before) * CHAIN_MAX *
+						COST_DESC);
 	}
 	assert_int_equal(room_count(r, 0)->drop[DROP_SHORT], BURST_MAX);
 	assert_true(visits >= BURST_MAX * CHAIN_MAX * COST_DESC / COST_VISIT_MAX);
@@ -185,7 +186,7 @@ test_broadcasts(void **state)
 	for (; room_owed(r, 0) != 0; visits++) {
 		n = room_owed(r, 0);
 		cost = forward_poll(r->w, &r->tx[0]->vq.source);
-		assert_true(room_owed(r, 0) < n);	/* something is done each time */
+		assert_true(room_owed(r, 0) < n); /* something is done each time */
 		assert_true(cost >= (n - room_owed(r, 0)) * 1ul * (COST_COPY + COST_BYTES(60)));
 		assert_true(cost < COST_VISIT_MAX * 5 / 4);
 	}
@@ -211,7 +212,8 @@ test_long_receive_chains(void **state)
 	uint32_t cost;
 
 	for (i = 0; i < CHAIN_MAX; i++)
-		ring_table(rx, table, i, at, i == 0 ? 100 : 0, WRITE | (i == CHAIN_MAX - 1 ? 0 : NEXT), i + 1);
+		ring_table(rx, table, i, at, i == 0 ? 100 : 0,
+				WRITE | (i == CHAIN_MAX - 1 ? 0 : NEXT), i + 1);
 	ring_desc(rx, 0, table, CHAIN_MAX * 16, INDIRECT, 0);
 	for (i = 0; i < BURST_MAX; i++)
 		ring_offer(rx, 0);
@@ -235,13 +237,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_equal),
-		cmocka_unit_test(test_rounds),
-		cmocka_unit_test(test_alone),
-		cmocka_unit_test(test_no_savings),
-		TEST(test_empty_chains),
-		TEST(test_broadcasts),
-		TEST(test_long_receive_chains),
+			cmocka_unit_test(test_equal),
+			cmocka_unit_test(test_rounds),
+			cmocka_unit_test(test_alone),
+			cmocka_unit_test(test_no_savings),
+			TEST(test_empty_chains),
+			TEST(test_broadcasts),
+			TEST(test_long_receive_chains),
 	};
 
 	return cmocka_run_group_tests_name("share", tests, unit_eal, unit_eal_end);

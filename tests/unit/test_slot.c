@@ -24,7 +24,7 @@ teardown(void **state)
 static void
 make(const char *line)
 {
-	char copy[8192], *word[1024] = { "vhost-switch", "--" }, *next, *save = NULL;
+	char copy[8192], *word[1024] = {"vhost-switch", "--"}, *next, *save = NULL;
 	unsigned int n = 2;
 
 	sw = unit_zalloc(sizeof(*sw));
@@ -126,7 +126,7 @@ test_tags(void **state)
 	make("--port a,socket=a,vlan=10 --port b,socket=b,vlan=20,guests=3 --socket-file c "
 	     "--port d,socket=d,vlan=1004");
 	expect("b", 1, 20, "b.0");
-	expect("b", 4, 20, "b.1");	/* nobody else may be there: its tag is d's */
+	expect("b", 4, 20, "b.1"); /* nobody else may be there: its tag is d's */
 	expect("c", 2, 1002, "c.0");
 	expect("c", 5, 1005, "c.1");
 	sw->port[4].state = PORT_FREE;
@@ -168,12 +168,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(test_order, teardown),
-		cmocka_unit_test_teardown(test_one_socket, teardown),
-		cmocka_unit_test_teardown(test_limits, teardown),
-		cmocka_unit_test_teardown(test_tags, teardown),
-		cmocka_unit_test_teardown(test_tag_past_last, teardown),
-		cmocka_unit_test_teardown(test_leaving, teardown),
+			cmocka_unit_test_teardown(test_order, teardown),
+			cmocka_unit_test_teardown(test_one_socket, teardown),
+			cmocka_unit_test_teardown(test_limits, teardown),
+			cmocka_unit_test_teardown(test_tags, teardown),
+			cmocka_unit_test_teardown(test_tag_past_last, teardown),
+			cmocka_unit_test_teardown(test_leaving, teardown),
 	};
 
 	return cmocka_run_group_tests_name("slot", tests, unit_eal, unit_eal_end);

@@ -14,7 +14,7 @@
 static struct message
 table(uint64_t size, uint64_t offset)
 {
-	struct message m = { .request = MSG_SET_MEM_TABLE };
+	struct message m = {.request = MSG_SET_MEM_TABLE};
 
 	m.payload.memory.nregions = 1;
 	m.payload.memory.region[0].size = size;
@@ -25,7 +25,7 @@ table(uint64_t size, uint64_t offset)
 static struct message
 log_of(uint64_t size)
 {
-	struct message m = { .request = MSG_SET_LOG_BASE };
+	struct message m = {.request = MSG_SET_LOG_BASE};
 
 	m.payload.log.mmap_size = size;
 	return m;
@@ -36,7 +36,7 @@ test_share(void **state)
 {
 	const uint64_t most = SPACE_ALL / SPACE_SHARE;
 	struct message m = table(most, 0);
-	struct space s = { 0 };
+	struct space s = {0};
 	uint64_t share;
 
 	RTE_SET_USED(state);
@@ -65,7 +65,7 @@ test_share(void **state)
 static void
 test_greedy(void **state)
 {
-	struct space s[GUESTS] = { { 0 } };
+	struct space s[GUESTS] = {{0}};
 	struct message m = table(UINT64_C(1) << 47, 0);
 	uint64_t share, first;
 	unsigned int i;
@@ -90,8 +90,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_share),
-		cmocka_unit_test(test_greedy),
+			cmocka_unit_test(test_share),
+			cmocka_unit_test(test_greedy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

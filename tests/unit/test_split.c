@@ -29,7 +29,7 @@ teardown(void **state)
 static enum chain_status
 walk(struct ring *r, uint16_t head, bool writable)
 {
-	chain = (struct chain){ .piece = piece, .max = CHAIN_MAX };
+	chain = (struct chain){.piece = piece, .max = CHAIN_MAX};
 	return split_walk(&r->vq, head, writable, &chain);
 }
 
@@ -71,12 +71,12 @@ test_single(void **state)
 {
 	struct ring *r = *state;
 
-	ring_desc(r, 0, RING_GPA + 5, 100, 0, 0xffff);	/* next means nothing */
+	ring_desc(r, 0, RING_GPA + 5, 100, 0, 0xffff); /* next means nothing */
 	assert_chain(r, 1, 100);
 	assert_piece(r, 0, RING_GPA + 5, 100);
 	ring_desc(r, SIZE - 1, RING_GPA, 1, 0, 0);
 	assert_int_equal(walk(r, SIZE - 1, false), CHAIN_OK);
-	ring_desc(r, 0, RING_GPA, 0, 0, 0);		/* an empty buffer is legal */
+	ring_desc(r, 0, RING_GPA, 0, 0, 0); /* an empty buffer is legal */
 	assert_chain(r, 0, 0);
 }
 
@@ -109,7 +109,7 @@ test_longest(void **state)
 	assert_fault(r, 0, FAULT_LOOP);
 	ring_desc(r, 0, RING_GPA, 1, NEXT, 0);
 	assert_fault(r, 0, FAULT_LOOP);
-	ring_desc(r, 0, RING_GPA, 0, NEXT, 0);	/* of nothing at all */
+	ring_desc(r, 0, RING_GPA, 0, NEXT, 0); /* of nothing at all */
 	assert_fault(r, 0, FAULT_LOOP);
 }
 
@@ -166,9 +166,16 @@ test_buffer_outside(void **state)
 		uint64_t gpa;
 		uint32_t len;
 	} wrong[] = {
-		{ 0, 1 }, { RING_GPA - 1, 1 }, { RING_GPA - 1, 2 }, { RING_END, 1 },
-		{ RING_END - 1, 2 }, { RING_GPA, UINT32_MAX }, { UINT64_MAX, 1 },
-		{ UINT64_MAX, 2 }, { UINT64_MAX - 10, UINT32_MAX }, { RING_GPA, RING_END - RING_GPA + 1 },
+			{0, 1},
+			{RING_GPA - 1, 1},
+			{RING_GPA - 1, 2},
+			{RING_END, 1},
+			{RING_END - 1, 2},
+			{RING_GPA, UINT32_MAX},
+			{UINT64_MAX, 1},
+			{UINT64_MAX, 2},
+			{UINT64_MAX - 10, UINT32_MAX},
+			{RING_GPA, RING_END - RING_GPA + 1},
 	};
 	struct ring *r = *state;
 	size_t i;
@@ -206,9 +213,9 @@ test_room_for_pieces(void **state)
 
 	ring_desc(r, 0, RING_GPA, 1, NEXT, 1);
 	ring_desc(r, 1, RING_SEAM - 1, 2, 0, 0);
-	chain = (struct chain){ .piece = piece, .max = 3 };
+	chain = (struct chain){.piece = piece, .max = 3};
 	assert_int_equal(split_walk(&r->vq, 0, false, &chain), CHAIN_OK);
-	chain = (struct chain){ .piece = piece, .max = 2 };
+	chain = (struct chain){.piece = piece, .max = 2};
 	assert_int_equal(split_walk(&r->vq, 0, false, &chain), CHAIN_BAD);
 	assert_int_equal(chain.n, 2);
 }
@@ -217,7 +224,7 @@ static void
 test_indirect(void **state)
 {
 	struct ring *r = *state;
-	uint64_t table = RING_GPA + 0x1003;	/* any address */
+	uint64_t table = RING_GPA + 0x1003; /* any address */
 
 	ring_table(r, table, 0, RING_GPA, 12, NEXT, 2);
 	ring_table(r, table, 1, RING_GPA + 100, 5, 0, 0);
@@ -244,7 +251,8 @@ test_indirect(void **state)
 static void
 test_indirect_malformed(void **state)
 {
-	static const uint32_t odd[] = { 0, 1, 15, 17, 31, (CHAIN_MAX + 1) * 16, UINT32_MAX, 0xfffffff0 };
+	static const uint32_t odd[] = {
+			0, 1, 15, 17, 31, (CHAIN_MAX + 1) * 16, UINT32_MAX, 0xfffffff0};
 	struct ring *r = *state;
 	uint64_t table = RING_GPA + 0x1000;
 	size_t i;
@@ -254,22 +262,22 @@ test_indirect_malformed(void **state)
 		ring_desc(r, 0, table, odd[i], INDIRECT, 0);
 		assert_fault(r, 0, FAULT_INDIRECT);
 	}
-	ring_desc(r, 0, table, 16, INDIRECT | NEXT, 1);		/* chained */
+	ring_desc(r, 0, table, 16, INDIRECT | NEXT, 1); /* chained */
 	assert_fault(r, 0, FAULT_INDIRECT);
-	ring_desc(r, 0, UINT64_MAX - 8, 16, INDIRECT, 0);	/* wraps around */
+	ring_desc(r, 0, UINT64_MAX - 8, 16, INDIRECT, 0); /* wraps around */
 	assert_fault(r, 0, FAULT_INDIRECT);
 	ring_desc(r, 0, table, 16, INDIRECT, 0);
-	ring_table(r, table, 0, table, 16, INDIRECT, 0);	/* nested */
+	ring_table(r, table, 0, table, 16, INDIRECT, 0); /* nested */
 	assert_fault(r, 0, FAULT_INDIRECT);
-	ring_table(r, table, 0, RING_GPA, 1, NEXT, 1);		/* past its end */
+	ring_table(r, table, 0, RING_GPA, 1, NEXT, 1); /* past its end */
 	assert_fault(r, 0, FAULT_INDIRECT);
 	ring_table(r, table, 0, RING_GPA, 1, NEXT, 0xffff);
 	assert_fault(r, 0, FAULT_INDIRECT);
-	ring_table(r, table, 0, RING_GPA, 1, NEXT, 0);		/* a loop */
+	ring_table(r, table, 0, RING_GPA, 1, NEXT, 0); /* a loop */
 	assert_fault(r, 0, FAULT_LOOP);
 	ring_table(r, table, 0, RING_GPA, 1, 0, 0);
 	assert_chain(r, 1, 1);
-	r->vq.indirect = false;					/* not negotiated */
+	r->vq.indirect = false; /* not negotiated */
 	assert_fault(r, 0, FAULT_INDIRECT);
 }
 
@@ -312,7 +320,7 @@ test_available(void **state)
 		vq->avail->idx = base + 1;
 		assert_int_equal(split_available(vq), 0);
 		vq->fault = FAULT_NONE;
-		vq->avail->idx = base - 1;	/* backwards */
+		vq->avail->idx = base - 1; /* backwards */
 		assert_int_equal(split_available(vq), 0);
 		assert_int_equal(vq->fault, FAULT_AVAIL_OVERRUN);
 		vq->fault = FAULT_NONE;
@@ -333,7 +341,7 @@ test_wrap(void **state)
 		assert_int_equal(split_head(&r->vq, r->vq.last_avail + i), i + 10);
 		split_put(&r->vq, i + 10, 100 + i);
 	}
-	ring_expect_none(r);	/* nothing is seen before it is published */
+	ring_expect_none(r); /* nothing is seen before it is published */
 	split_publish(&r->vq, 0xffff - 1);
 	assert_int_equal(r->vq.used->idx, 3);
 	for (i = 0; i < 5; i++)
@@ -347,12 +355,12 @@ test_notify_by_flag(void **state)
 	struct ring *r = *state;
 
 	split_put(&r->vq, 0, 0);
-	assert_false(split_publish(&r->vq, 0));	/* it gave nothing to signal with */
+	assert_false(split_publish(&r->vq, 0)); /* it gave nothing to signal with */
 	ring_call(r);
 	assert_true(split_publish(&r->vq, 0));
 	r->vq.avail->flags = VRING_AVAIL_F_NO_INTERRUPT;
 	assert_false(split_publish(&r->vq, 0));
-	r->vq.avail->flags = (uint16_t)~VRING_AVAIL_F_NO_INTERRUPT;	/* reserved bits */
+	r->vq.avail->flags = (uint16_t)~VRING_AVAIL_F_NO_INTERRUPT; /* reserved bits */
 	assert_true(split_publish(&r->vq, 0));
 	vq_signal(&r->vq);
 	vq_signal(&r->vq);
@@ -369,7 +377,7 @@ test_notify_by_event(void **state)
 
 	ring_call(r);
 	r->vq.event_idx = true;
-	r->vq.avail->flags = VRING_AVAIL_F_NO_INTERRUPT;	/* means nothing then */
+	r->vq.avail->flags = VRING_AVAIL_F_NO_INTERRUPT; /* means nothing then */
 	for (base = 0; base < 0xff00; base += 0x5555) {
 		for (n = 1; n < 5; n++) {
 			for (ahead = -3; ahead < 8; ahead++) {
@@ -377,7 +385,7 @@ test_notify_by_event(void **state)
 				r->vq.avail->ring[SIZE] = event;
 				r->vq.last_used = base + n;
 				assert_int_equal(split_publish(&r->vq, base),
-					ahead >= 0 && ahead < n);
+						ahead >= 0 && ahead < n);
 			}
 		}
 	}
@@ -413,9 +421,15 @@ static void
 test_single_against_walk(void **state)
 {
 	static const uint64_t at[] = {
-		RING_GPA, RING_SEAM, RING_END, 0, UINT64_MAX, RING_GPA + 0x1000,
+			RING_GPA,
+			RING_SEAM,
+			RING_END,
+			0,
+			UINT64_MAX,
+			RING_GPA + 0x1000,
 	};
-	static const uint32_t lens[] = { 0, 1, 16, 32, 60, 1500, RING_BYTES, RING_END - RING_GPA, UINT32_MAX };
+	static const uint32_t lens[] = {
+			0, 1, 16, 32, 60, 1500, RING_BYTES, RING_END - RING_GPA, UINT32_MAX};
 	struct ring *r = *state;
 	unsigned int round, taken = 0, left = 0;
 	uint64_t random = 7;
@@ -425,11 +439,14 @@ test_single_against_walk(void **state)
 
 	for (round = 0; round < 200000; round++) {
 		head = unit_random(&random) % (SIZE + 2);
-		flags = unit_random(&random) % 4 ? unit_random(&random) & WRITE : unit_random(&random);
+		flags = unit_random(&random) % 4 ? unit_random(&random) & WRITE
+						 : unit_random(&random);
 		if (head < SIZE)
-			ring_desc(r, head, at[unit_random(&random) % RTE_DIM(at)] +
-				unit_random(&random) % 5 - 2, lens[unit_random(&random) % RTE_DIM(lens)],
-				flags, unit_random(&random));
+			ring_desc(r, head,
+					at[unit_random(&random) % RTE_DIM(at)] +
+							unit_random(&random) % 5 - 2,
+					lens[unit_random(&random) % RTE_DIM(lens)], flags,
+					unit_random(&random));
 		flags = unit_random(&random) & WRITE;
 		least = 1 + unit_random(&random) % 64;
 		len = 0;
@@ -457,24 +474,24 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_single),
-		TEST(test_chain),
-		TEST(test_longest),
-		cmocka_unit_test(test_chain_max),
-		TEST(test_head_past_ring),
-		TEST(test_direction),
-		TEST(test_buffer_outside),
-		TEST(test_buffer_across_seam),
-		TEST(test_room_for_pieces),
-		TEST(test_indirect),
-		TEST(test_indirect_malformed),
-		TEST(test_indirect_outside),
-		TEST(test_available),
-		cmocka_unit_test(test_wrap),
-		TEST(test_notify_by_flag),
-		TEST(test_notify_by_event),
-		TEST(test_suppress),
-		TEST(test_single_against_walk),
+			TEST(test_single),
+			TEST(test_chain),
+			TEST(test_longest),
+			cmocka_unit_test(test_chain_max),
+			TEST(test_head_past_ring),
+			TEST(test_direction),
+			TEST(test_buffer_outside),
+			TEST(test_buffer_across_seam),
+			TEST(test_room_for_pieces),
+			TEST(test_indirect),
+			TEST(test_indirect_malformed),
+			TEST(test_indirect_outside),
+			TEST(test_available),
+			cmocka_unit_test(test_wrap),
+			TEST(test_notify_by_flag),
+			TEST(test_notify_by_event),
+			TEST(test_suppress),
+			TEST(test_single_against_walk),
 	};
 
 	return cmocka_run_group_tests_name("split", tests, NULL, NULL);

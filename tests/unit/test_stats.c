@@ -50,7 +50,7 @@ number(struct port_count *c, uint64_t base)
 static void
 assert_numbered(const struct port_count *c, uint64_t base)
 {
-	struct port_count want = { 0 };
+	struct port_count want = {0};
 	const uint64_t *is = (const uint64_t *)c, *due = (const uint64_t *)&want;
 	unsigned int i, n = number(&want, base);
 
@@ -92,7 +92,7 @@ test_count_add(void **state)
 static void
 test_dropped(void **state)
 {
-	struct port_count c = { .received = 100, .missed = 50, .unlearned = 60 };
+	struct port_count c = {.received = 100, .missed = 50, .unlearned = 60};
 	unsigned int i;
 	uint64_t want = 0;
 
@@ -138,7 +138,7 @@ test_retire(void **state)
 	assert_numbered(&sw->departed, 111);
 	stats_port(sw, 3, &sum);
 	assert_numbered(&sum, 0);
-	number(&sw->worker[0]->count[3], 4);	/* the next tenant: 3 more of each */
+	number(&sw->worker[0]->count[3], 4); /* the next tenant: 3 more of each */
 	stats_port(sw, 3, &sum);
 	assert_numbered(&sum, 3);
 	stats_retire(sw, 3);
@@ -171,19 +171,19 @@ static void
 test_table(void **state)
 {
 	static const char want[] =
-"vhost-switch statistics\n"
-"device          received      delivered      dropped           sent      flooded       missed\n"
-"0                1000000         999990           10         500000            3            7\n"
-"2                      5              5            0              6            0            0\n"
-"uplink      123456789012   123456789012            0              0            0            0\n"
-"departed               9              0            9              0            0            0\n"
-"total       123457789026   123457789007           19         500006            3            7\n"
-"dropped, by reason:\n"
-"device 0: ring_full 8, destination_gone 2\n"
-"device 2: addresses not learned 4\n"
-"departed: bad_source 9, addresses not learned 1\n"
-"devices stopped for breaking the rules: 11\n"
-"\n";
+			"vhost-switch statistics\n"
+			"device          received      delivered      dropped           sent      flooded       missed\n"
+			"0                1000000         999990           10         500000            3            7\n"
+			"2                      5              5            0              6            0            0\n"
+			"uplink      123456789012   123456789012            0              0            0            0\n"
+			"departed               9              0            9              0            0            0\n"
+			"total       123457789026   123457789007           19         500006            3            7\n"
+			"dropped, by reason:\n"
+			"device 0: ring_full 8, destination_gone 2\n"
+			"device 2: addresses not learned 4\n"
+			"departed: bad_source 9, addresses not learned 1\n"
+			"devices stopped for breaking the rules: 11\n"
+			"\n";
 	struct vswitch *sw = *state;
 	struct port_count *c = sw->worker[0]->count;
 	char *text;
@@ -191,19 +191,22 @@ test_table(void **state)
 	sw->ports = 3;
 	sw->port[0].state = PORT_USED;
 	sw->port[1].state = PORT_FREE;
-	sw->port[2].state = PORT_LEAVING;	/* still its own until it is put away */
-	sw->uplink = (struct uplink *)sw;	/* there is one; not looked into */
+	sw->port[2].state = PORT_LEAVING; /* still its own until it is put away */
+	sw->uplink = (struct uplink *)sw; /* there is one; not looked into */
 	sw->faults = 11;
-	c[0] = (struct port_count){ .received = 1000000, .delivered = 999990, .sent = 500000,
-		.flooded = 3, .missed = 7, .drop = { [DROP_RING_FULL] = 8, [DROP_GONE] = 2 } };
+	c[0] = (struct port_count){.received = 1000000,
+			.delivered = 999990,
+			.sent = 500000,
+			.flooded = 3,
+			.missed = 7,
+			.drop = {[DROP_RING_FULL] = 8, [DROP_GONE] = 2}};
 	c[1].received = 77;
 	sw->retired[1].received = 77;
-	c[2] = (struct port_count){ .received = 5, .delivered = 5, .sent = 6, .unlearned = 4 };
-	c[3].received = 1;		/* past the slots in use */
-	c[PORT_UPLINK] = (struct port_count){ .received = 123456789012,
-		.delivered = 123456789012 };
-	sw->departed = (struct port_count){ .received = 9, .unlearned = 1,
-		.drop = { [DROP_SOURCE] = 9 } };
+	c[2] = (struct port_count){.received = 5, .delivered = 5, .sent = 6, .unlearned = 4};
+	c[3].received = 1; /* past the slots in use */
+	c[PORT_UPLINK] = (struct port_count){.received = 123456789012, .delivered = 123456789012};
+	sw->departed = (struct port_count){
+			.received = 9, .unlearned = 1, .drop = {[DROP_SOURCE] = 9}};
 	text = printed(sw);
 	assert_string_equal(text, want);
 	free(text);
@@ -213,13 +216,13 @@ static void
 test_empty_table(void **state)
 {
 	static const char want[] =
-"vhost-switch statistics\n"
-"device          received      delivered      dropped           sent      flooded       missed\n"
-"departed               0              0            0              0            0            0\n"
-"total                  0              0            0              0            0            0\n"
-"dropped, by reason:\n"
-"devices stopped for breaking the rules: 0\n"
-"\n";
+			"vhost-switch statistics\n"
+			"device          received      delivered      dropped           sent      flooded       missed\n"
+			"departed               0              0            0              0            0            0\n"
+			"total                  0              0            0              0            0            0\n"
+			"dropped, by reason:\n"
+			"devices stopped for breaking the rules: 0\n"
+			"\n";
 	char *text = printed(*state);
 
 	assert_string_equal(text, want);
@@ -230,13 +233,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_count_add),
-		cmocka_unit_test(test_dropped),
-		cmocka_unit_test_setup_teardown(test_sum, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_retire, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_table, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_empty_table, setup, teardown),
+			cmocka_unit_test(test_names),
+			cmocka_unit_test(test_count_add),
+			cmocka_unit_test(test_dropped),
+			cmocka_unit_test_setup_teardown(test_sum, setup, teardown),
+			cmocka_unit_test_setup_teardown(test_retire, setup, teardown),
+			cmocka_unit_test_setup_teardown(test_table, setup, teardown),
+			cmocka_unit_test_setup_teardown(test_empty_table, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("stats", tests, NULL, NULL);

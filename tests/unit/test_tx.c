@@ -78,7 +78,7 @@ static void
 test_fetch_cut(void **state)
 {
 	struct pair *p = *state;
-	uint32_t hdr_len, total, cut[3] = { 0, 0, 0 };
+	uint32_t hdr_len, total, cut[3] = {0, 0, 0};
 	uint64_t gpa;
 
 	for (hdr_len = 10; hdr_len <= 12; hdr_len += 2) {
@@ -102,7 +102,7 @@ test_fetch_cut(void **state)
 static void
 test_fetch_length(void **state)
 {
-	static const uint32_t none[] = { 0 };
+	static const uint32_t none[] = {0};
 	struct pair *p = *state;
 	uint64_t gpa = ring_bytes(p->tx, 2000);
 	uint32_t len;
@@ -122,13 +122,14 @@ test_fetch_length(void **state)
 	send_cut(p, gpa, HDR + 1523, none);
 	assert_int_equal(pair_fetch(p, 1), 1);
 	assert_lost(p->burst.frame, DROP_LONG);
-	ring_desc(p->tx, 0, gpa, 0, 0, 0);	/* nothing at all */
+	ring_desc(p->tx, 0, gpa, 0, 0, 0); /* nothing at all */
 	ring_offer(p->tx, 0);
 	assert_int_equal(pair_fetch(p, 1), 1);
 	assert_lost(p->burst.frame, DROP_SHORT);
 	/* As long as a chain of this ring can be. */
 	for (len = 0; len < SIZE; len++)
-		ring_desc(p->tx, len, RING_GPA, RING_END - RING_GPA, len == SIZE - 1 ? 0 : NEXT, len + 1);
+		ring_desc(p->tx, len, RING_GPA, RING_END - RING_GPA, len == SIZE - 1 ? 0 : NEXT,
+				len + 1);
 	ring_offer(p->tx, 0);
 	assert_int_equal(pair_fetch(p, 1), 1);
 	assert_lost(p->burst.frame, DROP_LONG);
@@ -141,17 +142,17 @@ test_fetch_offload(void **state)
 		uint8_t flags, gso;
 		enum drop_reason reason;
 	} cases[] = {
-		{ 0, VIRTIO_NET_HDR_GSO_NONE, DROP_NONE },
-		{ VIRTIO_NET_HDR_F_DATA_VALID, VIRTIO_NET_HDR_GSO_NONE, DROP_NONE },
-		{ VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_NONE, DROP_OFFLOAD },
-		{ 0xff, VIRTIO_NET_HDR_GSO_NONE, DROP_OFFLOAD },
-		{ 0, VIRTIO_NET_HDR_GSO_TCPV4, DROP_OFFLOAD },
-		{ 0, VIRTIO_NET_HDR_GSO_TCPV6, DROP_OFFLOAD },
-		{ 0, VIRTIO_NET_HDR_GSO_UDP, DROP_OFFLOAD },
-		{ 0, VIRTIO_NET_HDR_GSO_ECN, DROP_OFFLOAD },
-		{ 0, 0x7f, DROP_OFFLOAD },
+			{0, VIRTIO_NET_HDR_GSO_NONE, DROP_NONE},
+			{VIRTIO_NET_HDR_F_DATA_VALID, VIRTIO_NET_HDR_GSO_NONE, DROP_NONE},
+			{VIRTIO_NET_HDR_F_NEEDS_CSUM, VIRTIO_NET_HDR_GSO_NONE, DROP_OFFLOAD},
+			{0xff, VIRTIO_NET_HDR_GSO_NONE, DROP_OFFLOAD},
+			{0, VIRTIO_NET_HDR_GSO_TCPV4, DROP_OFFLOAD},
+			{0, VIRTIO_NET_HDR_GSO_TCPV6, DROP_OFFLOAD},
+			{0, VIRTIO_NET_HDR_GSO_UDP, DROP_OFFLOAD},
+			{0, VIRTIO_NET_HDR_GSO_ECN, DROP_OFFLOAD},
+			{0, 0x7f, DROP_OFFLOAD},
 	};
-	static const uint32_t cuts[][2] = { { 0, 0 }, { 1, 0 }, { HDR, 0 } };
+	static const uint32_t cuts[][2] = {{0, 0}, {1, 0}, {HDR, 0}};
 	struct pair *p = *state;
 	uint64_t gpa = ring_bytes(p->tx, HDR + 60);
 	struct virtio_net_hdr_mrg_rxbuf *h = (void *)ring_at(p->tx, gpa, HDR + 60);
@@ -160,7 +161,7 @@ test_fetch_offload(void **state)
 	frame_make((uint8_t *)h + HDR, &p->to, &p->from, 60, 1);
 	for (i = 0; i < RTE_DIM(cases); i++) {
 		for (k = 0; k < RTE_DIM(cuts); k++) {
-			memset(h, 0xff, HDR);	/* what these flags do not use means nothing */
+			memset(h, 0xff, HDR); /* what these flags do not use means nothing */
 			h->hdr.flags = cases[i].flags;
 			h->hdr.gso_type = cases[i].gso;
 			send_cut(p, gpa, HDR + 60, cuts[k]);
@@ -223,7 +224,7 @@ test_fetch_pieces(void **state)
 	frame_make(ring_at(p->tx, gpa, HDR + 1522) + HDR, &p->to, &p->from, 1522, 5);
 	for (i = 0; i < CHAIN_MAX; i++)
 		ring_table(p->tx, table, i, gpa + i, i == CHAIN_MAX - 1 ? HDR + 1522 - i : 1,
-			i == CHAIN_MAX - 1 ? 0 : NEXT, i + 1);
+				i == CHAIN_MAX - 1 ? 0 : NEXT, i + 1);
 	for (i = 0; i < BURST_MAX; i++) {
 		ring_desc(p->tx, i, table, CHAIN_MAX * 16, INDIRECT, 0);
 		ring_offer(p->tx, i);
@@ -245,13 +246,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_fetch_single),
-		TEST(test_fetch_cut),
-		TEST(test_fetch_length),
-		TEST(test_fetch_offload),
-		TEST(test_fetch_bad),
-		TEST(test_fetch_fault),
-		TEST(test_fetch_pieces),
+			TEST(test_fetch_single),
+			TEST(test_fetch_cut),
+			TEST(test_fetch_length),
+			TEST(test_fetch_offload),
+			TEST(test_fetch_bad),
+			TEST(test_fetch_fault),
+			TEST(test_fetch_pieces),
 	};
 
 	return cmocka_run_group_tests_name("tx", tests, NULL, NULL);

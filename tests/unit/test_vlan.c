@@ -58,7 +58,7 @@ open_wire(void **state, char **words, int n)
 static int
 setup(void **state)
 {
-	char *words[] = { "vhost-switch", "--", "-p1", NULL };
+	char *words[] = {"vhost-switch", "--", "-p1", NULL};
 
 	return open_wire(state, words, 3);
 }
@@ -66,7 +66,7 @@ setup(void **state)
 static int
 setup_keep(void **state)
 {
-	char *words[] = { "vhost-switch", "--", "-p1", "--vlan-strip=0", NULL };
+	char *words[] = {"vhost-switch", "--", "-p1", "--vlan-strip=0", NULL};
 
 	return open_wire(state, words, 4);
 }
@@ -74,7 +74,7 @@ setup_keep(void **state)
 static int
 setup_untagged(void **state)
 {
-	char *words[] = { "vhost-switch", "--", "-p1", "--vlan-base=0", NULL };
+	char *words[] = {"vhost-switch", "--", "-p1", "--vlan-base=0", NULL};
 
 	return open_wire(state, words, 4);
 }
@@ -104,9 +104,9 @@ guest_frame(struct wire *w, unsigned int i, uint32_t len, uint32_t cut)
 {
 	struct frame *f = &w->burst.frame[i];
 
-	*f = (struct frame){ .len = len, .piece = &w->burst.piece[2 * i], .npieces = 1 + (cut != 0) };
-	f->piece[0] = (struct piece){ w->bytes[i], cut != 0 ? cut : len };
-	f->piece[1] = (struct piece){ w->bytes[i] + cut, len - cut };
+	*f = (struct frame){.len = len, .piece = &w->burst.piece[2 * i], .npieces = 1 + (cut != 0)};
+	f->piece[0] = (struct piece){w->bytes[i], cut != 0 ? cut : len};
+	f->piece[1] = (struct piece){w->bytes[i] + cut, len - cut};
 	memcpy(&f->eth, w->bytes[i], sizeof(f->eth));
 }
 
@@ -135,7 +135,7 @@ assert_wire_empty(struct wire *w)
 /* Puts a frame on the wire, in segments of `segment` bytes (0: one), with mbuf flags. */
 static void
 put_on_wire(struct wire *w, const uint8_t *bytes, uint32_t len, uint32_t segment, uint64_t flags,
-	uint16_t tci)
+		uint16_t tci)
 {
 	struct rte_mbuf *m = NULL, *s;
 	uint32_t at, n;
@@ -159,7 +159,9 @@ put_on_wire(struct wire *w, const uint8_t *bytes, uint32_t len, uint32_t segment
 static struct frame *
 fetch_one(struct wire *w)
 {
-	assert_int_equal(w->u->pool[0].source.ops->fetch(&w->u->pool[0].source, &w->burst, BURST_MAX), 1);
+	assert_int_equal(w->u->pool[0].source.ops->fetch(
+					 &w->u->pool[0].source, &w->burst, BURST_MAX),
+			1);
 	return w->burst.frame;
 }
 
@@ -193,8 +195,8 @@ assert_fetched(struct wire *w, const uint8_t *want, uint32_t len, int tci)
 static void
 test_insert(void **state)
 {
-	static const uint16_t none[] = { 0 }, one[] = { 1001, 0 };
-	static const uint32_t lens[] = { 56, 57, 60, 61, 300, 1514, 1522 };
+	static const uint16_t none[] = {0}, one[] = {1001, 0};
+	static const uint32_t lens[] = {56, 57, 60, 61, 300, 1514, 1522};
 	struct wire *w = *state;
 	uint8_t want[2048];
 	uint32_t i, cut, len;
@@ -203,13 +205,16 @@ test_insert(void **state)
 		for (cut = 0; cut < 40; cut += 13) {
 			tagged(w->bytes[0], none, lens[i], i);
 			guest_frame(w, 0, lens[i], cut);
-			assert_int_equal(uplink_deliver(w->u, 0, &w->burst, 1, 1001, &w->count).taken, 1);
+			assert_int_equal(uplink_deliver(w->u, 0, &w->burst, 1, 1001, &w->count)
+							 .taken,
+					1);
 			len = tagged(want, one, lens[i], i);
 			assert_on_wire(w, want, len);
 			/* Without a tag of the sender's: as it is. */
 			if (lens[i] < 60)
 				continue;
-			assert_int_equal(uplink_deliver(w->u, 0, &w->burst, 1, 0, &w->count).taken, 1);
+			assert_int_equal(uplink_deliver(w->u, 0, &w->burst, 1, 0, &w->count).taken,
+					1);
 			assert_on_wire(w, w->bytes[0], lens[i]);
 		}
 	}
@@ -219,7 +224,7 @@ test_insert(void **state)
 static void
 test_guest_tagged(void **state)
 {
-	static const uint16_t one[] = { 0xe000 | 7, 0 }, two[] = { 8, 9, 0 };
+	static const uint16_t one[] = {0xe000 | 7, 0}, two[] = {8, 9, 0};
 	struct wire *w = *state;
 	uint32_t len = tagged(w->bytes[0], one, 100, 1);
 
@@ -240,31 +245,31 @@ static void
 test_tags_out(void **state)
 {
 	static const struct {
-		uint16_t type, own;	/* 0: no tag */
+		uint16_t type, own; /* 0: no tag */
 		uint16_t inner;
-		uint16_t device;	/* with UPLINK_RETAG: own-tags=drop */
+		uint16_t device; /* with UPLINK_RETAG: own-tags=drop */
 		uint16_t type_out, out;
 	} cases[] = {
-		{ 0, 0, 0, 1001, 0x8100, 1001 },
-		{ 0x8100, 7, 0, 1001, 0x8100, 7 },
-		{ 0x8100, 0xe007, 0, 1001, 0x8100, 0xe007 },
-		{ 0x8100, 7, 9, 1001, 0x8100, 7 },
-		{ 0x8100, 7, 0, 0, 0x8100, 7 },
-		{ 0x88a8, 7, 9, 1001, 0x88a8, 7 },
-		/* Priority tags: the device's VLAN, the guest's priority and drop eligibility. */
-		{ 0x8100, 0xa000, 0, 1001, 0x8100, 0xa000 | 1001 },
-		{ 0x8100, 0x1000, 0, 1001, 0x8100, 0x1000 | 1001 },
-		{ 0x8100, 0, 0, 1001, 0x8100, 1001 },
-		{ 0x8100, 0xa000, 9, 1001, 0x8100, 0xa000 | 1001 },
-		{ 0x88a8, 0xa000, 9, 1001, 0x8100, 0xa000 | 1001 },
-		/* No VLAN of the guest's, and none of the device's. */
-		{ 0x8100, 0xa000, 0, 0, 0x8100, 0xa000 },
-		{ 0x88a8, 0xa000, 9, 0, 0x88a8, 0xa000 },
-		/* A tag that the guest put there after it was looked at. */
-		{ 0x8100, 0xa007, 0, UPLINK_RETAG | 1001, 0x8100, 0xa000 | 1001 },
-		{ 0x88a8, 0xa007, 9, UPLINK_RETAG | 1001, 0x8100, 0xa000 | 1001 },
-		{ 0, 0, 0, UPLINK_RETAG | 1001, 0x8100, 1001 },
-		{ 0x8100, 0xa007, 0, UPLINK_RETAG, 0x8100, 0xa000 },
+			{0, 0, 0, 1001, 0x8100, 1001},
+			{0x8100, 7, 0, 1001, 0x8100, 7},
+			{0x8100, 0xe007, 0, 1001, 0x8100, 0xe007},
+			{0x8100, 7, 9, 1001, 0x8100, 7},
+			{0x8100, 7, 0, 0, 0x8100, 7},
+			{0x88a8, 7, 9, 1001, 0x88a8, 7},
+			/* Priority tags: the device's VLAN, the guest's priority and drop eligibility. */
+			{0x8100, 0xa000, 0, 1001, 0x8100, 0xa000 | 1001},
+			{0x8100, 0x1000, 0, 1001, 0x8100, 0x1000 | 1001},
+			{0x8100, 0, 0, 1001, 0x8100, 1001},
+			{0x8100, 0xa000, 9, 1001, 0x8100, 0xa000 | 1001},
+			{0x88a8, 0xa000, 9, 1001, 0x8100, 0xa000 | 1001},
+			/* No VLAN of the guest's, and none of the device's. */
+			{0x8100, 0xa000, 0, 0, 0x8100, 0xa000},
+			{0x88a8, 0xa000, 9, 0, 0x88a8, 0xa000},
+			/* A tag that the guest put there after it was looked at. */
+			{0x8100, 0xa007, 0, UPLINK_RETAG | 1001, 0x8100, 0xa000 | 1001},
+			{0x88a8, 0xa007, 9, UPLINK_RETAG | 1001, 0x8100, 0xa000 | 1001},
+			{0, 0, 0, UPLINK_RETAG | 1001, 0x8100, 1001},
+			{0x8100, 0xa007, 0, UPLINK_RETAG, 0x8100, 0xa000},
 	};
 	struct wire *w = *state;
 	uint8_t want[2048];
@@ -273,9 +278,9 @@ test_tags_out(void **state)
 
 	for (i = 0; i < 2 * RTE_DIM(cases); i++) {
 		const uint16_t own = cases[i / 2].own, inner = cases[i / 2].inner;
-		uint16_t tci[] = { 0x999, inner, 0 }, none[] = { 0 };
+		uint16_t tci[] = {0x999, inner, 0}, none[] = {0};
 
-		cut = i % 2 ? 15 : 0;	/* pieces that end within the tag */
+		cut = i % 2 ? 15 : 0; /* pieces that end within the tag */
 		len = tagged(w->bytes[0], cases[i / 2].type ? tci : none, 100, i);
 		len = cases[i / 2].type ? len : 100;
 		if (cases[i / 2].type) {
@@ -296,7 +301,9 @@ test_tags_out(void **state)
 		be = rte_cpu_to_be_16(cases[i / 2].out);
 		memcpy(want + 14, &be, 2);
 		assert_int_equal(uplink_deliver(w->u, 0, &w->burst, 1, cases[i / 2].device,
-			&w->count).taken, 1);
+						 &w->count)
+						 .taken,
+				1);
 		assert_on_wire(w, want, len);
 	}
 	assert_wire_empty(w);
@@ -306,8 +313,8 @@ test_tags_out(void **state)
 static void
 test_padding(void **state)
 {
-	static const uint16_t none[] = { 0 }, one[] = { 1001, 0 };
-	uint8_t want[2048] = { 0 };
+	static const uint16_t none[] = {0}, one[] = {1001, 0};
+	uint8_t want[2048] = {0};
 	struct rte_mbuf *m[512];
 	struct wire *w = *state;
 	uint32_t len, tag, n;
@@ -324,7 +331,9 @@ test_padding(void **state)
 			memset(w->bytes[0] + len, 0xdb, 64);
 			guest_frame(w, 0, len, 0);
 			assert_int_equal(uplink_deliver(w->u, 0, &w->burst, 1, tag ? 1001 : 0,
-				&w->count).taken, 1);
+							 &w->count)
+							 .taken,
+					1);
 			memset(want, 0, 64);
 			n = tagged(want, tag ? one : none, len, len);
 			assert_on_wire(w, want, RTE_MAX(n, 60u));
@@ -336,7 +345,7 @@ test_padding(void **state)
 static void
 test_insert_by_port(void **state)
 {
-	static const uint16_t none[] = { 0 }, one[] = { 5, 0 };
+	static const uint16_t none[] = {0}, one[] = {5, 0};
 	struct wire *w = *state;
 	struct rte_mbuf *m[2];
 
@@ -357,7 +366,7 @@ test_insert_by_port(void **state)
 static void
 test_queue_full(void **state)
 {
-	static const uint16_t none[] = { 0 };
+	static const uint16_t none[] = {0};
 	struct wire *w = *state;
 	unsigned int i, all = rte_mempool_avail_count(w->u->mbufs), taken = 0;
 	struct outcome o;
@@ -368,7 +377,7 @@ test_queue_full(void **state)
 	do {
 		o = uplink_deliver(w->u, 0, &w->burst, UINT64_MAX, 0, &w->count);
 		assert_int_equal(o.refused, 0);
-		assert_true((o.taken & (o.taken + 1)) == 0);	/* a prefix */
+		assert_true((o.taken & (o.taken + 1)) == 0); /* a prefix */
 		taken += __builtin_popcountll(o.taken);
 		assert_true(taken < 100000);
 	} while (o.taken == UINT64_MAX);
@@ -386,7 +395,7 @@ test_queue_full(void **state)
 static void
 test_no_mbuf(void **state)
 {
-	static const uint16_t none[] = { 0 };
+	static const uint16_t none[] = {0};
 	struct wire *w = *state;
 	struct rte_mbuf *m[8192];
 	unsigned int n = 0;
@@ -407,8 +416,8 @@ test_no_mbuf(void **state)
 static void
 test_strip(void **state)
 {
-	static const uint16_t none[] = { 0 }, one[] = { 0xa000 | 1001, 0 }, two[] = { 1001, 77, 0 },
-		inner[] = { 77, 0 };
+	static const uint16_t none[] = {0}, one[] = {0xa000 | 1001, 0}, two[] = {1001, 77, 0},
+			      inner[] = {77, 0};
 	struct wire *w = *state;
 	uint8_t in[2048], want[2048];
 	uint32_t segment;
@@ -424,7 +433,7 @@ test_strip(void **state)
 	}
 	/* The port took it off: what is left in the frame is the guest's. */
 	put_on_wire(w, in, tagged(in, inner, 100, 4), 0,
-		RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED, 1002);
+			RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED, 1002);
 	assert_fetched(w, in, 104, 1002);
 	/* A tag that is cut off in the middle is none. */
 	tagged(in, one, 100, 5);
@@ -435,7 +444,7 @@ test_strip(void **state)
 static void
 test_keep(void **state)
 {
-	static const uint16_t one[] = { 1001, 0 }, two[] = { 1001, 77, 0 };
+	static const uint16_t one[] = {1001, 0}, two[] = {1001, 77, 0};
 	struct wire *w = *state;
 	uint8_t in[2048];
 	uint32_t len;
@@ -452,7 +461,7 @@ test_keep(void **state)
 static void
 test_untagged(void **state)
 {
-	static const uint16_t one[] = { 1001, 0 };
+	static const uint16_t one[] = {1001, 0};
 	struct wire *w = *state;
 	uint8_t in[2048];
 	uint32_t len = tagged(in, one, 100, 1);
@@ -465,8 +474,8 @@ test_untagged(void **state)
 static void
 untagged_priority(struct wire *w, bool stripped)
 {
-	static const uint16_t none[] = { 0 }, inner[] = { 77, 0 };
-	uint16_t one[] = { 0x999, 0 }, two[] = { 0x999, 77, 0 };
+	static const uint16_t none[] = {0}, inner[] = {77, 0};
+	uint16_t one[] = {0x999, 0}, two[] = {0x999, 77, 0};
 	uint8_t in[2048], want[2048];
 	uint32_t len, segment;
 
@@ -505,7 +514,7 @@ test_untagged_priority_kept(void **state)
 static int
 setup_untagged_keep(void **state)
 {
-	char *words[] = { "vhost-switch", "--", "-p1", "--vlan-base=0", "--vlan-strip=0", NULL };
+	char *words[] = {"vhost-switch", "--", "-p1", "--vlan-base=0", "--vlan-strip=0", NULL};
 
 	return open_wire(state, words, 5);
 }
@@ -513,7 +522,7 @@ setup_untagged_keep(void **state)
 static void
 test_length(void **state)
 {
-	static const uint16_t none[] = { 0 };
+	static const uint16_t none[] = {0};
 	struct wire *w = *state;
 	uint8_t in[2048];
 
@@ -533,7 +542,7 @@ test_length(void **state)
 static void
 test_keep_stripped(void **state)
 {
-	static const uint16_t none[] = { 0 }, one[] = { 0x2000 | 1001, 0 };
+	static const uint16_t none[] = {0}, one[] = {0x2000 | 1001, 0};
 	struct wire *w = *state;
 	uint8_t in[2048], want[2048];
 	uint32_t len;
@@ -548,8 +557,8 @@ test_keep_stripped(void **state)
 static void
 test_nic_tags(void **state)
 {
-	static const uint16_t one[] = { 1001, 0 }, two[] = { 1002, 0 };
-	static const uint16_t none[] = { 0 };
+	static const uint16_t one[] = {1001, 0}, two[] = {1002, 0};
+	static const uint16_t none[] = {0};
 	struct wire *w = *state;
 	uint8_t want[2048];
 	uint32_t len, i;
@@ -572,21 +581,21 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_insert, setup),
-		TEST(test_guest_tagged, setup),
-		TEST(test_tags_out, setup),
-		TEST(test_padding, setup),
-		TEST(test_insert_by_port, setup),
-		TEST(test_queue_full, setup),
-		TEST(test_no_mbuf, setup),
-		TEST(test_strip, setup),
-		TEST(test_keep, setup_keep),
-		TEST(test_keep_stripped, setup_keep),
-		TEST(test_nic_tags, setup),
-		TEST(test_untagged, setup_untagged),
-		TEST(test_untagged_priority, setup_untagged),
-		TEST(test_untagged_priority_kept, setup_untagged_keep),
-		TEST(test_length, setup),
+			TEST(test_insert, setup),
+			TEST(test_guest_tagged, setup),
+			TEST(test_tags_out, setup),
+			TEST(test_padding, setup),
+			TEST(test_insert_by_port, setup),
+			TEST(test_queue_full, setup),
+			TEST(test_no_mbuf, setup),
+			TEST(test_strip, setup),
+			TEST(test_keep, setup_keep),
+			TEST(test_keep_stripped, setup_keep),
+			TEST(test_nic_tags, setup),
+			TEST(test_untagged, setup_untagged),
+			TEST(test_untagged_priority, setup_untagged),
+			TEST(test_untagged_priority_kept, setup_untagged_keep),
+			TEST(test_length, setup),
 	};
 
 	return cmocka_run_group_tests_name("vlan", tests, unit_eal, unit_eal_end);

@@ -10,30 +10,33 @@
 
 /* What drivers of DPDK 22.11 say of their ports. */
 #define IGB "net_e1000_igb"
-#define NIC(name, pools, queues, qbase, pbase) { .driver_name = name, .max_vmdq_pools = pools, \
-	.vmdq_queue_num = queues, .vmdq_queue_base = qbase, .vmdq_pool_base = pbase }
+#define NIC(name, pools, queues, qbase, pbase) \
+	{ \
+		.driver_name = name, .max_vmdq_pools = pools, .vmdq_queue_num = queues, \
+		.vmdq_queue_base = qbase, .vmdq_pool_base = pbase \
+	}
 
 static const struct row {
 	const char *nic;
 	struct rte_eth_dev_info info;
 	uint16_t devices, rx_queues;
 	bool loopback, twice;
-	struct vmdq_pool software, first, last;	/* of devices */
+	struct vmdq_pool software, first, last; /* of devices */
 } rows[] = {
-	{ "82576", NIC(IGB, 8, 16, 0, 0), 7, 16, false, false,
-		{ 0, 8, 2, 0 }, { 1, 8, 2, 1 }, { 7, 8, 2, 7 } },
-	{ "i350, 82580", NIC(IGB, 8, 8, 0, 0), 7, 8, false, false,
-		{ 0, 8, 1, 0 }, { 1, 8, 1, 1 }, { 7, 8, 1, 7 } },
-	{ "82599, X540", NIC("net_ixgbe", 64, 128, 0, 0), 63, 128, true, false,
-		{ 0, 1, 2, 0 }, { 2, 1, 2, 1 }, { 126, 1, 2, 63 } },
-	{ "txgbe", NIC("net_txgbe", 64, 128, 0, 0), 63, 128, true, false,
-		{ 0, 1, 2, 0 }, { 2, 1, 2, 1 }, { 126, 1, 2, 63 } },
-	/* Figures at run time: 64 queues of the port itself, then 34 pools of 4. */
-	{ "i40e", NIC("net_i40e", 34, 136, 64, 1), 34, 64 + 136, true, true,
-		{ 0, 1, 1, 0 }, { 64, 1, 4, 1 }, { 64 + 33 * 4, 1, 4, 34 } },
-	/* More than filters can name: 64, of which the port itself is one. */
-	{ "i40e, large", NIC("net_i40e", 100, 400, 192, 1), 63, 192 + 63 * 4, true, true,
-		{ 0, 1, 1, 0 }, { 192, 1, 4, 1 }, { 192 + 62 * 4, 1, 4, 63 } },
+		{"82576", NIC(IGB, 8, 16, 0, 0), 7, 16, false, false, {0, 8, 2, 0}, {1, 8, 2, 1},
+				{7, 8, 2, 7}},
+		{"i350, 82580", NIC(IGB, 8, 8, 0, 0), 7, 8, false, false, {0, 8, 1, 0},
+				{1, 8, 1, 1}, {7, 8, 1, 7}},
+		{"82599, X540", NIC("net_ixgbe", 64, 128, 0, 0), 63, 128, true, false, {0, 1, 2, 0},
+				{2, 1, 2, 1}, {126, 1, 2, 63}},
+		{"txgbe", NIC("net_txgbe", 64, 128, 0, 0), 63, 128, true, false, {0, 1, 2, 0},
+				{2, 1, 2, 1}, {126, 1, 2, 63}},
+		/* Figures at run time: 64 queues of the port itself, then 34 pools of 4. */
+		{"i40e", NIC("net_i40e", 34, 136, 64, 1), 34, 64 + 136, true, true, {0, 1, 1, 0},
+				{64, 1, 4, 1}, {64 + 33 * 4, 1, 4, 34}},
+		/* More than filters can name: 64, of which the port itself is one. */
+		{"i40e, large", NIC("net_i40e", 100, 400, 192, 1), 63, 192 + 63 * 4, true, true,
+				{0, 1, 1, 0}, {192, 1, 4, 1}, {192 + 62 * 4, 1, 4, 63}},
 };
 
 static void
@@ -98,11 +101,13 @@ static void
 test_none(void **state)
 {
 	static const struct rte_eth_dev_info without[] = {
-		NIC("net_tap", 0, 0, 0, 0), NIC(IGB, 0, 0, 0, 0),
-		/* Pools, but of a driver whose numbers nobody has looked at. */
-		NIC("net_bnxt", 64, 128, 0, 0),
-		/* Too few to keep one for strangers, or no queues to them. */
-		NIC(IGB, 1, 1, 0, 0), NIC("net_i40e", 4, 0, 64, 1),
+			NIC("net_tap", 0, 0, 0, 0),
+			NIC(IGB, 0, 0, 0, 0),
+			/* Pools, but of a driver whose numbers nobody has looked at. */
+			NIC("net_bnxt", 64, 128, 0, 0),
+			/* Too few to keep one for strangers, or no queues to them. */
+			NIC(IGB, 1, 1, 0, 0),
+			NIC("net_i40e", 4, 0, 64, 1),
 	};
 	struct vmdq_plan plan;
 	size_t i;
@@ -128,8 +133,8 @@ pools_of(const struct rte_eth_vmdq_rx_conf *v, uint16_t tag)
 static struct rte_eth_conf
 configured(const struct row *r, uint16_t vlan_base, enum vm2vm vm2vm)
 {
-	struct conf c = { .vlan_base = vlan_base, .vm2vm = vm2vm };
-	struct rte_eth_conf eth = { .rxmode = { .mtu = 1500 } };
+	struct conf c = {.vlan_base = vlan_base, .vm2vm = vm2vm};
+	struct rte_eth_conf eth = {.rxmode = {.mtu = 1500}};
 	struct vmdq_plan plan;
 
 	assert_true(vmdq_make_plan(&plan, &r->info));
@@ -152,8 +157,9 @@ test_configured(void **state)
 	assert_true(v->enable_default_pool);
 	assert_int_equal(v->default_pool, 0);
 	assert_false(v->enable_loop_back);
-	assert_int_equal(v->rx_mode, RTE_ETH_VMDQ_ACCEPT_BROADCAST | RTE_ETH_VMDQ_ACCEPT_MULTICAST |
-			RTE_ETH_VMDQ_ACCEPT_HASH_MC);
+	assert_int_equal(v->rx_mode,
+			RTE_ETH_VMDQ_ACCEPT_BROADCAST | RTE_ETH_VMDQ_ACCEPT_MULTICAST |
+					RTE_ETH_VMDQ_ACCEPT_HASH_MC);
 	assert_int_equal(pools_of(v, 1000), 1 << 1);
 	assert_int_equal(pools_of(v, 1006), 1 << 7);
 	assert_int_equal(pools_of(v, 1007), 1 << 0);
@@ -181,12 +187,12 @@ test_configured(void **state)
 static void
 test_ports_tags(void **state)
 {
-	static char *words[] = { "vhost-switch", "--",
-		"--port", "a,socket=a,vlan=10", "--port", "b,socket=b",
-		"--port", "c,socket=c,vlan=20", "--port", "d,socket=d,vlan=20",
-		"--port", "e,socket=e,vlan=5,guests=2", "--port", "f,socket=f,vlan=0", NULL };
+	static char *words[] = {"vhost-switch", "--", "--port", "a,socket=a,vlan=10", "--port",
+			"b,socket=b", "--port", "c,socket=c,vlan=20", "--port",
+			"d,socket=d,vlan=20", "--port", "e,socket=e,vlan=5,guests=2", "--port",
+			"f,socket=f,vlan=0", NULL};
 	static struct conf c;
-	struct rte_eth_conf eth = { .rxmode = { .mtu = 1500 } };
+	struct rte_eth_conf eth = {.rxmode = {.mtu = 1500}};
 	const struct rte_eth_vmdq_rx_conf *v = &eth.rx_adv_conf.vmdq_rx_conf;
 	struct vmdq_plan plan;
 
@@ -197,8 +203,8 @@ test_ports_tags(void **state)
 	assert_int_equal(pools_of(v, 10), 1 << 1);
 	assert_int_equal(pools_of(v, 1000), 0);
 	assert_int_equal(pools_of(v, 1001), 1 << 2);
-	assert_int_equal(pools_of(v, 20), 1 << 0);	/* two ports: sorted in software */
-	assert_int_equal(pools_of(v, 5), 1 << 0);	/* two guests */
+	assert_int_equal(pools_of(v, 20), 1 << 0); /* two ports: sorted in software */
+	assert_int_equal(pools_of(v, 5), 1 << 0);  /* two guests */
 	assert_int_equal(pools_of(v, 1006), 1 << 7);
 	assert_int_equal(v->nb_pool_maps, 32);
 	assert_true(v->rx_mode & RTE_ETH_VMDQ_ACCEPT_UNTAG);
@@ -208,11 +214,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_queues_apart),
-		cmocka_unit_test(test_none),
-		cmocka_unit_test(test_configured),
-		cmocka_unit_test(test_ports_tags),
+			cmocka_unit_test(test_rows),
+			cmocka_unit_test(test_queues_apart),
+			cmocka_unit_test(test_none),
+			cmocka_unit_test(test_configured),
+			cmocka_unit_test(test_ports_tags),
 	};
 
 	return cmocka_run_group_tests_name("vmdq", tests, NULL, NULL);

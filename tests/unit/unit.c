@@ -31,8 +31,20 @@ unit_eal(void **state)
 {
 	static char prefix[32], lcores[32];
 	static char *argv[] = {
-		"unit", "--no-huge", "-m", "128", "--no-shconf", "--no-pci", "--no-telemetry",
-		"--log-level", "error", "--file-prefix", prefix, "--lcores", lcores, NULL,
+			"unit",
+			"--no-huge",
+			"-m",
+			"128",
+			"--no-shconf",
+			"--no-pci",
+			"--no-telemetry",
+			"--log-level",
+			"error",
+			"--file-prefix",
+			prefix,
+			"--lcores",
+			lcores,
+			NULL,
 	};
 
 	RTE_SET_USED(state);
@@ -51,7 +63,7 @@ unit_eal_end(void **state)
 	snprintf(folder, sizeof(folder), "%s", rte_eal_get_runtime_dir());
 	if (rte_eal_cleanup() != 0)
 		return -1;
-	return rmdir(folder);	/* EAL leaves it behind; it must be empty */
+	return rmdir(folder); /* EAL leaves it behind; it must be empty */
 }
 
 void

@@ -27,8 +27,8 @@ int unit_eal_end(void **state);
 /* Takes what the process writes to a file descriptor (1 or 2). */
 struct capture {
 	int fd;
-	int before;	/* where it went */
-	int file;	/* where it goes meanwhile */
+	int before; /* where it went */
+	int file;   /* where it goes meanwhile */
 };
 
 void capture_begin(struct capture *c, int fd);

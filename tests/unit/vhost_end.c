@@ -44,7 +44,7 @@ on_disconnection(int vid)
 static void
 be_late(void)
 {
-	const struct timespec late = { .tv_nsec = LATE_MS * 1000000 };
+	const struct timespec late = {.tv_nsec = LATE_MS * 1000000};
 
 	nanosleep(&late, NULL);
 }
@@ -76,26 +76,26 @@ on_ring(int vid, uint16_t ring, int enable)
 }
 
 static const struct rte_vhost_device_ops operations = {
-	.new_connection = on_connection,
-	.destroy_connection = on_disconnection,
-	.new_device = on_device,
-	.destroy_device = on_device_end,
-	.vring_state_changed = on_ring,
+		.new_connection = on_connection,
+		.destroy_connection = on_disconnection,
+		.new_device = on_device,
+		.destroy_device = on_device_end,
+		.vring_state_changed = on_ring,
 };
 
 int
 vhost_end_setup(void **state)
 {
 	const uint64_t features = 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_F_ANY_LAYOUT |
-		1ULL << VIRTIO_NET_F_MRG_RXBUF | 1ULL << VIRTIO_RING_F_INDIRECT_DESC |
-		1ULL << VIRTIO_RING_F_EVENT_IDX | 1ULL << VIRTIO_NET_F_CTRL_VQ |
-		1ULL << VIRTIO_NET_F_CSUM | 1ULL << VIRTIO_NET_F_GUEST_CSUM |
-		1ULL << VIRTIO_NET_F_HOST_TSO4 | 1ULL << VIRTIO_NET_F_GUEST_TSO4 |
-		1ULL << VHOST_USER_F_PROTOCOL_FEATURES;
+			1ULL << VIRTIO_NET_F_MRG_RXBUF | 1ULL << VIRTIO_RING_F_INDIRECT_DESC |
+			1ULL << VIRTIO_RING_F_EVENT_IDX | 1ULL << VIRTIO_NET_F_CTRL_VQ |
+			1ULL << VIRTIO_NET_F_CSUM | 1ULL << VIRTIO_NET_F_GUEST_CSUM |
+			1ULL << VIRTIO_NET_F_HOST_TSO4 | 1ULL << VIRTIO_NET_F_GUEST_TSO4 |
+			1ULL << VHOST_USER_F_PROTOCOL_FEATURES;
 
 	if (unit_eal(state) != 0)
 		return -1;
-	rte_log_set_level_pattern("lib.vhost.*", RTE_LOG_EMERG);	/* what is refused is said */
+	rte_log_set_level_pattern("lib.vhost.*", RTE_LOG_EMERG); /* what is refused is said */
 	snprintf(vhost_end.folder, sizeof(vhost_end.folder), "/tmp/vs-unit-XXXXXX");
 	if (mkdtemp(vhost_end.folder) == NULL)
 		return -1;
@@ -103,7 +103,7 @@ vhost_end_setup(void **state)
 	if (rte_vhost_driver_register(vhost_end.path, 0) != 0 ||
 			rte_vhost_driver_set_features(vhost_end.path, features) != 0 ||
 			rte_vhost_driver_set_protocol_features(vhost_end.path,
-				1ULL << VHOST_USER_PROTOCOL_F_REPLY_ACK) != 0 ||
+					1ULL << VHOST_USER_PROTOCOL_F_REPLY_ACK) != 0 ||
 			rte_vhost_driver_callback_register(vhost_end.path, &operations) != 0)
 		return -1;
 	return rte_vhost_driver_start(vhost_end.path);
@@ -121,7 +121,7 @@ vhost_end_teardown(void **state)
 static void
 pause_briefly(time_t deadline)
 {
-	const struct timespec ms = { .tv_nsec = 1000000 };
+	const struct timespec ms = {.tv_nsec = 1000000};
 
 	assert_true(time(NULL) < deadline);
 	nanosleep(&ms, NULL);

@@ -13,11 +13,11 @@
 struct vhost_end {
 	char folder[32];
 	char path[48];
-	int vid;		/* of the latest connection */
-	unsigned int connections;	/* that there are */
-	bool refuse;		/* further connections */
-	bool running;		/* the latest device is set up */
-	bool enabled[2];	/* its rings */
+	int vid;                  /* of the latest connection */
+	unsigned int connections; /* that there are */
+	bool refuse;              /* further connections */
+	bool running;             /* the latest device is set up */
+	bool enabled[2];          /* its rings */
 };
 
 extern struct vhost_end vhost_end;
