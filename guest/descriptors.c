@@ -63,54 +63,88 @@ descriptors_table_ok(const struct message *m)
 	return true;
 }
 
+/* How well a socket's name fits a path: it is the same, ends in the same, or does not fit. */
+enum fit { FIT_NONE, FIT_LAST_PART, FIT_ALL };
+
 typedef int (*name_of)(int fd, struct sockaddr *name, socklen_t *len);
 
-static bool
-is_named(int fd, name_of get, const char *path)
+static const char *
+last_part(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
+}
+
+static enum fit
+name_fits(int fd, name_of get, const char *path)
 {
 	struct sockaddr_un un = {.sun_family = AF_UNSPEC};
 	socklen_t len = sizeof(un);
+	char name[sizeof(un.sun_path) + 1];
 
-	return get(fd, (struct sockaddr *)&un, &len) == 0 && un.sun_family == AF_UNIX &&
-			strncmp(un.sun_path, path, sizeof(un.sun_path)) == 0;
+	if (get(fd, (struct sockaddr *)&un, &len) != 0 || un.sun_family != AF_UNIX)
+		return FIT_NONE;
+	snprintf(name, sizeof(name), "%.*s", (int)sizeof(un.sun_path), un.sun_path);
+	if (strcmp(name, path) == 0)
+		return FIT_ALL;
+	return strcmp(last_part(name), last_part(path)) == 0 ? FIT_LAST_PART : FIT_NONE;
 }
 
 /*
- * Whether fd is a connection at `path` that descriptors_hurry() has not seen yet. One of our
- * own to the socket of the cuse back end has a time limit (front.c).
+ * How well a connection fits `path`. Our own end has the name that we gave it. The other end
+ * has the one that its process gave it, in its own folder or its own file system, of which the
+ * last part is what we see, too.
+ */
+static enum fit
+connection_fits(int fd, const char *path)
+{
+	if (name_fits(fd, getsockname, path) == FIT_ALL)
+		return FIT_ALL;
+	return name_fits(fd, getpeername, path);
+}
+
+/*
+ * Whether descriptors_hurry() has not seen a connection yet. One of our own to the socket of
+ * the cuse back end has a time limit (front.c).
  */
 static bool
-is_new(int fd, const char *path)
+is_new(int fd)
 {
 	struct timeval patience = {0};
-	socklen_t len = sizeof(patience);
+	socklen_t len = sizeof(patience), listens_len = sizeof(int);
+	int listens = 0;
 
-	return (is_named(fd, getsockname, path) || is_named(fd, getpeername, path)) &&
-			(fcntl(fd, F_GETFL) & O_NONBLOCK) == 0 &&
+	return (fcntl(fd, F_GETFL) & O_NONBLOCK) == 0 &&
 			getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, &len) == 0 &&
-			patience.tv_sec == 0 && patience.tv_usec == 0;
+			patience.tv_sec == 0 && patience.tv_usec == 0 &&
+			getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_len) == 0 &&
+			!listens;
 }
 
 int
 descriptors_hurry(const char *path)
 {
 	DIR *dir = opendir("/proc/self/fd");
+	enum fit best = FIT_NONE, fit;
 	struct dirent *e;
-	int fd, found = -1, listens;
-	socklen_t len = sizeof(listens);
+	int fd, found = -1;
 
 	/* librte_vhost does not tell a connection's socket; its name does. */
 	while (dir != NULL && (e = readdir(dir)) != NULL) {
 		fd = (int)strtol(e->d_name, NULL, 10);
-		if (!is_new(fd, path) ||
-				getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) != 0 ||
-				listens)
+		if (!is_new(fd))
 			continue;
-		fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK);
-		found = fd;
+		fit = connection_fits(fd, path);
+		if (fit > best) {
+			best = fit;
+			found = fd;
+		}
 	}
 	if (dir != NULL)
 		closedir(dir);
+	if (found >= 0)
+		fcntl(found, F_SETFL, O_RDWR | O_NONBLOCK);
 	return found;
 }
 
