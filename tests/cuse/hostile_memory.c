@@ -30,6 +30,7 @@ refused(int ret, const char *what, unsigned row)
 	case -EACCES:
 	case -E2BIG:
 	case -EOPNOTSUPP:
+	case -EMEDIUMTYPE: /* a file that its owner could withhold */
 		return;
 	}
 	printf("# %s, row %u: %d (%s)\n", what, row, ret, ret < 0 ? strerrorname_np(-ret) : "");
