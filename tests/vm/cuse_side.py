@@ -255,7 +255,7 @@ def switch_is_killed():
 # Hostile clients.
 
 def hostile_clients():
-    refusals = [r"cuse: process \d+: ", "VHOST_CONFIG: ", "guest refused: all"]
+    refusals = [r"cuse: process \d+: ", "VHOST_CONFIG: ", "guest refused: ", "more lines in this second"]
     with a_switch(program=SANITIZED, allow_log=refusals) as (switch, uplink):
         with Process([CLIENT, NODE, "stream"], name="neighbours", stdin=True) as neighbours:
             neighbours.wait_output("^streaming", stream="out", deadline=LONG)
