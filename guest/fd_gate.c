@@ -152,16 +152,29 @@ prune(struct connection *c)
 	c->n = n;
 }
 
+/*
+ * Forgets the file that had a number, whichever connection it came by: another has that number
+ * now, so it was closed. An eventfd's own number is used again, too, so that a new one may look
+ * like the old one.
+ */
+static void
+forget(int fd)
+{
+	struct connection *c;
+	unsigned int i;
+
+	for (c = connections; c != NULL; c = c->next) {
+		for (i = 0; i < c->n && c->held[i].fd != fd; i++)
+			;
+		if (i < c->n)
+			c->held[i] = c->held[--c->n];
+	}
+}
+
 static void
 hold(struct connection *c, int fd)
 {
-	unsigned int i;
-
-	/* One that had this number was closed. Eventfds have their numbers anew, too. */
-	for (i = 0; i < c->n && c->held[i].fd != fd; i++)
-		;
-	if (i < c->n)
-		c->held[i] = c->held[--c->n];
+	forget(fd);
 	if (c->n == HELD_MAX)
 		prune(c);
 	if (c->n == HELD_MAX) {
@@ -375,27 +388,40 @@ fd_gate_tick(void)
 	pthread_mutex_unlock(&lock);
 }
 
-/*
- * Takes libc's place, for this program and the libraries that it uses. EAL cancels a thread that
- * waits here: recvmmsg(2) can be cancelled too, as the bare system call can't.
- */
-ssize_t
-recvmsg(int sock, struct msghdr *m, int flags)
+/* EAL cancels a thread that waits here: recvmmsg(2) can be cancelled, as the bare system call can't. */
+static ssize_t
+receive(int sock, struct msghdr *m, int flags)
 {
 	struct mmsghdr one = {.msg_hdr = *m};
-	struct connection *c;
-	ssize_t n;
 
 	if (recvmmsg(sock, &one, 1, flags, NULL) != 1)
 		return -1;
 	*m = one.msg_hdr;
-	n = one.msg_len;
+	return one.msg_len;
+}
+
+/* Takes libc's place, for this program and the libraries that it uses. */
+ssize_t
+recvmsg(int sock, struct msghdr *m, int flags)
+{
+	struct connection *c;
+	ssize_t n;
+
 	pthread_mutex_lock(&lock);
 	c = find(sock);
-	if (c != NULL) {
-		sweep(true);
+	if (c == NULL) {
+		pthread_mutex_unlock(&lock);
+		return receive(sock, m, flags);
+	}
+	/*
+	 * Such a socket does not wait (descriptors_hurry()). What it brings is noted before anybody
+	 * closes a descriptor by a number that it may have now.
+	 */
+	n = receive(sock, m, flags);
+	if (n >= 0) {
 		c->passed |= n > 0;
 		admit_all(c, m);
+		sweep(true);
 	}
 	pthread_mutex_unlock(&lock);
 	return n;
