@@ -63,8 +63,11 @@ descriptors_table_ok(const struct message *m)
 	return true;
 }
 
-/* How well a socket's name fits a path: it is the same, ends in the same, or does not fit. */
-enum fit { FIT_NONE, FIT_LAST_PART, FIT_ALL };
+/*
+ * How well a connection's name fits a path: not, in the last part, or as a whole; best is that
+ * of our own end.
+ */
+enum fit { FIT_NONE, FIT_LAST_PART, FIT_ALL, FIT_OWN };
 
 typedef int (*name_of)(int fd, struct sockaddr *name, socklen_t *len);
 
@@ -100,7 +103,7 @@ static enum fit
 connection_fits(int fd, const char *path)
 {
 	if (name_fits(fd, getsockname, path) == FIT_ALL)
-		return FIT_ALL;
+		return FIT_OWN;
 	return name_fits(fd, getpeername, path);
 }
 
