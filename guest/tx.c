@@ -63,7 +63,7 @@ fetch_chain(struct virtqueue *vq, struct cursor *cursor, struct burst *b, struct
 			.n = 1,
 	};
 	enum chain_status status = CHAIN_OK;
-	struct used_chain u;
+	struct used_chain u = {0}; /* gcc 14 does not see that all ways set it */
 
 	c.piece->base = ring_single(vq, cursor, 0, 1, &c.piece->len, &u, packed);
 	c.len = c.piece->len;
