@@ -31,6 +31,7 @@ from lib.testpmd import HUGE, ORDINARY, Testpmd, virtio_user  # noqa: E402
 
 SECONDS = 5  # of traffic: long enough for a steady rate
 PINGS = 20
+REACH = 30  # pings of a second each until the path is there, on a busy machine
 BURSTS = 16  # of 32 frames, that each container sends first, and that then go to and fro
 CONTAINERS = (("container A", "02:00:00:00:0a:01"), ("container B", "02:00:00:00:0b:01"))
 GUEST_IP, HOST_IP = "192.0.2.1", "192.0.2.2"  # RFC 5737: for examples
@@ -100,6 +101,13 @@ def containers(stack, box, switch, cpus, pages):
         switch.wait_registered(mac)
 
 
+def reach(ns):
+    """Waits until the host behind the uplink answers for the first time: links come up, and ARP asks once a second."""
+    for _ in range(REACH):
+        if ns.run("ping", "-c", "1", "-W", "1", HOST_IP, check=False)[0] == 0:
+            return
+
+
 def ping(ns):
     """Pings the host behind the uplink; returns (answered, sent, median in ms or None)."""
     _, text, _ = ns.run("ping", "-i", "0.1", "-c", PINGS, HOST_IP, check=False)
@@ -156,6 +164,7 @@ def main():
         host.up(UPLINK, address=f"{HOST_IP}/24")
         say("device 0: a Linux network stack in a namespace; it pings the host behind the uplink ...")
         guest = linux_guest(stack, box, switch, cpus, pages)
+        reach(guest)
         quiet = ping(guest)
         say("devices 1 and 2: containers, dpdk-testpmd with virtio-user, mac retry, tx_first")
         containers(stack, box, switch, cpus, pages)
