@@ -100,20 +100,7 @@ fd_gate_is_memory(int fd)
 static long
 event_number(int fd)
 {
-	char path[40], line[80];
-	long number = -1;
-	FILE *f;
-
-	if (!descriptors_is_eventfd(fd))
-		return -1;
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	f = fopen(path, "re");
-	while (f != NULL && number < 0 && fgets(line, sizeof(line), f) != NULL)
-		if (sscanf(line, "eventfd-id: %ld", &number) != 1)
-			number = -1;
-	if (f != NULL)
-		fclose(f);
-	return number;
+	return descriptors_is_eventfd(fd) ? fd_info(fd, "eventfd-id:") : -1;
 }
 
 /* False: the descriptor is not open. Only of what fstat(2) can't wait for. */

@@ -11,22 +11,22 @@
 
 #include "guest/fd_name.h"
 
-/* The mount that the file is of, by fdinfo. -1: not told. */
-static int
-mount_of(int fd)
+long
+fd_info(int fd, const char *key)
 {
+	const size_t len = strlen(key);
 	char path[40], line[80];
-	int id = -1;
+	long number = -1;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
 	f = fopen(path, "re");
-	while (f != NULL && id < 0 && fgets(line, sizeof(line), f) != NULL)
-		if (sscanf(line, "mnt_id: %d", &id) != 1)
-			id = -1;
+	while (f != NULL && number < 0 && fgets(line, sizeof(line), f) != NULL)
+		if (strncmp(line, key, len) == 0)
+			number = strtol(line + len, NULL, 10);
 	if (f != NULL)
 		fclose(f);
-	return id;
+	return number;
 }
 
 /* The kind of a mount: in a line of mountinfo (proc(5)) it follows " - ". */
@@ -65,7 +65,7 @@ fd_name(int fd, char name[static FD_NAME_MAX])
 	if (link[0] != '/') {
 		link[strcspn(link, ":")] = '\0';
 		snprintf(name, FD_NAME_MAX, "kind %.40s", link[0] != '\0' ? link : "unknown");
-	} else if (!kind_of(mount_of(fd), link, sizeof(link) - 16)) {
+	} else if (!kind_of((int)fd_info(fd, "mnt_id:"), link, sizeof(link) - 16)) {
 		snprintf(name, FD_NAME_MAX, "a file system that is not mounted here");
 	} else {
 		snprintf(name, FD_NAME_MAX, "file system %.40s", link);

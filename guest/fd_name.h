@@ -14,4 +14,10 @@
  */
 const char *fd_name(int fd, char name[static FD_NAME_MAX]);
 
+/*
+ * The number that the kernel tells of fd in /proc/self/fdinfo after a key ("mnt_id:"; proc(5)).
+ * -1: it tells none. Any thread.
+ */
+long fd_info(int fd, const char *key);
+
 #endif /* GUEST_FD_NAME_H */
