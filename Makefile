@@ -13,6 +13,7 @@
 # make check-vm      virtual machines
 # make check-fresh   README's commands on minimal systems of three Debian releases
 # make bench         compare with dpdk-testpmd and Open vSwitch
+# make bench-against BEFORE=FILE  compare with another build of the switch
 # make doc           the guide and the man page, in build/doc
 # make install       what was built, and what goes with it; DESTDIR, PREFIX
 # make uninstall     removes them again

@@ -4,6 +4,7 @@
 # The virtio-net driver of tests and benchmark as a library, the load generator, and
 #
 #	make bench [BENCH_ARGS='--rounds 2 --only vhost-switch']
+#	make bench-against BEFORE=/path/to/another/vhost-switch [BENCH_ARGS='--rounds 9']
 #
 # None of this needs DPDK to compile.
 
@@ -31,7 +32,7 @@ $(BUILD)/loadgen: $(LOADGEN_OBJ) $(DRIVER_LIB)
 	$(call say,LD)
 	$(Q)$(CC) $(BENCH_LDFLAGS) $^ -o $@
 
-.PHONY: driver loadgen bench
+.PHONY: driver loadgen bench bench-against
 driver: $(DRIVER_LIB)
 
 loadgen: $(BUILD)/loadgen
@@ -41,6 +42,13 @@ bench:
 	scripts/install-deps bench
 	$(MAKE) $(BUILD)/vhost-switch $(BUILD)/loadgen
 	scripts/with-hugepages 1536 /usr/bin/python3 bench/bench.py --binary $(BUILD)/vhost-switch \
+		--loadgen $(BUILD)/loadgen $(BENCH_ARGS)
+
+# make bench-against BEFORE=../other/build/vhost-switch
+bench-against:
+	scripts/install-deps bench
+	$(MAKE) $(BUILD)/vhost-switch $(BUILD)/loadgen
+	scripts/with-hugepages 1536 /usr/bin/python3 bench/against.py $(BEFORE) --binary $(BUILD)/vhost-switch \
 		--loadgen $(BUILD)/loadgen $(BENCH_ARGS)
 
 -include $(DRIVER_OBJ:.o=.d) $(LOADGEN_OBJ:.o=.d)

@@ -1,0 +1,108 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
+"""Is this vhost-switch as fast as another build of it, say, of the commit before?
+
+    make bench-against BEFORE=/path/to/the/other/vhost-switch [BENCH_ARGS='--rounds 9']
+
+Each round starts both, one after the other and in the other order than the round before, and
+measures all cases on each. A case's figure is the median over the rounds of this build's rate
+divided by the other's: 1.00 is equal, more is faster. `--limit` is what each has to reach.
+"""
+
+import argparse
+import dataclasses
+import itertools
+import os
+import shutil
+import signal
+import statistics
+import sys
+import tempfile
+
+from switches import ROOT, Place, VhostSwitch
+from runner import Bench, Failed
+
+BURSTS = ("--mode", "bursts", "--ring", 1024)
+SIZES = (64, 256, 1518)
+# Rings as QEMU makes them: with 64 guests and rings of 1024 the generator's buffers leave the cache.
+MANY = ("--guests", 64, "--ring", 256)
+
+
+def cases():
+    """name -> (the generator's words, the figure that it prints, whether more is better)"""
+    for rings, size in itertools.product(("fixed", "packed"), SIZES):
+        words = ("--rings", rings, "--size", size)
+        label = "split" if rings == "fixed" else rings
+        yield f"{label} {size} B, bursts", (words + BURSTS, "mpps", True)
+        yield f"{label} {size} B, guests poll", (words, "mpps", True)
+    for size in (64, 1518):
+        yield f"64 guests, all send, {size} B", (MANY + ("--size", size, "--flows", "ring"), "mpps", True)
+        yield f"64 guests, 2 talk, {size} B", (MANY + ("--size", size), "mpps", True)
+    yield "median one-way time at 100,000/s", (("--mode", "latency", "--rate", 100_000), "median_us", False)
+
+
+def parse_options():
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument("before", type=os.path.abspath, help="the other build")
+    p.add_argument("--rounds", type=int, default=7)
+    p.add_argument("--seconds", type=float, default=0.5, help="of each measurement")
+    p.add_argument("--case", default="", help="only cases whose name has this in it")
+    p.add_argument("--limit", type=float, default=0.0, help="exit with 2 when a case is below it")
+    p.add_argument("--ring", type=int, default=1024, help="ring size of guests, where a case does not say")
+    p.add_argument("--worker-cpu", type=int, default=1, help="where switches forward")
+    p.add_argument("--other-cpu", type=int, default=0, help="where the load generator runs")
+    p.add_argument("--binary", type=os.path.abspath, default=os.path.join(ROOT, "build", "vhost-switch"))
+    p.add_argument("--loadgen", type=os.path.abspath, default=os.path.join(ROOT, "build", "loadgen"))
+    p.add_argument("--tries", type=int, default=5, help="of a measurement that was disturbed, or failed")
+    return p.parse_args()
+
+
+def measure(bench, places, chosen):
+    for number in range(bench.options.rounds):
+        print(f"round {number + 1} of {bench.options.rounds}", file=sys.stderr)
+        for which in sorted(places, reverse=number % 2 == 1):
+            with VhostSwitch(places[which]) as switch:
+                for name, (words, figure, _) in chosen.items():
+                    bench.add(which, name, value=bench.measure(switch, *words)[figure])
+
+
+def report(bench, chosen):
+    print(f"\n{'this build / the other':44}{'median':>9}{'worst':>9}{'best':>9}")
+    good = True
+    for name, (_, _, more) in chosen.items():
+        pairs = zip(bench.samples["this", name], bench.samples["before", name])
+        ratios = [a / b if more else b / a for a, b in pairs]
+        middle = statistics.median(ratios)
+        good = good and middle >= bench.options.limit
+        print(f"{name:44}{middle:9.3f}{min(ratios):9.3f}{max(ratios):9.3f}")
+    for text, count in bench.warnings.items():
+        print(f"warning ({count} times): {text}")
+    return good
+
+
+def end(*_):
+    raise SystemExit(1)
+
+
+def main():
+    options = parse_options()
+    chosen = {name: case for name, case in cases() if options.case in name}
+    if not chosen:
+        sys.exit(f"bench-against: --case '{options.case}': no case has this in its name")
+    signal.signal(signal.SIGTERM, end)
+    directory = tempfile.mkdtemp(prefix="vsb-", dir="/tmp")
+    try:
+        place = Place(directory, options.binary, options.worker_cpu, options.other_cpu)
+        bench = Bench(options, place)
+        places = {"this": place, "before": dataclasses.replace(place, binary=options.before)}
+        measure(bench, places, chosen)
+        sys.exit(0 if report(bench, chosen) else 2)
+    except (Failed, RuntimeError, TimeoutError) as problem:
+        sys.exit(f"bench-against: {problem}")
+    finally:
+        shutil.rmtree(directory)
+
+
+if __name__ == "__main__":
+    main()
