@@ -11,6 +11,7 @@
 # make check-unit    in seconds
 # make check-e2e     real guests in containers' manner, and hostile ones
 # make check-vm      virtual machines
+# make fuzz          inputs made by coverage, against what guests can reach; FUZZ_SECONDS=60 each
 # make check-fresh   README's commands on minimal systems of three Debian releases
 # make bench         compare with dpdk-testpmd and Open vSwitch
 # make bench-against BEFORE=FILE  compare with another build of the switch
@@ -28,7 +29,14 @@ $(error VHOST=$(VHOST): must be user or cuse)
 endif
 BUILD := build$(if $(filter cuse,$(VHOST)),-cuse)
 
-ifeq ($(SANITIZE),1)
+ifeq ($(FUZZ),1)
+# clang alone has libFuzzer. What counts as covered are the switch's own sources.
+BUILD := $(BUILD)-fuzz
+CC := clang
+COVERAGE := -fsanitize=fuzzer-no-link
+SANFLAGS := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+OPT := -O1
+else ifeq ($(SANITIZE),1)
 BUILD := $(BUILD)-san
 SANFLAGS := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 OPT := -O1
@@ -88,7 +96,7 @@ $(FUSE_OBJECTS): | fuse
 $(sort $(OBJECTS) $(CUSE_OBJECTS)): $(BUILD)/%.o: %.c VERSION | dpdk
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(CC) $(ALL_CFLAGS) $(ITS_CFLAGS) $(DPDK_CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) $(COVERAGE) $(ITS_CFLAGS) $(DPDK_CFLAGS) -c -o $@ $<
 
 dpdk:
 	@$(PKGCONF) --atleast-version=22.11 libdpdk || \
@@ -99,11 +107,11 @@ fuse:
 		{ echo "libfuse 3 is missing; scripts/install-deps build-cuse installs it" >&2; exit 1; }
 
 -include $(sort $(OBJECTS:.o=.d) $(CUSE_OBJECTS:.o=.d))
--include bench/bench.mk doc/doc.mk contrib/install.mk debian/deb.mk scripts/lint.mk tests/hostile/hostile.mk tests/unit/unit.mk tests/cuse/cuse.mk tests/vm/tools/tools.mk
+-include bench/bench.mk doc/doc.mk contrib/install.mk debian/deb.mk scripts/lint.mk tests/hostile/hostile.mk tests/unit/unit.mk tests/cuse/cuse.mk tests/fuzz/fuzz.mk tests/vm/tools/tools.mk
 
 # What each suite of tests/run needs built. The sanitizer build is where hostile guests go. Suites share
 # folders, so they are built one after the other.
-SUITES := unit san hostile e2e vm fresh
+SUITES := unit san hostile fuzz e2e vm fresh
 
 test-programs:
 	@set -e; for suite in $(SUITES); do $(MAKE) programs-$$suite; done
@@ -115,6 +123,9 @@ programs-san:
 
 programs-hostile:
 	$(MAKE) SANITIZE=1 build-san/vhost-switch build-san/hostile
+
+programs-fuzz:
+	$(MAKE) FUZZ=1 fuzz-programs
 
 programs-e2e: $(BUILD)/vhost-switch loadgen programs-hostile
 	$(MAKE) VHOST=cuse
@@ -132,7 +143,7 @@ demo:
 check:
 	sh scripts/check
 
-check-unit check-e2e check-vm:
+check-unit check-fuzz check-e2e check-vm:
 	sh scripts/check $(@:check-%=%)
 
 # `make check` has two of these releases.
@@ -146,7 +157,7 @@ help:
 	@sed -n '3,/^$$/s/^# //p' Makefile
 
 clean:
-	rm -rf build build-san build-cuse build-cuse-san
+	rm -rf build build-san build-fuzz build-cuse build-cuse-san
 
-.PHONY: all dpdk fuse test-programs $(SUITES:%=programs-%) check check-unit check-e2e check-vm check-fresh demo \
+.PHONY: all dpdk fuse test-programs $(SUITES:%=programs-%) check check-unit check-fuzz check-e2e check-vm check-fresh demo \
 	lint-deps deb-deps help clean

@@ -35,7 +35,7 @@ lint-python: lint-deps
 
 lint-c: lint-deps
 	$(CPPCHECK) $(SOURCES)
-	$(CPPCHECK) -Ibench -Itests/driver -Itests/hostile -Itests/cuse -Itests/unit $(C_OF_TESTS)
+	$(CPPCHECK) -Ibench -Itests/driver -Itests/hostile -Itests/cuse -Itests/unit -Itests/fuzz $(C_OF_TESTS)
 	clang-tidy --quiet --warnings-as-errors='*' $(SOURCES) -- \
 		$(ALL_CPPFLAGS) -DVHOST_CUSE $(DPDK_CFLAGS) $(FUSE_CFLAGS)
 

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* Guests that keep the rules: see honest.h. */
+#include <sanitizer/asan_interface.h>
+
+#include <rte_common.h>
+
+#include "forward/forward.h"
+#include "forward/park.h"
+#include "honest.h"
+
+#define BUFFER 1600u      /* bytes of a receive buffer, of which a frame takes less */
+#define GAP 64u           /* between two buffers, nobody's */
+#define FILL 0xee         /* what ring_room() puts into them */
+#define BEGIN 65000u      /* where the indices begin, as room.c has it */
+#define ROUNDS 40         /* of a worker, by which all is delivered */
+#define PATIENT_ROUNDS 10 /* ... after which frames for a guest that takes none wait no more */
+#define OFFERED_MAX 200u  /* buffers, of which the memory holds more */
+#define SENT_MAX 200u     /* frames, likewise */
+
+static void
+close_memory(struct ring *r)
+{
+	__asan_poison_memory_region(r->mem.region[0].host, RING_BYTES);
+	__asan_poison_memory_region(r->mem.region[1].host, RING_SECOND);
+}
+
+static void
+reset_ring(struct ring *r)
+{
+	struct virtqueue *vq = &r->vq;
+
+	close_memory(r);
+	r->free = RING_GPA;
+	r->taken = vq->last_avail = vq->last_used = vq->avail->idx = vq->used->idx = BEGIN;
+	vq->known.valid = vq->longwinded = false;
+	vq->useless = 0;
+}
+
+/* The next `n` bytes of guest memory are the switch's to use. */
+static void
+open_memory(struct ring *r, uint32_t n)
+{
+	r->free = RTE_ALIGN_CEIL(r->free, GAP) + GAP;
+	__asan_unpoison_memory_region(r->mem.region[0].host + (r->free - RING_GPA), n);
+}
+
+void
+honest_create(struct honest *h)
+{
+	uint16_t port;
+	struct rte_ether_addr mac;
+
+	h->r = room_create(HONEST);
+	for (port = 0; port <= HOSTILE_PORT; port++) {
+		mac = mac_of(port, 0);
+		room_learn(h->r, port, &mac);
+	}
+	h->r->sw.ports = HOSTILE_PORT + 1;
+	h->r->sw.port[HOSTILE_PORT].state = PORT_USED;
+	h->r->sw.port[HOSTILE_PORT].vlan = conf_vlan(&h->r->sw.conf, HOSTILE_PORT);
+}
+
+void
+honest_reset(struct honest *h)
+{
+	struct worker *w = h->r->w;
+	struct request q;
+	uint16_t port;
+
+	for (port = 0; port < HONEST; port++) {
+		reset_ring(h->r->tx[port]);
+		reset_ring(h->r->rx[port]);
+		h->r->tx_next[port] = h->r->rx_next[port] = 0;
+		h->nsent[port] = h->ngot[port] = 0;
+	}
+	memset(&w->clock, 0, sizeof(w->clock));
+	for (port = 0; port <= HOSTILE_PORT; port++)
+		w->polled[port].share.used = 0;
+	memset(&w->hints, 0, sizeof(w->hints));
+	while (room_request(h->r, &q)) /* nobody learns */
+		;
+}
+
+void
+honest_offer(struct honest *h, uint16_t port, unsigned int n)
+{
+	struct ring *rx = h->r->rx[port];
+
+	/* In a circle: what is offered now stands before what was offered longest ago. */
+	for (; n > 0 && (uint16_t)(rx->vq.avail->idx - rx->taken) < OFFERED_MAX; n--) {
+		if (rx->free + BUFFER + 3 * GAP > RING_SEAM)
+			rx->free = RING_GPA;
+		open_memory(rx, BUFFER);
+		ring_room(rx, h->r->rx_next[port]++ % ROOM_RING, BUFFER);
+	}
+}
+
+static void
+send(struct honest *h, uint16_t port, const struct rte_ether_addr *to, uint32_t len)
+{
+	struct ring *tx = h->r->tx[port];
+
+	open_memory(tx, tx->vq.hdr_len + len);
+	room_send(h->r, port, to, len, len);
+}
+
+static void
+send_to_other(struct honest *h, uint16_t port, uint32_t len)
+{
+	const struct rte_ether_addr to = mac_of(!port, 0);
+
+	h->sent[port][h->nsent[port]++] = len;
+	send(h, port, &to, len);
+}
+
+void
+honest_send(struct honest *h, uint16_t port, const struct rte_ether_addr *to, uint32_t len)
+{
+	const struct rte_ether_addr other = mac_of(!port, 0);
+
+	if (h->r->tx_next[port] >= SENT_MAX)
+		return;
+	if (!rte_is_same_ether_addr(to, &other))
+		send(h, port, to, len);
+	else if (h->nsent[port] < RTE_DIM(h->sent[port]) - 1) /* one more at the end */
+		send_to_other(h, port, len);
+}
+
+void
+honest_poll(struct honest *h, struct source *s)
+{
+	struct share_clock *c = &h->r->w->clock;
+
+	share_round(c);
+	forward_poll(h->r->w, s);
+	share_round_over(c);
+}
+
+/* Whether it is the frame that is due from the other guest. */
+static bool
+is_due(struct honest *h, uint16_t to, const uint8_t *got, uint32_t len)
+{
+	const struct rte_ether_addr dst = mac_of(to, 0), src = mac_of(!to, 0);
+	uint16_t from = !to;
+	uint8_t want[BUFFER];
+
+	if (h->ngot[from] == h->nsent[from] || h->sent[from][h->ngot[from]] != len)
+		return false;
+	frame_make(want, &dst, &src, len, len);
+	return memcmp(got, want, len) == 0;
+}
+
+/* The header of a guest that took no offload, and a frame, with nothing of it behind its end. */
+static void
+check_frame(const struct ring *rx, const uint8_t *got, uint32_t len)
+{
+	struct virtio_net_hdr_mrg_rxbuf hdr;
+	uint8_t fill[BUFFER];
+
+	assert_in_range(len, sizeof(struct rte_ether_hdr), BUFFER - rx->vq.hdr_len);
+	memcpy(&hdr, got - rx->vq.hdr_len, sizeof(hdr));
+	assert_int_equal(hdr.hdr.flags, 0);
+	assert_int_equal(hdr.hdr.gso_type, VIRTIO_NET_HDR_GSO_NONE);
+	assert_int_equal(hdr.num_buffers, 1);
+	memset(fill, FILL, sizeof(fill));
+	assert_memory_equal(got + len, fill, BUFFER - rx->vq.hdr_len - len);
+}
+
+void
+honest_take(struct honest *h)
+{
+	const uint8_t *got;
+	uint16_t port;
+	uint32_t len;
+
+	for (port = 0; port < HONEST; port++) {
+		while ((got = room_take(h->r, port, &len)) != NULL) {
+			check_frame(h->r->rx[port], got, len);
+			if (is_due(h, port, got, len))
+				h->ngot[!port]++;
+			__asan_poison_memory_region(got - h->r->rx[port]->vq.hdr_len, BUFFER);
+		}
+	}
+}
+
+static bool
+all_there(const struct honest *h)
+{
+	uint16_t port;
+
+	for (port = 0; port < HONEST; port++)
+		if (h->ngot[port] != h->nsent[port] || room_owed(h->r, port) != 0)
+			return false;
+	return true;
+}
+
+/* What was sent before, with frames of the hostile guest in between, and then one more each. */
+static void
+exchange(struct honest *h, struct source *hostile)
+{
+	unsigned int i;
+	uint16_t port;
+
+	for (port = 0; port < HONEST; port++)
+		send_to_other(h, port, 60 + port);
+	for (i = 0; i < ROUNDS && !all_there(h); i++) {
+		for (port = 0; port < HONEST; port++) {
+			honest_offer(h, port, BURST_MAX);
+			honest_poll(h, &h->r->tx[port]->vq.source);
+		}
+		honest_poll(h, hostile);
+		honest_take(h);
+		/* What they sent to a hostile guest that takes nothing. */
+		for (port = 0; port < HONEST && i > PATIENT_ROUNDS; port++)
+			room_expire(h->r, port);
+	}
+}
+
+void
+honest_end(struct honest *h, struct source *hostile)
+{
+	uint16_t port;
+
+	exchange(h, hostile);
+	forward_release(hostile, &h->r->w->count[HOSTILE_PORT]);
+	for (port = 0; port < HONEST; port++) {
+		forward_release(&h->r->tx[port]->vq.source, &h->r->w->count[port]);
+		assert_int_equal(room_owed(h->r, port), 0);
+		assert_int_equal(h->ngot[port], h->nsent[port]);
+		assert_int_equal(park_room(h->r->tx[port]->vq.source.park), PARK_FRAMES);
+	}
+	assert_int_equal(park_room(hostile->park), PARK_FRAMES);
+	room_check_sums(h->r, HOSTILE_PORT + 1);
+}

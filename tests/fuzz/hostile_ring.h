@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/*
+ * A guest that breaks the rules: its memory, and the two rings that an input fills.
+ *
+ * Memory is two regions that touch at RING_SEAM, as in ring.h but small, so that few bits of an
+ * input say an address that is there, or just not. Everything that the switch may reach is an
+ * allocation of its exact size, each ring's areas too: ASan sees one byte more.
+ */
+#ifndef FUZZ_HOSTILE_RING_H
+#define FUZZ_HOSTILE_RING_H
+
+#include "fuzz.h"
+#include "ring.h"
+
+#define HOSTILE_LOW UINT64_C(0x4000)  /* bytes below the seam */
+#define HOSTILE_HIGH UINT64_C(0x2000) /* ... and above */
+#define HOSTILE_GPA (RING_SEAM - HOSTILE_LOW)
+#define HOSTILE_END (RING_SEAM + HOSTILE_HIGH)
+
+struct hostile_ring {
+	struct ring ring; /* its mem and vq; the park lasts for all inputs */
+	uint16_t next;    /* packed: where its driver makes available next, ... */
+	bool lap;         /* ... and on which lap */
+	struct vring_packed_desc_event driver, device;
+};
+
+/* What a ring begins with, and what was negotiated for it. */
+struct hostile_setup {
+	bool packed;
+	uint16_t size, at;
+	bool mergeable, event_idx, indirect, in_order, logging, calls, short_header;
+	uint8_t offloads;
+	uint32_t frame_max;
+};
+
+void hostile_ring_create(struct hostile_ring *h);
+
+/* A new ring in place of the last; the memory is shared with `mem` of another, if that is not NULL. */
+void hostile_ring_setup(struct hostile_ring *h, const struct hostile_setup *s, struct ring *mem);
+
+/* One step of its driver, as the input says: a descriptor, bytes anywhere, something offered. */
+void hostile_ring_step(struct hostile_ring *h, uint8_t op, struct input *in);
+#define HOSTILE_STEPS 5
+
+/* A guest address, near one of the ends of memory unless the input wants another. */
+uint64_t hostile_gpa(struct input *in);
+
+/* Writes bytes at a guest address, as far as there is memory. */
+void hostile_write(struct ring *r, uint64_t gpa, const void *bytes, uint32_t n);
+
+#endif /* FUZZ_HOSTILE_RING_H */

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/*
+ * Offload headers of any kind before frames of any kind: what is accepted is finished for a
+ * receiver, and what comes out is looked at by a computation of its own.
+ *
+ * Each piece of a frame is memory of its exact size, so that ASan sees its ends.
+ */
+#include <rte_common.h>
+
+#include "forward/finish.h"
+#include "forward/flow.h"
+#include "fuzz.h"
+#include "packet.h"
+#include "tests/driver/inet.h"
+
+#define JUMBO 9022u
+
+static struct {
+	struct packet packet; /* as sent, and never again looked at by the code under test */
+	struct frame frame;
+	struct headers headers;
+	struct piece piece[CHAIN_MAX];
+	struct finish fin;
+	uint8_t out[PACKET_MAX];
+} cut;
+
+void
+fuzz_setup(void)
+{
+	fuzz_eal();
+}
+
+static void
+free_pieces(void)
+{
+	for (; cut.frame.npieces > 0; cut.frame.npieces--)
+		free(cut.piece[cut.frame.npieces - 1].base);
+}
+
+/* The packet's bytes in pieces of `first`, then of `step` bytes; the last has the rest. */
+static void
+make_pieces(uint32_t first, uint32_t step)
+{
+	uint32_t at = 0, n = first;
+	struct piece *p;
+
+	cut.frame = (struct frame){.piece = cut.piece, .len = cut.packet.len};
+	for (; at < cut.packet.len; at += n, n = step) {
+		if (n > cut.packet.len - at || cut.frame.npieces == CHAIN_MAX - 1)
+			n = cut.packet.len - at;
+		p = &cut.piece[cut.frame.npieces++];
+		p->base = malloc(n);
+		p->len = n;
+		assert_non_null(p->base);
+		memcpy(p->base, cut.packet.bytes + at, n);
+	}
+}
+
+/* A packet of TCP or UDP, in which some bytes are then others, or bytes of any kind. */
+static void
+take_packet(struct input *in)
+{
+	struct packet *p = &cut.packet;
+	uint8_t kind = fuzz_u8(in), n = fuzz_u8(in) % 8;
+	const struct packet_spec s = {
+			.ipv6 = kind & 1,
+			.udp = kind & 2,
+			.tags = kind >> 2 & 3,
+			.ip_options = kind >> 4 & 1 ? 8 * (1 + n % 4) : 0,
+			.tcp_options = kind >> 5 & 1 ? 12 : 0,
+			.payload = fuzz_u16(in) % (65535 - 200),
+			.gso_size = kind & 64 ? fuzz_u16(in) : 0,
+			.seed = 1,
+	};
+	uint16_t at;
+
+	packet_make(p, &s);
+	if (kind & 128)
+		fuzz_take(in, &p->vnet, sizeof(p->vnet));
+	for (; n > 0; n--) {
+		at = fuzz_u16(in);
+		p->bytes[(at & 0x8000 ? at : at % 160) % p->len] = fuzz_u8(in);
+	}
+	if (s.payload % 7 == 0) { /* cut off anywhere */
+		at = fuzz_u16(in);
+		p->len = RTE_MAX(14u, RTE_MIN(p->len, (uint32_t)at));
+	}
+	at = RTE_MIN(in->left, p->len);
+	fuzz_take(in, p->bytes, at);
+}
+
+/* What a frame consists of, one after the other. */
+static void
+gather(const struct frame *f)
+{
+	uint32_t at = 0, i;
+
+	for (i = 0; i < f->npieces; i++) {
+		assert_true(at + f->piece[i].len <= f->len);
+		memcpy(cut.out + at, f->piece[i].base, f->piece[i].len);
+		at += f->piece[i].len;
+	}
+	assert_int_equal(at, f->len);
+}
+
+/* The number in the checksum's place covers the frame, if not what is left to the receiver. */
+static void
+check_sum(const struct frame *f, bool partial)
+{
+	const struct headers *h = &cut.headers;
+	uint32_t at = cut.frame.vnet.csum_start + cut.frame.vnet.csum_offset;
+	uint32_t before = get16(cut.packet.bytes + at);
+
+	assert_true(at + 2 <= f->len);
+	/* A pseudo header's sum has a length in it: that of the frame that it is now of. */
+	if (cut.frame.offload & OFFLOAD_GSO)
+		before += 0xffff - (cut.packet.len - h->l4) % 0xffff + (f->len - h->l4);
+	if (partial)
+		assert_int_equal(get16(cut.out + at) % 0xffff, before % 0xffff);
+	else if (cut.frame.vnet.csum_offset % 2 == 0)
+		assert_int_equal((inet_sum(0, cut.out + h->l4, f->len - h->l4) + before) % 0xffff,
+				0);
+}
+
+/* Every byte that is no field of those that cutting changes is where it was. */
+static void
+check_bytes(const struct frame *f, uint32_t payload_at)
+{
+	const struct headers *h = &cut.headers;
+
+	assert_memory_equal(cut.out, cut.packet.bytes, h->l3);
+	assert_memory_equal(
+			cut.out + h->len, cut.packet.bytes + h->len + payload_at, f->len - h->len);
+	if (!(cut.frame.offload & OFFLOAD_GSO))
+		return;
+	if (h->ipv6)
+		assert_int_equal(get16(cut.out + h->l3 + 4), f->len - h->l3 - 40);
+	else
+		assert_int_equal(get16(cut.out + h->l3 + 2), f->len - h->l3);
+	if (!h->ipv6)
+		assert_int_equal(inet_sum(0, cut.out + h->l3, h->l4 - h->l3), 0xffff);
+}
+
+static void
+finish_all(uint8_t takes, uint32_t frame_max)
+{
+	uint32_t n = offload_frames(&cut.frame), i, at = 0;
+	const struct frame *f;
+
+	finish_begin(&cut.fin, &cut.frame, takes);
+	assert_int_equal(cut.fin.n, n);
+	for (i = 0; (f = finish_next(&cut.fin)) != NULL; i++) {
+		assert_true(i < n && f->len == finish_len(&cut.fin, i));
+		assert_true(f->len <= frame_max && f->npieces <= 1 + CHAIN_MAX);
+		gather(f);
+		check_bytes(f, at);
+		check_sum(f, takes & OFFLOAD_CSUM);
+		at += f->len - cut.headers.len;
+	}
+	assert_int_equal(i, n);
+	assert_int_equal(at, cut.packet.len - cut.headers.len);
+}
+
+void
+fuzz_one(struct input *in)
+{
+	uint8_t may = fuzz_u8(in), takes = fuzz_u8(in), shape = fuzz_u8(in);
+	uint32_t frame_max = shape & 1 ? JUMBO : 1522, first = 1 + fuzz_u8(in);
+	uint32_t step = shape & 2 ? 1 + fuzz_u8(in) : 4096;
+
+	take_packet(in);
+	make_pieces(first, step);
+	if (offload_check(&cut.frame, &cut.packet.vnet, &cut.headers, ~may, frame_max) ==
+			DROP_NONE) {
+		assert_in_range(flow_hash(&cut.frame), 1, FLOWS);
+		if ((cut.frame.offload & ~takes) != 0)
+			finish_all(takes, frame_max);
+	}
+	/* The sender's bytes are as they were. */
+	gather(&cut.frame);
+	assert_memory_equal(cut.out, cut.packet.bytes, cut.packet.len);
+	free_pieces();
+}
