@@ -63,11 +63,11 @@ poll_source(struct worker *w, struct share *share, struct source *s)
 }
 
 /* Visits each of a guest's rings once, as far as its share goes; the next round goes on there. */
-static inline void
-poll_rings(struct worker *w, struct polled *s)
+static __rte_noinline void
+poll_rings(struct worker *w, struct polled *s, unsigned int n)
 {
-	unsigned int i, n = __atomic_load_n(&s->n, __ATOMIC_ACQUIRE), at = s->next;
 	struct virtqueue *vq;
+	unsigned int i, at = s->next;
 
 	for (i = 0; i < n; i++, at++) {
 		if (at >= n)
@@ -81,16 +81,32 @@ poll_rings(struct worker *w, struct polled *s)
 	s->next = at;
 }
 
+/* Most guests have one ring here, and most of those nothing to do: that is all that a round looks at. */
+static inline void
+poll_guest(struct worker *w, struct polled *s)
+{
+	unsigned int n = __atomic_load_n(&s->n, __ATOMIC_ACQUIRE);
+	struct virtqueue *vq;
+
+	if (unlikely(n != 1)) {
+		poll_rings(w, s, n);
+		return;
+	}
+	vq = __atomic_load_n(&s->ring[0], __ATOMIC_ACQUIRE);
+	if (vq != NULL && ring_has_work(vq))
+		poll_source(w, &s->share, &vq->source);
+}
+
 static inline void
 poll_guests(struct worker *w)
 {
 	unsigned int i, n = __atomic_load_n(&w->npoll, __ATOMIC_ACQUIRE);
-	uint16_t port;
+	struct polled *s;
 
 	for (i = 0; i < n; i++) {
-		port = __atomic_load_n(&w->poll[i], __ATOMIC_ACQUIRE);
-		if (likely(port != POLL_FREE))
-			poll_rings(w, &w->polled[port]);
+		s = __atomic_load_n(&w->poll[i], __ATOMIC_ACQUIRE);
+		if (likely(s != NULL))
+			poll_guest(w, s);
 	}
 }
 
@@ -161,33 +177,33 @@ seat_of(const struct worker *w, uint16_t port)
 	unsigned int i;
 
 	for (i = 0; i < w->npoll; i++)
-		if (w->poll[i] != POLL_FREE)
-			s.load += rings_at(&w->polled[w->poll[i]]);
+		if (w->poll[i] != NULL)
+			s.load += rings_at(w->poll[i]);
 	return s;
 }
 
 /* Has the worker poll a guest, or no longer. */
 static void
-poll_add(struct worker *w, uint16_t port)
+poll_add(struct worker *w, struct polled *s)
 {
 	unsigned int i;
 
-	for (i = 0; i < w->npoll && w->poll[i] != POLL_FREE; i++)
+	for (i = 0; i < w->npoll && w->poll[i] != NULL; i++)
 		;
-	__atomic_store_n(&w->poll[i], port, __ATOMIC_RELEASE);
+	__atomic_store_n(&w->poll[i], s, __ATOMIC_RELEASE);
 	if (i == w->npoll)
 		__atomic_store_n(&w->npoll, i + 1, __ATOMIC_RELEASE);
 }
 
 static void
-poll_remove(struct worker *w, uint16_t port)
+poll_remove(struct worker *w, const struct polled *s)
 {
 	unsigned int i;
 
 	for (i = 0; i < w->npoll; i++)
-		if (w->poll[i] == port)
-			__atomic_store_n(&w->poll[i], POLL_FREE, __ATOMIC_RELEASE);
-	for (i = w->npoll; i > 0 && w->poll[i - 1] == POLL_FREE; i--)
+		if (w->poll[i] == s)
+			__atomic_store_n(&w->poll[i], NULL, __ATOMIC_RELEASE);
+	for (i = w->npoll; i > 0 && w->poll[i - 1] == NULL; i--)
 		;
 	__atomic_store_n(&w->npoll, i, __ATOMIC_RELEASE);
 }
@@ -199,7 +215,7 @@ ring_add(struct worker *w, uint16_t port, struct virtqueue *vq)
 	unsigned int i;
 
 	if (rings_at(s) == 0)
-		poll_add(w, port);
+		poll_add(w, s);
 	for (i = 0; i < s->n && s->ring[i] != NULL; i++)
 		;
 	__atomic_store_n(&s->ring[i], vq, __ATOMIC_RELEASE);
@@ -220,7 +236,7 @@ ring_remove(struct worker *w, uint16_t port, const struct virtqueue *vq)
 		;
 	__atomic_store_n(&s->n, i, __ATOMIC_RELEASE);
 	if (i == 0)
-		poll_remove(w, port);
+		poll_remove(w, s);
 }
 
 void

@@ -46,8 +46,6 @@ struct dests {
 	uint8_t delay[PORT_MAX]; /* enum delay: of frames that it did not take */
 };
 
-#define POLL_FREE UINT16_MAX
-
 /* The transmit rings of a guest that a worker polls: one share, however many they are. */
 struct polled {
 	struct share share;
@@ -67,7 +65,7 @@ struct worker {
 	struct share_clock clock;
 	struct share pool[PORT_MAX];     /* of the uplink's sources */
 	unsigned int npoll;              /* slots of poll[], up to the last one in use */
-	uint16_t poll[GUEST_MAX];        /* ports with rings; POLL_FREE: none */
+	struct polled *poll[GUEST_MAX];  /* guests with rings; NULL: none */
 	struct polled polled[GUEST_MAX]; /* by port */
 	struct dests dests;
 	struct burst burst;
