@@ -7,8 +7,8 @@
 
 Both run all the time, on the same CPU, but one of them is always stopped (SIGSTOP): so a case is
 measured on one and a moment later on the other, first here, then there. Its figure is the median
-over the rounds of this build's rate divided by the other's: 1.00 is equal, more is faster. `--limit`
-is what each has to reach.
+over the rounds of this build's rate divided by the other's: 1.00 is equal, more is faster; behind it stand both (millions of frames/s, or
+microseconds). `--limit` is what each has to reach.
 """
 
 import argparse
@@ -105,14 +105,15 @@ def measure(bench, places, chosen):
 
 
 def report(bench, chosen):
-    print(f"\n{'this build / the other':44}{'median':>9}{'worst':>9}{'best':>9}")
+    print(f"\n{'this build / the other':44}{'median':>9}{'worst':>9}{'best':>9}{'this':>12}{'other':>9}")
     good = True
     for name, (_, _, more) in chosen.items():
         pairs = zip(bench.samples["this", name], bench.samples["before", name])
         ratios = [a / b if more else b / a for a, b in pairs]
         middle = statistics.median(ratios)
         good = good and middle >= bench.options.limit
-        print(f"{name:44}{middle:9.3f}{min(ratios):9.3f}{max(ratios):9.3f}")
+        print(f"{name:44}{middle:9.3f}{min(ratios):9.3f}{max(ratios):9.3f}"
+              f"{bench.median('this', name):12.3f}{bench.median('before', name):9.3f}")
     for text, count in bench.warnings.items():
         print(f"warning ({count} times): {text}")
     return good
