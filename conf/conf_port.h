@@ -17,10 +17,14 @@
 struct conf;
 struct conf_port;
 
+/* A payload that IPv4 can live with (RFC 791), and the largest that is switched. */
+#define MTU_MIN 68
+#define MTU_MAX 9000
+
 /*
  * X(key, value as the help shows it, sentence for the help and the documentation)
  *
- * To add a key, add a line here, and parse_KEY() to conf_port.c. Where the key has '_' here,
+ * To add a key, add a line here, and parse_KEY() to conf_key.c. Where the key has '_' here,
  * users write '-'.
  */
 #define PORT_KEYS(X) \
@@ -58,6 +62,12 @@ bool conf_port_add(struct conf *c, const char *text);
 
 /* Sets one key of a port. `what`: the option, for what is said. */
 bool conf_port_set(struct conf_port *p, const char *what, const char *key, const char *value);
+
+/* The same for all of `key=value,...`. Writes to the text. */
+bool conf_port_set_all(struct conf_port *p, const char *what, char *text);
+
+/* Gives a port that has no name that of its socket, with a number if that is taken. */
+void conf_port_name(struct conf *c, struct conf_port *p);
 
 /* Adds a port for a socket that an option gives by path, with as many guests at a time. */
 bool conf_port_add_socket(struct conf *c, const char *option, const char *prefix, const char *name,

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* The keys of a port, each with its parser: see conf_port.h for the contract. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_common.h>
+
+#include "conf/conf.h"
+#include "conf/conf_node.h"
+#include "conf/conf_port.h"
+#include "forward/port.h"
+#include "run/log.h"
+
+/* What a parser is given: where the value goes, and what to call it in an error. */
+struct setting {
+	struct conf_port *port;
+	const char *what; /* the option, with the port's name */
+	const char *key;
+	const char *value;
+};
+
+static bool
+wrong(const struct setting *s, const char *allowed)
+{
+	say_error("%s: %s=%s: must be %s", s->what, s->key, s->value, allowed);
+	return false;
+}
+
+static bool
+parse_socket(const struct setting *s)
+{
+	if (s->value[0] == '\0')
+		return wrong(s, "the path of a socket");
+	if (strlen(s->value) >= SOCKET_PATH_MAX) {
+		say_error("%s: socket=%s: must be at most %d bytes long: choose a shorter path",
+				s->what, s->value, SOCKET_PATH_MAX - 1);
+		return false;
+	}
+	snprintf(s->port->socket, sizeof(s->port->socket), "%s", s->value);
+	return true;
+}
+
+static bool
+parse_role(const struct setting *s)
+{
+	if (strcmp(s->value, "server") == 0)
+		s->port->role = ROLE_SERVER;
+	else if (strcmp(s->value, "client") == 0)
+		s->port->role = ROLE_CLIENT;
+	else
+		return wrong(s, "server or client");
+	return true;
+}
+
+static bool
+parse_guests(const struct setting *s)
+{
+	uint64_t n;
+
+	if (!conf_digits(s->value, 10, GUEST_MAX, &n) || n == 0)
+		return wrong(s, "a number from 1 to " RTE_STR(GUEST_MAX));
+	s->port->guests = n;
+	return true;
+}
+
+static bool
+parse_vlan(const struct setting *s)
+{
+	uint64_t n;
+
+	if (!conf_digits(s->value, 10, VLAN_LAST, &n))
+		return wrong(s, "a number from 0 to " RTE_STR(VLAN_LAST));
+	s->port->vlan = n;
+	s->port->vlan_given = true;
+	return true;
+}
+
+/* Reads one address, all of the text: six bytes between colons. */
+static bool
+parse_address(const char *text, struct rte_ether_addr *mac)
+{
+	return strlen(text) == RTE_ETHER_ADDR_FMT_SIZE - 1 &&
+			rte_ether_unformat_addr(text, mac) == 0 &&
+			rte_is_valid_assigned_ether_addr(mac);
+}
+
+static bool
+parse_mac(const struct setting *s)
+{
+	struct conf_port *p = s->port;
+	char copy[PORT_MACS_MAX * RTE_ETHER_ADDR_FMT_SIZE + 1];
+	char *item, *save = NULL;
+
+	snprintf(copy, sizeof(copy), "%s", s->value);
+	item = strtok_r(copy, "+", &save);
+	if (item == NULL)
+		return wrong(s, "a unicast address, or several with '+' between them");
+	for (; item != NULL; item = strtok_r(NULL, "+", &save)) {
+		if (p->nmacs == PORT_MACS_MAX) {
+			say_error("%s: %s=%s: at most %d addresses", s->what, s->key, s->value,
+					PORT_MACS_MAX);
+			return false;
+		}
+		if (!parse_address(item, &p->mac[p->nmacs++]))
+			return wrong(s,
+					"a unicast address, or several with '+' between them, as "
+					"in mac=02:00:00:00:00:01+02:00:00:00:00:02");
+	}
+	return true;
+}
+
+static bool
+parse_yes_no(const struct setting *s, bool *yes)
+{
+	*yes = strcmp(s->value, "yes") == 0;
+	return *yes || strcmp(s->value, "no") == 0 || wrong(s, "yes or no");
+}
+
+static bool
+parse_choice(const struct setting *s, enum choice *choice)
+{
+	bool yes;
+
+	if (!parse_yes_no(s, &yes))
+		return false;
+	*choice = yes ? CHOICE_YES : CHOICE_NO;
+	return true;
+}
+
+static bool
+parse_isolated(const struct setting *s)
+{
+	return parse_yes_no(s, &s->port->isolated);
+}
+
+static bool
+parse_csum(const struct setting *s)
+{
+	return parse_choice(s, &s->port->csum);
+}
+
+static bool
+parse_tso(const struct setting *s)
+{
+	return parse_choice(s, &s->port->tso);
+}
+
+static bool
+parse_mergeable(const struct setting *s)
+{
+	return parse_choice(s, &s->port->mergeable);
+}
+
+/* What conf_owner() and conf_mode() put in front of the value. */
+static const char *
+key_of(const struct setting *s, char text[PORT_NAME_MAX + 32])
+{
+	snprintf(text, PORT_NAME_MAX + 32, "%s: %s=", s->what, s->key);
+	return text;
+}
+
+static bool
+parse_owner(const struct setting *s)
+{
+	char what[PORT_NAME_MAX + 32];
+
+	s->port->owned = true;
+	return conf_owner(key_of(s, what), s->value, &s->port->uid, &s->port->gid);
+}
+
+static bool
+parse_mode(const struct setting *s)
+{
+	char what[PORT_NAME_MAX + 32];
+
+	s->port->mode_given = true;
+	return conf_mode(key_of(s, what), s->value, &s->port->mode);
+}
+
+static bool
+parse_mtu(const struct setting *s)
+{
+	uint64_t n;
+
+	if (!conf_digits(s->value, 10, MTU_MAX, &n) || n < MTU_MIN)
+		return wrong(s, "a number from " RTE_STR(MTU_MIN) " to " RTE_STR(MTU_MAX));
+	s->port->mtu = n;
+	return true;
+}
+
+static bool
+parse_queues(const struct setting *s)
+{
+	uint64_t n;
+
+	if (!conf_digits(s->value, 10, QUEUE_PAIRS_MAX, &n) || n == 0)
+		return wrong(s, "a number from 1 to " RTE_STR(QUEUE_PAIRS_MAX));
+	s->port->queues = n;
+	return true;
+}
+
+static bool
+parse_own_tags(const struct setting *s)
+{
+	if (strcmp(s->value, "keep") != 0 && strcmp(s->value, "drop") != 0)
+		return wrong(s, "keep or drop");
+	s->port->no_own_tags = s->value[0] == 'd';
+	return true;
+}
+
+static const struct key {
+	const char *name;
+	const char *value;
+	const char *help;
+	bool (*parse)(const struct setting *s);
+} keys[] = {
+#define KEY(name, value, help) {#name, value, help, parse_##name},
+		PORT_KEYS(KEY)
+#undef KEY
+};
+
+/* Room for a key's name, or for all of them with spaces between. */
+#define KEY_NAME_MAX 32
+#define KEY_NAMES_MAX (RTE_DIM(keys) * KEY_NAME_MAX)
+
+/* A key as users write it: what is '_' in C is '-'. */
+static const char *
+key_name(const struct key *k, char name[KEY_NAME_MAX])
+{
+	size_t i;
+
+	snprintf(name, KEY_NAME_MAX, "%s", k->name);
+	for (i = 0; name[i] != '\0'; i++)
+		if (name[i] == '_')
+			name[i] = '-';
+	return name;
+}
+
+static const struct key *
+find_key(const char *text)
+{
+	char name[KEY_NAME_MAX];
+	size_t i;
+
+	for (i = 0; i < RTE_DIM(keys); i++)
+		if (strcmp(key_name(&keys[i], name), text) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+/* Says what is wrong with what should be a key, and which keys there are. */
+static bool
+no_key(const char *what, const char *text, const char *fault)
+{
+	char all[KEY_NAMES_MAX] = "", name[KEY_NAME_MAX];
+	size_t i, len = 0;
+
+	for (i = 0; i < RTE_DIM(keys); i++)
+		len += snprintf(all + len, sizeof(all) - len, " %s=", key_name(&keys[i], name));
+	say_error("%s: %s: %s%s", what, text, fault, all);
+	return false;
+}
+
+bool
+conf_port_set(struct conf_port *p, const char *what, const char *key, const char *value)
+{
+	const struct setting s = {p, what, key, value};
+	const struct key *k = find_key(key);
+
+	return k != NULL ? k->parse(&s) : no_key(what, key, "no such key; there are");
+}
+
+bool
+conf_port_set_all(struct conf_port *p, const char *what, char *text)
+{
+	char *item, *value, *save = NULL;
+
+	for (item = strtok_r(text, ",", &save); item != NULL; item = strtok_r(NULL, ",", &save)) {
+		value = strchr(item, '=');
+		if (value == NULL)
+			return no_key(what, item, "must be key=value; the keys are");
+		*value = '\0';
+		if (!conf_port_set(p, what, item, value + 1))
+			return false;
+	}
+	return true;
+}
+
+/* Prints a sentence in lines that a terminal shows whole. */
+static void
+print_wrapped(FILE *out, const char *text)
+{
+	static const size_t width = 72;
+	size_t len;
+
+	for (; *text != '\0'; text += len + (text[len] == ' ')) {
+		len = strlen(text);
+		if (len > width)
+			for (len = width; len > 0 && text[len] != ' '; len--)
+				;
+		fprintf(out, "      %.*s\n", (int)len, text);
+	}
+}
+
+void
+conf_port_help(FILE *out)
+{
+	char name[KEY_NAME_MAX];
+	size_t i;
+
+	for (i = 0; i < RTE_DIM(keys); i++) {
+		fprintf(out, "  %s=%s\n", key_name(&keys[i], name), keys[i].value);
+		print_wrapped(out, keys[i].help);
+	}
+}

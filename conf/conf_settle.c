@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/*
+ * What holds for ports when all options are read: defaults, whether they fit each other, and what
+ * is looked up by frame, tags and named addresses. See conf_port.h and conf.h for the contracts.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_common.h>
+
+#include "conf/conf.h"
+#include "conf/conf_port.h"
+#include "forward/port.h"
+#include "run/log.h"
+
+/* Decides who listens, and with that how many guests there can be. */
+static bool
+settle_role(const struct conf *c, struct conf_port *p)
+{
+	if (p->role == ROLE_DEFAULT)
+		p->role = c->client && p->socket[0] != '\0' ? ROLE_CLIENT : ROLE_SERVER;
+	if (p->role != ROLE_CLIENT)
+		return true;
+	/* The switch connects once to each socket. */
+	if (p->name[0] != '\0' && p->guests > 1) {
+		say_error("--port %s: guests=%u: a client connects to one guest; give each a "
+			  "socket",
+				p->name, p->guests);
+		return false;
+	}
+	p->guests = 1;
+	return true;
+}
+
+/* Decides what a port's guests are offered, where its keys leave that to the options. */
+static bool
+settle_offer(const struct conf *c, struct conf_port *p)
+{
+	if (p->tso == CHOICE_YES && p->csum == CHOICE_NO) {
+		say_error("--port %s: csum=no: segments need checksums, so it can't stand beside "
+			  "tso=yes",
+				p->name);
+		return false;
+	}
+	if (p->tso == CHOICE_DEFAULT)
+		p->tso = c->tso && p->csum != CHOICE_NO ? CHOICE_YES : CHOICE_NO;
+	if (p->csum == CHOICE_DEFAULT)
+		p->csum = c->tx_csum || p->tso == CHOICE_YES ? CHOICE_YES : CHOICE_NO;
+	if (p->mergeable == CHOICE_DEFAULT)
+		p->mergeable = c->mergeable ? CHOICE_YES : CHOICE_NO;
+	if (p->mtu > RTE_ETHER_MTU && p->mergeable == CHOICE_NO) {
+		say_error("--port %s: mtu=%u: frames with more than %d bytes of payload need "
+			  "mergeable=yes",
+				p->name, p->mtu, RTE_ETHER_MTU);
+		return false;
+	}
+	if (p->mtu == 0)
+		p->mtu = p->mergeable == CHOICE_YES ? MTU_MAX : RTE_ETHER_MTU;
+	return true;
+}
+
+/* What one port is offered the switch must be able to do. */
+static bool
+settle_offers(struct conf *c)
+{
+	bool csum = false, tso = false, mergeable = false;
+	unsigned int i;
+
+	for (i = 0; i < c->nports; i++) {
+		if (!settle_offer(c, &c->port[i]))
+			return false;
+		csum |= c->port[i].csum == CHOICE_YES;
+		tso |= c->port[i].tso == CHOICE_YES;
+		mergeable |= c->port[i].mergeable == CHOICE_YES;
+	}
+	c->tx_csum |= csum;
+	c->tso |= tso;
+	c->mergeable |= mergeable;
+	return true;
+}
+
+/* Whether the socket of a port is one that the switch makes, if it is to have an owner or a mode. */
+static bool
+owner_ok(const struct conf_port *p)
+{
+	if (p->role != ROLE_CLIENT || (!p->owned && !p->mode_given))
+		return true;
+	say_error("--port %s: %s=: the switch connects to the socket, so that its owner and mode are "
+		  "what QEMU gives it: leave it out",
+			p->name, p->owned ? "owner" : "mode");
+	return false;
+}
+
+/* Whether nobody else names the tag that a port has by its place. */
+static bool
+tag_ok(const struct conf *c, unsigned int i)
+{
+	uint16_t tag = conf_vlan(c, i);
+	unsigned int k;
+
+	for (k = 0; k < c->nports && c->vlan_base != 0 && !c->port[i].vlan_given; k++) {
+		if (!c->port[k].vlan_given || c->port[k].vlan != tag)
+			continue;
+		say_error("--port %s: vlan=%u: is the tag that port %s has by its place, "
+			  "--vlan-base + %u; choose another, or give that one a vlan= as well",
+				c->port[k].name, tag, c->port[i].name, i);
+		return false;
+	}
+	return true;
+}
+
+static int
+compare_macs(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct rte_ether_addr));
+}
+
+/* Lists the addresses that ports name. */
+static void
+list_macs(struct conf *c)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < c->nports; i++)
+		for (k = 0; k < c->port[i].nmacs; k++)
+			c->mac[c->nmacs++] = c->port[i].mac[k];
+	qsort(c->mac, c->nmacs, sizeof(c->mac[0]), compare_macs);
+}
+
+bool
+conf_port_check(struct conf *c)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->nports; i++)
+		if (!settle_role(c, &c->port[i]) || !owner_ok(&c->port[i]))
+			return false;
+	for (i = 0; i < c->nports; i++)
+		if (c->port[i].name[0] == '\0')
+			conf_port_name(c, &c->port[i]);
+	for (i = 0; i < c->nports; i++)
+		if (!tag_ok(c, i))
+			return false;
+	conf_map_tags(c);
+	list_macs(c);
+	return settle_offers(c);
+}
+
+bool
+conf_mac_named(const struct conf *c, const struct rte_ether_addr *mac)
+{
+	return c->nmacs != 0 &&
+			bsearch(mac, c->mac, c->nmacs, sizeof(c->mac[0]), compare_macs) != NULL;
+}
+
+/* One more port has this tag. */
+static void
+claim_tag(struct conf *c, uint16_t vid, uint16_t owner)
+{
+	uint16_t *o = &c->tag_owner[vid];
+
+	*o = *o == TAG_NOBODY ? owner : TAG_SHARED;
+}
+
+void
+conf_map_tags(struct conf *c)
+{
+	const struct conf_port *p;
+	unsigned int i;
+
+	c->tagged = c->vlan_base != 0;
+	for (i = 0; i < RTE_DIM(c->tag_owner); i++)
+		c->tag_owner[i] = TAG_NOBODY;
+	for (i = 0; i < c->nports; i++) {
+		p = &c->port[i];
+		if (!p->vlan_given)
+			continue;
+		c->tagged |= p->vlan != 0;
+		claim_tag(c, p->vlan, p->guests == 1 ? i : TAG_SHARED);
+	}
+	/* A tag that a port names is for those who name it alone. */
+	for (i = 0; i < GUEST_MAX; i++) {
+		if (i < c->nports && c->port[i].vlan_given)
+			continue;
+		if (c->vlan_base == 0)
+			c->tag_owner[0] = TAG_SHARED;
+		else if (conf_vlan(c, i) <= VLAN_LAST &&
+				c->tag_owner[conf_vlan(c, i)] == TAG_NOBODY)
+			c->tag_owner[conf_vlan(c, i)] = i;
+	}
+}
