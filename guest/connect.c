@@ -32,6 +32,16 @@ guest_who(const struct guest *g, char name[GUEST_WHO_MAX])
 	return name;
 }
 
+/* Notes where a guest is; the main lcore may be naming it. */
+static void
+be_at(struct guest *g, unsigned int index, uint16_t port)
+{
+	rte_spinlock_lock(&g->fault_lock);
+	g->index = index;
+	g->port = port;
+	rte_spinlock_unlock(&g->fault_lock);
+}
+
 /*
  * A guest for a new connection. Those of former ones serve again and are never freed, as
  * the main lcore may be looking at one.
@@ -112,8 +122,7 @@ guest_connect(struct vswitch *sw, int vid, const char *path)
 		return NULL;
 	}
 	g->connected = true;
-	g->index = index;
-	g->port = SLOT_NONE;
+	be_at(g, index, SLOT_NONE);
 	g->vid = vid;
 	g->announcement = (struct announcement){0};
 	memset(g->address, 0, sizeof(g->address));
@@ -130,7 +139,7 @@ guest_place(struct guest *g)
 
 	if (g->port != SLOT_NONE)
 		return true;
-	g->port = slot_take(g->sw, g->index);
+	be_at(g, g->index, slot_take(g->sw, g->index));
 	if (g->port == SLOT_NONE)
 		return false;
 	__atomic_store_n(&g->sw->guest[g->port], g, __ATOMIC_RELEASE);
@@ -150,7 +159,7 @@ leave_place(struct guest *g)
 	say(INFO, "device %u disconnected\n", g->port);
 	__atomic_store_n(&g->sw->guest[g->port], NULL, __ATOMIC_RELEASE);
 	__atomic_store_n(&g->sw->port[g->port].state, PORT_LEAVING, __ATOMIC_RELEASE);
-	g->port = SLOT_NONE;
+	be_at(g, g->index, SLOT_NONE);
 	wake_main(g->sw);
 }
 

@@ -336,9 +336,12 @@ guest_start(struct guest *g)
 	return true;
 }
 
-/* The fault of a guest that is not known yet; FAULT_NONE: there is none. From now on it is. */
+/*
+ * The fault of a guest that is not known yet, and the guest's name by then; FAULT_NONE: there is
+ * none. From now on it is known.
+ */
 static uint8_t
-new_fault(struct guest *g)
+new_fault(struct guest *g, char name[GUEST_WHO_MAX])
 {
 	uint8_t fault = FAULT_NONE;
 	unsigned int i;
@@ -348,6 +351,7 @@ new_fault(struct guest *g)
 		fault = __atomic_load_n(&g->ring[i].fault, __ATOMIC_RELAXED);
 	if (fault != FAULT_NONE) {
 		g->fault_logged = true;
+		guest_who(g, name);
 		guest_fault(g, fault);
 	}
 	rte_spinlock_unlock(&g->fault_lock);
@@ -413,13 +417,13 @@ void
 guest_check(struct guest *g)
 {
 	char name[GUEST_WHO_MAX];
-	uint8_t fault = new_fault(g);
+	uint8_t fault = new_fault(g, name);
 
 	if (fault == FAULT_NONE)
 		return;
 	__atomic_add_fetch(&g->sw->faults, 1, __ATOMIC_RELAXED);
 	say(WARNING, "%s stopped: %s; it is served again once its driver sets it up anew\n",
-			guest_who(g, name), fault_name(fault));
+			name, fault_name(fault));
 }
 
 void

@@ -15,7 +15,8 @@
  *
  * The memory map is read while all rings are paused, and stays while any is running.
  *
- * librte_vhost's thread calls everything here, but where it says otherwise. It
+ * librte_vhost's thread calls everything here, but where it says otherwise; where that is
+ * another, as at exit, they take turns (vhost_user.c). It
  * holds the library's own ring locks meanwhile, so a worker must never wait for
  * those: workers call no function of librte_vhost at all.
  */
@@ -88,7 +89,8 @@ struct guest {
 	bool doomed;        /* the front end broke the protocol: no more of it */
 	/*
 	 * Main lcore and librte_vhost's thread both look for faults: what one has read
-	 * of a guest that is stopped, the other must not have cleared meanwhile.
+	 * of a guest that is stopped, the other must not have cleared meanwhile. What it names the
+	 * guest by, `port` and `index`, is written under this lock for the same reason.
 	 */
 	rte_spinlock_t fault_lock;
 	bool fault_logged; /* under it */

@@ -11,7 +11,7 @@
  * its guest started when the switch offered more. QEMU with reconnect= then comes again every
  * second, for ever. That is logged once a process, until it stays.
  *
- * All of it belongs to librte_vhost's thread.
+ * All of it belongs to librte_vhost's thread; where there are two, they take turns (vhost_user.c).
  */
 #ifndef GUEST_PEER_H
 #define GUEST_PEER_H

@@ -4,9 +4,12 @@
 /*
  * Sockets and callbacks: see vhost_user.h for the contract.
  *
- * librte_vhost runs one thread for all connections, which makes every callback;
- * but at exit, when rte_vhost_driver_unregister() makes them in the caller's.
+ * librte_vhost runs one thread for all connections, which makes most callbacks. Exceptions: with
+ * --client a second thread connects, and so does the main lcore at start; at exit
+ * rte_vhost_driver_unregister() makes callbacks in the main lcore's thread, while guests that
+ * end by themselves are still served. So the guests have a lock: see `guests`.
  */
+#include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -55,6 +58,14 @@ static struct {
 	struct guest *guest[RTE_MAX_VHOST_DEVICE];
 } connections;
 
+/*
+ * Whoever calls into guest.h and connect.h: those take no lock for what guests share, as the list
+ * of them, their places, what workers poll. Held for calls of ours alone, and never while
+ * librte_vhost is asked for what it locks itself (rte_vhost_driver_...): unregistering holds
+ * the library's lock when it makes callbacks.
+ */
+static pthread_mutex_t guests = PTHREAD_MUTEX_INITIALIZER;
+
 static struct guest *
 guest_of(int vid)
 {
@@ -99,8 +110,13 @@ before_message(int vid, void *message)
 {
 	struct guest *g = guest_of(vid);
 	struct message *m = message;
+	bool ok = true;
 
-	if (g != NULL && (!passed_gate(g) || !guest_before(g, m)))
+	pthread_mutex_lock(&guests);
+	if (g != NULL)
+		ok = passed_gate(g) && guest_before(g, m);
+	pthread_mutex_unlock(&guests);
+	if (!ok)
 		return RTE_VHOST_MSG_RESULT_ERR;
 	if (g != NULL && g->following && follow_alone(m))
 		return RTE_VHOST_MSG_RESULT_OK;
@@ -119,10 +135,13 @@ static enum rte_vhost_msg_result
 after_message(int vid, void *message)
 {
 	struct guest *g = guest_of(vid);
+	bool ok = true;
 
-	if (g != NULL && !guest_after(g, message))
-		return RTE_VHOST_MSG_RESULT_ERR;
-	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	pthread_mutex_lock(&guests);
+	if (g != NULL)
+		ok = guest_after(g, message);
+	pthread_mutex_unlock(&guests);
+	return ok ? RTE_VHOST_MSG_RESULT_NOT_HANDLED : RTE_VHOST_MSG_RESULT_ERR;
 }
 
 static const struct rte_vhost_user_extern_ops message_hooks = {
@@ -137,7 +156,9 @@ new_connection(int vid)
 	struct guest *g;
 
 	rte_vhost_get_ifname(vid, path, sizeof(path));
+	pthread_mutex_lock(&guests);
 	g = guest_connect(connections.sw, vid, path);
+	pthread_mutex_unlock(&guests);
 	connections.guest[vid] = g;
 	if (g == NULL)
 		return -1;
@@ -149,8 +170,10 @@ destroy_connection(int vid)
 {
 	struct guest *g = guest_of(vid);
 
+	pthread_mutex_lock(&guests);
 	if (g != NULL)
 		guest_disconnect(g);
+	pthread_mutex_unlock(&guests);
 	connections.guest[vid] = NULL;
 	sigbus_working_for(NULL);
 }
@@ -159,10 +182,13 @@ static int
 new_device(int vid)
 {
 	struct guest *g = guest_of(vid);
+	bool ok = false;
 
-	if (g == NULL)
-		return -1;
-	return guest_start(g) ? 0 : -1;
+	pthread_mutex_lock(&guests);
+	if (g != NULL)
+		ok = guest_start(g);
+	pthread_mutex_unlock(&guests);
+	return ok ? 0 : -1;
 }
 
 static void
@@ -170,8 +196,10 @@ destroy_device(int vid)
 {
 	struct guest *g = guest_of(vid);
 
+	pthread_mutex_lock(&guests);
 	if (g != NULL)
 		guest_stop(g);
+	pthread_mutex_unlock(&guests);
 }
 
 static int
@@ -179,8 +207,10 @@ vring_state_changed(int vid, uint16_t ring, int enable)
 {
 	struct guest *g = guest_of(vid);
 
+	pthread_mutex_lock(&guests);
 	if (g != NULL)
 		guest_ring(g, ring, enable);
+	pthread_mutex_unlock(&guests);
 	return 0;
 }
 
@@ -316,8 +346,10 @@ vhost_user_stop(struct vswitch *sw)
 		if (sw->conf.port[i].socket[0] != '\0')
 			rte_vhost_driver_unregister(sw->conf.port[i].socket);
 	/* Unregistering ends connections without destroy_connection(). */
+	pthread_mutex_lock(&guests);
 	for (i = 0; i < RTE_DIM(connections.guest); i++)
 		if (connections.guest[i] != NULL)
 			guest_disconnect(connections.guest[i]);
 	memset(&connections, 0, sizeof(connections));
+	pthread_mutex_unlock(&guests);
 }
