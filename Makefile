@@ -6,6 +6,7 @@
 #                    CONFIG_RTE_LIBRTE_VHOST_USER=n says the same)
 # make V=1           shows the commands
 # make SANITIZE=1    either with ASan and UBSan, in a folder named ...-san/
+# make SANITIZE=thread  with ThreadSanitizer, in a folder named ...-tsan/
 # make demo          install what is missing, build, show real guests at work
 # make check         install what is missing, build, run all tests; parts of it:
 # make check-unit    in seconds
@@ -39,6 +40,13 @@ OPT := -O1
 else ifeq ($(SANITIZE),1)
 BUILD := $(BUILD)-san
 SANFLAGS := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+OPT := -O1
+else ifeq ($(SANITIZE),thread)
+# DPDK's locks and rings are inline functions. Of two kinds, the one that is made of the compiler's
+# atomics is what the sanitizer understands; in memory and to DPDK's libraries both are the same.
+BUILD := $(BUILD)-tsan
+SANFLAGS := -fsanitize=thread -fno-omit-frame-pointer -DRTE_FORCE_INTRINSICS -DRTE_USE_C11_MEM_MODEL \
+	-Wno-tsan -Wno-maybe-uninitialized
 OPT := -O1
 else
 OPT := -O3
@@ -157,7 +165,7 @@ help:
 	@sed -n '3,/^$$/s/^# //p' Makefile
 
 clean:
-	rm -rf build build-san build-fuzz build-cuse build-cuse-san
+	rm -rf build build-san build-tsan build-fuzz build-mutants build-cuse build-cuse-san build-cuse-tsan
 
 .PHONY: all dpdk fuse test-programs $(SUITES:%=programs-%) check check-unit check-fuzz check-e2e check-vm check-fresh demo \
 	lint-deps deb-deps help clean

@@ -39,6 +39,7 @@
 #include "run/output.h"
 #include "run/ready.h"
 #include "run/telemetry.h"
+#include "run/tsan.h"
 #include "uplink/uplink.h"
 #include "run/worker.h"
 
@@ -134,9 +135,13 @@ start(struct vswitch *sw)
 static void
 stop(struct vswitch *sw)
 {
+	unsigned int i;
+
 	notify_send(&sw->notify, "STOPPING=1");
 	__atomic_store_n(&sw->stop, true, __ATOMIC_RELAXED);
 	rte_eal_mp_wait_lcore();
+	for (i = 0; i < sw->nworkers; i++)
+		tsan_acquire(sw->worker[i]); /* that wait, which the sanitizer does not see */
 	cuse_stop(sw);
 	vhost_user_stop(sw);
 	uplink_stop(sw->uplink, &sw->control[PORT_UPLINK]);

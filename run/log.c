@@ -16,6 +16,7 @@
 
 #include "run/log.h"
 #include "run/output.h"
+#include "run/tsan.h"
 
 int log_switch, log_data;
 
@@ -59,12 +60,14 @@ write_log(void *cookie, const char *text, size_t size)
 	struct bucket *b = &buckets[who][urgent];
 
 	RTE_SET_USED(cookie);
+	tsan_acquire(stream); /* the stream's own lock, which libc has taken */
 	if (b->used >= (who == SPEAKER_DATA ? LOG_BURST_DATA : LOG_BURST)) {
 		left_out++;
 	} else {
 		b->used++;
 		put_line(text, size);
 	}
+	tsan_release(stream);
 	return (ssize_t)size;
 }
 
@@ -117,6 +120,7 @@ log_tick(void)
 	int n;
 
 	flockfile(stream);
+	tsan_acquire(stream);
 	if (left_out != 0) {
 		n = snprintf(line, sizeof(line),
 				"vhost-switch: %u more lines in this second were left out of the log\n",
@@ -127,5 +131,6 @@ log_tick(void)
 	for (i = 0; i < SPEAKERS; i++)
 		for (k = 0; k < RTE_DIM(buckets[i]); k++)
 			buckets[i][k].used -= RTE_MIN(buckets[i][k].used, LOG_RATE);
+	tsan_release(stream);
 	funlockfile(stream);
 }

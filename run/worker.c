@@ -9,6 +9,7 @@
 #include <rte_rcu_qsbr.h>
 
 #include "forward/forward.h"
+#include "forward/grace.h"
 #include "guest/ring.h"
 #include "main.h"
 #include "run/place.h"
@@ -149,10 +150,11 @@ worker_run(void *arg)
 		poll_round(w, uplink);
 		if (sw->uplink != NULL)
 			uplink_flush(sw->uplink, w->id);
-		rte_rcu_qsbr_quiescent(sw->qsbr, w->id);
+		grace_pass(sw->qsbr, w->id);
 	}
 	rte_rcu_qsbr_thread_offline(sw->qsbr, w->id);
 	rte_rcu_qsbr_thread_unregister(sw->qsbr, w->id);
+	tsan_release(w); /* stop() waits for this lcore by rte_eal_mp_wait_lcore() */
 	return 0;
 }
 
@@ -267,6 +269,6 @@ workers_quiesce(struct vswitch *sw)
 	const struct timespec nap = {.tv_nsec = 5000};
 	uint64_t token = rte_rcu_qsbr_start(sw->qsbr);
 
-	while (rte_rcu_qsbr_check(sw->qsbr, token, false) != 1)
+	while (!grace_over(sw->qsbr, token))
 		nanosleep(&nap, NULL);
 }

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/*
+ * What ThreadSanitizer can't see by itself: where libraries that it does not instrument, DPDK
+ * and libc, put one thread's work before another's. Each use says by what. In all other
+ * builds there is nothing here. Any thread.
+ */
+#ifndef TSAN_H
+#define TSAN_H
+
+#include <stdint.h>
+
+#if defined(__SANITIZE_THREAD__)
+#define TSAN_ON 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TSAN_ON 1
+#endif
+#endif
+
+#ifdef TSAN_ON
+/* Of the sanitizer's run-time library; gcc 12 has no header for them. */
+void __tsan_acquire(void *at);
+void __tsan_release(void *at);
+#endif
+
+/* What this thread did up to here comes before what another does after tsan_acquire(). */
+static inline void
+tsan_release(const volatile void *at)
+{
+#ifdef TSAN_ON
+	__tsan_release((void *)(uintptr_t)at);
+#else
+	(void)at;
+#endif
+}
+
+static inline void
+tsan_acquire(const volatile void *at)
+{
+#ifdef TSAN_ON
+	__tsan_acquire((void *)(uintptr_t)at);
+#else
+	(void)at;
+#endif
+}
+
+#endif /* TSAN_H */
