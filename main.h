@@ -60,6 +60,13 @@ struct vswitch {
 	uint64_t faults;                     /* guests stopped for breaking the rules */
 };
 
+/* Slots ever used. Any thread: librte_vhost's adds to them. */
+static inline unsigned int
+vswitch_ports(const struct vswitch *sw)
+{
+	return __atomic_load_n(&sw->ports, __ATOMIC_ACQUIRE);
+}
+
 /* What a worker asks the main lcore to do: to learn an address. */
 struct request {
 	uint64_t key;   /* see fdb_key() */

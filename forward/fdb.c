@@ -12,6 +12,7 @@
 #include <rte_rcu_qsbr.h>
 
 #include "forward/fdb.h"
+#include "forward/grace.h"
 
 struct fdb_entry *
 fdb_lookup_slow(const struct fdb *t, struct fdb_hints *h, uint64_t key)
@@ -81,6 +82,13 @@ fdb_destroy(struct fdb *t)
 	free(t);
 }
 
+/* Changes a count of the main lcore's own, which other threads read. */
+static void
+fdb_add_to(uint32_t *count, int n)
+{
+	__atomic_store_n(count, *count + n, __ATOMIC_RELAXED);
+}
+
 /* Frees the positions whose readers are gone, then starts the next wait. */
 static void
 fdb_reclaim(struct fdb *t)
@@ -89,7 +97,7 @@ fdb_reclaim(struct fdb *t)
 	uint32_t i;
 
 	if (done.n != 0) {
-		if (rte_rcu_qsbr_check(t->qsbr, done.token, false) != 1)
+		if (!grace_over(t->qsbr, done.token))
 			return;
 		for (i = 0; i < done.n; i++)
 			rte_hash_free_key_with_position(t->hash, done.position[i]);
@@ -111,8 +119,8 @@ fdb_remove(struct fdb *t, struct fdb_entry *e, fdb_gone_fn gone, void *arg)
 	if (position < 0)
 		return;
 	__atomic_store_n(&e->key, 0, __ATOMIC_RELEASE);
-	t->count[e->port]--;
-	t->used--;
+	fdb_add_to(&t->count[e->port], -1);
+	fdb_add_to(&t->used, -1);
 	t->filling.position[t->filling.n++] = position;
 	if (gone != NULL)
 		gone(arg, key, e->port);
@@ -137,8 +145,8 @@ fdb_add(struct fdb *t, uint64_t key, uint16_t port)
 	e->filter = FILTER_NONE;
 	e->seen = t->clock;
 	__atomic_store_n(&e->key, key, __ATOMIC_RELEASE);
-	t->count[port]++;
-	t->used++;
+	fdb_add_to(&t->count[port], 1);
+	fdb_add_to(&t->used, 1);
 	return FDB_ADDED;
 }
 
@@ -165,8 +173,8 @@ fdb_learn(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old)
 		fdb_remove(t, e, NULL, NULL);
 		return FDB_MOVED;
 	}
-	t->count[*old]--;
-	t->count[port]++;
+	fdb_add_to(&t->count[*old], -1);
+	fdb_add_to(&t->count[port], 1);
 	__atomic_store_n(&e->seen, t->clock, __ATOMIC_RELAXED);
 	__atomic_store_n(&e->port, port, __ATOMIC_RELAXED);
 	return FDB_MOVED;

@@ -178,6 +178,13 @@ fdb_count(const struct fdb *t, uint16_t port)
 	return __atomic_load_n(&t->count[port], __ATOMIC_RELAXED);
 }
 
+/* Addresses in the table. Any thread; it may change at once. */
+static inline uint32_t
+fdb_used(const struct fdb *t)
+{
+	return __atomic_load_n(&t->used, __ATOMIC_RELAXED);
+}
+
 static inline bool
 fdb_full(const struct fdb *t, uint16_t port)
 {

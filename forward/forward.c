@@ -34,7 +34,7 @@ deliver_ring(struct worker *w, uint16_t to, struct virtqueue *vq, uint64_t want)
 {
 	if (unlikely(vq == NULL)) /* paused: it is back in a moment */
 		return (struct outcome){0, 0};
-	if (unlikely(vq->fault != FAULT_NONE))
+	if (unlikely(vq_broken(vq)))
 		return refuse(&w->burst, want, DROP_GONE);
 	return rx_deliver(vq, &w->burst, want, &w->count[to]);
 }
@@ -222,7 +222,7 @@ park_frame(struct worker *w, struct source *s, unsigned int i, bool sent, uint64
 		port = d->port[k];
 		/* Without retries a frame waits only for what has not been tried. */
 		if (slot >= 0 && (w->retry_time != 0 || d->delay[k] != DELAY_NONE) &&
-				park_errand(s->park, slot, port, w->sw->port[port].epoch,
+				park_errand(s->park, slot, port, port_epoch(&w->sw->port[port]),
 						held_up(w, s, port, &s->park->slot[slot].frame)))
 			owed = true;
 		else
@@ -330,7 +330,7 @@ retry_gather(struct worker *w, struct park *p, unsigned int first, unsigned int 
 	for (i = first; i < n; i++) {
 		e = &p->errand[i];
 		behind = is_behind(p, e);
-		gone = w->sw->port[e->port].epoch != e->epoch;
+		gone = port_epoch(&w->sw->port[e->port]) != e->epoch;
 		e->idle = behind && !gone && now < p->slot[e->slot].deadline;
 		if (e->idle)
 			continue;
@@ -394,7 +394,7 @@ retry_settle(struct worker *w, struct source *s, const struct errand *e, unsigne
 	if (o.refused) {
 		f->frame.reason = in->reason;
 		count_add(&w->count[e->port].missed, 1);
-	} else if (w->sw->port[e->port].epoch != e->epoch) {
+	} else if (port_epoch(&w->sw->port[e->port]) != e->epoch) {
 		f->frame.reason = DROP_GONE; /* and there is no port to have missed it */
 	} else if (is_late(w, s->park, e, now)) {
 		f->frame.reason = miss(w, s, e->port, &f->frame);

@@ -74,6 +74,20 @@ struct port {
 	const struct conf_port *settings; /* of the port that it connected to */
 } __rte_cache_aligned;
 
+/* Who may write a slot now; see above. Any thread. */
+static inline enum port_state
+port_state(const struct port *p)
+{
+	return __atomic_load_n(&p->state, __ATOMIC_ACQUIRE);
+}
+
+/* The tenant of a slot. Any thread: the main lcore counts them. */
+static inline uint32_t
+port_epoch(const struct port *p)
+{
+	return __atomic_load_n(&p->epoch, __ATOMIC_RELAXED);
+}
+
 /* A set of ports: one bit each. */
 struct port_set {
 	uint64_t word[PORT_WORDS];

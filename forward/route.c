@@ -80,7 +80,7 @@ ask_to_learn(struct worker *w, struct source *s, uint64_t key, bool known)
 	struct vswitch *sw = w->sw;
 	struct request r = {
 			.key = key,
-			.epoch = sw->port[s->port].epoch,
+			.epoch = port_epoch(&sw->port[s->port]),
 			.port = s->port,
 	};
 
@@ -221,7 +221,7 @@ has_tag(const struct vswitch *sw, unsigned int device, uint16_t vid)
 {
 	const struct port *p = &sw->port[device];
 
-	return __atomic_load_n(&p->state, __ATOMIC_ACQUIRE) == PORT_USED && p->vlan == vid;
+	return port_state(p) == PORT_USED && p->vlan == vid;
 }
 
 /* Adds every device with a tag, except one, to those that get the frame. */
@@ -229,7 +229,7 @@ static uint16_t
 to_tag(struct worker *w, struct frame *f, uint16_t vid, uint16_t except)
 {
 	struct vswitch *sw = w->sw;
-	unsigned int i, n = __atomic_load_n(&sw->ports, __ATOMIC_ACQUIRE);
+	unsigned int i, n = vswitch_ports(sw);
 	uint64_t bit = UINT64_C(1) << (f - w->burst.frame);
 	uint16_t verdict = to_none(f, DROP_NO_PORT);
 
@@ -379,7 +379,7 @@ route_flood(struct worker *w, const struct source *s, struct burst *b, uint64_t 
 		uint16_t but)
 {
 	struct vswitch *sw = w->sw;
-	unsigned int i, ports = 0, n = __atomic_load_n(&sw->ports, __ATOMIC_ACQUIRE);
+	unsigned int i, ports = 0, n = vswitch_ports(sw);
 	uint64_t left;
 
 	for (i = 0; i < n; i++) {

@@ -237,7 +237,7 @@ packed_publish(struct virtqueue *vq, uint16_t from)
 		return false;
 	/* The guest must see the descriptors before we look whether it sleeps. */
 	rte_smp_mb();
-	both = *(const volatile uint32_t *)vq->driver_event;
+	both = __atomic_load_n((const uint32_t *)vq->driver_event, __ATOMIC_RELAXED);
 	memcpy(&e, &both, sizeof(e));
 	if (e.flags == VRING_PACKED_EVENT_FLAG_DESC && vq->event_idx)
 		return packed_need_event(vq, from, e.off_wrap);

@@ -39,7 +39,7 @@ ring_more(const struct virtqueue *vq, const struct cursor *c, const bool packed)
 {
 	if (!packed)
 		return c->at != c->end;
-	return likely(vq->fault == FAULT_NONE) && packed_is_available(vq, c->at, c->wrap);
+	return likely(!vq_broken(vq)) && packed_is_available(vq, c->at, c->wrap);
 }
 
 static __rte_always_inline void
@@ -139,7 +139,7 @@ ring_publish(struct virtqueue *vq, uint16_t from, const bool packed)
 {
 	bool signal = packed ? packed_publish(vq, from) : split_publish(vq, from);
 
-	if (unlikely(vq->logging))
+	if (unlikely(vq_logging(vq)))
 		dirty_used(vq, from);
 	return signal;
 }
@@ -151,7 +151,7 @@ ring_suppress(struct virtqueue *vq)
 		packed_suppress(vq);
 	else
 		split_suppress(vq);
-	if (vq->logging)
+	if (vq_logging(vq))
 		dirty_suppress(vq);
 }
 

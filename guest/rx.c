@@ -279,7 +279,7 @@ fill_single(struct virtqueue *vq, struct cursor *c, const struct frame *f, const
 		frame_copy_plain(to + vq->hdr_len, f);
 	else
 		frame_copy(to + vq->hdr_len, f);
-	if (unlikely(vq->logging))
+	if (unlikely(vq_logging(vq)))
 		dirty_write(vq->mem, to, need);
 	ring_put(vq, u, need, packed);
 	ring_take(vq, c);
@@ -301,7 +301,7 @@ room_fill(struct virtqueue *vq, struct room *r, const struct cursor *c, const st
 	pieces_copy(r->piece, 0, &header, header.len);
 	pieces_copy(r->piece, vq->hdr_len, f->piece, f->len);
 	pieces_copy(r->piece, vq->hdr_len, &front, front.len);
-	if (unlikely(vq->logging))
+	if (unlikely(vq_logging(vq)))
 		dirty_pieces(vq->mem, r->piece, left);
 	for (i = 0; i < r->n; i++) {
 		n = RTE_MIN(left, r->len[i]);
@@ -495,7 +495,7 @@ deliver(struct virtqueue *vq, struct burst *b, uint64_t want, struct tally *t, s
 	bool wrap = vq->used_wrap;
 
 	*o = fill_ring(vq, b, want, t, packed);
-	if ((vq->last_used == from && vq->used_wrap == wrap) || vq->fault != FAULT_NONE)
+	if ((vq->last_used == from && vq->used_wrap == wrap) || vq_broken(vq))
 		return false;
 	return ring_publish(vq, from, packed);
 }

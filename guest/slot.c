@@ -35,7 +35,7 @@ slot_port(const struct vswitch *sw, const char *socket)
 static uint8_t
 state_of(const struct vswitch *sw, unsigned int slot)
 {
-	return __atomic_load_n(&sw->port[slot].state, __ATOMIC_ACQUIRE);
+	return port_state(&sw->port[slot]);
 }
 
 /* How many guests a port has, and the lowest number that none of them has. */

@@ -50,7 +50,7 @@ split_available(struct virtqueue *vq)
 {
 	uint16_t n;
 
-	if (unlikely(vq->fault != FAULT_NONE))
+	if (unlikely(vq_broken(vq)))
 		return 0;
 	n = __atomic_load_n(&vq->avail->idx, __ATOMIC_ACQUIRE) - vq->last_avail;
 	if (unlikely(n > vq->size)) {
@@ -180,7 +180,7 @@ split_put(struct virtqueue *vq, uint16_t head, uint32_t len)
 static inline uint16_t
 split_used_event(const struct virtqueue *vq)
 {
-	return *(const volatile uint16_t *)&vq->avail->ring[vq->size];
+	return __atomic_load_n(&vq->avail->ring[vq->size], __ATOMIC_RELAXED);
 }
 
 /*
@@ -198,7 +198,7 @@ split_publish(struct virtqueue *vq, uint16_t from)
 	rte_smp_mb();
 	if (vq->event_idx)
 		return vring_need_event(split_used_event(vq), vq->last_used, from);
-	return !(*(const volatile uint16_t *)&vq->avail->flags & VRING_AVAIL_F_NO_INTERRUPT);
+	return !(__atomic_load_n(&vq->avail->flags, __ATOMIC_RELAXED) & VRING_AVAIL_F_NO_INTERRUPT);
 }
 
 /* Asks the guest not to notify us: we poll (section 2.7.10). */

@@ -230,7 +230,7 @@ tx_retire(struct source *s, struct frame *frame, uint64_t mask, struct port_coun
 {
 	struct virtqueue *vq = container_of(s, struct virtqueue, source);
 
-	if (unlikely(vq->fault != FAULT_NONE || mask == 0))
+	if (unlikely(vq_broken(vq) || mask == 0))
 		return;
 	if (vq->packed ? retire(vq, frame, mask, true) : retire(vq, frame, mask, false)) {
 		vq_signal(vq);

@@ -54,7 +54,7 @@ struct room_known {
 };
 
 /*
- * Two members change while a worker uses the ring, and are read without more ado. `fault` is set
+ * Two members change while a worker uses the ring: vq_broken() and vq_logging() read them. `fault` is set
  * by any thread: a worker that sees it late goes on for a burst, as it would have a moment before.
  * `logging` is switched by librte_vhost's thread, with a grace period before the front end hears of it: what
  * is written until then is in the log or is copied with all else (follow.h).
@@ -110,6 +110,20 @@ static inline void
 vq_fault(struct virtqueue *vq, uint8_t reason)
 {
 	__atomic_store_n(&vq->fault, reason, __ATOMIC_RELAXED);
+}
+
+/* Whether that was done. */
+static inline bool
+vq_broken(const struct virtqueue *vq)
+{
+	return __atomic_load_n(&vq->fault, __ATOMIC_RELAXED) != FAULT_NONE;
+}
+
+/* Whether what is written is to be noted. Then the log that it is noted in is seen, too. */
+static inline bool
+vq_logging(const struct virtqueue *vq)
+{
+	return __atomic_load_n(&vq->logging, __ATOMIC_ACQUIRE);
 }
 
 /* Signals the guest; one whose descriptor blocks is stopped. */

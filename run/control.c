@@ -192,9 +192,9 @@ clear_ports(struct vswitch *sw)
 	struct port *p;
 	unsigned int i;
 
-	for (i = 0; i < sw->ports; i++) {
+	for (i = 0; i < vswitch_ports(sw); i++) {
 		p = &sw->port[i];
-		if (__atomic_load_n(&p->state, __ATOMIC_ACQUIRE) != PORT_LEAVING)
+		if (port_state(p) != PORT_LEAVING)
 			continue;
 		fdb_forget_port(sw->fdb, i, forgotten, sw);
 		stats_log_departed(sw, i);
@@ -211,7 +211,7 @@ check_guests(struct vswitch *sw)
 	struct guest *g;
 	unsigned int i;
 
-	for (i = 0; i < sw->ports; i++) {
+	for (i = 0; i < vswitch_ports(sw); i++) {
 		g = __atomic_load_n(&sw->guest[i], __ATOMIC_ACQUIRE);
 		if (g != NULL)
 			guest_check(g);
@@ -240,8 +240,8 @@ tell_status(struct control *c)
 	unsigned int i, guests = 0;
 	char text[80];
 
-	for (i = 0; i < sw->ports; i++)
-		guests += __atomic_load_n(&sw->port[i].state, __ATOMIC_RELAXED) == PORT_USED;
+	for (i = 0; i < vswitch_ports(sw); i++)
+		guests += port_state(&sw->port[i]) == PORT_USED;
 	if (c->told && guests == c->guests)
 		return;
 	c->told = true;

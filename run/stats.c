@@ -29,7 +29,10 @@ fault_name(enum fault_reason reason)
 	return reason < FAULT_MAX ? names[reason] : "unknown";
 }
 
-/* A port_count is nothing but counters; these treat it as an array of them. */
+/*
+ * A port_count is nothing but counters; these treat it as an array of them. Another thread may
+ * read what is added to: see stats_retire().
+ */
 #define COUNTERS (offsetof(struct port_count, drop) / sizeof(uint64_t) + DROP_MAX)
 
 static void
@@ -40,7 +43,8 @@ add(struct port_count *sum, const struct port_count *c)
 	unsigned int i;
 
 	for (i = 0; i < COUNTERS; i++)
-		to[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+		__atomic_store_n(&to[i], to[i] + __atomic_load_n(&from[i], __ATOMIC_RELAXED),
+				__ATOMIC_RELAXED);
 }
 
 static void
@@ -51,7 +55,7 @@ subtract(struct port_count *sum, const struct port_count *c)
 	unsigned int i;
 
 	for (i = 0; i < COUNTERS; i++)
-		to[i] -= from[i];
+		to[i] -= __atomic_load_n(&from[i], __ATOMIC_RELAXED);
 }
 
 uint64_t
@@ -135,8 +139,8 @@ for_each(const struct vswitch *sw, FILE *out,
 	char name[32];
 
 	memset(total, 0, sizeof(*total));
-	for (i = 0; i < sw->ports; i++) {
-		if (sw->port[i].state == PORT_FREE)
+	for (i = 0; i < vswitch_ports(sw); i++) {
+		if (port_state(&sw->port[i]) == PORT_FREE)
 			continue;
 		stats_port(sw, i, &sum);
 		snprintf(name, sizeof(name), "%u", i);
@@ -160,8 +164,8 @@ print_names(const struct vswitch *sw, FILE *out)
 	char name[SLOT_NAME_MAX];
 	unsigned int i;
 
-	for (i = 0; i < sw->ports; i++) {
-		if (sw->port[i].state == PORT_FREE || sw->port[i].settings == NULL)
+	for (i = 0; i < vswitch_ports(sw); i++) {
+		if (port_state(&sw->port[i]) == PORT_FREE || sw->port[i].settings == NULL)
 			continue;
 		fprintf(out, "%s%u %s", between, i, slot_name(sw, i, name));
 		between = ", ";
@@ -182,7 +186,8 @@ stats_print(const struct vswitch *sw, FILE *out)
 	print_names(sw, out);
 	fprintf(out, "dropped, by reason:\n");
 	for_each(sw, out, print_drops, &total);
-	fprintf(out, "devices stopped for breaking the rules: %" PRIu64 "\n\n", sw->faults);
+	fprintf(out, "devices stopped for breaking the rules: %" PRIu64 "\n\n",
+			__atomic_load_n(&sw->faults, __ATOMIC_RELAXED));
 	fflush(out);
 }
 

@@ -36,8 +36,7 @@ in_use(const struct vswitch *sw, unsigned int port)
 {
 	if (port == PORT_UPLINK)
 		return sw->uplink != NULL;
-	return port < sw->ports &&
-			__atomic_load_n(&sw->port[port].state, __ATOMIC_ACQUIRE) == PORT_USED;
+	return port < vswitch_ports(sw) && port_state(&sw->port[port]) == PORT_USED;
 }
 
 static void
@@ -113,7 +112,7 @@ find_port(const struct vswitch *sw, const char *params)
 		return PORT_UPLINK;
 	if (conf_digits(params, 10, GUEST_MAX - 1, &index))
 		return index;
-	for (i = 0; i < sw->ports; i++)
+	for (i = 0; i < vswitch_ports(sw); i++)
 		if (in_use(sw, i) && strcmp(slot_name(sw, i, name), params) == 0)
 			return i;
 	return PORT_MAX;
@@ -150,8 +149,9 @@ show_switch(const struct vswitch *sw, const char *params, struct rte_tel_data *d
 	rte_tel_data_start_dict(d);
 	rte_tel_data_add_dict_string(d, "version", VHOST_SWITCH_VERSION);
 	rte_tel_data_add_dict_uint(d, "workers", sw->nworkers);
-	rte_tel_data_add_dict_uint(d, "addresses", sw->fdb->used);
-	rte_tel_data_add_dict_uint(d, "devices_stopped", sw->faults);
+	rte_tel_data_add_dict_uint(d, "addresses", fdb_used(sw->fdb));
+	rte_tel_data_add_dict_uint(d, "devices_stopped",
+			__atomic_load_n(&sw->faults, __ATOMIC_RELAXED));
 	rte_tel_data_add_dict_uint(
 			d, "vmdq_devices", sw->uplink == NULL ? 0 : uplink_sources(sw->uplink) - 1);
 	return 0;

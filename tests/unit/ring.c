@@ -109,7 +109,10 @@ ring_table(struct ring *r, uint64_t table, uint16_t i, uint64_t gpa, uint32_t le
 void
 ring_offer(struct ring *r, uint16_t head)
 {
-	r->vq.avail->ring[r->vq.avail->idx++ & (r->vq.size - 1)] = head;
+	uint16_t at = r->vq.avail->idx;
+
+	r->vq.avail->ring[at & (r->vq.size - 1)] = head;
+	__atomic_store_n(&r->vq.avail->idx, at + 1, __ATOMIC_RELEASE);
 }
 
 bool
@@ -117,7 +120,7 @@ ring_used(struct ring *r, uint32_t *id, uint32_t *len)
 {
 	const struct vring_used_elem *e = &r->vq.used->ring[r->taken & (r->vq.size - 1)];
 
-	if (r->taken == r->vq.used->idx)
+	if (r->taken == __atomic_load_n(&r->vq.used->idx, __ATOMIC_ACQUIRE))
 		return false;
 	r->taken++;
 	*id = e->id;
