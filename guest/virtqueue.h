@@ -5,7 +5,7 @@
  * A virtqueue as the data path sees it: a snapshot, taken while the guest is
  * paused, of what librte_vhost knows of one ring, and our private indices.
  *
- * Who writes: librte_vhost's thread while the queue is withdrawn (life.c). While
+ * Who writes: librte_vhost's thread while the queue is withdrawn (guest.c). While
  * it is published, a transmit queue belongs to the one worker that polls it; a
  * receive queue may be filled by any worker, one at a time under `lock`.
  *

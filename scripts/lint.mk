@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
 #
-#	make lint	static checks of all that is written here: licences, shell, Python, C, layout
+#	make lint	static checks of all that is written here: licences, names, shell, Python, C, layout
 #	make format	lays out C as .clang-format has it
 #
 # clang-tidy, which takes minutes, reads the switch alone; what tests do wrong, their runs show.
@@ -20,10 +20,13 @@ SHELL_FILES = $(call script_of,sh|bash)
 VERSION_FLAG := -DVHOST_SWITCH_VERSION='"$(VERSION)"'
 CPPCHECK := cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr -I. $(VERSION_FLAG)
 
-lint: lint-licences lint-shell lint-python lint-c lint-layout
+lint: lint-licences lint-names lint-shell lint-python lint-c lint-layout
 
 lint-licences:
 	scripts/check-licences
+
+lint-names:
+	scripts/check-names
 
 # What is not checked: .shellcheckrc.
 lint-shell: lint-deps
@@ -45,4 +48,4 @@ lint-layout: lint-deps
 format: lint-deps
 	clang-format -i $(C_ALL)
 
-.PHONY: lint lint-licences lint-shell lint-python lint-c lint-layout format
+.PHONY: lint lint-licences lint-names lint-shell lint-python lint-c lint-layout format

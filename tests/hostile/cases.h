@@ -29,7 +29,7 @@ extern const struct hcase cases_share[];        /* more than a share of the work
 extern const struct hcase cases_message[];      /* single malformed messages */
 extern const struct hcase cases_storm[];        /* many of them, and what a message may cost */
 
-/* A guest that sends as fast as it can until it is killed: run as a child of case_life.c. */
+/* A guest that sends as fast as it can until it is killed: run as a child of cases_life.c. */
 int victim_run(const char *socket);
 
 #endif

@@ -271,7 +271,7 @@ main(int argc, char **argv)
 			{"offload", no_argument, NULL, 'o'},
 			{"keep", no_argument, NULL, 'k'},
 			{"list", no_argument, NULL, 'l'},
-			{"victim", required_argument, NULL, 'v'}, /* for cases_kill.c itself */
+			{"victim", required_argument, NULL, 'v'}, /* for cases_life.c itself */
 			{NULL, 0, NULL, 0},
 	};
 	static struct hostile h;

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
+"""scripts/check-names, a part of make lint: comments and texts name nothing that is not there."""
+
+import os
+
+import pytest
+
+from lib import proc
+from lib.switch import ROOT
+
+SCRIPT = os.path.join(ROOT, "scripts", "check-names")
+COMPLETE = {
+    "a/ring.c": ("/* See ring.h; take() is Python's, in tools/tell.py. */\n"
+                 "int put(void) { return rte_eal_init(0, 0); }\n"),
+    "a/ring.h": "/* put() comes before rte_eal_init(), as test_NAME.c shows. */\nint put(void);\n",
+    "tools/tell.py": "# put() is C's.\ndef take():\n    pass\n",
+    "doc/guide.rst": "``put()`` is in ``a/ring.c``.\n"}
+
+
+def check(box, files):
+    """(status, what is said) for a folder with these files, {name: text}."""
+    folder = box.path("tree")
+    for name, text in files.items():
+        path = os.path.join(folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="ascii") as f:
+            f.write(text)
+    status, out, err = proc.run([SCRIPT, folder], check=False)
+    return status, out + err
+
+
+def test_ours():
+    assert proc.run([SCRIPT, ROOT], check=False) == (0, "", "")
+
+
+def test_complete_folder_passes(box):
+    assert check(box, COMPLETE) == (0, "")
+
+
+@pytest.mark.parametrize("name, text, what", (
+    ("a/b.c", "int b; /* after give() */", "give()"),
+    ("a/b.h", "/* see b/ring.h */", "b/ring.h"),
+    ("a/b.h", "int b; // only in a string: was_here()\nchar *c = \"/* was_here */\";", None),
+    ("b.py", "import os\n# see missing.py", "missing.py"),
+    ("b.py", '"""Calls give()."""', "give()"),
+    ("doc/b.rst", "``give()`` gives.", "give()"),
+    ("c.mk", "# as other.mk has it", "other.mk")))
+def test_what_is_not_there(box, name, text, what):
+    status, said = check(box, COMPLETE | {name: text})
+    if what is None:
+        assert (status, said) == (0, "")
+    else:
+        assert (status, said) == (1, f"{name}: {what}: there is no such thing\n")
