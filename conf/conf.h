@@ -71,6 +71,7 @@ struct conf_port {
 	uint16_t vlan;    /* tag on the uplink of each of its guests; 0: untagged */
 	bool isolated;    /* reaches no port that is isolated, too */
 	bool no_own_tags; /* frames that a guest tagged itself are dropped */
+	bool uml;         /* its guests are User Mode Linux */
 	bool owned;       /* its socket has this owner; else as --dev-owner says */
 	uid_t uid;
 	gid_t gid;

@@ -136,6 +136,12 @@ parse_isolated(const struct setting *s)
 }
 
 static bool
+parse_uml(const struct setting *s)
+{
+	return parse_yes_no(s, &s->port->uml);
+}
+
+static bool
 parse_csum(const struct setting *s)
 {
 	return parse_choice(s, &s->port->csum);

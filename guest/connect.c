@@ -117,7 +117,7 @@ guest_connect(struct vswitch *sw, int vid, const char *path)
 		return NULL;
 	}
 	g->socket = descriptors_hurry(path);
-	if (g->socket < 0 || !fd_gate_open(g->socket, path)) {
+	if (g->socket < 0 || !fd_gate_open(g->socket, path, sw->conf.port[index].uml)) {
 		say(ERR, "port %s: guest refused: no memory to watch its connection\n", name);
 		return NULL;
 	}

@@ -182,6 +182,17 @@ descriptors_is_eventfd(int fd)
 }
 
 bool
+descriptors_is_socket(int fd)
+{
+	socklen_t len = sizeof(int);
+	int domain, type;
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX &&
+			getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
+			type == SOCK_STREAM;
+}
+
+bool
 descriptors_callfd(int fd)
 {
 	int flags;

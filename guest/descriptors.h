@@ -53,4 +53,10 @@ bool descriptors_is_eventfd(int fd);
  */
 bool descriptors_callfd(int fd);
 
+/*
+ * Returns true if fd is a stream socket of the kind that User Mode Linux is signalled by. Such
+ * a one can be written to without waiting, whatever its owner does. Asks nobody.
+ */
+bool descriptors_is_socket(int fd);
+
 #endif /* GUEST_DESCRIPTORS_H */

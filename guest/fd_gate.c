@@ -59,7 +59,8 @@ struct connection {
 	time_t since;  /* when it began, or ended */
 	pthread_t who; /* ended it */
 	bool passed;   /* a message has come */
-	bool told;     /* that descriptors were refused was said */
+	bool uml;
+	bool told; /* that descriptors were refused was said */
 	unsigned int refused;
 	unsigned int n;
 	struct held held[HELD_MAX];
@@ -115,16 +116,23 @@ identify(int fd, struct identity *is)
 	return true;
 }
 
+/* Returns true for what nobody can make us wait by. */
+static bool
+is_harmless(const struct connection *c, int fd)
+{
+	return fd_gate_is_memory(fd) || descriptors_is_eventfd(fd) ||
+			(c->uml && descriptors_is_socket(fd));
+}
+
 /* Whether it is open still, and the same. */
 static bool
-is_same(const struct held *h)
+is_same(const struct connection *c, const struct held *h)
 {
 	struct identity is;
 
 	/* Another file may have the number by now, perhaps one that can't be asked. */
-	return (fd_gate_is_memory(h->fd) || descriptors_is_eventfd(h->fd)) &&
-			identify(h->fd, &is) && is.dev == h->is.dev && is.ino == h->is.ino &&
-			is.event == h->is.event;
+	return is_harmless(c, h->fd) && identify(h->fd, &is) && is.dev == h->is.dev &&
+			is.ino == h->is.ino && is.event == h->is.event;
 }
 
 /* Forgets what librte_vhost has closed. */
@@ -134,7 +142,7 @@ prune(struct connection *c)
 	unsigned int i, n = 0;
 
 	for (i = 0; i < c->n; i++)
-		if (is_same(&c->held[i]))
+		if (is_same(c, &c->held[i]))
 			c->held[n++] = c->held[i];
 	c->n = n;
 }
@@ -216,8 +224,11 @@ refuse(struct connection *c, int fd)
 		say(WARNING,
 				"socket %s: a front end sent a descriptor of %s, which is not used, as its "
 				"owner could make the switch wait: memory must be memfd, tmpfs or hugetlbfs "
-				"(memory-backend-memfd,share=on of QEMU), what signals a ring an eventfd\n",
-				c->path, fd_name(fd, name));
+				"(memory-backend-memfd,share=on of QEMU), what signals a ring an eventfd%s\n",
+				c->path, fd_name(fd, name),
+				descriptors_is_socket(fd)
+						? " (for User Mode Linux: --port NAME,socket=PATH,uml=yes)"
+						: "");
 	c->told = true;
 	if (++c->refused == REFUSED_MAX)
 		shutdown(c->own, SHUT_RDWR);
@@ -241,7 +252,7 @@ nothing(void)
 static int
 admit(struct connection *c, int fd)
 {
-	if (fd_gate_is_memory(fd) || descriptors_is_eventfd(fd)) {
+	if (is_harmless(c, fd)) {
 		hold(c, fd);
 		return fd;
 	}
@@ -306,7 +317,7 @@ sweep(bool own)
 }
 
 bool
-fd_gate_open(int sock, const char *path)
+fd_gate_open(int sock, const char *path, bool uml)
 {
 	struct connection *c = calloc(1, sizeof(*c));
 
@@ -318,6 +329,7 @@ fd_gate_open(int sock, const char *path)
 		return false;
 	}
 	c->sock = sock;
+	c->uml = uml;
 	c->since = now();
 	snprintf(c->path, sizeof(c->path), "%s", path);
 	pthread_mutex_lock(&lock);

@@ -13,8 +13,14 @@
  *
  *	memory:     of tmpfs (memfd is one) or hugetlbfs; nobody can withhold a page of it
  *	eventfd:    for calls and kicks
+ *	socket:     a Unix stream socket, of a port with uml=yes: User Mode Linux is signalled by it
  *	all others: replaced by an empty file that can't be mapped; a thread of its own closes
  *	            them, as even that may wait
+ *
+ * A pipe is one of the others. Whoever writes to it takes its lock (pipe_write() of Linux), also with
+ * O_NONBLOCK or RWF_NOWAIT, in a wait that no signal ends; and another writer, in a page fault
+ * on memory that is withheld, may have the lock for ever. The last close takes it, too. A
+ * socket's writer has no lock while it copies, and each call may say that it won't wait.
  *
  * Each is noted. What is still open when librte_vhost is done with the connection is
  * closed then.
@@ -30,10 +36,10 @@
 #define FD_GATE_PATIENCE 5
 
 /*
- * A connection begins: librte_vhost's socket `sock`, at `path`. False: no memory or no
- * descriptor for it. librte_vhost's threads.
+ * A connection begins: librte_vhost's socket `sock`, at `path`. `uml`: of User Mode Linux. False:
+ * no memory or no descriptor for it. librte_vhost's threads.
  */
-bool fd_gate_open(int sock, const char *path);
+bool fd_gate_open(int sock, const char *path, bool uml);
 
 /* Whether a message of the connection has come through here. librte_vhost's thread. */
 bool fd_gate_passed(int sock);

@@ -258,6 +258,17 @@ within_share(struct guest *g, const struct message *m)
 	return false;
 }
 
+/* Whether the guest may send a message like that. */
+static bool
+is_wanted(const struct guest *g, const struct message *m)
+{
+	const struct conf_port *p = guest_settings(g);
+
+	if (m->request == MSG_SET_BACKEND_REQ_FD)
+		return p->uml;
+	return message_wanted(m, 2 * p->queues);
+}
+
 bool
 guest_before(struct guest *g, struct message *m)
 {
@@ -273,7 +284,7 @@ guest_before(struct guest *g, struct message *m)
 	peer_message(&g->peer, &g->sw->peers, m);
 	if (!descriptors_answered(g->socket))
 		g->doomed = true;
-	if (g->doomed || !message_wanted(m, 2 * guest_settings(g)->queues)) {
+	if (g->doomed || !is_wanted(g, m)) {
 		guest_pause(g, RINGS_ALL);
 		guest_let_go(g, RINGS_ALL);
 		return guest_doom(g, m);

@@ -37,6 +37,7 @@ enum message_request {
 	MSG_SET_VRING_ENABLE = 18,
 	MSG_SEND_RARP = 19,
 	MSG_NET_SET_MTU = 20,
+	MSG_SET_BACKEND_REQ_FD = 21,
 	MSG_POSTCOPY_ADVISE = 28,
 	MSG_GET_INFLIGHT_FD = 31,
 	MSG_SET_INFLIGHT_FD = 32,
@@ -47,6 +48,9 @@ enum message_request {
 #define MSG_VERSION 1u
 #define MSG_REPLY (1u << 2)
 #define MSG_NEED_REPLY (1u << 3)
+
+/* A protocol feature, by the number that all releases of librte_vhost give it under one name or another. */
+#define PROTOCOL_BACKEND_REQ 5
 
 #define MSG_HEADER 12 /* bytes in front of the payload */
 

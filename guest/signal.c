@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -116,6 +117,16 @@ signal_guest(int fd)
 	if (unlikely(__atomic_load_n(&careful, __ATOMIC_RELAXED) != 0) && by_kernel(self, fd))
 		return true;
 	return by_write(self, fd);
+}
+
+void
+signal_socket(int fd)
+{
+	static const uint64_t one = 1;
+
+	if (send(fd, &one, sizeof(one), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+		/* It is full, or nobody reads it any more: there is nobody to wake up. */
+	}
 }
 
 /* Interrupts those that are in the call that they were in at the last look. */

@@ -147,7 +147,8 @@ snapshot_ring(struct guest *g, unsigned int index)
 		vq_fault(vq, FAULT_RING_ADDRESS);
 		return false;
 	}
-	if (v.callfd >= 0 && !descriptors_callfd(v.callfd)) {
+	vq->callsocket = guest_settings(g)->uml && v.callfd >= 0 && descriptors_is_socket(v.callfd);
+	if (v.callfd >= 0 && !vq->callsocket && !descriptors_callfd(v.callfd)) {
 		vq_fault(vq, FAULT_CALLFD);
 		return false;
 	}

@@ -45,12 +45,29 @@ static const uint64_t features = 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_F_R
 		1ULL << VHOST_USER_F_PROTOCOL_FEATURES;
 
 /*
+ * ... of these what User Mode Linux can't be offered. It has no monitor to answer for the device:
+ * its driver would ask a control queue that nobody serves, and wait for ever; without that
+ * queue it refuses to take the others. And its packed rings do not start: it says (6.1) that they
+ * stand at 0 with wrap counters of 0, where its driver begins with 1.
+ */
+static const uint64_t not_for_uml = 1ULL << VIRTIO_F_RING_PACKED | 1ULL << VIRTIO_NET_F_STATUS |
+		1ULL << VIRTIO_NET_F_CTRL_VQ | 1ULL << VIRTIO_NET_F_CTRL_RX |
+		1ULL << VIRTIO_NET_F_GUEST_ANNOUNCE | 1ULL << VIRTIO_NET_F_MTU |
+		1ULL << VIRTIO_NET_F_MQ;
+
+/*
  * Of the protocol: each message can be acknowledged with its real verdict; queue pairs; a
  * guest can be migrated and announced; its MTU is agreed on.
  */
 static const uint64_t protocol_features = 1ULL << VHOST_USER_PROTOCOL_F_REPLY_ACK |
 		1ULL << VHOST_USER_PROTOCOL_F_MQ | 1ULL << VHOST_USER_PROTOCOL_F_LOG_SHMFD |
 		1ULL << VHOST_USER_PROTOCOL_F_RARP | 1ULL << VHOST_USER_PROTOCOL_F_NET_MTU;
+
+/*
+ * For User Mode Linux: requests of ours, which are never made. Its driver (6.1) has no interrupt for
+ * its rings unless they are agreed on.
+ */
+static const uint64_t uml_protocol_features = 1ULL << PROTOCOL_BACKEND_REQ;
 
 /* librte_vhost's callbacks bring nothing but its number of the connection. */
 static struct {
@@ -226,7 +243,8 @@ static bool
 serve(const struct conf_port *p, const char *path)
 {
 	bool client = p->role == ROLE_CLIENT;
-	uint64_t offer = features, have = 0;
+	uint64_t protocol = p->uml ? protocol_features | uml_protocol_features : protocol_features;
+	uint64_t offer = p->uml ? features & ~not_for_uml : features, have = 0;
 
 	if (p->mergeable == CHOICE_YES)
 		offer |= 1ULL << VIRTIO_NET_F_MRG_RXBUF;
@@ -242,7 +260,7 @@ serve(const struct conf_port *p, const char *path)
 	}
 	if (rte_vhost_driver_get_features(path, &have) != 0 ||
 			rte_vhost_driver_disable_features(path, have & ~offer) != 0 ||
-			rte_vhost_driver_set_protocol_features(path, protocol_features) != 0 ||
+			rte_vhost_driver_set_protocol_features(path, protocol) != 0 ||
 			rte_vhost_driver_callback_register(path, &device_ops) != 0 ||
 			rte_vhost_driver_start(path) != 0) {
 		rte_vhost_driver_unregister(path);

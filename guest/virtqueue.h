@@ -96,6 +96,7 @@ struct virtqueue {
 	bool held;           /* ... if there is one */
 	const struct guest_mem *mem;
 	int callfd;          /* -1: the guest wants no signals */
+	bool callsocket;     /* a socket, and no eventfd */
 	uint32_t frame_max;  /* longest frame, bytes */
 	rte_spinlock_t lock; /* a receive ring: who fills it now */
 	/* What follows is of receive rings, and seldom used. */
@@ -130,7 +131,9 @@ vq_logging(const struct virtqueue *vq)
 static inline void
 vq_signal(struct virtqueue *vq)
 {
-	if (unlikely(!signal_guest(vq->callfd)))
+	if (unlikely(vq->callsocket))
+		signal_socket(vq->callfd);
+	else if (unlikely(!signal_guest(vq->callfd)))
 		vq_fault(vq, FAULT_CALLFD);
 }
 

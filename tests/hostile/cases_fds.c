@@ -216,6 +216,98 @@ run_blocking_many(struct hostile *h, const void *arg)
 	EXPECT(h, h->stops <= 1, "%u guests made a worker wait", h->stops);
 }
 
+/* What User Mode Linux is signalled by, and how its other end is. */
+enum uml_end { END_FULL, END_CLOSED, END_MADE_BLOCKING };
+
+static int
+make_uml_socket(enum uml_end how, int *other)
+{
+	int fd[2];
+
+	*other = -1;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) < 0)
+		return -1;
+	if (how == END_CLOSED) {
+		close(fd[1]);
+		return fd[0];
+	}
+	fill(fd[0]);
+	*other = fd[1];
+	if (how == END_MADE_BLOCKING)
+		fcntl(fd[0], F_SETFL, O_RDWR);
+	return fd[0];
+}
+
+/* A socket that nobody reads, or has closed: signals are lost, and no worker waits, or dies of it. */
+static void
+run_uml(struct hostile *h, const void *arg)
+{
+	struct party *bad = party_open_uml(h), *peer = party_open(h, NULL);
+	int other, fd = make_uml_socket(*(const enum uml_end *)arg, &other);
+
+	MUST(h, fd >= 0, "no socket");
+	if (bad == NULL || peer == NULL || !party_meet(bad, peer))
+		return;
+	EXPECT(h,
+			set_fd(bad, VU_SET_VRING_CALL, 0, fd) == 0 &&
+					set_fd(bad, VU_SET_VRING_CALL, 1, fd) == 0 &&
+					vu_dev_sync(&bad->nic.dev) == 0,
+			"the message was refused");
+	vr_call_enable(bad->nic.rx, true);
+	vr_call_enable(bad->nic.tx, true);
+	for (unsigned i = 0; i < 50 && !h->failed; i++)
+		if (!party_says(peer, bad) || !party_says(bad, peer))
+			break;
+	close(fd);
+	if (other >= 0)
+		close(other);
+}
+
+/* It is signalled as an eventfd would be: eight bytes, for what it has not asked for. */
+static void
+run_uml_signal(struct hostile *h, const void *arg)
+{
+	struct party *uml = party_open_uml(h), *peer = party_open(h, NULL);
+	uint64_t n = 0;
+	int fd[2];
+
+	(void)arg;
+	MUST(h, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd) == 0,
+			"no socket");
+	if (uml == NULL || peer == NULL || !party_meet(uml, peer))
+		return;
+	EXPECT(h, set_fd(uml, VU_SET_VRING_CALL, 0, fd[0]) == 0 && vu_dev_sync(&uml->nic.dev) == 0,
+			"the message was refused");
+	while (read(fd[1], &n, sizeof(n)) > 0)
+		continue;
+	vr_call_enable(uml->nic.rx, true);
+	party_says(peer, uml);
+	EXPECT(h,
+			poll(&(struct pollfd){.fd = fd[1], .events = POLLIN}, 1, PATIENCE_MS) ==
+							1 &&
+					read(fd[1], &n, sizeof(n)) == sizeof(n) && n == 1,
+			"no signal");
+	close(fd[0]);
+	close(fd[1]);
+}
+
+/* A pipe is none: another of its writers could have its lock for ever. */
+static void
+run_uml_pipe(struct hostile *h, const void *arg)
+{
+	struct party *bad = party_open_uml(h), *peer = party_open(h, NULL);
+	int other, fd = make_fd(PIPE_FULL, &other);
+
+	(void)arg;
+	MUST(h, fd >= 0, "no pipe");
+	if (bad == NULL || peer == NULL || !party_meet(bad, peer))
+		return;
+	EXPECT(h, set_fd(bad, VU_SET_VRING_CALL, 0, fd) == 0, "the message was refused");
+	close(fd);
+	expect_stop(h, bad, FAULT_CALLFD);
+	close(other);
+}
+
 /* No call descriptor, and kick descriptors that are none: a poll-mode switch needs neither. */
 static void
 run_odd_kick(struct hostile *h, const void *arg)
@@ -261,6 +353,11 @@ run_repeated(struct hostile *h, const void *arg)
 	party_says(peer, p);
 }
 
+#define END(e) \
+	&(const enum uml_end) \
+	{ \
+		e \
+	}
 #define KIND(k) \
 	&(const enum kind) \
 	{ \
@@ -284,6 +381,15 @@ const struct hcase cases_fds[] = {
 		{"call-blocking-many",
 				"10 guests do that in turn: one holds a worker up, for a moment",
 				run_blocking_many, NULL, 0},
+		{"uml-signal", "User Mode Linux is signalled by its socket", run_uml_signal, NULL,
+				0},
+		{"uml-full", "its socket is full: signals are lost, no more", run_uml,
+				END(END_FULL), 0},
+		{"uml-made-blocking", "its socket is full, and made to block: the same", run_uml,
+				END(END_MADE_BLOCKING), 0},
+		{"uml-closed", "its socket has no other end: the same", run_uml, END(END_CLOSED),
+				0},
+		{"uml-pipe", "its call descriptor is a pipe: stopped", run_uml_pipe, NULL, 0},
 		{"kick-odd", "no call descriptor, and a pipe for kick and err: works", run_odd_kick,
 				NULL, 0},
 		{"fds-repeated", "500 event descriptors, one after the other: none is left open",

@@ -110,6 +110,9 @@ struct nic_opts party_opts(void);
 /* Connects; opts NULL: party_opts(). NULL, and a failure, if it cannot. */
 struct party *party_open(struct hostile *h, const struct nic_opts *opts);
 
+/* The same, at the port for User Mode Linux. */
+struct party *party_open_uml(struct hostile *h);
+
 /* Only the socket, for cases that speak by themselves. */
 int party_socket(struct hostile *h);
 

@@ -37,18 +37,24 @@ party_opts(void)
 	};
 }
 
-int
-party_socket(struct hostile *h)
+static int
+connect_to(struct hostile *h, const char *path)
 {
-	int sock = vu_connect(h->subject.socket, PATIENCE_MS);
+	int sock = vu_connect(path, PATIENCE_MS);
 
 	if (sock < 0)
 		fail(h, "connect: %s", strerror(-sock));
 	return sock;
 }
 
-struct party *
-party_open(struct hostile *h, const struct nic_opts *opts)
+int
+party_socket(struct hostile *h)
+{
+	return connect_to(h, h->subject.socket);
+}
+
+static struct party *
+open_at(struct hostile *h, const char *path, const struct nic_opts *opts)
 {
 	struct party *p = h->party;
 	int sock, err;
@@ -65,7 +71,7 @@ party_open(struct hostile *h, const struct nic_opts *opts)
 	p->opts = opts != NULL ? *opts : party_opts();
 	p->opts.dev.features |= h->features;
 	mac_make(p->mac, MAC_BASE + ++h->macs);
-	sock = party_socket(h);
+	sock = connect_to(h, path);
 	if (sock < 0)
 		return NULL;
 	err = nic_open(&p->nic, sock, &p->opts);
@@ -75,6 +81,18 @@ party_open(struct hostile *h, const struct nic_opts *opts)
 	}
 	p->open = true;
 	return p;
+}
+
+struct party *
+party_open(struct hostile *h, const struct nic_opts *opts)
+{
+	return open_at(h, h->subject.socket, opts);
+}
+
+struct party *
+party_open_uml(struct hostile *h)
+{
+	return open_at(h, h->subject.uml_socket, NULL);
 }
 
 void

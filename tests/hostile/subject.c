@@ -51,8 +51,10 @@ static void
 run_program(const struct subject *s, pid_t parent)
 {
 	const char *lcores = s->workers > 1 ? "0@0,1@0,2@1" : "0@0,1@1";
+	char uml[160];
 	int log, table;
 
+	snprintf(uml, sizeof(uml), "uml,socket=%s,uml=yes,guests=16", s->uml_socket);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(126);
@@ -66,7 +68,7 @@ run_program(const struct subject *s, pid_t parent)
 	setenv("RUNTIME_DIRECTORY", s->dir, 1);
 	execl(s->program, s->program, "--lcores", lcores, "--in-memory", "--no-pci",
 			"--file-prefix", strrchr(s->dir, '/') + 1, "--", "--socket-file",
-			s->honest_socket, "--socket-file", s->socket, "--mergeable",
+			s->honest_socket, "--socket-file", s->socket, "--port", uml, "--mergeable",
 			s->mergeable ? "1" : "0", "--tx-csum", s->offload ? "1" : "0", "--tso",
 			s->offload ? "1" : "0", (char *)NULL);
 	fprintf(stderr, "%s: %s\n", s->program, strerror(errno));
@@ -86,6 +88,7 @@ subject_start(struct subject *s)
 	snprintf(s->table_path, sizeof(s->table_path), "%s/table", s->dir);
 	snprintf(s->honest_socket, sizeof(s->honest_socket), "%s/honest", s->dir);
 	snprintf(s->socket, sizeof(s->socket), "%s/case", s->dir);
+	snprintf(s->uml_socket, sizeof(s->uml_socket), "%s/uml", s->dir);
 	s->log = NULL;
 	s->log_len = 0;
 	s->status = 0;

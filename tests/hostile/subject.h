@@ -33,6 +33,7 @@ struct subject {
 	char log_path[96], table_path[96];
 	char honest_socket[96]; /* for the neighbours */
 	char socket[96];        /* for the guests of the cases */
+	char uml_socket[96];    /* for those of them that are User Mode Linux */
 	char *log;              /* all of it, as far as it was read */
 	size_t log_len;
 	int telemetry; /* connected socket; -1: not yet */

@@ -402,6 +402,11 @@ test_port_policy(void **state)
 	accept("-- --port a,socket=a,own-tags=drop --port b,socket=b,own-tags=keep");
 	assert_true(p->no_own_tags);
 	assert_false(conf.port[1].no_own_tags);
+	assert_false(p->uml);
+	accept("-- --port a,socket=a,uml=yes --port b,socket=b,uml=no");
+	assert_true(p->uml);
+	assert_false(conf.port[1].uml);
+	refused("-- --port a,socket=b,uml=1", "--port a", "uml=1", "yes or no");
 	refused("-- --port a,socket=b,own-tags=yes", "--port a", "own-tags=yes", "keep or drop");
 	refused("-- --port a,socket=b,own_tags=drop", "--port a", "own_tags", "own-tags=");
 	refused("-- --port a,socket=b,mac=", "--port a", "mac=", "unicast");

@@ -159,7 +159,11 @@ def make(path, wanted, *, init="init", settings="", series=SERIES, programs=()):
 
     `settings` are what the script finds in /settings. `programs` come into /bin.
     """
-    vmlinux, modules = _kernel(series)
+    return write(path, *_kernel(series), wanted, init=init, settings=settings, programs=programs)
+
+
+def write(path, vmlinux, modules, wanted, *, init="init", settings="", programs=()):
+    """The same for a kernel that is there: its bootable file, its module tree."""
     libraries = sorted({library for program in programs for library in _libraries(program)})
     files = [_unpacked(file) for file in _module_files(modules, wanted)]
     with open(path, "wb") as out:
