@@ -31,8 +31,11 @@
 #define COST_COPY 40   /* to copy a piece of a frame, bytes aside */
 #define COST_DESC 20   /* to look at a descriptor of a chain, beyond the first */
 #define COST_DEST 64   /* a destination of a burst: its ring's lock, index and event */
-#define COST_WAIT 32   /* to offer a frame that waits once more */
-#define COST_PARK 112  /* to have a frame wait, or to drop it as it may not */
+#define COST_WAIT 32   /* to offer a frame that waits once more, */
+#define COST_ERRAND 40 /* ... and for each port that it waits for */
+#define COST_PARK 112  /* to have a copy of a frame wait, or to drop it as it may not */
+/* To check the headers of a frame with offloads, and to copy them when it is to wait. */
+#define COST_HEADERS 200
 #define COST_PART 128  /* to make one of the frames that a long one is cut into */
 /* A write to an eventfd, which may wake a sleeper: about a microsecond. */
 #define COST_SIGNAL 2048

@@ -211,8 +211,8 @@ park_frame(struct worker *w, struct source *s, unsigned int i, bool sent, uint64
 	struct frame *f = &w->burst.frame[i];
 	struct dests *d = &w->dests;
 	uint64_t bit = UINT64_C(1) << i;
+	unsigned int k, copies = 0;
 	bool owed = false;
-	unsigned int k;
 	uint16_t port;
 	int slot = park_add(s->park, f, sent, now + w->retry_time);
 
@@ -220,6 +220,7 @@ park_frame(struct worker *w, struct source *s, unsigned int i, bool sent, uint64
 		if (!(d->want[k] & ~d->outcome[k].taken & ~d->outcome[k].refused & bit))
 			continue;
 		port = d->port[k];
+		copies++;
 		/* Without retries a frame waits only for what has not been tried. */
 		if (slot >= 0 && (w->retry_time != 0 || d->delay[k] != DELAY_NONE) &&
 				park_errand(s->park, slot, port, port_epoch(&w->sw->port[port]),
@@ -228,6 +229,9 @@ park_frame(struct worker *w, struct source *s, unsigned int i, bool sent, uint64
 		else
 			f->reason = miss(w, s, port, f);
 	}
+	w->burst.cost += copies * COST_PARK;
+	if (f->offload != 0)
+		w->burst.cost += COST_HEADERS;
 	if (slot >= 0 && !owed)
 		park_remove(s->park, slot);
 	return owed;
@@ -256,7 +260,6 @@ park_burst(struct worker *w, struct source *s, uint64_t left, uint64_t sent)
 		s->park->next_try = now + w->retry_delay;
 	if (is_put_off(&w->dests))
 		s->park->next_try = now;
-	w->burst.cost += __builtin_popcountll(left) * COST_PARK;
 	for (; left != 0; left &= left - 1) {
 		i = __builtin_ctzll(left);
 		if (park_frame(w, s, i, sent >> i & 1, now))
@@ -344,7 +347,7 @@ retry_gather(struct worker *w, struct park *p, unsigned int first, unsigned int 
 		if (!behind && !gone)
 			dests_add(&w->dests, e->port, UINT64_C(1) << (b->n - 1));
 	}
-	b->cost += b->n * COST_WAIT + (i - first) * COST_DESC;
+	b->cost += b->n * COST_WAIT + (i - first) * COST_ERRAND;
 	return i;
 }
 

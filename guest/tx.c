@@ -117,9 +117,11 @@ fetch_headers(const struct virtqueue *vq, struct burst *b, struct frame *f)
 	}
 	/* What follows looks at the copies, and never again at the guest's. */
 	rte_compiler_barrier();
-	if (unlikely(offload_asked(&vnet.hdr)))
+	if (unlikely(offload_asked(&vnet.hdr))) {
+		b->cost += COST_HEADERS;
 		f->reason = offload_check(f, &vnet.hdr, &b->headers[f - b->frame], vq->offloads,
 				vq->frame_max);
+	}
 	if (unlikely(f->reason != DROP_NONE))
 		frame_lose(f, f->reason);
 }
