@@ -131,6 +131,7 @@ programs-san:
 
 programs-hostile:
 	$(MAKE) SANITIZE=1 build-san/vhost-switch build-san/hostile
+	$(MAKE) $(BUILD)/vhost-switch
 
 programs-fuzz:
 	$(MAKE) FUZZ=1 fuzz-programs

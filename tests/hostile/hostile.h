@@ -6,8 +6,9 @@
  *
  * A case is a function that is given the test's state, opens guests, misbehaves with one of
  * them, and says what must come of it. What holds after every case is checked behind it by
- * verdict.c: the switch lives, nobody else was stopped, the neighbours lost nothing, the
- * drops are those that were announced, and everything was given back.
+ * verdict.c: the switch lives, nobody else was stopped, the neighbours lost nothing and were not
+ * kept waiting, the gauge's pair had its fair share of the workers, the drops are those that
+ * were announced, and everything was given back.
  *
  * To add a case: a function, and a line in the table at the end of its file.
  */
@@ -20,11 +21,12 @@
 
 #include "forward/drops.h"
 #include "frames.h"
+#include "gauge.h"
 #include "neighbours.h"
 #include "nic.h"
 #include "subject.h"
 
-#define PARTIES_MAX 8
+#define PARTIES_MAX 48
 
 struct hostile;
 
@@ -44,6 +46,7 @@ struct party {
 #define PACKED 2
 #define OFFLOAD 4
 #define ALL (MERGEABLE | PACKED | OFFLOAD)
+#define RATES 8 /* the switch offers everything, guests take what they like */
 #define IN(mode) (1u << (mode))
 
 struct hcase {
@@ -57,6 +60,8 @@ struct hcase {
 struct hostile {
 	struct subject subject;
 	struct neighbours *neighbours;
+	struct workers workers;
+	struct gauge *gauge;
 	struct party party[PARTIES_MAX];
 	uint64_t features; /* that all guests take: --mergeable, --packed */
 	const char *self;  /* this program, to be run as a child */
@@ -67,11 +72,14 @@ struct hostile {
 	size_t log_mark; /* where the log stood when it began */
 	unsigned stops;  /* lines "device N stopped" that it announced */
 	bool drops_any;  /* it cannot say how many frames are dropped */
+	unsigned open;   /* guests */
+	unsigned greedy; /* the most that were open at a time; the case may say another number */
 	bool failed;
+	char unfair[160]; /* what the honest ones did not get; empty: they got all */
 
-	struct holdings base; /* what the switch held with the neighbours alone */
-	int64_t stopped;      /* devices stopped up to the case before */
-	uint64_t heard;       /* frames of the neighbours up to the case before */
+	struct holdings base;      /* what the switch held with the neighbours alone */
+	int64_t stopped;           /* devices stopped up to the case before */
+	double usual[WORKERS_MAX]; /* rates of the gauge with nobody else at work: the best */
 };
 
 /* Notes a failure; the case goes on. Always false. */
@@ -97,10 +105,25 @@ bool expect_stop(struct hostile *h, struct party *p, enum fault_reason reason);
 /* How many lines "device N stopped" the case has brought about for that device so far. */
 unsigned stops_of(struct hostile *h, const struct party *p);
 
-/* Up to the case: begins it. Behind it: says whether all is as it must be. */
+/*
+ * Before the case: begins it. After it: says whether all is as it must be. Fairness is left to
+ * the caller, who may run the case again.
+ */
 void case_begin(struct hostile *h);
 
 void case_verdict(struct hostile *h);
+
+/*
+ * The rate that the gauge has while nobody else is at work, which must be about what it was
+ * before. False: it is not, which is noted.
+ */
+bool rate_alone(struct hostile *h, struct gauge_rate *r);
+
+/* The part of it that `rate` is: of the sender that keeps less. At most 1. */
+double rate_kept(const struct hostile *h, const double *rate, const struct gauge_rate *alone);
+
+/* Notes if the part is less than is fair beside h->greedy guests. */
+void expect_share(struct hostile *h, double kept);
 
 /* Guests. */
 

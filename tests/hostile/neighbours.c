@@ -21,6 +21,7 @@
 #define A_TICK 4
 #define SETTLE_MS 8000
 #define POLL_MS 1
+#define DELAY_NS 500000 /* shorter ones are not worth a look at what the worker waited */
 #define MAC_BASE 0x01000000
 #define SEEN_MAX 64
 #define MERGE_BUF 224 /* a window of longest frames fills most of the 256 buffers */
@@ -30,13 +31,20 @@ struct neighbour {
 	uint8_t mac[6];
 	uint64_t sent;   /* frames to the peer; shared with the main thread */
 	uint64_t got;    /* frames of the peer; likewise */
-	int64_t heard;   /* when the last came, ms */
-	int64_t silence; /* longest time without one, ms */
+	uint64_t heard;  /* of them, up to the check before; main thread */
+	unsigned worker; /* that polls its transmit ring */
+	struct stamp {
+		uint64_t at;     /* ns */
+		uint64_t waited; /* by the worker, until then */
+	} stamp[WINDOW];         /* when a frame was sent, by its number */
+	uint64_t looked;         /* when it began to look for frames */
+	uint64_t delay;          /* longest of a frame that came, ns; shared */
 };
 
 struct neighbours {
 	struct neighbour each[NEIGHBOURS];
 	unsigned up; /* connected */
+	const struct workers *workers;
 	bool running;
 	pthread_t thread;
 	bool stop, pause;     /* main thread's wishes */
@@ -98,23 +106,41 @@ look_at(struct neighbours *n, unsigned i, const uint8_t *frame, size_t len)
 				i, me->nic.rx_hdr.flags, me->nic.rx_hdr.gso_type,
 				me->nic.rx_hdr.num_buffers);
 	__atomic_store_n(&me->got, seq + 1, __ATOMIC_RELEASE);
-	me->heard = vu_now_ms();
+}
+
+/*
+ * Frame `seq` for `me` has come, so the worker has had its CPU meanwhile: what it waited for that
+ * is known. When `me` last looked, the frame was not there yet.
+ */
+static void
+note_delay(struct neighbours *n, struct neighbour *me, struct neighbour *peer, uint64_t seq,
+		uint64_t looked)
+{
+	const struct stamp *s = &peer->stamp[seq % WINDOW];
+	uint64_t delay, waited;
+
+	if (looked < s->at + DELAY_NS)
+		return;
+	delay = looked - s->at;
+	waited = worker_waited(n->workers, peer->worker) - s->waited;
+	delay = delay > waited ? delay - waited : 0;
+	if (delay > __atomic_load_n(&me->delay, __ATOMIC_RELAXED))
+		__atomic_store_n(&me->delay, delay, __ATOMIC_RELAXED);
 }
 
 static void
 receive_all(struct neighbours *n, unsigned i)
 {
-	struct neighbour *me = &n->each[i];
+	struct neighbour *me = &n->each[i], *peer = &n->each[i ^ 1];
+	uint64_t looked = me->looked, before = me->got;
 	uint8_t frame[FRAME_ROOM];
-	int64_t silence;
 	int len;
 
-	while ((len = nic_recv(&me->nic, frame, sizeof(frame))) > 0) {
-		silence = vu_now_ms() - me->heard;
-		if (silence > __atomic_load_n(&me->silence, __ATOMIC_RELAXED))
-			__atomic_store_n(&me->silence, silence, __ATOMIC_RELAXED);
+	me->looked = now_ns();
+	while ((len = nic_recv(&me->nic, frame, sizeof(frame))) > 0)
 		look_at(n, i, frame, (size_t)len);
-	}
+	for (; before < me->got && me->got - before <= WINDOW; before++)
+		note_delay(n, me, peer, before, looked);
 	if (len < 0)
 		complain(n, "neighbour %u: receive ring: %s", i, strerror(-len));
 }
@@ -125,6 +151,7 @@ send_some(struct neighbours *n, unsigned i)
 	struct neighbour *me = &n->each[i], *peer = &n->each[i ^ 1];
 	uint8_t frame[FRAME_ROOM];
 	int err = nic_reclaim(&me->nic);
+	uint64_t waited = worker_waited(n->workers, me->worker);
 
 	if (err < 0)
 		complain(n, "neighbour %u: transmit ring: %s", i, strerror(-err));
@@ -134,6 +161,7 @@ send_some(struct neighbours *n, unsigned i)
 		frame_make(frame, peer->mac, me->mac, TYPE_NEIGHBOUR, me->sent, len);
 		if (nic_send(&me->nic, frame, len, NULL) < 0)
 			return;
+		me->stamp[me->sent % WINDOW] = (struct stamp){now_ns(), waited};
 		__atomic_store_n(&me->sent, me->sent + 1, __ATOMIC_RELEASE);
 	}
 }
@@ -159,7 +187,7 @@ run(void *arg)
 }
 
 struct neighbours *
-neighbours_connect(const char *socket, uint64_t features)
+neighbours_connect(const char *socket, uint64_t features, const struct workers *w)
 {
 	struct nic_opts opts = {
 			.dev = {.features = VU_F_VERSION_1 | VU_F_PROTOCOL_FEATURES | features,
@@ -174,11 +202,13 @@ neighbours_connect(const char *socket, uint64_t features)
 		return NULL;
 	if ((features & VU_F_MRG_RXBUF) != 0)
 		opts.rx_buf_size = MERGE_BUF;
+	n->workers = w;
 	pthread_mutex_init(&n->lock, NULL);
 	for (; n->up < NEIGHBOURS; n->up++) {
 		struct neighbour *me = &n->each[n->up];
 
 		mac_make(me->mac, MAC_BASE + n->up);
+		me->worker = n->up % w->n; /* the one with fewest rings gets the next */
 		sock = vu_connect(socket, SETTLE_MS);
 		err = sock < 0 ? sock : nic_open(&me->nic, sock, &opts);
 		if (err < 0) {
@@ -196,8 +226,6 @@ neighbours_connect(const char *socket, uint64_t features)
 bool
 neighbours_go(struct neighbours *n)
 {
-	for (unsigned i = 0; i < NEIGHBOURS; i++)
-		n->each[i].heard = vu_now_ms();
 	n->running = pthread_create(&n->thread, NULL, run, n) == 0;
 	return n->running;
 }
@@ -212,39 +240,72 @@ all_arrived(const struct neighbours *n)
 	return true;
 }
 
-const char *
-neighbours_check(struct neighbours *n, uint64_t *frames, int64_t *longest_ms)
+static bool
+all_heard(struct neighbours *n)
+{
+	for (unsigned i = 0; i < NEIGHBOURS; i++)
+		if (__atomic_load_n(&n->each[i].got, __ATOMIC_ACQUIRE) == n->each[i].heard)
+			return false;
+	return true;
+}
+
+static bool
+all_settled(struct neighbours *n)
+{
+	return __atomic_load_n(&n->paused, __ATOMIC_ACQUIRE) && all_arrived(n);
+}
+
+static bool
+wait_until(struct neighbours *n, bool (*is_so)(struct neighbours *n))
 {
 	int64_t deadline = vu_now_ms() + SETTLE_MS;
-	const char *error;
-	bool settled;
 
-	__atomic_store_n(&n->pause, true, __ATOMIC_RELEASE);
-	for (;;) {
-		settled = __atomic_load_n(&n->paused, __ATOMIC_ACQUIRE) && all_arrived(n);
-		if (settled || vu_now_ms() > deadline)
-			break;
+	while (!is_so(n)) {
+		if (vu_now_ms() > deadline)
+			return false;
 		poll(NULL, 0, POLL_MS);
 	}
-	*frames = 0;
-	*longest_ms = 0;
+	return true;
+}
+
+const char *
+neighbours_check(struct neighbours *n, uint64_t *delay_ns)
+{
+	const char *error;
+	bool heard, settled;
+
+	/* A case may be over before their thread had a turn: then there is nothing to judge yet. */
+	__atomic_store_n(&n->pause, false, __ATOMIC_RELEASE);
+	heard = wait_until(n, all_heard);
+	__atomic_store_n(&n->pause, true, __ATOMIC_RELEASE);
+	settled = wait_until(n, all_settled);
+	*delay_ns = 0;
 	for (unsigned i = 0; i < NEIGHBOURS; i++) {
 		struct neighbour *me = &n->each[i];
-		int64_t silence = __atomic_exchange_n(&me->silence, 0, __ATOMIC_RELAXED);
+		uint64_t delay = __atomic_exchange_n(&me->delay, 0, __ATOMIC_RELAXED);
 		uint64_t sent = n->each[i ^ 1].sent, got = me->got;
 
+		if (!heard && got == me->heard)
+			complain(n, "neighbour %u heard nothing", i);
 		if (!settled && sent != got)
 			complain(n, "neighbour %u lost frames: %ju sent, %ju received", i,
 					(uintmax_t)sent, (uintmax_t)got);
-		*frames += got;
-		if (silence > *longest_ms)
-			*longest_ms = silence;
+		me->heard = got;
+		if (delay > *delay_ns)
+			*delay_ns = delay;
 	}
 	pthread_mutex_lock(&n->lock);
 	error = n->error[0] != '\0' ? n->error : NULL;
 	pthread_mutex_unlock(&n->lock);
 	__atomic_store_n(&n->pause, false, __ATOMIC_RELEASE);
 	return error;
+}
+
+void
+neighbours_rest(struct neighbours *n)
+{
+	__atomic_store_n(&n->pause, true, __ATOMIC_RELEASE);
+	wait_until(n, all_settled);
 }
 
 bool

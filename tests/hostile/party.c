@@ -80,6 +80,8 @@ open_at(struct hostile *h, const char *path, const struct nic_opts *opts)
 		return NULL;
 	}
 	p->open = true;
+	if (++h->open > h->greedy)
+		h->greedy = h->open;
 	return p;
 }
 
@@ -98,9 +100,11 @@ party_open_uml(struct hostile *h)
 void
 party_close(struct party *p)
 {
-	if (p->open)
-		nic_close(&p->nic);
+	if (!p->open)
+		return;
+	nic_close(&p->nic);
 	p->open = false;
+	p->h->open--;
 }
 
 void

@@ -70,7 +70,8 @@ run_program(const struct subject *s, pid_t parent)
 			"--file-prefix", strrchr(s->dir, '/') + 1, "--", "--socket-file",
 			s->honest_socket, "--socket-file", s->socket, "--port", uml, "--mergeable",
 			s->mergeable ? "1" : "0", "--tx-csum", s->offload ? "1" : "0", "--tso",
-			s->offload ? "1" : "0", (char *)NULL);
+			s->offload ? "1" : "0", "--rx-retry-num", s->patient ? "1000" : "4",
+			"--rx-retry-delay", s->patient ? "100000" : "15", (char *)NULL);
 	fprintf(stderr, "%s: %s\n", s->program, strerror(errno));
 	_exit(126);
 }

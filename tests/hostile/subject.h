@@ -26,7 +26,8 @@ struct subject {
 	const char *program;
 	unsigned workers;
 	bool offload;   /* it offers checksums and segmentation */
-	bool mergeable; /* it offers mergeable buffers; all guests take them */
+	bool mergeable; /* it offers mergeable buffers */
+	bool patient;   /* frames wait for room as long as can be set */
 	pid_t pid;      /* 0: not running */
 	int status;     /* of waitpid, once it has ended */
 	char dir[64];

@@ -13,10 +13,24 @@
 #define POLL_MS 2
 
 /*
- * Silence of a neighbour that is too long. Both processors may be busy with other things;
- * but a switch that waits for a guest, or whose control thread does, is silent for ever.
+ * The longest that a neighbour's frame may be under way, of its worker's CPU time: no client may
+ * hang a worker for longer. A visit to a ring may take 200 us, and of the eight guests that
+ * most cases have at most each may have one before the neighbour's turn, and one
+ * more before a ring is tried again that another worker was filling: 3.2 ms. The
+ * sanitized program takes some three times as long.
  */
-#define SILENCE_MS 6000
+#define DELAY_NS 10000000
+
+/*
+ * With k greedy guests beside it an honest one keeps KEPT / (k + 1) of its rate. In a window
+ * of 10 ms that also bounds how long a worker does nothing at all.
+ */
+#define KEPT 0.8
+
+/* Rates that are taken when all is over, until one of them is usual: half of the best so far. */
+#define BASE_WINDOWS 2
+#define BASE_TRIES 20
+#define USUAL 0.5
 
 /* Memory that stays behind: allocators keep some, a leak a case would be far above. */
 #define RESIDENT_KB (192 << 10)
@@ -135,17 +149,91 @@ check_holdings(struct hostile *h)
 	h->base.fds = now.fds;
 }
 
-static void
-check_neighbours(struct hostile *h)
+/* Notes what an honest guest did not get, if it is the first such thing. */
+__attribute__((format(printf, 2, 3))) static void
+unfair(struct hostile *h, const char *format, ...)
 {
-	uint64_t frames;
-	int64_t silence;
-	const char *error = neighbours_check(h->neighbours, &frames, &silence);
+	va_list ap;
+
+	if (h->unfair[0] != '\0')
+		return;
+	va_start(ap, format);
+	vsnprintf(h->unfair, sizeof(h->unfair), format, ap);
+	va_end(ap);
+}
+
+static void
+check_neighbours(struct hostile *h, uint64_t *delay)
+{
+	const char *error = neighbours_check(h->neighbours, delay);
 
 	EXPECT(h, error == NULL, "%s", error);
-	EXPECT(h, frames > h->heard, "the neighbours stood still");
-	EXPECT(h, silence < SILENCE_MS, "a neighbour heard nothing for %jd ms", (intmax_t)silence);
-	h->heard = frames;
+	if (*delay > DELAY_NS)
+		unfair(h, "a neighbour's frame was under way for %.1f ms of its worker's time",
+				(double)*delay / 1e6);
+}
+
+/* Whether the gauge has its usual rate; the best one is noted. */
+static bool
+is_usual(struct hostile *h, const struct gauge_rate *r)
+{
+	bool usual = true;
+
+	for (unsigned i = 0; i < h->workers.n; i++) {
+		if (r->mean[i] > h->usual[i])
+			h->usual[i] = r->mean[i];
+		usual = usual && r->mean[i] >= USUAL * h->usual[i];
+	}
+	return usual;
+}
+
+bool
+rate_alone(struct hostile *h, struct gauge_rate *r)
+{
+	for (unsigned i = 0; i < BASE_TRIES; i++) {
+		gauge_begin(h->gauge);
+		if (gauge_read(h->gauge, BASE_WINDOWS, PATIENCE_MS, r) && is_usual(h, r))
+			return true;
+	}
+	unfair(h, "with nobody else at work, the honest pair has %.0f frames/s of %.0f", r->mean[0],
+			h->usual[0]);
+	return false;
+}
+
+double
+rate_kept(const struct hostile *h, const double *rate, const struct gauge_rate *alone)
+{
+	double least = 1;
+
+	for (unsigned i = 0; i < h->workers.n; i++)
+		if (rate[i] < least * alone->mean[i])
+			least = rate[i] / alone->mean[i];
+	return least;
+}
+
+void
+expect_share(struct hostile *h, double kept)
+{
+	double fair = KEPT / (h->greedy + 1);
+
+	if (kept < fair)
+		unfair(h, "an honest pair keeps %.3f of its rate beside %u guests; at least %.3f is fair",
+				kept, h->greedy, fair);
+}
+
+/* The gauge's share: `beside` was taken beside the case. */
+static void
+check_share(struct hostile *h, const struct gauge_rate *beside, uint64_t delay)
+{
+	struct gauge_rate alone;
+	double kept;
+
+	if (!rate_alone(h, &alone))
+		return;
+	kept = rate_kept(h, beside->least, &alone);
+	remark("in %u windows an honest pair keeps %.2f of %.0f frames/s at least, and its frames take %.1f ms at most",
+			beside->windows, kept, alone.mean[0], (double)delay / 1e6);
+	expect_share(h, kept);
 }
 
 static void
@@ -170,12 +258,23 @@ case_begin(struct hostile *h)
 	h->log_mark = h->subject.log_len;
 	h->stops = 0;
 	h->drops_any = false;
+	h->open = 0;
+	h->greedy = 1;
 	h->failed = false;
+	h->unfair[0] = '\0';
+	if (h->gauge != NULL)
+		gauge_begin(h->gauge);
 }
 
 void
 case_verdict(struct hostile *h)
 {
+	struct gauge_rate beside;
+	uint64_t delay;
+
+	/* A case that is over sooner is judged by one window, in which it happened. */
+	if (subject_alive(&h->subject) && !gauge_read(h->gauge, 1, PATIENCE_MS, &beside))
+		unfair(h, "an honest pair got nothing");
 	if (subject_alive(&h->subject))
 		check_drops(h);
 	party_close_all(h);
@@ -184,7 +283,8 @@ case_verdict(struct hostile *h)
 		fail(h, "the switch is dead (wait status %#x)", (unsigned)h->subject.status);
 		return;
 	}
-	check_neighbours(h);
+	check_neighbours(h, &delay);
 	check_holdings(h);
+	check_share(h, &beside, delay);
 	check_log(h);
 }

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* The rate of an honest pair. See gauge.h. */
+#define _GNU_SOURCE
+#include "gauge.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "frames.h"
+#include "nic.h"
+
+#define MAC_BASE 0x03000000
+#define RING VR_SIZE_MAX /* a millisecond of work at least, while this program has no CPU */
+#define HEADS 64         /* buffers: they stay in the caches, as those of a busy guest */
+#define LEN 60
+#define ROOM 2048 /* to receive floods of the cases as well */
+#define TICK_NS 250000
+#define LOOK_NS 100000 /* a moment's length: this thread may share a worker's CPU */
+#define LOOKS 20
+#define CONNECT_MS 8000
+#define POLL_MS 1
+
+/* A moment, as the thread saw it. */
+struct sample {
+	uint64_t at;     /* ns */
+	uint64_t frames; /* that the switch has taken until then */
+	uint64_t waited; /* by the worker for a CPU, ns */
+};
+
+/* What the switch takes of one sender's frames. */
+struct meter {
+	struct vring *tx;
+	unsigned worker;
+	uint16_t shown;
+	struct sample last;
+	/* The window: it begins at a moment at which the worker had its CPU. */
+	bool open;
+	struct sample first;
+	uint64_t dry_ns, dry_frames; /* in it, with an empty ring */
+	/* Since gauge_begin(). */
+	uint64_t ns, frames;
+	double before; /* of the window before */
+	double least;  /* that two windows in a row had at most */
+	unsigned windows;
+};
+
+struct gauge {
+	struct nic nic[2];
+	uint8_t mac[2][6];
+	unsigned up;
+	const struct workers *workers;
+	bool running, stop;
+	pthread_t thread;
+	pthread_mutex_t lock; /* guards the meters */
+	struct meter meter[WORKERS_MAX];
+};
+
+/* Time with a CPU between two moments. */
+static uint64_t
+cpu_ns(const struct sample *a, const struct sample *b)
+{
+	uint64_t all = b->at - a->at, waited = b->waited - a->waited;
+
+	return all > waited ? all - waited : 0;
+}
+
+static void
+close_window(struct meter *m, uint64_t frames, uint64_t ns)
+{
+	double rate = (double)frames * 1e9 / (double)ns;
+
+	/* What happens on this program's side, or a sibling of the CPU, is seldom as long as two. */
+	if (m->windows < 2)
+		m->least = m->windows == 0 || rate > m->before ? rate : m->before;
+	else if (rate < m->least && m->before < m->least)
+		m->least = rate > m->before ? rate : m->before;
+	m->before = rate;
+	m->windows++;
+	m->frames += frames;
+	m->ns += ns;
+}
+
+/* The worker had its CPU at `s`. */
+static void
+advance(struct meter *m, const struct sample *s)
+{
+	uint64_t ns, frames;
+
+	if (m->open) {
+		ns = cpu_ns(&m->first, s);
+		frames = s->frames - m->first.frames;
+		if (ns < m->dry_ns + GAUGE_WINDOW_NS)
+			return;
+		close_window(m, frames - m->dry_frames, ns - m->dry_ns);
+	}
+	m->open = true;
+	m->first = *s;
+	m->dry_ns = m->dry_frames = 0;
+}
+
+/* All of a moment; not if this thread lost its CPU in the middle. */
+static bool
+look(const struct gauge *g, const struct meter *m, struct sample *s)
+{
+	uint16_t used;
+
+	s->at = now_ns();
+	s->waited = worker_waited(g->workers, m->worker);
+	used = vr_raw_used_idx(m->tx);
+	s->frames = m->last.frames + (uint16_t)(used - (uint16_t)m->last.frames);
+	return now_ns() < s->at + LOOK_NS;
+}
+
+/* Notes how far the switch has come, and shows it all buffers again. */
+static void
+take_sample(struct gauge *g, struct meter *m)
+{
+	struct sample s;
+	uint16_t used, done;
+
+	for (unsigned i = 0; !look(g, m, &s) && i < LOOKS; i++)
+		;
+	used = (uint16_t)s.frames;
+	done = (uint16_t)(s.frames - m->last.frames);
+	/* It went on after `last`, and had not waited for that: so it had its CPU at `last`. */
+	if (done != 0 && s.waited - m->last.waited < LOOK_NS)
+		advance(m, &m->last);
+	if (used == m->shown) {
+		m->dry_ns += cpu_ns(&m->last, &s);
+		m->dry_frames += done;
+	}
+	m->shown = (uint16_t)(used + RING);
+	vr_raw_avail_idx(m->tx, m->shown);
+	m->last = s;
+}
+
+static void *
+run(void *arg)
+{
+	const struct timespec tick = {.tv_nsec = TICK_NS};
+	const struct sched_param first = {.sched_priority = 1};
+	struct gauge *g = arg;
+
+	/* It has little to do, but the rings must not run dry. Without the right to it they do at times. */
+	pthread_setschedparam(pthread_self(), SCHED_FIFO, &first);
+	while (!__atomic_load_n(&g->stop, __ATOMIC_ACQUIRE)) {
+		for (unsigned i = 0; i < 2; i++)
+			vr_raw_avail_idx(g->nic[i].rx,
+					(uint16_t)(vr_raw_used_idx(g->nic[i].rx) + RING));
+		pthread_mutex_lock(&g->lock);
+		for (unsigned i = 0; i < g->workers->n; i++)
+			take_sample(g, &g->meter[i]);
+		pthread_mutex_unlock(&g->lock);
+		nanosleep(&tick, NULL); /* the switch is at work meanwhile */
+	}
+	return NULL;
+}
+
+struct gauge *
+gauge_connect(const char *socket, const struct workers *w)
+{
+	const struct nic_opts opts = {
+			.dev = {.features = VU_F_VERSION_1 | VU_F_PROTOCOL_FEATURES,
+					.protocol = VU_PROTOCOL_REPLY_ACK,
+					.rx_size = RING,
+					.tx_size = RING,
+					.mem.region_size = 4 << 20},
+			.rx_bufs = 1,
+			.tx_bufs = 1,
+	};
+	struct gauge *g = calloc(1, sizeof(*g));
+	uint8_t frame[FRAME_MIN];
+	int sock, err;
+
+	if (g == NULL)
+		return NULL;
+	pthread_mutex_init(&g->lock, NULL);
+	g->workers = w;
+	for (; g->up < 2; g->up++) {
+		mac_make(g->mac[g->up], MAC_BASE + g->up);
+		sock = vu_connect(socket, CONNECT_MS);
+		err = sock < 0 ? sock : nic_open(&g->nic[g->up], sock, &opts);
+		if (err < 0) {
+			gauge_end(g);
+			return NULL;
+		}
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		frame_make(frame, mac_broadcast, g->mac[i], TYPE_CASE, 0, sizeof(frame));
+		nic_send(&g->nic[i], frame, sizeof(frame), NULL);
+	}
+	return g;
+}
+
+const uint8_t *
+gauge_mac(const struct gauge *g, unsigned i)
+{
+	return g->mac[i];
+}
+
+/* All entries of the ring name a few buffers: of `len` bytes, with this frame in them if any. */
+static bool
+lay_out(struct nic *nic, struct vring *vr, const uint8_t *frame, uint32_t len, uint16_t flags)
+{
+	for (uint16_t i = 0; i < HEADS; i++) {
+		uint8_t *at = vu_mem_alloc(&nic->dev.mem, 0, nic->hdr_len + len, 64);
+
+		if (at == NULL)
+			return false;
+		if (frame != NULL)
+			memcpy(at + nic->hdr_len, frame, len);
+		vr_raw_desc(vr, i, vu_mem_gpa(&nic->dev.mem, at), nic->hdr_len + len, flags, 0);
+	}
+	for (unsigned i = 0; i < RING; i++)
+		vr_raw_avail(vr, (uint16_t)i, (uint16_t)(i % HEADS));
+	return true;
+}
+
+bool
+gauge_go(struct gauge *g)
+{
+	uint8_t frame[LEN];
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct meter *m = &g->meter[i];
+		struct vring *tx = g->nic[i].tx;
+
+		/* What it had sent before is done: the address is known. */
+		if (nic_drain(&g->nic[i], CONNECT_MS) != 0)
+			return false;
+		frame_make(frame, g->mac[i ^ 1], g->mac[i], TYPE_CASE, 0, LEN);
+		if (!lay_out(&g->nic[i], tx, frame, LEN, 0) ||
+				!lay_out(&g->nic[i], g->nic[i].rx, NULL, ROOM, VR_DESC_WRITE))
+			return false;
+		tx->avail->flags = g->nic[i].rx->avail->flags = VR_AVAIL_NO_INTERRUPT;
+		*m = (struct meter){.tx = tx, .worker = i};
+		m->last.frames = m->shown = vr_raw_used_idx(tx);
+	}
+	g->running = pthread_create(&g->thread, NULL, run, g) == 0;
+	return g->running;
+}
+
+void
+gauge_begin(struct gauge *g)
+{
+	pthread_mutex_lock(&g->lock);
+	for (unsigned i = 0; i < g->workers->n; i++) {
+		struct meter *m = &g->meter[i];
+
+		m->open = false;
+		m->ns = m->frames = 0;
+		m->least = 0;
+		m->windows = 0;
+	}
+	pthread_mutex_unlock(&g->lock);
+}
+
+bool
+gauge_read(struct gauge *g, unsigned windows, int timeout_ms, struct gauge_rate *r)
+{
+	int64_t deadline = vu_now_ms() + timeout_ms;
+	const struct meter *m;
+
+	for (;;) {
+		*r = (struct gauge_rate){.windows = UINT32_MAX};
+		pthread_mutex_lock(&g->lock);
+		for (unsigned i = 0; i < g->workers->n; i++) {
+			m = &g->meter[i];
+			r->mean[i] = m->ns == 0 ? 0 : (double)m->frames * 1e9 / (double)m->ns;
+			r->least[i] = m->windows == 0 ? 0 : m->least;
+			if (m->windows < r->windows)
+				r->windows = m->windows;
+		}
+		pthread_mutex_unlock(&g->lock);
+		if (r->windows >= windows || vu_now_ms() > deadline)
+			return r->windows >= windows;
+		poll(NULL, 0, POLL_MS);
+	}
+}
+
+void
+gauge_end(struct gauge *g)
+{
+	if (g == NULL)
+		return;
+	__atomic_store_n(&g->stop, true, __ATOMIC_RELEASE);
+	if (g->running)
+		pthread_join(g->thread, NULL);
+	for (unsigned i = 0; i < g->up; i++)
+		nic_close(&g->nic[i]);
+	pthread_mutex_destroy(&g->lock);
+	free(g);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* Greedy guests against an honest pair. See share.h. */
+#define _GNU_SOURCE
+#include "share.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define TURNS 5      /* that count, of each kind */
+#define TURNS_MAX 40 /* and that are tried */
+#define WINDOWS 3    /* of the gauge, each turn */
+#define SETTLE_NS 3000000
+#define IDLE_MS 30 /* frames may wait for ever for a guest that takes nothing */
+#define PUMP_NS 200000
+#define DRY_MAX 0.05 /* of the looks */
+
+static void *
+pump(void *arg)
+{
+	const struct timespec nap = {.tv_nsec = PUMP_NS};
+	const struct sched_param first = {.sched_priority = 1};
+	struct contest *c = arg;
+
+	/* Without the right to it more turns do not count. */
+	pthread_setschedparam(pthread_self(), SCHED_FIFO, &first);
+	while (!__atomic_load_n(&c->stop, __ATOMIC_ACQUIRE)) {
+		bool attack = __atomic_load_n(&c->attack, __ATOMIC_ACQUIRE), dry = false;
+
+		for (unsigned i = 0; attack && i < c->n_rings; i++) {
+			struct pumped *p = &c->ring[i];
+			uint16_t used = vr_raw_used_idx(p->vr);
+
+			dry = dry || (p->sends && used == p->vr->avail->idx);
+			vr_raw_avail_idx(p->vr, (uint16_t)(used + p->shown));
+		}
+		if (attack) {
+			__atomic_fetch_add(&c->looks, 1, __ATOMIC_RELAXED);
+			__atomic_fetch_add(&c->dry, dry, __ATOMIC_RELAXED);
+		}
+		nanosleep(&nap, NULL); /* the switch is at work meanwhile */
+	}
+	return NULL;
+}
+
+void
+contest_pump(struct contest *c, struct vring *vr, unsigned n, unsigned heads, bool sends)
+{
+	for (unsigned i = 0; i < vr->size; i++)
+		vr_raw_avail(vr, (uint16_t)i, (uint16_t)(i % heads));
+	c->ring[c->n_rings++] = (struct pumped){vr, (uint16_t)n, sends};
+}
+
+/* Frames of the greedy ones that the switch has not given back. */
+static unsigned
+left(const struct contest *c)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < c->n_rings; i++)
+		if (c->ring[i].sends)
+			n += (uint16_t)(c->ring[i].vr->avail->idx - vr_raw_used_idx(c->ring[i].vr));
+	return n;
+}
+
+/* They show nothing more, and what is under way is done; or nothing becomes of it for a while. */
+static void
+rest(struct contest *c)
+{
+	int64_t since = vu_now_ms();
+	unsigned n = UINT32_MAX, now;
+
+	__atomic_store_n(&c->attack, false, __ATOMIC_RELEASE);
+	do {
+		nanosleep(&(struct timespec){.tv_nsec = SETTLE_NS}, NULL);
+		now = left(c);
+		if (now != n)
+			since = vu_now_ms();
+		n = now;
+	} while (n > 0 && vu_now_ms() < since + IDLE_MS);
+}
+
+/* The gauge's rate with the greedy ones at work. False: they were not so all the time. */
+static bool
+beside(struct contest *c, struct gauge_rate *r)
+{
+	uint64_t looks, dry;
+	bool full;
+
+	__atomic_store_n(&c->attack, true, __ATOMIC_RELEASE);
+	nanosleep(&(struct timespec){.tv_nsec = SETTLE_NS}, NULL); /* it takes effect */
+	looks = __atomic_exchange_n(&c->looks, 0, __ATOMIC_RELAXED);
+	dry = __atomic_exchange_n(&c->dry, 0, __ATOMIC_RELAXED);
+	gauge_begin(c->h->gauge);
+	full = gauge_read(c->h->gauge, WINDOWS, PATIENCE_MS, r);
+	looks = __atomic_load_n(&c->looks, __ATOMIC_RELAXED);
+	dry = __atomic_load_n(&c->dry, __ATOMIC_RELAXED);
+	rest(c);
+	return full && looks > 0 && (double)dry <= DRY_MAX * (double)looks;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+void
+contest_judge(struct contest *c)
+{
+	struct gauge_rate alone = {0}, with;
+	double kept[TURNS];
+	unsigned n = 0;
+
+	c->h->drops_any = true; /* nobody looks after what waits at the end */
+	if (!EXPECT(c->h, pthread_create(&c->thread, NULL, pump, c) == 0, "no thread"))
+		return;
+	for (unsigned i = 0; i < TURNS_MAX && n < TURNS; i++)
+		if (rate_alone(c->h, &alone) && beside(c, &with))
+			kept[n++] = rate_kept(c->h, with.mean, &alone);
+	__atomic_store_n(&c->stop, true, __ATOMIC_RELEASE);
+	pthread_join(c->thread, NULL);
+	gauge_begin(c->h->gauge); /* the verdict is on what the case does from here on: nothing */
+	if (!EXPECT(c->h, n == TURNS, "the greedy guests could not be kept busy"))
+		return;
+	qsort(kept, n, sizeof(kept[0]), compare);
+	remark("an honest pair keeps %.2f (%.2f to %.2f) of %.0f frames/s beside %u greedy guests",
+			kept[n / 2], kept[0], kept[n - 1], alone.mean[0], c->h->greedy);
+	expect_share(c->h, kept[n / 2]);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* The workers' CPU time. See workers.h. */
+#define _GNU_SOURCE
+#include "workers.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+uint64_t
+now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* The number in the name of a worker's thread; it begins with 1. 0: another thread. */
+static unsigned
+lcore_of(pid_t pid, const char *tid)
+{
+	char path[300], text[64] = "";
+	unsigned lcore = 0;
+	const char *p;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%s/comm", (int)pid, tid);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return 0;
+	p = fgets(text, sizeof(text), f) != NULL ? strstr(text, "worker") : NULL;
+	fclose(f);
+	if (p != NULL)
+		sscanf(p + strcspn(p, "0123456789"), "%u", &lcore);
+	return lcore;
+}
+
+bool
+workers_find(struct workers *w, pid_t pid, unsigned n)
+{
+	char path[300];
+	struct dirent *e;
+	unsigned lcore;
+	DIR *dir;
+
+	*w = (struct workers){.n = n, .fd = {-1, -1}};
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	while (dir != NULL && (e = readdir(dir)) != NULL) {
+		lcore = lcore_of(pid, e->d_name);
+		if (lcore == 0 || lcore > n || w->fd[lcore - 1] >= 0)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/schedstat", (int)pid, e->d_name);
+		w->fd[lcore - 1] = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	if (dir != NULL)
+		closedir(dir);
+	for (unsigned i = 0; i < n; i++)
+		if (w->fd[i] < 0)
+			return false;
+	return n > 0;
+}
+
+uint64_t
+worker_waited(const struct workers *w, unsigned i)
+{
+	uint64_t waited = 0;
+	char text[96];
+	ssize_t len = pread(w->fd[i], text, sizeof(text) - 1, 0);
+
+	text[len > 0 ? len : 0] = '\0';
+	sscanf(text, "%*u %" SCNu64, &waited);
+	return waited;
+}
+
+void
+workers_forget(struct workers *w)
+{
+	for (unsigned i = 0; i < w->n; i++)
+		if (w->fd[i] >= 0)
+			close(w->fd[i]);
+	w->n = 0;
+}

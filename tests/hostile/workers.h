@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/*
+ * The time that the switch's workers have had a CPU, as the kernel counts it.
+ *
+ * A worker never sleeps, so it had a CPU whenever it did not wait for one. The kernel counts the
+ * waits when the worker gets its CPU back: differences are exact between two moments at which it
+ * had one. Other programs on the machine make no difference to what is measured in this time.
+ * Any thread, once they are found.
+ */
+#ifndef HOSTILE_WORKERS_H
+#define HOSTILE_WORKERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define WORKERS_MAX 2
+
+struct workers {
+	unsigned n;
+	int fd[WORKERS_MAX]; /* /proc/PID/task/TID/schedstat, in the order of their lcores */
+};
+
+/* Looks for `n` workers of a process. */
+bool workers_find(struct workers *w, pid_t pid, unsigned n);
+
+/* How long a worker has waited for a CPU, ns. */
+uint64_t worker_waited(const struct workers *w, unsigned i);
+
+void workers_forget(struct workers *w);
+
+/* Monotonic, ns. */
+uint64_t now_ns(void);
+
+#endif
