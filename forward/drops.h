@@ -18,8 +18,8 @@
 	X(SHORT, "short_frame", \
 			"shorter than an Ethernet header, or than the virtio-net header before it") \
 	X(LONG, "long_frame", \
-			"longer than the largest frame that is switched (see --mergeable), or to be cut " \
-			"into such") \
+			"longer than the largest frame that is switched (see --mergeable) or that the " \
+			"uplink's port carries, or to be cut into such") \
 	X(DESCRIPTOR, "bad_descriptor", \
 			"a transmit descriptor outside of guest memory or of the wrong direction") \
 	X(OFFLOAD, "bad_offload", \
@@ -42,6 +42,7 @@
 			"the destination's receive ring stayed full for the whole retry time") \
 	X(UPLINK_FULL, "uplink_full", \
 			"the uplink's transmit queue stayed full for the whole retry time") \
+	X(LINK_DOWN, "link_down", "the uplink's link is down") \
 	X(NO_MBUF, "no_mbuf", "no mbuf was free for the uplink for the whole retry time") \
 	X(TOO_BIG, "buffer_too_small", \
 			"the frame does not fit into the destination's receive buffers") \

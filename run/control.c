@@ -33,8 +33,10 @@
 struct control {
 	struct vswitch *sw;
 	int epoll, signals, timer;
+	int link; /* uplink_event_fd(); -1: none */
 	struct watch watch;
 	unsigned int guests;  /* that the service manager was told of */
+	bool up;              /* ... the uplink's link */
 	bool told;            /* it was told of some number */
 	uint32_t seconds;     /* since start */
 	unsigned int moves;   /* in this second */
@@ -237,17 +239,22 @@ static void
 tell_status(struct control *c)
 {
 	struct vswitch *sw = c->sw;
+	bool up = sw->uplink != NULL && uplink_is_up(sw->uplink);
 	unsigned int i, guests = 0;
 	char text[80];
 
 	for (i = 0; i < vswitch_ports(sw); i++)
 		guests += port_state(&sw->port[i]) == PORT_USED;
-	if (c->told && guests == c->guests)
+	if (c->told && guests == c->guests && up == c->up)
 		return;
 	c->told = true;
 	c->guests = guests;
+	c->up = up;
 	snprintf(text, sizeof(text), "STATUS=guests: %u, workers: %u, uplink: %s", guests,
-			sw->nworkers, sw->uplink != NULL ? "yes" : "none");
+			sw->nworkers,
+			sw->uplink == NULL   ? "none"
+					: up ? "up"
+					     : "down");
 	notify_send(&sw->notify, text);
 }
 
@@ -347,8 +354,9 @@ control_open(struct control *c, struct vswitch *sw)
 	c->epoll = epoll_create1(EPOLL_CLOEXEC);
 	c->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	c->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	c->link = sw->uplink != NULL ? uplink_event_fd(sw->uplink) : -1;
 	if (watch(c->epoll, c->signals) && watch(c->epoll, c->timer) &&
-			watch(c->epoll, sw->wake_fd) &&
+			watch(c->epoll, sw->wake_fd) && (c->link < 0 || watch(c->epoll, c->link)) &&
 			timerfd_settime(c->timer, 0, &second, NULL) == 0)
 		return true;
 	say_error("can't wait for events: %s", strerror(errno));
@@ -358,7 +366,7 @@ control_open(struct control *c, struct vswitch *sw)
 bool
 control_run(struct vswitch *sw)
 {
-	struct control c = {.epoll = -1, .signals = -1, .timer = -1};
+	struct control c = {.epoll = -1, .signals = -1, .timer = -1, .link = -1};
 	bool ok = control_open(&c, sw);
 	struct epoll_event e;
 
@@ -369,6 +377,8 @@ control_run(struct vswitch *sw)
 			on_signal(&c);
 		else if (e.data.fd == c.timer)
 			on_second(&c);
+		else if (e.data.fd == c.link)
+			uplink_on_event(sw->uplink);
 		else
 			on_wake(&c);
 	}

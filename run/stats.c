@@ -9,6 +9,7 @@
 #include "guest/slot.h"
 #include "main.h"
 #include "run/stats.h"
+#include "uplink/uplink.h"
 #include "run/worker.h"
 
 #define DROP_TEXT(name, text, doc) [DROP_##name] = text,
@@ -184,6 +185,8 @@ stats_print(const struct vswitch *sw, FILE *out)
 	for_each(sw, out, print_row, &total);
 	print_row(out, "total", &total);
 	print_names(sw, out);
+	if (sw->uplink != NULL)
+		fprintf(out, "the uplink's link is %s\n", uplink_is_up(sw->uplink) ? "up" : "down");
 	fprintf(out, "dropped, by reason:\n");
 	for_each(sw, out, print_drops, &total);
 	fprintf(out, "devices stopped for breaking the rules: %" PRIu64 "\n\n",

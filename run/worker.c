@@ -149,7 +149,7 @@ worker_run(void *arg)
 	while (!__atomic_load_n(&sw->stop, __ATOMIC_RELAXED)) {
 		poll_round(w, uplink);
 		if (sw->uplink != NULL)
-			uplink_flush(sw->uplink, w->id);
+			uplink_work(sw->uplink, w->id);
 		grace_pass(sw->qsbr, w->id);
 	}
 	rte_rcu_qsbr_thread_offline(sw->qsbr, w->id);

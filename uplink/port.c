@@ -108,18 +108,18 @@ static void
 choose(struct uplink *u, const struct conf *c, const struct rte_eth_dev_info *info,
 		struct rte_eth_conf *conf)
 {
-	uint32_t mtu = c->mergeable ? 9000 : RTE_ETHER_MTU, most = port_mtu(info);
+	uint32_t mtu = c->mergeable ? 9000 : RTE_ETHER_MTU, most = port_mtu(info), carried;
 
 	memset(conf, 0, sizeof(*conf));
 	if (u->vmdq && u->plan.short_frames)
 		most = RTE_MIN(most, (uint32_t)RTE_ETHER_MTU);
-	if (mtu > most) {
+	carried = RTE_MAX(most, link_payload(info));
+	if (mtu > carried)
 		say(NOTICE,
 				"port %u takes frames with %u bytes of payload at most: longer ones "
 				"stay between guests\n",
-				u->port, most);
-		mtu = most;
-	}
+				u->port, carried);
+	mtu = RTE_MIN(mtu, most);
 	conf->rxmode.mtu = mtu;
 	u->carries = mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN;
 	u->strip = c->vlan_strip && c->tagged;
@@ -262,6 +262,7 @@ uplink_start_port(struct uplink *u, const struct conf *c, const struct rte_eth_d
 		return rc;
 	u->started = true;
 	share_queues(u, nworkers, ntx);
+	link_start(u, info);
 	allow_multicast(u);
 	if (u->vmdq && u->plan.hashes_groups)
 		accept_every_hash(u);

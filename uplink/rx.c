@@ -98,7 +98,7 @@ fetch_frame(const struct uplink *u, struct burst *b, struct frame *f, struct rte
 	if (u->nic.verifies &&
 			(m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
 		f->vnet = (struct virtio_net_hdr){.flags = VIRTIO_NET_HDR_F_DATA_VALID};
-	if (f->len > u->frame_max)
+	if (f->len > u->rx_max) /* or it may have been cut */
 		frame_lose(f, DROP_LONG);
 }
 

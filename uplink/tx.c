@@ -196,10 +196,10 @@ deliver_run(struct uplink *u, struct uplink_tx *tx, const struct burst *b, uint6
 	return left;
 }
 
-bool
-uplink_flush(struct uplink *u, unsigned int id)
+/* Offers segments that wait. Returns whether none does any more. */
+static inline bool
+flush(struct uplink *u, struct uplink_tx *tx)
 {
-	struct uplink_tx *tx = &u->tx[id];
 	uint16_t sent;
 
 	if (likely(tx->npending == 0))
@@ -208,6 +208,12 @@ uplink_flush(struct uplink *u, unsigned int id)
 	tx->next += sent;
 	tx->npending -= sent;
 	return tx->npending == 0;
+}
+
+void
+uplink_work(struct uplink *u, unsigned int id)
+{
+	flush(u, &u->tx[id]);
 }
 
 /* Fills a chain of n mbufs, all of them with so much room, with a frame and its tag. */
@@ -303,38 +309,74 @@ deliver_cut(struct uplink *u, struct uplink_tx *tx, const struct frame *f, uint1
 	return true;
 }
 
-/* Of the frames that are wanted, the first ones, up to one that is to be cut. */
+/* Of the frames that are wanted, the first ones, up to one that is to be cut or may be too long. */
 static inline uint64_t
-run_of(const struct burst *b, uint64_t want)
+run_of(const struct burst *b, uint64_t want, uint32_t limit)
 {
 	uint64_t left = want;
+	const struct frame *f;
 
-	while (left != 0 && likely(!(b->frame[__builtin_ctzll(left)].offload & OFFLOAD_GSO)))
+	while (left != 0) {
+		f = &b->frame[__builtin_ctzll(left)];
+		if (unlikely((f->offload & OFFLOAD_GSO) || f->len > limit))
+			break;
 		left &= left - 1;
+	}
 	return want & ~left;
 }
 
-struct outcome
-uplink_deliver(struct uplink *u, unsigned int id, const struct burst *b, uint64_t want,
-		uint16_t vlan, struct port_count *count)
+/* Whether a frame, or each that it is cut into, is no longer than the port takes. */
+static bool
+fits(const struct frame *f, uint32_t limit)
 {
+	uint32_t len = f->len;
+
+	if (frame_own_tag(f))
+		len -= RTE_VLAN_HLEN;
+	if (f->offload & OFFLOAD_GSO)
+		len = RTE_MIN(len, f->headers->len + (uint32_t)f->vnet.gso_size);
+	return len <= limit;
+}
+
+/* Delivers a frame of a kind of its own. Returns what became of it. */
+static __rte_noinline struct outcome
+deliver_odd(struct uplink *u, struct uplink_tx *tx, struct burst *b, uint64_t bit, uint16_t vlan,
+		uint32_t limit, struct port_count *count)
+{
+	struct frame *f = &b->frame[__builtin_ctzll(bit)];
+
+	if (!fits(f, limit)) {
+		f->reason = limit == 0 ? DROP_LINK_DOWN : DROP_LONG;
+		return (struct outcome){.refused = bit};
+	}
+	if (!(f->offload & OFFLOAD_GSO))
+		return (struct outcome){.taken = deliver_run(u, tx, b, bit, vlan, count)};
+	return (struct outcome){.taken = deliver_cut(u, tx, f, vlan, count) ? bit : 0};
+}
+
+struct outcome
+uplink_deliver(struct uplink *u, unsigned int id, struct burst *b, uint64_t want, uint16_t vlan,
+		struct port_count *count)
+{
+	uint32_t limit = __atomic_load_n(&u->limit, __ATOMIC_RELAXED);
 	struct uplink_tx *tx = &u->tx[id];
-	struct outcome o = {0, 0};
+	struct outcome o = {0, 0}, odd;
 	uint64_t left, run, bytes = 0;
 
 	tx->reason = DROP_UPLINK_FULL;
-	while (want != 0 && likely(uplink_flush(u, id))) {
-		run = run_of(b, want);
+	/* With the link down nothing waits, not even for segments that do. */
+	while (want != 0 && (likely(flush(u, tx)) || limit == 0)) {
+		run = run_of(b, want, limit);
 		if (likely(run != 0)) {
 			o.taken |= deliver_run(u, tx, b, run, vlan, count);
-			if ((o.taken & run) != run)
-				break;
 		} else {
 			run = want & -want;
-			if (!deliver_cut(u, tx, &b->frame[__builtin_ctzll(want)], vlan, count))
-				break;
-			o.taken |= run;
+			odd = deliver_odd(u, tx, b, run, vlan, limit, count);
+			o.taken |= odd.taken;
+			o.refused |= odd.refused;
 		}
+		if (((o.taken | o.refused) & run) != run)
+			break;
 		want &= ~run;
 	}
 	for (left = o.taken; left != 0; left &= left - 1)

@@ -196,7 +196,8 @@ uplink_stop(struct uplink *u, struct port_count *count)
 		u->pool[i].nheld = 0;
 	}
 	for (i = 0; i < WORKER_MAX; i++)
-		uplink_flush(u, i);
+		uplink_work(u, i);
+	link_stop(u);
 	rte_eth_dev_stop(u->port);
 }
 

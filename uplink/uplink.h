@@ -54,16 +54,15 @@ struct source *uplink_source(struct uplink *u, unsigned int i);
 /*
  * Copies the frames of `want` into mbufs and gives them to the port, in order,
  * until it takes no more. `vlan`: the sender's tag, added to frames that have
- * none of their own or one of VLAN 0; 0: none. In --vm2vm 2 a frame may bring another's tag along. Counts what was sent. Worker `id`.
+ * none of their own or one of VLAN 0; 0: none. In --vm2vm 2 a frame may bring another's tag along. Counts what was sent.
+ * A port whose link is down refuses all of them, another those that are too long for it.
+ * Worker `id`.
  */
-struct outcome uplink_deliver(struct uplink *u, unsigned int id, const struct burst *b,
-		uint64_t want, uint16_t vlan, struct port_count *count);
+struct outcome uplink_deliver(struct uplink *u, unsigned int id, struct burst *b, uint64_t want,
+		uint16_t vlan, struct port_count *count);
 
-/*
- * Offers the port what it left of a frame that was cut. Returns whether nothing waits
- * any more. Worker `id`, with each poll.
- */
-bool uplink_flush(struct uplink *u, unsigned int id);
+/* Offers the port what it left of a frame that was cut. Worker `id`, with each poll. */
+void uplink_work(struct uplink *u, unsigned int id);
 
 /* Why the port took no more from worker `id` at its last try. */
 enum drop_reason uplink_reason(const struct uplink *u, unsigned int id);
@@ -89,6 +88,16 @@ void uplink_remove_mac(struct uplink *u, const struct rte_ether_addr *mac);
  * tries again. Main lcore.
  */
 bool uplink_has_room(const struct uplink *u);
+
+/*
+ * A descriptor that can be read when it is time for uplink_on_event(), which looks at the
+ * port's link; -1: there is none. Main lcore.
+ */
+int uplink_event_fd(const struct uplink *u);
+void uplink_on_event(struct uplink *u);
+
+/* Whether the link is up, as far as it is known. Any thread. */
+bool uplink_is_up(const struct uplink *u);
 
 /* Ends promiscuous mode when all addresses have had filters for a while. Main lcore, once a second. */
 void uplink_tick(struct uplink *u);

@@ -15,6 +15,7 @@
 #include "main.h"
 #include "forward/frame.h"
 #include "forward/source.h"
+#include "uplink/link.h"
 #include "uplink/nic.h"
 #include "uplink/vmdq.h"
 
@@ -68,8 +69,15 @@ struct uplink {
 	bool insert_hw;      /* the NIC puts tags on */
 	bool promiscuous;
 	bool started;
-	uint32_t frame_max;    /* longest frame that is switched */
-	uint32_t carries;      /* longest frame that the port says it takes, our tag aside */
+	uint32_t frame_max; /* longest frame that is switched */
+	uint32_t rx_max;    /* longest frame that comes in whole */
+	uint32_t carries;   /* longest frame that the port says it takes, our tag aside */
+	/*
+	 * Longest frame that it takes now, the first tag aside; 0: its link is down. Set by the
+	 * main lcore at any time.
+	 */
+	uint32_t limit;
+	struct uplink_link link;
 	struct uplink_nic nic; /* what it does of offloads */
 	struct uplink_filters filters;
 	struct vmdq_plan plan;

@@ -159,7 +159,7 @@ def test_jumbo_to_a_tap_holds_up_nobody(box):
             one.port.send(data)
         fit = small if limited else long + small
         transfer(one.port, [r.uplink.port], fit, [tagged(data, r.tag(one)) for data in fit])
-        assert r.switch.next_table()[0].dropped == (len(long) if limited else 0)
+        assert r.switch.next_table()[0].reasons == ({"long_frame": len(long)} if limited else {})
 
 
 @UPLINKS

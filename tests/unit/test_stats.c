@@ -8,6 +8,7 @@
 
 #include "main.h"
 #include "run/stats.h"
+#include "uplink/uplink_priv.h"
 #include "unit.h"
 #include "run/worker.h"
 
@@ -178,12 +179,14 @@ test_table(void **state)
 			"uplink      123456789012   123456789012            0              0            0            0\n"
 			"departed               9              0            9              0            0            0\n"
 			"total       123457789026   123457789007           19         500006            3            7\n"
+			"the uplink's link is up\n"
 			"dropped, by reason:\n"
 			"device 0: ring_full 8, destination_gone 2\n"
 			"device 2: addresses not learned 4\n"
 			"departed: bad_source 9, addresses not learned 1\n"
 			"devices stopped for breaking the rules: 11\n"
 			"\n";
+	static struct uplink uplink = {.limit = 1514};
 	struct vswitch *sw = *state;
 	struct port_count *c = sw->worker[0]->count;
 	char *text;
@@ -192,7 +195,7 @@ test_table(void **state)
 	sw->port[0].state = PORT_USED;
 	sw->port[1].state = PORT_FREE;
 	sw->port[2].state = PORT_LEAVING; /* still its own until it is put away */
-	sw->uplink = (struct uplink *)sw; /* there is one; not looked into */
+	sw->uplink = &uplink;
 	sw->faults = 11;
 	c[0] = (struct port_count){.received = 1000000,
 			.delivered = 999990,

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* What the port carries now: see link.h for the contract. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <rte_dev.h>
+#include <rte_ethdev.h>
+#include <rte_kvargs.h>
+
+#include "conf/conf.h"
+#include "uplink/link.h"
+#include "uplink/uplink.h"
+#include "uplink/uplink_priv.h"
+
+/*
+ * net_af_packet shares a ring of slots with the kernel, by default of 2 KiB. Of a slot
+ * the kernel takes 66 bytes in front of what it receives (TPACKET2_HDRLEN and an Ethernet
+ * header, aligned so that what follows that is), and cuts a frame that does not fit into
+ * the rest; the driver passes it on as if it were whole. In front of what it sends are
+ * 32 bytes; the driver frees a longer frame and says that it was sent.
+ */
+#define SLOT_SIZE 2048
+#define SLOT_RX_FRONT 66
+#define SLOT_TX_FRONT 32
+
+/* Milliseconds between looks at the link of a NIC: few enough for its queue to hold what comes until then. */
+#define ASK_MS 100
+
+/* Drivers of the kernel's interfaces, and what they make of frames. */
+static const struct {
+	const char *name;
+	bool slots;    /* of a fixed size, as above */
+	bool sends_by; /* its frames are held against the interface's MTU */
+	bool raw;      /* hands over what the kernel has, finished or not */
+} drivers[] = {
+		{"net_af_packet", .slots = true, .sends_by = true, .raw = true},
+		{"net_af_xdp", .sends_by = true, .raw = true},
+		{"net_pcap", .sends_by = true, .raw = true},
+		/* The kernel finishes and cuts what a tap is to get: it asks for no offload. */
+		{"net_tap", .raw = false},
+};
+
+/* Index of the port's driver in that table; -1: the port is no interface of the kernel. */
+static int
+driver_of(const struct rte_eth_dev_info *info)
+{
+	size_t i;
+
+	for (i = 0; info->if_index != 0 && i < RTE_DIM(drivers); i++)
+		if (strcmp(info->driver_name, drivers[i].name) == 0)
+			return i;
+	return -1;
+}
+
+static int
+read_size(const char *key, const char *value, void *arg)
+{
+	uint64_t size;
+
+	RTE_SET_USED(key);
+	if (conf_digits(value, 10, UINT32_MAX, &size))
+		*(uint32_t *)arg = size;
+	return 0;
+}
+
+/* What framesz= says among the port's arguments. */
+static uint32_t
+slot_size(const struct rte_eth_dev_info *info)
+{
+	const struct rte_devargs *args = rte_dev_devargs(info->device);
+	struct rte_kvargs *list;
+	uint32_t size = SLOT_SIZE;
+
+	list = args != NULL && args->args != NULL ? rte_kvargs_parse(args->args, NULL) : NULL;
+	if (list != NULL)
+		rte_kvargs_process(list, "framesz", read_size, &size);
+	rte_kvargs_free(list);
+	return RTE_MAX(size, (uint32_t)SLOT_RX_FRONT + RTE_ETHER_MIN_LEN);
+}
+
+uint32_t
+link_payload(const struct rte_eth_dev_info *info)
+{
+	int i = driver_of(info);
+
+	return i >= 0 && drivers[i].slots ? slot_size(info) - SLOT_RX_FRONT - 1 - RTE_ETHER_HDR_LEN
+					  : 0;
+}
+
+/* Makes the state known to workers. */
+static void
+publish(struct uplink *u)
+{
+	const struct uplink_link *l = &u->link;
+	uint32_t limit = l->whole;
+
+	if (l->driver >= 0 && drivers[l->driver].sends_by)
+		limit = RTE_MIN(limit, l->state.mtu + RTE_ETHER_HDR_LEN);
+	__atomic_store_n(&u->limit, l->up ? limit : 0, __ATOMIC_RELAXED);
+}
+
+/* Says what is new of the interface. */
+static void
+say_netdev(const struct uplink *u, const struct netdev_state *new)
+{
+	const struct uplink_link *l = &u->link;
+	const struct netdev_state *old = &l->state;
+
+	if (!old->there)
+		return;
+	if (!new->there) {
+		say(WARNING,
+				"port %u: its interface %s is gone: nothing passes until the switch "
+				"is started again\n",
+				u->port, old->name);
+		return;
+	}
+	if (strcmp(old->name, new->name) != 0)
+		say(NOTICE, "port %u: its interface %s is %s now\n", u->port, old->name, new->name);
+	if (old->mtu != new->mtu && drivers[l->driver].sends_by)
+		say(NOTICE, "port %u: takes frames with %u bytes of payload at most now\n", u->port,
+				RTE_MIN(new->mtu, l->whole - RTE_ETHER_HDR_LEN));
+}
+
+/* Asks the kernel. Returns whether the link is up. */
+static bool
+ask_kernel(struct uplink *u)
+{
+	struct uplink_link *l = &u->link;
+	struct netdev_state new;
+
+	if (l->gone)
+		return false;
+	if (!netdev_ask(l->netdev.index, &new)) {
+		if (!l->silent)
+			say(WARNING,
+					"port %u: the kernel does not tell the state of its "
+					"interface: %s\n",
+					u->port, strerror(errno));
+		l->silent = true;
+		return l->state.up;
+	}
+	say_netdev(u, &new);
+	l->gone = !new.there;
+	l->state = new;
+	return new.up;
+}
+
+/* Asks the driver. One that does not say is up. */
+static bool
+ask_driver(const struct uplink *u)
+{
+	struct rte_eth_link link;
+
+	return rte_eth_link_get_nowait(u->port, &link) != 0 || link.link_status == RTE_ETH_LINK_UP;
+}
+
+static void
+check(struct uplink *u)
+{
+	struct uplink_link *l = &u->link;
+	bool was = l->up;
+
+	l->up = l->driver >= 0 ? ask_kernel(u) : ask_driver(u);
+	publish(u);
+	if (l->up != was)
+		say(NOTICE, "port %u: its link is %s\n", u->port, l->up ? "up" : "down");
+}
+
+int
+uplink_event_fd(const struct uplink *u)
+{
+	return u->link.timer >= 0 ? u->link.timer : u->link.netdev.events;
+}
+
+void
+uplink_on_event(struct uplink *u)
+{
+	uint64_t times;
+
+	if (u->link.timer < 0)
+		netdev_drain(&u->link.netdev);
+	else if (read(u->link.timer, &times, sizeof(times)) < 0)
+		return; /* somebody set the clock */
+	check(u);
+}
+
+bool
+uplink_is_up(const struct uplink *u)
+{
+	return __atomic_load_n(&u->limit, __ATOMIC_RELAXED) != 0;
+}
+
+/* Lists the offloads as ethtool's options, or as what they are. */
+static void
+list(char *text, size_t size, unsigned int on, bool options)
+{
+	static const struct {
+		unsigned int bit;
+		const char *option, *what;
+	} all[] = {
+			{NETDEV_TX_CSUM, " tx off", "checksums left undone"},
+			{NETDEV_TSO, " tso off", "TCP left unsegmented"},
+			{NETDEV_GRO, " gro off", "merged frames"},
+			{NETDEV_LRO, " lro off", "merged by the NIC"},
+	};
+	size_t i, at = 0;
+
+	text[0] = '\0';
+	for (i = 0; i < RTE_DIM(all) && at < size; i++)
+		if (on & all[i].bit)
+			at += snprintf(text + at, size - at, "%s%s", options || at == 0 ? "" : ", ",
+					options ? all[i].option : all[i].what);
+}
+
+/* Warns of what an interface has switched on and the port can't convey. */
+static void
+warn_of(const struct uplink *u, const char *name, unsigned int on)
+{
+	char what[128], options[64];
+
+	if (on == 0)
+		return;
+	list(what, sizeof(what), on, false);
+	list(options, sizeof(options), on, true);
+	say(WARNING,
+			"port %u: %s may send it what it can't convey to guests (%s): ping works "
+			"then, and TCP does not; run: ethtool -K %s%s\n",
+			u->port, name, what, name, options);
+}
+
+/* Where frames come from that this driver passes on as the kernel has them. */
+static void
+warn_of_offloads(const struct uplink *u)
+{
+	const struct uplink_link *l = &u->link;
+	const struct netdev_state *s = &l->state;
+	struct netdev_state from;
+
+	if (!s->there || !drivers[l->driver].raw)
+		return;
+	warn_of(u, s->name, netdev_offloads(s->name) & (NETDEV_GRO | NETDEV_LRO));
+	if (s->link == 0)
+		return;
+	if (s->pair && s->link_away)
+		say(NOTICE,
+				"port %u: the peer of %s is in another network namespace: make sure "
+				"that it leaves nothing to it, by ethtool -K NAME tx off tso off there\n",
+				u->port, s->name);
+	else if (!s->link_away && netdev_ask(s->link, &from) && from.there)
+		warn_of(u, from.name,
+				netdev_offloads(from.name) &
+						(s->pair ? NETDEV_TX_CSUM | NETDEV_TSO
+							 : NETDEV_GRO | NETDEV_LRO));
+}
+
+/* A timer for what is to be asked now and then. -1: there is none, which was said. */
+static int
+make_timer(const struct uplink *u)
+{
+	const struct itimerspec every = {{0, ASK_MS * 1000000}, {0, ASK_MS * 1000000}};
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+
+	if (fd < 0 || timerfd_settime(fd, 0, &every, NULL) != 0)
+		say(WARNING, "port %u: its link is not watched: %s\n", u->port, strerror(errno));
+	return fd;
+}
+
+/* How long frames may be with this driver, whatever the interface says. */
+static void
+set_lengths(struct uplink *u, const struct rte_eth_dev_info *info)
+{
+	struct uplink_link *l = &u->link;
+	uint32_t slot;
+
+	u->rx_max = u->frame_max;
+	l->whole = UINT32_MAX;
+	if (l->driver < 0)
+		return;
+	l->whole = u->carries;
+	if (drivers[l->driver].slots) {
+		slot = slot_size(info);
+		l->whole = slot - SLOT_TX_FRONT - RTE_VLAN_HLEN;
+		u->rx_max = RTE_MIN(u->rx_max, slot - SLOT_RX_FRONT - 1);
+	}
+	/* Longer ones are not even offered. */
+	u->carries = UINT32_MAX;
+}
+
+void
+link_start(struct uplink *u, const struct rte_eth_dev_info *info)
+{
+	struct uplink_link *l = &u->link;
+
+	l->driver = driver_of(info);
+	l->timer = l->netdev.events = -1;
+	set_lengths(u, info);
+	if (l->driver < 0 || !netdev_open(&l->netdev, info->if_index))
+		l->timer = make_timer(u);
+	l->up = true;
+	check(u);
+	if (l->driver >= 0)
+		warn_of_offloads(u);
+}
+
+void
+link_stop(struct uplink *u)
+{
+	netdev_close(&u->link.netdev);
+	if (u->link.timer >= 0)
+		close(u->link.timer);
+}
