@@ -4,6 +4,7 @@
 /* The DPDK port's settings, queues and mbufs: see uplink_priv.h. Main lcore, at start. */
 #include <string.h>
 
+#include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
@@ -22,6 +23,14 @@
  */
 #define RX_DESCRIPTORS_ALL 16384
 #define RX_DESCRIPTORS_LEAST 256
+
+/*
+ * A bond of LACP puts its messages into a queue, and sends them in the calls that transmit
+ * frames: without traffic the other end would give the link up. They are due once a
+ * second at most.
+ */
+#define BOND_DRIVER "net_bonding"
+#define CALL_MS 100
 
 /* mbufs each lcore keeps at hand (rte_mempool's per-lcore cache). */
 #define MBUF_CACHE 256
@@ -263,6 +272,8 @@ uplink_start_port(struct uplink *u, const struct conf *c, const struct rte_eth_d
 	u->started = true;
 	share_queues(u, nworkers, ntx);
 	link_start(u, info);
+	if (strcmp(info->driver_name, BOND_DRIVER) == 0)
+		u->call_time = rte_get_tsc_hz() / (1000 / CALL_MS);
 	allow_multicast(u);
 	if (u->vmdq && u->plan.hashes_groups)
 		accept_every_hash(u);

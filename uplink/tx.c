@@ -213,7 +213,16 @@ flush(struct uplink *u, struct uplink_tx *tx)
 void
 uplink_work(struct uplink *u, unsigned int id)
 {
+	uint64_t now;
+
 	flush(u, &u->tx[id]);
+	if (likely(u->call_time == 0) || id != 0)
+		return;
+	now = rte_rdtsc();
+	if (now < u->call_at)
+		return;
+	u->call_at = now + u->call_time;
+	transmit(u, &u->tx[id], NULL, 0);
 }
 
 /* Fills a chain of n mbufs, all of them with so much room, with a frame and its tag. */

@@ -61,7 +61,10 @@ struct source *uplink_source(struct uplink *u, unsigned int i);
 struct outcome uplink_deliver(struct uplink *u, unsigned int id, struct burst *b, uint64_t want,
 		uint16_t vlan, struct port_count *count);
 
-/* Offers the port what it left of a frame that was cut. Worker `id`, with each poll. */
+/*
+ * Offers the port what it left of a frame that was cut, and calls one that has work of its
+ * own to do in such calls. Worker `id`, with each poll.
+ */
 void uplink_work(struct uplink *u, unsigned int id);
 
 /* Why the port took no more from worker `id` at its last try. */

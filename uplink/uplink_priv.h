@@ -77,6 +77,8 @@ struct uplink {
 	 * main lcore at any time.
 	 */
 	uint32_t limit;
+	uint64_t call_time; /* cycles between calls without frames, of a port that needs them; 0: none */
+	uint64_t call_at; /* when the next one is due; worker 0's */
 	struct uplink_link link;
 	struct uplink_nic nic; /* what it does of offloads */
 	struct uplink_filters filters;

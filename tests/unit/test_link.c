@@ -181,6 +181,27 @@ test_lengths_of_segments(void **state)
 	assert_int_equal(on_wire(w), 0);
 }
 
+/* A port that has work of its own to do in such calls is called now and then, by worker 0. */
+static void
+test_calls(void **state)
+{
+	struct wire *w = *state;
+	uint64_t first;
+
+	uplink_work(w->u, 0);
+	assert_int_equal(w->u->call_at, 0);
+	w->u->call_time = rte_get_tsc_hz() / 1000;
+	uplink_work(w->u, 1);
+	assert_int_equal(w->u->call_at, 0);
+	uplink_work(w->u, 0);
+	first = w->u->call_at;
+	assert_true(first >= rte_rdtsc());
+	while (rte_rdtsc() < first)
+		;
+	uplink_work(w->u, 0);
+	assert_true(w->u->call_at >= first + w->u->call_time);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -191,6 +212,7 @@ main(void)
 			TEST(test_link_with_segments),
 			TEST(test_lengths),
 			TEST(test_lengths_of_segments),
+			TEST(test_calls),
 	};
 
 	return cmocka_run_group_tests_name("link", tests, unit_eal, unit_eal_end);

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
+"""The uplink is a bond of two links by LACP: it stays up while guests are silent."""
+
+import contextlib
+
+from lib import proc
+from lib.frames import BROADCAST, Port, frame
+from lib.guests import MTU, Guests
+from lib.lacp import Partner
+from lib.netns import Namespace
+from lib.switch import Switch
+from lib.telemetry import Telemetry
+from lib.wait import wait_for
+
+STRANGER = "02:00:00:00:00:99"
+LINKS = (("near0", "far0"), ("near1", "far1"))
+MESSAGES = 4  # by each link; the driver sends one a second
+# net_af_packet lets all multicast in as it is, and has no call to say so.
+LOG = [r"bond_.*allmulti mode for port"]
+
+
+def eal():
+    version = proc.run(["pkg-config", "--modversion", "libdpdk"])[1].split(".")
+    word = "slave" if [int(n) for n in version[:2]] < [23, 11] else "member"
+    bond = "net_bonding0,mode=4"
+    vdevs = []
+    for number, (near, _) in enumerate(LINKS):
+        vdevs += ["--vdev", f"net_af_packet{number},iface={near}"]
+        bond += f",{word}=net_af_packet{number}"
+    return [*vdevs, "--vdev", bond]
+
+
+def test_lacp_with_idle_guests(box):
+    with contextlib.ExitStack() as stack:
+        ns = stack.enter_context(Namespace())
+        for near, far in LINKS:
+            ns.veth(near, far, MTU)
+        ports = [stack.enter_context(Port(ns, far)) for _, far in LINKS]
+        partner = stack.enter_context(Partner(ports))
+        switch = stack.enter_context(Switch(box, ["-p", "0x4", "--vlan-base", 0], ns=ns, eal=eal(), allow_log=LOG))
+        guests = stack.enter_context(Guests(box, [switch.socket()]))
+        guest = guests[0]
+        partner.wait_up()
+        partner.wait_messages(MESSAGES)
+        assert all(partner.in_use(link) for link in range(len(LINKS)))
+        with Telemetry(switch) as telemetry:
+            counters = telemetry.ask("/vhost_switch/port,uplink")
+            assert counters["link"] == "up"
+            assert counters["sent"] == 0  # no guest had anything to do with it
+
+        out = frame(BROADCAST, guest.mac, 1)
+        guest.port.send(out)
+        wait_for(lambda: sum(partner.frames.values(), []), what="the guest's frame")
+        assert sum(partner.frames.values(), []) == [out]
+        for link, port in enumerate(ports):
+            back = frame(guest.mac, STRANGER, link)
+            port.send(back)
+            assert guest.port.until(back) == []
