@@ -69,6 +69,7 @@ struct connection {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of all that follows */
 static struct connection *connections;
+static unsigned int makers;  /* between fd_gate_making() and fd_gate_made() */
 static unsigned int closers; /* threads; atomic */
 
 static time_t
@@ -181,6 +182,27 @@ hold(struct connection *c, int fd)
 	} else if (identify(fd, &c->held[c->n].is)) {
 		c->held[c->n++].fd = fd;
 	}
+}
+
+void
+fd_gate_making(void)
+{
+	pthread_mutex_lock(&lock);
+	makers++;
+	pthread_mutex_unlock(&lock);
+}
+
+void
+fd_gate_made(const int *fd, unsigned int n)
+{
+	unsigned int i;
+
+	pthread_mutex_lock(&lock);
+	for (i = 0; i < n; i++)
+		if (fd[i] >= 0)
+			forget(fd[i]);
+	makers--;
+	pthread_mutex_unlock(&lock);
 }
 
 static void *
@@ -304,6 +326,9 @@ sweep(bool own)
 {
 	struct connection **at = &connections, *c;
 
+	/* A number may have become that of a maker's file: fd_gate_tick() comes again. */
+	if (makers != 0)
+		return;
 	while ((c = *at) != NULL) {
 		if (c->sock >= 0 ||
 				(own ? !pthread_equal(c->who, pthread_self())

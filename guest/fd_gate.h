@@ -56,6 +56,16 @@ void fd_gate_tick(void);
  */
 bool fd_gate_is_memory(int fd);
 
+/*
+ * Around the making of a descriptor in another way than by a message: a copy of another process's,
+ * or another opening of its file. Librte_vhost may have closed one of the same file that had the
+ * same number, and nobody would tell the two apart. So nothing is closed here meanwhile, and what
+ * had the numbers of the fd[n], those below 0 aside, is forgotten. In between anything may be
+ * waited for. Any thread.
+ */
+void fd_gate_making(void);
+void fd_gate_made(const int *fd, unsigned int n);
+
 /* Closes a stranger's file, which may wait, in a thread of its own. Any thread. */
 void fd_gate_dispose(int fd);
 

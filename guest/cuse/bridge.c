@@ -246,7 +246,9 @@ set_mem_table(struct bridge *b, const void *in)
 	if (head.padding != 0)
 		return -EOPNOTSUPP;
 	memcpy(region, (const char *)in + sizeof(head), head.nregions * sizeof(region[0]));
+	fd_gate_making();
 	rc = caller_table(b->owner, region, head.nregions, &m, fd);
+	fd_gate_made(fd, rc == 0 ? m.payload.memory.nregions : 0);
 	if (rc != 0) {
 		complain(b, remedy(rc), rc);
 		return rc;
@@ -312,8 +314,11 @@ give_back(struct bridge *b, uint32_t index)
 static int
 event_descriptor(struct bridge *b, int fd)
 {
-	int copy = caller_descriptor(b->owner, fd);
+	int copy;
 
+	fd_gate_making();
+	copy = caller_descriptor(b->owner, fd);
+	fd_gate_made(&copy, 1);
 	if (copy < 0) {
 		if (copy == -ENOSYS)
 			complain(b,

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@
 
 #include "client.h"
 #include "guest/cuse/bridge.h"
+#include "guest/fd_gate.h"
 #include "guest/message.h"
 #include "unit.h"
 #include "vhost_end.h"
@@ -411,6 +413,89 @@ test_descriptors(void **state)
 }
 
 /* What can't be mapped is refused here, and the connection stays. */
+/* Has the gate note a file at the lowest free number, and closes it as librte_vhost does. */
+static int
+note_and_close(int sock, int peer, int file)
+{
+	char byte = 1, room[CMSG_SPACE(sizeof(int))] = {0};
+	struct iovec iov = {&byte, 1};
+	struct msghdr msg = {.msg_iov = &iov,
+			.msg_iovlen = 1,
+			.msg_control = room,
+			.msg_controllen = sizeof(room)};
+	struct cmsghdr *h = CMSG_FIRSTHDR(&msg);
+	int fd;
+
+	*h = (struct cmsghdr){CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+	memcpy(CMSG_DATA(h), &file, sizeof(file));
+	assert_int_equal(sendmsg(peer, &msg, 0), 1);
+	assert_int_equal(recvmsg(sock, &msg, 0), 1);
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+	close(fd);
+	return fd;
+}
+
+/*
+ * A front end had sent a file that librte_vhost has closed since, and the bridge's own copy of the
+ * same file has the same number: the end of the front end's connection does not take it away.
+ */
+static void
+test_descriptor_that_looks_like_a_front_ends(void **state)
+{
+	struct bench *b = *state;
+	int pair[2], other[2], low, fd;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, other), 0);
+	assert_true(fd_gate_open(pair[0], "test", false));
+	assert_int_equal(simple(b, VHOST_SET_OWNER), 0);
+	low = dup(b->call[0]); /* the bridge has a handle of the process open there while it copies */
+	fd = note_and_close(pair[0], pair[1], b->call[0]);
+	close(low);
+	assert_int_equal(set_file(b, VHOST_SET_VRING_CALL, 0, b->call[0]), 0);
+	assert_int_equal(b->bridge.ring[0].call.fd, fd);
+	fd_gate_close(pair[0]);
+	/* The thread that ended one connection begins another: the first one's rest is closed. */
+	assert_true(fd_gate_open(other[0], "test", false));
+	assert_true(fcntl(fd, F_GETFD) >= 0);
+	fd_gate_close(other[0]);
+	assert_true(fd_gate_open(pair[1], "test", false));
+	fd_gate_close(pair[1]);
+	for (unsigned int i = 0; i < 2; i++) {
+		close(pair[i]);
+		close(other[i]);
+	}
+}
+
+/* While a copy is made nothing is closed by its number: the copy may have that already. */
+static void
+test_nothing_is_closed_while_a_copy_is_made(void **state)
+{
+	struct bench *b = *state;
+	int pair[2], other[2], fd;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, other), 0);
+	assert_true(fd_gate_open(pair[0], "test", false));
+	fd = note_and_close(pair[0], pair[1], b->call[0]);
+	fd_gate_making();
+	assert_int_equal(dup(b->call[0]), fd);
+	fd_gate_close(pair[0]);
+	assert_true(fd_gate_open(other[0], "test", false));
+	assert_true(fcntl(fd, F_GETFD) >= 0);
+	fd_gate_made(&fd, 1);
+	fd_gate_tick();
+	fd_gate_close(other[0]);
+	assert_true(fd_gate_open(pair[1], "test", false));
+	assert_true(fcntl(fd, F_GETFD) >= 0);
+	fd_gate_close(pair[1]);
+	close(fd);
+	for (unsigned int i = 0; i < 2; i++) {
+		close(pair[i]);
+		close(other[i]);
+	}
+}
+
 static void
 test_memory(void **state)
 {
@@ -495,6 +580,8 @@ main(void)
 			TEST(test_features),
 			TEST(test_running_ring_keeps_its_size),
 			TEST(test_descriptors),
+			TEST(test_descriptor_that_looks_like_a_front_ends),
+			TEST(test_nothing_is_closed_while_a_copy_is_made),
 			TEST(test_memory),
 			TEST(test_memory_again),
 			TEST(test_no_socket),
