@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_launch.h>
@@ -39,7 +40,6 @@
 #include "run/output.h"
 #include "run/ready.h"
 #include "run/telemetry.h"
-#include "run/tsan.h"
 #include "uplink/uplink.h"
 #include "run/worker.h"
 
@@ -131,17 +131,20 @@ start(struct vswitch *sw)
 	return vhost_user_start(sw) && cuse_start(sw);
 }
 
-/* Lets the workers finish and the guests go; the counters are final then. */
+/*
+ * Lets the workers finish and the guests go; the counters are final then. With a worker that
+ * hangs the process ends here: what it uses can't be taken down.
+ */
 static void
-stop(struct vswitch *sw)
+stop(struct vswitch *sw, bool served)
 {
-	unsigned int i;
-
 	notify_send(&sw->notify, "STOPPING=1");
-	__atomic_store_n(&sw->stop, true, __ATOMIC_RELAXED);
-	rte_eal_mp_wait_lcore();
-	for (i = 0; i < sw->nworkers; i++)
-		tsan_acquire(sw->worker[i]); /* that wait, which the sanitizer does not see */
+	if (!workers_end(sw)) {
+		if (served)
+			vhost_user_abandon(sw);
+		output_flush();
+		_exit(EXIT_FAILURE);
+	}
 	cuse_stop(sw);
 	vhost_user_stop(sw);
 	uplink_stop(sw->uplink, &sw->control[PORT_UPLINK]);
@@ -168,6 +171,7 @@ main(int argc, char **argv)
 {
 	static struct vswitch sw; /* large, and zeroed */
 	struct eal_args args = {0};
+	bool served = false;
 	int rc = EXIT_FAILURE;
 
 	switch (conf_parse(&sw.conf, argc, argv)) {
@@ -185,12 +189,12 @@ main(int argc, char **argv)
 	notify_open(&sw.notify);
 	if (!log_start())
 		say_error("no thread for the log: end other processes, or raise their limit");
-	else if (start(&sw)) {
+	else if ((served = start(&sw))) {
 		ready_say(&sw);
 		notify_send(&sw.notify, "READY=1");
 		rc = control_run(&sw) ? EXIT_SUCCESS : EXIT_FAILURE;
 	}
-	stop(&sw);
+	stop(&sw, served);
 	if (rc == EXIT_SUCCESS)
 		control_table(&sw);
 	release(&sw);

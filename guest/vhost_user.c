@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <linux/virtio_config.h>
 
@@ -353,6 +354,16 @@ void
 vhost_user_unserve(const char *path)
 {
 	rte_vhost_driver_unregister(path);
+}
+
+void
+vhost_user_abandon(const struct vswitch *sw)
+{
+	const struct conf_port *p;
+
+	for (p = sw->conf.port; p < sw->conf.port + sw->conf.nports; p++)
+		if (p->socket[0] != '\0' && p->role != ROLE_CLIENT)
+			unlink(p->socket);
 }
 
 void

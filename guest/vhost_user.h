@@ -25,6 +25,12 @@ bool vhost_user_start(struct vswitch *sw);
 bool vhost_user_serve(struct vswitch *sw, const char *path);
 void vhost_user_unserve(const char *path);
 
+/*
+ * Removes the files of the sockets that are served, and nothing else: for a process that ends
+ * at once, as librte_vhost waits for a worker that hangs. After vhost_user_start() was true. Main lcore.
+ */
+void vhost_user_abandon(const struct vswitch *sw);
+
 /* Ends all connections and removes the sockets. Main lcore, after the workers. */
 void vhost_user_stop(struct vswitch *sw);
 

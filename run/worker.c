@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include <rte_cycles.h>
+#include <rte_launch.h>
 #include <rte_malloc.h>
 #include <rte_rcu_qsbr.h>
 
@@ -21,6 +22,13 @@
  * put off: as long as a worker that has the ring may be without its CPU.
  */
 #define PUT_OFF_MS 10
+
+/*
+ * How often, and how long between, the main lcore looks whether a worker has finished: 2 s, or
+ * more where the process gets no CPU. A burst takes microseconds.
+ */
+#define END_LOOKS 200
+#define END_NAP_MS 10
 
 struct worker *
 worker_create(struct vswitch *sw, unsigned int id, unsigned int lcore)
@@ -154,7 +162,7 @@ worker_run(void *arg)
 	}
 	rte_rcu_qsbr_thread_offline(sw->qsbr, w->id);
 	rte_rcu_qsbr_thread_unregister(sw->qsbr, w->id);
-	tsan_release(w); /* stop() waits for this lcore by rte_eal_mp_wait_lcore() */
+	tsan_release(w); /* workers_end() waits for this lcore by rte_eal_mp_wait_lcore() */
 	return 0;
 }
 
@@ -271,4 +279,35 @@ workers_quiesce(struct vswitch *sw)
 
 	while (!grace_over(sw->qsbr, token))
 		nanosleep(&nap, NULL);
+}
+
+static unsigned int
+first_running(const struct vswitch *sw)
+{
+	unsigned int i;
+
+	for (i = 0; i < sw->nworkers; i++)
+		if (rte_eal_get_lcore_state(sw->worker[i]->lcore) == RUNNING)
+			break;
+	return i;
+}
+
+bool
+workers_end(struct vswitch *sw)
+{
+	const struct timespec nap = {.tv_nsec = END_NAP_MS * 1000000};
+	unsigned int i, looks = 0;
+
+	__atomic_store_n(&sw->stop, true, __ATOMIC_RELAXED);
+	while ((i = first_running(sw)) < sw->nworkers && looks++ < END_LOOKS)
+		nanosleep(&nap, NULL);
+	if (i < sw->nworkers) {
+		say_error("the worker on lcore %u hangs: ended without it, and without the last "
+			  "statistics; guests are cut off", sw->worker[i]->lcore);
+		return false;
+	}
+	rte_eal_mp_wait_lcore();
+	for (i = 0; i < sw->nworkers; i++)
+		tsan_acquire(sw->worker[i]); /* that wait, which the sanitizer does not see */
+	return true;
 }

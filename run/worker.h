@@ -82,6 +82,12 @@ void worker_destroy(struct worker *w);
 int worker_run(void *worker);
 
 /*
+ * Has all workers leave their loops, and waits for them. False: one hangs, which was said on
+ * stderr; it may use anything still, so nothing can be freed. Main lcore.
+ */
+bool workers_end(struct vswitch *sw);
+
+/*
  * Gives a transmit ring to a worker, chosen as place.h says, or takes it away again.
  * Taken away, the ring may still be in use until a grace period is over.
  * librte_vhost's thread.

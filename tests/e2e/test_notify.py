@@ -11,7 +11,9 @@ import ctypes
 import os
 import re
 import select
+import signal
 import socket
+import time
 
 import pytest
 
@@ -105,9 +107,10 @@ def hung(pid, lcore):
     try:
         ptrace(PTRACE_INTERRUPT, thread)
         os.waitpid(thread, WALL)
-        yield
+        yield thread
     finally:
-        ptrace(PTRACE_DETACH, thread)
+        with contextlib.suppress(ProcessLookupError):  # it has ended
+            ptrace(PTRACE_DETACH, thread)
 
 
 def worker_thread(pid, lcore):
@@ -147,6 +150,23 @@ def test_guest_that_leaves_a_hung_worker_does_not_stop_the_main_lcore(box, manag
                 switch.next_table()
         switch.wait_output(GOES_ON)
         switch.wait_output("device 0 disconnected")
+
+
+def test_sigterm_ends_a_switch_with_a_hung_worker(box):
+    """Also with a guest that left it: librte_vhost's thread waits for the worker then, for ever."""
+    with Switch(box, lcores=TWO_WORKERS) as switch:
+        with Guests(box, [switch.socket()] * 2) as guests, hung(switch.pid, 2) as thread:
+            guests.pmd.end()
+            begin = time.monotonic()
+            switch.signal(signal.SIGTERM)
+            switch.wait_output("the worker on lcore 2 hangs: ended without it")
+            named = time.monotonic() - begin
+            os.waitpid(thread, WALL)  # a thread that is traced stays until it was waited for
+            assert switch.wait(DEADLINE) == 1
+        assert named > 1, "no time was left to a worker"
+        assert not switch.sockets(), "sockets left behind"
+        assert switch.tail(1).rstrip().endswith("guests are cut off"), "its last word"
+        switch.status = 1
 
 
 def test_socket_that_is_not_there_is_named(box):
