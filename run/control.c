@@ -14,6 +14,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
 #include <rte_ring_elem.h>
 
 #include "run/control.h"
@@ -28,6 +29,12 @@
 
 /* Moved addresses that are logged in a second; the rest are summed up. */
 #define MOVES_LOGGED 10
+
+/*
+ * How long the main lcore learns, or gives filters away, at a stretch: a call to a NIC's driver
+ * may take a millisecond. Then signals, seconds and guests that leave have their turn.
+ */
+#define STRETCH_MS 5
 
 /* The loop's own state. */
 struct control {
@@ -116,15 +123,23 @@ let_in(struct vswitch *sw, uint64_t key, uint16_t from, uint16_t to)
 	fdb_set_filter(sw->fdb, key, filter);
 }
 
+static uint64_t
+stretch(void)
+{
+	return rte_get_tsc_hz() / 1000 * STRETCH_MS;
+}
+
 /* Gives filters that have become free to addresses that have none. */
 static void
 use_filters(struct vswitch *sw)
 {
+	const uint64_t begin = rte_get_tsc_cycles();
 	uint32_t at = 0;
 	uint16_t port;
 	uint64_t key;
 
-	while (uplink_has_room(sw->uplink)) {
+	/* What there is no time for now has its turn in a second. */
+	while (uplink_has_room(sw->uplink) && rte_get_tsc_cycles() - begin < stretch()) {
 		key = fdb_unfiltered(sw->fdb, &at, &port);
 		if (key == 0)
 			break;
@@ -134,11 +149,11 @@ use_filters(struct vswitch *sw)
 }
 
 static void
-log_move(struct control *c, uint64_t key, uint16_t from, uint16_t to)
+log_move(unsigned int *moves, uint64_t key, uint16_t from, uint16_t to)
 {
 	struct rte_ether_addr mac = fdb_mac(key);
 
-	if (++c->moves > MOVES_LOGGED)
+	if (++*moves > MOVES_LOGGED)
 		return;
 	if (from == PORT_UPLINK)
 		say(NOTICE, MAC_FORMAT " moved from the uplink to device %u\n", MAC_BYTES(mac), to);
@@ -165,9 +180,8 @@ log_registered(struct vswitch *sw, uint64_t key, uint16_t port)
 }
 
 static void
-learn(struct control *c, const struct request *r)
+learn(struct vswitch *sw, unsigned int *moves, const struct request *r)
 {
-	struct vswitch *sw = c->sw;
 	uint16_t old = PORT_UPLINK;
 	enum fdb_verdict verdict;
 
@@ -177,7 +191,7 @@ learn(struct control *c, const struct request *r)
 	if (verdict != FDB_ADDED && verdict != FDB_MOVED)
 		return;
 	if (verdict == FDB_MOVED)
-		log_move(c, r->key, old, r->port);
+		log_move(moves, r->key, old, r->port);
 	if (r->port == PORT_UPLINK) {
 		if (verdict == FDB_MOVED)
 			let_go(sw, r->key);
@@ -220,17 +234,30 @@ check_guests(struct vswitch *sw)
 	}
 }
 
+void
+control_learn(struct vswitch *sw, unsigned int *moves, uint64_t cycles)
+{
+	const uint64_t begin = rte_get_tsc_cycles();
+	struct request r;
+
+	while (rte_ring_dequeue_elem(sw->requests, &r, sizeof(r)) == 0) {
+		learn(sw, moves, &r);
+		if (rte_get_tsc_cycles() - begin >= cycles) {
+			wake_main(sw); /* the rest, after whoever waits now */
+			break;
+		}
+	}
+}
+
 static void
 on_wake(struct control *c)
 {
-	struct request r;
 	eventfd_t n;
 
 	eventfd_read(c->sw->wake_fd, &n);
 	/* Whatever comes from here on wakes us again. */
 	(void)__atomic_exchange_n(&c->sw->wake_pending, false, __ATOMIC_ACQ_REL);
-	while (rte_ring_dequeue_elem(c->sw->requests, &r, sizeof(r)) == 0)
-		learn(c, &r);
+	control_learn(c->sw, &c->moves, stretch());
 	clear_ports(c->sw);
 }
 

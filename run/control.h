@@ -10,6 +10,7 @@
 #define CONTROL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct vswitch;
 
@@ -18,6 +19,13 @@ void control_block_signals(void);
 
 /* Runs until SIGINT or SIGTERM: true. False: the system lacks what it needs. */
 bool control_run(struct vswitch *sw);
+
+/*
+ * Learns what workers have asked for, until so many cycles of the TSC have gone by, one request
+ * at least; then it wakes the main lcore for the rest. *moves counts addresses that moved.
+ * Main lcore.
+ */
+void control_learn(struct vswitch *sw, unsigned int *moves, uint64_t cycles);
 
 /* Prints the statistics table; not without memory, or while nobody reads stdout. Main lcore. */
 bool control_table(const struct vswitch *sw);
