@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <rte_log.h>
+#include <rte_rcu_qsbr.h>
 #include <rte_version.h>
 
 #include "client.h"
@@ -526,6 +527,98 @@ test_old_log(void **state)
 	assert_rings(p, pair(0), 0);
 }
 
+/* A message whose answer another thread waits for. */
+struct asker {
+	struct plug *p;
+	unsigned int ring;
+	bool on, done;
+	pthread_t thread;
+};
+
+static void *
+ask(void *arg)
+{
+	struct asker *a = arg;
+
+	enable(a->p, a->ring, a->on);
+	__atomic_store_n(&a->done, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/*
+ * Enables or disables a ring while a worker, this thread, is in the middle of a burst. Returns
+ * whether that waits for it; then *set is the set that the worker has found, as it was.
+ */
+static bool
+waits_for_worker(struct plug *p, unsigned int ring, bool on, const struct rx_set *found)
+{
+	struct rte_rcu_qsbr *v = p->r->sw.qsbr;
+	uint64_t token = __atomic_load_n(&v->token, __ATOMIC_ACQUIRE);
+	struct asker a = {.p = p, .ring = ring, .on = on};
+	const struct rx_set was = *found;
+	bool waits;
+
+	assert_int_equal(pthread_create(&a.thread, NULL, ask, &a), 0);
+	while (__atomic_load_n(&v->token, __ATOMIC_ACQUIRE) == token &&
+			!__atomic_load_n(&a.done, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	waits = !__atomic_load_n(&a.done, __ATOMIC_ACQUIRE) &&
+			memcmp(&was, found, sizeof(was)) == 0;
+	rte_rcu_qsbr_quiescent(v, 0);
+	/* Further grace periods of the same message must not wait for ever. */
+	rte_rcu_qsbr_thread_offline(v, 0);
+	pthread_join(a.thread, NULL);
+	rte_rcu_qsbr_thread_online(v, 0);
+	return waits;
+}
+
+/* What a worker has found in the table of ports stays as it is until its burst is over. */
+static void
+test_grace(void **state)
+{
+	struct plug *p = *state;
+	struct rte_rcu_qsbr *v = p->r->sw.qsbr;
+	const struct rx_set *found;
+	bool shown, kept, rx, tx;
+
+	plug_in(p, 4);
+	assert_int_equal(vu_dev_start(&p->dev), 0);
+	enable(p, 2, false);
+	enable(p, 4, false);
+	enable(p, 3, false); /* its grace period is the last; no set was shown since */
+	assert_int_equal(rte_rcu_qsbr_thread_register(v, 0), 0);
+	rte_rcu_qsbr_thread_online(v, 0);
+	/* One set more can be shown at once; the next would be the one that was found. */
+	found = set_of(p);
+	shown = !waits_for_worker(p, 2, true, found) && set_of(p) != found;
+	kept = waits_for_worker(p, 4, true, found);
+	/* A ring that is withdrawn is not touched before nobody can be using it. */
+	rx = waits_for_worker(p, 6, false, set_of(p));
+	tx = waits_for_worker(p, 5, false, set_of(p));
+	rte_rcu_qsbr_thread_offline(v, 0);
+	rte_rcu_qsbr_thread_unregister(v, 0);
+	assert_true(shown && kept && rx && tx);
+}
+
+/* A guest may have waited for a signal that did not come while its ring was paused: it gets one. */
+static void
+test_signal_after_pause(void **state)
+{
+	struct plug *p = *state;
+	unsigned int i;
+	uint64_t n;
+
+	plug_in(p, 2);
+	assert_int_equal(vu_dev_start(&p->dev), 0);
+	for (i = 0; i < 4; i++) {
+		enable(p, i, false);
+		while (read(p->dev.ring[i].call_fd, &n, sizeof(n)) == sizeof(n))
+			;
+		enable(p, i, true);
+		assert_int_equal(read(p->dev.ring[i].call_fd, &n, sizeof(n)), sizeof(n));
+	}
+}
+
 struct looker {
 	struct guest *g;
 	bool stop;
@@ -618,6 +711,8 @@ main(void)
 			TEST(test_indices),
 			TEST(test_stop),
 			TEST(test_question_with_descriptors),
+			TEST(test_signal_after_pause),
+			TEST(test_grace),
 			TEST(test_late_log),
 			TEST(test_old_log),
 			TEST(test_fault_while_stopped),

@@ -53,11 +53,15 @@ $(UNIT_CONF_OBJ): conf/conf.c VERSION | dpdk
 $(BUILD)/tests/unit/cuse_conf: private UNIT_OMIT := $(BUILD)/conf/conf.o
 $(BUILD)/tests/unit/cuse_conf: $(UNIT_CONF_OBJ)
 
-.PHONY: unit unit-san
+.PHONY: unit unit-san unit-tsan
 unit: $(UNIT_PROGRAM)
 
 # What reads guests' memory is also run under sanitizers by tests/run: make SANITIZE=1 unit-san.
 unit-san: $(addprefix $(BUILD)/tests/unit/,memory split packed tx rx dirty announce \
 	offload finish offload_rx forward_offload flow)
+
+# And those that have threads, under ThreadSanitizer: make SANITIZE=thread unit-tsan. Not so `guest`:
+# between messages it reads what is librte_vhost's thread's, ordered by answers that come by a socket.
+unit-tsan: $(addprefix $(BUILD)/tests/unit/,threads signal loop cuse_connect)
 
 -include $(UNIT_CONF_OBJ:.o=.d) $(UNIT_SHARED_OBJ:.o=.d) $(UNIT_TEST_OBJ:.o=.d)

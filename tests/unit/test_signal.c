@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* Signals to guests whose owners make their descriptors block. */
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <rte_common.h>
+
+#include "guest/signal.h"
+#include "unit.h"
+
+/* A thread that waits for good ends the program, and so the test. */
+#define LIMIT_SECONDS 30
+
+/* An eventfd that takes no more: who writes to it waits. */
+static int
+full(void)
+{
+	int fd = eventfd(0, EFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(eventfd_write(fd, UINT64_MAX - 1), 0);
+	return fd;
+}
+
+struct caller {
+	int fd;
+	bool ok;
+};
+
+static void *
+call(void *arg)
+{
+	struct caller *c = arg;
+
+	c->ok = signal_guest(c->fd);
+	return NULL;
+}
+
+/* Two threads that wait for one descriptor both get away; who comes late does not wait. */
+static void
+test_two_wait(void **state)
+{
+	struct caller c[2];
+	pthread_t thread[2];
+	unsigned int i;
+	int fd = full();
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(c); i++) {
+		c[i] = (struct caller){fd, true};
+		assert_int_equal(pthread_create(&thread[i], NULL, call, &c[i]), 0);
+	}
+	for (i = 0; i < RTE_DIM(c); i++)
+		pthread_join(thread[i], NULL);
+	assert_false(c[0].ok && c[1].ok);
+	close(fd);
+}
+
+/* From then on nobody waits, and guests are signalled as ever. */
+static void
+test_careful(void **state)
+{
+	eventfd_t n;
+	int fd = full(), good = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	(void)state;
+	assert_true(good >= 0);
+	assert_true(signal_guest(fd));
+	assert_true(signal_guest(good));
+	assert_true(signal_guest(good));
+	assert_int_equal(eventfd_read(good, &n), 0);
+	assert_int_equal(n, 2);
+	close(good);
+	close(fd);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(test_two_wait),
+			cmocka_unit_test(test_careful),
+	};
+
+	alarm(LIMIT_SECONDS);
+	return signal_start() ? cmocka_run_group_tests_name("signal", tests, NULL, NULL) : 1;
+}

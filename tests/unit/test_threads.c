@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/*
+ * What several threads do at a time to one ring, with real threads: two workers fill it, and
+ * a driver looks whether it must sleep while a worker looks whether it sleeps.
+ */
+#include <pthread.h>
+#include <sched.h>
+
+#include <rte_common.h>
+#include <rte_pause.h>
+
+#include "guest/ring.h"
+#include "packed.h"
+#include "pair.h"
+
+#define BUFFER 200u
+#define FILLINGS 300u  /* of a ring, by two workers */
+#define ROUNDS 100000u /* of driver and worker */
+#define SPINS 2000u    /* before the CPU is left to others */
+#define PAUSES_MAX 16u /* that make one begin later than the other */
+
+/* EAL keeps its threads on one CPU; ours are to run at the same time. */
+static void
+go_anywhere(void)
+{
+	cpu_set_t all;
+
+	memset(&all, 0xff, sizeof(all));
+	sched_setaffinity(0, sizeof(all), &all);
+}
+
+static void
+wait_a_little(unsigned int *spins)
+{
+	rte_pause();
+	if (++*spins % SPINS == 0)
+		sched_yield();
+}
+
+/* Two threads that do something together, round for round. */
+struct rounds {
+	uint32_t turn[2]; /* how many each has begun */
+};
+
+/* Waits until the other is here, too. */
+static void
+meet(struct rounds *r, unsigned int who)
+{
+	uint32_t round = __atomic_add_fetch(&r->turn[who], 1, __ATOMIC_ACQ_REL);
+	unsigned int spins = 0;
+
+	while ((int32_t)(__atomic_load_n(&r->turn[!who], __ATOMIC_ACQUIRE) - round) < 0)
+		wait_a_little(&spins);
+}
+
+static void
+dither(uint64_t *random)
+{
+	unsigned int i;
+
+	for (i = unit_random(random) % PAUSES_MAX; i > 0; i--)
+		rte_pause();
+}
+
+struct filler {
+	struct rounds *rounds;
+	struct pair *own;     /* where its frames are from */
+	struct virtqueue *to; /* the ring of both */
+	unsigned int delivered;
+};
+
+/* Fills the ring until there is no more room. */
+static void
+fill(struct filler *f)
+{
+	struct burst *b = &f->own->burst;
+	struct outcome o;
+
+	do {
+		b->cost = 0;
+		b->put_off = false;
+		o = rx_deliver(f->to, b, 0xff, &f->own->count);
+		f->delivered += __builtin_popcountll(o.taken);
+	} while (o.taken != 0 || b->put_off);
+}
+
+static void *
+fill_on(void *arg)
+{
+	struct filler *f = arg;
+	unsigned int i;
+
+	go_anywhere();
+	for (i = 0; i < FILLINGS; i++) {
+		meet(f->rounds, 1);
+		fill(f);
+		meet(f->rounds, 1);
+	}
+	return NULL;
+}
+
+/* What is in a buffer that came back must be one of the frames, whole. */
+static bool
+is_whole(struct ring *r, uint32_t id, uint32_t len)
+{
+	const struct rte_ether_addr to = mac_of(1, 1), from = mac_of(2, 2);
+	uint8_t want[BUFFER];
+
+	if (len < HDR + 60 || len >= HDR + 60 + 2 * 8)
+		return false;
+	len -= HDR;
+	frame_make(want, &to, &from, len, len);
+	return memcmp(ring_at(r, r->vq.desc[id].addr, HDR + len) + HDR, want, len) == 0;
+}
+
+/* Counts the buffers that came back, each once and with a frame. */
+static unsigned int
+take(struct ring *r)
+{
+	bool seen[SIZE] = {false};
+	unsigned int n = 0;
+	uint32_t id, len;
+
+	while (ring_used(r, &id, &len)) {
+		n += id < SIZE && !seen[id] && is_whole(r, id, len);
+		seen[id % SIZE] = true;
+		memset(ring_at(r, r->vq.desc[id % SIZE].addr, BUFFER), 0xee, BUFFER);
+	}
+	return n;
+}
+
+/* Two workers, one receive ring: each buffer is filled once, with one frame. */
+static void
+test_two_fill_one(void **state)
+{
+	struct rounds rounds = {{0}};
+	struct filler f[2];
+	cpu_set_t before;
+	pthread_t thread;
+	unsigned int i, k, good = 0;
+	struct ring *r;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+	for (i = 0; i < RTE_DIM(f); i++) {
+		pair_setup(state);
+		f[i] = (struct filler){.rounds = &rounds, .own = *state};
+		for (k = 0; k < 8; k++)
+			pair_send(f[i].own, k, 60 + 8 * i + k);
+		assert_int_equal(pair_fetch(f[i].own, 8), 8);
+		f[i].to = &f[0].own->rx->vq;
+	}
+	r = f[0].own->rx;
+	assert_int_equal(pthread_create(&thread, NULL, fill_on, &f[1]), 0);
+	go_anywhere();
+	for (i = 0; i < FILLINGS; i++) {
+		for (k = 0; k < SIZE && i == 0; k++)
+			ring_room(r, k, BUFFER);
+		for (k = 0; k < SIZE && i != 0; k++)
+			ring_offer(r, k);
+		meet(&rounds, 0);
+		fill(&f[0]);
+		meet(&rounds, 0);
+		good += take(r);
+	}
+	pthread_join(thread, NULL);
+	assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
+	assert_int_equal(r->vq.fault, FAULT_NONE);
+	assert_int_equal(good, FILLINGS * SIZE);
+	assert_int_equal(f[0].delivered + f[1].delivered, FILLINGS * SIZE);
+	for (i = 0; i < RTE_DIM(f); i++) {
+		*state = f[i].own;
+		pair_teardown(state);
+	}
+}
+
+/*
+ * The driver goes to sleep: it asks for a signal, and then looks whether something came. The
+ * worker makes something come, and then looks whether a signal is wanted. One of both must see
+ * what the other wrote. Without a full barrier a CPU's store waits in its buffer while its load
+ * is done, x86's too: after some ten thousand rounds neither does, and the driver sleeps for ever.
+ */
+struct doze {
+	struct virtqueue *vq;
+	uint16_t *asks;       /* where the driver asks for signals: 0; `quiet`: it does not */
+	uint16_t quiet;
+	const uint16_t *came; /* what the worker changes */
+	struct rounds together;
+	bool signal;          /* of this round */
+	unsigned int rounds, missed;
+};
+
+static void *
+be_worker(void *arg)
+{
+	struct doze *d = arg;
+	struct virtqueue *vq = d->vq;
+	uint64_t random = 1;
+	unsigned int i;
+	uint16_t from;
+
+	go_anywhere();
+	for (i = 0; i < d->rounds; i++) {
+		/* The line that is looked at is here: what takes long is to write the other. */
+		(void)__atomic_load_n(d->asks, __ATOMIC_RELAXED);
+		meet(&d->together, 0);
+		dither(&random);
+		from = vq->last_used;
+		ring_put(vq, (struct used_chain){.id = 0, .ndesc = 1}, 0, vq->packed);
+		d->signal = ring_publish(vq, from, vq->packed);
+		meet(&d->together, 0);
+	}
+	return NULL;
+}
+
+static void
+be_driver(struct doze *d)
+{
+	uint16_t before, after;
+	uint64_t random = 2;
+	unsigned int i;
+
+	for (i = 0; i < d->rounds; i++) {
+		__atomic_store_n(d->asks, d->quiet, __ATOMIC_RELAXED);
+		before = __atomic_load_n(&d->came[d->vq->packed ? 8 * (i % d->vq->size) : 0],
+				__ATOMIC_RELAXED);
+		meet(&d->together, 1);
+		dither(&random);
+		__atomic_store_n(d->asks, 0, __ATOMIC_RELAXED);
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		after = __atomic_load_n(&d->came[d->vq->packed ? 8 * (i % d->vq->size) : 0],
+				__ATOMIC_RELAXED);
+		meet(&d->together, 1);
+		d->missed += after == before && !d->signal;
+	}
+}
+
+static void
+doze(struct doze *d)
+{
+	cpu_set_t before;
+	pthread_t thread;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+	d->vq->callfd = 0; /* there is one; nothing is written to it here */
+	d->rounds = ROUNDS;
+	assert_int_equal(pthread_create(&thread, NULL, be_worker, d), 0);
+	go_anywhere();
+	be_driver(d);
+	pthread_join(thread, NULL);
+	d->vq->callfd = -1;
+	assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
+	assert_int_equal(d->missed, 0);
+}
+
+static void
+test_sleeper_split(void **state)
+{
+	struct ring *r = ring_create(SIZE, 0);
+	struct doze d = {
+			.vq = &r->vq,
+			.asks = &r->vq.avail->flags,
+			.quiet = VRING_AVAIL_F_NO_INTERRUPT,
+			.came = &r->vq.used->idx,
+	};
+
+	(void)state;
+	doze(&d);
+	ring_destroy(r);
+}
+
+static void
+test_sleeper_packed(void **state)
+{
+	struct packed *p = packed_create(SIZE, 0);
+	struct doze d = {
+			.vq = &p->r->vq,
+			.asks = &p->driver.flags,
+			.quiet = VRING_PACKED_EVENT_FLAG_DISABLE,
+			.came = &p->r->vq.ring[0].flags,
+	};
+
+	(void)state;
+	doze(&d);
+	packed_destroy(p);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+			cmocka_unit_test(test_two_fill_one),
+			cmocka_unit_test(test_sleeper_split),
+			cmocka_unit_test(test_sleeper_packed),
+	};
+
+	return cmocka_run_group_tests_name("threads", tests, NULL, NULL);
+}
