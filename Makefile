@@ -10,6 +10,8 @@
 # make demo          install what is missing, build, show real guests at work
 # make check         install what is missing, build, run all tests; parts of it:
 # make check-unit    in seconds
+# make check-tsan    threads, under ThreadSanitizer
+# make check-mutants the switch broken on purpose, which unit tests must find; make mutants: all ways
 # make check-e2e     real guests in containers' manner, and hostile ones
 # make check-vm      virtual machines
 # make fuzz          inputs made by coverage, against what guests can reach; FUZZ_SECONDS=60 each
@@ -119,7 +121,7 @@ fuse:
 
 # What each suite of tests/run needs built. The sanitizer build is where hostile guests go. Suites share
 # folders, so they are built one after the other.
-SUITES := unit san hostile fuzz e2e vm fresh
+SUITES := unit san hostile fuzz tsan mutants e2e vm fresh
 
 test-programs:
 	@set -e; for suite in $(SUITES); do $(MAKE) programs-$$suite; done
@@ -132,6 +134,16 @@ programs-san:
 programs-hostile:
 	$(MAKE) SANITIZE=1 build-san/vhost-switch build-san/hostile
 	$(MAKE) $(BUILD)/vhost-switch
+
+programs-tsan:
+	$(MAKE) SANITIZE=thread build-tsan/vhost-switch unit-tsan
+	$(MAKE) SANITIZE=1 build-san/hostile
+
+programs-mutants: unit
+	$(MAKE) SANITIZE=thread unit-tsan
+
+mutants: programs-mutants
+	tests/mutants/run --all
 
 programs-fuzz:
 	$(MAKE) FUZZ=1 fuzz-programs
@@ -152,7 +164,7 @@ demo:
 check:
 	sh scripts/check
 
-check-unit check-fuzz check-e2e check-vm:
+check-unit check-fuzz check-tsan check-mutants check-e2e check-vm:
 	sh scripts/check $(@:check-%=%)
 
 # `make check` has two of these releases.
@@ -168,5 +180,5 @@ help:
 clean:
 	rm -rf build build-san build-tsan build-fuzz build-mutants build-cuse build-cuse-san build-cuse-tsan
 
-.PHONY: all dpdk fuse test-programs $(SUITES:%=programs-%) check check-unit check-fuzz check-e2e check-vm check-fresh demo \
+.PHONY: all dpdk fuse test-programs $(SUITES:%=programs-%) mutants check check-unit check-fuzz check-tsan check-mutants check-e2e check-vm check-fresh demo \
 	lint-deps deb-deps help clean

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
+"""The mutants of tests/mutants/run."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Mutant:
+    """`text` of `file` becomes `instead`; then `case` of tests/unit/test_TEST.c must fail."""
+
+    name: str
+    says: str
+    file: str
+    text: str
+    instead: str
+    test: str
+    case: str = ""
+    dies: bool = False  # a test that waits for good, or crashes, has found it as well
+    tsan: bool = False  # ThreadSanitizer must report a race, in its build
+    check: bool = True  # make check has time for it
+
+
+MUTANTS = (
+    Mutant("rx-lock", "a receive ring's lock is not taken", "guest/rx.c",
+           "!rte_spinlock_trylock(&vq->lock)", "rte_spinlock_trylock(&vq->lock) < 0",
+           "threads", "test_two_fill_one", dies=True),
+    Mutant("rx-lock-race", "the same; a race that ThreadSanitizer must see", "guest/rx.c",
+           "!rte_spinlock_trylock(&vq->lock)", "rte_spinlock_trylock(&vq->lock) < 0",
+           "threads", tsan=True),
+    Mutant("rx-set-grace", "a set of receive rings is written again while workers may read it", "guest/guest.c",
+           "\tif (g->set_in_use)\n\t\tquiesce(g);\n", "", "guest", "test_grace"),
+    Mutant("pause-grace", "a ring is taken from workers without waiting for them", "guest/guest.c",
+           "\tquiesce(g);\n\tfor (left = rings & RINGS_TX;", "\tfor (left = rings & RINGS_TX;", "guest", "test_grace"),
+    Mutant("resume-signal", "no signal after a pause", "guest/guest.c",
+           "if (vq->callfd >= 0)", "if (vq->callfd >= 1 << 30)", "guest", "test_signal_after_pause"),
+    Mutant("signal-stuck", "nobody sees that a thread waits in a signal", "guest/signal.c",
+           "if ((calls & 1) && calls == seen[c - callers])", "if ((calls & 1) && calls == 0)",
+           "signal", "test_two_wait", dies=True),
+    Mutant("signal-careful", "descriptors are trusted after one was made to block", "guest/signal.c",
+           "if (unlikely(interrupted))", "if (false)", "signal", "test_careful"),
+    Mutant("epoch", "a request to learn outlives its tenant", "run/control.c",
+           "if (sw->port[r->port].epoch != r->epoch)", "if (r->port == PORT_MAX)", "loop", "test_epoch"),
+    Mutant("dirty-last", "the last page of a long write is not noted", "guest/dirty.c",
+           "if (page > last)", "if (page >= last)", "dirty", "test_whole_regions"),
+    Mutant("dirty-end", "a page past the log is noted", "guest/dirty.c",
+           "if (unlikely(last >> 3 >= m->log_size))", "if (unlikely(last >> 3 > m->log_size))",
+           "dirty", "test_whole_regions"),
+    Mutant("barrier-split", "no barrier before the look whether the driver sleeps", "guest/split.h",
+           "\trte_smp_mb();\n", "", "threads", "test_sleeper_split"),
+    Mutant("barrier-packed", "the same with packed rings", "guest/packed.h",
+           "\trte_smp_mb();\n", "", "threads", "test_sleeper_packed"),
+    Mutant("chain-length", "a chain may be one longer than the ring", "guest/split.h",
+           "steps++ == RTE_MIN(t.n, CHAIN_MAX)", "steps++ == RTE_MIN(t.n, CHAIN_MAX) + 1", "split", "test_chain_max",
+           check=False),
+    Mutant("avail-overrun", "more may be available than the ring has", "guest/split.h",
+           "if (unlikely(n > vq->size)) {", "if (unlikely(n > vq->size + 1)) {", "split", "test_available",
+           check=False),
+    Mutant("isolation", "isolated ports reach each other", "forward/route.c",
+           "return sw->port[a].policy & sw->port[b].policy & PORT_ISOLATED;",
+           "return sw->port[a].policy & sw->port[b].policy & 0;", "policy", "test_isolated"),
+    Mutant("own-macs", "a port may use addresses that are not its own", "forward/route.c",
+           "if ((p->policy & PORT_MACS) && !may_send(", "if ((p->policy & 0) && !may_send(", "policy", "test_macs"),
+    Mutant("link-local", "01-80-C2-00-00-0F is forwarded", "forward/route.c",
+           "to[RTE_ETHER_ADDR_LEN - 1] <= LINK_LOCAL_LAST", "to[RTE_ETHER_ADDR_LEN - 1] < LINK_LOCAL_LAST",
+           "route", "test_link_local"),
+    Mutant("share", "nobody waits for others, however much was done for it", "forward/share.h",
+           "if (likely(s->used < c->now + SHARE_AHEAD))", "if (likely(s->used < c->now + UINT64_MAX / 4))",
+           "share", "test_equal", check=False),
+    Mutant("rx-useless", "chains that take no frame stop no device", "guest/rx.c",
+           "if (++vq->useless == RX_USELESS_MAX)", "if (++vq->useless == 0)", "rx", "test_useless"),
+    Mutant("fdb-grace", "a position of the table is used again at once", "forward/fdb.c",
+           "if (!grace_over(t->qsbr, done.token))", "if (done.token == 0)", "fdb", "test_grace_period"),
+    Mutant("uplink-hold", "a frame that comes back takes its sender's address to the wire", "forward/fdb.c",
+           "if (port == PORT_UPLINK && !fdb_idle(t, e))", "if (port == PORT_UPLINK && !t)",
+           "fdb", "test_uplink_takes_nothing_in_use"),
+    Mutant("space-log", "a log may take more addresses than the share", "guest/space.c",
+           "ok = memory <= *share && log <= *share - memory;", "ok = memory <= *share;", "space", "test_share"),
+)
