@@ -134,6 +134,17 @@ ring_put(struct virtqueue *vq, struct used_chain u, uint32_t len, const bool pac
 		split_put(vq, u.id, len);
 }
 
+/*
+ * Whether something was put since used position `from`, and is not published. A packed ring's
+ * position may be the same by then: a hostile guest's chains, which are as long as it likes, may
+ * take a burst round the ring, and round again.
+ */
+static __rte_always_inline bool
+ring_has_put(const struct virtqueue *vq, uint16_t from, const bool packed)
+{
+	return packed ? vq->held : vq->last_used != from;
+}
+
 static __rte_always_inline bool
 ring_publish(struct virtqueue *vq, uint16_t from, const bool packed)
 {

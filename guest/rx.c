@@ -492,10 +492,9 @@ deliver(struct virtqueue *vq, struct burst *b, uint64_t want, struct tally *t, s
 		const bool packed)
 {
 	uint16_t from = vq->last_used;
-	bool wrap = vq->used_wrap;
 
 	*o = fill_ring(vq, b, want, t, packed);
-	if ((vq->last_used == from && vq->used_wrap == wrap) || vq_broken(vq))
+	if (!ring_has_put(vq, from, packed) || vq_broken(vq))
 		return false;
 	return ring_publish(vq, from, packed);
 }

@@ -219,10 +219,9 @@ static __rte_always_inline bool
 retire(struct virtqueue *vq, const struct frame *frame, uint64_t mask, const bool packed)
 {
 	uint16_t from = vq->last_used;
-	bool wrap = vq->used_wrap;
 
 	put_all(vq, frame, mask, packed);
-	if (vq->last_used == from && vq->used_wrap == wrap)
+	if (!ring_has_put(vq, from, packed))
 		return false; /* none could be returned yet */
 	return ring_publish(vq, from, packed);
 }
