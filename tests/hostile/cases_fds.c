@@ -17,7 +17,8 @@
 
 #define REPEATS 500
 #define BLOCKERS 10
-#define BLOCK_MS 300 /* how long each would hold up a worker */
+#define CAREFUL_MS 1000 /* a stop is in the log much sooner, if there is one */
+#define BLOCK_MS 300    /* how long each would hold up a worker */
 #define EVENT_FULL 0xfffffffffffffffeULL
 
 enum kind { PIPE_FULL, SOCKET_FULL, FILE_MEMFD, DEV_NULL, PIPE_READ_END };
@@ -154,10 +155,13 @@ run_made_blocking(struct hostile *h, const void *arg)
 	/* Whatever becomes of the bad one, these two go on. */
 	party_says(other, peer);
 	party_says(peer, other);
+	EXPECT(h, party_drain(peer) == 0, "a worker hangs in the write");
 	/* Lets go of a worker that hangs in it, so that the cases to come mean something. */
 	EXPECT(h, read(fd, &count, sizeof(count)) == sizeof(count), "read");
 	close(fd);
 	/* The write is interrupted, and the device stopped for it; unless somebody did so lately. */
+	if (careful) /* the minute may be over */
+		subject_log_wait(&h->subject, h->log_mark, " stopped: ", CAREFUL_MS);
 	h->stops = careful ? stops_of(h, bad) : 1;
 }
 
