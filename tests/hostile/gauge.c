@@ -15,7 +15,6 @@
 #include "frames.h"
 #include "nic.h"
 
-#define MAC_BASE 0x03000000
 #define RING VR_SIZE_MAX /* a millisecond of work at least, while this program has no CPU */
 #define HEADS 64         /* buffers: they stay in the caches, as those of a busy guest */
 #define LEN 60
@@ -56,6 +55,7 @@ struct gauge {
 	unsigned up;
 	const struct workers *workers;
 	bool running, stop;
+	bool quiet, full; /* the main thread's wishes */
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards the meters */
 	struct meter meter[WORKERS_MAX];
@@ -135,9 +135,11 @@ take_sample(struct gauge *g, struct meter *m)
 		m->dry_ns += cpu_ns(&m->last, &s);
 		m->dry_frames += done;
 	}
+	m->last = s;
+	if (__atomic_load_n(&g->quiet, __ATOMIC_ACQUIRE))
+		return;
 	m->shown = (uint16_t)(used + RING);
 	vr_raw_avail_idx(m->tx, m->shown);
-	m->last = s;
 }
 
 static void *
@@ -150,7 +152,7 @@ run(void *arg)
 	/* It has little to do, but the rings must not run dry. Without the right to it they do at times. */
 	pthread_setschedparam(pthread_self(), SCHED_FIFO, &first);
 	while (!__atomic_load_n(&g->stop, __ATOMIC_ACQUIRE)) {
-		for (unsigned i = 0; i < 2; i++)
+		for (unsigned i = __atomic_load_n(&g->full, __ATOMIC_ACQUIRE); i < 2; i++)
 			vr_raw_avail_idx(g->nic[i].rx,
 					(uint16_t)(vr_raw_used_idx(g->nic[i].rx) + RING));
 		pthread_mutex_lock(&g->lock);
@@ -171,7 +173,7 @@ gauge_connect(const char *socket, const struct workers *w)
 					.rx_size = RING,
 					.tx_size = RING,
 					.mem.region_size = 4 << 20},
-			.rx_bufs = 1,
+			.rx_bufs = HEADS, /* what is flooded at first may not wait for room */
 			.tx_bufs = 1,
 	};
 	struct gauge *g = calloc(1, sizeof(*g));
@@ -183,7 +185,7 @@ gauge_connect(const char *socket, const struct workers *w)
 	pthread_mutex_init(&g->lock, NULL);
 	g->workers = w;
 	for (; g->up < 2; g->up++) {
-		mac_make(g->mac[g->up], MAC_BASE + g->up);
+		mac_make(g->mac[g->up], GAUGE_MAC + g->up);
 		sock = vu_connect(socket, CONNECT_MS);
 		err = sock < 0 ? sock : nic_open(&g->nic[g->up], sock, &opts);
 		if (err < 0) {
@@ -282,6 +284,21 @@ gauge_read(struct gauge *g, unsigned windows, int timeout_ms, struct gauge_rate 
 			return r->windows >= windows;
 		poll(NULL, 0, POLL_MS);
 	}
+}
+
+void
+gauge_rest(struct gauge *g, bool quiet, bool full)
+{
+	__atomic_store_n(&g->quiet, quiet, __ATOMIC_RELEASE);
+	__atomic_store_n(&g->full, full, __ATOMIC_RELEASE);
+}
+
+bool
+gauge_is_full(const struct gauge *g)
+{
+	const struct vring *rx = g->nic[0].rx;
+
+	return vr_raw_used_idx(rx) == __atomic_load_n(&rx->avail->idx, __ATOMIC_ACQUIRE);
 }
 
 void

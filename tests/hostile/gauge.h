@@ -25,6 +25,9 @@
 /* Of the workers' CPU time. An attack that costs less is seen by the neighbours' delay. */
 #define GAUGE_WINDOW_NS 10000000
 
+/* The first guest's address by mac_make(); the other's is the next. */
+#define GAUGE_MAC 0x03000000
+
 struct gauge;
 
 struct gauge_rate {
@@ -50,6 +53,12 @@ void gauge_begin(struct gauge *g);
  * in any case.
  */
 bool gauge_read(struct gauge *g, unsigned windows, int timeout_ms, struct gauge_rate *r);
+
+/* `quiet`: nobody sends any more. `full`: the first guest takes nothing. Until the next call. */
+void gauge_rest(struct gauge *g, bool quiet, bool full);
+
+/* Returns true if all buffers of the first guest are used. */
+bool gauge_is_full(const struct gauge *g);
 
 /* Hangs up. NULL is fine. */
 void gauge_end(struct gauge *g);

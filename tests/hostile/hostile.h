@@ -47,6 +47,7 @@ struct party {
 #define OFFLOAD 4
 #define ALL (MERGEABLE | PACKED | OFFLOAD)
 #define RATES 8 /* the switch offers everything, guests take what they like */
+#define UPLINK 16
 #define IN(mode) (1u << (mode))
 
 struct hcase {
@@ -62,6 +63,7 @@ struct hostile {
 	struct neighbours *neighbours;
 	struct workers workers;
 	struct gauge *gauge;
+	int gauge_device[2]; /* the switch's numbers for its guests */
 	struct party party[PARTIES_MAX];
 	uint64_t features; /* that all guests take: --mergeable, --packed */
 	const char *self;  /* this program, to be run as a child */

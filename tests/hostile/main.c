@@ -5,13 +5,14 @@
  * hostile: guests that break the rules, against a vhost-switch of its own. Prints TAP.
  *
  *	hostile [--switch PROGRAM] [--workers 1|2] [--mergeable] [--packed] [--offload] [--keep] [CASE...]
- *	hostile --rates [--patient] [--switch PROGRAM] [--workers 1|2] [CASE...]
+ *	hostile --uplink|--rates [--patient] [--switch PROGRAM] [--workers 1|2] [CASE...]
  *	hostile --list
  *
  * --mergeable and --packed: all guests have mergeable buffers, packed rings; of the cases those
  * are run that look different then. --offload: the switch offers checksums and segmentation, and
  * the cases for that are run.
  *
+ * --uplink: the switch has an uplink that brings frames without end.
  * --rates: guests that want more than their share (cases_share.c). These are for a program that
  * is not sanitized: what its work costs is what is told by forward/cost.h. --patient: frames
  * wait for room for as long as can be set.
@@ -62,6 +63,7 @@ static const struct group {
 		{cases_fds, IN(0)},
 		{cases_files, IN(0)},
 		{cases_share, IN(RATES)},
+		{cases_uplink, IN(UPLINK)},
 		{cases_message, IN(0)},
 		{cases_storm, IN(0)},
 };
@@ -95,15 +97,22 @@ wanted(const struct options *o, const struct group *g, const struct hcase *c)
 			(c->modes == 0 || (c->modes & IN(o->mode)) != 0);
 }
 
+/* Waits until an honest guest is known; *device is its number. */
 static bool
-is_learned(struct hostile *h, const uint8_t *m)
+is_learned(struct hostile *h, const uint8_t *m, int *device)
 {
-	char text[32];
+	struct subject *s = &h->subject;
+	const char *line;
+	char text[64];
 
-	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4],
-			m[5]);
-	return EXPECT(h, subject_log_wait(&h->subject, 0, text, PATIENCE_MS) != NULL,
-			"the switch did not learn %s", text);
+	snprintf(text, sizeof(text), "MAC_ADDRESS %02x:%02x:%02x:%02x:%02x:%02x and", m[0], m[1],
+			m[2], m[3], m[4], m[5]);
+	line = subject_log_wait(s, 0, text, PATIENCE_MS);
+	if (!EXPECT(h, line != NULL, "the log has no line for %s", text))
+		return false;
+	while (line > s->log && line[-1] != '(')
+		line--;
+	return EXPECT(h, sscanf(line, "%d)", device) == 1, "no device number in the log");
 }
 
 /* The switch, with honest guests that it knows. */
@@ -112,6 +121,7 @@ set_up(struct hostile *h)
 {
 	struct subject *s = &h->subject;
 	struct gauge_rate alone;
+	int device;
 
 	if (!subject_start(s))
 		return fail(h, "%s did not start", s->program);
@@ -124,10 +134,11 @@ set_up(struct hostile *h)
 	if (h->gauge == NULL)
 		return fail(h, "the honest pair could not connect");
 	for (unsigned i = 0; i < NEIGHBOURS; i++)
-		if (!is_learned(h, neighbours_mac(h->neighbours, i)))
+		if (!is_learned(h, neighbours_mac(h->neighbours, i), &device))
 			return false;
-	if (!is_learned(h, gauge_mac(h->gauge, 0)) || !is_learned(h, gauge_mac(h->gauge, 1)))
-		return false;
+	for (unsigned i = 0; i < 2; i++)
+		if (!is_learned(h, gauge_mac(h->gauge, i), &h->gauge_device[i]))
+			return false;
 	if (!neighbours_go(h->neighbours) || !gauge_go(h->gauge))
 		return fail(h, "no thread for the honest guests");
 	if (!subject_telemetry(s))
@@ -316,6 +327,7 @@ main(int argc, char **argv)
 			{"packed", no_argument, NULL, 'p'},
 			{"offload", no_argument, NULL, 'o'},
 			{"rates", no_argument, NULL, 'r'},
+			{"uplink", no_argument, NULL, 'u'},
 			{"patient", no_argument, NULL, 'P'},
 			{"keep", no_argument, NULL, 'k'},
 			{"list", no_argument, NULL, 'l'},
@@ -344,6 +356,8 @@ main(int argc, char **argv)
 			o.mode |= OFFLOAD;
 		else if (c == 'r')
 			o.mode |= RATES;
+		else if (c == 'u')
+			o.mode |= UPLINK;
 		else if (c == 'P')
 			h.subject.patient = true;
 		else if (c == 'k')
@@ -359,6 +373,7 @@ main(int argc, char **argv)
 		h.subject.program = default_program(self);
 	h.subject.mergeable = (o.mode & (MERGEABLE | RATES)) != 0;
 	h.subject.offload = (o.mode & (OFFLOAD | RATES)) != 0;
+	h.subject.uplink = (o.mode & UPLINK) != 0;
 	h.features = (o.mode & MERGEABLE ? VU_F_MRG_RXBUF : 0) |
 			(o.mode & PACKED ? VU_F_RING_PACKED : 0);
 	o.names = argv + optind;

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "vhost_user.h"
+#include "wire.h"
 
 #define TELEMETRY_ROOM 16384 /* the longest answer of rte_telemetry */
 #define POLL_MS 2            /* between two looks at something that is waited for */
@@ -51,12 +52,26 @@ static void
 run_program(const struct subject *s, pid_t parent)
 {
 	const char *lcores = s->workers > 1 ? "0@0,1@0,2@1" : "0@0,1@1";
-	char uml[160];
+	char uml[160], wire[192], file[128];
+	/* With an uplink: so long that a source which one guest holds up stands still. */
+	const char *delay = s->patient ? "100000" : s->uplink ? "1000" : "15";
+	/* Begins at the second word without an uplink. */
+	const char *argv[] = {s->program, s->uplink ? wire : s->program, "--lcores", lcores,
+			"--in-memory", "--no-pci", "--file-prefix", strrchr(s->dir, '/') + 1, "--",
+			"--socket-file", s->honest_socket, "--socket-file", s->socket, "--port",
+			uml, "--mergeable", s->mergeable ? "1" : "0", "--tx-csum",
+			s->offload ? "1" : "0", "--tso", s->offload ? "1" : "0", "--rx-retry-num",
+			s->patient ? "1000" : "4", "--rx-retry-delay", delay,
+			s->uplink ? "-p" : NULL, "1", "--vlan-base", "0", NULL};
 	int log, table;
 
 	snprintf(uml, sizeof(uml), "uml,socket=%s,uml=yes,guests=16", s->uml_socket);
+	snprintf(file, sizeof(file), "%s/wire", s->dir);
+	snprintf(wire, sizeof(wire), "--vdev=net_pcap0,rx_pcap=%s,infinite_rx=1", file);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
+		_exit(126);
+	if (s->uplink && !wire_write(file))
 		_exit(126);
 	log = open(s->log_path, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	table = open(s->table_path, O_WRONLY | O_CREAT | O_APPEND, 0600);
@@ -66,12 +81,7 @@ run_program(const struct subject *s, pid_t parent)
 	setenv("ASAN_OPTIONS", "exitcode=99:detect_leaks=1:quarantine_size_mb=16", 0);
 	setenv("UBSAN_OPTIONS", "halt_on_error=1:exitcode=99:print_stacktrace=1", 0);
 	setenv("RUNTIME_DIRECTORY", s->dir, 1);
-	execl(s->program, s->program, "--lcores", lcores, "--in-memory", "--no-pci",
-			"--file-prefix", strrchr(s->dir, '/') + 1, "--", "--socket-file",
-			s->honest_socket, "--socket-file", s->socket, "--port", uml, "--mergeable",
-			s->mergeable ? "1" : "0", "--tx-csum", s->offload ? "1" : "0", "--tso",
-			s->offload ? "1" : "0", "--rx-retry-num", s->patient ? "1000" : "4",
-			"--rx-retry-delay", s->patient ? "100000" : "15", (char *)NULL);
+	execv(s->program, (char **)(uintptr_t)(s->uplink ? argv : argv + 1));
 	fprintf(stderr, "%s: %s\n", s->program, strerror(errno));
 	_exit(126);
 }

@@ -28,6 +28,7 @@ struct subject {
 	bool offload;   /* it offers checksums and segmentation */
 	bool mergeable; /* it offers mergeable buffers */
 	bool patient;   /* frames wait for room as long as can be set */
+	bool uplink;    /* it has one, see wire.h */
 	pid_t pid;      /* 0: not running */
 	int status;     /* of waitpid, once it has ended */
 	char dir[64];

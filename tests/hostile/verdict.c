@@ -27,10 +27,13 @@
  */
 #define KEPT 0.8
 
-/* Rates that are taken when all is over, until one of them is usual: half of the best so far. */
+/*
+ * Rates that are taken when all is over, until one of them is usual: so much of the best so far.
+ * A CPU whose sibling is busy does half of its work, or less.
+ */
 #define BASE_WINDOWS 2
 #define BASE_TRIES 20
-#define USUAL 0.5
+#define USUAL 0.3
 
 /* Memory that stays behind: allocators keep some, a leak a case would be far above. */
 #define RESIDENT_KB (192 << 10)
