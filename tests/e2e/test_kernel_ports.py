@@ -6,6 +6,7 @@ Linux at both ends sends TCP as it does anywhere; frames that the port can't car
 """
 
 import contextlib
+import os
 import re
 import socket
 import threading
@@ -14,6 +15,7 @@ import pytest
 
 from lib import frames
 from lib.frames import Port, frame, tagged, transfer
+from lib.netns import Namespace
 from lib.room import room
 from lib.stack import GUEST, HOST, PORT, stacks
 from lib.switch import Switch
@@ -72,6 +74,15 @@ def test_merged_frames_are_warned_of(box):
         assert WARNING.findall(switch.stderr) == ["ethtool -K up0 gro off"]
 
 
+def test_a_peer_elsewhere_can_not_be_asked(box):
+    """A container's: the switch says that somebody should look."""
+    with Namespace() as elsewhere, contextlib.closing(Uplink(AF_PACKET)) as uplink:
+        uplink.ns.ip("link", "set", uplink.far, "netns", f"/proc/{os.getpid()}/fd/{elsewhere.fd}")
+        with Switch(box, ["-p", "0x1"], ns=uplink.ns, eal=uplink.eal()) as switch:
+            assert not WARNING.search(switch.stderr)
+            assert "port 0: the peer of up0 is in another network namespace: " in switch.stderr
+
+
 # Lengths.
 
 
@@ -107,7 +118,7 @@ def test_mtu_of_the_interface(box, kind):
     """What its MTU forbids the kernel would throw away, and call sent. It may change at any time."""
     with room(box, 1, uplink=kind, allow_log=XDP_LOG) as r:
         guest = r.guests[0]
-        for mtu in (1400, 1300, 1480):
+        for mtu in (1400, 1480):
             r.uplink.ns.ip("link", "set", r.uplink.near, "mtu", mtu)
             r.switch.wait_output(rf"port 0: takes frames with {mtu} bytes of payload at most now")
             before = count_long(r, 0)

@@ -19,6 +19,7 @@ import pytest
 
 from lib.guests import Guests
 from lib.switch import TWO_WORKERS, Switch
+from lib.uplink import AF_PACKET, Uplink
 from lib.wait import DEADLINE, wait_for
 
 WATCHDOG = {"WATCHDOG_USEC": "30000000"}
@@ -78,6 +79,15 @@ def test_manager_hears_of_start_guests_and_end(box, any_manager):
         assert "STOPPING=1" not in manager.lines()
     assert manager.lines()[-1] == "STOPPING=1"
     assert "WATCHDOG=1" not in manager.said, "nobody has asked for it"
+
+
+def test_manager_hears_of_the_link(box, manager):
+    box.foreign_sockets.add("notify")
+    with contextlib.closing(Uplink(AF_PACKET)) as uplink, \
+            Switch(box, ["-p", "0x1"], env=environment(box), ns=uplink.ns, eal=uplink.eal()):
+        for state, times in (("up", 1), ("down", 1), ("up", 2)):
+            uplink.ns.ip("link", "set", uplink.far, state)
+            manager.wait(f"STATUS=guests: 0, workers: 1, uplink: {state}", times)
 
 
 @pytest.mark.parametrize("whose, feeds", (({}, True), ({"WATCHDOG_PID": "1"}, False)))
