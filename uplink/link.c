@@ -167,6 +167,9 @@ check(struct uplink *u)
 	bool was = l->up;
 
 	l->up = l->driver >= 0 ? ask_kernel(u) : ask_driver(u);
+	/* Or the driver's first call would end with an error that is no more, and its frames wait. */
+	if (l->up && !was && l->driver >= 0)
+		netdev_clear_errors(l->netdev.index);
 	publish(u);
 	if (l->up != was)
 		say(NOTICE, "port %u: its link is %s\n", u->port, l->up ? "up" : "down");

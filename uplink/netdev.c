@@ -2,7 +2,9 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* The kernel's interface under a port: see netdev.h for the contract. */
+#include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -10,9 +12,11 @@
 
 #include <linux/ethtool.h>
 #include <linux/if_link.h>
+#include <linux/if_packet.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 
+#include "conf/conf.h"
 #include "uplink/netdev.h"
 
 /* An answer about one interface; the kernel's may be 8 KiB, and says so with MSG_TRUNC else. */
@@ -160,6 +164,29 @@ netdev_ask(int index, struct netdev_state *state)
 	ok = send(fd, &ask, sizeof(ask), 0) == sizeof(ask) && read_answer(fd, state);
 	close(fd);
 	return ok;
+}
+
+void
+netdev_clear_errors(int index)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	const struct dirent *entry;
+	struct sockaddr_ll addr = {0};
+	socklen_t len;
+	uint64_t fd;
+	int error;
+
+	while (folder != NULL && (entry = readdir(folder)) != NULL) {
+		len = sizeof(addr);
+		if (!conf_digits(entry->d_name, 10, INT_MAX, &fd) ||
+				getsockname(fd, (struct sockaddr *)&addr, &len) != 0 ||
+				addr.sll_family != AF_PACKET || addr.sll_ifindex != index)
+			continue;
+		len = sizeof(error);
+		(void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
+	}
+	if (folder != NULL)
+		closedir(folder);
 }
 
 /* The value of one of ethtool's oldest settings, which every interface answers alike. */

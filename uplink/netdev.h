@@ -42,6 +42,12 @@ void netdev_drain(const struct netdev *d);
 /* Asks for the state of an interface. False, with errno set: the kernel gives no answer. */
 bool netdev_ask(int index, struct netdev_state *state);
 
+/*
+ * Reads, and so clears, what went wrong with this process' packet sockets on an interface. One
+ * that was down has left ENETDOWN there, and the next call to send would return that.
+ */
+void netdev_clear_errors(int index);
+
 /* Offloads that change the frames that a kernel hands over: bits. */
 #define NETDEV_TX_CSUM 1 /* checksums are left to the interface */
 #define NETDEV_TSO 2     /* segments are left to it */
