@@ -318,20 +318,35 @@ deliver_cut(struct uplink *u, struct uplink_tx *tx, const struct frame *f, uint1
 	return true;
 }
 
-/* Of the frames that are wanted, the first ones, up to one that is to be cut or may be too long. */
+/*
+ * Of the frames that are wanted, the first ones, up to one that is to be cut or may be too
+ * long. *bytes: their lengths.
+ */
 static inline uint64_t
-run_of(const struct burst *b, uint64_t want, uint32_t limit)
+run_of(const struct burst *b, uint64_t want, uint32_t limit, uint64_t *bytes)
 {
-	uint64_t left = want;
+	uint64_t left = want, sum = 0;
 	const struct frame *f;
 
 	while (left != 0) {
 		f = &b->frame[__builtin_ctzll(left)];
 		if (unlikely((f->offload & OFFLOAD_GSO) || f->len > limit))
 			break;
+		sum += f->len;
 		left &= left - 1;
 	}
+	*bytes = sum;
 	return want & ~left;
+}
+
+static uint64_t
+bytes_of(const struct burst *b, uint64_t frames)
+{
+	uint64_t sum = 0;
+
+	for (; frames != 0; frames &= frames - 1)
+		sum += b->frame[__builtin_ctzll(frames)].len;
+	return sum;
 }
 
 /* Whether a frame, or each that it is cut into, is no longer than the port takes. */
@@ -369,30 +384,30 @@ uplink_deliver(struct uplink *u, unsigned int id, struct burst *b, uint64_t want
 {
 	uint32_t limit = __atomic_load_n(&u->limit, __ATOMIC_RELAXED);
 	struct uplink_tx *tx = &u->tx[id];
-	struct outcome o = {0, 0}, odd;
-	uint64_t left, run, bytes = 0;
+	struct outcome all = {0, 0}, o;
+	uint64_t run, len, bytes = 0;
 
 	tx->reason = DROP_UPLINK_FULL;
 	/* With the link down nothing waits, not even for segments that do. */
 	while (want != 0 && (likely(flush(u, tx)) || limit == 0)) {
-		run = run_of(b, want, limit);
+		run = run_of(b, want, limit, &len);
 		if (likely(run != 0)) {
-			o.taken |= deliver_run(u, tx, b, run, vlan, count);
+			o = (struct outcome){.taken = deliver_run(u, tx, b, run, vlan, count)};
 		} else {
 			run = want & -want;
-			odd = deliver_odd(u, tx, b, run, vlan, limit, count);
-			o.taken |= odd.taken;
-			o.refused |= odd.refused;
+			len = bytes_of(b, run);
+			o = deliver_odd(u, tx, b, run, vlan, limit, count);
 		}
-		if (((o.taken | o.refused) & run) != run)
+		all.taken |= o.taken;
+		all.refused |= o.refused;
+		bytes += likely(o.taken == run) ? len : bytes_of(b, o.taken);
+		if ((o.taken | o.refused) != run)
 			break;
 		want &= ~run;
 	}
-	for (left = o.taken; left != 0; left &= left - 1)
-		bytes += b->frame[__builtin_ctzll(left)].len;
-	count_add(&count->sent, __builtin_popcountll(o.taken));
+	count_add(&count->sent, __builtin_popcountll(all.taken));
 	count_add(&count->sent_bytes, bytes);
-	return o;
+	return all;
 }
 
 enum drop_reason

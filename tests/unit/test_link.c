@@ -154,6 +154,7 @@ test_lengths(void **state)
 	assert_int_equal(o.refused, 1 << 4);
 	assert_int_equal(on_wire(w), 4);
 	assert_int_equal(w->count.sent, 6);
+	assert_int_equal(w->count.sent_bytes, 100 + 60 + 100 + 101 + 60 + 104);
 }
 
 /* Of a frame that is to be cut, the segments count. */

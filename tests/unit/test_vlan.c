@@ -369,6 +369,7 @@ test_queue_full(void **state)
 	static const uint16_t none[] = {0};
 	struct wire *w = *state;
 	unsigned int i, all = rte_mempool_avail_count(w->u->mbufs), taken = 0;
+	uint64_t bytes = 0;
 	struct outcome o;
 	struct rte_mbuf *m;
 
@@ -386,8 +387,10 @@ test_queue_full(void **state)
 	for (i = 0; i < taken; i++) {
 		assert_int_equal(rte_eth_rx_burst(w->u->port, 0, &m, 1), 1);
 		assert_int_equal(m->pkt_len, 60 + i % BURST_MAX);
+		bytes += m->pkt_len;
 		rte_pktmbuf_free(m);
 	}
+	assert_int_equal(w->count.sent_bytes, bytes);
 	assert_wire_empty(w);
 	assert_int_equal(rte_mempool_avail_count(w->u->mbufs), all);
 }
