@@ -269,6 +269,31 @@ is_wanted(const struct guest *g, const struct message *m)
 	return message_wanted(m, 2 * p->queues);
 }
 
+/* Names what ends a connection. It may be of a front end that works elsewhere. */
+static void
+say_unwanted(const struct guest *g, const struct message *m)
+{
+	char name[GUEST_WHO_MAX];
+
+	say(WARNING,
+			"%s: its front end sent message %u, which was not offered or is not well "
+			"formed, and is disconnected\n",
+			guest_who(g, name), m->request);
+}
+
+/* Says that a memory table has too many regions, which is no fault of the guest's. */
+static void
+say_regions(const struct guest *g, const struct message *m)
+{
+	char name[GUEST_WHO_MAX];
+
+	if (m->payload.memory.nregions > GUEST_REGIONS)
+		say(WARNING,
+				"%s: its memory is in %u regions, and %d are the most that a guest can "
+				"have; give it fewer and larger DIMMs\n",
+				guest_who(g, name), m->payload.memory.nregions, GUEST_REGIONS);
+}
+
 bool
 guest_before(struct guest *g, struct message *m)
 {
@@ -284,6 +309,8 @@ guest_before(struct guest *g, struct message *m)
 	peer_message(&g->peer, &g->sw->peers, m);
 	if (!descriptors_answered(g->socket))
 		g->doomed = true;
+	if (!g->doomed && !is_wanted(g, m))
+		say_unwanted(g, m);
 	if (g->doomed || !is_wanted(g, m)) {
 		guest_pause(g, RINGS_ALL);
 		guest_let_go(g, RINGS_ALL);
@@ -312,6 +339,7 @@ guest_before(struct guest *g, struct message *m)
 		mac = m->payload.mac;
 		announce_ask(&g->announcement, &mac);
 	} else if (m->request == MSG_SET_MEM_TABLE) {
+		say_regions(g, m);
 		if (!descriptors_table_ok(m) || !within_share(g, m))
 			return guest_doom(g, m);
 		g->table_pending = true;
@@ -433,8 +461,8 @@ guest_check(struct guest *g)
 	if (fault == FAULT_NONE)
 		return;
 	__atomic_add_fetch(&g->sw->faults, 1, __ATOMIC_RELAXED);
-	say(WARNING, "%s stopped: %s; it is served again once its driver sets it up anew\n",
-			name, fault_name(fault));
+	say(WARNING, "%s stopped: %s; it is served again once its driver sets it up anew\n", name,
+			fault_name(fault));
 }
 
 void

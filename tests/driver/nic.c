@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "order.h"
+
 #define RX_BUF_DEFAULT 1530
 #define TX_BUF_DEFAULT 9216
 #define TX_BUFS_MAX 256
@@ -151,7 +153,9 @@ bring_up(struct nic *nic, const struct nic_opts *o)
 
 	err = lay_out(nic, o);
 	if (err == 0)
-		err = vu_dev_start(&nic->dev);
+		err = o->order != NULL ? vu_order(&nic->dev, o->order) : vu_dev_start(&nic->dev);
+	if (err == 0 && o->order != NULL)
+		err = vu_dev_sync(&nic->dev);
 	for (unsigned i = 0; i < nic->n_pairs && err == 0; i++)
 		vr_kick(nic->pair[i].rx);
 	return err;

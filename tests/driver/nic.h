@@ -26,6 +26,7 @@ struct nic_opts {
 	unsigned rx_bufs;       /* of each pair. 0: as many as the ring takes */
 	unsigned tx_bufs;       /* of each pair. 0: as many as the ring takes, at most 256 */
 	bool rx_header_apart;   /* a descriptor of its own for the header, as legacy drivers do */
+	const char *order; /* of the messages that start it: see order.h. NULL: vu_dev_start() */
 };
 
 /* How a frame that goes out is laid out in descriptors. All zero: one for all. */

@@ -107,6 +107,20 @@ def test_ports_offer_what_they_say(box):
             assert front.is_over()
 
 
+def test_more_regions_than_a_guest_can_have(box):
+    """One line with the number and what to do; the connection ends, as the guest would not see its memory."""
+    with Switch(box, ["--port", "vm1,socket=vm1"], allow_log=REFUSED) as switch, FrontEnd(switch.socket("vm1")) as front:
+        memory = os.memfd_create("memory")
+        os.ftruncate(memory, 9 << 21)
+        table = struct.pack("=II", 9, 0) + b"".join(struct.pack("=QQQQ", n << 21, 1 << 21, n << 21, n << 21)
+                                                    for n in range(9))
+        front.send(5, table, VERSION | NEED_REPLY, [memory] * 8)
+        os.close(memory)
+        assert front.is_over()
+        switch.wait_output("^vhost-switch: port vm1: its memory is in 9 regions, and 8 are the most that a guest can have; "
+                           "give it fewer and larger DIMMs$")
+
+
 def log_base(size, offset=0):
     return struct.pack("=QQ", size, offset)
 

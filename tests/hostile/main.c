@@ -64,6 +64,7 @@ static const struct group {
 		{cases_files, IN(0)},
 		{cases_share, IN(RATES)},
 		{cases_uplink, IN(UPLINK)},
+		{cases_order, IN(0) | IN(PACKED)},
 		{cases_message, IN(0)},
 		{cases_storm, IN(0)},
 };

@@ -114,7 +114,7 @@ class Guest(Shell, Qemu):
         self.address = address
         self.ids = itertools.count()
         super().__init__(box, f"guest-{name}", image, f"guest_ip={address}/24 guest_mtu={mtu}", [
-            "-machine", "q35,memory-backend=mem", "-smp", cpus, "-m", f"{MEMORY_MIB}M,slots=2,maxmem=1G",
+            "-machine", "q35,memory-backend=mem", "-smp", cpus, "-m", f"{MEMORY_MIB}M,slots=10,maxmem=2G",
             "-object", f"memory-backend-memfd,id=mem,size={MEMORY_MIB}M,share=on",
             "-serial", "chardev:channel",
             "-device", "pcie-root-port,id=port0",
@@ -139,6 +139,25 @@ class Guest(Shell, Qemu):
         state = self.qmp("query-migrate")
         assert state.get("status") != "failed", f"{self.name}: {state}\n{self.tail()}"
         return state.get("status") == "completed"
+
+    # Its memory.
+
+    def plug_memory(self, name, size):
+        """Puts a DIMM of so many bytes in, as shared memory. Returns whether QEMU took it."""
+        self.qmp("object-add", **{"qom-type": "memory-backend-memfd", "id": f"m{name}", "size": size, "share": True})
+        try:
+            self.qmp("device_add", driver="pc-dimm", id=f"d{name}", memdev=f"m{name}")
+        except AssertionError as refusal:
+            assert "not enough free memory slots" in str(refusal)
+            self.qmp("object-del", id=f"m{name}")
+            return False
+        return True
+
+    def unplug_memory(self, name):
+        """Takes it out; its kernel agrees where it uses no page of it."""
+        self.qmp("device_del", id=f"d{name}")
+        self.wait_event("DEVICE_DELETED")
+        self.qmp("object-del", id=f"m{name}")
 
     # Its network card.
 

@@ -63,14 +63,11 @@ def gets_more_memory_and_less(lan, a):
     block = "/sys/devices/system/memory/memory*"
     offline = f"grep -l offline {block}/state"
     for _ in range(2):
-        a.qmp("object-add", **{"qom-type": "memory-backend-memfd", "id": "more", "size": MEMORY, "share": True})
-        a.qmp("device_add", driver="pc-dimm", id="dimm0", memdev="more")
+        assert a.plug_memory("more", MEMORY)
         a.wait_for(f"{offline} > /tmp/new && while read f; do echo online_movable > $f; done < /tmp/new")
         lan.join(a)
         a.run("while read f; do echo offline > $f; done < /tmp/new")
-        a.qmp("device_del", id="dimm0")
-        a.wait_event("DEVICE_DELETED")
-        a.qmp("object-del", id="more")
+        a.unplug_memory("more")
         lan.join(a)
 
 

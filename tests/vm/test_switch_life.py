@@ -2,14 +2,17 @@
 # Copyright (c) 2026 vhost-switch contributors
 """The switch ends, or dies and comes back, while Linux guests are attached and send."""
 
+import itertools
 
 import pytest
 
 from lib.wait import wait_for
+from vm.host import ADDRESS
 from vm.lan import Lan
 from vm.test_guest_life import traffic
 
 
+DIMM = 128 << 20
 LACKS = "lacks feature mask"  # what QEMU says each time
 
 
@@ -64,6 +67,34 @@ def test_switch_comes_back_with_fewer_offloads(box, image):
         for guest in (a, b):
             lan.join(guest)
         assert " left when it saw what is offered" not in lan.switch.stderr
+
+
+def test_more_memory_than_fits(box, image):
+    """DIMMs under traffic, as many as there are regions for. QEMU refuses one more, also while there is no switch to ask."""
+    with Lan(box, image, "a") as lan:
+        a, = lan.boot()
+
+        def mapped():
+            with open(f"/proc/{lan.switch.pid}/maps", encoding="ascii") as f:
+                return sum("memfd:memory-backend" in line for line in f)
+        first = mapped()
+        a.stream(ADDRESS)
+        dimms = list(itertools.takewhile(lambda n: a.plug_memory(n, DIMM), itertools.count()))
+        wait_for(lambda: mapped() == first + len(dimms), what="all memory is mapped")
+        assert len(dimms) >= 6, dimms
+        a.wait_replies()
+        lan.kill_switch()
+        assert not a.plug_memory("late", DIMM)
+        lan.start_switch()
+        lan.join(a)
+        wait_for(lambda: mapped() == first + len(dimms), what="all memory is mapped again")
+        a.wait_replies()
+        for dimm in dimms:
+            a.unplug_memory(dimm)
+            a.wait_replies(1)
+        wait_for(lambda: mapped() == first, what="as much memory as at first")
+        a.end_streams()
+        lan.all_ping(1472)
 
 
 def test_link_status_and_mtu(box, image):
