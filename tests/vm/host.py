@@ -16,7 +16,7 @@ import struct
 import threading
 import time
 
-from lib.frames import tagged, untagged
+from lib.frames import Port, tagged, untagged
 from lib.wait import DEADLINE, wait_for
 
 ADDRESS = "10.1.0.254"
@@ -134,6 +134,32 @@ class Host:
             wait_for(lambda: len(pinger.got) >= count, what=f"echoes of {address}")
         finally:
             pinger.finish()
+
+
+class Mirror(threading.Thread):
+    """Sends back what guests send to groups, as a loop of cables or a wireless access point does. To be used as a block."""
+
+    def __init__(self, host):
+        super().__init__(daemon=True)
+        self.port = Port(host.ns, host.wire)
+        self.returned = []
+        self.enough = threading.Event()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *exception):
+        self.enough.set()
+        self.join()
+        self.port.close()
+
+    def run(self):
+        while not self.enough.is_set():
+            data = self.port.receive(0.05)
+            if data and data[0] & 1:
+                self.port.send(data)
+                self.returned.append(data)
 
 
 def checksum(data):

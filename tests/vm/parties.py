@@ -43,7 +43,7 @@ def has(guest, bit):
 
 def make_image(folder, series=image.SERIES):
     """What guests that are parties boot from."""
-    return image.make(folder / "initramfs", ["virtio_pci", "virtio_net"], programs=PROGRAMS, series=series)
+    return image.make(folder / "initramfs", ["virtio_pci", "virtio_net", "8021q"], programs=PROGRAMS, series=series)
 
 
 class GuestJob:
@@ -223,6 +223,28 @@ class GuestParty(Party):
 
     def spawn(self, command):
         return GuestJob(self.guest, command)
+
+
+class TaggedParty(Party):
+    """A guest's party behind so many VLAN tags, one in the other, all of which its kernel writes into the frames."""
+
+    def __init__(self, party, tags):
+        super().__init__(party.name, f"tag{tags}", _number(party.guest), f"10.3.0.{_number(party.guest)}")
+        self.addresses[6] = f"fd03::{_number(party.guest):x}"
+        self.party = party
+        if party.guest.run(f"ip link show {self.interface}", check=False)[0]:
+            lower = party.interface
+            for n in range(1, tags + 1):
+                self.run(f"ip link add link {lower} name tag{n} type vlan id {100 + n} && ip link set tag{n} up mtu 1400")
+                lower = f"tag{n}"
+            self.run(f"{_ipv6_settings(lower)} && ip address add {self.addresses[4]}/24 dev {lower} && "
+                     f"ip address add {self.addresses[6]}/64 dev {lower}")
+
+    def run(self, command):
+        return self.party.run(command)
+
+    def spawn(self, command):
+        return self.party.spawn(command)
 
 
 class HostParty(Party):

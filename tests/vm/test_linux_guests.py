@@ -5,6 +5,7 @@
 import pytest
 
 from lib.uplink import AF_PACKET, TAP
+from vm.host import Mirror
 from vm.lan import HEADERS, Lan
 from vm.parties import has
 
@@ -12,6 +13,7 @@ LEGACY = "disable-modern=on,disable-legacy=off"
 MODERN = "disable-legacy=on"
 LARGE_RINGS = "rx_queue_size=1024,tx_queue_size=1024"
 PACKED = "packed=on"
+IPV6, SOLICITATION = b"\x86\xdd", 135  # type of Ethernet, of ICMPv6
 VERSION_1, MRG_RXBUF, RING_PACKED = 32, 15, 34  # feature bits
 
 
@@ -30,6 +32,23 @@ def test_ping(box, image, vlan_base, nics):
         assert [lan.tag(guest) for guest in (a, b)] == ([1000, 1001] if vlan_base else [0, 0])
         for size in (0, 56, 1000, 1472):
             lan.all_ping(size)
+        if not vlan_base:
+            addresses_are_found_free(lan, a)
+
+
+def addresses_are_found_free(lan, guest):
+    """By its search for duplicates, on a wire where a neighbour sends all back; whoever hears himself gives his up.
+
+    Linux would know its own search by a number in it (RFC 7527), which other systems do not send.
+    """
+    guest.run("cd /proc/sys/net/ipv6/conf && echo 0 | tee all/enhanced_dad > eth0/enhanced_dad")
+    with Mirror(lan.host) as mirror:
+        guest.run("echo 2 > /proc/sys/net/ipv6/conf/eth0/accept_dad; echo 0 > /proc/sys/net/ipv6/conf/eth0/disable_ipv6")
+        guest.wait_for("ip -6 address show eth0 | grep -q inet6")
+        guest.wait_for("! ip -6 address show eth0 | grep -q tentative")
+        shown = guest.run("ip -6 address show eth0")
+        assert "inet6 fe80::" in shown and "dadfailed" not in shown, shown
+        assert any(data[12:14] == IPV6 and data[54] == SOLICITATION for data in mirror.returned), "no search was seen"
 
 
 @pytest.mark.parametrize("uplink, largest", [(TAP, 1500), (AF_PACKET, 9000)])

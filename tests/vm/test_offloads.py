@@ -13,7 +13,7 @@ import pytest
 
 from lib.uplink import AF_PACKET
 from vm.lan import Lan
-from vm.parties import ENDLESS, LARGE, GuestParty, HostParty, goes_on, has, make_image
+from vm.parties import ENDLESS, LARGE, GuestParty, HostParty, TaggedParty, goes_on, has, make_image
 
 CSUM = ["--tx-csum", "1"]
 TSO = [*CSUM, "--tso", "1"]
@@ -165,6 +165,22 @@ def test_a_file_arrives_as_it_was(scene, way):
     answer = sender.run(f"nc {receiver.addresses[4]} 5400 < /tmp/file")
     assert answer == sender.run("md5sum < /tmp/file")
     sender.run("rm /tmp/file")
+
+
+@guests_three
+@ways("ab", "ca", "bc")
+def test_three_tags(scene, way, family):
+    """Linux leaves the checksum behind any number of tags to its card; who takes no such feature gets it finished."""
+    sender, receiver = [TaggedParty(party, 3) for party in scene.pick(way)]
+    receiver.party.offload(gro=False)
+    try:
+        with receiver.watch() as seen:
+            sender.iperf(receiver, "--bytes 2M", family)
+            sender.iperf(receiver, "--udp --bitrate 40M --bytes 1M", family)
+    finally:
+        receiver.party.offload(gro=True)
+    assert seen[f"tcp{family}"] > 1000 and seen[f"udp{family}"] > 500
+    assert seen["unfinished"] > 1000 if way == "ab" else seen["unfinished"] == 0
 
 
 CHANGES = [dict(tx=False), dict(tso=False), dict(tx=True), dict(tso=True), dict(gso=False), dict(gro=False),
