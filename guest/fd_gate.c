@@ -246,11 +246,9 @@ refuse(struct connection *c, int fd)
 		say(WARNING,
 				"socket %s: a front end sent a descriptor of %s, which is not used, as its "
 				"owner could make the switch wait: memory must be memfd, tmpfs or hugetlbfs "
-				"(memory-backend-memfd,share=on of QEMU), what signals a ring an eventfd%s\n",
-				c->path, fd_name(fd, name),
-				descriptors_is_socket(fd)
-						? " (for User Mode Linux: --port NAME,socket=PATH,uml=yes)"
-						: "");
+				"(memory-backend-memfd,share=on of QEMU), what signals a ring an eventfd "
+				"(with uml=yes of --port a socket)\n",
+				c->path, fd_name(fd, name));
 	c->told = true;
 	if (++c->refused == REFUSED_MAX)
 		shutdown(c->own, SHUT_RDWR);
