@@ -16,6 +16,7 @@
 # make check-vm      virtual machines
 # make fuzz          inputs made by coverage, against what guests can reach; FUZZ_SECONDS=60 each
 # make check-fresh   README's commands on minimal systems of three Debian releases
+# make soak HOURS=1  all that guests do, honest and hostile, for hours; a part of an hour: HOURS=0.02
 # make bench         compare with dpdk-testpmd and Open vSwitch
 # make bench-against BEFORE=FILE  compare with another build of the switch
 # make doc           the guide and the man page, in build/doc
@@ -157,6 +158,14 @@ programs-vm: $(BUILD)/vhost-switch loadgen cuse-programs vm-tools
 
 programs-fresh:
 
+HOURS ?= 1
+# SOAK_ARGS: others of build-san/hostile, as --packed or --seed 2.
+soak:
+	sh scripts/install-deps unit
+	$(MAKE) programs-hostile
+	scripts/with-hugepages 1536 build-san/hostile \
+		--soak $$(awk 'BEGIN { print $(HOURS) * 3600 }') $(SOAK_ARGS)
+
 # Scripts, for a machine where there is no make yet.
 demo:
 	sh scripts/demo
@@ -180,5 +189,5 @@ help:
 clean:
 	rm -rf build build-san build-tsan build-fuzz build-mutants build-cuse build-cuse-san build-cuse-tsan
 
-.PHONY: all dpdk fuse test-programs $(SUITES:%=programs-%) mutants check check-unit check-fuzz check-tsan check-mutants check-e2e check-vm check-fresh demo \
+.PHONY: all dpdk fuse test-programs $(SUITES:%=programs-%) mutants check check-unit check-fuzz check-tsan check-mutants check-e2e check-vm check-fresh demo soak \
 	lint-deps deb-deps help clean

@@ -225,6 +225,12 @@ uplink_sources(const struct uplink *u)
 	return u->npools;
 }
 
+unsigned int
+uplink_buffers_free(const struct uplink *u)
+{
+	return u == NULL ? 0 : rte_mempool_avail_count(u->mbufs);
+}
+
 struct source *
 uplink_source(struct uplink *u, unsigned int i)
 {

@@ -48,6 +48,9 @@ void uplink_free(struct uplink *u);
 unsigned int uplink_sources(const struct uplink *u);
 struct source *uplink_source(struct uplink *u, unsigned int i);
 
+/* Free buffers of its pool, those in workers' caches too. 0 without an uplink. Any thread. */
+unsigned int uplink_buffers_free(const struct uplink *u);
+
 /* With a sender's tag: frames of its own tags get that tag instead. */
 #define UPLINK_RETAG 0x8000
 

@@ -339,6 +339,25 @@ vu_dev_start(struct vu_dev *dev)
 }
 
 int
+vu_dev_move(struct vu_dev *dev, int *sock, int *fd)
+{
+	uint64_t features = dev->features, protocol = dev->protocol;
+	int old = dev->sock, err;
+
+	dev->sock = *sock;
+	dev->ack = false;
+	err = negotiate(dev, features, protocol);
+	if (err == 0 && (dev->features != features || dev->protocol != protocol))
+		err = -EPROTO;
+	for (unsigned i = 0; i < dev->mem.n && err == 0; i++) {
+		fd[i] = dev->mem.region[i].fd;
+		err = vu_mem_copy(&dev->mem, i);
+	}
+	*sock = old;
+	return err;
+}
+
+int
 vu_dev_stop(struct vu_dev *dev, uint16_t *base)
 {
 	int err = 0;

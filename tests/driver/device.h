@@ -80,6 +80,14 @@ void vu_dev_close(struct vu_dev *dev);
  */
 int vu_dev_renegotiate(struct vu_dev *dev, uint64_t features);
 
+/*
+ * Like a guest that was migrated: the device, stopped, is another back end's from now on, or
+ * another connection's, with copies of its memory in the same places of this process. `sock`
+ * is taken over; the old one and the old memory's files go to the caller: *sock, and
+ * fd[] of each region. Then vu_dev_start(). After a failure it can only be closed.
+ */
+int vu_dev_move(struct vu_dev *dev, int *sock, int *fd);
+
 /* The steps of which the above are made. */
 
 /*

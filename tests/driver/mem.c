@@ -100,6 +100,28 @@ vu_mem_remove(struct vu_mem *mem, unsigned region)
 	memmove(r, r + 1, (mem->n - region) * sizeof(*r));
 }
 
+int
+vu_mem_copy(struct vu_mem *mem, unsigned region)
+{
+	struct vu_region *r = &mem->region[region];
+	struct vu_region copy = {.size = r->size, .fd_offset = r->fd_offset};
+	int err = region_map(&copy, r->huge);
+	void *at;
+
+	if (err < 0)
+		return err;
+	memcpy(copy.base, r->base, r->size);
+	at = mremap(copy.base, r->size, r->size, MREMAP_MAYMOVE | MREMAP_FIXED, r->base);
+	if (at == MAP_FAILED) {
+		err = -errno;
+		munmap(copy.base, copy.size);
+		close(copy.fd);
+		return err;
+	}
+	r->fd = copy.fd;
+	return 0;
+}
+
 void
 vu_mem_destroy(struct vu_mem *mem)
 {

@@ -55,6 +55,12 @@ int vu_mem_add(struct vu_mem *mem, uint64_t gpa, size_t size, size_t fd_offset, 
 /* Unmaps one; those behind it move down. The back end is not told: send a table. */
 void vu_mem_remove(struct vu_mem *mem, unsigned region);
 
+/*
+ * Puts a copy of a region in its place: the same bytes at the same addresses, in a file of its
+ * own. The old file is the caller's to close.
+ */
+int vu_mem_copy(struct vu_mem *mem, unsigned region);
+
 void vu_mem_destroy(struct vu_mem *mem);
 
 /* Whether all of it is on huge pages. */

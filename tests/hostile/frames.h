@@ -15,6 +15,7 @@
 /* EtherTypes for local experiments (IEEE 802): who sent it. */
 #define TYPE_NEIGHBOUR 0x88b5
 #define TYPE_CASE 0x88b6
+#define TYPE_MOVER 0x88b7
 
 #define TYPE_RARP 0x8035 /* announcements, which go to everybody */
 

@@ -65,6 +65,7 @@ struct hostile {
 	struct gauge *gauge;
 	int gauge_device[2]; /* the switch's numbers for its guests */
 	struct party party[PARTIES_MAX];
+	bool soak;         /* see soak.h: fairness is not judged */
 	uint64_t features; /* that all guests take: --mergeable, --packed */
 	const char *self;  /* this program, to be run as a child */
 	uint32_t macs;     /* given out so far */
@@ -106,6 +107,23 @@ bool expect_stop(struct hostile *h, struct party *p, enum fault_reason reason);
 
 /* How many lines "device N stopped" the case has brought about for that device so far. */
 unsigned stops_of(struct hostile *h, const struct party *p);
+
+/* main.c: the subject with its honest guests, and the end of it. */
+struct options;
+
+/* Starts the switch and the honest guests, which it knows then. False: a failure. */
+bool set_up(struct hostile *h);
+
+/* The end of its log, since the case began. */
+void show_log(struct hostile *h);
+
+void tear_down(struct hostile *h, bool keep);
+
+/* The case that the options want next, of the group on. *group: 0 at first. NULL: no more. */
+const struct hcase *next_case(const struct options *o, unsigned *group, const struct hcase *after);
+
+/* SIGTERM, and what must hold of the last table. */
+bool the_end(struct hostile *h);
 
 /*
  * Before the case: begins it. After it: says whether all is as it must be. Fairness is left to

@@ -6,6 +6,7 @@
  *
  *	hostile [--switch PROGRAM] [--workers 1|2] [--mergeable] [--packed] [--offload] [--keep] [CASE...]
  *	hostile --uplink|--rates [--patient] [--switch PROGRAM] [--workers 1|2] [CASE...]
+ *	hostile --soak SECONDS [--seed N] [--lcores LCORES] [--switch PROGRAM] ... [CASE...]
  *	hostile --list
  *
  * --mergeable and --packed: all guests have mergeable buffers, packed rings; of the cases those
@@ -31,6 +32,8 @@
 
 #include "cases.h"
 #include "hostile.h"
+#include "pest.h"
+#include "soak.h"
 
 #define STOP_MS 30000 /* the leak check of a sanitized program runs at its exit */
 #define SLOW_MS 1500  /* a case that takes longer says so */
@@ -81,6 +84,12 @@ interrupt(int number)
 	interrupted = 1;
 }
 
+bool
+interrupted_now(void)
+{
+	return interrupted != 0;
+}
+
 struct options {
 	bool list, keep;
 	unsigned mode;
@@ -98,26 +107,31 @@ wanted(const struct options *o, const struct group *g, const struct hcase *c)
 			(c->modes == 0 || (c->modes & IN(o->mode)) != 0);
 }
 
+const struct hcase *
+next_case(const struct options *o, unsigned *group, const struct hcase *after)
+{
+	const struct hcase *c = after != NULL ? after + 1 : groups[*group].cases;
+
+	for (;;) {
+		for (; c->name != NULL; c++)
+			if (wanted(o, &groups[*group], c))
+				return c;
+		if (++*group == N_GROUPS)
+			return NULL;
+		c = groups[*group].cases;
+	}
+}
+
 /* Waits until an honest guest is known; *device is its number. */
 static bool
 is_learned(struct hostile *h, const uint8_t *m, int *device)
 {
-	struct subject *s = &h->subject;
-	const char *line;
-	char text[64];
-
-	snprintf(text, sizeof(text), "MAC_ADDRESS %02x:%02x:%02x:%02x:%02x:%02x and", m[0], m[1],
-			m[2], m[3], m[4], m[5]);
-	line = subject_log_wait(s, 0, text, PATIENCE_MS);
-	if (!EXPECT(h, line != NULL, "the log has no line for %s", text))
-		return false;
-	while (line > s->log && line[-1] != '(')
-		line--;
-	return EXPECT(h, sscanf(line, "%d)", device) == 1, "no device number in the log");
+	*device = subject_device(&h->subject, 0, m);
+	return EXPECT(h, *device >= 0, "the switch did not learn %02x:%02x:%02x:%02x:%02x:%02x", m[0],
+			m[1], m[2], m[3], m[4], m[5]);
 }
 
-/* The switch, with honest guests that it knows. */
-static bool
+bool
 set_up(struct hostile *h)
 {
 	struct subject *s = &h->subject;
@@ -146,12 +160,12 @@ set_up(struct hostile *h)
 		return fail(h, "no telemetry");
 	memset(h->usual, 0, sizeof(h->usual));
 	h->stopped = 0;
-	if (!rate_alone(h, &alone))
+	if (!h->soak && !rate_alone(h, &alone))
 		return fail(h, "%s", h->unfair);
 	return subject_holdings(s, &h->base);
 }
 
-static void
+void
 show_log(struct hostile *h)
 {
 	struct subject *s = &h->subject;
@@ -179,17 +193,16 @@ end_honest(struct hostile *h)
 	h->gauge = NULL;
 }
 
-static void
-tear_down(struct hostile *h, const struct options *o)
+void
+tear_down(struct hostile *h, bool keep)
 {
-	if (h->subject.dir[0] != '\0' && o->keep)
+	if (h->subject.dir[0] != '\0' && keep)
 		remark("files kept in %s", h->subject.dir);
 	end_honest(h);
-	subject_end(&h->subject, o->keep);
+	subject_end(&h->subject, keep);
 }
 
-/* The last case: the end of the switch. */
-static bool
+bool
 the_end(struct hostile *h)
 {
 	struct totals t;
@@ -231,7 +244,7 @@ run_case(struct hostile *h, const struct hcase *c, const struct options *o)
 	case_begin(h);
 	if (h->neighbours == NULL) { /* the first one, or the one before failed */
 		if (!set_up(h)) {
-			tear_down(h, o);
+			tear_down(h, o->keep);
 			return;
 		}
 	}
@@ -246,9 +259,9 @@ run_case(struct hostile *h, const struct hcase *c, const struct options *o)
 			break;
 		}
 		remark("%s: again, with another switch", h->unfair);
-		tear_down(h, o);
+		tear_down(h, o->keep);
 		if (!set_up(h)) {
-			tear_down(h, o);
+			tear_down(h, o->keep);
 			return;
 		}
 	}
@@ -259,7 +272,7 @@ run_case(struct hostile *h, const struct hcase *c, const struct options *o)
 	/* A switch that is dead, hangs or lost something says nothing about the next case. */
 	failed = h->failed;
 	show_log(h);
-	tear_down(h, o);
+	tear_down(h, o->keep);
 	h->failed = failed;
 	h->log_mark = 0;
 }
@@ -267,37 +280,33 @@ run_case(struct hostile *h, const struct hcase *c, const struct options *o)
 static int
 run_all(struct hostile *h, const struct options *o)
 {
-	unsigned number = 0, n_failed = 0, total = 0;
+	unsigned number = 0, n_failed = 0, total = 0, group = 0;
 
-	for (unsigned g = 0; g < N_GROUPS; g++)
-		for (const struct hcase *c = groups[g].cases; c->name != NULL; c++)
-			total += wanted(o, &groups[g], c);
+	for (const struct hcase *c = NULL; (c = next_case(o, &group, c)) != NULL;)
+		total++;
 	if (total == 0) {
 		fprintf(stderr, "hostile: no such case; see --list\n");
 		return 2;
 	}
 	printf("1..%u\n", total + 1);
 	fflush(stdout);
-	for (unsigned g = 0; g < N_GROUPS; g++) {
-		for (const struct hcase *c = groups[g].cases; c->name != NULL; c++) {
-			if (!wanted(o, &groups[g], c))
-				continue;
-			if (interrupted) {
-				tear_down(h, o);
-				printf("Bail out! interrupted\n");
-				return 1;
-			}
-			run_case(h, c, o);
-			n_failed += h->failed;
-			say(h, ++number, c->name, c->says);
+	group = 0;
+	for (const struct hcase *c = NULL; (c = next_case(o, &group, c)) != NULL;) {
+		if (interrupted) {
+			tear_down(h, o->keep);
+			printf("Bail out! interrupted\n");
+			return 1;
 		}
+		run_case(h, c, o);
+		n_failed += h->failed;
+		say(h, ++number, c->name, c->says);
 	}
 	case_begin(h);
 	if (h->neighbours != NULL || set_up(h))
 		the_end(h);
 	n_failed += h->failed;
 	say(h, ++number, "the-end", "SIGTERM ends the switch with status 0 and sums that agree");
-	tear_down(h, o);
+	tear_down(h, o->keep);
 	return n_failed > 0 ? 1 : 0;
 }
 
@@ -332,12 +341,18 @@ main(int argc, char **argv)
 			{"patient", no_argument, NULL, 'P'},
 			{"keep", no_argument, NULL, 'k'},
 			{"list", no_argument, NULL, 'l'},
+			{"soak", required_argument, NULL, 'S'},
+			{"seed", required_argument, NULL, 'e'},
+			{"lcores", required_argument, NULL, 'c'},
+			{"pest", required_argument, NULL, 'q'},   /* for soak.c itself */
 			{"victim", required_argument, NULL, 'v'}, /* for cases_life.c itself */
 			{NULL, 0, NULL, 0},
 	};
 	static struct hostile h;
 	static char self[PATH_MAX];
 	struct options o = {0};
+	double soak = 0; /* seconds */
+	uint64_t seed = 1;
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	int c;
 
@@ -365,6 +380,14 @@ main(int argc, char **argv)
 			o.keep = true;
 		else if (c == 'l')
 			o.list = true;
+		else if (c == 'S')
+			soak = strtod(optarg, NULL);
+		else if (c == 'e')
+			seed = strtoull(optarg, NULL, 10);
+		else if (c == 'c')
+			h.subject.lcores = optarg;
+		else if (c == 'q')
+			return pest_run(optarg);
 		else if (c == 'v')
 			return victim_run(optarg);
 		else
@@ -382,6 +405,8 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, interrupt);
 	signal(SIGTERM, interrupt);
+	if (soak > 0)
+		return soak_run(&h, &o, soak, seed);
 	if (!o.list)
 		return run_all(&h, &o);
 	for (unsigned g = 0; g < N_GROUPS; g++)

@@ -80,7 +80,7 @@ look_at(struct neighbours *n, unsigned i, const uint8_t *frame, size_t len)
 	struct neighbour *me = &n->each[i], *peer = &n->each[i ^ 1];
 	uint64_t seq = len >= FRAME_MIN ? frame_seq(frame) : UINT64_MAX;
 
-	if (len >= FRAME_MIN && frame_type(frame) == TYPE_RARP)
+	if (len >= FRAME_MIN && (frame_type(frame) == TYPE_RARP || frame_type(frame) == TYPE_MOVER))
 		return;
 	if (len >= FRAME_MIN && frame_type(frame) == TYPE_CASE) {
 		pthread_mutex_lock(&n->lock);
@@ -266,6 +266,28 @@ wait_until(struct neighbours *n, bool (*is_so)(struct neighbours *n))
 		poll(NULL, 0, POLL_MS);
 	}
 	return true;
+}
+
+bool
+neighbours_settle(struct neighbours *n)
+{
+	return wait_until(n, all_settled);
+}
+
+uint64_t
+neighbours_sent(const struct neighbours *n, unsigned i)
+{
+	return 1 + __atomic_load_n(&n->each[i].sent, __ATOMIC_ACQUIRE);
+}
+
+uint64_t
+neighbours_got(const struct neighbours *n)
+{
+	uint64_t got = 0;
+
+	for (unsigned i = 0; i < NEIGHBOURS; i++)
+		got += __atomic_load_n(&n->each[i].got, __ATOMIC_ACQUIRE);
+	return got;
 }
 
 const char *

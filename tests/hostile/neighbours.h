@@ -51,6 +51,13 @@ const char *neighbours_check(struct neighbours *n, uint64_t *delay_ns);
  */
 void neighbours_rest(struct neighbours *n);
 
+/* After neighbours_rest(): waits until all that is under way has arrived. False: something did not. */
+bool neighbours_settle(struct neighbours *n);
+
+/* Frames that a resting neighbour has sent, its broadcast too; and that all of them have got. */
+uint64_t neighbours_sent(const struct neighbours *n, unsigned i);
+uint64_t neighbours_got(const struct neighbours *n);
+
 /* Whether a neighbour saw a frame of the cases with that sequence number, and forget it. */
 bool neighbours_saw(struct neighbours *n, uint64_t seq);
 

@@ -24,6 +24,7 @@ party_opts(void)
 									VU_F_INDIRECT_DESC |
 									VU_F_PROTOCOL_FEATURES,
 							.protocol = VU_PROTOCOL_REPLY_ACK,
+							.timeout_ms = PATIENCE_MS,
 							/* The first page of each is free for buffers that begin in the one before. */
 							.mem = {.n_regions = 2,
 									.region_size = 512 << 10,
@@ -187,20 +188,9 @@ party_says(struct party *from, struct party *to)
 static bool
 learned(struct party *p)
 {
-	struct subject *s = &p->h->subject;
-	const char *line;
-	char text[64];
-
-	if (p->device >= 0)
-		return true;
-	snprintf(text, sizeof(text), "MAC_ADDRESS %02x:%02x:%02x:%02x:%02x:%02x and", p->mac[0],
-			p->mac[1], p->mac[2], p->mac[3], p->mac[4], p->mac[5]);
-	line = subject_log_wait(s, p->h->log_mark, text, PATIENCE_MS);
-	if (line == NULL)
-		return fail(p->h, "the log has no line for %s", text);
-	while (line > s->log && line[-1] != '(')
-		line--;
-	return EXPECT(p->h, sscanf(line, "%d)", &p->device) == 1, "no device number in the log");
+	if (p->device < 0)
+		p->device = subject_device(&p->h->subject, p->h->log_mark, p->mac);
+	return EXPECT(p->h, p->device >= 0, "the log has no line for guest %td", p - p->h->party);
 }
 
 bool

@@ -52,22 +52,39 @@ static void
 run_program(const struct subject *s, pid_t parent)
 {
 	const char *lcores = s->workers > 1 ? "0@0,1@0,2@1" : "0@0,1@1";
-	char uml[160], wire[192], file[128];
 	/* With an uplink: so long that a source which one guest holds up stands still. */
 	const char *delay = s->patient ? "100000" : s->uplink ? "1000" : "15";
-	/* Begins at the second word without an uplink. */
-	const char *argv[] = {s->program, s->uplink ? wire : s->program, "--lcores", lcores,
-			"--in-memory", "--no-pci", "--file-prefix", strrchr(s->dir, '/') + 1, "--",
-			"--socket-file", s->honest_socket, "--socket-file", s->socket, "--port",
-			uml, "--mergeable", s->mergeable ? "1" : "0", "--tx-csum",
-			s->offload ? "1" : "0", "--tso", s->offload ? "1" : "0", "--rx-retry-num",
-			s->patient ? "1000" : "4", "--rx-retry-delay", delay,
-			s->uplink ? "-p" : NULL, "1", "--vlan-base", "0", NULL};
+	const char *const yes_no[] = {"0", "1"};
+	char tap[64], uml[160], wire[192], file[128];
+	const char *argv[40];
+	unsigned n = 0;
 	int log, table;
 
+#define ADD(...) \
+	do { \
+		const char *const more[] = {__VA_ARGS__}; \
+		memcpy(&argv[n], more, sizeof(more)); \
+		n += sizeof(more) / sizeof(more[0]); \
+	} while (0)
+	ADD(s->program, "--lcores", s->lcores != NULL ? s->lcores : lcores, "--in-memory",
+			"--no-pci", "--file-prefix", strrchr(s->dir, '/') + 1);
+	if (s->tap != NULL) {
+		snprintf(tap, sizeof(tap), "net_tap0,iface=%s", s->tap);
+		ADD("--vdev", tap);
+	}
 	snprintf(uml, sizeof(uml), "uml,socket=%s,uml=yes,guests=16", s->uml_socket);
 	snprintf(file, sizeof(file), "%s/wire", s->dir);
 	snprintf(wire, sizeof(wire), "--vdev=net_pcap0,rx_pcap=%s,infinite_rx=1", file);
+	if (s->uplink)
+		ADD(wire);
+	ADD("--", "--socket-file", s->honest_socket, "--socket-file", s->socket, "--port", uml);
+	ADD("--mergeable", yes_no[s->mergeable], "--tx-csum", yes_no[s->offload], "--tso",
+			yes_no[s->offload]);
+	ADD("--rx-retry-num", s->patient ? "1000" : "4", "--rx-retry-delay", delay);
+	if (s->uplink || s->tap != NULL)
+		ADD("-p", "1", "--vlan-base", "0");
+	ADD(NULL);
+#undef ADD
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(126);
@@ -81,7 +98,7 @@ run_program(const struct subject *s, pid_t parent)
 	setenv("ASAN_OPTIONS", "exitcode=99:detect_leaks=1:quarantine_size_mb=16", 0);
 	setenv("UBSAN_OPTIONS", "halt_on_error=1:exitcode=99:print_stacktrace=1", 0);
 	setenv("RUNTIME_DIRECTORY", s->dir, 1);
-	execv(s->program, (char **)(uintptr_t)(s->uplink ? argv : argv + 1));
+	execv(s->program, (char *const *)argv);
 	fprintf(stderr, "%s: %s\n", s->program, strerror(errno));
 	_exit(126);
 }
@@ -180,6 +197,23 @@ subject_log_wait(struct subject *s, size_t from, const char *text, int timeout_m
 			return NULL;
 		poll(NULL, 0, POLL_MS);
 	}
+}
+
+int
+subject_device(struct subject *s, size_t from, const uint8_t *mac)
+{
+	const char *at, *line = NULL;
+	int device = -1;
+	char text[64];
+
+	snprintf(text, sizeof(text), ") MAC_ADDRESS %02x:%02x:%02x:%02x:%02x:%02x and", mac[0],
+			mac[1], mac[2], mac[3], mac[4], mac[5]);
+	at = subject_log_wait(s, from, text, PATIENCE_MS);
+	for (; at != NULL; at = strstr(at + 1, text))
+		line = at;
+	while (line != NULL && line > s->log && line[-1] != '(')
+		line--;
+	return line != NULL && sscanf(line, "%d)", &device) == 1 ? device : -1;
 }
 
 static enum drop_reason
@@ -339,12 +373,35 @@ subject_counters(struct subject *s, int device, struct totals *t)
 	return true;
 }
 
+bool
+subject_counted(struct subject *s, int device, uint64_t received, struct totals *t)
+{
+	int64_t deadline = vu_now_ms() + PATIENCE_MS;
+
+	while (subject_counters(s, device, t)) {
+		if (t->received == received && t->received == t->delivered + t->dropped)
+			return true;
+		if (vu_now_ms() > deadline)
+			break;
+		poll(NULL, 0, POLL_MS);
+	}
+	return false;
+}
+
 int64_t
 subject_stopped(struct subject *s)
 {
 	char answer[TELEMETRY_ROOM];
 
 	return ask(s, "/vhost_switch/switch", answer) ? number_of(answer, "devices_stopped") : -1;
+}
+
+int64_t
+subject_buffers_free(struct subject *s)
+{
+	char answer[TELEMETRY_ROOM];
+
+	return ask(s, "/vhost_switch/switch", answer) ? number_of(answer, "buffers_free") : -1;
 }
 
 const char *
@@ -421,7 +478,6 @@ count_lines(const char *path, const char *text, uint64_t *value)
 bool
 subject_holdings(const struct subject *s, struct holdings *hold)
 {
-	uint64_t huge = 0;
 	char path[64];
 
 	if (s->pid == 0)
@@ -430,14 +486,16 @@ subject_holdings(const struct subject *s, struct holdings *hold)
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)s->pid);
 	/* EAL has one for each hugepage that its heap takes: that is memory. */
 	hold->fds = count_entries(path, "memfd:seg_");
+	hold->sockets = count_entries(path, NULL) - count_entries(path, "socket:");
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)s->pid);
 	hold->threads = count_entries(path, NULL);
 	snprintf(path, sizeof(path), "/proc/%d/maps", (int)s->pid);
 	hold->regions = count_lines(path, "guest-memory", NULL);
+	hold->maps = count_lines(path, "-", NULL);
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)s->pid);
 	count_lines(path, "VmRSS:", &hold->resident_kb);
-	count_lines(path, "HugetlbPages:", &huge);
-	hold->resident_kb += huge;
+	count_lines(path, "HugetlbPages:", &hold->huge_kb);
+	hold->resident_kb += hold->huge_kb;
 	return hold->fds > 0;
 }
 

@@ -20,11 +20,13 @@
 #include "forward/drops.h"
 
 /* Waiting for anything ends then: far above what it takes on a busy machine. */
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 30000
 
 struct subject {
 	const char *program;
 	unsigned workers;
+	const char *lcores; /* for EAL; NULL: as fits the workers */
+	const char *tap;    /* a tap of that name is its uplink, untagged; NULL: none is */
 	bool offload;   /* it offers checksums and segmentation */
 	bool mergeable; /* it offers mergeable buffers */
 	bool patient;   /* frames wait for room as long as can be set */
@@ -50,7 +52,10 @@ struct totals {
 /* Descriptors, threads and mapped guest memory of the process. */
 struct holdings {
 	unsigned fds, threads, regions;
+	unsigned sockets;     /* of the descriptors */
+	unsigned maps;        /* regions of any memory */
 	uint64_t resident_kb; /* hugepages too */
+	uint64_t huge_kb;
 };
 
 /* False: it did not come up; its log is in *s then. */
@@ -68,14 +73,29 @@ unsigned subject_log_count(struct subject *s, size_t from, const char *text);
 /* Waits for `text` in the log behind `from`; NULL after `timeout_ms`, or when it died. */
 const char *subject_log_wait(struct subject *s, size_t from, const char *text, int timeout_ms);
 
+/*
+ * The device that has this address by the last line of the log behind `from` that tells of it:
+ * "VHOST_DATA: (N) MAC_ADDRESS ...". Waits for one; -1: none came.
+ */
+int subject_device(struct subject *s, size_t from, const uint8_t *mac);
+
 /* Opens the telemetry socket, which stays open: each opening costs the switch a thread. */
 bool subject_telemetry(struct subject *s);
 
 /* The counters of a device at this moment. */
 bool subject_counters(struct subject *s, int device, struct totals *t);
 
+/*
+ * Waits until the counters say that so many frames were received, and delivered or dropped; for a
+ * device that has just sent the last of them. They are in *t in any case.
+ */
+bool subject_counted(struct subject *s, int device, uint64_t received, struct totals *t);
+
 /* How many devices were stopped so far; -1: no answer. */
 int64_t subject_stopped(struct subject *s);
+
+/* Free buffers of the uplink's pool; -1: no answer. */
+int64_t subject_buffers_free(struct subject *s);
 
 /* The last statistics table. For a process that has ended. */
 bool subject_last_table(struct subject *s, struct totals *t);

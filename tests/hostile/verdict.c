@@ -276,7 +276,7 @@ case_verdict(struct hostile *h)
 	uint64_t delay;
 
 	/* A case that is over sooner is judged by one window, in which it happened. */
-	if (subject_alive(&h->subject) && !gauge_read(h->gauge, 1, PATIENCE_MS, &beside))
+	if (!h->soak && subject_alive(&h->subject) && !gauge_read(h->gauge, 1, PATIENCE_MS, &beside))
 		unfair(h, "an honest pair got nothing");
 	if (subject_alive(&h->subject))
 		check_drops(h);
@@ -288,6 +288,7 @@ case_verdict(struct hostile *h)
 	}
 	check_neighbours(h, &delay);
 	check_holdings(h);
-	check_share(h, &beside, delay);
+	if (!h->soak)
+		check_share(h, &beside, delay);
 	check_log(h);
 }
