@@ -91,8 +91,8 @@ CSUM, HOST_TSO4, MRG_RXBUF, GET_QUEUE_NUM = 0, 11, 15, 17
 
 def test_ports_offer_what_they_say(box):
     """One offers more than the options, one less, one what they say."""
-    ports = ["--port", "more,socket=more,mergeable=yes,mtu=4000", "--port", "less,socket=less,csum=no,queues=2,mtu=1000",
-             "--port", "as,socket=as,owner=0:7,mode=0624"]
+    ports = ["--port", "more,socket=more,mergeable=yes,mtu=4000",
+             "--port", "less,socket=less,csum=no,queues=2,mtu=1000", "--port", "as,socket=as,owner=0:7,mode=0624"]
     with Switch(box, [*ports, "--tso", "1"], allow_log=[*REFUSED, "MTU .* refused"]) as switch:
         for name, offered, pairs, mtu in (("more", {CSUM, HOST_TSO4, MRG_RXBUF}, 16, 4000), ("less", set(), 2, 1000),
                                           ("as", {CSUM, HOST_TSO4}, 16, 1500)):
@@ -109,7 +109,8 @@ def test_ports_offer_what_they_say(box):
 
 def test_more_regions_than_a_guest_can_have(box):
     """One line with the number and what to do; the connection ends, as the guest would not see its memory."""
-    with Switch(box, ["--port", "vm1,socket=vm1"], allow_log=REFUSED) as switch, FrontEnd(switch.socket("vm1")) as front:
+    port = ["--port", "vm1,socket=vm1"]
+    with Switch(box, port, allow_log=REFUSED) as switch, FrontEnd(switch.socket("vm1")) as front:
         memory = os.memfd_create("memory")
         os.ftruncate(memory, 9 << 21)
         table = struct.pack("=II", 9, 0) + b"".join(struct.pack("=QQQQ", n << 21, 1 << 21, n << 21, n << 21)
@@ -117,8 +118,8 @@ def test_more_regions_than_a_guest_can_have(box):
         front.send(5, table, VERSION | NEED_REPLY, [memory] * 8)
         os.close(memory)
         assert front.is_over()
-        switch.wait_output("^vhost-switch: port vm1: its memory is in 9 regions, and 8 are the most that a guest can have; "
-                           "give it fewer and larger DIMMs$")
+        switch.wait_output("^vhost-switch: port vm1: its memory is in 9 regions, and 8 are the most that a guest "
+                           "can have; give it fewer and larger DIMMs$")
 
 
 def log_base(size, offset=0):

@@ -137,7 +137,7 @@ class Host:
 
 
 class Mirror(threading.Thread):
-    """Sends back what guests send to groups, as a loop of cables or a wireless access point does. To be used as a block."""
+    """Sends back what guests send to groups, as a loop of cables or a wireless access point does; during its block."""
 
     def __init__(self, host):
         super().__init__(daemon=True)

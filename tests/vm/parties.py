@@ -235,7 +235,8 @@ class TaggedParty(Party):
         if party.guest.run(f"ip link show {self.interface}", check=False)[0]:
             lower = party.interface
             for n in range(1, tags + 1):
-                self.run(f"ip link add link {lower} name tag{n} type vlan id {100 + n} && ip link set tag{n} up mtu 1400")
+                self.run(f"ip link add link {lower} name tag{n} type vlan id {100 + n} && "
+                         f"ip link set tag{n} up mtu 1400")
                 lower = f"tag{n}"
             self.run(f"{_ipv6_settings(lower)} && ip address add {self.addresses[4]}/24 dev {lower} && "
                      f"ip address add {self.addresses[6]}/64 dev {lower}")

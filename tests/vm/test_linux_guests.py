@@ -43,7 +43,7 @@ def addresses_are_found_free(lan, guest):
     """
     guest.run("cd /proc/sys/net/ipv6/conf && echo 0 | tee all/enhanced_dad > eth0/enhanced_dad")
     with Mirror(lan.host) as mirror:
-        guest.run("echo 2 > /proc/sys/net/ipv6/conf/eth0/accept_dad; echo 0 > /proc/sys/net/ipv6/conf/eth0/disable_ipv6")
+        guest.run("cd /proc/sys/net/ipv6/conf/eth0 && echo 2 > accept_dad && echo 0 > disable_ipv6")
         guest.wait_for("ip -6 address show eth0 | grep -q inet6")
         guest.wait_for("! ip -6 address show eth0 | grep -q tentative")
         shown = guest.run("ip -6 address show eth0")

@@ -70,7 +70,7 @@ def test_switch_comes_back_with_fewer_offloads(box, image):
 
 
 def test_more_memory_than_fits(box, image):
-    """DIMMs under traffic, as many as there are regions for. QEMU refuses one more, also while there is no switch to ask."""
+    """DIMMs under traffic, as many as there are regions for. QEMU refuses one more, also while there is no switch."""
     with Lan(box, image, "a") as lan:
         a, = lan.boot()
 
