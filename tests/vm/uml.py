@@ -51,8 +51,8 @@ class Uml(Shell, Process):
         self.ids = itertools.count()
         super().__init__([
             image.vmlinux, "mem=64M", f"umid={box.unique(name)}", f"uml_dir={box.directory}",
-            f"initrd={image.initramfs}", "con=null", "con0=null,fd:2", "ssl=null", "ssl1=fd:0,fd:1", f"virtio_uml.device={socket}:1",
-            f"guest_ip={address}/24"], name=name, stdin=True)
+            f"initrd={image.initramfs}", "con=null", "con0=null,fd:2", "ssl=null", "ssl1=fd:0,fd:1",
+            f"virtio_uml.device={socket}:1", f"guest_ip={address}/24"], name=name, stdin=True)
         self.channel = _Output(self)
 
     def __exit__(self, kind, value, trace):
