@@ -120,11 +120,15 @@ vq_broken(const struct virtqueue *vq)
 	return __atomic_load_n(&vq->fault, __ATOMIC_RELAXED) != FAULT_NONE;
 }
 
-/* Whether what is written is to be noted. Then the log that it is noted in is seen, too. */
+/*
+ * Whether what is written is to be noted. Then the log that it is noted in is seen, too; a look
+ * that finds it off orders nothing, which is once a frame.
+ */
 static inline bool
 vq_logging(const struct virtqueue *vq)
 {
-	return __atomic_load_n(&vq->logging, __ATOMIC_ACQUIRE);
+	return unlikely(__atomic_load_n(&vq->logging, __ATOMIC_RELAXED)) &&
+			__atomic_load_n(&vq->logging, __ATOMIC_ACQUIRE);
 }
 
 /* Signals the guest; one whose descriptor blocks is stopped. */
