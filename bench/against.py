@@ -68,7 +68,7 @@ def prefer_workers(pid):
     for thread in map(int, os.listdir(f"/proc/{pid}/task")):
         with open(f"/proc/{pid}/task/{thread}/comm", encoding="ascii") as f:
             if "worker" in f.read():
-                os.sched_setscheduler(thread, os.SCHED_FIFO, os.sched_param(1))
+                os.setpriority(os.PRIO_PROCESS, thread, -20)
 
 
 @contextlib.contextmanager
