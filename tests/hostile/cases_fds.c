@@ -17,8 +17,7 @@
 
 #define REPEATS 500
 #define BLOCKERS 10
-#define CAREFUL_MS 1000 /* a stop is in the log much sooner, if there is one */
-#define BLOCK_MS 300    /* how long each would hold up a worker */
+#define BLOCK_MS 300 /* how long each would hold up a worker */
 #define EVENT_FULL 0xfffffffffffffffeULL
 
 enum kind { PIPE_FULL, SOCKET_FULL, FILE_MEMFD, DEV_NULL, PIPE_READ_END };
@@ -143,7 +142,7 @@ run_made_blocking(struct hostile *h, const void *arg)
 	EXPECT(h, set_fd(bad, VU_SET_VRING_CALL, 0, fd) == 0 && vu_dev_sync(&bad->nic.dev) == 0,
 			"the message was refused");
 	vr_call_enable(bad->nic.rx, true);
-	careful = subject_log_count(&h->subject, 0, "made its call descriptor block") > 0;
+	careful = is_careful(h);
 	MUST(h, fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) == 0, "fcntl");
 	/* The switch may signal once as it begins: empty it, fill it, make it block. */
 	while (read(fd, &count, sizeof(count)) > 0)
@@ -159,10 +158,7 @@ run_made_blocking(struct hostile *h, const void *arg)
 	/* Lets go of a worker that hangs in it, so that the cases to come mean something. */
 	EXPECT(h, read(fd, &count, sizeof(count)) == sizeof(count), "read");
 	close(fd);
-	/* The write is interrupted, and the device stopped for it; unless somebody did so lately. */
-	if (careful) /* the minute may be over */
-		subject_log_wait(&h->subject, h->log_mark, " stopped: ", CAREFUL_MS);
-	h->stops = careful ? stops_of(h, bad) : 1;
+	expect_blocked(h, bad, careful);
 }
 
 /* One guest after the other does that: a worker must not be caught by it again and again. */

@@ -140,6 +140,7 @@ run_blocking(struct hostile *h, const void *arg)
 	int fd = eventfd(0, EFD_CLOEXEC);
 	struct vu_msg msg = vu_msg_u64(VU_SET_VRING_CALL, 2 * pair + 1);
 	uint8_t frame[LEN];
+	bool careful;
 
 	if (!pairs_open(h, PAIRS, &bad, &peer))
 		return;
@@ -151,6 +152,7 @@ run_blocking(struct hostile *h, const void *arg)
 	msg.n_fds = 1;
 	MUST(h, vu_dev_request(&bad->nic.dev, &msg) == 0 && vu_dev_sync(&bad->nic.dev) == 0,
 			"the message was refused");
+	careful = is_careful(h);
 	MUST(h, fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) == 0, "fcntl");
 	while (read(fd, &count, sizeof(count)) > 0)
 		continue;
@@ -165,7 +167,7 @@ run_blocking(struct hostile *h, const void *arg)
 	party_says(peer, other);
 	EXPECT(h, read(fd, &count, sizeof(count)) == sizeof(count), "read");
 	close(fd);
-	h->stops = 1; /* the write is interrupted, and the device stopped for it */
+	expect_blocked(h, bad, careful);
 }
 
 #define NUMBER(n) \

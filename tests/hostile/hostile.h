@@ -108,6 +108,18 @@ bool expect_stop(struct hostile *h, struct party *p, enum fault_reason reason);
 /* How many lines "device N stopped" the case has brought about for that device so far. */
 unsigned stops_of(struct hostile *h, const struct party *p);
 
+/*
+ * Whether a guest has made a write to it block so far. For a minute from then on the switch signals
+ * in a way that never does (guest/signal.h).
+ */
+bool is_careful(struct hostile *h);
+
+/*
+ * The party made a write block, which is interrupted, and the device stopped for it; but not if the
+ * switch was careful, which it may have been if is_careful() was true before.
+ */
+void expect_blocked(struct hostile *h, const struct party *p, bool careful);
+
 /* main.c: the subject with its honest guests, and the end of it. */
 struct options;
 

@@ -88,6 +88,22 @@ stops_of(struct hostile *h, const struct party *p)
 	return stop_lines(h, p->device);
 }
 
+#define CAREFUL_MS 1000 /* a stop is in the log much sooner, if there is one */
+
+bool
+is_careful(struct hostile *h)
+{
+	return subject_log_count(&h->subject, 0, "made its call descriptor block") > 0;
+}
+
+void
+expect_blocked(struct hostile *h, const struct party *p, bool careful)
+{
+	if (careful) /* the minute may be over */
+		subject_log_wait(&h->subject, h->log_mark, " stopped: ", CAREFUL_MS);
+	h->stops = careful ? stops_of(h, p) : 1;
+}
+
 bool
 expect_stop(struct hostile *h, struct party *p, enum fault_reason reason)
 {
@@ -276,7 +292,8 @@ case_verdict(struct hostile *h)
 	uint64_t delay;
 
 	/* A case that is over sooner is judged by one window, in which it happened. */
-	if (!h->soak && subject_alive(&h->subject) && !gauge_read(h->gauge, 1, PATIENCE_MS, &beside))
+	if (!h->soak && subject_alive(&h->subject) &&
+			!gauge_read(h->gauge, 1, PATIENCE_MS, &beside))
 		unfair(h, "an honest pair got nothing");
 	if (subject_alive(&h->subject))
 		check_drops(h);
