@@ -29,11 +29,11 @@ sum_bytes(uint16_t sum, const uint8_t *p, uint32_t len, bool odd)
 	return sum_add(sum, odd ? rte_bswap16(s) : s);
 }
 
-/* Lists the next `len` bytes of payload as pieces of the frame, behind the headers. */
+/* Lists the next `len` bytes of payload as pieces of the frame, behind those that it has. */
 static void
 take_payload(struct finish *fin, uint32_t len)
 {
-	struct piece *p = &fin->piece[1];
+	struct piece *p = &fin->piece[fin->frame.npieces];
 	uint32_t n;
 
 	for (; len != 0; len -= n) {
@@ -47,6 +47,27 @@ take_payload(struct finish *fin, uint32_t len)
 		}
 	}
 	fin->frame.npieces = p - fin->piece;
+}
+
+/* The same of the checksum itself, which is copied, as it is to be changed. */
+static void
+take_field(struct finish *fin)
+{
+	unsigned int i, n = fin->frame.npieces;
+	uint32_t done = 0;
+
+	take_payload(fin, sizeof(fin->field));
+	for (i = n; i < fin->frame.npieces; done += fin->piece[i].len, i++)
+		memcpy(fin->field + done, fin->piece[i].base, fin->piece[i].len);
+	fin->piece[n] = (struct piece){.base = fin->field, .len = sizeof(fin->field)};
+	fin->frame.npieces = n + 1;
+}
+
+/* Whether the checksum, at `at`, stands behind the headers. */
+static bool
+is_far(const struct finish *fin, uint16_t at)
+{
+	return at >= fin->whole->headers->len;
 }
 
 static void
@@ -136,25 +157,41 @@ patch_headers(struct finish *fin, uint32_t ahead)
 		patch_udp(h, fin->frame.len);
 }
 
+/* The sum of the frame's bytes from `start` on. Its headers may end at an odd byte of them. */
+static uint16_t
+sum_from(const struct finish *fin, uint32_t start)
+{
+	const struct piece *p, *end = fin->piece + fin->frame.npieces;
+	uint32_t at = 0, skip, done = 0;
+	uint16_t sum = 0;
+
+	for (p = fin->piece; p < end; at += p->len, p++) {
+		skip = start > at ? start - at : 0;
+		if (skip >= p->len)
+			continue;
+		sum = sum_bytes(sum, p->base + skip, p->len - skip, done & 1);
+		done += p->len - skip;
+	}
+	return sum;
+}
+
 /*
- * Sums up what follows in the frame from where the sum begins: TCP's or UDP's header, with the
- * pseudo header's sum in it, and the payload. The headers may end at an odd byte of it.
+ * Completes the checksum: of TCP's or UDP's header, with the pseudo header's sum in it, and the
+ * payload; or of whatever begins at l4.
  */
 static void
 complete(struct finish *fin, uint16_t at)
 {
 	struct headers *h = &fin->headers;
-	const struct piece *p;
-	uint32_t done = h->len - h->l4;
-	uint16_t sum = sum_bytes(0, h->bytes + h->l4, h->len - h->l4, false);
+	uint16_t sum = ~sum_from(fin, h->l4);
 
-	for (p = &fin->piece[1]; p < fin->piece + fin->frame.npieces; p++) {
-		sum = sum_bytes(sum, p->base, p->len, done & 1);
-		done += p->len;
-	}
-	sum = ~sum;
 	/* In UDP 0 says that there is no checksum (RFC 768); elsewhere 0xffff says the same as 0. */
-	checksum_set(h, at, sum == 0 && !h->tcp ? 0xffff : sum);
+	if (sum == 0 && !h->tcp)
+		sum = 0xffff;
+	if (is_far(fin, at))
+		memcpy(fin->field, &sum, sizeof(sum));
+	else
+		checksum_set(h, at, sum);
 }
 
 void
@@ -197,6 +234,12 @@ finish_next(struct finish *fin)
 		return NULL;
 	fin->frame.len = finish_len(fin, fin->i);
 	len = fin->frame.len - whole->headers->len;
+	fin->frame.npieces = 1;
+	if (unlikely(is_far(fin, at))) {
+		take_payload(fin, at - whole->headers->len);
+		take_field(fin);
+		len -= at - whole->headers->len + sizeof(fin->field);
+	}
 	take_payload(fin, len);
 	memcpy(&fin->headers, whole->headers, offsetof(struct headers, bytes));
 	memcpy(fin->headers.bytes, whole->headers->bytes, whole->headers->len);

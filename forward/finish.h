@@ -37,7 +37,9 @@ struct finish {
 	uint32_t skip;            /* ... so many bytes into the piece */
 	struct frame frame;       /* the one made last */
 	struct headers headers;
-	struct piece piece[1 + CHAIN_MAX];
+	uint8_t field[2]; /* its checksum, if that is not among the headers */
+	/* Headers, payload; the field, for which a piece of payload may be cut in two. */
+	struct piece piece[1 + CHAIN_MAX + 2];
 };
 
 /* Begins with frame *f, which has something left to do that is not among `takes`. */

@@ -59,7 +59,11 @@ struct headers {
 	bool ipv6;     /* else IPv4 */
 	bool tcp;      /* else UDP */
 	bool extended; /* there are IPv6 extension headers */
-	bool generic; /* a checksum anywhere: l4 is where its sum begins, tcp false if it may be UDP's */
+	/*
+	 * A checksum anywhere: l4 is where its sum begins, tcp false if it may be UDP's. One that
+	 * stands beyond what is copied is left where it is: len is Ethernet's header then.
+	 */
+	bool generic;
 	uint8_t bytes[HEADERS_MAX];
 };
 

@@ -224,20 +224,20 @@ is_known(struct headers *h, uint32_t n, const struct virtio_net_hdr *asked)
 /*
  * A checksum of whatever protocol (virtio 1.2 section 5.1.6.2): HSR, PPPoE, MPLS, a tunnel, a
  * fragment. Only where it stands is known: that it does, of what it sums up, and that both are
- * behind Ethernet's header. False: they are not, or beyond what is copied of headers.
+ * in the frame of `len` bytes, behind Ethernet's header. False: they are not.
  */
 static bool
-is_generic(struct headers *h, uint32_t n, const struct virtio_net_hdr *asked)
+is_generic(struct headers *h, uint32_t len, const struct virtio_net_hdr *asked)
 {
 	uint32_t end = (uint32_t)asked->csum_start + asked->csum_offset + sizeof(rte_be16_t);
 
 	if (asked->gso_type != VIRTIO_NET_HDR_GSO_NONE ||
-			asked->csum_start < sizeof(struct rte_ether_hdr) || end > n)
+			asked->csum_start < sizeof(struct rte_ether_hdr) || end > len)
 		return false;
 	h->generic = true;
 	h->l3 = sizeof(struct rte_ether_hdr);
 	h->l4 = asked->csum_start;
-	h->len = end;
+	h->len = end <= HEADERS_MAX ? end : sizeof(struct rte_ether_hdr);
 	h->ipv6 = h->extended = false;
 	h->tcp = asked->csum_offset != offsetof(struct rte_udp_hdr, dgram_cksum);
 	return true;
@@ -255,7 +255,7 @@ offload_check(struct frame *f, const struct virtio_net_hdr *asked, struct header
 	memcpy(&f->eth, h->bytes, sizeof(f->eth));
 	h->generic = false;
 	if (!(may & OFFLOAD_CSUM) || !(asked->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
-			!(is_known(h, n, asked) || is_generic(h, n, asked)))
+			!(is_known(h, n, asked) || is_generic(h, f->len, asked)))
 		return DROP_OFFLOAD;
 	f->headers = h;
 	f->offload = OFFLOAD_CSUM;

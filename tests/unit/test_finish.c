@@ -264,7 +264,8 @@ sum_from(const uint8_t *bytes, uint32_t at, uint32_t len)
 
 /*
  * Checksums of any protocol: bytes that are none, a sum that begins anywhere behind Ethernet's
- * header and stands anywhere behind that, in frames of odd and even lengths and odd pieces.
+ * header and stands anywhere behind that, also where no headers are copied from, in frames of odd
+ * and even lengths and odd pieces.
  */
 static void
 test_generic(void **state)
@@ -272,7 +273,7 @@ test_generic(void **state)
 	struct cut *c = *state;
 	uint8_t want[1600], got[1600];
 	uint64_t random = 7;
-	uint32_t round, i, at, start, offset, zero = 0;
+	uint32_t round, i, at, start, offset, zero = 0, far = 0;
 	struct virtio_net_hdr *vnet = &c->packet.vnet;
 	const struct frame *f;
 	uint16_t sum;
@@ -283,6 +284,13 @@ test_generic(void **state)
 		offset = round % 2 ? 6 : unit_random(&random) % (60 - start - 1);
 		if (start + offset + 2 > 60)
 			offset = 0;
+		if (round % 3 == 1) {
+			start = 14 + unit_random(&random) % (c->packet.len - 15);
+			offset = unit_random(&random) % (c->packet.len - start - 1);
+		} else if (round % 3 == 2 && c->packet.len > HEADERS_MAX + 8) {
+			offset = HEADERS_MAX - 4 + unit_random(&random) % 8 - start;
+		}
+		far += start + offset + 2 > HEADERS_MAX;
 		for (i = 0; i < c->packet.len; i++)
 			c->packet.bytes[i] = unit_random(&random);
 		c->packet.bytes[12] = 0x89; /* HSR */
@@ -324,6 +332,7 @@ test_generic(void **state)
 		assert_null(finish_next(&c->fin));
 	}
 	assert_true(zero > 500);
+	assert_true(far > 1000);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -123,8 +123,7 @@ bounds(const struct asked *a, uint32_t len)
 	const struct virtio_net_hdr *vnet = &a->packet.vnet;
 
 	if (vnet->gso_type != 0 || vnet->csum_start < 14 ||
-			vnet->csum_start + vnet->csum_offset + 2u >
-					RTE_MIN(len, (uint32_t)HEADERS_MAX))
+			vnet->csum_start + vnet->csum_offset + 2u > len)
 		return DROP_OFFLOAD;
 	return DROP_NONE;
 }
