@@ -253,21 +253,6 @@ def test_tap_of_readme_answers_a_guest(box):
             proc.run(["ping", "-c", "3", "-w", "60", f"{address}.1"], ns=guests.ns)
 
 
-def test_functions_and_files_that_are_named_exist():
-    sources = guide.sources()
-    text = "\n".join(sources.values())
-    names = sources.keys() | {os.path.basename(name) for name in sources}
-    lost = []
-    for path in guide.files():
-        with open(path, encoding="utf-8") as f:
-            chapter = f.read()
-        lost += [f"{path}: {name}()" for name in re.findall(r"``(\w+)\(\)``", chapter)
-                 if not re.search(rf"\b{name}\(", text)]
-        lost += [f"{path}: {name}" for name in re.findall(r"``([\w/-]+\.(?:c|h|py))``", chapter)
-                 if name not in names and not name.startswith("dpdk-")]
-    assert not lost, "\n".join(lost)
-
-
 # What comes from the source.
 
 
