@@ -166,7 +166,7 @@ def test_sigterm_ends_a_switch_with_a_hung_worker(box):
     """Also with a guest that left it: librte_vhost's thread waits for the worker then, for ever."""
     with Switch(box, lcores=TWO_WORKERS) as switch:
         with Guests(box, [switch.socket()] * 2) as guests, hung(switch.pid, 2) as thread:
-            guests.pmd.end()
+            guests.pmd.kill()
             begin = time.monotonic()
             switch.signal(signal.SIGTERM)
             switch.wait_output("the worker on lcore 2 hangs: ended without it")

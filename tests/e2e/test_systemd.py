@@ -45,7 +45,8 @@ def test_invalid_unit_is_noticed(unit):
         f.write("[Service]\nProtectSystem=somewhat\n")
     _, out, err = proc.run(["systemd-analyze", "verify", "--man=no", unit], check=False)
     # systemd 252 and 257 word it differently.
-    assert re.search(r"vhost-switch\.service:\d+: Failed to parse (protect system value|ProtectSystem=)", out + err), out + err
+    said = out + err
+    assert re.search(r"vhost-switch\.service:\d+: Failed to parse (protect system value|ProtectSystem=)", said), said
 
 
 def drop_in(unit, text):

@@ -185,6 +185,14 @@ class Process:
                 continue
         return f"--- {self.name}: threads\n" + "\n".join(lines)
 
+    def stopped(self):
+        """Whether SIGSTOP has reached all its threads: one that runs goes on for a moment."""
+        for path in glob.glob(f"/proc/{self.pid}/task/*/stat"):
+            with open(path, encoding="ascii", errors="replace") as stat:
+                if stat.read().rsplit(")", 1)[1].split()[0] != "T":
+                    return False
+        return True
+
     def resident_kib(self):
         with open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as f:
             return int(re.search(r"^VmRSS:\s+(\d+)", f.read(), re.M).group(1))
