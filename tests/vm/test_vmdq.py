@@ -82,13 +82,21 @@ class TestThreeGuests:
         room = three.room
         a, b, _ = room.guests
         for _ in range(2):
-            three.machine.set_link(False)
+            set_link(three, False)
             data = frames.frame(frames.BROADCAST, a.mac)
             a.send(data)
             assert b.until(data) == [] and room.silent.until(data) == []
-            three.machine.set_link(True)
+            set_link(three, True)
             assert room.sorted_to(a.mac, room.tag(a)) == {a}
             assert room.reached(a, data) == {room.uplink, *room.others(a)}
+
+
+def set_link(party, up):
+    """Until the switch has seen it: it looks ten times a second."""
+    words = f"its link is {'up' if up else 'down'}"
+    before = party.switch.stderr().count(words)
+    party.machine.set_link(up)
+    wait_for(lambda: party.switch.stderr().count(words) > before, what=words)
 
 
 def check_said_once(party, words):
