@@ -39,6 +39,14 @@ bend_sum(struct packet *p, unsigned value)
 	p->headers = p->l4 + p->vnet.csum_offset + 2U;
 }
 
+/* The sum stands so far behind where it begins. */
+static void
+bend_sum_far(struct packet *p, unsigned value)
+{
+	p->vnet.csum_offset = (uint16_t)value;
+	p->headers = p->l4 + value + 2U;
+}
+
 /* Just behind the frame, and at its last bytes. */
 static void
 bend_start_to_end(struct packet *p, unsigned value)
@@ -404,7 +412,7 @@ const struct hcase cases_offload[] = {
 		CASE("offset-past", "csum_offset past the frame: dropped", V4, bend_offset, 600,
 				65535, 6493, DROP_OFFLOAD),
 		CASE("offset-end", "csum_offset at the frame's last byte: dropped", UDP4,
-				bend_offset_to_end, 0, 3, 1, DROP_OFFLOAD),
+				bend_offset_to_end, 1, 3, 1, DROP_OFFLOAD),
 		CASE("size-0", "gso_size 0: dropped", V4_GSO, bend_gso_size, 0, 0, 0, DROP_OFFLOAD),
 		CASE("size-1", "gso_size 1, of 40 bytes: arrives", TINY, NULL, 0, 0, 0, DROP_NONE),
 		CASE("size-tiny", "gso_size 1, of 1400 bytes: dropped", MANY, NULL, 0, 0, 0,
@@ -470,6 +478,10 @@ const struct hcase cases_offload[] = {
 				0, 0, 0, DROP_NONE),
 		CASE("sum-early", "a checksum that begins within IP's header: arrives", V4,
 				bend_sum, 14, 33, 1, DROP_NONE),
+		CASE("sum-far", "a checksum far behind the headers: arrives", V4, bend_sum_far, 210,
+				430, 20, DROP_NONE),
+		CASE("sum-far-odd", "the same at odd places: arrives", V4, bend_sum_far, 211, 431,
+				20, DROP_NONE),
 		CASE("length-lies", "IP lengths that are none, a checksum to do: arrives", V4,
 				bend_ip_length, 0, 9, 1, DROP_NONE),
 		CASE("length-lies-gso", "the same, to be cut: arrives", V4_GSO, bend_ip_length, 0,
