@@ -36,7 +36,7 @@
 #define COST_PARK 112  /* to have a copy of a frame wait, or to drop it as it may not */
 /* To check the headers of a frame with offloads, and to copy them when it is to wait. */
 #define COST_HEADERS 200
-#define COST_PART 128  /* to make one of the frames that a long one is cut into */
+#define COST_PART 128 /* to make one of the frames that a long one is cut into */
 /* A write to an eventfd, which may wake a sleeper: about a microsecond. */
 #define COST_SIGNAL 2048
 

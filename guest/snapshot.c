@@ -133,8 +133,8 @@ snapshot_ring(struct guest *g, unsigned int index)
 	struct rte_vhost_vring v;
 	uint64_t features = 0;
 
-	if (vq_broken(vq) || rte_vhost_get_vhost_vring(g->vid, index, &v) != 0 ||
-			v.desc == NULL || v.avail == NULL || v.used == NULL)
+	if (vq_broken(vq) || rte_vhost_get_vhost_vring(g->vid, index, &v) != 0 || v.desc == NULL ||
+			v.avail == NULL || v.used == NULL)
 		return false;
 	rte_vhost_get_negotiated_features(g->vid, &features);
 	vq->mem = &g->mem;

@@ -152,8 +152,8 @@ show_switch(const struct vswitch *sw, const char *params, struct rte_tel_data *d
 	rte_tel_data_add_dict_string(d, "version", VHOST_SWITCH_VERSION);
 	rte_tel_data_add_dict_uint(d, "workers", sw->nworkers);
 	rte_tel_data_add_dict_uint(d, "addresses", fdb_used(sw->fdb));
-	rte_tel_data_add_dict_uint(d, "devices_stopped",
-			__atomic_load_n(&sw->faults, __ATOMIC_RELAXED));
+	rte_tel_data_add_dict_uint(
+			d, "devices_stopped", __atomic_load_n(&sw->faults, __ATOMIC_RELAXED));
 	rte_tel_data_add_dict_uint(d, "buffers_free", uplink_buffers_free(sw->uplink));
 	rte_tel_data_add_dict_uint(
 			d, "vmdq_devices", sw->uplink == NULL ? 0 : uplink_sources(sw->uplink) - 1);

@@ -303,7 +303,8 @@ workers_end(struct vswitch *sw)
 		nanosleep(&nap, NULL);
 	if (i < sw->nworkers) {
 		say_error("the worker on lcore %u hangs: ended without it, and without the last "
-			  "statistics; guests are cut off", sw->worker[i]->lcore);
+			  "statistics; guests are cut off",
+				sw->worker[i]->lcore);
 		return false;
 	}
 	rte_eal_mp_wait_lcore();

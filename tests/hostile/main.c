@@ -127,8 +127,8 @@ static bool
 is_learned(struct hostile *h, const uint8_t *m, int *device)
 {
 	*device = subject_device(&h->subject, 0, m);
-	return EXPECT(h, *device >= 0, "the switch did not learn %02x:%02x:%02x:%02x:%02x:%02x", m[0],
-			m[1], m[2], m[3], m[4], m[5]);
+	return EXPECT(h, *device >= 0, "the switch did not learn %02x:%02x:%02x:%02x:%02x:%02x",
+			m[0], m[1], m[2], m[3], m[4], m[5]);
 }
 
 bool

@@ -32,7 +32,7 @@
 #define POLL_NS 50000
 #define STALL_MS 1500 /* far above what a frame waits, and a worker for its CPU */
 #define PAGE 4096UL
-#define PATIENT_MS 30000      /* on a busy machine, beside hostile guests */
+#define PATIENT_MS 30000       /* on a busy machine, beside hostile guests */
 #define STATION_ROOM (8 << 20) /* bytes that a station's socket holds: others use the wire too */
 
 /* A guest, or a station on the wire. */
@@ -115,7 +115,8 @@ miss(struct movers *m, struct end *from, uint64_t n)
 	from->lost += n;
 	m->done.lost += n;
 	if (from->wire >= 0)
-		return fail(m->h, "%ju frames of station %td were lost", (uintmax_t)n, from - m->end);
+		return fail(m->h, "%ju frames of station %td were lost", (uintmax_t)n,
+				from - m->end);
 	return EXPECT(m->h, dropped(m, from, true) >= from->lost,
 			"%ju frames of mover %td were lost, and the switch has dropped %ju",
 			(uintmax_t)from->lost, from - m->end, (uintmax_t)dropped(m, from, false));
@@ -183,8 +184,8 @@ send_one(struct movers *m, struct end *e, uint64_t until, unsigned *n)
 		e->sent++;
 		++*n;
 	}
-	return EXPECT(m->h, err == 0 || err == -ENOBUFS, "mover %td could not send: %s",
-			e - m->end, strerror(-err));
+	return EXPECT(m->h, err == 0 || err == -ENOBUFS, "mover %td could not send: %s", e - m->end,
+			strerror(-err));
 }
 
 /* Nothing has come for long: what a pair has sent and not got does not come any more. */
@@ -244,8 +245,8 @@ say_hello(struct movers *m, struct end *e)
 
 	frame_make(frame, e->peer->mac, e->mac, TYPE_MOVER, HELLO | e->sent, sizeof(frame));
 	err = end_send(e, frame, sizeof(frame));
-	return EXPECT(m->h, err == 0 || err == -ENOBUFS, "mover %td could not send: %s",
-			e - m->end, strerror(-err));
+	return EXPECT(m->h, err == 0 || err == -ENOBUFS, "mover %td could not send: %s", e - m->end,
+			strerror(-err));
 }
 
 /* Until each has heard the other: from then on the switch finds both. */
@@ -292,7 +293,8 @@ check_counters(struct movers *m, struct end *e)
 
 	if (device < 0)
 		return fail(m->h, "the log does not know mover %td", e - m->end);
-	if (subject_counted(&m->h->subject, device, e->taken, &t) && e->dropped + t.dropped >= e->lost)
+	if (subject_counted(&m->h->subject, device, e->taken, &t) &&
+			e->dropped + t.dropped >= e->lost)
 		return true;
 	return fail(m->h, "mover %td sent %ju frames; received %ju, delivered %ju, dropped %ju",
 			e - m->end, (uintmax_t)e->taken, (uintmax_t)t.received,
@@ -571,7 +573,8 @@ open_station(struct movers *m, struct end *e)
 	at.sll_ifindex = (int)if_nametoindex(m->h->subject.tap);
 	e->wire = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(TYPE_MOVER));
 	return EXPECT(m->h,
-			e->wire >= 0 && setsockopt(e->wire, SOL_SOCKET, SO_RCVBUFFORCE, &room,
+			e->wire >= 0 &&
+					setsockopt(e->wire, SOL_SOCKET, SO_RCVBUFFORCE, &room,
 							sizeof(room)) == 0 &&
 					bind(e->wire, (struct sockaddr *)&at, sizeof(at)) == 0,
 			"no station on %s: %s", m->h->subject.tap, strerror(errno));

@@ -128,7 +128,9 @@ be_guests(struct pest *p)
 	int sock;
 
 	for (n = 0; n < 2; n++) {
-		mac_make(mac[n], MAC_BASE + (1u << 20) + (uint32_t)getpid() % 1024 * 1024 + p->macs++ % 1024);
+		mac_make(mac[n],
+				MAC_BASE + (1u << 20) + (uint32_t)getpid() % 1024 * 1024 +
+						p->macs++ % 1024);
 		sock = vu_connect(p->socket, PATIENCE_MS);
 		if (sock < 0 || nic_open(&nic[n], sock, &opts) < 0)
 			break;

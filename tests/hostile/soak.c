@@ -38,7 +38,8 @@
  */
 #define GROWTH_KB (16 << 10)
 #define GROWTH_MAPS 64
-#define BUFFERS_UNDER_WAY 64 /* frames that were sent, and whose buffers nobody has asked back yet */
+#define BUFFERS_UNDER_WAY \
+	64 /* frames that were sent, and whose buffers nobody has asked back yet */
 #define SANITIZER "exitcode=99:detect_leaks=1:quarantine_size_mb=1"
 
 struct soak {
@@ -208,8 +209,7 @@ check_sums(struct soak *s)
 
 		int device = subject_device(&h->subject, 0, neighbours_mac(h->neighbours, i));
 
-		ok = EXPECT(h,
-				subject_counted(&h->subject, device, sent, &t) && t.dropped == 0,
+		ok = EXPECT(h, subject_counted(&h->subject, device, sent, &t) && t.dropped == 0,
 				"neighbour %u sent %ju frames; received %ju, delivered %ju, dropped "
 				"%ju",
 				i, (uintmax_t)sent, (uintmax_t)t.received, (uintmax_t)t.delivered,

@@ -183,11 +183,11 @@ test_two_fill_one(void **state)
  */
 struct doze {
 	struct virtqueue *vq;
-	uint16_t *asks;       /* where the driver asks for signals: 0; `quiet`: it does not */
+	uint16_t *asks; /* where the driver asks for signals: 0; `quiet`: it does not */
 	uint16_t quiet;
 	const uint16_t *came; /* what the worker changes */
 	struct rounds together;
-	bool signal;          /* of this round */
+	bool signal; /* of this round */
 	unsigned int rounds, missed;
 };
 
