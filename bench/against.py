@@ -7,8 +7,9 @@
 
 Both run all the time, on the same CPU, but one of them is always stopped (SIGSTOP): so a case is
 measured on one and a moment later on the other, first here, then there. Its figure is the median
-over the rounds of this build's rate divided by the other's: 1.00 is equal, more is faster; behind it stand both (millions of frames/s, or
-microseconds). `--limit` is what each has to reach.
+over the rounds of this build's rate divided by the other's: 1.00 is equal, more is faster. The last
+two columns are the figures themselves, in millions of frames/s or in microseconds. `--limit` is
+what each ratio has to reach.
 """
 
 import argparse
@@ -22,8 +23,8 @@ import statistics
 import sys
 import tempfile
 
-from switches import ROOT, Place, VhostSwitch
-from runner import Bench, Failed
+from switches import Place, VhostSwitch
+from runner import Bench, Failed, add_options, parsed
 
 BURSTS = ("--mode", "bursts", "--ring", 1024)
 SIZES = (64, 256, 1518)
@@ -55,12 +56,8 @@ def parse_options():
     p.add_argument("--case", default="", help="only cases whose name has this in it")
     p.add_argument("--limit", type=float, default=0.0, help="exit with 2 when a case is below it")
     p.add_argument("--ring", type=int, default=1024, help="ring size of guests, where a case does not say")
-    p.add_argument("--worker-cpu", type=int, default=1, help="where switches forward")
-    p.add_argument("--other-cpu", type=int, default=0, help="where the load generator runs")
-    p.add_argument("--binary", type=os.path.abspath, default=os.path.join(ROOT, "build", "vhost-switch"))
-    p.add_argument("--loadgen", type=os.path.abspath, default=os.path.join(ROOT, "build", "loadgen"))
-    p.add_argument("--tries", type=int, default=5, help="of a measurement that was disturbed, or failed")
-    return p.parse_args()
+    add_options(p)
+    return parsed(p)
 
 
 def prefer_workers(pid):

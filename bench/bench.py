@@ -13,18 +13,17 @@ else ran on the forwarding CPU, or that failed, is repeated.
 """
 
 import argparse
-import os
 import shutil
 import signal
 import sys
 import tempfile
 
-from switches import ROOT, SWITCHES, Place
+from switches import SWITCHES, Place
 from rows import Guests, Latency, Packed, Throughput
 from rows_offload import Offload
 from rows_pairs import Pairs
 from rows_uplink import UplinkRow
-from runner import Bench
+from runner import Bench, add_options, parsed
 
 ROWS = {row.name: row for row in (Throughput, Latency, Guests, Packed, UplinkRow, Pairs, Offload)}
 
@@ -89,19 +88,10 @@ def parse_options():
     p.add_argument("--only", type=choice(SWITCHES), default=list(SWITCHES), help="switches, with commas between")
     p.add_argument("--what", type=choice(ROWS), default=list(ROWS), help="measurements, with commas between")
     p.add_argument("--ring", type=int, default=1024, help="ring size of all guests")
-    p.add_argument("--worker-cpu", type=int, default=1, help="where switches forward")
-    p.add_argument("--other-cpu", type=int, default=0, help="where the load generator runs")
-    p.add_argument("--binary", type=os.path.abspath, default=os.path.join(ROOT, "build", "vhost-switch"))
-    p.add_argument("--loadgen", type=os.path.abspath, default=os.path.join(ROOT, "build", "loadgen"))
-    p.add_argument("--tries", type=int, default=5, help="of a measurement that was disturbed, or failed")
+    add_options(p)
     p.add_argument("--json", metavar="FILE", help="write all samples there")
     p.add_argument("--strict", action="store_true", help="exit with 2 when a required figure is not reached")
-    options = p.parse_args()
-    if not {options.worker_cpu, options.other_cpu} <= os.sched_getaffinity(0):
-        p.error(f"needs CPUs {options.worker_cpu} and {options.other_cpu}")
-    if options.rounds < 1 or options.tries < 1 or options.seconds <= 0:
-        p.error("--rounds, --tries and --seconds: positive numbers")
-    return options
+    return parsed(p)
 
 
 def end(*_):

@@ -116,14 +116,6 @@ burst(const struct gen *gen, struct bursts *b)
 		b->nap_ns = NAP_MAX_NS;
 }
 
-static int
-compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* Of a column, what `part` of the samples are below. */
 static double
 quantile(const struct bursts *b, unsigned column, double part)
@@ -132,10 +124,8 @@ quantile(const struct bursts *b, unsigned column, double part)
 
 	for (unsigned i = 0; one != NULL && i < b->n; i++)
 		one[i] = b->rate[(size_t)i * (b->n_senders + 1) + column];
-	if (one != NULL) {
-		qsort(one, b->n, sizeof(*one), compare);
-		m = one[(unsigned)(b->n * part)];
-	}
+	if (one != NULL)
+		m = gen_quantile(one, b->n, part);
 	free(one);
 	return m;
 }

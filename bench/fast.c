@@ -98,14 +98,6 @@ print_lanes(const struct gen *gen, const uint64_t *before, double seconds)
 #define SLICE_SECONDS 0.005
 #define SLICES_MAX 4096
 
-static int
-compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /*
  * Runs for the time to be measured. Returns the rate that a tenth of its slices exceed, which
  * other load on the machine changes least.
@@ -128,8 +120,7 @@ run_slices(struct gen *gen, struct rounds *rounds)
 			rate[n++] = (double)(delivered(gen) - before) * gen->hz /
 					(double)(now - from);
 	}
-	qsort(rate, n, sizeof(rate[0]), compare);
-	return n > 0 ? rate[(unsigned)(n * 0.9)] : 0;
+	return n > 0 ? gen_quantile(rate, n, 0.9) : 0;
 }
 
 int

@@ -17,6 +17,21 @@
 #define OFFLOADS (VU_F_CSUM | VU_F_HOST_TSO4)
 #define GUEST_OFFLOADS (VU_F_GUEST_CSUM | VU_F_GUEST_TSO4)
 
+static int
+compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+double
+gen_quantile(double *values, unsigned n, double part)
+{
+	qsort(values, n, sizeof(*values), compare);
+	return values[(unsigned)(n * part)];
+}
+
 int
 gen_pin(int cpu)
 {

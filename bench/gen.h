@@ -120,6 +120,9 @@ void gen_settle(struct gen *gen);
 /* What all guests have sent, and received. */
 void gen_totals(const struct gen *gen, uint64_t *sent, uint64_t *received);
 
+/* The value that `part` of them are below, of n > 0; sorts them. */
+double gen_quantile(double *values, unsigned n, double part);
+
 /*
  * How many entries of the used rings of guests that took part are not what they must be: the
  * buffer that belongs there, and on arrival the length of a frame. For rings that went round.

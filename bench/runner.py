@@ -4,13 +4,33 @@
 
 import collections
 import json
+import os
 import statistics
 import sys
 
 from cpuwatch import CpuWatch
+from switches import ROOT
 from lib.proc import run
 
 LOSS = 0.001  # of the frames: more is worth a word. Rings that are kept full lose some to any pause
+
+
+def add_options(p):
+    """To an argparse.ArgumentParser, which has --rounds and --seconds: what every measurement needs."""
+    p.add_argument("--worker-cpu", type=int, default=1, help="where switches forward")
+    p.add_argument("--other-cpu", type=int, default=0, help="where the load generator runs")
+    p.add_argument("--binary", type=os.path.abspath, default=os.path.join(ROOT, "build", "vhost-switch"))
+    p.add_argument("--loadgen", type=os.path.abspath, default=os.path.join(ROOT, "build", "loadgen"))
+    p.add_argument("--tries", type=int, default=5, help="of a measurement that was disturbed, or failed")
+
+
+def parsed(p):
+    options = p.parse_args()
+    if not {options.worker_cpu, options.other_cpu} <= os.sched_getaffinity(0):
+        p.error(f"needs CPUs {options.worker_cpu} and {options.other_cpu}")
+    if options.rounds < 1 or options.tries < 1 or options.seconds <= 0:
+        p.error("--rounds, --tries and --seconds: positive numbers")
+    return options
 
 
 class Failed(RuntimeError):
