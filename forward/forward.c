@@ -211,8 +211,8 @@ park_frame(struct worker *w, struct source *s, unsigned int i, bool sent, uint64
 	struct frame *f = &w->burst.frame[i];
 	struct dests *d = &w->dests;
 	uint64_t bit = UINT64_C(1) << i;
-	unsigned int k, copies = 0;
 	bool owed = false;
+	unsigned int k;
 	uint16_t port;
 	int slot = park_add(s->park, f, sent, now + w->retry_time);
 
@@ -220,7 +220,7 @@ park_frame(struct worker *w, struct source *s, unsigned int i, bool sent, uint64
 		if (!(d->want[k] & ~d->outcome[k].taken & ~d->outcome[k].refused & bit))
 			continue;
 		port = d->port[k];
-		copies++;
+		w->burst.cost += COST_PARK;
 		/* Without retries a frame waits only for what has not been tried. */
 		if (slot >= 0 && (w->retry_time != 0 || d->delay[k] != DELAY_NONE) &&
 				park_errand(s->park, slot, port, port_epoch(&w->sw->port[port]),
@@ -229,7 +229,6 @@ park_frame(struct worker *w, struct source *s, unsigned int i, bool sent, uint64
 		else
 			f->reason = miss(w, s, port, f);
 	}
-	w->burst.cost += copies * COST_PARK;
 	if (f->offload != 0)
 		w->burst.cost += COST_HEADERS;
 	if (slot >= 0 && !owed)

@@ -32,12 +32,6 @@ slot_port(const struct vswitch *sw, const char *socket)
 	return node; /* whose socket is the cuse back end's secret */
 }
 
-static uint8_t
-state_of(const struct vswitch *sw, unsigned int slot)
-{
-	return port_state(&sw->port[slot]);
-}
-
 /* How many guests a port has, and the lowest number that none of them has. */
 static unsigned int
 count_guests(const struct vswitch *sw, const struct conf_port *p, unsigned int *number)
@@ -46,10 +40,10 @@ count_guests(const struct vswitch *sw, const struct conf_port *p, unsigned int *
 	unsigned int i, n = 0;
 
 	for (i = 0; i < sw->ports; i++) {
-		if (state_of(sw, i) == PORT_FREE || sw->port[i].settings != p)
+		if (port_state(&sw->port[i]) == PORT_FREE || sw->port[i].settings != p)
 			continue;
 		taken[sw->port[i].number] = true;
-		n += state_of(sw, i) == PORT_USED;
+		n += port_state(&sw->port[i]) == PORT_USED;
 	}
 	/* Number 0 is who has the port's own place. */
 	for (*number = 1; taken[*number]; ++*number)
@@ -64,9 +58,9 @@ wait_until_free(const struct vswitch *sw, unsigned int slot)
 	const struct timespec nap = {.tv_nsec = CLEAR_NAP_NS};
 	unsigned int i;
 
-	for (i = 0; i < CLEAR_NAPS && state_of(sw, slot) == PORT_LEAVING; i++)
+	for (i = 0; i < CLEAR_NAPS && port_state(&sw->port[slot]) == PORT_LEAVING; i++)
 		nanosleep(&nap, NULL);
-	return state_of(sw, slot) == PORT_FREE;
+	return port_state(&sw->port[slot]) == PORT_FREE;
 }
 
 /* The lowest free place that is no port's own, nor has a tag that a port names. */
@@ -78,7 +72,7 @@ spare_slot(const struct vswitch *sw, const struct conf_port *p)
 	uint16_t tag;
 
 	for (i = c->nports; i < GUEST_MAX; i++) {
-		if (state_of(sw, i) != PORT_FREE)
+		if (port_state(&sw->port[i]) != PORT_FREE)
 			continue;
 		tag = conf_vlan(c, i);
 		if (p->vlan_given || tag == 0 || tag > VLAN_LAST || conf_tag_owner(c, tag) == i)

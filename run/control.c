@@ -278,10 +278,7 @@ tell_status(struct control *c)
 	c->guests = guests;
 	c->up = up;
 	snprintf(text, sizeof(text), "STATUS=guests: %u, workers: %u, uplink: %s", guests,
-			sw->nworkers,
-			sw->uplink == NULL   ? "none"
-					: up ? "up"
-					     : "down");
+			sw->nworkers, uplink_link_text(sw->uplink));
 	notify_send(&sw->notify, text);
 }
 

@@ -186,7 +186,7 @@ stats_print(const struct vswitch *sw, FILE *out)
 	print_row(out, "total", &total);
 	print_names(sw, out);
 	if (sw->uplink != NULL)
-		fprintf(out, "the uplink's link is %s\n", uplink_is_up(sw->uplink) ? "up" : "down");
+		fprintf(out, "the uplink's link is %s\n", uplink_link_text(sw->uplink));
 	fprintf(out, "dropped, by reason:\n");
 	for_each(sw, out, print_drops, &total);
 	fprintf(out, "devices stopped for breaking the rules: %" PRIu64 "\n\n",

@@ -138,7 +138,7 @@ show_port(const struct vswitch *sw, const char *params, struct rte_tel_data *d)
 	rte_tel_data_add_dict_uint(d, "vlan", sw->port[port].vlan);
 	rte_tel_data_add_dict_uint(d, "addresses", fdb_count(sw->fdb, port));
 	if (port == PORT_UPLINK)
-		rte_tel_data_add_dict_string(d, "link", uplink_is_up(sw->uplink) ? "up" : "down");
+		rte_tel_data_add_dict_string(d, "link", uplink_link_text(sw->uplink));
 	add_rings(d, sw, port);
 	add_counters(d, &sum);
 	return 0;

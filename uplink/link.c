@@ -199,6 +199,14 @@ uplink_is_up(const struct uplink *u)
 	return __atomic_load_n(&u->limit, __ATOMIC_RELAXED) != 0;
 }
 
+const char *
+uplink_link_text(const struct uplink *u)
+{
+	if (u == NULL)
+		return "none";
+	return uplink_is_up(u) ? "up" : "down";
+}
+
 /* Lists the offloads as ethtool's options, or as what they are. */
 static void
 list(char *text, size_t size, unsigned int on, bool options)

@@ -105,6 +105,9 @@ void uplink_on_event(struct uplink *u);
 /* Whether the link is up, as far as it is known. Any thread. */
 bool uplink_is_up(const struct uplink *u);
 
+/* The same for who reads: "up" or "down"; "none" if there is no uplink (NULL). Any thread. */
+const char *uplink_link_text(const struct uplink *u);
+
 /* Ends promiscuous mode when all addresses have had filters for a while. Main lcore, once a second. */
 void uplink_tick(struct uplink *u);
 
