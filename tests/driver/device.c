@@ -144,8 +144,8 @@ vu_dev_set_vring_enable(struct vu_dev *dev, unsigned ring, bool on)
 	return vu_dev_request(dev, &msg);
 }
 
-static int
-set_event_fd(struct vu_dev *dev, uint32_t request, unsigned ring, int fd)
+int
+vu_dev_set_fd(struct vu_dev *dev, uint32_t request, unsigned ring, int fd)
 {
 	struct vu_msg msg = vu_msg_u64(request, ring);
 
@@ -172,10 +172,10 @@ vu_dev_setup_ring(struct vu_dev *dev, unsigned ring)
 	err = vu_dev_set_vring_addr(dev, ring);
 	if (err < 0)
 		return err;
-	err = set_event_fd(dev, VU_SET_VRING_CALL, ring, vr->call_fd);
+	err = vu_dev_set_fd(dev, VU_SET_VRING_CALL, ring, vr->call_fd);
 	if (err < 0)
 		return err;
-	return set_event_fd(dev, VU_SET_VRING_KICK, ring, vr->kick_fd);
+	return vu_dev_set_fd(dev, VU_SET_VRING_KICK, ring, vr->kick_fd);
 }
 
 int

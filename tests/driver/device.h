@@ -121,6 +121,9 @@ int vu_dev_set_log(struct vu_dev *dev, uint64_t file, uint64_t size, uint64_t of
 
 int vu_dev_set_vring_addr(struct vu_dev *dev, unsigned ring);
 
+/* SET_VRING_CALL, _KICK or _ERR. */
+int vu_dev_set_fd(struct vu_dev *dev, uint32_t request, unsigned ring, int fd);
+
 int vu_dev_set_vring_enable(struct vu_dev *dev, unsigned ring, bool on);
 
 /* Without the enable message. */

@@ -16,16 +16,6 @@ bare(struct vu_dev *dev, uint32_t request)
 }
 
 static int
-with_fd(struct vu_dev *dev, uint32_t request, unsigned ring, int fd)
-{
-	struct vu_msg msg = vu_msg_u64(request, ring);
-
-	msg.fd[0] = fd;
-	msg.n_fds = 1;
-	return vu_dev_request(dev, &msg);
-}
-
-static int
 state(struct vu_dev *dev, uint32_t request, unsigned ring, uint32_t value)
 {
 	struct vu_msg msg = vu_msg_state(request, ring, value);
@@ -83,19 +73,19 @@ do_base(struct vu_dev *dev, unsigned ring)
 static int
 do_call(struct vu_dev *dev, unsigned ring)
 {
-	return with_fd(dev, VU_SET_VRING_CALL, ring, dev->ring[ring].call_fd);
+	return vu_dev_set_fd(dev, VU_SET_VRING_CALL, ring, dev->ring[ring].call_fd);
 }
 
 static int
 do_kick(struct vu_dev *dev, unsigned ring)
 {
-	return with_fd(dev, VU_SET_VRING_KICK, ring, dev->ring[ring].kick_fd);
+	return vu_dev_set_fd(dev, VU_SET_VRING_KICK, ring, dev->ring[ring].kick_fd);
 }
 
 static int
 do_err(struct vu_dev *dev, unsigned ring)
 {
-	return with_fd(dev, VU_SET_VRING_ERR, ring, dev->ring[ring].call_fd);
+	return vu_dev_set_fd(dev, VU_SET_VRING_ERR, ring, dev->ring[ring].call_fd);
 }
 
 static int

@@ -9,11 +9,11 @@ import contextlib
 import os
 import re
 import socket
-import threading
 
 import pytest
 
 from lib import frames
+from lib.background import Background
 from lib.frames import Port, frame, tagged, transfer
 from lib.netns import Namespace
 from lib.room import room
@@ -171,24 +171,15 @@ def test_frames_for_a_port_that_is_down(box, kind, end):
         assert r.switch.next_table()[0].reasons == {"link_down": 600}
 
 
-class Flood(threading.Thread):
+class Flood(Background):
     """A guest that sends all the time, until the block is left."""
 
     def __init__(self, guest):
-        super().__init__(daemon=True)
+        super().__init__()
         self.guest = guest
-        self.over = threading.Event()
         self.sent = 0
 
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *exception):
-        self.over.set()
-        self.join()
-
-    def run(self):
+    def work(self):
         while not self.over.is_set():
             self.guest.port.send(frame(STRANGER, self.guest.mac, self.sent))
             self.sent += 1

@@ -10,11 +10,11 @@ import collections
 import contextlib
 import errno
 import select
-import threading
 import time
 
 import pytest
 
+from lib.background import Background
 from lib.frames import BACK, WINDOW, describe, flow_frame, flow_of, transfer_flows
 from lib.guests import Guests
 from lib.switch import ONE_WORKER, TWO_WORKERS, Switch
@@ -26,13 +26,12 @@ CHANGES = [1, 3, 4]
 SOME = 300  # frames that arrive between two changes
 
 
-class Stream(threading.Thread):
+class Stream(Background):
     """Sends frames of many flows all the time; those that arrive must be good, none late or twice."""
 
     def __init__(self, source, sink, to, sender):
         super().__init__()
         self.source, self.sink, self.to, self.sender = source, sink, to, sender
-        self.over = threading.Event()
         self.sent = self.arrived = 0
         self.last = collections.defaultdict(lambda: -1)
         self.problem = None
@@ -40,7 +39,7 @@ class Stream(threading.Thread):
     def make(self, seq):
         return flow_frame(self.to, self.sender, seq * 7 % FLOWS, seq, 60 + seq % 1400)
 
-    def run(self):
+    def work(self):
         under_way = 0
         while not self.over.is_set() and not self.problem:
             while under_way < WINDOW // 2:
@@ -91,14 +90,6 @@ class Stream(threading.Thread):
             assert data is not None, f"flows {[f for f, seq in self.last.items() if seq < first]} ended"
             self.look(data)
         assert not self.problem, self.problem
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *exception):
-        self.over.set()
-        self.join()
 
 
 def use_pairs(pmd, n):

@@ -73,6 +73,22 @@ set_fd(struct party *p, uint32_t request, unsigned ring, int fd)
 	return vu_dev_request(&p->nic.dev, &msg);
 }
 
+/* The descriptor is that of calls for both rings of `bad`, which it and its peer then make work. */
+static void
+call_by(struct hostile *h, struct party *bad, struct party *peer, int fd)
+{
+	EXPECT(h,
+			set_fd(bad, VU_SET_VRING_CALL, 0, fd) == 0 &&
+					set_fd(bad, VU_SET_VRING_CALL, 1, fd) == 0 &&
+					vu_dev_sync(&bad->nic.dev) == 0,
+			"the message was refused");
+	vr_call_enable(bad->nic.rx, true);
+	vr_call_enable(bad->nic.tx, true);
+	for (unsigned i = 0; i < 50 && !h->failed; i++)
+		if (!party_says(peer, bad) || !party_says(bad, peer))
+			break;
+}
+
 /* A call descriptor that is no eventfd: the device is stopped rather than a worker. */
 static void
 run_call(struct hostile *h, const void *arg)
@@ -106,16 +122,7 @@ run_full_event(struct hostile *h, const void *arg)
 	MUST(h, fd >= 0 && write(fd, &full, sizeof(full)) == sizeof(full), "no eventfd");
 	if (!party_pair(h, &bad, &peer))
 		return;
-	EXPECT(h,
-			set_fd(bad, VU_SET_VRING_CALL, 0, fd) == 0 &&
-					set_fd(bad, VU_SET_VRING_CALL, 1, fd) == 0 &&
-					vu_dev_sync(&bad->nic.dev) == 0,
-			"the message was refused");
-	vr_call_enable(bad->nic.rx, true);
-	vr_call_enable(bad->nic.tx, true);
-	for (unsigned i = 0; i < 50 && !h->failed; i++)
-		if (!party_says(peer, bad) || !party_says(bad, peer))
-			break;
+	call_by(h, bad, peer, fd);
 	close(fd);
 }
 
@@ -232,16 +239,7 @@ run_uml(struct hostile *h, const void *arg)
 	MUST(h, fd >= 0, "no socket");
 	if (bad == NULL || peer == NULL || !party_meet(bad, peer))
 		return;
-	EXPECT(h,
-			set_fd(bad, VU_SET_VRING_CALL, 0, fd) == 0 &&
-					set_fd(bad, VU_SET_VRING_CALL, 1, fd) == 0 &&
-					vu_dev_sync(&bad->nic.dev) == 0,
-			"the message was refused");
-	vr_call_enable(bad->nic.rx, true);
-	vr_call_enable(bad->nic.tx, true);
-	for (unsigned i = 0; i < 50 && !h->failed; i++)
-		if (!party_says(peer, bad) || !party_says(bad, peer))
-			break;
+	call_by(h, bad, peer, fd);
 	close(fd);
 	if (other >= 0)
 		close(other);

@@ -20,6 +20,16 @@ class Box:
     def path(self, name):
         return os.path.join(self.directory, name)
 
+    def tree(self, files):
+        """A folder with these files, {name: text}."""
+        folder = self.path("tree")
+        for name, text in files.items():
+            path = os.path.join(folder, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w", encoding="ascii") as f:
+                f.write(text)
+        return folder
+
     def unique(self, name):
         return f"{self.prefix}{name}{next(self._numbers)}"
 

@@ -11,11 +11,11 @@ of its own reads the ports; other frames are in `frames`, by link.
 
 import collections
 import select
-import threading
 
 from scapy.contrib.lacp import LACP, SlowProtocol
 from scapy.layers.l2 import Ether
 
+from lib.background import Background
 from lib.wait import wait_for
 
 ADDRESS = "01:80:c2:00:00:02"
@@ -25,34 +25,19 @@ IN_USE = SYNCHRONIZATION | COLLECTING | DISTRIBUTING
 ASK_SECONDS = 1.0  # how often it speaks unasked
 
 
-class Partner(threading.Thread):
+class Partner(Background):
     def __init__(self, ports):
-        super().__init__(daemon=True)
+        super().__init__()
         self.ports = ports
         self.heard = [[] for _ in ports]  # states of the other end, in order
         self.frames = collections.defaultdict(list)
         self.others = [None for _ in ports]  # its last message
-        self.stopped = threading.Event()
-        self.problem = None
-        self.start()
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.stopped.set()
-        self.join()
-        if self.problem:
-            raise self.problem
-
-    def run(self):
-        try:
-            while not self.stopped.is_set():
-                if not self._listen():
-                    for link in range(len(self.ports)):
-                        self._speak(link)
-        except BaseException as problem:  # shown by the main thread
-            self.problem = problem
+    def work(self):
+        while not self.over.is_set():
+            if not self._listen():
+                for link in range(len(self.ports)):
+                    self._speak(link)
 
     def _listen(self):
         """Returns whether something came before it is time to speak."""

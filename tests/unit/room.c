@@ -95,6 +95,26 @@ room_learn(struct room *r, uint16_t port, const struct rte_ether_addr *mac)
 	assert_int_equal(fdb_learn(r->sw.fdb, fdb_key(mac, 0), port, &old), FDB_ADDED);
 }
 
+struct room *
+room_create_known(unsigned int guests, struct rte_ether_addr *mac)
+{
+	struct room *r = room_create(guests);
+	unsigned int i;
+
+	for (i = 0; i < guests; i++) {
+		mac[i] = mac_of(i, 0);
+		room_learn(r, i, &mac[i]);
+	}
+	return r;
+}
+
+int
+room_teardown(void **state)
+{
+	room_destroy(*state);
+	return 0;
+}
+
 bool
 room_request(struct room *r, struct request *q)
 {

@@ -36,8 +36,14 @@ struct room *room_create(unsigned int guests);
  */
 void room_check_sums(const struct room *r, unsigned int ports);
 
+/* The same, with an address of each in the table: mac[i], which is set to mac_of(i, 0). */
+struct room *room_create_known(unsigned int guests, struct rte_ether_addr *mac);
+
 /* Ends it; gives up what still waits, and checks that the sums agree. */
 void room_destroy(struct room *r);
+
+/* The same for cmocka, whose state is the room. */
+int room_teardown(void **state);
 
 /* Puts an address into the table, as the main lcore does. */
 void room_learn(struct room *r, uint16_t port, const struct rte_ether_addr *mac);

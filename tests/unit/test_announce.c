@@ -25,13 +25,6 @@ setup(void **state)
 	return 0;
 }
 
-static int
-teardown(void **state)
-{
-	room_destroy(*state); /* checks that the sums agree */
-	return 0;
-}
-
 static struct virtqueue *
 ring_of(struct room *r, uint16_t port)
 {
@@ -241,7 +234,7 @@ test_rate(void **state)
 	assert_true(sent <= 2 * most); /* two guests get each */
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, room_teardown)
 
 int
 main(void)

@@ -21,13 +21,6 @@ setup(void **state)
 	return 0;
 }
 
-static int
-teardown(void **state)
-{
-	room_destroy(*state);
-	return 0;
-}
-
 /* A worker asks for addresses of a guest to be learned. */
 static void
 ask(struct room *r, uint16_t port)
@@ -92,9 +85,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test_setup_teardown(
-					test_all_that_there_is_time_for, setup, teardown),
+					test_all_that_there_is_time_for, setup, room_teardown),
 			cmocka_unit_test_setup_teardown(
-					test_the_rest_has_another_turn, setup, teardown),
+					test_the_rest_has_another_turn, setup, room_teardown),
 	};
 
 	return cmocka_run_group_tests_name("control", tests, unit_eal, unit_eal_end);

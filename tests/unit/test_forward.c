@@ -15,21 +15,7 @@ static struct rte_ether_addr mac[GUESTS];
 static int
 setup(void **state)
 {
-	struct room *r = room_create(GUESTS);
-	unsigned int i;
-
-	for (i = 0; i < GUESTS; i++) {
-		mac[i] = mac_of(i, 0);
-		room_learn(r, i, &mac[i]);
-	}
-	*state = r;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	room_destroy(*state); /* checks that the sums agree */
+	*state = room_create_known(GUESTS, mac);
 	return 0;
 }
 
@@ -503,7 +489,7 @@ test_order_at_random(void **state)
 	}
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, room_teardown)
 
 int
 main(void)

@@ -25,26 +25,14 @@ static const struct packet_spec spec = {
 static int
 setup(void **state)
 {
-	struct room *r = room_create(4);
-	struct rte_ether_addr mac;
-	unsigned int i;
+	struct rte_ether_addr mac[4];
+	struct room *r = room_create_known(RTE_DIM(mac), mac);
 
-	for (i = 0; i < 4; i++) {
-		mac = mac_of(i, 0);
-		room_learn(r, i, &mac);
-	}
 	r->tx[0]->vq.offloads = ALL;
 	r->rx[1]->vq.offloads = ALL;
 	r->rx[1]->vq.mergeable = true;
 	r->rx[2]->vq.offloads = OFFLOAD_CSUM;
 	*state = r;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	room_destroy(*state);
 	return 0;
 }
 
@@ -203,7 +191,7 @@ test_give_up(void **state)
 	expect_parts(r, 3, false);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, room_teardown)
 
 int
 main(void)

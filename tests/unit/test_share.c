@@ -126,21 +126,7 @@ static struct rte_ether_addr mac[GUESTS];
 static int
 setup(void **state)
 {
-	struct room *r = room_create(GUESTS);
-	unsigned int i;
-
-	for (i = 0; i < GUESTS; i++) {
-		mac[i] = mac_of(i, 0);
-		room_learn(r, i, &mac[i]);
-	}
-	*state = r;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	room_destroy(*state);
+	*state = room_create_known(GUESTS, mac);
 	return 0;
 }
 
@@ -231,7 +217,7 @@ test_long_receive_chains(void **state)
 	assert_true(room_count(r, 1)->sent > i);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, room_teardown)
 
 int
 main(void)
