@@ -31,8 +31,8 @@
 #define COST_COPY 40   /* to copy a piece of a frame, bytes aside */
 #define COST_DESC 20   /* to look at a descriptor of a chain, beyond the first */
 #define COST_DEST 64   /* a destination of a burst: its ring's lock, index and event */
-#define COST_WAIT 32   /* to offer a frame that waits once more, */
-#define COST_ERRAND 40 /* ... and for each port that it waits for */
+#define COST_WAIT 32   /* to offer a frame that waits once more */
+#define COST_ERRAND 40 /* to look at one port that such a frame waits for */
 #define COST_PARK 112  /* to have a copy of a frame wait, or to drop it as it may not */
 /* To check the headers of a frame with offloads, and to copy them when it is to wait. */
 #define COST_HEADERS 200

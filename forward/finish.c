@@ -29,7 +29,7 @@ sum_bytes(uint16_t sum, const uint8_t *p, uint32_t len, bool odd)
 	return sum_add(sum, odd ? rte_bswap16(s) : s);
 }
 
-/* Lists the next `len` bytes of payload as pieces of the frame, behind those that it has. */
+/* Lists the next `len` bytes of payload as pieces of the frame, after those that it has. */
 static void
 take_payload(struct finish *fin, uint32_t len)
 {
@@ -63,7 +63,7 @@ take_field(struct finish *fin)
 	fin->frame.npieces = n + 1;
 }
 
-/* Whether the checksum, at `at`, stands behind the headers. */
+/* Whether the checksum, at `at`, is after the headers. */
 static bool
 is_far(const struct finish *fin, uint16_t at)
 {

@@ -61,7 +61,7 @@ struct headers {
 	bool extended; /* there are IPv6 extension headers */
 	/*
 	 * A checksum anywhere: l4 is where its sum begins, tcp false if it may be UDP's. One that
-	 * stands beyond what is copied is left where it is: len is Ethernet's header then.
+	 * is beyond what is copied is left where it is: len is Ethernet's header then.
 	 */
 	bool generic;
 	uint8_t bytes[HEADERS_MAX];

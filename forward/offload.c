@@ -224,7 +224,7 @@ is_known(struct headers *h, uint32_t n, const struct virtio_net_hdr *asked)
 /*
  * A checksum of whatever protocol (virtio 1.2 section 5.1.6.2): HSR, PPPoE, MPLS, a tunnel, a
  * fragment. Only where it stands is known: that it does, of what it sums up, and that both are
- * in the frame of `len` bytes, behind Ethernet's header. False: they are not.
+ * in the frame of `len` bytes, after Ethernet's header. False: they are not.
  */
 static bool
 is_generic(struct headers *h, uint32_t len, const struct virtio_net_hdr *asked)

@@ -46,7 +46,7 @@ static const uint64_t features = 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_F_R
 		1ULL << VHOST_USER_F_PROTOCOL_FEATURES;
 
 /*
- * ... of these what User Mode Linux can't be offered. It has no monitor to answer for the device:
+ * User Mode Linux is not offered these. It has no monitor to answer for the device:
  * its driver would ask a control queue that nobody serves, and wait for ever; without that
  * queue it refuses to take the others. And its packed rings do not start: it says (6.1) that they
  * stand at 0 with wrap counters of 0, where its driver begins with 1.

@@ -42,8 +42,8 @@ struct control {
 	int epoll, signals, timer;
 	int link; /* uplink_event_fd(); -1: none */
 	struct watch watch;
-	unsigned int guests;  /* that the service manager was told of */
-	bool up;              /* ... the uplink's link */
+	unsigned int guests;  /* as many as the service manager was told of */
+	bool up;              /* the link, as the service manager was told of it */
 	bool told;            /* it was told of some number */
 	uint32_t seconds;     /* since start */
 	unsigned int moves;   /* in this second */

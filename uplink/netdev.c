@@ -56,7 +56,7 @@ netdev_drain(const struct netdev *d)
 {
 	char bytes[ANSWER_SIZE];
 
-	/* ENOBUFS says that some were lost: there are others behind it. */
+	/* ENOBUFS says that some were lost: others follow. */
 	while (recv(d->events, bytes, sizeof(bytes), 0) >= 0 || errno == ENOBUFS || errno == EINTR)
 		;
 }

@@ -52,7 +52,7 @@ void netdev_clear_errors(int index);
 #define NETDEV_TX_CSUM 1 /* checksums are left to the interface */
 #define NETDEV_TSO 2     /* segments are left to it */
 #define NETDEV_GRO 4     /* frames are merged as they come in */
-#define NETDEV_LRO 8     /* ... by the NIC */
+#define NETDEV_LRO 8     /* the NIC merges them */
 
 /* Those of an interface of this namespace that are switched on; what it can't say is off. */
 unsigned int netdev_offloads(const char *name);

@@ -73,7 +73,7 @@ fuzz_u64(struct input *in)
 	return v;
 }
 
-/* Memory of just this size at a 64-byte boundary, zeroed: ASan sees the first byte behind it. free() it. */
+/* Memory of just this size at a 64-byte boundary, zeroed: ASan sees the first byte after it. free() it. */
 void *fuzz_exact(size_t size);
 
 #endif /* FUZZ_H */

@@ -5,7 +5,7 @@
 # own objects and of what unit tests share, all compiled by clang into build-fuzz. See README here.
 #
 #	make fuzz [FUZZ_SECONDS=60] [FUZZ_TARGETS='split cuse']	runs them, two at a time
-#	make fuzz-merge		what they found anew becomes the kept corpus
+#	make fuzz-merge		what they found becomes the kept corpus
 
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?=

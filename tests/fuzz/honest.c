@@ -14,8 +14,8 @@
 #define GAP 64u           /* between two buffers, nobody's */
 #define FILL 0xee         /* what ring_room() puts into them */
 #define BEGIN 65000u      /* where the indices begin, as room.c has it */
-#define ROUNDS 40         /* of a worker, by which all is delivered */
-#define PATIENT_ROUNDS 10 /* ... after which frames for a guest that takes none wait no more */
+#define ROUNDS 40         /* of a worker: all is delivered by then */
+#define PATIENT_ROUNDS 10 /* more of them: frames for a guest that takes none wait no longer */
 #define OFFERED_MAX 200u  /* buffers, of which the memory holds more */
 #define SENT_MAX 200u     /* frames, likewise */
 
@@ -152,7 +152,7 @@ is_due(struct honest *h, uint16_t to, const uint8_t *got, uint32_t len)
 	return memcmp(got, want, len) == 0;
 }
 
-/* The header of a guest that took no offload, and a frame, with nothing of it behind its end. */
+/* The header of a guest that took no offload, and a frame, with nothing of it after its end. */
 static void
 check_frame(const struct ring *rx, const uint8_t *got, uint32_t len)
 {

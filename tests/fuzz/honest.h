@@ -14,8 +14,8 @@
 #include "fuzz.h"
 #include "room.h"
 
-#define HONEST 2            /* they are ports 0 and 1, */
-#define HOSTILE_PORT HONEST /* ... and this is the other's */
+#define HONEST 2            /* guests, with ports 0 and 1 */
+#define HOSTILE_PORT HONEST /* the port of the other guest */
 
 struct honest {
 	struct room *r;

@@ -15,14 +15,14 @@
 #include "ring.h"
 
 #define HOSTILE_LOW UINT64_C(0x4000)  /* bytes below the seam */
-#define HOSTILE_HIGH UINT64_C(0x2000) /* ... and above */
+#define HOSTILE_HIGH UINT64_C(0x2000) /* bytes above it */
 #define HOSTILE_GPA (RING_SEAM - HOSTILE_LOW)
 #define HOSTILE_END (RING_SEAM + HOSTILE_HIGH)
 
 struct hostile_ring {
 	struct ring ring; /* its mem and vq; the park lasts for all inputs */
-	uint16_t next;    /* packed: where its driver makes available next, ... */
-	bool lap;         /* ... and on which lap */
+	uint16_t next;    /* packed: where its driver makes available next */
+	bool lap;         /* packed: on which lap that is */
 	struct vring_packed_desc_event driver, device;
 };
 

@@ -220,7 +220,7 @@ look_after(void)
 			guest_check(sw->guest[i]);
 }
 
-/* From one honest guest to the other, perhaps behind frames of others. */
+/* From one honest guest to the other, perhaps after frames of others. */
 static void
 exchange(unsigned int from)
 {

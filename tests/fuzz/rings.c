@@ -47,7 +47,7 @@ take_size(struct input *in, bool packed)
 	return packed ? 1 + v % 300 : 1u << v % 10;
 }
 
-/* What is negotiated: the same for both rings, but for sizes, places and offloads. */
+/* What is negotiated: the same for both rings, except sizes, places and offloads. */
 static void
 begin(struct input *in, bool packed)
 {

@@ -28,7 +28,7 @@
 #define STEPS_MAX 64
 #define OPENS 2 /* of the node at a time */
 #define TURNS_MAX 8
-/* The client's memory, at the same address in each run; before and behind it there is none. */
+/* The client's memory, at the same address in each run; before and after it there is none. */
 #define AT 0x520000000000u
 #define LEN 0x40000u
 #define RING_ROOM 0x1000u

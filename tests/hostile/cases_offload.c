@@ -39,7 +39,7 @@ bend_sum(struct packet *p, unsigned value)
 	p->headers = p->l4 + p->vnet.csum_offset + 2U;
 }
 
-/* The sum stands so far behind where it begins. */
+/* The sum is so far after the place where it begins. */
 static void
 bend_sum_far(struct packet *p, unsigned value)
 {

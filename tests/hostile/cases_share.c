@@ -203,7 +203,7 @@ greedy_long(struct contest *c)
 			receive_always(c, peer, HEADER + PACKET_ROOM);
 }
 
-/* ... and to one for which they are cut, and summed up. */
+/* Frames of 64 KiB, to a guest for which they are cut, and summed up. */
 static bool
 greedy_cut(struct contest *c)
 {
@@ -213,7 +213,7 @@ greedy_cut(struct contest *c)
 			send_long(c, p, DEARER, peer) && receive_always(c, peer, BUF);
 }
 
-/* ... and that has chains for them which are as long as can be: most are dropped for that. */
+/* The same, and its chains are as long as can be: most frames are dropped for that. */
 static bool
 greedy_cut_chains(struct contest *c)
 {
@@ -223,7 +223,7 @@ greedy_cut_chains(struct contest *c)
 			send_long(c, p, RING, peer) && receive_chains(c, peer, RING, HEADER, 2);
 }
 
-/* ... of which the last part finds none, so that all are looked at in vain. */
+/* The same, and the last part finds no chain, so that all are looked at in vain. */
 static bool
 greedy_cut_in_vain(struct contest *c)
 {
@@ -278,7 +278,7 @@ greedy_broadcast(struct contest *c)
 	return send_always(c, p, p->nic.tx, DEAR, mac_broadcast, FRAME_MIN);
 }
 
-/* ... and takes nothing: each frame waits for all of them. */
+/* The same, and no port takes anything: each frame waits for all of them. */
 static bool
 greedy_broadcast_deaf(struct contest *c)
 {

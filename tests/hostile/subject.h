@@ -74,7 +74,7 @@ unsigned subject_log_count(struct subject *s, size_t from, const char *text);
 const char *subject_log_wait(struct subject *s, size_t from, const char *text, int timeout_ms);
 
 /*
- * The device that has this address by the last line of the log behind `from` that tells of it:
+ * The device that has this address by the last line of the log after `from` that tells of it:
  * "VHOST_DATA: (N) MAC_ADDRESS ...". Waits for one; -1: none came.
  */
 int subject_device(struct subject *s, size_t from, const uint8_t *mac);

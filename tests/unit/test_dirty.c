@@ -486,7 +486,7 @@ test_whole_regions(void **state)
 	dirty_all(&m);
 	for (page = 0; page < PAGES; page++)
 		assert_int_equal(m.log[page / 8], 0);
-	/* The first page behind a log that is a byte shorter: nothing. */
+	/* The first page after a log that is a byte shorter: nothing. */
 	m.log_size--;
 	m.region[0] = (struct guest_region){(PAGES - 8) * PAGE, PAGE, NULL};
 	dirty_all(&m);

@@ -264,7 +264,7 @@ sum_from(const uint8_t *bytes, uint32_t at, uint32_t len)
 
 /*
  * Checksums of any protocol: bytes that are none, a sum that begins anywhere behind Ethernet's
- * header and stands anywhere behind that, also where no headers are copied from, in frames of odd
+ * header and is anywhere after that, also where no headers are copied from, in frames of odd
  * and even lengths and odd pieces.
  */
 static void

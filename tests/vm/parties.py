@@ -226,7 +226,7 @@ class GuestParty(Party):
 
 
 class TaggedParty(Party):
-    """A guest's party behind so many VLAN tags, one in the other, all of which its kernel writes into the frames."""
+    """A guest's party with so many VLAN tags, one in the other, all of which its kernel writes into the frames."""
 
     def __init__(self, party, tags):
         super().__init__(party.name, f"tag{tags}", _number(party.guest), f"10.3.0.{_number(party.guest)}")

@@ -170,7 +170,7 @@ def test_a_file_arrives_as_it_was(scene, way):
 @guests_three
 @ways("ab", "ca", "bc")
 def test_three_tags(scene, way, family):
-    """Linux leaves the checksum behind any number of tags to its card; who takes no such feature gets it finished."""
+    """Linux leaves the checksum after any number of tags to its card; who takes no such feature gets it finished."""
     sender, receiver = [TaggedParty(party, 3) for party in scene.pick(way)]
     receiver.party.offload(gro=False)
     try:
