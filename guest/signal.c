@@ -164,7 +164,7 @@ look_on(void *arg)
 		if (left != 0)
 			__atomic_store_n(&careful, left - 1, __ATOMIC_RELAXED);
 		if (left != 0 && !told)
-			say(NOTICE,
+			say(WARNING,
 					"a guest's owner made its call descriptor block; for %d s all guests are "
 					"signalled in a way that can't, which costs more\n",
 					SIGNAL_CAREFUL);

@@ -99,9 +99,12 @@ is_careful(struct hostile *h)
 void
 expect_blocked(struct hostile *h, const struct party *p, bool careful)
 {
-	if (careful) /* the minute may be over */
+	/* The minute may be over; in a soak its line may be among those that were left out. */
+	bool any = careful || h->soak;
+
+	if (any)
 		subject_log_wait(&h->subject, h->log_mark, " stopped: ", CAREFUL_MS);
-	h->stops = careful ? stops_of(h, p) : 1;
+	h->stops = any ? stops_of(h, p) : 1;
 }
 
 bool
