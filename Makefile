@@ -78,7 +78,7 @@ ALL_CFLAGS := $(ALL_CPPFLAGS) $(WARNINGS) $(CFLAGS) $(SANFLAGS) -MMD -MP
 ALL_LDFLAGS := $(LDFLAGS) $(SANFLAGS)
 
 # main.c, and a folder for each part of the switch: README has the way through them.
-PARTS := conf forward guest run uplink
+PARTS := base conf frame switch guest uplink run
 PLAIN_SOURCES := main.c $(wildcard $(PARTS:%=%/*.c))
 CUSE_SOURCES := $(wildcard guest/cuse/*.c)
 SOURCES := $(PLAIN_SOURCES) $(CUSE_SOURCES)

@@ -7,7 +7,7 @@
  * The whole life of the process: options are checked, EAL starts, the uplink and
  * the forwarding table are made, workers run, sockets open. Then the main lcore
  * sleeps until a signal, a second, or somebody's wake-up; and takes all down in
- * the reverse order. Where to go from here: forward/ for the way of a frame,
+ * the reverse order. Where to go from here: switch/ for the way of a frame,
  * guest/guest.c for the life of a guest, run/control.c for what the main lcore does.
  */
 #include <errno.h>
@@ -28,16 +28,16 @@
 #include "run/eal.h"
 #include "conf/cpus.h"
 #include "conf/eal_args.h"
-#include "forward/fdb.h"
+#include "switch/fdb.h"
 #include "guest/cuse/cuse.h"
 #include "guest/connect.h"
-#include "guest/descriptors.h"
+#include "guest/fds.h"
 #include "guest/guest.h"
 #include "guest/signal.h"
 #include "guest/sigbus.h"
 #include "guest/vhost_user.h"
 #include "main.h"
-#include "run/output.h"
+#include "base/output.h"
 #include "run/ready.h"
 #include "run/telemetry.h"
 #include "uplink/uplink.h"
@@ -45,7 +45,7 @@
 
 /*
  * Requests to learn that may wait for the main lcore: 16 from each of 256
- * guests (forward/route.c). One that finds no room is made again with the next frame.
+ * guests (switch/route.c). One that finds no room is made again with the next frame.
  */
 #define REQUESTS 4096
 
@@ -120,7 +120,7 @@ start(struct vswitch *sw)
 			return false;
 	}
 	sigbus_init(sw);
-	descriptors_init();
+	fds_init();
 	if (!signal_start()) {
 		say_error("no thread to watch signals: %s", strerror(errno));
 		return false;

@@ -13,20 +13,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/atomic.h"
 #include "conf/conf.h"
-#include "run/log.h"
-#include "forward/port.h"
+#include "base/log.h"
+#include "switch/port.h"
 #include "guest/peer.h"
 #include "run/notify.h"
 #include "run/stats.h"
-
-/* Its home is the file VERSION, which the Makefile reads. */
-#ifndef VHOST_SWITCH_VERSION
-#error "compile with make, which defines VHOST_SWITCH_VERSION"
-#endif
-
-/* Worker lcores; more than guests can keep busy. */
-#define WORKER_MAX 64
 
 struct cuse;
 struct fdb;
@@ -64,7 +57,7 @@ struct vswitch {
 static inline unsigned int
 vswitch_ports(const struct vswitch *sw)
 {
-	return __atomic_load_n(&sw->ports, __ATOMIC_ACQUIRE);
+	return load_acquire(&sw->ports);
 }
 
 /* What a worker asks the main lcore to do: to learn an address. */

@@ -14,8 +14,9 @@
 #include "conf/conf_node.h"
 #include "conf/eal_options.h"
 #include "conf/conf_port.h"
-#include "forward/port.h"
-#include "main.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/version.h"
 
 static const char usage[] =
 		"Usage: vhost-switch [EAL options] -- [options]\n"

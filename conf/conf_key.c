@@ -10,8 +10,8 @@
 #include "conf/conf.h"
 #include "conf/conf_node.h"
 #include "conf/conf_port.h"
-#include "forward/port.h"
-#include "run/log.h"
+#include "base/limits.h"
+#include "base/log.h"
 
 /* What a parser is given: where the value goes, and what to call it in an error. */
 struct setting {

@@ -9,7 +9,7 @@
 
 #include "conf/conf.h"
 #include "conf/conf_node.h"
-#include "run/log.h"
+#include "base/log.h"
 
 #define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 

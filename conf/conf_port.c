@@ -9,8 +9,8 @@
 
 #include "conf/conf.h"
 #include "conf/conf_port.h"
-#include "forward/port.h"
-#include "run/log.h"
+#include "base/limits.h"
+#include "base/log.h"
 
 /* Letters of a name that is to stand in tables, log lines and commands. */
 static bool

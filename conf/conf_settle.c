@@ -12,8 +12,8 @@
 
 #include "conf/conf.h"
 #include "conf/conf_port.h"
-#include "forward/port.h"
-#include "run/log.h"
+#include "base/limits.h"
+#include "base/log.h"
 
 /* Decides who listens, and with that how many guests there can be. */
 static bool

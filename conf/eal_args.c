@@ -9,7 +9,7 @@
 
 #include "conf/eal_args.h"
 #include "conf/hugepages.h"
-#include "run/log.h"
+#include "base/log.h"
 
 /*
  * MiB of ordinary pages: the forwarding table, the workers and an mbuf pool for

@@ -14,8 +14,8 @@
 #include "conf/eal_check.h"
 #include "conf/eal_options.h"
 #include "conf/hugepages.h"
-#include "run/log.h"
-#include "run/process.h"
+#include "base/log.h"
+#include "base/process.h"
 
 static bool
 check_cpus(const struct eal_said *said)

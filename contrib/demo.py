@@ -129,7 +129,7 @@ def show(before, after, seconds):
 
 
 def sentences():
-    """{reason: what it means}, as forward/drops.h has them."""
+    """{reason: what it means}, as frame/drops.h has them."""
     with open(os.path.join(ROOT, "forward", "drops.h"), encoding="utf-8") as f:
         text = re.sub(r'"\s*\\\n\s*"', "", f.read())  # a sentence may be cut into strings
     return dict(re.findall(r'X\(\w+, "(\w+)",[\s\\]*"(.*?)"\)', text))

@@ -53,16 +53,16 @@ announce_fetch(struct source *s, struct burst *b, unsigned int max)
 	if (!a->due)
 		return tx_source_ops.fetch(s, b, max);
 	a->due = false;
-	a->piece = (struct piece){.base = a->bytes, .len = sizeof(a->bytes)};
+	a->frag = (struct fragment){.base = a->bytes, .len = sizeof(a->bytes)};
 	*f = (struct frame){
-			.npieces = 1,
+			.nfrags = 1,
 			.len = sizeof(a->bytes),
 			.ndesc = NO_DESCRIPTORS,
-			.piece = &a->piece,
+			.frag = &a->frag,
 	};
 	memcpy(&f->eth, a->bytes, sizeof(f->eth));
 	b->n = 1;
-	b->npieces = 0;
+	b->nfrags = 0;
 	return b->n;
 }
 

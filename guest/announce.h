@@ -21,7 +21,7 @@
 
 #include <rte_ether.h>
 
-#include "forward/frame.h"
+#include "frame/frame.h"
 
 struct virtqueue;
 
@@ -30,7 +30,7 @@ struct virtqueue;
 struct announcement {
 	uint64_t last; /* TSC: when one was asked for, and not too soon after another */
 	bool due;      /* it is to be sent once the ring is polled */
-	struct piece piece;
+	struct fragment frag;
 	uint8_t bytes[ANNOUNCE_BYTES];
 };
 

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * A chain of descriptors, of either ring format, as pieces of our memory.
+ * A chain of descriptors, of either ring format, as fragments of our memory.
  *
  * A broken rule of the format stops the queue (vq_fault): its guest can't be
  * trusted to know what it is doing. A buffer that can't be used is CHAIN_BAD:
@@ -18,8 +18,8 @@
 
 #include <rte_branch_prediction.h>
 
-#include "forward/drops.h"
-#include "forward/frame.h"
+#include "frame/drops.h"
+#include "frame/frame.h"
 #include "guest/memory.h"
 #include "guest/virtqueue.h"
 
@@ -29,9 +29,9 @@ enum chain_status {
 	CHAIN_FAULT, /* the ring itself is broken; the queue is stopped */
 };
 
-/* The buffers of a chain, as pieces of this process's memory. */
+/* The buffers of a chain, as fragments of this process's memory. */
 struct chain {
-	struct piece *piece;
+	struct fragment *frag;
 	unsigned int n;   /* of them */
 	unsigned int max; /* room there */
 	uint64_t len;     /* bytes in all */
@@ -45,13 +45,13 @@ typedef uint64_t __attribute__((aligned(1), may_alias)) half_desc;
 static inline bool
 chain_add(struct chain *c, const struct guest_mem *mem, uint64_t gpa, uint32_t len)
 {
-	struct piece *p;
+	struct fragment *p;
 	uint32_t part;
 
 	while (len != 0) {
 		if (unlikely(c->n == c->max))
 			return false;
-		p = &c->piece[c->n];
+		p = &c->frag[c->n];
 		part = len;
 		p->base = guest_mem_part(mem, gpa, &part);
 		if (unlikely(p->base == NULL))

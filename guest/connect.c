@@ -7,14 +7,15 @@
 #include <rte_malloc.h>
 #include <rte_vhost.h>
 
+#include "base/atomic.h"
 #include "run/control.h"
 #include "guest/connect.h"
-#include "guest/descriptors.h"
+#include "guest/fds.h"
 #include "guest/fd_gate.h"
 #include "guest/guest.h"
 #include "guest/slot.h"
 #include "main.h"
-#include "forward/park.h"
+#include "switch/park.h"
 
 /*
  * Connections of a port that wait for their drivers: as many as it takes guests, and some
@@ -104,7 +105,7 @@ guest_connect(struct vswitch *sw, int vid, const char *path)
 
 	if (!may_connect(sw, index))
 		return NULL;
-	if (!descriptors_left()) {
+	if (!fds_left()) {
 		say(ERR,
 				"port %s: guest refused: file descriptors run out; end what leaks "
 				"them, or raise the limit (ulimit -n)\n",
@@ -116,7 +117,7 @@ guest_connect(struct vswitch *sw, int vid, const char *path)
 		say(ERR, "port %s: guest refused: no memory for it\n", name);
 		return NULL;
 	}
-	g->socket = descriptors_hurry(path);
+	g->socket = fds_hurry(path);
 	if (g->socket < 0 || !fd_gate_open(g->socket, path, sw->conf.port[index].uml)) {
 		say(ERR, "port %s: guest refused: no memory to watch its connection\n", name);
 		return NULL;
@@ -142,7 +143,7 @@ guest_place(struct guest *g)
 	be_at(g, g->index, slot_take(g->sw, g->index));
 	if (g->port == SLOT_NONE)
 		return false;
-	__atomic_store_n(&g->sw->guest[g->port], g, __ATOMIC_RELEASE);
+	store_release(&g->sw->guest[g->port], g);
 	say(INFO, "device %u connected: %s\n", g->port, slot_name(g->sw, g->port, name));
 	return true;
 }
@@ -157,8 +158,8 @@ leave_place(struct guest *g)
 		return;
 	}
 	say(INFO, "device %u disconnected\n", g->port);
-	__atomic_store_n(&g->sw->guest[g->port], NULL, __ATOMIC_RELEASE);
-	__atomic_store_n(&g->sw->port[g->port].state, PORT_LEAVING, __ATOMIC_RELEASE);
+	store_release(&g->sw->guest[g->port], NULL);
+	store_release(&g->sw->port[g->port].state, PORT_LEAVING);
 	be_at(g, g->index, SLOT_NONE);
 	wake_main(g->sw);
 }
@@ -172,8 +173,8 @@ free_rings(struct guest *g)
 	for (vq = g->ring; vq < g->ring + RINGS_MAX; vq++) {
 		park_destroy(vq->source.park);
 		vq->source.park = NULL;
-		free(vq->order);
-		vq->order = NULL;
+		free(vq->in_order);
+		vq->in_order = NULL;
 	}
 }
 

@@ -19,11 +19,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/atomic.h"
 #include "conf/conf.h"
-#include "guest/descriptors.h"
+#include "guest/fds.h"
 #include "guest/fd_gate.h"
 #include "guest/fd_name.h"
-#include "run/log.h"
+#include "base/log.h"
 
 /*
  * Descriptors that a connection may have at a time: 32 rings with three each, 8 regions and
@@ -102,7 +103,7 @@ fd_gate_is_memory(int fd)
 static long
 event_number(int fd)
 {
-	return descriptors_is_eventfd(fd) ? fd_info(fd, "eventfd-id:") : -1;
+	return fds_is_eventfd(fd) ? fd_info(fd, "eventfd-id:") : -1;
 }
 
 /* False: the descriptor is not open. Only of what fstat(2) can't wait for. */
@@ -121,8 +122,7 @@ identify(int fd, struct identity *is)
 static bool
 is_harmless(const struct connection *c, int fd)
 {
-	return fd_gate_is_memory(fd) || descriptors_is_eventfd(fd) ||
-			(c->uml && descriptors_is_socket(fd));
+	return fd_gate_is_memory(fd) || fds_is_eventfd(fd) || (c->uml && fds_is_socket(fd));
 }
 
 /* Whether it is open still, and the same. */
@@ -209,7 +209,7 @@ static void *
 closer(void *arg)
 {
 	close((int)(intptr_t)arg);
-	__atomic_sub_fetch(&closers, 1, __ATOMIC_RELAXED);
+	sub_relaxed(&closers, 1);
 	return NULL;
 }
 
@@ -222,8 +222,8 @@ fd_gate_dispose(int fd)
 	bool ok;
 
 	/* One more stays open: it is the lesser evil. */
-	if (__atomic_add_fetch(&closers, 1, __ATOMIC_RELAXED) > CLOSERS_MAX) {
-		__atomic_sub_fetch(&closers, 1, __ATOMIC_RELAXED);
+	if (add_relaxed(&closers, 1) > CLOSERS_MAX) {
+		sub_relaxed(&closers, 1);
 		return;
 	}
 	sigfillset(&all);
@@ -234,7 +234,7 @@ fd_gate_dispose(int fd)
 	pthread_attr_destroy(&attr);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (!ok)
-		__atomic_sub_fetch(&closers, 1, __ATOMIC_RELAXED);
+		sub_relaxed(&closers, 1);
 }
 
 static void
@@ -436,7 +436,7 @@ recvmsg(int sock, struct msghdr *m, int flags)
 		return receive(sock, m, flags);
 	}
 	/*
-	 * Such a socket does not wait (descriptors_hurry()). What it brings is noted before anybody
+	 * Such a socket does not wait (fds_hurry()). What it brings is noted before anybody
 	 * closes a descriptor by a number that it may have now.
 	 */
 	n = receive(sock, m, flags);

@@ -8,18 +8,19 @@
 
 #include <rte_vhost.h>
 
-#include "forward/forward.h"
+#include "base/atomic.h"
+#include "switch/forward.h"
 #include "guest/connect.h"
-#include "guest/descriptors.h"
+#include "guest/fds.h"
 #include "guest/fd_gate.h"
-#include "guest/follow.h"
+#include "guest/dirty_switch.h"
 #include "guest/guest.h"
 #include "guest/message.h"
 #include "guest/snapshot.h"
 #include "guest/ring.h"
 #include "main.h"
-#include "forward/offload.h"
-#include "forward/park.h"
+#include "frame/offload.h"
+#include "switch/park.h"
 #include "run/worker.h"
 
 const struct conf_port *
@@ -50,7 +51,7 @@ publish_set(struct guest *g)
 		i = __builtin_ctz(rings);
 		set->vq[set->n++] = g->published >> i & 1 ? &g->ring[i] : NULL;
 	}
-	__atomic_store_n(&g->sw->port[g->port].rx, set->n != 0 ? set : NULL, __ATOMIC_RELEASE);
+	store_release(&g->sw->port[g->port].rx, set->n != 0 ? set : NULL);
 	g->next_set ^= 1;
 	g->set_in_use = true;
 }
@@ -59,8 +60,8 @@ publish_set(struct guest *g)
 static void
 publish_tx_rings(struct guest *g)
 {
-	__atomic_store_n(&g->sw->port[g->port].tx_rings,
-			__builtin_popcount((g->published | g->held) & RINGS_TX), __ATOMIC_RELAXED);
+	store_relaxed(&g->sw->port[g->port].tx_rings,
+			__builtin_popcount((g->published | g->held) & RINGS_TX));
 }
 
 /* Withdraws those of `rings` that workers use, and waits until they have let go. */
@@ -73,7 +74,7 @@ guest_pause(struct guest *g, uint32_t rings)
 	rings &= g->published;
 	if (rings == 0)
 		return;
-	__atomic_store_n(&g->published, g->published & ~rings, __ATOMIC_RELAXED);
+	store_relaxed(&g->published, g->published & ~rings);
 	g->held |= rings;
 	if (rings & RINGS_RX)
 		publish_set(g);
@@ -126,7 +127,7 @@ publish(struct guest *g, uint32_t rings)
 		return;
 	for (left = rings; left != 0; left &= left - 1)
 		ring_suppress(&g->ring[__builtin_ctz(left)]);
-	__atomic_store_n(&g->published, g->published | rings, __ATOMIC_RELAXED);
+	store_relaxed(&g->published, g->published | rings);
 	g->held &= ~rings;
 	if (rings & RINGS_RX)
 		publish_set(g);
@@ -305,9 +306,9 @@ guest_before(struct guest *g, struct message *m)
 		g->table_pending = false;
 		g->doomed = true;
 	}
-	g->following = false;
+	g->log_only = false;
 	peer_message(&g->peer, &g->sw->peers, m);
-	if (!descriptors_answered(g->socket))
+	if (!fds_answered(g->socket))
 		g->doomed = true;
 	if (!g->doomed && !is_wanted(g, m))
 		say_unwanted(g, m);
@@ -322,13 +323,13 @@ guest_before(struct guest *g, struct message *m)
 		check_mtu(g, m);
 	if (m->request == MSG_SET_FEATURES)
 		take_features(g, m);
-	g->following = follow_can(g, m);
+	g->log_only = dirty_switch_can(g, m);
 	if (m->request == MSG_SET_LOG_BASE && !within_share(g, m)) {
 		guest_pause(g, RINGS_ALL);
 		guest_let_go(g, RINGS_ALL);
 		return guest_doom(g, m);
 	}
-	if (is_question(m) || g->following)
+	if (is_question(m) || g->log_only)
 		return true;
 	g->in_message = true;
 	guest_pause(g, message_rings(m));
@@ -340,7 +341,7 @@ guest_before(struct guest *g, struct message *m)
 		announce_ask(&g->announcement, &mac);
 	} else if (m->request == MSG_SET_MEM_TABLE) {
 		say_regions(g, m);
-		if (!descriptors_table_ok(m) || !within_share(g, m))
+		if (!fds_table_ok(m) || !within_share(g, m))
 			return guest_doom(g, m);
 		g->table_pending = true;
 		guest_mem_forget(&g->mem);
@@ -354,8 +355,8 @@ guest_after(struct guest *g, const struct message *m)
 	g->table_pending = g->in_message = false;
 	if (g->doomed) /* perhaps over this message, which may name any ring */
 		return !message_handled(m);
-	follow_note(g, m);
-	follow(g, m);
+	dirty_switch_note(g, m);
+	dirty_switch(g, m);
 	guest_resume(g);
 	return true;
 }
@@ -367,7 +368,7 @@ guest_start(struct guest *g)
 		return false;
 	if (!guest_place(g)) {
 		g->doomed = true;
-		descriptors_hang_up(g->socket);
+		fds_hang_up(g->socket);
 		return false;
 	}
 	g->running = true;
@@ -387,7 +388,7 @@ new_fault(struct guest *g, char name[GUEST_WHO_MAX])
 
 	rte_spinlock_lock(&g->fault_lock);
 	for (i = 0; i < RINGS_MAX && fault == FAULT_NONE && !g->fault_logged; i++)
-		fault = __atomic_load_n(&g->ring[i].fault, __ATOMIC_RELAXED);
+		fault = load_relaxed(&g->ring[i].fault);
 	if (fault != FAULT_NONE) {
 		g->fault_logged = true;
 		guest_who(g, name);
@@ -449,7 +450,7 @@ guest_fault(struct guest *g, uint8_t reason)
 unsigned int
 guest_rings(const struct guest *g, uint32_t rings)
 {
-	return __builtin_popcount(__atomic_load_n(&g->published, __ATOMIC_RELAXED) & rings);
+	return __builtin_popcount(load_relaxed(&g->published) & rings);
 }
 
 void
@@ -460,7 +461,7 @@ guest_check(struct guest *g)
 
 	if (fault == FAULT_NONE)
 		return;
-	__atomic_add_fetch(&g->sw->faults, 1, __ATOMIC_RELAXED);
+	add_relaxed(&g->sw->faults, 1);
 	say(WARNING, "%s stopped: %s; it is served again once its driver sets it up anew\n", name,
 			fault_name(fault));
 }
@@ -473,6 +474,6 @@ guest_disconnect(struct guest *g)
 	space_release(&g->space);
 	g->ready = 0;
 	peer_disconnected(&g->peer, &g->sw->peers, guest_settings(g),
-			g->doomed || __atomic_load_n(&g->sw->stop, __ATOMIC_RELAXED));
+			g->doomed || load_relaxed(&g->sw->stop));
 	guest_end(g);
 }

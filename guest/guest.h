@@ -33,7 +33,7 @@
 #include "guest/space.h"
 #include "guest/peer.h"
 #include "guest/virtqueue.h"
-#include "forward/port.h"
+#include "switch/port.h"
 
 struct message;
 struct vswitch;
@@ -82,7 +82,7 @@ struct guest {
 	bool set_in_use;    /* ... as no grace period has passed since it was withdrawn */
 	bool running;       /* the library says the device is set up */
 	bool in_message;    /* between guest_before() and guest_after() */
-	bool following;     /* the message at hand concerns the log alone; see follow.h */
+	bool log_only;      /* the message at hand concerns the log alone; see dirty_switch.h */
 	bool table_pending; /* a memory table is being set */
 	bool log_mapped;    /* librte_vhost has mapped a log of written pages */
 	bool mtu_told;      /* that its MTU is too large was said */

@@ -5,20 +5,21 @@
 #include <rte_common.h>
 #include <rte_vhost.h>
 
+#include "base/atomic.h"
 #include "guest/memory.h"
 
 /* Whoever reads meanwhile sees that it can't. */
 static void
 begin(struct guest_mem *m)
 {
-	__atomic_store_n(&m->version, m->version + 1, __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_RELEASE);
+	store_relaxed(&m->version, m->version + 1);
+	fence_release();
 }
 
 static void
 end(struct guest_mem *m)
 {
-	__atomic_store_n(&m->version, m->version + 1, __ATOMIC_RELEASE);
+	store_release(&m->version, m->version + 1);
 }
 
 static void
@@ -75,7 +76,7 @@ guest_mem_forget(struct guest_mem *m)
 bool
 guest_mem_mapping(const struct guest_mem *m, const void *p, struct guest_mapping *found)
 {
-	uint32_t version = __atomic_load_n(&m->version, __ATOMIC_ACQUIRE);
+	uint32_t version = load_acquire(&m->version);
 	struct guest_mapping map = {m->log, m->log_size};
 	unsigned int i = 0;
 
@@ -85,6 +86,6 @@ guest_mem_mapping(const struct guest_mem *m, const void *p, struct guest_mapping
 		map = m->map[i++];
 	}
 	*found = map;
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	return !(version & 1) && __atomic_load_n(&m->version, __ATOMIC_RELAXED) == version;
+	fence_acquire();
+	return !(version & 1) && load_relaxed(&m->version) == version;
 }

@@ -7,7 +7,7 @@
 
 #include <rte_common.h>
 
-#include "guest/dirty.h"
+#include "guest/dirty_log.h"
 #include "guest/message.h"
 
 /* The low byte of what SET_VRING_KICK, _CALL and _ERR carry. */

@@ -25,8 +25,9 @@
 #include <rte_atomic.h>
 #include <rte_branch_prediction.h>
 
-#include "forward/drops.h"
-#include "forward/frame.h"
+#include "base/atomic.h"
+#include "frame/drops.h"
+#include "frame/frame.h"
 #include "guest/chain.h"
 #include "guest/virtqueue.h"
 
@@ -56,7 +57,7 @@ packed_read(const void *from)
 static inline bool
 packed_is_available(const struct virtqueue *vq, uint16_t at, bool wrap)
 {
-	uint16_t flags = __atomic_load_n(&vq->ring[at].flags, __ATOMIC_ACQUIRE);
+	uint16_t flags = load_acquire(&vq->ring[at].flags);
 	uint16_t mine = wrap ? PACKED_AVAIL : PACKED_USED;
 
 	return (flags & (PACKED_AVAIL | PACKED_USED)) == mine;
@@ -172,13 +173,13 @@ packed_single(const struct virtqueue *vq, uint16_t at, uint16_t flags, uint32_t 
 }
 
 /*
- * Writes what a device returns, the second half of a descriptor, in one piece: one store
+ * Writes what a device returns, the second half of a descriptor, in one fragment: one store
  * where fields would be three, and the guest never sees some of them without the others.
  */
 static inline void
 packed_show(struct vring_packed_desc *d, uint64_t half)
 {
-	__atomic_store_n((used_half *)&d->len, half, __ATOMIC_RELEASE);
+	store_release((used_half *)&d->len, half);
 }
 
 /*
@@ -237,7 +238,7 @@ packed_publish(struct virtqueue *vq, uint16_t from)
 		return false;
 	/* The guest must see the descriptors before we look whether it sleeps. */
 	rte_smp_mb();
-	both = __atomic_load_n((const uint32_t *)vq->driver_event, __ATOMIC_RELAXED);
+	both = load_relaxed((const uint32_t *)vq->driver_event);
 	memcpy(&e, &both, sizeof(e));
 	if (e.flags == VRING_PACKED_EVENT_FLAG_DESC && vq->event_idx)
 		return packed_need_event(vq, from, e.off_wrap);
@@ -248,8 +249,7 @@ packed_publish(struct virtqueue *vq, uint16_t from)
 static inline void
 packed_suppress(struct virtqueue *vq)
 {
-	__atomic_store_n(&vq->device_event->flags, VRING_PACKED_EVENT_FLAG_DISABLE,
-			__ATOMIC_RELAXED);
+	store_relaxed(&vq->device_event->flags, VRING_PACKED_EVENT_FLAG_DISABLE);
 }
 
 #endif /* GUEST_PACKED_H */

@@ -11,8 +11,8 @@
 
 #include "guest/message.h"
 #include "guest/peer.h"
-#include "run/log.h"
-#include "run/process.h"
+#include "base/log.h"
+#include "base/process.h"
 
 /*
  * So soon leaves who misses a feature: QEMU, after some messages without a pause. A guest that

@@ -13,7 +13,8 @@
 #ifndef GUEST_RING_H
 #define GUEST_RING_H
 
-#include "guest/dirty.h"
+#include "base/atomic.h"
+#include "guest/dirty_log.h"
 #include "guest/packed.h"
 #include "guest/split.h"
 
@@ -173,8 +174,7 @@ ring_has_work(const struct virtqueue *vq)
 	if (vq->packed)
 		return vq->source.waiting ||
 				packed_is_available(vq, vq->last_avail, vq->avail_wrap);
-	return __atomic_load_n(&vq->avail->idx, __ATOMIC_RELAXED) != vq->last_avail ||
-			unlikely(vq->source.waiting);
+	return load_relaxed(&vq->avail->idx) != vq->last_avail || unlikely(vq->source.waiting);
 }
 
 #endif /* GUEST_RING_H */

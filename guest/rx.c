@@ -15,10 +15,10 @@
  * for each frame and each visit, is not done twice in vain (struct room_known), and what
  * no driver needs is at the receiver's own charge (charge()).
  */
-#include "forward/copy.h"
-#include "forward/cost.h"
-#include "forward/finish.h"
-#include "forward/share.h"
+#include "frame/copy.h"
+#include "frame/cost.h"
+#include "frame/gso.h"
+#include "switch/share.h"
 #include "guest/rx.h"
 #include "guest/ring.h"
 #include "run/stats.h"
@@ -54,7 +54,7 @@ struct room {
 	struct used_chain used[RX_BUFFERS_MAX];
 	uint32_t len[RX_BUFFERS_MAX]; /* bytes that each one holds */
 	struct chain chain;           /* all of them, one after the other */
-	struct piece piece[CHAIN_MAX];
+	struct fragment frag[CHAIN_MAX];
 };
 
 enum room_status {
@@ -67,7 +67,7 @@ enum room_status {
 /* What was done for a burst, to be counted when the ring's lock is free again. */
 struct tally {
 	uint64_t bytes, checksums, segments;
-	uint64_t pieces; /* beyond the first of each frame */
+	uint64_t frags; /* beyond the first of each frame */
 };
 
 /*
@@ -107,12 +107,12 @@ give_back_all(struct virtqueue *vq, struct burst *b, unsigned int n, enum drop_r
 {
 	struct cursor c = ring_begin(vq, packed);
 	uint16_t from = vq->last_used;
-	struct piece piece[CHAIN_MAX];
+	struct fragment frag[CHAIN_MAX];
 	struct used_chain u;
 	struct chain chain;
 
 	for (; n > 0 && ring_more(vq, &c, packed); n--) {
-		chain = (struct chain){.piece = piece, .max = CHAIN_MAX};
+		chain = (struct chain){.frag = frag, .max = CHAIN_MAX};
 		if (ring_walk(vq, &c, true, &chain, &u, packed) == CHAIN_FAULT)
 			return ROOM_NONE;
 		b->cost += chain.looked * COST_DESC;
@@ -147,7 +147,7 @@ room_find(struct virtqueue *vq, struct cursor *c, uint32_t need, struct room *r,
 	uint64_t before;
 
 	r->n = 0;
-	r->chain = (struct chain){.piece = r->piece, .max = CHAIN_MAX};
+	r->chain = (struct chain){.frag = r->frag, .max = CHAIN_MAX};
 	do {
 		if (unlikely(r->n == limit || r->chain.looked > RX_LOOK_MAX / 2)) {
 			*reason = DROP_TOO_BIG;
@@ -292,17 +292,17 @@ room_fill(struct virtqueue *vq, struct room *r, const struct cursor *c, const st
 		const bool packed)
 {
 	uint8_t vnet[HDR_MAX];
-	struct piece header = {.base = vnet, .len = vq->hdr_len};
-	struct piece front = frame_front(f);
+	struct fragment header = {.base = vnet, .len = vq->hdr_len};
+	struct fragment front = frame_front(f);
 	uint32_t left = vq->hdr_len + f->len, n;
 	unsigned int i;
 
 	put_header(vq, vnet, f, r->n, f->vnet.flags == 0);
-	pieces_copy(r->piece, 0, &header, header.len);
-	pieces_copy(r->piece, vq->hdr_len, f->piece, f->len);
-	pieces_copy(r->piece, vq->hdr_len, &front, front.len);
+	frags_copy(r->frag, 0, &header, header.len);
+	frags_copy(r->frag, vq->hdr_len, f->frag, f->len);
+	frags_copy(r->frag, vq->hdr_len, &front, front.len);
 	if (unlikely(vq_logging(vq)))
-		dirty_pieces(vq->mem, r->piece, left);
+		dirty_frags(vq->mem, r->frag, left);
 	for (i = 0; i < r->n; i++) {
 		n = RTE_MIN(left, r->len[i]);
 		ring_put(vq, r->used[i], n, packed);
@@ -364,7 +364,7 @@ fill_chains(struct virtqueue *vq, struct cursor *c, struct burst *b, const struc
  * be taken out of it again.
  */
 static enum room_status
-find_all(struct virtqueue *vq, struct burst *b, const struct finish *fin, enum drop_reason *reason,
+find_all(struct virtqueue *vq, struct burst *b, const struct gso *gso, enum drop_reason *reason,
 		const bool packed)
 {
 	struct cursor c = ring_begin(vq, packed);
@@ -372,18 +372,18 @@ find_all(struct virtqueue *vq, struct burst *b, const struct finish *fin, enum d
 	unsigned int i, chains = 0, looked = 0;
 	struct room r;
 
-	if (fin->n > vq->size) {
+	if (gso->n > vq->size) {
 		*reason = DROP_TOO_BIG;
 		return ROOM_NEVER;
 	}
 	if (!may_look(vq, b))
 		return ROOM_NONE;
-	for (i = 0; i < fin->n && status == ROOM_OK; i++) {
+	for (i = 0; i < gso->n && status == ROOM_OK; i++) {
 		if (looked > RX_LOOK_MAX) {
 			*reason = DROP_TOO_BIG;
 			return ROOM_NEVER;
 		}
-		status = room_find(vq, &c, vq->hdr_len + finish_len(fin, i), &r, reason, packed);
+		status = room_find(vq, &c, vq->hdr_len + gso_len(gso, i), &r, reason, packed);
 		looked += r.chain.looked;
 		chains += r.n;
 		charge(vq, b, &r.chain, r.n);
@@ -418,28 +418,28 @@ fill_finished(struct virtqueue *vq, struct cursor *c, struct burst *b, const str
 {
 	enum room_status status = ROOM_OK;
 	const struct frame *part;
-	struct finish fin;
+	struct gso gso;
 
-	finish_begin(&fin, f, vq->offloads);
-	if (fin.n > 1)
-		status = find_all(vq, b, &fin, reason, packed);
+	gso_begin(&gso, f, vq->offloads);
+	if (gso.n > 1)
+		status = find_all(vq, b, &gso, reason, packed);
 	c->at = vq->last_avail;
 	c->wrap = vq->avail_wrap;
-	while (status == ROOM_OK && (part = finish_next(&fin)) != NULL)
-		status = fin.n > 1 ? fill_part(vq, c, b, part, reason, packed)
+	while (status == ROOM_OK && (part = gso_next(&gso)) != NULL)
+		status = gso.n > 1 ? fill_part(vq, c, b, part, reason, packed)
 				   : fill_one(vq, c, b, part, reason, false, packed);
-	if (unlikely(status == ROOM_NONE && fin.i > 1)) {
+	if (unlikely(status == ROOM_NONE && gso.i > 1)) {
 		/* The guest has changed descriptors that were in order a moment ago. */
 		*reason = DROP_RX_DESCRIPTOR;
 		return ROOM_NEVER;
 	}
 	if (status != ROOM_OK)
 		return status;
-	b->cost += fin.n * COST_PART + COST_SUM(f->len);
-	if (fin.n > 1)
-		t->segments += fin.n;
-	if (!fin.partial)
-		t->checksums += fin.n;
+	b->cost += gso.n * COST_PART + COST_SUM(f->len);
+	if (gso.n > 1)
+		t->segments += gso.n;
+	if (!gso.partial)
+		t->checksums += gso.n;
 	return ROOM_OK;
 }
 
@@ -480,8 +480,8 @@ fill_ring(struct virtqueue *vq, struct burst *b, uint64_t want, struct tally *t,
 		}
 		o.taken |= bit;
 		t->bytes += f->len;
-		if (unlikely(f->npieces > 1))
-			t->pieces += f->npieces - 1;
+		if (unlikely(f->nfrags > 1))
+			t->frags += f->nfrags - 1;
 	}
 	return o;
 }
@@ -520,7 +520,7 @@ rx_deliver(struct virtqueue *vq, struct burst *b, uint64_t want, struct port_cou
 	b->cost += COST_DEST;
 	if (o.taken != 0) {
 		n = __builtin_popcountll(o.taken);
-		b->cost += COST_BYTES(t.bytes) + (n + t.pieces) * COST_COPY;
+		b->cost += COST_BYTES(t.bytes) + (n + t.frags) * COST_COPY;
 		count_add(&count->sent, n);
 		count_add(&count->sent_bytes, t.bytes);
 	}

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "forward/frame.h"
+#include "frame/frame.h"
 
 struct port_count;
 struct virtqueue;

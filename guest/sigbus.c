@@ -18,6 +18,7 @@
 #include <rte_common.h>
 #include <rte_vhost.h>
 
+#include "base/atomic.h"
 #include "guest/guest.h"
 #include "guest/sigbus.h"
 #include "main.h"
@@ -53,11 +54,11 @@ find_new(const struct guest *g, const void *addr, struct guest_mapping *m)
 static struct guest *
 owner(const void *addr, struct guest_mapping *m)
 {
-	unsigned int i, n = __atomic_load_n(&all->ports, __ATOMIC_ACQUIRE);
+	unsigned int i, n = load_acquire(&all->ports);
 	struct guest *g;
 
 	for (i = 0; i < n; i++) {
-		g = __atomic_load_n(&all->guest[i], __ATOMIC_ACQUIRE);
+		g = load_acquire(&all->guest[i]);
 		if (g != NULL && guest_mem_mapping(&g->mem, addr, m))
 			return g;
 	}

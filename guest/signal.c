@@ -23,8 +23,9 @@
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
 
+#include "base/atomic.h"
 #include "guest/signal.h"
-#include "run/log.h"
+#include "base/log.h"
 
 /* What io_setup(2) maps at the address that it returns; part of the kernel's ABI, as libaio uses it. */
 struct completions {
@@ -61,14 +62,14 @@ prepare(struct caller *c)
 static struct caller *
 enroll(void)
 {
-	unsigned int i = __atomic_fetch_add(&ncallers, 1, __ATOMIC_RELAXED);
+	unsigned int i = fetch_add_relaxed(&ncallers, 1);
 	struct caller *c = &callers[i];
 
 	if (i >= SIGNAL_THREADS)
 		return NULL;
 	c->thread = pthread_self();
 	prepare(c);
-	__atomic_store_n(&c->ready, true, __ATOMIC_RELEASE);
+	store_release(&c->ready, true);
 	return c;
 }
 
@@ -88,8 +89,7 @@ by_kernel(struct caller *c, int fd)
 	if (c->done == NULL || syscall(SYS_io_submit, c->aio, 1, &submit) != 1)
 		return false;
 	/* Taken, unread. */
-	__atomic_store_n(&c->done->head, __atomic_load_n(&c->done->tail, __ATOMIC_ACQUIRE),
-			__ATOMIC_RELEASE);
+	store_release(&c->done->head, load_acquire(&c->done->tail));
 	return true;
 }
 
@@ -98,11 +98,11 @@ by_write(struct caller *c, int fd)
 {
 	bool interrupted;
 
-	__atomic_store_n(&c->calls, c->calls + 1, __ATOMIC_RELAXED);
+	store_relaxed(&c->calls, c->calls + 1);
 	interrupted = eventfd_write(fd, 1) != 0 && errno == EINTR;
-	__atomic_store_n(&c->calls, c->calls + 1, __ATOMIC_RELAXED);
+	store_relaxed(&c->calls, c->calls + 1);
 	if (unlikely(interrupted))
-		__atomic_store_n(&careful, SIGNAL_CAREFUL * 1000 / SIGNAL_LOOK, __ATOMIC_RELAXED);
+		store_relaxed(&careful, SIGNAL_CAREFUL * 1000 / SIGNAL_LOOK);
 	return !interrupted;
 }
 
@@ -114,7 +114,7 @@ signal_guest(int fd)
 		if (self == NULL)
 			return true;
 	}
-	if (unlikely(__atomic_load_n(&careful, __ATOMIC_RELAXED) != 0) && by_kernel(self, fd))
+	if (unlikely(load_relaxed(&careful) != 0) && by_kernel(self, fd))
 		return true;
 	return by_write(self, fd);
 }
@@ -138,9 +138,9 @@ look(void)
 	uint32_t calls;
 
 	for (c = callers; c < callers + SIGNAL_THREADS; c++) {
-		if (!__atomic_load_n(&c->ready, __ATOMIC_ACQUIRE))
+		if (!load_acquire(&c->ready))
 			continue;
-		calls = __atomic_load_n(&c->calls, __ATOMIC_RELAXED);
+		calls = load_relaxed(&c->calls);
 		/* One that was only kept from its CPU for that long ends its call as ever. */
 		if ((calls & 1) && calls == seen[c - callers])
 			pthread_kill(c->thread, SIGUSR1);
@@ -159,10 +159,10 @@ look_on(void *arg)
 	for (;;) {
 		nanosleep(&nap, NULL);
 		look();
-		left = __atomic_load_n(&careful, __ATOMIC_RELAXED);
+		left = load_relaxed(&careful);
 		/* Only we count down from a value that is not 0; one that is set again may get lost. */
 		if (left != 0)
-			__atomic_store_n(&careful, left - 1, __ATOMIC_RELAXED);
+			store_relaxed(&careful, left - 1);
 		if (left != 0 && !told)
 			say(WARNING,
 					"a guest's owner made its call descriptor block; for %d s all guests are "

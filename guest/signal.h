@@ -41,7 +41,7 @@ bool signal_guest(int fd);
 #define SIGNAL_THREADS 80
 
 /*
- * Signals User Mode Linux by its socket (descriptors_is_socket()), which takes the eight bytes
+ * Signals User Mode Linux by its socket (fds_is_socket()), which takes the eight bytes
  * that an eventfd would be given. Never waits: that is said in the call, where nobody else can
  * change it. A full socket has signals that the guest has not looked at. Any thread.
  */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/atomic.h"
 #include "guest/slot.h"
 #include "main.h"
 
@@ -135,9 +136,9 @@ slot_take(struct vswitch *sw, unsigned int index)
 	port->vlan = tag;
 	port->policy = (p->nmacs != 0 ? PORT_MACS : 0) | (p->isolated ? PORT_ISOLATED : 0) |
 			(p->no_own_tags ? PORT_NO_TAGS : 0);
-	__atomic_store_n(&port->state, PORT_USED, __ATOMIC_RELEASE);
+	store_release(&port->state, PORT_USED);
 	if (slot >= sw->ports)
-		__atomic_store_n(&sw->ports, slot + 1, __ATOMIC_RELEASE);
+		store_release(&sw->ports, slot + 1);
 	return slot;
 }
 

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Which place in the table of ports (forward/port.h) a guest gets, and its name.
+ * Which place in the table of ports (switch/port.h) a guest gets, and its name.
  *
  * The place is the device's index, and by it go the tag on the uplink (of a port that names
  * none) and the VMDq pool. Port i of the configuration has place i for its first guest,

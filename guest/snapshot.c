@@ -9,14 +9,14 @@
 
 #include <rte_vhost.h>
 
-#include "guest/descriptors.h"
-#include "guest/dirty.h"
+#include "guest/fds.h"
+#include "guest/dirty_log.h"
 #include "guest/guest.h"
-#include "guest/order.h"
+#include "guest/in_order.h"
 #include "guest/snapshot.h"
 #include "guest/tx.h"
 #include "main.h"
-#include "forward/offload.h"
+#include "frame/offload.h"
 
 #define RING_SIZE_MAX 32768 /* virtio 1.2 sections 2.7 and 2.8 */
 
@@ -118,12 +118,12 @@ snapshot_indices(struct guest *g, unsigned int index)
 static bool
 snapshot_order(struct virtqueue *vq, bool wanted)
 {
-	free(vq->order);
-	vq->order = NULL;
+	free(vq->in_order);
+	vq->in_order = NULL;
 	if (!wanted)
 		return true;
-	vq->order = order_create(vq->size);
-	return vq->order != NULL;
+	vq->in_order = in_order_create(vq->size);
+	return vq->in_order != NULL;
 }
 
 bool
@@ -147,8 +147,8 @@ snapshot_ring(struct guest *g, unsigned int index)
 		vq_fault(vq, FAULT_RING_ADDRESS);
 		return false;
 	}
-	vq->callsocket = guest_settings(g)->uml && v.callfd >= 0 && descriptors_is_socket(v.callfd);
-	if (v.callfd >= 0 && !vq->callsocket && !descriptors_callfd(v.callfd)) {
+	vq->callsocket = guest_settings(g)->uml && v.callfd >= 0 && fds_is_socket(v.callfd);
+	if (v.callfd >= 0 && !vq->callsocket && !fds_callfd(v.callfd)) {
 		vq_fault(vq, FAULT_CALLFD);
 		return false;
 	}

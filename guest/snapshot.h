@@ -15,7 +15,7 @@ struct guest;
 /* Reads the memory table. False: there is none. */
 bool snapshot_memory(struct guest *g);
 
-/* Reads where the log of written pages is; see dirty.h. Not while it is in use. */
+/* Reads where the log of written pages is; see dirty_log.h. Not while it is in use. */
 void snapshot_log(struct guest *g);
 
 /*

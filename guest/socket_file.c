@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "guest/socket_file.h"
-#include "run/log.h"
+#include "base/log.h"
 
 /* Returns true if somebody answers at the socket. */
 static bool

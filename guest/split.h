@@ -20,8 +20,9 @@
 #include <rte_branch_prediction.h>
 #include <rte_prefetch.h>
 
-#include "forward/drops.h"
-#include "forward/frame.h"
+#include "base/atomic.h"
+#include "frame/drops.h"
+#include "frame/frame.h"
 #include "guest/chain.h"
 #include "guest/virtqueue.h"
 
@@ -52,7 +53,7 @@ split_available(struct virtqueue *vq)
 
 	if (unlikely(vq_broken(vq)))
 		return 0;
-	n = __atomic_load_n(&vq->avail->idx, __ATOMIC_ACQUIRE) - vq->last_avail;
+	n = load_acquire(&vq->avail->idx) - vq->last_avail;
 	if (unlikely(n > vq->size)) {
 		vq_fault(vq, FAULT_AVAIL_OVERRUN);
 		return 0;
@@ -180,7 +181,7 @@ split_put(struct virtqueue *vq, uint16_t head, uint32_t len)
 static inline uint16_t
 split_used_event(const struct virtqueue *vq)
 {
-	return __atomic_load_n(&vq->avail->ring[vq->size], __ATOMIC_RELAXED);
+	return load_relaxed(&vq->avail->ring[vq->size]);
 }
 
 /*
@@ -191,14 +192,14 @@ split_used_event(const struct virtqueue *vq)
 static inline bool
 split_publish(struct virtqueue *vq, uint16_t from)
 {
-	__atomic_store_n(&vq->used->idx, vq->last_used, __ATOMIC_RELEASE);
+	store_release(&vq->used->idx, vq->last_used);
 	if (vq->callfd < 0)
 		return false;
 	/* The guest must see the index before we look whether it sleeps. */
 	rte_smp_mb();
 	if (vq->event_idx)
 		return vring_need_event(split_used_event(vq), vq->last_used, from);
-	return !(__atomic_load_n(&vq->avail->flags, __ATOMIC_RELAXED) & VRING_AVAIL_F_NO_INTERRUPT);
+	return !(load_relaxed(&vq->avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
 }
 
 /* Asks the guest not to notify us: we poll (section 2.7.10). */
@@ -209,9 +210,9 @@ split_suppress(struct virtqueue *vq)
 	uint16_t *avail_event = (void *)&vq->used->ring[vq->size];
 
 	if (vq->event_idx)
-		__atomic_store_n(avail_event, vq->last_avail - 1, __ATOMIC_RELAXED);
+		store_relaxed(avail_event, vq->last_avail - 1);
 	else
-		__atomic_store_n(&vq->used->flags, VRING_USED_F_NO_NOTIFY, __ATOMIC_RELAXED);
+		store_relaxed(&vq->used->flags, VRING_USED_F_NO_NOTIFY);
 }
 
 #endif /* GUEST_SPLIT_H */

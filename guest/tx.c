@@ -11,12 +11,12 @@
  */
 #include <stddef.h>
 
-#include "forward/copy.h"
-#include "forward/cost.h"
-#include "guest/order.h"
+#include "frame/copy.h"
+#include "frame/cost.h"
+#include "guest/in_order.h"
 #include "guest/ring.h"
 #include "guest/tx.h"
-#include "forward/offload.h"
+#include "frame/offload.h"
 #include "run/stats.h"
 
 /* Bytes of a chain that any switch takes for a frame: no longer than without jumbo frames. */
@@ -28,7 +28,7 @@ fetched_much(struct burst *b, uint32_t cost)
 {
 	b->fetched += cost;
 	if (b->fetched >= COST_FETCH_MAX)
-		b->pieces_max = 0;
+		b->frags_max = 0;
 }
 
 /*
@@ -46,7 +46,7 @@ fetch_long(const struct virtqueue *vq, struct burst *b, struct frame *f, uint64_
 		f->reason = DROP_LONG;
 	}
 	fetched_much(b, COST_BYTES(len));
-	rte_prefetch0(f->piece->base);
+	rte_prefetch0(f->frag->base);
 }
 
 /*
@@ -58,16 +58,16 @@ fetch_chain(struct virtqueue *vq, struct cursor *cursor, struct burst *b, struct
 		const bool packed)
 {
 	struct chain c = {
-			.piece = &b->piece[b->npieces],
+			.frag = &b->frag[b->nfrags],
 			.max = CHAIN_MAX,
 			.n = 1,
 	};
 	enum chain_status status = CHAIN_OK;
 	struct used_chain u = {0}; /* gcc 14 does not see that all ways set it */
 
-	c.piece->base = ring_single(vq, cursor, 0, 1, &c.piece->len, &u, packed);
-	c.len = c.piece->len;
-	if (unlikely(c.piece->base == NULL)) {
+	c.frag->base = ring_single(vq, cursor, 0, 1, &c.frag->len, &u, packed);
+	c.len = c.frag->len;
+	if (unlikely(c.frag->base == NULL)) {
 		c.n = c.len = 0;
 		status = ring_walk(vq, cursor, false, &c, &u, packed);
 		b->cost += c.looked * COST_DESC;
@@ -81,8 +81,8 @@ fetch_chain(struct virtqueue *vq, struct cursor *cursor, struct burst *b, struct
 	f->flow = 0;
 	f->offload = 0;
 	f->vnet.flags = 0;
-	f->piece = c.piece;
-	f->npieces = c.n;
+	f->frag = c.frag;
+	f->nfrags = c.n;
 	f->len = c.len;
 	if (unlikely(status == CHAIN_BAD))
 		frame_lose(f, DROP_DESCRIPTOR);
@@ -91,8 +91,8 @@ fetch_chain(struct virtqueue *vq, struct cursor *cursor, struct burst *b, struct
 	else if (unlikely(c.len > PLAIN_MAX))
 		fetch_long(vq, b, f, c.len);
 	else
-		rte_prefetch0(c.piece->base);
-	b->npieces += c.n;
+		rte_prefetch0(c.frag->base);
+	b->nfrags += c.n;
 	return true;
 }
 
@@ -101,9 +101,9 @@ static inline void
 fetch_headers(const struct virtqueue *vq, struct burst *b, struct frame *f)
 {
 	struct virtio_net_hdr_mrg_rxbuf vnet;
-	struct piece *p = f->piece;
+	struct fragment *p = f->frag;
 
-	if (unlikely(f->npieces == 0)) /* lost */
+	if (unlikely(f->nfrags == 0)) /* lost */
 		return;
 	if (likely(p->len >= sizeof(vnet) + sizeof(f->eth))) {
 		memcpy(&vnet, p->base, sizeof(vnet));
@@ -133,12 +133,12 @@ note_order(struct virtqueue *vq, struct burst *b)
 	struct frame *f;
 
 	for (f = b->frame; f < b->frame + b->n; f++) {
-		if (order_is_full(vq->order)) {
+		if (in_order_is_full(vq->in_order)) {
 			vq_fault(vq, FAULT_AVAIL_OVERRUN);
 			b->n = f - b->frame;
 			return;
 		}
-		f->id = order_note(vq->order, (struct used_chain){f->id, f->ndesc});
+		f->id = in_order_note(vq->in_order, (struct used_chain){f->id, f->ndesc});
 	}
 }
 
@@ -148,11 +148,11 @@ fetch(struct virtqueue *vq, struct burst *b, unsigned int max, const bool packed
 	struct cursor c = ring_begin(vq, packed);
 	unsigned int i;
 
-	b->n = b->npieces = b->fetched = 0;
-	b->pieces_max = BURST_PIECES - CHAIN_MAX + 1;
+	b->n = b->nfrags = b->fetched = 0;
+	b->frags_max = BURST_FRAGS - CHAIN_MAX + 1;
 	ring_prefetch_all(vq, &c, max, packed);
 	for (i = 0; i < max && ring_more(vq, &c, packed); i++) {
-		if (unlikely(b->npieces >= b->pieces_max))
+		if (unlikely(b->nfrags >= b->frags_max))
 			break;
 		if (unlikely(!fetch_chain(vq, &c, b, &b->frame[i], packed)))
 			break;
@@ -161,7 +161,7 @@ fetch(struct virtqueue *vq, struct burst *b, unsigned int max, const bool packed
 	for (i = 0; i < b->n; i++)
 		fetch_headers(vq, b, &b->frame[i]);
 	ring_take(vq, &c);
-	if (unlikely(vq->order != NULL))
+	if (unlikely(vq->in_order != NULL))
 		note_order(vq, b);
 	return b->n;
 }
@@ -183,8 +183,8 @@ tx_unfetch(struct source *s, struct burst *b, unsigned int from)
 
 	for (i = from; i < b->n; i++)
 		back += vq->packed ? b->frame[i].ndesc : 1;
-	if (unlikely(vq->order != NULL))
-		vq->order->tail -= b->n - from;
+	if (unlikely(vq->in_order != NULL))
+		vq->in_order->tail -= b->n - from;
 	b->n = from;
 	if (!vq->packed) {
 		vq->last_avail -= back;
@@ -206,12 +206,12 @@ put_all(struct virtqueue *vq, const struct frame *frame, uint64_t mask, const bo
 
 	for (; mask != 0; mask &= mask - 1) {
 		f = &frame[__builtin_ctzll(mask)];
-		if (likely(vq->order == NULL))
+		if (likely(vq->in_order == NULL))
 			ring_put(vq, (struct used_chain){f->id, f->ndesc}, 0, packed);
 		else
-			order_done(vq->order, f->id);
+			in_order_done(vq->in_order, f->id);
 	}
-	while (unlikely(vq->order != NULL) && order_next(vq->order, &u))
+	while (unlikely(vq->in_order != NULL) && in_order_next(vq->in_order, &u))
 		ring_put(vq, u, 0, packed);
 }
 

@@ -5,7 +5,7 @@
 #ifndef GUEST_TX_H
 #define GUEST_TX_H
 
-#include "forward/source.h"
+#include "switch/source.h"
 
 /* For the `source` of a struct virtqueue. */
 extern const struct source_ops tx_source_ops;

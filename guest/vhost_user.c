@@ -20,9 +20,9 @@
 #include <rte_vhost.h>
 
 #include "guest/connect.h"
-#include "guest/descriptors.h"
+#include "guest/fds.h"
 #include "guest/fd_gate.h"
-#include "guest/follow.h"
+#include "guest/dirty_switch.h"
 #include "guest/guest.h"
 #include "guest/message.h"
 #include "guest/sigbus.h"
@@ -30,12 +30,12 @@
 #include "guest/socket_file.h"
 #include "guest/vhost_user.h"
 #include "main.h"
-#include "forward/offload.h"
+#include "frame/offload.h"
 
 /*
  * What guests are offered (virtio 1.2 sections 5.1.3 and 6). CTRL_*, STATUS, MTU and
  * GUEST_ANNOUNCE are between the guest and QEMU, which asks the back end first; LOG_ALL
- * between QEMU and us (dirty.h).
+ * between QEMU and us (dirty_log.h).
  */
 static const uint64_t features = 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_F_RING_PACKED |
 		1ULL << VIRTIO_F_IN_ORDER | 1ULL << VIRTIO_F_ANY_LAYOUT |
@@ -136,7 +136,7 @@ before_message(int vid, void *message)
 	pthread_mutex_unlock(&guests);
 	if (!ok)
 		return RTE_VHOST_MSG_RESULT_ERR;
-	if (g != NULL && g->following && follow_alone(m))
+	if (g != NULL && g->log_only && dirty_switch_alone(m))
 		return RTE_VHOST_MSG_RESULT_OK;
 	/* The library would say as many as it could serve. */
 	if (m->request == MSG_GET_QUEUE_NUM && g != NULL && message_bare(m)) {

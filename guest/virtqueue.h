@@ -25,13 +25,14 @@
 #include <rte_common.h>
 #include <rte_spinlock.h>
 
-#include "forward/drops.h"
+#include "base/atomic.h"
+#include "frame/drops.h"
 #include "guest/memory.h"
 #include "guest/signal.h"
-#include "forward/source.h"
+#include "switch/source.h"
 
 struct announcement;
-struct order;
+struct in_order;
 struct worker;
 
 /* What returns a chain to the guest. */
@@ -57,7 +58,7 @@ struct room_known {
  * Two members change while a worker uses the ring: vq_broken() and vq_logging() read them. `fault` is set
  * by any thread: a worker that sees it late goes on for a burst, as it would have a moment before.
  * `logging` is switched by librte_vhost's thread, with a grace period before the front end hears of it: what
- * is written until then is in the log or is copied with all else (follow.h).
+ * is written until then is in the log or is copied with all else (dirty_switch.h).
  */
 struct virtqueue {
 	/* All that a poll of an idle ring reads of it stands in this one line. */
@@ -77,7 +78,7 @@ struct virtqueue {
 	bool event_idx;   /* VIRTIO_RING_F_EVENT_IDX negotiated */
 	bool indirect;    /* VIRTIO_RING_F_INDIRECT_DESC negotiated */
 	bool mergeable;   /* VIRTIO_NET_F_MRG_RXBUF negotiated */
-	bool logging;     /* VHOST_F_LOG_ALL: what is written is noted; see dirty.h */
+	bool logging;     /* VHOST_F_LOG_ALL: what is written is noted; see dirty_log.h */
 	uint8_t offloads; /* enum offload: what its driver may send, or takes; see offload.h */
 
 	union {
@@ -90,10 +91,10 @@ struct virtqueue {
 	};
 	/* A transmit ring: its guest's. */
 	struct announcement *announcement;
-	struct order *order; /* a transmit ring with VIRTIO_F_IN_ORDER; else NULL */
-	uint64_t held_half;  /* packed: first chain put and not published, ... */
-	uint16_t held_at;    /* ... where to, */
-	bool held;           /* ... if there is one */
+	struct in_order *in_order; /* a transmit ring with VIRTIO_F_IN_ORDER; else NULL */
+	uint64_t held_half;        /* packed: first chain put and not published, ... */
+	uint16_t held_at;          /* ... where to, */
+	bool held;                 /* ... if there is one */
 	const struct guest_mem *mem;
 	int callfd;          /* -1: the guest wants no signals */
 	bool callsocket;     /* a socket, and no eventfd */
@@ -110,14 +111,14 @@ struct virtqueue {
 static inline void
 vq_fault(struct virtqueue *vq, uint8_t reason)
 {
-	__atomic_store_n(&vq->fault, reason, __ATOMIC_RELAXED);
+	store_relaxed(&vq->fault, reason);
 }
 
 /* Whether that was done. */
 static inline bool
 vq_broken(const struct virtqueue *vq)
 {
-	return __atomic_load_n(&vq->fault, __ATOMIC_RELAXED) != FAULT_NONE;
+	return load_relaxed(&vq->fault) != FAULT_NONE;
 }
 
 /*
@@ -127,8 +128,7 @@ vq_broken(const struct virtqueue *vq)
 static inline bool
 vq_logging(const struct virtqueue *vq)
 {
-	return unlikely(__atomic_load_n(&vq->logging, __ATOMIC_RELAXED)) &&
-			__atomic_load_n(&vq->logging, __ATOMIC_ACQUIRE);
+	return unlikely(load_relaxed(&vq->logging)) && load_acquire(&vq->logging);
 }
 
 /* Signals the guest; one whose descriptor blocks is stopped. */

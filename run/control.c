@@ -17,12 +17,13 @@
 #include <rte_cycles.h>
 #include <rte_ring_elem.h>
 
+#include "base/atomic.h"
 #include "run/control.h"
-#include "forward/fdb.h"
+#include "switch/fdb.h"
 #include "guest/fd_gate.h"
 #include "guest/guest.h"
 #include "main.h"
-#include "run/output.h"
+#include "base/output.h"
 #include "run/watch.h"
 #include "uplink/uplink.h"
 #include "run/worker.h"
@@ -79,7 +80,7 @@ control_block_signals(void)
 void
 wake_main(struct vswitch *sw)
 {
-	if (!__atomic_exchange_n(&sw->wake_pending, true, __ATOMIC_ACQ_REL))
+	if (!exchange_acq_rel(&sw->wake_pending, true))
 		eventfd_write(sw->wake_fd, 1);
 }
 
@@ -216,8 +217,8 @@ clear_ports(struct vswitch *sw)
 		stats_log_departed(sw, i);
 		stats_retire(sw, i);
 		p->registered = false;
-		__atomic_store_n(&p->epoch, p->epoch + 1, __ATOMIC_RELAXED);
-		__atomic_store_n(&p->state, PORT_FREE, __ATOMIC_RELEASE);
+		store_relaxed(&p->epoch, p->epoch + 1);
+		store_release(&p->state, PORT_FREE);
 	}
 }
 
@@ -228,7 +229,7 @@ check_guests(struct vswitch *sw)
 	unsigned int i;
 
 	for (i = 0; i < vswitch_ports(sw); i++) {
-		g = __atomic_load_n(&sw->guest[i], __ATOMIC_ACQUIRE);
+		g = load_acquire(&sw->guest[i]);
 		if (g != NULL)
 			guest_check(g);
 	}
@@ -256,7 +257,7 @@ on_wake(struct control *c)
 
 	eventfd_read(c->sw->wake_fd, &n);
 	/* Whatever comes from here on wakes us again. */
-	(void)__atomic_exchange_n(&c->sw->wake_pending, false, __ATOMIC_ACQ_REL);
+	(void)exchange_acq_rel(&c->sw->wake_pending, false);
 	control_learn(c->sw, &c->moves, stretch());
 	clear_ports(c->sw);
 }

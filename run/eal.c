@@ -22,7 +22,7 @@
 #include "conf/eal_args.h"
 #include "conf/eal_check.h"
 #include "run/eal.h"
-#include "run/log.h"
+#include "base/log.h"
 
 /* What EAL complained of first. Static, as its log may outlive the start. */
 static struct {

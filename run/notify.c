@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "run/log.h"
+#include "base/log.h"
 #include "run/notify.h"
 
 /* The main lcore speaks once a second, so less than two seconds could not be kept. */

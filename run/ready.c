@@ -7,6 +7,7 @@
 
 #include <rte_ethdev.h>
 
+#include "base/version.h"
 #include "main.h"
 #include "run/ready.h"
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/atomic.h"
 #include "guest/slot.h"
 #include "main.h"
 #include "run/stats.h"
@@ -44,8 +45,7 @@ add(struct port_count *sum, const struct port_count *c)
 	unsigned int i;
 
 	for (i = 0; i < COUNTERS; i++)
-		__atomic_store_n(&to[i], to[i] + __atomic_load_n(&from[i], __ATOMIC_RELAXED),
-				__ATOMIC_RELAXED);
+		store_relaxed(&to[i], to[i] + load_relaxed(&from[i]));
 }
 
 static void
@@ -56,7 +56,7 @@ subtract(struct port_count *sum, const struct port_count *c)
 	unsigned int i;
 
 	for (i = 0; i < COUNTERS; i++)
-		to[i] -= __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+		to[i] -= load_relaxed(&from[i]);
 }
 
 uint64_t
@@ -190,7 +190,7 @@ stats_print(const struct vswitch *sw, FILE *out)
 	fprintf(out, "dropped, by reason:\n");
 	for_each(sw, out, print_drops, &total);
 	fprintf(out, "devices stopped for breaking the rules: %" PRIu64 "\n\n",
-			__atomic_load_n(&sw->faults, __ATOMIC_RELAXED));
+			load_relaxed(&sw->faults));
 	fflush(out);
 }
 

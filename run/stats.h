@@ -26,7 +26,8 @@
 
 #include <rte_common.h>
 
-#include "forward/drops.h"
+#include "base/atomic.h"
+#include "frame/drops.h"
 
 struct vswitch;
 
@@ -50,7 +51,7 @@ static inline void
 count_add(uint64_t *counter, uint64_t n)
 {
 	/* A plain add, but one that a reader never sees half done. */
-	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+	store_relaxed(counter, *counter + n);
 }
 
 /* Sum of the drop reasons of a port. */

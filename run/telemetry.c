@@ -16,7 +16,8 @@
 #include <rte_telemetry.h>
 #include <rte_version.h>
 
-#include "forward/fdb.h"
+#include "base/atomic.h"
+#include "switch/fdb.h"
 #include "guest/guest.h"
 #include "guest/slot.h"
 #include "main.h"
@@ -93,7 +94,7 @@ add_rings(struct rte_tel_data *d, const struct vswitch *sw, unsigned int port)
 	const struct guest *g = NULL;
 
 	if (port != PORT_UPLINK)
-		g = __atomic_load_n(&sw->guest[port], __ATOMIC_ACQUIRE);
+		g = load_acquire(&sw->guest[port]);
 	if (g == NULL)
 		return;
 	rte_tel_data_add_dict_uint(d, "receive_rings", guest_rings(g, RINGS_RX));
@@ -152,8 +153,7 @@ show_switch(const struct vswitch *sw, const char *params, struct rte_tel_data *d
 	rte_tel_data_add_dict_string(d, "version", VHOST_SWITCH_VERSION);
 	rte_tel_data_add_dict_uint(d, "workers", sw->nworkers);
 	rte_tel_data_add_dict_uint(d, "addresses", fdb_used(sw->fdb));
-	rte_tel_data_add_dict_uint(
-			d, "devices_stopped", __atomic_load_n(&sw->faults, __ATOMIC_RELAXED));
+	rte_tel_data_add_dict_uint(d, "devices_stopped", load_relaxed(&sw->faults));
 	rte_tel_data_add_dict_uint(d, "buffers_free", uplink_buffers_free(sw->uplink));
 	rte_tel_data_add_dict_uint(
 			d, "vmdq_devices", sw->uplink == NULL ? 0 : uplink_sources(sw->uplink) - 1);

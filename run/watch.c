@@ -6,7 +6,8 @@
 
 #include <rte_rcu_qsbr.h>
 
-#include "run/log.h"
+#include "base/atomic.h"
+#include "base/log.h"
 #include "run/watch.h"
 #include "run/worker.h"
 
@@ -22,7 +23,7 @@
 static bool
 passed(const struct vswitch *sw, const struct worker *w, uint64_t token)
 {
-	uint64_t seen = __atomic_load_n(&sw->qsbr->qsbr_cnt[w->id].cnt, __ATOMIC_ACQUIRE);
+	uint64_t seen = load_acquire(&sw->qsbr->qsbr_cnt[w->id].cnt);
 
 	/* 0: it is not online, as before its first burst. */
 	return seen == 0 || seen >= token;

@@ -9,11 +9,12 @@
 #include <rte_malloc.h>
 #include <rte_rcu_qsbr.h>
 
-#include "forward/forward.h"
-#include "forward/grace.h"
+#include "base/atomic.h"
+#include "switch/forward.h"
+#include "switch/grace.h"
 #include "guest/ring.h"
 #include "main.h"
-#include "run/place.h"
+#include "switch/place.h"
 #include "uplink/uplink.h"
 #include "run/worker.h"
 
@@ -81,7 +82,7 @@ poll_rings(struct worker *w, struct polled *s, unsigned int n)
 	for (i = 0; i < n; i++, at++) {
 		if (at >= n)
 			at = 0;
-		vq = __atomic_load_n(&s->ring[at], __ATOMIC_ACQUIRE);
+		vq = load_acquire(&s->ring[at]);
 		if (vq == NULL || !ring_has_work(vq))
 			continue;
 		if (!poll_source(w, &s->share, &vq->source))
@@ -94,14 +95,14 @@ poll_rings(struct worker *w, struct polled *s, unsigned int n)
 static inline void
 poll_guest(struct worker *w, struct polled *s)
 {
-	unsigned int n = __atomic_load_n(&s->n, __ATOMIC_ACQUIRE);
+	unsigned int n = load_acquire(&s->n);
 	struct virtqueue *vq;
 
 	if (unlikely(n != 1)) {
 		poll_rings(w, s, n);
 		return;
 	}
-	vq = __atomic_load_n(&s->ring[0], __ATOMIC_ACQUIRE);
+	vq = load_acquire(&s->ring[0]);
 	if (vq != NULL && ring_has_work(vq))
 		poll_source(w, &s->share, &vq->source);
 }
@@ -109,11 +110,11 @@ poll_guest(struct worker *w, struct polled *s)
 static inline void
 poll_guests(struct worker *w)
 {
-	unsigned int i, n = __atomic_load_n(&w->npoll, __ATOMIC_ACQUIRE);
+	unsigned int i, n = load_acquire(&w->npoll);
 	struct polled *s;
 
 	for (i = 0; i < n; i++) {
-		s = __atomic_load_n(&w->poll[i], __ATOMIC_ACQUIRE);
+		s = load_acquire(&w->poll[i]);
 		if (likely(s != NULL))
 			poll_guest(w, s);
 	}
@@ -129,8 +130,7 @@ poll_uplink(struct worker *w, struct uplink *u)
 	if (++w->idle_pool >= n)
 		w->idle_pool = 1;
 	for (i = 1; i < n; i++)
-		if (__atomic_load_n(&w->sw->port[i - 1].state, __ATOMIC_RELAXED) == PORT_USED ||
-				i == w->idle_pool)
+		if (load_relaxed(&w->sw->port[i - 1].state) == PORT_USED || i == w->idle_pool)
 			poll_source(w, &w->pool[i], uplink_source(u, i));
 }
 
@@ -154,7 +154,7 @@ worker_run(void *arg)
 
 	rte_rcu_qsbr_thread_register(sw->qsbr, w->id);
 	rte_rcu_qsbr_thread_online(sw->qsbr, w->id);
-	while (!__atomic_load_n(&sw->stop, __ATOMIC_RELAXED)) {
+	while (!load_relaxed(&sw->stop)) {
 		poll_round(w, uplink);
 		if (sw->uplink != NULL)
 			uplink_work(sw->uplink, w->id);
@@ -200,9 +200,9 @@ poll_add(struct worker *w, struct polled *s)
 
 	for (i = 0; i < w->npoll && w->poll[i] != NULL; i++)
 		;
-	__atomic_store_n(&w->poll[i], s, __ATOMIC_RELEASE);
+	store_release(&w->poll[i], s);
 	if (i == w->npoll)
-		__atomic_store_n(&w->npoll, i + 1, __ATOMIC_RELEASE);
+		store_release(&w->npoll, i + 1);
 }
 
 static void
@@ -212,10 +212,10 @@ poll_remove(struct worker *w, const struct polled *s)
 
 	for (i = 0; i < w->npoll; i++)
 		if (w->poll[i] == s)
-			__atomic_store_n(&w->poll[i], NULL, __ATOMIC_RELEASE);
+			store_release(&w->poll[i], NULL);
 	for (i = w->npoll; i > 0 && w->poll[i - 1] == NULL; i--)
 		;
-	__atomic_store_n(&w->npoll, i, __ATOMIC_RELEASE);
+	store_release(&w->npoll, i);
 }
 
 static void
@@ -228,9 +228,9 @@ ring_add(struct worker *w, uint16_t port, struct virtqueue *vq)
 		poll_add(w, s);
 	for (i = 0; i < s->n && s->ring[i] != NULL; i++)
 		;
-	__atomic_store_n(&s->ring[i], vq, __ATOMIC_RELEASE);
+	store_release(&s->ring[i], vq);
 	if (i == s->n)
-		__atomic_store_n(&s->n, i + 1, __ATOMIC_RELEASE);
+		store_release(&s->n, i + 1);
 }
 
 static void
@@ -241,10 +241,10 @@ ring_remove(struct worker *w, uint16_t port, const struct virtqueue *vq)
 
 	for (i = 0; i < s->n; i++)
 		if (s->ring[i] == vq)
-			__atomic_store_n(&s->ring[i], NULL, __ATOMIC_RELEASE);
+			store_release(&s->ring[i], NULL);
 	for (i = s->n; i > 0 && s->ring[i - 1] == NULL; i--)
 		;
-	__atomic_store_n(&s->n, i, __ATOMIC_RELEASE);
+	store_release(&s->n, i);
 	if (i == 0)
 		poll_remove(w, s);
 }
@@ -298,7 +298,7 @@ workers_end(struct vswitch *sw)
 	const struct timespec nap = {.tv_nsec = END_NAP_MS * 1000000};
 	unsigned int i, looks = 0;
 
-	__atomic_store_n(&sw->stop, true, __ATOMIC_RELAXED);
+	store_relaxed(&sw->stop, true);
 	while ((i = first_running(sw)) < sw->nworkers && looks++ < END_LOOKS)
 		nanosleep(&nap, NULL);
 	if (i < sw->nworkers) {

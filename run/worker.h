@@ -14,10 +14,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "forward/fdb.h"
-#include "forward/frame.h"
-#include "forward/port.h"
-#include "forward/share.h"
+#include "switch/fdb.h"
+#include "frame/frame.h"
+#include "switch/port.h"
+#include "switch/share.h"
 #include "run/stats.h"
 
 struct source;

@@ -12,6 +12,7 @@
 #include <rte_ethdev.h>
 #include <rte_kvargs.h>
 
+#include "base/atomic.h"
 #include "conf/conf.h"
 #include "uplink/link.h"
 #include "uplink/uplink.h"
@@ -101,7 +102,7 @@ publish(struct uplink *u)
 
 	if (l->driver >= 0 && drivers[l->driver].sends_by)
 		limit = RTE_MIN(limit, l->state.mtu + RTE_ETHER_HDR_LEN);
-	__atomic_store_n(&u->limit, l->up ? limit : 0, __ATOMIC_RELAXED);
+	store_relaxed(&u->limit, l->up ? limit : 0);
 }
 
 /* Says what is new of the interface. */
@@ -196,7 +197,7 @@ uplink_on_event(struct uplink *u)
 bool
 uplink_is_up(const struct uplink *u)
 {
-	return __atomic_load_n(&u->limit, __ATOMIC_RELAXED) != 0;
+	return load_relaxed(&u->limit) != 0;
 }
 
 const char *

@@ -8,7 +8,7 @@
 #include <rte_mbuf.h>
 
 #include "conf/conf.h"
-#include "forward/offload.h"
+#include "frame/offload.h"
 #include "uplink/nic.h"
 
 #define RX_CHECKSUMS \

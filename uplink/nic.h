@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "forward/frame.h"
+#include "frame/frame.h"
 
 struct conf;
 struct rte_eth_conf;

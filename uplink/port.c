@@ -9,8 +9,8 @@
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
 
-#include "forward/offload.h"
-#include "forward/park.h"
+#include "frame/offload.h"
+#include "switch/park.h"
 #include "uplink/uplink_priv.h"
 
 /* Descriptors a queue: what most NICs' drivers are tuned for; the port may want other. */

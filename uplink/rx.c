@@ -7,23 +7,23 @@
  *
  * Called by worker 0 alone. The mbufs of a burst belong to it until they are
  * retired; the private copy of each Ethernet header is without the VLAN tag
- * when guests are to see none, and then so are the pieces: where the NIC left
+ * when guests are to see none, and then so are the fragments: where the NIC left
  * the tag in, the frame begins four bytes later and the copy of the header
  * takes the place of what stood there.
  */
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
-#include "forward/frame.h"
+#include "frame/frame.h"
 #include "run/stats.h"
 #include "uplink/uplink.h"
 #include "uplink/uplink_priv.h"
 
-/* Lists an mbuf's segments as the frame's pieces. */
+/* Lists an mbuf's segments as the frame's fragments. */
 static void
-fetch_pieces(struct burst *b, struct frame *f, struct rte_mbuf *m)
+fetch_frags(struct burst *b, struct frame *f, struct rte_mbuf *m)
 {
-	struct piece *p = &b->piece[b->npieces];
+	struct fragment *p = &b->frag[b->nfrags];
 
 	f->mbuf = m;
 	f->reason = DROP_NONE;
@@ -31,19 +31,19 @@ fetch_pieces(struct burst *b, struct frame *f, struct rte_mbuf *m)
 	f->offload = 0;
 	f->vnet.flags = 0;
 	f->len = rte_pktmbuf_pkt_len(m);
-	f->piece = p;
-	f->npieces = 0;
+	f->frag = p;
+	f->nfrags = 0;
 	for (; m != NULL; m = m->next) {
-		if (b->npieces + f->npieces == BURST_PIECES) {
+		if (b->nfrags + f->nfrags == BURST_FRAGS) {
 			frame_lose(f, DROP_LONG);
 			return;
 		}
 		p->base = rte_pktmbuf_mtod(m, uint8_t *);
 		p->len = rte_pktmbuf_data_len(m);
-		f->npieces++;
+		f->nfrags++;
 		p++;
 	}
-	b->npieces += f->npieces;
+	b->nfrags += f->nfrags;
 }
 
 /* Finds the VLAN tag, and takes it off where guests are to see none. */
@@ -60,16 +60,16 @@ fetch_tag(const struct uplink *u, struct frame *f)
 		return;
 	}
 	if (f->eth.ether_type != RTE_BE16(RTE_ETHER_TYPE_VLAN) ||
-			f->piece->len < sizeof(f->eth) + sizeof(*tag))
+			f->frag->len < sizeof(f->eth) + sizeof(*tag))
 		return;
-	tag = (const struct rte_vlan_hdr *)(f->piece->base + sizeof(f->eth));
+	tag = (const struct rte_vlan_hdr *)(f->frag->base + sizeof(f->eth));
 	f->tagged = true;
 	f->tci = rte_be_to_cpu_16(tag->vlan_tci);
 	if (!u->strip && !(u->strip_priority && (f->tci & 0xfff) == 0))
 		return;
 	f->eth.ether_type = tag->eth_proto;
-	f->piece->base += sizeof(*tag);
-	f->piece->len -= sizeof(*tag);
+	f->frag->base += sizeof(*tag);
+	f->frag->len -= sizeof(*tag);
 	f->len -= sizeof(*tag);
 }
 
@@ -81,7 +81,7 @@ fetch_frame(const struct uplink *u, struct burst *b, struct frame *f, struct rte
 	/* 82576 with pools takes the tag off, asked or not. */
 	if (unlikely(!u->strip && (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED)))
 		kept = rte_vlan_insert(&m) == 0;
-	fetch_pieces(b, f, m);
+	fetch_frags(b, f, m);
 	if (f->reason != DROP_NONE)
 		return;
 	if (unlikely(!kept)) {
@@ -89,11 +89,11 @@ fetch_frame(const struct uplink *u, struct burst *b, struct frame *f, struct rte
 		return;
 	}
 	/* Drivers put at least the headers into the first segment. */
-	if (f->piece->len < sizeof(f->eth)) {
+	if (f->frag->len < sizeof(f->eth)) {
 		frame_lose(f, DROP_SHORT);
 		return;
 	}
-	memcpy(&f->eth, f->piece->base, sizeof(f->eth));
+	memcpy(&f->eth, f->frag->base, sizeof(f->eth));
 	fetch_tag(u, f);
 	if (u->nic.verifies &&
 			(m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
@@ -122,7 +122,7 @@ uplink_fetch(struct source *s, struct burst *b, unsigned int max)
 	struct rte_mbuf *m[BURST_MAX];
 	unsigned int i;
 
-	b->npieces = 0;
+	b->nfrags = 0;
 	b->n = unlikely(p->nheld != 0) ? fetch_held(p, m, max) : 0;
 	/* One queue a burst, each in its turn; an empty one is passed over. */
 	for (i = 0; i < p->queues.n && b->n == 0; i++) {

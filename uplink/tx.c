@@ -14,8 +14,9 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
-#include "forward/copy.h"
-#include "forward/finish.h"
+#include "base/atomic.h"
+#include "frame/copy.h"
+#include "frame/gso.h"
 #include "run/stats.h"
 #include "uplink/uplink.h"
 #include "uplink/uplink_priv.h"
@@ -112,7 +113,7 @@ static __rte_noinline bool
 fill_unfinished(const struct uplink *u, struct uplink_tx *tx, struct rte_mbuf *m,
 		const struct frame *f, uint16_t vlan)
 {
-	struct finish fin;
+	struct gso gso;
 
 	if (nic_takes(&u->nic, f, 1)) {
 		nic_mark(m, f, fill(u, m, f, vlan));
@@ -120,8 +121,8 @@ fill_unfinished(const struct uplink *u, struct uplink_tx *tx, struct rte_mbuf *m
 			return false;
 		m->ol_flags = 0;
 	}
-	finish_begin(&fin, f, 0);
-	fill(u, m, finish_next(&fin), vlan);
+	gso_begin(&gso, f, 0);
+	fill(u, m, gso_next(&gso), vlan);
 	return true;
 }
 
@@ -233,23 +234,23 @@ fill_chain(const struct uplink *u, struct rte_mbuf **m, unsigned int n, uint32_t
 	uint8_t front[RTE_VLAN_HLEN + HEADERS_MAX];
 	uint16_t tag = tag_by_nic(u, m[0], tag_of(u, f, vlan));
 	uint32_t extra = tag != 0 ? RTE_VLAN_HLEN : 0, left = f->len + extra;
-	struct piece to[MBUFS_MAX], headers = {.base = front, .len = f->headers->len + extra};
+	struct fragment to[MBUFS_MAX], headers = {.base = front, .len = f->headers->len + extra};
 	unsigned int i;
 
 	m[0]->pkt_len = left;
 	m[0]->nb_segs = n;
 	for (i = 0; i < n; i++, left -= RTE_MIN(left, room)) {
-		to[i] = (struct piece){rte_pktmbuf_mtod(m[i], uint8_t *), room};
+		to[i] = (struct fragment){rte_pktmbuf_mtod(m[i], uint8_t *), room};
 		m[i]->data_len = RTE_MIN(left, room);
 		m[i]->next = i + 1 < n ? m[i + 1] : NULL;
 	}
-	pieces_copy(to, extra, f->piece, f->len);
+	frags_copy(to, extra, f->frag, f->len);
 	memcpy(front + extra, f->headers->bytes, f->headers->len);
 	if (tag != 0)
 		put_tag(front, &f->eth, tag);
 	if (frame_own_tag(f))
 		retag(front, vlan);
-	pieces_copy(to, 0, &headers, headers.len);
+	frags_copy(to, 0, &headers, headers.len);
 	nic_mark(m[0], f, extra);
 }
 
@@ -286,7 +287,7 @@ static __rte_noinline bool
 deliver_cut(struct uplink *u, struct uplink_tx *tx, const struct frame *f, uint16_t vlan,
 		struct port_count *count)
 {
-	struct finish fin;
+	struct gso gso;
 	bool full = false;
 	unsigned int i;
 	uint16_t sent;
@@ -295,26 +296,26 @@ deliver_cut(struct uplink *u, struct uplink_tx *tx, const struct frame *f, uint1
 		return true;
 	if (full)
 		return false;
-	finish_begin(&fin, f, 0);
-	if (rte_pktmbuf_alloc_bulk(u->mbufs, tx->pending, fin.n) != 0) {
+	gso_begin(&gso, f, 0);
+	if (rte_pktmbuf_alloc_bulk(u->mbufs, tx->pending, gso.n) != 0) {
 		tx->reason = DROP_NO_MBUF;
 		return false;
 	}
-	for (i = 0; i < fin.n; i++)
-		fill(u, tx->pending[i], finish_next(&fin), vlan);
-	sent = transmit(u, tx, tx->pending, fin.n);
-	if (sent == 0 || finish_len(&fin, 0) > u->carries) {
-		rte_pktmbuf_free_bulk(tx->pending + sent, fin.n - sent);
+	for (i = 0; i < gso.n; i++)
+		fill(u, tx->pending[i], gso_next(&gso), vlan);
+	sent = transmit(u, tx, tx->pending, gso.n);
+	if (sent == 0 || gso_len(&gso, 0) > u->carries) {
+		rte_pktmbuf_free_bulk(tx->pending + sent, gso.n - sent);
 	} else {
 		tx->next = sent;
-		tx->npending = fin.n - sent;
+		tx->npending = gso.n - sent;
 	}
 	if (sent == 0) {
 		tx->reason = DROP_UPLINK_FULL;
 		return false;
 	}
-	count_add(&count->checksums, fin.n);
-	count_add(&count->segments, fin.n);
+	count_add(&count->checksums, gso.n);
+	count_add(&count->segments, gso.n);
 	return true;
 }
 
@@ -382,7 +383,7 @@ struct outcome
 uplink_deliver(struct uplink *u, unsigned int id, struct burst *b, uint64_t want, uint16_t vlan,
 		struct port_count *count)
 {
-	uint32_t limit = __atomic_load_n(&u->limit, __ATOMIC_RELAXED);
+	uint32_t limit = load_relaxed(&u->limit);
 	struct uplink_tx *tx = &u->tx[id];
 	struct outcome all = {0, 0}, o;
 	uint64_t run, len, bytes = 0;

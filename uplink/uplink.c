@@ -11,9 +11,9 @@
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
 
-#include "forward/forward.h"
-#include "forward/offload.h"
-#include "forward/park.h"
+#include "switch/forward.h"
+#include "frame/offload.h"
+#include "switch/park.h"
 #include "uplink/uplink.h"
 #include "uplink/uplink_priv.h"
 

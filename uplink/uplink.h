@@ -3,7 +3,7 @@
  */
 /*
  * The uplink: one DPDK port, whose frames are sorted by its VMDq pools (vmdq.h),
- * or in software (forward/route.c).
+ * or in software (switch/route.c).
  *
  * Worker 0 polls its receive queues; each worker has a transmit queue of its own
  * where the port has enough of them, and else shares one under a lock. Opened
@@ -16,9 +16,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "forward/drops.h"
-#include "forward/fdb.h"
-#include "forward/frame.h"
+#include "frame/drops.h"
+#include "switch/fdb.h"
+#include "frame/frame.h"
 
 struct conf;
 struct port_count;

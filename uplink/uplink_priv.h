@@ -13,8 +13,8 @@
 #include <rte_spinlock.h>
 
 #include "main.h"
-#include "forward/frame.h"
-#include "forward/source.h"
+#include "frame/frame.h"
+#include "switch/source.h"
 #include "uplink/link.h"
 #include "uplink/nic.h"
 #include "uplink/vmdq.h"

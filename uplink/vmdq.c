@@ -8,7 +8,7 @@
 #include <rte_ethdev.h>
 
 #include "conf/conf.h"
-#include "forward/port.h"
+#include "switch/port.h"
 #include "uplink/vmdq.h"
 
 /* How a driver lays its pools out: a plan as far as it holds for each of its ports. */

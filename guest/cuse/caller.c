@@ -114,12 +114,12 @@ read_maps(const char *process, struct maps *maps)
 }
 
 /*
- * Opens the file of a piece through the mapping itself: it may have no name any
+ * Opens the file of a fragment through the mapping itself: it may have no name any
  * more, or one in another mount namespace. First as a mere handle: opening a
  * device can do anything.
  */
 static int
-open_piece(pid_t process, const struct piece *p)
+open_frag(pid_t process, const struct fragment *p)
 {
 	char path[80];
 	struct stat st;
@@ -158,7 +158,7 @@ open_piece(pid_t process, const struct piece *p)
  * tells device and inode of our own mapping in the same way, on any file system.
  */
 static int
-check_piece(const struct piece *p, int fd)
+check_frag(const struct fragment *p, int fd)
 {
 	size_t len = p->first.end - p->first.start;
 	void *at = mmap(NULL, len, PROT_NONE, MAP_SHARED | MAP_NORESERVE, fd,
@@ -180,13 +180,13 @@ check_piece(const struct piece *p, int fd)
 }
 
 static int
-open_checked(pid_t process, const struct piece *p)
+open_checked(pid_t process, const struct fragment *p)
 {
-	int rc, fd = open_piece(process, p);
+	int rc, fd = open_frag(process, p);
 
 	if (fd < 0)
 		return fd;
-	rc = check_piece(p, fd);
+	rc = check_frag(p, fd);
 	if (rc == 0)
 		return fd;
 	close(fd);
@@ -194,7 +194,7 @@ open_checked(pid_t process, const struct piece *p)
 }
 
 static void
-fill_region(struct message *m, unsigned int i, const struct piece *p)
+fill_region(struct message *m, unsigned int i, const struct fragment *p)
 {
 	struct message_region r = {
 			.gpa = p->gpa,
@@ -210,7 +210,7 @@ int
 caller_table(pid_t process, struct vhost_memory_region *region, unsigned int n, struct message *m,
 		int *fd)
 {
-	struct piece piece[GUEST_REGIONS];
+	struct fragment frag[GUEST_REGIONS];
 	unsigned int i, found;
 	struct maps maps;
 	char name[12];
@@ -219,19 +219,19 @@ caller_table(pid_t process, struct vhost_memory_region *region, unsigned int n, 
 	snprintf(name, sizeof(name), "%d", (int)process);
 	if (!read_maps(name, &maps))
 		return -ESRCH;
-	rc = maps_find(&maps, region, n, piece, &found);
+	rc = maps_find(&maps, region, n, frag, &found);
 	maps_free(&maps);
 	if (rc != 0)
 		return rc;
 	for (i = 0; i < found; i++) {
-		fd[i] = open_checked(process, &piece[i]);
+		fd[i] = open_checked(process, &frag[i]);
 		if (fd[i] < 0) {
 			rc = fd[i];
 			while (i > 0)
 				close(fd[--i]);
 			return rc;
 		}
-		fill_region(m, i, &piece[i]);
+		fill_region(m, i, &frag[i]);
 	}
 	m->request = MSG_SET_MEM_TABLE;
 	m->flags = MSG_VERSION;

@@ -122,7 +122,7 @@ front_connect(const char *path, unsigned int patience, uint64_t *features)
 	if (sock < 0)
 		return -errno;
 	snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
-	/* Before connecting: descriptors_hurry() takes it for librte_vhost's own else. */
+	/* Before connecting: fds_hurry() takes it for librte_vhost's own else. */
 	if (setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) != 0 ||
 			setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) != 0 ||
 			connect(sock, (const struct sockaddr *)&un, sizeof(un)) != 0)

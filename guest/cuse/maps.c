@@ -88,35 +88,35 @@ maps_same_file(const struct mapping *a, const struct mapping *b)
 	return a->inode == b->inode && a->major == b->major && a->minor == b->minor;
 }
 
-/* Whether piece b goes on where a ends, in all three respects. */
+/* Whether fragment b goes on where a ends, in all three respects. */
 static bool
-goes_on(const struct piece *a, const struct piece *b)
+goes_on(const struct fragment *a, const struct fragment *b)
 {
 	return a->gpa + a->size == b->gpa && a->user_addr + a->size == b->user_addr &&
 			a->offset + a->size == b->offset && maps_same_file(&a->first, &b->first);
 }
 
 static int
-add_piece(struct piece *piece, unsigned int *found, const struct piece *p)
+add_frag(struct fragment *frag, unsigned int *found, const struct fragment *p)
 {
-	if (*found > 0 && goes_on(&piece[*found - 1], p)) {
-		piece[*found - 1].size += p->size;
+	if (*found > 0 && goes_on(&frag[*found - 1], p)) {
+		frag[*found - 1].size += p->size;
 		return 0;
 	}
 	if (*found == GUEST_REGIONS)
 		return -E2BIG;
-	piece[(*found)++] = *p;
+	frag[(*found)++] = *p;
 	return 0;
 }
 
-/* Adds the pieces of one region: a hugetlbfs mapping may have one line a page. */
+/* Adds the fragments of one region: a hugetlbfs mapping may have one line a page. */
 static int
-find_region(const struct maps *maps, const struct vhost_memory_region *r, struct piece *piece,
+find_region(const struct maps *maps, const struct vhost_memory_region *r, struct fragment *frag,
 		unsigned int *found)
 {
 	uint64_t addr = r->userspace_addr, end = addr + r->memory_size;
 	const struct mapping *m;
-	struct piece p;
+	struct fragment p;
 	int rc = 0;
 
 	/* A region that ends where addresses end would have an end of 0. */
@@ -132,7 +132,7 @@ find_region(const struct maps *maps, const struct vhost_memory_region *r, struct
 		p.offset = m->offset + (addr - m->start);
 		p.first = *m;
 		if (m->shared)
-			rc = add_piece(piece, found, &p);
+			rc = add_frag(frag, found, &p);
 	}
 	return rc;
 }
@@ -148,7 +148,7 @@ compare_gpa(const void *a, const void *b)
 
 int
 maps_find(const struct maps *maps, struct vhost_memory_region *region, unsigned int n,
-		struct piece *piece, unsigned int *found)
+		struct fragment *frag, unsigned int *found)
 {
 	unsigned int i;
 	int rc;
@@ -160,7 +160,7 @@ maps_find(const struct maps *maps, struct vhost_memory_region *region, unsigned 
 				region[i].guest_phys_addr - region[i - 1].guest_phys_addr <
 						region[i - 1].memory_size)
 			return -EINVAL;
-		rc = find_region(maps, &region[i], piece, found);
+		rc = find_region(maps, &region[i], frag, found);
 		if (rc != 0)
 			return rc;
 	}

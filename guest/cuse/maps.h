@@ -39,7 +39,7 @@ struct maps {
 };
 
 /* A part of guest memory that is one stretch of one file. */
-struct piece {
+struct fragment {
 	uint64_t gpa;
 	uint64_t size;
 	uint64_t user_addr;
@@ -62,11 +62,11 @@ bool maps_same_file(const struct mapping *a, const struct mapping *b);
  * Finds n regions of a memory table (sorted here by guest address) and joins what
  * is contiguous in guest memory, in the process and in one file. Parts that are
  * mapped, but can't be shared, are left out: firmware, a device's own memory.
- * 0, and *found pieces; -EFAULT: something is not mapped at all, or wraps around;
+ * 0, and *found fragments; -EFAULT: something is not mapped at all, or wraps around;
  * -EINVAL: two regions overlap; -ENXIO: nothing of it can be shared; -E2BIG: more
- * than GUEST_REGIONS pieces.
+ * than GUEST_REGIONS fragments.
  */
 int maps_find(const struct maps *maps, struct vhost_memory_region *region, unsigned int n,
-		struct piece *piece, unsigned int *found);
+		struct fragment *frag, unsigned int *found);
 
 #endif /* GUEST_CUSE_MAPS_H */

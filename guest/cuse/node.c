@@ -14,17 +14,17 @@
 #include <cuse_lowlevel.h>
 #include <fuse_opt.h>
 
-#include "guest/cuse/bridge.h"
+#include "guest/cuse/session.h"
 #include "guest/cuse/ioctls.h"
 #include "guest/cuse/node.h"
-#include "run/log.h"
+#include "base/log.h"
 
 /* Out of any ioctl comes a u64 or a ring's state. */
 #define OUT_MAX 8
 
 struct open_file {
 	LIST_ENTRY(open_file) entry;
-	struct bridge bridge;
+	struct session bridge;
 };
 
 struct node {
@@ -59,7 +59,7 @@ on_open(fuse_req_t req, struct fuse_file_info *fi)
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
-	bridge_init(&f->bridge, n->path);
+	session_init(&f->bridge, n->path);
 	LIST_INSERT_HEAD(&n->files, f, entry);
 	fi->fh = (uintptr_t)f;
 	fuse_reply_open(req, fi);
@@ -71,7 +71,7 @@ on_release(fuse_req_t req, struct fuse_file_info *fi)
 	struct open_file *f = file_of(fi);
 
 	LIST_REMOVE(f, entry);
-	bridge_close(&f->bridge);
+	session_close(&f->bridge);
 	free(f);
 	fuse_reply_err(req, 0);
 }
@@ -98,7 +98,7 @@ on_ioctl(fuse_req_t req, int cmd, void *arg, struct fuse_file_info *fi, unsigned
 		return;
 	}
 	if (rc == 0)
-		rc = bridge_ioctl(&file_of(fi)->bridge, fuse_req_ctx(req)->pid, (unsigned int)cmd,
+		rc = session_ioctl(&file_of(fi)->bridge, fuse_req_ctx(req)->pid, (unsigned int)cmd,
 				in, out);
 	if (rc == 0)
 		fuse_reply_ioctl(req, 0, out, out_iov.iov_len);
@@ -203,7 +203,7 @@ node_destroy(struct node *n)
 	fuse_session_destroy(n->session); /* closes the channel */
 	for (f = LIST_FIRST(&n->files); f != NULL; f = next) {
 		next = LIST_NEXT(f, entry);
-		bridge_close(&f->bridge);
+		session_close(&f->bridge);
 		free(f);
 	}
 	free(n->buf.mem);

@@ -263,7 +263,7 @@ def test_lists_of_the_guide_are_those_of_the_source():
 
 def test_every_reason_is_in_the_text_of_the_guide():
     """By another way than the script's: each name that the program can print is a term, with words below it."""
-    drops = "".join(text for path, text in guide.sources().items() if path == "forward/drops.h")
+    drops = "".join(text for path, text in guide.sources().items() if path == "frame/drops.h")
     names = set(re.findall(r'X\(\w+, "([^"]+)"', drops)) - {"none", "not stopped"}
     assert len(names) > 20 and {"long_frame", "bad_offload"} < names
     with open(os.path.join(guide.DOC, "running.rst"), encoding="utf-8") as f:

@@ -55,7 +55,7 @@ end_eal(void)
 
 /*
  * LeakSanitizer does not know rte_malloc()'s memory, from where pointers lead to what is in use.
- * In pieces as large as can be: it looks for each in all of the process's mappings.
+ * In fragments as large as can be: it looks for each in all of the process's mappings.
  */
 static int
 add_root(const struct rte_memseg_list *list, const struct rte_memseg *m, size_t len, void *arg)

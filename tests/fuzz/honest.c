@@ -6,8 +6,8 @@
 
 #include <rte_common.h>
 
-#include "forward/forward.h"
-#include "forward/park.h"
+#include "switch/forward.h"
+#include "switch/park.h"
 #include "honest.h"
 
 #define BUFFER 1600u      /* bytes of a receive buffer, of which a frame takes less */

@@ -6,7 +6,7 @@
 
 #include <rte_common.h>
 
-#include "guest/order.h"
+#include "guest/in_order.h"
 #include "guest/tx.h"
 #include "hostile_ring.h"
 #include "tests/driver/vring_packed.h"

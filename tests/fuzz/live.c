@@ -14,7 +14,8 @@
 #include <rte_common.h>
 
 #include "client.h"
-#include "forward/forward.h"
+#include "base/atomic.h"
+#include "switch/forward.h"
 #include "guest/connect.h"
 #include "guest/fd_gate.h"
 #include "guest/guest.h"
@@ -67,11 +68,11 @@ wait_a_moment(time_t until)
 static unsigned int
 count_connected(void)
 {
-	const struct guest *g = __atomic_load_n(&live.r->sw.guests, __ATOMIC_ACQUIRE);
+	const struct guest *g = load_acquire(&live.r->sw.guests);
 	unsigned int n = 0;
 
 	for (; g != NULL; g = g->next)
-		n += __atomic_load_n(&g->connected, __ATOMIC_ACQUIRE);
+		n += load_acquire(&g->connected);
 	return n;
 }
 
@@ -274,8 +275,8 @@ clear_places(void)
 		if (p->state == PORT_LEAVING) {
 			assert_null(p->rx);
 			assert_int_equal(p->tx_rings, 0);
-			__atomic_add_fetch(&p->epoch, 1, __ATOMIC_RELAXED);
-			__atomic_store_n(&p->state, PORT_FREE, __ATOMIC_RELEASE);
+			add_relaxed(&p->epoch, 1);
+			store_release(&p->state, PORT_FREE);
 		}
 		used += p->state == PORT_USED;
 	}

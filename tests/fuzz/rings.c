@@ -4,8 +4,8 @@
 /* Hostile rings of either format: see rings.h. */
 #include <rte_common.h>
 
-#include "forward/forward.h"
-#include "forward/park.h"
+#include "switch/forward.h"
+#include "switch/park.h"
 #include "honest.h"
 #include "hostile_ring.h"
 #include "packet.h"

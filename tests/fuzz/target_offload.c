@@ -5,12 +5,12 @@
  * Offload headers of any kind before frames of any kind: what is accepted is finished for a
  * receiver, and what comes out is looked at by a computation of its own.
  *
- * Each piece of a frame is memory of its exact size, so that ASan sees its ends.
+ * Each fragment of a frame is memory of its exact size, so that ASan sees its ends.
  */
 #include <rte_common.h>
 
-#include "forward/finish.h"
-#include "forward/flow.h"
+#include "frame/gso.h"
+#include "frame/flow.h"
 #include "fuzz.h"
 #include "packet.h"
 #include "tests/driver/inet.h"
@@ -21,8 +21,8 @@ static struct {
 	struct packet packet; /* as sent, and never again looked at by the code under test */
 	struct frame frame;
 	struct headers headers;
-	struct piece piece[CHAIN_MAX];
-	struct finish fin;
+	struct fragment frag[CHAIN_MAX];
+	struct gso gso;
 	uint8_t out[PACKET_MAX];
 } cut;
 
@@ -33,24 +33,24 @@ fuzz_setup(void)
 }
 
 static void
-free_pieces(void)
+free_frags(void)
 {
-	for (; cut.frame.npieces > 0; cut.frame.npieces--)
-		free(cut.piece[cut.frame.npieces - 1].base);
+	for (; cut.frame.nfrags > 0; cut.frame.nfrags--)
+		free(cut.frag[cut.frame.nfrags - 1].base);
 }
 
-/* The packet's bytes in pieces of `first`, then of `step` bytes; the last has the rest. */
+/* The packet's bytes in fragments of `first`, then of `step` bytes; the last has the rest. */
 static void
-make_pieces(uint32_t first, uint32_t step)
+make_frags(uint32_t first, uint32_t step)
 {
 	uint32_t at = 0, n = first;
-	struct piece *p;
+	struct fragment *p;
 
-	cut.frame = (struct frame){.piece = cut.piece, .len = cut.packet.len};
+	cut.frame = (struct frame){.frag = cut.frag, .len = cut.packet.len};
 	for (; at < cut.packet.len; at += n, n = step) {
-		if (n > cut.packet.len - at || cut.frame.npieces == CHAIN_MAX - 1)
+		if (n > cut.packet.len - at || cut.frame.nfrags == CHAIN_MAX - 1)
 			n = cut.packet.len - at;
-		p = &cut.piece[cut.frame.npieces++];
+		p = &cut.frag[cut.frame.nfrags++];
 		p->base = malloc(n);
 		p->len = n;
 		assert_non_null(p->base);
@@ -97,10 +97,10 @@ gather(const struct frame *f)
 {
 	uint32_t at = 0, i;
 
-	for (i = 0; i < f->npieces; i++) {
-		assert_true(at + f->piece[i].len <= f->len);
-		memcpy(cut.out + at, f->piece[i].base, f->piece[i].len);
-		at += f->piece[i].len;
+	for (i = 0; i < f->nfrags; i++) {
+		assert_true(at + f->frag[i].len <= f->len);
+		memcpy(cut.out + at, f->frag[i].base, f->frag[i].len);
+		at += f->frag[i].len;
 	}
 	assert_int_equal(at, f->len);
 }
@@ -153,11 +153,11 @@ finish_all(uint8_t takes, uint32_t frame_max)
 	uint32_t n = offload_frames(&cut.frame), i, at = 0;
 	const struct frame *f;
 
-	finish_begin(&cut.fin, &cut.frame, takes);
-	assert_int_equal(cut.fin.n, n);
-	for (i = 0; (f = finish_next(&cut.fin)) != NULL; i++) {
-		assert_true(i < n && f->len == finish_len(&cut.fin, i));
-		assert_true(f->len <= frame_max && f->npieces <= 1 + CHAIN_MAX + 2);
+	gso_begin(&cut.gso, &cut.frame, takes);
+	assert_int_equal(cut.gso.n, n);
+	for (i = 0; (f = gso_next(&cut.gso)) != NULL; i++) {
+		assert_true(i < n && f->len == gso_len(&cut.gso, i));
+		assert_true(f->len <= frame_max && f->nfrags <= 1 + CHAIN_MAX + 2);
 		gather(f);
 		check_sum(f, takes & OFFLOAD_CSUM);
 		check_bytes(f, at);
@@ -175,7 +175,7 @@ fuzz_one(struct input *in)
 	uint32_t step = shape & 2 ? 1 + fuzz_u8(in) : 4096;
 
 	take_packet(in);
-	make_pieces(first, step);
+	make_frags(first, step);
 	if (offload_check(&cut.frame, &cut.packet.vnet, &cut.headers, ~may, frame_max) ==
 			DROP_NONE) {
 		assert_in_range(flow_hash(&cut.frame), 1, FLOWS);
@@ -185,5 +185,5 @@ fuzz_one(struct input *in)
 	/* The sender's bytes are as they were. */
 	gather(&cut.frame);
 	assert_memory_equal(cut.out, cut.packet.bytes, cut.packet.len);
-	free_pieces();
+	free_frags();
 }

@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "forward/drops.h"
+#include "frame/drops.h"
 #include "frames.h"
 #include "gauge.h"
 #include "neighbours.h"

@@ -15,7 +15,7 @@
  *
  * --uplink: the switch has an uplink that brings frames without end.
  * --rates: guests that want more than their share (cases_share.c). These are for a program that
- * is not sanitized: what its work costs is what is told by forward/cost.h. --patient: frames
+ * is not sanitized: what its work costs is what is told by frame/cost.h. --patient: frames
  * wait for room for as long as can be set.
  *
  * The program under test is build-san/vhost-switch unless another is named (also by the

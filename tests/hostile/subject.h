@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "forward/drops.h"
+#include "frame/drops.h"
 
 /* Waiting for anything ends then: far above what it takes on a busy machine. */
 #define PATIENCE_MS 30000

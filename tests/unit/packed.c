@@ -37,7 +37,7 @@ packed_destroy(struct packed *p)
 	struct virtqueue *vq = &p->r->vq;
 
 	free(vq->ring);
-	free(vq->order);
+	free(vq->in_order);
 	/* What ring_destroy() frees. */
 	vq->avail = NULL;
 	vq->desc = NULL;

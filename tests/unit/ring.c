@@ -5,8 +5,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/atomic.h"
 #include "guest/tx.h"
-#include "forward/park.h"
+#include "switch/park.h"
 #include "ring.h"
 
 const struct rte_ether_addr mac_broadcast = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
@@ -112,7 +113,7 @@ ring_offer(struct ring *r, uint16_t head)
 	uint16_t at = r->vq.avail->idx;
 
 	r->vq.avail->ring[at & (r->vq.size - 1)] = head;
-	__atomic_store_n(&r->vq.avail->idx, at + 1, __ATOMIC_RELEASE);
+	store_release(&r->vq.avail->idx, at + 1);
 }
 
 bool
@@ -120,7 +121,7 @@ ring_used(struct ring *r, uint32_t *id, uint32_t *len)
 {
 	const struct vring_used_elem *e = &r->vq.used->ring[r->taken & (r->vq.size - 1)];
 
-	if (r->taken == __atomic_load_n(&r->vq.used->idx, __ATOMIC_ACQUIRE))
+	if (r->taken == load_acquire(&r->vq.used->idx))
 		return false;
 	r->taken++;
 	*id = e->id;

@@ -13,7 +13,7 @@
 
 #include <rte_ether.h>
 
-#include "forward/frame.h"
+#include "frame/frame.h"
 #include "guest/virtqueue.h"
 #include "unit.h"
 

@@ -8,8 +8,8 @@
 #include <rte_rcu_qsbr.h>
 #include <rte_ring_elem.h>
 
-#include "forward/forward.h"
-#include "forward/park.h"
+#include "switch/forward.h"
+#include "switch/park.h"
 #include "room.h"
 
 #define REQUESTS 256

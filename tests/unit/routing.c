@@ -4,7 +4,7 @@
 /* What tests of routing share: see routing.h. */
 #include <inttypes.h>
 
-#include "forward/route.h"
+#include "switch/route.h"
 #include "routing.h"
 
 struct source routing_uplink = {.port = PORT_UPLINK, .device = SOURCE_ANY};

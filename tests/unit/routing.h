@@ -6,7 +6,7 @@
 #define UNIT_ROUTING_H
 
 #include "room.h"
-#include "forward/source.h"
+#include "switch/source.h"
 
 #define GUESTS 4
 #define SILENT 2 /* has sent nothing yet */

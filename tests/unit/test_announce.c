@@ -5,11 +5,11 @@
 #include <rte_arp.h>
 #include <rte_cycles.h>
 
-#include "forward/forward.h"
+#include "switch/forward.h"
 #include "guest/announce.h"
 #include "guest/ring.h"
 #include "guest/tx.h"
-#include "forward/park.h"
+#include "switch/park.h"
 #include "room.h"
 
 #define GUESTS 3

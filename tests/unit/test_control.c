@@ -8,6 +8,7 @@
 #include <rte_ring_elem.h>
 
 #include "room.h"
+#include "base/atomic.h"
 #include "run/control.h"
 #include "unit.h"
 
@@ -40,7 +41,7 @@ woken(struct room *r)
 {
 	eventfd_t n;
 
-	__atomic_store_n(&r->sw.wake_pending, false, __ATOMIC_RELAXED);
+	store_relaxed(&r->sw.wake_pending, false);
 	return eventfd_read(r->sw.wake_fd, &n) == 0;
 }
 

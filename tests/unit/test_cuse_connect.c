@@ -16,14 +16,15 @@
 #include <rte_vhost.h>
 
 #include "client.h"
-#include "guest/cuse/bridge.h"
+#include "base/atomic.h"
+#include "guest/cuse/session.h"
 #include "guest/message.h"
 #include "unit.h"
 #include "vhost_end.h"
 
 /* A bridge whose client is this process. */
 struct line {
-	struct bridge bridge;
+	struct session bridge;
 	unsigned int files; /* open here before the bridge was */
 };
 
@@ -33,7 +34,7 @@ setup(void **state)
 	struct line *b = unit_zalloc(sizeof(*b));
 
 	b->files = client_open_files();
-	bridge_init(&b->bridge, vhost_end.path);
+	session_init(&b->bridge, vhost_end.path);
 	*state = b;
 	return 0;
 }
@@ -43,7 +44,7 @@ teardown(void **state)
 {
 	struct line *b = *state;
 
-	bridge_close(&b->bridge);
+	session_close(&b->bridge);
 	vhost_end_wait_connections(0);
 	vhost_end_wait_files(b->files);
 	free(b);
@@ -53,7 +54,7 @@ teardown(void **state)
 static int
 simple(struct line *b, unsigned int cmd)
 {
-	return bridge_ioctl(&b->bridge, getpid(), cmd, NULL, NULL);
+	return session_ioctl(&b->bridge, getpid(), cmd, NULL, NULL);
 }
 
 static void
@@ -62,11 +63,11 @@ test_no_device_left(void **state)
 	struct line *b = *state;
 	uint64_t features;
 
-	__atomic_store_n(&vhost_end.refuse, true, __ATOMIC_RELEASE);
+	store_release(&vhost_end.refuse, true);
 	assert_int_equal(simple(b, VHOST_SET_OWNER), -EBUSY);
-	assert_int_equal(bridge_ioctl(&b->bridge, getpid(), VHOST_GET_FEATURES, NULL, &features),
+	assert_int_equal(session_ioctl(&b->bridge, getpid(), VHOST_GET_FEATURES, NULL, &features),
 			-EBUSY);
-	__atomic_store_n(&vhost_end.refuse, false, __ATOMIC_RELEASE);
+	store_release(&vhost_end.refuse, false);
 	/* Once there is one, it goes on. */
 	assert_int_equal(simple(b, VHOST_SET_OWNER), 0);
 }
@@ -74,17 +75,17 @@ test_no_device_left(void **state)
 static void
 test_many(void **state)
 {
-	struct bridge many[100];
+	struct session many[100];
 	unsigned int i, before = client_open_files();
 
 	RTE_SET_USED(state);
 	for (i = 0; i < RTE_DIM(many); i++) {
-		bridge_init(&many[i], vhost_end.path);
-		assert_int_equal(bridge_ioctl(&many[i], getpid(), VHOST_SET_OWNER, NULL, NULL), 0);
+		session_init(&many[i], vhost_end.path);
+		assert_int_equal(session_ioctl(&many[i], getpid(), VHOST_SET_OWNER, NULL, NULL), 0);
 	}
 	vhost_end_wait_connections(RTE_DIM(many));
 	for (i = 0; i < RTE_DIM(many); i++)
-		bridge_close(&many[i]);
+		session_close(&many[i]);
 	vhost_end_wait_connections(0);
 	vhost_end_wait_files(before);
 }
@@ -128,10 +129,10 @@ ask_liar(struct line *b, const void *answer, size_t len)
 	assert_int_equal(bind(l.listener, (struct sockaddr *)&un, sizeof(un)), 0);
 	assert_int_equal(listen(l.listener, 1), 0);
 	assert_int_equal(pthread_create(&l.thread, NULL, lie, &l), 0);
-	bridge_init(&b->bridge, l.path);
+	session_init(&b->bridge, l.path);
 	b->bridge.patience = PATIENCE;
 	rc = simple(b, VHOST_SET_OWNER);
-	bridge_close(&b->bridge);
+	session_close(&b->bridge);
 	pthread_join(l.thread, NULL);
 	close(l.listener);
 	assert_int_equal(unlink(l.path), 0);

@@ -16,7 +16,7 @@
 #define HUGE 0x200000u
 #define A UINT64_C(0x7f0000000000) /* where the lines below begin */
 
-static struct piece piece[GUEST_REGIONS];
+static struct fragment frag[GUEST_REGIONS];
 static unsigned int found;
 
 static bool
@@ -31,7 +31,7 @@ read_text(const char *text, size_t len, struct maps *maps)
 	return ok;
 }
 
-/* Finds regions in a text; the pieces are in `piece`. */
+/* Finds regions in a text; the fragments are in `fragment`. */
 static int
 find(const char *text, const struct vhost_memory_region *r, unsigned int n)
 {
@@ -41,9 +41,9 @@ find(const char *text, const struct vhost_memory_region *r, unsigned int n)
 
 	assert_true(n <= RTE_DIM(copy));
 	memcpy(copy, r, n * sizeof(*r));
-	memset(piece, 0xa5, sizeof(piece));
+	memset(frag, 0xa5, sizeof(frag));
 	assert_true(read_text(text, strlen(text), &maps));
-	rc = maps_find(&maps, copy, n, piece, &found);
+	rc = maps_find(&maps, copy, n, frag, &found);
 	maps_free(&maps);
 	return rc;
 }
@@ -57,15 +57,14 @@ find_one(const char *text, uint64_t gpa, uint64_t addr, uint64_t size)
 }
 
 static void
-is_piece(unsigned int i, uint64_t gpa, uint64_t addr, uint64_t size, uint64_t offset,
-		uint64_t inode)
+is_frag(unsigned int i, uint64_t gpa, uint64_t addr, uint64_t size, uint64_t offset, uint64_t inode)
 {
 	assert_true(i < found);
-	assert_int_equal(piece[i].gpa, gpa);
-	assert_int_equal(piece[i].user_addr, addr);
-	assert_int_equal(piece[i].size, size);
-	assert_int_equal(piece[i].offset, offset);
-	assert_int_equal(piece[i].first.inode, inode);
+	assert_int_equal(frag[i].gpa, gpa);
+	assert_int_equal(frag[i].user_addr, addr);
+	assert_int_equal(frag[i].size, size);
+	assert_int_equal(frag[i].offset, offset);
+	assert_int_equal(frag[i].first.inode, inode);
 }
 
 static void
@@ -140,7 +139,7 @@ test_long(void **state)
 	maps_free(&maps);
 	assert_int_equal(find_one(text, 0, 0x10000, 3000 * PAGE), 0);
 	assert_int_equal(found, 1);
-	is_piece(0, 0, 0x10000, 3000 * PAGE, 0, 7);
+	is_frag(0, 0, 0x10000, 3000 * PAGE, 0, 7);
 	free(text);
 }
 
@@ -153,11 +152,11 @@ test_offset(void **state)
 	RTE_SET_USED(state);
 	assert_int_equal(find_one(text, 0x40000, A, 0x10000), 0);
 	assert_int_equal(found, 1);
-	is_piece(0, 0x40000, A, 0x10000, 0x100000, 7);
+	is_frag(0, 0x40000, A, 0x10000, 0x100000, 7);
 	assert_int_equal(find_one(text, 0x40000, A + 0x3000, 0x2000), 0);
-	is_piece(0, 0x40000, A + 0x3000, 0x2000, 0x103000, 7);
+	is_frag(0, 0x40000, A + 0x3000, 0x2000, 0x103000, 7);
 	assert_int_equal(find_one(text, 0x40000, A + 0xffff, 1), 0);
-	is_piece(0, 0x40000, A + 0xffff, 1, 0x10ffff, 7);
+	is_frag(0, 0x40000, A + 0xffff, 1, 0x10ffff, 7);
 	/* Before its begin, past its end, around both. */
 	assert_int_equal(find_one(text, 0, A - 1, 1), -EFAULT);
 	assert_int_equal(find_one(text, 0, A - 1, 2), -EFAULT);
@@ -166,7 +165,7 @@ test_offset(void **state)
 	assert_int_equal(find_one(text, 0, 0x1000, 0x1000), -EFAULT);
 }
 
-/* hugetlbfs has a line for each page: one piece, unless file or offset jump. */
+/* hugetlbfs has a line for each page: one fragment, unless file or offset jump. */
 static void
 test_pages(void **state)
 {
@@ -181,18 +180,18 @@ test_pages(void **state)
 	RTE_SET_USED(state);
 	assert_int_equal(find_one(text, 0x1000, A, 6 * HUGE), 0);
 	assert_int_equal(found, 4);
-	is_piece(0, 0x1000, A, 3 * HUGE, 0, 70);
-	is_piece(1, 0x1000 + 3 * HUGE, A + 3 * HUGE, HUGE, 0x800000, 70);
-	is_piece(2, 0x1000 + 4 * HUGE, A + 4 * HUGE, HUGE, 0xa00000, 71);
-	is_piece(3, 0x1000 + 5 * HUGE, A + 5 * HUGE, HUGE, 0xc00000, 71);
-	assert_int_equal(piece[3].first.minor, 0x2b);
+	is_frag(0, 0x1000, A, 3 * HUGE, 0, 70);
+	is_frag(1, 0x1000 + 3 * HUGE, A + 3 * HUGE, HUGE, 0x800000, 70);
+	is_frag(2, 0x1000 + 4 * HUGE, A + 4 * HUGE, HUGE, 0xa00000, 71);
+	is_frag(3, 0x1000 + 5 * HUGE, A + 5 * HUGE, HUGE, 0xc00000, 71);
+	assert_int_equal(frag[3].first.minor, 0x2b);
 	/* The mapping to open the file by is that of the first page. */
-	assert_int_equal(piece[0].first.start, A);
-	assert_int_equal(piece[0].first.end, A + HUGE);
+	assert_int_equal(frag[0].first.start, A);
+	assert_int_equal(frag[0].first.end, A + HUGE);
 	/* From within one page into another. */
 	assert_int_equal(find_one(text, 0, A + HUGE + 5, 2 * HUGE - 5), 0);
 	assert_int_equal(found, 1);
-	is_piece(0, 0, A + HUGE + 5, 2 * HUGE - 5, HUGE + 5, 70);
+	is_frag(0, 0, A + HUGE + 5, 2 * HUGE - 5, HUGE + 5, 70);
 }
 
 /* A table's regions are joined too, in whatever order they come. */
@@ -220,11 +219,11 @@ test_joined_regions(void **state)
 	RTE_SET_USED(state);
 	assert_int_equal(find(text, split, 4), 0);
 	assert_int_equal(found, 1);
-	is_piece(0, 0, A, 0x40000, 0, 7);
+	is_frag(0, 0, A, 0x40000, 0, 7);
 	assert_int_equal(find(text, apart, 4), 0);
 	assert_int_equal(found, 4);
-	is_piece(0, 0, A, 0xa000, 0, 7);
-	is_piece(2, 0xc1000, A + 0xe000, 0x1000, 0xe000, 7);
+	is_frag(0, 0, A, 0xa000, 0, 7);
+	is_frag(2, 0xc1000, A + 0xe000, 0x1000, 0xe000, 7);
 }
 
 static void
@@ -247,7 +246,7 @@ test_too_many(void **state)
 		r[i] = (struct vhost_memory_region){i * 0x1000, 0x1000, A + i * 0x1000, 0};
 	assert_int_equal(find(text, r, RTE_DIM(r)), 0);
 	assert_int_equal(found, 1);
-	is_piece(0, 0, A, RTE_DIM(r) * 0x1000, 0, 7);
+	is_frag(0, 0, A, RTE_DIM(r) * 0x1000, 0, 7);
 }
 
 /* Private memory and what may not be written can't be shared, and are left out. */
@@ -271,8 +270,8 @@ test_not_shared(void **state)
 		assert_int_equal(find_one(text, 0, A + page * PAGE, PAGE), -ENXIO);
 	assert_int_equal(find_one(text, 0x10000, A, 9 * PAGE), 0);
 	assert_int_equal(found, 2);
-	is_piece(0, 0x10000, A, PAGE, 0, 7);
-	is_piece(1, 0x10000 + 8 * PAGE, A + 8 * PAGE, PAGE, 8 * PAGE, 7);
+	is_frag(0, 0x10000, A, PAGE, 0, 7);
+	is_frag(1, 0x10000 + 8 * PAGE, A + 8 * PAGE, PAGE, 8 * PAGE, 7);
 	assert_int_equal(find(text, &none, 0), -ENXIO);
 	assert_int_equal(find_one(text, 0, A, 0), -ENXIO);
 	/* One good region does not make up for one that is not there. */

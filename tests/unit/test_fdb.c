@@ -5,7 +5,7 @@
 #include <rte_malloc.h>
 #include <rte_rcu_qsbr.h>
 
-#include "forward/fdb.h"
+#include "switch/fdb.h"
 #include "unit.h"
 
 #define AGING 300

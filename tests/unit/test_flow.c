@@ -6,8 +6,8 @@
 
 #include <rte_common.h>
 
-#include "forward/flow.h"
-#include "forward/port.h"
+#include "frame/flow.h"
+#include "switch/port.h"
 #include "unit.h"
 
 #define MAC 12 /* bytes of the two addresses */
@@ -70,18 +70,18 @@ add_ipv6(struct packet *p, uint16_t from, uint8_t protocol, uint16_t port)
 	add16(p, 443);
 }
 
-/* Its class, when it lies in `pieces` pieces, the first n-1 of them `cut` bytes long. */
+/* Its class, when it lies in `fragments` fragments, the first n-1 of them `cut` bytes long. */
 static unsigned int
-class_of(const struct packet *p, unsigned int pieces, uint32_t cut)
+class_of(const struct packet *p, unsigned int frags, uint32_t cut)
 {
 	uint8_t *copy = malloc(p->len);
-	struct piece piece[4];
-	struct frame f = {.piece = piece, .npieces = pieces, .len = p->len};
+	struct fragment frag[4];
+	struct frame f = {.frag = frag, .nfrags = frags, .len = p->len};
 	unsigned int i, class;
 
 	memcpy(copy, p->bytes, p->len);
-	for (i = 0; i < pieces; i++)
-		piece[i] = (struct piece){copy + i * cut, i + 1 < pieces ? cut : p->len - i * cut};
+	for (i = 0; i < frags; i++)
+		frag[i] = (struct fragment){copy + i * cut, i + 1 < frags ? cut : p->len - i * cut};
 	memcpy(&f.eth, copy, sizeof(f.eth));
 	class = flow_of(&f);
 	assert_in_range(class, 0, FLOWS - 1);
@@ -295,12 +295,12 @@ test_short(void **state)
 	}
 }
 
-/* However a frame is cut into pieces, it is of the same flow. */
+/* However a frame is cut into fragments, it is of the same flow. */
 static void
-test_pieces(void **state)
+test_frags(void **state)
 {
 	struct packet p;
-	unsigned int k, pieces, whole;
+	unsigned int k, frags, whole;
 	uint32_t cut;
 
 	(void)state;
@@ -314,9 +314,9 @@ test_pieces(void **state)
 		else
 			add_ipv6(&p, 3, IPPROTO_TCP, 99);
 		whole = class_of(&p, 1, 0);
-		for (pieces = 2; pieces <= 4; pieces++)
-			for (cut = 1; cut * (pieces - 1) < p.len; cut++)
-				assert_int_equal(class_of(&p, pieces, cut), whole);
+		for (frags = 2; frags <= 4; frags++)
+			for (cut = 1; cut * (frags - 1) < p.len; cut++)
+				assert_int_equal(class_of(&p, frags, cut), whole);
 	}
 }
 
@@ -325,15 +325,15 @@ static void
 test_once(void **state)
 {
 	struct packet p;
-	struct piece piece = {p.bytes, 0};
-	struct frame f = {.piece = &piece, .npieces = 1};
+	struct fragment frag = {p.bytes, 0};
+	struct frame f = {.frag = &frag, .nfrags = 1};
 	unsigned int class, i;
 
 	(void)state;
 	begin(&p);
 	add16(&p, 0x0800);
 	add_ipv4(&p, 3, 0, IPPROTO_UDP, 0, 99);
-	piece.len = f.len = p.len;
+	frag.len = f.len = p.len;
 	memcpy(&f.eth, p.bytes, sizeof(f.eth));
 	class = flow_of(&f);
 	for (i = 0; i < 256; i++) {
@@ -396,7 +396,7 @@ main(void)
 			cmocka_unit_test(test_inside),
 			cmocka_unit_test(test_no_ports),
 			cmocka_unit_test(test_short),
-			cmocka_unit_test(test_pieces),
+			cmocka_unit_test(test_frags),
 			cmocka_unit_test(test_once),
 			cmocka_unit_test(test_rings),
 			cmocka_unit_test(test_spread),

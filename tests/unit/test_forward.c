@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* The way of a burst through real rings: delivery, flooding, waiting for room, giving up. */
-#include "forward/forward.h"
-#include "forward/park.h"
+#include "switch/forward.h"
+#include "switch/park.h"
 #include "room.h"
 
 #define GUESTS 4
@@ -416,9 +416,9 @@ test_ring_in_use(void **state)
 	rte_spinlock_unlock(&r->rx[1]->vq.lock);
 }
 
-/* Too many pieces to wait: dropped at once, while its neighbours wait. */
+/* Too many fragments to wait: dropped at once, while its neighbours wait. */
 static void
-test_many_pieces(void **state)
+test_many_frags(void **state)
 {
 	struct room *r = *state;
 	struct ring *tx = r->tx[0];
@@ -427,14 +427,14 @@ test_many_pieces(void **state)
 
 	memset(ring_at(tx, gpa, 12), 0, 12);
 	frame_make(ring_at(tx, gpa, 72) + 12, &mac[1], &mac[0], 60, 1);
-	for (i = 0; i < PARK_PIECES + 1; i++)
+	for (i = 0; i < PARK_FRAGS + 1; i++)
 		ring_desc(tx, i, gpa + (i == 0 ? 0 : 26 + i),
-				i == 0                             ? 27
-						: i == PARK_PIECES ? 26
-								   : 1,
-				i == PARK_PIECES ? 0 : NEXT, i + 1);
+				i == 0                            ? 27
+						: i == PARK_FRAGS ? 26
+								  : 1,
+				i == PARK_FRAGS ? 0 : NEXT, i + 1);
 	ring_offer(tx, 0);
-	r->tx_next[0] = PARK_PIECES + 1;
+	r->tx_next[0] = PARK_FRAGS + 1;
 	room_send(r, 0, &mac[1], 60, 2);
 	room_poll(r, 0);
 	assert_int_equal(room_count(r, 0)->drop[DROP_RING_FULL], 1);
@@ -511,7 +511,7 @@ main(void)
 			TEST(test_release),
 			TEST(test_park_share),
 			TEST(test_ring_in_use),
-			TEST(test_many_pieces),
+			TEST(test_many_frags),
 			TEST(test_order_at_random),
 	};
 

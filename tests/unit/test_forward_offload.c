@@ -6,10 +6,10 @@
  * that do not, waiting for room, in order with the frames around them. Every sum agrees at
  * the end (room_destroy()).
  */
-#include "forward/forward.h"
-#include "forward/offload.h"
+#include "switch/forward.h"
+#include "frame/offload.h"
 #include "packet.h"
-#include "forward/park.h"
+#include "switch/park.h"
 #include "room.h"
 
 #define ALL 0x3f

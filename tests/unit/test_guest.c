@@ -16,6 +16,7 @@
 #include <rte_version.h>
 
 #include "client.h"
+#include "base/atomic.h"
 #include "guest/connect.h"
 #include "guest/guest.h"
 #include "guest/message.h"
@@ -198,9 +199,8 @@ wait_connections(const struct plug *p, unsigned int wanted)
 
 	for (i = 0; i < WAIT_MS; i++) {
 		n = 0;
-		for (g = __atomic_load_n(&p->r->sw.guests, __ATOMIC_ACQUIRE); g != NULL;
-				g = g->next)
-			n += __atomic_load_n(&g->connected, __ATOMIC_RELAXED);
+		for (g = load_acquire(&p->r->sw.guests); g != NULL; g = g->next)
+			n += load_relaxed(&g->connected);
 		if (n == wanted)
 			return;
 		usleep(1000);
@@ -541,7 +541,7 @@ ask(void *arg)
 	struct asker *a = arg;
 
 	enable(a->p, a->ring, a->on);
-	__atomic_store_n(&a->done, true, __ATOMIC_RELEASE);
+	store_release(&a->done, true);
 	return NULL;
 }
 
@@ -553,17 +553,15 @@ static bool
 waits_for_worker(struct plug *p, unsigned int ring, bool on, const struct rx_set *found)
 {
 	struct rte_rcu_qsbr *v = p->r->sw.qsbr;
-	uint64_t token = __atomic_load_n(&v->token, __ATOMIC_ACQUIRE);
+	uint64_t token = load_acquire(&v->token);
 	struct asker a = {.p = p, .ring = ring, .on = on};
 	const struct rx_set was = *found;
 	bool waits;
 
 	assert_int_equal(pthread_create(&a.thread, NULL, ask, &a), 0);
-	while (__atomic_load_n(&v->token, __ATOMIC_ACQUIRE) == token &&
-			!__atomic_load_n(&a.done, __ATOMIC_ACQUIRE))
+	while (load_acquire(&v->token) == token && !load_acquire(&a.done))
 		usleep(1000);
-	waits = !__atomic_load_n(&a.done, __ATOMIC_ACQUIRE) &&
-			memcmp(&was, found, sizeof(was)) == 0;
+	waits = !load_acquire(&a.done) && memcmp(&was, found, sizeof(was)) == 0;
 	rte_rcu_qsbr_quiescent(v, 0);
 	/* Further grace periods of the same message must not wait for ever. */
 	rte_rcu_qsbr_thread_offline(v, 0);
@@ -630,7 +628,7 @@ look(void *arg)
 {
 	struct looker *l = arg;
 
-	while (!__atomic_load_n(&l->stop, __ATOMIC_RELAXED))
+	while (!load_relaxed(&l->stop))
 		guest_check(l->g);
 	return NULL;
 }
@@ -652,10 +650,9 @@ test_fault_while_stopped(void **state)
 		vq_fault(&l.g->ring[i % RINGS_MAX], FAULT_HEAD);
 		guest_stop(l.g);
 		for (k = 0; k < RINGS_MAX; k++)
-			assert_int_equal(__atomic_load_n(&l.g->ring[k].fault, __ATOMIC_RELAXED),
-					FAULT_NONE);
+			assert_int_equal(load_relaxed(&l.g->ring[k].fault), FAULT_NONE);
 	}
-	__atomic_store_n(&l.stop, true, __ATOMIC_RELAXED);
+	store_relaxed(&l.stop, true);
 	pthread_join(thread, NULL);
 	rte_log_set_global_level(level);
 	assert_int_equal(p->r->sw.faults, FAULTS);

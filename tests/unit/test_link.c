@@ -12,7 +12,7 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
-#include "forward/offload.h"
+#include "frame/offload.h"
 #include "ring.h"
 #include "run/stats.h"
 #include "uplink/uplink.h"
@@ -68,8 +68,8 @@ offer(struct wire *w, const uint32_t *len, unsigned int n, bool tagged)
 
 	for (i = 0; i < n; i++) {
 		f = &w->burst.frame[i];
-		*f = (struct frame){.len = len[i], .piece = &w->burst.piece[i], .npieces = 1};
-		f->piece[0] = (struct piece){w->bytes, len[i]};
+		*f = (struct frame){.len = len[i], .frag = &w->burst.frag[i], .nfrags = 1};
+		f->frag[0] = (struct fragment){w->bytes, len[i]};
 		f->eth.ether_type = tagged ? RTE_BE16(RTE_ETHER_TYPE_VLAN) : RTE_BE16(0x88b5);
 	}
 	return uplink_deliver(w->u, 0, &w->burst, (UINT64_C(1) << n) - 1, 1001, &w->count);
@@ -169,11 +169,11 @@ test_lengths_of_segments(void **state)
 	w->u->limit = 1514;
 	offer(w, len, 0, false);
 	*f = (struct frame){.len = len[0],
-			.piece = w->burst.piece,
-			.npieces = 1,
+			.frag = w->burst.frag,
+			.nfrags = 1,
 			.headers = &w->headers,
 			.offload = OFFLOAD_CSUM | OFFLOAD_TSO4};
-	f->piece[0] = (struct piece){w->bytes, len[0]};
+	f->frag[0] = (struct fragment){w->bytes, len[0]};
 	w->headers.len = 66;
 	f->vnet.gso_size = 1449;
 	o = uplink_deliver(w->u, 0, &w->burst, 1, 1001, &w->count);

@@ -8,10 +8,11 @@
 
 #include <rte_ring_elem.h>
 
-#include "forward/fdb.h"
+#include "base/atomic.h"
+#include "switch/fdb.h"
 #include "room.h"
 #include "run/control.h"
-#include "run/log.h"
+#include "base/log.h"
 
 #define EPOCH 7
 
@@ -106,7 +107,7 @@ test_left(void **state)
 		usleep(1000);
 	count_add(&room_count(l->r, 0)->received, 3);
 	count_add(&room_count(l->r, 0)->drop[DROP_GONE], 3);
-	__atomic_store_n(&p->state, PORT_LEAVING, __ATOMIC_RELEASE);
+	store_release(&p->state, PORT_LEAVING);
 	wake_main(&l->r->sw);
 	while (port_state(p) != PORT_FREE)
 		usleep(1000);

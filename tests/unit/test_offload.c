@@ -4,19 +4,19 @@
 /* What guests ask for in their virtio-net headers, against the bytes that are there. */
 #include <rte_common.h>
 
-#include "forward/offload.h"
+#include "frame/offload.h"
 #include "packet.h"
 
 #define FRAME_MAX 1522
 #define ALL 0xff
 
-/* A packet as a frame in one piece that ends where the allocation ends. */
+/* A packet as a frame in one fragment that ends where the allocation ends. */
 struct asked {
 	struct packet packet;
 	struct packet_spec spec;
 	struct frame frame;
 	struct headers headers;
-	struct piece piece;
+	struct fragment frag;
 };
 
 static int
@@ -31,7 +31,7 @@ teardown(void **state)
 {
 	struct asked *a = *state;
 
-	free(a->piece.base);
+	free(a->frag.base);
 	free(a);
 	return 0;
 }
@@ -47,10 +47,10 @@ make(struct asked *a, struct packet_spec spec)
 static enum drop_reason
 check_first(struct asked *a, uint32_t len, uint8_t may)
 {
-	free(a->piece.base);
-	a->piece = (struct piece){malloc(len), len};
-	memcpy(a->piece.base, a->packet.bytes, len);
-	a->frame = (struct frame){.piece = &a->piece, .npieces = 1, .len = len};
+	free(a->frag.base);
+	a->frag = (struct fragment){malloc(len), len};
+	memcpy(a->frag.base, a->packet.bytes, len);
+	a->frame = (struct frame){.frag = &a->frag, .nfrags = 1, .len = len};
 	memset(&a->headers, 0xee, sizeof(a->headers));
 	return offload_check(&a->frame, &a->packet.vnet, &a->headers, may, FRAME_MAX);
 }

@@ -8,7 +8,7 @@
 #include <rte_common.h>
 
 #include "guest/rx.h"
-#include "forward/offload.h"
+#include "frame/offload.h"
 #include "packed.h"
 #include "packet.h"
 #include "run/stats.h"
@@ -63,7 +63,7 @@ teardown(void **state)
 	return 0;
 }
 
-/* The sender's ring: all is as before the last frame. Descriptors: header and head, then pieces. */
+/* The sender's ring: all is as before the last frame. Descriptors: header and head, then fragments. */
 static void
 send_packet(struct way *w, const struct packet_spec *s, uint32_t first, uint32_t step)
 {

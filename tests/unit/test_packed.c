@@ -4,14 +4,14 @@
 /* Packed rings: laps, chains of every shape, what breaks a ring, returning in any order, signals. */
 #include <rte_common.h>
 
-#include "guest/order.h"
+#include "guest/in_order.h"
 #include "guest/rx.h"
 #include "packed.h"
 #include "run/stats.h"
 
 #define SIZE 7 /* no power of two, so that laps end anywhere */
 
-static struct piece pieces[CHAIN_MAX];
+static struct fragment frags[CHAIN_MAX];
 static struct chain chain;
 static struct used_chain used;
 
@@ -32,7 +32,7 @@ teardown(void **state)
 static enum chain_status
 walk(struct packed *p, uint16_t at, bool writable)
 {
-	chain = (struct chain){.piece = pieces, .max = CHAIN_MAX};
+	chain = (struct chain){.frag = frags, .max = CHAIN_MAX};
 	return packed_walk(&p->r->vq, at, writable, &chain, &used);
 }
 
@@ -345,7 +345,7 @@ test_in_order(void **state)
 	struct port_count count = {0};
 	unsigned int lap;
 
-	p->r->vq.order = order_create(SIZE);
+	p->r->vq.in_order = in_order_create(SIZE);
 	for (lap = 0; lap < 20; lap++) {
 		offer_frame(p, 1, 60);
 		offer_frame(p, 2, 60);
@@ -373,7 +373,7 @@ test_order_overrun(void **state)
 	struct burst *b = unit_zalloc(sizeof(*b));
 	unsigned int i, n = 0;
 
-	p->r->vq.order = order_create(SIZE);
+	p->r->vq.in_order = in_order_create(SIZE);
 	for (i = 0; i < 3 * SIZE; i++) {
 		offer_frame(p, 1, 60);
 		n += s->ops->fetch(s, b, BURST_MAX);
@@ -439,7 +439,7 @@ test_nonsense(void **state)
 	unsigned int round, i, n, faults = 0;
 	uint64_t random = 7, all;
 
-	tx->r->vq.order = order_create(SIZE);
+	tx->r->vq.in_order = in_order_create(SIZE);
 	rx->r->vq.mergeable = true;
 	for (round = 0; round < 100000; round++) {
 		for (i = 0; i < 2 * SIZE; i++) {
@@ -464,8 +464,8 @@ test_nonsense(void **state)
 			faults += both[i]->r->vq.fault != FAULT_NONE;
 			both[i]->r->vq.fault = FAULT_NONE;
 		}
-		if (tx->r->vq.order->head != tx->r->vq.order->tail)
-			tx->r->vq.order->head = tx->r->vq.order->tail;
+		if (tx->r->vq.in_order->head != tx->r->vq.in_order->tail)
+			tx->r->vq.in_order->head = tx->r->vq.in_order->tail;
 	}
 	/* It met both: frames that are sound, and rings that are not. */
 	assert_true(count.sent > 1000);

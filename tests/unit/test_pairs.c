@@ -2,9 +2,9 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* A guest with several receive rings: who gets what, who waits for whom, and order, whatever happens. */
-#include "forward/flow.h"
-#include "forward/forward.h"
-#include "forward/park.h"
+#include "frame/flow.h"
+#include "switch/forward.h"
+#include "switch/park.h"
 #include "room.h"
 
 #define GUESTS 3
@@ -143,8 +143,8 @@ static unsigned int
 ring_of(uint16_t from, uint16_t flow, unsigned int n)
 {
 	struct datagram d = {.ip = {0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17}, .port = {flow, 9}};
-	struct piece piece = {(uint8_t *)&d, sizeof(d)};
-	struct frame f = {.piece = &piece, .npieces = 1, .len = sizeof(d)};
+	struct fragment frag = {(uint8_t *)&d, sizeof(d)};
+	struct frame f = {.frag = &frag, .nfrags = 1, .len = sizeof(d)};
 
 	memcpy(d.eth, &mac[MANY], 6);
 	memcpy(d.eth + 6, &mac[from], 6);

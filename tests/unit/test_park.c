@@ -4,8 +4,8 @@
 /* Frames that wait: their copies, and the limits of the place where they do. */
 #include <rte_common.h>
 
-#include "forward/flow.h"
-#include "forward/park.h"
+#include "frame/flow.h"
+#include "switch/park.h"
 #include "unit.h"
 
 static int
@@ -32,28 +32,28 @@ test_empty(void **state)
 	park_destroy(NULL);
 }
 
-/* A parked frame keeps its own list of pieces: the burst's is used again. */
+/* A parked frame keeps its own list of fragments: the burst's is used again. */
 static void
 test_copy(void **state)
 {
 	struct park *p = *state;
-	struct piece piece[PARK_PIECES];
-	struct frame f = {.npieces = PARK_PIECES, .len = 77, .id = 9, .piece = piece};
+	struct fragment frag[PARK_FRAGS];
+	struct frame f = {.nfrags = PARK_FRAGS, .len = 77, .id = 9, .frag = frag};
 	const struct parked *s;
 	unsigned int i;
 	int slot;
 
-	for (i = 0; i < PARK_PIECES; i++)
-		piece[i] = (struct piece){(uint8_t *)(uintptr_t)(i + 1), i};
+	for (i = 0; i < PARK_FRAGS; i++)
+		frag[i] = (struct fragment){(uint8_t *)(uintptr_t)(i + 1), i};
 	memset(&f.eth, 0x5a, sizeof(f.eth));
 	slot = park_add(p, &f, true, 1234);
 	assert_in_range(slot, 0, PARK_FRAMES - 1);
-	memset(piece, 0, sizeof(piece));
+	memset(frag, 0, sizeof(frag));
 	s = &p->slot[slot];
-	assert_ptr_equal(s->frame.piece, s->piece);
-	for (i = 0; i < PARK_PIECES; i++) {
-		assert_ptr_equal(s->piece[i].base, (uint8_t *)(uintptr_t)(i + 1));
-		assert_int_equal(s->piece[i].len, i);
+	assert_ptr_equal(s->frame.frag, s->frag);
+	for (i = 0; i < PARK_FRAGS; i++) {
+		assert_ptr_equal(s->frag[i].base, (uint8_t *)(uintptr_t)(i + 1));
+		assert_int_equal(s->frag[i].len, i);
 	}
 	assert_int_equal(s->frame.id, 9);
 	assert_int_equal(s->frame.len, 77);
@@ -68,10 +68,10 @@ test_copy(void **state)
 }
 
 static void
-test_too_many_pieces(void **state)
+test_too_many_frags(void **state)
 {
-	struct piece piece[PARK_PIECES + 1] = {{NULL, 0}};
-	struct frame f = {.npieces = PARK_PIECES + 1, .piece = piece};
+	struct fragment frag[PARK_FRAGS + 1] = {{NULL, 0}};
+	struct frame f = {.nfrags = PARK_FRAGS + 1, .frag = frag};
 	struct park *p = *state;
 
 	assert_int_equal(park_add(p, &f, false, 0), -1);
@@ -83,8 +83,8 @@ test_full_of_frames(void **state)
 {
 	bool seen[PARK_FRAMES] = {false};
 	struct park *p = *state;
-	struct piece piece = {NULL, 0};
-	struct frame f = {.npieces = 1, .piece = &piece};
+	struct fragment frag = {NULL, 0};
+	struct frame f = {.nfrags = 1, .frag = &frag};
 	unsigned int i;
 	int slot;
 
@@ -107,8 +107,8 @@ static void
 test_errands(void **state)
 {
 	struct park *p = *state;
-	struct piece piece = {NULL, 0};
-	struct frame f = {.npieces = 1, .piece = &piece};
+	struct fragment frag = {NULL, 0};
+	struct frame f = {.nfrags = 1, .frag = &frag};
 	int a = park_add(p, &f, false, 0), b = park_add(p, &f, true, 0);
 	unsigned int i;
 
@@ -150,8 +150,8 @@ static void
 test_full_of_errands(void **state)
 {
 	struct park *p = *state;
-	struct piece piece = {NULL, 0};
-	struct frame f = {.npieces = 1, .piece = &piece};
+	struct fragment frag = {NULL, 0};
+	struct frame f = {.nfrags = 1, .frag = &frag};
 	int a = park_add(p, &f, false, 0);
 	unsigned int i, n = 0;
 
@@ -181,8 +181,8 @@ static void
 test_share(void **state)
 {
 	struct park *p = *state;
-	struct piece piece = {NULL, 0};
-	struct frame f = {.npieces = 1, .piece = &piece};
+	struct fragment frag = {NULL, 0};
+	struct frame f = {.nfrags = 1, .frag = &frag};
 	unsigned int port, n, most = PARK_FRAMES;
 	int slot;
 
@@ -210,7 +210,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
 			cmocka_unit_test_setup_teardown(test_copy, setup, teardown),
-			cmocka_unit_test_setup_teardown(test_too_many_pieces, setup, teardown),
+			cmocka_unit_test_setup_teardown(test_too_many_frags, setup, teardown),
 			cmocka_unit_test_setup_teardown(test_full_of_frames, setup, teardown),
 			cmocka_unit_test_setup_teardown(test_errands, setup, teardown),
 			cmocka_unit_test_setup_teardown(test_flows, setup, teardown),

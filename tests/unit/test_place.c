@@ -2,7 +2,7 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* Which worker polls a guest, on a machine that is made up, and on this one. */
-#include "run/place.h"
+#include "switch/place.h"
 #include "unit.h"
 
 /* Four nodes, two a socket: 10 at home, 12 next door, 21 on the other socket. */

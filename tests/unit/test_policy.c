@@ -6,7 +6,7 @@
 
 #include <rte_common.h>
 
-#include "forward/route.h"
+#include "switch/route.h"
 #include "routing.h"
 
 /* Holds a port to the addresses given, and claims those for it. */

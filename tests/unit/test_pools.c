@@ -8,7 +8,7 @@
 #include <rte_ring.h>
 
 #include "ring.h"
-#include "forward/source.h"
+#include "switch/source.h"
 #include "run/stats.h"
 #include "uplink/uplink_priv.h"
 
@@ -93,9 +93,9 @@ fetch(struct nic *n, unsigned int max, unsigned int *frames)
 	*frames = s->ops->fetch(s, &n->burst, max);
 	if (*frames == 0)
 		return -1;
-	queue = n->burst.frame[0].piece->base[0];
+	queue = n->burst.frame[0].frag->base[0];
 	for (i = 1; i < *frames; i++)
-		assert_int_equal(n->burst.frame[i].piece->base[0], queue);
+		assert_int_equal(n->burst.frame[i].frag->base[0], queue);
 	s->ops->retire(s, n->burst.frame, UINT64_MAX >> (BURST_MAX - *frames), &n->count);
 	return queue;
 }

@@ -4,7 +4,7 @@
 /* Policy: which frame of a guest goes where; what is learned. */
 #include <rte_cycles.h>
 
-#include "forward/route.h"
+#include "switch/route.h"
 #include "routing.h"
 
 /* Three guests of whom nothing is known. */
@@ -181,7 +181,7 @@ test_own_tags(void **state)
 	};
 	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
 	static uint8_t bytes[RTE_DIM(cases)][64];
-	struct piece piece[RTE_DIM(cases)];
+	struct fragment frag[RTE_DIM(cases)];
 	struct room *r = *state;
 	struct frame *f;
 	size_t i;
@@ -196,9 +196,9 @@ test_own_tags(void **state)
 			f->eth.ether_type = rte_cpu_to_be_16(cases[i].type);
 			be = rte_cpu_to_be_16(cases[i].tci);
 			memcpy(bytes[i] + 14, &be, 2);
-			piece[i] = (struct piece){bytes[i], cases[i].len};
-			f->piece = &piece[i];
-			f->npieces = 1;
+			frag[i] = (struct fragment){bytes[i], cases[i].len};
+			f->frag = &frag[i];
+			f->nfrags = 1;
 			f->len = cases[i].len;
 		}
 		route_burst(r->w, routing_source(r, 0), &r->w->burst);

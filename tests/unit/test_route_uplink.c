@@ -4,7 +4,7 @@
 /* Policy: which frame goes where, from either kind of uplink, and from a VMDq pool. */
 #include <inttypes.h>
 
-#include "forward/route.h"
+#include "switch/route.h"
 #include "routing.h"
 
 static void

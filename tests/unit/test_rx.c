@@ -4,7 +4,7 @@
 /* Receive rings as destinations: order, room, chains, mergeable buffers, signals. */
 #include <rte_common.h>
 
-#include "forward/cost.h"
+#include "frame/cost.h"
 #include "pair.h"
 
 /* What the receiver finds at gpa: the header, then the frame. */

@@ -2,9 +2,9 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* Who is served next, and how much one visit may cost: the scheduler, the budgets, the loop. */
-#include "forward/cost.h"
-#include "forward/forward.h"
-#include "forward/share.h"
+#include "frame/cost.h"
+#include "switch/forward.h"
+#include "switch/share.h"
 #include "room.h"
 
 /* A guest of the scheduler alone: what a visit costs, and how often it has something to do. */

@@ -9,7 +9,7 @@
 
 #define SIZE 64
 
-static struct piece piece[CHAIN_MAX];
+static struct fragment frag[CHAIN_MAX];
 static struct chain chain;
 
 static int
@@ -29,11 +29,11 @@ teardown(void **state)
 static enum chain_status
 walk(struct ring *r, uint16_t head, bool writable)
 {
-	chain = (struct chain){.piece = piece, .max = CHAIN_MAX};
+	chain = (struct chain){.frag = frag, .max = CHAIN_MAX};
 	return split_walk(&r->vq, head, writable, &chain);
 }
 
-/* The chain of descriptor 0 is sound, and is these pieces. */
+/* The chain of descriptor 0 is sound, and is these fragments. */
 static void
 assert_chain(struct ring *r, unsigned int n, uint64_t len)
 {
@@ -44,10 +44,10 @@ assert_chain(struct ring *r, unsigned int n, uint64_t len)
 }
 
 static void
-assert_piece(struct ring *r, unsigned int i, uint64_t gpa, uint32_t len)
+assert_frag(struct ring *r, unsigned int i, uint64_t gpa, uint32_t len)
 {
-	assert_ptr_equal(piece[i].base, ring_at(r, gpa, len));
-	assert_int_equal(piece[i].len, len);
+	assert_ptr_equal(frag[i].base, ring_at(r, gpa, len));
+	assert_int_equal(frag[i].len, len);
 }
 
 /* The chain of descriptor 0 can be given back, and no more. */
@@ -73,7 +73,7 @@ test_single(void **state)
 
 	ring_desc(r, 0, RING_GPA + 5, 100, 0, 0xffff); /* next means nothing */
 	assert_chain(r, 1, 100);
-	assert_piece(r, 0, RING_GPA + 5, 100);
+	assert_frag(r, 0, RING_GPA + 5, 100);
 	ring_desc(r, SIZE - 1, RING_GPA, 1, 0, 0);
 	assert_int_equal(walk(r, SIZE - 1, false), CHAIN_OK);
 	ring_desc(r, 0, RING_GPA, 0, 0, 0); /* an empty buffer is legal */
@@ -90,9 +90,9 @@ test_chain(void **state)
 	ring_desc(r, 3, RING_GPA + 50, 60, NEXT, 63);
 	ring_desc(r, 63, RING_SEAM, 7, 0, 0);
 	assert_chain(r, 3, 79);
-	assert_piece(r, 0, RING_GPA, 12);
-	assert_piece(r, 1, RING_GPA + 50, 60);
-	assert_piece(r, 2, RING_SEAM, 7);
+	assert_frag(r, 0, RING_GPA, 12);
+	assert_frag(r, 1, RING_GPA + 50, 60);
+	assert_frag(r, 2, RING_SEAM, 7);
 }
 
 /* A chain may be as long as the ring; one more is a loop. */
@@ -199,23 +199,23 @@ test_buffer_across_seam(void **state)
 
 	ring_desc(r, 0, RING_SEAM - 10, 30, 0, 0);
 	assert_chain(r, 2, 30);
-	assert_piece(r, 0, RING_SEAM - 10, 10);
-	assert_piece(r, 1, RING_SEAM, 20);
+	assert_frag(r, 0, RING_SEAM - 10, 10);
+	assert_frag(r, 1, RING_SEAM, 20);
 	ring_desc(r, 0, RING_GPA, RING_END - RING_GPA, 0, 0);
 	assert_chain(r, 2, RING_END - RING_GPA);
 }
 
-/* No more pieces than there is room for, however they come about. */
+/* No more fragments than there is room for, however they come about. */
 static void
-test_room_for_pieces(void **state)
+test_room_for_frags(void **state)
 {
 	struct ring *r = *state;
 
 	ring_desc(r, 0, RING_GPA, 1, NEXT, 1);
 	ring_desc(r, 1, RING_SEAM - 1, 2, 0, 0);
-	chain = (struct chain){.piece = piece, .max = 3};
+	chain = (struct chain){.frag = frag, .max = 3};
 	assert_int_equal(split_walk(&r->vq, 0, false, &chain), CHAIN_OK);
-	chain = (struct chain){.piece = piece, .max = 2};
+	chain = (struct chain){.frag = frag, .max = 2};
 	assert_int_equal(split_walk(&r->vq, 0, false, &chain), CHAIN_BAD);
 	assert_int_equal(chain.n, 2);
 }
@@ -231,8 +231,8 @@ test_indirect(void **state)
 	ring_table(r, table, 2, RING_GPA + 200, 60, NEXT, 1);
 	ring_desc(r, 0, table, 3 * 16, INDIRECT, 0);
 	assert_chain(r, 3, 77);
-	assert_piece(r, 1, RING_GPA + 200, 60);
-	assert_piece(r, 2, RING_GPA + 100, 5);
+	assert_frag(r, 1, RING_GPA + 200, 60);
+	assert_frag(r, 2, RING_GPA + 100, 5);
 	/* Its own direction means nothing. */
 	ring_desc(r, 0, table, 3 * 16, INDIRECT | WRITE, 0);
 	assert_chain(r, 3, 77);
@@ -460,8 +460,8 @@ test_single_against_walk(void **state)
 		assert_true(len >= least);
 		assert_int_equal(walk(r, head, flags == WRITE), CHAIN_OK);
 		assert_int_equal(chain.n, 1);
-		assert_ptr_equal(piece[0].base, p);
-		assert_int_equal(piece[0].len, len);
+		assert_ptr_equal(frag[0].base, p);
+		assert_int_equal(frag[0].len, len);
 		assert_int_equal(chain.len, len);
 	}
 	/* Both happened, often. */
@@ -482,7 +482,7 @@ main(void)
 			TEST(test_direction),
 			TEST(test_buffer_outside),
 			TEST(test_buffer_across_seam),
-			TEST(test_room_for_pieces),
+			TEST(test_room_for_frags),
 			TEST(test_indirect),
 			TEST(test_indirect_malformed),
 			TEST(test_indirect_outside),

@@ -11,6 +11,7 @@
 #include <rte_common.h>
 #include <rte_pause.h>
 
+#include "base/atomic.h"
 #include "guest/ring.h"
 #include "packed.h"
 #include "pair.h"
@@ -48,10 +49,10 @@ struct rounds {
 static void
 meet(struct rounds *r, unsigned int who)
 {
-	uint32_t round = __atomic_add_fetch(&r->turn[who], 1, __ATOMIC_ACQ_REL);
+	uint32_t round = add_acq_rel(&r->turn[who], 1);
 	unsigned int spins = 0;
 
-	while ((int32_t)(__atomic_load_n(&r->turn[!who], __ATOMIC_ACQUIRE) - round) < 0)
+	while ((int32_t)(load_acquire(&r->turn[!who]) - round) < 0)
 		wait_a_little(&spins);
 }
 
@@ -203,7 +204,7 @@ be_worker(void *arg)
 	go_anywhere();
 	for (i = 0; i < d->rounds; i++) {
 		/* The line that is looked at is here: what takes long is to write the other. */
-		(void)__atomic_load_n(d->asks, __ATOMIC_RELAXED);
+		(void)load_relaxed(d->asks);
 		meet(&d->together, 0);
 		dither(&random);
 		from = vq->last_used;
@@ -222,15 +223,13 @@ be_driver(struct doze *d)
 	unsigned int i;
 
 	for (i = 0; i < d->rounds; i++) {
-		__atomic_store_n(d->asks, d->quiet, __ATOMIC_RELAXED);
-		before = __atomic_load_n(&d->came[d->vq->packed ? 8 * (i % d->vq->size) : 0],
-				__ATOMIC_RELAXED);
+		store_relaxed(d->asks, d->quiet);
+		before = load_relaxed(&d->came[d->vq->packed ? 8 * (i % d->vq->size) : 0]);
 		meet(&d->together, 1);
 		dither(&random);
-		__atomic_store_n(d->asks, 0, __ATOMIC_RELAXED);
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		after = __atomic_load_n(&d->came[d->vq->packed ? 8 * (i % d->vq->size) : 0],
-				__ATOMIC_RELAXED);
+		store_relaxed(d->asks, 0);
+		fence_seq_cst();
+		after = load_relaxed(&d->came[d->vq->packed ? 8 * (i % d->vq->size) : 0]);
 		meet(&d->together, 1);
 		d->missed += after == before && !d->signal;
 	}

@@ -32,9 +32,9 @@ assert_frame(struct pair *p, const struct frame *f, uint32_t len, uint32_t seed)
 	assert_int_equal(f->reason, DROP_NONE);
 	assert_int_equal(f->len, len);
 	assert_memory_equal(&f->eth, want, sizeof(f->eth));
-	for (i = 0; i < f->npieces; i++) {
-		assert_memory_equal(f->piece[i].base, at, f->piece[i].len);
-		at += f->piece[i].len;
+	for (i = 0; i < f->nfrags; i++) {
+		assert_memory_equal(f->frag[i].base, at, f->frag[i].len);
+		at += f->frag[i].len;
 	}
 	assert_int_equal(at - want, len);
 }
@@ -44,7 +44,7 @@ assert_lost(const struct frame *f, enum drop_reason reason)
 {
 	assert_string_equal(drop_name(f->reason), drop_name(reason));
 	assert_int_equal(f->len, 0);
-	assert_int_equal(f->npieces, 0);
+	assert_int_equal(f->nfrags, 0);
 }
 
 static void
@@ -212,9 +212,9 @@ test_fetch_fault(void **state)
 	assert_int_equal(pair_fetch(p, BURST_MAX), 0);
 }
 
-/* Frames of many pieces: as many as there is room for, the rest with the next fetch. */
+/* Frames of many fragments: as many as there is room for, the rest with the next fetch. */
 static void
-test_fetch_pieces(void **state)
+test_fetch_frags(void **state)
 {
 	struct pair *p = *state;
 	uint64_t table = ring_bytes(p->tx, CHAIN_MAX * 16), gpa = ring_bytes(p->tx, HDR + 1522);
@@ -230,7 +230,7 @@ test_fetch_pieces(void **state)
 		ring_offer(p->tx, i);
 	}
 	for (; (n = pair_fetch(p, BURST_MAX)) != 0; got += n, rounds++) {
-		assert_true(p->burst.npieces <= BURST_PIECES);
+		assert_true(p->burst.nfrags <= BURST_FRAGS);
 		for (i = 0; i < n; i++) {
 			assert_frame(p, &p->burst.frame[i], 1522, 5);
 			assert_int_equal(p->burst.frame[i].id, got + i);
@@ -252,7 +252,7 @@ main(void)
 			TEST(test_fetch_offload),
 			TEST(test_fetch_bad),
 			TEST(test_fetch_fault),
-			TEST(test_fetch_pieces),
+			TEST(test_fetch_frags),
 	};
 
 	return cmocka_run_group_tests_name("tx", tests, NULL, NULL);

@@ -10,7 +10,7 @@
 #include <rte_mbuf.h>
 
 #include "ring.h"
-#include "forward/source.h"
+#include "switch/source.h"
 #include "run/stats.h"
 #include "uplink/uplink.h"
 #include "uplink/uplink_priv.h"
@@ -98,15 +98,15 @@ tagged(uint8_t *buf, const uint16_t *tci, uint32_t len, uint32_t seed)
 	return len;
 }
 
-/* Makes frame i of the burst of bytes[i]; a guest's frame in up to two pieces. */
+/* Makes frame i of the burst of bytes[i]; a guest's frame in up to two fragments. */
 static void
 guest_frame(struct wire *w, unsigned int i, uint32_t len, uint32_t cut)
 {
 	struct frame *f = &w->burst.frame[i];
 
-	*f = (struct frame){.len = len, .piece = &w->burst.piece[2 * i], .npieces = 1 + (cut != 0)};
-	f->piece[0] = (struct piece){w->bytes[i], cut != 0 ? cut : len};
-	f->piece[1] = (struct piece){w->bytes[i] + cut, len - cut};
+	*f = (struct frame){.len = len, .frag = &w->burst.frag[2 * i], .nfrags = 1 + (cut != 0)};
+	f->frag[0] = (struct fragment){w->bytes[i], cut != 0 ? cut : len};
+	f->frag[1] = (struct fragment){w->bytes[i] + cut, len - cut};
 	memcpy(&f->eth, w->bytes[i], sizeof(f->eth));
 }
 
@@ -184,8 +184,8 @@ assert_fetched(struct wire *w, const uint8_t *want, uint32_t len, int tci)
 	assert_int_equal(f->tagged, tci >= 0);
 	if (tci >= 0)
 		assert_int_equal(f->tci, tci);
-	for (i = 0; i < f->npieces; at += f->piece[i].len, i++)
-		memcpy(got + at, f->piece[i].base, f->piece[i].len);
+	for (i = 0; i < f->nfrags; at += f->frag[i].len, i++)
+		memcpy(got + at, f->frag[i].base, f->frag[i].len);
 	memcpy(got, &f->eth, sizeof(f->eth));
 	assert_int_equal(at, len);
 	assert_memory_equal(got, want, len);
@@ -280,7 +280,7 @@ test_tags_out(void **state)
 		const uint16_t own = cases[i / 2].own, inner = cases[i / 2].inner;
 		uint16_t tci[] = {0x999, inner, 0}, none[] = {0};
 
-		cut = i % 2 ? 15 : 0; /* pieces that end within the tag */
+		cut = i % 2 ? 15 : 0; /* fragments that end within the tag */
 		len = tagged(w->bytes[0], cases[i / 2].type ? tci : none, 100, i);
 		len = cases[i / 2].type ? len : 100;
 		if (cases[i / 2].type) {

@@ -10,7 +10,7 @@
 #include <rte_common.h>
 #include <rte_eal.h>
 
-#include "run/log.h"
+#include "base/log.h"
 #include "unit.h"
 
 /* A CPU that this process may use: a container need not have CPU 0. */

@@ -13,6 +13,7 @@
 #include <rte_common.h>
 #include <rte_vhost.h>
 
+#include "base/atomic.h"
 #include "client.h"
 #include "unit.h"
 #include "vhost_end.h"
@@ -25,11 +26,11 @@ struct vhost_end vhost_end;
 static int
 on_connection(int vid)
 {
-	if (__atomic_load_n(&vhost_end.refuse, __ATOMIC_ACQUIRE))
+	if (load_acquire(&vhost_end.refuse))
 		return -1;
 	vhost_end.vid = vid;
 	vhost_end.enabled[0] = vhost_end.enabled[1] = false;
-	__atomic_add_fetch(&vhost_end.connections, 1, __ATOMIC_RELEASE);
+	add_release(&vhost_end.connections, 1);
 	return 0;
 }
 
@@ -37,8 +38,8 @@ static void
 on_disconnection(int vid)
 {
 	RTE_SET_USED(vid);
-	if (!__atomic_load_n(&vhost_end.refuse, __ATOMIC_ACQUIRE))
-		__atomic_sub_fetch(&vhost_end.connections, 1, __ATOMIC_RELEASE);
+	if (!load_acquire(&vhost_end.refuse))
+		sub_release(&vhost_end.connections, 1);
 }
 
 static void
@@ -54,7 +55,7 @@ on_device(int vid)
 {
 	RTE_SET_USED(vid);
 	be_late();
-	__atomic_store_n(&vhost_end.running, true, __ATOMIC_RELEASE);
+	store_release(&vhost_end.running, true);
 	return 0;
 }
 
@@ -62,7 +63,7 @@ static void
 on_device_end(int vid)
 {
 	RTE_SET_USED(vid);
-	__atomic_store_n(&vhost_end.running, false, __ATOMIC_RELEASE);
+	store_release(&vhost_end.running, false);
 }
 
 static int
@@ -71,7 +72,7 @@ on_ring(int vid, uint16_t ring, int enable)
 	RTE_SET_USED(vid);
 	if (enable)
 		be_late();
-	__atomic_store_n(&vhost_end.enabled[ring], enable != 0, __ATOMIC_RELEASE);
+	store_release(&vhost_end.enabled[ring], enable != 0);
 	return 0;
 }
 
@@ -130,13 +131,13 @@ pause_briefly(time_t deadline)
 void
 vhost_end_check_running(void)
 {
-	assert_true(__atomic_load_n(&vhost_end.running, __ATOMIC_ACQUIRE));
+	assert_true(load_acquire(&vhost_end.running));
 }
 
 void
 vhost_end_check_enabled(unsigned int ring)
 {
-	assert_true(__atomic_load_n(&vhost_end.enabled[ring], __ATOMIC_ACQUIRE));
+	assert_true(load_acquire(&vhost_end.enabled[ring]));
 }
 
 void
@@ -144,7 +145,7 @@ vhost_end_wait_stopped(void)
 {
 	time_t deadline = time(NULL) + DEADLINE;
 
-	while (__atomic_load_n(&vhost_end.running, __ATOMIC_ACQUIRE))
+	while (load_acquire(&vhost_end.running))
 		pause_briefly(deadline);
 }
 
@@ -153,7 +154,7 @@ vhost_end_wait_disabled(unsigned int ring)
 {
 	time_t deadline = time(NULL) + DEADLINE;
 
-	while (__atomic_load_n(&vhost_end.enabled[ring], __ATOMIC_ACQUIRE))
+	while (load_acquire(&vhost_end.enabled[ring]))
 		pause_briefly(deadline);
 }
 
@@ -162,7 +163,7 @@ vhost_end_wait_connections(unsigned int n)
 {
 	time_t deadline = time(NULL) + DEADLINE;
 
-	while (__atomic_load_n(&vhost_end.connections, __ATOMIC_ACQUIRE) != n)
+	while (load_acquire(&vhost_end.connections) != n)
 		pause_briefly(deadline);
 }
 

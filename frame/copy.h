@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/*
+ * The one copy: a frame's bytes into a destination.
+ *
+ * The source may be guest memory that changes meanwhile; so the Ethernet header
+ * is written last, from the private copy that the frame was routed on; and all of the
+ * headers that were checked, if the frame has offloads.
+ * Called by workers, on frames and buffers that they hold.
+ */
+#ifndef COPY_H
+#define COPY_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_common.h>
+#include <rte_memcpy.h>
+#include <rte_prefetch.h>
+
+#include "frame/frame.h"
+
+/* Up to this length inlined moves beat the call of the C library's memcpy. */
+#define COPY_INLINE 256
+
+static inline void
+copy_bytes(uint8_t *to, const uint8_t *from, uint32_t len)
+{
+	if (len <= COPY_INLINE)
+		rte_memcpy(to, from, len);
+	else
+		memcpy(to, from, len);
+}
+
+/* Brings a frame's first fragment into the cache, all lines of it. */
+static inline void
+frame_prefetch(const struct frame *f)
+{
+	const uint8_t *p = f->frag->base;
+	uint32_t off, len = f->nfrags == 0 ? 0 : f->frag->len;
+
+	for (off = 0; off < len; off += RTE_CACHE_LINE_SIZE)
+		rte_prefetch0(p + off);
+}
+
+/* The private copy of a frame's headers, or of Ethernet's alone. */
+static inline struct fragment
+frame_front(const struct frame *f)
+{
+	if (unlikely(f->offload != 0))
+		return (struct fragment){f->headers->bytes, f->headers->len};
+	return (struct fragment){(uint8_t *)(uintptr_t)&f->eth, sizeof(f->eth)};
+}
+
+/* Copies a frame with no offload into `to`, which holds f->len bytes. */
+static inline void
+frame_copy_plain(uint8_t *to, const struct frame *f)
+{
+	const struct fragment *p = f->frag;
+	uint8_t *at = to;
+	unsigned int i;
+
+	for (i = 0; i < f->nfrags; i++, p++) {
+		copy_bytes(at, p->base, p->len);
+		at += p->len;
+	}
+	memcpy(to, &f->eth, sizeof(f->eth));
+}
+
+/* The same with any frame. */
+static inline void
+frame_copy(uint8_t *to, const struct frame *f)
+{
+	frame_copy_plain(to, f);
+	if (unlikely(f->offload != 0))
+		memcpy(to, f->headers->bytes, f->headers->len);
+}
+
+/*
+ * Copies `len` bytes from one list of fragments to another, starting `skip` bytes
+ * into the destination. Both lists are long enough.
+ */
+void frags_copy(struct fragment *to, uint32_t skip, const struct fragment *from, uint32_t len);
+
+/* Takes `n` bytes off the front of a frame's fragments, into buf. f->len >= n. */
+void frame_pull(struct frame *f, void *buf, uint32_t n);
+
+/* Copies the first `n` bytes of a frame into buf and leaves them there. */
+void frame_peek(const struct frame *f, void *buf, uint32_t n);
+
+#endif /* COPY_H */

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/*
+ * A frame is a view, not a buffer.
+ *
+ * A source (a guest's transmit ring, a queue of the uplink) fetches a burst of
+ * frames: for each one where its bytes lie and a private copy of its Ethernet
+ * header. The bytes stay where they are (guest memory or an mbuf) until every
+ * destination has copied them; then the source gets its descriptors back.
+ *
+ * A burst belongs to one worker and lives for one poll. No locks.
+ */
+#ifndef FRAME_H
+#define FRAME_H
+
+#include <assert.h>
+#include <stdalign.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <linux/virtio_net.h>
+
+#include <rte_ether.h>
+
+struct rte_mbuf;
+struct share;
+struct share_clock;
+
+/* Frames handled at a time: a set of them is the bits of one uint64_t. */
+#define BURST_MAX 64
+
+/*
+ * Longest descriptor chain: what QEMU's own virtio back end and Linux'
+ * vhost-net take (UIO_MAXIOV), so no driver that works there is refused here.
+ */
+#define CHAIN_MAX 1024u
+
+/* Fragments of a burst: four a frame, and always room for one longest chain. */
+#define BURST_FRAGS (4 * BURST_MAX + CHAIN_MAX)
+
+/*
+ * Room for Ethernet's header, two VLAN tags, and IP's and TCP's longest (142 bytes),
+ * and then some for IPv6's extension headers.
+ */
+#define HEADERS_MAX 256
+
+/* One contiguous run of bytes in this process's address space. */
+struct fragment {
+	uint8_t *base;
+	uint32_t len;
+};
+
+/* The headers of a frame with offloads: a private copy, checked, and sent on. */
+struct headers {
+	uint16_t l3;   /* offset of the IP header */
+	uint16_t l4;   /* ... and of TCP's or UDP's, */
+	uint16_t len;  /* which ends here */
+	bool ipv6;     /* else IPv4 */
+	bool tcp;      /* else UDP */
+	bool extended; /* there are IPv6 extension headers */
+	/*
+	 * A checksum anywhere: l4 is where its sum begins, tcp false if it may be UDP's. One that
+	 * is beyond what is copied is left where it is: len is Ethernet's header then.
+	 */
+	bool generic;
+	uint8_t bytes[HEADERS_MAX];
+};
+
+struct frame {
+	struct rte_ether_hdr eth; /* private copy: routed on, and sent on */
+	uint16_t nfrags;
+	uint32_t len;    /* bytes, from the Ethernet header on */
+	uint16_t id;     /* its source's name for it; see struct used_chain */
+	uint16_t ndesc;  /* ... and how many descriptors it took */
+	uint16_t tci;    /* VLAN tag (control information) on the uplink */
+	uint8_t tagged;  /* tci is valid; set for frames of the uplink, and in --vm2vm 2 */
+	uint8_t reason;  /* enum drop_reason, once it is lost */
+	uint8_t flow;    /* see flow.h; 0: not looked at yet */
+	uint8_t offload; /* enum offload: what is left to do; see offload.h */
+	struct virtio_net_hdr vnet; /* private copy, checked; with no flag the rest is not set */
+	struct fragment *frag;      /* nfrags of them hold len bytes */
+	struct rte_mbuf *mbuf;      /* from the uplink: what to free in the end */
+	struct headers *headers;    /* if there is something left to do */
+};
+
+/* Bursts are arrays of them: each has a cache line of its own. */
+static_assert(sizeof(struct frame) == RTE_CACHE_LINE_MIN_SIZE, "struct frame");
+
+/* VLAN tags of its own that a frame is looked through for: two (802.1ad). */
+#define FRAME_TAGS_MAX 2
+
+static inline bool
+ether_is_tag(rte_be16_t type)
+{
+	return type == RTE_BE16(RTE_ETHER_TYPE_VLAN) || type == RTE_BE16(RTE_ETHER_TYPE_QINQ);
+}
+
+/* Marks a frame that can't be switched, and why; none of its bytes are used. */
+static inline void
+frame_lose(struct frame *f, uint8_t reason)
+{
+	f->reason = reason;
+	f->nfrags = 0;
+	f->len = 0;
+	f->offload = 0;
+}
+
+/* Whether a guest's frame has a tag of its own, which is none of ours. */
+static inline bool
+frame_own_tag(const struct frame *f)
+{
+	return ether_is_tag(f->eth.ether_type);
+}
+
+/* The frames of one poll, and where each is to go (see forward.c). */
+struct burst {
+	unsigned int n;
+	unsigned int nfrags;
+	uint32_t cost;             /* of the visit so far; see cost.h */
+	uint32_t paid;             /* the part of it that receivers pay for */
+	uint32_t fetched;          /* cost of what was fetched, as far as it is unusual */
+	unsigned int frags_max;    /* with so many, no further frame is fetched */
+	bool put_off;              /* the destination at hand did less than it has room for */
+	struct share_clock *clock; /* the worker's */
+	struct share *receiver;    /* of the destination at hand; NULL: nobody's */
+	alignas(RTE_CACHE_LINE_MIN_SIZE) struct frame frame[BURST_MAX];
+	struct fragment frag[BURST_FRAGS];
+	struct headers headers[BURST_MAX]; /* of those frames that have offloads */
+};
+
+/* What became of the frames a destination was offered; bit i is frame i. */
+struct outcome {
+	uint64_t taken;   /* copied: the destination has them */
+	uint64_t refused; /* can never be taken; frame.reason says why */
+};
+
+#endif /* FRAME_H */

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* Checking what a guest asks for: see offload.h for the contract. */
+#include <stddef.h>
+#include <string.h>
+
+#include <netinet/in.h>
+
+#include <rte_byteorder.h>
+#include <rte_ip.h>
+#include <rte_tcp.h>
+#include <rte_udp.h>
+
+#include "frame/copy.h"
+#include "frame/offload.h"
+
+/* IPv6 extension headers (RFC 8200 section 4): all say their length in units of 8 bytes. */
+#define EXTENSION_UNIT 8
+#define EXTENSION_MIN 8
+
+const uint64_t offload_csum_features = 1ULL << VIRTIO_NET_F_CSUM | 1ULL << VIRTIO_NET_F_GUEST_CSUM;
+const uint64_t offload_tso_features = 1ULL << VIRTIO_NET_F_HOST_TSO4 |
+		1ULL << VIRTIO_NET_F_HOST_TSO6 | 1ULL << VIRTIO_NET_F_HOST_ECN |
+		1ULL << VIRTIO_NET_F_GUEST_TSO4 | 1ULL << VIRTIO_NET_F_GUEST_TSO6 |
+		1ULL << VIRTIO_NET_F_GUEST_ECN;
+const uint64_t offload_uso_features = 1ULL << OFFLOAD_F_HOST_USO | 1ULL << OFFLOAD_F_GUEST_USO4 |
+		1ULL << OFFLOAD_F_GUEST_USO6;
+const uint64_t offload_host_features = 1ULL << VIRTIO_NET_F_CSUM | 1ULL << VIRTIO_NET_F_HOST_TSO4 |
+		1ULL << VIRTIO_NET_F_HOST_TSO6 | 1ULL << VIRTIO_NET_F_HOST_ECN |
+		1ULL << OFFLOAD_F_HOST_USO;
+
+/* The set's bits if the driver has a feature, else none. */
+static uint8_t
+with(uint64_t features, unsigned int bit, uint8_t offloads)
+{
+	return features >> bit & 1 ? offloads : 0;
+}
+
+uint8_t
+offload_may_send(uint64_t features)
+{
+	return with(features, VIRTIO_NET_F_CSUM, OFFLOAD_CSUM) |
+			with(features, VIRTIO_NET_F_HOST_TSO4, OFFLOAD_TSO4) |
+			with(features, VIRTIO_NET_F_HOST_TSO6, OFFLOAD_TSO6) |
+			with(features, VIRTIO_NET_F_HOST_ECN, OFFLOAD_ECN) |
+			with(features, OFFLOAD_F_HOST_USO, OFFLOAD_USO4 | OFFLOAD_USO6);
+}
+
+uint8_t
+offload_may_receive(uint64_t features)
+{
+	return with(features, VIRTIO_NET_F_GUEST_CSUM, OFFLOAD_CSUM) |
+			with(features, VIRTIO_NET_F_GUEST_TSO4, OFFLOAD_TSO4) |
+			with(features, VIRTIO_NET_F_GUEST_TSO6, OFFLOAD_TSO6) |
+			with(features, VIRTIO_NET_F_GUEST_ECN, OFFLOAD_ECN) |
+			with(features, OFFLOAD_F_GUEST_USO4, OFFLOAD_USO4) |
+			with(features, OFFLOAD_F_GUEST_USO6, OFFLOAD_USO6);
+}
+
+static rte_be16_t
+be16_at(const struct headers *h, uint32_t at)
+{
+	rte_be16_t value;
+
+	memcpy(&value, h->bytes + at, sizeof(value));
+	return value;
+}
+
+/* The headers' bytes, `n` of them, after each other; a step is false if they are not there. */
+
+/* Past Ethernet's header and VLAN tags: sets h->l3. Returns the type of what follows; 0: none. */
+static rte_be16_t
+parse_ethernet(struct headers *h, uint32_t n)
+{
+	rte_be16_t type = be16_at(h, offsetof(struct rte_ether_hdr, ether_type));
+	unsigned int tags;
+
+	h->l3 = sizeof(struct rte_ether_hdr);
+	for (tags = 0; ether_is_tag(type); tags++) {
+		if (tags == FRAME_TAGS_MAX || h->l3 + sizeof(struct rte_vlan_hdr) > n)
+			return 0;
+		type = be16_at(h, h->l3 + offsetof(struct rte_vlan_hdr, eth_proto));
+		h->l3 += sizeof(struct rte_vlan_hdr);
+	}
+	return type;
+}
+
+/* Past IPv4's header: sets h->l4 and *protocol. Not so with a fragment of a packet. */
+static bool
+parse_ipv4(struct headers *h, uint32_t n, uint8_t *protocol)
+{
+	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)(h->bytes + h->l3);
+	uint32_t len;
+
+	if (h->l3 + sizeof(*ip) > n || ip->version_ihl >> 4 != 4)
+		return false;
+	len = (ip->version_ihl & 0xf) * 4;
+	if (len < sizeof(*ip) || h->l3 + len > n ||
+			(ip->fragment_offset &
+					RTE_BE16(RTE_IPV4_HDR_MF_FLAG |
+							RTE_IPV4_HDR_OFFSET_MASK)) != 0)
+		return false;
+	h->ipv6 = h->extended = false;
+	h->l4 = h->l3 + len;
+	*protocol = ip->next_proto_id;
+	return true;
+}
+
+/* The same for IPv6 and those of its extension headers that may stand before TCP or UDP. */
+static bool
+parse_ipv6(struct headers *h, uint32_t n, uint8_t *protocol)
+{
+	const struct rte_ipv6_hdr *ip = (const struct rte_ipv6_hdr *)(h->bytes + h->l3);
+	uint32_t at = h->l3 + sizeof(*ip);
+
+	if (at > n || h->bytes[h->l3] >> 4 != 6)
+		return false;
+	h->ipv6 = true;
+	h->extended = false;
+	*protocol = ip->proto;
+	while (*protocol == IPPROTO_HOPOPTS || *protocol == IPPROTO_ROUTING ||
+			*protocol == IPPROTO_DSTOPTS) {
+		if (at + EXTENSION_MIN > n)
+			return false;
+		*protocol = h->bytes[at];
+		at += (h->bytes[at + 1] + 1) * EXTENSION_UNIT;
+		h->extended = true;
+	}
+	h->l4 = at; /* perhaps behind all that is there: who comes next looks */
+	return at <= n;
+}
+
+/* Past TCP's or UDP's header: sets h->tcp and h->len. */
+static bool
+parse_l4(struct headers *h, uint32_t n, uint8_t protocol)
+{
+	uint32_t least, len;
+
+	h->tcp = protocol == IPPROTO_TCP;
+	if (!h->tcp && protocol != IPPROTO_UDP)
+		return false;
+	least = h->tcp ? sizeof(struct rte_tcp_hdr) : sizeof(struct rte_udp_hdr);
+	if (h->l4 + least > n)
+		return false;
+	len = h->tcp ? (h->bytes[h->l4 + offsetof(struct rte_tcp_hdr, data_off)] >> 4) * 4 : least;
+	if (len < least || h->l4 + len > n)
+		return false;
+	h->len = h->l4 + len;
+	return true;
+}
+
+static bool
+parse(struct headers *h, uint32_t n)
+{
+	uint8_t protocol;
+
+	switch (parse_ethernet(h, n)) {
+	case RTE_BE16(RTE_ETHER_TYPE_IPV4):
+		return parse_ipv4(h, n, &protocol) && parse_l4(h, n, protocol);
+	case RTE_BE16(RTE_ETHER_TYPE_IPV6):
+		return parse_ipv6(h, n, &protocol) && parse_l4(h, n, protocol);
+	default:
+		return false;
+	}
+}
+
+/* Where the checksum is in the header of TCP or UDP. */
+static uint16_t
+csum_offset(const struct headers *h)
+{
+	return h->tcp ? offsetof(struct rte_tcp_hdr, cksum)
+		      : offsetof(struct rte_udp_hdr, dgram_cksum);
+}
+
+/* What a gso_type asks for; 0 if that does not fit the headers. */
+static uint8_t
+asked_for(uint8_t gso_type, const struct headers *h)
+{
+	uint8_t ecn = gso_type & VIRTIO_NET_HDR_GSO_ECN ? OFFLOAD_ECN : 0;
+
+	switch (gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
+	case VIRTIO_NET_HDR_GSO_TCPV4:
+		return h->tcp && !h->ipv6 ? OFFLOAD_TSO4 | ecn : 0;
+	case VIRTIO_NET_HDR_GSO_TCPV6:
+		return h->tcp && h->ipv6 ? OFFLOAD_TSO6 | ecn : 0;
+	case OFFLOAD_GSO_UDP_L4:
+		if (h->tcp || ecn)
+			return 0;
+		return h->ipv6 ? OFFLOAD_USO6 : OFFLOAD_USO4;
+	default:
+		return 0;
+	}
+}
+
+/* A frame that is to be cut. */
+static enum drop_reason
+check_gso(struct frame *f, const struct virtio_net_hdr *asked, uint8_t may, uint32_t frame_max)
+{
+	uint8_t offload = asked_for(asked->gso_type, f->headers);
+	uint32_t payload = f->len - f->headers->len;
+
+	if (offload == 0 || (offload & ~may) != 0 || asked->gso_size == 0)
+		return DROP_OFFLOAD;
+	f->offload |= offload;
+	f->vnet.gso_type = asked->gso_type;
+	f->vnet.gso_size = asked->gso_size;
+	f->vnet.hdr_len = f->headers->len;
+	if (offload_frames(f) > OFFLOAD_SEGMENTS_MAX)
+		return DROP_OFFLOAD;
+	if (f->len - f->headers->l3 > UINT16_MAX ||
+			f->headers->len + RTE_MIN(payload, asked->gso_size) > frame_max)
+		return DROP_LONG;
+	return DROP_NONE;
+}
+
+/* Returns true if the headers are those of TCP or UDP whose checksum is the one asked for. */
+static bool
+is_known(struct headers *h, uint32_t n, const struct virtio_net_hdr *asked)
+{
+	return parse(h, n) && asked->csum_start == h->l4 && asked->csum_offset == csum_offset(h);
+}
+
+/*
+ * A checksum of whatever protocol (virtio 1.2 section 5.1.6.2): HSR, PPPoE, MPLS, a tunnel, a
+ * fragment. Only where it stands is known: that it does, of what it sums up, and that both are
+ * in the frame of `len` bytes, after Ethernet's header. False: they are not.
+ */
+static bool
+is_generic(struct headers *h, uint32_t len, const struct virtio_net_hdr *asked)
+{
+	uint32_t end = (uint32_t)asked->csum_start + asked->csum_offset + sizeof(rte_be16_t);
+
+	if (asked->gso_type != VIRTIO_NET_HDR_GSO_NONE ||
+			asked->csum_start < sizeof(struct rte_ether_hdr) || end > len)
+		return false;
+	h->generic = true;
+	h->l3 = sizeof(struct rte_ether_hdr);
+	h->l4 = asked->csum_start;
+	h->len = end <= HEADERS_MAX ? end : sizeof(struct rte_ether_hdr);
+	h->ipv6 = h->extended = false;
+	h->tcp = asked->csum_offset != offsetof(struct rte_udp_hdr, dgram_cksum);
+	return true;
+}
+
+enum drop_reason
+offload_check(struct frame *f, const struct virtio_net_hdr *asked, struct headers *h, uint8_t may,
+		uint32_t frame_max)
+{
+	uint32_t n = RTE_MIN(f->len, (uint32_t)HEADERS_MAX);
+
+	frame_peek(f, h->bytes, n);
+	/* What follows looks at the copy, and never again at the guest's. */
+	rte_compiler_barrier();
+	memcpy(&f->eth, h->bytes, sizeof(f->eth));
+	h->generic = false;
+	if (!(may & OFFLOAD_CSUM) || !(asked->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
+			!(is_known(h, n, asked) || is_generic(h, f->len, asked)))
+		return DROP_OFFLOAD;
+	f->headers = h;
+	f->offload = OFFLOAD_CSUM;
+	f->vnet = (struct virtio_net_hdr){
+			.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+			.csum_start = h->l4,
+			.csum_offset = asked->csum_offset,
+	};
+	if (asked->gso_type != VIRTIO_NET_HDR_GSO_NONE)
+		return check_gso(f, asked, may, frame_max);
+	return f->len > frame_max ? DROP_LONG : DROP_NONE;
+}

@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* One open of the node: see session.h for the contract. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/vhost.h>
+
+#include <rte_vhost.h>
+
+#include "guest/cuse/session.h"
+#include "guest/cuse/caller.h"
+#include "guest/cuse/front.h"
+#include "guest/fds.h"
+#include "guest/fd_gate.h"
+#include "guest/message.h"
+#include "base/log.h"
+#include "frame/offload.h"
+
+static void
+close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void
+forget_event(struct session_event *e)
+{
+	close_fd(&e->fd);
+	e->state = PART_UNSET;
+}
+
+static void
+forget_rings(struct session *b)
+{
+	struct session_ring *r;
+
+	for (r = b->ring; r < b->ring + IOCTL_RINGS; r++) {
+		forget_event(&r->call);
+		forget_event(&r->kick);
+		r->addr_state = PART_UNSET;
+		r->enabled = false;
+	}
+}
+
+void
+session_init(struct session *b, const char *path)
+{
+	unsigned int i;
+
+	memset(b, 0, sizeof(*b));
+	b->path = path;
+	b->patience = SESSION_PATIENCE;
+	b->sock = b->handle = -1;
+	for (i = 0; i < IOCTL_RINGS; i++)
+		b->ring[i].call.fd = b->ring[i].kick.fd = -1;
+}
+
+void
+session_close(struct session *b)
+{
+	close_fd(&b->sock);
+	close_fd(&b->handle);
+	forget_rings(b);
+}
+
+/* One line in the log about a client, with what its owner can do about it. */
+static void
+complain(struct session *b, const char *what, int error)
+{
+	if (b->complained)
+		return;
+	b->complained = true;
+	say(WARNING, "cuse: process %d: %s: %s\n", (int)b->owner, what, strerror(-error));
+}
+
+/* The connection can't be used any more: an answer might be that to an older call. */
+static int
+note_loss(struct session *b, int rc)
+{
+	if (rc != -ENOTCONN)
+		return rc;
+	b->lost = true;
+	session_close(b);
+	complain(b, "its connection to the switch is lost; it has to open the node anew", rc);
+	return rc;
+}
+
+static int
+call(struct session *b, struct message *m, const int *fd, unsigned int n)
+{
+	return note_loss(b, front_call(b->sock, m, fd, n));
+}
+
+static int
+call_with(struct session *b, uint32_t request, uint64_t value)
+{
+	struct message m = {
+			.request = request,
+			.size = sizeof(m.payload.u64),
+			.payload.u64 = value,
+	};
+
+	return call(b, &m, NULL, 0);
+}
+
+static int
+call_bare(struct session *b, uint32_t request)
+{
+	struct message m = {.request = request};
+
+	return call(b, &m, NULL, 0);
+}
+
+/*
+ * Waits until workers have the rings that messages started: librte_vhost acknowledges first
+ * and starts them then, and answers a question when that is done.
+ */
+static int
+settle(struct session *b)
+{
+	return call_bare(b, MSG_GET_FEATURES);
+}
+
+static int
+ensure_connected(struct session *b)
+{
+	int rc;
+
+	if (b->lost)
+		return -ENOTCONN;
+	if (b->sock >= 0)
+		return 0;
+	rc = front_connect(b->path, b->patience, &b->features);
+	if (rc < 0)
+		return rc;
+	b->sock = rc;
+	return 0;
+}
+
+static int
+get_features(struct session *b, void *out)
+{
+	int rc = ensure_connected(b);
+	uint64_t offer;
+
+	if (rc != 0)
+		return rc;
+	offer = b->features & ioctl_features;
+	memcpy(out, &offer, sizeof(offer));
+	return 0;
+}
+
+static int
+set_features(struct session *b, const void *in)
+{
+	uint64_t wanted;
+
+	memcpy(&wanted, in, sizeof(wanted));
+	if ((wanted & ~(b->features & ioctl_features)) != 0)
+		return -EOPNOTSUPP;
+	/*
+	 * QEMU does not tell vhost-net which offloads its guest uses when it sends: any may be
+	 * that the switch can finish. Nor which it takes: it gets finished frames.
+	 */
+	wanted |= b->features & offload_host_features;
+	/* With this bit rings are enabled by a message, as vhost-net's by its back end. */
+	return call_with(b, MSG_SET_FEATURES, wanted | 1ULL << VHOST_USER_F_PROTOCOL_FEATURES);
+}
+
+static int
+set_owner(struct session *b, pid_t thread, pid_t process)
+{
+	int rc, handle;
+
+	if (b->owner != 0)
+		return -EBUSY;
+	handle = caller_handle(thread, process);
+	if (handle < 0 && handle != -ENOSYS)
+		return handle;
+	rc = ensure_connected(b);
+	if (rc == 0)
+		rc = call_bare(b, MSG_SET_OWNER);
+	if (rc == 0) {
+		b->owner = process;
+		b->handle = handle;
+	} else {
+		close_fd(&handle);
+	}
+	return rc;
+}
+
+static int
+reset_owner(struct session *b)
+{
+	int rc = call_bare(b, MSG_RESET_OWNER);
+
+	if (rc == 0)
+		rc = note_loss(b, front_handshake(b->sock, &b->features));
+	if (rc == 0) {
+		forget_rings(b);
+		b->owner = 0;
+		close_fd(&b->handle);
+	}
+	return rc;
+}
+
+/* What to do about memory that can't be shared. */
+static const char *
+remedy(int error)
+{
+	switch (error) {
+	case -E2BIG:
+		return "its memory has more than 8 parts; give it fewer files or NUMA nodes, a "
+		       "DPDK process --single-file-segments";
+	case -EINVAL:
+		return "parts of its memory have the same guest addresses";
+	case -ENXIO:
+		return "none of its memory is shared; give QEMU a memory backend with share=on";
+	case -EMEDIUMTYPE:
+		return "its memory is in a file that its owner could withhold; give it memfd, tmpfs or "
+		       "hugetlbfs (memory-backend-memfd,share=on of QEMU)";
+	case -EPERM:
+	case -EACCES:
+		return "its memory may not be opened; run the switch as root, and memory in "
+		       "ordinary files";
+	default:
+		return "its memory is not there where it says";
+	}
+}
+
+static int
+set_mem_table(struct session *b, const void *in)
+{
+	struct vhost_memory_region region[IOCTL_REGIONS_MAX];
+	struct vhost_memory head;
+	int fd[GUEST_REGIONS], rc;
+	unsigned int n = 0, i;
+	struct message m;
+
+	memcpy(&head, in, sizeof(head));
+	if (head.padding != 0)
+		return -EOPNOTSUPP;
+	memcpy(region, (const char *)in + sizeof(head), head.nregions * sizeof(region[0]));
+	fd_gate_making();
+	rc = caller_table(b->owner, region, head.nregions, &m, fd);
+	fd_gate_made(fd, rc == 0 ? m.payload.memory.nregions : 0);
+	if (rc != 0) {
+		complain(b, remedy(rc), rc);
+		return rc;
+	}
+	n = m.payload.memory.nregions;
+	rc = caller_lives(b->handle) ? call(b, &m, fd, n) : -ESRCH;
+	for (i = 0; i < n; i++)
+		close(fd[i]);
+	return rc == 0 ? settle(b) : rc;
+}
+
+/* Hands one of a ring's descriptors over once more, if librte_vhost let go of it. */
+static int
+give_back_event(struct session *b, uint32_t request, uint32_t index, struct session_event *e)
+{
+	struct message m = {
+			.request = request,
+			.size = sizeof(m.payload.u64),
+			.payload.u64 = index | (e->fd < 0 ? MSG_NO_DESCRIPTOR : 0),
+	};
+
+	if (e->state != PART_LOST)
+		return 0;
+	e->state = PART_SET;
+	return call(b, &m, &e->fd, e->fd >= 0);
+}
+
+static int
+give_back_addr(struct session *b, struct session_ring *r)
+{
+	struct message m;
+	int fd, rc;
+
+	if (r->addr_state != PART_LOST)
+		return 0;
+	rc = ioctl_ring_message(VHOST_SET_VRING_ADDR, &r->addr, &m, &fd);
+	if (rc == 0)
+		rc = call(b, &m, NULL, 0);
+	if (rc == 0)
+		r->addr_state = PART_SET;
+	return rc;
+}
+
+/*
+ * GET_VRING_BASE ends a ring for librte_vhost, which forgets its addresses and
+ * closes its descriptors. For vhost-net it is a mere question: the ring must be
+ * able to go on as it was. The kick comes last, as it starts the ring.
+ */
+static int
+give_back(struct session *b, uint32_t index)
+{
+	struct session_ring *r = &b->ring[index];
+	int rc = give_back_addr(b, r);
+
+	if (rc == 0)
+		rc = give_back_event(b, MSG_SET_VRING_CALL, index, &r->call);
+	if (rc == 0)
+		rc = give_back_event(b, MSG_SET_VRING_KICK, index, &r->kick);
+	return rc;
+}
+
+/* A copy of the client's event descriptor. */
+static int
+event_descriptor(struct session *b, int fd)
+{
+	int copy;
+
+	fd_gate_making();
+	copy = caller_descriptor(b->owner, fd);
+	fd_gate_made(&copy, 1);
+	if (copy < 0) {
+		if (copy == -ENOSYS)
+			complain(b,
+					"this kernel has no pidfd_getfd(2): load the module "
+					"eventfd_link (eventfd_link/README)",
+					copy);
+		else if (copy == -EPERM)
+			complain(b, "its descriptors may not be copied; run the switch as root",
+					copy);
+		return copy;
+	}
+	if (fds_is_eventfd(copy) && caller_lives(b->handle))
+		return copy;
+	fd_gate_dispose(copy);
+	return -EINVAL;
+}
+
+/* The client has set one of a ring's descriptors; it is kept. */
+static void
+note_event(struct session_event *e, int fd)
+{
+	close_fd(&e->fd);
+	e->fd = fd;
+	e->state = PART_SET;
+}
+
+static void
+lose(enum session_part *state)
+{
+	if (*state == PART_SET)
+		*state = PART_LOST;
+}
+
+/* Notes what an ioctl that was carried out did to a ring. Takes the descriptor. */
+static void
+note_ring(struct session_ring *r, unsigned int cmd, const void *in, int fd)
+{
+	switch (cmd) {
+	case VHOST_SET_VRING_ADDR:
+		memcpy(&r->addr, in, sizeof(r->addr));
+		r->addr_state = PART_SET;
+		break;
+	case VHOST_SET_VRING_CALL:
+		note_event(&r->call, fd);
+		break;
+	case VHOST_SET_VRING_KICK:
+		note_event(&r->kick, fd);
+		break;
+	case VHOST_GET_VRING_BASE:
+		lose(&r->addr_state);
+		lose(&r->call.state);
+		lose(&r->kick.state);
+		break;
+	default:
+		close_fd(&fd);
+	}
+}
+
+static int
+get_vring_base(struct session *b, uint32_t index, struct message *m, void *out)
+{
+	struct session_ring *r = &b->ring[index];
+	int rc = call(b, m, NULL, 0);
+
+	if (rc != 0)
+		return rc;
+	note_ring(r, VHOST_GET_VRING_BASE, NULL, -1);
+	memcpy(out, &m->payload.state, sizeof(m->payload.state));
+	if (!r->enabled)
+		return 0;
+	rc = give_back(b, index);
+	return rc == 0 ? settle(b) : rc;
+}
+
+static int
+set_backend(struct session *b, uint32_t index, struct message *m)
+{
+	bool enable = m->payload.state.num;
+	int rc = enable ? give_back(b, index) : 0;
+
+	if (rc == 0)
+		rc = call(b, m, NULL, 0);
+	if (rc == 0)
+		b->ring[index].enabled = enable;
+	return rc == 0 && enable ? settle(b) : rc;
+}
+
+static int
+ring_ioctl(struct session *b, unsigned int cmd, const void *in, void *out)
+{
+	struct message m = {0};
+	uint32_t index;
+	int fd, rc;
+
+	rc = ioctl_ring_message(cmd, in, &m, &fd);
+	if (rc != 0)
+		return rc;
+	memcpy(&index, in, sizeof(index)); /* each of the structs begins with it */
+	if (cmd == VHOST_NET_SET_BACKEND)
+		return set_backend(b, index, &m);
+	if (cmd == VHOST_GET_VRING_BASE)
+		return get_vring_base(b, index, &m, out);
+	if (b->ring[index].enabled && ioctl_wants_stopped(cmd))
+		return -EBUSY;
+	if (fd >= 0) {
+		fd = event_descriptor(b, fd);
+		if (fd < 0)
+			return fd;
+	}
+	rc = call(b, &m, &fd, fd >= 0);
+	if (rc == 0)
+		note_ring(&b->ring[index], cmd, in, fd);
+	else
+		close_fd(&fd);
+	return rc;
+}
+
+int
+session_ioctl(struct session *b, pid_t thread, unsigned int cmd, const void *in, void *out)
+{
+	pid_t process;
+
+	if (cmd == VHOST_GET_FEATURES)
+		return get_features(b, out);
+	process = caller_process(thread);
+	if (process < 0)
+		return process;
+	if (cmd == VHOST_SET_OWNER)
+		return set_owner(b, thread, process);
+	if (b->owner != process || !caller_lives(b->handle))
+		return -EPERM;
+	if (b->lost)
+		return -ENOTCONN;
+	switch (cmd) {
+	case VHOST_RESET_OWNER:
+		return reset_owner(b);
+	case VHOST_SET_FEATURES:
+		return set_features(b, in);
+	case VHOST_SET_MEM_TABLE:
+		return set_mem_table(b, in);
+	default:
+		return ring_ioctl(b, cmd, in, out);
+	}
+}

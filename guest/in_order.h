@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/*
+ * Chains of a transmit ring whose guest wants them back in order (VIRTIO_F_IN_ORDER,
+ * virtio 1.2 section 2.7.9 and 2.8.12), though frames may be done with in any: one that
+ * waits for room is overtaken. A chain is noted when it is taken and marked when it is
+ * done with; those done with at the front can be returned.
+ *
+ * Made by librte_vhost's thread while the ring is withdrawn; used by the one worker
+ * that polls the ring. No locks.
+ */
+#ifndef GUEST_IN_ORDER_H
+#define GUEST_IN_ORDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <rte_bitops.h> /* rte_align32pow2() since DPDK 23.07, ... */
+#include <rte_common.h> /* ... and before */
+
+#include "guest/virtqueue.h"
+
+struct in_order {
+	uint16_t head, tail; /* free running; the oldest, and the next one */
+	uint16_t mask;       /* number of entries, less one */
+	struct {
+		struct used_chain chain;
+		bool done;
+	} entry[];
+};
+
+/* Room for the chains of a ring with `size` > 0 descriptors. NULL: no memory. free() it. */
+static inline struct in_order *
+in_order_create(uint16_t size)
+{
+	uint32_t n = rte_align32pow2(size);
+	struct in_order *o = calloc(1, sizeof(*o) + n * sizeof(o->entry[0]));
+
+	if (o != NULL)
+		o->mask = n - 1;
+	return o;
+}
+
+/* More chains than the ring can hold: its guest makes some available twice. */
+static inline bool
+in_order_is_full(const struct in_order *o)
+{
+	return (uint16_t)(o->tail - o->head) > o->mask;
+}
+
+/* Notes a chain that was taken. Returns its name for in_order_done(). */
+static inline uint16_t
+in_order_note(struct in_order *o, struct used_chain u)
+{
+	uint16_t at = o->tail++;
+
+	o->entry[at & o->mask].chain = u;
+	o->entry[at & o->mask].done = false;
+	return at;
+}
+
+static inline void
+in_order_done(struct in_order *o, uint16_t name)
+{
+	o->entry[name & o->mask].done = true;
+}
+
+/* Takes the next chain that can be returned. False: there is none. */
+static inline bool
+in_order_next(struct in_order *o, struct used_chain *u)
+{
+	if (o->head == o->tail || !o->entry[o->head & o->mask].done)
+		return false;
+	*u = o->entry[o->head++ & o->mask].chain;
+	return true;
+}
+
+#endif /* GUEST_IN_ORDER_H */

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* The forwarding table's slow paths: see fdb.h for the contract. */
+#include <stdlib.h>
+
+#include <rte_cycles.h>
+#include <rte_hash.h>
+#include <rte_jhash.h>
+#include <rte_malloc.h>
+#include <rte_random.h>
+#include <rte_rcu_qsbr.h>
+
+#include "base/atomic.h"
+#include "switch/fdb.h"
+#include "switch/grace.h"
+
+struct fdb_entry *
+fdb_lookup_slow(const struct fdb *t, struct fdb_hints *h, uint64_t key)
+{
+	struct fdb_entry *e;
+	int32_t position;
+
+	position = rte_hash_lookup(t->hash, &key);
+	if (position < 0)
+		return NULL;
+	e = &t->entry[position];
+	/* Being added or removed at this moment: not there yet, or any more. */
+	if (load_acquire(&e->key) != key)
+		return NULL;
+	h->position[fdb_hint(key)] = position;
+	return e;
+}
+
+struct fdb *
+fdb_create(uint32_t aging, struct rte_rcu_qsbr *qsbr)
+{
+	/*
+	 * A seed that guests cannot know, and buckets that can be extended: no
+	 * choice of addresses by one guest keeps another's out of the table.
+	 */
+	struct rte_hash_parameters params = {
+			.name = "fdb",
+			.entries = FDB_SIZE,
+			.key_len = sizeof(uint64_t),
+			.hash_func = rte_jhash,
+			.hash_func_init_val = (uint32_t)rte_rand(),
+			.socket_id = SOCKET_ID_ANY,
+			.extra_flag = RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF |
+					RTE_HASH_EXTRA_FLAGS_EXT_TABLE,
+	};
+	struct fdb *t;
+
+	t = calloc(1, sizeof(*t));
+	if (t == NULL)
+		return NULL;
+	t->aging = aging;
+	t->qsbr = qsbr;
+	t->hash = rte_hash_create(&params);
+	if (t->hash == NULL)
+		goto fail;
+	t->positions = rte_hash_max_key_id(t->hash) + 1;
+	t->entry = rte_zmalloc("fdb", t->positions * sizeof(*t->entry), RTE_CACHE_LINE_SIZE);
+	t->waiting.position = calloc(t->positions, sizeof(uint32_t));
+	t->filling.position = calloc(t->positions, sizeof(uint32_t));
+	if (t->entry == NULL || t->waiting.position == NULL || t->filling.position == NULL)
+		goto fail;
+	return t;
+fail:
+	fdb_destroy(t);
+	return NULL;
+}
+
+void
+fdb_destroy(struct fdb *t)
+{
+	if (t == NULL)
+		return;
+	rte_hash_free(t->hash);
+	rte_free(t->entry);
+	free(t->waiting.position);
+	free(t->filling.position);
+	free(t);
+}
+
+/* Changes a count of the main lcore's own, which other threads read. */
+static void
+fdb_add_to(uint32_t *count, int n)
+{
+	store_relaxed(count, *count + n);
+}
+
+/* Frees the positions whose readers are gone, then starts the next wait. */
+static void
+fdb_reclaim(struct fdb *t)
+{
+	struct fdb_grave done = t->waiting;
+	uint32_t i;
+
+	if (done.n != 0) {
+		if (!grace_over(t->qsbr, done.token))
+			return;
+		for (i = 0; i < done.n; i++)
+			rte_hash_free_key_with_position(t->hash, done.position[i]);
+		done.n = 0;
+	}
+	t->waiting = t->filling;
+	t->filling = done;
+	if (t->waiting.n != 0)
+		t->waiting.token = rte_rcu_qsbr_start(t->qsbr);
+}
+
+static void
+fdb_remove(struct fdb *t, struct fdb_entry *e, fdb_gone_fn gone, void *arg)
+{
+	uint64_t key = e->key;
+	int32_t position;
+
+	position = rte_hash_del_key(t->hash, &key);
+	if (position < 0)
+		return;
+	store_release(&e->key, 0);
+	fdb_add_to(&t->count[e->port], -1);
+	fdb_add_to(&t->used, -1);
+	t->filling.position[t->filling.n++] = position;
+	if (gone != NULL)
+		gone(arg, key, e->port);
+}
+
+static enum fdb_verdict
+fdb_add(struct fdb *t, uint64_t key, uint16_t port)
+{
+	struct fdb_entry *e;
+	int32_t position;
+
+	if (fdb_full(t, port))
+		return FDB_FULL;
+	position = rte_hash_add_key(t->hash, &key);
+	if (position < 0) {
+		/* Free, but not yet past its grace period: the next try may find it so. */
+		fdb_reclaim(t);
+		return FDB_FULL;
+	}
+	e = &t->entry[position];
+	e->port = port;
+	e->filter = FILTER_NONE;
+	e->seen = t->clock;
+	store_release(&e->key, key);
+	fdb_add_to(&t->count[port], 1);
+	fdb_add_to(&t->used, 1);
+	return FDB_ADDED;
+}
+
+enum fdb_verdict
+fdb_learn(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old)
+{
+	int32_t position = rte_hash_lookup(t->hash, &key);
+	struct fdb_entry *e;
+
+	if (position < 0)
+		return fdb_add(t, key, port);
+	e = &t->entry[position];
+	if (e->port == port) {
+		store_relaxed(&e->seen, t->clock);
+		return FDB_SAME;
+	}
+	if (port == PORT_UPLINK && !fdb_idle(t, e))
+		return FDB_KEPT;
+	if (fdb_full(t, port) && port != PORT_UPLINK)
+		return FDB_FULL;
+	*old = e->port;
+	if (fdb_full(t, port)) {
+		/* Nobody's, so that frames for it are flooded, is nearer to the truth. */
+		fdb_remove(t, e, NULL, NULL);
+		return FDB_MOVED;
+	}
+	fdb_add_to(&t->count[*old], -1);
+	fdb_add_to(&t->count[port], 1);
+	store_relaxed(&e->seen, t->clock);
+	store_relaxed(&e->port, port);
+	return FDB_MOVED;
+}
+
+void
+fdb_set_filter(struct fdb *t, uint64_t key, enum filter_state filter)
+{
+	int32_t position = rte_hash_lookup(t->hash, &key);
+
+	if (position >= 0)
+		store_relaxed(&t->entry[position].filter, filter);
+}
+
+uint64_t
+fdb_unfiltered(const struct fdb *t, uint32_t *at, uint16_t *port)
+{
+	const struct fdb_entry *e;
+
+	while (*at < t->positions) {
+		e = &t->entry[(*at)++];
+		if (e->key == 0 || e->port == PORT_UPLINK || e->filter != FILTER_NONE)
+			continue;
+		*port = e->port;
+		return e->key;
+	}
+	return 0;
+}
+
+void
+fdb_forget_port(struct fdb *t, uint16_t port, fdb_gone_fn gone, void *arg)
+{
+	uint32_t i;
+
+	for (i = 0; i < t->positions && t->count[port] != 0; i++)
+		if (t->entry[i].key != 0 && t->entry[i].port == port)
+			fdb_remove(t, &t->entry[i], gone, arg);
+	fdb_reclaim(t);
+}
+
+void
+fdb_tick(struct fdb *t, uint32_t seconds, fdb_gone_fn gone, void *arg)
+{
+	struct fdb_entry *e;
+	uint32_t i, left;
+
+	store_relaxed(&t->clock, seconds);
+	left = t->aging == 0 ? 0 : t->used;
+	for (i = 0; i < t->positions && left != 0; i++) {
+		e = &t->entry[i];
+		if (e->key == 0)
+			continue;
+		left--;
+		if (seconds - load_relaxed(&e->seen) > t->aging)
+			fdb_remove(t, e, gone, arg);
+	}
+	fdb_reclaim(t);
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/*
+ * Forwarding table: (MAC address, VLAN domain) -> port.
+ *
+ * rte_hash maps a key to a position; entry[position] holds the facts. Lookups
+ * are lock-free and take constant time; a per-worker array of hints, direct
+ * mapped, remembers positions and so answers most lookups with two loads. A
+ * hint can be stale at no harm: the entry's own key decides.
+ *
+ * One writer: the main lcore (fdb_learn, fdb_age, fdb_forget_port, fdb_tick).
+ * Any number of readers: workers, registered with the RCU variable that is
+ * given at creation and quiescent between bursts. A removed position is reused
+ * only after a grace period. The `seen` stamp is the one field readers write.
+ */
+#ifndef FDB_H
+#define FDB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_ether.h>
+
+#include "base/atomic.h"
+#include "switch/port.h"
+
+struct rte_hash;
+struct rte_rcu_qsbr;
+
+/* Addresses of one guest: 64 guests fill 16,384 entries. */
+#define FDB_PER_GUEST 256
+/* Addresses behind the uplink. */
+#define FDB_PER_UPLINK 8192
+/* Room for every port's share, so that no port can take another's. */
+#define FDB_SIZE (GUEST_MAX * FDB_PER_GUEST + FDB_PER_UPLINK)
+
+/*
+ * Ticks of the clock, a second each, that a guest's address is its own after its last use.
+ * Seen at the uplink before that, it is a frame of the guest's own that came back, which
+ * takes milliseconds; afterwards it has moved there. So it is followed when it was idle for
+ * one second, and in two at the latest.
+ */
+#define FDB_HOLD 2
+
+/* Hints a worker: 16 KiB, a sixteenth of an L2 cache of 256 KiB. */
+#define FDB_HINTS 4096
+
+/* What lets an address of a guest in at the uplink. */
+enum filter_state {
+	FILTER_NONE, /* nothing, or promiscuous mode */
+	FILTER_PORT, /* a filter of the port */
+	FILTER_POOL, /* one that sorts it into its device's pool */
+};
+
+struct fdb_entry {
+	uint64_t key;  /* 0: free */
+	uint32_t seen; /* clock when last used as a source */
+	uint16_t port;
+	uint8_t filter; /* enum filter_state */
+};
+
+struct fdb_hints {
+	uint32_t position[FDB_HINTS];
+};
+
+/* Positions removed, waiting for a grace period. */
+struct fdb_grave {
+	uint64_t token;
+	uint32_t n;
+	uint32_t *position;
+};
+
+struct fdb {
+	struct rte_hash *hash;
+	struct fdb_entry *entry;
+	uint32_t positions; /* length of entry[] */
+	uint32_t clock;     /* seconds since start */
+	uint32_t used;      /* entries in use */
+	uint32_t aging;     /* seconds; 0: never */
+	uint32_t count[PORT_MAX];
+	struct rte_rcu_qsbr *qsbr;
+	struct fdb_grave waiting, filling;
+};
+
+enum fdb_verdict {
+	FDB_ADDED, /* a new address */
+	FDB_SAME,  /* known at this port */
+	FDB_MOVED, /* was another port's; *old says whose */
+	FDB_KEPT,  /* the uplink may not take a guest's address that is in use */
+	FDB_FULL,  /* the port has its share already */
+};
+
+/* Set in every key, so that none is 0, which marks a free entry. */
+#define FDB_KEY_USED (UINT64_C(1) << 63)
+
+/*
+ * Key of an address in a VLAN domain. Guests are one domain, 0, today; there is
+ * room for 32,768.
+ */
+static inline uint64_t
+fdb_key(const struct rte_ether_addr *mac, uint16_t domain)
+{
+	uint32_t low;
+	uint16_t high;
+
+	memcpy(&low, mac->addr_bytes, sizeof(low));
+	memcpy(&high, mac->addr_bytes + sizeof(low), sizeof(high));
+	return (uint64_t)low | (uint64_t)high << 32 | (uint64_t)domain << 48 | FDB_KEY_USED;
+}
+
+/* The address in a key. */
+static inline struct rte_ether_addr
+fdb_mac(uint64_t key)
+{
+	struct rte_ether_addr mac = {{0}};
+	uint32_t low = key;
+	uint16_t high = key >> 32;
+
+	memcpy(mac.addr_bytes, &low, sizeof(low));
+	memcpy(mac.addr_bytes + sizeof(low), &high, sizeof(high));
+	return mac;
+}
+
+/* Where the hint of a key stands; any multiplicative hash does. */
+static inline uint32_t
+fdb_hint(uint64_t key)
+{
+	return (key * UINT64_C(0x9e3779b97f4a7c15)) >> 52;
+}
+
+/*
+ * Looks up behind a hint that missed, and renews the hint.
+ * Returns the entry, or NULL when the table lacks the key.
+ */
+struct fdb_entry *fdb_lookup_slow(const struct fdb *t, struct fdb_hints *h, uint64_t key);
+
+/*
+ * Entry of a key, or NULL. Workers only, between two quiescent states: the
+ * entry is good until the next one.
+ */
+static inline struct fdb_entry *
+fdb_lookup(const struct fdb *t, struct fdb_hints *h, uint64_t key)
+{
+	struct fdb_entry *e = &t->entry[h->position[fdb_hint(key)]];
+
+	if (likely(load_acquire(&e->key) == key))
+		return e;
+	return fdb_lookup_slow(t, h, key);
+}
+
+/* Port of an entry; it may move at any time. */
+static inline uint16_t
+fdb_port(const struct fdb_entry *e)
+{
+	return load_relaxed(&e->port);
+}
+
+static inline bool
+fdb_pooled(const struct fdb_entry *e)
+{
+	return load_relaxed(&e->filter) == FILTER_POOL;
+}
+
+/* Addresses that one port may have in the table. */
+static inline uint32_t
+fdb_share(uint16_t port)
+{
+	return port == PORT_UPLINK ? FDB_PER_UPLINK : FDB_PER_GUEST;
+}
+
+/* Addresses that a port has in the table. Any thread; it may change at once. */
+static inline uint32_t
+fdb_count(const struct fdb *t, uint16_t port)
+{
+	return load_relaxed(&t->count[port]);
+}
+
+/* Addresses in the table. Any thread; it may change at once. */
+static inline uint32_t
+fdb_used(const struct fdb *t)
+{
+	return load_relaxed(&t->used);
+}
+
+static inline bool
+fdb_full(const struct fdb *t, uint16_t port)
+{
+	return fdb_count(t, port) >= fdb_share(port);
+}
+
+/* Whether an address has not been used by its guest for so long that it may move to the wire. */
+static inline bool
+fdb_idle(const struct fdb *t, const struct fdb_entry *e)
+{
+	uint32_t now = load_relaxed(&t->clock);
+
+	return now - load_relaxed(&e->seen) >= FDB_HOLD;
+}
+
+/* Marks an entry as in use, so that it does not age. */
+static inline void
+fdb_touch(const struct fdb *t, struct fdb_entry *e)
+{
+	uint32_t now = load_relaxed(&t->clock);
+
+	if (unlikely(load_relaxed(&e->seen) != now))
+		store_relaxed(&e->seen, now);
+}
+
+/*
+ * Makes an empty table of FDB_SIZE entries.
+ *   aging: seconds until an idle address is forgotten, 0: never
+ *   qsbr:  the workers' RCU variable; must outlive the table
+ * Returns NULL without memory. Main lcore.
+ */
+struct fdb *fdb_create(uint32_t aging, struct rte_rcu_qsbr *qsbr);
+
+/* Ends a table that no worker uses any more. NULL is fine. Main lcore. */
+void fdb_destroy(struct fdb *t);
+
+/*
+ * Notes that `key` was seen as a source at `port`. Guests take addresses from
+ * one another and from the uplink; the uplink takes one from a guest that has not used
+ * it for a while (fdb_idle()). *old is set to the former port with FDB_MOVED. Main lcore.
+ */
+enum fdb_verdict fdb_learn(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old);
+
+/* Notes which filter the uplink has for an address, if that is there. Main lcore. */
+void fdb_set_filter(struct fdb *t, uint64_t key, enum filter_state filter);
+
+/*
+ * The next address of a guest that has no filter, from position *at on, which is moved
+ * past it. 0: there is none. Main lcore.
+ */
+uint64_t fdb_unfiltered(const struct fdb *t, uint32_t *at, uint16_t *port);
+
+/* Called for an address that leaves the table. */
+typedef void (*fdb_gone_fn)(void *arg, uint64_t key, uint16_t port);
+
+/* Forgets all addresses of a port. `gone` may be NULL. Main lcore. */
+void fdb_forget_port(struct fdb *t, uint16_t port, fdb_gone_fn gone, void *arg);
+
+/*
+ * Advances the clock to `seconds` since start, forgets idle addresses and
+ * reclaims positions whose grace period is over. Main lcore, once a second.
+ */
+void fdb_tick(struct fdb *t, uint32_t seconds, fdb_gone_fn gone, void *arg);
+
+#endif /* FDB_H */

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/*
+ * Ports: the guests' devices, by index, and the uplink.
+ *
+ * The table is an array in struct vswitch. A slot goes round in a circle:
+ *
+ *   FREE --(librte_vhost's thread: a connection)--> USED
+ *   USED --(librte_vhost's thread: it ended)------> LEAVING
+ *   LEAVING --(main lcore: addresses forgotten, counters put away)--> FREE
+ *
+ * Only the owner named there writes the slot. Workers read `rx` (published and
+ * withdrawn by librte_vhost's thread, a grace period before a ring changes),
+ * `tx_rings` (set by that thread at any time) and `epoch`, which tells one tenant of a
+ * slot from the next; they alone use `learned`.
+ */
+#ifndef PORT_H
+#define PORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_common.h>
+
+#include "base/atomic.h"
+#include "base/limits.h"
+
+struct virtqueue;
+
+/*
+ * The receive rings that a device has enabled, in its own order. A ring that is
+ * paused for a moment is NULL, so that frames wait for it and flows keep their rings.
+ */
+struct rx_set {
+	unsigned int n; /* at least one */
+	struct virtqueue *vq[QUEUE_PAIRS_MAX];
+};
+
+enum port_state {
+	PORT_FREE,
+	PORT_USED,
+	PORT_LEAVING,
+};
+
+struct conf_port;
+
+/* What a port's settings ask of each frame; most ports ask nothing. */
+#define PORT_MACS 1     /* only certain source addresses */
+#define PORT_ISOLATED 2 /* nothing between two such ports */
+#define PORT_NO_TAGS 4  /* frames with VLAN tags of the guest's own are dropped */
+
+struct port {
+	const struct rx_set *rx; /* receive rings to fill; NULL: none */
+	uint32_t epoch;          /* counts the tenants of this slot */
+	uint8_t state;           /* enum port_state */
+	bool registered;         /* its first address was logged; main lcore's */
+	uint16_t vlan;           /* its tag on the uplink; 0: untagged */
+	uint16_t tx_rings;       /* transmit rings in use, paused ones too; the uplink: 0 */
+	uint8_t policy;          /* PORT_... below */
+	uint16_t number;         /* of the guest, among those of its port */
+	uint64_t learned;        /* requests to learn that it has made; see route.c */
+	const struct conf_port *settings; /* of the port that it connected to */
+} __rte_cache_aligned;
+
+/* Who may write a slot now; see above. Any thread. */
+static inline enum port_state
+port_state(const struct port *p)
+{
+	return load_acquire(&p->state);
+}
+
+/* The tenant of a slot. Any thread: the main lcore counts them. */
+static inline uint32_t
+port_epoch(const struct port *p)
+{
+	return load_relaxed(&p->epoch);
+}
+
+/* A set of ports: one bit each. */
+#define PORT_WORDS ((PORT_MAX + 63) / 64)
+
+struct port_set {
+	uint64_t word[PORT_WORDS];
+};
+
+static inline void
+port_set_add(struct port_set *s, uint16_t port)
+{
+	s->word[port / 64] |= UINT64_C(1) << (port % 64);
+}
+
+static inline int
+port_set_has(const struct port_set *s, uint16_t port)
+{
+	return (s->word[port / 64] >> (port % 64)) & 1;
+}
+
+static inline void
+port_set_clear(struct port_set *s)
+{
+	*s = (struct port_set){{0}};
+}
+
+#endif /* PORT_H */

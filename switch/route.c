@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* Where a frame goes: see route.h for the contract. */
+#include <string.h>
+
+#include <rte_cycles.h>
+#include <rte_ring_elem.h>
+
+#include "base/atomic.h"
+#include "run/control.h"
+#include "frame/copy.h"
+#include "switch/fdb.h"
+#include "frame/frame.h"
+#include "guest/virtqueue.h"
+#include "main.h"
+#include "switch/route.h"
+#include "switch/source.h"
+#include "run/worker.h"
+
+/* All guests are one broadcast domain. */
+#define DOMAIN 0
+
+/*
+ * Requests to learn that a port, of however many rings, may make in a millisecond:
+ * a new guest needs one, and a guest that makes up addresses can neither fill the
+ * queue of requests (main.c) nor keep the main lcore from hearing the others.
+ */
+#define LEARN_CREDIT 16
+#define LEARN_PERIODS 1000 /* a second */
+#define LEARN_BITS 8       /* of port.learned: how many; above them: in which period */
+
+/* Verdict on a frame that goes to more than one port, or to none. */
+enum {
+	TO_ALL = PORT_MAX, /* every port except its own */
+	TO_NONE,           /* dropped; the reason is in the frame */
+	TO_SOME,           /* several, which are in w->dests already */
+	TO_ALL_BUT,        /* plus a port: every port except its own and that one */
+};
+
+/*
+ * 01-80-C2-00-00-00 to 0F: spanning tree, pause, LACP, 802.1X, LLDP. What is said there
+ * concerns the two ends of one link, and no bridge forwards it (IEEE 802.1Q section 8.6.3).
+ */
+static const struct rte_ether_addr link_local = {{0x01, 0x80, 0xc2, 0x00, 0x00, 0x00}};
+#define LINK_LOCAL_LAST 0x0f /* of the last byte: one of these addresses */
+
+static inline uint16_t
+to_none(struct frame *f, enum drop_reason reason)
+{
+	f->reason = reason;
+	return TO_NONE;
+}
+
+/* Whether a port may make one more request in this period. Workers share its credit. */
+static bool
+may_learn(struct port *p)
+{
+	uint64_t period = rte_rdtsc() / (rte_get_tsc_hz() / LEARN_PERIODS);
+	uint64_t old = load_relaxed(&p->learned), new;
+
+	do {
+		if (period > old >> LEARN_BITS)
+			new = period << LEARN_BITS | 1;
+		else if ((old & ((1 << LEARN_BITS) - 1)) < LEARN_CREDIT)
+			new = old + 1;
+		else
+			return false;
+	} while (!compare_exchange_relaxed(&p->learned, &old, new));
+	return true;
+}
+
+/*
+ * Asks the main lcore to learn; it is asked again with the next frame if lost. `known`: the
+ * address is another port's so far.
+ */
+static void
+ask_to_learn(struct worker *w, struct source *s, uint64_t key, bool known)
+{
+	struct vswitch *sw = w->sw;
+	struct request r = {
+			.key = key,
+			.epoch = port_epoch(&sw->port[s->port]),
+			.port = s->port,
+	};
+
+	/* An address that moves to the wire must leave its guest in any case. */
+	if (fdb_full(sw->fdb, s->port) && !(known && s->port == PORT_UPLINK)) {
+		count_add(&w->count[s->port].unlearned, 1);
+		return;
+	}
+	if (!may_learn(&sw->port[s->port]))
+		return;
+	if (rte_ring_enqueue_elem(sw->requests, &r, sizeof(r)) == 0)
+		wake_main(sw);
+}
+
+/*
+ * The rest of learn(), for an address that is another's, or nobody's (`e` NULL), so far.
+ * Returns whose it is; PORT_MAX: the sender must not use it.
+ */
+static __rte_noinline uint16_t
+learn_new(struct worker *w, struct source *s, const struct frame *f, const struct fdb_entry *e)
+{
+	struct vswitch *sw = w->sw;
+
+	/* Our guests' frames may come back on the wire: then they have not moved. */
+	if (e != NULL && s->port == PORT_UPLINK && !fdb_idle(sw->fdb, e))
+		return fdb_port(e);
+	/* A port that names its own was looked at before. */
+	if (s->port != PORT_UPLINK && !(sw->port[s->port].policy & PORT_MACS) &&
+			unlikely(conf_mac_named(&sw->conf, &f->eth.src_addr)))
+		return PORT_MAX;
+	ask_to_learn(w, s, fdb_key(&f->eth.src_addr, DOMAIN), e != NULL);
+	return s->port;
+}
+
+/*
+ * Notes a frame's source address. *owner is set to whose it is, if it is not the sender's.
+ * False: the sender must not use it, as another port names it as its own.
+ */
+static inline bool
+learn(struct worker *w, struct source *s, const struct frame *f, uint16_t *owner)
+{
+	const struct fdb *t = w->sw->fdb;
+	struct fdb_entry *e = fdb_lookup(t, &w->hints, fdb_key(&f->eth.src_addr, DOMAIN));
+
+	if (likely(e != NULL && fdb_port(e) == s->port)) {
+		fdb_touch(t, e);
+		return true;
+	}
+	*owner = learn_new(w, s, f, e);
+	return *owner != PORT_MAX;
+}
+
+/*
+ * --vm2vm 2: a frame for a guest goes out with that guest's tag, and the NIC sorts it
+ * into the guest's pool. Not so a frame with a tag of its own, which it would keep.
+ */
+static inline uint16_t
+by_nic(const struct worker *w, struct frame *f, uint16_t port)
+{
+	if (port == PORT_UPLINK || frame_own_tag(f))
+		return port;
+	f->tagged = true;
+	f->tci = w->sw->port[port].vlan;
+	return PORT_UPLINK;
+}
+
+/* Whether nothing is to pass between two ports; the uplink is never isolated. */
+static inline bool
+both_isolated(const struct vswitch *sw, uint16_t a, uint16_t b)
+{
+	return sw->port[a].policy & sw->port[b].policy & PORT_ISOLATED;
+}
+
+/* From a guest: to the port that has the address, or to all. */
+static inline uint16_t
+from_guest(struct worker *w, const struct source *s, struct frame *f, uint8_t policy)
+{
+	enum vm2vm vm2vm = w->sw->conf.vm2vm;
+	struct fdb_entry *e;
+	uint16_t port;
+
+	f->tagged = false;
+	if (vm2vm == VM2VM_UPLINK)
+		return PORT_UPLINK;
+	if (unlikely(rte_is_multicast_ether_addr(&f->eth.dst_addr)))
+		return TO_ALL;
+	e = fdb_lookup(w->sw->fdb, &w->hints, fdb_key(&f->eth.dst_addr, DOMAIN));
+	if (unlikely(e == NULL))
+		return TO_ALL;
+	port = fdb_port(e);
+	if (unlikely(port == s->port))
+		return to_none(f, DROP_TO_SENDER);
+	if (unlikely(policy & PORT_ISOLATED) && both_isolated(w->sw, s->port, port))
+		return to_none(f, DROP_ISOLATED);
+	return likely(vm2vm != VM2VM_NIC) ? port : by_nic(w, f, port);
+}
+
+/*
+ * From an untagged uplink: by address alone. `owner`: who has the source address. What a
+ * wire brings back of a guest's own (as a reflective relay does, or a bond that the other
+ * end knows nothing of) goes to other guests, but never to that one.
+ */
+static inline uint16_t
+from_untagged(struct worker *w, struct frame *f, uint16_t owner)
+{
+	uint16_t all = likely(owner == PORT_UPLINK) ? TO_ALL : TO_ALL_BUT + owner;
+	struct fdb_entry *e;
+	uint16_t port;
+
+	if (rte_is_multicast_ether_addr(&f->eth.dst_addr))
+		return all;
+	e = fdb_lookup(w->sw->fdb, &w->hints, fdb_key(&f->eth.dst_addr, DOMAIN));
+	if (e == NULL)
+		return all;
+	port = fdb_port(e);
+	return port != PORT_UPLINK && port != owner ? port : to_none(f, DROP_TO_SENDER);
+}
+
+/* Whether a device was stopped for breaking the rules; its first ring tells. */
+static inline bool
+is_stopped(const struct rx_set *rx)
+{
+	return rx->vq[0] != NULL && rx->vq[0]->fault != FAULT_NONE;
+}
+
+/* Whether frames can be flooded to a device: also if it is paused for a moment. */
+static inline bool
+takes_frames(const struct vswitch *sw, unsigned int port)
+{
+	const struct rx_set *rx = load_acquire(&sw->port[port].rx);
+
+	return rx != NULL && !is_stopped(rx);
+}
+
+/* Whether a device is there and has this tag on the uplink. */
+static inline bool
+has_tag(const struct vswitch *sw, unsigned int device, uint16_t vid)
+{
+	const struct port *p = &sw->port[device];
+
+	return port_state(p) == PORT_USED && p->vlan == vid;
+}
+
+/* Adds every device with a tag, except one, to those that get the frame. */
+static uint16_t
+to_tag(struct worker *w, struct frame *f, uint16_t vid, uint16_t except)
+{
+	struct vswitch *sw = w->sw;
+	unsigned int i, n = vswitch_ports(sw);
+	uint64_t bit = UINT64_C(1) << (f - w->burst.frame);
+	uint16_t verdict = to_none(f, DROP_NO_PORT);
+
+	for (i = 0; i < n; i++) {
+		if (i == except || !has_tag(sw, i, vid) || !takes_frames(sw, i))
+			continue;
+		dests_add(&w->dests, i, bit);
+		verdict = TO_SOME;
+		f->reason = DROP_NONE;
+	}
+	return verdict;
+}
+
+/*
+ * From a tagged uplink, with a tag that several devices may have: a VLAN of its own,
+ * in which frames go by address. `owner`: who has the source address.
+ */
+static uint16_t
+from_shared(struct worker *w, struct frame *f, uint16_t vid, uint16_t owner)
+{
+	struct fdb_entry *e = NULL;
+	uint16_t port;
+
+	if (!rte_is_multicast_ether_addr(&f->eth.dst_addr))
+		e = fdb_lookup(w->sw->fdb, &w->hints, fdb_key(&f->eth.dst_addr, DOMAIN));
+	if (e == NULL)
+		return to_tag(w, f, vid, owner);
+	port = fdb_port(e);
+	if (port == PORT_UPLINK || port == owner)
+		return to_none(f, DROP_TO_SENDER);
+	return has_tag(w->sw, port, vid) ? port : to_none(f, DROP_VLAN);
+}
+
+/*
+ * From a tagged uplink: the tag names one device, if not several. It gets what is for one of
+ * its addresses, and group frames; as long as it has no address, all of it. What
+ * a VMDq pool brings is looked at once more: it must be for the pool's device.
+ * `owner`: who has the source address; its own frames never come back to it.
+ */
+static inline uint16_t
+from_tagged(struct worker *w, const struct source *s, struct frame *f, uint16_t owner)
+{
+	const struct vswitch *sw = w->sw;
+	uint16_t vid = f->tagged ? f->tci & 0xfff : 0;
+	uint16_t device = conf_tag_owner(&sw->conf, vid);
+	struct fdb_entry *e;
+
+	if (s->device != SOURCE_ANY && device != s->device)
+		return to_none(f, DROP_VLAN);
+	if (unlikely(device == TAG_SHARED))
+		return from_shared(w, f, vid, owner);
+	if (device == TAG_NOBODY || !has_tag(sw, device, vid))
+		return to_none(f, DROP_VLAN);
+	if (unlikely(owner == device))
+		return to_none(f, DROP_TO_SENDER);
+	if (rte_is_multicast_ether_addr(&f->eth.dst_addr))
+		return device >= s->copied ? device : to_none(f, DROP_COPY);
+	e = fdb_lookup(sw->fdb, &w->hints, fdb_key(&f->eth.dst_addr, DOMAIN));
+	if (e != NULL && fdb_port(e) != PORT_UPLINK) {
+		if (fdb_port(e) != device)
+			return to_none(f, DROP_VLAN);
+		if (device < s->copied && fdb_pooled(e))
+			return to_none(f, DROP_COPY);
+		return device;
+	}
+	if (fdb_count(sw->fdb, device) != 0)
+		return to_none(f, DROP_UNMATCHED);
+	return device;
+}
+
+/* Whether the settings of a guest's port let it send with this address. */
+static bool
+may_send(const struct port *p, const struct rte_ether_addr *from)
+{
+	const struct conf_port *c = p->settings;
+	unsigned int i;
+
+	for (i = 0; i < c->nmacs; i++)
+		if (rte_is_same_ether_addr(&c->mac[i], from))
+			return true;
+	return false;
+}
+
+/* Returns true if the destination, a group address, is one that stays on its link. */
+static bool
+is_link_local(const struct frame *f)
+{
+	const uint8_t *to = f->eth.dst_addr.addr_bytes;
+
+	return memcmp(to, &link_local, RTE_ETHER_ADDR_LEN - 1) == 0 &&
+			to[RTE_ETHER_ADDR_LEN - 1] <= LINK_LOCAL_LAST;
+}
+
+/*
+ * Returns true if a guest's frame is in a VLAN of the guest's choice. Tags are in its memory:
+ * what it makes of them later is put right where it matters, on the uplink (UPLINK_RETAG).
+ */
+static bool
+in_own_vlan(const struct frame *f)
+{
+	uint8_t bytes[sizeof(struct rte_ether_hdr) + sizeof(struct rte_vlan_hdr)] = {0};
+	rte_be16_t tci;
+
+	if (!frame_own_tag(f))
+		return false;
+	frame_peek(f, bytes, RTE_MIN(f->len, (uint32_t)sizeof(bytes)));
+	memcpy(&tci, bytes + sizeof(struct rte_ether_hdr), sizeof(tci));
+	return (tci & RTE_BE16(0xfff)) != 0;
+}
+
+/* Returns true if the settings of a guest's port allow a frame; else it has its reason. */
+static __rte_noinline bool
+allowed(const struct port *p, struct frame *f)
+{
+	if ((p->policy & PORT_MACS) && !may_send(p, &f->eth.src_addr))
+		f->reason = DROP_SPOOFED;
+	else if ((p->policy & PORT_NO_TAGS) && in_own_vlan(f))
+		f->reason = DROP_OWN_TAG;
+	return f->reason == DROP_NONE;
+}
+
+static inline uint16_t
+route_frame(struct worker *w, struct source *s, struct frame *f, uint8_t policy)
+{
+	uint16_t owner = s->port;
+
+	if (unlikely(f->reason != DROP_NONE))
+		return TO_NONE;
+	if (unlikely(rte_is_multicast_ether_addr(&f->eth.src_addr) ||
+			    rte_is_zero_ether_addr(&f->eth.src_addr)))
+		return to_none(f, DROP_SOURCE);
+	if (unlikely(policy & (PORT_MACS | PORT_NO_TAGS)) && !allowed(&w->sw->port[s->port], f))
+		return TO_NONE;
+	if (unlikely(!learn(w, s, f, &owner)))
+		return to_none(f, DROP_SPOOFED);
+	if (unlikely(rte_is_multicast_ether_addr(&f->eth.dst_addr)) && is_link_local(f) &&
+			!w->sw->conf.forward_bpdu)
+		return to_none(f, DROP_LINK_LOCAL);
+	if (likely(s->port != PORT_UPLINK))
+		return from_guest(w, s, f, policy);
+	return w->sw->conf.tagged ? from_tagged(w, s, f, owner) : from_untagged(w, f, owner);
+}
+
+/* Adds every port that takes frames (paused ones, too) except the sender's and port `but`. */
+static void
+route_flood(struct worker *w, const struct source *s, struct burst *b, uint64_t frames,
+		uint16_t but)
+{
+	struct vswitch *sw = w->sw;
+	unsigned int i, ports = 0, n = vswitch_ports(sw);
+	uint64_t left;
+
+	for (i = 0; i < n; i++) {
+		if (i == s->port || i == but || !takes_frames(sw, i) ||
+				both_isolated(sw, s->port, i))
+			continue;
+		dests_add(&w->dests, i, frames);
+		ports++;
+	}
+	if (sw->uplink != NULL && s->port != PORT_UPLINK) {
+		dests_add(&w->dests, PORT_UPLINK, frames);
+		ports++;
+	}
+	w->dests.flood |= frames;
+	w->dests.nflood = RTE_MAX(w->dests.nflood, ports);
+	for (left = ports == 0 ? frames : 0; left != 0; left &= left - 1)
+		b->frame[__builtin_ctzll(left)].reason =
+				but == s->port ? DROP_NO_PORT : DROP_TO_SENDER;
+}
+
+/* Whether two frames have the same destination and source. */
+static inline bool
+same_way(const struct frame *a, const struct frame *b)
+{
+	uint64_t first[2], last[2];
+
+	memcpy(&first[0], &a->eth, sizeof(first[0]));
+	memcpy(&first[1], &b->eth, sizeof(first[1]));
+	memcpy(&last[0], (const uint8_t *)&a->eth + 4, sizeof(last[0]));
+	memcpy(&last[1], (const uint8_t *)&b->eth + 4, sizeof(last[1]));
+	return ((first[0] ^ first[1]) | (last[0] ^ last[1])) == 0;
+}
+
+/* Whether two frames of the uplink came with the same tag, or both with none. */
+static inline bool
+same_tag(const struct frame *a, const struct frame *b)
+{
+	return a->tagged == b->tagged && a->tci == b->tci;
+}
+
+void
+route_burst(struct worker *w, struct source *s, struct burst *b)
+{
+	uint8_t policy = w->sw->port[s->port].policy;
+	bool uplink = s->port == PORT_UPLINK;
+	/* Not where more than addresses counts, or where frames carry more than their port. */
+	bool alike = uplink || (w->sw->conf.vm2vm != VM2VM_NIC && !(policy & PORT_NO_TAGS));
+	uint64_t flood = 0, run = 0; /* frames in a row for the same port */
+	uint16_t to, last = TO_NONE;
+	struct frame *f;
+	unsigned int i;
+
+	w->dests.n = 0;
+	w->dests.flood = 0;
+	w->dests.nflood = 0;
+	for (i = 0; i < b->n; i++) {
+		f = &b->frame[i];
+		/* Frames of a flow come in a row: what was looked up for one serves all. */
+		if (likely(last < PORT_MAX) && alike && same_way(f, f - 1) &&
+				f->reason == DROP_NONE && (!uplink || same_tag(f, f - 1))) {
+			run |= UINT64_C(1) << i;
+			continue;
+		}
+		to = route_frame(w, s, f, policy);
+		if (unlikely(to != last)) {
+			if (last < PORT_MAX)
+				dests_add(&w->dests, last, run);
+			last = to;
+			run = 0;
+		}
+		run |= UINT64_C(1) << i;
+		if (likely(to < PORT_MAX))
+			continue;
+		if (to == TO_ALL)
+			flood |= UINT64_C(1) << i;
+		else if (to >= TO_ALL_BUT)
+			route_flood(w, s, b, UINT64_C(1) << i, to - TO_ALL_BUT);
+	}
+	if (likely(last < PORT_MAX))
+		dests_add(&w->dests, last, run);
+	if (unlikely(flood != 0))
+		route_flood(w, s, b, flood, s->port);
+}
