@@ -24,6 +24,7 @@
 # make uninstall     removes them again
 # make deb           Debian packages, in build/deb
 # make lint, format  static checks of C, Python and shell; layout of C
+# make graph         which floor and which module includes which, as figures
 # make help          this
 
 # The back end: user or cuse. The name that DPDK's configuration had for it works too.
@@ -180,7 +181,7 @@ check-unit check-fuzz check-tsan check-mutants check-e2e check-vm:
 check-fresh:
 	FRESH_RELEASES="bookworm trixie forky" sh scripts/check fresh
 
-lint-deps deb-deps:
+lint-deps graph-deps deb-deps:
 	scripts/install-deps $(@:-deps=)
 
 help:
@@ -190,4 +191,4 @@ clean:
 	rm -rf build build-san build-tsan build-fuzz build-mutants build-cuse build-cuse-san build-cuse-tsan
 
 .PHONY: all dpdk fuse test-programs $(SUITES:%=programs-%) mutants check check-unit check-fuzz check-tsan check-mutants check-e2e check-vm check-fresh demo soak \
-	lint-deps deb-deps help clean
+	lint-deps graph-deps deb-deps help clean

@@ -3,6 +3,7 @@
 #
 #	make lint	static checks of all that is written here: licences, names, shell, Python, C, layout
 #	make format	lays out C as .clang-format has it
+#	make graph	draws which floor and which module includes which, in doc/graph and build/graph
 #
 # clang-tidy, which takes minutes, reads the switch alone; what tests do wrong, their runs show.
 # The kernel module keeps the kernel's layout.
@@ -28,6 +29,10 @@ lint-licences:
 lint-names:
 	scripts/check-names
 
+# Which file may include which.
+lint-layers:
+	scripts/check-layers
+
 # What is not checked: .shellcheckrc.
 lint-shell: lint-deps
 	shellcheck $(SHELL_FILES)
@@ -48,4 +53,19 @@ lint-layout: lint-deps
 format: lint-deps
 	clang-format -i $(C_ALL)
 
-.PHONY: lint lint-licences lint-names lint-shell lint-python lint-c lint-layout format
+# The floors' graph is a figure of the guide, so it is kept, and the guide is built without Graphviz. The
+# modules' graph changes with almost every include.
+GRAPH := doc/graph
+MODULES := build/graph
+
+graph: graph-deps
+	@mkdir -p $(GRAPH) $(MODULES)
+	scripts/check-layers --dot floors >$(GRAPH)/floors.dot
+	scripts/check-layers --dot modules >$(MODULES)/modules.dot
+	dot -Tsvg $(GRAPH)/floors.dot | sed '1a $(GRAPH_HEADER)' >$(GRAPH)/floors.svg
+	dot -Tsvg -o $(MODULES)/modules.svg $(MODULES)/modules.dot
+
+# Below the first line of the file, as XML wants it.
+GRAPH_HEADER := <!-- SPDX-License-Identifier: BSD-3-Clause\n     Copyright (c) 2026 vhost-switch contributors -->
+
+.PHONY: graph lint lint-licences lint-names lint-layers lint-shell lint-python lint-c lint-layout format
