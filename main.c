@@ -27,6 +27,7 @@
 #include "run/control.h"
 #include "run/eal.h"
 #include "conf/cpus.h"
+#include "conf/conf_parse.h"
 #include "conf/eal_args.h"
 #include "switch/fdb.h"
 #include "guest/cuse/cuse.h"

@@ -130,22 +130,6 @@ struct conf {
 	uint32_t aging;    /* seconds; 0: never */
 };
 
-enum conf_result {
-	CONF_RUN,   /* go on */
-	CONF_DONE,  /* help or version printed: exit 0 */
-	CONF_ERROR, /* said on stderr: exit 1 */
-};
-
-/*
- * Reads the options behind the first "--" of the command line into *c. EAL's
- * options, in front of it, are left alone. An error is one line on stderr that
- * names the option, the value and what is allowed.
- */
-enum conf_result conf_parse(struct conf *c, int argc, char **argv);
-
-/* Reads all of `text`, digits of the base, as a number up to `max`. False: it is none. */
-bool conf_digits(const char *text, int base, uint64_t max, uint64_t *value);
-
 /* Tag that device `index` has on the uplink if its port names none; 0: untagged. */
 static inline uint16_t
 conf_vlan(const struct conf *c, uint16_t index)
@@ -173,7 +157,7 @@ bool conf_mac_named(const struct conf *c, const struct rte_ether_addr *mac);
  */
 void conf_map_tags(struct conf *c);
 
-/* Longest frame that is switched, in bytes without checksum (see conf.c). */
+/* Longest frame that is switched, in bytes without checksum. */
 uint32_t conf_frame_max(const struct conf *c);
 
 /* Largest payload of a frame, bytes, whose mtu= is to say less. */

@@ -12,6 +12,7 @@
 #include "conf/conf_port.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/number.h"
 
 /* What a parser is given: where the value goes, and what to call it in an error. */
 struct setting {
@@ -59,7 +60,7 @@ parse_guests(const struct setting *s)
 {
 	uint64_t n;
 
-	if (!conf_digits(s->value, 10, GUEST_MAX, &n) || n == 0)
+	if (!number_parse(s->value, 10, GUEST_MAX, &n) || n == 0)
 		return wrong(s, "a number from 1 to " RTE_STR(GUEST_MAX));
 	s->port->guests = n;
 	return true;
@@ -70,7 +71,7 @@ parse_vlan(const struct setting *s)
 {
 	uint64_t n;
 
-	if (!conf_digits(s->value, 10, VLAN_LAST, &n))
+	if (!number_parse(s->value, 10, VLAN_LAST, &n))
 		return wrong(s, "a number from 0 to " RTE_STR(VLAN_LAST));
 	s->port->vlan = n;
 	s->port->vlan_given = true;
@@ -190,7 +191,7 @@ parse_mtu(const struct setting *s)
 {
 	uint64_t n;
 
-	if (!conf_digits(s->value, 10, MTU_MAX, &n) || n < MTU_MIN)
+	if (!number_parse(s->value, 10, MTU_MAX, &n) || n < MTU_MIN)
 		return wrong(s, "a number from " RTE_STR(MTU_MIN) " to " RTE_STR(MTU_MAX));
 	s->port->mtu = n;
 	return true;
@@ -201,7 +202,7 @@ parse_queues(const struct setting *s)
 {
 	uint64_t n;
 
-	if (!conf_digits(s->value, 10, QUEUE_PAIRS_MAX, &n) || n == 0)
+	if (!number_parse(s->value, 10, QUEUE_PAIRS_MAX, &n) || n == 0)
 		return wrong(s, "a number from 1 to " RTE_STR(QUEUE_PAIRS_MAX));
 	s->port->queues = n;
 	return true;

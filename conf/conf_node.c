@@ -10,6 +10,7 @@
 #include "conf/conf.h"
 #include "conf/conf_node.h"
 #include "base/log.h"
+#include "base/number.h"
 
 #define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
@@ -40,7 +41,7 @@ static bool
 parse_id(const char *text, uint32_t *id)
 {
 	uint64_t value;
-	bool ok = conf_digits(text, 10, UINT32_MAX - 1, &value);
+	bool ok = number_parse(text, 10, UINT32_MAX - 1, &value);
 
 	*id = value;
 	return ok;
@@ -100,7 +101,7 @@ conf_mode(const char *what, const char *text, mode_t *mode)
 {
 	uint64_t value;
 
-	if (!conf_digits(text, 8, 0777, &value)) {
+	if (!number_parse(text, 8, 0777, &value)) {
 		say_error("%s%s: must be permissions in octal, 0 to 0777, as in 0660", what, text);
 		return false;
 	}

@@ -191,3 +191,21 @@ conf_map_tags(struct conf *c)
 			c->tag_owner[conf_vlan(c, i)] = i;
 	}
 }
+
+uint32_t
+conf_mtu(const struct conf *c)
+{
+	return c->mergeable ? 9000 : RTE_ETHER_MTU;
+}
+
+uint32_t
+conf_frame_max(const struct conf *c)
+{
+	return conf_frame_of(conf_mtu(c));
+}
+
+uint32_t
+conf_frame_of(uint32_t mtu)
+{
+	return mtu + RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN;
+}

@@ -17,6 +17,7 @@
 #include <rte_version.h>
 
 #include "base/atomic.h"
+#include "base/number.h"
 #include "switch/fdb.h"
 #include "guest/guest.h"
 #include "guest/slot.h"
@@ -111,7 +112,7 @@ find_port(const struct vswitch *sw, const char *params)
 
 	if (strcmp(params, "uplink") == 0)
 		return PORT_UPLINK;
-	if (conf_digits(params, 10, GUEST_MAX - 1, &index))
+	if (number_parse(params, 10, GUEST_MAX - 1, &index))
 		return index;
 	for (i = 0; i < vswitch_ports(sw); i++)
 		if (in_use(sw, i) && strcmp(slot_name(sw, i, name), params) == 0)

@@ -13,6 +13,7 @@
 #include <rte_kvargs.h>
 
 #include "base/atomic.h"
+#include "base/number.h"
 #include "conf/conf.h"
 #include "uplink/link.h"
 #include "uplink/uplink.h"
@@ -64,7 +65,7 @@ read_size(const char *key, const char *value, void *arg)
 	uint64_t size;
 
 	RTE_SET_USED(key);
-	if (conf_digits(value, 10, UINT32_MAX, &size))
+	if (number_parse(value, 10, UINT32_MAX, &size))
 		*(uint32_t *)arg = size;
 	return 0;
 }

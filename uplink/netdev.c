@@ -16,6 +16,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 
+#include "base/number.h"
 #include "conf/conf.h"
 #include "uplink/netdev.h"
 
@@ -178,7 +179,7 @@ netdev_clear_errors(int index)
 
 	while (folder != NULL && (entry = readdir(folder)) != NULL) {
 		len = sizeof(addr);
-		if (!conf_digits(entry->d_name, 10, INT_MAX, &fd) ||
+		if (!number_parse(entry->d_name, 10, INT_MAX, &fd) ||
 				getsockname(fd, (struct sockaddr *)&addr, &len) != 0 ||
 				addr.sll_family != AF_PACKET || addr.sll_ifindex != index)
 			continue;

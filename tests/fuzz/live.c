@@ -14,6 +14,7 @@
 #include <rte_common.h>
 
 #include "client.h"
+#include "conf/conf_parse.h"
 #include "base/atomic.h"
 #include "switch/forward.h"
 #include "guest/connect.h"

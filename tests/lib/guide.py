@@ -176,6 +176,6 @@ def messages():
     for path, text in sources().items():
         if not path.startswith(("tests/", "bench/", "contrib/", "doc/")):
             found.update(_formats(text))
-    # refuse() in conf.c puts the option in front; complain() in session.c the process, and the error behind.
+    # refuse() in conf_parse.c puts the option in front; complain() in session.c the process, and the error behind.
     around = r"(?:-{1,2}[\w-]+(?: \S+)?: |cuse: process \d+: )?%s(?:: [A-Z][a-z ]+)?"
     return [re.compile(around % p) for p in map(_pattern, sorted(found)) if p]

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "conf/conf.h"
+#include "conf/conf_parse.h"
 #include "unit.h"
 
 #define ARGS_MAX 600

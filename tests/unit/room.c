@@ -8,6 +8,7 @@
 #include <rte_rcu_qsbr.h>
 #include <rte_ring_elem.h>
 
+#include "conf/conf_parse.h"
 #include "switch/forward.h"
 #include "switch/park.h"
 #include "room.h"

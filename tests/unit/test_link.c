@@ -12,6 +12,7 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
+#include "conf/conf_parse.h"
 #include "frame/offload.h"
 #include "ring.h"
 #include "run/stats.h"

@@ -6,6 +6,7 @@
 
 #include <rte_common.h>
 
+#include "conf/conf_parse.h"
 #include "guest/slot.h"
 #include "main.h"
 #include "unit.h"

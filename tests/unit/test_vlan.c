@@ -10,6 +10,7 @@
 #include <rte_mbuf.h>
 
 #include "ring.h"
+#include "conf/conf_parse.h"
 #include "switch/source.h"
 #include "run/stats.h"
 #include "uplink/uplink.h"

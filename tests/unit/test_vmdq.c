@@ -4,7 +4,7 @@
 /* Pools: what a NIC calls them, a row each; what the port is configured with. */
 #include <rte_ethdev.h>
 
-#include "conf/conf.h"
+#include "conf/conf_parse.h"
 #include "uplink/vmdq.h"
 #include "unit.h"
 

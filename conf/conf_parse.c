@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Reading and checking the options: see conf.h for the contract. */
-#include <errno.h>
+/* Reading and checking the options: see conf_parse.h for the contract. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,12 +9,13 @@
 
 #include <rte_ether.h>
 
-#include "conf/conf.h"
 #include "conf/conf_node.h"
+#include "conf/conf_parse.h"
 #include "conf/eal_options.h"
 #include "conf/conf_port.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "base/version.h"
 
 static const char usage[] =
@@ -141,21 +141,11 @@ static const struct number numbers[] = {
 		{OPT_TSO, "--tso", 0, 1, ""},
 };
 
-bool
-conf_digits(const char *text, int base, uint64_t max, uint64_t *value)
-{
-	char *end;
-
-	errno = 0;
-	*value = strtoull(text, &end, base);
-	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *value <= max;
-}
-
 /* Reads a number within the bounds; says so if it is not one. */
 static bool
 parse_number(const struct number *n, const char *text, uint64_t *value)
 {
-	if (conf_digits(text, 10, n->max, value) && *value >= n->min)
+	if (number_parse(text, 10, n->max, value) && *value >= n->min)
 		return true;
 	say_error("%s %s: must be a number from %llu to %llu%s", n->name, text,
 			(unsigned long long)n->min, (unsigned long long)n->max, n->unit);
@@ -442,22 +432,4 @@ conf_parse(struct conf *c, int argc, char **argv)
 		return CONF_ERROR;
 	}
 	return conf_check(c) ? CONF_RUN : CONF_ERROR;
-}
-
-uint32_t
-conf_mtu(const struct conf *c)
-{
-	return c->mergeable ? 9000 : RTE_ETHER_MTU;
-}
-
-uint32_t
-conf_frame_max(const struct conf *c)
-{
-	return conf_frame_of(conf_mtu(c));
-}
-
-uint32_t
-conf_frame_of(uint32_t mtu)
-{
-	return mtu + RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN;
 }

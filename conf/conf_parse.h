@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* Reading the command line into struct conf. Called once, before any thread exists. */
+#ifndef CONF_PARSE_H
+#define CONF_PARSE_H
+
+#include "conf/conf.h"
+
+enum conf_result {
+	CONF_RUN,   /* go on */
+	CONF_DONE,  /* help or version printed: exit 0 */
+	CONF_ERROR, /* an error was printed on stderr: exit 1 */
+};
+
+/*
+ * Reads the options after the first "--" of the command line into *c, and checks them. EAL's
+ * options, before it, are left alone. An error is one line on stderr that names the option,
+ * the value and what is allowed.
+ */
+enum conf_result conf_parse(struct conf *c, int argc, char **argv);
+
+#endif /* CONF_PARSE_H */
