@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* How much of each thing there can be: what arrays are sized by. */
+/* Limits that size arrays. */
 #ifndef LIMITS_H
 #define LIMITS_H
 

@@ -20,7 +20,9 @@
 
 int log_switch, log_data;
 
-/* Who speaks, and how urgently: one that says much must not silence another. */
+/*
+ * The sources of lines, each with a limit of its own: one that logs much must not silence another.
+ */
 enum speaker { SPEAKER_SWITCH, SPEAKER_DATA, SPEAKER_LIBRARY };
 #define SPEAKERS 3
 
@@ -60,7 +62,7 @@ write_log(void *cookie, const char *text, size_t size)
 	struct bucket *b = &buckets[who][urgent];
 
 	RTE_SET_USED(cookie);
-	tsan_acquire(stream); /* the stream's own lock, which libc has taken */
+	tsan_acquire(stream); /* libc holds the stream's own lock */
 	if (b->used >= (who == SPEAKER_DATA ? LOG_BURST_DATA : LOG_BURST)) {
 		left_out++;
 	} else {
@@ -89,14 +91,14 @@ say_error(const char *format, ...)
 		fprintf(stderr, "vhost-switch: %s\n", text);
 	}
 	free(n >= 0 ? text : NULL);
-	/* What libraries say while all is taken down again is not the last word. */
+	/* After the error libraries log nothing more, so that the error is the last line. */
 	rte_log_set_global_level(RTE_LOG_EMERG);
 }
 
 bool
 log_init(void)
 {
-	/* librte_vhost tells of every message; the user's --log-level can bring it back. */
+	/* librte_vhost logs every message; the user's --log-level can turn that on again. */
 	rte_log_set_level_pattern("lib.vhost.*", RTE_LOG_WARNING);
 	log_switch = rte_log_register_type_and_pick_level("vhost-switch", RTE_LOG_INFO);
 	log_data = rte_log_register_type_and_pick_level("vhost-switch.data", RTE_LOG_INFO);

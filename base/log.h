@@ -19,29 +19,32 @@ extern int log_switch, log_data;
 #define say(level, ...) rte_log(RTE_LOG_##level, log_switch, "vhost-switch: " __VA_ARGS__)
 
 /*
- * One line on stderr, the last one: why the switch can't start, with the remedy.
- * Adds the program's name and the newline. Before and after EAL is there.
+ * Prints the last line on stderr: why the switch can't start, with the remedy. Adds the program's
+ * name and the newline. May be called before and after EAL's start.
  */
 __attribute__((format(printf, 1, 2))) void say_error(const char *format, ...);
 
-/* Makes the log types, and quietens librte_vhost. Before EAL's start. */
+/*
+ * Makes the log types, and limits what librte_vhost logs. Called before EAL's start. Returns false
+ * if there is no memory.
+ */
 bool log_init(void);
 
 /*
- * Lines a second that stay in the log for good, and how many more may come at once. They
- * count for the switch, for its line of registered addresses, and for libraries, each for warnings and
- * the rest: 300 lines a second at most are some tens of kB. The line of registered addresses
- * comes once in a guest's life, and test suites wait for it: all devices may come and go
- * sixteen times at once before one is left out.
+ * How many lines a second are logged in the long run, and how many more may come at once. There is
+ * such a limit for the switch, for its line of registered addresses, and for libraries, each for
+ * warnings and for the rest: 300 lines a second at most are some tens of kB. The line of registered
+ * addresses comes once in a guest's life, and test suites wait for it: all devices may connect and
+ * disconnect sixteen times at once before one is left out.
  */
 #define LOG_RATE 50u
 #define LOG_BURST 1000u
 #define LOG_BURST_DATA 4096u
 
 /*
- * From here on no thread waits for who reads the log (output.h), and its lines are limited; the
- * rest is summed up once a second by log_tick(). False: no memory or no thread. Main
- * lcore, after EAL's start.
+ * After this no thread waits for the reader of the log (output.h), and the number of lines is
+ * limited; log_tick() reports once a second how many were left out. Returns false if there is no
+ * memory or no thread. Main lcore, after EAL's start.
  */
 bool log_start(void);
 void log_tick(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Numbers in texts: options, what the kernel lists, questions of telemetry. Any thread. */
+/* Reads numbers in texts: options, lists of the kernel, parameters of telemetry. Any thread. */
 #ifndef NUMBER_H
 #define NUMBER_H
 

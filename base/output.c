@@ -28,7 +28,7 @@ static struct buffer {
 };
 static bool started;
 
-/* What can be written at once; waits until there is something. */
+/* Returns how much can be written at once; waits until there is something. */
 static size_t
 next(struct buffer *b, const char **text)
 {
@@ -56,11 +56,14 @@ write_on(void *arg)
 		len = next(b, &text);
 		n = write(b->fd, text, len);
 		if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
-			/* Not ours to make it block: it is shared with whoever started us. */
+			/*
+			 * We must not make it blocking: it is shared with the process that started
+			 * us.
+			 */
 			nanosleep(&(const struct timespec){.tv_nsec = 10000000}, NULL);
 			continue;
 		}
-		/* Of a reader that is gone nothing more will come. */
+		/* The reader is gone, so nothing more can be written. */
 		pthread_mutex_lock(&b->lock);
 		b->written += n < 0 ? len : (size_t)n;
 		pthread_mutex_unlock(&b->lock);

@@ -2,11 +2,12 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * stdout and stderr, which perhaps nobody reads: a pipe whose reader stands still, a terminal
+ * Writes to stdout and stderr, which perhaps nobody reads: a pipe whose reader hangs, or a terminal
  * that was stopped.
  *
- * Text is put into a buffer and written by a thread of its own, one for each, so that no other thread
- * ever waits for a reader. What finds no room is not written; whoever puts it says so later.
+ * Text is put into a buffer and written by a thread of its own, one for each, so that no other
+ * thread ever waits for a reader. Text that finds no room is not written; its caller reports that
+ * later.
  */
 #ifndef OUTPUT_H
 #define OUTPUT_H
@@ -20,22 +21,28 @@ enum output { OUTPUT_TABLE, OUTPUT_LOG }; /* stdout, stderr */
 /* Bytes that wait to be read: a table of all 256 devices, or some thousand lines. */
 #define OUTPUT_ROOM (256 << 10)
 
-/* How long a reader may stand still at the end of the process, in milliseconds. */
+/* How long the end of the process waits for a reader that reads nothing, in milliseconds. */
 #define OUTPUT_PATIENCE 1000
 
-/* Starts the threads. False: none can be had. Main lcore, once; signals are blocked by then. */
+/* Starts the threads. Returns false if that fails. Main lcore, once, after signals were blocked. */
 bool output_start(void);
 
-/* Whether output_start() was called. */
+/* Returns true if output_start() was called. */
 bool output_started(void);
 
-/* Has text written, all of it or nothing: false. Any thread; never waits. */
+/*
+ * Has text written. Returns false if there is no room for all of it; then nothing is written. Any
+ * thread; never waits.
+ */
 bool output_put(enum output to, const char *text, size_t len);
 
-/* Whether all was written. Any thread. */
+/* Returns true if everything was written. Any thread. */
 bool output_idle(enum output to);
 
-/* Waits until all was written, but no longer than readers move. Main lcore, at the end. */
+/*
+ * Waits until everything was written, or until a reader reads nothing for OUTPUT_PATIENCE. Main
+ * lcore, at the end.
+ */
 void output_flush(void);
 
 #endif /* OUTPUT_H */

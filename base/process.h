@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Other processes of the machine, as the log names them. Any thread; not on the fast path. */
+/* Names other processes of the machine for the log. Any thread; not on the fast path. */
 #ifndef PROCESS_H
 #define PROCESS_H
 
@@ -12,8 +12,9 @@
 #define PROCESS_TEXT 64
 
 /*
- * Writes "process 4711 (qemu-system-x86)". 0: one of another PID namespace, which has no
- * number here. Negative: not known. The name is the process's own choice, so only printable ASCII of it is shown.
+ * Writes "process 4711 (qemu-system-x86)". If `pid` is 0, the process is in another PID namespace
+ * and has no number here; if it is negative, the process is not known. A process chooses its name
+ * itself, so only printable ASCII of it is shown.
  */
 void process_text(pid_t pid, char *text, size_t size);
 

@@ -2,9 +2,9 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * What ThreadSanitizer can't see by itself: where libraries that it does not instrument, DPDK
- * and libc, put one thread's work before another's. Each use says by what. In all other
- * builds there is nothing here. Any thread.
+ * Tells ThreadSanitizer what it can't see: the points where libraries that it does not instrument,
+ * DPDK and libc, order the work of two threads. Each use says which library call does that. In all
+ * other builds these functions do nothing. Any thread.
  */
 #ifndef TSAN_H
 #define TSAN_H
@@ -20,12 +20,14 @@
 #endif
 
 #ifdef TSAN_ON
-/* Of the sanitizer's run-time library; gcc 12 has no header for them. */
+/* These are in the sanitizer's run-time library; gcc 12 has no header for them. */
 void __tsan_acquire(void *at);
 void __tsan_release(void *at);
 #endif
 
-/* What this thread did up to here comes before what another does after tsan_acquire(). */
+/*
+ * Orders this thread's work up to here before the work of another thread after its tsan_acquire().
+ */
 static inline void
 tsan_release(const volatile void *at)
 {

@@ -14,7 +14,7 @@
 
 #include <rte_ether.h>
 
-/* Whether this is the build with the cuse back end. */
+/* True in the build with the cuse back end. */
 #ifdef VHOST_CUSE
 #define CONF_CUSE true
 #else
@@ -29,7 +29,7 @@
 
 #define VLAN_LAST 4094 /* 4095 is reserved, IEEE 802.1Q */
 
-/* sizeof(sun_path) with its terminator: what a socket's path may be long. */
+/* Longest path of a socket, with its terminator: sizeof(sun_path). */
 #define SOCKET_PATH_MAX 108
 
 /* The kernel's limit for a name in a folder is 255; this is plenty. */
@@ -38,10 +38,10 @@
 /* Source addresses that a port may be held to: a guest's cards, and some it shares. */
 #define PORT_MACS_MAX 16
 
-/* Names stand in tables and log lines. */
+/* Longest name of a port, which has to fit tables and log lines. */
 #define PORT_NAME_MAX 47
 
-/* Whom a VLAN tag on the uplink names, if not one device: conf_tag_owner(). */
+/* What a VLAN tag on the uplink names if it is not one device; see conf_tag_owner(). */
 #define TAG_NOBODY UINT16_MAX
 #define TAG_SHARED (UINT16_MAX - 1) /* every device with that tag */
 
@@ -51,7 +51,7 @@ enum role {
 	ROLE_CLIENT,
 };
 
-/* Of a port: as the switch's option says, or by its own word. */
+/* A setting of a port: as the switch's option says, or its own. */
 enum choice {
 	CHOICE_DEFAULT,
 	CHOICE_NO,
@@ -59,8 +59,8 @@ enum choice {
 };
 
 /*
- * A port: where guests connect, and what holds for them. The keys of --port (conf_port.h)
- * set all of it; the other options that name a socket leave it at its defaults.
+ * A port: where guests connect, and the settings for them. The keys of --port (conf_port.h) set all
+ * of it; the other options that name a socket leave it at its defaults.
  */
 struct conf_port {
 	char name[PORT_NAME_MAX + 1];
@@ -69,7 +69,7 @@ struct conf_port {
 	uint16_t guests; /* at a time */
 	bool vlan_given;
 	uint16_t vlan;    /* tag on the uplink of each of its guests; 0: untagged */
-	bool isolated;    /* reaches no port that is isolated, too */
+	bool isolated;    /* reaches no other isolated port */
 	bool no_own_tags; /* frames that a guest tagged itself are dropped */
 	bool uml;         /* its guests are User Mode Linux */
 	bool owned;       /* its socket has this owner; else as --dev-owner says */
@@ -79,13 +79,13 @@ struct conf_port {
 	mode_t mode;
 	uint32_t mtu;                     /* largest payload of its guests' frames, bytes */
 	uint16_t queues;                  /* pairs, at most */
-	enum choice csum, tso, mergeable; /* offered? never CHOICE_DEFAULT once checked */
+	enum choice csum, tso, mergeable; /* offers; never CHOICE_DEFAULT once checked */
 	unsigned int nmacs;
 	struct rte_ether_addr mac[PORT_MACS_MAX]; /* none: any address */
 };
 
 enum vm2vm {
-	VM2VM_UPLINK, /* never directly: all goes to the uplink */
+	VM2VM_UPLINK, /* not directly: everything goes to the uplink */
 	VM2VM_SOFTWARE,
 	VM2VM_NIC, /* by the uplink's loopback between pools */
 };
@@ -102,7 +102,7 @@ struct conf {
 	unsigned int nports;
 	struct conf_port port[SOCKET_MAX];
 	char node[NODE_NAME_MAX + 1]; /* cuse: the device's name under /dev; "": none */
-	bool node_owned;              /* --dev-owner given, for node and sockets: */
+	bool node_owned;              /* --dev-owner was given, for node and sockets */
 	uid_t node_uid;
 	gid_t node_gid;
 	bool node_mode_given; /* --dev-mode; else sockets are as the umask has it */
@@ -110,7 +110,7 @@ struct conf {
 	bool client; /* connect to the sockets instead of serving them */
 	enum vm2vm vm2vm;
 	enum vmdq_use vmdq;
-	bool mergeable; /* offer them, to one port at least; so are the next ones */
+	bool mergeable; /* offered to at least one port, as are tx_csum and tso */
 	bool tx_csum;   /* offer checksum offload */
 	bool tx_csum_given;
 	bool tso;       /* offer segmentation offload; only with tx_csum */
@@ -124,13 +124,13 @@ struct conf {
 	uint16_t vlan_base;       /* 0: ports that name no tag are untagged */
 	bool tagged;              /* the uplink is sorted by tags */
 	uint16_t tag_owner[VLAN_LAST + 2];
-	unsigned int nmacs; /* that ports name as theirs, in order: conf_mac_named() */
+	unsigned int nmacs; /* addresses that ports name, sorted; see conf_mac_named() */
 	struct rte_ether_addr mac[SOCKET_MAX * PORT_MACS_MAX];
-	bool forward_bpdu; /* link-local group addresses, too */
+	bool forward_bpdu; /* forward frames for link-local group addresses */
 	uint32_t aging;    /* seconds; 0: never */
 };
 
-/* Tag that device `index` has on the uplink if its port names none; 0: untagged. */
+/* Returns the tag that device `index` has on the uplink if its port names none; 0: untagged. */
 static inline uint16_t
 conf_vlan(const struct conf *c, uint16_t index)
 {
@@ -138,9 +138,9 @@ conf_vlan(const struct conf *c, uint16_t index)
 }
 
 /*
- * The one device that a tag on the uplink (0: none) is for; else TAG_SHARED or
- * TAG_NOBODY. The device need not be there, nor have this very tag: a guest of a port
- * with a tag of its own may be in its place.
+ * Returns the one device that a tag on the uplink (0: none) is for, or TAG_SHARED or TAG_NOBODY.
+ * That device may be absent or have another tag: a guest of a port with its own tag may be in the
+ * slot.
  */
 static inline uint16_t
 conf_tag_owner(const struct conf *c, uint16_t vid)
@@ -148,7 +148,7 @@ conf_tag_owner(const struct conf *c, uint16_t vid)
 	return c->tag_owner[vid];
 }
 
-/* Whether some port names the address as its own. Any thread. */
+/* Returns true if some port names the address as its own. Any thread. */
 bool conf_mac_named(const struct conf *c, const struct rte_ether_addr *mac);
 
 /*
@@ -157,13 +157,13 @@ bool conf_mac_named(const struct conf *c, const struct rte_ether_addr *mac);
  */
 void conf_map_tags(struct conf *c);
 
-/* Longest frame that is switched, in bytes without checksum. */
+/* Returns the longest frame that is switched, in bytes without checksum. */
 uint32_t conf_frame_max(const struct conf *c);
 
-/* Largest payload of a frame, bytes, whose mtu= is to say less. */
+/* Returns the largest payload of a frame, in bytes, for ports without mtu=. */
 uint32_t conf_mtu(const struct conf *c);
 
-/* Longest frame with so many bytes of payload: the guest's tag and ours. */
+/* Returns the longest frame with that payload: it may have a guest's tag and ours. */
 uint32_t conf_frame_of(uint32_t mtu);
 
 #endif /* CONF_H */

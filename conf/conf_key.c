@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "base/number.h"
 
-/* What a parser is given: where the value goes, and what to call it in an error. */
+/* The arguments of a parser: where the value goes, and how to name it in an error. */
 struct setting {
 	struct conf_port *port;
 	const char *what; /* the option, with the port's name */
@@ -78,7 +78,7 @@ parse_vlan(const struct setting *s)
 	return true;
 }
 
-/* Reads one address, all of the text: six bytes between colons. */
+/* Reads the whole text as one address: six bytes between colons. */
 static bool
 parse_address(const char *text, struct rte_ether_addr *mac)
 {
@@ -160,7 +160,7 @@ parse_mergeable(const struct setting *s)
 	return parse_choice(s, &s->port->mergeable);
 }
 
-/* What conf_owner() and conf_mode() put in front of the value. */
+/* Returns the text that conf_owner() and conf_mode() print before the value. */
 static const char *
 key_of(const struct setting *s, char text[PORT_NAME_MAX + 32])
 {
@@ -232,7 +232,7 @@ static const struct key {
 #define KEY_NAME_MAX 32
 #define KEY_NAMES_MAX (RTE_DIM(keys) * KEY_NAME_MAX)
 
-/* A key as users write it: what is '_' in C is '-'. */
+/* Returns a key as users write it: with '-' instead of '_'. */
 static const char *
 key_name(const struct key *k, char name[KEY_NAME_MAX])
 {
@@ -257,7 +257,7 @@ find_key(const char *text)
 	return NULL;
 }
 
-/* Says what is wrong with what should be a key, and which keys there are. */
+/* Prints what is wrong with a text that should be a key, and the list of keys. */
 static bool
 no_key(const char *what, const char *text, const char *fault)
 {
@@ -295,7 +295,7 @@ conf_port_set_all(struct conf_port *p, const char *what, char *text)
 	return true;
 }
 
-/* Prints a sentence in lines that a terminal shows whole. */
+/* Prints a sentence in lines that fit a terminal. */
 static void
 print_wrapped(FILE *out, const char *text)
 {

@@ -17,7 +17,7 @@
 bool
 conf_node_name(struct conf *c, const char *name)
 {
-	/* sysfs and devtmpfs make something else of some characters, and of two names. */
+	/* sysfs and devtmpfs change some characters, and give "." and ".." a meaning. */
 	if (name[0] == '\0' || name[0] == '.' || name[strspn(name, NAME_CHARACTERS)] != '\0') {
 		say_error("--dev-basename %s: must be a name under /dev, of letters, digits, '.', "
 			  "'_' and '-', and not begin with '.'",
@@ -36,7 +36,7 @@ conf_node_name(struct conf *c, const char *name)
 	return true;
 }
 
-/* A number that is an ID; the largest one means none. */
+/* Reads a number that is an ID; the largest number means none. */
 static bool
 parse_id(const char *text, uint32_t *id)
 {

@@ -2,8 +2,9 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Reading the options of the cuse back end's device node, and of whose that and the sockets
- * are (see conf.h). Each says what is wrong with its value, and with which remedy. Any thread.
+ * Reads the options of the cuse back end's device node, and of the owner and mode of the node and
+ * the sockets (see conf.h). Each function prints what is wrong with its value, and the remedy. Any
+ * thread.
  */
 #ifndef CONF_NODE_H
 #define CONF_NODE_H
@@ -23,16 +24,19 @@ bool conf_node_owner(struct conf *c, const char *text);
 bool conf_node_mode(struct conf *c, const char *text);
 
 /*
- * Read user:group, by names or numbers, and permissions, octal. `what` stands in front of
- * the value in what is said.
+ * Read user:group, by names or numbers, and permissions, octal. An error begins with `what`, then
+ * the value.
  */
 bool conf_owner(const char *what, const char *text, uid_t *uid, gid_t *gid);
 bool conf_mode(const char *what, const char *text, mode_t *mode);
 
-/* Checks that what was given means something together. */
+/* Checks that the options make sense together. */
 bool conf_node_check(const struct conf *c);
 
-/* Checks that something is there to have an owner or a mode. Once the ports' roles are known. */
+/*
+ * Checks that there is a node or socket to have an owner or a mode. Called once the ports' roles
+ * are known.
+ */
 bool conf_node_check_owned(const struct conf *c);
 
 #endif /* CONF_NODE_H */

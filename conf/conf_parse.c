@@ -141,7 +141,7 @@ static const struct number numbers[] = {
 		{OPT_TSO, "--tso", 0, 1, ""},
 };
 
-/* Reads a number within the bounds; says so if it is not one. */
+/* Reads a number within the bounds; prints an error if it is none. */
 static bool
 parse_number(const struct number *n, const char *text, uint64_t *value)
 {
@@ -184,7 +184,7 @@ parse_basename(struct conf *c, const char *name)
 	return conf_port_add_socket(c, "--dev-basename", "./", name, GUEST_MAX);
 }
 
-/* What is asked for by name, but can't be, is said; never ignored. */
+/* An option that can't be fulfilled is an error; it is never ignored. */
 static bool
 refuse(const char *option, const char *why)
 {
@@ -337,7 +337,7 @@ is_own(const char *word)
 	return false;
 }
 
-/* What stands in front of "--" is EAL's to judge, except for what belongs behind it. */
+/* EAL judges the words before "--", except those that belong after it. */
 static bool
 check_sides(int first, char **argv)
 {
@@ -362,7 +362,7 @@ check_sides(int first, char **argv)
 	return true;
 }
 
-/* Says what is wrong with an option behind "--" that is none. */
+/* Prints what is wrong with an unknown option after "--". */
 static void
 say_unknown(const char *word)
 {
@@ -374,7 +374,10 @@ say_unknown(const char *word)
 		say_error("%s: unknown option, or a value it does not take; see --help", word);
 }
 
-/* The options behind "--"; all of them when only help or version is asked for. */
+/*
+ * Returns the index of the word before the switch's options: of "--", or of the word before --help
+ * or --version where there is no "--".
+ */
 static int
 own_options(int argc, char **argv)
 {
@@ -400,10 +403,10 @@ conf_parse(struct conf *c, int argc, char **argv)
 	int opt;
 
 	conf_defaults(c);
-	/* Not if a word in front asks for help. */
+	/* Skipped if a word before "--" asks for help. */
 	if ((first == argc || strcmp(argv[first], "--") == 0) && !check_sides(first, argv))
 		return CONF_ERROR;
-	optind = 0; /* 0, not 1: glibc then starts afresh, also for tests */
+	optind = 0; /* 0, not 1: glibc then starts again, also for tests */
 	argv += first;
 	while (n > 0 && (opt = getopt_long(n, argv, "+:p:Ph", long_options, NULL)) != -1) {
 		arg = argv[optind - 1];

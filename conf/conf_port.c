@@ -12,14 +12,14 @@
 #include "base/limits.h"
 #include "base/log.h"
 
-/* Letters of a name that is to stand in tables, log lines and commands. */
+/* Returns true for characters of a name, which has to fit tables, log lines and commands. */
 static bool
 is_name_character(char c)
 {
 	return isalnum((unsigned char)c) || strchr("._-", c) != NULL;
 }
 
-/* Whether users may give a port this name; says why not. */
+/* Returns true if users may give a port this name; else prints why not. */
 static bool
 name_ok(const char *name)
 {
@@ -59,7 +59,10 @@ has_name(const struct conf *c, const char *name)
 	return false;
 }
 
-/* The next free port, with defaults. NULL: there are too many, and that was said. */
+/*
+ * Returns the next free port, with defaults, or NULL, after an error was printed, if there are too
+ * many.
+ */
 static struct conf_port *
 new_port(struct conf *c, const char *option, const char *name, unsigned int guests)
 {
@@ -74,7 +77,7 @@ new_port(struct conf *c, const char *option, const char *name, unsigned int gues
 	return p;
 }
 
-/* Counts the port at the end of the list in, unless its socket is another's already. */
+/* Adds the port at the end of the list, unless its socket belongs to another port already. */
 static bool
 take_port(struct conf *c, const char *option, const char *name)
 {
@@ -155,7 +158,7 @@ conf_port_add(struct conf *c, const char *text)
 	return take_port(c, what, p->socket);
 }
 
-/* Whether another port has this one's name. */
+/* Returns true if another port has this one's name. */
 static bool
 is_taken(const struct conf *c, const struct conf_port *p)
 {

@@ -2,11 +2,10 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Ports, as options describe them: one table of keys, each with its parser and its
- * documentation, that whatever takes a port's settings goes by (--port, its help and the
- * guide; doc/conf.py reads this file).
+ * Ports, as options describe them: one table of keys, each with its parser and its documentation.
+ * --port, its help and the guide all use it (scripts/doc-lists reads this file).
  *
- * Each function says on stderr what is wrong with a value, and what is allowed. Any thread.
+ * Each function prints on stderr what is wrong with a value, and what is allowed. Any thread.
  */
 #ifndef CONF_PORT_H
 #define CONF_PORT_H
@@ -17,7 +16,7 @@
 struct conf;
 struct conf_port;
 
-/* A payload that IPv4 can live with (RFC 791), and the largest that is switched. */
+/* The smallest payload that IPv4 allows (RFC 791), and the largest that is switched. */
 #define MTU_MIN 68
 #define MTU_MAX 9000
 
@@ -59,28 +58,26 @@ struct conf_port;
 	X(tso, "yes|no", "offer its guests segmentation offload, and with it csum (--tso)") \
 	X(mergeable, "yes|no", "offer its guests mergeable receive buffers (--mergeable)")
 
-/*
- * Adds the port of `--port text`: a name, then key=value, between commas.
- */
+/* Adds the port of `--port text`: a name, then key=value, separated by commas. */
 bool conf_port_add(struct conf *c, const char *text);
 
-/* Sets one key of a port. `what`: the option, for what is said. */
+/* Sets one key of a port. `what` is the option, for errors. */
 bool conf_port_set(struct conf_port *p, const char *what, const char *key, const char *value);
 
-/* The same for all of `key=value,...`. Writes to the text. */
+/* Sets all keys of `key=value,...`. Changes the text. */
 bool conf_port_set_all(struct conf_port *p, const char *what, char *text);
 
-/* Gives a port that has no name that of its socket, with a number if that is taken. */
+/* Names a port without a name after its socket, with a number if that name is taken. */
 void conf_port_name(struct conf *c, struct conf_port *p);
 
-/* Adds a port for a socket that an option gives by path, with as many guests at a time. */
+/* Adds a port for a socket that an option gives by path, with that many guests at a time. */
 bool conf_port_add_socket(struct conf *c, const char *option, const char *prefix, const char *name,
 		unsigned int guests);
 
-/* Adds the port of the cuse back end's device. False: there are too many ports. */
+/* Adds the port of the cuse back end's device. Returns false if there are too many ports. */
 bool conf_port_add_node(struct conf *c);
 
-/* Completes all ports with what holds by default; checks that they fit each other. */
+/* Completes all ports with defaults, and checks that they are compatible with each other. */
 bool conf_port_check(struct conf *c);
 
 /* Prints a line for each key. */

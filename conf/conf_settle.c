@@ -2,8 +2,9 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * What holds for ports when all options are read: defaults, whether they fit each other, and what
- * is looked up by frame, tags and named addresses. See conf_port.h and conf.h for the contracts.
+ * Completes the ports once all options are read: defaults, checks of ports against each other, and
+ * the tables for tags and named addresses that frames are looked up in. See conf_port.h and conf.h
+ * for the contracts.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 
-/* Decides who listens, and with that how many guests there can be. */
+/* Decides who listens, and so how many guests there can be. */
 static bool
 settle_role(const struct conf *c, struct conf_port *p)
 {
@@ -61,7 +62,7 @@ settle_offer(const struct conf *c, struct conf_port *p)
 	return true;
 }
 
-/* What one port is offered the switch must be able to do. */
+/* Sets in the switch's options all features that some port offers. */
 static bool
 settle_offers(struct conf *c)
 {
@@ -81,7 +82,7 @@ settle_offers(struct conf *c)
 	return true;
 }
 
-/* Whether the socket of a port is one that the switch makes, if it is to have an owner or a mode. */
+/* Returns false if a port sets an owner or a mode for a socket that the switch does not make. */
 static bool
 owner_ok(const struct conf_port *p)
 {
@@ -93,7 +94,7 @@ owner_ok(const struct conf_port *p)
 	return false;
 }
 
-/* Whether nobody else names the tag that a port has by its place. */
+/* Returns true if no other port names the tag that a port has by its slot. */
 static bool
 tag_ok(const struct conf *c, unsigned int i)
 {
@@ -155,7 +156,7 @@ conf_mac_named(const struct conf *c, const struct rte_ether_addr *mac)
 			bsearch(mac, c->mac, c->nmacs, sizeof(c->mac[0]), compare_macs) != NULL;
 }
 
-/* One more port has this tag. */
+/* Adds a port to those with this tag. */
 static void
 claim_tag(struct conf *c, uint16_t vid, uint16_t owner)
 {
@@ -180,7 +181,7 @@ conf_map_tags(struct conf *c)
 		c->tagged |= p->vlan != 0;
 		claim_tag(c, p->vlan, p->guests == 1 ? i : TAG_SHARED);
 	}
-	/* A tag that a port names is for those who name it alone. */
+	/* A tag that ports name belongs to those ports alone. */
 	for (i = 0; i < GUEST_MAX; i++) {
 		if (i < c->nports && c->port[i].vlan_given)
 			continue;

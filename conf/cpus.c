@@ -16,7 +16,7 @@ cpus_find(struct cpus *c)
 
 	if (sched_getaffinity(0, sizeof(c->allowed), &c->allowed) != 0)
 		return false;
-	/* The kernel takes away what the cpuset lacks; taskset's choice alone is no limit. */
+	/* The kernel removes CPUs that the cpuset lacks; taskset's choice alone is no limit. */
 	memset(&all, 0xff, sizeof(all));
 	rc = sched_setaffinity(0, sizeof(all), &all);
 	if (rc == 0)
@@ -26,7 +26,7 @@ cpus_find(struct cpus *c)
 	return sched_setaffinity(0, sizeof(c->allowed), &c->allowed) == 0;
 }
 
-/* Reads a number at *text, and goes behind it. -1: there is none. */
+/* Reads a number at *text, and moves *text past it. Returns -1 if there is none. */
 static long
 number(const char **text)
 {
@@ -40,7 +40,10 @@ number(const char **text)
 	return n;
 }
 
-/* Adds N or N-M at *text to the set. False: it is neither. Past the set's end: *beyond. */
+/*
+ * Adds N or N-M at *text to the set. Returns false if the text is neither. *beyond gets a CPU past
+ * the set's end.
+ */
 static bool
 range(const char **text, cpu_set_t *set, long *beyond)
 {
@@ -85,7 +88,7 @@ cpus_missing(const char *lcores, const cpu_set_t *usable)
 	for (;; lcores++) {
 		if (!group(&lcores, &set, &beyond))
 			return -1;
-		/* Lcores by other numbers than their CPUs': those of the CPUs stand behind. */
+		/* These lcores have other numbers than their CPUs, which follow. */
 		if (*lcores == '@') {
 			lcores++;
 			if (!group(&lcores, &set, &beyond))
@@ -101,7 +104,7 @@ cpus_missing(const char *lcores, const cpu_set_t *usable)
 	}
 }
 
-/* The first CPU of the set from `cpu` on; CPU_SETSIZE: there is none. */
+/* Returns the first CPU of the set from `cpu` on, or CPU_SETSIZE if there is none. */
 static int
 next(const cpu_set_t *set, int cpu)
 {

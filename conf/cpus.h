@@ -14,19 +14,21 @@
 
 struct cpus {
 	cpu_set_t allowed; /* where the process may run now */
-	cpu_set_t usable;  /* where it may go, too: what its cpuset has */
+	cpu_set_t usable;  /* where it may be moved to: all CPUs of its cpuset */
 };
 
-/* False: the kernel does not tell, as on a machine with more CPUs than cpu_set_t holds. */
+/*
+ * Returns false if the kernel does not tell, as on a machine with more CPUs than cpu_set_t holds.
+ */
 bool cpus_find(struct cpus *c);
 
 /*
- * Reads EAL's list of lcores, as -l and --lcores take it. Returns the first CPU in it that
- * is not in `usable`; -1: there is none, or the list is none and EAL will say so.
+ * Reads EAL's list of lcores, as -l and --lcores take it. Returns the first CPU in it that is not
+ * in `usable`, or -1 if there is none, or if the text is no such list (then EAL prints an error).
  */
 int cpus_missing(const char *lcores, const cpu_set_t *usable);
 
-/* Writes a set for people to read, as in "0-3,6". */
+/* Writes a set as text, as in "0-3,6". */
 void cpus_text(const cpu_set_t *set, char *text, size_t size);
 
 /* Writes the option with which a switch of one worker starts on these CPUs. */

@@ -18,8 +18,8 @@
 #define NO_HUGE_MIB "512"
 
 /*
- * Ordinary pages are in memory alone, and EAL refuses to hear it. What else the option
- * means, that nothing is shared with other processes, has this name.
+ * EAL refuses --in-memory together with ordinary pages, which are never in files anyway. This
+ * option has the rest of its meaning: nothing is shared with other processes.
  */
 static char *
 without_hugepages(char *word)

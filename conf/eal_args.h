@@ -12,14 +12,14 @@
 struct eal_args {
 	int argc;
 	char **argv;
-	bool no_huge; /* ordinary pages are to be used, which the user did not ask for */
+	bool no_huge; /* use ordinary pages, although the user did not ask for them */
 	struct eal_said said;
 };
 
 /*
- * Reads and copies what stands before "--". Where the user gave no option about memory
- * and no hugepage is free, adds those for ordinary pages. False: no memory for
- * it, which was said. EAL may look at the result until rte_eal_cleanup().
+ * Reads and copies the words before "--". If the user gave no option about memory and no hugepage
+ * is free, adds the options for ordinary pages. Returns false, after an error was printed, if there
+ * is no memory. EAL may look at the result until rte_eal_cleanup().
  */
 bool eal_args_make(struct eal_args *a, int argc, char **argv);
 

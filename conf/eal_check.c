@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* What keeps EAL from starting: see eal_check.h for the contract. */
+/* Finds what would keep EAL from starting: see eal_check.h for the contract. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -48,7 +48,10 @@ config_path(const char *prefix, char *path, size_t size)
 	snprintf(path, size, "%s/dpdk/%s/config", folder != NULL ? folder : "/tmp", prefix);
 }
 
-/* The process that holds a lock on the file: its id, 0 if that is of another container; -1: none. */
+/*
+ * Returns the process that holds a lock on the file: its id, 0 if it is in another container, -1 if
+ * there is none.
+ */
 static pid_t
 lock_holder(const char *path)
 {
@@ -109,7 +112,7 @@ check_hugepages(const struct eal_said *said)
 				said->pages);
 		return false;
 	}
-	/* Such pages come from the kernel itself, which asks for no permission. */
+	/* With --in-memory the kernel itself provides the pages, without asking for permission. */
 	if (said->in_memory)
 		return true;
 	switch (hugepages_find_mount(said->huge_dir, folder, sizeof(folder))) {

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * What would keep EAL from starting, found before EAL prints about it: each is one line
- * with the remedy. What is not found here EAL says itself (see run/eal.h).
+ * Finds what would keep EAL from starting, before EAL prints about it: each error is one line with
+ * the remedy. EAL reports errors that are not found here (see run/eal.h).
  */
 #ifndef EAL_CHECK_H
 #define EAL_CHECK_H

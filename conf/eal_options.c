@@ -15,14 +15,17 @@ enum {
 	OPT_HELP,
 	OPT_IN_MEMORY,
 	OPT_LCORES,
-	OPT_MEMORY, /* decides on memory, and needs no hugepages by that */
+	OPT_MEMORY, /* decides on memory, and so needs no hugepages */
 	OPT_NO_HUGE,
 	OPT_NO_SHCONF,
 	OPT_PAGES, /* asks for an amount of hugepages */
 	OPT_PROC_TYPE,
 };
 
-/* EAL's options on Linux, of DPDK 22.11 to 26.07. A release that has more of them loses nothing. */
+/*
+ * EAL's options on Linux, of DPDK 22.11 to 26.07. With a release that has more of them the switch
+ * still works.
+ */
 static const char short_options[] = ":a:b:c:d:hl:m:n:r:R::s:S:v";
 
 static const struct option long_options[] = {
@@ -79,7 +82,7 @@ static const struct option long_options[] = {
 		{NULL, 0, NULL, 0},
 };
 
-/* The option that getopt_long() is at: a letter, or the word in which it found a name. */
+/* Returns the option that getopt_long() is at: a letter, or the word in which it found a name. */
 static const char *
 spelling(int opt, const char *word)
 {
@@ -135,7 +138,7 @@ note(struct eal_said *s, int opt, const char *word)
 bool
 eal_options_read(struct eal_said *said, int argc, char **argv)
 {
-	/* getopt_long() sorts the words, and the caller's are to stay as they are. */
+	/* getopt_long() sorts the words, and the caller's must stay in their order. */
 	char **word = calloc(argc + 1, sizeof(*word));
 	int opt, at;
 
@@ -143,13 +146,13 @@ eal_options_read(struct eal_said *said, int argc, char **argv)
 	if (word == NULL)
 		return false;
 	memcpy(word, argv, argc * sizeof(*word));
-	optind = 0; /* 0, not 1: glibc then starts afresh */
+	optind = 0; /* 0, not 1: glibc then starts again */
 	for (;;) {
 		at = optind > 0 ? optind : 1;
 		opt = getopt_long(argc, word, short_options, long_options, NULL);
 		if (opt == -1)
 			break;
-		/* Of letters that stand together, getopt_long() stays at their word until the last. */
+		/* getopt_long() stays at a word of several letters until the last of them. */
 		note(said, opt,
 				optind > at ? word[optind - 1 - (optarg == word[optind - 1])]
 					    : word[at]);

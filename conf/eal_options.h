@@ -2,10 +2,10 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * What a command line says to EAL, as far as the switch has to know it: EAL's own complaints
- * are a hundred lines of usage, so what new users get wrong is looked for before EAL starts.
+ * Reads EAL's options, as far as the switch has to know them: EAL answers errors with a hundred
+ * lines of usage, so the usual mistakes are looked for before EAL starts.
  *
- * Reads nothing but the words; keeps no state. Main lcore, before EAL is there.
+ * Looks at nothing except the words; keeps no state. Main lcore, before EAL starts.
  */
 #ifndef EAL_OPTIONS_H
 #define EAL_OPTIONS_H
@@ -21,7 +21,7 @@ struct eal_said {
 	const char *pages;   /* the first option that asks for an amount of hugepages */
 	const char *unknown; /* the first option that EAL does not have, by this file's table */
 	const char *stray;   /* the first word that is no option and no option's value */
-	bool memory;         /* the user has decided on memory himself */
+	bool memory;         /* the user has decided on memory */
 	bool in_memory;
 	bool no_huge;
 	bool no_shconf;
@@ -29,7 +29,7 @@ struct eal_said {
 	bool help;
 };
 
-/* Reads argv[1] to argv[argc - 1], which stand in front of "--". False: no memory for it. */
+/* Reads argv[1] to argv[argc - 1], the words before "--". Returns false if there is no memory. */
 bool eal_options_read(struct eal_said *said, int argc, char **argv);
 
 /* Returns true if the word is an option of EAL, written out. */

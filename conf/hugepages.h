@@ -11,7 +11,7 @@
 /* Returns true if a page of any size is free. */
 bool hugepages_free(void);
 
-/* What a process would meet that takes pages from a mount, as EAL does without --in-memory. */
+/* What happens to a process that takes pages from a mount, as EAL does without --in-memory. */
 enum hugepages_mount {
 	HUGEPAGES_MOUNT_GOOD,
 	HUGEPAGES_MOUNT_NONE,   /* no hugetlbfs is mounted with pages of a size that is free */
@@ -19,8 +19,8 @@ enum hugepages_mount {
 };
 
 /*
- * Looks for a mount with free pages: any, or (`only` not NULL) that one. Unless it is good,
- * writes the closed mount's folder to `folder`, and sets errno to the reason.
+ * Looks for a mount with free pages: any, or (if `only` is not NULL) that one. For a closed mount
+ * it writes the folder to `folder`, and sets errno to the reason.
  */
 enum hugepages_mount hugepages_find_mount(const char *only, char *folder, size_t size);
 

@@ -4,10 +4,9 @@
 /*
  * The one copy: a frame's bytes into a destination.
  *
- * The source may be guest memory that changes meanwhile; so the Ethernet header
- * is written last, from the private copy that the frame was routed on; and all of the
- * headers that were checked, if the frame has offloads.
- * Called by workers, on frames and buffers that they hold.
+ * The source may be guest memory that changes meanwhile. So the Ethernet header is written last,
+ * from the private copy that the frame was routed by; if the frame has offloads, so are all of its
+ * checked headers. Called by workers, on frames and buffers that they hold.
  */
 #ifndef COPY_H
 #define COPY_H
@@ -22,7 +21,7 @@
 
 #include "frame/frame.h"
 
-/* Up to this length inlined moves beat the call of the C library's memcpy. */
+/* Up to this length inlined moves are faster than a call of the C library's memcpy. */
 #define COPY_INLINE 256
 
 static inline void
@@ -45,7 +44,7 @@ frame_prefetch(const struct frame *f)
 		rte_prefetch0(p + off);
 }
 
-/* The private copy of a frame's headers, or of Ethernet's alone. */
+/* Returns the private copy of a frame's headers, or of the Ethernet header alone. */
 static inline struct fragment
 frame_front(const struct frame *f)
 {
@@ -69,7 +68,7 @@ frame_copy_plain(uint8_t *to, const struct frame *f)
 	memcpy(to, &f->eth, sizeof(f->eth));
 }
 
-/* The same with any frame. */
+/* Copies any frame into `to`, which holds f->len bytes. */
 static inline void
 frame_copy(uint8_t *to, const struct frame *f)
 {
@@ -84,10 +83,10 @@ frame_copy(uint8_t *to, const struct frame *f)
  */
 void frags_copy(struct fragment *to, uint32_t skip, const struct fragment *from, uint32_t len);
 
-/* Takes `n` bytes off the front of a frame's fragments, into buf. f->len >= n. */
+/* Moves `n` bytes from the front of a frame's fragments into buf. f->len >= n. */
 void frame_pull(struct frame *f, void *buf, uint32_t n);
 
-/* Copies the first `n` bytes of a frame into buf and leaves them there. */
+/* Copies the first `n` bytes of a frame into buf, and leaves the frame as it is. */
 void frame_peek(const struct frame *f, void *buf, uint32_t n);
 
 #endif /* COPY_H */

@@ -2,12 +2,12 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * What the work for a guest costs, so that each gets its share of a worker and no more
+ * The cost of the work for a guest, so that each guest gets its share of a worker and no more
  * (share.h), and no visit to a ring is long.
  *
- * Costs are counted from what was done and not read from a clock: a worker that loses its
- * CPU for a while, or takes a page fault, charges that to nobody. The unit is about a
- * cycle; only the relations matter. Measured on a 2.3 GHz Xeon, in cycles:
+ * Costs are counted from the work done and not read from a clock: if a worker loses its CPU for a
+ * while, or takes a page fault, nobody is charged for that. The unit is about a cycle; only the
+ * ratios matter. These were measured on a 2.3 GHz Xeon, in cycles:
  *
  *                                            in the cache    rings shared with a core
  *     a frame of 64 bytes, in bursts of 64         52                 105
@@ -15,9 +15,8 @@
  *     one more copy of 64 bytes                    31
  *     a descriptor of an indirect table            13
  *
- * Honest guests have the second column, so the constants follow it. Who wants to waste
- * time has the first one, so what only they do much of, descriptors, is dearer here than
- * it is.
+ * Honest guests have the second column, so the constants follow it. Hostile guests have the first
+ * one. Only they use many descriptors, so a descriptor is given a higher cost than measured.
  */
 #ifndef COST_H
 #define COST_H
@@ -26,41 +25,41 @@
 
 #include "frame/frame.h"
 
-#define COST_VISIT 128 /* a poll that finds something, with what is published after it */
+#define COST_VISIT 128 /* a poll that finds something, and publishing its results */
 #define COST_FRAME 32  /* to fetch, route and retire a frame */
 #define COST_COPY 40   /* to copy a fragment of a frame, bytes aside */
 #define COST_DESC 20   /* to look at a descriptor of a chain, beyond the first */
 #define COST_DEST 64   /* a destination of a burst: its ring's lock, index and event */
 #define COST_WAIT 32   /* to offer a frame that waits once more */
 #define COST_ERRAND 40 /* to look at one port that such a frame waits for */
-#define COST_PARK 112  /* to have a copy of a frame wait, or to drop it as it may not */
-/* To check the headers of a frame with offloads, and to copy them when it is to wait. */
+#define COST_PARK 112  /* to park a copy of a frame, or to drop it because it may not wait */
+/* To check the headers of a frame with offloads, and to copy them if it has to wait. */
 #define COST_HEADERS 200
 #define COST_PART 128 /* to make one of the frames that a long one is cut into */
 /* A write to an eventfd, which may wake a sleeper: about a microsecond. */
 #define COST_SIGNAL 2048
 
-/* To copy bytes. */
+/* To copy n bytes. */
 #define COST_BYTES(n) ((n) / 5)
-/* To add them up for a checksum on the way. */
+/* To add n bytes up for a checksum while copying. */
 #define COST_SUM(n) ((n) / 4)
 
 /*
- * What a visit to a source may cost. It is left when it has cost that much, so it may
- * cost one step more: a burst of plain frames for one ring, or the longest walk for a
- * frame (4096 descriptors, 82,000). Together that is 80 us at 2.3 GHz, which leaves the
- * rest of 200 us to slow memory.
+ * What a visit to a source may cost. A visit ends when it has cost that much, so it may cost one
+ * step more: a burst of plain frames for one ring, or the longest walk for a frame (4096
+ * descriptors, 82,000). Together that is 80 us at 2.3 GHz, which leaves the rest of 200 us for slow
+ * memory.
  */
 #define COST_VISIT_MAX 100000
 
-/* What a copy of the frame costs. */
+/* Returns the cost of a copy of the frame. */
 static inline uint32_t
 frame_cost(const struct frame *f)
 {
 	return f->nfrags * COST_COPY + COST_BYTES(f->len);
 }
 
-/* A fetch takes no further frame when it has looked at so much: a third of a visit. */
+/* A fetch takes no further frame once it has cost that much: a third of a visit. */
 #define COST_FETCH_MAX 32768
 
 #endif /* COST_H */

@@ -90,7 +90,7 @@ enum drop_reason { DROP_REASONS(DROP_ENUM) DROP_MAX };
 enum fault_reason { FAULT_REASONS(FAULT_ENUM) FAULT_MAX };
 #undef FAULT_ENUM
 
-/* Name of a reason as the statistics show it. Any thread; never NULL. */
+/* Returns the name of a reason as the statistics show it, never NULL. Any thread. */
 const char *drop_name(enum drop_reason reason);
 const char *fault_name(enum fault_reason reason);
 

@@ -2,12 +2,12 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Which flow a frame belongs to: see flow.h for the contract.
+ * Finds the flow of a frame: see flow.h for the contract.
  *
- * The bytes behind the Ethernet header may be a guest's, who may change them at any
- * time: each is read once, into private memory, and none beyond the frame's end.
+ * The bytes after the Ethernet header may be in a guest's memory, which may change at any time:
+ * each is read once, into private memory, and none beyond the frame's end.
  *
- * It is asked for each frame to a guest with several rings, so the usual way (IPv4 without
+ * This is done for each frame to a guest with several rings, so the usual case (IPv4 without
  * options, in one fragment) is a single copy of 24 bytes and two multiplications: 3 to 4 ns.
  */
 #include <assert.h>
@@ -21,20 +21,20 @@
 #include "frame/copy.h"
 #include "frame/flow.h"
 
-/* The headers of the longest way to the ports: two tags, IPv4 with all its options. */
+/* Longest headers before the ports: two tags, and IPv4 with all its options. */
 #define PEEK_MAX 128
 
-/* Odd numbers, of as many ones as zeroes, and of no meaning. */
+/* Odd numbers with as many ones as zeroes, without further meaning. */
 #define MIX_MACS UINT64_C(0x9e3779b97f4a7c15)
 #define MIX_REST UINT64_C(0xc2b2ae3d27d4eb4f)
 
-/* What the hash is over but for the MAC addresses; what a frame lacks is 0. */
+/* The input of the hash, except the MAC addresses. Fields that a frame lacks are 0. */
 struct flow_key {
 	uint64_t ip; /* both addresses */
 	uint32_t ports;
 };
 
-/* Where IPv4's ports are if it has no options. */
+/* The header of IPv4 without options, and the ports after it. */
 struct ipv4_ports {
 	struct rte_ipv4_hdr ip;
 	uint32_t ports;
@@ -42,7 +42,7 @@ struct ipv4_ports {
 static_assert(sizeof(struct ipv4_ports) == sizeof(struct rte_ipv4_hdr) + sizeof(uint32_t),
 		"as on the wire: no padding");
 
-/* All bits of both count for each of the result. */
+/* Each bit of the result depends on all bits of both numbers. */
 static inline uint64_t
 mix(uint64_t a, uint64_t b)
 {
@@ -51,7 +51,7 @@ mix(uint64_t a, uint64_t b)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* Copies n bytes from offset `at` of a frame. False: it has not so many. */
+/* Copies n bytes from offset `at` of a frame. Returns false if the frame is too short. */
 static inline bool
 peek(const struct frame *f, uint32_t at, void *to, uint32_t n)
 {
@@ -65,7 +65,7 @@ peek(const struct frame *f, uint32_t at, void *to, uint32_t n)
 		frame_peek(f, headers, at + n);
 		memcpy(to, headers + at, n);
 	}
-	/* What follows looks at the copy, and never again at the guest's. */
+	/* The code after this reads the copy, and never again the guest's memory. */
 	rte_compiler_barrier();
 	return true;
 }
@@ -76,7 +76,7 @@ has_ports(uint8_t protocol)
 	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP;
 }
 
-/* Only the first fragment has ports: all of them go where it would go without. */
+/* Only the first IP fragment has ports, so the hash of all of them leaves ports out. */
 static inline bool
 is_fragment(const struct rte_ipv4_hdr *ip)
 {
@@ -84,7 +84,7 @@ is_fragment(const struct rte_ipv4_hdr *ip)
 			0;
 }
 
-/* With options, or with nothing behind the header. */
+/* Handles IPv4 with options, or with nothing after the header. */
 static void
 look_at_ipv4_slowly(struct flow_key *k, const struct frame *f, uint32_t at)
 {
@@ -116,7 +116,9 @@ look_at_ipv4(struct flow_key *k, const struct frame *f, uint32_t at)
 		k->ports = h.ports;
 }
 
-/* Extension headers, a fragment's among them, have no ports: addresses serve. */
+/*
+ * With extension headers, such as a fragment's, ports are not looked for: the addresses are enough.
+ */
 static void
 look_at_ipv6(struct flow_key *k, const struct frame *f, uint32_t at)
 {
@@ -158,6 +160,6 @@ flow_hash(const struct frame *f)
 	memcpy(&mac_end, (const uint8_t *)&f->eth + sizeof(mac), sizeof(mac_end));
 	hash = mix(mac ^ MIX_MACS, mac_end ^ MIX_REST);
 	hash = mix(hash ^ k.ip, k.ports ^ MIX_REST);
-	/* The highest bits: on those all of the others count. */
+	/* Takes the highest bits, which depend on all others. */
 	return hash * MIX_MACS / (UINT64_MAX / FLOWS + 1) + 1;
 }

@@ -2,13 +2,13 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Flows: what keeps frames that belong together in one receive ring, and so in order,
- * where the sender's own rings do not tell (by_pairs() in forward.c).
+ * Flows keep frames that belong together in one receive ring, and so in order, where the sender's
+ * own rings do not decide (by_pairs() in forward.c).
  *
- * A frame's flow is a hash of its two MAC addresses, its IP addresses and its TCP, UDP
- * or SCTP ports (those inside of VLAN tags too), cut down to one of FLOWS classes. A
- * class goes to one ring, whichever that is for the number of rings in use; so frames
- * that wait need only hold up their own class, and order holds when rings come and go.
+ * A frame's flow is a hash of its two MAC addresses, its IP addresses and its TCP, UDP or SCTP
+ * ports (also after VLAN tags), reduced to one of FLOWS classes. A class goes to one ring, which
+ * depends on the number of rings in use. So frames that wait hold up only their own class, and the
+ * order is kept when rings are enabled and disabled.
  *
  * No state. Any worker, on frames that it holds.
  */
@@ -21,14 +21,14 @@
 
 #include "frame/frame.h"
 
-/* Classes: as many as one uint64_t has bits. Of 16 rings each still gets four. */
+/* As many classes as one uint64_t has bits. Each of 16 rings still gets four. */
 #define FLOWS 64
 #define FLOWS_ALL UINT64_MAX
 
-/* Looks at the frame's headers: its class plus one, which frame.flow keeps. */
+/* Returns the frame's class, by its headers, plus one, as frame.flow has it. */
 uint8_t flow_hash(const struct frame *f);
 
-/* The class of a frame; worked out once, however often its bytes change meanwhile. */
+/* Returns the class of a frame. It is computed once, also if the frame's bytes change later. */
 static inline unsigned int
 flow_of(struct frame *f)
 {
@@ -37,7 +37,7 @@ flow_of(struct frame *f)
 	return f->flow - 1;
 }
 
-/* Which of n > 0 rings a frame goes to. */
+/* Returns which of n > 0 rings a frame goes to. */
 static inline unsigned int
 flow_ring(struct frame *f, unsigned int n)
 {

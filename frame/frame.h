@@ -4,10 +4,10 @@
 /*
  * A frame is a view, not a buffer.
  *
- * A source (a guest's transmit ring, a queue of the uplink) fetches a burst of
- * frames: for each one where its bytes lie and a private copy of its Ethernet
- * header. The bytes stay where they are (guest memory or an mbuf) until every
- * destination has copied them; then the source gets its descriptors back.
+ * A source (a guest's transmit ring, a queue of the uplink) fetches a burst of frames. Each frame
+ * says where its bytes are, and has a private copy of its Ethernet header. The bytes stay where
+ * they are (in guest memory or an mbuf) until every destination has copied them; then the source
+ * gets its descriptors back.
  *
  * A burst belongs to one worker and lives for one poll. No locks.
  */
@@ -40,8 +40,8 @@ struct share_clock;
 #define BURST_FRAGS (4 * BURST_MAX + CHAIN_MAX)
 
 /*
- * Room for Ethernet's header, two VLAN tags, and IP's and TCP's longest (142 bytes),
- * and then some for IPv6's extension headers.
+ * Room for an Ethernet header, two VLAN tags, and the longest headers of IP and TCP (142 bytes),
+ * and some more for IPv6 extension headers.
  */
 #define HEADERS_MAX 256
 
@@ -51,43 +51,44 @@ struct fragment {
 	uint32_t len;
 };
 
-/* The headers of a frame with offloads: a private copy, checked, and sent on. */
+/* A private copy of the headers of a frame with offloads. It is checked, and receivers get it. */
 struct headers {
 	uint16_t l3;   /* offset of the IP header */
-	uint16_t l4;   /* ... and of TCP's or UDP's, */
-	uint16_t len;  /* which ends here */
+	uint16_t l4;   /* offset of the TCP or UDP header */
+	uint16_t len;  /* end of the TCP or UDP header */
 	bool ipv6;     /* else IPv4 */
 	bool tcp;      /* else UDP */
 	bool extended; /* there are IPv6 extension headers */
 	/*
-	 * A checksum anywhere: l4 is where its sum begins, tcp false if it may be UDP's. One that
-	 * is beyond what is copied is left where it is: len is Ethernet's header then.
+	 * The checksum is of any protocol: l4 is where its sum begins, and tcp is false if it may
+	 * be UDP's. A checksum after the copied bytes stays in the frame: len is the length of the
+	 * Ethernet header then.
 	 */
 	bool generic;
 	uint8_t bytes[HEADERS_MAX];
 };
 
 struct frame {
-	struct rte_ether_hdr eth; /* private copy: routed on, and sent on */
+	struct rte_ether_hdr eth; /* private copy, for routing and for receivers */
 	uint16_t nfrags;
-	uint32_t len;    /* bytes, from the Ethernet header on */
-	uint16_t id;     /* its source's name for it; see struct used_chain */
-	uint16_t ndesc;  /* ... and how many descriptors it took */
+	uint32_t len;    /* length in bytes, with the Ethernet header */
+	uint16_t id;     /* its number at its source; see struct used_chain */
+	uint16_t ndesc;  /* number of descriptors that it took */
 	uint16_t tci;    /* VLAN tag (control information) on the uplink */
 	uint8_t tagged;  /* tci is valid; set for frames of the uplink, and in --vm2vm 2 */
 	uint8_t reason;  /* enum drop_reason, once it is lost */
 	uint8_t flow;    /* see flow.h; 0: not looked at yet */
 	uint8_t offload; /* enum offload: what is left to do; see offload.h */
-	struct virtio_net_hdr vnet; /* private copy, checked; with no flag the rest is not set */
+	struct virtio_net_hdr vnet; /* private copy, checked; without a flag the rest is not set */
 	struct fragment *frag;      /* nfrags of them hold len bytes */
-	struct rte_mbuf *mbuf;      /* from the uplink: what to free in the end */
-	struct headers *headers;    /* if there is something left to do */
+	struct rte_mbuf *mbuf;      /* from the uplink: the mbuf to free in the end */
+	struct headers *headers;    /* set if offload is not 0 */
 };
 
-/* Bursts are arrays of them: each has a cache line of its own. */
+/* A burst is an array of frames, each in its own cache line. */
 static_assert(sizeof(struct frame) == RTE_CACHE_LINE_MIN_SIZE, "struct frame");
 
-/* VLAN tags of its own that a frame is looked through for: two (802.1ad). */
+/* Number of a frame's own VLAN tags that are skipped to find its protocol: two (802.1ad). */
 #define FRAME_TAGS_MAX 2
 
 static inline bool
@@ -96,7 +97,7 @@ ether_is_tag(rte_be16_t type)
 	return type == RTE_BE16(RTE_ETHER_TYPE_VLAN) || type == RTE_BE16(RTE_ETHER_TYPE_QINQ);
 }
 
-/* Marks a frame that can't be switched, and why; none of its bytes are used. */
+/* Marks a frame that can't be switched with the reason; none of its bytes are used. */
 static inline void
 frame_lose(struct frame *f, uint8_t reason)
 {
@@ -106,30 +107,30 @@ frame_lose(struct frame *f, uint8_t reason)
 	f->offload = 0;
 }
 
-/* Whether a guest's frame has a tag of its own, which is none of ours. */
+/* Returns true if the guest itself has tagged its frame. */
 static inline bool
 frame_own_tag(const struct frame *f)
 {
 	return ether_is_tag(f->eth.ether_type);
 }
 
-/* The frames of one poll, and where each is to go (see forward.c). */
+/* The frames of one poll (see forward.c). */
 struct burst {
 	unsigned int n;
 	unsigned int nfrags;
-	uint32_t cost;             /* of the visit so far; see cost.h */
-	uint32_t paid;             /* the part of it that receivers pay for */
-	uint32_t fetched;          /* cost of what was fetched, as far as it is unusual */
-	unsigned int frags_max;    /* with so many, no further frame is fetched */
-	bool put_off;              /* the destination at hand did less than it has room for */
+	uint32_t cost;             /* cost of the visit so far; see cost.h */
+	uint32_t paid;             /* the part of `cost` that receivers pay for */
+	uint32_t fetched;          /* unusual cost of the fetch */
+	unsigned int frags_max;    /* no further frame is fetched beyond that */
+	bool put_off;              /* the current destination took less than it has room for */
 	struct share_clock *clock; /* the worker's */
-	struct share *receiver;    /* of the destination at hand; NULL: nobody's */
+	struct share *receiver;    /* share of the current destination; NULL: none */
 	alignas(RTE_CACHE_LINE_MIN_SIZE) struct frame frame[BURST_MAX];
 	struct fragment frag[BURST_FRAGS];
 	struct headers headers[BURST_MAX]; /* of those frames that have offloads */
 };
 
-/* What became of the frames a destination was offered; bit i is frame i. */
+/* The result of offering frames to a destination; bit i is frame i. */
 struct outcome {
 	uint64_t taken;   /* copied: the destination has them */
 	uint64_t refused; /* can never be taken; frame.reason says why */

@@ -11,7 +11,7 @@
 
 #include "frame/gso.h"
 
-/* The sum of RFC 1071 with one more number, folded to 16 bits. */
+/* Adds a number to a sum of RFC 1071, folded to 16 bits. */
 static uint16_t
 sum_add(uint16_t sum, uint16_t more)
 {
@@ -20,7 +20,7 @@ sum_add(uint16_t sum, uint16_t more)
 	return s + (s >> 16);
 }
 
-/* ... with the bytes at p, which stand an `odd` number of bytes behind the first. */
+/* Adds the bytes at p to a sum, which begin after an `odd` number of bytes. */
 static uint16_t
 sum_bytes(uint16_t sum, const uint8_t *p, uint32_t len, bool odd)
 {
@@ -49,7 +49,7 @@ take_payload(struct gso *gso, uint32_t len)
 	gso->frame.nfrags = p - gso->frag;
 }
 
-/* The same of the checksum itself, which is copied, as it is to be changed. */
+/* Lists the bytes of the checksum itself, which is copied, as it will be changed. */
 static void
 take_field(struct gso *gso)
 {
@@ -63,7 +63,7 @@ take_field(struct gso *gso)
 	gso->frame.nfrags = n + 1;
 }
 
-/* Whether the checksum, at `at`, is after the headers. */
+/* Returns true if the checksum, at `at`, is after the headers. */
 static bool
 is_far(const struct gso *gso, uint16_t at)
 {
@@ -109,7 +109,7 @@ patch_udp(struct headers *h, uint32_t len)
 	udp->dgram_len = rte_cpu_to_be_16(len - h->l4);
 }
 
-/* The frame's checksum, as it stands in its headers. */
+/* Returns the frame's checksum from its headers. */
 static uint16_t
 checksum_get(const struct headers *h, uint16_t at)
 {
@@ -126,8 +126,8 @@ checksum_set(struct headers *h, uint16_t at, uint16_t value)
 }
 
 /*
- * The sum of the pseudo header covers a length: what stands there is for the whole frame
- * (as in RFC 1624, one number is taken out of a sum and another put in).
+ * Corrects the sum of the pseudo header, which covers the length of the whole frame: as in RFC
+ * 1624, one number is subtracted from a sum and another one added.
  */
 static void
 patch_pseudo_sum(struct gso *gso, uint16_t at)
@@ -140,7 +140,7 @@ patch_pseudo_sum(struct gso *gso, uint16_t at)
 	checksum_set(h, at, sum_add(sum_add(sum, ~before), now));
 }
 
-/* Makes headers of their copy, for a frame that begins `ahead` bytes into the payload. */
+/* Makes the headers of a frame that begins `ahead` bytes into the payload, from the copy. */
 static void
 patch_headers(struct gso *gso, uint32_t ahead)
 {
@@ -157,7 +157,10 @@ patch_headers(struct gso *gso, uint32_t ahead)
 		patch_udp(h, gso->frame.len);
 }
 
-/* The sum of the frame's bytes from `start` on. Its headers may end at an odd byte of them. */
+/*
+ * Returns the sum of the frame's bytes from `start` on. Its headers may end after an odd number of
+ * them.
+ */
 static uint16_t
 sum_from(const struct gso *gso, uint32_t start)
 {
@@ -185,7 +188,10 @@ complete(struct gso *gso, uint16_t at)
 	struct headers *h = &gso->headers;
 	uint16_t sum = ~sum_from(gso, h->l4);
 
-	/* In UDP 0 says that there is no checksum (RFC 768); elsewhere 0xffff says the same as 0. */
+	/*
+	 * In UDP 0 means that there is no checksum (RFC 768); in other protocols 0xffff and 0 are
+	 * equal.
+	 */
 	if (sum == 0 && !h->tcp)
 		sum = 0xffff;
 	if (is_far(gso, at))

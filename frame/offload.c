@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Checking what a guest asks for: see offload.h for the contract. */
+/* Checks the offloads that a guest asks for: see offload.h for the contract. */
 #include <stddef.h>
 #include <string.h>
 
@@ -30,7 +30,7 @@ const uint64_t offload_host_features = 1ULL << VIRTIO_NET_F_CSUM | 1ULL << VIRTI
 		1ULL << VIRTIO_NET_F_HOST_TSO6 | 1ULL << VIRTIO_NET_F_HOST_ECN |
 		1ULL << OFFLOAD_F_HOST_USO;
 
-/* The set's bits if the driver has a feature, else none. */
+/* Returns the bits of the set if the driver has the feature, else 0. */
 static uint8_t
 with(uint64_t features, unsigned int bit, uint8_t offloads)
 {
@@ -67,9 +67,14 @@ be16_at(const struct headers *h, uint32_t at)
 	return value;
 }
 
-/* The headers' bytes, `n` of them, after each other; a step is false if they are not there. */
+/*
+ * The next functions parse one header each, of `n` bytes. They return false (parse_ethernet(): 0)
+ * if the header is not there.
+ */
 
-/* Past Ethernet's header and VLAN tags: sets h->l3. Returns the type of what follows; 0: none. */
+/*
+ * Parses the Ethernet header and VLAN tags: sets h->l3. Returns the type of the next header, or 0.
+ */
 static rte_be16_t
 parse_ethernet(struct headers *h, uint32_t n)
 {
@@ -86,7 +91,7 @@ parse_ethernet(struct headers *h, uint32_t n)
 	return type;
 }
 
-/* Past IPv4's header: sets h->l4 and *protocol. Not so with a fragment of a packet. */
+/* Parses the IPv4 header: sets h->l4 and *protocol. Returns false also for an IP fragment. */
 static bool
 parse_ipv4(struct headers *h, uint32_t n, uint8_t *protocol)
 {
@@ -107,7 +112,7 @@ parse_ipv4(struct headers *h, uint32_t n, uint8_t *protocol)
 	return true;
 }
 
-/* The same for IPv6 and those of its extension headers that may stand before TCP or UDP. */
+/* Parses the IPv6 header and those extension headers that may come before TCP or UDP. */
 static bool
 parse_ipv6(struct headers *h, uint32_t n, uint8_t *protocol)
 {
@@ -127,11 +132,11 @@ parse_ipv6(struct headers *h, uint32_t n, uint8_t *protocol)
 		at += (h->bytes[at + 1] + 1) * EXTENSION_UNIT;
 		h->extended = true;
 	}
-	h->l4 = at; /* perhaps behind all that is there: who comes next looks */
+	h->l4 = at; /* perhaps past the end: the next step checks that */
 	return at <= n;
 }
 
-/* Past TCP's or UDP's header: sets h->tcp and h->len. */
+/* Parses the TCP or UDP header: sets h->tcp and h->len. */
 static bool
 parse_l4(struct headers *h, uint32_t n, uint8_t protocol)
 {
@@ -165,7 +170,7 @@ parse(struct headers *h, uint32_t n)
 	}
 }
 
-/* Where the checksum is in the header of TCP or UDP. */
+/* Returns the offset of the checksum in the header of TCP or UDP. */
 static uint16_t
 csum_offset(const struct headers *h)
 {
@@ -173,7 +178,7 @@ csum_offset(const struct headers *h)
 		      : offsetof(struct rte_udp_hdr, dgram_cksum);
 }
 
-/* What a gso_type asks for; 0 if that does not fit the headers. */
+/* Returns the offload that a gso_type asks for, or 0 if it does not fit the headers. */
 static uint8_t
 asked_for(uint8_t gso_type, const struct headers *h)
 {
@@ -193,7 +198,7 @@ asked_for(uint8_t gso_type, const struct headers *h)
 	}
 }
 
-/* A frame that is to be cut. */
+/* Checks a frame that is to be cut. */
 static enum drop_reason
 check_gso(struct frame *f, const struct virtio_net_hdr *asked, uint8_t may, uint32_t frame_max)
 {
@@ -222,9 +227,9 @@ is_known(struct headers *h, uint32_t n, const struct virtio_net_hdr *asked)
 }
 
 /*
- * A checksum of whatever protocol (virtio 1.2 section 5.1.6.2): HSR, PPPoE, MPLS, a tunnel, a
- * fragment. Only where it stands is known: that it does, of what it sums up, and that both are
- * in the frame of `len` bytes, after Ethernet's header. False: they are not.
+ * Checks the checksum of any other protocol (virtio 1.2 section 5.1.6.2): HSR, PPPoE, MPLS, a
+ * tunnel, a fragment. Only its position is known. Returns false if the checksum, or the beginning
+ * of its sum, is not in the frame of `len` bytes, after the Ethernet header.
  */
 static bool
 is_generic(struct headers *h, uint32_t len, const struct virtio_net_hdr *asked)
@@ -250,7 +255,7 @@ offload_check(struct frame *f, const struct virtio_net_hdr *asked, struct header
 	uint32_t n = RTE_MIN(f->len, (uint32_t)HEADERS_MAX);
 
 	frame_peek(f, h->bytes, n);
-	/* What follows looks at the copy, and never again at the guest's. */
+	/* The code after this reads the copy, and never again the guest's memory. */
 	rte_compiler_barrier();
 	memcpy(&f->eth, h->bytes, sizeof(f->eth));
 	h->generic = false;
