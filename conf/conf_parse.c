@@ -348,13 +348,13 @@ check_sides(int first, char **argv)
 		return false;
 	}
 	if (said.unknown != NULL && is_own(said.unknown)) {
-		say_error("%s: is an option of the switch and not of EAL: it goes behind \"--\", "
+		say_error("%s: is an option of the switch and not of EAL: it goes after \"--\", "
 			  "as in vhost-switch -l 0,1 -- --stats 5",
 				said.unknown);
 		return false;
 	}
 	if (said.unknown == NULL && said.stray != NULL) {
-		say_error("%s: is no option of EAL, in front of \"--\": leave it out, or join it "
+		say_error("%s: is no option of EAL, before \"--\": leave it out, or join it "
 			  "to the option it belongs to",
 				said.stray);
 		return false;
@@ -367,7 +367,7 @@ static void
 say_unknown(const char *word)
 {
 	if (eal_options_has(word))
-		say_error("%s: is an option of EAL: it goes in front of \"--\", as in "
+		say_error("%s: is an option of EAL: it goes before \"--\", as in "
 			  "vhost-switch -l 0,1 -- --stats 5",
 				word);
 	else

@@ -180,7 +180,7 @@ run(void *arg)
 		if (p[0].revents != 0)
 			return NULL;
 		if (!node_process(c->node)) {
-			say(ERR, "device %s: the kernel ended it; start the switch anew\n",
+			say(ERR, "device %s: the kernel ended it; start the switch again\n",
 					c->path);
 			return NULL;
 		}

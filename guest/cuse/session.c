@@ -86,7 +86,7 @@ note_loss(struct session *b, int rc)
 		return rc;
 	b->lost = true;
 	session_close(b);
-	complain(b, "its connection to the switch is lost; it has to open the node anew", rc);
+	complain(b, "its connection to the switch is lost; it has to open the node again", rc);
 	return rc;
 }
 

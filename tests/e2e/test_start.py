@@ -178,7 +178,7 @@ def test_what_eal_refuses_is_named(box, eal, words):
 @pytest.mark.parametrize("words", [["-l", "0,1", "--stats", "5"], ["-p", "1", "--"], ["--", "--no-pci"]], ids=" ".join)
 def test_option_on_the_wrong_side(box, words):
     status, out, err = proc.run([binary(), *words], check=False, cwd=box.directory)
-    line = refused((status, out, err), "option of (EAL|the switch)", "(in front of|behind) \"--\"")
+    line = refused((status, out, err), "option of (EAL|the switch)", "(before|after) \"--\"")
     assert next(w for w in words if w in ("--stats", "-p", "--no-pci")) in line
     before_eal((status, out, err))
 

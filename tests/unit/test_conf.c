@@ -554,16 +554,16 @@ static void
 test_sides(void **state)
 {
 	RTE_SET_USED(state);
-	refused("--stats 5 -- --stats 6", "--stats:", "option of the switch", "behind");
-	refused("-l 0,1 --stats=5 --", "--stats=5:", "option of the switch", "behind");
-	refused("-l 0,1 --socket-file /run/a", "--socket-file:", "option of the switch", "behind");
-	refused("-p 1 --", "-p:", "option of the switch", "behind");
-	refused("-p0x1 --", "-p0x1:", "option of the switch", "behind");
-	refused("--no-pci -P --", "-P:", "option of the switch", "behind");
-	refused("-- -l 0,1", "-l:", "option of EAL", "in front");
-	refused("-- -l0,1", "-l:", "option of EAL", "in front");
-	refused("-- --stats 5 --lcores 0@0", "--lcores:", "option of EAL", "in front");
-	refused("-- --file-prefix=x", "--file-prefix=x:", "option of EAL", "in front");
+	refused("--stats 5 -- --stats 6", "--stats:", "option of the switch", "after");
+	refused("-l 0,1 --stats=5 --", "--stats=5:", "option of the switch", "after");
+	refused("-l 0,1 --socket-file /run/a", "--socket-file:", "option of the switch", "after");
+	refused("-p 1 --", "-p:", "option of the switch", "after");
+	refused("-p0x1 --", "-p0x1:", "option of the switch", "after");
+	refused("--no-pci -P --", "-P:", "option of the switch", "after");
+	refused("-- -l 0,1", "-l:", "option of EAL", "before");
+	refused("-- -l0,1", "-l:", "option of EAL", "before");
+	refused("-- --stats 5 --lcores 0@0", "--lcores:", "option of EAL", "before");
+	refused("-- --file-prefix=x", "--file-prefix=x:", "option of EAL", "before");
 	refused("-l 0, 1 --", "1:", "no option of EAL", "join");
 	refused("vm1 --", "vm1:", "no option of EAL", "leave it out");
 	/* A value is no option, whatever it looks like. */
