@@ -52,6 +52,7 @@ BUILD := $(BUILD)-tsan
 SANFLAGS := -fsanitize=thread -fno-omit-frame-pointer -DRTE_FORCE_INTRINSICS -DRTE_USE_C11_MEM_MODEL \
 	-Wno-tsan -Wno-maybe-uninitialized
 OPT := -O1
+TSAN_SOURCES := tests/tsan/heap.c
 else
 OPT := -O3
 endif
@@ -85,7 +86,7 @@ CUSE_SOURCES := $(wildcard guest/cuse/*.c)
 SOURCES := $(PLAIN_SOURCES) $(CUSE_SOURCES)
 HEADERS := main.h $(wildcard $(PARTS:%=%/*.h) guest/cuse/*.h)
 CUSE_OBJECTS := $(CUSE_SOURCES:%.c=$(BUILD)/%.o)
-OBJECTS := $(PLAIN_SOURCES:%.c=$(BUILD)/%.o)
+OBJECTS := $(PLAIN_SOURCES:%.c=$(BUILD)/%.o) $(TSAN_SOURCES:%.c=$(BUILD)/%.o)
 ifeq ($(VHOST),cuse)
 OBJECTS += $(CUSE_OBJECTS)
 ALL_CFLAGS += -DVHOST_CUSE

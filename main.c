@@ -14,41 +14,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <rte_eal.h>
-#include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_rcu_qsbr.h>
-#include <rte_ring_elem.h>
 
-#include "run/control.h"
-#include "run/eal.h"
+#include "main.h"
+#include "base/log.h"
+#include "base/output.h"
 #include "conf/cpus.h"
 #include "conf/conf_parse.h"
 #include "conf/eal_args.h"
-#include "switch/fdb.h"
 #include "guest/cuse/cuse.h"
-#include "guest/connect.h"
 #include "guest/fds.h"
-#include "guest/guest.h"
-#include "guest/signal.h"
 #include "guest/sigbus.h"
+#include "guest/signal.h"
 #include "guest/vhost_user.h"
-#include "main.h"
-#include "base/output.h"
+#include "run/control.h"
+#include "run/eal.h"
 #include "run/ready.h"
 #include "run/telemetry.h"
+#include "switch/fdb.h"
+#include "switch/lane.h"
 #include "uplink/uplink.h"
-#include "run/worker.h"
-
-/*
- * Requests to learn that may wait for the main lcore: 16 from each of 256
- * guests (switch/route.c). One that finds no room is made again with the next frame.
- */
-#define REQUESTS 4096
 
 static void
 say_too_few(void)
@@ -63,9 +53,16 @@ say_too_few(void)
 }
 
 static bool
-make_workers(struct vswitch *sw)
+make_lanes(struct whole *w)
 {
+	const struct shared shared = {
+			.conf = &w->conf,
+			.ports = &w->ports,
+			.fdb = w->fdb,
+			.learn = &w->learn,
+	};
 	unsigned int lcore, n = rte_lcore_count() - 1;
+	struct lanes *all = &w->lanes;
 
 	if (n == 0) {
 		say_too_few();
@@ -77,59 +74,85 @@ make_workers(struct vswitch *sw)
 	}
 	RTE_LCORE_FOREACH_WORKER(lcore)
 	{
-		sw->worker[sw->nworkers] = worker_create(sw, sw->nworkers, lcore);
-		if (sw->worker[sw->nworkers] == NULL) {
+		all->lane[all->n] = lane_create(&shared, all->n, lcore);
+		if (all->lane[all->n] == NULL) {
 			say_error("no memory for the worker on lcore %u: reserve more hugepages",
 					lcore);
 			return false;
 		}
-		sw->nworkers++;
+		all->n++;
 	}
 	return true;
 }
 
-/* What all parts share: RCU, the table, the queue of requests. */
+/* What all lanes share: RCU, the table of addresses, the queue of requests to learn. */
 static bool
-make_common(struct vswitch *sw)
+make_shared(struct whole *w)
 {
 	size_t size = rte_rcu_qsbr_get_memsize(WORKER_MAX);
+	struct rte_rcu_qsbr *qsbr = rte_zmalloc("qsbr", size, RTE_CACHE_LINE_SIZE);
 
-	sw->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	sw->qsbr = rte_zmalloc("qsbr", size, RTE_CACHE_LINE_SIZE);
-	if (sw->qsbr != NULL) {
-		rte_rcu_qsbr_init(sw->qsbr, WORKER_MAX);
-		sw->fdb = fdb_create(sw->conf.aging, sw->qsbr);
+	w->lanes.qsbr = qsbr;
+	if (qsbr != NULL) {
+		rte_rcu_qsbr_init(qsbr, WORKER_MAX);
+		w->fdb = fdb_create(w->conf.aging, qsbr);
 	}
-	sw->requests = rte_ring_create_elem(
-			"requests", sizeof(struct request), REQUESTS, SOCKET_ID_ANY, RING_F_SC_DEQ);
-	if (sw->wake_fd >= 0 && sw->fdb != NULL && sw->requests != NULL)
+	if (wake_open(&w->wake) && w->fdb != NULL && learn_init(&w->learn, &w->wake))
 		return true;
 	say_error("no memory for the forwarding table: reserve more hugepages");
 	return false;
 }
 
+/* Tells rooms what they work on, as far as it is made by main() itself. */
+static void
+introduce(struct whole *w)
+{
+	w->guests = (struct guests){
+			.conf = &w->conf,
+			.ports = &w->ports,
+			.lanes = &w->lanes,
+			.wake = &w->wake,
+			.outside = w->stats.outside,
+	};
+	w->parts = (struct parts){
+			.conf = &w->conf,
+			.ports = &w->ports,
+			.learn = &w->learn,
+			.lanes = &w->lanes,
+			.guests = &w->guests,
+			.stats = &w->stats,
+			.notify = &w->notify,
+			.wake = &w->wake,
+	};
+}
+
 static bool
-start(struct vswitch *sw)
+open_uplink(struct whole *w)
 {
 	unsigned int i;
 
-	if (!make_workers(sw) || !make_common(sw))
+	w->uplink = uplink_open(&w->conf, &w->ports, w->lanes.n);
+	for (i = 0; w->uplink != NULL && i < uplink_sources(w->uplink); i++)
+		lanes_add_uplink(&w->lanes, uplink_source(w->uplink, i), i);
+	return w->uplink != NULL;
+}
+
+static bool
+start(struct whole *w)
+{
+	if (!make_shared(w) || !make_lanes(w) || (w->conf.uplink && !open_uplink(w)))
 		return false;
-	if (sw->conf.uplink) {
-		sw->uplink = uplink_open(&sw->conf, sw->nworkers);
-		if (sw->uplink == NULL)
-			return false;
-	}
-	sigbus_init(sw);
+	w->parts.fdb = w->fdb;
+	w->parts.uplink = w->uplink;
+	sigbus_init(&w->guests);
 	fds_init();
 	if (!signal_start()) {
 		say_error("no thread to watch signals: %s", strerror(errno));
 		return false;
 	}
-	telemetry_start(sw);
-	for (i = 0; i < sw->nworkers; i++)
-		rte_eal_remote_launch(worker_run, sw->worker[i], sw->worker[i]->lcore);
-	return vhost_user_start(sw) && cuse_start(sw);
+	telemetry_start(&w->parts);
+	workers_start(&w->workers, &w->lanes, w->uplink);
+	return vhost_user_start(&w->guests) && cuse_start(&w->cuse, &w->guests);
 }
 
 /*
@@ -137,45 +160,47 @@ start(struct vswitch *sw)
  * hangs the process ends here: what it uses can't be taken down.
  */
 static void
-stop(struct vswitch *sw, bool served)
+stop(struct whole *w, bool served)
 {
-	notify_send(&sw->notify, "STOPPING=1");
-	if (!workers_end(sw)) {
+	notify_send(&w->notify, "STOPPING=1");
+	store_relaxed(&w->guests.ending, true);
+	if (!workers_end(&w->workers)) {
 		if (served)
-			vhost_user_abandon(sw);
+			vhost_user_abandon(&w->guests);
 		output_flush();
 		_exit(EXIT_FAILURE);
 	}
-	cuse_stop(sw);
-	vhost_user_stop(sw);
-	uplink_stop(sw->uplink, &sw->control[PORT_UPLINK]);
+	cuse_stop(w->cuse);
+	vhost_user_stop(&w->guests);
+	uplink_stop(w->uplink, &w->stats.outside[PORT_UPLINK]);
 }
 
 /* Frees what start() made, all or part of it. */
 static void
-release(struct vswitch *sw)
+release(struct whole *w)
 {
 	unsigned int i;
 
 	telemetry_stop();
-	uplink_free(sw->uplink);
-	fdb_destroy(sw->fdb);
-	rte_ring_free(sw->requests);
-	rte_free(sw->qsbr);
-	guests_destroy(sw);
-	for (i = 0; i < sw->nworkers; i++)
-		worker_destroy(sw->worker[i]);
+	uplink_free(w->uplink);
+	fdb_destroy(w->fdb);
+	learn_free(&w->learn);
+	rte_free(w->lanes.qsbr);
+	guests_destroy(&w->guests);
+	for (i = 0; i < w->lanes.n; i++)
+		lane_destroy(w->lanes.lane[i]);
+	wake_close(&w->wake);
 }
 
 int
 main(int argc, char **argv)
 {
-	static struct vswitch sw; /* large, and zeroed */
+	static struct whole w; /* large, and zeroed */
 	struct eal_args args = {0};
 	bool served = false;
 	int rc = EXIT_FAILURE;
 
-	switch (conf_parse(&sw.conf, argc, argv)) {
+	switch (conf_parse(&w.conf, argc, argv)) {
 	case CONF_DONE:
 		return EXIT_SUCCESS;
 	case CONF_ERROR:
@@ -187,19 +212,20 @@ main(int argc, char **argv)
 	control_block_signals();
 	if (!log_init() || !eal_start(&args, argc, argv))
 		return EXIT_FAILURE;
-	notify_open(&sw.notify);
+	introduce(&w);
+	notify_open(&w.notify);
 	if (!log_start())
 		say_error("no thread for the log: end other processes, or raise their limit");
-	else if ((served = start(&sw))) {
-		ready_say(&sw);
-		notify_send(&sw.notify, "READY=1");
-		rc = control_run(&sw) ? EXIT_SUCCESS : EXIT_FAILURE;
+	else if ((served = start(&w))) {
+		ready_say(&w.conf, w.lanes.n);
+		notify_send(&w.notify, "READY=1");
+		rc = control_run(&w.parts) ? EXIT_SUCCESS : EXIT_FAILURE;
 	}
-	stop(&sw, served);
+	stop(&w, served);
 	if (rc == EXIT_SUCCESS)
-		control_table(&sw);
-	release(&sw);
-	notify_close(&sw.notify);
+		control_table(&w.parts);
+	release(&w);
+	notify_close(&w.notify);
 	rte_eal_cleanup();
 	output_flush();
 	eal_args_free(&args);

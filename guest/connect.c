@@ -8,14 +8,16 @@
 #include <rte_vhost.h>
 
 #include "base/atomic.h"
-#include "run/control.h"
+#include "base/log.h"
+#include "base/wake.h"
 #include "guest/connect.h"
 #include "guest/fds.h"
 #include "guest/fd_gate.h"
-#include "guest/guest.h"
+#include "guest/device.h"
+#include "guest/guests.h"
 #include "guest/slot.h"
-#include "main.h"
 #include "switch/park.h"
+#include "switch/port.h"
 
 /*
  * Connections of a port that wait for their drivers: as many as it takes guests, and some
@@ -29,7 +31,7 @@ guest_who(const struct guest *g, char name[GUEST_WHO_MAX])
 	if (g->port != SLOT_NONE)
 		snprintf(name, GUEST_WHO_MAX, "device %u", g->port);
 	else
-		snprintf(name, GUEST_WHO_MAX, "port %s", g->sw->conf.port[g->index].name);
+		snprintf(name, GUEST_WHO_MAX, "port %s", guest_settings(g)->name);
 	return name;
 }
 
@@ -48,19 +50,19 @@ be_at(struct guest *g, unsigned int index, uint16_t port)
  * the main lcore may be looking at one.
  */
 static struct guest *
-unused_guest(struct vswitch *sw)
+unused_guest(struct guests *all)
 {
 	struct guest *g;
 
-	for (g = sw->guests; g != NULL; g = g->next)
+	for (g = all->list; g != NULL; g = g->next)
 		if (!g->connected)
 			return g;
 	g = rte_zmalloc("guest", sizeof(*g), RTE_CACHE_LINE_SIZE);
 	if (g == NULL)
 		return NULL;
-	g->sw = sw;
-	g->next = sw->guests;
-	sw->guests = g;
+	g->all = all;
+	g->next = all->list;
+	all->list = g;
 	return g;
 }
 
@@ -70,15 +72,15 @@ unused_guest(struct vswitch *sw)
  * each port that has none, so that nobody keeps the others out.
  */
 static bool
-may_connect(const struct vswitch *sw, unsigned int index)
+may_connect(const struct guests *guests, unsigned int index)
 {
-	const struct conf *c = &sw->conf;
+	const struct conf *c = guests->conf;
 	bool seen[SOCKET_MAX] = {false};
 	unsigned int all = 1, waiting = 1, most = RTE_MAX_VHOST_DEVICE, i;
 	const struct guest *g;
 
 	seen[index] = true;
-	for (g = sw->guests; g != NULL; g = g->next) {
+	for (g = guests->list; g != NULL; g = g->next) {
 		if (!g->connected)
 			continue;
 		all++;
@@ -97,13 +99,13 @@ may_connect(const struct vswitch *sw, unsigned int index)
 }
 
 struct guest *
-guest_connect(struct vswitch *sw, int vid, const char *path)
+guest_connect(struct guests *all, int vid, const char *path)
 {
-	unsigned int index = slot_port(sw, path);
-	const char *name = sw->conf.port[index].name;
+	unsigned int index = slot_port(all->conf, path);
+	const char *name = all->conf->port[index].name;
 	struct guest *g;
 
-	if (!may_connect(sw, index))
+	if (!may_connect(all, index))
 		return NULL;
 	if (!fds_left()) {
 		say(ERR,
@@ -112,13 +114,13 @@ guest_connect(struct vswitch *sw, int vid, const char *path)
 				name);
 		return NULL;
 	}
-	g = unused_guest(sw);
+	g = unused_guest(all);
 	if (g == NULL) {
 		say(ERR, "port %s: guest refused: no memory for it\n", name);
 		return NULL;
 	}
 	g->socket = fds_hurry(path);
-	if (g->socket < 0 || !fd_gate_open(g->socket, path, sw->conf.port[index].uml)) {
+	if (g->socket < 0 || !fd_gate_open(g->socket, path, all->conf->port[index].uml)) {
 		say(ERR, "port %s: guest refused: no memory to watch its connection\n", name);
 		return NULL;
 	}
@@ -140,11 +142,11 @@ guest_place(struct guest *g)
 
 	if (g->port != SLOT_NONE)
 		return true;
-	be_at(g, g->index, slot_take(g->sw, g->index));
+	be_at(g, g->index, slot_take(g->all->ports, g->all->conf, g->index));
 	if (g->port == SLOT_NONE)
 		return false;
-	store_release(&g->sw->guest[g->port], g);
-	say(INFO, "device %u connected: %s\n", g->port, slot_name(g->sw, g->port, name));
+	store_release(&g->all->placed[g->port], g);
+	say(INFO, "device %u connected: %s\n", g->port, slot_name(g->all->ports, g->port, name));
 	return true;
 }
 
@@ -158,10 +160,10 @@ leave_place(struct guest *g)
 		return;
 	}
 	say(INFO, "device %u disconnected\n", g->port);
-	store_release(&g->sw->guest[g->port], NULL);
-	store_release(&g->sw->port[g->port].state, PORT_LEAVING);
+	store_release(&g->all->placed[g->port], NULL);
+	store_release(&g->all->ports->port[g->port].state, PORT_LEAVING);
 	be_at(g, g->index, SLOT_NONE);
-	wake_main(g->sw);
+	wake_up(g->all->wake);
 }
 
 /* Frees what rings were given when they were first used. */
@@ -187,12 +189,12 @@ guest_end(struct guest *g)
 }
 
 void
-guests_destroy(struct vswitch *sw)
+guests_destroy(struct guests *all)
 {
 	struct guest *g;
 
-	while ((g = sw->guests) != NULL) {
-		sw->guests = g->next;
+	while ((g = all->list) != NULL) {
+		all->list = g->next;
 		free_rings(g);
 		rte_free(g);
 	}

@@ -18,13 +18,13 @@
 #include "conf/conf.h"
 
 struct guest;
-struct vswitch;
+struct guests;
 
 /* Room for "device 255", or a port's name. */
 #define GUEST_WHO_MAX (PORT_NAME_MAX + sizeof("device "))
 
 /* A connection at socket `path`. NULL: refused, and why was said. */
-struct guest *guest_connect(struct vswitch *sw, int vid, const char *path);
+struct guest *guest_connect(struct guests *all, int vid, const char *path);
 
 /* Gives a guest a place, if it has none yet. False: there is none, and that was said. */
 bool guest_place(struct guest *g);
@@ -34,8 +34,5 @@ void guest_end(struct guest *g);
 
 /* Writes what log lines call a guest: by its place, once it has one. Returns `name`. Any thread. */
 const char *guest_who(const struct guest *g, char name[GUEST_WHO_MAX]);
-
-/* Gives up all guests there ever were, at exit. Main lcore, when all else has stopped. */
-void guests_destroy(struct vswitch *sw);
 
 #endif /* GUEST_CONNECT_H */

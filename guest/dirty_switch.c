@@ -11,10 +11,12 @@
 #include "base/atomic.h"
 #include "guest/dirty_log.h"
 #include "guest/dirty_switch.h"
-#include "guest/guest.h"
+#include "guest/device.h"
+#include "guest/fault.h"
 #include "guest/message.h"
 #include "guest/snapshot.h"
-#include "run/worker.h"
+#include "guest/guests.h"
+#include "switch/lanes.h"
 
 #define LOG_ALL (UINT64_C(1) << VHOST_F_LOG_ALL)
 
@@ -70,7 +72,7 @@ switch_log(struct guest *g)
 	}
 	for (i = 0; i < RINGS_MAX; i++)
 		store_release(&g->ring[i].logging, on);
-	workers_quiesce(g->sw);
+	lanes_quiesce(g->all->lanes);
 }
 
 bool

@@ -16,7 +16,6 @@
 
 #include "guest/fds.h"
 #include "guest/message.h"
-#include "main.h"
 
 /* User addresses of x86-64 and arm64 end below this; no larger region can be mapped. */
 #define REGION_MAX (UINT64_C(1) << 47)

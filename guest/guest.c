@@ -9,31 +9,31 @@
 #include <rte_vhost.h>
 
 #include "base/atomic.h"
+#include "base/log.h"
+#include "conf/conf.h"
+#include "switch/count.h"
 #include "switch/forward.h"
 #include "guest/connect.h"
 #include "guest/fds.h"
 #include "guest/fd_gate.h"
+#include "guest/device.h"
 #include "guest/dirty_switch.h"
+#include "guest/fault.h"
 #include "guest/guest.h"
+#include "guest/guests.h"
 #include "guest/message.h"
 #include "guest/snapshot.h"
 #include "guest/ring.h"
-#include "main.h"
 #include "frame/offload.h"
 #include "switch/park.h"
-#include "run/worker.h"
-
-const struct conf_port *
-guest_settings(const struct guest *g)
-{
-	return &g->sw->conf.port[g->index];
-}
+#include "switch/lanes.h"
+#include "switch/port.h"
 
 /* Waits until workers have let go of all that was withdrawn. */
 static void
 quiesce(struct guest *g)
 {
-	workers_quiesce(g->sw);
+	lanes_quiesce(g->all->lanes);
 	g->set_in_use = false;
 }
 
@@ -47,11 +47,13 @@ publish_set(struct guest *g)
 
 	if (g->set_in_use)
 		quiesce(g);
+	set->sink.ops = &guest_sink_ops;
+	set->port = g->port;
 	for (set->n = 0; rings != 0; rings &= rings - 1) {
 		i = __builtin_ctz(rings);
 		set->vq[set->n++] = g->published >> i & 1 ? &g->ring[i] : NULL;
 	}
-	store_release(&g->sw->port[g->port].rx, set->n != 0 ? set : NULL);
+	store_release(&g->all->ports->port[g->port].sink, set->n != 0 ? &set->sink : NULL);
 	g->next_set ^= 1;
 	g->set_in_use = true;
 }
@@ -60,7 +62,7 @@ publish_set(struct guest *g)
 static void
 publish_tx_rings(struct guest *g)
 {
-	store_relaxed(&g->sw->port[g->port].tx_rings,
+	store_relaxed(&g->all->ports->port[g->port].tx_rings,
 			__builtin_popcount((g->published | g->held) & RINGS_TX));
 }
 
@@ -79,11 +81,11 @@ guest_pause(struct guest *g, uint32_t rings)
 	if (rings & RINGS_RX)
 		publish_set(g);
 	for (left = rings & RINGS_TX; left != 0; left &= left - 1)
-		worker_remove_queue(g->sw, &g->ring[__builtin_ctz(left)]);
+		lanes_remove(g->all->lanes, &g->ring[__builtin_ctz(left)].source);
 	quiesce(g);
 	for (left = rings & RINGS_TX; left != 0; left &= left - 1) {
 		vq = &g->ring[__builtin_ctz(left)];
-		forward_release(&vq->source, &g->sw->control[g->port]);
+		forward_release(&vq->source, &g->all->outside[g->port]);
 	}
 	guest_check(g);
 	for (left = rings; left != 0; left &= left - 1)
@@ -136,8 +138,10 @@ publish(struct guest *g, uint32_t rings)
 	left = g->published & RINGS_TX;
 	if (rings & left & -left)
 		announce_arm(&g->ring[__builtin_ctz(left)], &g->announcement);
-	for (left = rings & RINGS_TX; left != 0; left &= left - 1)
-		worker_add_queue(g->sw, &g->ring[__builtin_ctz(left)]);
+	for (left = rings & RINGS_TX; left != 0; left &= left - 1) {
+		vq = &g->ring[__builtin_ctz(left)];
+		lanes_add(g->all->lanes, &vq->source, vq->desc);
+	}
 	/* The guest may have missed a signal in between; one too many is harmless. */
 	for (left = rings; left != 0; left &= left - 1) {
 		vq = &g->ring[__builtin_ctz(left)];
@@ -307,7 +311,7 @@ guest_before(struct guest *g, struct message *m)
 		g->doomed = true;
 	}
 	g->log_only = false;
-	peer_message(&g->peer, &g->sw->peers, m);
+	peer_message(&g->peer, &g->all->peers, m);
 	if (!fds_answered(g->socket))
 		g->doomed = true;
 	if (!g->doomed && !is_wanted(g, m))
@@ -376,38 +380,6 @@ guest_start(struct guest *g)
 	return true;
 }
 
-/*
- * The fault of a guest that is not known yet, and the guest's name by then; FAULT_NONE: there is
- * none. From now on it is known.
- */
-static uint8_t
-new_fault(struct guest *g, char name[GUEST_WHO_MAX])
-{
-	uint8_t fault = FAULT_NONE;
-	unsigned int i;
-
-	rte_spinlock_lock(&g->fault_lock);
-	for (i = 0; i < RINGS_MAX && fault == FAULT_NONE && !g->fault_logged; i++)
-		fault = load_relaxed(&g->ring[i].fault);
-	if (fault != FAULT_NONE) {
-		g->fault_logged = true;
-		guest_who(g, name);
-		guest_fault(g, fault);
-	}
-	rte_spinlock_unlock(&g->fault_lock);
-	return fault;
-}
-
-/* Forgets a fault: the guest is set up anew, and what comes from now on is another's. */
-static void
-forget_fault(struct guest *g)
-{
-	rte_spinlock_lock(&g->fault_lock);
-	guest_fault(g, FAULT_NONE);
-	g->fault_logged = false;
-	rte_spinlock_unlock(&g->fault_lock);
-}
-
 void
 guest_stop(struct guest *g)
 {
@@ -416,7 +388,7 @@ guest_stop(struct guest *g)
 	guest_check(g);
 	g->running = false;
 	guest_mem_forget(&g->mem);
-	forget_fault(g);
+	guest_forget_fault(g);
 }
 
 void
@@ -438,32 +410,10 @@ guest_ring(struct guest *g, unsigned int index, bool ready)
 		guest_let_go(g, ring);
 }
 
-void
-guest_fault(struct guest *g, uint8_t reason)
-{
-	unsigned int i;
-
-	for (i = 0; i < RINGS_MAX; i++)
-		vq_fault(&g->ring[i], reason);
-}
-
 unsigned int
 guest_rings(const struct guest *g, uint32_t rings)
 {
 	return __builtin_popcount(load_relaxed(&g->published) & rings);
-}
-
-void
-guest_check(struct guest *g)
-{
-	char name[GUEST_WHO_MAX];
-	uint8_t fault = new_fault(g, name);
-
-	if (fault == FAULT_NONE)
-		return;
-	add_relaxed(&g->sw->faults, 1);
-	say(WARNING, "%s stopped: %s; it is served again once its driver sets it up anew\n", name,
-			fault_name(fault));
 }
 
 void
@@ -473,7 +423,7 @@ guest_disconnect(struct guest *g)
 	fd_gate_close(g->socket);
 	space_release(&g->space);
 	g->ready = 0;
-	peer_disconnected(&g->peer, &g->sw->peers, guest_settings(g),
-			g->doomed || load_relaxed(&g->sw->stop));
+	peer_disconnected(&g->peer, &g->all->peers, guest_settings(g),
+			g->doomed || load_relaxed(&g->all->ending));
 	guest_end(g);
 }

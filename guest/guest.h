@@ -26,78 +26,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <rte_spinlock.h>
-
-#include "guest/announce.h"
-#include "guest/memory.h"
-#include "guest/space.h"
-#include "guest/peer.h"
-#include "guest/virtqueue.h"
-#include "switch/port.h"
-
+struct guest;
 struct message;
-struct vswitch;
-
-/*
- * Rings of a device (virtio 1.2 section 5.1.2): the even ones the guest receives by, the
- * odd ones it transmits by. A set of them is the bits of one uint32_t.
- */
-#define RINGS_MAX (2 * QUEUE_PAIRS_MAX)
-#define RINGS_ALL UINT32_MAX
-#define RINGS_RX UINT32_C(0x55555555)
-#define RINGS_TX UINT32_C(0xaaaaaaaa)
-#define RINGS_FIRST_PAIR UINT32_C(3)
-
-static inline bool
-ring_is_tx(unsigned int index)
-{
-	return index & 1;
-}
-
-/* Where the front end says that a ring is: addresses in its own process. */
-struct ring_address {
-	uint64_t desc, used, avail;
-};
-
-struct guest {
-	struct virtqueue ring[RINGS_MAX];
-	struct guest_mem mem;
-	struct rx_set set[2]; /* one is published, or none; the other is to be the next */
-	struct announcement announcement;       /* that it is here now */
-	struct ring_address address[RINGS_MAX]; /* as last told */
-	struct peer peer;
-	struct vswitch *sw;
-	struct guest *next; /* of sw->guests */
-	bool connected;     /* else it is kept for a later connection */
-	uint16_t index;     /* of the port of the configuration that it connected to */
-	struct space space; /* of this process's addresses, that it has */
-	int vid;            /* librte_vhost's number of the connection */
-	int socket;         /* of the connection; librte_vhost's; -1: not found */
-	uint16_t port;      /* its place; SLOT_NONE: not yet, its rings have not started */
-	uint64_t features;  /* negotiated, of those that librte_vhost does not know */
-	uint32_t ready;     /* rings that the library says are set up and enabled */
-	uint32_t published; /* ... that workers use */
-	uint32_t held;      /* rings that are paused for a moment: frames wait for them */
-	uint8_t next_set;   /* which of set[] */
-	bool set_in_use;    /* ... as no grace period has passed since it was withdrawn */
-	bool running;       /* the library says the device is set up */
-	bool in_message;    /* between guest_before() and guest_after() */
-	bool log_only;      /* the message at hand concerns the log alone; see dirty_switch.h */
-	bool table_pending; /* a memory table is being set */
-	bool log_mapped;    /* librte_vhost has mapped a log of written pages */
-	bool mtu_told;      /* that its MTU is too large was said */
-	bool doomed;        /* the front end broke the protocol: no more of it */
-	/*
-	 * Main lcore and librte_vhost's thread both look for faults: what one has read
-	 * of a guest that is stopped, the other must not have cleared meanwhile. What it names the
-	 * guest by, `port` and `index`, is written under this lock for the same reason.
-	 */
-	rte_spinlock_t fault_lock;
-	bool fault_logged; /* under it */
-};
-
-/* What holds for it: the settings of the port that it connected to. */
-const struct conf_port *guest_settings(const struct guest *g);
 
 /* The connection is over. */
 void guest_disconnect(struct guest *g);
@@ -121,15 +51,6 @@ void guest_stop(struct guest *g);
 
 /* Ring `index` can be used from now on, or no longer. */
 void guest_ring(struct guest *g, unsigned int index, bool ready);
-
-/*
- * Looks whether the guest broke the rules, and if so stops all of its rings
- * and says so, once. Main lcore or librte_vhost's thread.
- */
-void guest_check(struct guest *g);
-
-/* Stops all rings of a guest for a reason of enum fault_reason. Any thread. */
-void guest_fault(struct guest *g, uint8_t reason);
 
 /* How many of `rings` workers use now. Any thread. */
 unsigned int guest_rings(const struct guest *g, uint32_t rings);

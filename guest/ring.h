@@ -167,14 +167,39 @@ ring_suppress(struct virtqueue *vq)
 		dirty_suppress(vq);
 }
 
-/* Whether the guest has something to take, or something of its waits; a look, no more. */
-static inline bool
-ring_has_work(const struct virtqueue *vq)
+/*
+ * Has the ring's source ring its bell when there is a chain at last_avail: for split rings the
+ * available index has moved, for packed ones the descriptor there has this lap's flags
+ * (virtio 1.2 sections 2.7.13 and 2.8.1).
+ */
+static __rte_always_inline void
+ring_set_bell(struct virtqueue *vq, const bool packed)
 {
-	if (vq->packed)
-		return vq->source.waiting ||
-				packed_is_available(vq, vq->last_avail, vq->avail_wrap);
-	return load_relaxed(&vq->avail->idx) != vq->last_avail || unlikely(vq->source.waiting);
+	struct source *s = &vq->source;
+
+	if (packed) {
+		s->bell = &vq->ring[vq->last_avail].flags;
+		s->bell_value = vq->avail_wrap ? PACKED_AVAIL : PACKED_USED;
+	} else {
+		s->bell_value = vq->last_avail;
+	}
+}
+
+/* The same of a ring that was just set up. */
+static inline void
+ring_hang_bell(struct virtqueue *vq)
+{
+	struct source *s = &vq->source;
+
+	s->bell_equal = vq->packed;
+	if (vq->packed) {
+		s->bell_mask = PACKED_AVAIL | PACKED_USED;
+		ring_set_bell(vq, true);
+	} else {
+		s->bell_mask = UINT16_MAX;
+		s->bell = &vq->avail->idx;
+		ring_set_bell(vq, false);
+	}
 }
 
 #endif /* GUEST_RING_H */

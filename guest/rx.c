@@ -21,7 +21,7 @@
 #include "switch/share.h"
 #include "guest/rx.h"
 #include "guest/ring.h"
-#include "run/stats.h"
+#include "switch/count.h"
 
 /*
  * Receive buffers that one frame may take: 9,000 bytes in buffers of 128, 64 KiB in

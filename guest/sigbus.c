@@ -19,11 +19,13 @@
 #include <rte_vhost.h>
 
 #include "base/atomic.h"
-#include "guest/guest.h"
+#include "guest/device.h"
+#include "guest/fault.h"
 #include "guest/sigbus.h"
-#include "main.h"
+#include "guest/guests.h"
+#include "switch/port.h"
 
-static struct vswitch *all;
+static struct guests *all;
 static __thread struct guest *working_for;
 
 /* What a page may be: ordinary, and x86-64's and arm64's hugepages. */
@@ -54,11 +56,11 @@ find_new(const struct guest *g, const void *addr, struct guest_mapping *m)
 static struct guest *
 owner(const void *addr, struct guest_mapping *m)
 {
-	unsigned int i, n = load_acquire(&all->ports);
+	unsigned int i, n = ports_used(all->ports);
 	struct guest *g;
 
 	for (i = 0; i < n; i++) {
-		g = load_acquire(&all->guest[i]);
+		g = load_acquire(&all->placed[i]);
 		if (g != NULL && guest_mem_mapping(&g->mem, addr, m))
 			return g;
 	}
@@ -119,11 +121,11 @@ handler(int sig, siginfo_t *info, void *context)
 }
 
 void
-sigbus_init(struct vswitch *sw)
+sigbus_init(struct guests *guests)
 {
 	struct sigaction sa;
 
-	all = sw;
+	all = guests;
 	memset(&sa, 0, sizeof(sa));
 	sa.sa_sigaction = handler;
 	sa.sa_flags = SA_SIGINFO | SA_NODEFER;

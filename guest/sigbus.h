@@ -14,10 +14,10 @@
 #define GUEST_SIGBUS_H
 
 struct guest;
-struct vswitch;
+struct guests;
 
 /* Installs the handler. Main lcore, after EAL's start. */
-void sigbus_init(struct vswitch *sw);
+void sigbus_init(struct guests *all);
 
 /*
  * Notes for whom librte_vhost's thread works from here on: memory that it maps

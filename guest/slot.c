@@ -7,8 +7,10 @@
 #include <time.h>
 
 #include "base/atomic.h"
+#include "base/log.h"
+#include "conf/conf.h"
 #include "guest/slot.h"
-#include "main.h"
+#include "switch/port.h"
 
 /*
  * How long a newcomer waits until the main lcore has cleared the place of a guest that
@@ -19,9 +21,8 @@
 #define CLEAR_NAP_NS 50000
 
 unsigned int
-slot_port(const struct vswitch *sw, const char *socket)
+slot_port(const struct conf *c, const char *socket)
 {
-	const struct conf *c = &sw->conf;
 	unsigned int i, node = 0;
 
 	for (i = 0; i < c->nports; i++) {
@@ -35,16 +36,16 @@ slot_port(const struct vswitch *sw, const char *socket)
 
 /* How many guests a port has, and the lowest number that none of them has. */
 static unsigned int
-count_guests(const struct vswitch *sw, const struct conf_port *p, unsigned int *number)
+count_guests(const struct ports *all, const struct conf_port *p, unsigned int *number)
 {
 	bool taken[GUEST_MAX + 1] = {false};
 	unsigned int i, n = 0;
 
-	for (i = 0; i < sw->ports; i++) {
-		if (port_state(&sw->port[i]) == PORT_FREE || sw->port[i].settings != p)
+	for (i = 0; i < all->n; i++) {
+		if (port_state(&all->port[i]) == PORT_FREE || all->port[i].settings != p)
 			continue;
-		taken[sw->port[i].number] = true;
-		n += port_state(&sw->port[i]) == PORT_USED;
+		taken[all->port[i].number] = true;
+		n += port_state(&all->port[i]) == PORT_USED;
 	}
 	/* Number 0 is who has the port's own place. */
 	for (*number = 1; taken[*number]; ++*number)
@@ -54,26 +55,25 @@ count_guests(const struct vswitch *sw, const struct conf_port *p, unsigned int *
 
 /* Waits a moment for the main lcore to clear a place. Returns whether it is free. */
 static bool
-wait_until_free(const struct vswitch *sw, unsigned int slot)
+wait_until_free(const struct ports *all, unsigned int slot)
 {
 	const struct timespec nap = {.tv_nsec = CLEAR_NAP_NS};
 	unsigned int i;
 
-	for (i = 0; i < CLEAR_NAPS && port_state(&sw->port[slot]) == PORT_LEAVING; i++)
+	for (i = 0; i < CLEAR_NAPS && port_state(&all->port[slot]) == PORT_LEAVING; i++)
 		nanosleep(&nap, NULL);
-	return port_state(&sw->port[slot]) == PORT_FREE;
+	return port_state(&all->port[slot]) == PORT_FREE;
 }
 
 /* The lowest free place that is no port's own, nor has a tag that a port names. */
 static unsigned int
-spare_slot(const struct vswitch *sw, const struct conf_port *p)
+spare_slot(const struct ports *all, const struct conf *c, const struct conf_port *p)
 {
-	const struct conf *c = &sw->conf;
 	unsigned int i;
 	uint16_t tag;
 
 	for (i = c->nports; i < GUEST_MAX; i++) {
-		if (port_state(&sw->port[i]) != PORT_FREE)
+		if (port_state(&all->port[i]) != PORT_FREE)
 			continue;
 		tag = conf_vlan(c, i);
 		if (p->vlan_given || tag == 0 || tag > VLAN_LAST || conf_tag_owner(c, tag) == i)
@@ -84,26 +84,26 @@ spare_slot(const struct vswitch *sw, const struct conf_port *p)
 
 /* Chooses a place, and the guest's number in its port. GUEST_MAX: there is none; that was said. */
 static unsigned int
-choose(const struct vswitch *sw, unsigned int index, unsigned int *number)
+choose(const struct ports *all, const struct conf *c, unsigned int index, unsigned int *number)
 {
-	const struct conf_port *p = &sw->conf.port[index];
+	const struct conf_port *p = &c->port[index];
 	unsigned int slot = index;
 
-	if (count_guests(sw, p, number) >= p->guests) {
+	if (count_guests(all, p, number) >= p->guests) {
 		say(ERR,
 				"port %s: guest refused: it has %u already, as many as it takes; "
 				"raise guests= of its --port\n",
 				p->name, p->guests);
 		return GUEST_MAX;
 	}
-	if (wait_until_free(sw, index)) {
+	if (wait_until_free(all, index)) {
 		*number = 0;
 	} else if (p->guests == 1) {
 		say(ERR, "port %s: guest refused: its last one is just leaving; try again\n",
 				p->name);
 		return GUEST_MAX;
 	} else {
-		slot = spare_slot(sw, p);
+		slot = spare_slot(all, c, p);
 	}
 	if (slot == GUEST_MAX)
 		say(ERR,
@@ -114,16 +114,16 @@ choose(const struct vswitch *sw, unsigned int index, unsigned int *number)
 }
 
 uint16_t
-slot_take(struct vswitch *sw, unsigned int index)
+slot_take(struct ports *all, const struct conf *c, unsigned int index)
 {
-	const struct conf_port *p = &sw->conf.port[index];
-	unsigned int number, slot = choose(sw, index, &number);
-	struct port *port = &sw->port[slot];
+	const struct conf_port *p = &c->port[index];
+	unsigned int number, slot = choose(all, c, index, &number);
+	struct port *port = &all->port[slot];
 	uint16_t tag;
 
 	if (slot == GUEST_MAX)
 		return SLOT_NONE;
-	tag = p->vlan_given ? p->vlan : conf_vlan(&sw->conf, slot);
+	tag = p->vlan_given ? p->vlan : conf_vlan(c, slot);
 	if (tag > VLAN_LAST) {
 		say(ERR,
 				"port %s: guest refused: device %u would have VLAN tag %u, past %u; "
@@ -137,15 +137,15 @@ slot_take(struct vswitch *sw, unsigned int index)
 	port->policy = (p->nmacs != 0 ? PORT_MACS : 0) | (p->isolated ? PORT_ISOLATED : 0) |
 			(p->no_own_tags ? PORT_NO_TAGS : 0);
 	store_release(&port->state, PORT_USED);
-	if (slot >= sw->ports)
-		store_release(&sw->ports, slot + 1);
+	if (slot >= all->n)
+		store_release(&all->n, slot + 1);
 	return slot;
 }
 
 char *
-slot_name(const struct vswitch *sw, uint16_t slot, char name[SLOT_NAME_MAX])
+slot_name(const struct ports *all, uint16_t slot, char name[SLOT_NAME_MAX])
 {
-	const struct port *p = &sw->port[slot];
+	const struct port *p = &all->port[slot];
 
 	if (slot == PORT_UPLINK || p->settings == NULL)
 		snprintf(name, SLOT_NAME_MAX, "%s", slot == PORT_UPLINK ? "uplink" : "");

@@ -17,7 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct vswitch;
+struct conf;
+struct ports;
 
 #define SLOT_NONE UINT16_MAX
 
@@ -25,18 +26,18 @@ struct vswitch;
 #define SLOT_NAME_MAX 56
 
 /* The port of the configuration that serves a socket. */
-unsigned int slot_port(const struct vswitch *sw, const char *socket);
+unsigned int slot_port(const struct conf *c, const char *socket);
 
 /*
  * Takes a place for one more guest of port `index` of the configuration, and makes it
  * known to workers. SLOT_NONE: there is none, and why was logged.
  */
-uint16_t slot_take(struct vswitch *sw, unsigned int index);
+uint16_t slot_take(struct ports *all, const struct conf *c, unsigned int index);
 
 /*
  * Writes the name of the guest in a place: its port's, with a number where the port takes
  * several. Returns `name`.
  */
-char *slot_name(const struct vswitch *sw, uint16_t slot, char name[SLOT_NAME_MAX]);
+char *slot_name(const struct ports *all, uint16_t slot, char name[SLOT_NAME_MAX]);
 
 #endif /* GUEST_SLOT_H */

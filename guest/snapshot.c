@@ -11,11 +11,11 @@
 
 #include "guest/fds.h"
 #include "guest/dirty_log.h"
-#include "guest/guest.h"
+#include "guest/device.h"
 #include "guest/in_order.h"
 #include "guest/snapshot.h"
 #include "guest/tx.h"
-#include "main.h"
+#include "guest/ring.h"
 #include "frame/offload.h"
 
 #define RING_SIZE_MAX 32768 /* virtio 1.2 sections 2.7 and 2.8 */
@@ -171,6 +171,7 @@ snapshot_ring(struct guest *g, unsigned int index)
 	vq->source.ops = &tx_source_ops;
 	vq->source.port = g->port;
 	vq->source.pair = index / 2;
+	ring_hang_bell(vq);
 	return true;
 }
 

@@ -17,7 +17,7 @@
 #include "guest/ring.h"
 #include "guest/tx.h"
 #include "frame/offload.h"
-#include "run/stats.h"
+#include "switch/count.h"
 
 /* Bytes of a chain that any switch takes for a frame: no longer than without jumbo frames. */
 #define PLAIN_MAX (RTE_ETHER_MAX_LEN + RTE_VLAN_HLEN + sizeof(struct virtio_net_hdr))
@@ -161,6 +161,7 @@ fetch(struct virtqueue *vq, struct burst *b, unsigned int max, const bool packed
 	for (i = 0; i < b->n; i++)
 		fetch_headers(vq, b, &b->frame[i]);
 	ring_take(vq, &c);
+	ring_set_bell(vq, packed);
 	if (unlikely(vq->in_order != NULL))
 		note_order(vq, b);
 	return b->n;
@@ -186,15 +187,12 @@ tx_unfetch(struct source *s, struct burst *b, unsigned int from)
 	if (unlikely(vq->in_order != NULL))
 		vq->in_order->tail -= b->n - from;
 	b->n = from;
-	if (!vq->packed) {
-		vq->last_avail -= back;
-		return;
-	}
-	if (back > vq->last_avail) {
+	if (vq->packed && back > vq->last_avail) {
 		vq->last_avail += vq->size;
 		vq->avail_wrap = !vq->avail_wrap;
 	}
 	vq->last_avail -= back;
+	ring_set_bell(vq, vq->packed);
 }
 
 /* Returns chains of frames that are done with. */

@@ -19,17 +19,20 @@
 #include <rte_version.h>
 #include <rte_vhost.h>
 
+#include "base/log.h"
+#include "conf/conf.h"
 #include "guest/connect.h"
 #include "guest/fds.h"
 #include "guest/fd_gate.h"
 #include "guest/dirty_switch.h"
+#include "guest/device.h"
 #include "guest/guest.h"
+#include "guest/guests.h"
 #include "guest/message.h"
 #include "guest/sigbus.h"
 #include "guest/slot.h"
 #include "guest/socket_file.h"
 #include "guest/vhost_user.h"
-#include "main.h"
 #include "frame/offload.h"
 
 /*
@@ -72,7 +75,7 @@ static const uint64_t uml_protocol_features = 1ULL << PROTOCOL_BACKEND_REQ;
 
 /* librte_vhost's callbacks bring nothing but its number of the connection. */
 static struct {
-	struct vswitch *sw;
+	struct guests *all;
 	struct guest *guest[RTE_MAX_VHOST_DEVICE];
 } connections;
 
@@ -82,7 +85,7 @@ static struct {
  * librte_vhost is asked for what it locks itself (rte_vhost_driver_...): unregistering holds
  * the library's lock when it makes callbacks.
  */
-static pthread_mutex_t guests = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 
 static struct guest *
 guest_of(int vid)
@@ -130,10 +133,10 @@ before_message(int vid, void *message)
 	struct message *m = message;
 	bool ok = true;
 
-	pthread_mutex_lock(&guests);
+	pthread_mutex_lock(&turn);
 	if (g != NULL)
 		ok = passed_gate(g) && guest_before(g, m);
-	pthread_mutex_unlock(&guests);
+	pthread_mutex_unlock(&turn);
 	if (!ok)
 		return RTE_VHOST_MSG_RESULT_ERR;
 	if (g != NULL && g->log_only && dirty_switch_alone(m))
@@ -155,10 +158,10 @@ after_message(int vid, void *message)
 	struct guest *g = guest_of(vid);
 	bool ok = true;
 
-	pthread_mutex_lock(&guests);
+	pthread_mutex_lock(&turn);
 	if (g != NULL)
 		ok = guest_after(g, message);
-	pthread_mutex_unlock(&guests);
+	pthread_mutex_unlock(&turn);
 	return ok ? RTE_VHOST_MSG_RESULT_NOT_HANDLED : RTE_VHOST_MSG_RESULT_ERR;
 }
 
@@ -174,9 +177,9 @@ new_connection(int vid)
 	struct guest *g;
 
 	rte_vhost_get_ifname(vid, path, sizeof(path));
-	pthread_mutex_lock(&guests);
-	g = guest_connect(connections.sw, vid, path);
-	pthread_mutex_unlock(&guests);
+	pthread_mutex_lock(&turn);
+	g = guest_connect(connections.all, vid, path);
+	pthread_mutex_unlock(&turn);
 	connections.guest[vid] = g;
 	if (g == NULL)
 		return -1;
@@ -188,10 +191,10 @@ destroy_connection(int vid)
 {
 	struct guest *g = guest_of(vid);
 
-	pthread_mutex_lock(&guests);
+	pthread_mutex_lock(&turn);
 	if (g != NULL)
 		guest_disconnect(g);
-	pthread_mutex_unlock(&guests);
+	pthread_mutex_unlock(&turn);
 	connections.guest[vid] = NULL;
 	sigbus_working_for(NULL);
 }
@@ -202,10 +205,10 @@ new_device(int vid)
 	struct guest *g = guest_of(vid);
 	bool ok = false;
 
-	pthread_mutex_lock(&guests);
+	pthread_mutex_lock(&turn);
 	if (g != NULL)
 		ok = guest_start(g);
-	pthread_mutex_unlock(&guests);
+	pthread_mutex_unlock(&turn);
 	return ok ? 0 : -1;
 }
 
@@ -214,10 +217,10 @@ destroy_device(int vid)
 {
 	struct guest *g = guest_of(vid);
 
-	pthread_mutex_lock(&guests);
+	pthread_mutex_lock(&turn);
 	if (g != NULL)
 		guest_stop(g);
-	pthread_mutex_unlock(&guests);
+	pthread_mutex_unlock(&turn);
 }
 
 static int
@@ -225,10 +228,10 @@ vring_state_changed(int vid, uint16_t ring, int enable)
 {
 	struct guest *g = guest_of(vid);
 
-	pthread_mutex_lock(&guests);
+	pthread_mutex_lock(&turn);
 	if (g != NULL)
 		guest_ring(g, ring, enable);
-	pthread_mutex_unlock(&guests);
+	pthread_mutex_unlock(&turn);
 	return 0;
 }
 
@@ -324,20 +327,21 @@ keep_thread(void)
 }
 
 bool
-vhost_user_start(struct vswitch *sw)
+vhost_user_start(struct guests *all)
 {
+	const struct conf *c = all->conf;
 	const struct conf_port *p;
 	unsigned int i;
 	bool ok;
 
-	connections.sw = sw;
+	connections.all = all;
 	know_messages();
 	keep_thread();
-	for (i = 0; i < sw->conf.nports; i++) {
-		p = &sw->conf.port[i];
+	for (i = 0; i < c->nports; i++) {
+		p = &c->port[i];
 		if (p->socket[0] == '\0') /* the cuse back end serves it */
 			continue;
-		ok = p->role == ROLE_CLIENT ? serve(p, p->socket) : serve_owned(&sw->conf, p);
+		ok = p->role == ROLE_CLIENT ? serve(p, p->socket) : serve_owned(c, p);
 		if (!ok)
 			return false;
 	}
@@ -345,9 +349,9 @@ vhost_user_start(struct vswitch *sw)
 }
 
 bool
-vhost_user_serve(struct vswitch *sw, const char *path)
+vhost_user_serve(struct guests *all, const char *path)
 {
-	return serve(&sw->conf.port[slot_port(sw, path)], path);
+	return serve(&all->conf->port[slot_port(all->conf, path)], path);
 }
 
 void
@@ -357,28 +361,30 @@ vhost_user_unserve(const char *path)
 }
 
 void
-vhost_user_abandon(const struct vswitch *sw)
+vhost_user_abandon(const struct guests *all)
 {
+	const struct conf *c = all->conf;
 	const struct conf_port *p;
 
-	for (p = sw->conf.port; p < sw->conf.port + sw->conf.nports; p++)
+	for (p = c->port; p < c->port + c->nports; p++)
 		if (p->socket[0] != '\0' && p->role != ROLE_CLIENT)
 			unlink(p->socket);
 }
 
 void
-vhost_user_stop(struct vswitch *sw)
+vhost_user_stop(struct guests *all)
 {
+	const struct conf *c = all->conf;
 	unsigned int i;
 
-	for (i = 0; i < sw->conf.nports; i++)
-		if (sw->conf.port[i].socket[0] != '\0')
-			rte_vhost_driver_unregister(sw->conf.port[i].socket);
+	for (i = 0; i < c->nports; i++)
+		if (c->port[i].socket[0] != '\0')
+			rte_vhost_driver_unregister(c->port[i].socket);
 	/* Unregistering ends connections without destroy_connection(). */
-	pthread_mutex_lock(&guests);
+	pthread_mutex_lock(&turn);
 	for (i = 0; i < RTE_DIM(connections.guest); i++)
 		if (connections.guest[i] != NULL)
 			guest_disconnect(connections.guest[i]);
 	memset(&connections, 0, sizeof(connections));
-	pthread_mutex_unlock(&guests);
+	pthread_mutex_unlock(&turn);
 }

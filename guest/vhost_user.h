@@ -10,28 +10,28 @@
 
 #include <stdbool.h>
 
-struct vswitch;
+struct guests;
 
 /*
  * Serves (or with --client connects to) every socket of sw->conf. A stale socket
  * file is replaced. False: why was said. Main lcore, once workers run.
  */
-bool vhost_user_start(struct vswitch *sw);
+bool vhost_user_start(struct guests *all);
 
 /*
  * Serves one more socket, whatever --client says, and no longer serves it. False:
  * why was said. Main lcore, between the two calls around this one.
  */
-bool vhost_user_serve(struct vswitch *sw, const char *path);
+bool vhost_user_serve(struct guests *all, const char *path);
 void vhost_user_unserve(const char *path);
 
 /*
  * Removes the files of the sockets that are served, and nothing else: for a process that ends
  * at once, as librte_vhost waits for a worker that hangs. After vhost_user_start() was true. Main lcore.
  */
-void vhost_user_abandon(const struct vswitch *sw);
+void vhost_user_abandon(const struct guests *all);
 
 /* Ends all connections and removes the sockets. Main lcore, after the workers. */
-void vhost_user_stop(struct vswitch *sw);
+void vhost_user_stop(struct guests *all);
 
 #endif /* GUEST_VHOST_USER_H */

@@ -33,7 +33,6 @@
 
 struct announcement;
 struct in_order;
-struct worker;
 
 /* What returns a chain to the guest. */
 struct used_chain {

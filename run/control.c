@@ -15,18 +15,26 @@
 #include <unistd.h>
 
 #include <rte_cycles.h>
-#include <rte_ring_elem.h>
 
 #include "base/atomic.h"
-#include "run/control.h"
-#include "switch/fdb.h"
-#include "guest/fd_gate.h"
-#include "guest/guest.h"
-#include "main.h"
+#include "base/log.h"
 #include "base/output.h"
+#include "base/wake.h"
+#include "conf/conf.h"
+#include "guest/fd_gate.h"
+#include "guest/fault.h"
+#include "guest/guests.h"
+#include "run/control.h"
+#include "run/notify.h"
+#include "run/parts.h"
+#include "run/stats.h"
 #include "run/watch.h"
+#include "switch/fdb.h"
+#include "switch/lanes.h"
+#include "switch/learn.h"
+#include "switch/port.h"
+#include "uplink/link.h"
 #include "uplink/uplink.h"
-#include "run/worker.h"
 
 /* Moved addresses that are logged in a second; the rest are summed up. */
 #define MOVES_LOGGED 10
@@ -39,7 +47,7 @@
 
 /* The loop's own state. */
 struct control {
-	struct vswitch *sw;
+	const struct parts *parts;
 	int epoll, signals, timer;
 	int link; /* uplink_event_fd(); -1: none */
 	struct watch watch;
@@ -77,51 +85,43 @@ control_block_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-void
-wake_main(struct vswitch *sw)
-{
-	if (!exchange_acq_rel(&sw->wake_pending, true))
-		eventfd_write(sw->wake_fd, 1);
-}
-
 /* An address left the table: the uplink need not let it in any more. */
 static void
-forgotten(void *arg, uint64_t key, uint16_t port)
+forgotten(void *uplink, uint64_t key, uint16_t port)
 {
-	struct vswitch *sw = arg;
 	struct rte_ether_addr mac = fdb_mac(key);
 
-	if (port != PORT_UPLINK && sw->uplink != NULL)
-		uplink_remove_mac(sw->uplink, &mac);
+	if (port != PORT_UPLINK && uplink != NULL)
+		uplink_remove_mac(uplink, &mac);
 }
 
 /* An address has moved to the uplink: it is a guest's no longer. */
 static void
-let_go(struct vswitch *sw, uint64_t key)
+let_go(const struct parts *p, uint64_t key)
 {
 	struct rte_ether_addr mac = fdb_mac(key);
 
-	if (sw->uplink != NULL)
-		uplink_remove_mac(sw->uplink, &mac);
-	fdb_set_filter(sw->fdb, key, FILTER_NONE);
+	if (p->uplink != NULL)
+		uplink_remove_mac(p->uplink, &mac);
+	fdb_set_filter(p->fdb, key, FILTER_NONE);
 }
 
 /* Guest `to` has an address that was guest `from`'s, or is new to us, or the uplink's. */
 static void
-let_in(struct vswitch *sw, uint64_t key, uint16_t from, uint16_t to)
+let_in(const struct parts *p, uint64_t key, uint16_t from, uint16_t to)
 {
 	struct rte_ether_addr mac = fdb_mac(key), lost;
 	enum filter_state filter;
 
-	if (sw->uplink == NULL)
+	if (p->uplink == NULL)
 		return;
 	if (from == PORT_UPLINK)
-		filter = uplink_add_mac(sw->uplink, &mac, to, sw->port[to].vlan, &lost);
+		filter = uplink_add_mac(p->uplink, &mac, to, p->ports->port[to].vlan, &lost);
 	else
-		filter = uplink_move_mac(sw->uplink, &mac, to, sw->port[to].vlan, &lost);
+		filter = uplink_move_mac(p->uplink, &mac, to, p->ports->port[to].vlan, &lost);
 	if (!rte_is_zero_ether_addr(&lost))
-		fdb_set_filter(sw->fdb, fdb_key(&lost, 0), FILTER_NONE);
-	fdb_set_filter(sw->fdb, key, filter);
+		fdb_set_filter(p->fdb, fdb_key(&lost, 0), FILTER_NONE);
+	fdb_set_filter(p->fdb, key, filter);
 }
 
 static uint64_t
@@ -132,7 +132,7 @@ stretch(void)
 
 /* Gives filters that have become free to addresses that have none. */
 static void
-use_filters(struct vswitch *sw)
+use_filters(const struct parts *p)
 {
 	const uint64_t begin = rte_get_tsc_cycles();
 	uint32_t at = 0;
@@ -140,13 +140,13 @@ use_filters(struct vswitch *sw)
 	uint64_t key;
 
 	/* What there is no time for now has its turn in a second. */
-	while (uplink_has_room(sw->uplink) && rte_get_tsc_cycles() - begin < stretch()) {
-		key = fdb_unfiltered(sw->fdb, &at, &port);
+	while (uplink_has_room(p->uplink) && rte_get_tsc_cycles() - begin < stretch()) {
+		key = fdb_unfiltered(p->fdb, &at, &port);
 		if (key == 0)
 			break;
-		let_in(sw, key, port, port);
+		let_in(p, key, port, port);
 	}
-	uplink_tick(sw->uplink);
+	uplink_tick(p->uplink);
 }
 
 static void
@@ -168,83 +168,83 @@ log_move(unsigned int *moves, uint64_t key, uint16_t from, uint16_t to)
 
 /* The line that existing test suites wait for: once, at a device's first address. */
 static void
-log_registered(struct vswitch *sw, uint64_t key, uint16_t port)
+log_registered(const struct parts *p, uint64_t key, uint16_t port)
 {
 	struct rte_ether_addr mac = fdb_mac(key);
 
-	if (sw->port[port].registered)
+	if (p->ports->port[port].registered)
 		return;
-	sw->port[port].registered = true;
+	p->ports->port[port].registered = true;
 	rte_log(RTE_LOG_INFO, log_data,
 			"VHOST_DATA: (%u) MAC_ADDRESS " MAC_FORMAT " and VLAN_TAG %u registered\n",
-			port, MAC_BYTES(mac), sw->port[port].vlan);
+			port, MAC_BYTES(mac), p->ports->port[port].vlan);
 }
 
 static void
-learn(struct vswitch *sw, unsigned int *moves, const struct request *r)
+learn(const struct parts *p, unsigned int *moves, const struct learn_request *r)
 {
 	uint16_t old = PORT_UPLINK;
 	enum fdb_verdict verdict;
 
-	if (sw->port[r->port].epoch != r->epoch)
+	if (p->ports->port[r->port].epoch != r->epoch)
 		return; /* its guest is gone */
-	verdict = fdb_learn(sw->fdb, r->key, r->port, &old);
+	verdict = fdb_learn(p->fdb, r->key, r->port, &old);
 	if (verdict != FDB_ADDED && verdict != FDB_MOVED)
 		return;
 	if (verdict == FDB_MOVED)
 		log_move(moves, r->key, old, r->port);
 	if (r->port == PORT_UPLINK) {
 		if (verdict == FDB_MOVED)
-			let_go(sw, r->key);
+			let_go(p, r->key);
 		return;
 	}
-	let_in(sw, r->key, old, r->port);
-	log_registered(sw, r->key, r->port);
+	let_in(p, r->key, old, r->port);
+	log_registered(p, r->key, r->port);
 }
 
 /* Clears the ports whose guests have left, for the next ones. */
 static void
-clear_ports(struct vswitch *sw)
+clear_ports(const struct parts *p)
 {
-	struct port *p;
+	struct port *port;
 	unsigned int i;
 
-	for (i = 0; i < vswitch_ports(sw); i++) {
-		p = &sw->port[i];
-		if (port_state(p) != PORT_LEAVING)
+	for (i = 0; i < ports_used(p->ports); i++) {
+		port = &p->ports->port[i];
+		if (port_state(port) != PORT_LEAVING)
 			continue;
-		fdb_forget_port(sw->fdb, i, forgotten, sw);
-		stats_log_departed(sw, i);
-		stats_retire(sw, i);
-		p->registered = false;
-		store_relaxed(&p->epoch, p->epoch + 1);
-		store_release(&p->state, PORT_FREE);
+		fdb_forget_port(p->fdb, i, forgotten, p->uplink);
+		stats_log_departed(p, i);
+		stats_retire(p, i);
+		port->registered = false;
+		store_relaxed(&port->epoch, port->epoch + 1);
+		store_release(&port->state, PORT_FREE);
 	}
 }
 
 static void
-check_guests(struct vswitch *sw)
+check_guests(const struct parts *p)
 {
 	struct guest *g;
 	unsigned int i;
 
-	for (i = 0; i < vswitch_ports(sw); i++) {
-		g = load_acquire(&sw->guest[i]);
+	for (i = 0; i < ports_used(p->ports); i++) {
+		g = load_acquire(&p->guests->placed[i]);
 		if (g != NULL)
 			guest_check(g);
 	}
 }
 
 void
-control_learn(struct vswitch *sw, unsigned int *moves, uint64_t cycles)
+control_learn(const struct parts *p, unsigned int *moves, uint64_t cycles)
 {
 	const uint64_t begin = rte_get_tsc_cycles();
-	struct request r;
+	struct learn_request r;
 
-	while (rte_ring_dequeue_elem(sw->requests, &r, sizeof(r)) == 0) {
-		learn(sw, moves, &r);
+	while (learn_take(p->learn, &r)) {
+		learn(p, moves, &r);
 		if (rte_get_tsc_cycles() - begin >= cycles) {
-			wake_main(sw); /* the rest, after whoever waits now */
+			wake_up(p->wake); /* the rest, after whoever waits now */
 			break;
 		}
 	}
@@ -253,47 +253,43 @@ control_learn(struct vswitch *sw, unsigned int *moves, uint64_t cycles)
 static void
 on_wake(struct control *c)
 {
-	eventfd_t n;
-
-	eventfd_read(c->sw->wake_fd, &n);
-	/* Whatever comes from here on wakes us again. */
-	(void)exchange_acq_rel(&c->sw->wake_pending, false);
-	control_learn(c->sw, &c->moves, stretch());
-	clear_ports(c->sw);
+	wake_take(c->parts->wake);
+	control_learn(c->parts, &c->moves, stretch());
+	clear_ports(c->parts);
 }
 
 /* What `systemctl status` shows. */
 static void
 tell_status(struct control *c)
 {
-	struct vswitch *sw = c->sw;
-	bool up = sw->uplink != NULL && uplink_is_up(sw->uplink);
+	const struct parts *p = c->parts;
+	bool up = p->uplink != NULL && uplink_is_up(p->uplink);
 	unsigned int i, guests = 0;
 	char text[80];
 
-	for (i = 0; i < vswitch_ports(sw); i++)
-		guests += port_state(&sw->port[i]) == PORT_USED;
+	for (i = 0; i < ports_used(p->ports); i++)
+		guests += port_state(&p->ports->port[i]) == PORT_USED;
 	if (c->told && guests == c->guests && up == c->up)
 		return;
 	c->told = true;
 	c->guests = guests;
 	c->up = up;
 	snprintf(text, sizeof(text), "STATUS=guests: %u, workers: %u, uplink: %s", guests,
-			sw->nworkers, uplink_link_text(sw->uplink));
-	notify_send(&sw->notify, text);
+			p->lanes->n, uplink_link_text(p->uplink));
+	notify_send(p->notify, text);
 }
 
 /* The watchdog hears of us only while all workers work, so that it ends a switch that does not. */
 static void
 tell_manager(struct control *c)
 {
-	if (watch_workers(&c->watch, c->sw) && c->sw->notify.watchdog_us != 0)
-		notify_send(&c->sw->notify, "WATCHDOG=1");
+	if (watch_workers(&c->watch, c->parts->lanes) && c->parts->notify->watchdog_us != 0)
+		notify_send(c->parts->notify, "WATCHDOG=1");
 	tell_status(c);
 }
 
 bool
-control_table(const struct vswitch *sw)
+control_table(const struct parts *p)
 {
 	char *text = NULL;
 	size_t len = 0;
@@ -302,7 +298,7 @@ control_table(const struct vswitch *sw)
 
 	if (out == NULL)
 		return false;
-	stats_print(sw, out);
+	stats_print(p, out);
 	ok = fclose(out) == 0 && output_put(OUTPUT_TABLE, text, len);
 	free(text);
 	return ok;
@@ -312,7 +308,7 @@ control_table(const struct vswitch *sw)
 static void
 print_table(struct control *c)
 {
-	if (!output_idle(OUTPUT_TABLE) || !control_table(c->sw)) {
+	if (!output_idle(OUTPUT_TABLE) || !control_table(c->parts)) {
 		c->skipped++;
 	} else if (c->skipped != 0) {
 		say(NOTICE, "%u statistics tables were left out, as nobody read stdout\n",
@@ -324,7 +320,7 @@ print_table(struct control *c)
 static void
 on_second(struct control *c)
 {
-	struct vswitch *sw = c->sw;
+	const struct parts *p = c->parts;
 	uint64_t n;
 
 	if (read(c->timer, &n, sizeof(n)) != sizeof(n))
@@ -333,13 +329,13 @@ on_second(struct control *c)
 	if (c->moves > MOVES_LOGGED)
 		say(NOTICE, "%u more addresses moved in this second\n", c->moves - MOVES_LOGGED);
 	c->moves = 0;
-	fdb_tick(sw->fdb, c->seconds, forgotten, sw);
-	if (sw->uplink != NULL)
-		use_filters(sw);
-	check_guests(sw);
+	fdb_tick(p->fdb, c->seconds, forgotten, p->uplink);
+	if (p->uplink != NULL)
+		use_filters(p);
+	check_guests(p);
 	tell_manager(c);
 	fd_gate_tick();
-	if (sw->conf.stats != 0 && c->seconds % sw->conf.stats < n)
+	if (p->conf->stats != 0 && c->seconds % p->conf->stats < n)
 		print_table(c);
 	log_tick();
 }
@@ -369,19 +365,19 @@ watch(int epoll, int fd)
 }
 
 static bool
-control_open(struct control *c, struct vswitch *sw)
+control_open(struct control *c, const struct parts *p)
 {
 	const struct itimerspec second = {{1, 0}, {1, 0}};
 	sigset_t set;
 
 	watched_signals(&set);
-	c->sw = sw;
+	c->parts = p;
 	c->epoll = epoll_create1(EPOLL_CLOEXEC);
 	c->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	c->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	c->link = sw->uplink != NULL ? uplink_event_fd(sw->uplink) : -1;
+	c->link = p->uplink != NULL ? uplink_event_fd(p->uplink) : -1;
 	if (watch(c->epoll, c->signals) && watch(c->epoll, c->timer) &&
-			watch(c->epoll, sw->wake_fd) && (c->link < 0 || watch(c->epoll, c->link)) &&
+			watch(c->epoll, p->wake->fd) && (c->link < 0 || watch(c->epoll, c->link)) &&
 			timerfd_settime(c->timer, 0, &second, NULL) == 0)
 		return true;
 	say_error("can't wait for events: %s", strerror(errno));
@@ -389,10 +385,10 @@ control_open(struct control *c, struct vswitch *sw)
 }
 
 bool
-control_run(struct vswitch *sw)
+control_run(const struct parts *p)
 {
 	struct control c = {.epoll = -1, .signals = -1, .timer = -1, .link = -1};
-	bool ok = control_open(&c, sw);
+	bool ok = control_open(&c, p);
 	struct epoll_event e;
 
 	while (ok && !c.stop) {
@@ -403,7 +399,7 @@ control_run(struct vswitch *sw)
 		else if (e.data.fd == c.timer)
 			on_second(&c);
 		else if (e.data.fd == c.link)
-			uplink_on_event(sw->uplink);
+			uplink_on_event(p->uplink);
 		else
 			on_wake(&c);
 	}

@@ -8,7 +8,8 @@
 #include <rte_ethdev.h>
 
 #include "base/version.h"
-#include "main.h"
+#include "base/log.h"
+#include "conf/conf.h"
 #include "run/ready.h"
 
 /* Sockets that are named; a line of 256 would be read by nobody. */
@@ -63,9 +64,8 @@ say_forgotten(void)
 }
 
 void
-ready_say(const struct vswitch *sw)
+ready_say(const struct conf *c, unsigned int workers)
 {
-	const struct conf *c = &sw->conf;
 	char name[RTE_ETH_NAME_MAX_LEN];
 	char *line = NULL;
 	size_t size;
@@ -78,8 +78,8 @@ ready_say(const struct vswitch *sw)
 		say(NOTICE, "ready\n");
 		return;
 	}
-	fprintf(out, "version %s, %u worker%s", VHOST_SWITCH_VERSION, sw->nworkers,
-			sw->nworkers == 1 ? "" : "s");
+	fprintf(out, "version %s, %u worker%s", VHOST_SWITCH_VERSION, workers,
+			workers == 1 ? "" : "s");
 	put_served(out, c);
 	if (c->uplink)
 		fprintf(out, ", uplink port %u (%s)", c->port_id, port_name(c->port_id, name));

@@ -5,9 +5,9 @@
 #ifndef READY_H
 #define READY_H
 
-struct vswitch;
+struct conf;
 
 /* Logs that all is served: version, workers, sockets, uplink. Main lcore, after the start. */
-void ready_say(const struct vswitch *sw);
+void ready_say(const struct conf *c, unsigned int workers);
 
 #endif /* READY_H */

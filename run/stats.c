@@ -7,29 +7,16 @@
 #include <string.h>
 
 #include "base/atomic.h"
+#include "base/log.h"
+#include "guest/guests.h"
 #include "guest/slot.h"
-#include "main.h"
+#include "run/parts.h"
 #include "run/stats.h"
+#include "switch/lane.h"
+#include "switch/lanes.h"
+#include "switch/port.h"
+#include "uplink/link.h"
 #include "uplink/uplink.h"
-#include "run/worker.h"
-
-#define DROP_TEXT(name, text, doc) [DROP_##name] = text,
-const char *
-drop_name(enum drop_reason reason)
-{
-	static const char *const names[] = {DROP_REASONS(DROP_TEXT)};
-
-	return reason < DROP_MAX ? names[reason] : "unknown";
-}
-
-#define FAULT_TEXT(name, text, doc) [FAULT_##name] = text,
-const char *
-fault_name(enum fault_reason reason)
-{
-	static const char *const names[] = {FAULT_REASONS(FAULT_TEXT)};
-
-	return reason < FAULT_MAX ? names[reason] : "unknown";
-}
 
 /*
  * A port_count is nothing but counters; these treat it as an array of them. Another thread may
@@ -59,37 +46,26 @@ subtract(struct port_count *sum, const struct port_count *c)
 		to[i] -= load_relaxed(&from[i]);
 }
 
-uint64_t
-stats_dropped(const struct port_count *c)
-{
-	uint64_t sum = 0;
-	unsigned int i;
-
-	for (i = 0; i < DROP_MAX; i++)
-		sum += c->drop[i];
-	return sum;
-}
-
 void
-stats_port(const struct vswitch *sw, uint16_t port, struct port_count *sum)
+stats_port(const struct parts *p, uint16_t port, struct port_count *sum)
 {
 	unsigned int i;
 
 	memset(sum, 0, sizeof(*sum));
-	for (i = 0; i < sw->nworkers; i++)
-		add(sum, &sw->worker[i]->count[port]);
-	add(sum, &sw->control[port]);
-	subtract(sum, &sw->retired[port]);
+	for (i = 0; i < p->lanes->n; i++)
+		add(sum, &p->lanes->lane[i]->count[port]);
+	add(sum, &p->stats->outside[port]);
+	subtract(sum, &p->stats->retired[port]);
 }
 
 void
-stats_retire(struct vswitch *sw, uint16_t port)
+stats_retire(const struct parts *p, uint16_t port)
 {
 	struct port_count sum;
 
-	stats_port(sw, port, &sum);
-	add(&sw->departed, &sum);
-	add(&sw->retired[port], &sum);
+	stats_port(p, port, &sum);
+	add(&p->stats->departed, &sum);
+	add(&p->stats->retired[port], &sum);
 }
 
 static void
@@ -98,7 +74,7 @@ print_row(FILE *out, const char *name, const struct port_count *c)
 	fprintf(out,
 			"%-9s %14" PRIu64 " %14" PRIu64 " %12" PRIu64 " %14" PRIu64 " %12" PRIu64
 			" %12" PRIu64 "\n",
-			name, c->received, c->delivered, stats_dropped(c), c->sent, c->flooded,
+			name, c->received, c->delivered, count_dropped(c), c->sent, c->flooded,
 			c->missed);
 }
 
@@ -122,7 +98,7 @@ print_reasons(FILE *out, const struct port_count *c)
 static void
 print_drops(FILE *out, const char *name, const struct port_count *c)
 {
-	if (stats_dropped(c) == 0 && c->unlearned == 0)
+	if (count_dropped(c) == 0 && c->unlearned == 0)
 		return;
 	fprintf(out, "%s%s: ", name[0] >= '0' && name[0] <= '9' ? "device " : "", name);
 	print_reasons(out, c);
@@ -131,7 +107,7 @@ print_drops(FILE *out, const char *name, const struct port_count *c)
 
 /* Calls print for each port in use, then for those that left. */
 static void
-for_each(const struct vswitch *sw, FILE *out,
+for_each(const struct parts *p, FILE *out,
 		void (*print)(FILE *, const char *, const struct port_count *),
 		struct port_count *total)
 {
@@ -140,35 +116,36 @@ for_each(const struct vswitch *sw, FILE *out,
 	char name[32];
 
 	memset(total, 0, sizeof(*total));
-	for (i = 0; i < vswitch_ports(sw); i++) {
-		if (port_state(&sw->port[i]) == PORT_FREE)
+	for (i = 0; i < ports_used(p->ports); i++) {
+		if (port_state(&p->ports->port[i]) == PORT_FREE)
 			continue;
-		stats_port(sw, i, &sum);
+		stats_port(p, i, &sum);
 		snprintf(name, sizeof(name), "%u", i);
 		print(out, name, &sum);
 		add(total, &sum);
 	}
-	if (sw->uplink != NULL) {
-		stats_port(sw, PORT_UPLINK, &sum);
+	if (p->uplink != NULL) {
+		stats_port(p, PORT_UPLINK, &sum);
 		print(out, "uplink", &sum);
 		add(total, &sum);
 	}
-	print(out, "departed", &sw->departed);
-	add(total, &sw->departed);
+	print(out, "departed", &p->stats->departed);
+	add(total, &p->stats->departed);
 }
 
 /* What the numbers in the table are called. */
 static void
-print_names(const struct vswitch *sw, FILE *out)
+print_names(const struct parts *p, FILE *out)
 {
 	const char *between = "names: ";
 	char name[SLOT_NAME_MAX];
 	unsigned int i;
 
-	for (i = 0; i < vswitch_ports(sw); i++) {
-		if (port_state(&sw->port[i]) == PORT_FREE || sw->port[i].settings == NULL)
+	for (i = 0; i < ports_used(p->ports); i++) {
+		if (port_state(&p->ports->port[i]) == PORT_FREE ||
+				p->ports->port[i].settings == NULL)
 			continue;
-		fprintf(out, "%s%u %s", between, i, slot_name(sw, i, name));
+		fprintf(out, "%s%u %s", between, i, slot_name(p->ports, i, name));
 		between = ", ";
 	}
 	if (between[0] == ',')
@@ -176,26 +153,26 @@ print_names(const struct vswitch *sw, FILE *out)
 }
 
 void
-stats_print(const struct vswitch *sw, FILE *out)
+stats_print(const struct parts *p, FILE *out)
 {
 	struct port_count total;
 
 	fprintf(out, "vhost-switch statistics\n%-9s %14s %14s %12s %14s %12s %12s\n", "device",
 			"received", "delivered", "dropped", "sent", "flooded", "missed");
-	for_each(sw, out, print_row, &total);
+	for_each(p, out, print_row, &total);
 	print_row(out, "total", &total);
-	print_names(sw, out);
-	if (sw->uplink != NULL)
-		fprintf(out, "the uplink's link is %s\n", uplink_link_text(sw->uplink));
+	print_names(p, out);
+	if (p->uplink != NULL)
+		fprintf(out, "the uplink's link is %s\n", uplink_link_text(p->uplink));
 	fprintf(out, "dropped, by reason:\n");
-	for_each(sw, out, print_drops, &total);
+	for_each(p, out, print_drops, &total);
 	fprintf(out, "devices stopped for breaking the rules: %" PRIu64 "\n\n",
-			load_relaxed(&sw->faults));
+			load_relaxed(&p->guests->faults));
 	fflush(out);
 }
 
 void
-stats_log_departed(const struct vswitch *sw, uint16_t port)
+stats_log_departed(const struct parts *p, uint16_t port)
 {
 	struct port_count sum;
 	char *reasons = NULL;
@@ -204,13 +181,13 @@ stats_log_departed(const struct vswitch *sw, uint16_t port)
 
 	if (out == NULL)
 		return;
-	stats_port(sw, port, &sum);
+	stats_port(p, port, &sum);
 	print_reasons(out, &sum);
 	fclose(out);
 	say(INFO,
 			"device %u departed: received %" PRIu64 ", delivered %" PRIu64
 			", dropped %" PRIu64 "%s%s%s, sent %" PRIu64 ", missed %" PRIu64 "\n",
-			port, sum.received, sum.delivered, stats_dropped(&sum),
+			port, sum.received, sum.delivered, count_dropped(&sum),
 			reasons[0] != '\0' ? " (" : "", reasons, reasons[0] != '\0' ? ")" : "",
 			sum.sent, sum.missed);
 	free(reasons);

@@ -19,10 +19,18 @@
 #include "base/atomic.h"
 #include "base/number.h"
 #include "switch/fdb.h"
+#include "guest/device.h"
 #include "guest/guest.h"
 #include "guest/slot.h"
-#include "main.h"
+#include "base/version.h"
+#include "conf/conf.h"
+#include "guest/guests.h"
+#include "run/parts.h"
+#include "run/stats.h"
 #include "run/telemetry.h"
+#include "switch/lanes.h"
+#include "switch/port.h"
+#include "uplink/link.h"
 #include "uplink/uplink.h"
 
 /* 23.03 gave the call a new name. */
@@ -30,15 +38,15 @@
 #define rte_tel_data_add_dict_uint rte_tel_data_add_dict_u64
 #endif
 
-static const struct vswitch *all;                        /* NULL: at the end; see `busy` */
+static const struct parts *all;                          /* NULL: at the end; see `busy` */
 static pthread_mutex_t busy = PTHREAD_MUTEX_INITIALIZER; /* held by an answer */
 
 static bool
-in_use(const struct vswitch *sw, unsigned int port)
+in_use(const struct parts *p, unsigned int port)
 {
 	if (port == PORT_UPLINK)
-		return sw->uplink != NULL;
-	return port < vswitch_ports(sw) && port_state(&sw->port[port]) == PORT_USED;
+		return p->uplink != NULL;
+	return port < ports_used(p->ports) && port_state(&p->ports->port[port]) == PORT_USED;
 }
 
 static void
@@ -51,7 +59,7 @@ port_name(unsigned int port, char *name, size_t size)
 }
 
 static int
-list_ports(const struct vswitch *sw, const char *params, struct rte_tel_data *d)
+list_ports(const struct parts *p, const char *params, struct rte_tel_data *d)
 {
 	char name[16];
 	unsigned int i;
@@ -59,7 +67,7 @@ list_ports(const struct vswitch *sw, const char *params, struct rte_tel_data *d)
 	RTE_SET_USED(params);
 	rte_tel_data_start_array(d, RTE_TEL_STRING_VAL);
 	for (i = 0; i < PORT_MAX; i++) {
-		if (!in_use(sw, i))
+		if (!in_use(p, i))
 			continue;
 		port_name(i, name, sizeof(name));
 		rte_tel_data_add_array_string(d, name);
@@ -75,7 +83,7 @@ add_counters(struct rte_tel_data *d, const struct port_count *c)
 	rte_tel_data_add_dict_uint(d, "received", c->received);
 	rte_tel_data_add_dict_uint(d, "received_bytes", c->received_bytes);
 	rte_tel_data_add_dict_uint(d, "delivered", c->delivered);
-	rte_tel_data_add_dict_uint(d, "dropped", stats_dropped(c));
+	rte_tel_data_add_dict_uint(d, "dropped", count_dropped(c));
 	rte_tel_data_add_dict_uint(d, "sent", c->sent);
 	rte_tel_data_add_dict_uint(d, "sent_bytes", c->sent_bytes);
 	rte_tel_data_add_dict_uint(d, "flooded", c->flooded);
@@ -90,12 +98,12 @@ add_counters(struct rte_tel_data *d, const struct port_count *c)
 
 /* How many rings of a device are in use, by what the guest does with them. */
 static void
-add_rings(struct rte_tel_data *d, const struct vswitch *sw, unsigned int port)
+add_rings(struct rte_tel_data *d, const struct parts *p, unsigned int port)
 {
 	const struct guest *g = NULL;
 
 	if (port != PORT_UPLINK)
-		g = load_acquire(&sw->guest[port]);
+		g = load_acquire(&p->guests->placed[port]);
 	if (g == NULL)
 		return;
 	rte_tel_data_add_dict_uint(d, "receive_rings", guest_rings(g, RINGS_RX));
@@ -104,7 +112,7 @@ add_rings(struct rte_tel_data *d, const struct vswitch *sw, unsigned int port)
 
 /* The port of a parameter: `uplink`, a device's index, or its name. PORT_MAX: none. */
 static unsigned int
-find_port(const struct vswitch *sw, const char *params)
+find_port(const struct parts *p, const char *params)
 {
 	char name[SLOT_NAME_MAX];
 	unsigned int i;
@@ -114,14 +122,14 @@ find_port(const struct vswitch *sw, const char *params)
 		return PORT_UPLINK;
 	if (number_parse(params, 10, GUEST_MAX - 1, &index))
 		return index;
-	for (i = 0; i < vswitch_ports(sw); i++)
-		if (in_use(sw, i) && strcmp(slot_name(sw, i, name), params) == 0)
+	for (i = 0; i < ports_used(p->ports); i++)
+		if (in_use(p, i) && strcmp(slot_name(p->ports, i, name), params) == 0)
 			return i;
 	return PORT_MAX;
 }
 
 static int
-show_port(const struct vswitch *sw, const char *params, struct rte_tel_data *d)
+show_port(const struct parts *p, const char *params, struct rte_tel_data *d)
 {
 	struct port_count sum;
 	char name[SLOT_NAME_MAX];
@@ -129,41 +137,41 @@ show_port(const struct vswitch *sw, const char *params, struct rte_tel_data *d)
 
 	if (params == NULL || *params == '\0')
 		return -EINVAL;
-	port = find_port(sw, params);
+	port = find_port(p, params);
 	if (port == PORT_MAX)
 		return -EINVAL;
-	if (!in_use(sw, port))
+	if (!in_use(p, port))
 		return -ENODEV;
-	stats_port(sw, port, &sum);
+	stats_port(p, port, &sum);
 	rte_tel_data_start_dict(d);
-	rte_tel_data_add_dict_string(d, "name", slot_name(sw, port, name));
-	rte_tel_data_add_dict_uint(d, "vlan", sw->port[port].vlan);
-	rte_tel_data_add_dict_uint(d, "addresses", fdb_count(sw->fdb, port));
+	rte_tel_data_add_dict_string(d, "name", slot_name(p->ports, port, name));
+	rte_tel_data_add_dict_uint(d, "vlan", p->ports->port[port].vlan);
+	rte_tel_data_add_dict_uint(d, "addresses", fdb_count(p->fdb, port));
 	if (port == PORT_UPLINK)
-		rte_tel_data_add_dict_string(d, "link", uplink_link_text(sw->uplink));
-	add_rings(d, sw, port);
+		rte_tel_data_add_dict_string(d, "link", uplink_link_text(p->uplink));
+	add_rings(d, p, port);
 	add_counters(d, &sum);
 	return 0;
 }
 
 static int
-show_switch(const struct vswitch *sw, const char *params, struct rte_tel_data *d)
+show_switch(const struct parts *p, const char *params, struct rte_tel_data *d)
 {
 	RTE_SET_USED(params);
 	rte_tel_data_start_dict(d);
 	rte_tel_data_add_dict_string(d, "version", VHOST_SWITCH_VERSION);
-	rte_tel_data_add_dict_uint(d, "workers", sw->nworkers);
-	rte_tel_data_add_dict_uint(d, "addresses", fdb_used(sw->fdb));
-	rte_tel_data_add_dict_uint(d, "devices_stopped", load_relaxed(&sw->faults));
-	rte_tel_data_add_dict_uint(d, "buffers_free", uplink_buffers_free(sw->uplink));
+	rte_tel_data_add_dict_uint(d, "workers", p->lanes->n);
+	rte_tel_data_add_dict_uint(d, "addresses", fdb_used(p->fdb));
+	rte_tel_data_add_dict_uint(d, "devices_stopped", load_relaxed(&p->guests->faults));
+	rte_tel_data_add_dict_uint(d, "buffers_free", uplink_buffers_free(p->uplink));
 	rte_tel_data_add_dict_uint(
-			d, "vmdq_devices", sw->uplink == NULL ? 0 : uplink_sources(sw->uplink) - 1);
+			d, "vmdq_devices", p->uplink == NULL ? 0 : uplink_sources(p->uplink) - 1);
 	return 0;
 }
 
 static const struct {
 	const char *name;
-	int (*answer)(const struct vswitch *sw, const char *params, struct rte_tel_data *d);
+	int (*answer)(const struct parts *p, const char *params, struct rte_tel_data *d);
 	const char *help;
 } commands[] = {
 		{"/vhost_switch/ports", list_ports, "The ports in use. Takes no parameters"},
@@ -187,11 +195,11 @@ dispatch(const char *cmd, const char *params, struct rte_tel_data *d)
 }
 
 void
-telemetry_start(const struct vswitch *sw)
+telemetry_start(const struct parts *p)
 {
 	size_t i;
 
-	all = sw;
+	all = p;
 	for (i = 0; i < RTE_DIM(commands); i++)
 		rte_telemetry_register_cmd(commands[i].name, dispatch, commands[i].help);
 }

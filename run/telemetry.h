@@ -12,10 +12,10 @@
 #ifndef TELEMETRY_H
 #define TELEMETRY_H
 
-struct vswitch;
+struct parts;
 
 /* Registers the commands. Main lcore, once everything else is made. */
-void telemetry_start(const struct vswitch *sw);
+void telemetry_start(const struct parts *p);
 
 /* Waits for an answer under way; there are none from then on. Main lcore. */
 void telemetry_stop(void);

@@ -9,7 +9,8 @@
 #include "base/atomic.h"
 #include "base/log.h"
 #include "run/watch.h"
-#include "run/worker.h"
+#include "switch/lane.h"
+#include "switch/lanes.h"
 
 /*
  * Looks, a second apart, after which a worker is said to hang. A burst takes
@@ -21,45 +22,45 @@
 
 /* Has this worker been between two bursts since the token was taken? */
 static bool
-passed(const struct vswitch *sw, const struct worker *w, uint64_t token)
+passed(const struct lanes *lanes, const struct lane *l, uint64_t token)
 {
-	uint64_t seen = load_acquire(&sw->qsbr->qsbr_cnt[w->id].cnt);
+	uint64_t seen = load_acquire(&lanes->qsbr->qsbr_cnt[l->id].cnt);
 
 	/* 0: it is not online, as before its first burst. */
 	return seen == 0 || seen >= token;
 }
 
 static void
-say_changes(struct watch *w, const struct worker *worker, bool works)
+say_changes(struct watch *w, const struct lane *l, bool works)
 {
-	bool *named = &w->named[worker->id];
+	bool *named = &w->named[l->id];
 
 	if (works && *named)
-		say(NOTICE, "the worker on lcore %u goes on\n", worker->lcore);
+		say(NOTICE, "the worker on lcore %u goes on\n", l->lcore);
 	else if (!works && !*named && w->looks >= LOOKS_MAX)
 		say(ERR,
 				"the worker on lcore %u hangs: none of its bursts ended for %u s; "
 				"gdb -p %d -batch -ex 'thread apply all bt' shows where it is\n",
-				worker->lcore, w->looks, getpid());
+				l->lcore, w->looks, getpid());
 	else
 		return;
 	*named = !*named;
 }
 
 bool
-watch_workers(struct watch *w, struct vswitch *sw)
+watch_workers(struct watch *w, const struct lanes *lanes)
 {
 	bool all = true, works;
 	unsigned int i;
 
 	w->looks++;
-	for (i = 0; i < sw->nworkers; i++) {
-		works = passed(sw, sw->worker[i], w->token);
-		say_changes(w, sw->worker[i], works);
+	for (i = 0; i < lanes->n; i++) {
+		works = passed(lanes, lanes->lane[i], w->token);
+		say_changes(w, lanes->lane[i], works);
 		all &= works;
 	}
 	if (all) {
-		w->token = rte_rcu_qsbr_start(sw->qsbr);
+		w->token = rte_rcu_qsbr_start(lanes->qsbr);
 		w->looks = 0;
 	}
 	return all;

@@ -14,7 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "main.h"
+#include "base/limits.h"
+
+struct lanes;
 
 struct watch {
 	uint64_t token;         /* of RCU: taken when all workers were last known to work */
@@ -26,6 +28,6 @@ struct watch {
  * Looks once. True if every worker has been between two bursts since the call
  * that last returned true.
  */
-bool watch_workers(struct watch *w, struct vswitch *sw);
+bool watch_workers(struct watch *w, const struct lanes *lanes);
 
 #endif /* WATCH_H */

@@ -4,127 +4,24 @@
 /* The way of a burst: see forward.h for where to begin. */
 #include <rte_cycles.h>
 
-#include "base/atomic.h"
 #include "frame/cost.h"
 #include "frame/flow.h"
 #include "switch/forward.h"
-#include "guest/rx.h"
-#include "guest/virtqueue.h"
-#include "main.h"
-#include "frame/offload.h"
+#include "switch/lane.h"
 #include "switch/park.h"
 #include "switch/route.h"
+#include "switch/sink.h"
 #include "switch/source.h"
-#include "uplink/uplink.h"
-#include "run/worker.h"
 
-/* Marks frames as never to be taken by a destination. */
-static struct outcome
-refuse(struct burst *b, uint64_t frames, enum drop_reason reason)
-{
-	uint64_t left;
-
-	for (left = frames; left != 0; left &= left - 1)
-		b->frame[__builtin_ctzll(left)].reason = reason;
-	return (struct outcome){.refused = frames};
-}
-
-/* Offers frames to one receive ring of port `to`. */
+/* Offers frames of a source to a port. */
 static inline struct outcome
-deliver_ring(struct worker *w, uint16_t to, struct virtqueue *vq, uint64_t want)
+deliver_one(struct lane *l, const struct source *s, uint16_t to, uint64_t want)
 {
-	if (unlikely(vq == NULL)) /* paused: it is back in a moment */
+	struct sink *k = port_sink(&l->shared.ports->port[to]);
+
+	if (unlikely(k == NULL)) /* stopped: it may be back in a moment */
 		return (struct outcome){0, 0};
-	if (unlikely(vq_broken(vq)))
-		return refuse(&w->burst, want, DROP_GONE);
-	return rx_deliver(vq, &w->burst, want, &w->count[to]);
-}
-
-/*
- * Whether a guest's receive rings are filled by queue pair. So it is if the sender has a
- * transmit ring for each of them: what its driver put into one ring stays together, no
- * header is looked at, and workers that poll different rings of it fill different ones.
- * Else each flow has its ring.
- */
-static inline bool
-by_pairs(const struct worker *w, const struct source *s, const struct rx_set *rx)
-{
-	return rx->n == 1 || load_relaxed(&w->sw->port[s->port].tx_rings) >= rx->n;
-}
-
-static inline struct virtqueue *
-ring_of_pair(const struct source *s, const struct rx_set *rx)
-{
-	uint16_t i = s->pair;
-
-	while (unlikely(i >= rx->n)) /* s->pair % rx->n, without a division */
-		i -= rx->n;
-	return rx->vq[i];
-}
-
-/* Offers frames to a port of several receive rings, each flow to its own. */
-static struct outcome
-deliver_flows(struct worker *w, uint16_t to, const struct rx_set *rx, uint64_t want)
-{
-	uint64_t part[QUEUE_PAIRS_MAX] = {0}, left;
-	struct outcome all = {0, 0}, one;
-	unsigned int i;
-
-	for (left = want; left != 0; left &= left - 1) {
-		i = __builtin_ctzll(left);
-		part[flow_ring(&w->burst.frame[i], rx->n)] |= UINT64_C(1) << i;
-	}
-	for (i = 0; i < rx->n; i++) {
-		if (part[i] == 0)
-			continue;
-		one = deliver_ring(w, to, rx->vq[i], part[i]);
-		all.taken |= one.taken;
-		all.refused |= one.refused;
-	}
-	return all;
-}
-
-/* The tag of a sender's frames on the uplink, and whether they may have another. */
-static inline uint16_t
-uplink_tag(const struct port *p)
-{
-	return p->vlan | (p->policy & PORT_NO_TAGS ? UPLINK_RETAG : 0);
-}
-
-static struct outcome
-deliver_uplink(struct worker *w, const struct source *s, uint64_t want)
-{
-	struct burst *b = &w->burst;
-	struct outcome o = uplink_deliver(w->sw->uplink, w->id, b, want,
-			uplink_tag(&w->sw->port[s->port]), &w->count[PORT_UPLINK]);
-	const struct frame *f;
-
-	for (; want != 0; want &= want - 1) {
-		f = &b->frame[__builtin_ctzll(want)];
-		b->cost += frame_cost(f);
-		if (f->offload != 0)
-			b->cost += offload_frames(f) * COST_PART + COST_SUM(f->len);
-	}
-	b->cost += COST_DEST;
-	return o;
-}
-
-/* Offers frames of a source to port `to`. */
-static inline struct outcome
-deliver_one(struct worker *w, const struct source *s, uint16_t to, uint64_t want)
-{
-	struct vswitch *sw = w->sw;
-	const struct rx_set *rx;
-
-	if (unlikely(to == PORT_UPLINK))
-		return deliver_uplink(w, s, want);
-	w->burst.receiver = &w->polled[to].share;
-	rx = load_acquire(&sw->port[to].rx);
-	if (unlikely(rx == NULL)) /* stopped: it may be back in a moment */
-		return (struct outcome){0, 0};
-	if (likely(by_pairs(w, s, rx)))
-		return deliver_ring(w, to, ring_of_pair(s, rx), want);
-	return deliver_flows(w, to, rx, want);
+	return k->ops->deliver(k, l, s, want);
 }
 
 /* Of the frames of `want`, those whose flows are not held up. */
@@ -144,10 +41,10 @@ free_to_go(struct burst *b, uint64_t want, uint64_t flows)
  * others. When the visit has cost enough, what is left is put off until the next one.
  */
 static inline void
-deliver(struct worker *w, const struct source *s, const struct flow_set *blocked)
+deliver(struct lane *l, const struct source *s, const struct flow_set *blocked)
 {
-	struct dests *d = &w->dests;
-	struct burst *b = &w->burst;
+	struct dests *d = &l->dests;
+	struct burst *b = &l->burst;
 	uint64_t want;
 	unsigned int i;
 
@@ -162,75 +59,62 @@ deliver(struct worker *w, const struct source *s, const struct flow_set *blocked
 		if (unlikely(want == 0 || b->put_off))
 			d->outcome[i] = (struct outcome){0, 0};
 		else
-			d->outcome[i] = deliver_one(w, s, d->port[i], want);
+			d->outcome[i] = deliver_one(l, s, d->port[i], want);
 		if (unlikely(b->put_off))
 			d->delay[i] = DELAY_PUT_OFF;
 	}
 }
 
-/* The receive ring that a frame to a guest waits for; NULL: it is gone, or paused. */
-static const struct virtqueue *
-ring_for(const struct worker *w, const struct source *s, uint16_t port, struct frame *f)
-{
-	const struct rx_set *rx = load_acquire(&w->sw->port[port].rx);
-
-	if (rx == NULL)
-		return NULL;
-	return by_pairs(w, s, rx) ? ring_of_pair(s, rx) : rx->vq[flow_ring(f, rx->n)];
-}
-
 /* Counts a copy that `port` had no room for in time. Returns why that was. */
 static enum drop_reason
-miss(struct worker *w, const struct source *s, uint16_t port, struct frame *f)
+miss(struct lane *l, const struct source *s, uint16_t port, struct frame *f)
 {
-	count_add(&w->count[port].missed, 1);
-	if (port == PORT_UPLINK)
-		return uplink_reason(w->sw->uplink, w->id);
-	return ring_for(w, s, port, f) == NULL ? DROP_GONE : DROP_RING_FULL;
+	const struct sink *k = port_sink(&l->shared.ports->port[port]);
+
+	count_add(&l->count[port].missed, 1);
+	return k == NULL ? DROP_GONE : k->ops->why_not(k, l, s, f);
 }
 
 /* The flows of a source to a port that have to wait behind this frame: its own at least. */
 static uint64_t
-held_up(const struct worker *w, const struct source *s, uint16_t port, struct frame *f)
+held_up(const struct lane *l, const struct source *s, uint16_t port, struct frame *f)
 {
-	const struct rx_set *rx;
+	const struct sink *k = port_sink(&l->shared.ports->port[port]);
 
-	if (port == PORT_UPLINK)
-		return FLOWS_ALL;
-	rx = load_acquire(&w->sw->port[port].rx);
-	return rx == NULL || by_pairs(w, s, rx) ? FLOWS_ALL : UINT64_C(1) << flow_of(f);
+	return k == NULL ? FLOWS_ALL : k->ops->behind(k, l, s, f);
 }
 
 /*
- * Parks the frame of bit i of w->burst with an errand for each destination that
+ * Parks the frame of bit i of l->burst with an errand for each destination that
  * left it. False: it can't wait; every such copy is missed.
  */
 static bool
-park_frame(struct worker *w, struct source *s, unsigned int i, bool sent, uint64_t now)
+park_frame(struct lane *l, struct source *s, unsigned int i, bool sent, uint64_t now)
 {
-	struct frame *f = &w->burst.frame[i];
-	struct dests *d = &w->dests;
+	struct frame *f = &l->burst.frame[i];
+	struct dests *d = &l->dests;
 	uint64_t bit = UINT64_C(1) << i;
 	bool owed = false;
 	unsigned int k;
 	uint16_t port;
-	int slot = park_add(s->park, f, sent, now + w->retry_time);
+	int slot = park_add(s->park, f, sent, now + l->retry_time);
 
 	for (k = 0; k < d->n; k++) {
 		if (!(d->want[k] & ~d->outcome[k].taken & ~d->outcome[k].refused & bit))
 			continue;
 		port = d->port[k];
-		w->burst.cost += COST_PARK;
+		l->burst.cost += COST_PARK;
 		/* Without retries a frame waits only for what has not been tried. */
-		if (slot >= 0 && (w->retry_time != 0 || d->delay[k] != DELAY_NONE) &&
-				park_errand(s->park, slot, port, port_epoch(&w->sw->port[port]),
-						held_up(w, s, port, &s->park->slot[slot].frame)))
+		if (slot >= 0 && (l->retry_time != 0 || d->delay[k] != DELAY_NONE) &&
+				park_errand(s->park, slot, port,
+						port_epoch(&l->shared.ports->port[port]),
+						held_up(l, s, port, &s->park->slot[slot].frame)))
 			owed = true;
 		else
-			f->reason = miss(w, s, port, f);
+			f->reason = miss(l, s, port, f);
 	}
 	if (f->offload != 0)
-		w->burst.cost += COST_HEADERS;
+		l->burst.cost += COST_HEADERS;
 	if (slot >= 0 && !owed)
 		park_remove(s->park, slot);
 	return owed;
@@ -250,18 +134,18 @@ is_put_off(const struct dests *d)
 
 /* Parks what found no room. Returns the frames that now wait. */
 static uint64_t
-park_burst(struct worker *w, struct source *s, uint64_t left, uint64_t sent)
+park_burst(struct lane *l, struct source *s, uint64_t left, uint64_t sent)
 {
 	uint64_t now = rte_rdtsc(), waiting = 0;
 	unsigned int i;
 
 	if (park_empty(s->park))
-		s->park->next_try = now + w->retry_delay;
-	if (is_put_off(&w->dests))
+		s->park->next_try = now + l->retry_delay;
+	if (is_put_off(&l->dests))
 		s->park->next_try = now;
 	for (; left != 0; left &= left - 1) {
 		i = __builtin_ctzll(left);
-		if (park_frame(w, s, i, sent >> i & 1, now))
+		if (park_frame(l, s, i, sent >> i & 1, now))
 			waiting |= UINT64_C(1) << i;
 	}
 	s->waiting = !park_empty(s->park);
@@ -273,11 +157,11 @@ park_burst(struct worker *w, struct source *s, uint64_t left, uint64_t sent)
  * back. A frame with no destination has its reason since it was routed.
  */
 static inline void
-settle(struct worker *w, struct source *s)
+settle(struct lane *l, struct source *s)
 {
-	struct port_count *count = &w->count[s->port];
-	struct dests *d = &w->dests;
-	struct burst *b = &w->burst;
+	struct port_count *count = &l->count[s->port];
+	struct dests *d = &l->dests;
+	struct burst *b = &l->burst;
 	uint64_t all = b->n == BURST_MAX ? UINT64_MAX : (UINT64_C(1) << b->n) - 1;
 	uint64_t sent = 0, left = 0, lost, bytes = 0;
 	unsigned int i, copies = 0;
@@ -287,7 +171,7 @@ settle(struct worker *w, struct source *s)
 		copies += __builtin_popcountll(d->outcome[i].taken);
 		left |= d->want[i] & ~d->outcome[i].taken & ~d->outcome[i].refused;
 		if (unlikely(d->outcome[i].refused != 0))
-			count_add(&w->count[d->port[i]].missed,
+			count_add(&l->count[d->port[i]].missed,
 					__builtin_popcountll(d->outcome[i].refused));
 	}
 	for (i = 0; i < b->n; i++)
@@ -297,7 +181,7 @@ settle(struct worker *w, struct source *s)
 	count_add(&count->delivered, __builtin_popcountll(sent));
 	count_add(&count->flooded, copies - __builtin_popcountll(sent));
 	if (unlikely(left != 0))
-		left = park_burst(w, s, left, sent);
+		left = park_burst(l, s, left, sent);
 	for (lost = all & ~sent & ~left; unlikely(lost != 0); lost &= lost - 1)
 		count_add(&count->drop[b->frame[__builtin_ctzll(lost)].reason], 1);
 	s->ops->retire(s, b->frame, all & ~left, count);
@@ -315,24 +199,24 @@ is_behind(struct park *p, const struct errand *e)
 }
 
 /*
- * Takes waiting frames into w->burst, oldest first, but none of those that have time and
+ * Takes waiting frames into l->burst, oldest first, but none of those that have time and
  * are behind others. Returns where it stopped.
  */
 static unsigned int
-retry_gather(struct worker *w, struct park *p, unsigned int first, unsigned int n, uint64_t now)
+retry_gather(struct lane *l, struct park *p, unsigned int first, unsigned int n, uint64_t now)
 {
-	struct burst *b = &w->burst;
+	struct burst *b = &l->burst;
 	bool behind, gone;
 	struct errand *e;
 	unsigned int i;
 	int last = -1;
 
 	b->n = 0;
-	w->dests.n = 0;
+	l->dests.n = 0;
 	for (i = first; i < n; i++) {
 		e = &p->errand[i];
 		behind = is_behind(p, e);
-		gone = port_epoch(&w->sw->port[e->port]) != e->epoch;
+		gone = port_epoch(&l->shared.ports->port[e->port]) != e->epoch;
 		e->idle = behind && !gone && now < p->slot[e->slot].deadline;
 		if (e->idle)
 			continue;
@@ -344,14 +228,14 @@ retry_gather(struct worker *w, struct park *p, unsigned int first, unsigned int 
 			b->frame[b->n++] = p->slot[last].frame;
 		}
 		if (!behind && !gone)
-			dests_add(&w->dests, e->port, UINT64_C(1) << (b->n - 1));
+			dests_add(&l->dests, e->port, UINT64_C(1) << (b->n - 1));
 	}
 	b->cost += b->n * COST_WAIT + (i - first) * COST_ERRAND;
 	return i;
 }
 
 /*
- * What became of frame i of w->burst at a port; nothing if it was not offered. A port
+ * What became of frame i of l->burst at a port; nothing if it was not offered. A port
  * that was put off is noted: who is behind such a frame has as much time as it.
  */
 static struct outcome
@@ -369,24 +253,23 @@ retry_outcome(const struct dests *d, struct park *p, uint16_t port, unsigned int
 
 /* Whether an errand that found no room has waited long enough. */
 static bool
-is_late(const struct worker *w, const struct park *p, const struct errand *e, uint64_t now)
+is_late(const struct lane *l, const struct park *p, const struct errand *e, uint64_t now)
 {
 	uint64_t deadline = p->slot[e->slot].deadline;
 
 	if (port_set_has(&p->put_off, e->port))
-		deadline += w->put_off_time;
+		deadline += l->put_off_time;
 	return now >= deadline;
 }
 
-/* Settles one errand for frame i of w->burst. Returns whether it is done. */
+/* Settles one errand for frame i of l->burst. Returns whether it is done. */
 static bool
-retry_settle(struct worker *w, struct source *s, const struct errand *e, unsigned int i,
-		uint64_t now)
+retry_settle(struct lane *l, struct source *s, const struct errand *e, unsigned int i, uint64_t now)
 {
 	struct parked *f = &s->park->slot[e->slot];
-	struct outcome o = retry_outcome(&w->dests, s->park, e->port, i);
-	struct port_count *count = &w->count[s->port];
-	struct frame *in = &w->burst.frame[i];
+	struct outcome o = retry_outcome(&l->dests, s->park, e->port, i);
+	struct port_count *count = &l->count[s->port];
+	struct frame *in = &l->burst.frame[i];
 
 	if (o.taken) {
 		count_add(f->sent ? &count->flooded : &count->delivered, 1);
@@ -395,11 +278,11 @@ retry_settle(struct worker *w, struct source *s, const struct errand *e, unsigne
 	}
 	if (o.refused) {
 		f->frame.reason = in->reason;
-		count_add(&w->count[e->port].missed, 1);
-	} else if (port_epoch(&w->sw->port[e->port]) != e->epoch) {
+		count_add(&l->count[e->port].missed, 1);
+	} else if (port_epoch(&l->shared.ports->port[e->port]) != e->epoch) {
 		f->frame.reason = DROP_GONE; /* and there is no port to have missed it */
-	} else if (is_late(w, s->park, e, now)) {
-		f->frame.reason = miss(w, s, e->port, &f->frame);
+	} else if (is_late(l, s->park, e, now)) {
+		f->frame.reason = miss(l, s, e->port, &f->frame);
 	} else {
 		return false;
 	}
@@ -408,11 +291,11 @@ retry_settle(struct worker *w, struct source *s, const struct errand *e, unsigne
 
 /* Keeps an errand, as the kept-th one; what is for the same flow waits behind it. */
 static void
-retry_keep(struct worker *w, struct source *s, const struct errand *e, unsigned int kept)
+retry_keep(struct lane *l, struct source *s, const struct errand *e, unsigned int kept)
 {
 	struct park *p = s->park;
 
-	flow_set_add(&p->blocked, e->port, held_up(w, s, e->port, &p->slot[e->slot].frame));
+	flow_set_add(&p->blocked, e->port, held_up(l, s, e->port, &p->slot[e->slot].frame));
 	p->errand[kept] = *e;
 }
 
@@ -421,10 +304,10 @@ retry_keep(struct worker *w, struct source *s, const struct errand *e, unsigned 
  * kept by then, `kept` of them before.
  */
 static unsigned int
-retry_settle_all(struct worker *w, struct source *s, unsigned int i, unsigned int next,
+retry_settle_all(struct lane *l, struct source *s, unsigned int i, unsigned int next,
 		unsigned int kept, uint64_t now)
 {
-	struct port_count *count = &w->count[s->port];
+	struct port_count *count = &l->count[s->port];
 	struct park *p = s->park;
 	uint64_t done = 0;
 	struct errand e;
@@ -438,8 +321,8 @@ retry_settle_all(struct worker *w, struct source *s, unsigned int i, unsigned in
 		}
 		k += e.slot != last;
 		last = e.slot;
-		if (!retry_settle(w, s, &e, k, now)) {
-			retry_keep(w, s, &e, kept++);
+		if (!retry_settle(l, s, &e, k, now)) {
+			retry_keep(l, s, &e, kept++);
 		} else if (park_done(p, &e)) {
 			if (!p->slot[e.slot].sent)
 				count_add(&count->drop[p->slot[e.slot].frame.reason], 1);
@@ -447,7 +330,7 @@ retry_settle_all(struct worker *w, struct source *s, unsigned int i, unsigned in
 			park_remove(p, e.slot);
 		}
 	}
-	s->ops->retire(s, w->burst.frame, done, count);
+	s->ops->retire(s, l->burst.frame, done, count);
 	return kept;
 }
 
@@ -456,25 +339,25 @@ retry_settle_all(struct worker *w, struct source *s, unsigned int i, unsigned in
  * once stays so for it for this pass, or a later frame might overtake an earlier one.
  */
 static void
-retry(struct worker *w, struct source *s, uint64_t now)
+retry(struct lane *l, struct source *s, uint64_t now)
 {
 	struct park *p = s->park;
 	unsigned int i, next, kept = 0, n = p->nerrands;
 
 	flow_set_clear(&p->blocked);
 	port_set_clear(&p->put_off);
-	p->next_try = now + w->retry_delay;
-	for (i = 0; i < n && w->burst.cost < COST_VISIT_MAX; i = next) {
-		next = retry_gather(w, p, i, n, now);
-		deliver(w, s, NULL);
-		if (is_put_off(&w->dests))
+	p->next_try = now + l->retry_delay;
+	for (i = 0; i < n && l->burst.cost < COST_VISIT_MAX; i = next) {
+		next = retry_gather(l, p, i, n, now);
+		deliver(l, s, NULL);
+		if (is_put_off(&l->dests))
 			p->next_try = now;
-		kept = retry_settle_all(w, s, i, next, kept, now);
+		kept = retry_settle_all(l, s, i, next, kept, now);
 	}
 	if (unlikely(i < n))
 		p->next_try = now;
 	for (; i < n; i++, kept++)
-		retry_keep(w, s, &p->errand[i], kept);
+		retry_keep(l, s, &p->errand[i], kept);
 	p->nerrands = kept;
 	s->waiting = kept != 0;
 }
@@ -484,10 +367,10 @@ retry(struct worker *w, struct source *s, uint64_t now)
  * first frame always is; what its last ports miss then waits for the next visit.
  */
 static void
-trim(struct worker *w, struct source *s)
+trim(struct lane *l, struct source *s)
 {
-	struct burst *b = &w->burst;
-	struct dests *d = &w->dests;
+	struct burst *b = &l->burst;
+	struct dests *d = &l->dests;
 	uint32_t cost = b->cost + d->n * COST_DEST;
 	unsigned int i, k, fan, copies = 0;
 
@@ -507,36 +390,36 @@ trim(struct worker *w, struct source *s)
 
 /* Offers again what waits. Returns how many frames may be fetched: as many as could wait. */
 static unsigned int
-poll_waiting(struct worker *w, struct source *s)
+poll_waiting(struct lane *l, struct source *s)
 {
 	uint64_t now = rte_rdtsc();
 
 	if (now >= s->park->next_try)
-		retry(w, s, now);
-	return w->burst.cost < COST_VISIT_MAX ? RTE_MIN((unsigned int)BURST_MAX, park_room(s->park))
+		retry(l, s, now);
+	return l->burst.cost < COST_VISIT_MAX ? RTE_MIN((unsigned int)BURST_MAX, park_room(s->park))
 					      : 0;
 }
 
 uint32_t
-forward_poll(struct worker *w, struct source *s)
+forward_poll(struct lane *l, struct source *s)
 {
-	uint64_t signals = w->count[s->port].signals;
+	uint64_t signals = l->count[s->port].signals;
 	unsigned int max = BURST_MAX;
-	struct burst *b = &w->burst;
+	struct burst *b = &l->burst;
 
 	b->cost = b->paid = 0;
-	b->clock = &w->clock;
+	b->clock = &l->clock;
 	if (unlikely(s->waiting))
-		max = poll_waiting(w, s);
+		max = poll_waiting(l, s);
 	if (likely(max != 0) && s->ops->fetch(s, b, max) != 0) {
-		route_burst(w, s, b);
-		if (unlikely(w->dests.flood != 0))
-			trim(w, s);
-		deliver(w, s, s->waiting ? &s->park->blocked : NULL);
-		settle(w, s);
+		route_burst(l, s, b);
+		if (unlikely(l->dests.flood != 0))
+			trim(l, s);
+		deliver(l, s, s->waiting ? &s->park->blocked : NULL);
+		settle(l, s);
 		b->cost += COST_VISIT + b->n * COST_FRAME;
 	}
-	b->cost += (w->count[s->port].signals - signals) * COST_SIGNAL;
+	b->cost += (l->count[s->port].signals - signals) * COST_SIGNAL;
 	return b->cost - b->paid;
 }
 

@@ -13,16 +13,16 @@
 
 #include <stdint.h>
 
+struct lane;
 struct port_count;
 struct source;
-struct worker;
 
 /*
  * Handles what a source has now: frames that wait and are due, then one burst. Returns
  * what that cost (cost.h), 0 if there was nothing to do; no more than about
- * COST_VISIT_MAX. The worker that polls the source.
+ * COST_VISIT_MAX. The worker of the lane, which polls the source.
  */
-uint32_t forward_poll(struct worker *w, struct source *s);
+uint32_t forward_poll(struct lane *l, struct source *s);
 
 /*
  * Gives up the frames that wait at a source which is being stopped: counts them

@@ -4,13 +4,13 @@
 /*
  * Ports: the guests' devices, by index, and the uplink.
  *
- * The table is an array in struct vswitch. A slot goes round in a circle:
+ * A slot of the table goes round in a circle:
  *
  *   FREE --(librte_vhost's thread: a connection)--> USED
  *   USED --(librte_vhost's thread: it ended)------> LEAVING
  *   LEAVING --(main lcore: addresses forgotten, counters put away)--> FREE
  *
- * Only the owner named there writes the slot. Workers read `rx` (published and
+ * Only the owner named there writes the slot. Workers read `sink` (published and
  * withdrawn by librte_vhost's thread, a grace period before a ring changes),
  * `tx_rings` (set by that thread at any time) and `epoch`, which tells one tenant of a
  * slot from the next; they alone use `learned`.
@@ -26,16 +26,8 @@
 #include "base/atomic.h"
 #include "base/limits.h"
 
-struct virtqueue;
-
-/*
- * The receive rings that a device has enabled, in its own order. A ring that is
- * paused for a moment is NULL, so that frames wait for it and flows keep their rings.
- */
-struct rx_set {
-	unsigned int n; /* at least one */
-	struct virtqueue *vq[QUEUE_PAIRS_MAX];
-};
+struct conf_port;
+struct sink;
 
 enum port_state {
 	PORT_FREE,
@@ -43,25 +35,42 @@ enum port_state {
 	PORT_LEAVING,
 };
 
-struct conf_port;
-
 /* What a port's settings ask of each frame; most ports ask nothing. */
 #define PORT_MACS 1     /* only certain source addresses */
 #define PORT_ISOLATED 2 /* nothing between two such ports */
 #define PORT_NO_TAGS 4  /* frames with VLAN tags of the guest's own are dropped */
 
 struct port {
-	const struct rx_set *rx; /* receive rings to fill; NULL: none */
-	uint32_t epoch;          /* counts the tenants of this slot */
-	uint8_t state;           /* enum port_state */
-	bool registered;         /* its first address was logged; main lcore's */
-	uint16_t vlan;           /* its tag on the uplink; 0: untagged */
-	uint16_t tx_rings;       /* transmit rings in use, paused ones too; the uplink: 0 */
-	uint8_t policy;          /* PORT_... below */
-	uint16_t number;         /* of the guest, among those of its port */
-	uint64_t learned;        /* requests to learn that it has made; see route.c */
+	struct sink *sink; /* takes frames for it; NULL: nobody does, for now */
+	uint32_t epoch;    /* counts the tenants of this slot */
+	uint8_t state;     /* enum port_state */
+	bool registered;   /* its first address was logged; main lcore's */
+	uint16_t vlan;     /* its tag on the uplink; 0: untagged */
+	uint16_t tx_rings; /* transmit rings in use, paused ones too; the uplink: 0 */
+	uint8_t policy;    /* PORT_... below */
+	uint16_t number;   /* of the guest, among those of its port */
+	uint64_t learned;  /* requests to learn that it has made; see route.c */
 	const struct conf_port *settings; /* of the port that it connected to */
 } __rte_cache_aligned;
+
+struct ports {
+	struct port port[PORT_MAX];
+	unsigned int n; /* slots ever used, the uplink's aside; librte_vhost's thread adds to them */
+};
+
+/* Slots ever used. Any thread. */
+static inline unsigned int
+ports_used(const struct ports *p)
+{
+	return load_acquire(&p->n);
+}
+
+/* What takes a port's frames now; NULL: nobody. Any worker, until its next grace period. */
+static inline struct sink *
+port_sink(const struct port *p)
+{
+	return load_acquire(&p->sink);
+}
 
 /* Who may write a slot now; see above. Any thread. */
 static inline enum port_state

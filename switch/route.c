@@ -5,18 +5,16 @@
 #include <string.h>
 
 #include <rte_cycles.h>
-#include <rte_ring_elem.h>
 
-#include "base/atomic.h"
-#include "run/control.h"
+#include "conf/conf.h"
 #include "frame/copy.h"
-#include "switch/fdb.h"
 #include "frame/frame.h"
-#include "guest/virtqueue.h"
-#include "main.h"
+#include "switch/fdb.h"
+#include "switch/lane.h"
+#include "switch/learn.h"
 #include "switch/route.h"
+#include "switch/sink.h"
 #include "switch/source.h"
-#include "run/worker.h"
 
 /* All guests are one broadcast domain. */
 #define DOMAIN 0
@@ -24,7 +22,7 @@
 /*
  * Requests to learn that a port, of however many rings, may make in a millisecond:
  * a new guest needs one, and a guest that makes up addresses can neither fill the
- * queue of requests (main.c) nor keep the main lcore from hearing the others.
+ * queue of requests (learn.c) nor keep the main lcore from hearing the others.
  */
 #define LEARN_CREDIT 16
 #define LEARN_PERIODS 1000 /* a second */
@@ -34,7 +32,7 @@
 enum {
 	TO_ALL = PORT_MAX, /* every port except its own */
 	TO_NONE,           /* dropped; the reason is in the frame */
-	TO_SOME,           /* several, which are in w->dests already */
+	TO_SOME,           /* several, which are in l->dests already */
 	TO_ALL_BUT,        /* plus a port: every port except its own and that one */
 };
 
@@ -75,24 +73,20 @@ may_learn(struct port *p)
  * address is another port's so far.
  */
 static void
-ask_to_learn(struct worker *w, struct source *s, uint64_t key, bool known)
+ask_to_learn(struct lane *l, struct source *s, uint64_t key, bool known)
 {
-	struct vswitch *sw = w->sw;
-	struct request r = {
+	struct port *p = &l->shared.ports->port[s->port];
+	const struct learn_request r = {
 			.key = key,
-			.epoch = port_epoch(&sw->port[s->port]),
+			.epoch = port_epoch(p),
 			.port = s->port,
 	};
 
 	/* An address that moves to the wire must leave its guest in any case. */
-	if (fdb_full(sw->fdb, s->port) && !(known && s->port == PORT_UPLINK)) {
-		count_add(&w->count[s->port].unlearned, 1);
-		return;
-	}
-	if (!may_learn(&sw->port[s->port]))
-		return;
-	if (rte_ring_enqueue_elem(sw->requests, &r, sizeof(r)) == 0)
-		wake_main(sw);
+	if (fdb_full(l->shared.fdb, s->port) && !(known && s->port == PORT_UPLINK))
+		count_add(&l->count[s->port].unlearned, 1);
+	else if (may_learn(p))
+		learn_ask(l->shared.learn, &r);
 }
 
 /*
@@ -100,18 +94,18 @@ ask_to_learn(struct worker *w, struct source *s, uint64_t key, bool known)
  * Returns whose it is; PORT_MAX: the sender must not use it.
  */
 static __rte_noinline uint16_t
-learn_new(struct worker *w, struct source *s, const struct frame *f, const struct fdb_entry *e)
+learn_new(struct lane *l, struct source *s, const struct frame *f, const struct fdb_entry *e)
 {
-	struct vswitch *sw = w->sw;
+	const struct shared *all = &l->shared;
 
 	/* Our guests' frames may come back on the wire: then they have not moved. */
-	if (e != NULL && s->port == PORT_UPLINK && !fdb_idle(sw->fdb, e))
+	if (e != NULL && s->port == PORT_UPLINK && !fdb_idle(all->fdb, e))
 		return fdb_port(e);
 	/* A port that names its own was looked at before. */
-	if (s->port != PORT_UPLINK && !(sw->port[s->port].policy & PORT_MACS) &&
-			unlikely(conf_mac_named(&sw->conf, &f->eth.src_addr)))
+	if (s->port != PORT_UPLINK && !(all->ports->port[s->port].policy & PORT_MACS) &&
+			unlikely(conf_mac_named(all->conf, &f->eth.src_addr)))
 		return PORT_MAX;
-	ask_to_learn(w, s, fdb_key(&f->eth.src_addr, DOMAIN), e != NULL);
+	ask_to_learn(l, s, fdb_key(&f->eth.src_addr, DOMAIN), e != NULL);
 	return s->port;
 }
 
@@ -120,16 +114,16 @@ learn_new(struct worker *w, struct source *s, const struct frame *f, const struc
  * False: the sender must not use it, as another port names it as its own.
  */
 static inline bool
-learn(struct worker *w, struct source *s, const struct frame *f, uint16_t *owner)
+learn(struct lane *l, struct source *s, const struct frame *f, uint16_t *owner)
 {
-	const struct fdb *t = w->sw->fdb;
-	struct fdb_entry *e = fdb_lookup(t, &w->hints, fdb_key(&f->eth.src_addr, DOMAIN));
+	const struct fdb *t = l->shared.fdb;
+	struct fdb_entry *e = fdb_lookup(t, &l->hints, fdb_key(&f->eth.src_addr, DOMAIN));
 
 	if (likely(e != NULL && fdb_port(e) == s->port)) {
 		fdb_touch(t, e);
 		return true;
 	}
-	*owner = learn_new(w, s, f, e);
+	*owner = learn_new(l, s, f, e);
 	return *owner != PORT_MAX;
 }
 
@@ -138,27 +132,27 @@ learn(struct worker *w, struct source *s, const struct frame *f, uint16_t *owner
  * into the guest's pool. Not so a frame with a tag of its own, which it would keep.
  */
 static inline uint16_t
-by_nic(const struct worker *w, struct frame *f, uint16_t port)
+by_nic(const struct lane *l, struct frame *f, uint16_t port)
 {
 	if (port == PORT_UPLINK || frame_own_tag(f))
 		return port;
 	f->tagged = true;
-	f->tci = w->sw->port[port].vlan;
+	f->tci = l->shared.ports->port[port].vlan;
 	return PORT_UPLINK;
 }
 
 /* Whether nothing is to pass between two ports; the uplink is never isolated. */
 static inline bool
-both_isolated(const struct vswitch *sw, uint16_t a, uint16_t b)
+both_isolated(const struct ports *p, uint16_t a, uint16_t b)
 {
-	return sw->port[a].policy & sw->port[b].policy & PORT_ISOLATED;
+	return p->port[a].policy & p->port[b].policy & PORT_ISOLATED;
 }
 
 /* From a guest: to the port that has the address, or to all. */
 static inline uint16_t
-from_guest(struct worker *w, const struct source *s, struct frame *f, uint8_t policy)
+from_guest(struct lane *l, const struct source *s, struct frame *f, uint8_t policy)
 {
-	enum vm2vm vm2vm = w->sw->conf.vm2vm;
+	enum vm2vm vm2vm = l->shared.conf->vm2vm;
 	struct fdb_entry *e;
 	uint16_t port;
 
@@ -167,15 +161,15 @@ from_guest(struct worker *w, const struct source *s, struct frame *f, uint8_t po
 		return PORT_UPLINK;
 	if (unlikely(rte_is_multicast_ether_addr(&f->eth.dst_addr)))
 		return TO_ALL;
-	e = fdb_lookup(w->sw->fdb, &w->hints, fdb_key(&f->eth.dst_addr, DOMAIN));
+	e = fdb_lookup(l->shared.fdb, &l->hints, fdb_key(&f->eth.dst_addr, DOMAIN));
 	if (unlikely(e == NULL))
 		return TO_ALL;
 	port = fdb_port(e);
 	if (unlikely(port == s->port))
 		return to_none(f, DROP_TO_SENDER);
-	if (unlikely(policy & PORT_ISOLATED) && both_isolated(w->sw, s->port, port))
+	if (unlikely(policy & PORT_ISOLATED) && both_isolated(l->shared.ports, s->port, port))
 		return to_none(f, DROP_ISOLATED);
-	return likely(vm2vm != VM2VM_NIC) ? port : by_nic(w, f, port);
+	return likely(vm2vm != VM2VM_NIC) ? port : by_nic(l, f, port);
 }
 
 /*
@@ -184,7 +178,7 @@ from_guest(struct worker *w, const struct source *s, struct frame *f, uint8_t po
  * end knows nothing of) goes to other guests, but never to that one.
  */
 static inline uint16_t
-from_untagged(struct worker *w, struct frame *f, uint16_t owner)
+from_untagged(struct lane *l, struct frame *f, uint16_t owner)
 {
 	uint16_t all = likely(owner == PORT_UPLINK) ? TO_ALL : TO_ALL_BUT + owner;
 	struct fdb_entry *e;
@@ -192,51 +186,44 @@ from_untagged(struct worker *w, struct frame *f, uint16_t owner)
 
 	if (rte_is_multicast_ether_addr(&f->eth.dst_addr))
 		return all;
-	e = fdb_lookup(w->sw->fdb, &w->hints, fdb_key(&f->eth.dst_addr, DOMAIN));
+	e = fdb_lookup(l->shared.fdb, &l->hints, fdb_key(&f->eth.dst_addr, DOMAIN));
 	if (e == NULL)
 		return all;
 	port = fdb_port(e);
 	return port != PORT_UPLINK && port != owner ? port : to_none(f, DROP_TO_SENDER);
 }
 
-/* Whether a device was stopped for breaking the rules; its first ring tells. */
+/* Returns true if frames for all go to a port: also if it is paused for a moment. */
 static inline bool
-is_stopped(const struct rx_set *rx)
+takes_frames(const struct ports *all, unsigned int port)
 {
-	return rx->vq[0] != NULL && rx->vq[0]->fault != FAULT_NONE;
-}
+	const struct sink *k = port_sink(&all->port[port]);
 
-/* Whether frames can be flooded to a device: also if it is paused for a moment. */
-static inline bool
-takes_frames(const struct vswitch *sw, unsigned int port)
-{
-	const struct rx_set *rx = load_acquire(&sw->port[port].rx);
-
-	return rx != NULL && !is_stopped(rx);
+	return k != NULL && k->ops->is_open(k);
 }
 
 /* Whether a device is there and has this tag on the uplink. */
 static inline bool
-has_tag(const struct vswitch *sw, unsigned int device, uint16_t vid)
+has_tag(const struct ports *all, unsigned int device, uint16_t vid)
 {
-	const struct port *p = &sw->port[device];
+	const struct port *p = &all->port[device];
 
 	return port_state(p) == PORT_USED && p->vlan == vid;
 }
 
 /* Adds every device with a tag, except one, to those that get the frame. */
 static uint16_t
-to_tag(struct worker *w, struct frame *f, uint16_t vid, uint16_t except)
+to_tag(struct lane *l, struct frame *f, uint16_t vid, uint16_t except)
 {
-	struct vswitch *sw = w->sw;
-	unsigned int i, n = vswitch_ports(sw);
-	uint64_t bit = UINT64_C(1) << (f - w->burst.frame);
+	const struct ports *all = l->shared.ports;
+	unsigned int i, n = ports_used(all);
+	uint64_t bit = UINT64_C(1) << (f - l->burst.frame);
 	uint16_t verdict = to_none(f, DROP_NO_PORT);
 
 	for (i = 0; i < n; i++) {
-		if (i == except || !has_tag(sw, i, vid) || !takes_frames(sw, i))
+		if (i == except || !has_tag(all, i, vid) || !takes_frames(all, i))
 			continue;
-		dests_add(&w->dests, i, bit);
+		dests_add(&l->dests, i, bit);
 		verdict = TO_SOME;
 		f->reason = DROP_NONE;
 	}
@@ -248,19 +235,19 @@ to_tag(struct worker *w, struct frame *f, uint16_t vid, uint16_t except)
  * in which frames go by address. `owner`: who has the source address.
  */
 static uint16_t
-from_shared(struct worker *w, struct frame *f, uint16_t vid, uint16_t owner)
+from_shared(struct lane *l, struct frame *f, uint16_t vid, uint16_t owner)
 {
 	struct fdb_entry *e = NULL;
 	uint16_t port;
 
 	if (!rte_is_multicast_ether_addr(&f->eth.dst_addr))
-		e = fdb_lookup(w->sw->fdb, &w->hints, fdb_key(&f->eth.dst_addr, DOMAIN));
+		e = fdb_lookup(l->shared.fdb, &l->hints, fdb_key(&f->eth.dst_addr, DOMAIN));
 	if (e == NULL)
-		return to_tag(w, f, vid, owner);
+		return to_tag(l, f, vid, owner);
 	port = fdb_port(e);
 	if (port == PORT_UPLINK || port == owner)
 		return to_none(f, DROP_TO_SENDER);
-	return has_tag(w->sw, port, vid) ? port : to_none(f, DROP_VLAN);
+	return has_tag(l->shared.ports, port, vid) ? port : to_none(f, DROP_VLAN);
 }
 
 /*
@@ -270,24 +257,24 @@ from_shared(struct worker *w, struct frame *f, uint16_t vid, uint16_t owner)
  * `owner`: who has the source address; its own frames never come back to it.
  */
 static inline uint16_t
-from_tagged(struct worker *w, const struct source *s, struct frame *f, uint16_t owner)
+from_tagged(struct lane *l, const struct source *s, struct frame *f, uint16_t owner)
 {
-	const struct vswitch *sw = w->sw;
+	const struct shared *all = &l->shared;
 	uint16_t vid = f->tagged ? f->tci & 0xfff : 0;
-	uint16_t device = conf_tag_owner(&sw->conf, vid);
+	uint16_t device = conf_tag_owner(all->conf, vid);
 	struct fdb_entry *e;
 
 	if (s->device != SOURCE_ANY && device != s->device)
 		return to_none(f, DROP_VLAN);
 	if (unlikely(device == TAG_SHARED))
-		return from_shared(w, f, vid, owner);
-	if (device == TAG_NOBODY || !has_tag(sw, device, vid))
+		return from_shared(l, f, vid, owner);
+	if (device == TAG_NOBODY || !has_tag(all->ports, device, vid))
 		return to_none(f, DROP_VLAN);
 	if (unlikely(owner == device))
 		return to_none(f, DROP_TO_SENDER);
 	if (rte_is_multicast_ether_addr(&f->eth.dst_addr))
 		return device >= s->copied ? device : to_none(f, DROP_COPY);
-	e = fdb_lookup(sw->fdb, &w->hints, fdb_key(&f->eth.dst_addr, DOMAIN));
+	e = fdb_lookup(all->fdb, &l->hints, fdb_key(&f->eth.dst_addr, DOMAIN));
 	if (e != NULL && fdb_port(e) != PORT_UPLINK) {
 		if (fdb_port(e) != device)
 			return to_none(f, DROP_VLAN);
@@ -295,7 +282,7 @@ from_tagged(struct worker *w, const struct source *s, struct frame *f, uint16_t 
 			return to_none(f, DROP_COPY);
 		return device;
 	}
-	if (fdb_count(sw->fdb, device) != 0)
+	if (fdb_count(all->fdb, device) != 0)
 		return to_none(f, DROP_UNMATCHED);
 	return device;
 }
@@ -352,7 +339,7 @@ allowed(const struct port *p, struct frame *f)
 }
 
 static inline uint16_t
-route_frame(struct worker *w, struct source *s, struct frame *f, uint8_t policy)
+route_frame(struct lane *l, struct source *s, struct frame *f, uint8_t policy)
 {
 	uint16_t owner = s->port;
 
@@ -361,40 +348,40 @@ route_frame(struct worker *w, struct source *s, struct frame *f, uint8_t policy)
 	if (unlikely(rte_is_multicast_ether_addr(&f->eth.src_addr) ||
 			    rte_is_zero_ether_addr(&f->eth.src_addr)))
 		return to_none(f, DROP_SOURCE);
-	if (unlikely(policy & (PORT_MACS | PORT_NO_TAGS)) && !allowed(&w->sw->port[s->port], f))
+	if (unlikely(policy & (PORT_MACS | PORT_NO_TAGS)) &&
+			!allowed(&l->shared.ports->port[s->port], f))
 		return TO_NONE;
-	if (unlikely(!learn(w, s, f, &owner)))
+	if (unlikely(!learn(l, s, f, &owner)))
 		return to_none(f, DROP_SPOOFED);
 	if (unlikely(rte_is_multicast_ether_addr(&f->eth.dst_addr)) && is_link_local(f) &&
-			!w->sw->conf.forward_bpdu)
+			!l->shared.conf->forward_bpdu)
 		return to_none(f, DROP_LINK_LOCAL);
 	if (likely(s->port != PORT_UPLINK))
-		return from_guest(w, s, f, policy);
-	return w->sw->conf.tagged ? from_tagged(w, s, f, owner) : from_untagged(w, f, owner);
+		return from_guest(l, s, f, policy);
+	return l->shared.conf->tagged ? from_tagged(l, s, f, owner) : from_untagged(l, f, owner);
 }
 
 /* Adds every port that takes frames (paused ones, too) except the sender's and port `but`. */
 static void
-route_flood(struct worker *w, const struct source *s, struct burst *b, uint64_t frames,
-		uint16_t but)
+route_flood(struct lane *l, const struct source *s, struct burst *b, uint64_t frames, uint16_t but)
 {
-	struct vswitch *sw = w->sw;
-	unsigned int i, ports = 0, n = vswitch_ports(sw);
+	const struct ports *all = l->shared.ports;
+	unsigned int i, ports = 0, n = ports_used(all);
 	uint64_t left;
 
 	for (i = 0; i < n; i++) {
-		if (i == s->port || i == but || !takes_frames(sw, i) ||
-				both_isolated(sw, s->port, i))
+		if (i == s->port || i == but || !takes_frames(all, i) ||
+				both_isolated(all, s->port, i))
 			continue;
-		dests_add(&w->dests, i, frames);
+		dests_add(&l->dests, i, frames);
 		ports++;
 	}
-	if (sw->uplink != NULL && s->port != PORT_UPLINK) {
-		dests_add(&w->dests, PORT_UPLINK, frames);
+	if (s->port != PORT_UPLINK && takes_frames(all, PORT_UPLINK)) {
+		dests_add(&l->dests, PORT_UPLINK, frames);
 		ports++;
 	}
-	w->dests.flood |= frames;
-	w->dests.nflood = RTE_MAX(w->dests.nflood, ports);
+	l->dests.flood |= frames;
+	l->dests.nflood = RTE_MAX(l->dests.nflood, ports);
 	for (left = ports == 0 ? frames : 0; left != 0; left &= left - 1)
 		b->frame[__builtin_ctzll(left)].reason =
 				but == s->port ? DROP_NO_PORT : DROP_TO_SENDER;
@@ -421,20 +408,20 @@ same_tag(const struct frame *a, const struct frame *b)
 }
 
 void
-route_burst(struct worker *w, struct source *s, struct burst *b)
+route_burst(struct lane *l, struct source *s, struct burst *b)
 {
-	uint8_t policy = w->sw->port[s->port].policy;
+	uint8_t policy = l->shared.ports->port[s->port].policy;
 	bool uplink = s->port == PORT_UPLINK;
 	/* Not where more than addresses counts, or where frames carry more than their port. */
-	bool alike = uplink || (w->sw->conf.vm2vm != VM2VM_NIC && !(policy & PORT_NO_TAGS));
+	bool alike = uplink || (l->shared.conf->vm2vm != VM2VM_NIC && !(policy & PORT_NO_TAGS));
 	uint64_t flood = 0, run = 0; /* frames in a row for the same port */
 	uint16_t to, last = TO_NONE;
 	struct frame *f;
 	unsigned int i;
 
-	w->dests.n = 0;
-	w->dests.flood = 0;
-	w->dests.nflood = 0;
+	l->dests.n = 0;
+	l->dests.flood = 0;
+	l->dests.nflood = 0;
 	for (i = 0; i < b->n; i++) {
 		f = &b->frame[i];
 		/* Frames of a flow come in a row: what was looked up for one serves all. */
@@ -443,10 +430,10 @@ route_burst(struct worker *w, struct source *s, struct burst *b)
 			run |= UINT64_C(1) << i;
 			continue;
 		}
-		to = route_frame(w, s, f, policy);
+		to = route_frame(l, s, f, policy);
 		if (unlikely(to != last)) {
 			if (last < PORT_MAX)
-				dests_add(&w->dests, last, run);
+				dests_add(&l->dests, last, run);
 			last = to;
 			run = 0;
 		}
@@ -456,10 +443,10 @@ route_burst(struct worker *w, struct source *s, struct burst *b)
 		if (to == TO_ALL)
 			flood |= UINT64_C(1) << i;
 		else if (to >= TO_ALL_BUT)
-			route_flood(w, s, b, UINT64_C(1) << i, to - TO_ALL_BUT);
+			route_flood(l, s, b, UINT64_C(1) << i, to - TO_ALL_BUT);
 	}
 	if (likely(last < PORT_MAX))
-		dests_add(&w->dests, last, run);
+		dests_add(&l->dests, last, run);
 	if (unlikely(flood != 0))
-		route_flood(w, s, b, flood, s->port);
+		route_flood(l, s, b, flood, s->port);
 }

@@ -11,14 +11,14 @@
 #include <stdint.h>
 
 struct burst;
+struct lane;
 struct source;
-struct worker;
 
 /*
- * Learns the sources of a burst and fills w->dests with who is to get which
+ * Learns the sources of a burst and fills l->dests with who is to get which
  * frame. A frame that nobody gets has its drop reason set. The worker that
  * fetched the burst.
  */
-void route_burst(struct worker *w, struct source *s, struct burst *b);
+void route_burst(struct lane *l, struct source *s, struct burst *b);
 
 #endif /* ROUTE_H */

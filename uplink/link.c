@@ -16,7 +16,6 @@
 #include "base/number.h"
 #include "conf/conf.h"
 #include "uplink/link.h"
-#include "uplink/uplink.h"
 #include "uplink/uplink_priv.h"
 
 /*

@@ -13,22 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "uplink/netdev.h"
-
 struct rte_eth_dev_info;
 struct uplink;
-
-/* The main lcore's. */
-struct uplink_link {
-	int driver;           /* of the kernel's interfaces, index in link.c's table; -1: none */
-	int timer;            /* where nobody tells of changes: when to ask; else -1 */
-	struct netdev netdev; /* opened with such a driver */
-	struct netdev_state state; /* as the kernel told it last */
-	uint32_t whole;            /* longest frame that the driver sends, its first tag aside */
-	bool up;
-	bool gone;   /* its interface was removed, and the driver finds no other */
-	bool silent; /* it was said that the kernel does not tell */
-};
 
 /*
  * Sets u->rx_max, u->carries and what u->limit begins with, for a port that was just
@@ -41,5 +27,18 @@ void link_stop(struct uplink *u);
 
 /* Longest payload that a driver of the kernel's interfaces is known to carry; 0: not known. */
 uint32_t link_payload(const struct rte_eth_dev_info *info);
+
+/*
+ * A descriptor that can be read when it is time for uplink_on_event(), which looks at the
+ * port's link; -1: there is none. Main lcore.
+ */
+int uplink_event_fd(const struct uplink *u);
+void uplink_on_event(struct uplink *u);
+
+/* Whether the link is up, as far as it is known. Any thread. */
+bool uplink_is_up(const struct uplink *u);
+
+/* The same for who reads: "up" or "down"; "none" if there is no uplink (NULL). Any thread. */
+const char *uplink_link_text(const struct uplink *u);
 
 #endif /* UPLINK_LINK_H */

@@ -11,6 +11,7 @@
 
 #include "frame/offload.h"
 #include "switch/park.h"
+#include "uplink/link.h"
 #include "uplink/uplink_priv.h"
 
 /* Descriptors a queue: what most NICs' drivers are tuned for; the port may want other. */

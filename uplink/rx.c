@@ -15,7 +15,7 @@
 #include <rte_mbuf.h>
 
 #include "frame/frame.h"
-#include "run/stats.h"
+#include "switch/count.h"
 #include "uplink/uplink.h"
 #include "uplink/uplink_priv.h"
 
@@ -114,15 +114,34 @@ fetch_held(struct uplink_pool *p, struct rte_mbuf **m, unsigned int max)
 	return n;
 }
 
+/*
+ * Returns true if a pool is to be looked at: that of a device that is there, and in each round
+ * one of the others, or the next guest would be sent what came in between.
+ */
+static inline bool
+is_due(struct uplink *u, const struct uplink_pool *p)
+{
+	unsigned int i = p - u->pool;
+
+	if (likely(i == 0)) { /* what is sorted in software; a round begins */
+		if (++u->idle_pool >= u->npools)
+			u->idle_pool = 1;
+		return true;
+	}
+	return port_state(&u->ports->port[i - 1]) == PORT_USED || i == u->idle_pool;
+}
+
 static unsigned int
 uplink_fetch(struct source *s, struct burst *b, unsigned int max)
 {
 	struct uplink_pool *p = container_of(s, struct uplink_pool, source);
-	const struct uplink *u = p->uplink;
+	struct uplink *u = p->uplink;
 	struct rte_mbuf *m[BURST_MAX];
 	unsigned int i;
 
-	b->nfrags = 0;
+	b->n = b->nfrags = 0;
+	if (unlikely(!is_due(u, p)))
+		return 0;
 	b->n = unlikely(p->nheld != 0) ? fetch_held(p, m, max) : 0;
 	/* One queue a burst, each in its turn; an empty one is passed over. */
 	for (i = 0; i < p->queues.n && b->n == 0; i++) {

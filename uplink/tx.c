@@ -17,7 +17,7 @@
 #include "base/atomic.h"
 #include "frame/copy.h"
 #include "frame/gso.h"
-#include "run/stats.h"
+#include "switch/count.h"
 #include "uplink/uplink.h"
 #include "uplink/uplink_priv.h"
 

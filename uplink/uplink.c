@@ -15,6 +15,7 @@
 #include "frame/offload.h"
 #include "switch/park.h"
 #include "uplink/uplink.h"
+#include "uplink/link.h"
 #include "uplink/uplink_priv.h"
 
 /* Where the port does not sort. */
@@ -159,7 +160,7 @@ make_and_start(struct uplink *u, const struct conf *c, unsigned int nworkers)
 }
 
 struct uplink *
-uplink_open(const struct conf *c, unsigned int nworkers)
+uplink_open(const struct conf *c, struct ports *ports, unsigned int nworkers)
 {
 	struct uplink *u;
 
@@ -174,11 +175,16 @@ uplink_open(const struct conf *c, unsigned int nworkers)
 		say_error("no memory for the uplink: reserve more hugepages");
 		return NULL;
 	}
+	u->sink.ops = &uplink_sink_ops;
 	u->conf = c;
+	u->ports = ports;
+	u->idle_pool = 1;
 	u->port = c->port_id;
 	u->frame_max = conf_frame_max(c);
-	if (make_and_start(u, c, nworkers))
+	if (make_and_start(u, c, nworkers)) {
+		store_release(&ports->port[PORT_UPLINK].sink, &u->sink);
 		return u;
+	}
 	uplink_free(u);
 	return NULL;
 }
@@ -197,6 +203,7 @@ uplink_stop(struct uplink *u, struct port_count *count)
 	}
 	for (i = 0; i < WORKER_MAX; i++)
 		uplink_work(u, i);
+	u->ports->port[PORT_UPLINK].sink = NULL;
 	link_stop(u);
 	rte_eth_dev_stop(u->port);
 }

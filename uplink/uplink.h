@@ -22,14 +22,15 @@
 
 struct conf;
 struct port_count;
+struct ports;
 struct source;
 struct uplink;
 
 /*
- * Configures and starts the port for `nworkers` workers. NULL: it can't be, and
- * why was said on stderr.
+ * Configures and starts the port for `nworkers` workers, and makes it the sink of PORT_UPLINK.
+ * NULL: it can't be, and why was said on stderr.
  */
-struct uplink *uplink_open(const struct conf *c, unsigned int nworkers);
+struct uplink *uplink_open(const struct conf *c, struct ports *ports, unsigned int nworkers);
 
 /*
  * Stops the port. Frames that still wait are dropped and counted in `count`
@@ -94,19 +95,6 @@ void uplink_remove_mac(struct uplink *u, const struct rte_ether_addr *mac);
  * tries again. Main lcore.
  */
 bool uplink_has_room(const struct uplink *u);
-
-/*
- * A descriptor that can be read when it is time for uplink_on_event(), which looks at the
- * port's link; -1: there is none. Main lcore.
- */
-int uplink_event_fd(const struct uplink *u);
-void uplink_on_event(struct uplink *u);
-
-/* Whether the link is up, as far as it is known. Any thread. */
-bool uplink_is_up(const struct uplink *u);
-
-/* The same for who reads: "up" or "down"; "none" if there is no uplink (NULL). Any thread. */
-const char *uplink_link_text(const struct uplink *u);
 
 /* Ends promiscuous mode when all addresses have had filters for a while. Main lcore, once a second. */
 void uplink_tick(struct uplink *u);

@@ -12,10 +12,14 @@
 #include <rte_mempool.h>
 #include <rte_spinlock.h>
 
-#include "main.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "conf/conf.h"
 #include "frame/frame.h"
+#include "switch/port.h"
+#include "switch/sink.h"
 #include "switch/source.h"
-#include "uplink/link.h"
+#include "uplink/netdev.h"
 #include "uplink/nic.h"
 #include "uplink/vmdq.h"
 
@@ -55,8 +59,22 @@ struct uplink_filters {
 	unsigned int fits;      /* seconds for which there have been none of those */
 };
 
+/* The main lcore's. */
+struct uplink_link {
+	int driver;           /* of the kernel's interfaces, index in link.c's table; -1: none */
+	int timer;            /* where nobody tells of changes: when to ask; else -1 */
+	struct netdev netdev; /* opened with such a driver */
+	struct netdev_state state; /* as the kernel told it last */
+	uint32_t whole;            /* longest frame that the driver sends, its first tag aside */
+	bool up;
+	bool gone;   /* its interface was removed, and the driver finds no other */
+	bool silent; /* it was said that the kernel does not tell */
+};
+
 struct uplink {
+	struct sink sink;
 	const struct conf *conf;
+	struct ports *ports;
 	struct uplink_pool *pool; /* [0]: sorted in software; [1 + i]: device i's */
 	uint16_t npools;
 	uint16_t port;       /* DPDK's number */
@@ -77,6 +95,7 @@ struct uplink {
 	 * main lcore at any time.
 	 */
 	uint32_t limit;
+	uint16_t idle_pool; /* to look at though nobody is there; worker 0's */
 	uint64_t call_time; /* cycles between calls without frames, of a port that needs them; 0: none */
 	uint64_t call_at; /* when the next one is due; worker 0's */
 	struct uplink_link link;
@@ -89,6 +108,7 @@ struct uplink {
 };
 
 extern const struct source_ops uplink_source_ops;
+extern const struct sink_ops uplink_sink_ops;
 
 struct rte_eth_dev_info;
 

@@ -19,7 +19,9 @@
 #include "guest/cuse/node.h"
 #include "guest/cuse/private.h"
 #include "guest/vhost_user.h"
-#include "main.h"
+#include "base/log.h"
+#include "conf/conf.h"
+#include "guest/guests.h"
 
 /* Milliseconds for the kernel's first request; it is made when /dev/cuse is opened. */
 #define HELLO 5000
@@ -202,29 +204,29 @@ start_thread(struct cuse *c)
 }
 
 bool
-cuse_start(struct vswitch *sw)
+cuse_start(struct cuse **made, struct guests *guests)
 {
+	const struct conf *conf = guests->conf;
 	struct cuse *c;
 
-	if (sw->conf.node[0] == '\0')
+	*made = NULL;
+	if (conf->node[0] == '\0')
 		return true;
 	c = calloc(1, sizeof(*c));
 	if (c == NULL) {
-		say_error("device %s: no memory", sw->conf.node);
+		say_error("device %s: no memory", conf->node);
 		return false;
 	}
-	sw->cuse = c;
+	*made = c;
 	c->stop_fd = c->socket.handle = -1;
-	snprintf(c->path, sizeof(c->path), "/dev/%s", sw->conf.node);
-	return name_free(c->path) && private_serve(&c->socket, sw) && make_node(c, &sw->conf) &&
+	snprintf(c->path, sizeof(c->path), "/dev/%s", conf->node);
+	return name_free(c->path) && private_serve(&c->socket, guests) && make_node(c, conf) &&
 			start_thread(c);
 }
 
 void
-cuse_stop(struct vswitch *sw)
+cuse_stop(struct cuse *c)
 {
-	struct cuse *c = sw->cuse;
-
 	if (c == NULL)
 		return;
 	if (c->running) {
@@ -236,5 +238,4 @@ cuse_stop(struct vswitch *sw)
 	if (c->stop_fd >= 0)
 		close(c->stop_fd);
 	free(c);
-	sw->cuse = NULL;
 }

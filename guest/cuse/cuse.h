@@ -16,32 +16,34 @@
 
 #include <stdbool.h>
 
-struct vswitch;
+struct cuse;
+struct guests;
 
 #ifdef VHOST_CUSE
 
 /*
- * Makes the node that sw->conf names, if it names one, and serves it. False: why
+ * Makes the node that the configuration names, if it names one, and serves it. False: why
  * was said. After vhost_user_start().
  */
-bool cuse_start(struct vswitch *sw);
+bool cuse_start(struct cuse **made, struct guests *guests);
 
 /* Removes the node and ends its guests. Before vhost_user_stop(). */
-void cuse_stop(struct vswitch *sw);
+void cuse_stop(struct cuse *c);
 
 #else
 
 static inline bool
-cuse_start(struct vswitch *sw)
+cuse_start(struct cuse **made, struct guests *guests)
 {
-	(void)sw;
+	*made = NULL;
+	(void)guests;
 	return true;
 }
 
 static inline void
-cuse_stop(struct vswitch *sw)
+cuse_stop(struct cuse *c)
 {
-	(void)sw;
+	(void)c;
 }
 
 #endif

@@ -12,17 +12,17 @@
 
 #include <rte_eal.h>
 
+#include "base/log.h"
 #include "guest/cuse/private.h"
 #include "guest/vhost_user.h"
-#include "main.h"
 
 /* Serves the socket, takes a handle of it, and removes its name. */
 static bool
-bind_and_hide(struct private_socket *s, struct vswitch *sw)
+bind_and_hide(struct private_socket *s, struct guests *guests)
 {
 	bool ok;
 
-	if (!vhost_user_serve(sw, s->bound))
+	if (!vhost_user_serve(guests, s->bound))
 		return false;
 	s->handle = open(s->bound, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	ok = s->handle >= 0 && chmod(s->bound, S_IRUSR | S_IWUSR) == 0;
@@ -39,7 +39,7 @@ bind_and_hide(struct private_socket *s, struct vswitch *sw)
 }
 
 bool
-private_serve(struct private_socket *s, struct vswitch *sw)
+private_serve(struct private_socket *s, struct guests *guests)
 {
 	char folder[SOCKET_PATH_MAX];
 	const char *runtime = rte_eal_get_runtime_dir();
@@ -57,7 +57,7 @@ private_serve(struct private_socket *s, struct vswitch *sw)
 		return false;
 	}
 	snprintf(s->bound, sizeof(s->bound), "%.*s/vhost", SOCKET_PATH_MAX - 8, folder);
-	if (!bind_and_hide(s, sw))
+	if (!bind_and_hide(s, guests))
 		s->bound[0] = '\0';
 	rmdir(folder);
 	return s->bound[0] != '\0';

@@ -18,7 +18,7 @@
 
 #include "conf/conf.h"
 
-struct vswitch;
+struct guests;
 
 struct private_socket {
 	char bound[SOCKET_PATH_MAX]; /* what librte_vhost knows it as; "": not served */
@@ -27,7 +27,7 @@ struct private_socket {
 };
 
 /* Makes and serves the socket. False: why was said. After vhost_user_start(). */
-bool private_serve(struct private_socket *s, struct vswitch *sw);
+bool private_serve(struct private_socket *s, struct guests *guests);
 
 /* No longer serves it. */
 void private_end(struct private_socket *s);

@@ -57,16 +57,16 @@ honest_create(struct honest *h)
 		mac = mac_of(port, 0);
 		room_learn(h->r, port, &mac);
 	}
-	h->r->sw.ports = HOSTILE_PORT + 1;
-	h->r->sw.port[HOSTILE_PORT].state = PORT_USED;
-	h->r->sw.port[HOSTILE_PORT].vlan = conf_vlan(&h->r->sw.conf, HOSTILE_PORT);
+	h->r->ports.n = HOSTILE_PORT + 1;
+	h->r->ports.port[HOSTILE_PORT].state = PORT_USED;
+	h->r->ports.port[HOSTILE_PORT].vlan = conf_vlan(&h->r->conf, HOSTILE_PORT);
 }
 
 void
 honest_reset(struct honest *h)
 {
-	struct worker *w = h->r->w;
-	struct request q;
+	struct lane *l = h->r->lane;
+	struct learn_request q;
 	uint16_t port;
 
 	for (port = 0; port < HONEST; port++) {
@@ -75,10 +75,10 @@ honest_reset(struct honest *h)
 		h->r->tx_next[port] = h->r->rx_next[port] = 0;
 		h->nsent[port] = h->ngot[port] = 0;
 	}
-	memset(&w->clock, 0, sizeof(w->clock));
+	memset(&l->clock, 0, sizeof(l->clock));
 	for (port = 0; port <= HOSTILE_PORT; port++)
-		w->polled[port].share.used = 0;
-	memset(&w->hints, 0, sizeof(w->hints));
+		l->polled[port].share.used = 0;
+	memset(&l->hints, 0, sizeof(l->hints));
 	while (room_request(h->r, &q)) /* nobody learns */
 		;
 }
@@ -131,10 +131,10 @@ honest_send(struct honest *h, uint16_t port, const struct rte_ether_addr *to, ui
 void
 honest_poll(struct honest *h, struct source *s)
 {
-	struct share_clock *c = &h->r->w->clock;
+	struct share_clock *c = &h->r->lane->clock;
 
 	share_round(c);
-	forward_poll(h->r->w, s);
+	forward_poll(h->r->lane, s);
 	share_round_over(c);
 }
 
@@ -224,9 +224,9 @@ honest_end(struct honest *h, struct source *hostile)
 	uint16_t port;
 
 	exchange(h, hostile);
-	forward_release(hostile, &h->r->w->count[HOSTILE_PORT]);
+	forward_release(hostile, &h->r->lane->count[HOSTILE_PORT]);
 	for (port = 0; port < HONEST; port++) {
-		forward_release(&h->r->tx[port]->vq.source, &h->r->w->count[port]);
+		forward_release(&h->r->tx[port]->vq.source, &h->r->lane->count[port]);
 		assert_int_equal(room_owed(h->r, port), 0);
 		assert_int_equal(h->ngot[port], h->nsent[port]);
 		assert_int_equal(park_room(h->r->tx[port]->vq.source.park), PARK_FRAMES);

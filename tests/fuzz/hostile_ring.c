@@ -57,7 +57,7 @@ make_areas(struct virtqueue *vq, struct hostile_ring *h, const struct hostile_se
 static void
 free_areas(struct virtqueue *vq)
 {
-	free(vq->order);
+	free(vq->in_order);
 	if (vq->packed) {
 		free(vq->ring);
 		return;
@@ -93,7 +93,7 @@ hostile_ring_setup(struct hostile_ring *h, const struct hostile_setup *s, struct
 			.mem = mem != NULL ? &mem->mem : &h->ring.mem,
 			.callfd = callfd,
 			.frame_max = s->frame_max,
-			.order = s->in_order ? order_create(s->size) : NULL,
+			.in_order = s->in_order ? in_order_create(s->size) : NULL,
 			.source = {.ops = &tx_source_ops, .park = park, .port = port},
 	};
 	rte_spinlock_init(&vq->lock);

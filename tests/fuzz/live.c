@@ -19,11 +19,13 @@
 #include "switch/forward.h"
 #include "guest/connect.h"
 #include "guest/fd_gate.h"
+#include "guest/device.h"
+#include "guest/fault.h"
 #include "guest/guest.h"
 #include "guest/sigbus.h"
 #include "guest/vhost_user.h"
 #include "live.h"
-#include "room.h"
+#include "whole.h"
 
 /* Linux' headers have another struct of that name. */
 #define vring driver_vring
@@ -35,7 +37,8 @@
 #define PATH_ROOM 80
 
 static struct {
-	struct room *r;
+	struct whole *w;
+	struct room *r; /* of it */
 	struct nic nic[HONEST];
 	struct rte_ether_addr mac[HONEST];
 	char folder[PATH_ROOM - 16];
@@ -69,7 +72,7 @@ wait_a_moment(time_t until)
 static unsigned int
 count_connected(void)
 {
-	const struct guest *g = load_acquire(&live.r->sw.guests);
+	const struct guest *g = load_acquire(&live.w->guests.list);
 	unsigned int n = 0;
 
 	for (; g != NULL; g = g->next)
@@ -93,8 +96,8 @@ configure(void)
 	snprintf(live.hostile, sizeof(live.hostile), "%s/hostile", live.folder);
 	snprintf(words[0], sizeof(words[0]), "honest,socket=%s,guests=%d", live.honest, HONEST);
 	snprintf(words[1], sizeof(words[1]), "hostile,socket=%s,guests=2", live.hostile);
-	memset(&live.r->sw.conf, 0, sizeof(live.r->sw.conf));
-	assert_int_equal(conf_parse(&live.r->sw.conf, RTE_DIM(argv) - 1, argv), CONF_RUN);
+	memset(&live.r->conf, 0, sizeof(live.r->conf));
+	assert_int_equal(conf_parse(&live.r->conf, RTE_DIM(argv) - 1, argv), CONF_RUN);
 }
 
 /* The end: before EAL's, whose memory leads to what is freed here. */
@@ -105,8 +108,8 @@ stop(void)
 
 	for (i = 0; i < HONEST; i++)
 		nic_close(&live.nic[i]);
-	vhost_user_stop(&live.r->sw);
-	guests_destroy(&live.r->sw);
+	vhost_user_stop(&live.w->guests);
+	guests_destroy(&live.w->guests);
 	rmdir(live.folder);
 }
 
@@ -115,7 +118,7 @@ place_of_latest(void)
 {
 	const struct guest *g;
 
-	for (g = live.r->sw.guests; !g->connected; g = g->next)
+	for (g = live.w->guests.list; !g->connected; g = g->next)
 		;
 	assert_int_not_equal(g->port, UINT16_MAX);
 	return g->port;
@@ -154,10 +157,11 @@ live_setup(void)
 
 	fuzz_eal();
 	rte_log_set_level_pattern("lib.vhost.*", RTE_LOG_EMERG);
-	live.r = room_create(0);
+	live.w = whole_create(0);
+	live.r = live.w->r;
 	configure();
-	sigbus_init(&live.r->sw);
-	assert_true(vhost_user_start(&live.r->sw));
+	sigbus_init(&live.w->guests);
+	assert_true(vhost_user_start(&live.w->guests));
 	for (i = 0; i < HONEST; i++)
 		connect_honest(i);
 	atexit(stop);
@@ -190,36 +194,35 @@ live_settle(int sock)
 static void
 poll_sources(void)
 {
-	struct worker *w = live.r->w;
+	struct lane *l = live.r->lane;
 	unsigned int i, k;
 	struct polled *p;
 
-	share_round(&w->clock);
-	for (i = 0; i < w->npoll; i++) {
-		p = w->poll[i];
+	share_round(&l->clock);
+	for (i = 0; i < l->npoll; i++) {
+		p = l->poll[i];
 		if (p == NULL)
 			continue;
 		for (k = 0; k < p->n; k++)
-			if (p->ring[k] != NULL)
-				forward_poll(w, &p->ring[k]->source);
+			if (p->source[k] != NULL)
+				forward_poll(l, p->source[k]);
 	}
-	share_round_over(&w->clock);
+	share_round_over(&l->clock);
 }
 
 /* What the main lcore does once in a while; nobody learns an address. */
 static void
 look_after(void)
 {
-	struct vswitch *sw = &live.r->sw;
-	struct request q;
+	struct learn_request q;
 	unsigned int i;
 
 	while (room_request(live.r, &q))
 		;
 	fd_gate_tick();
-	for (i = 0; i < sw->ports; i++)
-		if (sw->guest[i] != NULL)
-			guest_check(sw->guest[i]);
+	for (i = 0; i < live.r->ports.n; i++)
+		if (live.w->guests.placed[i] != NULL)
+			guest_check(live.w->guests.placed[i]);
 }
 
 /* From one honest guest to the other, perhaps after frames of others. */
@@ -269,12 +272,12 @@ live_poll(void)
 static void
 clear_places(void)
 {
-	struct port *p = live.r->sw.port;
+	struct port *p = live.r->ports.port;
 	unsigned int i, used = 0;
 
-	for (i = 0; i < live.r->sw.ports; i++, p++) {
+	for (i = 0; i < live.r->ports.n; i++, p++) {
 		if (p->state == PORT_LEAVING) {
-			assert_null(p->rx);
+			assert_null(p->sink);
 			assert_int_equal(p->tx_rings, 0);
 			add_relaxed(&p->epoch, 1);
 			store_release(&p->state, PORT_FREE);

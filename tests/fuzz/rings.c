@@ -33,8 +33,8 @@ rings_setup(void)
 	hostile_ring_create(&all.tx);
 	hostile_ring_create(&all.rx);
 	all.tx.ring.vq.source.port = HOSTILE_PORT;
-	all.set = (struct rx_set){1, {&all.rx.ring.vq}};
-	r->sw.port[HOSTILE_PORT].rx = &all.set;
+	all.set = (struct rx_set){{&guest_sink_ops}, 1, {&all.rx.ring.vq}, HOSTILE_PORT};
+	r->ports.port[HOSTILE_PORT].sink = &all.set.sink;
 	r->tx[HOSTILE_PORT] = &all.tx.ring;
 	r->rx[HOSTILE_PORT] = &all.rx.ring;
 }
@@ -64,7 +64,7 @@ begin(struct input *in, bool packed)
 			.frame_max = bits & 128 ? JUMBO : 1522,
 	};
 
-	all.honest.r->sw.port[HOSTILE_PORT].policy = bits >> 8 & (PORT_ISOLATED | PORT_NO_TAGS);
+	all.honest.r->ports.port[HOSTILE_PORT].policy = bits >> 8 & (PORT_ISOLATED | PORT_NO_TAGS);
 	s.size = take_size(in, packed);
 	s.at = fuzz_u16(in);
 	s.offloads = fuzz_u8(in);
@@ -135,7 +135,7 @@ check_rings(void)
 {
 	const struct virtqueue *tx = &all.tx.ring.vq;
 
-	if (tx->order == NULL)
+	if (tx->in_order == NULL)
 		check_ring(tx, PARK_FRAMES - park_room(tx->source.park));
 	check_ring(&all.rx.ring.vq, 0);
 }

@@ -19,6 +19,8 @@
 #include <rte_common.h>
 
 #include "fuzz.h"
+#include "guest/device.h"
+#include "guest/fault.h"
 #include "guest/guest.h"
 #include "guest/message.h"
 #include "live.h"

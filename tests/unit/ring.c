@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/atomic.h"
+#include "guest/ring.h"
 #include "guest/tx.h"
 #include "switch/park.h"
 #include "ring.h"
@@ -40,6 +41,7 @@ ring_create(unsigned int size, uint16_t index)
 	assert_non_null(r->vq.source.park);
 	rte_spinlock_init(&r->vq.lock);
 	r->vq.avail->idx = r->vq.used->idx = index;
+	ring_hang_bell(&r->vq);
 	return r;
 }
 

@@ -2,18 +2,13 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* A small switch: see room.h. */
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <rte_rcu_qsbr.h>
-#include <rte_ring_elem.h>
 
 #include "conf/conf_parse.h"
+#include "room.h"
 #include "switch/forward.h"
 #include "switch/park.h"
-#include "room.h"
 
-#define REQUESTS 256
 #define BUFFER 1600 /* bytes of a receive buffer: the longest frame and its header */
 
 struct room *
@@ -21,30 +16,29 @@ room_create(unsigned int guests)
 {
 	static char *words[] = {"vhost-switch", NULL};
 	struct room *r = unit_zalloc(sizeof(*r));
-	struct vswitch *sw = &r->sw;
+	const struct shared shared = {.conf = &r->conf, .ports = &r->ports, .learn = &r->learn};
 	unsigned int i;
 
-	assert_int_equal(conf_parse(&sw->conf, 1, words), CONF_RUN);
-	sw->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	sw->qsbr = unit_zalloc(rte_rcu_qsbr_get_memsize(1));
-	rte_rcu_qsbr_init(sw->qsbr, 1);
-	sw->fdb = fdb_create(sw->conf.aging, sw->qsbr);
-	sw->requests = rte_ring_create_elem(
-			"requests", sizeof(struct request), REQUESTS, SOCKET_ID_ANY, RING_F_SC_DEQ);
-	r->w = sw->worker[0] = worker_create(sw, 0, 0);
-	sw->nworkers = 1;
-	assert_true(sw->wake_fd >= 0 && sw->fdb && sw->requests && r->w);
-	r->w->retry_delay = 0;
-	r->w->retry_time = UINT64_MAX / 4;
-	r->guests = sw->ports = guests;
+	assert_int_equal(conf_parse(&r->conf, 1, words), CONF_RUN);
+	assert_true(wake_open(&r->wake) && learn_init(&r->learn, &r->wake));
+	r->lanes.qsbr = unit_zalloc(rte_rcu_qsbr_get_memsize(1));
+	rte_rcu_qsbr_init(r->lanes.qsbr, 1);
+	r->fdb = fdb_create(r->conf.aging, r->lanes.qsbr);
+	r->lane = r->lanes.lane[0] = lane_create(&shared, 0, 0);
+	r->lanes.n = 1;
+	assert_true(r->fdb != NULL && r->lane != NULL);
+	r->lane->shared.fdb = r->fdb;
+	r->lane->retry_delay = 0;
+	r->lane->retry_time = UINT64_MAX / 4;
+	r->guests = r->ports.n = guests;
 	for (i = 0; i < guests; i++) {
 		r->tx[i] = ring_create(ROOM_RING, 65000);
 		r->rx[i] = ring_create(ROOM_RING, 65000);
 		r->tx[i]->vq.source.port = i;
-		sw->port[i].state = PORT_USED;
-		sw->port[i].vlan = conf_vlan(&sw->conf, i);
-		r->set[i] = (struct rx_set){1, {&r->rx[i]->vq}};
-		sw->port[i].rx = &r->set[i];
+		r->ports.port[i].state = PORT_USED;
+		r->ports.port[i].vlan = conf_vlan(&r->conf, i);
+		r->set[i] = (struct rx_set){{&guest_sink_ops}, 1, {&r->rx[i]->vq}, i};
+		r->ports.port[i].sink = &r->set[i].sink;
 	}
 	return r;
 }
@@ -57,8 +51,8 @@ room_check_sums(const struct room *r, unsigned int ports)
 	unsigned int i;
 
 	for (i = 0; i < ports; i++) {
-		c = &r->w->count[i];
-		assert_int_equal(c->received, c->delivered + stats_dropped(c));
+		c = &r->lane->count[i];
+		assert_int_equal(c->received, c->delivered + count_dropped(c));
 		assert_int_equal(c->drop[DROP_NONE], 0);
 		sent += c->sent;
 		copies += c->delivered + c->flooded;
@@ -72,7 +66,7 @@ room_destroy(struct room *r)
 	unsigned int i;
 
 	for (i = 0; i < r->guests; i++) {
-		forward_release(&r->tx[i]->vq.source, &r->w->count[i]);
+		forward_release(&r->tx[i]->vq.source, &r->lane->count[i]);
 		assert_int_equal(park_room(r->tx[i]->vq.source.park), PARK_FRAMES);
 	}
 	room_check_sums(r, PORT_MAX);
@@ -80,11 +74,11 @@ room_destroy(struct room *r)
 		ring_destroy(r->tx[i]);
 		ring_destroy(r->rx[i]);
 	}
-	worker_destroy(r->w);
-	rte_ring_free(r->sw.requests);
-	fdb_destroy(r->sw.fdb);
-	free(r->sw.qsbr);
-	close(r->sw.wake_fd);
+	lane_destroy(r->lane);
+	learn_free(&r->learn);
+	fdb_destroy(r->fdb);
+	free(r->lanes.qsbr);
+	wake_close(&r->wake);
 	free(r);
 }
 
@@ -93,7 +87,7 @@ room_learn(struct room *r, uint16_t port, const struct rte_ether_addr *mac)
 {
 	uint16_t old;
 
-	assert_int_equal(fdb_learn(r->sw.fdb, fdb_key(mac, 0), port, &old), FDB_ADDED);
+	assert_int_equal(fdb_learn(r->fdb, fdb_key(mac, 0), port, &old), FDB_ADDED);
 }
 
 struct room *
@@ -117,9 +111,9 @@ room_teardown(void **state)
 }
 
 bool
-room_request(struct room *r, struct request *q)
+room_request(struct room *r, struct learn_request *q)
 {
-	return rte_ring_dequeue_elem(r->sw.requests, q, sizeof(*q)) == 0;
+	return learn_take(&r->learn, q);
 }
 
 uint8_t *
@@ -146,7 +140,7 @@ room_offer(struct room *r, uint16_t port, unsigned int buffers)
 void
 room_poll(struct room *r, uint16_t port)
 {
-	forward_poll(r->w, &r->tx[port]->vq.source);
+	forward_poll(r->lane, &r->tx[port]->vq.source);
 }
 
 void

@@ -2,21 +2,32 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * A small switch: guests with rings in plain memory, the table, one worker. No
+ * What frames go through: ports with rings in plain memory, the table, one lane. No
  * thread runs: the test plays the worker and the main lcore. Needs EAL.
  */
 #ifndef UNIT_ROOM_H
 #define UNIT_ROOM_H
 
-#include "main.h"
+#include "base/wake.h"
+#include "conf/conf.h"
+#include "guest/sink.h"
 #include "ring.h"
-#include "run/worker.h"
+#include "switch/fdb.h"
+#include "switch/lane.h"
+#include "switch/lanes.h"
+#include "switch/learn.h"
+#include "switch/port.h"
 
 #define ROOM_RING 1024 /* entries of each ring */
 
 struct room {
-	struct vswitch sw;
-	struct worker *w;
+	struct conf conf;
+	struct wake wake;
+	struct ports ports;
+	struct fdb *fdb;
+	struct learn_queue learn;
+	struct lanes lanes;
+	struct lane *lane; /* the one of `lanes` */
 	struct ring *tx[GUEST_MAX], *rx[GUEST_MAX];
 	struct rx_set set
 			[GUEST_MAX]; /* what each one receives by: rx[], if the test does nothing about it */
@@ -49,7 +60,7 @@ int room_teardown(void **state);
 void room_learn(struct room *r, uint16_t port, const struct rte_ether_addr *mac);
 
 /* Takes a request to learn from the queue. False: there is none. */
-bool room_request(struct room *r, struct request *q);
+bool room_request(struct room *r, struct learn_request *q);
 
 /* Guest `port` sends a frame with its address 0, or offers an empty buffer. */
 uint8_t *room_send(struct room *r, uint16_t port, const struct rte_ether_addr *to, uint32_t len,
@@ -76,7 +87,7 @@ unsigned int room_owed(const struct room *r, uint16_t port);
 static inline struct port_count *
 room_count(struct room *r, uint16_t port)
 {
-	return &r->w->count[port];
+	return &r->lane->count[port];
 }
 
 #endif /* UNIT_ROOM_H */

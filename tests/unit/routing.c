@@ -7,6 +7,16 @@
 #include "switch/route.h"
 #include "routing.h"
 
+/* Routing only asks whether there is one that takes frames. */
+static bool
+is_open(const struct sink *k)
+{
+	return k->ops != NULL;
+}
+
+static const struct sink_ops uplink_ops = {.is_open = is_open};
+static struct sink uplink_sink = {.ops = &uplink_ops};
+
 struct source routing_uplink = {.port = PORT_UPLINK, .device = SOURCE_ANY};
 const struct rte_ether_addr host = {{0x02, 0xbb, 0, 0, 0, 1}};
 const struct rte_ether_addr stranger = {{0x02, 0xcc, 0, 0, 0, 1}};
@@ -24,8 +34,8 @@ routing_setup(void **state)
 		room_learn(r, i, &mac);
 	}
 	room_learn(r, PORT_UPLINK, &host);
-	r->sw.port[AWAY].rx = NULL;
-	r->sw.uplink = (struct uplink *)r; /* routing only asks whether there is one */
+	r->ports.port[AWAY].sink = NULL;
+	r->ports.port[PORT_UPLINK].sink = &uplink_sink;
 	routing_uplink = (struct source){.port = PORT_UPLINK, .device = SOURCE_ANY};
 	*state = r;
 	return 0;
@@ -41,7 +51,7 @@ routing_teardown(void **state)
 struct frame *
 routing_add(struct room *r, const struct rte_ether_addr *to, const struct rte_ether_addr *from)
 {
-	struct frame *f = &r->w->burst.frame[r->w->burst.n++];
+	struct frame *f = &r->lane->burst.frame[r->lane->burst.n++];
 
 	*f = (struct frame){.eth = {.dst_addr = *to, .src_addr = *from}, .len = 60};
 	return f;
@@ -50,7 +60,7 @@ routing_add(struct room *r, const struct rte_ether_addr *to, const struct rte_et
 uint64_t
 routing_ports(const struct room *r, unsigned int i)
 {
-	const struct dests *d = &r->w->dests;
+	const struct dests *d = &r->lane->dests;
 	uint64_t ports = 0;
 	unsigned int k;
 
@@ -76,9 +86,9 @@ assert_route(struct room *r, uint16_t port, const struct rte_ether_addr *to, uin
 	const struct rte_ether_addr from = port == PORT_UPLINK ? host : mac_of(port, 0);
 	struct frame *f;
 
-	r->w->burst.n = 0;
+	r->lane->burst.n = 0;
 	f = routing_add(r, to, &from);
-	route_burst(r->w, routing_source(r, port), &r->w->burst);
+	route_burst(r->lane, routing_source(r, port), &r->lane->burst);
 	if (routing_ports(r, 0) != ports)
 		fail_msg("to %" PRIx64 ", not %" PRIx64, routing_ports(r, 0), ports);
 	assert_string_equal(drop_name(f->reason), drop_name(reason));

@@ -104,15 +104,15 @@ static void
 test_idle_ring(void **state)
 {
 	struct room *r = *state;
-	struct request q;
+	struct learn_request q;
 
 	room_offer(r, 1, 4);
 	room_offer(r, 2, 4);
 	arm(r, 0); /* nothing was asked for */
-	assert_false(ring_has_work(ring_of(r, 0)));
+	assert_false(source_has_work(&ring_of(r, 0)->source));
 	announce_ask(&a, &moved);
 	arm(r, 0);
-	assert_true(ring_has_work(ring_of(r, 0)));
+	assert_true(source_has_work(&ring_of(r, 0)->source));
 	room_poll(r, 0);
 	expect_announcement(r, 1);
 	expect_announcement(r, 2);
@@ -121,7 +121,7 @@ test_idle_ring(void **state)
 	assert_int_equal(room_count(r, 0)->received, 1);
 	assert_int_equal(room_count(r, 0)->delivered, 1);
 	/* Once; and the guest was given back nothing that it did not send. */
-	assert_false(ring_has_work(ring_of(r, 0)));
+	assert_false(source_has_work(&ring_of(r, 0)->source));
 	assert_ptr_equal(ring_of(r, 0)->source.ops, &tx_source_ops);
 	arm(r, 0);
 	room_poll(r, 0);
@@ -186,7 +186,7 @@ test_withdrawn(void **state)
 	room_poll(r, 0);
 	arm(r, 0);
 	assert_int_equal(room_count(r, 0)->drop[DROP_PAUSED], 1);
-	assert_false(ring_has_work(ring_of(r, 0)));
+	assert_false(source_has_work(&ring_of(r, 0)->source));
 }
 
 /* Not polled before it is withdrawn: it is made later. */

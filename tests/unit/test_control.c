@@ -2,12 +2,10 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* The main lcore's work: how much of it is done at a stretch. */
-#include <sys/eventfd.h>
-
 #include <rte_common.h>
 #include <rte_ring_elem.h>
 
-#include "room.h"
+#include "whole.h"
 #include "base/atomic.h"
 #include "run/control.h"
 #include "unit.h"
@@ -18,7 +16,14 @@
 static int
 setup(void **state)
 {
-	*state = room_create(2);
+	*state = whole_create(2);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	whole_destroy(*state);
 	return 0;
 }
 
@@ -30,31 +35,32 @@ ask(struct room *r, uint16_t port)
 
 	for (i = 0; i < ADDRESSES; i++) {
 		const struct rte_ether_addr mac = mac_of(0, (uint8_t)i);
-		struct request q = {.key = fdb_key(&mac, 0), .port = port};
+		struct learn_request q = {.key = fdb_key(&mac, 0), .port = port};
 
-		assert_int_equal(rte_ring_enqueue_elem(r->sw.requests, &q, sizeof(q)), 0);
+		assert_int_equal(rte_ring_enqueue_elem(r->learn.requests, &q, sizeof(q)), 0);
 	}
 }
 
 static bool
 woken(struct room *r)
 {
-	eventfd_t n;
+	bool pending = r->wake.pending;
 
-	store_relaxed(&r->sw.wake_pending, false);
-	return eventfd_read(r->sw.wake_fd, &n) == 0;
+	wake_take(&r->wake);
+	return pending;
 }
 
 static void
 test_all_that_there_is_time_for(void **state)
 {
-	struct room *r = *state;
+	struct whole *w = *state;
+	struct room *r = w->r;
 	unsigned int moves = 0;
 
 	ask(r, 0);
-	control_learn(&r->sw, &moves, FOR_EVER);
-	assert_int_equal(rte_ring_count(r->sw.requests), 0);
-	assert_int_equal(fdb_count(r->sw.fdb, 0), ADDRESSES);
+	control_learn(&w->parts, &moves, FOR_EVER);
+	assert_int_equal(rte_ring_count(r->learn.requests), 0);
+	assert_int_equal(fdb_count(r->fdb, 0), ADDRESSES);
 	assert_int_equal(moves, 0);
 	assert_false(woken(r));
 }
@@ -63,22 +69,23 @@ test_all_that_there_is_time_for(void **state)
 static void
 test_the_rest_has_another_turn(void **state)
 {
-	struct room *r = *state;
+	struct whole *w = *state;
+	struct room *r = w->r;
 	unsigned int i, moves = 0;
 
 	ask(r, 0);
-	control_learn(&r->sw, &moves, FOR_EVER);
+	control_learn(&w->parts, &moves, FOR_EVER);
 	ask(r, 1);
 	for (i = 1; i <= ADDRESSES; i++) {
-		control_learn(&r->sw, &moves, 0);
-		assert_int_equal(rte_ring_count(r->sw.requests), ADDRESSES - i);
+		control_learn(&w->parts, &moves, 0);
+		assert_int_equal(rte_ring_count(r->learn.requests), ADDRESSES - i);
 		assert_int_equal(moves, i);
-		assert_int_equal(fdb_count(r->sw.fdb, 1), i);
+		assert_int_equal(fdb_count(r->fdb, 1), i);
 		assert_true(woken(r));
 	}
-	control_learn(&r->sw, &moves, 0);
+	control_learn(&w->parts, &moves, 0);
 	assert_false(woken(r));
-	assert_int_equal(fdb_count(r->sw.fdb, 0), 0);
+	assert_int_equal(fdb_count(r->fdb, 0), 0);
 }
 
 int
@@ -86,9 +93,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test_setup_teardown(
-					test_all_that_there_is_time_for, setup, room_teardown),
+					test_all_that_there_is_time_for, setup, teardown),
 			cmocka_unit_test_setup_teardown(
-					test_the_rest_has_another_turn, setup, room_teardown),
+					test_the_rest_has_another_turn, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("control", tests, unit_eal, unit_eal_end);

@@ -238,6 +238,15 @@ wipe(struct side *s)
 	memset(s->r->mem.region[1].host, FILL, RING_SECOND);
 }
 
+/* Returns true if the guest offers a buffer that was not taken. */
+static bool
+has_room(struct virtqueue *vq)
+{
+	const struct cursor c = ring_begin(vq, vq->packed);
+
+	return ring_more(vq, &c, vq->packed);
+}
+
 /* Bursts of any frames into any buffers, over many laps of the ring. */
 static void
 deliver(struct side *s, bool mergeable)
@@ -263,7 +272,7 @@ deliver(struct side *s, bool mergeable)
 				(UINT64_C(1) << n) - 1);
 		pages += expect_marks(s);
 		/* Those that are left over serve nobody: they are taken with tiny frames. */
-		while (ring_has_work(vq)) {
+		while (has_room(vq)) {
 			frames(s, BURST_MAX);
 			s->burst.cost = 0;
 			rx_deliver(vq, &s->burst, UINT64_MAX, &s->count);

@@ -154,7 +154,7 @@ test_next_try(void **state)
 	struct room *r = *state;
 	struct park *p = r->tx[0]->vq.source.park;
 
-	r->w->retry_delay = UINT64_MAX / 4;
+	r->lane->retry_delay = UINT64_MAX / 4;
 	room_send(r, 0, &mac[1], 60, 1);
 	room_poll(r, 0);
 	room_offer(r, 1, 1);
@@ -170,7 +170,7 @@ test_no_retry(void **state)
 {
 	struct room *r = *state;
 
-	r->w->retry_time = 0;
+	r->lane->retry_time = 0;
 	room_send(r, 0, &mac[1], 60, 1);
 	room_poll(r, 0);
 	assert_int_equal(room_count(r, 0)->drop[DROP_RING_FULL], 1);
@@ -202,7 +202,7 @@ test_flood_errands(void **state)
 	assert_int_equal(room_owed(r, 0), 0);
 	assert_int_equal(room_count(r, 3)->missed, 1);
 	/* It was delivered: a copy that was missed makes it no dropped frame. */
-	assert_int_equal(stats_dropped(room_count(r, 0)), 0);
+	assert_int_equal(count_dropped(room_count(r, 0)), 0);
 	room_expect_none(r, 1);
 	room_expect_none(r, 2);
 }
@@ -230,7 +230,7 @@ test_epoch(void **state)
 
 	room_send(r, 0, &mac[1], 60, 1);
 	room_poll(r, 0);
-	r->sw.port[1].epoch++;
+	r->ports.port[1].epoch++;
 	room_offer(r, 1, 1);
 	room_poll(r, 0);
 	room_expect_none(r, 1);
@@ -252,7 +252,7 @@ test_paused_destination(void **state)
 	r->set[1].vq[0] = &r->rx[1]->vq; /* back in time */
 	room_poll(r, 0);
 	room_expect(r, 1, 0, &mac[1], 60, 1);
-	r->sw.port[1].rx = NULL; /* stopped */
+	r->ports.port[1].sink = NULL; /* stopped */
 	room_send(r, 0, &mac[1], 60, 2);
 	room_poll(r, 0);
 	room_expire(r, 0);
@@ -321,7 +321,7 @@ test_release(void **state)
 	assert_int_equal(room_owed(r, 0), 3);
 	forward_release(s, &count);
 	assert_int_equal(count.drop[DROP_PAUSED], 2);
-	assert_int_equal(stats_dropped(&count), 2);
+	assert_int_equal(count_dropped(&count), 2);
 	room_count(r, 0)->drop[DROP_PAUSED] += 2; /* for the sums */
 	assert_int_equal(room_owed(r, 0), 0);
 	assert_int_equal(parked(r, 0), 0);
@@ -380,8 +380,8 @@ test_ring_in_use(void **state)
 	struct room *r = *state;
 	unsigned int i;
 
-	r->w->retry_time = 0;
-	r->w->put_off_time = UINT64_MAX / 4;
+	r->lane->retry_time = 0;
+	r->lane->put_off_time = UINT64_MAX / 4;
 	for (i = 0; i < 3; i++)
 		room_offer(r, 1, 1);
 	room_offer(r, 2, 4);
@@ -409,7 +409,7 @@ test_ring_in_use(void **state)
 	room_poll(r, 0);
 	room_poll(r, 0);
 	assert_int_equal(parked(r, 0), 1);
-	r->w->put_off_time = 0;
+	r->lane->put_off_time = 0;
 	room_poll(r, 0);
 	assert_int_equal(parked(r, 0), 0);
 	assert_int_equal(room_count(r, 0)->drop[DROP_RING_FULL], 1);

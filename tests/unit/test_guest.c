@@ -18,11 +18,13 @@
 #include "client.h"
 #include "base/atomic.h"
 #include "guest/connect.h"
+#include "guest/device.h"
+#include "guest/fault.h"
 #include "guest/guest.h"
 #include "guest/message.h"
 #include "guest/slot.h"
 #include "guest/vhost_user.h"
-#include "room.h"
+#include "whole.h"
 
 /* Linux' headers have another struct of that name. */
 #define vring driver_vring
@@ -37,7 +39,8 @@
 #define WANTED (VU_F_VERSION_1 | VU_F_PROTOCOL_FEATURES | VU_F_MQ)
 
 struct plug {
-	struct room *r;
+	struct whole *w;
+	struct room *r; /* of it */
 	char folder[32], path[48];
 	struct vu_dev dev;
 	struct guest *g;
@@ -46,20 +49,26 @@ struct plug {
 static const struct rx_set *
 set_of(const struct plug *p)
 {
-	return p->r->sw.port[0].rx;
+	const struct sink *k = p->r->ports.port[0].sink;
+
+	return k == NULL ? NULL : container_of(k, struct rx_set, sink);
 }
 
 /* Transmit rings that the worker polls. */
 static uint32_t
 polled(const struct plug *p)
 {
-	const struct worker *w = p->r->w;
+	const struct polled *all = &p->r->lane->polled[0];
+	const struct virtqueue *vq;
 	uint32_t rings = 0;
 	unsigned int i;
 
-	for (i = 0; i < w->polled[0].n; i++)
-		if (w->polled[0].ring[i] != NULL)
-			rings |= UINT32_C(1) << (w->polled[0].ring[i] - p->g->ring);
+	for (i = 0; i < all->n; i++) {
+		if (all->source[i] == NULL)
+			continue;
+		vq = container_of(all->source[i], struct virtqueue, source);
+		rings |= UINT32_C(1) << (vq - p->g->ring);
+	}
 	return rings;
 }
 
@@ -72,8 +81,8 @@ assert_rings(const struct plug *p, uint32_t rings, uint32_t paused)
 	unsigned int i, k = 0;
 
 	assert_int_equal(polled(p), rings & RINGS_TX);
-	assert_int_equal(
-			p->r->sw.port[0].tx_rings, __builtin_popcount((rings | paused) & RINGS_TX));
+	assert_int_equal(p->r->ports.port[0].tx_rings,
+			__builtin_popcount((rings | paused) & RINGS_TX));
 	if (left == 0) {
 		assert_null(set);
 		return;
@@ -115,7 +124,7 @@ plug_in(struct plug *p, unsigned int pairs)
 	assert_int_equal(vu_dev_open(&p->dev, vu_connect(p->path, WAIT_MS), &opts), 0);
 	assert_int_equal(p->dev.n_rings, 2 * pairs);
 	/* The one that is connected: it was answered when a former one was gone. */
-	for (p->g = p->r->sw.guests; !p->g->connected; p->g = p->g->next)
+	for (p->g = p->w->guests.list; !p->g->connected; p->g = p->g->next)
 		;
 }
 
@@ -126,13 +135,14 @@ setup(void **state)
 	struct conf *c;
 
 	rte_log_set_level_pattern("lib.vhost.*", RTE_LOG_EMERG); /* what is refused is said */
-	p->r = room_create(0);
-	c = &p->r->sw.conf;
+	p->w = whole_create(0);
+	p->r = p->w->r;
+	c = &p->r->conf;
 	snprintf(p->folder, sizeof(p->folder), "/tmp/vs-unit-XXXXXX");
 	assert_non_null(mkdtemp(p->folder));
 	snprintf(p->path, sizeof(p->path), "%s/vhost", p->folder);
 	snprintf(c->port[0].socket, sizeof(c->port[0].socket), "%s", p->path);
-	assert_true(vhost_user_start(&p->r->sw));
+	assert_true(vhost_user_start(&p->w->guests));
 	*state = p;
 	return 0;
 }
@@ -142,11 +152,11 @@ teardown(void **state)
 {
 	struct plug *p = *state;
 	vu_dev_close(&p->dev);
-	vhost_user_stop(&p->r->sw);
+	vhost_user_stop(&p->w->guests);
 	assert_null(set_of(p));
-	assert_int_equal(p->r->w->npoll, 0);
-	guests_destroy(&p->r->sw);
-	room_destroy(p->r);
+	assert_int_equal(p->r->lane->npoll, 0);
+	guests_destroy(&p->w->guests);
+	whole_destroy(p->w);
 	assert_int_equal(rmdir(p->folder), 0);
 	free(p);
 	return 0;
@@ -199,7 +209,7 @@ wait_connections(const struct plug *p, unsigned int wanted)
 
 	for (i = 0; i < WAIT_MS; i++) {
 		n = 0;
-		for (g = load_acquire(&p->r->sw.guests); g != NULL; g = g->next)
+		for (g = load_acquire(&p->w->guests.list); g != NULL; g = g->next)
 			n += load_relaxed(&g->connected);
 		if (n == wanted)
 			return;
@@ -217,14 +227,14 @@ test_places(void **state)
 	unsigned int i;
 	char byte;
 
-	p->r->sw.conf.port[0].guests = 4;
+	p->r->conf.port[0].guests = 4;
 	for (i = 0; i < 4 + 8; i++) {
 		bare[i] = vu_connect(p->path, WAIT_MS);
 		assert_true(bare[i] >= 0);
 	}
 	wait_connections(p, 4 + 8);
 	for (i = 0; i < GUEST_MAX; i++)
-		assert_int_equal(p->r->sw.port[i].state, PORT_FREE);
+		assert_int_equal(p->r->ports.port[i].state, PORT_FREE);
 	/* One more is hung up on; when another goes, there is room. */
 	bare[12] = vu_connect(p->path, WAIT_MS);
 	assert_true(bare[12] >= 0);
@@ -235,18 +245,18 @@ test_places(void **state)
 	wait_connections(p, 0);
 	plug_in(p, 1);
 	assert_int_equal(p->g->port, SLOT_NONE);
-	assert_int_equal(p->r->sw.port[0].state, PORT_FREE);
+	assert_int_equal(p->r->ports.port[0].state, PORT_FREE);
 	assert_int_equal(vu_dev_start(&p->dev), 0);
 	assert_int_equal(p->g->port, 0);
-	assert_int_equal(p->r->sw.port[0].state, PORT_USED);
-	assert_ptr_equal(p->r->sw.guest[0], p->g);
+	assert_int_equal(p->r->ports.port[0].state, PORT_USED);
+	assert_ptr_equal(p->w->guests.placed[0], p->g);
 	/* It stays its own while the driver stops and starts. */
 	assert_int_equal(vu_dev_stop(&p->dev, NULL), 0);
-	assert_int_equal(p->r->sw.port[0].state, PORT_USED);
+	assert_int_equal(p->r->ports.port[0].state, PORT_USED);
 	vu_dev_close(&p->dev);
 	wait_connections(p, 0);
-	assert_int_equal(p->r->sw.port[0].state, PORT_LEAVING);
-	assert_null(p->r->sw.guest[0]);
+	assert_int_equal(p->r->ports.port[0].state, PORT_LEAVING);
+	assert_null(p->w->guests.placed[0]);
 }
 
 /* Set up but not enabled; enabled in any order; the first pair disabled; half a pair. */
@@ -552,7 +562,7 @@ ask(void *arg)
 static bool
 waits_for_worker(struct plug *p, unsigned int ring, bool on, const struct rx_set *found)
 {
-	struct rte_rcu_qsbr *v = p->r->sw.qsbr;
+	struct rte_rcu_qsbr *v = p->r->lanes.qsbr;
 	uint64_t token = load_acquire(&v->token);
 	struct asker a = {.p = p, .ring = ring, .on = on};
 	const struct rx_set was = *found;
@@ -575,7 +585,7 @@ static void
 test_grace(void **state)
 {
 	struct plug *p = *state;
-	struct rte_rcu_qsbr *v = p->r->sw.qsbr;
+	struct rte_rcu_qsbr *v = p->r->lanes.qsbr;
 	const struct rx_set *found;
 	bool shown, kept, rx, tx;
 
@@ -643,7 +653,7 @@ test_fault_while_stopped(void **state)
 	pthread_t thread;
 	unsigned int i, k;
 
-	l.g->sw = &p->r->sw;
+	l.g->all = &p->w->guests;
 	rte_log_set_global_level(RTE_LOG_EMERG);
 	assert_int_equal(pthread_create(&thread, NULL, look, &l), 0);
 	for (i = 0; i < FAULTS; i++) {
@@ -655,7 +665,7 @@ test_fault_while_stopped(void **state)
 	store_relaxed(&l.stop, true);
 	pthread_join(thread, NULL);
 	rte_log_set_global_level(level);
-	assert_int_equal(p->r->sw.faults, FAULTS);
+	assert_int_equal(p->w->guests.faults, FAULTS);
 	free(l.g);
 }
 

@@ -17,6 +17,7 @@
 #include "ring.h"
 #include "run/stats.h"
 #include "uplink/uplink.h"
+#include "uplink/link.h"
 #include "uplink/uplink_priv.h"
 
 /* Longer than any look at the link takes to come. */
@@ -24,6 +25,7 @@
 
 struct wire {
 	struct conf conf;
+	struct ports ports;
 	struct uplink *u;
 	struct burst burst;
 	struct headers headers;
@@ -43,7 +45,7 @@ setup(void **state)
 	snprintf(name, sizeof(name), "net_ring%u", serial++);
 	assert_int_equal(rte_eal_hotplug_add("vdev", name, ""), 0);
 	assert_int_equal(rte_eth_dev_get_port_by_name(name, &w->conf.port_id), 0);
-	w->u = uplink_open(&w->conf, 1);
+	w->u = uplink_open(&w->conf, &w->ports, 1);
 	assert_non_null(w->u);
 	*state = w;
 	return 0;

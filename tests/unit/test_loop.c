@@ -10,14 +10,15 @@
 
 #include "base/atomic.h"
 #include "switch/fdb.h"
-#include "room.h"
+#include "whole.h"
 #include "run/control.h"
 #include "base/log.h"
 
 #define EPOCH 7
 
 struct loop {
-	struct room *r;
+	struct whole *w;
+	struct room *r; /* of it */
 	pthread_t thread;
 	bool ok;
 };
@@ -27,7 +28,7 @@ run(void *arg)
 {
 	struct loop *l = arg;
 
-	l->ok = control_run(&l->r->sw);
+	l->ok = control_run(&l->w->parts);
 	return NULL;
 }
 
@@ -35,9 +36,9 @@ static void
 ask(struct room *r, uint16_t port, uint32_t epoch, uint8_t n)
 {
 	const struct rte_ether_addr mac = mac_of(port, n);
-	struct request q = {.key = fdb_key(&mac, 0), .epoch = epoch, .port = port};
+	struct learn_request q = {.key = fdb_key(&mac, 0), .epoch = epoch, .port = port};
 
-	assert_int_equal(rte_ring_enqueue_elem(r->sw.requests, &q, sizeof(q)), 0);
+	assert_int_equal(rte_ring_enqueue_elem(r->learn.requests, &q, sizeof(q)), 0);
 }
 
 /* SIGTERM ends the loop: it is for this process, whose threads all block it. */
@@ -54,8 +55,9 @@ setup(void **state)
 {
 	struct loop *l = unit_zalloc(sizeof(*l));
 
-	l->r = room_create(2);
-	l->r->sw.port[0].epoch = EPOCH;
+	l->w = whole_create(2);
+	l->r = l->w->r;
+	l->r->ports.port[0].epoch = EPOCH;
 	assert_int_equal(pthread_create(&l->thread, NULL, run, l), 0);
 	*state = l;
 	return 0;
@@ -66,7 +68,7 @@ teardown(void **state)
 {
 	struct loop *l = *state;
 
-	room_destroy(l->r);
+	whole_destroy(l->w);
 	free(l);
 	return 0;
 }
@@ -77,12 +79,12 @@ test_epoch(void **state)
 {
 	const struct rte_ether_addr gone = mac_of(0, 1), here = mac_of(0, 2);
 	struct loop *l = *state;
-	struct fdb *t = l->r->sw.fdb;
+	struct fdb *t = l->r->fdb;
 	uint16_t old;
 
 	ask(l->r, 0, EPOCH - 1, 1);
 	ask(l->r, 0, EPOCH, 2);
-	wake_main(&l->r->sw);
+	wake_up(&l->r->wake);
 	while (fdb_count(t, 0) == 0)
 		usleep(1000);
 	end(l);
@@ -96,27 +98,27 @@ static void
 test_left(void **state)
 {
 	struct loop *l = *state;
-	struct port *p = &l->r->sw.port[0];
+	struct port *p = &l->r->ports.port[0];
 	const struct rte_ether_addr mac = mac_of(0, 1);
 	struct port_count c;
 	uint16_t old;
 
 	ask(l->r, 0, EPOCH, 1);
-	wake_main(&l->r->sw);
-	while (fdb_count(l->r->sw.fdb, 0) == 0)
+	wake_up(&l->r->wake);
+	while (fdb_count(l->r->fdb, 0) == 0)
 		usleep(1000);
 	count_add(&room_count(l->r, 0)->received, 3);
 	count_add(&room_count(l->r, 0)->drop[DROP_GONE], 3);
 	store_release(&p->state, PORT_LEAVING);
-	wake_main(&l->r->sw);
+	wake_up(&l->r->wake);
 	while (port_state(p) != PORT_FREE)
 		usleep(1000);
 	end(l);
 	assert_int_equal(port_epoch(p), EPOCH + 1);
-	assert_int_equal(fdb_learn(l->r->sw.fdb, fdb_key(&mac, 0), 1, &old), FDB_ADDED);
-	stats_port(&l->r->sw, 0, &c);
+	assert_int_equal(fdb_learn(l->r->fdb, fdb_key(&mac, 0), 1, &old), FDB_ADDED);
+	stats_port(&l->w->parts, 0, &c);
 	assert_int_equal(c.received, 0);
-	assert_int_equal(l->r->sw.departed.received, 3);
+	assert_int_equal(l->w->stats.departed.received, 3);
 }
 
 static int

@@ -27,11 +27,14 @@ static struct rte_ether_addr mac[GUESTS];
 static void
 publish(struct pairs *p, unsigned int n, struct virtqueue *const vq[])
 {
-	struct rx_set *set = p->r->sw.port[MANY].rx == &p->other ? &p->r->set[MANY] : &p->other;
+	struct rx_set *set = p->r->ports.port[MANY].sink == &p->other.sink ? &p->r->set[MANY]
+									   : &p->other;
 
+	set->sink.ops = &guest_sink_ops;
+	set->port = MANY;
 	set->n = n;
 	memcpy(set->vq, vq, n * sizeof(*vq));
-	p->r->sw.port[MANY].rx = set;
+	p->r->ports.port[MANY].sink = &set->sink;
 }
 
 /* All of them, and no room in any. */
@@ -372,7 +375,7 @@ test_rings_come(void **state)
 static void
 send_by(struct pairs *p, uint16_t from, unsigned int pair, unsigned int rings)
 {
-	p->r->sw.port[from].tx_rings = rings;
+	p->r->ports.port[from].tx_rings = rings;
 	p->r->tx[from]->vq.source.pair = pair;
 }
 

@@ -13,14 +13,14 @@
 static void
 hold_to(struct room *r, unsigned int port, const struct rte_ether_addr *mac, unsigned int n)
 {
-	struct conf_port *c = &r->sw.conf.port[port];
+	struct conf_port *c = &r->conf.port[port];
 
 	c->nmacs = n;
 	memcpy(c->mac, mac, n * sizeof(*mac));
-	r->sw.port[port].settings = c;
-	r->sw.port[port].policy |= PORT_MACS;
+	r->ports.port[port].settings = c;
+	r->ports.port[port].policy |= PORT_MACS;
 	for (; n > 0; n--) /* they are in order */
-		r->sw.conf.mac[r->sw.conf.nmacs++] = *mac++;
+		r->conf.mac[r->conf.nmacs++] = *mac++;
 }
 
 static void
@@ -29,9 +29,9 @@ assert_sent(struct room *r, uint16_t port, const struct rte_ether_addr *to,
 {
 	struct frame *f;
 
-	r->w->burst.n = 0;
+	r->lane->burst.n = 0;
 	f = routing_add(r, to, from);
-	route_burst(r->w, routing_source(r, port), &r->w->burst);
+	route_burst(r->lane, routing_source(r, port), &r->lane->burst);
 	assert_string_equal(drop_name(f->reason), drop_name(reason));
 	assert_true(routing_ports(r, 0) == ports);
 }
@@ -42,7 +42,7 @@ test_macs(void **state)
 	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
 	const struct rte_ether_addr own[] = {mac_of(0, 0), mac_of(0, 1)};
 	struct room *r = *state;
-	struct request q;
+	struct learn_request q;
 
 	hold_to(r, 0, own, 2);
 	assert_sent(r, 0, &mac1, &mac0, PORT(1), DROP_NONE);
@@ -72,12 +72,13 @@ test_macs_burst(void **state)
 	unsigned int i;
 
 	hold_to(r, 0, &mac0, 1);
-	r->w->burst.n = 0;
+	r->lane->burst.n = 0;
 	for (i = 0; i < BURST_MAX; i++)
 		routing_add(r, &mac1, i / 3 % 2 ? &stranger : &mac0);
-	route_burst(r->w, routing_source(r, 0), &r->w->burst);
+	route_burst(r->lane, routing_source(r, 0), &r->lane->burst);
 	for (i = 0; i < BURST_MAX; i++) {
-		assert_int_equal(r->w->burst.frame[i].reason, i / 3 % 2 ? DROP_SPOOFED : DROP_NONE);
+		assert_int_equal(r->lane->burst.frame[i].reason,
+				i / 3 % 2 ? DROP_SPOOFED : DROP_NONE);
 		assert_true(routing_ports(r, i) == (i / 3 % 2 ? 0 : PORT(1)));
 	}
 }
@@ -103,7 +104,7 @@ test_isolated(void **state)
 	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
 	struct room *r = *state;
 
-	r->sw.port[0].policy = r->sw.port[SILENT].policy = PORT_ISOLATED;
+	r->ports.port[0].policy = r->ports.port[SILENT].policy = PORT_ISOLATED;
 	room_learn(r, SILENT, &stranger);
 	/* Between the two: neither what is for one of them, nor what is for all. */
 	assert_route(r, 0, &stranger, 0, DROP_ISOLATED);
@@ -116,8 +117,8 @@ test_isolated(void **state)
 	assert_route(r, 1, &mac0, PORT(0), DROP_NONE);
 	assert_route(r, 1, &mac_broadcast, PORT(0) | PORT(SILENT) | UPLINK, DROP_NONE);
 	/* Nobody is left. */
-	r->sw.port[1].rx = NULL;
-	r->sw.uplink = NULL;
+	r->ports.port[1].sink = NULL;
+	r->ports.port[PORT_UPLINK].sink = NULL;
 	assert_route(r, 0, &mac_broadcast, 0, DROP_NO_PORT);
 }
 
@@ -127,9 +128,9 @@ test_isolated_by_nic(void **state)
 	const struct rte_ether_addr mac1 = mac_of(1, 0);
 	struct room *r = *state;
 
-	r->sw.conf.vm2vm = VM2VM_NIC;
+	r->conf.vm2vm = VM2VM_NIC;
 	assert_route(r, 0, &mac1, UPLINK, DROP_NONE);
-	r->sw.port[0].policy = r->sw.port[1].policy = PORT_ISOLATED;
+	r->ports.port[0].policy = r->ports.port[1].policy = PORT_ISOLATED;
 	assert_route(r, 0, &mac1, 0, DROP_ISOLATED);
 }
 
@@ -139,13 +140,13 @@ share_tag(struct room *r, uint16_t tag)
 {
 	unsigned int i;
 
-	r->sw.conf.nports = 2;
+	r->conf.nports = 2;
 	for (i = 0; i < 2; i++) {
-		r->sw.conf.port[i].vlan_given = true;
-		r->sw.conf.port[i].vlan = r->sw.port[i].vlan = tag;
-		r->sw.conf.port[i].guests = 1;
+		r->conf.port[i].vlan_given = true;
+		r->conf.port[i].vlan = r->ports.port[i].vlan = tag;
+		r->conf.port[i].guests = 1;
 	}
-	conf_map_tags(&r->sw.conf);
+	conf_map_tags(&r->conf);
 }
 
 static void
@@ -180,26 +181,26 @@ test_shared_tag(void **state)
 
 	share_tag(r, 10);
 	room_learn(r, AWAY, &away);
-	r->w->burst.n = 0;
+	r->lane->burst.n = 0;
 	for (i = 0; i < RTE_DIM(cases); i++) {
 		f = routing_add(r, cases[i].to, cases[i].from);
 		f->tagged = cases[i].tag >= 0;
 		f->tci = f->tagged ? cases[i].tag : 10;
 	}
-	route_burst(r->w, &routing_uplink, &r->w->burst);
+	route_burst(r->lane, &routing_uplink, &r->lane->burst);
 	for (i = 0; i < RTE_DIM(cases); i++) {
-		f = &r->w->burst.frame[i];
+		f = &r->lane->burst.frame[i];
 		if (routing_ports(r, i) != cases[i].ports || f->reason != cases[i].reason)
 			fail_msg("case %zu: to %" PRIx64 ", %s", i, routing_ports(r, i),
 					drop_name(f->reason));
 	}
 	/* Nobody of that tag takes frames. */
-	r->sw.port[0].rx = r->sw.port[1].rx = NULL;
-	r->w->burst.n = 0;
+	r->ports.port[0].sink = r->ports.port[1].sink = NULL;
+	r->lane->burst.n = 0;
 	f = routing_add(r, &mac_broadcast, &host);
 	f->tagged = true;
 	f->tci = 10;
-	route_burst(r->w, &routing_uplink, &r->w->burst);
+	route_burst(r->lane, &routing_uplink, &r->lane->burst);
 	assert_int_equal(f->reason, DROP_NO_PORT);
 	assert_true(routing_ports(r, 0) == 0);
 }
@@ -213,13 +214,13 @@ test_untagged_ports(void **state)
 	struct frame *f;
 
 	share_tag(r, 0);
-	r->w->burst.n = 0;
+	r->lane->burst.n = 0;
 	routing_add(r, &mac0, &host);
 	routing_add(r, &mac_broadcast, &host);
 	f = routing_add(r, &mac_broadcast, &host); /* a priority, and no VLAN */
 	f->tagged = true;
 	f->tci = 5 << 13;
-	route_burst(r->w, &routing_uplink, &r->w->burst);
+	route_burst(r->lane, &routing_uplink, &r->lane->burst);
 	assert_true(routing_ports(r, 0) == PORT(0));
 	assert_true(routing_ports(r, 1) == (PORT(0) | PORT(1)));
 	assert_true(routing_ports(r, 2) == (PORT(0) | PORT(1)));

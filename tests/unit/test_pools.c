@@ -9,15 +9,17 @@
 
 #include "ring.h"
 #include "switch/source.h"
-#include "run/stats.h"
+#include "switch/count.h"
 #include "uplink/uplink_priv.h"
 
 #define QUEUES 6
+#define POOLS 4
 
 /* A port of DPDK with a ring behind each receive queue; no pool fills them by itself. */
 struct nic {
 	struct uplink u;
-	struct uplink_pool pool;
+	struct uplink_pool pool[POOLS]; /* [0]: what is sorted in software, as in uplink.c */
+	struct ports ports;
 	struct rte_ring *ring[QUEUES];
 	struct burst burst;
 	struct port_count count;
@@ -49,8 +51,13 @@ setup(void **state)
 	assert_int_equal(rte_eth_tx_queue_setup(port, 0, 64, 0, NULL), 0);
 	assert_int_equal(rte_eth_dev_start(port), 0);
 	n->u.frame_max = 1522;
-	n->pool.uplink = &n->u;
-	n->pool.source.ops = &uplink_source_ops;
+	n->u.pool = n->pool;
+	n->u.npools = POOLS;
+	n->u.ports = &n->ports;
+	for (q = 0; q < POOLS; q++) {
+		n->pool[q].uplink = &n->u;
+		n->pool[q].source.ops = &uplink_source_ops;
+	}
 	*state = n;
 	return 0;
 }
@@ -86,7 +93,7 @@ put(struct nic *n, uint8_t queue)
 static int
 fetch(struct nic *n, unsigned int max, unsigned int *frames)
 {
-	struct source *s = &n->pool.source;
+	struct source *s = &n->pool->source;
 	unsigned int i;
 	int queue;
 
@@ -110,8 +117,8 @@ test_all_and_no_other(void **state)
 	uint8_t q;
 
 	for (i = 0; i < RTE_DIM(pools); i++) {
-		n->pool.queues = pools[i];
-		n->pool.turn = 0;
+		n->pool[0].queues = pools[i];
+		n->pool[0].turn = 0;
 		for (q = 0; q < QUEUES; q++)
 			put(n, q);
 		for (k = 0; k < pools[i].n; k++)
@@ -119,7 +126,7 @@ test_all_and_no_other(void **state)
 					pools[i].first + k * pools[i].step);
 		assert_int_equal(fetch(n, BURST_MAX, &frames), -1);
 		/* The others' frames are still there. */
-		n->pool.queues = (struct vmdq_pool){0, 1, QUEUES, 0};
+		n->pool[0].queues = (struct vmdq_pool){0, 1, QUEUES, 0};
 		for (k = 0; fetch(n, BURST_MAX, &frames) >= 0; k++)
 			;
 		assert_int_equal(k, (unsigned int)QUEUES - pools[i].n);
@@ -134,7 +141,7 @@ test_in_turn(void **state)
 	unsigned int i, frames, of[QUEUES] = {0};
 	int queue;
 
-	n->pool.queues = (struct vmdq_pool){1, 1, 3, 0};
+	n->pool[0].queues = (struct vmdq_pool){1, 1, 3, 0};
 	for (i = 0; i < 200; i++)
 		put(n, 1);
 	for (i = 0; i < 10; i++) {
@@ -153,11 +160,46 @@ test_in_turn(void **state)
 		;
 }
 
+/* The pool of a device that is there is looked at in each round, and one of the others. */
+static void
+test_idle_pools(void **state)
+{
+	struct nic *n = *state;
+	unsigned int round, i, looked[POOLS] = {0};
+	struct source *src;
+
+	for (i = 0; i < POOLS; i++)
+		n->pool[i].queues = (struct vmdq_pool){i, 1, 1, 0};
+	n->ports.port[1].state = PORT_USED; /* the device of pool 2 */
+	for (i = 1; i < POOLS; i++)
+		for (round = 0; round < 12; round++)
+			put(n, i);
+	for (round = 0; round < 12; round++) {
+		for (i = 0; i < POOLS; i++) {
+			src = &n->pool[i].source;
+			if (src->ops->fetch(src, &n->burst, 1) == 0)
+				continue;
+			looked[i]++;
+			src->ops->retire(src, n->burst.frame, 1, &n->count);
+		}
+	}
+	assert_int_equal(looked[0], 0);
+	assert_int_equal(looked[1], 4);
+	assert_int_equal(looked[2], 12);
+	assert_int_equal(looked[3], 4);
+	for (i = 1; i < POOLS; i += 2) { /* what was left, for the count of mbufs at the end */
+		n->pool[0].queues = n->pool[i].queues;
+		while (fetch(n, BURST_MAX, &round) >= 0)
+			;
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test_setup_teardown(test_all_and_no_other, setup, teardown),
+			cmocka_unit_test_setup_teardown(test_idle_pools, setup, teardown),
 			cmocka_unit_test_setup_teardown(test_in_turn, setup, teardown),
 	};
 

@@ -52,11 +52,11 @@ test_no_uplink(void **state)
 	struct rte_ether_addr mac0 = mac_of(0, 0);
 	struct room *r = *state;
 
-	r->sw.uplink = NULL;
+	r->ports.port[PORT_UPLINK].sink = NULL;
 	assert_route(r, 0, &stranger, PORT(1) | PORT(SILENT), DROP_NONE);
 	r->rx[SILENT]->vq.fault = FAULT_LOOP; /* stopped */
 	assert_route(r, 0, &mac_broadcast, PORT(1), DROP_NONE);
-	r->sw.port[1].rx = NULL;
+	r->ports.port[1].sink = NULL;
 	assert_route(r, 0, &mac_broadcast, 0, DROP_NO_PORT);
 	assert_route(r, 0, &stranger, 0, DROP_NO_PORT);
 	assert_route(r, 1, &mac0, PORT(0), DROP_NONE);
@@ -73,7 +73,7 @@ test_paused(void **state)
 	assert_route(r, 0, &mac_broadcast, PORT(1) | PORT(SILENT) | UPLINK, DROP_NONE);
 	assert_route(r, 0, &stranger, PORT(1) | PORT(SILENT) | UPLINK, DROP_NONE);
 	assert_route(r, 0, &mac1, PORT(1), DROP_NONE);
-	r->sw.port[1].rx = NULL; /* gone */
+	r->ports.port[1].sink = NULL; /* gone */
 	assert_route(r, 0, &mac_broadcast, PORT(SILENT) | UPLINK, DROP_NONE);
 }
 
@@ -83,7 +83,7 @@ test_vm2vm_uplink(void **state)
 	struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
 	struct room *r = *state;
 
-	r->sw.conf.vm2vm = VM2VM_UPLINK;
+	r->conf.vm2vm = VM2VM_UPLINK;
 	assert_route(r, 0, &mac1, UPLINK, DROP_NONE);
 	assert_route(r, 0, &mac0, UPLINK, DROP_NONE);
 	assert_route(r, 0, &mac_broadcast, UPLINK, DROP_NONE);
@@ -116,20 +116,20 @@ test_link_local(void **state)
 
 	for (i = 0; i < 2 * RTE_DIM(cases); i++) {
 		forward = i % 2;
-		r->sw.conf.forward_bpdu = forward;
+		r->conf.forward_bpdu = forward;
 		for (vm2vm = VM2VM_UPLINK; vm2vm <= VM2VM_NIC; vm2vm++) {
 			bool stays = cases[i / 2].stays && !forward;
 			uint64_t to = vm2vm == VM2VM_UPLINK ? UPLINK
 							    : PORT(1) | PORT(SILENT) | UPLINK;
 
-			r->sw.conf.vm2vm = vm2vm;
-			r->sw.conf.tagged = true;
+			r->conf.vm2vm = vm2vm;
+			r->conf.tagged = true;
 			assert_route(r, 0, &cases[i / 2].to, stays ? 0 : to,
 					stays ? DROP_LINK_LOCAL : DROP_NONE);
 			/* From the wire these come without a tag, which tells nobody's. */
 			assert_route(r, PORT_UPLINK, &cases[i / 2].to, 0,
 					stays ? DROP_LINK_LOCAL : DROP_VLAN);
-			r->sw.conf.tagged = false;
+			r->conf.tagged = false;
 			assert_route(r, PORT_UPLINK, &cases[i / 2].to,
 					stays ? 0 : PORT(0) | PORT(1) | PORT(SILENT),
 					stays ? DROP_LINK_LOCAL : DROP_NONE);
@@ -147,16 +147,16 @@ test_bad_source(void **state)
 			{{0x03, 0, 0, 0, 0, 0}},
 	};
 	struct room *r = *state;
-	struct request q;
+	struct learn_request q;
 	size_t i;
 
-	r->w->burst.n = 0;
+	r->lane->burst.n = 0;
 	for (i = 0; i < RTE_DIM(wrong); i++)
 		routing_add(r, &host, &wrong[i]);
-	route_burst(r->w, routing_source(r, 0), &r->w->burst);
-	assert_int_equal(r->w->dests.n, 0);
+	route_burst(r->lane, routing_source(r, 0), &r->lane->burst);
+	assert_int_equal(r->lane->dests.n, 0);
 	for (i = 0; i < RTE_DIM(wrong); i++)
-		assert_int_equal(r->w->burst.frame[i].reason, DROP_SOURCE);
+		assert_int_equal(r->lane->burst.frame[i].reason, DROP_SOURCE);
 	assert_false(room_request(r, &q));
 }
 
@@ -189,8 +189,8 @@ test_own_tags(void **state)
 	uint16_t be;
 
 	for (drop = 0; drop < 2; drop++) {
-		r->sw.port[0].policy = drop ? PORT_NO_TAGS : 0;
-		r->w->burst.n = 0;
+		r->ports.port[0].policy = drop ? PORT_NO_TAGS : 0;
+		r->lane->burst.n = 0;
 		for (i = 0; i < RTE_DIM(cases); i++) {
 			f = routing_add(r, &mac1, &mac0);
 			f->eth.ether_type = rte_cpu_to_be_16(cases[i].type);
@@ -201,11 +201,11 @@ test_own_tags(void **state)
 			f->nfrags = 1;
 			f->len = cases[i].len;
 		}
-		route_burst(r->w, routing_source(r, 0), &r->w->burst);
+		route_burst(r->lane, routing_source(r, 0), &r->lane->burst);
 		for (i = 0; i < RTE_DIM(cases); i++) {
 			bool passes = !drop || cases[i].passes;
 
-			assert_int_equal(r->w->burst.frame[i].reason,
+			assert_int_equal(r->lane->burst.frame[i].reason,
 					passes ? DROP_NONE : DROP_OWN_TAG);
 			assert_true(routing_ports(r, i) == (passes ? PORT(1) : 0));
 		}
@@ -221,16 +221,16 @@ test_vm2vm_nic(void **state)
 	struct frame *f;
 	unsigned int i;
 
-	r->sw.conf.vm2vm = VM2VM_NIC;
-	r->w->burst.n = 0;
+	r->conf.vm2vm = VM2VM_NIC;
+	r->lane->burst.n = 0;
 	for (i = 0; i < 2; i++) /* a flow: the second like the first */
 		routing_add(r, &mac1, &mac0);
 	routing_add(r, &mac1, &mac0)->eth.ether_type = RTE_BE16(RTE_ETHER_TYPE_VLAN);
 	routing_add(r, &host, &mac0)->tagged = true;
 	routing_add(r, &mac_broadcast, &mac0)->tagged = true;
 	routing_add(r, &mac0, &mac0);
-	route_burst(r->w, routing_source(r, 0), &r->w->burst);
-	f = r->w->burst.frame;
+	route_burst(r->lane, routing_source(r, 0), &r->lane->burst);
+	f = r->lane->burst.frame;
 	for (i = 0; i < 2; i++)
 		assert_true(routing_ports(r, i) == UPLINK && f[i].tagged && f[i].tci == 1001);
 	assert_true(routing_ports(r, 2) == PORT(1)); /* its own tag would lead it elsewhere */
@@ -259,7 +259,7 @@ test_burst(void **state)
 	uint64_t random = 3;
 
 	for (round = 0; round < 500; round++) {
-		r->w->burst.n = 0;
+		r->lane->burst.n = 0;
 		for (i = 0; i < BURST_MAX; i++) {
 			/* Runs, as traffic has them. */
 			kind[i] = i > 0 && unit_random(&random) % 2
@@ -269,10 +269,10 @@ test_burst(void **state)
 		}
 		/* One that was lost when it was fetched stays so. */
 		i = unit_random(&random) % BURST_MAX;
-		frame_lose(&r->w->burst.frame[i], DROP_SHORT);
-		route_burst(r->w, routing_source(r, 0), &r->w->burst);
+		frame_lose(&r->lane->burst.frame[i], DROP_SHORT);
+		route_burst(r->lane, routing_source(r, 0), &r->lane->burst);
 		assert_int_equal(routing_ports(r, i), 0);
-		assert_int_equal(r->w->burst.frame[i].reason, DROP_SHORT);
+		assert_int_equal(r->lane->burst.frame[i].reason, DROP_SHORT);
 		kind[i] = UINT32_MAX;
 		for (i = 0; i < BURST_MAX; i++)
 			if (kind[i] != UINT32_MAX)
@@ -282,13 +282,13 @@ test_burst(void **state)
 
 /* What the main lcore is asked to learn after one frame of `from` at a port; nothing: false. */
 static bool
-asked(struct room *r, uint16_t port, const struct rte_ether_addr *from, struct request *q)
+asked(struct room *r, uint16_t port, const struct rte_ether_addr *from, struct learn_request *q)
 {
-	struct request more;
+	struct learn_request more;
 
-	r->w->burst.n = 0;
+	r->lane->burst.n = 0;
 	routing_add(r, &stranger, from);
-	route_burst(r->w, routing_source(r, port), &r->w->burst);
+	route_burst(r->lane, routing_source(r, port), &r->lane->burst);
 	if (!room_request(r, q))
 		return false;
 	assert_false(room_request(r, &more));
@@ -300,9 +300,9 @@ test_learning(void **state)
 {
 	const struct rte_ether_addr mac0 = mac_of(0, 0), fresh = mac_of(0, 9);
 	struct room *r = *state;
-	struct request q;
+	struct learn_request q;
 
-	r->sw.port[0].epoch = 5;
+	r->ports.port[0].epoch = 5;
 	assert_true(asked(r, 0, &fresh, &q));
 	assert_true(q.key == fdb_key(&fresh, 0));
 	assert_int_equal(q.port, 0);
@@ -319,13 +319,13 @@ test_learning(void **state)
 	assert_true(asked(r, 0, &host, &q)); /* a host that became a guest */
 	assert_int_equal(q.port, 0);
 	/* To be seen is to be used; what was not is the uplink's, if that uses it. */
-	r->sw.fdb->clock = 1;
+	r->fdb->clock = 1;
 	assert_false(asked(r, PORT_UPLINK, &fresh, &q));
-	r->sw.fdb->clock = 100;
+	r->fdb->clock = 100;
 	assert_true(asked(r, PORT_UPLINK, &fresh, &q));
 	assert_int_equal(q.port, PORT_UPLINK);
 	assert_false(asked(r, 0, &mac0, &q));
-	assert_int_equal(fdb_lookup(r->sw.fdb, &r->w->hints, fdb_key(&mac0, 0))->seen, 100);
+	assert_int_equal(fdb_lookup(r->fdb, &r->lane->hints, fdb_key(&mac0, 0))->seen, 100);
 	assert_false(asked(r, PORT_UPLINK, &mac0, &q));
 }
 
@@ -334,7 +334,7 @@ test_learning_full(void **state)
 {
 	struct rte_ether_addr mac;
 	struct room *r = *state;
-	struct request q;
+	struct learn_request q;
 	unsigned int i;
 
 	for (i = 1; i < FDB_PER_GUEST; i++) {
@@ -355,21 +355,21 @@ test_learning_bounded(void **state)
 	struct room *r = *state;
 	unsigned int i, n, attempt;
 	uint64_t period = rte_get_tsc_hz() / 1000, begin = 0, end = period;
-	struct request q;
+	struct learn_request q;
 
 	/* Within one millisecond of the TSC: tried again where another one had begun. */
 	for (attempt = 0; attempt < 1000 && begin / period != end / period; attempt++) {
-		r->w->burst.n = 0;
+		r->lane->burst.n = 0;
 		for (i = 0; i < BURST_MAX; i++) {
 			mac = mac_of(100, i);
 			routing_add(r, &stranger, &mac);
 		}
-		r->sw.port[0].learned = 0;
+		r->ports.port[0].learned = 0;
 		begin = rte_rdtsc();
-		r->w->burst.n = 10;
-		route_burst(r->w, routing_source(r, 0), &r->w->burst);
-		r->w->burst.n = BURST_MAX;
-		route_burst(r->w, &second, &r->w->burst);
+		r->lane->burst.n = 10;
+		route_burst(r->lane, routing_source(r, 0), &r->lane->burst);
+		r->lane->burst.n = BURST_MAX;
+		route_burst(r->lane, &second, &r->lane->burst);
 		end = rte_rdtsc();
 		for (n = 0; room_request(r, &q); n++)
 			;

@@ -13,8 +13,8 @@ test_untagged_uplink(void **state)
 	struct rte_ether_addr mac0 = mac_of(0, 0);
 	struct room *r = *state;
 
-	r->sw.conf.vlan_base = 0;
-	conf_map_tags(&r->sw.conf);
+	r->conf.vlan_base = 0;
+	conf_map_tags(&r->conf);
 	assert_route(r, PORT_UPLINK, &mac0, PORT(0), DROP_NONE);
 	assert_route(r, PORT_UPLINK, &host, 0, DROP_TO_SENDER);
 	assert_route(r, PORT_UPLINK, &stranger, PORT(0) | PORT(1) | PORT(SILENT), DROP_NONE);
@@ -63,15 +63,15 @@ test_tagged_uplink(void **state)
 	struct frame *f;
 	size_t i;
 
-	r->w->burst.n = 0;
+	r->lane->burst.n = 0;
 	for (i = 0; i < RTE_DIM(cases); i++) {
 		f = routing_add(r, cases[i].to, &host);
 		f->tagged = cases[i].tci >= 0;
 		f->tci = f->tagged ? cases[i].tci : 1000; /* stale: not to be looked at */
 	}
-	route_burst(r->w, &routing_uplink, &r->w->burst);
+	route_burst(r->lane, &routing_uplink, &r->lane->burst);
 	for (i = 0; i < RTE_DIM(cases); i++) {
-		f = &r->w->burst.frame[i];
+		f = &r->lane->burst.frame[i];
 		if (routing_ports(r, i) != cases[i].ports || f->reason != cases[i].reason)
 			fail_msg("case %zu: to %" PRIx64 ", %s", i, routing_ports(r, i),
 					drop_name(f->reason));
@@ -86,11 +86,11 @@ assert_from_uplink(struct room *r, const struct rte_ether_addr *to,
 {
 	struct frame *f;
 
-	r->w->burst.n = 0;
+	r->lane->burst.n = 0;
 	f = routing_add(r, to, from);
 	f->tagged = true;
 	f->tci = tag;
-	route_burst(r->w, &routing_uplink, &r->w->burst);
+	route_burst(r->lane, &routing_uplink, &r->lane->burst);
 	assert_int_equal(f->reason, reason);
 	assert_true(routing_ports(r, 0) == ports);
 }
@@ -120,11 +120,10 @@ test_copies(void **state)
 	struct room *r = *state;
 
 	room_learn(r, 0, &more);
-	fdb_set_filter(r->sw.fdb, fdb_key(&mac0, 0), FILTER_POOL);
-	fdb_set_filter(r->sw.fdb, fdb_key(&more, 0), FILTER_PORT);
-	fdb_set_filter(r->sw.fdb, fdb_key(&stranger, 0),
-			FILTER_POOL); /* not there: nothing happens */
-	routing_uplink.copied = 1;    /* device 0 has a pool, 1 has none */
+	fdb_set_filter(r->fdb, fdb_key(&mac0, 0), FILTER_POOL);
+	fdb_set_filter(r->fdb, fdb_key(&more, 0), FILTER_PORT);
+	fdb_set_filter(r->fdb, fdb_key(&stranger, 0), FILTER_POOL); /* not there: nothing happens */
+	routing_uplink.copied = 1; /* device 0 has a pool, 1 has none */
 	assert_from_uplink(r, &mac_broadcast, &host, 1000, 0, DROP_COPY);
 	assert_from_uplink(r, &mac0, &host, 1000, 0, DROP_COPY);
 	assert_from_uplink(r, &more, &host, 1000, PORT(0), DROP_NONE); /* found no filter */
@@ -169,22 +168,22 @@ test_reflected_untagged(void **state)
 			{&host, &mac0, 0, DROP_TO_SENDER},
 	};
 	struct room *r = *state;
-	struct request q;
+	struct learn_request q;
 	size_t i;
 
-	r->sw.conf.tagged = false;
-	r->w->burst.n = 0;
+	r->conf.tagged = false;
+	r->lane->burst.n = 0;
 	for (i = 0; i < RTE_DIM(cases); i++)
 		routing_add(r, cases[i].to, cases[i].from);
-	route_burst(r->w, &routing_uplink, &r->w->burst);
+	route_burst(r->lane, &routing_uplink, &r->lane->burst);
 	for (i = 0; i < RTE_DIM(cases); i++)
 		if (routing_ports(r, i) != cases[i].ports ||
-				r->w->burst.frame[i].reason != cases[i].reason)
+				r->lane->burst.frame[i].reason != cases[i].reason)
 			fail_msg("case %zu: to %" PRIx64 ", %s", i, routing_ports(r, i),
-					drop_name(r->w->burst.frame[i].reason));
+					drop_name(r->lane->burst.frame[i].reason));
 	assert_false(room_request(r, &q)); /* nobody has moved */
 	/* With nobody else there, it was for the one that it came from. */
-	r->sw.port[1].rx = r->sw.port[SILENT].rx = NULL;
+	r->ports.port[1].sink = r->ports.port[SILENT].sink = NULL;
 	assert_from_uplink(r, &mac_broadcast, &mac0, 0, 0, DROP_TO_SENDER);
 }
 
@@ -214,7 +213,7 @@ test_burst_of_uplink(void **state)
 	struct frame *f;
 
 	for (round = 0; round < 500; round++) {
-		r->w->burst.n = 0;
+		r->lane->burst.n = 0;
 		for (i = 0; i < BURST_MAX; i++) {
 			kind[i] = i > 0 && unit_random(&random) % 2
 					? kind[i - 1]
@@ -223,10 +222,10 @@ test_burst_of_uplink(void **state)
 			f->tagged = kinds[kind[i]].tag != 0;
 			f->tci = f->tagged ? kinds[kind[i]].tag : 1000;
 		}
-		route_burst(r->w, &routing_uplink, &r->w->burst);
+		route_burst(r->lane, &routing_uplink, &r->lane->burst);
 		for (i = 0; i < BURST_MAX; i++) {
 			assert_int_equal(routing_ports(r, i), kinds[kind[i]].ports);
-			assert_int_equal(r->w->burst.frame[i].reason == DROP_NONE,
+			assert_int_equal(r->lane->burst.frame[i].reason == DROP_NONE,
 					kinds[kind[i]].ports != 0);
 		}
 	}

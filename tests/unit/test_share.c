@@ -147,7 +147,7 @@ test_empty_chains(void **state)
 		ring_offer(tx, 0);
 	for (; room_owed(r, 0) != 0; visits++) {
 		before = room_count(r, 0)->drop[DROP_SHORT];
-		cost = forward_poll(r->w, &tx->vq.source);
+		cost = forward_poll(r->lane, &tx->vq.source);
 		assert_true(cost <= COST_VISIT_MAX);
 		assert_true(cost >= (room_count(r, 0)->drop[DROP_SHORT] - before) * CHAIN_MAX *
 						COST_DESC);
@@ -171,7 +171,7 @@ test_broadcasts(void **state)
 	room_send(r, 0, &mac[1], 60, BURST_MAX);
 	for (; room_owed(r, 0) != 0; visits++) {
 		n = room_owed(r, 0);
-		cost = forward_poll(r->w, &r->tx[0]->vq.source);
+		cost = forward_poll(r->lane, &r->tx[0]->vq.source);
 		assert_true(room_owed(r, 0) < n); /* something is done each time */
 		assert_true(cost >= (n - room_owed(r, 0)) * 1ul * (COST_COPY + COST_BYTES(60)));
 		assert_true(cost < COST_VISIT_MAX * 5 / 4);
@@ -193,7 +193,7 @@ test_long_receive_chains(void **state)
 	struct room *r = *state;
 	struct ring *rx = r->rx[1];
 	uint64_t table = ring_bytes(rx, CHAIN_MAX * 16), at = ring_bytes(rx, 100);
-	struct share *share = &r->w->polled[1].share;
+	struct share *share = &r->lane->polled[1].share;
 	unsigned int i;
 	uint32_t cost;
 
@@ -205,13 +205,13 @@ test_long_receive_chains(void **state)
 		ring_offer(rx, 0);
 	for (i = 0; i < BURST_MAX; i++)
 		room_send(r, 0, &mac[1], 60, i);
-	cost = forward_poll(r->w, &r->tx[0]->vq.source);
+	cost = forward_poll(r->lane, &r->tx[0]->vq.source);
 	assert_true(cost < COST_VISIT_MAX / 4);
 	assert_true(share->used > (CHAIN_MAX - 64) * COST_DESC);
 	/* Not all of a burst at once: it waits until its guest may have more. */
 	assert_true(room_count(r, 1)->sent > 0 && room_count(r, 1)->sent < 10);
-	assert_false(share_may(&r->w->clock, share));
-	r->w->clock.now = share->used;
+	assert_false(share_may(&r->lane->clock, share));
+	r->lane->clock.now = share->used;
 	i = room_count(r, 1)->sent;
 	room_poll(r, 0);
 	assert_true(room_count(r, 1)->sent > i);

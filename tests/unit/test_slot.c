@@ -8,16 +8,21 @@
 
 #include "conf/conf_parse.h"
 #include "guest/slot.h"
-#include "main.h"
+#include "conf/conf.h"
+#include "switch/port.h"
 #include "unit.h"
 
-static struct vswitch *sw;
+/* What a place is chosen by. */
+static struct places {
+	struct conf conf;
+	struct ports ports;
+} * all;
 
 static int
 teardown(void **state)
 {
 	RTE_SET_USED(state);
-	free(sw);
+	free(all);
 	return 0;
 }
 
@@ -28,25 +33,25 @@ make(const char *line)
 	char copy[8192], *word[1024] = {"vhost-switch", "--"}, *next, *save = NULL;
 	unsigned int n = 2;
 
-	sw = unit_zalloc(sizeof(*sw));
+	all = unit_zalloc(sizeof(*all));
 	assert_true(snprintf(copy, sizeof(copy), "%s", line) < (int)sizeof(copy));
 	for (next = strtok_r(copy, " ", &save); next != NULL; next = strtok_r(NULL, " ", &save))
 		word[n++] = next;
-	assert_int_equal(conf_parse(&sw->conf, n, word), CONF_RUN);
+	assert_int_equal(conf_parse(&all->conf, n, word), CONF_RUN);
 }
 
 /* One more guest of a socket is device `slot`, with that tag and name. */
 static void
 expect(const char *socket, uint16_t slot, uint16_t tag, const char *name)
 {
-	uint16_t is = slot_take(sw, slot_port(sw, socket));
+	uint16_t is = slot_take(&all->ports, &all->conf, slot_port(&all->conf, socket));
 	char buf[SLOT_NAME_MAX];
 
 	assert_int_equal(is, slot);
-	assert_int_equal(sw->port[is].state, PORT_USED);
-	assert_int_equal(sw->port[is].vlan, tag);
-	assert_string_equal(slot_name(sw, is, buf), name);
-	assert_true(sw->ports > slot);
+	assert_int_equal(all->ports.port[is].state, PORT_USED);
+	assert_int_equal(all->ports.port[is].vlan, tag);
+	assert_string_equal(slot_name(&all->ports, is, buf), name);
+	assert_true(all->ports.n > slot);
 }
 
 static void
@@ -57,7 +62,7 @@ refused(const char *socket, const char *word1, const char *word2)
 	char *err;
 
 	capture_begin(&cap, STDERR_FILENO);
-	is = slot_take(sw, slot_port(sw, socket));
+	is = slot_take(&all->ports, &all->conf, slot_port(&all->conf, socket));
 	err = capture_end(&cap);
 	assert_int_equal(is, SLOT_NONE);
 	if (strstr(err, word1) == NULL || strstr(err, word2) == NULL)
@@ -76,7 +81,7 @@ test_order(void **state)
 	expect("b", 2, 1002, "b.1");
 	expect("a", 3, 1003, "a.1");
 	/* They go, and come in the other order. */
-	sw->port[0].state = sw->port[1].state = sw->port[3].state = PORT_FREE;
+	all->ports.port[0].state = all->ports.port[1].state = all->ports.port[3].state = PORT_FREE;
 	expect("a", 0, 1000, "a.0");
 	expect("b", 1, 1001, "b.0");
 	expect("a", 3, 1003, "a.1");
@@ -96,7 +101,7 @@ test_one_socket(void **state)
 		expect("./usvhost", i, 1000 + i, name);
 	}
 	refused("./usvhost", "port usvhost", "has 256");
-	sw->port[7].state = PORT_FREE;
+	all->ports.port[7].state = PORT_FREE;
 	expect("./usvhost", 7, 1007, "usvhost.7");
 }
 
@@ -108,12 +113,12 @@ test_limits(void **state)
 	RTE_SET_USED(state);
 	make("--socket-file a --port vm1,socket=b --dev-basename c");
 	for (i = 0; i < 64; i++)
-		assert_int_not_equal(slot_take(sw, 0), SLOT_NONE);
+		assert_int_not_equal(slot_take(&all->ports, &all->conf, 0), SLOT_NONE);
 	refused("a", "port a", "has 64");
 	for (i = 0; i < GUEST_MAX - 64 - 2; i++)
-		assert_int_not_equal(slot_take(sw, 2), SLOT_NONE);
+		assert_int_not_equal(slot_take(&all->ports, &all->conf, 2), SLOT_NONE);
 	/* All that is left is the port's own place, which is kept for it. */
-	assert_int_not_equal(slot_take(sw, 2), SLOT_NONE);
+	assert_int_not_equal(slot_take(&all->ports, &all->conf, 2), SLOT_NONE);
 	refused("./c", "port c", "kept for other ports");
 	expect("b", 1, 1001, "vm1");
 	refused("b", "port vm1", "guests=");
@@ -130,7 +135,7 @@ test_tags(void **state)
 	expect("b", 4, 20, "b.1"); /* nobody else may be there: its tag is d's */
 	expect("c", 2, 1002, "c.0");
 	expect("c", 5, 1005, "c.1");
-	sw->port[4].state = PORT_FREE;
+	all->ports.port[4].state = PORT_FREE;
 	expect("c", 6, 1006, "c.2");
 	expect("b", 4, 20, "b.1");
 	expect("a", 0, 10, "a");
@@ -155,12 +160,12 @@ test_leaving(void **state)
 	RTE_SET_USED(state);
 	make("--port a,socket=a --socket-file b");
 	expect("a", 0, 1000, "a");
-	sw->port[0].state = PORT_LEAVING;
+	all->ports.port[0].state = PORT_LEAVING;
 	refused("a", "port a", "just leaving");
 	expect("b", 1, 1001, "b.0");
-	sw->port[1].state = PORT_LEAVING;
+	all->ports.port[1].state = PORT_LEAVING;
 	expect("b", 2, 1002, "b.1");
-	sw->port[1].state = sw->port[0].state = PORT_FREE;
+	all->ports.port[1].state = all->ports.port[0].state = PORT_FREE;
 	expect("a", 0, 1000, "a");
 	expect("b", 1, 1001, "b.0");
 }

@@ -6,33 +6,49 @@
 
 #include <rte_common.h>
 
-#include "main.h"
+#include "guest/guests.h"
+#include "run/parts.h"
 #include "run/stats.h"
 #include "uplink/uplink_priv.h"
 #include "unit.h"
-#include "run/worker.h"
+#include "switch/lane.h"
+#include "switch/lanes.h"
 
-/* A switch with two workers; nothing but the counters is in use. */
+/* Two lanes, of which nothing but the counters is in use. */
+struct counted {
+	struct lanes lanes;
+	struct ports ports;
+	struct guests guests;
+	struct stats stats;
+	struct parts parts;
+};
+
 static int
 setup(void **state)
 {
-	struct vswitch *sw = unit_zalloc(sizeof(*sw));
+	struct counted *c = unit_zalloc(sizeof(*c));
 
-	sw->nworkers = 2;
-	sw->worker[0] = unit_zalloc(sizeof(struct worker));
-	sw->worker[1] = unit_zalloc(sizeof(struct worker));
-	*state = sw;
+	c->lanes.n = 2;
+	c->lanes.lane[0] = unit_zalloc(sizeof(struct lane));
+	c->lanes.lane[1] = unit_zalloc(sizeof(struct lane));
+	c->parts = (struct parts){
+			.lanes = &c->lanes,
+			.ports = &c->ports,
+			.guests = &c->guests,
+			.stats = &c->stats,
+	};
+	*state = c;
 	return 0;
 }
 
 static int
 teardown(void **state)
 {
-	struct vswitch *sw = *state;
+	struct counted *c = *state;
 
-	free(sw->worker[0]);
-	free(sw->worker[1]);
-	free(sw);
+	free(c->lanes.lane[0]);
+	free(c->lanes.lane[1]);
+	free(c);
 	return 0;
 }
 
@@ -98,30 +114,30 @@ test_dropped(void **state)
 	uint64_t want = 0;
 
 	RTE_SET_USED(state);
-	assert_int_equal(stats_dropped(&c), 0);
+	assert_int_equal(count_dropped(&c), 0);
 	for (i = 0; i < DROP_MAX; i++) {
 		c.drop[i] = i + 5;
 		want += i + 5;
 	}
-	assert_int_equal(stats_dropped(&c), want);
+	assert_int_equal(count_dropped(&c), want);
 }
 
 static void
 test_sum(void **state)
 {
-	struct vswitch *sw = *state;
+	struct counted *all = *state;
 	struct port_count sum;
 
 	memset(&sum, 0xa5, sizeof(sum));
-	number(&sw->worker[0]->count[3], 1);
-	number(&sw->worker[1]->count[3], 100);
-	number(&sw->control[3], 10000);
-	number(&sw->worker[0]->count[4], 7);
-	stats_port(sw, 3, &sum);
+	number(&all->lanes.lane[0]->count[3], 1);
+	number(&all->lanes.lane[1]->count[3], 100);
+	number(&all->stats.outside[3], 10000);
+	number(&all->lanes.lane[0]->count[4], 7);
+	stats_port(&all->parts, 3, &sum);
 	assert_numbered(&sum, 10101);
-	stats_port(sw, 4, &sum);
+	stats_port(&all->parts, 4, &sum);
 	assert_numbered(&sum, 7);
-	stats_port(sw, PORT_UPLINK, &sum);
+	stats_port(&all->parts, PORT_UPLINK, &sum);
 	assert_numbered(&sum, 0);
 }
 
@@ -129,41 +145,41 @@ test_sum(void **state)
 static void
 test_retire(void **state)
 {
-	struct vswitch *sw = *state;
+	struct counted *all = *state;
 	struct port_count sum;
 
-	number(&sw->worker[0]->count[3], 1);
-	number(&sw->worker[1]->count[3], 10);
-	number(&sw->control[3], 100);
-	stats_retire(sw, 3);
-	assert_numbered(&sw->departed, 111);
-	stats_port(sw, 3, &sum);
+	number(&all->lanes.lane[0]->count[3], 1);
+	number(&all->lanes.lane[1]->count[3], 10);
+	number(&all->stats.outside[3], 100);
+	stats_retire(&all->parts, 3);
+	assert_numbered(&all->stats.departed, 111);
+	stats_port(&all->parts, 3, &sum);
 	assert_numbered(&sum, 0);
-	number(&sw->worker[0]->count[3], 4); /* the next tenant: 3 more of each */
-	stats_port(sw, 3, &sum);
+	number(&all->lanes.lane[0]->count[3], 4); /* the next tenant: 3 more of each */
+	stats_port(&all->parts, 3, &sum);
 	assert_numbered(&sum, 3);
-	stats_retire(sw, 3);
-	assert_numbered(&sw->departed, 114);
-	stats_port(sw, 3, &sum);
+	stats_retire(&all->parts, 3);
+	assert_numbered(&all->stats.departed, 114);
+	stats_port(&all->parts, 3, &sum);
 	assert_numbered(&sum, 0);
 	/* Leaving without a frame changes nothing. */
-	stats_retire(sw, 3);
-	assert_numbered(&sw->departed, 114);
-	number(&sw->worker[1]->count[5], 1000);
-	stats_retire(sw, 5);
-	assert_numbered(&sw->departed, 1114);
+	stats_retire(&all->parts, 3);
+	assert_numbered(&all->stats.departed, 114);
+	number(&all->lanes.lane[1]->count[5], 1000);
+	stats_retire(&all->parts, 5);
+	assert_numbered(&all->stats.departed, 1114);
 }
 
 /* The table as text: free() it. */
 static char *
-printed(const struct vswitch *sw)
+printed(const struct parts *p)
 {
 	char *text = NULL;
 	size_t size = 0;
 	FILE *out = open_memstream(&text, &size);
 
 	assert_non_null(out);
-	stats_print(sw, out);
+	stats_print(p, out);
 	assert_int_equal(fclose(out), 0);
 	return text;
 }
@@ -187,16 +203,16 @@ test_table(void **state)
 			"devices stopped for breaking the rules: 11\n"
 			"\n";
 	static struct uplink uplink = {.limit = 1514};
-	struct vswitch *sw = *state;
-	struct port_count *c = sw->worker[0]->count;
+	struct counted *all = *state;
+	struct port_count *c = all->lanes.lane[0]->count;
 	char *text;
 
-	sw->ports = 3;
-	sw->port[0].state = PORT_USED;
-	sw->port[1].state = PORT_FREE;
-	sw->port[2].state = PORT_LEAVING; /* still its own until it is put away */
-	sw->uplink = &uplink;
-	sw->faults = 11;
+	all->ports.n = 3;
+	all->ports.port[0].state = PORT_USED;
+	all->ports.port[1].state = PORT_FREE;
+	all->ports.port[2].state = PORT_LEAVING; /* still its own until it is put away */
+	all->parts.uplink = &uplink;
+	all->guests.faults = 11;
 	c[0] = (struct port_count){.received = 1000000,
 			.delivered = 999990,
 			.sent = 500000,
@@ -204,13 +220,13 @@ test_table(void **state)
 			.missed = 7,
 			.drop = {[DROP_RING_FULL] = 8, [DROP_GONE] = 2}};
 	c[1].received = 77;
-	sw->retired[1].received = 77;
+	all->stats.retired[1].received = 77;
 	c[2] = (struct port_count){.received = 5, .delivered = 5, .sent = 6, .unlearned = 4};
 	c[3].received = 1; /* past the slots in use */
 	c[PORT_UPLINK] = (struct port_count){.received = 123456789012, .delivered = 123456789012};
-	sw->departed = (struct port_count){
+	all->stats.departed = (struct port_count){
 			.received = 9, .unlearned = 1, .drop = {[DROP_SOURCE] = 9}};
-	text = printed(sw);
+	text = printed(&all->parts);
 	assert_string_equal(text, want);
 	free(text);
 }
@@ -226,7 +242,8 @@ test_empty_table(void **state)
 			"dropped, by reason:\n"
 			"devices stopped for breaking the rules: 0\n"
 			"\n";
-	char *text = printed(*state);
+	const struct counted *all = *state;
+	char *text = printed(&all->parts);
 
 	assert_string_equal(text, want);
 	free(text);

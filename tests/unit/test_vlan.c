@@ -21,6 +21,7 @@
 /* An open uplink, and one burst. */
 struct wire {
 	struct conf conf;
+	struct ports ports;
 	struct uplink *u;
 	char name[32];
 	struct burst burst;
@@ -50,7 +51,7 @@ open_wire(void **state, char **words, int n)
 	snprintf(w->name, sizeof(w->name), "net_ring%u", serial++);
 	assert_int_equal(rte_eal_hotplug_add("vdev", w->name, ""), 0);
 	assert_int_equal(rte_eth_dev_get_port_by_name(w->name, &w->conf.port_id), 0);
-	w->u = uplink_open(&w->conf, 1);
+	w->u = uplink_open(&w->conf, &w->ports, 1);
 	assert_non_null(w->u);
 	*state = w;
 	return 0;

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/*
+ * All guests of the switch, and what they find of it.
+ *
+ * librte_vhost's thread, except where it says otherwise.
+ */
+#ifndef GUEST_GUESTS_H
+#define GUEST_GUESTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/limits.h"
+#include "guest/peer.h"
+
+struct conf;
+struct guest;
+struct lanes;
+struct port_count;
+struct ports;
+struct wake;
+
+struct guests {
+	const struct conf *conf;
+	struct ports *ports;
+	struct lanes *lanes;
+	struct wake *wake;               /* of the main lcore, which clears places */
+	struct port_count *outside;      /* by port: what no worker counted */
+	struct guest *placed[GUEST_MAX]; /* by place; any thread may read it */
+	struct guest *list;              /* all there ever were */
+	struct peers peers;              /* front ends that left */
+	uint64_t faults; /* guests stopped for breaking the rules; any thread reads it */
+	bool ending;     /* the switch is: nobody looks why front ends leave */
+};
+
+/* Gives up all guests there ever were, at exit. Main lcore, when all else has stopped. */
+void guests_destroy(struct guests *all);
+
+#endif /* GUEST_GUESTS_H */

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* The choice of a receive ring: see sink.h for the contract. */
+#include "frame/flow.h"
+#include "guest/rx.h"
+#include "guest/sink.h"
+#include "guest/virtqueue.h"
+#include "switch/lane.h"
+#include "switch/source.h"
+
+static inline const struct rx_set *
+set_of(const struct sink *k)
+{
+	return container_of(k, struct rx_set, sink);
+}
+
+/*
+ * Returns true if receive rings are filled by queue pair. So they are if the sender has a
+ * transmit ring for each of them: what its driver put into one ring stays together, no
+ * header is looked at, and workers that poll different rings of it fill different ones.
+ * Else each flow has its ring.
+ */
+static inline bool
+by_pairs(const struct rx_set *rx, const struct lane *l, const struct source *from)
+{
+	return rx->n == 1 || load_relaxed(&l->shared.ports->port[from->port].tx_rings) >= rx->n;
+}
+
+static inline struct virtqueue *
+ring_of_pair(const struct rx_set *rx, const struct source *from)
+{
+	uint16_t i = from->pair;
+
+	while (unlikely(i >= rx->n)) /* from->pair % rx->n, without a division */
+		i -= rx->n;
+	return rx->vq[i];
+}
+
+/* Marks frames as never to be taken: the guest was stopped for breaking the rules. */
+static struct outcome
+refuse(struct burst *b, uint64_t frames)
+{
+	uint64_t left;
+
+	for (left = frames; left != 0; left &= left - 1)
+		b->frame[__builtin_ctzll(left)].reason = DROP_GONE;
+	return (struct outcome){.refused = frames};
+}
+
+/* Offers frames to one receive ring. */
+static inline struct outcome
+fill(struct virtqueue *vq, struct lane *l, uint16_t port, uint64_t want)
+{
+	if (unlikely(vq == NULL)) /* paused: it is back in a moment */
+		return (struct outcome){0, 0};
+	if (unlikely(vq_broken(vq)))
+		return refuse(&l->burst, want);
+	return rx_deliver(vq, &l->burst, want, &l->count[port]);
+}
+
+/* Offers each frame to the ring of its flow. */
+static __rte_noinline struct outcome
+fill_by_flows(const struct rx_set *rx, struct lane *l, uint64_t want)
+{
+	uint64_t part[QUEUE_PAIRS_MAX] = {0}, left;
+	struct outcome all = {0, 0}, one;
+	unsigned int i;
+
+	for (left = want; left != 0; left &= left - 1) {
+		i = __builtin_ctzll(left);
+		part[flow_ring(&l->burst.frame[i], rx->n)] |= UINT64_C(1) << i;
+	}
+	for (i = 0; i < rx->n; i++) {
+		if (part[i] == 0)
+			continue;
+		one = fill(rx->vq[i], l, rx->port, part[i]);
+		all.taken |= one.taken;
+		all.refused |= one.refused;
+	}
+	return all;
+}
+
+static struct outcome
+guest_deliver(struct sink *k, struct lane *l, const struct source *from, uint64_t want)
+{
+	const struct rx_set *rx = set_of(k);
+
+	l->burst.receiver = &l->polled[rx->port].share;
+	if (likely(by_pairs(rx, l, from)))
+		return fill(ring_of_pair(rx, from), l, rx->port, want);
+	return fill_by_flows(rx, l, want);
+}
+
+/* Without a ring it is gone, or paused for longer than a frame waits. */
+static enum drop_reason
+guest_why_not(const struct sink *k, const struct lane *l, const struct source *from,
+		struct frame *f)
+{
+	const struct rx_set *rx = set_of(k);
+	const struct virtqueue *vq = by_pairs(rx, l, from) ? ring_of_pair(rx, from)
+							   : rx->vq[flow_ring(f, rx->n)];
+
+	return vq == NULL ? DROP_GONE : DROP_RING_FULL;
+}
+
+static uint64_t
+guest_behind(const struct sink *k, const struct lane *l, const struct source *from, struct frame *f)
+{
+	return by_pairs(set_of(k), l, from) ? FLOWS_ALL : UINT64_C(1) << flow_of(f);
+}
+
+/* Not after it was stopped for breaking the rules; its first ring tells. */
+static bool
+guest_is_open(const struct sink *k)
+{
+	const struct virtqueue *first = set_of(k)->vq[0];
+
+	return first == NULL || !vq_broken(first);
+}
+
+const struct sink_ops guest_sink_ops = {
+		.deliver = guest_deliver,
+		.why_not = guest_why_not,
+		.behind = guest_behind,
+		.is_open = guest_is_open,
+};

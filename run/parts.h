@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/*
+ * What this room shows and tends: the one object of each other room. main.c makes them, and they
+ * outlive all that is given this struct, which is constant from start to end.
+ */
+#ifndef PARTS_H
+#define PARTS_H
+
+struct conf;
+struct fdb;
+struct guests;
+struct lanes;
+struct learn_queue;
+struct notify;
+struct ports;
+struct stats;
+struct uplink;
+struct wake;
+
+struct parts {
+	const struct conf *conf;
+	struct ports *ports;
+	struct fdb *fdb;
+	struct learn_queue *learn;
+	struct lanes *lanes;
+	struct guests *guests;
+	struct uplink *uplink; /* NULL: none */
+	struct stats *stats;
+	struct notify *notify; /* the service manager */
+	struct wake *wake;     /* of the main lcore */
+};
+
+#endif /* PARTS_H */

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* Making a lane: see lane.h for who owns what. */
+#include <rte_cycles.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+
+#include "conf/conf.h"
+#include "switch/lane.h"
+
+/*
+ * How much longer than one whose destination is full a frame waits whose destination was
+ * put off: as long as a worker that has the ring may be without its CPU.
+ */
+#define PUT_OFF_MS 10
+
+struct lane *
+lane_create(const struct shared *shared, unsigned int id, unsigned int lcore)
+{
+	const struct conf *c = shared->conf;
+	struct lane *l;
+
+	l = rte_zmalloc_socket(
+			"lane", sizeof(*l), RTE_CACHE_LINE_SIZE, rte_lcore_to_socket_id(lcore));
+	if (l == NULL)
+		return NULL;
+	l->shared = *shared;
+	l->id = id;
+	l->lcore = lcore;
+	l->put_off_time = rte_get_tsc_hz() / (1000 / PUT_OFF_MS);
+	if (c->rx_retry) {
+		l->retry_delay = rte_get_tsc_hz() * c->rx_retry_delay / 1000000;
+		l->retry_time = l->retry_delay * c->rx_retry_num;
+	}
+	return l;
+}
+
+void
+lane_destroy(struct lane *l)
+{
+	rte_free(l);
+}

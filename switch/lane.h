@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/*
+ * A lane: what one worker forwards with. Its working memory, the sources that it polls, and
+ * where it finds what all lanes share.
+ *
+ * The lists of sources are published by librte_vhost's thread (lanes.h). All else belongs to
+ * the worker of the lane alone. Exception: anybody may read its counters (count.h).
+ */
+#ifndef LANE_H
+#define LANE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "frame/frame.h"
+#include "switch/count.h"
+#include "switch/fdb.h"
+#include "switch/port.h"
+#include "switch/share.h"
+
+struct conf;
+struct learn_queue;
+struct source;
+
+/* Why frames were not offered to a destination, or not to the end. */
+enum delay {
+	DELAY_NONE,
+	DELAY_BEHIND,  /* others wait, which they must not overtake */
+	DELAY_PUT_OFF, /* the visit has cost enough, or another worker fills the ring */
+};
+
+/*
+ * Where the frames of a burst are to go: one entry a destination, found in
+ * constant time by port (slot[port], valid if it points back to the port).
+ */
+struct dests {
+	unsigned int n;
+	uint64_t flood;      /* frames that go to many ports */
+	unsigned int nflood; /* the most ports that one of those goes to */
+	uint16_t port[PORT_MAX];
+	uint16_t slot[PORT_MAX];
+	uint64_t want[PORT_MAX]; /* frames for it */
+	struct outcome outcome[PORT_MAX];
+	uint8_t delay[PORT_MAX]; /* enum delay: of frames that it did not take */
+};
+
+/* Sources of one port that a lane polls, which have one share of it, however many they are. */
+struct polled {
+	struct share share;
+	uint16_t next;                          /* slot of source[] to look at next */
+	uint16_t n;                             /* slots, up to the last one in use */
+	struct source *source[QUEUE_PAIRS_MAX]; /* NULL: free */
+} __rte_cache_aligned;
+
+/* A guest has one entry, by its port; each source of the uplink has one of its own. */
+#define POLLED_MAX (GUEST_MAX + PORT_MAX)
+
+/* What all lanes of a switch work on. */
+struct shared {
+	const struct conf *conf; /* the policy; constant */
+	struct ports *ports;
+	struct fdb *fdb;
+	struct learn_queue *learn;
+};
+
+struct lane {
+	struct shared shared;
+	unsigned int id; /* of all lanes; 0 polls the uplink too */
+	unsigned int lcore;
+	uint64_t retry_delay;  /* TSC cycles between offers */
+	uint64_t retry_time;   /* TSC cycles that a frame waits at most */
+	uint64_t put_off_time; /* how much longer, for a destination that was put off */
+	struct share_clock clock;
+	unsigned int npoll;              /* slots of poll[], up to the last one in use */
+	struct polled *poll[POLLED_MAX]; /* those that have sources; NULL: none */
+	struct polled polled[POLLED_MAX];
+	struct dests dests;
+	struct burst burst;
+	struct fdb_hints hints;
+	struct port_count count[PORT_MAX];
+};
+
+/* Makes a lane for a worker on an lcore. NULL without memory. Main lcore, at start. */
+struct lane *lane_create(const struct shared *shared, unsigned int id, unsigned int lcore);
+
+void lane_destroy(struct lane *l);
+
+/* Adds frames to those that a destination is to get. */
+static inline void
+dests_add(struct dests *d, uint16_t port, uint64_t frames)
+{
+	unsigned int at = d->slot[port];
+
+	if (at >= d->n || d->port[at] != port) {
+		at = d->n++;
+		d->slot[port] = at;
+		d->port[at] = port;
+		d->want[at] = 0;
+	}
+	d->want[at] |= frames;
+}
+
+#endif /* LANE_H */

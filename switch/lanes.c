@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* Which lane polls what: see lanes.h for the contract. */
+#include <time.h>
+
+#include <rte_lcore.h>
+#include <rte_rcu_qsbr.h>
+
+#include "switch/grace.h"
+#include "switch/lane.h"
+#include "switch/lanes.h"
+#include "switch/place.h"
+#include "switch/source.h"
+
+static unsigned int
+count_sources(const struct polled *p)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < p->n; i++)
+		n += p->source[i] != NULL;
+	return n;
+}
+
+/* A lane as place.h sees it, for one more source of a port. The uplink's are always there. */
+static struct seat
+seat_of(const struct lane *l, uint16_t port)
+{
+	struct seat s = {
+			.node = rte_lcore_to_socket_id(l->lcore),
+			.same = count_sources(&l->polled[port]),
+	};
+	unsigned int i;
+
+	for (i = 0; i < GUEST_MAX; i++)
+		s.load += count_sources(&l->polled[i]);
+	return s;
+}
+
+/* Has the lane look at an entry, or no longer. */
+static void
+show(struct lane *l, struct polled *p)
+{
+	unsigned int i;
+
+	for (i = 0; i < l->npoll && l->poll[i] != NULL; i++)
+		;
+	store_release(&l->poll[i], p);
+	if (i == l->npoll)
+		store_release(&l->npoll, i + 1);
+}
+
+static void
+hide(struct lane *l, const struct polled *p)
+{
+	unsigned int i;
+
+	for (i = 0; i < l->npoll; i++)
+		if (l->poll[i] == p)
+			store_release(&l->poll[i], NULL);
+	for (i = l->npoll; i > 0 && l->poll[i - 1] == NULL; i--)
+		;
+	store_release(&l->npoll, i);
+}
+
+static void
+add(struct lane *l, struct polled *p, struct source *s)
+{
+	unsigned int i;
+
+	if (count_sources(p) == 0)
+		show(l, p);
+	for (i = 0; i < p->n && p->source[i] != NULL; i++)
+		;
+	store_release(&p->source[i], s);
+	if (i == p->n)
+		store_release(&p->n, i + 1);
+}
+
+static void
+take_away(struct lane *l, struct polled *p, const struct source *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < p->n; i++)
+		if (p->source[i] == s)
+			store_release(&p->source[i], NULL);
+	for (i = p->n; i > 0 && p->source[i - 1] == NULL; i--)
+		;
+	store_release(&p->n, i);
+	if (i == 0)
+		hide(l, p);
+}
+
+void
+lanes_add(struct lanes *all, struct source *s, const void *memory)
+{
+	struct seat seat[WORKER_MAX];
+	struct lane *l;
+	unsigned int i;
+
+	for (i = 0; i < all->n; i++)
+		seat[i] = seat_of(all->lane[i], s->port);
+	l = all->lane[place_choose(seat, all->n, place_node_of(memory), place_distance)];
+	add(l, &l->polled[s->port], s);
+}
+
+void
+lanes_remove(struct lanes *all, struct source *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < all->n; i++)
+		take_away(all->lane[i], &all->lane[i]->polled[s->port], s);
+}
+
+void
+lanes_add_uplink(struct lanes *all, struct source *s, unsigned int i)
+{
+	struct lane *l = all->lane[0];
+
+	add(l, &l->polled[GUEST_MAX + i], s);
+}
+
+void
+lanes_quiesce(struct lanes *all)
+{
+	/* A burst takes some microseconds; this thread may share a worker's CPU. */
+	const struct timespec nap = {.tv_nsec = 5000};
+	uint64_t token = rte_rcu_qsbr_start(all->qsbr);
+
+	while (!grace_over(all->qsbr, token))
+		nanosleep(&nap, NULL);
+}

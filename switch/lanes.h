@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/*
+ * All lanes: which of them polls a source, and when none of them uses something any more.
+ *
+ * Made by the main lcore before workers run. Then librte_vhost's thread gives sources to lanes
+ * and takes them away again.
+ */
+#ifndef LANES_H
+#define LANES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/limits.h"
+
+struct lane;
+struct rte_rcu_qsbr;
+struct source;
+
+struct lanes {
+	unsigned int n;
+	struct lane *lane[WORKER_MAX];
+	struct rte_rcu_qsbr
+			*qsbr; /* each lane's worker reports to it between bursts; see grace.h */
+};
+
+/*
+ * Has a guest's source polled by a lane, chosen as place.h says; `memory`: an address of the
+ * guest's. Or no more: the source may still be in use until a grace period is over.
+ */
+void lanes_add(struct lanes *all, struct source *s, const void *memory);
+void lanes_remove(struct lanes *all, struct source *s);
+
+/* Has source `i` of the uplink polled by the first lane, for as long as it runs. Main lcore. */
+void lanes_add_uplink(struct lanes *all, struct source *s, unsigned int i);
+
+/*
+ * Waits until every worker has been between two bursts, so that nothing that
+ * was withdrawn before is in use any more. Yields the CPU while it waits.
+ * Not for workers.
+ */
+void lanes_quiesce(struct lanes *all);
+
+#endif /* LANES_H */

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* A room (room.h) with all that main() makes around it: for what is librte_vhost's thread's or the main lcore's. */
+#ifndef UNIT_WHOLE_H
+#define UNIT_WHOLE_H
+
+#include "guest/guests.h"
+#include "room.h"
+#include "run/notify.h"
+#include "run/parts.h"
+#include "run/stats.h"
+
+struct whole {
+	struct room *r;
+	struct guests guests;
+	struct stats stats;
+	struct notify notify;
+	struct parts parts;
+};
+
+/* The same as room_create(); nobody is told of the service. */
+struct whole *whole_create(unsigned int guests);
+
+void whole_destroy(struct whole *w);
+
+#endif /* UNIT_WHOLE_H */

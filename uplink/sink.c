@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* The uplink as a sink of frames: see switch/sink.h for the contract. Any worker. */
+#include "frame/cost.h"
+#include "frame/flow.h"
+#include "frame/offload.h"
+#include "switch/lane.h"
+#include "switch/source.h"
+#include "uplink/uplink.h"
+#include "uplink/uplink_priv.h"
+
+static struct uplink *
+uplink_of(const struct sink *k)
+{
+	return container_of(k, struct uplink, sink);
+}
+
+/* The tag of a sender's frames on the uplink, and whether they may have another. */
+static inline uint16_t
+tag_of(const struct port *p)
+{
+	return p->vlan | (p->policy & PORT_NO_TAGS ? UPLINK_RETAG : 0);
+}
+
+/* What it costs to offer frames. */
+static uint32_t
+cost_of(const struct burst *b, uint64_t frames)
+{
+	uint32_t cost = COST_DEST;
+	const struct frame *f;
+
+	for (; frames != 0; frames &= frames - 1) {
+		f = &b->frame[__builtin_ctzll(frames)];
+		cost += frame_cost(f);
+		if (f->offload != 0)
+			cost += offload_frames(f) * COST_PART + COST_SUM(f->len);
+	}
+	return cost;
+}
+
+static struct outcome
+uplink_sink_deliver(struct sink *k, struct lane *l, const struct source *from, uint64_t want)
+{
+	struct outcome o = uplink_deliver(uplink_of(k), l->id, &l->burst, want,
+			tag_of(&l->shared.ports->port[from->port]), &l->count[PORT_UPLINK]);
+
+	l->burst.cost += cost_of(&l->burst, want);
+	return o;
+}
+
+static enum drop_reason
+uplink_why_not(const struct sink *k, const struct lane *l, const struct source *from,
+		struct frame *f)
+{
+	RTE_SET_USED(from);
+	RTE_SET_USED(f);
+	return uplink_reason(uplink_of(k), l->id);
+}
+
+/* Its frames keep their order, whatever their flow. */
+static uint64_t
+uplink_behind(const struct sink *k, const struct lane *l, const struct source *from,
+		struct frame *f)
+{
+	RTE_SET_USED(k);
+	RTE_SET_USED(l);
+	RTE_SET_USED(from);
+	RTE_SET_USED(f);
+	return FLOWS_ALL;
+}
+
+/* With its link down it refuses each frame, and counts it. */
+static bool
+uplink_is_open(const struct sink *k)
+{
+	RTE_SET_USED(k);
+	return true;
+}
+
+const struct sink_ops uplink_sink_ops = {
+		.deliver = uplink_sink_deliver,
+		.why_not = uplink_why_not,
+		.behind = uplink_behind,
+		.is_open = uplink_is_open,
+};
