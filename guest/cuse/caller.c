@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* The process behind an ioctl: see caller.h for the contract. */
+/* The process that made an ioctl: see caller.h for the contract. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -45,7 +45,7 @@ caller_handle(pid_t thread, pid_t process)
 
 	if (handle < 0)
 		return -errno;
-	/* It may have ended before, and the handle be of another. */
+	/* It may have ended before, and the handle may be of another process. */
 	if (caller_process(thread) == process)
 		return handle;
 	close(handle);
@@ -60,7 +60,7 @@ caller_lives(int handle)
 	return handle < 0 || poll(&ended, 1, 0) == 0;
 }
 
-/* By the kernel's own call, which came with Linux 5.6. */
+/* Copies it by pidfd_getfd(2), which Linux has since 5.6. */
 static int
 descriptor_by_pidfd(pid_t process, int fd)
 {
@@ -74,7 +74,7 @@ descriptor_by_pidfd(pid_t process, int fd)
 	return copy >= 0 ? copy : -error;
 }
 
-/* By our module, on a kernel that has no such call. */
+/* Copies it by our module, on a kernel without that call. */
 static int
 descriptor_by_module(pid_t process, int fd)
 {
@@ -114,12 +114,12 @@ read_maps(const char *process, struct maps *maps)
 }
 
 /*
- * Opens the file of a fragment through the mapping itself: it may have no name any
- * more, or one in another mount namespace. First as a mere handle: opening a
- * device can do anything.
+ * Opens the file of an extent through the mapping itself: it may have no name any more, or one in
+ * another mount namespace. It is first opened as a handle only, as opening a device can have any
+ * effect.
  */
 static int
-open_frag(pid_t process, const struct fragment *p)
+open_extent(pid_t process, const struct extent *p)
 {
 	char path[80];
 	struct stat st;
@@ -144,7 +144,7 @@ open_frag(pid_t process, const struct fragment *p)
 	close(handle);
 	if (fd < 0)
 		return -error;
-	/* What lies behind the end of a file raises SIGBUS at the first access. */
+	/* An access past the end of a file raises SIGBUS. */
 	if ((uint64_t)st.st_size < p->offset || (uint64_t)st.st_size - p->offset < p->size) {
 		close(fd);
 		return -EFAULT;
@@ -153,12 +153,12 @@ open_frag(pid_t process, const struct fragment *p)
 }
 
 /*
- * Whether fd is the file that the process was seen to have mapped for writing: it
- * may have mapped another one there in between, which it can only read. The kernel
- * tells device and inode of our own mapping in the same way, on any file system.
+ * Checks that fd is the file that the process had mapped for writing: it may have mapped another
+ * one there in between, which it can only read. The kernel tells device and inode of our own
+ * mapping in the same way, on any file system.
  */
 static int
-check_frag(const struct fragment *p, int fd)
+check_extent(const struct extent *p, int fd)
 {
 	size_t len = p->first.end - p->first.start;
 	void *at = mmap(NULL, len, PROT_NONE, MAP_SHARED | MAP_NORESERVE, fd,
@@ -180,13 +180,13 @@ check_frag(const struct fragment *p, int fd)
 }
 
 static int
-open_checked(pid_t process, const struct fragment *p)
+open_checked(pid_t process, const struct extent *p)
 {
-	int rc, fd = open_frag(process, p);
+	int rc, fd = open_extent(process, p);
 
 	if (fd < 0)
 		return fd;
-	rc = check_frag(p, fd);
+	rc = check_extent(p, fd);
 	if (rc == 0)
 		return fd;
 	close(fd);
@@ -194,7 +194,7 @@ open_checked(pid_t process, const struct fragment *p)
 }
 
 static void
-fill_region(struct message *m, unsigned int i, const struct fragment *p)
+fill_region(struct message *m, unsigned int i, const struct extent *p)
 {
 	struct message_region r = {
 			.gpa = p->gpa,
@@ -210,7 +210,7 @@ int
 caller_table(pid_t process, struct vhost_memory_region *region, unsigned int n, struct message *m,
 		int *fd)
 {
-	struct fragment frag[GUEST_REGIONS];
+	struct extent extent[GUEST_REGIONS];
 	unsigned int i, found;
 	struct maps maps;
 	char name[12];
@@ -219,19 +219,19 @@ caller_table(pid_t process, struct vhost_memory_region *region, unsigned int n, 
 	snprintf(name, sizeof(name), "%d", (int)process);
 	if (!read_maps(name, &maps))
 		return -ESRCH;
-	rc = maps_find(&maps, region, n, frag, &found);
+	rc = maps_find(&maps, region, n, extent, &found);
 	maps_free(&maps);
 	if (rc != 0)
 		return rc;
 	for (i = 0; i < found; i++) {
-		fd[i] = open_checked(process, &frag[i]);
+		fd[i] = open_checked(process, &extent[i]);
 		if (fd[i] < 0) {
 			rc = fd[i];
 			while (i > 0)
 				close(fd[--i]);
 			return rc;
 		}
-		fill_region(m, i, &frag[i]);
+		fill_region(m, i, &extent[i]);
 	}
 	m->request = MSG_SET_MEM_TABLE;
 	m->flags = MSG_VERSION;

@@ -2,12 +2,11 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * The process behind an ioctl: its number, its descriptors, its memory.
+ * The process that made an ioctl: its number, its file descriptors, its memory.
  *
- * What is taken from it are its own things, and no more than it could hand over
- * itself. It waits in the ioctl meanwhile; but it can be killed there, and its number be another's:
- * so a handle of the process (pidfd_open(2)) tells, before and after, whether it lives.
- * cuse thread.
+ * Nothing is taken from it except what it could pass on itself. It waits in the ioctl meanwhile,
+ * but it can be killed there, and its number can then be another's. So a handle of the process
+ * (pidfd_open(2)) tells, before and after, if it is alive. Called by the cuse thread.
  */
 #ifndef GUEST_CUSE_CALLER_H
 #define GUEST_CUSE_CALLER_H
@@ -19,33 +18,36 @@ struct message;
 struct vhost_memory_region;
 
 /*
- * The process that a thread belongs to: FUSE tells of a caller's thread, and QEMU
- * sets a device up from one that is not its first. -ESRCH: it can't be seen.
+ * Returns the process that a thread belongs to: FUSE names the caller's thread, and QEMU sets a
+ * device up from a thread that is not its first. Returns -ESRCH if the thread can't be seen.
  */
 pid_t caller_process(pid_t thread);
 
 /*
- * A handle of the process that a thread belongs to. Negative: -ESRCH if it is gone; -ENOSYS: the
- * kernel, before 5.3, has none, and only the number counts.
+ * Returns a handle of the process that a thread belongs to; -ESRCH if it is gone; -ENOSYS if the
+ * kernel has no handles (before 5.3), and only the number counts.
  */
 int caller_handle(pid_t thread, pid_t process);
 
-/* Whether the process lives, so that its number is no other's. Without a handle: true. */
+/*
+ * Returns true if the process is alive, so that its number is not another's. Returns true without a
+ * handle.
+ */
 bool caller_lives(int handle);
 
 /*
- * A copy of descriptor `fd` of a process, as pidfd_getfd(2) makes it; the module
- * eventfd_link where the kernel has no such call. -EBADF: it has none such; -ESRCH;
- * -EPERM: we may not; -EINVAL: the module found no eventfd; -ENOSYS: there is
- * neither the call nor the module.
+ * Returns a copy of file descriptor `fd` of a process, made by pidfd_getfd(2), or by the module
+ * eventfd_link if the kernel has no such call. Returns -EBADF if the process has no such file
+ * descriptor; -ESRCH if it is gone; -EPERM if we may not; -EINVAL if the module found no eventfd;
+ * -ENOSYS if there is neither the call nor the module.
  */
 int caller_descriptor(pid_t process, int fd);
 
 /*
- * Fills in SET_MEM_TABLE of n regions of a process's memory, and opens the files
- * (fd[], GUEST_REGIONS of them at most). Sorts the regions. 0; an error of
- * maps_find(); -EFAULT also for a file that ends before its region does; -EACCES
- * for a file that is not regular; else that of opening. Nothing is open then.
+ * Fills in SET_MEM_TABLE of n regions of a process's memory, and opens the files (fd[],
+ * GUEST_REGIONS of them at most). Sorts the regions. Returns 0, or an error of maps_find(), or of
+ * opening; -EFAULT also if a file ends before its region; -EACCES for a file that is not regular.
+ * After an error no file is open.
  */
 int caller_table(pid_t process, struct vhost_memory_region *region, unsigned int n,
 		struct message *m, int *fd);

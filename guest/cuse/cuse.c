@@ -38,7 +38,7 @@ struct cuse {
 	struct private_socket socket;
 	struct node *node;
 	char path[sizeof("/dev/") + NODE_NAME_MAX];
-	int stop_fd; /* eventfd: the thread is to end */
+	int stop_fd; /* eventfd that ends the thread */
 	pthread_t thread;
 	bool running;
 };
@@ -48,7 +48,7 @@ name_free(const char *path)
 {
 	struct stat st;
 
-	/* The kernel would not tell: it makes the device, and no node. */
+	/* The kernel would report no error: it makes the device, and no node. */
 	if (lstat(path, &st) != 0 && errno == ENOENT)
 		return true;
 	say_error("device %s: the name is taken; end the switch that serves it, or choose another "
@@ -60,7 +60,7 @@ name_free(const char *path)
 static int
 open_cuse(void)
 {
-	/* Not blocking: what poll() has announced can be withdrawn. */
+	/* It is non-blocking, as a request that poll() has announced can be withdrawn. */
 	int fd = open("/dev/cuse", O_RDWR | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd >= 0)
@@ -82,11 +82,11 @@ announce(struct cuse *c)
 	while (!node_announced(c->node))
 		if (poll(&p, 1, HELLO) != 1 || !node_process(c->node))
 			return false;
-	/* Refused, the kernel hangs up. */
+	/* If the kernel refuses the device, it hangs up. */
 	return poll(&p, 1, 0) == 0 || !(p.revents & (POLLERR | POLLHUP));
 }
 
-/* Whether the node is that of our device, as sysfs tells its number. */
+/* Returns true if the node has the number that sysfs tells of our device. */
 static bool
 node_is_ours(const struct cuse *c, const char *name)
 {
@@ -120,7 +120,7 @@ free_minor(void)
 	return minor;
 }
 
-/* Makes the device, by its number; with major 0 the kernel chooses. */
+/* Makes the device with that number; with major 0 the kernel chooses one. */
 static bool
 make_device(struct cuse *c, const char *name, unsigned int major, unsigned int minor)
 {
@@ -137,7 +137,7 @@ make_device(struct cuse *c, const char *name, unsigned int major, unsigned int m
 		return true;
 	node_destroy(c->node);
 	c->node = NULL;
-	/* Later kernels keep all of the misc devices' minors: any number, then. */
+	/* Later kernels reserve all minors of the misc devices: take any number then. */
 	if (major != 0)
 		return make_device(c, name, 0, 0);
 	say_error("device %s: the kernel refused to make it; choose another name with "
@@ -157,7 +157,7 @@ make_node(struct cuse *c, const struct conf *conf)
 				c->path);
 		return false;
 	}
-	/* Owner first: whom it was made for should not meet a mode that is not final. */
+	/* The owner is set first, so that the owner never sees a mode that is not final. */
 	if ((conf->node_owned && chown(c->path, conf->node_uid, conf->node_gid) != 0) ||
 			chmod(c->path, conf->node_mode) != 0) {
 		say_error("device %s: its owner and mode can't be set: %s", c->path,
@@ -189,7 +189,7 @@ run(void *arg)
 	}
 }
 
-/* The thread inherits the main lcore's CPU, where nobody spins. */
+/* The thread inherits the main lcore's CPU, on which no thread polls. */
 static bool
 start_thread(struct cuse *c)
 {

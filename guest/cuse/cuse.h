@@ -4,10 +4,9 @@
 /*
  * The cuse back end: /dev/<name>, which answers vhost-net's ioctls.
  *
- * A bridge within this process: each open of the node becomes a connection to a
- * private socket, which guest/vhost_user.c serves like any other; behind it all
- * of a guest's life is the same. One thread of its own (the cuse thread) takes
- * the node's requests; it never touches the data path.
+ * It works within this process: each open of the node is a session, with a connection to a private
+ * socket, which guest/vhost_user.c serves like any other. So the rest of a guest's life is the
+ * same. The cuse thread handles the node's requests; it never touches the data path.
  *
  * Main lcore.
  */
@@ -22,12 +21,12 @@ struct guests;
 #ifdef VHOST_CUSE
 
 /*
- * Makes the node that the configuration names, if it names one, and serves it. False: why
- * was said. After vhost_user_start().
+ * Makes the node that the configuration names, if it names one, and serves it. Called after
+ * vhost_user_start(). Returns false after an error was logged.
  */
 bool cuse_start(struct cuse **made, struct guests *guests);
 
-/* Removes the node and ends its guests. Before vhost_user_stop(). */
+/* Removes the node and ends its guests. Called before vhost_user_stop(). */
 void cuse_stop(struct cuse *c);
 
 #else

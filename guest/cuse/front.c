@@ -17,7 +17,7 @@
 #include "guest/cuse/front.h"
 #include "guest/message.h"
 
-/* Whether a request has an answer of its own, and no acknowledgement. */
+/* Returns true if a request has an answer of its own, and no acknowledgement. */
 static bool
 is_question(const struct message *m)
 {
@@ -108,7 +108,7 @@ front_handshake(int sock, uint64_t *features)
 		rc = ask(sock, MSG_GET_PROTOCOL_FEATURES, &protocol);
 	if (rc == 0 && !(protocol & ack))
 		rc = -EPROTO;
-	/* The first acknowledgement can only be asked for after this one. */
+	/* This message itself can't be acknowledged: it only agrees on acknowledgements. */
 	return rc == 0 ? send_message(sock, &m, NULL, 0) : rc;
 }
 
@@ -122,7 +122,9 @@ front_connect(const char *path, unsigned int patience, uint64_t *features)
 	if (sock < 0)
 		return -errno;
 	snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
-	/* Before connecting: fds_hurry() takes it for librte_vhost's own else. */
+	/*
+	 * This comes before connecting: otherwise fds_hurry() would take it for librte_vhost's own.
+	 */
 	if (setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) != 0 ||
 			setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) != 0 ||
 			connect(sock, (const struct sockaddr *)&un, sizeof(un)) != 0)

@@ -2,11 +2,11 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * The front end's side of a vhost-user connection (vhost-user protocol, "Front-end
- * message types"): to a socket of this same process, where librte_vhost answers.
+ * The front end's side of a vhost-user connection (vhost-user protocol, "Front-end message types")
+ * to a socket of this same process, where librte_vhost answers.
  *
- * cuse thread. A call waits for its answer; a connection that failed is of no
- * more use, as an answer may still be on its way: close it.
+ * Called by the cuse thread. A call waits for its answer. A connection that failed must be closed,
+ * as an answer may still arrive.
  */
 #ifndef GUEST_CUSE_FRONT_H
 #define GUEST_CUSE_FRONT_H
@@ -16,21 +16,24 @@
 struct message;
 
 /*
- * Connects to a socket and agrees that every message is acknowledged; no answer may
- * take longer than `patience` seconds. Returns the connection, and the features that
- * are offered. -EBUSY: it was not accepted (the
- * log says why); -errno of connecting; -EPROTO: no acknowledgements.
+ * Connects to a socket and agrees that every message is acknowledged; no answer may take longer
+ * than `patience` seconds. Returns the connection, and the offered features in *features; -EBUSY if
+ * the connection was not accepted (the log says why); -errno of connecting; -EPROTO if there are no
+ * acknowledgements.
  */
 int front_connect(const char *path, unsigned int patience, uint64_t *features);
 
-/* Agrees on it again, after MSG_RESET_OWNER. 0, or an error as front_call()'s. */
+/*
+ * Agrees on acknowledgements again, after MSG_RESET_OWNER. Returns 0, or an error like
+ * front_call().
+ */
 int front_handshake(int sock, uint64_t *features);
 
 /*
- * Sends a message with n descriptors, which stay the caller's, and waits: for the
- * answer, which takes the message's place, where the request has one, else for the
- * verdict. 0; -EINVAL: the back end refused; -ENOTCONN: it hung up, or does not
- * answer in time, or not as the protocol wants it.
+ * Sends a message with n file descriptors, which remain the caller's, and waits for the answer,
+ * which replaces the message, or for the acknowledgement if the request has no answer. Returns 0;
+ * -EINVAL if the back end refused; -ENOTCONN if it hung up, or did not answer in time or by the
+ * protocol.
  */
 int front_call(int sock, struct message *m, const int *fd, unsigned int n);
 

@@ -56,7 +56,7 @@ ioctl_sizes(unsigned int cmd, const void *in, size_t in_size, size_t *want_in, s
 	case VHOST_SET_VRING_CALL:
 	case VHOST_SET_VRING_ERR:
 	case VHOST_NET_SET_BACKEND:
-		/* Each command's number tells the direction and the size of its argument. */
+		/* A command's number has the direction and the size of its argument. */
 		if (_IOC_DIR(cmd) & _IOC_WRITE)
 			*want_in = _IOC_SIZE(cmd);
 		if (_IOC_DIR(cmd) & _IOC_READ)
@@ -75,7 +75,7 @@ state_message(uint32_t request, const void *arg, struct message *m)
 	memcpy(&s, arg, sizeof(s));
 	if (s.index >= IOCTL_RINGS)
 		return -ENOBUFS;
-	/* vhost-net's indices and sizes have 16 bits; the message would cut them off. */
+	/* vhost-net's indices and sizes have 16 bits; larger values would be truncated. */
 	if (request != MSG_GET_VRING_BASE && s.num > UINT16_MAX)
 		return -EINVAL;
 	if (request == MSG_SET_VRING_NUM && (s.num == 0 || (s.num & (s.num - 1)) != 0))
@@ -95,7 +95,7 @@ addr_message(const void *arg, struct message *m)
 	memcpy(&a, arg, sizeof(a));
 	if (a.index >= IOCTL_RINGS)
 		return -ENOBUFS;
-	/* The one flag asks for a log, which is not offered. */
+	/* The only flag asks for a log, which is not offered. */
 	if (a.flags != 0)
 		return -EOPNOTSUPP;
 	m->request = MSG_SET_VRING_ADDR;
@@ -109,7 +109,7 @@ addr_message(const void *arg, struct message *m)
 	return 0;
 }
 
-/* A ring's descriptor: 0, or -errno of vhost-net. */
+/* Makes the message for a ring's file descriptor. Returns 0, or -errno of vhost-net. */
 static int
 read_file(const void *arg, struct vhost_vring_file *f)
 {
@@ -134,7 +134,10 @@ file_message(uint32_t request, const void *arg, struct message *m, int *fd)
 	return 0;
 }
 
-/* The back end of a ring: a tap, which is not needed, or none, which stops the ring. */
+/*
+ * Makes the message for the back end of a ring: a tap, which is not needed, or none, which stops
+ * the ring.
+ */
 static int
 backend_message(const void *arg, struct message *m)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Reading maps and finding regions in them: see maps.h for the contract. */
+/* Reads maps and finds regions in them: see maps.h for the contract. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 #include "guest/cuse/maps.h"
 
-/* One line. Behind the columns that matter comes a path, which may hold anything. */
+/* Reads one line. After the columns that matter comes a path, which may contain anything. */
 static bool
 parse_line(const char *line, struct mapping *m)
 {
@@ -88,38 +88,38 @@ maps_same_file(const struct mapping *a, const struct mapping *b)
 	return a->inode == b->inode && a->major == b->major && a->minor == b->minor;
 }
 
-/* Whether fragment b goes on where a ends, in all three respects. */
+/* Returns true if extent b continues where a ends, in guest memory, process and file. */
 static bool
-goes_on(const struct fragment *a, const struct fragment *b)
+goes_on(const struct extent *a, const struct extent *b)
 {
 	return a->gpa + a->size == b->gpa && a->user_addr + a->size == b->user_addr &&
 			a->offset + a->size == b->offset && maps_same_file(&a->first, &b->first);
 }
 
 static int
-add_frag(struct fragment *frag, unsigned int *found, const struct fragment *p)
+add_extent(struct extent *extent, unsigned int *found, const struct extent *p)
 {
-	if (*found > 0 && goes_on(&frag[*found - 1], p)) {
-		frag[*found - 1].size += p->size;
+	if (*found > 0 && goes_on(&extent[*found - 1], p)) {
+		extent[*found - 1].size += p->size;
 		return 0;
 	}
 	if (*found == GUEST_REGIONS)
 		return -E2BIG;
-	frag[(*found)++] = *p;
+	extent[(*found)++] = *p;
 	return 0;
 }
 
-/* Adds the fragments of one region: a hugetlbfs mapping may have one line a page. */
+/* Adds the extents of one region: a hugetlbfs mapping may have one line a page. */
 static int
-find_region(const struct maps *maps, const struct vhost_memory_region *r, struct fragment *frag,
+find_region(const struct maps *maps, const struct vhost_memory_region *r, struct extent *extent,
 		unsigned int *found)
 {
 	uint64_t addr = r->userspace_addr, end = addr + r->memory_size;
 	const struct mapping *m;
-	struct fragment p;
+	struct extent p;
 	int rc = 0;
 
-	/* A region that ends where addresses end would have an end of 0. */
+	/* The end of a region at the end of the address space would be 0. */
 	if (end < addr || r->guest_phys_addr + r->memory_size < r->guest_phys_addr)
 		return -EFAULT;
 	for (; addr < end && rc == 0; addr += p.size) {
@@ -132,7 +132,7 @@ find_region(const struct maps *maps, const struct vhost_memory_region *r, struct
 		p.offset = m->offset + (addr - m->start);
 		p.first = *m;
 		if (m->shared)
-			rc = add_frag(frag, found, &p);
+			rc = add_extent(extent, found, &p);
 	}
 	return rc;
 }
@@ -148,7 +148,7 @@ compare_gpa(const void *a, const void *b)
 
 int
 maps_find(const struct maps *maps, struct vhost_memory_region *region, unsigned int n,
-		struct fragment *frag, unsigned int *found)
+		struct extent *extent, unsigned int *found)
 {
 	unsigned int i;
 	int rc;
@@ -160,7 +160,7 @@ maps_find(const struct maps *maps, struct vhost_memory_region *region, unsigned 
 				region[i].guest_phys_addr - region[i - 1].guest_phys_addr <
 						region[i - 1].memory_size)
 			return -EINVAL;
-		rc = find_region(maps, &region[i], frag, found);
+		rc = find_region(maps, &region[i], extent, found);
 		if (rc != 0)
 			return rc;
 	}

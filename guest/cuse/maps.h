@@ -2,14 +2,13 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Which files, and which parts of them, are mapped at a process's addresses:
- * reading /proc/<pid>/maps (proc(5)), and finding a memory table's regions in it.
+ * Finds the files, and the parts of them, that are mapped at a process's addresses: reads
+ * /proc/<pid>/maps (proc(5)), and finds a memory table's regions in it.
  *
- * A client of vhost-net names its memory by address. What is shared with it must
- * be a file (of whatever kind: hugetlbfs, memfd, tmpfs, unlinked or not) that it
- * has mapped shared and writable, so only such mappings count. Writable matters:
- * the switch opens the file anew, with its own rights, and may not get further
- * than the client itself.
+ * A client of vhost-net names its memory by address. Shared memory must be a file (hugetlbfs, memfd
+ * or tmpfs, unlinked or not) that it has mapped shared and writable, so only such mappings count.
+ * It must be writable, as the switch opens the file again with its own rights, and must not get
+ * further than the client itself.
  *
  * Pure functions, any thread.
  */
@@ -29,17 +28,17 @@ struct mapping {
 	uint64_t start, end; /* addresses */
 	uint64_t offset;     /* in the file, of `start` */
 	uint64_t inode;
-	uint32_t major, minor; /* of the file's device */
-	bool shared;           /* a file, mapped shared, to be read and written */
+	uint32_t major, minor; /* device of the file */
+	bool shared;           /* a file that is mapped shared, for reading and writing */
 };
 
 struct maps {
-	struct mapping *m; /* by address, as the kernel lists them */
+	struct mapping *m; /* sorted by address, as the kernel lists them */
 	size_t n;
 };
 
-/* A part of guest memory that is one stretch of one file. */
-struct fragment {
+/* A part of guest memory that is contiguous in one file. */
+struct extent {
 	uint64_t gpa;
 	uint64_t size;
 	uint64_t user_addr;
@@ -47,26 +46,25 @@ struct fragment {
 	struct mapping first; /* the mapping that it begins in */
 };
 
-/* Reads a whole maps file. False: it is none, or there is no memory. */
+/* Reads a whole maps file. Returns false if it is none, or if there is no memory. */
 bool maps_read(FILE *f, struct maps *maps);
 
 void maps_free(struct maps *maps);
 
-/* The mapping that holds an address, or NULL. */
+/* Returns the mapping that contains an address, or NULL. */
 const struct mapping *maps_at(const struct maps *maps, uint64_t addr);
 
-/* Whether two mappings are of one file. */
+/* Returns true if two mappings are of the same file. */
 bool maps_same_file(const struct mapping *a, const struct mapping *b);
 
 /*
- * Finds n regions of a memory table (sorted here by guest address) and joins what
- * is contiguous in guest memory, in the process and in one file. Parts that are
- * mapped, but can't be shared, are left out: firmware, a device's own memory.
- * 0, and *found fragments; -EFAULT: something is not mapped at all, or wraps around;
- * -EINVAL: two regions overlap; -ENXIO: nothing of it can be shared; -E2BIG: more
- * than GUEST_REGIONS fragments.
+ * Finds n regions of a memory table (sorted here by guest address) and joins those that are
+ * contiguous in guest memory, in the process and in one file. Parts that are mapped but can't be
+ * shared are left out: firmware, a device's own memory. Returns 0, and *found extents; -EFAULT if a
+ * part is not mapped at all, or wraps around; -EINVAL if two regions overlap; -ENXIO if nothing can
+ * be shared; -E2BIG if there are more than GUEST_REGIONS extents.
  */
 int maps_find(const struct maps *maps, struct vhost_memory_region *region, unsigned int n,
-		struct fragment *frag, unsigned int *found);
+		struct extent *extent, unsigned int *found);
 
 #endif /* GUEST_CUSE_MAPS_H */

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * File systems by their devices: see memfile.h for the contract. The handle keeps the file system
- * mounted, so that no other can have its device meanwhile.
+ * Finds file systems by their devices: see memfile.h for the contract. The handle keeps the file
+ * system mounted, so no other can get its device meanwhile.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@ struct device {
 	unsigned int major, minor;
 };
 
-/* Asks the kernel alone: with nothing wanted, FUSE tells the device of itself. */
+/* Gets the device. Only the kernel is asked: with no other field wanted, a FUSE server is not. */
 static bool
 device_of(int fd, struct device *d)
 {
@@ -35,7 +35,7 @@ device_of(int fd, struct device *d)
 	return true;
 }
 
-/* Whether memory that is made with these flags has that device. */
+/* Returns true if memory that is made with these flags has that device. */
 static bool
 is_kernels(const struct device *d, unsigned int flags)
 {
@@ -44,13 +44,15 @@ is_kernels(const struct device *d, unsigned int flags)
 	bool same;
 
 	if (fd < 0)
-		return false; /* no hugepages of that size */
+		return false; /* there are no hugepages of that size */
 	same = device_of(fd, &own) && own.major == d->major && own.minor == d->minor;
 	close(fd);
 	return same;
 }
 
-/* A line of mountinfo, see proc(5): the device is its third column, the kind follows " - ". */
+/*
+ * Reads a line of mountinfo, see proc(5): the device is its third column, the type follows " - ".
+ */
 static bool
 line_has(const char *line, const struct device *d)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Whether a client's memory is in a file that nobody can withhold (see guest/fd_gate.h). */
+/* Checks that a client's memory is in a file that nobody can withhold (see guest/fd_gate.h). */
 #ifndef GUEST_CUSE_MEMFILE_H
 #define GUEST_CUSE_MEMFILE_H
 
@@ -9,9 +9,10 @@
 #include <sys/types.h>
 
 /*
- * Whether `handle`, of O_PATH, is of tmpfs or hugetlbfs: of the kernel's own mounts of them, as a
- * memfd is, or of one that `process` sees. To be asked before the file is opened, or anything is
- * asked of it, as who serves it may not answer. The cuse thread.
+ * Returns true if `handle`, opened with O_PATH, is of tmpfs or hugetlbfs: of the kernel's own
+ * mounts of them, as a memfd is, or of one that `process` sees. Must be called before the file is
+ * opened or used in any way, as the server of its file system may not answer. Called by the cuse
+ * thread.
  */
 bool memfile_ok(pid_t process, int handle);
 

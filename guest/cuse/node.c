@@ -19,17 +19,17 @@
 #include "guest/cuse/node.h"
 #include "base/log.h"
 
-/* Out of any ioctl comes a u64 or a ring's state. */
+/* The largest result of an ioctl: a u64, or a ring's state. */
 #define OUT_MAX 8
 
 struct open_file {
 	LIST_ENTRY(open_file) entry;
-	struct session bridge;
+	struct session session;
 };
 
 struct node {
 	struct fuse_session *session;
-	struct fuse_buf buf; /* libfuse makes its memory at the first request */
+	struct fuse_buf buf; /* libfuse allocates its memory at the first request */
 	const char *path;
 	bool announced;
 	LIST_HEAD(open_files, open_file) files;
@@ -59,7 +59,7 @@ on_open(fuse_req_t req, struct fuse_file_info *fi)
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
-	session_init(&f->bridge, n->path);
+	session_init(&f->session, n->path);
 	LIST_INSERT_HEAD(&n->files, f, entry);
 	fi->fh = (uintptr_t)f;
 	fuse_reply_open(req, fi);
@@ -71,15 +71,15 @@ on_release(fuse_req_t req, struct fuse_file_info *fi)
 	struct open_file *f = file_of(fi);
 
 	LIST_REMOVE(f, entry);
-	session_close(&f->bridge);
+	session_close(&f->session);
 	free(f);
 	fuse_reply_err(req, 0);
 }
 
 /*
- * The kernel brings an ioctl first without its argument, whose size it can't
- * know; is told what to fetch from the caller, and brings it again. A memory
- * table takes one more turn: its head tells the size of the rest.
+ * The kernel first sends an ioctl without its argument, whose size it can't know. It is told what
+ * to fetch from the caller, and sends the ioctl again. A memory table takes one more turn: its head
+ * tells the size of the rest.
  */
 static void
 on_ioctl(fuse_req_t req, int cmd, void *arg, struct fuse_file_info *fi, unsigned int flags,
@@ -89,8 +89,8 @@ on_ioctl(fuse_req_t req, int cmd, void *arg, struct fuse_file_info *fi, unsigned
 	unsigned char out[OUT_MAX];
 	int rc;
 
-	(void)flags; /* all structs are alike for 32-bit clients */
-	/* libfuse passes the number on as an int: the upper half come in negative. */
+	(void)flags; /* all structs are the same for 32-bit clients */
+	/* libfuse passes the number as an int: those of the upper half are negative. */
 	rc = ioctl_sizes((unsigned int)cmd, in, in_size, &in_iov.iov_len, &out_iov.iov_len);
 	if (rc == 0 && (in_size < in_iov.iov_len || out_size < out_iov.iov_len)) {
 		fuse_reply_ioctl_retry(
@@ -98,7 +98,7 @@ on_ioctl(fuse_req_t req, int cmd, void *arg, struct fuse_file_info *fi, unsigned
 		return;
 	}
 	if (rc == 0)
-		rc = session_ioctl(&file_of(fi)->bridge, fuse_req_ctx(req)->pid, (unsigned int)cmd,
+		rc = session_ioctl(&file_of(fi)->session, fuse_req_ctx(req)->pid, (unsigned int)cmd,
 				in, out);
 	if (rc == 0)
 		fuse_reply_ioctl(req, 0, out, out_iov.iov_len);
@@ -113,7 +113,7 @@ static const struct cuse_lowlevel_ops operations = {
 		.ioctl = on_ioctl,
 };
 
-/* libfuse's complaints go where all others do. */
+/* libfuse's messages go to the switch's log. */
 static void
 log_fuse(enum fuse_log_level level, const char *format, va_list args)
 {
@@ -143,7 +143,7 @@ make_session(int fd, const char *name, unsigned int major, unsigned int minor, s
 	fuse_opt_free_args(&args);
 	if (se == NULL)
 		return NULL;
-	/* In place of a mount point: the descriptor that is the session's channel. */
+	/* Instead of a mount point libfuse gets the file descriptor of the session's channel. */
 	if (fuse_session_mount(se, channel) == 0)
 		return se;
 	fuse_session_destroy(se);
@@ -203,7 +203,7 @@ node_destroy(struct node *n)
 	fuse_session_destroy(n->session); /* closes the channel */
 	for (f = LIST_FIRST(&n->files); f != NULL; f = next) {
 		next = LIST_NEXT(f, entry);
-		session_close(&f->bridge);
+		session_close(&f->session);
 		free(f);
 	}
 	free(n->buf.mem);

@@ -4,11 +4,11 @@
 /*
  * The character device: a CUSE session by libfuse3's cuse_lowlevel.
  *
- * Requests are taken one by one and answered before the next one is looked at;
- * none waits longer than its messages do (front.c), so an interruption needs no
- * more than that the answer comes. The caller polls, and so can stop.
+ * Requests are taken one by one, and each is answered before the next one is read. None waits
+ * longer than its messages do (front.c), so the answer also comes soon after an interruption. The
+ * caller polls, and so can stop.
  *
- * One thread at a time: the one that starts it, then the cuse thread.
+ * Used by one thread at a time: the one that starts it, then the cuse thread.
  */
 #ifndef GUEST_CUSE_NODE_H
 #define GUEST_CUSE_NODE_H
@@ -18,23 +18,27 @@
 struct node;
 
 /*
- * Makes a session on `fd`, an open /dev/cuse, which is taken. The device is called
- * `name` and has that number (major 0: any); each of its opens is a bridge to the
- * socket at `path`, which outlives the node. NULL: no memory, or libfuse says why not.
+ * Makes a CUSE session on `fd`, an open /dev/cuse, and takes it over. The device is called `name`
+ * and has that number (major 0: any); each of its opens is a struct session for the socket at
+ * `path`, which outlives the node. Returns NULL if there is no memory, or if libfuse fails, which
+ * it logs.
  */
 struct node *
 node_create(int fd, const char *name, unsigned int major, unsigned int minor, const char *path);
 
-/* What to wait at for requests (POLLIN). */
+/* Returns the file descriptor to poll for requests (POLLIN). */
 int node_fd(const struct node *n);
 
-/* Answers one request. False: the kernel has ended the session. */
+/* Answers one request. Returns false if the kernel has ended the session. */
 bool node_process(struct node *n);
 
-/* Whether the kernel has had the device's name: it exists now, or was refused. */
+/* Returns true if the kernel was told the device's name: it exists now, or was refused. */
 bool node_announced(const struct node *n);
 
-/* Ends the session and all that its opens hold; clients get ENOTCONN. NULL is none. */
+/*
+ * Ends the CUSE session and releases everything that its opens hold; clients get ENOTCONN. NULL is
+ * allowed.
+ */
 void node_destroy(struct node *n);
 
 #endif /* GUEST_CUSE_NODE_H */

@@ -33,7 +33,7 @@ bind_and_hide(struct private_socket *s, struct guests *guests)
 		vhost_user_unserve(s->bound);
 		return false;
 	}
-	/* connect(2) follows this link to the socket itself, name or no name. */
+	/* connect(2) follows this link to the socket itself, also when it has no name. */
 	snprintf(s->path, sizeof(s->path), "/proc/self/fd/%d", s->handle);
 	return true;
 }

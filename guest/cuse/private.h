@@ -2,12 +2,12 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * The socket that the cuse back end's own connections go to.
+ * The socket to which the cuse back end itself connects.
  *
- * It has a name for a moment only, mode 0600, in a folder of its own below EAL's
- * runtime folder: librte_vhost can bind to nothing else. Then both are removed, and
- * the socket is reached through a handle that this process keeps. So nobody else
- * can connect, and nothing is left behind, however the process ends.
+ * It has a name for a moment only, mode 0600, in a folder of its own below EAL's runtime folder:
+ * librte_vhost can bind to nothing else. Then both are removed, and the socket is reached through a
+ * handle that this process keeps. So nobody else can connect, and nothing remains, however the
+ * process ends.
  *
  * Main lcore; the path is read by the cuse thread.
  */
@@ -21,15 +21,15 @@
 struct guests;
 
 struct private_socket {
-	char bound[SOCKET_PATH_MAX]; /* what librte_vhost knows it as; "": not served */
-	char path[32];               /* where it is reached: our handle of it */
+	char bound[SOCKET_PATH_MAX]; /* its path for librte_vhost; "": not served */
+	char path[32];               /* its path for connect(2), by our handle */
 	int handle;                  /* -1: none */
 };
 
 /* Makes and serves the socket. False: why was said. After vhost_user_start(). */
 bool private_serve(struct private_socket *s, struct guests *guests);
 
-/* No longer serves it. */
+/* Ends serving it. */
 void private_end(struct private_socket *s);
 
 #endif /* GUEST_CUSE_PRIVATE_H */

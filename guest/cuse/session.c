@@ -68,7 +68,7 @@ session_close(struct session *b)
 	forget_rings(b);
 }
 
-/* One line in the log about a client, with what its owner can do about it. */
+/* Logs one line about a client, with the remedy. */
 static void
 complain(struct session *b, const char *what, int error)
 {
@@ -78,7 +78,7 @@ complain(struct session *b, const char *what, int error)
 	say(WARNING, "cuse: process %d: %s: %s\n", (int)b->owner, what, strerror(-error));
 }
 
-/* The connection can't be used any more: an answer might be that to an older call. */
+/* Gives the connection up: the next answer might belong to an older call. */
 static int
 note_loss(struct session *b, int rc)
 {
@@ -117,8 +117,8 @@ call_bare(struct session *b, uint32_t request)
 }
 
 /*
- * Waits until workers have the rings that messages started: librte_vhost acknowledges first
- * and starts them then, and answers a question when that is done.
+ * Waits until workers have the rings that messages started: librte_vhost acknowledges a message
+ * before it starts rings, and answers the next question after that.
  */
 static int
 settle(struct session *b)
@@ -164,11 +164,12 @@ set_features(struct session *b, const void *in)
 	if ((wanted & ~(b->features & ioctl_features)) != 0)
 		return -EOPNOTSUPP;
 	/*
-	 * QEMU does not tell vhost-net which offloads its guest uses when it sends: any may be
-	 * that the switch can finish. Nor which it takes: it gets finished frames.
+	 * QEMU does not tell vhost-net which offloads its guest uses when it sends: all are allowed
+	 * that the switch can do. Nor does it tell which offloads the guest takes: it gets complete
+	 * frames.
 	 */
 	wanted |= b->features & offload_host_features;
-	/* With this bit rings are enabled by a message, as vhost-net's by its back end. */
+	/* With this bit rings are enabled by a message, as in vhost-net by setting a back end. */
 	return call_with(b, MSG_SET_FEATURES, wanted | 1ULL << VHOST_USER_F_PROTOCOL_FEATURES);
 }
 
@@ -209,7 +210,7 @@ reset_owner(struct session *b)
 	return rc;
 }
 
-/* What to do about memory that can't be shared. */
+/* Returns the remedy for memory that can't be shared. */
 static const char *
 remedy(int error)
 {
@@ -260,7 +261,7 @@ set_mem_table(struct session *b, const void *in)
 	return rc == 0 ? settle(b) : rc;
 }
 
-/* Hands one of a ring's descriptors over once more, if librte_vhost let go of it. */
+/* Sends one of a ring's file descriptors again, if librte_vhost has closed it. */
 static int
 give_back_event(struct session *b, uint32_t request, uint32_t index, struct session_event *e)
 {
@@ -293,9 +294,9 @@ give_back_addr(struct session *b, struct session_ring *r)
 }
 
 /*
- * GET_VRING_BASE ends a ring for librte_vhost, which forgets its addresses and
- * closes its descriptors. For vhost-net it is a mere question: the ring must be
- * able to go on as it was. The kick comes last, as it starts the ring.
+ * GET_VRING_BASE ends a ring for librte_vhost, which forgets its addresses and closes its file
+ * descriptors. For vhost-net it only asks: the ring must be able to go on as it was. The kick is
+ * sent last, as it starts the ring.
  */
 static int
 give_back(struct session *b, uint32_t index)
@@ -310,7 +311,7 @@ give_back(struct session *b, uint32_t index)
 	return rc;
 }
 
-/* A copy of the client's event descriptor. */
+/* Returns a copy of the client's eventfd. */
 static int
 event_descriptor(struct session *b, int fd)
 {
@@ -336,7 +337,7 @@ event_descriptor(struct session *b, int fd)
 	return -EINVAL;
 }
 
-/* The client has set one of a ring's descriptors; it is kept. */
+/* Keeps a ring's file descriptor that the client has set. */
 static void
 note_event(struct session_event *e, int fd)
 {
@@ -352,7 +353,7 @@ lose(enum session_part *state)
 		*state = PART_LOST;
 }
 
-/* Notes what an ioctl that was carried out did to a ring. Takes the descriptor. */
+/* Notes what an ioctl has changed of a ring, after it succeeded. Takes the file descriptor over. */
 static void
 note_ring(struct session_ring *r, unsigned int cmd, const void *in, int fd)
 {
@@ -416,7 +417,7 @@ ring_ioctl(struct session *b, unsigned int cmd, const void *in, void *out)
 	rc = ioctl_ring_message(cmd, in, &m, &fd);
 	if (rc != 0)
 		return rc;
-	memcpy(&index, in, sizeof(index)); /* each of the structs begins with it */
+	memcpy(&index, in, sizeof(index)); /* each of the structs begins with the index */
 	if (cmd == VHOST_NET_SET_BACKEND)
 		return set_backend(b, index, &m);
 	if (cmd == VHOST_GET_VRING_BASE)

@@ -2,16 +2,15 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * One open of the node: a vhost-net device to its client, a vhost-user connection
- * to the switch. Each ioctl is carried out by a few messages, and answered
- * with the verdict that came back. One that starts a ring is answered when it is served.
+ * A session is one open of the node: a vhost-net device for its client, a vhost-user connection for
+ * the switch. Each ioctl is carried out by a few messages, and returns their result. An ioctl that
+ * starts a ring returns when workers serve the ring.
  *
- * The connection is made by the first ioctl that needs it: who opens the node and
- * does nothing takes no device. As with the kernel's vhost-net, the process that
- * sets itself as the owner is the one whose memory and descriptors count, and the
- * only one that may go on.
+ * The connection is made by the first ioctl that needs it, so an open node that is not used takes
+ * no device. As with the kernel's vhost-net, the process that sets itself as the owner provides the
+ * memory and the file descriptors, and only it may make further ioctls.
  *
- * cuse thread; it alone touches a bridge.
+ * Only the cuse thread touches a session.
  */
 #ifndef GUEST_CUSE_SESSION_H
 #define GUEST_CUSE_SESSION_H
@@ -26,23 +25,22 @@
 #include "guest/cuse/ioctls.h"
 
 /*
- * Seconds for an answer. It comes within microseconds, but librte_vhost has one
- * thread for all guests, and that can be held up by other work on its CPU: 5 s were
- * seen on a machine with ten threads for each. Whoever waits longer has lost; and so has he alone, as
- * all other opens of the node wait behind him.
+ * Seconds to wait for an answer. It usually comes within microseconds, but librte_vhost has one
+ * thread for all guests, and other work on its CPU can delay that: 5 s were seen on a machine with
+ * ten threads for each CPU. A session that waits longer is given up, as all others wait for it.
  */
 #define SESSION_PATIENCE 30
 
-/* Whether librte_vhost has what the client has set for a ring. */
+/* Says if librte_vhost has what the client has set for a ring. */
 enum session_part {
-	PART_UNSET, /* by the client */
+	PART_UNSET, /* the client has not set it */
 	PART_SET,
-	PART_LOST, /* librte_vhost let go of it since, with the ring's index */
+	PART_LOST, /* librte_vhost has dropped it since, with the ring's index */
 };
 
 struct session_event {
 	enum session_part state;
-	int fd; /* a copy of the client's; -1: none */
+	int fd; /* copy of the client's file descriptor; -1: none */
 };
 
 struct session_ring {
@@ -53,28 +51,27 @@ struct session_ring {
 };
 
 struct session {
-	const char *path;      /* of the socket; not ours */
+	const char *path;      /* path of the socket; not owned */
 	unsigned int patience; /* seconds that an answer may take */
-	int sock;              /* -1: not connected yet, or no more */
-	bool lost;             /* the connection ended: nothing works any more */
-	bool complained;       /* the log has a line on this client: one is enough */
+	int sock;              /* -1: not connected */
+	bool lost;             /* the connection ended; the session can't be used any more */
+	bool complained;       /* a line about this client was logged; one is enough */
 	pid_t owner;           /* 0: none yet */
-	int handle; /* of that process; -1: none, as it has none yet or the kernel knows none */
+	int handle;        /* handle of the owner; -1: no owner yet, or the kernel has no handles */
 	uint64_t features; /* offered */
 	struct session_ring ring[IOCTL_RINGS];
 };
 
-/* A bridge to the socket at `path`, which outlives it. */
+/* Begins a session for the socket at `path`, which outlives it. */
 void session_init(struct session *b, const char *path);
 
-/* The open is over: hangs up. */
+/* Ends the session when the node is closed. */
 void session_close(struct session *b);
 
 /*
- * Carries out an ioctl of a thread. `in` and `out` have the sizes that
- * ioctl_sizes() told. 0, or -errno for the client: that of vhost-net where it has
- * the same trouble; -EINVAL also where the switch refuses; -EBUSY: all devices are
- * in use; -ENOTCONN: the switch has ended this connection.
+ * Carries out an ioctl of a thread. `in` and `out` have the sizes that ioctl_sizes() told. Returns
+ * 0, or -errno for the client: that of vhost-net for the same error; -EINVAL also if the switch
+ * refuses; -EBUSY if all devices are in use; -ENOTCONN if the switch has ended this connection.
  */
 int session_ioctl(struct session *b, pid_t thread, unsigned int cmd, const void *in, void *out);
 

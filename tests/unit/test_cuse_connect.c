@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* The connection that a bridge makes: where there is none left, many at once, back ends that lie or say nothing. */
+/* The connection that a session makes: where there is none left, many at once, back ends that lie or say nothing. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -22,10 +22,10 @@
 #include "unit.h"
 #include "vhost_end.h"
 
-/* A bridge whose client is this process. */
+/* A session whose client is this process. */
 struct line {
-	struct session bridge;
-	unsigned int files; /* open here before the bridge was */
+	struct session session;
+	unsigned int files; /* open here before the session was */
 };
 
 static int
@@ -34,7 +34,7 @@ setup(void **state)
 	struct line *b = unit_zalloc(sizeof(*b));
 
 	b->files = client_open_files();
-	session_init(&b->bridge, vhost_end.path);
+	session_init(&b->session, vhost_end.path);
 	*state = b;
 	return 0;
 }
@@ -44,7 +44,7 @@ teardown(void **state)
 {
 	struct line *b = *state;
 
-	session_close(&b->bridge);
+	session_close(&b->session);
 	vhost_end_wait_connections(0);
 	vhost_end_wait_files(b->files);
 	free(b);
@@ -54,7 +54,7 @@ teardown(void **state)
 static int
 simple(struct line *b, unsigned int cmd)
 {
-	return session_ioctl(&b->bridge, getpid(), cmd, NULL, NULL);
+	return session_ioctl(&b->session, getpid(), cmd, NULL, NULL);
 }
 
 static void
@@ -65,7 +65,7 @@ test_no_device_left(void **state)
 
 	store_release(&vhost_end.refuse, true);
 	assert_int_equal(simple(b, VHOST_SET_OWNER), -EBUSY);
-	assert_int_equal(session_ioctl(&b->bridge, getpid(), VHOST_GET_FEATURES, NULL, &features),
+	assert_int_equal(session_ioctl(&b->session, getpid(), VHOST_GET_FEATURES, NULL, &features),
 			-EBUSY);
 	store_release(&vhost_end.refuse, false);
 	/* Once there is one, it goes on. */
@@ -129,10 +129,10 @@ ask_liar(struct line *b, const void *answer, size_t len)
 	assert_int_equal(bind(l.listener, (struct sockaddr *)&un, sizeof(un)), 0);
 	assert_int_equal(listen(l.listener, 1), 0);
 	assert_int_equal(pthread_create(&l.thread, NULL, lie, &l), 0);
-	session_init(&b->bridge, l.path);
-	b->bridge.patience = PATIENCE;
+	session_init(&b->session, l.path);
+	b->session.patience = PATIENCE;
 	rc = simple(b, VHOST_SET_OWNER);
-	session_close(&b->bridge);
+	session_close(&b->session);
 	pthread_join(l.thread, NULL);
 	close(l.listener);
 	assert_int_equal(unlink(l.path), 0);

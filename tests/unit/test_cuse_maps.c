@@ -16,7 +16,7 @@
 #define HUGE 0x200000u
 #define A UINT64_C(0x7f0000000000) /* where the lines below begin */
 
-static struct fragment frag[GUEST_REGIONS];
+static struct extent extent[GUEST_REGIONS];
 static unsigned int found;
 
 static bool
@@ -31,7 +31,7 @@ read_text(const char *text, size_t len, struct maps *maps)
 	return ok;
 }
 
-/* Finds regions in a text; the fragments are in `fragment`. */
+/* Finds regions in a text; the extents are in `extent`. */
 static int
 find(const char *text, const struct vhost_memory_region *r, unsigned int n)
 {
@@ -41,9 +41,9 @@ find(const char *text, const struct vhost_memory_region *r, unsigned int n)
 
 	assert_true(n <= RTE_DIM(copy));
 	memcpy(copy, r, n * sizeof(*r));
-	memset(frag, 0xa5, sizeof(frag));
+	memset(extent, 0xa5, sizeof(extent));
 	assert_true(read_text(text, strlen(text), &maps));
-	rc = maps_find(&maps, copy, n, frag, &found);
+	rc = maps_find(&maps, copy, n, extent, &found);
 	maps_free(&maps);
 	return rc;
 }
@@ -60,11 +60,11 @@ static void
 is_frag(unsigned int i, uint64_t gpa, uint64_t addr, uint64_t size, uint64_t offset, uint64_t inode)
 {
 	assert_true(i < found);
-	assert_int_equal(frag[i].gpa, gpa);
-	assert_int_equal(frag[i].user_addr, addr);
-	assert_int_equal(frag[i].size, size);
-	assert_int_equal(frag[i].offset, offset);
-	assert_int_equal(frag[i].first.inode, inode);
+	assert_int_equal(extent[i].gpa, gpa);
+	assert_int_equal(extent[i].user_addr, addr);
+	assert_int_equal(extent[i].size, size);
+	assert_int_equal(extent[i].offset, offset);
+	assert_int_equal(extent[i].first.inode, inode);
 }
 
 static void
@@ -165,7 +165,7 @@ test_offset(void **state)
 	assert_int_equal(find_one(text, 0, 0x1000, 0x1000), -EFAULT);
 }
 
-/* hugetlbfs has a line for each page: one fragment, unless file or offset jump. */
+/* hugetlbfs has a line for each page: one extent, unless file or offset jump. */
 static void
 test_pages(void **state)
 {
@@ -184,10 +184,10 @@ test_pages(void **state)
 	is_frag(1, 0x1000 + 3 * HUGE, A + 3 * HUGE, HUGE, 0x800000, 70);
 	is_frag(2, 0x1000 + 4 * HUGE, A + 4 * HUGE, HUGE, 0xa00000, 71);
 	is_frag(3, 0x1000 + 5 * HUGE, A + 5 * HUGE, HUGE, 0xc00000, 71);
-	assert_int_equal(frag[3].first.minor, 0x2b);
+	assert_int_equal(extent[3].first.minor, 0x2b);
 	/* The mapping to open the file by is that of the first page. */
-	assert_int_equal(frag[0].first.start, A);
-	assert_int_equal(frag[0].first.end, A + HUGE);
+	assert_int_equal(extent[0].first.start, A);
+	assert_int_equal(extent[0].first.end, A + HUGE);
 	/* From within one page into another. */
 	assert_int_equal(find_one(text, 0, A + HUGE + 5, 2 * HUGE - 5), 0);
 	assert_int_equal(found, 1);

@@ -36,12 +36,12 @@
 #define TAP 1         /* any descriptor stands for the tap */
 
 struct bench {
-	struct session bridge;
+	struct session session;
 	struct client client;
 	uint8_t *ram;         /* the client's, and here too */
 	int call[2], kick[2]; /* eventfds, of the same numbers there */
 	int no_event;
-	unsigned int files; /* open here before the bridge was */
+	unsigned int files; /* open here before the session was */
 };
 
 static int
@@ -60,7 +60,7 @@ setup(void **state)
 	b->no_event = dup(STDERR_FILENO);
 	b->client = client_start();
 	b->files = client_open_files();
-	session_init(&b->bridge, vhost_end.path);
+	session_init(&b->session, vhost_end.path);
 	*state = b;
 	return 0;
 }
@@ -71,7 +71,7 @@ teardown(void **state)
 	struct bench *b = *state;
 	unsigned int i;
 
-	session_close(&b->bridge);
+	session_close(&b->session);
 	vhost_end_wait_connections(0);
 	vhost_end_wait_files(b->files);
 	if (b->client.pid != 0)
@@ -89,13 +89,13 @@ teardown(void **state)
 static int
 simple(struct bench *b, unsigned int cmd)
 {
-	return session_ioctl(&b->bridge, b->client.pid, cmd, NULL, NULL);
+	return session_ioctl(&b->session, b->client.pid, cmd, NULL, NULL);
 }
 
 static int
 set_u64(struct bench *b, unsigned int cmd, uint64_t value)
 {
-	return session_ioctl(&b->bridge, b->client.pid, cmd, &value, NULL);
+	return session_ioctl(&b->session, b->client.pid, cmd, &value, NULL);
 }
 
 static int
@@ -103,7 +103,7 @@ set_state(struct bench *b, unsigned int cmd, unsigned int index, unsigned int nu
 {
 	const struct vhost_vring_state s = {index, num};
 
-	return session_ioctl(&b->bridge, b->client.pid, cmd, &s, NULL);
+	return session_ioctl(&b->session, b->client.pid, cmd, &s, NULL);
 }
 
 static int
@@ -111,7 +111,7 @@ set_file(struct bench *b, unsigned int cmd, unsigned int index, int fd)
 {
 	const struct vhost_vring_file f = {index, fd};
 
-	return session_ioctl(&b->bridge, b->client.pid, cmd, &f, NULL);
+	return session_ioctl(&b->session, b->client.pid, cmd, &f, NULL);
 }
 
 static int
@@ -125,7 +125,7 @@ set_addr(struct bench *b, unsigned int index)
 			.used_user_addr = at + 0x8000,
 	};
 
-	return session_ioctl(&b->bridge, b->client.pid, VHOST_SET_VRING_ADDR, &a, NULL);
+	return session_ioctl(&b->session, b->client.pid, VHOST_SET_VRING_ADDR, &a, NULL);
 }
 
 static int
@@ -137,7 +137,7 @@ set_table(struct bench *b, unsigned int n, const struct vhost_memory_region *r)
 	t->nregions = n;
 	t->padding = 0;
 	memcpy(t->regions, r, n * sizeof(*r));
-	return session_ioctl(&b->bridge, b->client.pid, VHOST_SET_MEM_TABLE, t, NULL);
+	return session_ioctl(&b->session, b->client.pid, VHOST_SET_MEM_TABLE, t, NULL);
 }
 
 static int
@@ -155,7 +155,7 @@ get_base(struct bench *b, unsigned int index)
 	const struct vhost_vring_state in = {index, 0xffffffff};
 	struct vhost_vring_state out;
 
-	assert_int_equal(session_ioctl(&b->bridge, b->client.pid, VHOST_GET_VRING_BASE, &in, &out),
+	assert_int_equal(session_ioctl(&b->session, b->client.pid, VHOST_GET_VRING_BASE, &in, &out),
 			0);
 	assert_int_equal(out.index, index);
 	return out.num;
@@ -166,7 +166,7 @@ get_features(struct bench *b)
 {
 	uint64_t features = 0;
 
-	assert_int_equal(session_ioctl(&b->bridge, b->client.pid, VHOST_GET_FEATURES, NULL,
+	assert_int_equal(session_ioctl(&b->session, b->client.pid, VHOST_GET_FEATURES, NULL,
 					 &features),
 			0);
 	return features;
@@ -298,7 +298,7 @@ test_nothing_before_an_owner(void **state)
 	assert_int_equal(set_ram(b), -EPERM);
 	assert_int_equal(set_state(b, VHOST_SET_VRING_NUM, 0, SIZE), -EPERM);
 	assert_int_equal(set_state(b, VHOST_SET_VRING_BASE, 0, 0), -EPERM);
-	assert_int_equal(session_ioctl(&b->bridge, b->client.pid, VHOST_GET_VRING_BASE, &s, &s),
+	assert_int_equal(session_ioctl(&b->session, b->client.pid, VHOST_GET_VRING_BASE, &s, &s),
 			-EPERM);
 	assert_int_equal(set_addr(b, 0), -EPERM);
 	assert_int_equal(set_file(b, VHOST_SET_VRING_KICK, 0, b->kick[0]), -EPERM);
@@ -306,7 +306,7 @@ test_nothing_before_an_owner(void **state)
 	assert_int_equal(set_file(b, VHOST_SET_VRING_ERR, 0, b->call[0]), -EPERM);
 	assert_int_equal(set_file(b, VHOST_NET_SET_BACKEND, 0, TAP), -EPERM);
 	/* None of this cost a connection. */
-	assert_int_equal(b->bridge.sock, -1);
+	assert_int_equal(b->session.sock, -1);
 	get_features(b);
 	assert_int_equal(simple(b, VHOST_SET_OWNER), 0);
 	assert_int_equal(simple(b, VHOST_SET_OWNER), -EBUSY);
@@ -320,22 +320,23 @@ test_owner(void **state)
 	struct client other = client_start();
 	const struct vhost_vring_state s = {0, SIZE};
 
-	assert_int_equal(session_ioctl(&b->bridge, b->client.thread, VHOST_SET_OWNER, NULL, NULL),
+	assert_int_equal(session_ioctl(&b->session, b->client.thread, VHOST_SET_OWNER, NULL, NULL),
 			0);
-	assert_int_equal(b->bridge.owner, b->client.pid);
+	assert_int_equal(b->session.owner, b->client.pid);
 	assert_int_equal(set_state(b, VHOST_SET_VRING_NUM, 0, SIZE), 0);
-	assert_int_equal(session_ioctl(&b->bridge, b->client.thread, VHOST_SET_VRING_NUM, &s, NULL),
+	assert_int_equal(
+			session_ioctl(&b->session, b->client.thread, VHOST_SET_VRING_NUM, &s, NULL),
 			0);
-	assert_int_equal(session_ioctl(&b->bridge, other.pid, VHOST_SET_VRING_NUM, &s, NULL),
+	assert_int_equal(session_ioctl(&b->session, other.pid, VHOST_SET_VRING_NUM, &s, NULL),
 			-EPERM);
-	assert_int_equal(session_ioctl(&b->bridge, 0, VHOST_SET_VRING_NUM, &s, NULL), -ESRCH);
+	assert_int_equal(session_ioctl(&b->session, 0, VHOST_SET_VRING_NUM, &s, NULL), -ESRCH);
 	/* Until the owner lets go. */
-	assert_int_equal(session_ioctl(&b->bridge, other.pid, VHOST_RESET_OWNER, NULL, NULL),
+	assert_int_equal(session_ioctl(&b->session, other.pid, VHOST_RESET_OWNER, NULL, NULL),
 			-EPERM);
 	assert_int_equal(simple(b, VHOST_RESET_OWNER), 0);
 	assert_int_equal(set_state(b, VHOST_SET_VRING_NUM, 0, SIZE), -EPERM);
-	assert_int_equal(session_ioctl(&b->bridge, other.pid, VHOST_SET_OWNER, NULL, NULL), 0);
-	assert_int_equal(session_ioctl(&b->bridge, other.pid, VHOST_SET_VRING_NUM, &s, NULL), 0);
+	assert_int_equal(session_ioctl(&b->session, other.pid, VHOST_SET_OWNER, NULL, NULL), 0);
+	assert_int_equal(session_ioctl(&b->session, other.pid, VHOST_SET_VRING_NUM, &s, NULL), 0);
 	client_end(&other);
 }
 
@@ -436,7 +437,7 @@ note_and_close(int sock, int peer, int file)
 }
 
 /*
- * A front end had sent a file that librte_vhost has closed since, and the bridge's own copy of the
+ * A front end had sent a file that librte_vhost has closed since, and the session's own copy of the
  * same file has the same number: the end of the front end's connection does not take it away.
  */
 static void
@@ -449,11 +450,11 @@ test_descriptor_that_looks_like_a_front_ends(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, other), 0);
 	assert_true(fd_gate_open(pair[0], "test", false));
 	assert_int_equal(simple(b, VHOST_SET_OWNER), 0);
-	low = dup(b->call[0]); /* the bridge has a handle of the process open there while it copies */
+	low = dup(b->call[0]); /* the session has a handle of the process open there while it copies */
 	fd = note_and_close(pair[0], pair[1], b->call[0]);
 	close(low);
 	assert_int_equal(set_file(b, VHOST_SET_VRING_CALL, 0, b->call[0]), 0);
-	assert_int_equal(b->bridge.ring[0].call.fd, fd);
+	assert_int_equal(b->session.ring[0].call.fd, fd);
 	fd_gate_close(pair[0]);
 	/* The thread that ended one connection begins another: the first one's rest is closed. */
 	assert_true(fd_gate_open(other[0], "test", false));
@@ -518,8 +519,8 @@ test_memory(void **state)
 				0x10000 * i, 0x1000, (uintptr_t)b->ram + 0x2000 * i, 0};
 	assert_int_equal(set_table(b, IOCTL_REGIONS_MAX, r), -E2BIG);
 	assert_int_equal(set_table(b, 8, r), 0);
-	assert_int_equal(
-			session_ioctl(&b->bridge, b->client.pid, VHOST_SET_MEM_TABLE, padded, NULL),
+	assert_int_equal(session_ioctl(&b->session, b->client.pid, VHOST_SET_MEM_TABLE, padded,
+					 NULL),
 			-EOPNOTSUPP);
 	assert_int_equal(set_ram(b), 0);
 }
@@ -545,7 +546,7 @@ test_no_socket(void **state)
 {
 	struct bench *b = *state;
 
-	session_init(&b->bridge, "/nowhere/at/all");
+	session_init(&b->session, "/nowhere/at/all");
 	assert_int_equal(simple(b, VHOST_SET_OWNER), -ENOENT);
 	assert_int_equal(set_ram(b), -EPERM);
 }
@@ -562,7 +563,7 @@ test_owner_is_killed(void **state)
 	close(b->client.hold);
 	/* An ioctl that was under way. */
 	assert_int_equal(set_ram(b), -ESRCH);
-	session_close(&b->bridge);
+	session_close(&b->session);
 	vhost_end_wait_stopped();
 	b->files--; /* the pipe to the client */
 	b->client.pid = 0;
@@ -590,5 +591,5 @@ main(void)
 	};
 
 	return cmocka_run_group_tests_name(
-			"cuse_bridge", tests, vhost_end_setup, vhost_end_teardown);
+			"cuse_session", tests, vhost_end_setup, vhost_end_teardown);
 }
