@@ -3,7 +3,7 @@
  */
 /*
  * Flows keep frames that belong together in one receive ring, and so in order, where the sender's
- * own rings do not decide (by_pairs() in forward.c).
+ * own rings do not decide (guest/sink.c).
  *
  * A frame's flow is a hash of its two MAC addresses, its IP addresses and its TCP, UDP or SCTP
  * ports (also after VLAN tags), reduced to one of FLOWS classes. A class goes to one ring, which
