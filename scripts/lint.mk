@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
 #
-#	make lint	static checks of all that is written here: licences, names, shell, Python, C, layout
+#	make lint	static checks of all that is written here: licences, names, includes, shell, Python, C, layout
 #	make format	lays out C as .clang-format has it
 #	make graph	draws which floor and which module includes which, in doc/graph and build/graph
 #
@@ -21,7 +21,7 @@ SHELL_FILES = $(call script_of,sh|bash)
 VERSION_FLAG := -DVHOST_SWITCH_VERSION='"$(VERSION)"'
 CPPCHECK := cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr -I. $(VERSION_FLAG)
 
-lint: lint-licences lint-names lint-shell lint-python lint-c lint-layout
+lint: lint-licences lint-names lint-layers lint-shell lint-python lint-c lint-layout
 
 lint-licences:
 	scripts/check-licences

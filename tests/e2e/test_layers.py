@@ -42,6 +42,10 @@ def test_floors_are_the_folders_that_are_built():
     assert sorted(floors) == sorted([*parts, "main"])
 
 
+def test_ours():
+    assert proc.run([SCRIPT, ROOT], check=False) == (0, "", "")
+
+
 def test_house_in_order_passes(box):
     assert check(box, HOUSE) == (0, "")
 
@@ -77,7 +81,7 @@ def test_circle_across_floors_is_said_once(box):
 
 def edges_of_dot(text):
     """The includes that a graph shows; a chain in a line of its own only orders the floors."""
-    return set(re.findall(r'^\t"([\w/]+)" -> "([\w/]+)"(?: \[color.*)?$', text, re.M))
+    return set(re.findall(r'^ +"([\w/]+)" -> "([\w/]+)"(?: \[color.*)?$', text, re.M))
 
 
 def edges_of_svg(text):
@@ -91,7 +95,23 @@ def test_graph_of_floors(box):
     assert edges_of_dot(dot) == {("base", "run"), ("conf", "base"), ("switch", "frame"), ("switch", "conf"),
                                  ("guest", "switch"), ("uplink", "switch"), ("run", "guest"), ("main", "conf"),
                                  ("main", "run")}
-    assert re.findall(r"^\t(.*) \[color = red", dot, re.M) == ['"base" -> "run"']
+    assert re.findall(r"^ +(.*) \[color = red", dot, re.M) == ['"base" -> "run"']
+
+
+def test_graph_in_the_guide_is_up_to_date():
+    """Both files are of this tree, and the figure shows each include downwards."""
+    _, dot, _ = proc.run([SCRIPT, "--dot", "floors"])
+    folder = os.path.join(ROOT, "doc", "graph")
+    with open(os.path.join(folder, "floors.dot"), encoding="utf-8") as f:
+        assert f.read() == dot, "run make graph"
+    with open(os.path.join(folder, "floors.svg"), encoding="utf-8") as f:
+        svg = f.read()
+    height = {name: float(y) for name, y in re.findall(r'<title>(\w+)</title>\n<poly.*\n<text[^>]* y="([-\d.]+)"', svg)}
+    shown = edges_of_svg(svg)
+    assert shown >= edges_of_dot(dot), "run make graph"
+    assert shown and all(height[one] < height[other] for one, other in shown)
+    with open(os.path.join(ROOT, "doc", "design.rst"), encoding="utf-8") as f:
+        assert "graph/floors.svg" in f.read()
 
 
 def test_graph_of_modules_leaves_out_what_follows(box):
