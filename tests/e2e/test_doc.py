@@ -391,6 +391,73 @@ def test_packages_of_the_guide_are_those_that_are_installed():
     assert named.split() == needed.split()
 
 
+# A frame's way through the functions.
+
+STEP = re.compile(r"^(?P<indent> *)\* ``(?P<file>[\w/]+\.[ch]):(?P<name>\w+)``(?: \(``ops->(?P<op>\w+)``\))?", re.M)
+
+
+def walk(text):
+    """[(step, the step that it is indented under, or None)] of a list in the guide."""
+    found, above = [], []
+    for step in STEP.finditer(text):
+        above = [one for one in above if len(one["indent"]) < len(step["indent"])] if step["indent"] else []
+        found.append((step, above[-1] if above else None))
+        above.append(step)
+    return found
+
+
+def function(sources, step):
+    """What is between the name of a function at the beginning of a line and the end of its body; None: not there."""
+    found = re.search(rf"^{step['name']}\(.*?^}}", sources.get(step["file"], ""), re.M | re.S)
+    return found[0] if found else None
+
+
+def untrue(sources, text):
+    """What a walk says that the sources do not."""
+    for step, caller in walk(text):
+        where = f"{step['file']}:{step['name']}"
+        if function(sources, step) is None:
+            yield f"{where}: there is no such function"
+        elif caller is not None:
+            call = rf"->{step['op']}\(" if step["op"] else rf"\b{step['name']}\("
+            if not re.search(call, function(sources, caller) or ""):
+                yield f"{where}: is not called by {caller['name']}()"
+        if step["op"] and not re.search(rf"\.{step['op']} = {step['name']}\b", sources.get(step["file"], "")):
+            yield f"{where}: is no operation {step['op']}"
+
+
+def hacking():
+    with open(os.path.join(guide.DOC, "hacking.rst"), encoding="utf-8") as f:
+        return f.read()
+
+
+def test_walk_with_a_frame_is_true():
+    text = hacking().split("A walk with a frame\n")[1].split("\n----")[0]
+    steps = walk(text)
+    assert len(steps) > 40 and sum(caller is not None for _, caller in steps) > 35
+    lost = list(untrue(guide.sources(), text))
+    assert not lost, "\n".join(lost)
+    named = set(re.findall(r"``([\w/]+\.[ch]:\w+)``", text))
+    known = {f"{step['file']}:{step['name']}" for step, _ in steps}
+    for name in named - known:  # in a sentence
+        step = dict(zip(("file", "name"), name.split(":")))
+        assert function(guide.sources(), step), name
+
+
+def test_walk_that_is_not_true_is_noticed():
+    sources = {"a.c": "int\nfirst(void)\n{\n\treturn second() + k->ops->take(k);\n}\n\nint\nthird(void)\n{\n}\n",
+               "b.c": "static int\nsecond(void)\n{\n}\n\nint\nb_take(void)\n{\n}\n\nops x = {\n\t.take = b_take,\n};\n"}
+    good = "* ``a.c:first``\n\n  * ``b.c:second`` is.\n  * ``b.c:b_take`` (``ops->take``) is.\n"
+    assert not list(untrue(sources, good)) and [caller and caller["name"] for _, caller in walk(good)] == [
+        None, "first", "first"]
+    for old, new, said in (("first", "forth", "a.c:forth: there is no such function"),
+                           ("b.c:second", "a.c:third", "a.c:third: is not called by first()"),
+                           ("b.c:second", "a.c:second", "a.c:second: there is no such function"),
+                           ("ops->take", "ops->give", "b.c:b_take: is no operation give"),
+                           (" (``ops->take``)", "", "b.c:b_take: is not called by first()")):
+        assert said in list(untrue(sources, good.replace(old, new))), said
+
+
 # Figures.
 
 
