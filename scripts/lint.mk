@@ -19,7 +19,7 @@ script_of = $(shell grep -lE '^\#!.*\b($(1))$$' $(call OURS,! -name '*.*'))
 PYTHON_FILES = $(sort $(call OURS,-name '*.py') $(call script_of,python3))
 SHELL_FILES = $(call script_of,sh|bash)
 VERSION_FLAG := -DVHOST_SWITCH_VERSION='"$(VERSION)"'
-CPPCHECK := cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr -I. $(VERSION_FLAG)
+CPPCHECK := cppcheck --quiet -D'RTE_STR(x)=\#x' --error-exitcode=1 --enable=warning,portability --inline-suppr -I. $(VERSION_FLAG)
 
 lint: lint-licences lint-names lint-layers lint-shell lint-python lint-c lint-layout
 

@@ -57,7 +57,7 @@ static bool
 line_has(const char *line, const struct device *d)
 {
 	const char *kind = strstr(line, " - ");
-	struct device of;
+	struct device of = {0};
 
 	return kind != NULL && sscanf(line, "%*d %*d %u:%u", &of.major, &of.minor) == 2 &&
 			of.major == d->major && of.minor == d->minor &&
