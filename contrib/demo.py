@@ -130,7 +130,7 @@ def show(before, after, seconds):
 
 def sentences():
     """{reason: what it means}, as frame/drops.h has them."""
-    with open(os.path.join(ROOT, "forward", "drops.h"), encoding="utf-8") as f:
+    with open(os.path.join(ROOT, "frame", "drops.h"), encoding="utf-8") as f:
         text = re.sub(r'"\s*\\\n\s*"', "", f.read())  # a sentence may be cut into strings
     return dict(re.findall(r'X\(\w+, "(\w+)",[\s\\]*"(.*?)"\)', text))
 
