@@ -56,6 +56,8 @@ vu_dev_query(struct vu_dev *dev, struct vu_msg *msg)
 	uint32_t request = msg->request;
 	int err;
 
+	if (dev->ack_all)
+		msg->flags |= VU_NEED_REPLY;
 	err = vu_send(dev->sock, msg);
 	if (err < 0)
 		return err;
@@ -214,33 +216,51 @@ vu_dev_stop_ring(struct vu_dev *dev, unsigned ring, uint16_t *base)
 }
 
 static int
-negotiate(struct vu_dev *dev, uint64_t want, uint64_t want_protocol)
+set_owner(struct vu_dev *dev)
+{
+	struct vu_msg msg = vu_msg_new(VU_SET_OWNER);
+
+	return vu_dev_request(dev, &msg);
+}
+
+static int
+negotiate_protocol(struct vu_dev *dev, uint64_t want, enum vu_ack acks)
 {
 	struct vu_msg msg;
 	int err;
 
-	err = vu_dev_query_u64(dev, VU_GET_FEATURES, &dev->offered);
+	err = vu_dev_query_u64(dev, VU_GET_PROTOCOL_FEATURES, &dev->offered_protocol);
 	if (err < 0)
 		return err;
-	dev->features = want & dev->offered;
-	if ((dev->features & VU_F_PROTOCOL_FEATURES) != 0) {
-		err = vu_dev_query_u64(dev, VU_GET_PROTOCOL_FEATURES, &dev->offered_protocol);
+	dev->protocol = want & dev->offered_protocol;
+	msg = vu_msg_u64(VU_SET_PROTOCOL_FEATURES, dev->protocol);
+	err = vu_dev_request(dev, &msg);
+	dev->ack = (dev->protocol & VU_PROTOCOL_REPLY_ACK) != 0 && acks != VU_ACK_NEVER;
+	dev->ack_all = dev->ack && acks == VU_ACK_ALL;
+	return err;
+}
+
+static int
+negotiate(struct vu_dev *dev, const struct vu_dev_opts *opts)
+{
+	int err = opts->owner_first ? set_owner(dev) : 0;
+
+	if (err == 0)
+		err = vu_dev_query_u64(dev, VU_GET_FEATURES, &dev->offered);
+	if (err < 0)
+		return err;
+	dev->features = opts->features & dev->offered;
+	if ((dev->features & VU_F_PROTOCOL_FEATURES) != 0 && !opts->unset) {
+		err = negotiate_protocol(dev, opts->protocol, opts->acks);
 		if (err < 0)
 			return err;
-		dev->protocol = want_protocol & dev->offered_protocol;
-		msg = vu_msg_u64(VU_SET_PROTOCOL_FEATURES, dev->protocol);
-		err = vu_dev_request(dev, &msg);
-		if (err < 0)
-			return err;
-		dev->ack = (dev->protocol & VU_PROTOCOL_REPLY_ACK) != 0;
 	}
 	if ((dev->protocol & VU_PROTOCOL_MQ) != 0 && (dev->features & VU_F_MQ) != 0) {
 		err = vu_dev_query_u64(dev, VU_GET_QUEUE_NUM, &dev->queue_num);
 		if (err < 0)
 			return err;
 	}
-	msg = vu_msg_new(VU_SET_OWNER);
-	err = vu_dev_request(dev, &msg);
+	err = opts->owner_first ? 0 : set_owner(dev);
 	return err < 0 ? err : vu_dev_set_features(dev, dev->features);
 }
 
@@ -281,7 +301,7 @@ vu_dev_open(struct vu_dev *dev, int sock, const struct vu_dev_opts *opts)
 	dev->queue_num = 1;
 	err = vu_mem_create(&dev->mem, &opts->mem);
 	if (err == 0)
-		err = negotiate(dev, opts->features, opts->protocol);
+		err = negotiate(dev, opts);
 	if (err == 0)
 		err = make_rings(dev, opts);
 	if (err < 0)
@@ -341,13 +361,13 @@ vu_dev_start(struct vu_dev *dev)
 int
 vu_dev_move(struct vu_dev *dev, int *sock, int *fd)
 {
-	uint64_t features = dev->features, protocol = dev->protocol;
+	struct vu_dev_opts same = {.features = dev->features, .protocol = dev->protocol};
 	int old = dev->sock, err;
 
 	dev->sock = *sock;
-	dev->ack = false;
-	err = negotiate(dev, features, protocol);
-	if (err == 0 && (dev->features != features || dev->protocol != protocol))
+	dev->ack = dev->ack_all = false;
+	err = negotiate(dev, &same);
+	if (err == 0 && (dev->features != same.features || dev->protocol != same.protocol))
 		err = -EPROTO;
 	for (unsigned i = 0; i < dev->mem.n && err == 0; i++) {
 		fd[i] = dev->mem.region[i].fd;

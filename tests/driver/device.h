@@ -29,6 +29,13 @@
 #define VU_PAIRS_MAX 16
 #define VU_RINGS_MAX (2 * VU_PAIRS_MAX)
 
+/* Which messages carry NEED_REPLY once REPLY_ACK is agreed. */
+enum vu_ack {
+	VU_ACK_SETS,  /* those that have no answer of their own */
+	VU_ACK_ALL,   /* those that have one, too: it must come once all the same */
+	VU_ACK_NEVER, /* none, as it was agreed on for the back end's requests alone */
+};
+
 struct vu_dev_opts {
 	uint64_t features; /* wanted; negotiated is what is offered of them */
 	uint64_t protocol; /* likewise. Needs VU_F_PROTOCOL_FEATURES among the features */
@@ -37,6 +44,9 @@ struct vu_dev_opts {
 	uint16_t tx_size;
 	struct vu_mem_opts mem;
 	int timeout_ms; /* for each answer; 0: 5000 */
+	enum vu_ack acks;
+	bool owner_first; /* SET_OWNER comes before all other messages, not before SET_FEATURES */
+	bool unset;       /* SET_PROTOCOL_FEATURES is never sent, though its feature is agreed on */
 };
 
 struct vu_dev {
@@ -46,7 +56,8 @@ struct vu_dev {
 	uint64_t features; /* negotiated */
 	uint64_t offered_protocol;
 	uint64_t protocol;
-	bool ack; /* ask for acknowledgements; set when REPLY_ACK is agreed */
+	bool ack;     /* ask for acknowledgements; set when REPLY_ACK is agreed */
+	bool ack_all; /* also with messages that have an answer */
 	bool started;
 	struct vu_mem mem;
 	struct vring ring[VU_RINGS_MAX];

@@ -233,7 +233,7 @@ make_uml_socket(enum uml_end how, int *other)
 static void
 run_uml(struct hostile *h, const void *arg)
 {
-	struct party *bad = party_open_uml(h), *peer = party_open(h, NULL);
+	struct party *bad = party_open_uml(h, NULL), *peer = party_open(h, NULL);
 	int other, fd = make_uml_socket(*(const enum uml_end *)arg, &other);
 
 	MUST(h, fd >= 0, "no socket");
@@ -249,7 +249,7 @@ run_uml(struct hostile *h, const void *arg)
 static void
 run_uml_signal(struct hostile *h, const void *arg)
 {
-	struct party *uml = party_open_uml(h), *peer = party_open(h, NULL);
+	struct party *uml = party_open_uml(h, NULL), *peer = party_open(h, NULL);
 	uint64_t n = 0;
 	int fd[2];
 
@@ -277,7 +277,7 @@ run_uml_signal(struct hostile *h, const void *arg)
 static void
 run_uml_pipe(struct hostile *h, const void *arg)
 {
-	struct party *bad = party_open_uml(h), *peer = party_open(h, NULL);
+	struct party *bad = party_open_uml(h, NULL), *peer = party_open(h, NULL);
 	int other, fd = make_fd(PIPE_FULL, &other);
 
 	(void)arg;

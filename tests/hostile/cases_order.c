@@ -17,13 +17,40 @@
 
 #define TALKS 20
 
-/* Protocol features that a front end takes; and the device's feature without which there are none. */
-enum { NO_PROTOCOL, NO_ACK, ACK };
+/* What a front end makes of the protocol's features. */
+enum protocol {
+	NO_PROTOCOL, /* the device's feature for them is not agreed on */
+	UNSET,       /* it is, and SET_PROTOCOL_FEATURES never comes */
+	NO_ACK,      /* acknowledgements are not among them */
+	QUIET,       /* they are, and no message asks for one */
+	ACK,         /* messages without an answer of their own ask for one */
+	ACK_ALL,     /* all messages do */
+};
 
 struct order {
-	unsigned protocol;
+	enum protocol protocol;
+	bool uml; /* on a port with uml=yes: nobody but the switch answers for the device */
 	const char *messages; /* after features and owner: see order.h */
 };
+
+static void
+set_protocol(struct vu_dev_opts *o, enum protocol protocol)
+{
+	if (protocol < QUIET)
+		o->protocol = 0;
+	if (protocol == NO_PROTOCOL)
+		o->features &= ~VU_F_PROTOCOL_FEATURES;
+	o->unset = protocol == UNSET;
+	if (protocol == QUIET)
+		o->acks = VU_ACK_NEVER;
+	if (protocol != ACK_ALL)
+		return;
+	/* As rust-vmm's front ends have it, which ask for the number of queues, too. */
+	o->acks = VU_ACK_ALL;
+	o->owner_first = true;
+	o->features |= VU_F_MQ;
+	o->protocol |= VU_PROTOCOL_MQ;
+}
 
 /* Frames go both ways; and again when the guest has hung up and another one has come. */
 static void
@@ -34,12 +61,9 @@ run_order(struct hostile *h, const void *arg)
 	struct party *p, *peer = party_open(h, NULL);
 
 	opts.order = o->messages;
-	if (o->protocol != ACK)
-		opts.dev.protocol = 0;
-	if (o->protocol == NO_PROTOCOL)
-		opts.dev.features &= ~VU_F_PROTOCOL_FEATURES;
+	set_protocol(&opts.dev, o->protocol);
 	for (unsigned times = 0; times < 2 && peer != NULL; times++) {
-		p = party_open(h, &opts);
+		p = o->uml ? party_open_uml(h, &opts) : party_open(h, &opts);
 		if (p == NULL || !party_meet(p, peer) || !party_talk(p, peer, TALKS))
 			return;
 		party_close(p);
@@ -69,9 +93,16 @@ run_not_offered(struct hostile *h, const void *arg)
 #define ORDER(name, protocol, messages) \
 	{ \
 		"order-" name, "front end's order: " messages, run_order, \
-				&(const struct order){protocol, messages}, 0 \
+				&(const struct order){protocol, false, messages}, 0 \
+	}
+#define ORDER_UML(name, protocol, messages) \
+	{ \
+		"order-" name, "front end's order on a port with uml=yes: " messages, run_order, \
+				&(const struct order){protocol, true, messages}, 0 \
 	}
 #define RING "num+base+addr+call+kick"
+#define RUST "mem num addr+base+call+kick enable"
+#define CROSVM "mem num+addr+base+call+kick+enable"
 #define NOT_OFFERED(name, request) \
 	{ \
 		"order-" name, "message that was not offered: disconnected, by name", \
@@ -81,26 +112,30 @@ run_not_offered(struct hostile *h, const void *arg)
 const struct hcase cases_order[] = {
 		ORDER("qemu", ACK, "call err features mem num+base+addr+kick+call enable"),
 		ORDER("virtio-user", ACK, "call features mem num+base+addr+kick enable"),
-		ORDER("cloud-hypervisor", ACK, "mem num addr+base+call+kick enable"),
-		ORDER("crosvm", NO_ACK, "mem num+addr+base+call+kick+enable"),
-		ORDER("firecracker", NO_ACK, "mem num addr+base+call+kick enable"),
+		ORDER("cloud-hypervisor", ACK_ALL, RUST),
+		ORDER("cloud-hypervisor-pause", ACK_ALL, RUST " disable enable"),
+		ORDER("cloud-hypervisor-reset", ACK_ALL, RUST " disable features " RUST),
+		ORDER("crosvm", QUIET, CROSVM),
+		ORDER_UML("crosvm-sleep", QUIET, CROSVM " disable+get_base " CROSVM),
+		ORDER("firecracker", NO_ACK, RUST),
 		ORDER("uml", ACK, "mem call+num+base+addr kick+enable"),
 		ORDER("no-protocol", NO_PROTOCOL, "mem " RING),
+		ORDER("protocol-unset", UNSET, "mem " RING " enable"),
 		ORDER("enable-first", ACK, "enable mem " RING),
 		ORDER("enable-before-kick", ACK, "mem num+base+addr+call+enable+kick"),
 		ORDER("enable-twice", NO_ACK, "mem " RING " enable enable"),
-		ORDER("off-and-on", ACK, "mem " RING " enable disable enable"),
+		ORDER("off-and-on", ACK_ALL, "mem " RING " enable disable enable"),
 		ORDER("memory-twice", NO_ACK, "mem " RING " enable mem"),
 		ORDER("features-again", ACK, "mem " RING " features enable"),
 		ORDER("owner-again", ACK, "owner mem " RING " enable"),
-		ORDER("reset", ACK,
+		ORDER("reset", ACK_ALL,
 				"mem " RING
 				" enable disable get_base reset_owner owner features mem " RING
 				" enable"),
 		ORDER("reset-at-once", NO_ACK,
 				"mem " RING " enable reset_owner owner features mem " RING
 				" enable"),
-		ORDER("stop", ACK, "mem " RING " enable get_base " RING),
+		ORDER("stop", ACK_ALL, "mem " RING " enable get_base " RING),
 		NOT_OFFERED("get-config", VU_GET_CONFIG),
 		NOT_OFFERED("set-config", VU_SET_CONFIG),
 		NOT_OFFERED("reset-device", VU_RESET_DEVICE),

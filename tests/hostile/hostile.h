@@ -166,7 +166,7 @@ struct nic_opts party_opts(void);
 struct party *party_open(struct hostile *h, const struct nic_opts *opts);
 
 /* The same, at the port for User Mode Linux. */
-struct party *party_open_uml(struct hostile *h);
+struct party *party_open_uml(struct hostile *h, const struct nic_opts *opts);
 
 /* Only the socket, for cases that speak by themselves. */
 int party_socket(struct hostile *h);

@@ -93,9 +93,9 @@ party_open(struct hostile *h, const struct nic_opts *opts)
 }
 
 struct party *
-party_open_uml(struct hostile *h)
+party_open_uml(struct hostile *h, const struct nic_opts *opts)
 {
-	return open_at(h, h->subject.uml_socket, NULL);
+	return open_at(h, h->subject.uml_socket, opts);
 }
 
 void
