@@ -10,7 +10,7 @@ import pytest
 from lib import frames
 from lib.room import room
 from lib.uplink import AF_PACKET, TAP
-from lib.vlan_matrix import LEAVING, MATRIX, NOBODY
+from lib.vlan_matrix import LEAVING, MATRIX, NOBODY, REFLECTED
 
 STRANGER = "02:00:00:00:00:99"
 
@@ -26,15 +26,26 @@ def three(request, module_box):
         assert table["uplink"].reasons == dict(asked)
 
 
-@pytest.mark.parametrize("case", MATRIX, ids=lambda case: case.name)
-def test_from_uplink(three, case):
+def check(three, case, source):
     guests = list(three.guests)
     tags = case.tags([three.tag(guest) for guest in guests])
-    data = frames.frame(case.destination([guest.mac for guest in guests]), STRANGER, tags=tags)
+    data = frames.frame(case.destination([guest.mac for guest in guests]), source, tags=tags)
     due = set() if case.reaches is NOBODY else {guests[case.reaches]}
     if case.reason:
         three.asked[case.reason] += 1
     assert three.reached(three.uplink, data, arrives=frames.untagged(data) if tags else data) == due
+
+
+@pytest.mark.parametrize("case", MATRIX, ids=lambda case: case.name)
+def test_from_uplink(three, case):
+    check(three, case, STRANGER)
+
+
+@pytest.mark.parametrize("case", REFLECTED, ids=lambda case: case.name)
+def test_reflected(three, case):
+    a, *others = three.guests
+    assert three.reached(a, frames.frame(frames.BROADCAST, a.mac)) == {three.uplink, *others}
+    check(three, case, a.mac)
 
 
 @pytest.mark.parametrize("own_tags", ["keep", "drop"])

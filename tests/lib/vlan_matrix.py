@@ -19,6 +19,7 @@ ADDRESSES = {
     "unknown": lambda mac: "02:00:00:00:77:77",
     "broadcast": lambda mac: "ff:ff:ff:ff:ff:ff",
     "multicast": lambda mac: "01:00:5e:00:00:fb",
+    "LLDP's": lambda mac: "01:80:c2:00:00:0e",
 }
 
 # From the tags of the devices to the tags of the frame.
@@ -80,6 +81,27 @@ MATRIX = (
     Case("multicast", "S's", S),
     Case("multicast", "nobody's", NOBODY, "wrong_vlan"),
     Case("multicast", "none", NOBODY, "wrong_vlan"),
+    # Of one link: no bridge forwards it.
+    Case("LLDP's", "A's", NOBODY, "link_local"),
+    Case("LLDP's", "S's", NOBODY, "link_local"),
+    Case("LLDP's", "none", NOBODY, "link_local"),
+)
+
+# The same of frames with A's source address, which the wire brings back right after A has sent something.
+REFLECTED = (
+    Case("A's", "A's", NOBODY, "to_sender"),
+    Case("A's", "B's", NOBODY, "to_sender"),
+    Case("B's", "A's", NOBODY, "wrong_vlan"),
+    Case("B's", "B's", B),
+    Case("unknown", "A's", NOBODY, "to_sender"),
+    Case("unknown", "B's", NOBODY, "unmatched"),
+    Case("unknown", "S's", S),
+    Case("broadcast", "A's", NOBODY, "to_sender"),
+    Case("broadcast", "B's", B),
+    Case("broadcast", "S's", S),
+    Case("broadcast", "none", NOBODY, "wrong_vlan"),
+    Case("multicast", "A's", NOBODY, "to_sender"),
+    Case("multicast", "B's", B),
 )
 
 

@@ -6,18 +6,20 @@ One machine serves all. 82576 has 8 pools; the first is kept for what is sorted 
 """
 
 import collections
+import time
 
 import pytest
 
 from lib import frames
 from lib.guests import address
 from lib.switch import binary
-from lib.vlan_matrix import LEAVING, MATRIX, NOBODY
+from lib.vlan_matrix import LEAVING, MATRIX, NOBODY, REFLECTED
 from lib.wait import wait_for
 from vm.igb import NIC, STRANGER, Igb, Party
 
 POOLS = 7  # for devices
 FILTERS = 24  # for addresses
+LLDP = "01:80:c2:00:00:0e"
 ELSEWHERE = "02:00:00:00:77:77"
 
 
@@ -51,6 +53,24 @@ class TestThreeGuests:
         if case.reason:
             three.asked[case.reason] += 1
 
+    @pytest.mark.parametrize("case", REFLECTED, ids=lambda case: case.name)
+    def test_reflected(self, three, case):
+        room = three.room
+        a = room.guests[0]
+        tags = case.tags([room.tag(guest) for guest in room.guests])
+        data = frames.frame(case.destination([guest.mac for guest in room.guests]), a.mac, tags=tags)
+        due = set() if case.reaches is NOBODY else {room.guests[case.reaches]}
+
+        def look():
+            begin = time.monotonic()
+            assert room.reached(a, frames.frame(frames.BROADCAST, a.mac)) == {room.uplink, *room.others(a)}
+            if case.reason:
+                three.asked[case.reason] += 1
+            got = room.reached(room.uplink, data, arrives=room.arrives(data))
+            # After a second in which A was silent its address may follow to the wire: then once more.
+            return got == due or time.monotonic() < begin + 1 and got
+        assert wait_for(look, what=f"{case.name} reaches {due}") is True
+
     def test_what_reached_nobody_was_counted(self, three):
         """Some of it a NIC with pools drops by itself."""
         reasons = three.switch.next_table()["uplink"].reasons
@@ -68,6 +88,11 @@ class TestThreeGuests:
         for guest in room.guests[:2]:
             data = frames.frame(to, guest.mac, size=1000, tags=tags)
             assert room.reached(guest, data) == {room.uplink, *room.others(guest)}
+
+    def test_what_stays_on_its_link(self, three):
+        room = three.room
+        for guest in room.guests[:2]:
+            assert room.reached(guest, frames.frame(LLDP, guest.mac)) == set()
 
     @pytest.mark.parametrize("case", LEAVING, ids=lambda case: case.name)
     def test_tags_to_uplink(self, three, case):
@@ -104,6 +129,21 @@ def check_said_once(party, words):
         return [line for line in party.switch.stderr().splitlines() if words in line]
     wait_for(lines, what=words)
     assert len(lines()) == 1
+
+
+@pytest.mark.parametrize("options", ["--vmdq 0 -P", "--vmdq 1"])
+def test_tags_of_guests_that_may_have_none(igb, options):
+    with Party(igb, [*options.split(), "--port", "vm,socket=./usvhost,guests=2,own-tags=drop"]) as party:
+        room = party.room
+        guest, room.silent = party.join(address(0), address(1))
+        room.introduce(guest)
+        for case in LEAVING:
+            plain = frames.frame(frames.BROADCAST, guest.mac, size=1000)
+            due = {room.uplink: [case.on_wire(plain, room.tag(guest))], room.silent: [case.frame(plain)], guest: []}
+            if case.dropped:
+                due = {receiver: [] for receiver in due}
+            assert room.got(guest, case.frame(plain)) == due, case.name
+        assert party.switch.next_table()[guest.index].reasons == {"own_tag": sum(case.dropped for case in LEAVING)}
 
 
 class TestMoreGuestsThanPools:
