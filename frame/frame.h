@@ -23,12 +23,11 @@
 
 #include <rte_ether.h>
 
+#include "frame/frame_set.h"
+
 struct rte_mbuf;
 struct share;
 struct share_clock;
-
-/* Frames handled at a time: a set of them is the bits of one uint64_t. */
-#define BURST_MAX 64
 
 /*
  * Longest descriptor chain: what QEMU's own virtio back end and Linux'
@@ -130,10 +129,10 @@ struct burst {
 	struct headers headers[BURST_MAX]; /* of those frames that have offloads */
 };
 
-/* The result of offering frames to a destination; bit i is frame i. */
+/* The result of offering frames to a destination. */
 struct outcome {
-	uint64_t taken;   /* copied: the destination has them */
-	uint64_t refused; /* can never be taken; frame.reason says why */
+	frame_set taken;   /* copied: the destination has them */
+	frame_set refused; /* can never be taken; frame.reason says why */
 };
 
 #endif /* FRAME_H */

@@ -68,16 +68,15 @@ announce_fetch(struct source *s, struct burst *b, unsigned int max)
 
 /* The ring's own chains go back to the guest; after the announcement there are only those. */
 static void
-announce_retire(struct source *s, struct frame *frame, uint64_t mask, struct port_count *count)
+announce_retire(struct source *s, struct frame *frame, frame_set done, struct port_count *count)
 {
-	uint64_t left, own = mask;
+	frame_set own = done;
 	unsigned int i;
 
-	for (left = mask; left != 0; left &= left - 1) {
-		i = __builtin_ctzll(left);
+	FRAME_SET_FOREACH(i, done) {
 		if (frame[i].ndesc != NO_DESCRIPTORS)
 			continue;
-		own &= ~(UINT64_C(1) << i);
+		own &= ~frame_set_one(i);
 		s->ops = &tx_source_ops;
 	}
 	tx_source_ops.retire(s, frame, own, count);

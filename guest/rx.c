@@ -313,14 +313,13 @@ room_fill(struct virtqueue *vq, struct room *r, const struct cursor *c, const st
 
 /* The frames after this one: their descriptors and bytes are fetched ahead. */
 static __rte_always_inline void
-look_ahead(const struct virtqueue *vq, const struct cursor *c, struct burst *b, uint64_t want,
+look_ahead(const struct virtqueue *vq, const struct cursor *c, struct burst *b, frame_set want,
 		const bool packed)
 {
-	uint64_t next = want & (want - 1);
+	frame_set next = frame_set_tail(frame_set_tail(want));
 
-	next &= next - 1;
 	if (next != 0)
-		frame_prefetch(&b->frame[__builtin_ctzll(next)]);
+		frame_prefetch(&b->frame[frame_set_first(next)]);
 	ring_prefetch(vq, c, 4, packed);
 }
 
@@ -454,18 +453,18 @@ fill_offload(struct virtqueue *vq, struct cursor *c, struct burst *b, const stru
 }
 
 static __rte_always_inline struct outcome
-fill_ring(struct virtqueue *vq, struct burst *b, uint64_t want, struct tally *t, const bool packed)
+fill_ring(struct virtqueue *vq, struct burst *b, frame_set want, struct tally *t, const bool packed)
 {
 	struct cursor c = ring_begin(vq, packed);
 	struct outcome o = {0, 0};
 	enum room_status status;
 	enum drop_reason reason;
 	struct frame *f;
-	uint64_t bit;
+	frame_set one;
 
-	for (; want != 0 && ring_more(vq, &c, packed); want &= want - 1) {
-		f = &b->frame[__builtin_ctzll(want)];
-		bit = want & -want;
+	for (; want != 0 && ring_more(vq, &c, packed); want = frame_set_tail(want)) {
+		f = &b->frame[frame_set_first(want)];
+		one = frame_set_head(want);
 		look_ahead(vq, &c, b, want, packed);
 		if (unlikely(f->offload != 0 || f->vnet.flags != 0))
 			status = fill_offload(vq, &c, b, f, t, &reason, packed);
@@ -475,10 +474,10 @@ fill_ring(struct virtqueue *vq, struct burst *b, uint64_t want, struct tally *t,
 			break;
 		if (unlikely(status == ROOM_NEVER)) {
 			f->reason = reason;
-			o.refused |= bit;
+			o.refused |= one;
 			continue;
 		}
-		o.taken |= bit;
+		o.taken |= one;
 		t->bytes += f->len;
 		if (unlikely(f->nfrags > 1))
 			t->frags += f->nfrags - 1;
@@ -488,7 +487,7 @@ fill_ring(struct virtqueue *vq, struct burst *b, uint64_t want, struct tally *t,
 
 /* Fills and publishes. Returns whether the guest is to be signalled. */
 static __rte_always_inline bool
-deliver(struct virtqueue *vq, struct burst *b, uint64_t want, struct tally *t, struct outcome *o,
+deliver(struct virtqueue *vq, struct burst *b, frame_set want, struct tally *t, struct outcome *o,
 		const bool packed)
 {
 	uint16_t from = vq->last_used;
@@ -500,7 +499,7 @@ deliver(struct virtqueue *vq, struct burst *b, uint64_t want, struct tally *t, s
 }
 
 struct outcome
-rx_deliver(struct virtqueue *vq, struct burst *b, uint64_t want, struct port_count *count)
+rx_deliver(struct virtqueue *vq, struct burst *b, frame_set want, struct port_count *count)
 {
 	struct tally t = {0};
 	struct outcome o;
@@ -519,7 +518,7 @@ rx_deliver(struct virtqueue *vq, struct burst *b, uint64_t want, struct port_cou
 
 	b->cost += COST_DEST;
 	if (o.taken != 0) {
-		n = __builtin_popcountll(o.taken);
+		n = frame_set_count(o.taken);
 		b->cost += COST_BYTES(t.bytes) + (n + t.frags) * COST_COPY;
 		count_add(&count->sent, n);
 		count_add(&count->sent_bytes, t.bytes);

@@ -18,6 +18,6 @@ struct virtqueue;
  * Counts what was sent. Any worker.
  */
 struct outcome
-rx_deliver(struct virtqueue *vq, struct burst *b, uint64_t want, struct port_count *count);
+rx_deliver(struct virtqueue *vq, struct burst *b, frame_set want, struct port_count *count);
 
 #endif /* GUEST_RX_H */

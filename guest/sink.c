@@ -39,18 +39,18 @@ ring_of_pair(const struct rx_set *rx, const struct source *from)
 
 /* Marks frames as never to be taken: the guest was stopped for breaking the rules. */
 static struct outcome
-refuse(struct burst *b, uint64_t frames)
+refuse(struct burst *b, frame_set frames)
 {
-	uint64_t left;
+	unsigned int i;
 
-	for (left = frames; left != 0; left &= left - 1)
-		b->frame[__builtin_ctzll(left)].reason = DROP_GONE;
+	FRAME_SET_FOREACH(i, frames)
+		b->frame[i].reason = DROP_GONE;
 	return (struct outcome){.refused = frames};
 }
 
 /* Offers frames to one receive ring. */
 static inline struct outcome
-fill(struct virtqueue *vq, struct lane *l, uint16_t port, uint64_t want)
+fill(struct virtqueue *vq, struct lane *l, uint16_t port, frame_set want)
 {
 	if (unlikely(vq == NULL)) /* paused: it is back in a moment */
 		return (struct outcome){0, 0};
@@ -61,16 +61,14 @@ fill(struct virtqueue *vq, struct lane *l, uint16_t port, uint64_t want)
 
 /* Offers each frame to the ring of its flow. */
 static __rte_noinline struct outcome
-fill_by_flows(const struct rx_set *rx, struct lane *l, uint64_t want)
+fill_by_flows(const struct rx_set *rx, struct lane *l, frame_set want)
 {
-	uint64_t part[QUEUE_PAIRS_MAX] = {0}, left;
+	frame_set part[QUEUE_PAIRS_MAX] = {0};
 	struct outcome all = {0, 0}, one;
 	unsigned int i;
 
-	for (left = want; left != 0; left &= left - 1) {
-		i = __builtin_ctzll(left);
-		part[flow_ring(&l->burst.frame[i], rx->n)] |= UINT64_C(1) << i;
-	}
+	FRAME_SET_FOREACH(i, want)
+		part[flow_ring(&l->burst.frame[i], rx->n)] |= frame_set_one(i);
 	for (i = 0; i < rx->n; i++) {
 		if (part[i] == 0)
 			continue;
@@ -82,7 +80,7 @@ fill_by_flows(const struct rx_set *rx, struct lane *l, uint64_t want)
 }
 
 static struct outcome
-guest_deliver(struct sink *k, struct lane *l, const struct source *from, uint64_t want)
+guest_deliver(struct sink *k, struct lane *l, const struct source *from, frame_set want)
 {
 	const struct rx_set *rx = set_of(k);
 

@@ -197,13 +197,14 @@ tx_unfetch(struct source *s, struct burst *b, unsigned int from)
 
 /* Returns chains of frames that are done with. */
 static __rte_always_inline void
-put_all(struct virtqueue *vq, const struct frame *frame, uint64_t mask, const bool packed)
+put_all(struct virtqueue *vq, const struct frame *frame, frame_set done, const bool packed)
 {
 	const struct frame *f;
 	struct used_chain u;
+	unsigned int i;
 
-	for (; mask != 0; mask &= mask - 1) {
-		f = &frame[__builtin_ctzll(mask)];
+	FRAME_SET_FOREACH(i, done) {
+		f = &frame[i];
 		if (likely(vq->in_order == NULL))
 			ring_put(vq, (struct used_chain){f->id, f->ndesc}, 0, packed);
 		else
@@ -214,24 +215,24 @@ put_all(struct virtqueue *vq, const struct frame *frame, uint64_t mask, const bo
 }
 
 static __rte_always_inline bool
-retire(struct virtqueue *vq, const struct frame *frame, uint64_t mask, const bool packed)
+retire(struct virtqueue *vq, const struct frame *frame, frame_set done, const bool packed)
 {
 	uint16_t from = vq->last_used;
 
-	put_all(vq, frame, mask, packed);
+	put_all(vq, frame, done, packed);
 	if (!ring_has_put(vq, from, packed))
 		return false; /* none could be returned yet */
 	return ring_publish(vq, from, packed);
 }
 
 static void
-tx_retire(struct source *s, struct frame *frame, uint64_t mask, struct port_count *count)
+tx_retire(struct source *s, struct frame *frame, frame_set done, struct port_count *count)
 {
 	struct virtqueue *vq = container_of(s, struct virtqueue, source);
 
-	if (unlikely(vq_broken(vq) || mask == 0))
+	if (unlikely(vq_broken(vq) || done == 0))
 		return;
-	if (vq->packed ? retire(vq, frame, mask, true) : retire(vq, frame, mask, false)) {
+	if (vq->packed ? retire(vq, frame, done, true) : retire(vq, frame, done, false)) {
 		vq_signal(vq);
 		count_add(&count->signals, 1);
 	}

@@ -172,15 +172,15 @@ uplink_unfetch(struct source *s, struct burst *b, unsigned int from)
 }
 
 static void
-uplink_retire(struct source *s, struct frame *frame, uint64_t mask, struct port_count *count)
+uplink_retire(struct source *s, struct frame *frame, frame_set done, struct port_count *count)
 {
 	struct rte_mbuf *m[BURST_MAX];
-	unsigned int n = 0;
+	unsigned int i, n = 0;
 
 	RTE_SET_USED(s);
 	RTE_SET_USED(count);
-	for (; mask != 0; mask &= mask - 1)
-		m[n++] = frame[__builtin_ctzll(mask)].mbuf;
+	FRAME_SET_FOREACH(i, done)
+		m[n++] = frame[i].mbuf;
 	rte_pktmbuf_free_bulk(m, n);
 }
 

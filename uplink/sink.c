@@ -25,13 +25,14 @@ tag_of(const struct port *p)
 
 /* What it costs to offer frames. */
 static uint32_t
-cost_of(const struct burst *b, uint64_t frames)
+cost_of(const struct burst *b, frame_set frames)
 {
 	uint32_t cost = COST_DEST;
 	const struct frame *f;
+	unsigned int i;
 
-	for (; frames != 0; frames &= frames - 1) {
-		f = &b->frame[__builtin_ctzll(frames)];
+	FRAME_SET_FOREACH(i, frames) {
+		f = &b->frame[i];
 		cost += frame_cost(f);
 		if (f->offload != 0)
 			cost += offload_frames(f) * COST_PART + COST_SUM(f->len);
@@ -40,7 +41,7 @@ cost_of(const struct burst *b, uint64_t frames)
 }
 
 static struct outcome
-uplink_sink_deliver(struct sink *k, struct lane *l, const struct source *from, uint64_t want)
+uplink_sink_deliver(struct sink *k, struct lane *l, const struct source *from, frame_set want)
 {
 	struct outcome o = uplink_deliver(uplink_of(k), l->id, &l->burst, want,
 			tag_of(&l->shared.ports->port[from->port]), &l->count[PORT_UPLINK]);

@@ -147,21 +147,21 @@ transmit(struct uplink *u, struct uplink_tx *tx, struct rte_mbuf **m, uint16_t n
  */
 static struct outcome
 transmit_all(struct uplink *u, struct uplink_tx *tx, struct rte_mbuf **m, const struct burst *b,
-		uint64_t want)
+		frame_set want)
 {
-	unsigned int n = __builtin_popcountll(want), i = 0, sent;
+	unsigned int n = frame_set_count(want), i = 0, sent;
 	struct outcome o = {0, 0};
 
 	while (i < n) {
 		sent = transmit(u, tx, m + i, n - i);
-		for (i += sent; sent > 0; sent--, want &= want - 1)
-			o.taken |= want & -want;
+		for (i += sent; sent > 0; sent--, want = frame_set_tail(want))
+			o.taken |= frame_set_head(want);
 		if (i == n)
 			break;
 		tx->reason = DROP_UPLINK_FULL;
-		if (b->frame[__builtin_ctzll(want)].len <= u->carries)
+		if (b->frame[frame_set_first(want)].len <= u->carries)
 			break;
-		want &= want - 1;
+		want = frame_set_tail(want);
 		rte_pktmbuf_free(m[i++]);
 	}
 	rte_pktmbuf_free_bulk(m + i, n - i);
@@ -169,32 +169,32 @@ transmit_all(struct uplink *u, struct uplink_tx *tx, struct rte_mbuf **m, const 
 }
 
 /* Delivers frames that take one mbuf each. */
-static uint64_t
-deliver_run(struct uplink *u, struct uplink_tx *tx, const struct burst *b, uint64_t want,
+static frame_set
+deliver_run(struct uplink *u, struct uplink_tx *tx, const struct burst *b, frame_set want,
 		uint16_t vlan, struct port_count *count)
 {
 	struct rte_mbuf *m[BURST_MAX];
-	unsigned int n = __builtin_popcountll(want), i = 0;
+	unsigned int n = frame_set_count(want), i = 0, k;
+	frame_set sent, done = 0;
 	const struct frame *f;
-	uint64_t left, done = 0;
 
 	if (rte_pktmbuf_alloc_bulk(u->mbufs, m, n) != 0) {
 		tx->reason = DROP_NO_MBUF;
 		return 0;
 	}
-	for (left = want; left != 0; left &= left - 1) {
-		f = &b->frame[__builtin_ctzll(left)];
+	FRAME_SET_FOREACH(k, want) {
+		f = &b->frame[k];
 		/* rte_pktmbuf_alloc_bulk() has set as many as there are bits. NOLINTBEGIN */
 		if (likely(f->offload == 0))
 			fill(u, m[i++], f, vlan);
 		else if (fill_unfinished(u, tx, m[i++], f, vlan))
-			done |= left & -left;
+			done |= frame_set_one(k);
 		/* NOLINTEND */
 	}
-	left = transmit_all(u, tx, m, b, want).taken;
+	sent = transmit_all(u, tx, m, b, want).taken;
 	if (unlikely(done != 0))
-		count_add(&count->checksums, __builtin_popcountll(done & left));
-	return left;
+		count_add(&count->checksums, frame_set_count(done & sent));
+	return sent;
 }
 
 /* Offers segments that wait. Returns whether none does any more. */
@@ -323,30 +323,31 @@ deliver_cut(struct uplink *u, struct uplink_tx *tx, const struct frame *f, uint1
  * Of the frames that are wanted, the first ones, up to one that is to be cut or may be too
  * long. *bytes: their lengths.
  */
-static inline uint64_t
-run_of(const struct burst *b, uint64_t want, uint32_t limit, uint64_t *bytes)
+static inline frame_set
+run_of(const struct burst *b, frame_set want, uint32_t limit, uint64_t *bytes)
 {
-	uint64_t left = want, sum = 0;
 	const struct frame *f;
+	frame_set left;
+	uint64_t sum = 0;
 
-	while (left != 0) {
-		f = &b->frame[__builtin_ctzll(left)];
+	for (left = want; left != 0; left = frame_set_tail(left)) {
+		f = &b->frame[frame_set_first(left)];
 		if (unlikely((f->offload & OFFLOAD_GSO) || f->len > limit))
 			break;
 		sum += f->len;
-		left &= left - 1;
 	}
 	*bytes = sum;
 	return want & ~left;
 }
 
 static uint64_t
-bytes_of(const struct burst *b, uint64_t frames)
+bytes_of(const struct burst *b, frame_set frames)
 {
 	uint64_t sum = 0;
+	unsigned int i;
 
-	for (; frames != 0; frames &= frames - 1)
-		sum += b->frame[__builtin_ctzll(frames)].len;
+	FRAME_SET_FOREACH(i, frames)
+		sum += b->frame[i].len;
 	return sum;
 }
 
@@ -365,28 +366,29 @@ fits(const struct frame *f, uint32_t limit)
 
 /* Delivers a frame of a kind of its own. Returns what became of it. */
 static __rte_noinline struct outcome
-deliver_odd(struct uplink *u, struct uplink_tx *tx, struct burst *b, uint64_t bit, uint16_t vlan,
+deliver_odd(struct uplink *u, struct uplink_tx *tx, struct burst *b, frame_set one, uint16_t vlan,
 		uint32_t limit, struct port_count *count)
 {
-	struct frame *f = &b->frame[__builtin_ctzll(bit)];
+	struct frame *f = &b->frame[frame_set_first(one)];
 
 	if (!fits(f, limit)) {
 		f->reason = limit == 0 ? DROP_LINK_DOWN : DROP_LONG;
-		return (struct outcome){.refused = bit};
+		return (struct outcome){.refused = one};
 	}
 	if (!(f->offload & OFFLOAD_GSO))
-		return (struct outcome){.taken = deliver_run(u, tx, b, bit, vlan, count)};
-	return (struct outcome){.taken = deliver_cut(u, tx, f, vlan, count) ? bit : 0};
+		return (struct outcome){.taken = deliver_run(u, tx, b, one, vlan, count)};
+	return (struct outcome){.taken = deliver_cut(u, tx, f, vlan, count) ? one : 0};
 }
 
 struct outcome
-uplink_deliver(struct uplink *u, unsigned int id, struct burst *b, uint64_t want, uint16_t vlan,
+uplink_deliver(struct uplink *u, unsigned int id, struct burst *b, frame_set want, uint16_t vlan,
 		struct port_count *count)
 {
 	uint32_t limit = load_relaxed(&u->limit);
 	struct uplink_tx *tx = &u->tx[id];
 	struct outcome all = {0, 0}, o;
-	uint64_t run, len, bytes = 0;
+	uint64_t len, bytes = 0;
+	frame_set run;
 
 	tx->reason = DROP_UPLINK_FULL;
 	/* With the link down nothing waits, not even for segments that do. */
@@ -395,7 +397,7 @@ uplink_deliver(struct uplink *u, unsigned int id, struct burst *b, uint64_t want
 		if (likely(run != 0)) {
 			o = (struct outcome){.taken = deliver_run(u, tx, b, run, vlan, count)};
 		} else {
-			run = want & -want;
+			run = frame_set_head(want);
 			len = bytes_of(b, run);
 			o = deliver_odd(u, tx, b, run, vlan, limit, count);
 		}
@@ -406,7 +408,7 @@ uplink_deliver(struct uplink *u, unsigned int id, struct burst *b, uint64_t want
 			break;
 		want &= ~run;
 	}
-	count_add(&count->sent, __builtin_popcountll(all.taken));
+	count_add(&count->sent, frame_set_count(all.taken));
 	count_add(&count->sent_bytes, bytes);
 	return all;
 }

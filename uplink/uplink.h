@@ -62,7 +62,7 @@ unsigned int uplink_buffers_free(const struct uplink *u);
  * A port whose link is down refuses all of them, another those that are too long for it.
  * Worker `id`.
  */
-struct outcome uplink_deliver(struct uplink *u, unsigned int id, struct burst *b, uint64_t want,
+struct outcome uplink_deliver(struct uplink *u, unsigned int id, struct burst *b, frame_set want,
 		uint16_t vlan, struct port_count *count);
 
 /*
