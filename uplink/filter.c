@@ -4,11 +4,11 @@
 /*
  * Which addresses the port lets in, and into which pool: see uplink.h.
  *
- * Main lcore. A filter that finds no room costs nothing but work: the port becomes
- * promiscuous, and what has no filter is sorted in software. When the NIC is full, the
- * device with the most filters gives one up to a device with fewer, so that a guest with
- * hundreds of addresses does not use up what its neighbours would have. When all
- * addresses have filters again, the port is promiscuous no longer.
+ * Main lcore. If there is no room for a filter, no frame is lost: the port becomes promiscuous, and
+ * frames for addresses without a filter are sorted in software. When the NIC is full, the device
+ * with the most filters gives one up to a device with fewer, so that a guest with hundreds of
+ * addresses does not use up its neighbours' filters. When all addresses have filters again,
+ * promiscuous mode ends.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +20,8 @@
 #include "uplink/uplink_priv.h"
 
 /*
- * Seconds in a row that all addresses must have filters before the port is promiscuous
- * no longer. A guest whose addresses come and go changes that, and fills the log, no
- * more often.
+ * Promiscuous mode ends when all addresses have had filters for so many seconds. A guest whose
+ * addresses come and go can't change the mode, and fill the log, more often.
  */
 #define FITS_SECONDS 5
 
@@ -41,7 +40,7 @@ bool
 filter_init(struct uplink_filters *f, uint32_t most)
 {
 	f->most = most;
-	f->list = calloc(most + 1, sizeof(*f->list)); /* + 1: of 0 it may return NULL */
+	f->list = calloc(most + 1, sizeof(*f->list)); /* + 1: for 0 bytes it may return NULL */
 	return f->list != NULL;
 }
 
@@ -51,14 +50,17 @@ filter_free(struct uplink_filters *f)
 	free(f->list);
 }
 
-/* Whether the frames for a device with this tag come by a pool: the tag must name it alone. */
+/*
+ * Returns true if a pool receives the frames for a device with this tag: the tag must name it
+ * alone.
+ */
 static bool
 has_pool(const struct uplink *u, uint16_t device, uint16_t vlan)
 {
 	return u->vmdq && device < u->plan.devices && conf_tag_owner(u->conf, vlan) == device;
 }
 
-/* The pool argument of rte_eth_dev_mac_addr_add() for a device. */
+/* Returns the pool argument of rte_eth_dev_mac_addr_add() for a device. */
 static uint16_t
 mac_pool(struct uplink *u, uint16_t device, uint16_t vlan)
 {
@@ -74,14 +76,17 @@ mac_pool(struct uplink *u, uint16_t device, uint16_t vlan)
 	return 0;
 }
 
-/* A port that lets everything in needs no filter, unless filters choose the pool. */
+/*
+ * Returns true if filters are needed: a promiscuous port needs none, unless filters choose the
+ * pool.
+ */
 static bool
 needs_none(const struct uplink *u)
 {
 	return u->conf->promiscuous && !u->vmdq;
 }
 
-/* Where the filter of an address stands in the list; NULL: it has none. */
+/* Finds the filter of an address in the list. Returns NULL if it has none. */
 static struct uplink_filter *
 find(const struct uplink_filters *f, const struct rte_ether_addr *mac)
 {
@@ -93,14 +98,14 @@ find(const struct uplink_filters *f, const struct rte_ether_addr *mac)
 	return NULL;
 }
 
-/* Takes a filter out of the NIC, and off the list. */
+/* Removes a filter from the NIC and from the list. */
 static void
 drop(struct uplink *u, struct uplink_filter *gone)
 {
 	struct uplink_filters *f = &u->filters;
 	int rc = rte_eth_dev_mac_addr_remove(u->port, &gone->mac);
 
-	/* The port's own address, which a guest has as well, stays. */
+	/* If a guest has the port's own address, that stays. */
 	if (rc != 0 && rc != -EADDRINUSE)
 		say(WARNING, "port %u does not remove the filter of an address: %s\n", u->port,
 				rte_strerror(-rc));
@@ -108,7 +113,7 @@ drop(struct uplink *u, struct uplink_filter *gone)
 	*gone = f->list[--f->n];
 }
 
-/* Puts a filter into the NIC. False: there is no room. */
+/* Adds a filter to the NIC. Returns false if there is no room. */
 static bool
 install(struct uplink *u, const struct rte_ether_addr *mac, uint16_t device, uint16_t pool)
 {
@@ -118,7 +123,7 @@ install(struct uplink *u, const struct rte_ether_addr *mac, uint16_t device, uin
 	if (f->n == f->most)
 		return false;
 	if (rte_eth_dev_mac_addr_add(u->port, &copy, pool) != 0) {
-		f->most = f->n; /* as the driver knows better than what it says of the port */
+		f->most = f->n; /* the driver has less room than it said */
 		return false;
 	}
 	f->list[f->n++] = (struct uplink_filter){copy, device};
@@ -126,7 +131,7 @@ install(struct uplink *u, const struct rte_ether_addr *mac, uint16_t device, uin
 	return true;
 }
 
-/* An address has no filter: everything is let in from here on. */
+/* Notes an address without a filter: the port receives everything from here on. */
 static void
 do_without(struct uplink *u)
 {
@@ -141,7 +146,10 @@ do_without(struct uplink *u)
 	uplink_set_promiscuous(u);
 }
 
-/* Makes room for a device that has fewer filters than another; tells whose address lost its own. */
+/*
+ * Makes room for a device that has fewer filters than another. *lost gets the address that lost its
+ * filter.
+ */
 static bool
 make_room(struct uplink *u, uint16_t device, struct rte_ether_addr *lost)
 {
@@ -152,13 +160,13 @@ make_room(struct uplink *u, uint16_t device, struct rte_ether_addr *lost)
 	for (i = 1; i < GUEST_MAX; i++)
 		if (f->of[i] > f->of[rich])
 			rich = i;
-	/* Else the two would only change places, for ever. */
+	/* Otherwise the two would take filters from each other for ever. */
 	if (f->of[rich] <= f->of[device] + 1)
 		return false;
 	for (i = 0; f->list[i].device != rich; i++)
 		;
 	*lost = f->list[i].mac;
-	do_without(u); /* first, so that nothing is lost meanwhile */
+	do_without(u); /* first, so that no frame is lost meanwhile */
 	drop(u, &f->list[i]);
 	return true;
 }
@@ -201,7 +209,7 @@ uplink_move_mac(struct uplink *u, const struct rte_ether_addr *mac, uint16_t dev
 	struct uplink_filter *moved = u->vmdq ? NULL : find(&u->filters, mac);
 
 	if (moved == NULL) {
-		/* Added first, it would be in two pools, which some drivers do not manage. */
+		/* It is removed first: some drivers can't have an address in two pools. */
 		uplink_remove_mac(u, mac);
 		return uplink_add_mac(u, mac, device, vlan, lost);
 	}

@@ -19,34 +19,39 @@
 #include "uplink/uplink_priv.h"
 
 /*
- * net_af_packet shares a ring of slots with the kernel, by default of 2 KiB. Of a slot
- * the kernel takes 66 bytes in front of what it receives (TPACKET2_HDRLEN and an Ethernet
- * header, aligned so that what follows that is), and cuts a frame that does not fit into
- * the rest; the driver passes it on as if it were whole. In front of what it sends are
- * 32 bytes; the driver frees a longer frame and says that it was sent.
+ * net_af_packet shares a ring of slots with the kernel, by default of 2 KiB. In a slot for
+ * receiving the kernel uses 66 bytes before the frame (TPACKET2_HDRLEN and an Ethernet header,
+ * aligned so that the payload is aligned), and truncates a frame that does not fit into the rest;
+ * the driver passes it on as if it were whole. In a slot for sending 32 bytes precede the frame;
+ * the driver frees a longer frame and reports it as sent.
  */
 #define SLOT_SIZE 2048
 #define SLOT_RX_FRONT 66
 #define SLOT_TX_FRONT 32
 
-/* Milliseconds between looks at the link of a NIC: few enough for its queue to hold what comes until then. */
+/*
+ * Milliseconds between checks of a NIC's link. Its queue holds the frames that are sent until then.
+ */
 #define ASK_MS 100
 
-/* Drivers of the kernel's interfaces, and what they make of frames. */
+/* Drivers of the kernel's interfaces, and how they treat frames. */
 static const struct {
 	const char *name;
 	bool slots;    /* of a fixed size, as above */
-	bool sends_by; /* its frames are held against the interface's MTU */
-	bool raw;      /* hands over what the kernel has, finished or not */
+	bool sends_by; /* the interface's MTU limits its frames */
+	bool raw; /* passes on frames as the kernel has them, also without checksums or uncut */
 } drivers[] = {
 		{"net_af_packet", .slots = true, .sends_by = true, .raw = true},
 		{"net_af_xdp", .sends_by = true, .raw = true},
 		{"net_pcap", .sends_by = true, .raw = true},
-		/* The kernel finishes and cuts what a tap is to get: it asks for no offload. */
+		/* A tap asks for no offload, so the kernel completes and cuts its frames. */
 		{"net_tap", .raw = false},
 };
 
-/* Index of the port's driver in that table; -1: the port is no interface of the kernel. */
+/*
+ * Returns the index of the port's driver in that table, or -1 if the port is no interface of the
+ * kernel.
+ */
 static int
 driver_of(const struct rte_eth_dev_info *info)
 {
@@ -69,7 +74,7 @@ read_size(const char *key, const char *value, void *arg)
 	return 0;
 }
 
-/* What framesz= says among the port's arguments. */
+/* Returns the value of framesz= among the port's arguments. */
 static uint32_t
 slot_size(const struct rte_eth_dev_info *info)
 {
@@ -93,7 +98,7 @@ link_payload(const struct rte_eth_dev_info *info)
 					  : 0;
 }
 
-/* Makes the state known to workers. */
+/* Publishes the state to workers. */
 static void
 publish(struct uplink *u)
 {
@@ -105,7 +110,7 @@ publish(struct uplink *u)
 	store_relaxed(&u->limit, l->up ? limit : 0);
 }
 
-/* Says what is new of the interface. */
+/* Logs what has changed of the interface. */
 static void
 say_netdev(const struct uplink *u, const struct netdev_state *new)
 {
@@ -128,7 +133,7 @@ say_netdev(const struct uplink *u, const struct netdev_state *new)
 				RTE_MIN(new->mtu, l->whole - RTE_ETHER_HDR_LEN));
 }
 
-/* Asks the kernel. Returns whether the link is up. */
+/* Asks the kernel. Returns true if the link is up. */
 static bool
 ask_kernel(struct uplink *u)
 {
@@ -152,7 +157,7 @@ ask_kernel(struct uplink *u)
 	return new.up;
 }
 
-/* Asks the driver. One that does not say is up. */
+/* Asks the driver. The link of a driver that does not tell counts as up. */
 static bool
 ask_driver(const struct uplink *u)
 {
@@ -168,7 +173,10 @@ check(struct uplink *u)
 	bool was = l->up;
 
 	l->up = l->driver >= 0 ? ask_kernel(u) : ask_driver(u);
-	/* Or the driver's first call would end with an error that is no more, and its frames wait. */
+	/*
+	 * Otherwise the driver's first call would fail with an old error, and its frames would
+	 * wait.
+	 */
 	if (l->up && !was && l->driver >= 0)
 		netdev_clear_errors(l->netdev.index);
 	publish(u);
@@ -190,7 +198,7 @@ uplink_on_event(struct uplink *u)
 	if (u->link.timer < 0)
 		netdev_drain(&u->link.netdev);
 	else if (read(u->link.timer, &times, sizeof(times)) < 0)
-		return; /* somebody set the clock */
+		return; /* the clock was set */
 	check(u);
 }
 
@@ -208,7 +216,7 @@ uplink_link_text(const struct uplink *u)
 	return uplink_is_up(u) ? "up" : "down";
 }
 
-/* Lists the offloads as ethtool's options, or as what they are. */
+/* Lists the offloads as ethtool's options, or in words. */
 static void
 list(char *text, size_t size, unsigned int on, bool options)
 {
@@ -230,7 +238,7 @@ list(char *text, size_t size, unsigned int on, bool options)
 					options ? all[i].option : all[i].what);
 }
 
-/* Warns of what an interface has switched on and the port can't convey. */
+/* Warns of offloads that an interface has switched on and the port can't convey. */
 static void
 warn_of(const struct uplink *u, const char *name, unsigned int on)
 {
@@ -246,7 +254,7 @@ warn_of(const struct uplink *u, const char *name, unsigned int on)
 			u->port, name, what, name, options);
 }
 
-/* Where frames come from that this driver passes on as the kernel has them. */
+/* Checks the interface whose frames this driver passes on as the kernel has them. */
 static void
 warn_of_offloads(const struct uplink *u)
 {
@@ -271,7 +279,7 @@ warn_of_offloads(const struct uplink *u)
 							 : NETDEV_GRO | NETDEV_LRO));
 }
 
-/* A timer for what is to be asked now and then. -1: there is none, which was said. */
+/* Returns a timer for a link that must be polled, or -1 after an error was logged. */
 static int
 make_timer(const struct uplink *u)
 {
@@ -283,7 +291,7 @@ make_timer(const struct uplink *u)
 	return fd;
 }
 
-/* How long frames may be with this driver, whatever the interface says. */
+/* Sets how long frames may be with this driver, whatever the interface says. */
 static void
 set_lengths(struct uplink *u, const struct rte_eth_dev_info *info)
 {
@@ -300,7 +308,7 @@ set_lengths(struct uplink *u, const struct rte_eth_dev_info *info)
 		l->whole = slot - SLOT_TX_FRONT - RTE_VLAN_HLEN;
 		u->rx_max = RTE_MIN(u->rx_max, slot - SLOT_RX_FRONT - 1);
 	}
-	/* Longer ones are not even offered. */
+	/* Longer frames are never offered to it. */
 	u->carries = UINT32_MAX;
 }
 

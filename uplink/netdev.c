@@ -20,10 +20,10 @@
 #include "conf/conf.h"
 #include "uplink/netdev.h"
 
-/* An answer about one interface; the kernel's may be 8 KiB, and says so with MSG_TRUNC else. */
+/* Room for an answer about one interface. The kernel's may be 8 KiB; a longer one has MSG_TRUNC. */
 #define ANSWER_SIZE 16384
 
-/* Opens an rtnetlink socket that hears of these groups. -1: errno says why not. */
+/* Opens an rtnetlink socket for these groups. Returns -1 with errno set if that fails. */
 static int
 open_socket(uint32_t groups, int flags)
 {
@@ -57,7 +57,7 @@ netdev_drain(const struct netdev *d)
 {
 	char bytes[ANSWER_SIZE];
 
-	/* ENOBUFS says that some were lost: others follow. */
+	/* ENOBUFS means that some were lost; others follow. */
 	while (recv(d->events, bytes, sizeof(bytes), 0) >= 0 || errno == ENOBUFS || errno == EINTR)
 		;
 }
@@ -72,7 +72,7 @@ number_of(const struct rtattr *a)
 	return value;
 }
 
-/* Whether what describes an interface says that it is one of a pair. */
+/* Returns true if the attributes of an interface say that it is one of a pair. */
 static bool
 is_pair(struct rtattr *info)
 {
@@ -119,7 +119,7 @@ read_link(const struct nlmsghdr *h, struct netdev_state *state)
 	}
 }
 
-/* Reads the one answer. False: errno says why there is none. */
+/* Reads the only answer. Returns false with errno set if there is none. */
 static bool
 read_answer(int fd, struct netdev_state *state)
 {
@@ -141,7 +141,7 @@ read_answer(int fd, struct netdev_state *state)
 	e = NLMSG_DATA(h);
 	errno = h->nlmsg_type == NLMSG_ERROR && h->nlmsg_len >= NLMSG_LENGTH(sizeof(*e)) ? -e->error
 											 : EPROTO;
-	return errno == ENODEV; /* it is not there, which is an answer */
+	return errno == ENODEV; /* there is no such interface, which is an answer */
 }
 
 bool
@@ -190,7 +190,7 @@ netdev_clear_errors(int index)
 		closedir(folder);
 }
 
-/* The value of one of ethtool's oldest settings, which every interface answers alike. */
+/* Returns the value of one of ethtool's oldest settings, which work alike for every interface. */
 static uint32_t
 setting(int fd, const char *name, uint32_t cmd)
 {

@@ -20,8 +20,8 @@
 #define TX_SEGMENTS (RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_MULTI_SEGS)
 
 /*
- * net_tap cuts in software, by rte_gso: IPv4 alone, into as many segments as it has room
- * for mbufs, and these, with their Ethernet headers, may not be longer than the MTU.
+ * net_tap cuts in software, by rte_gso: only IPv4, into as many segments as it has room for mbufs.
+ * With their Ethernet headers these may not be longer than the MTU.
  */
 #define TAP_DRIVER "net_tap"
 #define TAP_SEGMENTS 64
@@ -35,7 +35,7 @@ nic_choose(struct uplink_nic *nic, const struct conf *c, const struct rte_eth_de
 			.segments_max = UINT16_MAX,
 			.segment_max = UINT16_MAX,
 	};
-	if (nic->mbufs_max == 0) /* it does not say */
+	if (nic->mbufs_max == 0) /* it does not tell */
 		nic->mbufs_max = UINT16_MAX;
 	if (c->tx_csum && (info->rx_offload_capa & RX_CHECKSUMS) == RX_CHECKSUMS) {
 		nic->verifies = true;
@@ -59,7 +59,7 @@ nic_choose(struct uplink_nic *nic, const struct conf *c, const struct rte_eth_de
 bool
 nic_takes(const struct uplink_nic *nic, const struct frame *f, uint16_t mbufs)
 {
-	/* NICs know TCP and UDP, in IPv6 without extension headers. */
+	/* NICs know TCP and UDP, in IPv6 only without extension headers. */
 	if ((f->offload & ~nic->offloads) != 0 || f->headers->extended || f->headers->generic)
 		return false;
 	if (!(f->offload & OFFLOAD_GSO))

@@ -14,43 +14,44 @@
 #include "uplink/link.h"
 #include "uplink/uplink_priv.h"
 
-/* Descriptors a queue: what most NICs' drivers are tuned for; the port may want other. */
+/*
+ * Descriptors of a queue, for which most NICs' drivers are tuned; the port may want another number.
+ */
 #define RX_DESCRIPTORS 1024
 #define TX_DESCRIPTORS 1024
 
 /*
- * Of many receive queues, each has its share of this many descriptors, and no
- * fewer than the next figure: 17 us of the shortest frames at 10 Gbit/s.
+ * If there are many receive queues, they share this many descriptors. Each has at least the number
+ * below: 17 us of the shortest frames at 10 Gbit/s.
  */
 #define RX_DESCRIPTORS_ALL 16384
 #define RX_DESCRIPTORS_LEAST 256
 
 /*
- * A bond of LACP puts its messages into a queue, and sends them in the calls that transmit
- * frames: without traffic the other end would give the link up. They are due once a
- * second at most.
+ * A bond by LACP puts its messages into a queue, and sends them in the calls that transmit frames:
+ * without traffic the other end would take the link down. They are due once a second at most.
  */
 #define BOND_DRIVER "net_bonding"
 #define CALL_MS 100
 
-/* mbufs each lcore keeps at hand (rte_mempool's per-lcore cache). */
+/* mbufs in the cache of each lcore (rte_mempool's per-lcore cache). */
 #define MBUF_CACHE 256
 
-/* Whole frames in one mbuf; NICs count receive buffers in KiB. */
+/* Returns the size of an mbuf that holds a whole frame; NICs count receive buffers in KiB. */
 static uint16_t
 mbuf_room(const struct conf *c)
 {
 	return RTE_PKTMBUF_HEADROOM + RTE_ALIGN_CEIL(conf_frame_max(c), 1024);
 }
 
-/* Receive queues to set up. */
+/* Returns the number of receive queues to set up. */
 static uint16_t
 rx_queues(const struct uplink *u)
 {
 	return u->vmdq ? u->plan.rx_queues : 1;
 }
 
-/* Descriptors of a receive queue, those in which nothing is looked for aside. */
+/* Returns the number of descriptors of a receive queue that is polled. */
 static uint16_t
 rx_descriptors(const struct uplink *u)
 {
@@ -61,14 +62,14 @@ rx_descriptors(const struct uplink *u)
 	return share < RX_DESCRIPTORS ? share : RX_DESCRIPTORS;
 }
 
-/* mbufs without which the port can't receive: in its queues, and waiting. */
+/* Returns how many mbufs the port needs to receive: in its queues, and for frames that wait. */
 static uint32_t
 mbufs_least(const struct uplink *u)
 {
 	return rx_queues(u) * rx_descriptors(u) + u->npools * PARK_FRAMES + BURST_MAX;
 }
 
-/* mbufs that can be in use at once: those, to be transmitted, and in caches. */
+/* Returns how many mbufs can be in use at once: for receiving, for transmitting, and in caches. */
 static uint32_t
 mbufs_needed(const struct uplink *u, const struct conf *c, unsigned int nworkers)
 {
@@ -100,8 +101,8 @@ uplink_make_mbufs(struct uplink *u, const struct conf *c, unsigned int nworkers)
 }
 
 /*
- * Longest payload that the port takes. Some drivers know no limit for it, but
- * one for the whole frame, which rte_eth_dev_configure() then goes by.
+ * Returns the longest payload that the port takes. Some drivers have a limit only for the whole
+ * frame, which rte_eth_dev_configure() then uses.
  */
 static uint32_t
 port_mtu(const struct rte_eth_dev_info *info)
@@ -145,7 +146,7 @@ choose(struct uplink *u, const struct conf *c, const struct rte_eth_dev_info *in
 		vmdq_configure(&u->plan, c, conf);
 }
 
-/* Shares out the transmit queues among the workers. */
+/* Distributes the transmit queues among the workers. */
 static void
 share_queues(struct uplink *u, unsigned int nworkers, uint16_t ntx)
 {
@@ -158,7 +159,7 @@ share_queues(struct uplink *u, unsigned int nworkers, uint16_t ntx)
 	}
 }
 
-/* Whether receive queue q is one that pools are polled by. */
+/* Returns true if receive queue q belongs to a pool that is polled. */
 static bool
 is_polled(const struct uplink *u, uint16_t q)
 {
@@ -174,7 +175,7 @@ is_polled(const struct uplink *u, uint16_t q)
 	return false;
 }
 
-/* Sets the receive queues up. 0, or -errno. */
+/* Sets the receive queues up. Returns 0, or -errno. */
 static int
 setup_rx(struct uplink *u, const struct rte_eth_dev_info *info)
 {
@@ -194,7 +195,7 @@ setup_rx(struct uplink *u, const struct rte_eth_dev_info *info)
 	return rc;
 }
 
-/* Configures the port with `ntx` transmit queues. 0, or -errno. */
+/* Configures the port with `ntx` transmit queues. Returns 0, or -errno. */
 static int
 configure(struct uplink *u, const struct rte_eth_conf *conf, const struct rte_eth_dev_info *info,
 		uint16_t ntx)
@@ -205,9 +206,9 @@ configure(struct uplink *u, const struct rte_eth_conf *conf, const struct rte_et
 	if (rc == 0)
 		rc = rte_eth_dev_adjust_nb_rx_tx_desc(u->port, NULL, &n);
 	/*
-	 * Transmit queues before receive queues: net_tap from DPDK 24.11 on sets up what it
-	 * cuts frames with for the first of the two alone, and refuses every such frame
-	 * where that is the receive queue.
+	 * Transmit queues come before receive queues: since DPDK 24.11 net_tap prepares the cutting
+	 * of frames only for the queue that is set up first, and refuses every long frame if that
+	 * is a receive queue.
 	 */
 	for (q = 0; rc == 0 && q < ntx; q++)
 		rc = rte_eth_tx_queue_setup(u->port, q, n, rte_eth_dev_socket_id(u->port), NULL);
@@ -217,8 +218,8 @@ configure(struct uplink *u, const struct rte_eth_conf *conf, const struct rte_et
 }
 
 /*
- * Fills the port's table of multicast hashes: 12 bits of an address each, its
- * last, as drivers set the NIC up. So pools take every group.
+ * Fills the port's table of multicast hashes. A hash is the last 12 bits of an address, as drivers
+ * set the NIC up. So pools take every group.
  */
 static void
 accept_every_hash(struct uplink *u)
@@ -240,7 +241,10 @@ accept_every_hash(struct uplink *u)
 	rte_free(list);
 }
 
-/* A driver that can't tell multicast apart may let all in as it is; what it lacks is said. */
+/*
+ * Lets all multicast in. A driver without such a call may do so anyway; otherwise an error is
+ * logged.
+ */
 static void
 allow_multicast(const struct uplink *u)
 {
@@ -263,7 +267,7 @@ uplink_start_port(struct uplink *u, const struct conf *c, const struct rte_eth_d
 
 	choose(u, c, info, &conf);
 	rc = configure(u, &conf, info, ntx);
-	/* Some ports (net_tap) want as many transmit queues as receive queues: one. */
+	/* Some ports (net_tap) need as many transmit queues as receive queues: one. */
 	if (rc != 0 && ntx > 1)
 		rc = configure(u, &conf, info, ntx = 1);
 	if (rc == 0)

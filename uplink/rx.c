@@ -2,14 +2,13 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * The uplink's receive queues as sources of frames: one source a pool, or just
- * one for all where the port does not sort.
+ * The uplink's receive queues as sources of frames: one source for each pool, or one for all where
+ * the port does not sort.
  *
- * Called by worker 0 alone. The mbufs of a burst belong to it until they are
- * retired; the private copy of each Ethernet header is without the VLAN tag
- * when guests are to see none, and then so are the fragments: where the NIC left
- * the tag in, the frame begins four bytes later and the copy of the header
- * takes the place of what stood there.
+ * Called by worker 0 alone. The mbufs of a burst belong to it until they are retired. If guests are
+ * to see no VLAN tag, neither the private copy of the Ethernet header nor the fragments have it:
+ * where the NIC left the tag in, the frame begins four bytes later, and the private copy replaces
+ * the bytes there.
  */
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -46,7 +45,7 @@ fetch_frags(struct burst *b, struct frame *f, struct rte_mbuf *m)
 	b->nfrags += f->nfrags;
 }
 
-/* Finds the VLAN tag, and takes it off where guests are to see none. */
+/* Finds the VLAN tag, and removes it if guests are to see none. */
 static void
 fetch_tag(const struct uplink *u, struct frame *f)
 {
@@ -78,7 +77,7 @@ fetch_frame(const struct uplink *u, struct burst *b, struct frame *f, struct rte
 {
 	bool kept = true;
 
-	/* 82576 with pools takes the tag off, asked or not. */
+	/* 82576 with pools removes the tag, also if not asked to. */
 	if (unlikely(!u->strip && (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED)))
 		kept = rte_vlan_insert(&m) == 0;
 	fetch_frags(b, f, m);
@@ -98,11 +97,11 @@ fetch_frame(const struct uplink *u, struct burst *b, struct frame *f, struct rte
 	if (u->nic.verifies &&
 			(m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
 		f->vnet = (struct virtio_net_hdr){.flags = VIRTIO_NET_HDR_F_DATA_VALID};
-	if (f->len > u->rx_max) /* or it may have been cut */
+	if (f->len > u->rx_max) /* it may have been truncated */
 		frame_lose(f, DROP_LONG);
 }
 
-/* Takes what was fetched too early. */
+/* Takes the frames that were fetched too early. */
 static unsigned int
 fetch_held(struct uplink_pool *p, struct rte_mbuf **m, unsigned int max)
 {
@@ -123,7 +122,7 @@ is_due(struct uplink *u, const struct uplink_pool *p)
 {
 	unsigned int i = p - u->pool;
 
-	if (likely(i == 0)) { /* what is sorted in software; a round begins */
+	if (likely(i == 0)) { /* the pool that is sorted in software; a round begins */
 		if (++u->idle_pool >= u->npools)
 			u->idle_pool = 1;
 		return true;
@@ -143,7 +142,7 @@ uplink_fetch(struct source *s, struct burst *b, unsigned int max)
 	if (unlikely(!is_due(u, p)))
 		return 0;
 	b->n = unlikely(p->nheld != 0) ? fetch_held(p, m, max) : 0;
-	/* One queue a burst, each in its turn; an empty one is passed over. */
+	/* Each burst is of one queue, in turn; empty queues are skipped. */
 	for (i = 0; i < p->queues.n && b->n == 0; i++) {
 		b->n = rte_eth_rx_burst(
 				u->port, p->queues.first + p->turn * p->queues.step, m, max);
@@ -157,7 +156,7 @@ uplink_fetch(struct source *s, struct burst *b, unsigned int max)
 	return b->n;
 }
 
-/* Nothing was held when they were fetched, or they were the first of it. */
+/* When these frames were fetched none were held, or these were the first of them. */
 static void
 uplink_unfetch(struct source *s, struct burst *b, unsigned int from)
 {

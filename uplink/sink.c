@@ -16,14 +16,16 @@ uplink_of(const struct sink *k)
 	return container_of(k, struct uplink, sink);
 }
 
-/* The tag of a sender's frames on the uplink, and whether they may have another. */
+/*
+ * Returns the tag of a sender's frames on the uplink, with UPLINK_RETAG if they may have no other.
+ */
 static inline uint16_t
 tag_of(const struct port *p)
 {
 	return p->vlan | (p->policy & PORT_NO_TAGS ? UPLINK_RETAG : 0);
 }
 
-/* What it costs to offer frames. */
+/* Returns the cost of offering frames. */
 static uint32_t
 cost_of(const struct burst *b, frame_set frames)
 {
@@ -59,7 +61,7 @@ uplink_why_not(const struct sink *k, const struct lane *l, const struct source *
 	return uplink_reason(uplink_of(k), l->id);
 }
 
-/* Its frames keep their order, whatever their flow. */
+/* The uplink's frames keep their order, whatever their flow. */
 static uint64_t
 uplink_behind(const struct sink *k, const struct lane *l, const struct source *from,
 		struct frame *f)
@@ -71,7 +73,7 @@ uplink_behind(const struct sink *k, const struct lane *l, const struct source *f
 	return FLOWS_ALL;
 }
 
-/* With its link down it refuses each frame, and counts it. */
+/* It takes frames also while its link is down: it refuses and counts them. */
 static bool
 uplink_is_open(const struct sink *k)
 {

@@ -2,12 +2,11 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Frames out of the uplink: each is copied into an mbuf, with the sender's tag.
+ * Sends frames by the uplink: each is copied into an mbuf, with the sender's tag.
  *
- * Called by any worker, for its own struct uplink_tx. What the port does not
- * take now is offered again later from where it lies: the mbuf is given back. Not so
- * the segments of a frame of which some are gone: those keep their mbufs, and the
- * worker's next frames wait for them.
+ * Called by any worker, for its own struct uplink_tx. A frame that the port does not take now is
+ * offered again later from its source: the mbuf is freed. Exception: once a part of a frame's
+ * segments was sent, the rest keep their mbufs, and the worker's next frames wait for them.
  */
 #include <string.h>
 
@@ -21,16 +20,18 @@
 #include "uplink/uplink.h"
 #include "uplink/uplink_priv.h"
 
-/* Frames on the wire are never shorter, checksum aside (IEEE 802.3 clause 3.2.8). */
+/* Shortest frame on the wire, without its checksum (IEEE 802.3 clause 3.2.8). */
 #define WIRE_MIN (RTE_ETHER_MIN_LEN - RTE_ETHER_CRC_LEN)
 
-/* mbufs of one frame that the NIC is to cut: 64 KiB and a tag, in no less than 2 KiB each. */
+/* Most mbufs of a frame that the NIC is to cut: 64 KiB and a tag, with at least 2 KiB in each. */
 #define MBUFS_MAX 33
 
-/* Of a tag, the bits that name the VLAN; the others are priority. */
+/* The bits of a tag that name the VLAN; the others are its priority. */
 #define VLAN_ID 0xfff
 
-/* Makes a frame at `to` with a tag out of the one, of header *eth, four bytes further. */
+/*
+ * Adds a tag to the frame with header *eth that begins 4 bytes after `to`; it then begins at `to`.
+ */
 static void
 put_tag(uint8_t *to, const struct rte_ether_hdr *eth, uint16_t tci)
 {
@@ -43,19 +44,19 @@ put_tag(uint8_t *to, const struct rte_ether_hdr *eth, uint16_t tci)
 	tag->eth_proto = eth->ether_type;
 }
 
-/* The tag that is to be added to a frame of a sender with the tag `vlan`; 0: none. */
+/* Returns the tag to add to a frame of a sender with the tag `vlan`; 0: none. */
 static inline uint16_t
 tag_of(const struct uplink *u, const struct frame *f, uint16_t vlan)
 {
 	if (frame_own_tag(f))
-		return 0; /* it keeps that */
+		return 0; /* it keeps its own tag */
 	return u->nic_tags && f->tagged ? f->tci : vlan & VLAN_ID;
 }
 
 /*
- * VLAN 0 is no VLAN (IEEE 802.1Q table 9-2): a priority tag of the guest's becomes the tag that
- * its frame is to have, with the guest's priority. So does any tag of a guest that may use none.
- * `frame` begins in memory that the guest can't write.
+ * VLAN 0 is no VLAN (IEEE 802.1Q table 9-2): a guest's priority tag is replaced by the tag of its
+ * port, with the guest's priority. So is any tag of a guest that may use none. `frame` is not in
+ * the guest's memory.
  */
 static void
 retag(uint8_t *frame, uint16_t vlan)
@@ -66,13 +67,13 @@ retag(uint8_t *frame, uint16_t vlan)
 
 	if ((tci & VLAN_ID) != 0 && !(vlan & UPLINK_RETAG))
 		return;
-	if ((tci & VLAN_ID) == 0 && id == 0) /* untagged, as far as VLANs go: it stays so */
+	if ((tci & VLAN_ID) == 0 && id == 0) /* it is in no VLAN, and stays so */
 		return;
 	eth->ether_type = RTE_BE16(RTE_ETHER_TYPE_VLAN);
 	tag->vlan_tci = rte_cpu_to_be_16((tci & ~VLAN_ID) | id);
 }
 
-/* Has the NIC add a tag, if it can. Returns the one that the switch is to add, or 0. */
+/* Has the NIC add a tag, if it can. Returns the tag that the switch has to add, or 0. */
 static inline uint16_t
 tag_by_nic(const struct uplink *u, struct rte_mbuf *m, uint16_t tag)
 {
@@ -84,8 +85,8 @@ tag_by_nic(const struct uplink *u, struct rte_mbuf *m, uint16_t tag)
 }
 
 /*
- * Fills an mbuf with a frame that is ready for the wire, but for the tag. Returns the
- * bytes that a tag takes in it.
+ * Fills an mbuf with a frame that needs nothing except the tag. Returns the bytes that a tag takes
+ * in it.
  */
 static uint16_t
 fill(const struct uplink *u, struct rte_mbuf *m, const struct frame *f, uint16_t vlan)
@@ -98,7 +99,7 @@ fill(const struct uplink *u, struct rte_mbuf *m, const struct frame *f, uint16_t
 	if (tag != 0)
 		put_tag(start, &f->eth, tag);
 	if (end - start < WIRE_MIN) {
-		/* Zeroes: what an earlier frame left in the mbuf is not for the wire. */
+		/* Padding is zeroed, as the bytes of an earlier frame must not be sent. */
 		memset(end, 0, WIRE_MIN - (end - start));
 		end = start + WIRE_MIN;
 	}
@@ -108,7 +109,7 @@ fill(const struct uplink *u, struct rte_mbuf *m, const struct frame *f, uint16_t
 	return extra;
 }
 
-/* The same with a frame whose checksum is left to do. Returns whether the switch did it. */
+/* Fills an mbuf with a frame that needs a checksum. Returns true if the switch computed it. */
 static __rte_noinline bool
 fill_unfinished(const struct uplink *u, struct uplink_tx *tx, struct rte_mbuf *m,
 		const struct frame *f, uint16_t vlan)
@@ -140,10 +141,10 @@ transmit(struct uplink *u, struct uplink_tx *tx, struct rte_mbuf **m, uint16_t n
 }
 
 /*
- * Transmits mbufs made of frames. What the port leaves is to be offered again. A
- * frame longer than the port promises to carry it may never take (net_tap) or
- * just not now (net_af_packet, which takes more than it says): it waits like any
- * other, but those behind it do not wait for it.
+ * Transmits mbufs made of frames. Frames that the port does not take are offered again. If a frame
+ * is longer than the port says it carries, the port may never take it (net_tap), or only not now
+ * (net_af_packet, which takes more than it says): it waits like any other, but later frames do not
+ * wait for it.
  */
 static struct outcome
 transmit_all(struct uplink *u, struct uplink_tx *tx, struct rte_mbuf **m, const struct burst *b,
@@ -197,7 +198,7 @@ deliver_run(struct uplink *u, struct uplink_tx *tx, const struct burst *b, frame
 	return sent;
 }
 
-/* Offers segments that wait. Returns whether none does any more. */
+/* Offers segments that wait. Returns true if no more wait. */
 static inline bool
 flush(struct uplink *u, struct uplink_tx *tx)
 {
@@ -226,7 +227,7 @@ uplink_work(struct uplink *u, unsigned int id)
 	transmit(u, &u->tx[id], NULL, 0);
 }
 
-/* Fills a chain of n mbufs, all of them with so much room, with a frame and its tag. */
+/* Fills a chain of n mbufs, each with that much room, with a frame and its tag. */
 static void
 fill_chain(const struct uplink *u, struct rte_mbuf **m, unsigned int n, uint32_t room,
 		const struct frame *f, uint16_t vlan)
@@ -254,7 +255,10 @@ fill_chain(const struct uplink *u, struct rte_mbuf **m, unsigned int n, uint32_t
 	nic_mark(m[0], f, extra);
 }
 
-/* Gives the NIC a frame that it is to cut. False: it is not for this NIC, or *full. */
+/*
+ * Gives the NIC a frame to cut. Returns false if the NIC can't cut it, or, with *full set, has no
+ * room.
+ */
 static __rte_noinline bool
 deliver_whole(struct uplink *u, struct uplink_tx *tx, const struct frame *f, uint16_t vlan,
 		bool *full)
@@ -280,8 +284,8 @@ deliver_whole(struct uplink *u, struct uplink_tx *tx, const struct frame *f, uin
 }
 
 /*
- * Cuts a frame and delivers the segments: all or, if the port takes none now, nothing.
- * Only those that it may take some day wait for it.
+ * Cuts a frame and delivers the segments: all of them or, if the port takes none now, none. Only
+ * segments that it may take later wait for it.
  */
 static __rte_noinline bool
 deliver_cut(struct uplink *u, struct uplink_tx *tx, const struct frame *f, uint16_t vlan,
@@ -320,8 +324,8 @@ deliver_cut(struct uplink *u, struct uplink_tx *tx, const struct frame *f, uint1
 }
 
 /*
- * Of the frames that are wanted, the first ones, up to one that is to be cut or may be too
- * long. *bytes: their lengths.
+ * Returns the first of the wanted frames, up to one that has to be cut or may be too long. *bytes
+ * gets the sum of their lengths.
  */
 static inline frame_set
 run_of(const struct burst *b, frame_set want, uint32_t limit, uint64_t *bytes)
@@ -351,7 +355,7 @@ bytes_of(const struct burst *b, frame_set frames)
 	return sum;
 }
 
-/* Whether a frame, or each that it is cut into, is no longer than the port takes. */
+/* Returns true if a frame, or each of its segments, is no longer than the port takes. */
 static bool
 fits(const struct frame *f, uint32_t limit)
 {
@@ -364,7 +368,7 @@ fits(const struct frame *f, uint32_t limit)
 	return len <= limit;
 }
 
-/* Delivers a frame of a kind of its own. Returns what became of it. */
+/* Delivers a frame that is cut or too long. Returns what became of it. */
 static __rte_noinline struct outcome
 deliver_odd(struct uplink *u, struct uplink_tx *tx, struct burst *b, frame_set one, uint16_t vlan,
 		uint32_t limit, struct port_count *count)
@@ -391,7 +395,7 @@ uplink_deliver(struct uplink *u, unsigned int id, struct burst *b, frame_set wan
 	frame_set run;
 
 	tx->reason = DROP_UPLINK_FULL;
-	/* With the link down nothing waits, not even for segments that do. */
+	/* While the link is down no frame waits, not even for waiting segments. */
 	while (want != 0 && (likely(flush(u, tx)) || limit == 0)) {
 		run = run_of(b, want, limit, &len);
 		if (likely(run != 0)) {

@@ -18,7 +18,7 @@
 #include "uplink/link.h"
 #include "uplink/uplink_priv.h"
 
-/* Where the port does not sort. */
+/* The queue of a port that does not sort. */
 static const struct vmdq_pool only_queue = {.first = 0, .step = 1, .n = 1};
 
 static void
@@ -36,7 +36,7 @@ say_settings(const struct uplink *u, const struct rte_eth_dev_info *info)
 						      : ", stripped in software");
 }
 
-/* Makes the sources: one for what is sorted in software, one for each device's pool. */
+/* Makes the sources: one for frames that are sorted in software, and one for each device's pool. */
 static bool
 make_pools(struct uplink *u)
 {
@@ -67,7 +67,10 @@ make_pools(struct uplink *u)
 	return false;
 }
 
-/* Decides who sorts: u->vmdq. False: what was asked for can't be; it was said. */
+/*
+ * Decides who sorts: u->vmdq. Returns false, after an error was printed, if the port can't do what
+ * was asked for.
+ */
 static bool
 choose_sorting(struct uplink *u, const struct conf *c, const struct rte_eth_dev_info *info)
 {
@@ -96,7 +99,7 @@ choose_sorting(struct uplink *u, const struct conf *c, const struct rte_eth_dev_
 	return true;
 }
 
-/* From VMDq to software; the mbufs stay, since queues may hold some. */
+/* Changes from VMDq to software; the mbufs stay, since queues may hold some. */
 static void
 give_up_vmdq(struct uplink *u)
 {
@@ -107,7 +110,7 @@ give_up_vmdq(struct uplink *u)
 	u->pool[0].source.copied = 0;
 }
 
-/* Makes room for segments that wait, where frames are cut. */
+/* Makes room for segments that wait, if frames are ever cut. */
 static bool
 make_pending(struct uplink *u, const struct conf *c, unsigned int nworkers)
 {
@@ -143,7 +146,7 @@ make_and_start(struct uplink *u, const struct conf *c, unsigned int nworkers)
 		rc = uplink_start_port(u, c, &info, nworkers);
 	}
 	if (rc != 0 && u->vmdq && c->vmdq == VMDQ_AUTO && !u->nic_tags) {
-		/* As with virtual functions in use: it sorts for them then. */
+		/* This happens when virtual functions are in use: the NIC sorts for them then. */
 		say(NOTICE, "port %u does not start with VMDq (%s): sorted in software\n", u->port,
 				rte_strerror(-rc));
 		give_up_vmdq(u);

@@ -11,7 +11,7 @@
 #include "switch/port.h"
 #include "uplink/vmdq.h"
 
-/* How a driver lays its pools out: a plan as far as it holds for each of its ports. */
+/* How a driver lays its pools out: the part of the plan that is the same for all its ports. */
 struct layout {
 	const char *driver;
 	bool interleaved; /* queue q belongs to pool q modulo the number of pools */
@@ -20,9 +20,9 @@ struct layout {
 
 static const struct layout layouts[] = {
 		/*
-		 * 82576, 82580, i350: 32 registers VLVF. The driver has no way to set the
-		 * loopback, nor to let long frames into pools (VMOLR.LPE). QEMU's 82576
-		 * knows nothing of pools that take all multicast (VMOLR.MPME).
+		 * 82576, 82580, i350: 32 registers VLVF. The driver can neither set the loopback
+		 * nor let long frames into pools (VMOLR.LPE). QEMU's 82576 does not implement pools
+		 * that take all multicast (VMOLR.MPME).
 		 */
 		{.driver = "net_e1000_igb",
 				.interleaved = true,
@@ -34,8 +34,8 @@ static const struct layout layouts[] = {
 		{.driver = "net_ixgbe", .plan = {.kept = 1, .tags = 64, .loopback = true}},
 		{.driver = "net_txgbe", .plan = {.kept = 1, .tags = 64, .loopback = true}},
 		/*
-		 * X710, XL710: pools are switch elements of their own, beside the port's
-		 * main one, which receives the rest in queue 0, and copies of group frames.
+		 * X710, XL710: pools are switch elements of their own. The port's main one receives
+		 * the other frames in queue 0, and copies of group frames.
 		 */
 		{.driver = "net_i40e",
 				.plan = {.tags = RTE_ETH_VMDQ_MAX_VLAN_FILTERS,
@@ -58,14 +58,14 @@ bool
 vmdq_make_plan(struct vmdq_plan *plan, const struct rte_eth_dev_info *info)
 {
 	const struct layout *l = find_layout(info->driver_name);
-	uint16_t most = RTE_ETH_64_POOLS - info->vmdq_pool_base; /* mac_addr_add() knows no more */
+	uint16_t most = RTE_ETH_64_POOLS - info->vmdq_pool_base; /* mac_addr_add() takes no more */
 	uint16_t pools = RTE_MIN(info->max_vmdq_pools, most);
 
 	if (l == NULL || pools <= l->plan.kept || info->vmdq_queue_num < pools)
 		return false;
 	*plan = l->plan;
 	plan->pools = pools;
-	plan->devices = pools - plan->kept; /* there are more tags than pools */
+	plan->devices = pools - plan->kept; /* there are enough tags for all pools */
 	plan->pool_queues = info->vmdq_queue_num / info->max_vmdq_pools;
 	plan->queue_base = info->vmdq_queue_base;
 	plan->mac_base = info->vmdq_pool_base;
@@ -75,7 +75,7 @@ vmdq_make_plan(struct vmdq_plan *plan, const struct rte_eth_dev_info *info)
 	return true;
 }
 
-/* Pool `n` as the NIC counts them. */
+/* Returns pool `n` as the NIC counts them. */
 static struct vmdq_pool
 nth_pool(const struct vmdq_plan *plan, uint16_t n)
 {
@@ -96,7 +96,7 @@ vmdq_pool(const struct vmdq_plan *plan, uint16_t index)
 struct vmdq_pool
 vmdq_software(const struct vmdq_plan *plan)
 {
-	/* With no pool kept for it: the port's own first queue. */
+	/* If no pool is kept for software, it is the port's own first queue. */
 	return plan->kept != 0 ? nth_pool(plan, 0) : (struct vmdq_pool){.step = 1, .n = 1};
 }
 
@@ -135,10 +135,10 @@ vmdq_configure(const struct vmdq_plan *plan, const struct conf *c, struct rte_et
 		if (owner < plan->devices)
 			admit(v, plan, vid, plan->kept + owner);
 	}
-	/* With no pool for the rest, what no filter names stays with the port itself. */
+	/* If no pool is kept for software, frames without a filter go to the port itself. */
 	if (plan->kept == 0)
 		return;
-	/* The others share the software's pool, as far as there are filters left. */
+	/* Other tags lead to the software's pool, as long as there are filters left. */
 	for (vid = 0; vid <= VLAN_LAST; vid++) {
 		if (conf_tag_owner(c, vid) == TAG_SHARED)
 			admit(v, plan, vid, 0);
