@@ -25,7 +25,7 @@ fdb_lookup_slow(const struct fdb *t, struct fdb_hints *h, uint64_t key)
 	if (position < 0)
 		return NULL;
 	e = &t->entry[position];
-	/* Being added or removed at this moment: not there yet, or any more. */
+	/* It is being added or removed at this moment, so it is not in the table. */
 	if (load_acquire(&e->key) != key)
 		return NULL;
 	h->position[fdb_hint(key)] = position;
@@ -36,8 +36,8 @@ struct fdb *
 fdb_create(uint32_t aging, struct rte_rcu_qsbr *qsbr)
 {
 	/*
-	 * A seed that guests cannot know, and buckets that can be extended: no
-	 * choice of addresses by one guest keeps another's out of the table.
+	 * Guests can't know the seed, and buckets can be extended: no choice of addresses by one
+	 * guest keeps another guest's addresses out of the table.
 	 */
 	struct rte_hash_parameters params = {
 			.name = "fdb",
@@ -83,14 +83,14 @@ fdb_destroy(struct fdb *t)
 	free(t);
 }
 
-/* Changes a count of the main lcore's own, which other threads read. */
+/* Changes a counter of the main lcore, which other threads read. */
 static void
 fdb_add_to(uint32_t *count, int n)
 {
 	store_relaxed(count, *count + n);
 }
 
-/* Frees the positions whose readers are gone, then starts the next wait. */
+/* Frees the positions whose grace period is over, then begins the next one. */
 static void
 fdb_reclaim(struct fdb *t)
 {
@@ -137,7 +137,10 @@ fdb_add(struct fdb *t, uint64_t key, uint16_t port)
 		return FDB_FULL;
 	position = rte_hash_add_key(t->hash, &key);
 	if (position < 0) {
-		/* Free, but not yet past its grace period: the next try may find it so. */
+		/*
+		 * A removed position may be waiting for its grace period: the next try may find it
+		 * free.
+		 */
 		fdb_reclaim(t);
 		return FDB_FULL;
 	}
@@ -170,7 +173,10 @@ fdb_learn(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old)
 		return FDB_FULL;
 	*old = e->port;
 	if (fdb_full(t, port)) {
-		/* Nobody's, so that frames for it are flooded, is nearer to the truth. */
+		/*
+		 * The address is removed, so that frames for it are flooded and not sent to the
+		 * wrong port.
+		 */
 		fdb_remove(t, e, NULL, NULL);
 		return FDB_MOVED;
 	}

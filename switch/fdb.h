@@ -4,15 +4,14 @@
 /*
  * Forwarding table: (MAC address, VLAN domain) -> port.
  *
- * rte_hash maps a key to a position; entry[position] holds the facts. Lookups
- * are lock-free and take constant time; a per-worker array of hints, direct
- * mapped, remembers positions and so answers most lookups with two loads. A
- * hint can be stale at no harm: the entry's own key decides.
+ * rte_hash maps a key to a position; entry[position] has the data. Lookups are lock-free and take
+ * constant time. A direct-mapped array of hints for each worker remembers positions, and so answers
+ * most lookups with two loads. A stale hint does no harm: the entry's own key decides.
  *
- * One writer: the main lcore (fdb_learn, fdb_age, fdb_forget_port, fdb_tick).
- * Any number of readers: workers, registered with the RCU variable that is
- * given at creation and quiescent between bursts. A removed position is reused
- * only after a grace period. The `seen` stamp is the one field readers write.
+ * One writer: the main lcore (fdb_learn, fdb_age, fdb_forget_port, fdb_tick). Any number of
+ * readers: workers, registered with the RCU variable that is given at creation and quiescent
+ * between bursts. A removed position is reused only after a grace period. The `seen` stamp is the
+ * one field readers write.
  */
 #ifndef FDB_H
 #define FDB_H
@@ -33,27 +32,27 @@ struct rte_rcu_qsbr;
 
 /* Addresses of one guest: 64 guests fill 16,384 entries. */
 #define FDB_PER_GUEST 256
-/* Addresses behind the uplink. */
+/* Addresses beyond the uplink. */
 #define FDB_PER_UPLINK 8192
 /* Room for every port's share, so that no port can take another's. */
 #define FDB_SIZE (GUEST_MAX * FDB_PER_GUEST + FDB_PER_UPLINK)
 
 /*
- * Ticks of the clock, a second each, that a guest's address is its own after its last use.
- * Seen at the uplink before that, it is a frame of the guest's own that came back, which
- * takes milliseconds; afterwards it has moved there. So it is followed when it was idle for
- * one second, and in two at the latest.
+ * For so many ticks of the clock, a second each, a guest keeps its address after its last use. If
+ * the address is seen at the uplink before that, the guest's own frame came back, which takes
+ * milliseconds; later, the address has moved there. So a moved address is followed when it was idle
+ * for one second, and after two seconds at the latest.
  */
 #define FDB_HOLD 2
 
-/* Hints a worker: 16 KiB, a sixteenth of an L2 cache of 256 KiB. */
+/* Number of a worker's hints: 16 KiB, a sixteenth of an L2 cache of 256 KiB. */
 #define FDB_HINTS 4096
 
-/* What lets an address of a guest in at the uplink. */
+/* How the uplink receives frames for a guest's address. */
 enum filter_state {
-	FILTER_NONE, /* nothing, or promiscuous mode */
-	FILTER_PORT, /* a filter of the port */
-	FILTER_POOL, /* one that sorts it into its device's pool */
+	FILTER_NONE, /* not at all, or by promiscuous mode */
+	FILTER_PORT, /* by a filter of the port */
+	FILTER_POOL, /* by a filter that sorts them into the device's pool */
 };
 
 struct fdb_entry {
@@ -89,17 +88,17 @@ struct fdb {
 enum fdb_verdict {
 	FDB_ADDED, /* a new address */
 	FDB_SAME,  /* known at this port */
-	FDB_MOVED, /* was another port's; *old says whose */
+	FDB_MOVED, /* it was another port's, which is in *old */
 	FDB_KEPT,  /* the uplink may not take a guest's address that is in use */
-	FDB_FULL,  /* the port has its share already */
+	FDB_FULL,  /* the port has its share of addresses already */
 };
 
 /* Set in every key, so that none is 0, which marks a free entry. */
 #define FDB_KEY_USED (UINT64_C(1) << 63)
 
 /*
- * Key of an address in a VLAN domain. Guests are one domain, 0, today; there is
- * room for 32,768.
+ * Returns the key of an address in a VLAN domain. Today all guests are in domain 0; there is room
+ * for 32,768.
  */
 static inline uint64_t
 fdb_key(const struct rte_ether_addr *mac, uint16_t domain)
@@ -112,7 +111,7 @@ fdb_key(const struct rte_ether_addr *mac, uint16_t domain)
 	return (uint64_t)low | (uint64_t)high << 32 | (uint64_t)domain << 48 | FDB_KEY_USED;
 }
 
-/* The address in a key. */
+/* Returns the address in a key. */
 static inline struct rte_ether_addr
 fdb_mac(uint64_t key)
 {
@@ -125,7 +124,7 @@ fdb_mac(uint64_t key)
 	return mac;
 }
 
-/* Where the hint of a key stands; any multiplicative hash does. */
+/* Returns the position of a key's hint; any multiplicative hash will do. */
 static inline uint32_t
 fdb_hint(uint64_t key)
 {
@@ -133,14 +132,14 @@ fdb_hint(uint64_t key)
 }
 
 /*
- * Looks up behind a hint that missed, and renews the hint.
- * Returns the entry, or NULL when the table lacks the key.
+ * Looks up a key whose hint missed, and renews the hint. Returns the entry, or NULL if the table
+ * lacks the key.
  */
 struct fdb_entry *fdb_lookup_slow(const struct fdb *t, struct fdb_hints *h, uint64_t key);
 
 /*
- * Entry of a key, or NULL. Workers only, between two quiescent states: the
- * entry is good until the next one.
+ * Returns the entry of a key, or NULL. Workers only: the entry is valid until the worker's next
+ * quiescent state.
  */
 static inline struct fdb_entry *
 fdb_lookup(const struct fdb *t, struct fdb_hints *h, uint64_t key)
@@ -152,7 +151,7 @@ fdb_lookup(const struct fdb *t, struct fdb_hints *h, uint64_t key)
 	return fdb_lookup_slow(t, h, key);
 }
 
-/* Port of an entry; it may move at any time. */
+/* Returns the port of an entry, which may change at any time. */
 static inline uint16_t
 fdb_port(const struct fdb_entry *e)
 {
@@ -165,21 +164,21 @@ fdb_pooled(const struct fdb_entry *e)
 	return load_relaxed(&e->filter) == FILTER_POOL;
 }
 
-/* Addresses that one port may have in the table. */
+/* Returns how many addresses one port may have in the table. */
 static inline uint32_t
 fdb_share(uint16_t port)
 {
 	return port == PORT_UPLINK ? FDB_PER_UPLINK : FDB_PER_GUEST;
 }
 
-/* Addresses that a port has in the table. Any thread; it may change at once. */
+/* Returns how many addresses a port has in the table. Any thread; it may change at once. */
 static inline uint32_t
 fdb_count(const struct fdb *t, uint16_t port)
 {
 	return load_relaxed(&t->count[port]);
 }
 
-/* Addresses in the table. Any thread; it may change at once. */
+/* Returns the number of addresses in the table. Any thread; it may change at once. */
 static inline uint32_t
 fdb_used(const struct fdb *t)
 {
@@ -192,7 +191,7 @@ fdb_full(const struct fdb *t, uint16_t port)
 	return fdb_count(t, port) >= fdb_share(port);
 }
 
-/* Whether an address has not been used by its guest for so long that it may move to the wire. */
+/* Returns true if a guest has not used its address for so long that it may move to the uplink. */
 static inline bool
 fdb_idle(const struct fdb *t, const struct fdb_entry *e)
 {
@@ -219,7 +218,7 @@ fdb_touch(const struct fdb *t, struct fdb_entry *e)
  */
 struct fdb *fdb_create(uint32_t aging, struct rte_rcu_qsbr *qsbr);
 
-/* Ends a table that no worker uses any more. NULL is fine. Main lcore. */
+/* Frees a table that no worker uses any more. NULL is allowed. Main lcore. */
 void fdb_destroy(struct fdb *t);
 
 /*
@@ -233,8 +232,8 @@ enum fdb_verdict fdb_learn(struct fdb *t, uint64_t key, uint16_t port, uint16_t 
 void fdb_set_filter(struct fdb *t, uint64_t key, enum filter_state filter);
 
 /*
- * The next address of a guest that has no filter, from position *at on, which is moved
- * past it. 0: there is none. Main lcore.
+ * Returns the next address of a guest without a filter, from position *at on, and moves *at past
+ * it. Returns 0 if there is none. Main lcore.
  */
 uint64_t fdb_unfiltered(const struct fdb *t, uint32_t *at, uint16_t *port);
 

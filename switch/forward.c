@@ -13,7 +13,7 @@
 #include "switch/sink.h"
 #include "switch/source.h"
 
-/* Offers frames of a source to a port. */
+/* Offers frames of a source to a port's sink. */
 static inline struct outcome
 deliver_one(struct lane *l, const struct source *s, uint16_t to, uint64_t want)
 {
@@ -24,7 +24,7 @@ deliver_one(struct lane *l, const struct source *s, uint16_t to, uint64_t want)
 	return k->ops->deliver(k, l, s, want);
 }
 
-/* Of the frames of `want`, those whose flows are not held up. */
+/* Returns the frames of `want` whose flows are not held up. */
 static uint64_t
 free_to_go(struct burst *b, uint64_t want, uint64_t flows)
 {
@@ -37,8 +37,8 @@ free_to_go(struct burst *b, uint64_t want, uint64_t flows)
 }
 
 /*
- * Second pass: visits each destination once, with the frames that need not wait behind
- * others. When the visit has cost enough, what is left is put off until the next one.
+ * Second pass: visits each destination once, with the frames that need not wait for others. When
+ * the visit has cost enough, the remaining destinations are put off until the next visit.
  */
 static inline void
 deliver(struct lane *l, const struct source *s, const struct flow_set *blocked)
@@ -65,7 +65,7 @@ deliver(struct lane *l, const struct source *s, const struct flow_set *blocked)
 	}
 }
 
-/* Counts a copy that `port` had no room for in time. Returns why that was. */
+/* Counts a copy that `port` had no room for in time. Returns the reason. */
 static enum drop_reason
 miss(struct lane *l, const struct source *s, uint16_t port, struct frame *f)
 {
@@ -75,7 +75,7 @@ miss(struct lane *l, const struct source *s, uint16_t port, struct frame *f)
 	return k == NULL ? DROP_GONE : k->ops->why_not(k, l, s, f);
 }
 
-/* The flows of a source to a port that have to wait behind this frame: its own at least. */
+/* Returns the flows of a source to a port that must not overtake this frame: at least its own. */
 static uint64_t
 held_up(const struct lane *l, const struct source *s, uint16_t port, struct frame *f)
 {
@@ -85,8 +85,8 @@ held_up(const struct lane *l, const struct source *s, uint16_t port, struct fram
 }
 
 /*
- * Parks the frame of bit i of l->burst with an errand for each destination that
- * left it. False: it can't wait; every such copy is missed.
+ * Parks frame i of l->burst with an errand for each destination that did not take it. Returns false
+ * if it can't wait; each such copy is counted as missed.
  */
 static bool
 park_frame(struct lane *l, struct source *s, unsigned int i, bool sent, uint64_t now)
@@ -104,7 +104,7 @@ park_frame(struct lane *l, struct source *s, unsigned int i, bool sent, uint64_t
 			continue;
 		port = d->port[k];
 		l->burst.cost += COST_PARK;
-		/* Without retries a frame waits only for what has not been tried. */
+		/* Without retries a frame waits only for destinations that were not tried. */
 		if (slot >= 0 && (l->retry_time != 0 || d->delay[k] != DELAY_NONE) &&
 				park_errand(s->park, slot, port,
 						port_epoch(&l->shared.ports->port[port]),
@@ -120,7 +120,7 @@ park_frame(struct lane *l, struct source *s, unsigned int i, bool sent, uint64_t
 	return owed;
 }
 
-/* Whether some destination is to be tried again as soon as possible. */
+/* Returns true if some destination is to be tried again as soon as possible. */
 static bool
 is_put_off(const struct dests *d)
 {
@@ -132,7 +132,7 @@ is_put_off(const struct dests *d)
 	return false;
 }
 
-/* Parks what found no room. Returns the frames that now wait. */
+/* Parks the frames that found no room. Returns the frames that now wait. */
 static uint64_t
 park_burst(struct lane *l, struct source *s, uint64_t left, uint64_t sent)
 {
@@ -153,8 +153,8 @@ park_burst(struct lane *l, struct source *s, uint64_t left, uint64_t sent)
 }
 
 /*
- * Counts what became of a fresh burst, parks what waits, and gives the rest
- * back. A frame with no destination has its reason since it was routed.
+ * Counts what became of a fresh burst, parks the frames that wait, and gives the others back. A
+ * frame without a destination got its reason when it was routed.
  */
 static inline void
 settle(struct lane *l, struct source *s)
@@ -187,7 +187,7 @@ settle(struct lane *l, struct source *s)
 	s->ops->retire(s, b->frame, all & ~left, count);
 }
 
-/* Whether an errand has to wait for others before it that have just waited in vain. */
+/* Returns true if an errand has to wait for earlier ones that were just tried in vain. */
 static bool
 is_behind(struct park *p, const struct errand *e)
 {
@@ -199,8 +199,8 @@ is_behind(struct park *p, const struct errand *e)
 }
 
 /*
- * Takes waiting frames into l->burst, oldest first, but none of those that have time and
- * are behind others. Returns where it stopped.
+ * Takes waiting frames into l->burst, oldest first, except those that must not overtake others and
+ * are not late. Returns where it stopped.
  */
 static unsigned int
 retry_gather(struct lane *l, struct park *p, unsigned int first, unsigned int n, uint64_t now)
@@ -220,7 +220,7 @@ retry_gather(struct lane *l, struct park *p, unsigned int first, unsigned int n,
 		e->idle = behind && !gone && now < p->slot[e->slot].deadline;
 		if (e->idle)
 			continue;
-		/* Errands of one frame stand side by side. */
+		/* The errands of one frame follow each other. */
 		if (e->slot != last) {
 			if (b->n == BURST_MAX)
 				break;
@@ -235,8 +235,8 @@ retry_gather(struct lane *l, struct park *p, unsigned int first, unsigned int n,
 }
 
 /*
- * What became of frame i of l->burst at a port; nothing if it was not offered. A port
- * that was put off is noted: who is behind such a frame has as much time as it.
+ * Returns what became of frame i of l->burst at a port, if it was offered. Notes a port that was
+ * put off: later frames for it then have as much time.
  */
 static struct outcome
 retry_outcome(const struct dests *d, struct park *p, uint16_t port, unsigned int i)
@@ -251,7 +251,7 @@ retry_outcome(const struct dests *d, struct park *p, uint16_t port, unsigned int
 	return (struct outcome){d->outcome[at].taken & bit, d->outcome[at].refused & bit};
 }
 
-/* Whether an errand that found no room has waited long enough. */
+/* Returns true if an errand that found no room has waited long enough. */
 static bool
 is_late(const struct lane *l, const struct park *p, const struct errand *e, uint64_t now)
 {
@@ -262,7 +262,7 @@ is_late(const struct lane *l, const struct park *p, const struct errand *e, uint
 	return now >= deadline;
 }
 
-/* Settles one errand for frame i of l->burst. Returns whether it is done. */
+/* Settles one errand for frame i of l->burst. Returns true if it is done. */
 static bool
 retry_settle(struct lane *l, struct source *s, const struct errand *e, unsigned int i, uint64_t now)
 {
@@ -280,7 +280,7 @@ retry_settle(struct lane *l, struct source *s, const struct errand *e, unsigned 
 		f->frame.reason = in->reason;
 		count_add(&l->count[e->port].missed, 1);
 	} else if (port_epoch(&l->shared.ports->port[e->port]) != e->epoch) {
-		f->frame.reason = DROP_GONE; /* and there is no port to have missed it */
+		f->frame.reason = DROP_GONE; /* no port has missed it, as the port is gone */
 	} else if (is_late(l, s->park, e, now)) {
 		f->frame.reason = miss(l, s, e->port, &f->frame);
 	} else {
@@ -289,7 +289,7 @@ retry_settle(struct lane *l, struct source *s, const struct errand *e, unsigned 
 	return true;
 }
 
-/* Keeps an errand, as the kept-th one; what is for the same flow waits behind it. */
+/* Keeps an errand, as the kept-th one; later errands of its flow wait for it. */
 static void
 retry_keep(struct lane *l, struct source *s, const struct errand *e, unsigned int kept)
 {
@@ -300,8 +300,8 @@ retry_keep(struct lane *l, struct source *s, const struct errand *e, unsigned in
 }
 
 /*
- * Settles the errands from i to `next`, whose frames were offered. Returns how many are
- * kept by then, `kept` of them before.
+ * Settles the errands from i to `next`, whose frames were offered. `kept` errands were kept before;
+ * returns how many are kept now.
  */
 static unsigned int
 retry_settle_all(struct lane *l, struct source *s, unsigned int i, unsigned int next,
@@ -335,8 +335,9 @@ retry_settle_all(struct lane *l, struct source *s, unsigned int i, unsigned int 
 }
 
 /*
- * Offers waiting frames again, as long as the visit may cost more. What a flow found full
- * once stays so for it for this pass, or a later frame might overtake an earlier one.
+ * Offers waiting frames again, as long as the visit may cost more. A destination that a flow found
+ * full counts as full for that flow in this pass; otherwise a later frame might overtake an earlier
+ * one.
  */
 static void
 retry(struct lane *l, struct source *s, uint64_t now)
@@ -363,8 +364,8 @@ retry(struct lane *l, struct source *s, uint64_t now)
 }
 
 /*
- * Copies to many ports are the work of one visit only as far as it may cost so much. The
- * first frame always is; what its last ports miss then waits for the next visit.
+ * Leaves flooded frames in the source if their copies would cost more than a visit may. The first
+ * frame is always kept; its last ports may have to wait for the next visit.
  */
 static void
 trim(struct lane *l, struct source *s)
@@ -388,7 +389,9 @@ trim(struct lane *l, struct source *s)
 		d->want[k] &= (UINT64_C(1) << i) - 1;
 }
 
-/* Offers again what waits. Returns how many frames may be fetched: as many as could wait. */
+/*
+ * Offers waiting frames again. Returns how many frames may be fetched: as many as could be parked.
+ */
 static unsigned int
 poll_waiting(struct lane *l, struct source *s)
 {

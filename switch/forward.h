@@ -18,16 +18,15 @@ struct port_count;
 struct source;
 
 /*
- * Handles what a source has now: frames that wait and are due, then one burst. Returns
- * what that cost (cost.h), 0 if there was nothing to do; no more than about
- * COST_VISIT_MAX. The worker of the lane, which polls the source.
+ * Handles what a source has now: parked frames that are due, then one burst. Returns the cost
+ * (cost.h), 0 if there was nothing to do; no more than about COST_VISIT_MAX. Called by the worker
+ * of the lane, which polls the source.
  */
 uint32_t forward_poll(struct lane *l, struct source *s);
 
 /*
- * Gives up the frames that wait at a source which is being stopped: counts them
- * as dropped in `count` (the source port's) and gives them back. Only while no
- * worker uses the source.
+ * Drops the parked frames of a source that is being stopped: counts them in `count` (the source
+ * port's) and gives them back. Only while no worker uses the source.
  */
 void forward_release(struct source *s, struct port_count *count);
 

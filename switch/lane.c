@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Making a lane: see lane.h for who owns what. */
+/* Makes a lane: see lane.h for who owns what. */
 #include <rte_cycles.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
@@ -10,8 +10,8 @@
 #include "switch/lane.h"
 
 /*
- * How much longer than one whose destination is full a frame waits whose destination was
- * put off: as long as a worker that has the ring may be without its CPU.
+ * A frame whose destination was put off waits so much longer than one whose destination is full: as
+ * long as the worker that has the ring may be without its CPU.
  */
 #define PUT_OFF_MS 10
 

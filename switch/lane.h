@@ -24,10 +24,10 @@ struct conf;
 struct learn_queue;
 struct source;
 
-/* Why frames were not offered to a destination, or not to the end. */
+/* Why frames were not, or not all, offered to a destination. */
 enum delay {
 	DELAY_NONE,
-	DELAY_BEHIND,  /* others wait, which they must not overtake */
+	DELAY_BEHIND,  /* frames wait for it, which these must not overtake */
 	DELAY_PUT_OFF, /* the visit has cost enough, or another worker fills the ring */
 };
 
@@ -37,16 +37,16 @@ enum delay {
  */
 struct dests {
 	unsigned int n;
-	uint64_t flood;      /* frames that go to many ports */
-	unsigned int nflood; /* the most ports that one of those goes to */
+	uint64_t flood;      /* frames that are flooded */
+	unsigned int nflood; /* most ports that a flooded frame goes to */
 	uint16_t port[PORT_MAX];
 	uint16_t slot[PORT_MAX];
-	uint64_t want[PORT_MAX]; /* frames for it */
+	uint64_t want[PORT_MAX]; /* frames for the destination */
 	struct outcome outcome[PORT_MAX];
-	uint8_t delay[PORT_MAX]; /* enum delay: of frames that it did not take */
+	uint8_t delay[PORT_MAX]; /* enum delay, for frames that the destination did not take */
 };
 
-/* Sources of one port that a lane polls, which have one share of it, however many they are. */
+/* The sources of one port that a lane polls. They have one share together. */
 struct polled {
 	struct share share;
 	uint16_t next;                          /* slot of source[] to look at next */
@@ -54,7 +54,7 @@ struct polled {
 	struct source *source[QUEUE_PAIRS_MAX]; /* NULL: free */
 } __rte_cache_aligned;
 
-/* A guest has one entry, by its port; each source of the uplink has one of its own. */
+/* A guest has one entry, by its port; each source of the uplink has its own. */
 #define POLLED_MAX (GUEST_MAX + PORT_MAX)
 
 /* What all lanes of a switch work on. */
@@ -67,14 +67,14 @@ struct shared {
 
 struct lane {
 	struct shared shared;
-	unsigned int id; /* of all lanes; 0 polls the uplink too */
+	unsigned int id; /* number among all lanes; 0 also polls the uplink */
 	unsigned int lcore;
 	uint64_t retry_delay;  /* TSC cycles between offers */
-	uint64_t retry_time;   /* TSC cycles that a frame waits at most */
-	uint64_t put_off_time; /* how much longer, for a destination that was put off */
+	uint64_t retry_time;   /* most TSC cycles that a frame waits */
+	uint64_t put_off_time; /* further TSC cycles, for a destination that was put off */
 	struct share_clock clock;
 	unsigned int npoll;              /* slots of poll[], up to the last one in use */
-	struct polled *poll[POLLED_MAX]; /* those that have sources; NULL: none */
+	struct polled *poll[POLLED_MAX]; /* entries of polled[] that have sources; NULL: none */
 	struct polled polled[POLLED_MAX];
 	struct dests dests;
 	struct burst burst;
@@ -82,12 +82,12 @@ struct lane {
 	struct port_count count[PORT_MAX];
 };
 
-/* Makes a lane for a worker on an lcore. NULL without memory. Main lcore, at start. */
+/* Makes a lane for a worker on an lcore. Returns NULL without memory. Main lcore, at start. */
 struct lane *lane_create(const struct shared *shared, unsigned int id, unsigned int lcore);
 
 void lane_destroy(struct lane *l);
 
-/* Adds frames to those that a destination is to get. */
+/* Adds frames to those for a destination. */
 static inline void
 dests_add(struct dests *d, uint16_t port, uint64_t frames)
 {

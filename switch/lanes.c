@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Which lane polls what: see lanes.h for the contract. */
+/* Chooses the lane that polls a source: see lanes.h for the contract. */
 #include <time.h>
 
 #include <rte_lcore.h>
@@ -23,7 +23,10 @@ count_sources(const struct polled *p)
 	return n;
 }
 
-/* A lane as place.h sees it, for one more source of a port. The uplink's are always there. */
+/*
+ * Returns a lane as place.h needs it, for one more source of a port. Sources of the uplink never
+ * leave.
+ */
 static struct seat
 seat_of(const struct lane *l, uint16_t port)
 {
@@ -38,7 +41,7 @@ seat_of(const struct lane *l, uint16_t port)
 	return s;
 }
 
-/* Has the lane look at an entry, or no longer. */
+/* Makes the lane poll an entry, or stop polling it. */
 static void
 show(struct lane *l, struct polled *p)
 {

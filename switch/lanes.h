@@ -2,9 +2,9 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * All lanes: which of them polls a source, and when none of them uses something any more.
+ * All lanes: choosing the one that polls a source, and waiting until none uses what was withdrawn.
  *
- * Made by the main lcore before workers run. Then librte_vhost's thread gives sources to lanes
+ * The main lcore makes them before workers run. Then librte_vhost's thread gives sources to lanes
  * and takes them away again.
  */
 #ifndef LANES_H
@@ -27,8 +27,8 @@ struct lanes {
 };
 
 /*
- * Has a guest's source polled by a lane, chosen as place.h says; `memory`: an address of the
- * guest's. Or no more: the source may still be in use until a grace period is over.
+ * Have a guest's source polled by a lane, which place.h chooses (`memory` is an address of the
+ * guest's); or no longer: the source may still be in use until a grace period is over.
  */
 void lanes_add(struct lanes *all, struct source *s, const void *memory);
 void lanes_remove(struct lanes *all, struct source *s);
@@ -37,9 +37,8 @@ void lanes_remove(struct lanes *all, struct source *s);
 void lanes_add_uplink(struct lanes *all, struct source *s, unsigned int i);
 
 /*
- * Waits until every worker has been between two bursts, so that nothing that
- * was withdrawn before is in use any more. Yields the CPU while it waits.
- * Not for workers.
+ * Waits until every worker has been between two bursts, so that nothing that was withdrawn before
+ * is in use any more. Yields the CPU while it waits. Must not be called by workers.
  */
 void lanes_quiesce(struct lanes *all);
 

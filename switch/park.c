@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Keeping the frames that wait: see park.h for the contract. */
+/* Keeps the frames that wait: see park.h for the contract. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -4,23 +4,20 @@
 /*
  * Frames that wait for room in a full receive ring.
  *
- * A frame that a destination had no room for is parked with its source: its
- * descriptor stays unconsumed there, and the source goes on with other frames.
- * Every --rx-retry-delay the waiting frames are offered again, oldest first; a
- * frame whose time (--rx-retry-num delays) is over is dropped and counted.
- * Later frames for a port that others wait for queue up behind them, so a pair
- * of ports never sees its frames reordered. Where a source's frames go to a port by
- * flow (flow.h), that holds for those of one flow: one full ring holds up only its own.
+ * If a destination has no room for a frame, the frame is parked with its source: its descriptor is
+ * not returned yet, and the source goes on with other frames. Every --rx-retry-delay the parked
+ * frames are offered again, oldest first; a frame whose time (--rx-retry-num delays) is over is
+ * dropped and counted. Later frames for the same port are parked after those, so the frames of a
+ * pair of ports are never reordered. If a source's frames go to a port by flow (flow.h), this holds
+ * for each flow: a full ring holds up only its own flows.
  *
- * A destination may hold a share of the places, which shrinks as they become fewer: so
- * many that are full, for however long, leave some for frames to others.
+ * A destination may use a share of the free places. So even if many destinations are full for a
+ * long time, places remain for frames to others.
  *
- * What waits are errands, one for each copy that is still owed: a flooded frame
- * has as many as there are full rings. A frame is given back to its source
- * when its last errand is done.
+ * An errand is one copy that is still owed: a flooded frame has one for each full ring. A frame is
+ * given back to its source when its last errand is done.
  *
- * A park belongs to its source, and so to one worker. No locks, no allocation
- * after park_create().
+ * A park belongs to its source, and so to one worker. No locks, no allocation after park_create().
  */
 #ifndef PARK_H
 #define PARK_H
@@ -32,29 +29,28 @@
 #include "switch/port.h"
 
 /*
- * Frames that a source may have waiting: at the default retry time of 60 us,
- * what arrives at 8.5 million frames/s. With all of them taken the source is
- * not fetched from, which delays that source alone. One destination takes 409 at most.
+ * How many frames of a source may wait: as many as arrive at 8.5 million frames/s in the default
+ * retry time of 60 us. If all places are taken, the source is not fetched from, which delays only
+ * that source. One destination takes 409 at most.
  */
 #define PARK_FRAMES 512
 
 /*
- * Copies that may be owed, several a flooded frame. A copy beyond that is
- * dropped at once.
+ * How many copies may be owed; a flooded frame has several. A copy beyond that is dropped at once.
  */
 #define PARK_ERRANDS 2048
 
 /*
- * Copies that one destination may be owed: as many times the places that are free. So k
- * of them that are full leave 1 / (4k + 1) of the places, and a single one can use four
- * fifths. A copy beyond that is dropped at once, too.
+ * One destination may be owed this many times as many copies as places are free. So k full
+ * destinations leave 1 / (4k + 1) of the places, and a single one can use four fifths. A copy
+ * beyond that is dropped at once, too.
  */
 #define PARK_SHARE 4
 
 /*
- * Fragments a parked frame may have: a header, a head and the fragments of a Linux socket
- * buffer, which are 17 in most kernels and can be configured to be 45. A frame in more
- * fragments does not wait.
+ * How many fragments a parked frame may have: a header, a head and the fragments of a Linux socket
+ * buffer, which are 17 in most kernels and can be configured to be 45. A frame with more fragments
+ * does not wait.
  */
 #define PARK_FRAGS 48
 
@@ -63,21 +59,21 @@ struct parked {
 	struct fragment frag[PARK_FRAGS];
 	struct headers headers; /* if the frame has offloads */
 	uint64_t deadline;      /* TSC */
-	uint16_t errands;       /* not done yet */
-	bool sent;              /* one copy at least was delivered */
+	uint16_t errands;       /* errands that are not done yet */
+	bool sent;              /* at least one copy was delivered */
 };
 
 struct errand {
-	uint32_t epoch; /* of the port: a later tenant gets nothing */
-	uint16_t slot;  /* of the frame */
+	uint32_t epoch; /* epoch of the port: a later tenant of its slot gets nothing */
+	uint16_t slot;  /* place of the frame in the park */
 	uint16_t port;
-	bool idle; /* not offered in this pass, as it is behind another */
+	bool idle; /* not offered in this pass, as it must not overtake another */
 };
 
-/* Flows of ports: bit i of a port's word is class i of flow.h. */
+/* A set of flows of ports: bit i of a port's word is class i of flow.h. */
 struct flow_set {
-	struct port_set port;    /* those with a bit */
-	uint64_t flow[PORT_MAX]; /* only of those: 0 is never stored */
+	struct port_set port;    /* ports with a flow in the set */
+	uint64_t flow[PORT_MAX]; /* valid only for those ports, and then not 0 */
 };
 
 static inline void
@@ -86,7 +82,7 @@ flow_set_clear(struct flow_set *s)
 	port_set_clear(&s->port);
 }
 
-/* The flows of a port that are in the set. */
+/* Returns the flows of a port that are in the set. */
 static inline uint64_t
 flow_set_get(const struct flow_set *s, uint16_t port)
 {
@@ -104,21 +100,21 @@ struct park {
 	unsigned int nerrands;
 	unsigned int nfree;
 	uint64_t next_try;                  /* TSC */
-	struct flow_set blocked;            /* what errands wait for */
-	struct port_set put_off;            /* in this pass: ports that may have room */
-	uint16_t owed[PORT_MAX];            /* errands of each port */
+	struct flow_set blocked;            /* flows that errands wait for */
+	struct port_set put_off;            /* ports that were put off in this pass */
+	uint16_t owed[PORT_MAX];            /* number of errands for each port */
 	struct errand errand[PARK_ERRANDS]; /* oldest first */
 	uint16_t free[PARK_FRAMES];
 	struct parked slot[PARK_FRAMES];
 };
 
-/* Makes an empty park. NULL without memory. Any thread. */
+/* Makes an empty park. Returns NULL without memory. Any thread. */
 struct park *park_create(void);
 
-/* Ends a park; frames in it must be given back before. NULL is fine. */
+/* Frees a park, whose frames must have been given back. NULL is allowed. */
 void park_destroy(struct park *p);
 
-/* Frames that may still be parked: no more may be fetched. */
+/* Returns how many frames may still be parked: no more may be fetched. */
 static inline unsigned int
 park_room(const struct park *p)
 {
@@ -132,18 +128,18 @@ park_empty(const struct park *p)
 }
 
 /*
- * Parks a frame until `deadline`, with no errand yet. `sent`: it was delivered
- * somewhere already. Returns its slot, or -1 when there is no room for it.
+ * Parks a frame until `deadline`, with no errand yet. `sent`: a copy was delivered already. Returns
+ * its slot, or -1 if there is no room for it.
  */
 int park_add(struct park *p, const struct frame *f, bool sent, uint64_t deadline);
 
 /*
- * Adds an errand of the frame in `slot`, which holds up `flows` of the port. False: no
- * room, or the port has its share of it.
+ * Adds an errand of the frame in `slot`, which holds up `flows` of the port. Returns false if there
+ * is no room, or if the port has its share of it.
  */
 bool park_errand(struct park *p, unsigned int slot, uint16_t port, uint32_t epoch, uint64_t flows);
 
-/* An errand is done. Returns whether it was the last one of its frame. */
+/* Ends an errand. Returns true if it was the last one of its frame. */
 static inline bool
 park_done(struct park *p, const struct errand *e)
 {

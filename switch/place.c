@@ -9,7 +9,7 @@
 
 #include "switch/place.h"
 
-/* What the firmware's table has for a node and itself. */
+/* Distance of a node from itself in the firmware's table. */
 #define AT_HOME 10
 
 unsigned int

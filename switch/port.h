@@ -4,16 +4,15 @@
 /*
  * Ports: the guests' devices, by index, and the uplink.
  *
- * A slot of the table goes round in a circle:
+ * A slot of the table goes through these states:
  *
  *   FREE --(librte_vhost's thread: a connection)--> USED
  *   USED --(librte_vhost's thread: it ended)------> LEAVING
  *   LEAVING --(main lcore: addresses forgotten, counters put away)--> FREE
  *
- * Only the owner named there writes the slot. Workers read `sink` (published and
- * withdrawn by librte_vhost's thread, a grace period before a ring changes),
- * `tx_rings` (set by that thread at any time) and `epoch`, which tells one tenant of a
- * slot from the next; they alone use `learned`.
+ * Only the owner named there writes the slot. Workers read `sink` (published and withdrawn by
+ * librte_vhost's thread, a grace period before a ring changes), `tx_rings` (set by that thread at
+ * any time) and `epoch`, which tells one tenant of a slot from the next; they alone use `learned`.
  */
 #ifndef PORT_H
 #define PORT_H
@@ -35,51 +34,54 @@ enum port_state {
 	PORT_LEAVING,
 };
 
-/* What a port's settings ask of each frame; most ports ask nothing. */
+/* What a port's settings require of each frame; most ports require nothing. */
 #define PORT_MACS 1     /* only certain source addresses */
 #define PORT_ISOLATED 2 /* nothing between two such ports */
 #define PORT_NO_TAGS 4  /* frames with VLAN tags of the guest's own are dropped */
 
 struct port {
-	struct sink *sink; /* takes frames for it; NULL: nobody does, for now */
+	struct sink *sink; /* takes its frames; NULL: nothing does at present */
 	uint32_t epoch;    /* counts the tenants of this slot */
 	uint8_t state;     /* enum port_state */
 	bool registered;   /* its first address was logged; main lcore's */
 	uint16_t vlan;     /* its tag on the uplink; 0: untagged */
 	uint16_t tx_rings; /* transmit rings in use, paused ones too; the uplink: 0 */
-	uint8_t policy;    /* PORT_... below */
-	uint16_t number;   /* of the guest, among those of its port */
+	uint8_t policy;    /* set of PORT_MACS, PORT_ISOLATED, PORT_NO_TAGS */
+	uint16_t number;   /* number of the guest among those of its --port */
 	uint64_t learned;  /* requests to learn that it has made; see route.c */
-	const struct conf_port *settings; /* of the port that it connected to */
+	const struct conf_port *settings; /* settings of the --port that it connected to */
 } __rte_cache_aligned;
 
 struct ports {
 	struct port port[PORT_MAX];
-	unsigned int n; /* slots ever used, the uplink's aside; librte_vhost's thread adds to them */
+	unsigned int n; /* slots ever used, without the uplink's; librte_vhost's thread adds to them */
 };
 
-/* Slots ever used. Any thread. */
+/* Returns the number of slots ever used. Any thread. */
 static inline unsigned int
 ports_used(const struct ports *p)
 {
 	return load_acquire(&p->n);
 }
 
-/* What takes a port's frames now; NULL: nobody. Any worker, until its next grace period. */
+/*
+ * Returns the sink that takes a port's frames now, or NULL. Any worker; valid until it is between
+ * two bursts.
+ */
 static inline struct sink *
 port_sink(const struct port *p)
 {
 	return load_acquire(&p->sink);
 }
 
-/* Who may write a slot now; see above. Any thread. */
+/* Returns the state of a slot, which says who may write it. Any thread. */
 static inline enum port_state
 port_state(const struct port *p)
 {
 	return load_acquire(&p->state);
 }
 
-/* The tenant of a slot. Any thread: the main lcore counts them. */
+/* Returns the epoch of a slot, which the main lcore counts. Any thread. */
 static inline uint32_t
 port_epoch(const struct port *p)
 {

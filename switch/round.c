@@ -23,7 +23,7 @@ visit(struct lane *l, struct share *share, struct source *s)
 	return true;
 }
 
-/* Visits each source once, as far as their share goes; the next round goes on there. */
+/* Visits each source once, as long as their share allows; the next round goes on there. */
 static __rte_noinline void
 visit_all(struct lane *l, struct polled *p, unsigned int n)
 {
@@ -42,7 +42,10 @@ visit_all(struct lane *l, struct polled *p, unsigned int n)
 	p->next = at;
 }
 
-/* Most ports have one source here, and most of those nothing to do: that is all that a round looks at. */
+/*
+ * Most ports have one source here, and most of those have nothing to do: for these a round reads
+ * nothing else.
+ */
 static inline void
 poll_port(struct lane *l, struct polled *p)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Where a frame goes: see route.h for the contract. */
+/* Decides where a frame goes: see route.h for the contract. */
 #include <string.h>
 
 #include <rte_cycles.h>
@@ -20,28 +20,28 @@
 #define DOMAIN 0
 
 /*
- * Requests to learn that a port, of however many rings, may make in a millisecond:
- * a new guest needs one, and a guest that makes up addresses can neither fill the
- * queue of requests (learn.c) nor keep the main lcore from hearing the others.
+ * How many requests to learn a port may make in a millisecond, with all its rings: a new guest
+ * needs one. So a guest that makes up addresses can neither fill the queue of requests (learn.c)
+ * nor keep the main lcore from those of others.
  */
 #define LEARN_CREDIT 16
 #define LEARN_PERIODS 1000 /* a second */
-#define LEARN_BITS 8       /* of port.learned: how many; above them: in which period */
+#define LEARN_BITS 8       /* low bits of port.learned count requests; the others are the period */
 
-/* Verdict on a frame that goes to more than one port, or to none. */
+/* Results for a frame that goes to more than one port, or to none. */
 enum {
 	TO_ALL = PORT_MAX, /* every port except its own */
 	TO_NONE,           /* dropped; the reason is in the frame */
-	TO_SOME,           /* several, which are in l->dests already */
+	TO_SOME,           /* several ports, which are in l->dests already */
 	TO_ALL_BUT,        /* plus a port: every port except its own and that one */
 };
 
 /*
- * 01-80-C2-00-00-00 to 0F: spanning tree, pause, LACP, 802.1X, LLDP. What is said there
- * concerns the two ends of one link, and no bridge forwards it (IEEE 802.1Q section 8.6.3).
+ * 01-80-C2-00-00-00 to 0F: spanning tree, pause, LACP, 802.1X, LLDP. These frames concern the two
+ * ends of one link, and no bridge forwards them (IEEE 802.1Q section 8.6.3).
  */
 static const struct rte_ether_addr link_local = {{0x01, 0x80, 0xc2, 0x00, 0x00, 0x00}};
-#define LINK_LOCAL_LAST 0x0f /* of the last byte: one of these addresses */
+#define LINK_LOCAL_LAST 0x0f /* largest last byte of such an address */
 
 static inline uint16_t
 to_none(struct frame *f, enum drop_reason reason)
@@ -50,7 +50,7 @@ to_none(struct frame *f, enum drop_reason reason)
 	return TO_NONE;
 }
 
-/* Whether a port may make one more request in this period. Workers share its credit. */
+/* Returns true if a port may make one more request in this period. Workers share its credit. */
 static bool
 may_learn(struct port *p)
 {
@@ -69,7 +69,7 @@ may_learn(struct port *p)
 }
 
 /*
- * Asks the main lcore to learn; it is asked again with the next frame if lost. `known`: the
+ * Asks the main lcore to learn. A lost request is made again with the next frame. `known`: the
  * address is another port's so far.
  */
 static void
@@ -90,18 +90,18 @@ ask_to_learn(struct lane *l, struct source *s, uint64_t key, bool known)
 }
 
 /*
- * The rest of learn(), for an address that is another's, or nobody's (`e` NULL), so far.
- * Returns whose it is; PORT_MAX: the sender must not use it.
+ * The rest of learn(), for an address that is another port's so far, or unknown (`e` NULL). Returns
+ * the port that it belongs to, or PORT_MAX if the sender must not use it.
  */
 static __rte_noinline uint16_t
 learn_new(struct lane *l, struct source *s, const struct frame *f, const struct fdb_entry *e)
 {
 	const struct shared *all = &l->shared;
 
-	/* Our guests' frames may come back on the wire: then they have not moved. */
+	/* Our guests' frames may come back on the wire: then the address has not moved. */
 	if (e != NULL && s->port == PORT_UPLINK && !fdb_idle(all->fdb, e))
 		return fdb_port(e);
-	/* A port that names its own was looked at before. */
+	/* A port that names its own addresses was checked before. */
 	if (s->port != PORT_UPLINK && !(all->ports->port[s->port].policy & PORT_MACS) &&
 			unlikely(conf_mac_named(all->conf, &f->eth.src_addr)))
 		return PORT_MAX;
@@ -110,8 +110,8 @@ learn_new(struct lane *l, struct source *s, const struct frame *f, const struct 
 }
 
 /*
- * Notes a frame's source address. *owner is set to whose it is, if it is not the sender's.
- * False: the sender must not use it, as another port names it as its own.
+ * Notes a frame's source address. *owner is set to its port if that is not the sender's. Returns
+ * false if the sender must not use it, as another port names it as its own.
  */
 static inline bool
 learn(struct lane *l, struct source *s, const struct frame *f, uint16_t *owner)
@@ -128,8 +128,8 @@ learn(struct lane *l, struct source *s, const struct frame *f, uint16_t *owner)
 }
 
 /*
- * --vm2vm 2: a frame for a guest goes out with that guest's tag, and the NIC sorts it
- * into the guest's pool. Not so a frame with a tag of its own, which it would keep.
+ * --vm2vm 2: a frame for a guest goes out with that guest's tag, and the NIC sorts it into the
+ * guest's pool. Exception: a frame with a tag of its own, which it would keep.
  */
 static inline uint16_t
 by_nic(const struct lane *l, struct frame *f, uint16_t port)
@@ -141,14 +141,14 @@ by_nic(const struct lane *l, struct frame *f, uint16_t port)
 	return PORT_UPLINK;
 }
 
-/* Whether nothing is to pass between two ports; the uplink is never isolated. */
+/* Returns true if no frame may pass between two ports; the uplink is never isolated. */
 static inline bool
 both_isolated(const struct ports *p, uint16_t a, uint16_t b)
 {
 	return p->port[a].policy & p->port[b].policy & PORT_ISOLATED;
 }
 
-/* From a guest: to the port that has the address, or to all. */
+/* Routes a frame of a guest: to the port that has the address, or to all. */
 static inline uint16_t
 from_guest(struct lane *l, const struct source *s, struct frame *f, uint8_t policy)
 {
@@ -173,9 +173,9 @@ from_guest(struct lane *l, const struct source *s, struct frame *f, uint8_t poli
 }
 
 /*
- * From an untagged uplink: by address alone. `owner`: who has the source address. What a
- * wire brings back of a guest's own (as a reflective relay does, or a bond that the other
- * end knows nothing of) goes to other guests, but never to that one.
+ * Routes a frame of an untagged uplink, by address alone. `owner`: the port that has the source
+ * address. If the wire brings a guest's own frame back (a reflective relay does, or a bond that the
+ * other end does not know), it goes to other guests, but never to that one.
  */
 static inline uint16_t
 from_untagged(struct lane *l, struct frame *f, uint16_t owner)
@@ -202,7 +202,7 @@ takes_frames(const struct ports *all, unsigned int port)
 	return k != NULL && k->ops->is_open(k);
 }
 
-/* Whether a device is there and has this tag on the uplink. */
+/* Returns true if a device is present and has this tag on the uplink. */
 static inline bool
 has_tag(const struct ports *all, unsigned int device, uint16_t vid)
 {
@@ -211,7 +211,7 @@ has_tag(const struct ports *all, unsigned int device, uint16_t vid)
 	return port_state(p) == PORT_USED && p->vlan == vid;
 }
 
-/* Adds every device with a tag, except one, to those that get the frame. */
+/* Adds every device with this tag, except one, to the frame's destinations. */
 static uint16_t
 to_tag(struct lane *l, struct frame *f, uint16_t vid, uint16_t except)
 {
@@ -231,8 +231,8 @@ to_tag(struct lane *l, struct frame *f, uint16_t vid, uint16_t except)
 }
 
 /*
- * From a tagged uplink, with a tag that several devices may have: a VLAN of its own,
- * in which frames go by address. `owner`: who has the source address.
+ * Routes a frame of a tagged uplink whose tag several devices may have: a VLAN, in which frames go
+ * by address. `owner`: the port that has the source address.
  */
 static uint16_t
 from_shared(struct lane *l, struct frame *f, uint16_t vid, uint16_t owner)
@@ -251,10 +251,10 @@ from_shared(struct lane *l, struct frame *f, uint16_t vid, uint16_t owner)
 }
 
 /*
- * From a tagged uplink: the tag names one device, if not several. It gets what is for one of
- * its addresses, and group frames; as long as it has no address, all of it. What
- * a VMDq pool brings is looked at once more: it must be for the pool's device.
- * `owner`: who has the source address; its own frames never come back to it.
+ * Routes a frame of a tagged uplink. The tag names one device, or several. One device gets frames
+ * for its addresses, and group frames; while it has no address, all of them. Frames of a VMDq pool
+ * are checked once more: they must be for the pool's device. `owner`: the port that has the source
+ * address; its own frames never come back to it.
  */
 static inline uint16_t
 from_tagged(struct lane *l, const struct source *s, struct frame *f, uint16_t owner)
@@ -287,7 +287,7 @@ from_tagged(struct lane *l, const struct source *s, struct frame *f, uint16_t ow
 	return device;
 }
 
-/* Whether the settings of a guest's port let it send with this address. */
+/* Returns true if the settings of a guest's port let it send with this address. */
 static bool
 may_send(const struct port *p, const struct rte_ether_addr *from)
 {
@@ -311,8 +311,8 @@ is_link_local(const struct frame *f)
 }
 
 /*
- * Returns true if a guest's frame is in a VLAN of the guest's choice. Tags are in its memory:
- * what it makes of them later is put right where it matters, on the uplink (UPLINK_RETAG).
+ * Returns true if a guest's frame is in a VLAN of the guest's choice. Tags are in its memory: a
+ * later change is corrected where it matters, on the uplink (UPLINK_RETAG).
  */
 static bool
 in_own_vlan(const struct frame *f)
@@ -327,7 +327,7 @@ in_own_vlan(const struct frame *f)
 	return (tci & RTE_BE16(0xfff)) != 0;
 }
 
-/* Returns true if the settings of a guest's port allow a frame; else it has its reason. */
+/* Returns true if the settings of a guest's port allow a frame; otherwise sets its drop reason. */
 static __rte_noinline bool
 allowed(const struct port *p, struct frame *f)
 {
@@ -361,7 +361,7 @@ route_frame(struct lane *l, struct source *s, struct frame *f, uint8_t policy)
 	return l->shared.conf->tagged ? from_tagged(l, s, f, owner) : from_untagged(l, f, owner);
 }
 
-/* Adds every port that takes frames (paused ones, too) except the sender's and port `but`. */
+/* Adds every port that takes frames (also paused ones), except the sender's and port `but`. */
 static void
 route_flood(struct lane *l, const struct source *s, struct burst *b, uint64_t frames, uint16_t but)
 {
@@ -387,7 +387,7 @@ route_flood(struct lane *l, const struct source *s, struct burst *b, uint64_t fr
 				but == s->port ? DROP_NO_PORT : DROP_TO_SENDER;
 }
 
-/* Whether two frames have the same destination and source. */
+/* Returns true if two frames have the same destination and source. */
 static inline bool
 same_way(const struct frame *a, const struct frame *b)
 {
@@ -400,7 +400,7 @@ same_way(const struct frame *a, const struct frame *b)
 	return ((first[0] ^ first[1]) | (last[0] ^ last[1])) == 0;
 }
 
-/* Whether two frames of the uplink came with the same tag, or both with none. */
+/* Returns true if two frames of the uplink have the same tag, or both none. */
 static inline bool
 same_tag(const struct frame *a, const struct frame *b)
 {
@@ -412,7 +412,7 @@ route_burst(struct lane *l, struct source *s, struct burst *b)
 {
 	uint8_t policy = l->shared.ports->port[s->port].policy;
 	bool uplink = s->port == PORT_UPLINK;
-	/* Not where more than addresses counts, or where frames carry more than their port. */
+	/* True if only addresses decide, and frames need nothing of their own except their port. */
 	bool alike = uplink || (l->shared.conf->vm2vm != VM2VM_NIC && !(policy & PORT_NO_TAGS));
 	uint64_t flood = 0, run = 0; /* frames in a row for the same port */
 	uint16_t to, last = TO_NONE;
@@ -424,7 +424,7 @@ route_burst(struct lane *l, struct source *s, struct burst *b)
 	l->dests.nflood = 0;
 	for (i = 0; i < b->n; i++) {
 		f = &b->frame[i];
-		/* Frames of a flow come in a row: what was looked up for one serves all. */
+		/* Frames of a flow come in a row: the result for the first one is used for all. */
 		if (likely(last < PORT_MAX) && alike && same_way(f, f - 1) &&
 				f->reason == DROP_NONE && (!uplink || same_tag(f, f - 1))) {
 			run |= UINT64_C(1) << i;

@@ -15,9 +15,8 @@ struct lane;
 struct source;
 
 /*
- * Learns the sources of a burst and fills l->dests with who is to get which
- * frame. A frame that nobody gets has its drop reason set. The worker that
- * fetched the burst.
+ * Learns the sources of a burst and fills l->dests with the frames for each port. A frame without a
+ * destination gets its drop reason. Called by the worker that fetched the burst.
  */
 void route_burst(struct lane *l, struct source *s, struct burst *b);
 

@@ -2,14 +2,14 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Who is served next: deficit round robin by cost (cost.h), over guests.
+ * Decides who is served next: deficit round robin by cost (cost.h), over guests.
  *
- * A worker has a clock of cost, and each guest that it polls an account on it. Work for a
- * guest moves its account on by what it cost; the clock follows the guest that had least
- * among those with something to do. Who is ahead of the clock by SHARE_AHEAD waits for
- * the others. So guests that all have something to do get the same, however the one or
- * the other cuts its work into rings, frames and chains, and who is alone never waits. A
- * guest that had nothing to do has saved nothing up: it begins where the clock stands.
+ * A worker has a clock of cost, and each guest that it polls has an account. Work for a guest adds
+ * its cost to the account; the clock follows the guest that had least among those with something to
+ * do. A guest that is ahead of the clock by SHARE_AHEAD waits for the others. So all guests with
+ * something to do get the same, however they divide their work into rings, frames and chains, and a
+ * guest alone never waits. A guest that had nothing to do has saved nothing: it begins at the
+ * clock's time.
  *
  * All of it belongs to one worker. No locks.
  */
@@ -23,18 +23,18 @@
 #include <rte_common.h>
 
 /*
- * How far a guest may be ahead: some bursts of short frames, so that each round of the
- * worker serves most of those who are about even, and a round remains short.
+ * How far a guest may be ahead: some bursts of short frames. So each round of the worker serves
+ * most of the guests that are about even, and a round remains short.
  */
 #define SHARE_AHEAD 16384
 
 struct share {
-	uint64_t used; /* on the clock of the worker */
+	uint64_t used; /* in units of the worker's clock */
 };
 
 struct share_clock {
 	uint64_t now;
-	uint64_t least; /* in this round: where the last of those with work is */
+	uint64_t least; /* least account of those with work in this round */
 };
 
 static inline void
@@ -43,7 +43,7 @@ share_round(struct share_clock *c)
 	c->least = UINT64_MAX;
 }
 
-/* Whether work for it may be done now. One that must wait has work, for all we know. */
+/* Returns true if work for it may be done now. A share that must wait is taken to have work. */
 static inline bool
 share_may(struct share_clock *c, const struct share *s)
 {
@@ -53,14 +53,14 @@ share_may(struct share_clock *c, const struct share *s)
 	return false;
 }
 
-/* Charges work to it that was done just now. */
+/* Charges it for work that was just done. */
 static inline void
 share_charge(const struct share_clock *c, struct share *s, uint32_t cost)
 {
 	s->used = RTE_MAX(s->used, c->now) + cost;
 }
 
-/* The same after a visit: it had work, so the clock does not run away from it. */
+/* Charges it after a visit: it had work, so the clock must not overtake it. */
 static inline void
 share_visited(struct share_clock *c, struct share *s, uint32_t cost)
 {
@@ -68,7 +68,7 @@ share_visited(struct share_clock *c, struct share *s, uint32_t cost)
 	c->least = RTE_MIN(c->least, s->used);
 }
 
-/* Ends a round. With nothing to do for anybody the clock runs on, and debts are over. */
+/* Ends a round. If nobody had work the clock moves on, so that debts end. */
 static inline void
 share_round_over(struct share_clock *c)
 {

@@ -2,12 +2,12 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * A sink of frames: what a port takes them by, as a source (source.h) is what it sends them
- * by. A guest's is its receive rings, the uplink's its transmit queues.
+ * A sink of frames: the side of a port that takes them, as a source (source.h) is a side that
+ * brings them. A guest's sink is its receive rings, the uplink's its transmit queues.
  *
  * Forwarding knows sinks by these calls alone. A port's sink is published by RCU (port.h): any
- * worker may call it until a grace period after it was withdrawn. What they share is guarded
- * by whoever implements it. A worker calls with its own lane, which has the burst.
+ * worker may call it until a grace period after it was withdrawn. The implementation guards what
+ * workers share. A worker calls with its own lane, which has the burst.
  */
 #ifndef SINK_H
 #define SINK_H
@@ -25,18 +25,21 @@ struct source;
 struct sink_ops {
 	/*
 	 * Copies the frames of `want`, of the lane's burst, in order, until there is no room for
-	 * the next one. What can never be taken is refused, with its reason in the frame.
-	 * Counts what was sent, and adds what it cost to the burst. `from`: the burst's source.
+	 * the next one. A frame that can never be taken is refused, with its reason in the frame.
+	 * Counts what was sent, and adds its cost to the burst. `from`: the burst's source.
 	 */
 	struct outcome (*deliver)(
 			struct sink *k, struct lane *l, const struct source *from, uint64_t want);
-	/* Why there was no room for a frame of that source, at the last try. */
+	/* Returns why there was no room for a frame of that source, at the last try. */
 	enum drop_reason (*why_not)(const struct sink *k, const struct lane *l,
 			const struct source *from, struct frame *f);
-	/* The flows (flow.h) of that source that have to wait behind a frame: its own at least. */
+	/*
+	 * Returns the flows (flow.h) of that source that must not overtake a frame: at least its
+	 * own.
+	 */
 	uint64_t (*behind)(const struct sink *k, const struct lane *l, const struct source *from,
 			struct frame *f);
-	/* Returns true if frames for all ports are for this one too. */
+	/* Returns true if flooded frames go to this port, too. */
 	bool (*is_open)(const struct sink *k);
 };
 

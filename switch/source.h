@@ -4,14 +4,13 @@
 /*
  * A source of frames: a guest's transmit ring or a queue of the uplink.
  *
- * Forwarding knows sources by these calls alone. A source belongs to the worker that
- * polls it; only that worker calls them, except while its guest is paused, when the worker
- * has let go of it.
+ * Forwarding knows sources by these calls alone. A source belongs to the worker that polls it; only
+ * that worker calls them, except while its guest is paused, when the worker has let go of it.
  *
- * A worker looks at hundreds of sources that have nothing for each one that has. So a source
- * says where to look: `bell`, as of rte_power_monitor_cond, a word that changes when there is
- * something to fetch. It may lie in a guest's memory: who sets it has checked that, and
- * it is compared, never used.
+ * A worker looks at hundreds of sources that have nothing for each one that has. So a source says
+ * where to look: `bell`, like that of rte_power_monitor_cond, is a word that changes when there is
+ * something to fetch. It may be in a guest's memory: the pointer was checked when it was set, and
+ * the value is only compared, never used.
  */
 #ifndef SOURCE_H
 #define SOURCE_H
@@ -34,38 +33,38 @@ struct source;
 
 struct source_ops {
 	/*
-	 * Fills b with up to `max` frames, at most BURST_MAX. A frame that can't
-	 * be switched is there too, with its drop reason set: it must be counted
-	 * and given back like any other. Returns how many.
+	 * Fills b with up to `max` frames, at most BURST_MAX, and returns how many. A frame that
+	 * can't be switched is among them, with its drop reason set: it must be counted and given
+	 * back like any other.
 	 */
 	unsigned int (*fetch)(struct source *s, struct burst *b, unsigned int max);
 	/*
-	 * Undoes the fetch of the frames from `from` < b->n on, which are the first of the
-	 * next one; so b->n becomes `from`. Right after the fetch alone.
+	 * Undoes the fetch of the frames from `from` < b->n on, which are then the first of the
+	 * next fetch; b->n becomes `from`. Only right after the fetch.
 	 */
 	void (*unfetch)(struct source *s, struct burst *b, unsigned int from);
-	/* Gives the frames of `mask` back: they are done with. */
+	/* Gives the frames of `mask` back, which are done. */
 	void (*retire)(struct source *s, struct frame *frame, uint64_t mask,
 			struct port_count *count);
 };
 
 struct source {
-	const uint16_t *bell; /* NULL: it has to be fetched from to know */
+	const uint16_t *bell; /* NULL: only a fetch can tell */
 	const struct source_ops *ops;
 	struct park *park;   /* frames that wait for room; see park.h */
 	uint16_t bell_mask;  /* bits of the bell that count */
-	uint16_t bell_value; /* they are equal to this, or not equal, when it rings: */
-	bool bell_equal;
-	bool waiting;  /* there are frames in the park */
-	uint16_t port; /* where its frames come from */
+	uint16_t bell_value; /* compared with those bits */
+	bool bell_equal;     /* the bell rings if they are equal; else if they differ */
+	bool waiting;        /* frames wait in the park */
+	uint16_t port;       /* port that its frames come from */
 	union {
-		uint16_t pair;   /* of a guest: which queue pair's transmit ring it is */
-		uint16_t device; /* of the uplink: the one device that they are for, or SOURCE_ANY */
+		uint16_t pair; /* of a guest: the ring's queue pair */
+		uint16_t device; /* of the uplink: the one device that its frames are for; SOURCE_ANY */
 	};
-	uint16_t copied; /* of the uplink: devices below this one get its frames from a pool as well */
+	uint16_t copied; /* of the uplink: devices below this one also get its frames from a pool */
 };
 
-/* Returns true if there may be something to do for a source; a look, no more. */
+/* Returns true if there may be something to do for a source. */
 static inline bool
 source_has_work(const struct source *s)
 {
