@@ -36,12 +36,12 @@
 #include "uplink/link.h"
 #include "uplink/uplink.h"
 
-/* Moved addresses that are logged in a second; the rest are summed up. */
+/* How many moved addresses are logged in a second; the others are summed up. */
 #define MOVES_LOGGED 10
 
 /*
- * How long the main lcore learns, or gives filters away, at a stretch: a call to a NIC's driver
- * may take a millisecond. Then signals, seconds and guests that leave have their turn.
+ * How long the main lcore learns, or assigns filters, without a pause: a call to a NIC's driver may
+ * take a millisecond. Then it handles signals, timers and guests that leave.
  */
 #define STRETCH_MS 5
 
@@ -51,12 +51,12 @@ struct control {
 	int epoll, signals, timer;
 	int link; /* uplink_event_fd(); -1: none */
 	struct watch watch;
-	unsigned int guests;  /* as many as the service manager was told of */
-	bool up;              /* the link, as the service manager was told of it */
-	bool told;            /* it was told of some number */
+	unsigned int guests;  /* number of guests that the service manager was told */
+	bool up;              /* state of the link that the service manager was told */
+	bool told;            /* the service manager was told both */
 	uint32_t seconds;     /* since start */
-	unsigned int moves;   /* in this second */
-	unsigned int skipped; /* tables, since the last one */
+	unsigned int moves;   /* moved addresses in this second */
+	unsigned int skipped; /* tables left out since the last one */
 	bool stop;
 };
 
@@ -85,7 +85,7 @@ control_block_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* An address left the table: the uplink need not let it in any more. */
+/* Handles an address that left the table: the uplink need not receive frames for it any more. */
 static void
 forgotten(void *uplink, uint64_t key, uint16_t port)
 {
@@ -95,7 +95,7 @@ forgotten(void *uplink, uint64_t key, uint16_t port)
 		uplink_remove_mac(uplink, &mac);
 }
 
-/* An address has moved to the uplink: it is a guest's no longer. */
+/* Handles an address that has moved from a guest to the uplink. */
 static void
 let_go(const struct parts *p, uint64_t key)
 {
@@ -106,7 +106,7 @@ let_go(const struct parts *p, uint64_t key)
 	fdb_set_filter(p->fdb, key, FILTER_NONE);
 }
 
-/* Guest `to` has an address that was guest `from`'s, or is new to us, or the uplink's. */
+/* Handles an address of guest `to` that was guest `from`'s or the uplink's, or is new. */
 static void
 let_in(const struct parts *p, uint64_t key, uint16_t from, uint16_t to)
 {
@@ -130,7 +130,7 @@ stretch(void)
 	return rte_get_tsc_hz() / 1000 * STRETCH_MS;
 }
 
-/* Gives filters that have become free to addresses that have none. */
+/* Assigns free filters to addresses that have none. */
 static void
 use_filters(const struct parts *p)
 {
@@ -139,7 +139,7 @@ use_filters(const struct parts *p)
 	uint16_t port;
 	uint64_t key;
 
-	/* What there is no time for now has its turn in a second. */
+	/* The rest is done in a second. */
 	while (uplink_has_room(p->uplink) && rte_get_tsc_cycles() - begin < stretch()) {
 		key = fdb_unfiltered(p->fdb, &at, &port);
 		if (key == 0)
@@ -166,7 +166,7 @@ log_move(unsigned int *moves, uint64_t key, uint16_t from, uint16_t to)
 				to);
 }
 
-/* The line that existing test suites wait for: once, at a device's first address. */
+/* Logs the line that existing test suites wait for: once, at a device's first address. */
 static void
 log_registered(const struct parts *p, uint64_t key, uint16_t port)
 {
@@ -202,7 +202,7 @@ learn(const struct parts *p, unsigned int *moves, const struct learn_request *r)
 	log_registered(p, r->key, r->port);
 }
 
-/* Clears the ports whose guests have left, for the next ones. */
+/* Clears the slots whose guests have left, for the next guests. */
 static void
 clear_ports(const struct parts *p)
 {
@@ -244,7 +244,7 @@ control_learn(const struct parts *p, unsigned int *moves, uint64_t cycles)
 	while (learn_take(p->learn, &r)) {
 		learn(p, moves, &r);
 		if (rte_get_tsc_cycles() - begin >= cycles) {
-			wake_up(p->wake); /* the rest, after whoever waits now */
+			wake_up(p->wake); /* the rest, after other events */
 			break;
 		}
 	}
@@ -258,7 +258,7 @@ on_wake(struct control *c)
 	clear_ports(c->parts);
 }
 
-/* What `systemctl status` shows. */
+/* Tells the service manager what `systemctl status` shows. */
 static void
 tell_status(struct control *c)
 {
@@ -279,7 +279,7 @@ tell_status(struct control *c)
 	notify_send(p->notify, text);
 }
 
-/* The watchdog hears of us only while all workers work, so that it ends a switch that does not. */
+/* The watchdog is told only while all workers work, so that it ends a switch that hangs. */
 static void
 tell_manager(struct control *c)
 {
@@ -304,7 +304,7 @@ control_table(const struct parts *p)
 	return ok;
 }
 
-/* A table that nobody has read yet is followed by no other. */
+/* No table is printed while nobody has read the one before. */
 static void
 print_table(struct control *c)
 {
@@ -340,7 +340,7 @@ on_second(struct control *c)
 	log_tick();
 }
 
-/* Its terminal went, or somebody expects a daemon's habit: guests keep their network. */
+/* The terminal was closed, or somebody expects the habit of a daemon: guests keep their network. */
 static void
 on_signal(struct control *c)
 {

@@ -4,9 +4,9 @@
 /*
  * EAL's start: see eal.h for the contract.
  *
- * EAL answers an option that it does not take with a hundred lines of usage on stdout, and many
- * faults with several lines of its log, of which the first one names the cause. So while it
- * starts, stdout is put aside, and its log is looked at on the way to stderr.
+ * EAL answers an unknown option with a hundred lines of usage on stdout, and many errors with
+ * several lines of its log, of which the first one names the cause. So while it starts, stdout is
+ * redirected, and its log is read on the way to stderr.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,10 +24,10 @@
 #include "run/eal.h"
 #include "base/log.h"
 
-/* What EAL complained of first. Static, as its log may outlive the start. */
+/* The first error that EAL logged. Static, as its log may outlive the start. */
 static struct {
 	char first[256];
-	FILE *log; /* stays open: another thread of EAL may be writing at any time */
+	FILE *log; /* stays open: another thread of EAL may write at any time */
 } complaint;
 
 /* Keeps a line of EAL's log without its prefix and its end. */
@@ -56,7 +56,7 @@ write_log(void *cookie, const char *text, size_t size)
 	return fwrite(text, 1, size, stderr) == size ? (ssize_t)size : -1;
 }
 
-/* Lets stdout lead nowhere; returns what it was, -1 if it stays. */
+/* Redirects stdout to nowhere. Returns a copy of the old one, or -1 if it was not redirected. */
 static int
 put_stdout_aside(void)
 {
@@ -98,7 +98,7 @@ say_why(const struct eal_said *said, int error)
 		say_error("EAL does not start; the lines above say what it lacks");
 }
 
-/* rte_eal_init(), with its usage unseen and its first complaint kept. */
+/* Calls rte_eal_init(), hides its usage and keeps its first error. */
 static bool
 init(struct eal_args *args)
 {

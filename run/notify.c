@@ -15,10 +15,12 @@
 #include "base/log.h"
 #include "run/notify.h"
 
-/* The main lcore speaks once a second, so less than two seconds could not be kept. */
+/*
+ * The main lcore notifies once a second, so a watchdog of less than two seconds could not be kept.
+ */
 #define WATCHDOG_US_MIN 2000000
 
-/* A path, or a name with '@' in front, which stands for the null byte of an abstract one. */
+/* Sets the address: a path, or an abstract name, whose null byte is written as '@'. */
 static int
 connect_to(const char *name)
 {
@@ -46,7 +48,7 @@ connect_to(const char *name)
 	return -1;
 }
 
-/* WATCHDOG_PID is there if WATCHDOG_USEC is meant for one process alone. */
+/* WATCHDOG_PID is set if WATCHDOG_USEC is meant for one process only. */
 static uint64_t
 watchdog_of_environment(void)
 {

@@ -2,11 +2,10 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * What the service manager is told: datagrams to the socket that it names in
- * NOTIFY_SOCKET, as sd_notify(3) describes. That protocol is promised to stay as
- * it is, and takes fewer lines than the use of libsystemd, which would be one
- * more library in a process that guests may attack. Without NOTIFY_SOCKET, as
- * on a terminal, nothing is sent.
+ * Notifies the service manager by datagrams to the socket that it names in NOTIFY_SOCKET, as
+ * sd_notify(3) describes. That protocol is stable, and takes fewer lines than libsystemd, which
+ * would be one more library in a process that guests may attack. Without NOTIFY_SOCKET, as on a
+ * terminal, nothing is sent.
  *
  * Main lcore alone.
  */
@@ -16,8 +15,8 @@
 #include <stdint.h>
 
 struct notify {
-	int fd;               /* -1: nobody wants to be told */
-	uint64_t watchdog_us; /* of silence after which we are ended; 0: never */
+	int fd;               /* -1: there is no service manager */
+	uint64_t watchdog_us; /* microseconds of silence after which we are ended; 0: never */
 };
 
 /* Reads the environment. */

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * What this room shows and tends: the one object of each other room. main.c makes them, and they
- * outlive all that is given this struct, which is constant from start to end.
+ * The objects of the other floors that this one shows and maintains. main.c makes them; they
+ * outlive everything that gets this struct, which is constant from start to end.
  */
 #ifndef PARTS_H
 #define PARTS_H
@@ -29,7 +29,7 @@ struct parts {
 	struct uplink *uplink; /* NULL: none */
 	struct stats *stats;
 	struct notify *notify; /* the service manager */
-	struct wake *wake;     /* of the main lcore */
+	struct wake *wake;     /* wakes the main lcore */
 };
 
 #endif /* PARTS_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* What a switch that has started says of itself: see ready.h. */
+/* The line of a switch that has started: see ready.h. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,10 +12,10 @@
 #include "conf/conf.h"
 #include "run/ready.h"
 
-/* Sockets that are named; a line of 256 would be read by nobody. */
+/* How many sockets are named; nobody would read a line of 256. */
 #define SOCKETS_NAMED 8u
 
-/* Lists the sockets of one role; none: nothing. */
+/* Lists the sockets of one role, if there are any. */
 static void
 put_sockets(FILE *out, const struct conf *c, bool client, const char *verb)
 {
@@ -41,14 +41,14 @@ put_served(FILE *out, const struct conf *c)
 	put_sockets(out, c, true, ", connects to ");
 }
 
-/* The name of a port that DPDK has. */
+/* Returns the name of a DPDK port. */
 static const char *
 port_name(uint16_t port, char name[RTE_ETH_NAME_MAX_LEN])
 {
 	return rte_eth_dev_get_name_by_port(port, name) == 0 ? name : "unknown";
 }
 
-/* A port was made, or bound, for something: most likely its -p was forgotten. */
+/* Warns of a DPDK port without -p, which was most likely forgotten. */
 static void
 say_forgotten(void)
 {

@@ -7,7 +7,7 @@
 
 struct conf;
 
-/* Logs that all is served: version, workers, sockets, uplink. Main lcore, after the start. */
+/* Logs that the switch is ready: version, workers, sockets, uplink. Main lcore, after the start. */
 void ready_say(const struct conf *c, unsigned int workers);
 
 #endif /* READY_H */

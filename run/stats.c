@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Adding counters up and printing them: see stats.h for the contract. */
+/* Adds counters up and prints them: see stats.h for the contract. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +19,8 @@
 #include "uplink/uplink.h"
 
 /*
- * A port_count is nothing but counters; these treat it as an array of them. Another thread may
- * read what is added to: see stats_retire().
+ * A port_count has only counters; these functions treat it as an array. Another thread may read the
+ * sum: see stats_retire().
  */
 #define COUNTERS (offsetof(struct port_count, drop) / sizeof(uint64_t) + DROP_MAX)
 
@@ -78,7 +78,7 @@ print_row(FILE *out, const char *name, const struct port_count *c)
 			c->missed);
 }
 
-/* Prints the reasons for which frames were dropped, and how many each. */
+/* Prints the drop reasons, each with its number of frames. */
 static void
 print_reasons(FILE *out, const struct port_count *c)
 {
@@ -133,7 +133,7 @@ for_each(const struct parts *p, FILE *out,
 	add(total, &p->stats->departed);
 }
 
-/* What the numbers in the table are called. */
+/* Prints the heading of the table. */
 static void
 print_names(const struct parts *p, FILE *out)
 {

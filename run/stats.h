@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/*
- * Adding up what workers count (switch/count.h), and the table that it is printed in.
- */
+/* Adds up what workers count (switch/count.h), and prints it as a table. */
 #ifndef STATS_H
 #define STATS_H
 
@@ -15,25 +13,20 @@
 
 struct parts;
 
-/* What lanes don't count themselves. Main lcore's, except where it says otherwise. */
+/* Counters that are not in lanes. Owned by the main lcore, except where it says otherwise. */
 struct stats {
-	struct port_count departed; /* of guests that left */
-	struct port_count
-			retired[PORT_MAX]; /* by slot: what was counted there for former tenants */
+	struct port_count departed;          /* counters of guests that left */
+	struct port_count retired[PORT_MAX]; /* by slot: counters of former tenants */
 	struct port_count outside[PORT_MAX]; /* by slot: counted by librte_vhost's thread */
 };
 
-/*
- * Adds up what the workers counted for a port. Main lcore, or any thread while
- * the workers rest.
- */
+/* Adds up what the workers counted for a port. Main lcore, or any thread while no worker runs. */
 void stats_port(const struct parts *p, uint16_t port, struct port_count *sum);
 
 /*
- * Puts the counters of a port whose guest has left into stats->departed, so that
- * the next tenant starts at zero. The workers' own are not touched: what went
- * before is remembered in stats->retired. Main lcore, a grace period after the port
- * was withdrawn.
+ * Adds the counters of a port whose guest has left to stats->departed, so that the next tenant
+ * starts at zero. The workers' own counters are not changed: their values so far are kept in
+ * stats->retired. Main lcore, a grace period after the port was withdrawn.
  */
 void stats_retire(const struct parts *p, uint16_t port);
 

@@ -4,8 +4,8 @@
 /*
  * Telemetry commands: see telemetry.h for the list.
  *
- * rte_telemetry gives its callbacks no argument of ours: hence this file's
- * variables. What an answer reads may be a few frames old; it writes nothing.
+ * rte_telemetry gives its callbacks no argument of ours: hence this file's variables. An answer may
+ * be a few frames old; it changes nothing.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -38,7 +38,7 @@
 #define rte_tel_data_add_dict_uint rte_tel_data_add_dict_u64
 #endif
 
-static const struct parts *all;                          /* NULL: at the end; see `busy` */
+static const struct parts *all; /* NULL after telemetry_stop(); see `busy` */
 static pthread_mutex_t busy = PTHREAD_MUTEX_INITIALIZER; /* held by an answer */
 
 static bool
@@ -96,7 +96,7 @@ add_counters(struct rte_tel_data *d, const struct port_count *c)
 		rte_tel_data_add_dict_uint(d, drop_name(i), c->drop[i]);
 }
 
-/* How many rings of a device are in use, by what the guest does with them. */
+/* Returns how many rings of a device are in use, for receiving or for transmitting. */
 static void
 add_rings(struct rte_tel_data *d, const struct parts *p, unsigned int port)
 {
@@ -110,7 +110,7 @@ add_rings(struct rte_tel_data *d, const struct parts *p, unsigned int port)
 	rte_tel_data_add_dict_uint(d, "transmit_rings", guest_rings(g, RINGS_TX));
 }
 
-/* The port of a parameter: `uplink`, a device's index, or its name. PORT_MAX: none. */
+/* Returns the port of a parameter: `uplink`, a device's index, or its name. PORT_MAX: none. */
 static unsigned int
 find_port(const struct parts *p, const char *params)
 {

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * The statistics for programs: commands of DPDK's telemetry socket, answered in
- * JSON by rte_telemetry's thread (dpdk-telemetry.py shows them to a person).
+ * The statistics for programs: commands of DPDK's telemetry socket, which rte_telemetry's thread
+ * answers in JSON (dpdk-telemetry.py shows them).
  *
  *	/vhost_switch/ports		the ports in use
  *	/vhost_switch/port,<name>	counters of a device (its index), or "uplink"
@@ -14,10 +14,10 @@
 
 struct parts;
 
-/* Registers the commands. Main lcore, once everything else is made. */
+/* Registers the commands. Main lcore, after everything else was made. */
 void telemetry_start(const struct parts *p);
 
-/* Waits for an answer under way; there are none from then on. Main lcore. */
+/* Waits for an answer in progress; there are none after that. Main lcore. */
 void telemetry_stop(void);
 
 #endif /* TELEMETRY_H */

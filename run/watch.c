@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Workers that hang: see watch.h for the contract. */
+/* Finds workers that hang: see watch.h for the contract. */
 #include <unistd.h>
 
 #include <rte_rcu_qsbr.h>
@@ -13,20 +13,20 @@
 #include "switch/lanes.h"
 
 /*
- * Looks, a second apart, after which a worker is said to hang. A burst takes
- * microseconds. A worker without a CPU of its own may wait for one, or for a page
- * of a guest's that was swapped out, but not for seconds. What counts is looks and
- * not time: while the whole process is stopped there are none.
+ * After so many looks, a second apart, a worker is reported to hang. A burst takes microseconds. A
+ * worker without its own CPU may wait for one, or for a page of a guest's that was swapped out, but
+ * not for seconds. Looks are counted and not time: while the whole process is stopped there are
+ * none.
  */
 #define LOOKS_MAX 5
 
-/* Has this worker been between two bursts since the token was taken? */
+/* Returns true if this worker has been between two bursts since the token was taken. */
 static bool
 passed(const struct lanes *lanes, const struct lane *l, uint64_t token)
 {
 	uint64_t seen = load_acquire(&lanes->qsbr->qsbr_cnt[l->id].cnt);
 
-	/* 0: it is not online, as before its first burst. */
+	/* 0 means that it is not online, as before its first burst. */
 	return seen == 0 || seen >= token;
 }
 

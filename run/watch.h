@@ -2,9 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Whether the workers work: each of them tells RCU when a burst has ended, and
- * the main lcore looks once a second who has. A worker that has not for some
- * seconds is named in the log.
+ * Watches the workers: each of them tells RCU when a burst has ended, and the main lcore checks
+ * that once a second. A worker whose bursts have not ended for some seconds is named in the log.
  *
  * Main lcore alone.
  */
@@ -19,14 +18,14 @@
 struct lanes;
 
 struct watch {
-	uint64_t token;         /* of RCU: taken when all workers were last known to work */
-	unsigned int looks;     /* since then */
-	bool named[WORKER_MAX]; /* the log says that it hangs */
+	uint64_t token;         /* token of RCU, taken when all workers were last known to work */
+	unsigned int looks;     /* looks since the token was taken */
+	bool named[WORKER_MAX]; /* it was logged that this worker hangs */
 };
 
 /*
- * Looks once. True if every worker has been between two bursts since the call
- * that last returned true.
+ * Looks once. Returns true if every worker has been between two bursts since the last call that
+ * returned true.
  */
 bool watch_workers(struct watch *w, const struct lanes *lanes);
 

@@ -17,8 +17,8 @@
 #include "uplink/uplink.h"
 
 /*
- * How often, and how long between, the main lcore looks whether a worker has finished: 2 s, or
- * more where the process gets no CPU. A burst takes microseconds.
+ * How often, and with which pauses, the main lcore checks that workers have finished: for 2 s, or
+ * more if the process gets no CPU. A burst takes microseconds.
  */
 #define END_LOOKS 200
 #define END_NAP_MS 10
@@ -89,6 +89,6 @@ workers_end(struct workers *all)
 	}
 	rte_eal_mp_wait_lcore();
 	for (i = 0; i < lanes->n; i++)
-		tsan_acquire(&all->worker[i]); /* that wait, which the sanitizer does not see */
+		tsan_acquire(&all->worker[i]); /* as that call has waited, unseen by the sanitizer */
 	return true;
 }

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Workers: a thread on an lcore for each lane, which does nothing but rounds.
+ * Workers: a thread on an lcore for each lane, which runs rounds.
  *
  * Main lcore, except worker_run().
  */
@@ -32,12 +32,12 @@ struct workers {
 /* Starts a worker for each lane. */
 void workers_start(struct workers *all, struct lanes *lanes, struct uplink *uplink);
 
-/* The lcore's loop, of a struct worker: until it is told to stop. */
+/* The loop of a struct worker on its lcore, until it is told to stop. */
 int worker_run(void *worker);
 
 /*
- * Has all workers leave their loops, and waits for them. False: one hangs, which was said on
- * stderr; it may use anything still, so nothing can be freed.
+ * Ends the loops of all workers, and waits for them. Returns false, after an error was printed, if
+ * one hangs; it may still use anything, so nothing can be freed.
  */
 bool workers_end(struct workers *all);
 
