@@ -12,9 +12,9 @@
  * DPDK's rte_gso is not used: in 22.11 it knows no TCP over IPv6, cuts UDP into IP fragments
  * instead of datagrams, and needs mbufs.
  *
- * 	gso_begin(&gso, frame, what the receiver does itself);
- * 	while ((f = gso_next(&gso)) != NULL)
- * 		...
+ *	gso_begin(&gso, frame, what the receiver does itself);
+ *	while ((f = gso_next(&gso)) != NULL)
+ *		...
  *
  * A struct gso is on the stack of the worker that has the frame; nothing outlives it.
  */
