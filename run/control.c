@@ -51,12 +51,12 @@ struct control {
 	int epoll, signals, timer;
 	int link; /* uplink_event_fd(); -1: none */
 	struct watch watch;
-	unsigned int guests;  /* number of guests that the service manager was told */
-	bool up;              /* state of the link that the service manager was told */
-	bool told;            /* the service manager was told both */
-	uint32_t seconds;     /* since start */
-	unsigned int moves;   /* moved addresses in this second */
-	unsigned int skipped; /* tables left out since the last one */
+	unsigned int guests;   /* number of guests that the service manager was told */
+	const char *link_text; /* state of the link that the service manager was told */
+	bool told;             /* the service manager was told both */
+	uint32_t seconds;      /* since start */
+	unsigned int moves;    /* moved addresses in this second */
+	unsigned int skipped;  /* tables left out since the last one */
 	bool stop;
 };
 
@@ -263,19 +263,19 @@ static void
 tell_status(struct control *c)
 {
 	const struct parts *p = c->parts;
-	bool up = p->uplink != NULL && uplink_is_up(p->uplink);
+	const char *link = uplink_link_text(p->uplink);
 	unsigned int i, guests = 0;
 	char text[80];
 
 	for (i = 0; i < ports_used(p->ports); i++)
 		guests += port_state(&p->ports->port[i]) == PORT_USED;
-	if (c->told && guests == c->guests && up == c->up)
+	if (c->told && guests == c->guests && link == c->link_text)
 		return;
 	c->told = true;
 	c->guests = guests;
-	c->up = up;
+	c->link_text = link;
 	snprintf(text, sizeof(text), "STATUS=guests: %u, workers: %u, uplink: %s", guests,
-			p->lanes->n, uplink_link_text(p->uplink));
+			p->lanes->n, link);
 	notify_send(p->notify, text);
 }
 

@@ -133,6 +133,21 @@ say_netdev(const struct uplink *u, const struct netdev_state *new)
 				RTE_MIN(new->mtu, l->whole - RTE_ETHER_HDR_LEN));
 }
 
+/* An interface that comes back is another one, which a driver finds when it starts. */
+static void
+look_for_another(struct uplink *u)
+{
+	struct uplink_link *l = &u->link;
+	bool there = netdev_exists(l->state.name);
+
+	if (there && !l->again)
+		say(WARNING,
+				"port %u: there is an interface %s again, which is not the one that was "
+				"removed: start the switch again to use it\n",
+				u->port, l->state.name);
+	l->again = there;
+}
+
 /* Asks the kernel. Returns true if the link is up. */
 static bool
 ask_kernel(struct uplink *u)
@@ -140,8 +155,10 @@ ask_kernel(struct uplink *u)
 	struct uplink_link *l = &u->link;
 	struct netdev_state new;
 
-	if (l->gone)
+	if (l->gone) {
+		look_for_another(u);
 		return false;
+	}
 	if (!netdev_ask(l->netdev.index, &new)) {
 		if (!l->silent)
 			say(WARNING,
@@ -152,8 +169,10 @@ ask_kernel(struct uplink *u)
 		return l->state.up;
 	}
 	say_netdev(u, &new);
-	l->gone = !new.there;
-	l->state = new;
+	if (new.there)
+		l->state = new;
+	else
+		store_relaxed(&l->gone, true); /* it keeps its name */
 	return new.up;
 }
 
@@ -213,7 +232,9 @@ uplink_link_text(const struct uplink *u)
 {
 	if (u == NULL)
 		return "none";
-	return uplink_is_up(u) ? "up" : "down";
+	if (uplink_is_up(u))
+		return "up";
+	return load_relaxed(&u->link.gone) ? "down (interface removed)" : "down";
 }
 
 /* Lists the offloads as ethtool's options, or in words. */

@@ -41,7 +41,10 @@ void uplink_on_event(struct uplink *u);
 /* Returns true if the link is up, or not known to be down. Any thread. */
 bool uplink_is_up(const struct uplink *u);
 
-/* Returns "up" or "down", or "none" if there is no uplink (NULL). Any thread. */
+/*
+ * Returns "up", "down" or "down (interface removed)", or "none" if there is no uplink (NULL).
+ * The same state has the same pointer. Any thread.
+ */
 const char *uplink_link_text(const struct uplink *u);
 
 #endif /* UPLINK_LINK_H */

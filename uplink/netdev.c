@@ -167,6 +167,21 @@ netdev_ask(int index, struct netdev_state *state)
 	return ok;
 }
 
+bool
+netdev_exists(const char *name)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq r = {0};
+	bool found;
+
+	if (fd < 0)
+		return false;
+	memcpy(r.ifr_name, name, strnlen(name, IFNAMSIZ - 1));
+	found = ioctl(fd, SIOCGIFINDEX, &r) == 0;
+	close(fd);
+	return found;
+}
+
 void
 netdev_clear_errors(int index)
 {

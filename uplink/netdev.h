@@ -44,6 +44,9 @@ void netdev_drain(const struct netdev *d);
  */
 bool netdev_ask(int index, struct netdev_state *state);
 
+/* Whether there is an interface of this name. */
+bool netdev_exists(const char *name);
+
 /*
  * Reads, and so clears, the errors of this process' packet sockets on an interface. While it was
  * down it left ENETDOWN there, which the next call to send would return.

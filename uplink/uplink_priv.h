@@ -67,7 +67,8 @@ struct uplink_link {
 	struct netdev_state state; /* as the kernel told it last */
 	uint32_t whole;            /* longest frame that the driver sends, without its first tag */
 	bool up;
-	bool gone;   /* its interface was removed, and the driver finds no other */
+	bool gone; /* its interface was removed, and the driver finds no other; any thread reads it */
+	bool again;  /* there is another one of the same name */
 	bool silent; /* it was logged that the kernel does not answer */
 };
 

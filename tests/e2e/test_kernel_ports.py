@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""The uplink is an interface of the kernel: a tap, or one that net_af_packet or net_af_xdp share with it.
+"""The uplink is an interface of the kernel: a tap, or one that net_af_packet, net_af_xdp or net_pcap share with it.
 
 Linux at both ends sends TCP as it does anywhere; frames that the port can't carry are counted, not cut.
 """
@@ -20,7 +20,7 @@ from lib.room import room
 from lib.stack import GUEST, HOST, PORT, stacks
 from lib.switch import Switch
 from lib.telemetry import Telemetry
-from lib.uplink import AF_PACKET, AF_XDP, TAP, Uplink
+from lib.uplink import AF_PACKET, AF_XDP, PCAP, TAP, Uplink
 from lib.wait import pause, wait_for
 
 STRANGER = "02:00:00:00:00:99"  # behind the uplink
@@ -34,7 +34,7 @@ XDP_LOG = [r"libxdp: ", r"libbpf: "]
 # TCP.
 
 
-@pytest.mark.parametrize("kind", [TAP, AF_PACKET, AF_XDP])
+@pytest.mark.parametrize("kind", [TAP, AF_PACKET, AF_XDP, PCAP])
 def test_tcp(box, kind):
     """A stream of 100 MB each way, then iperf3."""
     with stacks(box, kind, offloads=None if kind == TAP else FINISHED, allow_log=XDP_LOG) as s:
@@ -113,7 +113,7 @@ def test_frames_longer_than_a_slot(box):
         assert count_long(r, 0) == 3
 
 
-@pytest.mark.parametrize("kind", [AF_PACKET, AF_XDP])
+@pytest.mark.parametrize("kind", [AF_PACKET, AF_XDP, PCAP])
 def test_mtu_of_the_interface(box, kind):
     """What its MTU forbids the kernel would throw away, and call sent. It may change at any time."""
     with room(box, 1, uplink=kind, allow_log=XDP_LOG) as r:
@@ -147,7 +147,8 @@ def back_up(r, *names):
     r.uplink.port = Port(r.uplink.ns, r.uplink.far)
 
 
-@pytest.mark.parametrize("kind, end", [(TAP, "near"), (AF_PACKET, "near"), (AF_PACKET, "far"), (AF_XDP, "far")])
+@pytest.mark.parametrize("kind, end", [(TAP, "near"), (AF_PACKET, "near"), (AF_PACKET, "far"), (AF_XDP, "far"),
+                                       (PCAP, "far")])
 def test_frames_for_a_port_that_is_down(box, kind, end):
     """They are dropped under a name at once; nothing of them leaves when it is up again."""
     with room(box, 2, uplink=kind, vlan_base=0, allow_log=XDP_LOG) as r:
@@ -201,6 +202,12 @@ def test_an_interface_changes_under_traffic(box, kind):
                 ns.ip("link", "set", near, "mtu", mtu)
                 back_up(r, near)
                 wait_for(lambda: r.uplink.port.receive() is not None, what="frames after the link came up")
+            for mtu in (1450, 1503):
+                ns.ip("link", "set", near, "mtu", mtu)  # while it is up
+                if kind != TAP:
+                    r.switch.wait_output(rf"port 0: takes frames with {mtu} bytes of payload at most now")
+                r.uplink.port.pending()
+                assert r.uplink.port.receive() is not None, "no frames after the MTU changed"
             ns.ip("link", "set", near, "down")
             ns.ip("link", "set", near, "name", "other0")
             r.switch.wait_output(r"port 0: its interface up0 is other0 now")
@@ -211,8 +218,14 @@ def test_an_interface_changes_under_traffic(box, kind):
             transfer(two.port, [one.port], [frame(one.mac, two.mac, seq) for seq in range(100)])
             ns.ip("link", "delete", "other0")
             r.switch.wait_output(r"port 0: its interface other0 is gone")
-            lost = link_is(r, "down")[0].reasons["link_down"]
+            link_is(r, "down (interface removed)")
+            again = r"port 0: there is an interface other0 again, which is not the one that was removed: start the switch"
+            ns.veth("other0", "peer0")  # as when a container's network is set up anew
+            r.switch.wait_output(again)
+            ns.ip("link", "set", "other0", "mtu", 1400)  # no news
+            lost = link_is(r, "down (interface removed)")[0].reasons["link_down"]
             r.switch.wait_table(lambda t: t[0].reasons["link_down"] > lost + 10)
+            assert len(re.findall(again, r.switch.stderr)) == 1
             transfer(two.port, [one.port], [frame(one.mac, two.mac, seq) for seq in range(100)])
         sent = flood.sent
         table = r.switch.wait_table(lambda t: t[0].received >= sent)

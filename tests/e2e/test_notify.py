@@ -84,10 +84,14 @@ def test_manager_hears_of_start_guests_and_end(box, any_manager):
 def test_manager_hears_of_the_link(box, manager):
     box.foreign_sockets.add("notify")
     with contextlib.closing(Uplink(AF_PACKET)) as uplink, \
-            Switch(box, ["-p", "0x1"], env=environment(box), ns=uplink.ns, eal=uplink.eal()):
+            Switch(box, ["-p", "0x1"], env=environment(box), ns=uplink.ns, eal=uplink.eal(), allow_log=["AFPACKET"]):
         for state, times in (("up", 1), ("down", 1), ("up", 2)):
             uplink.ns.ip("link", "set", uplink.far, state)
             manager.wait(f"STATUS=guests: 0, workers: 1, uplink: {state}", times)
+        uplink.ns.ip("link", "set", uplink.far, "down")
+        manager.wait("STATUS=guests: 0, workers: 1, uplink: down", 2)
+        uplink.ns.ip("link", "delete", uplink.far)
+        manager.wait("STATUS=guests: 0, workers: 1, uplink: down (interface removed)")
 
 
 @pytest.mark.parametrize("whose, feeds", (({}, True), ({"WATCHDOG_PID": "1"}, False)))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""The uplink's side of the wire: a tap of the switch, or the far end of a veth pair (AF_PACKET, AF_XDP).
+"""The uplink's side of the wire: a tap of the switch, or the far end of a veth pair (AF_PACKET, AF_XDP, PCAP).
 
 The switch runs in the namespace of the uplink, so that its tap appears there.
 """
@@ -12,6 +12,7 @@ from lib.netns import Namespace
 TAP = "tap"
 AF_PACKET = "af_packet"
 AF_XDP = "af_xdp"
+PCAP = "pcap"
 # A slot for 9000 bytes of payload: four are a whole number of pages, which net_af_packet takes for granted.
 FRAME = 9216
 
@@ -29,8 +30,8 @@ class Uplink:
     def eal(self):
         if self.kind == TAP:
             return ["--vdev", f"net_tap0,iface={self.near}"]
-        if self.kind == AF_XDP:
-            return ["--vdev", f"net_af_xdp0,iface={self.near}"]
+        if self.kind in (AF_XDP, PCAP):
+            return ["--vdev", f"net_{self.kind}0,iface={self.near}"]
         size = f",blocksz={4 * FRAME},framesz={FRAME},framecnt=512" if self.jumbo else ""
         return ["--vdev", f"net_af_packet0,iface={self.near}{size}"]
 
