@@ -11,10 +11,10 @@
 #include "guest/tx.h"
 #include "guest/virtqueue.h"
 
-/* Requests in a second that are followed; QEMU makes one in 50 ms. */
+/* Most requests in a second that are followed; QEMU makes one in 50 ms. */
 #define RATE 100
 
-/* No chain has no descriptors: so the announcement is told from the ring's own frames. */
+/* Every chain has descriptors, so this tells the announcement from the ring's own frames. */
 #define NO_DESCRIPTORS 0
 
 void
@@ -66,7 +66,7 @@ announce_fetch(struct source *s, struct burst *b, unsigned int max)
 	return b->n;
 }
 
-/* The ring's own chains go back to the guest; after the announcement there are only those. */
+/* Returns the ring's own chains to the guest; after the announcement there are no other frames. */
 static void
 announce_retire(struct source *s, struct frame *frame, frame_set done, struct port_count *count)
 {
@@ -94,6 +94,6 @@ announce_arm(struct virtqueue *vq, struct announcement *a)
 	if (!a->due)
 		return;
 	vq->source.ops = &announce_ops;
-	/* The ring is polled though it may be empty: there seems to be a frame that waits. */
+	/* The ring is polled even if it is empty: a frame seems to wait. */
 	vq->source.waiting = true;
 }

@@ -2,15 +2,14 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Announcing a guest that was migrated to this switch, if its driver can't do so by
- * itself (VIRTIO_NET_F_GUEST_ANNOUNCE): on VHOST_USER_SEND_RARP it seems to send a broadcast
- * frame, so that this switch and those behind the uplink learn where its address is now.
+ * Announces a guest that was migrated to this switch, if its driver can't do so by itself
+ * (VIRTIO_NET_F_GUEST_ANNOUNCE): on VHOST_USER_SEND_RARP it seems to send a broadcast frame, so
+ * that this switch and those beyond the uplink learn where its address is now.
  *
- * A transmit ring with an announcement to make has another source of frames in front of
- * its own, which yields that one frame; once it is done with, the ring is as before.
- * Rings that have none pay nothing.
+ * A transmit ring with an announcement has other source operations, which return that one frame
+ * first; then the ring is as before. Other rings pay nothing.
  *
- * librte_vhost's thread asks, while the ring is withdrawn; then it is the worker's that
+ * librte_vhost's thread asks for it while the ring is withdrawn; then it belongs to the worker that
  * polls the ring.
  */
 #ifndef GUEST_ANNOUNCE_H
@@ -28,20 +27,20 @@ struct virtqueue;
 #define ANNOUNCE_BYTES 60 /* the shortest frame, less its checksum */
 
 struct announcement {
-	uint64_t last; /* TSC: when one was asked for, and not too soon after another */
-	bool due;      /* it is to be sent once the ring is polled */
+	uint64_t last; /* TSC of the last request that was followed */
+	bool due;      /* it will be sent when the ring is polled */
 	struct fragment frag;
 	uint8_t bytes[ANNOUNCE_BYTES];
 };
 
 /*
- * Asks for an announcement of `mac`: a request of RARP (RFC 903) for the guest's own address,
- * which is what QEMU announces by itself. Asked for again within a hundredth of a second
- * it is not repeated, so that a front end can't flood others by it.
+ * Asks for an announcement of `mac`: a RARP request (RFC 903) for the guest's own address, as QEMU
+ * itself would send it. A second request within a hundredth of a second is ignored, so that a front
+ * end can't flood others with it.
  */
 void announce_ask(struct announcement *a, const struct rte_ether_addr *mac);
 
-/* Puts the announcement in front of a transmit ring, if it is due. */
+/* Makes a transmit ring send the announcement first, if it is due. */
 void announce_arm(struct virtqueue *vq, struct announcement *a);
 
 #endif /* GUEST_ANNOUNCE_H */

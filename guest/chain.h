@@ -4,11 +4,10 @@
 /*
  * A chain of descriptors, of either ring format, as fragments of our memory.
  *
- * A broken rule of the format stops the queue (vq_fault): its guest can't be
- * trusted to know what it is doing. A buffer that can't be used is CHAIN_BAD:
- * the chain is sound and can be given back.
+ * If a rule of the format is broken, the queue is stopped (vq_fault), as nothing in it can be
+ * trusted. A buffer that can't be used is CHAIN_BAD: the chain is well formed and can be returned.
  *
- * Called by whoever owns the queue at the time (see virtqueue.h).
+ * Called by the thread that owns the queue at the time (see virtqueue.h).
  */
 #ifndef GUEST_CHAIN_H
 #define GUEST_CHAIN_H
@@ -25,23 +24,23 @@
 
 enum chain_status {
 	CHAIN_OK,
-	CHAIN_BAD,   /* wrong direction, or not in guest memory: can be given back */
+	CHAIN_BAD,   /* wrong direction, or not in guest memory: it can be returned */
 	CHAIN_FAULT, /* the ring itself is broken; the queue is stopped */
 };
 
 /* The buffers of a chain, as fragments of this process's memory. */
 struct chain {
 	struct fragment *frag;
-	unsigned int n;   /* of them */
-	unsigned int max; /* room there */
-	uint64_t len;     /* bytes in all */
-	uint32_t looked;  /* descriptors that were looked at, empty ones too */
+	unsigned int n;   /* number of fragments */
+	unsigned int max; /* room for fragments */
+	uint64_t len;     /* sum of their bytes */
+	uint32_t looked;  /* descriptors that were read, with empty ones */
 };
 
-/* Half a descriptor; in an indirect table it may stand at any address. */
+/* Half a descriptor; in an indirect table it may be at any address. */
 typedef uint64_t __attribute__((aligned(1), may_alias)) half_desc;
 
-/* Adds a buffer to the chain, split where regions meet. */
+/* Adds a buffer to the chain, split at the border of regions. */
 static inline bool
 chain_add(struct chain *c, const struct guest_mem *mem, uint64_t gpa, uint32_t len)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Logging of pages that were written: see dirty_log.h for the contract. */
+/* Logs pages that were written: see dirty_log.h for the contract. */
 #include "base/atomic.h"
 #include "frame/frame.h"
 #include "guest/dirty_log.h"
@@ -10,7 +10,7 @@
 
 #define PAGE_SHIFT 12 /* vhost-user protocol, "Migration" */
 
-/* Pages that have their bits in one word of the log, which begins where a page of memory does. */
+/* Number of pages whose bits are in one word of the log; the log is page-aligned. */
 #define WORD 64u
 
 bool
@@ -38,10 +38,13 @@ mark(const struct guest_mem *m, uint64_t gpa, uint64_t len)
 {
 	uint64_t page, last = (gpa + len - 1) >> PAGE_SHIFT;
 
-	/* Covered, as rings are served only then; but it is the front end's memory next to it. */
+	/*
+	 * The log covers the page, as rings are served only then; but the memory after it is the
+	 * front end's.
+	 */
 	if (unlikely(last >> 3 >= m->log_size))
 		return;
-	/* The front end that takes the bit must find the bytes. */
+	/* When the front end takes the bit it must see the bytes. */
 	for (page = gpa >> PAGE_SHIFT; page <= last; page++) {
 		if (unlikely(page % WORD == 0 && last - page >= WORD - 1)) {
 			page = mark_words(m, page, last);
@@ -82,7 +85,7 @@ dirty_frags(const struct guest_mem *m, const struct fragment *frag, uint32_t len
 	}
 }
 
-/* Notes entries of a ring from position `from` to before `to`, over its end if need be. */
+/* Notes entries of a ring from position `from` to before `to`, also across its end. */
 static void
 mark_entries(const struct virtqueue *vq, const void *ring, size_t entry, uint16_t from, uint16_t to)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Guests that broke the rules: see fault.h for the contract. */
+/* Stops guests that broke the rules: see fault.h for the contract. */
 #include "base/atomic.h"
 #include "base/log.h"
 #include "guest/connect.h"
@@ -19,8 +19,8 @@ guest_fault(struct guest *g, uint8_t reason)
 }
 
 /*
- * The fault of a guest that is not known yet, and the guest's name by then; FAULT_NONE: there is
- * none. From now on it is known.
+ * Returns a guest's fault that was not logged yet, and the guest's name at that time, or
+ * FAULT_NONE. From now on it counts as logged.
  */
 static uint8_t
 new_fault(struct guest *g, char name[GUEST_WHO_MAX])

@@ -2,10 +2,10 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Guests that broke the rules: their rings are stopped, and that is said, once.
+ * Stops the rings of guests that broke the rules, and logs that once.
  *
- * Workers mark a ring (vq_fault() of virtqueue.h); main lcore and librte_vhost's thread look
- * for such marks.
+ * Workers mark a ring (vq_fault() of virtqueue.h); main lcore and librte_vhost's thread look for
+ * such marks.
  */
 #ifndef GUEST_FAULT_H
 #define GUEST_FAULT_H
@@ -15,15 +15,17 @@
 struct guest;
 
 /*
- * Looks whether the guest broke the rules, and if so stops all of its rings
- * and says so, once. Main lcore or librte_vhost's thread.
+ * If the guest broke the rules, stops all of its rings and logs that once. Main lcore or
+ * librte_vhost's thread.
  */
 void guest_check(struct guest *g);
 
 /* Stops all rings of a guest for a reason of enum fault_reason. Any thread. */
 void guest_fault(struct guest *g, uint8_t reason);
 
-/* Forgets a fault: the guest is set up again, and what comes from now on is another's. librte_vhost's thread. */
+/*
+ * Forgets a fault: the guest is set up again, and later faults are new ones. librte_vhost's thread.
+ */
 void guest_forget_fault(struct guest *g);
 
 #endif /* GUEST_FAULT_H */

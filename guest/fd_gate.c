@@ -2,10 +2,10 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Descriptors that come in: see fd_gate.h for the contract.
+ * Checks file descriptors that are received: see fd_gate.h for the contract.
  *
- * recvmsg(2) brings no argument of ours: hence this file's variables. The lock is held
- * for moments; nothing that may wait is called under it.
+ * recvmsg(2) has no argument of ours: hence this file's variables. The lock is held only briefly;
+ * nothing that may wait is called under it.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -27,25 +27,31 @@
 #include "base/log.h"
 
 /*
- * Descriptors that a connection may have at a time: 32 rings with three each, 8 regions and
- * a log are 105, and messages may replace them all at once.
+ * File descriptors that a connection may have at a time: 32 rings with three each, 8 regions and a
+ * log are 105, and messages may replace them all at once.
  */
 #define HELD_MAX 256
 
-/* Refused ones before the connection is ended: more than a mistaken front end tries. */
+/*
+ * Rejected file descriptors after which the connection is ended: more than a mistaken front end
+ * sends.
+ */
 #define REFUSED_MAX 64
 
-/* Threads that close a stranger's files at a time. Each may wait as long as its owner likes. */
+/*
+ * Threads that close front ends' files at a time. Each may wait as long as the owner of a file
+ * likes.
+ */
 #define CLOSERS_MAX 64
 
-/* librte_vhost takes this long at most to destroy a device, in seconds. */
+/* Longest time that librte_vhost takes to destroy a device, in seconds. */
 #define DESTROYED_AFTER 2
 
-/* An open file, told from one that has its number later. */
+/* Identifies an open file, also after another has got its number. */
 struct identity {
 	dev_t dev;
 	ino_t ino;
-	long event; /* an eventfd's number, as all of them have one inode; -1: none */
+	long event; /* number of an eventfd, as all eventfds share an inode; -1: no eventfd */
 };
 
 struct held {
@@ -55,23 +61,23 @@ struct held {
 
 struct connection {
 	struct connection *next;
-	int sock;      /* librte_vhost's; -1: over */
-	int own;       /* a copy of it: the number of librte_vhost's may be another's soon */
-	time_t since;  /* when it began, or ended */
-	pthread_t who; /* ended it */
-	bool passed;   /* a message has come */
+	int sock;      /* librte_vhost's; -1: the connection is over */
+	int own;       /* copy of `sock`, whose number may belong to another file soon */
+	time_t since;  /* time at which it began, or ended */
+	pthread_t who; /* thread that ended it */
+	bool passed;   /* a message was received */
 	bool uml;
-	bool told; /* that descriptors were refused was said */
+	bool told; /* it was logged that file descriptors were rejected */
 	unsigned int refused;
 	unsigned int n;
 	struct held held[HELD_MAX];
 	char path[SOCKET_PATH_MAX];
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of all that follows */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards everything below */
 static struct connection *connections;
-static unsigned int makers;  /* between fd_gate_making() and fd_gate_made() */
-static unsigned int closers; /* threads; atomic */
+static unsigned int makers;  /* threads between fd_gate_making() and fd_gate_made() */
+static unsigned int closers; /* number of threads that close files; atomic */
 
 static time_t
 now(void)
@@ -99,14 +105,19 @@ fd_gate_is_memory(int fd)
 	return fcntl(fd, F_GET_SEALS) >= 0;
 }
 
-/* Which eventfd it is. -1: none, or a kernel before 5.2, which does not tell. */
+/*
+ * Returns the number of an eventfd, or -1 if it is none, or if the kernel (before 5.2) does not
+ * tell.
+ */
 static long
 event_number(int fd)
 {
 	return fds_is_eventfd(fd) ? fd_info(fd, "eventfd-id:") : -1;
 }
 
-/* False: the descriptor is not open. Only of what fstat(2) can't wait for. */
+/*
+ * Returns false if the file descriptor is not open. Only for files for which fstat(2) can't wait.
+ */
 static bool
 identify(int fd, struct identity *is)
 {
@@ -118,20 +129,20 @@ identify(int fd, struct identity *is)
 	return true;
 }
 
-/* Returns true for what nobody can make us wait by. */
+/* Returns true for files that can't make us wait. */
 static bool
 is_harmless(const struct connection *c, int fd)
 {
 	return fd_gate_is_memory(fd) || fds_is_eventfd(fd) || (c->uml && fds_is_socket(fd));
 }
 
-/* Whether it is open still, and the same. */
+/* Returns true if it is still open, and the same file. */
 static bool
 is_same(const struct connection *c, const struct held *h)
 {
 	struct identity is;
 
-	/* Another file may have the number by now, perhaps one that can't be asked. */
+	/* Another file may have the number by now, perhaps one that must not be asked. */
 	return is_harmless(c, h->fd) && identify(h->fd, &is) && is.dev == h->is.dev &&
 			is.ino == h->is.ino && is.event == h->is.event;
 }
@@ -149,9 +160,9 @@ prune(struct connection *c)
 }
 
 /*
- * Forgets the file that had a number, whichever connection it came by: another has that number
- * now, so it was closed. An eventfd's own number is used again, too, so that a new one may look
- * like the old one.
+ * Forgets the file that had a number, of any connection: another file has that number now, so the
+ * old one was closed. The number of an eventfd is used again, too, so a new one may look like the
+ * old one.
  */
 static void
 forget(int fd)
@@ -221,7 +232,7 @@ fd_gate_dispose(int fd)
 	sigset_t all, old;
 	bool ok;
 
-	/* One more stays open: it is the lesser evil. */
+	/* It stays open, which is better than waiting. */
 	if (add_relaxed(&closers, 1) > CLOSERS_MAX) {
 		sub_relaxed(&closers, 1);
 		return;
@@ -255,8 +266,8 @@ refuse(struct connection *c, int fd)
 }
 
 /*
- * A file that can't be mapped for writing, and is no eventfd. -1 without a descriptor for
- * it, which to librte_vhost is none either.
+ * Returns a file that can't be mapped for writing, and is no eventfd. Returns -1 if no file
+ * descriptor is left, which librte_vhost also treats as none.
  */
 static int
 nothing(void)
@@ -268,7 +279,7 @@ nothing(void)
 	return fd;
 }
 
-/* Looks at one descriptor that came; returns what librte_vhost gets for it. */
+/* Checks one file descriptor that was received. Returns the one that librte_vhost gets instead. */
 static int
 admit(struct connection *c, int fd)
 {
@@ -303,7 +314,7 @@ admit_all(struct connection *c, struct msghdr *m)
 	}
 }
 
-/* Closes what is left of a connection whose device is destroyed. */
+/* Closes what remains of a connection whose device was destroyed. */
 static void
 clear(struct connection *c)
 {
@@ -316,15 +327,15 @@ clear(struct connection *c)
 }
 
 /*
- * Sees to connections that are over. By the thread that ended one: librte_vhost has
- * destroyed its device by the time that it gets here again.
+ * Cleans up after connections that are over. Called by the thread that ended one: librte_vhost has
+ * destroyed its device before the thread gets here again.
  */
 static void
 sweep(bool own)
 {
 	struct connection **at = &connections, *c;
 
-	/* A number may have become that of a maker's file: fd_gate_tick() comes again. */
+	/* A number may now belong to a maker's file: fd_gate_tick() tries again. */
 	if (makers != 0)
 		return;
 	while ((c = *at) != NULL) {
@@ -410,7 +421,9 @@ fd_gate_tick(void)
 	pthread_mutex_unlock(&lock);
 }
 
-/* EAL cancels a thread that waits here: recvmmsg(2) can be cancelled, as the bare system call can't. */
+/*
+ * EAL cancels a thread that waits here: recvmmsg(2) can be cancelled, the bare system call can't.
+ */
 static ssize_t
 receive(int sock, struct msghdr *m, int flags)
 {
@@ -422,7 +435,7 @@ receive(int sock, struct msghdr *m, int flags)
 	return one.msg_len;
 }
 
-/* Takes libc's place, for this program and the libraries that it uses. */
+/* Replaces libc's function, for this program and the libraries that it uses. */
 ssize_t
 recvmsg(int sock, struct msghdr *m, int flags)
 {
@@ -436,8 +449,8 @@ recvmsg(int sock, struct msghdr *m, int flags)
 		return receive(sock, m, flags);
 	}
 	/*
-	 * Such a socket does not wait (fds_hurry()). What it brings is noted before anybody
-	 * closes a descriptor by a number that it may have now.
+	 * Such a socket does not wait (fds_hurry()). The file descriptors are noted before anybody
+	 * closes one by a number that they may have now.
 	 */
 	n = receive(sock, m, flags);
 	if (n >= 0) {

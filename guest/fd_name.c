@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Naming a file by its file system: see fd_name.h for the contract. */
+/* Names a file by its file system: see fd_name.h for the contract. */
 #include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -29,7 +29,7 @@ fd_info(int fd, const char *key)
 	return number;
 }
 
-/* The kind of a mount: in a line of mountinfo (proc(5)) it follows " - ". */
+/* Finds the type of a mount: in a line of mountinfo (proc(5)) it follows " - ". */
 static bool
 kind_of(int mount, char *kind, size_t size)
 {
@@ -70,7 +70,7 @@ fd_name(int fd, char name[static FD_NAME_MAX])
 	} else {
 		snprintf(name, FD_NAME_MAX, "file system %.40s", link);
 	}
-	/* Whoever mounts a file system chooses a part of its name. */
+	/* A part of the name is chosen by the user who mounts the file system. */
 	for (p = name; *p != '\0'; p++)
 		if (!isprint((unsigned char)*p))
 			*p = '?';

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Guarding this process's file descriptors: see fds.h for the contract. */
+/* Guards this process's file descriptors: see fds.h for the contract. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -40,7 +40,7 @@ fds_left(void)
 	if (lowest < 0)
 		return false;
 	close(lowest);
-	/* A quarter stays for the guests there are: their queues and memory tables. */
+	/* A quarter is kept for the guests that are connected: their queues and memory tables. */
 	return getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
 			(rlim_t)lowest < limit.rlim_cur - limit.rlim_cur / 4;
 }
@@ -63,8 +63,8 @@ fds_table_ok(const struct message *m)
 }
 
 /*
- * How well a connection's name fits a path: not, in the last part, or as a whole; best is that
- * of our own end.
+ * How well a connection's name fits a path: not at all, in the last part, or as a whole; the name
+ * of our own end fits best.
  */
 enum fit { FIT_NONE, FIT_LAST_PART, FIT_ALL, FIT_OWN };
 
@@ -94,9 +94,9 @@ name_fits(int fd, name_of get, const char *path)
 }
 
 /*
- * How well a connection fits `path`. Our own end has the name that we gave it. The other end
- * has the one that its process gave it, in its own folder or its own file system, of which the
- * last part is what we see, too.
+ * Returns how well a connection fits `path`. Our own end has the name that we gave it. The other
+ * end has the name that its process gave it, in its own folder or its own file system: only the
+ * last part is the same here.
  */
 static enum fit
 connection_fits(int fd, const char *path)
@@ -107,8 +107,8 @@ connection_fits(int fd, const char *path)
 }
 
 /*
- * Whether fds_hurry() has not seen a connection yet. One of our own to the socket of
- * the cuse back end has a time limit (front.c).
+ * Returns true if fds_hurry() has not seen a connection yet. Our own connections to the socket of
+ * the cuse back end have a time limit (front.c).
  */
 static bool
 is_new(int fd)
@@ -132,7 +132,7 @@ fds_hurry(const char *path)
 	struct dirent *e;
 	int fd, found = -1;
 
-	/* librte_vhost does not tell a connection's socket; its name does. */
+	/* librte_vhost does not tell a connection's socket, so it is found by its name. */
 	while (dir != NULL && (e = readdir(dir)) != NULL) {
 		fd = (int)strtol(e->d_name, NULL, 10);
 		if (!is_new(fd))

@@ -4,10 +4,10 @@
 /*
  * This process's file descriptors, and how long librte_vhost waits for a front end.
  *
- * Which descriptors front ends may send, and what becomes of those that librte_vhost loses,
- * is in fd_gate.h. Beyond that, tables that are wrong on their face are spoilt before
- * the library looks at them; a connection whose table failed gets no second one; and
- * while few descriptors are left new guests are refused.
+ * fd_gate.h says which file descriptors front ends may send, and what becomes of those that
+ * librte_vhost loses. In addition, memory tables that are obviously wrong are made invalid before
+ * the library reads them; a connection whose table failed gets no second one; and while few file
+ * descriptors are left new guests are refused.
  */
 #ifndef GUEST_FDS_H
 #define GUEST_FDS_H
@@ -20,42 +20,41 @@ struct message;
 /* Raises the limit of open files to what the system allows. Main lcore, at start. */
 void fds_init(void);
 
-/* Whether there are enough for one more guest. librte_vhost's thread. */
+/* Returns true if there are enough for one more guest. librte_vhost's thread. */
 bool fds_left(void);
 
-/* Ends the connection of a socket that fds_hurry() has found; -1 is fine. */
+/* Ends the connection of a socket that fds_hurry() has found; -1 is allowed. */
 void fds_hang_up(int fd);
 
-/* Whether librte_vhost can map a memory table, as far as can be told from it. */
+/* Returns true if librte_vhost can probably map this memory table. */
 bool fds_table_ok(const struct message *m);
 
 /*
- * Finds the socket of the connection that is being made at `path`, and keeps librte_vhost
- * from waiting for its peer: it reads and writes whole messages in the one thread that all
- * guests share. A front end sends a message at once, so that all of it is there when its
- * beginning is; one that sends half of it is disconnected. Returns the socket, which stays
- * the library's, or -1.
+ * Finds the socket of the connection that is being made at `path`, and keeps librte_vhost from
+ * waiting for its peer: it reads and writes whole messages in the one thread that all guests share.
+ * A front end sends a message in one call, so all of it is there when its beginning is; a front end
+ * that sends half of one is disconnected. Returns the socket, which the library still owns, or -1.
  */
 int fds_hurry(const char *path);
 
 /*
- * Whether the peer of a connection reads what it is answered. If it does not,
- * the connection is shut down.
+ * Returns true if the peer of a connection reads its answers. If it does not, the connection is
+ * shut down.
  */
 bool fds_answered(int fd);
 
-/* Whether fd is an eventfd. Any thread. */
+/* Returns true if fd is an eventfd. Any thread. */
 bool fds_is_eventfd(int fd);
 
 /*
- * Whether fd is an eventfd, and so can signal a guest; makes it non-blocking,
- * lest a worker ever wait in a write.
+ * Returns true if fd is an eventfd, which can signal a guest, and makes it non-blocking, so that no
+ * worker waits in a write.
  */
 bool fds_callfd(int fd);
 
 /*
- * Returns true if fd is a stream socket of the kind that User Mode Linux is signalled by. Such
- * a one can be written to without waiting, whatever its owner does. Asks nobody.
+ * Returns true if fd is a stream socket by which User Mode Linux is signalled. It can be written to
+ * without waiting, whatever its owner does. Asks only the kernel.
  */
 bool fds_is_socket(int fd);
 

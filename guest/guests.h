@@ -2,7 +2,7 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * All guests of the switch, and what they find of it.
+ * All guests of the switch, and the parts of the switch that they use.
  *
  * librte_vhost's thread, except where it says otherwise.
  */
@@ -26,16 +26,16 @@ struct guests {
 	const struct conf *conf;
 	struct ports *ports;
 	struct lanes *lanes;
-	struct wake *wake;               /* of the main lcore, which clears places */
-	struct port_count *outside;      /* by port: what no worker counted */
-	struct guest *placed[GUEST_MAX]; /* by place; any thread may read it */
-	struct guest *list;              /* all there ever were */
+	struct wake *wake;               /* wakes the main lcore, which clears slots */
+	struct port_count *outside;      /* by port: counters that belong to no worker */
+	struct guest *placed[GUEST_MAX]; /* by slot; any thread may read it */
+	struct guest *list;              /* all guests that there ever were */
 	struct peers peers;              /* front ends that left */
 	uint64_t faults; /* guests stopped for breaking the rules; any thread reads it */
-	bool ending;     /* the switch is: nobody looks why front ends leave */
+	bool ending;     /* the switch ends: nobody asks why front ends leave */
 };
 
-/* Gives up all guests there ever were, at exit. Main lcore, when all else has stopped. */
+/* Frees all guests at exit. Main lcore, when everything else has stopped. */
 void guests_destroy(struct guests *all);
 
 #endif /* GUEST_GUESTS_H */

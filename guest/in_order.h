@@ -2,13 +2,13 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Chains of a transmit ring whose guest wants them back in order (VIRTIO_F_IN_ORDER,
- * virtio 1.2 section 2.7.9 and 2.8.12), though frames may be done with in any: one that
- * waits for room is overtaken. A chain is noted when it is taken and marked when it is
- * done with; those done with at the front can be returned.
+ * Chains of a transmit ring whose guest wants them back in order (VIRTIO_F_IN_ORDER, virtio 1.2
+ * section 2.7.9 and 2.8.12). Frames may be done in any order, as one that waits for room is
+ * overtaken. A chain is noted when it is taken and marked when it is done; the marked ones at the
+ * front can be returned.
  *
- * Made by librte_vhost's thread while the ring is withdrawn; used by the one worker
- * that polls the ring. No locks.
+ * Made by librte_vhost's thread while the ring is withdrawn; used by the one worker that polls the
+ * ring. No locks.
  */
 #ifndef GUEST_IN_ORDER_H
 #define GUEST_IN_ORDER_H
@@ -17,21 +17,24 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include <rte_bitops.h> /* rte_align32pow2() since DPDK 23.07, ... */
-#include <rte_common.h> /* ... and before */
+#include <rte_bitops.h> /* rte_align32pow2() since DPDK 23.07 */
+#include <rte_common.h> /* rte_align32pow2() before that */
 
 #include "guest/virtqueue.h"
 
 struct in_order {
-	uint16_t head, tail; /* free running; the oldest, and the next one */
-	uint16_t mask;       /* number of entries, less one */
+	uint16_t head, tail; /* free running: position of the oldest chain, and of the next one */
+	uint16_t mask;       /* number of entries minus one */
 	struct {
 		struct used_chain chain;
 		bool done;
 	} entry[];
 };
 
-/* Room for the chains of a ring with `size` > 0 descriptors. NULL: no memory. free() it. */
+/*
+ * Makes room for the chains of a ring with `size` > 0 descriptors; free() frees it. Returns NULL
+ * without memory.
+ */
 static inline struct in_order *
 in_order_create(uint16_t size)
 {
@@ -43,14 +46,14 @@ in_order_create(uint16_t size)
 	return o;
 }
 
-/* More chains than the ring can hold: its guest makes some available twice. */
+/* Returns true if a ring can't hold more chains: its guest then makes some available twice. */
 static inline bool
 in_order_is_full(const struct in_order *o)
 {
 	return (uint16_t)(o->tail - o->head) > o->mask;
 }
 
-/* Notes a chain that was taken. Returns its name for in_order_done(). */
+/* Notes a chain that was taken. Returns its number for in_order_done(). */
 static inline uint16_t
 in_order_note(struct in_order *o, struct used_chain u)
 {
@@ -67,7 +70,7 @@ in_order_done(struct in_order *o, uint16_t name)
 	o->entry[name & o->mask].done = true;
 }
 
-/* Takes the next chain that can be returned. False: there is none. */
+/* Takes the next chain that can be returned. Returns false if there is none. */
 static inline bool
 in_order_next(struct in_order *o, struct used_chain *u)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Building the map of a guest's memory: see memory.h for the contract. */
+/* Builds the map of a guest's memory: see memory.h for the contract. */
 #include <rte_common.h>
 #include <rte_vhost.h>
 
 #include "base/atomic.h"
 #include "guest/memory.h"
 
-/* Whoever reads meanwhile sees that it can't. */
+/* Begins a change: a reader sees that it can't read now. */
 static void
 begin(struct guest_mem *m)
 {

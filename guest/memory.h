@@ -4,13 +4,13 @@
 /*
  * Guest memory: the one place where a guest's address becomes a pointer.
  *
- * Everything that a guest names by address (descriptors' buffers, indirect
- * tables) goes through guest_mem_at() or guest_mem_part(); the rings, which
- * librte_vhost has translated, through guest_mem_holds(). Nothing else may
- * compute a pointer into a guest. guest_mem_address() is the way back.
+ * Every address of a guest (of descriptors' buffers and indirect tables) goes through
+ * guest_mem_at() or guest_mem_part(); the rings, which librte_vhost has translated, go through
+ * guest_mem_holds(). No other code may compute a pointer into a guest. guest_mem_address() does the
+ * reverse.
  *
- * A map is written by librte_vhost's thread while its guest is paused, and read
- * by workers while it runs; pausing (guest.c) is what separates the two.
+ * librte_vhost's thread writes a map while its guest is paused, and workers read it while the guest
+ * runs; pausing (guest.c) separates the two.
  */
 #ifndef GUEST_MEMORY_H
 #define GUEST_MEMORY_H
@@ -23,16 +23,16 @@
 
 struct rte_vhost_memory;
 
-/* As many as librte_vhost takes, and as VHOST_USER_SET_MEM_TABLE carries. */
+/* Most regions that librte_vhost takes, and that VHOST_USER_SET_MEM_TABLE can carry. */
 #define GUEST_REGIONS 8
 
 struct guest_region {
 	uint64_t gpa;  /* guest-physical address it starts at */
 	uint64_t size; /* bytes */
-	uint8_t *host; /* where it is mapped in this process */
+	uint8_t *host; /* address of its mapping in this process */
 };
 
-/* What librte_vhost has mapped: a file from its beginning on, with a region somewhere in it. */
+/* A mapping of librte_vhost: a file from its beginning on, which contains a region. */
 struct guest_mapping {
 	uint8_t *at;
 	uint64_t len;
@@ -44,15 +44,15 @@ struct guest_mem {
 	uint8_t *log;      /* the front end's bitmap of written pages; see dirty_log.h */
 	uint64_t log_size; /* bytes; 0: there is none */
 
-	/* For sigbus.c, which may run in a thread that works for another guest. */
+	/* These are for sigbus.c, which may run in a thread that works for another guest. */
 	uint32_t version; /* odd while the map is written */
 	unsigned int nmaps;
 	struct guest_mapping map[GUEST_REGIONS];
 };
 
 /*
- * Pointer to `len` bytes at guest-physical `gpa`, or NULL unless all of them
- * lie in one region. len may be 0. Any thread that may read the map.
+ * Returns a pointer to `len` bytes at guest-physical `gpa`, or NULL unless all of them are in one
+ * region. len may be 0. Any thread that may read the map.
  */
 static inline uint8_t *
 guest_mem_at(const struct guest_mem *m, uint64_t gpa, uint64_t len)
@@ -69,9 +69,9 @@ guest_mem_at(const struct guest_mem *m, uint64_t gpa, uint64_t len)
 }
 
 /*
- * Pointer to the bytes at `gpa` that lie in one region: as many as *len asks
- * for, or fewer; *len is set to how many. NULL when there is not one. A caller
- * that wants more goes on behind them, which may be the next region.
+ * Returns a pointer to the bytes at `gpa` that are in one region: as many as *len asks for, or
+ * fewer; *len is set to their number. Returns NULL if there is not one. A caller that wants more
+ * continues after them, perhaps in the next region.
  */
 static inline uint8_t *
 guest_mem_part(const struct guest_mem *m, uint64_t gpa, uint32_t *len)
@@ -91,8 +91,8 @@ guest_mem_part(const struct guest_mem *m, uint64_t gpa, uint32_t *len)
 }
 
 /*
- * The guest-physical address of the byte at `p`; *left: how many bytes there are from it
- * to the end of its region. False: it is in none.
+ * Finds the guest-physical address of the byte at `p`; *left gets the number of bytes from there to
+ * the end of its region. Returns false if it is in no region.
  */
 static inline bool
 guest_mem_address(const struct guest_mem *m, const void *p, uint64_t *gpa, uint64_t *left)
@@ -111,7 +111,7 @@ guest_mem_address(const struct guest_mem *m, const void *p, uint64_t *gpa, uint6
 	return false;
 }
 
-/* Whether `len` bytes at pointer `p` lie within one region. */
+/* Returns true if `len` bytes at pointer `p` are within one region. */
 static inline bool
 guest_mem_holds(const struct guest_mem *m, const void *p, uint64_t len)
 {
@@ -121,21 +121,23 @@ guest_mem_holds(const struct guest_mem *m, const void *p, uint64_t len)
 }
 
 /*
- * Fills the map from librte_vhost's table of a device, largest region first
- * (the one that most buffers are in). Regions past GUEST_REGIONS, empty ones
- * and ones that wrap around are left out: what they hold is then refused.
+ * Fills the map from librte_vhost's table of a device, with the largest region first (most buffers
+ * are there). Regions past GUEST_REGIONS, empty ones and ones that wrap around are left out:
+ * addresses in them are then invalid.
  */
 void guest_mem_set(struct guest_mem *m, const struct rte_vhost_memory *table);
 
-/* Notes where the log is. size 0: there is none. */
+/* Sets the log; size 0: there is none. */
 void guest_mem_set_log(struct guest_mem *m, uint8_t *log, uint64_t size);
 
-/* librte_vhost is about to unmap memory and log: other mappings may be there soon. */
+/*
+ * Forgets memory and log, which librte_vhost is about to unmap: other mappings may be there soon.
+ */
 void guest_mem_forget(struct guest_mem *m);
 
 /*
- * Finds the mapping, or the log, that holds the byte at `p`. False: it is in none, or the map is
- * being written. Any thread, also in a signal handler.
+ * Finds the mapping, or the log, that contains the byte at `p`. Returns false if it is in none, or
+ * if the map is being written. Any thread, also in a signal handler.
  */
 bool guest_mem_mapping(const struct guest_mem *m, const void *p, struct guest_mapping *found);
 

@@ -4,17 +4,16 @@
 /*
  * Packed virtqueues: virtio 1.2 section 2.8.
  *
- * One ring of descriptors, in which the guest makes buffers available and the
- * device returns them; who owns a descriptor is told by two of its flags and a
- * counter that turns with each lap. Positions are 0 to size - 1, and size need not
- * be a power of two. Each field of the guest is read once, into private memory,
- * and used from there.
+ * There is one ring of descriptors, in which the guest makes buffers available and the device
+ * returns them. Two flags of a descriptor, and a counter that flips with each lap, tell who owns
+ * it. Positions are 0 to size - 1, and size need not be a power of two. Each field of the guest is
+ * read once, into private memory, and used from there.
  *
- * A buffer is returned by one descriptor at the next used position, whatever
- * positions it came from; those that it spared are skipped. So buffers can be
- * returned in any order: what is overwritten was read before.
+ * A chain is returned by one descriptor at the next used position, whatever its own position was;
+ * the positions of its other descriptors are skipped. So chains can be returned in any order:
+ * overwritten descriptors were read before.
  *
- * Called by whoever owns the queue at the time (see virtqueue.h).
+ * Called by the thread that owns the queue at the time (see virtqueue.h).
  */
 #ifndef GUEST_PACKED_H
 #define GUEST_PACKED_H
@@ -34,10 +33,10 @@
 #define PACKED_AVAIL (1u << VRING_PACKED_DESC_F_AVAIL)
 #define PACKED_USED (1u << VRING_PACKED_DESC_F_USED)
 
-/* Length, name and flags of a descriptor in a ring, whose address is aligned (section 2.8). */
+/* Length, id and flags of a descriptor in a ring, whose address is aligned (section 2.8). */
 typedef uint64_t __attribute__((may_alias)) used_half;
 
-/* One descriptor, read once; in an indirect table it may stand at any address. */
+/* Reads a descriptor once; in an indirect table it may be at any address. */
 static inline struct vring_packed_desc
 packed_read(const void *from)
 {
@@ -53,7 +52,7 @@ packed_read(const void *from)
 	return d;
 }
 
-/* Whether the descriptor at a position, on a lap, is the device's to take (section 2.8.1). */
+/* Returns true if the device may take the descriptor at a position, on a lap (section 2.8.1). */
 static inline bool
 packed_is_available(const struct virtqueue *vq, uint16_t at, bool wrap)
 {
@@ -63,7 +62,7 @@ packed_is_available(const struct virtqueue *vq, uint16_t at, bool wrap)
 	return (flags & (PACKED_AVAIL | PACKED_USED)) == mine;
 }
 
-/* Moves a position on; the lap counter turns at the ring's end. n is at most its size. */
+/* Advances a position by n, at most the ring's size; the lap counter flips at the ring's end. */
 static inline void
 packed_advance(const struct virtqueue *vq, uint16_t *at, bool *wrap, uint16_t n)
 {
@@ -108,8 +107,8 @@ packed_table(struct virtqueue *vq, const struct vring_packed_desc *d, bool writa
 		if (unlikely(entry.flags & VRING_DESC_F_INDIRECT))
 			return chain_fault(vq, FAULT_INDIRECT);
 		/*
-		 * DPDK's driver (22.11) leaves WRITE set in tables of what it transmits. To
-		 * read what could be written does no harm.
+		 * DPDK's driver (22.11) leaves WRITE set in tables of transmit chains. Reading a
+		 * writable buffer does no harm.
 		 */
 		if (!writable)
 			entry.flags = 0;
@@ -119,9 +118,8 @@ packed_table(struct virtqueue *vq, const struct vring_packed_desc *d, bool writa
 }
 
 /*
- * Adds the buffers of the chain at position `at` to *c, and sets *u to what returns it,
- * also if the chain is bad.
- * `writable`: a receive chain, else a transmit one.
+ * Adds the buffers of the chain at position `at` to *c, and sets *u, which returns it, also if the
+ * chain is bad. `writable`: a receive chain, else a transmit chain.
  */
 static inline enum chain_status
 packed_walk(struct virtqueue *vq, uint16_t at, bool writable, struct chain *c, struct used_chain *u)
@@ -138,7 +136,7 @@ packed_walk(struct virtqueue *vq, uint16_t at, bool writable, struct chain *c, s
 		n++;
 		if (++at == vq->size)
 			at = 0;
-		if (unlikely(status != CHAIN_OK)) /* on to its end, where its name is */
+		if (unlikely(status != CHAIN_OK)) /* go on to its end, where its id is */
 			continue;
 		if (d.flags & VRING_DESC_F_INDIRECT)
 			status = packed_table(vq, &d, writable, c);
@@ -153,9 +151,9 @@ packed_walk(struct virtqueue *vq, uint16_t at, bool writable, struct chain *c, s
 }
 
 /*
- * The shape that most drivers use most of the time: a single descriptor, with no
- * other of the three flags than `flags`, all of it in one region, with at least
- * `least` bytes. NULL: anything else, for packed_walk() to judge.
+ * The usual case: a single descriptor, with none of the three flags except `flags`, all of it in
+ * one region, with at least `least` bytes. Returns NULL for anything else, which packed_walk()
+ * handles.
  */
 static inline uint8_t *
 packed_single(const struct virtqueue *vq, uint16_t at, uint16_t flags, uint32_t least,
@@ -173,8 +171,8 @@ packed_single(const struct virtqueue *vq, uint16_t at, uint16_t flags, uint32_t 
 }
 
 /*
- * Writes what a device returns, the second half of a descriptor, in one fragment: one store
- * where fields would be three, and the guest never sees some of them without the others.
+ * Writes the second half of a descriptor, which returns a chain, by one store: the three fields
+ * would take three, and the guest never sees some of them without the others.
  */
 static inline void
 packed_show(struct vring_packed_desc *d, uint64_t half)
@@ -183,9 +181,8 @@ packed_show(struct vring_packed_desc *d, uint64_t half)
 }
 
 /*
- * Returns a chain to the guest, with `len` bytes written to it. The first one since
- * packed_publish() stays the device's until then, and the guest stops at it; so it
- * sees all of them at once.
+ * Returns a chain to the guest, with `len` bytes written to it. The first one is held back until
+ * the next packed_publish(), and the guest stops there; so it sees all of them at once.
  */
 static inline void
 packed_put(struct virtqueue *vq, struct used_chain u, uint32_t len)
@@ -205,14 +202,14 @@ packed_put(struct virtqueue *vq, struct used_chain u, uint32_t len)
 	packed_advance(vq, &vq->last_used, &vq->used_wrap, u.ndesc);
 }
 
-/* Whether the guest's event index was passed by used positions from `from` on (section 2.8.14). */
+/* Returns true if used positions from `from` on passed the guest's event index (section 2.8.14). */
 static inline bool
 packed_need_event(const struct virtqueue *vq, uint16_t from, uint16_t off_wrap)
 {
 	uint16_t old = from, now = vq->last_used;
 	uint16_t event = off_wrap & ~(1u << VRING_PACKED_EVENT_F_WRAP_CTR);
 
-	/* Positions as numbers on one line, on which the used one stands. */
+	/* Puts the positions on one line, which ends at the used one. */
 	if (now <= old)
 		old -= vq->size;
 	if ((off_wrap >> VRING_PACKED_EVENT_F_WRAP_CTR) != vq->used_wrap)
@@ -221,8 +218,8 @@ packed_need_event(const struct virtqueue *vq, uint16_t from, uint16_t off_wrap)
 }
 
 /*
- * Makes what was put since used position `from` visible to the guest. Returns
- * whether it wants to be signalled for it; see vq_signal().
+ * Makes all chains since used position `from` visible to the guest. Returns true if it wants a
+ * signal; see vq_signal().
  */
 static inline bool
 packed_publish(struct virtqueue *vq, uint16_t from)
@@ -236,7 +233,7 @@ packed_publish(struct virtqueue *vq, uint16_t from)
 	}
 	if (vq->callfd < 0)
 		return false;
-	/* The guest must see the descriptors before we look whether it sleeps. */
+	/* The guest must see the descriptors before we check if it sleeps. */
 	rte_smp_mb();
 	both = load_relaxed((const uint32_t *)vq->driver_event);
 	memcpy(&e, &both, sizeof(e));

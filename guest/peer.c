@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Naming front ends: see peer.h for the contract. */
+/* Names front ends: see peer.h for the contract. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,12 +15,12 @@
 #include "base/process.h"
 
 /*
- * So soon leaves who misses a feature: QEMU, after some messages without a pause. A guest that
- * is ended before its driver chose features was connected for as long as it takes to boot.
+ * A front end that misses a feature leaves within this time: QEMU does, after some messages without
+ * a pause. A guest that ends before its driver chose features was connected while it booted.
  */
 #define SOON_S 2
 
-/* Who connected, or in --client mode who listens. */
+/* Returns the process that connected or, in --client mode, that listens. */
 static pid_t
 pid_of(int fd)
 {
@@ -32,7 +32,7 @@ pid_of(int fd)
 	return who.pid;
 }
 
-/* Processes of other PID namespaces have no number to know them by. */
+/* Processes of other PID namespaces have no number here, so they can't be recognised. */
 static bool
 is_shy(const struct peers *all, pid_t pid)
 {
@@ -59,7 +59,7 @@ announce(const struct peer *p)
 {
 	char who[PROCESS_TEXT];
 
-	if (p->pid == getpid()) { /* the cuse back end's own connection for an opener of its node */
+	if (p->pid == getpid()) { /* the cuse back end's own connection for a session */
 		say(INFO, "port %s: connected, by the cuse back end\n", p->name);
 		return;
 	}
@@ -87,7 +87,7 @@ peer_message(struct peer *p, struct peers *all, const struct message *m)
 	announce(p);
 }
 
-/* The options that would offer more; empty: all is offered. */
+/* Returns the options that would offer more; empty: everything is offered. */
 static const char *
 not_offered(const struct conf_port *c)
 {
@@ -101,7 +101,7 @@ not_offered(const struct conf_port *c)
 		      [c->tso == CHOICE_YES ? 2 : c->csum == CHOICE_YES];
 }
 
-/* Returns true if it left over what it saw. */
+/* Returns true if it left because of the features that it saw. */
 static bool
 missed_a_feature(const struct peer *p)
 {

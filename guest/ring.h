@@ -2,12 +2,12 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * A virtqueue, of whichever format: what tx.c and rx.c, the one policy, are made of.
+ * A virtqueue of either format, as tx.c and rx.c, the one policy, use it.
  *
- * `packed` is vq->packed, known at compile time: callers have one body, compiled for
- * each format (see tx_fetch()), so that neither pays for the other.
+ * `packed` is vq->packed, known at compile time: callers have one body, which is compiled for each
+ * format (see tx_fetch()), so that neither format costs the other anything.
  *
- * A cursor goes over what the guest has made available; nothing is taken before
+ * A cursor moves over the chains that the guest has made available; none is taken before
  * ring_take().
  */
 #ifndef GUEST_RING_H
@@ -20,7 +20,7 @@
 
 struct cursor {
 	uint16_t at;  /* split: free running; packed: position */
-	uint16_t end; /* split: where the guest is */
+	uint16_t end; /* split: the guest's available index */
 	bool wrap;    /* packed: lap */
 };
 
@@ -34,7 +34,7 @@ ring_begin(struct virtqueue *vq, const bool packed)
 	return c;
 }
 
-/* Whether there is a chain at the cursor. */
+/* Returns true if there is a chain at the cursor. */
 static __rte_always_inline bool
 ring_more(const struct virtqueue *vq, const struct cursor *c, const bool packed)
 {
@@ -52,7 +52,7 @@ ring_next(const struct virtqueue *vq, struct cursor *c, struct used_chain u, con
 		c->at++;
 }
 
-/* Reads ahead what will be read at the i-th chain behind the cursor, if it is ready. */
+/* Prefetches the i-th chain after the cursor, if it is available. */
 static __rte_always_inline void
 ring_prefetch(const struct virtqueue *vq, const struct cursor *c, uint16_t i, const bool packed)
 {
@@ -63,8 +63,8 @@ ring_prefetch(const struct virtqueue *vq, const struct cursor *c, uint16_t i, co
 }
 
 /*
- * The same of all that is there, `max` at most. Packed descriptors stand side by side:
- * the CPU's own prefetcher sees to them.
+ * Prefetches all available chains, `max` at most. Packed descriptors are contiguous, so the CPU's
+ * own prefetcher loads them.
  */
 static __rte_always_inline void
 ring_prefetch_all(const struct virtqueue *vq, const struct cursor *c, unsigned int max,
@@ -77,8 +77,8 @@ ring_prefetch_all(const struct virtqueue *vq, const struct cursor *c, unsigned i
 }
 
 /*
- * Reads the chain at the cursor, of any shape; then the cursor is behind it. But for
- * CHAIN_FAULT *u returns it.
+ * Reads the chain at the cursor, of any shape, and moves the cursor past it. *u returns the chain,
+ * except after CHAIN_FAULT.
  */
 static __rte_always_inline enum chain_status
 ring_walk(struct virtqueue *vq, struct cursor *c, bool writable, struct chain *chain,
@@ -98,8 +98,8 @@ ring_walk(struct virtqueue *vq, struct cursor *c, bool writable, struct chain *c
 }
 
 /*
- * The same for a single descriptor, with these flags, all of it in one region, with at
- * least `least` bytes. NULL: anything else, and the cursor stands where it stood.
+ * Reads a chain of a single descriptor, with these flags, all of it in one region, with at least
+ * `least` bytes. Returns NULL for anything else; then the cursor does not move.
  */
 static __rte_always_inline uint8_t *
 ring_single(const struct virtqueue *vq, struct cursor *c, uint16_t flags, uint32_t least,
@@ -118,7 +118,7 @@ ring_single(const struct virtqueue *vq, struct cursor *c, uint16_t flags, uint32
 	return base;
 }
 
-/* Takes what the cursor has passed. */
+/* Takes the chains that the cursor has passed. */
 static __rte_always_inline void
 ring_take(struct virtqueue *vq, const struct cursor *c)
 {
@@ -136,9 +136,9 @@ ring_put(struct virtqueue *vq, struct used_chain u, uint32_t len, const bool pac
 }
 
 /*
- * Whether something was put since used position `from`, and is not published. A packed ring's
- * position may be the same by then: a hostile guest's chains, which are as long as it likes, may
- * take a burst round the ring, and round again.
+ * Returns true if chains were put since used position `from` and are not published. The position of
+ * a packed ring may be the same again: the chains of a hostile guest, which are as long as it
+ * likes, may lead a burst around the ring more than once.
  */
 static __rte_always_inline bool
 ring_has_put(const struct virtqueue *vq, uint16_t from, const bool packed)
@@ -185,7 +185,7 @@ ring_set_bell(struct virtqueue *vq, const bool packed)
 	}
 }
 
-/* The same of a ring that was just set up. */
+/* Sets the bell of a ring that was just set up. */
 static inline void
 ring_hang_bell(struct virtqueue *vq)
 {

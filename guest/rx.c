@@ -2,18 +2,17 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Filling a guest's receive ring.
+ * Fills a guest's receive ring.
  *
- * Any worker may do it: the ring's lock is taken once a burst and held while it
- * copies; a ring that another worker fills is left for a later visit. The order of a
- * burst is kept: the first frame that finds no room ends it. Nothing is written outside
- * of the buffers that the guest offered, and nothing is visible to it before
- * ring_publish().
+ * Any worker may do it: the ring's lock is taken once a burst and held while it copies; a ring that
+ * another worker fills is left for a later visit. The order of a burst is kept: filling ends at the
+ * first frame that finds no room. Nothing is written outside of the buffers that the guest offered,
+ * and nothing is visible to it before ring_publish().
  *
- * What a guest offers decides how much there is to look at before a frame finds room,
- * and frames of others are copied meanwhile. So that is counted (cost.h), has a bound
- * for each frame and each visit, is not done twice in vain (struct room_known), and what
- * no driver needs is at the receiver's own charge (charge()).
+ * The chains that a guest offers decide how many descriptors are read before a frame finds room,
+ * which takes time from others. So this work is counted (cost.h) and bounded for each frame and
+ * each visit, and a search that failed is not repeated (struct room_known). For chains that are
+ * longer than any driver needs the receiver is charged (charge()).
  */
 #include "frame/copy.h"
 #include "frame/cost.h"
@@ -24,55 +23,55 @@
 #include "switch/count.h"
 
 /*
- * Receive buffers that one frame may take: 9,000 bytes in buffers of 128, 64 KiB in
- * buffers of 1 KiB. A guest that offers smaller ones loses its longest frames.
+ * Most receive buffers that one frame may take: 9,000 bytes in buffers of 128, 64 KiB in buffers of
+ * 1 KiB. A guest that offers smaller ones loses its longest frames.
  */
 #define RX_BUFFERS_MAX 80
 
 /*
- * Descriptors that are looked at to find room for one frame: two chains of the greatest
- * length, each with an indirect table. Linux needs 19 a chain, which is 836 for 64 KiB
- * that are cut into frames of 1,500 bytes.
+ * Most descriptors that are read to find room for one frame: two chains of the greatest length,
+ * each with an indirect table. Linux needs 19 a chain, which is 836 for 64 KiB that are cut into
+ * frames of 1,500 bytes.
  */
 #define RX_LOOK_MAX (4 * CHAIN_MAX)
 
 /*
- * Descriptors of a chain that its frame's sender pays for: the header and the fragments
- * of a Linux socket buffer, with some to spare. More than these are the receiver's fault.
+ * Descriptors of a chain for which the sender of the frame is charged: the header and the fragments
+ * of a Linux socket buffer, and some more. The receiver is charged for further ones.
  */
 #define RX_CHAIN_FREE 32
 
 /*
- * Chains in a row that can take no frame at all, after which the device is stopped: as
- * many as most rings hold. A driver that errs once in a while is not stopped.
+ * After so many chains in a row that can take no frame at all, the device is stopped: as many as
+ * most rings hold. A driver that makes such an error now and then is not stopped.
  */
 #define RX_USELESS_MAX 256
 
-/* What a frame is copied into: one chain, or with mergeable buffers several. */
+/* The room for a frame: one chain, or with mergeable buffers several. */
 struct room {
-	unsigned int n; /* of them */
+	unsigned int n; /* number of chains */
 	struct used_chain used[RX_BUFFERS_MAX];
-	uint32_t len[RX_BUFFERS_MAX]; /* bytes that each one holds */
-	struct chain chain;           /* all of them, one after the other */
+	uint32_t len[RX_BUFFERS_MAX]; /* bytes that each chain holds */
+	struct chain chain;           /* fragments of all chains, in order */
 	struct fragment frag[CHAIN_MAX];
 };
 
 enum room_status {
 	ROOM_OK,
-	ROOM_NONE,   /* not enough buffers now */
-	ROOM_SPOILT, /* the last chain of them can't be used */
-	ROOM_NEVER,  /* the frame can't be taken: refused, with *reason */
+	ROOM_NONE,   /* there are not enough buffers now */
+	ROOM_SPOILT, /* the last chain can't be used */
+	ROOM_NEVER,  /* the frame can never be taken: it is refused, with *reason */
 };
 
-/* What was done for a burst, to be counted when the ring's lock is free again. */
+/* Work that was done for a burst; it is counted after the ring's lock was released. */
 struct tally {
 	uint64_t bytes, checksums, segments;
-	uint64_t frags; /* beyond the first of each frame */
+	uint64_t frags; /* fragments beyond the first of each frame */
 };
 
 /*
- * Counts a chain that was given back from used position `from` on, as no frame fits into
- * it. What was put in between took frames: then the count begins again.
+ * Counts a chain that was returned at used position `from`, as no frame fits into it. If chains
+ * with frames were put in between, the count begins again.
  */
 static void
 count_useless(struct virtqueue *vq, uint16_t from)
@@ -84,7 +83,7 @@ count_useless(struct virtqueue *vq, uint16_t from)
 		vq_fault(vq, FAULT_RX_USELESS);
 }
 
-/* Gives the chains of a room, which are the next ones, back unused: the last is no good. */
+/* Returns the chains of a room, which are the next ones, unused: the last one can't be used. */
 static enum room_status
 give_back(struct virtqueue *vq, const struct room *r, const struct cursor *c,
 		enum drop_reason *reason, const bool packed)
@@ -100,7 +99,7 @@ give_back(struct virtqueue *vq, const struct room *r, const struct cursor *c,
 	return ROOM_NEVER;
 }
 
-/* The same with the next `n` chains, which are looked at again: they were for several frames. */
+/* Returns the next `n` chains unused, which were for several frames, and reads them again. */
 static enum room_status
 give_back_all(struct virtqueue *vq, struct burst *b, unsigned int n, enum drop_reason *reason,
 		const bool packed)
@@ -124,19 +123,19 @@ give_back_all(struct virtqueue *vq, struct burst *b, unsigned int n, enum drop_r
 	return ROOM_NEVER;
 }
 
-/* Whether a frame fits into a chain of so many bytes, the first one for it, or a later one. */
+/* Returns true if a chain of so many bytes can be used for a frame, as its first or a later one. */
 static inline bool
 is_useful(const struct virtqueue *vq, uint32_t len, bool first)
 {
 	if (!vq->mergeable)
 		return len >= vq->hdr_len + sizeof(struct rte_ether_hdr);
-	/* The header goes into the first chain: it must fit there. */
+	/* The header must fit into the first chain. */
 	return first ? len >= vq->hdr_len : len != 0;
 }
 
 /*
- * Gathers chains for `need` bytes (virtio-net header and frame) from the cursor on;
- * takes none of them yet.
+ * Gathers chains for `need` bytes (virtio-net header and frame) from the cursor on, without taking
+ * them.
  */
 static __rte_always_inline enum room_status
 room_find(struct virtqueue *vq, struct cursor *c, uint32_t need, struct room *r,
@@ -167,8 +166,8 @@ room_find(struct virtqueue *vq, struct cursor *c, uint32_t need, struct room *r,
 }
 
 /*
- * Whether it is known that there is no room for `need` bytes, and then *status: it was
- * looked for at the same place, and nothing has come since.
+ * Returns true, and sets *status, if there is known to be no room for `need` bytes: a search at the
+ * same position failed, and no chain has come since.
  */
 static bool
 is_known(const struct virtqueue *vq, const struct cursor *c, uint32_t need,
@@ -185,7 +184,7 @@ is_known(const struct virtqueue *vq, const struct cursor *c, uint32_t need,
 	return true;
 }
 
-/* Notes that a search from `from` to `to` came to nothing. */
+/* Notes that a search from `from` to `to` failed. */
 static void
 note_known(struct virtqueue *vq, const struct cursor *from, const struct cursor *to,
 		const struct room *r, enum room_status status)
@@ -202,8 +201,8 @@ note_known(struct virtqueue *vq, const struct cursor *from, const struct cursor 
 }
 
 /*
- * Whether room may be looked for in chains: not when the visit has cost enough, and not
- * while a guest whose chains are longer than any driver needs has used up its share.
+ * Returns true if room may be looked for in chains: not if the visit has cost enough, and not while
+ * a guest whose chains are longer than any driver needs has used up its share.
  */
 static inline bool
 may_look(const struct virtqueue *vq, struct burst *b)
@@ -215,7 +214,7 @@ may_look(const struct virtqueue *vq, struct burst *b)
 	return likely(!vq->longwinded) || b->receiver == NULL || share_may(b->clock, b->receiver);
 }
 
-/* Charges the search in `chains` chains: to the visit, and what is too much to the receiver. */
+/* Charges the search in `chains` chains to the visit, and for what is too much to the receiver. */
 static void
 charge(struct virtqueue *vq, struct burst *b, const struct chain *c, unsigned int chains)
 {
@@ -229,7 +228,9 @@ charge(struct virtqueue *vq, struct burst *b, const struct chain *c, unsigned in
 	share_charge(b->clock, b->receiver, cost - most);
 }
 
-/* The header of a frame that has something to tell; flags are for a guest that takes them. */
+/*
+ * Writes the header of a frame with offloads or flags; flags are only for a guest that takes them.
+ */
 static __rte_noinline void
 put_offload(const struct virtqueue *vq, uint8_t *to, const struct frame *f)
 {
@@ -241,8 +242,8 @@ put_offload(const struct virtqueue *vq, uint8_t *to, const struct frame *f)
 }
 
 /*
- * Writes the virtio-net header: all zeroes for most frames, and the number of buffers
- * (virtio 1.2 section 5.1.6.4), which the short header lacks.
+ * Writes the virtio-net header: zeroes for most frames, and the number of buffers (virtio 1.2
+ * section 5.1.6.4), which the short header lacks.
  */
 static inline void
 put_header(const struct virtqueue *vq, uint8_t *to, const struct frame *f, uint16_t nheads,
@@ -261,8 +262,8 @@ put_header(const struct virtqueue *vq, uint8_t *to, const struct frame *f, uint1
 }
 
 /*
- * The common case: the next entry is one descriptor that takes the frame. False:
- * it is not so simple, and nothing was done.
+ * The common case: the next entry is one descriptor that takes the frame. Returns false, and does
+ * nothing, in any other case.
  */
 static __rte_always_inline bool
 fill_single(struct virtqueue *vq, struct cursor *c, const struct frame *f, const bool plain,
@@ -311,7 +312,7 @@ room_fill(struct virtqueue *vq, struct room *r, const struct cursor *c, const st
 	ring_take(vq, c);
 }
 
-/* The frames after this one: their descriptors and bytes are fetched ahead. */
+/* Prefetches descriptors and bytes for the frames after this one. */
 static __rte_always_inline void
 look_ahead(const struct virtqueue *vq, const struct cursor *c, struct burst *b, frame_set want,
 		const bool packed)
@@ -323,7 +324,7 @@ look_ahead(const struct virtqueue *vq, const struct cursor *c, struct burst *b, 
 	ring_prefetch(vq, c, 4, packed);
 }
 
-/* Finds room for a frame of several buffers, or a reason to have none. */
+/* Finds room for a frame in several buffers, or the reason why there is none. */
 static enum room_status
 fill_found(struct virtqueue *vq, struct cursor *c, struct burst *b, const struct frame *f,
 		enum drop_reason *reason, const bool packed)
@@ -340,13 +341,13 @@ fill_found(struct virtqueue *vq, struct cursor *c, struct burst *b, const struct
 		status = give_back(vq, &r, &at, reason, packed);
 	else
 		note_known(vq, c, &at, &r, status);
-	/* Without room the chains stay where they are. Exception: spoilt ones. */
+	/* Without room no chain is taken, except those that can't be used. */
 	c->at = vq->last_avail;
 	c->wrap = vq->avail_wrap;
 	return status;
 }
 
-/* The same, if it may be looked for. */
+/* Finds room for a frame, if it may be looked for. */
 static __rte_noinline enum room_status
 fill_chains(struct virtqueue *vq, struct cursor *c, struct burst *b, const struct frame *f,
 		enum drop_reason *reason, const bool packed)
@@ -359,8 +360,8 @@ fill_chains(struct virtqueue *vq, struct cursor *c, struct burst *b, const struc
 }
 
 /*
- * Whether all frames that one is to be cut into find room: what is put into a ring can't
- * be taken out of it again.
+ * Checks that all segments of a frame find room: a segment that was put into a ring can't be taken
+ * out again.
  */
 static enum room_status
 find_all(struct virtqueue *vq, struct burst *b, const struct gso *gso, enum drop_reason *reason,
@@ -390,7 +391,7 @@ find_all(struct virtqueue *vq, struct burst *b, const struct gso *gso, enum drop
 	return status == ROOM_SPOILT ? give_back_all(vq, b, chains, reason, packed) : status;
 }
 
-/* One frame into whatever buffers come next. `plain`: it is no more than its bytes. */
+/* Puts one frame into the next buffers. `plain`: without offloads and flags. */
 static __rte_always_inline enum room_status
 fill_one(struct virtqueue *vq, struct cursor *c, struct burst *b, const struct frame *f,
 		enum drop_reason *reason, const bool plain, const bool packed)
@@ -400,7 +401,7 @@ fill_one(struct virtqueue *vq, struct cursor *c, struct burst *b, const struct f
 	return fill_chains(vq, c, b, f, reason, packed);
 }
 
-/* One of the frames that a longer one is cut into: there is room for all of them. */
+/* Puts one segment of a frame into the ring, which has room for all of them. */
 static inline enum room_status
 fill_part(struct virtqueue *vq, struct cursor *c, struct burst *b, const struct frame *f,
 		enum drop_reason *reason, const bool packed)
@@ -410,7 +411,7 @@ fill_part(struct virtqueue *vq, struct cursor *c, struct burst *b, const struct 
 	return fill_found(vq, c, b, f, reason, packed);
 }
 
-/* A frame with something to do that the guest does not do itself. */
+/* Puts a frame into the ring whose offloads the guest does not do itself. */
 static __rte_noinline enum room_status
 fill_finished(struct virtqueue *vq, struct cursor *c, struct burst *b, const struct frame *f,
 		struct tally *t, enum drop_reason *reason, const bool packed)
@@ -428,7 +429,7 @@ fill_finished(struct virtqueue *vq, struct cursor *c, struct burst *b, const str
 		status = gso.n > 1 ? fill_part(vq, c, b, part, reason, packed)
 				   : fill_one(vq, c, b, part, reason, false, packed);
 	if (unlikely(status == ROOM_NONE && gso.i > 1)) {
-		/* The guest has changed descriptors that were in order a moment ago. */
+		/* The guest has changed descriptors that were valid a moment ago. */
 		*reason = DROP_RX_DESCRIPTOR;
 		return ROOM_NEVER;
 	}
@@ -442,7 +443,7 @@ fill_finished(struct virtqueue *vq, struct cursor *c, struct burst *b, const str
 	return ROOM_OK;
 }
 
-/* A frame that is more than its bytes. */
+/* Puts a frame with offloads or flags into the ring. */
 static __rte_noinline enum room_status
 fill_offload(struct virtqueue *vq, struct cursor *c, struct burst *b, const struct frame *f,
 		struct tally *t, enum drop_reason *reason, const bool packed)
@@ -485,7 +486,7 @@ fill_ring(struct virtqueue *vq, struct burst *b, frame_set want, struct tally *t
 	return o;
 }
 
-/* Fills and publishes. Returns whether the guest is to be signalled. */
+/* Fills and publishes. Returns true if the guest is to be signalled. */
 static __rte_always_inline bool
 deliver(struct virtqueue *vq, struct burst *b, frame_set want, struct tally *t, struct outcome *o,
 		const bool packed)

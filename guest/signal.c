@@ -4,7 +4,7 @@
 /*
  * Signals that never wait: see signal.h for the contract.
  *
- * A thread finds its own state without an argument of ours, as it may be one of
+ * A thread has to find its own state without an argument of ours, as it may be one of
  * librte_vhost's: hence this file's variables.
  */
 #include <errno.h>
@@ -27,7 +27,10 @@
 #include "guest/signal.h"
 #include "base/log.h"
 
-/* What io_setup(2) maps at the address that it returns; part of the kernel's ABI, as libaio uses it. */
+/*
+ * The ring that io_setup(2) maps at the address that it returns; it is part of the kernel's ABI, as
+ * libaio uses it.
+ */
 struct completions {
 	uint32_t id, nr, head, tail, magic;
 };
@@ -35,19 +38,19 @@ struct completions {
 
 struct caller {
 	pthread_t thread;
-	uint32_t calls; /* twice as many as it made; odd: it is in one */
+	uint32_t calls; /* twice the number of its calls, plus 1 while it is in one */
 	aio_context_t aio;
-	struct completions *done; /* NULL: this kernel has no such thing */
-	bool ready;               /* to be looked at */
+	struct completions *done; /* NULL: this kernel has no io_submit(2) */
+	bool ready;               /* the watching thread may read it */
 } __rte_cache_aligned;
 
 static struct caller callers[SIGNAL_THREADS];
-static unsigned int ncallers; /* may be more than there is room for */
+static unsigned int ncallers; /* may exceed the number of states */
 static __thread struct caller *self;
 static int null_fd = -1;
-static unsigned int careful; /* looks that nobody is trusted for; 0: all are */
+static unsigned int careful; /* looks for which no eventfd is trusted; 0: all are trusted */
 
-/* An empty read is done at once: its completion is there when the call returns. */
+/* Makes an empty read, which is done at once: its completion is there when the call returns. */
 static void
 prepare(struct caller *c)
 {
@@ -58,7 +61,7 @@ prepare(struct caller *c)
 		c->done = NULL;
 }
 
-/* The calling thread's state. NULL: there are more threads than the switch has. */
+/* Returns the calling thread's state, or NULL if there are more threads than the switch has. */
 static struct caller *
 enroll(void)
 {
@@ -73,7 +76,7 @@ enroll(void)
 	return c;
 }
 
-/* False: the kernel can't, so that nothing was done. */
+/* Signals by the kernel. Returns false, without a signal, if the kernel can't. */
 static bool
 by_kernel(struct caller *c, int fd)
 {
@@ -88,7 +91,7 @@ by_kernel(struct caller *c, int fd)
 
 	if (c->done == NULL || syscall(SYS_io_submit, c->aio, 1, &submit) != 1)
 		return false;
-	/* Taken, unread. */
+	/* The completion is taken without being read. */
 	store_release(&c->done->head, load_acquire(&c->done->tail));
 	return true;
 }
@@ -125,15 +128,15 @@ signal_socket(int fd)
 	static const uint64_t one = 1;
 
 	if (send(fd, &one, sizeof(one), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
-		/* It is full, or nobody reads it any more: there is nobody to wake up. */
+		/* It is full, or nobody reads it any more: nobody needs to be woken up. */
 	}
 }
 
-/* Interrupts those that are in the call that they were in at the last look. */
+/* Interrupts threads that are in the same call as at the last look. */
 static void
 look(void)
 {
-	static uint32_t seen[SIGNAL_THREADS]; /* this thread's alone */
+	static uint32_t seen[SIGNAL_THREADS]; /* used by this thread alone */
 	struct caller *c;
 	uint32_t calls;
 
@@ -141,7 +144,7 @@ look(void)
 		if (!load_acquire(&c->ready))
 			continue;
 		calls = load_relaxed(&c->calls);
-		/* One that was only kept from its CPU for that long ends its call as ever. */
+		/* A thread that only had no CPU for that long ends its call as usual. */
 		if ((calls & 1) && calls == seen[c - callers])
 			pthread_kill(c->thread, SIGUSR1);
 		seen[c - callers] = calls;
@@ -160,7 +163,10 @@ look_on(void *arg)
 		nanosleep(&nap, NULL);
 		look();
 		left = load_relaxed(&careful);
-		/* Only we count down from a value that is not 0; one that is set again may get lost. */
+		/*
+		 * Only this thread counts down from a value that is not 0; a value set meanwhile
+		 * may get lost.
+		 */
 		if (left != 0)
 			store_relaxed(&careful, left - 1);
 		if (left != 0 && !told)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* The choice of a receive ring: see sink.h for the contract. */
+/* Chooses a receive ring: see sink.h for the contract. */
 #include "frame/flow.h"
 #include "guest/rx.h"
 #include "guest/sink.h"
@@ -16,10 +16,9 @@ set_of(const struct sink *k)
 }
 
 /*
- * Returns true if receive rings are filled by queue pair. So they are if the sender has a
- * transmit ring for each of them: what its driver put into one ring stays together, no
- * header is looked at, and workers that poll different rings of it fill different ones.
- * Else each flow has its ring.
+ * Returns true if receive rings are filled by queue pair: if the sender has a transmit ring for
+ * each of them. Then frames that its driver put into one ring stay together, no header is read, and
+ * workers that poll its different rings fill different ones. Otherwise each flow has its ring.
  */
 static inline bool
 by_pairs(const struct rx_set *rx, const struct lane *l, const struct source *from)
@@ -37,7 +36,7 @@ ring_of_pair(const struct rx_set *rx, const struct source *from)
 	return rx->vq[i];
 }
 
-/* Marks frames as never to be taken: the guest was stopped for breaking the rules. */
+/* Refuses frames: the guest was stopped for breaking the rules. */
 static struct outcome
 refuse(struct burst *b, frame_set frames)
 {
@@ -90,7 +89,7 @@ guest_deliver(struct sink *k, struct lane *l, const struct source *from, frame_s
 	return fill_by_flows(rx, l, want);
 }
 
-/* Without a ring it is gone, or paused for longer than a frame waits. */
+/* Without a ring the guest is gone, or paused for longer than a frame waits. */
 static enum drop_reason
 guest_why_not(const struct sink *k, const struct lane *l, const struct source *from,
 		struct frame *f)
@@ -108,7 +107,7 @@ guest_behind(const struct sink *k, const struct lane *l, const struct source *fr
 	return by_pairs(set_of(k), l, from) ? FLOWS_ALL : UINT64_C(1) << flow_of(f);
 }
 
-/* Not after it was stopped for breaking the rules; its first ring tells. */
+/* Returns false after the guest was stopped for breaking the rules, which its first ring tells. */
 static bool
 guest_is_open(const struct sink *k)
 {

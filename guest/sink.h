@@ -2,10 +2,10 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * A guest's receive rings as a sink of frames: which ring a frame goes to.
+ * A guest's receive rings as a sink of frames, which chooses the ring for a frame.
  *
- * librte_vhost's thread makes a set and publishes it (guest.c); it is constant then, until a
- * grace period after it was withdrawn. Any worker delivers.
+ * librte_vhost's thread makes a set and publishes it (guest.c); it is constant then, until a grace
+ * period after it was withdrawn. Any worker delivers.
  */
 #ifndef GUEST_SINK_H
 #define GUEST_SINK_H
@@ -21,9 +21,9 @@ struct virtqueue;
  */
 struct rx_set {
 	struct sink sink;
-	unsigned int n; /* at least one */
+	unsigned int n; /* number of rings, at least one */
 	struct virtqueue *vq[QUEUE_PAIRS_MAX];
-	uint16_t port; /* the guest's */
+	uint16_t port; /* port of the guest */
 };
 
 extern const struct sink_ops guest_sink_ops;

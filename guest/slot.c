@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Places for guests: see slot.h for the contract. */
+/* Slots for guests: see slot.h for the contract. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -13,9 +13,9 @@
 #include "switch/port.h"
 
 /*
- * How long a newcomer waits until the main lcore has cleared the place of a guest that
- * has just left, as when a guest is started anew: it takes microseconds, unless the main
- * lcore is busy. All connections wait meanwhile.
+ * How often a new guest waits for the main lcore to clear the slot of a guest that has just left,
+ * as when a guest is restarted: it takes microseconds, unless the main lcore is busy. All
+ * connections wait meanwhile.
  */
 #define CLEAR_NAPS 100
 #define CLEAR_NAP_NS 50000
@@ -31,10 +31,10 @@ slot_port(const struct conf *c, const char *socket)
 		if (c->port[i].socket[0] == '\0')
 			node = i;
 	}
-	return node; /* whose socket is the cuse back end's secret */
+	return node; /* the cuse back end's socket has no name */
 }
 
-/* How many guests a port has, and the lowest number that none of them has. */
+/* Returns how many guests a port has, and the lowest number that none of them has. */
 static unsigned int
 count_guests(const struct ports *all, const struct conf_port *p, unsigned int *number)
 {
@@ -47,13 +47,13 @@ count_guests(const struct ports *all, const struct conf_port *p, unsigned int *n
 		taken[all->port[i].number] = true;
 		n += port_state(&all->port[i]) == PORT_USED;
 	}
-	/* Number 0 is who has the port's own place. */
+	/* Number 0 is the guest in the port's own slot. */
 	for (*number = 1; taken[*number]; ++*number)
 		;
 	return n;
 }
 
-/* Waits a moment for the main lcore to clear a place. Returns whether it is free. */
+/* Waits a moment for the main lcore to clear a slot. Returns true if it is free. */
 static bool
 wait_until_free(const struct ports *all, unsigned int slot)
 {
@@ -65,7 +65,7 @@ wait_until_free(const struct ports *all, unsigned int slot)
 	return port_state(&all->port[slot]) == PORT_FREE;
 }
 
-/* The lowest free place that is no port's own, nor has a tag that a port names. */
+/* Returns the lowest free slot that is no port's own, and whose tag no port names. */
 static unsigned int
 spare_slot(const struct ports *all, const struct conf *c, const struct conf_port *p)
 {
@@ -82,7 +82,10 @@ spare_slot(const struct ports *all, const struct conf *c, const struct conf_port
 	return i;
 }
 
-/* Chooses a place, and the guest's number in its port. GUEST_MAX: there is none; that was said. */
+/*
+ * Chooses a slot, and the guest's number in its port. Returns GUEST_MAX, after an error was logged,
+ * if there is none.
+ */
 static unsigned int
 choose(const struct ports *all, const struct conf *c, unsigned int index, unsigned int *number)
 {

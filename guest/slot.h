@@ -2,12 +2,12 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Which place in the table of ports (switch/port.h) a guest gets, and its name.
+ * Chooses a guest's slot in the table of ports (switch/port.h), and its name.
  *
- * The place is the device's index, and by it go the tag on the uplink (of a port that names
- * none) and the VMDq pool. Port i of the configuration has place i for its first guest,
- * and for nobody else, so who connects first does not matter. Its further guests, if it
- * takes several, get the lowest place that is no port's own.
+ * The slot is the device's index, which decides its tag on the uplink (if its port names none) and
+ * its VMDq pool. Port i of the configuration has slot i for its first guest, and for nobody else,
+ * so it does not matter who connects first. Its further guests, if it takes several, get the lowest
+ * slot that is no port's own.
  *
  * librte_vhost's thread, except slot_name(): any thread.
  */
@@ -25,18 +25,18 @@ struct ports;
 /* Room for a port's name and its guest's number. */
 #define SLOT_NAME_MAX 56
 
-/* The port of the configuration that serves a socket. */
+/* Returns the index of the configuration's port that serves a socket. */
 unsigned int slot_port(const struct conf *c, const char *socket);
 
 /*
- * Takes a place for one more guest of port `index` of the configuration, and makes it
- * known to workers. SLOT_NONE: there is none, and why was logged.
+ * Takes a slot for one more guest of port `index` of the configuration, and publishes it. Returns
+ * SLOT_NONE, after an error was logged, if there is none.
  */
 uint16_t slot_take(struct ports *all, const struct conf *c, unsigned int index);
 
 /*
- * Writes the name of the guest in a place: its port's, with a number where the port takes
- * several. Returns `name`.
+ * Writes the name of the guest in a slot: its port's, with a number if the port takes several.
+ * Returns `name`.
  */
 char *slot_name(const struct ports *all, uint16_t slot, char name[SLOT_NAME_MAX]);
 

@@ -13,7 +13,7 @@
 #include "guest/socket_file.h"
 #include "base/log.h"
 
-/* Returns true if somebody answers at the socket. */
+/* Returns true if a process serves the socket. */
 static bool
 is_alive(const char *path)
 {
@@ -61,7 +61,9 @@ socket_file_make_way(const char *path)
 bool
 socket_file_give(const char *path, uid_t uid, gid_t gid)
 {
-	/* A handle, so that it is the very file that was looked at whatever its name leads to then. */
+	/*
+	 * A handle, so that the file that was checked is changed, whatever its name leads to then.
+	 */
 	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 	bool ok;

@@ -8,10 +8,13 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Makes way for a socket of ours: removes a stale one, and nothing else. False: why was said. */
+/*
+ * Makes way for a socket of ours: removes a stale one, and nothing else. Returns false after an
+ * error was logged.
+ */
 bool socket_file_make_way(const char *path);
 
-/* Makes a socket another user's and group's. False: why was said. */
+/* Gives a socket to another user and group. Returns false after an error was logged. */
 bool socket_file_give(const char *path, uid_t uid, gid_t gid);
 
 #endif /* GUEST_SOCKET_FILE_H */

@@ -11,7 +11,7 @@
 #include "guest/space.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static uint64_t taken; /* by all guests */
+static uint64_t taken; /* bytes taken by all guests */
 
 static bool
 take(struct space *s, uint64_t memory, uint64_t log, uint64_t *share)

@@ -2,12 +2,12 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * How much of this process's address space a guest may have mapped: memory, each region from
- * the beginning of its file on, as librte_vhost maps it, and the log of written pages.
+ * Bounds how much of this process's address space a guest may use: its memory, each region from the
+ * beginning of its file on, as librte_vhost maps it, and the log of written pages.
  *
- * Files can be sparse: all 128 TiB cost a front end nothing. So a guest may have a 64th of what others
- * have left: 1.75 TiB if there is none, and 33 GiB if 255 have taken all that they could. That
- * bounds, too, how long librte_vhost's thread is busy with one guest's log.
+ * Files can be sparse: all 128 TiB cost a front end nothing. So a guest may have a 64th of what
+ * others have left: 1.75 TiB if there is no other, and 33 GiB if 255 others have taken all that
+ * they could. This also bounds how long librte_vhost's thread is busy with one guest's log.
  */
 #ifndef GUEST_SPACE_H
 #define GUEST_SPACE_H
@@ -15,25 +15,28 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Of the 128 TiB that a process has on x86-64; the rest is for the switch itself. */
+/*
+ * The part for guests of the 128 TiB that a process has on x86-64; the rest is for the switch
+ * itself.
+ */
 #define SPACE_ALL (UINT64_C(112) << 40)
 #define SPACE_SHARE 64
 
 struct message;
 
-/* What one guest has mapped, bytes. */
+/* Bytes that one guest has mapped. */
 struct space {
 	uint64_t memory, log;
 };
 
 /*
- * Accounts for a memory table, or a log, that takes the place of what the guest had. The message's
- * numbers were checked. False: it is more than its share; *share says how much that is.
+ * Account for a memory table, or a log, that replaces the guest's old one. The message's numbers
+ * were checked. They return false if it is more than the guest's share, which is then in *share.
  */
 bool space_table(struct space *s, const struct message *m, uint64_t *share);
 bool space_log(struct space *s, const struct message *m, uint64_t *share);
 
-/* Gives all back. */
+/* Gives everything back. */
 void space_release(struct space *s);
 
 #endif /* GUEST_SPACE_H */

@@ -4,11 +4,11 @@
 /*
  * Split virtqueues: virtio 1.2 section 2.7.
  *
- * How descriptors, available and used entries are laid out, and the rules that
- * a chain of them must keep. What a chain's bytes mean is not known here. Each
- * field of the guest is read once, into private memory, and used from there.
+ * This file knows the layout of descriptors, available and used entries, and the rules of a chain.
+ * It does not know what a chain's bytes mean. Each field of the guest is read once, into private
+ * memory, and used from there.
  *
- * Called by whoever owns the queue at the time (see virtqueue.h).
+ * Called by the thread that owns the queue at the time (see virtqueue.h).
  */
 #ifndef GUEST_SPLIT_H
 #define GUEST_SPLIT_H
@@ -26,7 +26,7 @@
 #include "guest/chain.h"
 #include "guest/virtqueue.h"
 
-/* One descriptor, read once. */
+/* Reads a descriptor once. */
 static inline struct vring_desc
 split_read(const void *from)
 {
@@ -43,8 +43,8 @@ split_read(const void *from)
 }
 
 /*
- * Entries the guest has made available and we have not taken yet. More than
- * the ring holds is a fault; then 0.
+ * Returns the number of entries that the guest has made available and we have not taken yet. More
+ * than the ring holds is a fault; then it returns 0.
  */
 static inline uint16_t
 split_available(struct virtqueue *vq)
@@ -61,31 +61,28 @@ split_available(struct virtqueue *vq)
 	return n;
 }
 
-/* Head of available entry `i` (free running). */
+/* Returns the head of available entry `i` (free running). */
 static inline uint16_t
 split_head(const struct virtqueue *vq, uint16_t i)
 {
 	return *(const volatile uint16_t *)&vq->avail->ring[i & (vq->size - 1)];
 }
 
-/* Reads the descriptor of an available entry ahead. */
+/* Prefetches the descriptor of an available entry. */
 static inline void
 split_prefetch(const struct virtqueue *vq, uint16_t i)
 {
 	rte_prefetch0(&vq->desc[split_head(vq, i) & (vq->size - 1)]);
 }
 
-/*
- * Where the walk of a chain is: in the ring's own table, or in an indirect
- * one (section 2.7.5.3).
- */
+/* The table that a chain is in: the ring's own, or an indirect one (section 2.7.5.3). */
 struct split_table {
 	const struct vring_desc *ring; /* NULL: indirect, at gpa */
 	uint64_t gpa;
-	uint32_t n; /* descriptors */
+	uint32_t n; /* number of descriptors */
 };
 
-/* Enters the indirect table that d names. False: it must not be. */
+/* Enters the indirect table that d names. Returns false if that breaks the rules. */
 static inline bool
 split_enter(const struct virtqueue *vq, struct split_table *t, const struct vring_desc *d)
 {
@@ -99,7 +96,7 @@ split_enter(const struct virtqueue *vq, struct split_table *t, const struct vrin
 	return true;
 }
 
-/* Descriptor `at` of the table, or NULL if it isn't in guest memory. */
+/* Returns descriptor `at` of the table, or NULL if it isn't in guest memory. */
 static inline const void *
 split_at(const struct virtqueue *vq, const struct split_table *t, uint16_t at)
 {
@@ -110,8 +107,8 @@ split_at(const struct virtqueue *vq, const struct split_table *t, uint16_t at)
 }
 
 /*
- * Adds the buffers of the chain that starts at `head` to *c. `writable`: a receive chain, else a transmit
- * one; a descriptor of the other direction makes the chain bad.
+ * Adds the buffers of the chain that starts at `head` to *c. `writable`: a receive chain, else a
+ * transmit chain; a descriptor of the other direction makes the chain bad.
  */
 static inline enum chain_status
 split_walk(struct virtqueue *vq, uint16_t head, bool writable, struct chain *c)
@@ -150,9 +147,9 @@ split_walk(struct virtqueue *vq, uint16_t head, bool writable, struct chain *c)
 }
 
 /*
- * The shape that most drivers use most of the time: a single descriptor with
- * just these flags, all of it in one region, with at least `least` bytes. Returns
- * where it is and sets *len; NULL: anything else, for split_walk() to judge.
+ * The usual case: a single descriptor with exactly these flags, all of it in one region, with at
+ * least `least` bytes. Returns its buffer and sets *len, or returns NULL for anything else, which
+ * split_walk() handles.
  */
 static inline uint8_t *
 split_single(const struct virtqueue *vq, uint16_t head, uint16_t flags, uint32_t least,
@@ -177,7 +174,7 @@ split_put(struct virtqueue *vq, uint16_t head, uint32_t len)
 			(struct vring_used_elem){.id = head, .len = len};
 }
 
-/* The guest's wish with EVENT_IDX: signal once this used index is passed. */
+/* Returns the used index after which the guest wants a signal, with EVENT_IDX. */
 static inline uint16_t
 split_used_event(const struct virtqueue *vq)
 {
@@ -185,9 +182,9 @@ split_used_event(const struct virtqueue *vq)
 }
 
 /*
- * Makes what was put since used index `from` visible to the guest. Returns
- * whether the guest wants to be signalled for it (section 2.7.7): the caller
- * does that with vq_signal(), after it has left the ring's lock.
+ * Makes all chains since used index `from` visible to the guest. Returns true if the guest wants a
+ * signal (section 2.7.7): the caller does that by vq_signal(), after it has released the ring's
+ * lock.
  */
 static inline bool
 split_publish(struct virtqueue *vq, uint16_t from)
@@ -195,7 +192,7 @@ split_publish(struct virtqueue *vq, uint16_t from)
 	store_release(&vq->used->idx, vq->last_used);
 	if (vq->callfd < 0)
 		return false;
-	/* The guest must see the index before we look whether it sleeps. */
+	/* The guest must see the index before we check if it sleeps. */
 	rte_smp_mb();
 	if (vq->event_idx)
 		return vring_need_event(split_used_event(vq), vq->last_used, from);
@@ -206,7 +203,10 @@ split_publish(struct virtqueue *vq, uint16_t from)
 static inline void
 split_suppress(struct virtqueue *vq)
 {
-	/* With EVENT_IDX: an index just passed, met again once in 65,536 entries. */
+	/*
+	 * With EVENT_IDX this is an index that was just passed, and is met again only after 65,536
+	 * entries.
+	 */
 	uint16_t *avail_event = (void *)&vq->used->ring[vq->size];
 
 	if (vq->event_idx)

@@ -19,10 +19,10 @@
 #include "frame/offload.h"
 #include "switch/count.h"
 
-/* Bytes of a chain that any switch takes for a frame: no longer than without jumbo frames. */
+/* Longest chain, in bytes, that is a valid frame with any options: without jumbo frames. */
 #define PLAIN_MAX (RTE_ETHER_MAX_LEN + RTE_VLAN_HLEN + sizeof(struct virtio_net_hdr))
 
-/* Notes what is more than usual about a frame. With too much of it no other is fetched. */
+/* Notes the unusual cost of a frame. If it is too high no other frame is fetched. */
 static void
 fetched_much(struct burst *b, uint32_t cost)
 {
@@ -32,8 +32,8 @@ fetched_much(struct burst *b, uint32_t cost)
 }
 
 /*
- * A chain of more bytes than that. One of more than a frame may have keeps them until its
- * virtio-net header is read if that may say that the frame is to be cut.
+ * Handles a longer chain. If it is longer than a frame may be, the frame is kept until its
+ * virtio-net header was read, which may say that it has to be cut.
  */
 static __rte_noinline void
 fetch_long(const struct virtqueue *vq, struct burst *b, struct frame *f, uint64_t len)
@@ -50,8 +50,8 @@ fetch_long(const struct virtqueue *vq, struct burst *b, struct frame *f, uint64_
 }
 
 /*
- * Finds the bytes of the frame whose chain is at the cursor. False: the ring is
- * broken. The frame still has its virtio-net header in front.
+ * Finds the bytes of the frame whose chain is at the cursor. Returns false if the ring is broken.
+ * The frame still begins with its virtio-net header.
  */
 static __rte_always_inline bool
 fetch_chain(struct virtqueue *vq, struct cursor *cursor, struct burst *b, struct frame *f,
@@ -63,7 +63,7 @@ fetch_chain(struct virtqueue *vq, struct cursor *cursor, struct burst *b, struct
 			.n = 1,
 	};
 	enum chain_status status = CHAIN_OK;
-	struct used_chain u = {0}; /* gcc 14 does not see that all ways set it */
+	struct used_chain u = {0}; /* gcc 14 does not see that it is always set */
 
 	c.frag->base = ring_single(vq, cursor, 0, 1, &c.frag->len, &u, packed);
 	c.len = c.frag->len;
@@ -96,7 +96,7 @@ fetch_chain(struct virtqueue *vq, struct cursor *cursor, struct burst *b, struct
 	return true;
 }
 
-/* Takes the virtio-net header off and makes the private copy of Ethernet's. */
+/* Removes the virtio-net header and makes the private copy of the Ethernet header. */
 static inline void
 fetch_headers(const struct virtqueue *vq, struct burst *b, struct frame *f)
 {
@@ -115,7 +115,7 @@ fetch_headers(const struct virtqueue *vq, struct burst *b, struct frame *f)
 		frame_pull(f, &vnet, vq->hdr_len);
 		frame_peek(f, &f->eth, sizeof(f->eth));
 	}
-	/* What follows looks at the copies, and never again at the guest's. */
+	/* The code after this reads the copies, and never again the guest's memory. */
 	rte_compiler_barrier();
 	if (unlikely(offload_asked(&vnet.hdr))) {
 		b->cost += COST_HEADERS;
@@ -126,7 +126,7 @@ fetch_headers(const struct virtqueue *vq, struct burst *b, struct frame *f)
 		frame_lose(f, f->reason);
 }
 
-/* Notes a burst that is to be returned in order; what is more than the ring holds is a fault. */
+/* Notes a burst that has to be returned in order; more chains than the ring holds are a fault. */
 static void
 note_order(struct virtqueue *vq, struct burst *b)
 {
@@ -175,7 +175,7 @@ tx_fetch(struct source *s, struct burst *b, unsigned int max)
 	return vq->packed ? fetch(vq, b, max, true) : fetch(vq, b, max, false);
 }
 
-/* Moves where the ring is read back by the frames from `from` on. */
+/* Moves the ring's read position back by the frames from `from` on. */
 static void
 tx_unfetch(struct source *s, struct burst *b, unsigned int from)
 {
@@ -195,7 +195,7 @@ tx_unfetch(struct source *s, struct burst *b, unsigned int from)
 	ring_set_bell(vq, vq->packed);
 }
 
-/* Returns chains of frames that are done with. */
+/* Returns the chains of frames that are done. */
 static __rte_always_inline void
 put_all(struct virtqueue *vq, const struct frame *frame, frame_set done, const bool packed)
 {

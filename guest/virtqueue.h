@@ -2,15 +2,15 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * A virtqueue as the data path sees it: a snapshot, taken while the guest is
- * paused, of what librte_vhost knows of one ring, and our private indices.
+ * A virtqueue as the data path sees it: a snapshot of what librte_vhost knows of one ring, taken
+ * while the guest is paused, and our private indices.
  *
- * Who writes: librte_vhost's thread while the queue is withdrawn (guest.c). While
- * it is published, a transmit queue belongs to the one worker that polls it; a
- * receive queue may be filled by any worker, one at a time under `lock`.
+ * librte_vhost's thread writes it while the queue is withdrawn (guest.c). While it is published, a
+ * transmit queue belongs to the one worker that polls it; any worker may fill a receive queue, one
+ * at a time under `lock`.
  *
- * The ring formats (split.h, packed.h) know how descriptors are laid out. The policy
- * of what a frame may look like is in tx.c and rx.c, once for both.
+ * The ring formats (split.h, packed.h) know how descriptors are laid out. tx.c and rx.c have the
+ * policy of what a frame may look like, once for both.
  */
 #ifndef GUEST_VIRTQUEUE_H
 #define GUEST_VIRTQUEUE_H
@@ -34,7 +34,7 @@
 struct announcement;
 struct in_order;
 
-/* What returns a chain to the guest. */
+/* What is needed to return a chain to the guest. */
 struct used_chain {
 	uint16_t id;    /* split: head descriptor; packed: buffer id */
 	uint16_t ndesc; /* packed: descriptors of the ring that it took */
@@ -43,32 +43,32 @@ struct used_chain {
 /* Largest virtio-net header: with num_buffers, virtio 1.2 section 5.1.6. */
 #define HDR_MAX sizeof(struct virtio_net_hdr_mrg_rxbuf)
 
-/* A receive ring: what a search for room that came to nothing has found. */
+/* Result of a search for room in a receive ring that failed. */
 struct room_known {
 	bool valid;
 	bool never; /* more chains do not help */
 	bool wrap;  /* packed: laps of `at` and `end` */
 	bool end_wrap;
-	uint16_t at, end; /* last_avail then, and the first entry that was not looked at */
-	uint32_t bytes;   /* that there are in between */
+	uint16_t at, end; /* last_avail at that time, and the first entry that was not read */
+	uint32_t bytes;   /* bytes in between */
 };
 
 /*
- * Two members change while a worker uses the ring: vq_broken() and vq_logging() read them. `fault` is set
- * by any thread: a worker that sees it late goes on for a burst, as it would have a moment before.
- * `logging` is switched by librte_vhost's thread, with a grace period before the front end hears of it: what
- * is written until then is in the log or is copied with all else (dirty_switch.h).
+ * Two members change while a worker uses the ring: vq_broken() and vq_logging() read them. `fault`
+ * is set by any thread: a worker that sees it late goes on for a burst, as it would have a moment
+ * before. `logging` is switched by librte_vhost's thread, with a grace period before the front end
+ * is told: pages written until then are in the log, or are copied with all others (dirty_switch.h).
  */
 struct virtqueue {
-	/* All that a poll of an idle ring reads of it stands in this one line. */
+	/* A poll of an idle ring reads only this cache line. */
 	union {
 		struct vring_avail *avail;      /* split */
 		struct vring_packed_desc *ring; /* packed */
 	};
-	struct source source; /* a transmit ring as an origin of frames */
-	uint16_t last_avail;  /* next available entry to take */
-	uint16_t last_used;   /* next used entry to write */
-	uint16_t size;        /* entries, up to 32768; of split rings a power of two */
+	struct source source; /* a transmit ring as a source of frames */
+	uint16_t last_avail;  /* position of the next available entry to take */
+	uint16_t last_used;   /* position of the next used entry to write */
+	uint16_t size;        /* number of entries, up to 32768; a power of two in split rings */
 	uint8_t hdr_len;      /* 10, or 12 with num_buffers */
 	uint8_t fault;        /* enum fault_reason; once set, nothing is touched */
 	bool packed;          /* VIRTIO_F_RING_PACKED negotiated */
@@ -77,8 +77,8 @@ struct virtqueue {
 	bool event_idx;   /* VIRTIO_RING_F_EVENT_IDX negotiated */
 	bool indirect;    /* VIRTIO_RING_F_INDIRECT_DESC negotiated */
 	bool mergeable;   /* VIRTIO_NET_F_MRG_RXBUF negotiated */
-	bool logging;     /* VHOST_F_LOG_ALL: what is written is noted; see dirty_log.h */
-	uint8_t offloads; /* enum offload: what its driver may send, or takes; see offload.h */
+	bool logging;     /* VHOST_F_LOG_ALL: writes are noted; see dirty_log.h */
+	uint8_t offloads; /* set of enum offload that its driver may send, or takes; see offload.h */
 
 	union {
 		struct vring_desc *desc;                            /* split */
@@ -88,32 +88,32 @@ struct virtqueue {
 		struct vring_used *used;                      /* split */
 		struct vring_packed_desc_event *device_event; /* packed */
 	};
-	/* A transmit ring: its guest's. */
+	/* The announcement of a transmit ring's guest. */
 	struct announcement *announcement;
 	struct in_order *in_order; /* a transmit ring with VIRTIO_F_IN_ORDER; else NULL */
-	uint64_t held_half;        /* packed: first chain put and not published, ... */
-	uint16_t held_at;          /* ... where to, */
-	bool held;                 /* ... if there is one */
+	uint64_t held_half;        /* packed: the first chain that was put and not published */
+	uint16_t held_at;          /* packed: position for held_half */
+	bool held;                 /* packed: held_half is valid */
 	const struct guest_mem *mem;
 	int callfd;          /* -1: the guest wants no signals */
-	bool callsocket;     /* a socket, and no eventfd */
+	bool callsocket;     /* callfd is a socket, and no eventfd */
 	uint32_t frame_max;  /* longest frame, bytes */
-	rte_spinlock_t lock; /* a receive ring: who fills it now */
-	/* What follows is of receive rings, and seldom used. */
+	rte_spinlock_t lock; /* of a receive ring: held by the worker that fills it */
+	/* The members from here on are for receive rings, and seldom used. */
 	struct room_known known;
 	bool longwinded;     /* its last chain was longer than drivers need */
-	uint16_t useless_at; /* last_used when a chain was last given back, as nothing fits into it */
-	uint32_t useless;    /* chains of that kind in a row */
+	uint16_t useless_at; /* last_used when a chain was last returned because nothing fits into it */
+	uint32_t useless; /* chains of that kind in a row */
 } __rte_cache_aligned;
 
-/* Stops a queue whose guest broke the rules; the main lcore will say so. */
+/* Stops a queue whose guest broke the rules; the main lcore will log that. */
 static inline void
 vq_fault(struct virtqueue *vq, uint8_t reason)
 {
 	store_relaxed(&vq->fault, reason);
 }
 
-/* Whether that was done. */
+/* Returns true if the queue was stopped. */
 static inline bool
 vq_broken(const struct virtqueue *vq)
 {
@@ -121,8 +121,8 @@ vq_broken(const struct virtqueue *vq)
 }
 
 /*
- * Whether what is written is to be noted. Then the log that it is noted in is seen, too; a look
- * that finds it off orders nothing, which is once a frame.
+ * Returns true if writes have to be noted; the log is then visible to this thread, too. If it is
+ * off, as usual, the load orders nothing, as it is done for each frame.
  */
 static inline bool
 vq_logging(const struct virtqueue *vq)
@@ -130,7 +130,7 @@ vq_logging(const struct virtqueue *vq)
 	return unlikely(load_relaxed(&vq->logging)) && load_acquire(&vq->logging);
 }
 
-/* Signals the guest; one whose descriptor blocks is stopped. */
+/* Signals the guest; if its eventfd blocks, the guest is stopped. */
 static inline void
 vq_signal(struct virtqueue *vq)
 {
