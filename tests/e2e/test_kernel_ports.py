@@ -219,7 +219,8 @@ def test_an_interface_changes_under_traffic(box, kind):
             ns.ip("link", "delete", "other0")
             r.switch.wait_output(r"port 0: its interface other0 is gone")
             link_is(r, "down (interface removed)")
-            again = r"port 0: there is an interface other0 again, which is not the one that was removed: start the switch"
+            again = (r"port 0: there is an interface other0 again, which is not the one that was removed: "
+                     r"start the switch")
             ns.veth("other0", "peer0")  # as when a container's network is set up anew
             r.switch.wait_output(again)
             ns.ip("link", "set", "other0", "mtu", 1400)  # no news
