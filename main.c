@@ -107,6 +107,7 @@ make_shared(struct whole *w)
 static void
 introduce(struct whole *w)
 {
+	w->wake.fd = -1;
 	w->guests = (struct guests){
 			.conf = &w->conf,
 			.ports = &w->ports,
