@@ -55,7 +55,7 @@ unused_guest(struct guests *all)
 	struct guest *g;
 
 	for (g = all->list; g != NULL; g = g->next)
-		if (!g->connected)
+		if (g->phase == GUEST_UNUSED)
 			return g;
 	g = rte_zmalloc("guest", sizeof(*g), RTE_CACHE_LINE_SIZE);
 	if (g == NULL)
@@ -81,7 +81,7 @@ may_connect(const struct guests *guests, unsigned int index)
 
 	seen[index] = true;
 	for (g = guests->list; g != NULL; g = g->next) {
-		if (!g->connected)
+		if (g->phase == GUEST_UNUSED)
 			continue;
 		all++;
 		seen[g->index] = true;
@@ -103,6 +103,7 @@ guest_connect(struct guests *all, int vid, const char *path)
 {
 	unsigned int index = slot_port(all->conf, path);
 	const char *name = all->conf->port[index].name;
+	int socket;
 	struct guest *g;
 
 	if (!may_connect(all, index))
@@ -119,19 +120,15 @@ guest_connect(struct guests *all, int vid, const char *path)
 		say(ERR, "port %s: guest refused: no memory for it\n", name);
 		return NULL;
 	}
-	g->socket = fds_hurry(path);
-	if (g->socket < 0 || !fd_gate_open(g->socket, path, all->conf->port[index].uml)) {
+	socket = fds_hurry(path);
+	if (socket < 0 || !fd_gate_open(socket, path, all->conf->port[index].uml)) {
 		say(ERR, "port %s: guest refused: no memory to watch its connection\n", name);
 		return NULL;
 	}
-	g->connected = true;
+	g->phase = GUEST_CONNECTED;
 	be_at(g, index, SLOT_NONE);
-	g->vid = vid;
-	g->announcement = (struct announcement){0};
-	memset(g->address, 0, sizeof(g->address));
-	g->features = 0;
-	g->table_pending = g->doomed = g->log_mapped = g->mtu_told = g->in_message = false;
-	peer_connected(&g->peer, name, path, g->socket);
+	g->conn = (struct connection){.vid = vid, .socket = socket};
+	peer_connected(&g->conn.peer, name, path, socket);
 	return g;
 }
 
@@ -155,8 +152,8 @@ static void
 leave_place(struct guest *g)
 {
 	if (g->port == SLOT_NONE) {
-		if (g->peer.agreed)
-			say(INFO, "port %s: disconnected\n", g->peer.name);
+		if (g->conn.peer.agreed)
+			say(INFO, "port %s: disconnected\n", g->conn.peer.name);
 		return;
 	}
 	say(INFO, "device %u disconnected\n", g->port);
@@ -185,7 +182,7 @@ guest_end(struct guest *g)
 {
 	free_rings(g);
 	leave_place(g);
-	g->connected = false;
+	g->phase = GUEST_UNUSED;
 }
 
 void

@@ -43,34 +43,51 @@ struct ring_address {
 	uint64_t desc, used, avail;
 };
 
+/* How far a guest has come. */
+enum guest_phase {
+	GUEST_UNUSED,    /* it is kept for a later connection */
+	GUEST_CONNECTED, /* its device is not set up, or no more */
+	GUEST_RUNNING,   /* librte_vhost says that the device is set up */
+	GUEST_DOOMED,    /* the front end broke the protocol: nothing more of it is looked at */
+};
+
+/* What is done about a message, between guest_before() and guest_after(). */
+enum message_step {
+	STEP_NONE,
+	STEP_PAUSED, /* its rings are paused */
+	STEP_TABLE,  /* the same, and a memory table is being set */
+	STEP_LOG,    /* it concerns the log alone, and nothing is paused; see dirty_switch.h */
+};
+
+/* What belongs to one connection: zeroed as a whole when the next one is made. */
+struct connection {
+	int vid;           /* librte_vhost's number of it */
+	int socket;        /* librte_vhost's; -1: not found */
+	uint64_t features; /* negotiated, of those that librte_vhost does not know */
+	struct ring_address address[RINGS_MAX]; /* as last told */
+	struct announcement announcement;       /* that the guest is here now */
+	struct peer peer;
+	enum message_step step;
+	bool log_mapped; /* librte_vhost has mapped a log of written pages */
+	bool mtu_told;   /* that its MTU is too large was said */
+};
+
 struct guest {
 	struct virtqueue ring[RINGS_MAX];
 	struct guest_mem mem;
 	struct rx_set set[2]; /* one is published, or none; the other is to be the next */
-	struct announcement announcement;       /* that it is here now */
-	struct ring_address address[RINGS_MAX]; /* as last told */
-	struct peer peer;
 	struct guests *all;
 	struct guest *next; /* of all->list */
-	bool connected;     /* else it is kept for a later connection */
+	struct connection conn;
+	enum guest_phase phase;
 	uint16_t index;     /* of the port of the configuration that it connected to */
-	struct space space; /* of this process's addresses, that it has */
-	int vid;            /* librte_vhost's number of the connection */
-	int socket;         /* of the connection; librte_vhost's; -1: not found */
 	uint16_t port;      /* its place; SLOT_NONE: not yet, its rings have not started */
-	uint64_t features;  /* negotiated, of those that librte_vhost does not know */
+	struct space space; /* of this process's addresses, that it has */
 	uint32_t ready;     /* rings that the library says are set up and enabled */
-	uint32_t published; /* ... that workers use */
+	uint32_t published; /* rings that workers use */
 	uint32_t held;      /* rings that are paused for a moment: frames wait for them */
 	uint8_t next_set;   /* which of set[] */
-	bool set_in_use;    /* ... as no grace period has passed since it was withdrawn */
-	bool running;       /* the library says the device is set up */
-	bool in_message;    /* between guest_before() and guest_after() */
-	bool log_only;      /* the message at hand concerns the log alone; see dirty_switch.h */
-	bool table_pending; /* a memory table is being set */
-	bool log_mapped;    /* librte_vhost has mapped a log of written pages */
-	bool mtu_told;      /* that its MTU is too large was said */
-	bool doomed;        /* the front end broke the protocol: no more of it */
+	bool set_in_use;    /* no grace period has passed since that one was withdrawn */
 	/*
 	 * Main lcore and librte_vhost's thread both look for faults: what one has read
 	 * of a guest that is stopped, the other must not have cleared meanwhile. What it names the

@@ -25,14 +25,14 @@ features_of(const struct guest *g)
 {
 	uint64_t features = 0;
 
-	rte_vhost_get_negotiated_features(g->vid, &features);
+	rte_vhost_get_negotiated_features(g->conn.vid, &features);
 	return features;
 }
 
 static bool
 is_logging(const struct guest *g)
 {
-	return g->log_mapped && (features_of(g) & LOG_ALL) != 0;
+	return g->conn.log_mapped && (features_of(g) & LOG_ALL) != 0;
 }
 
 bool
@@ -40,7 +40,7 @@ dirty_switch_can(const struct guest *g, const struct message *m)
 {
 	const struct ring_address *a;
 
-	if (!g->running)
+	if (g->phase != GUEST_RUNNING)
 		return false;
 	switch (m->request) {
 	case MSG_SET_LOG_BASE: /* workers do not use the old one */
@@ -48,8 +48,8 @@ dirty_switch_can(const struct guest *g, const struct message *m)
 	case MSG_SET_FEATURES:
 		return ((m->payload.u64 ^ features_of(g)) & ~LOG_ALL) == 0;
 	case MSG_SET_VRING_ADDR:
-		a = &g->address[m->payload.addr.index];
-		return (g->published & message_rings(m)) != 0 && message_bare(m) &&
+		a = &g->conn.address[m->payload.addr.index];
+		return (g->published >> m->payload.addr.index & 1) != 0 && message_bare(m) &&
 				a->desc == m->payload.addr.desc &&
 				a->used == m->payload.addr.used &&
 				a->avail == m->payload.addr.avail;
@@ -82,36 +82,47 @@ dirty_switch_alone(const struct message *m)
 }
 
 void
-dirty_switch(struct guest *g, const struct message *m)
+dirty_switch_base(struct guest *g, const struct message *m)
 {
-	const bool new_log = m->request == MSG_SET_LOG_BASE;
-
-	if (new_log)
-		snapshot_log(g);
-	if (g->log_only && m->request != MSG_SET_VRING_ADDR)
+	RTE_SET_USED(m);
+	g->conn.log_mapped = true;
+	snapshot_log(g);
+	if (g->conn.step == STEP_LOG)
 		switch_log(g);
-	if (new_log && g->running && is_logging(g))
+	if (g->phase == GUEST_RUNNING && is_logging(g))
 		dirty_all(&g->mem);
 }
 
 void
-dirty_switch_note(struct guest *g, const struct message *m)
+dirty_switch_features(struct guest *g, const struct message *m)
 {
-	struct ring_address *a;
+	RTE_SET_USED(m);
+	if (g->conn.step == STEP_LOG)
+		switch_log(g);
+}
 
-	if (m->request == MSG_SET_LOG_BASE) {
-		g->log_mapped = true;
-	} else if (m->request == MSG_RESET_OWNER) {
-		memset(g->address, 0, sizeof(g->address));
-		g->log_mapped = false;
-	} else if (m->request == MSG_GET_VRING_BASE) { /* librte_vhost forgets it */
-		g->address[m->payload.state.index] = (struct ring_address){0};
-		/* Of a migration that is over. Memory may be added before the next one. */
-		g->log_mapped = is_logging(g);
-	} else if (m->request == MSG_SET_VRING_ADDR) {
-		a = &g->address[m->payload.addr.index];
-		a->desc = m->payload.addr.desc;
-		a->used = m->payload.addr.used;
-		a->avail = m->payload.addr.avail;
-	}
+void
+dirty_switch_address(struct guest *g, const struct message *m)
+{
+	g->conn.address[m->payload.addr.index] = (struct ring_address){
+			.desc = m->payload.addr.desc,
+			.used = m->payload.addr.used,
+			.avail = m->payload.addr.avail,
+	};
+}
+
+void
+dirty_switch_stop(struct guest *g, const struct message *m)
+{
+	g->conn.address[m->payload.state.index] = (struct ring_address){0};
+	/* Of a migration that is over. Memory may be added before the next one. */
+	g->conn.log_mapped = is_logging(g);
+}
+
+void
+dirty_switch_reset(struct guest *g, const struct message *m)
+{
+	RTE_SET_USED(m);
+	memset(g->conn.address, 0, sizeof(g->conn.address));
+	g->conn.log_mapped = false;
 }

@@ -35,10 +35,16 @@ bool dirty_switch_can(const struct guest *g, const struct message *m);
  */
 bool dirty_switch_alone(const struct message *m);
 
-/* After librte_vhost has acted on a message, such a one or not. */
-void dirty_switch(struct guest *g, const struct message *m);
+/* After librte_vhost has acted on SET_LOG_BASE, or SET_FEATURES: switches the log of what workers use. */
+void dirty_switch_base(struct guest *g, const struct message *m);
+void dirty_switch_features(struct guest *g, const struct message *m);
 
-/* Notes what later messages are compared with. After any message that was wanted (message.h). */
-void dirty_switch_note(struct guest *g, const struct message *m);
+/*
+ * What later messages are compared with: after SET_VRING_ADDR; GET_VRING_BASE, by which librte_vhost
+ * forgets the ring; and RESET_OWNER.
+ */
+void dirty_switch_address(struct guest *g, const struct message *m);
+void dirty_switch_stop(struct guest *g, const struct message *m);
+void dirty_switch_reset(struct guest *g, const struct message *m);
 
 #endif /* GUEST_DIRTY_SWITCH_H */

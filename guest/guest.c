@@ -18,6 +18,7 @@
 #include "guest/fd_gate.h"
 #include "guest/device.h"
 #include "guest/dirty_switch.h"
+#include "guest/dispatch.h"
 #include "guest/fault.h"
 #include "guest/guest.h"
 #include "guest/guests.h"
@@ -137,7 +138,7 @@ publish(struct guest *g, uint32_t rings)
 	/* One ring is enough to announce the guest by. */
 	left = g->published & RINGS_TX;
 	if (rings & left & -left)
-		announce_arm(&g->ring[__builtin_ctz(left)], &g->announcement);
+		announce_arm(&g->ring[__builtin_ctz(left)], &g->conn.announcement);
 	for (left = rings & RINGS_TX; left != 0; left &= left - 1) {
 		vq = &g->ring[__builtin_ctz(left)];
 		lanes_add(g->all->lanes, &vq->source, vq->desc);
@@ -158,7 +159,7 @@ guest_resume(struct guest *g)
 	unsigned int i;
 
 	/* With a table that failed, librte_vhost has no memory to tell of. */
-	if (g->doomed || g->table_pending || !g->running ||
+	if (g->phase != GUEST_RUNNING || g->conn.step == STEP_TABLE ||
 			(g->published == 0 && !snapshot_memory(g)))
 		return;
 	for (left = due; left != 0; left &= left - 1) {
@@ -175,103 +176,8 @@ guest_resume(struct guest *g)
 static bool
 guest_doom(struct guest *g, struct message *m)
 {
-	g->doomed = true;
+	g->phase = GUEST_DOOMED;
 	return message_doom(m);
-}
-
-/* Whether a message changes nothing that workers use. */
-static bool
-is_question(const struct message *m)
-{
-	return m->request == MSG_GET_FEATURES || m->request == MSG_GET_PROTOCOL_FEATURES ||
-			m->request == MSG_GET_QUEUE_NUM || m->request == MSG_NET_SET_MTU;
-}
-
-/* Lets librte_vhost refuse an MTU that frames of the switch can't carry. */
-static void
-check_mtu(struct guest *g, struct message *m)
-{
-	uint32_t max = guest_settings(g)->mtu;
-	char name[GUEST_WHO_MAX];
-
-	if (m->payload.u64 <= max)
-		return;
-	if (!g->mtu_told)
-		say(WARNING,
-				"%s: MTU %" PRIu64 " refused, as %u is the most that is "
-				"switched; %schoose a smaller one (host_mtu= of QEMU)\n",
-				guest_who(g, name), m->payload.u64, max,
-				max != RTE_ETHER_MTU ? "" : "start with --mergeable 1, or ");
-	g->mtu_told = true;
-	m->payload.u64 = 0;
-}
-
-/* The rings that are not ready any more, which librte_vhost tells late or not at all. */
-static uint32_t
-no_longer_ready(const struct guest *g, const struct message *m)
-{
-	switch (m->request) {
-	case MSG_SET_VRING_ENABLE: /* after guest_after() */
-		return m->payload.state.num == 0 ? message_rings(m) : 0;
-	case MSG_SET_FEATURES: /* without queue pairs all but one are thrown away */
-		return !g->running && !(m->payload.u64 >> VIRTIO_NET_F_MQ & 1) ? ~RINGS_FIRST_PAIR
-									       : 0;
-	case MSG_RESET_OWNER:
-		return RINGS_ALL;
-	default:
-		return 0;
-	}
-}
-
-uint64_t
-guest_features(const struct guest *g)
-{
-	return guest_settings(g)->tso == CHOICE_YES ? offload_uso_features : 0;
-}
-
-/*
- * Takes features out of a message that librte_vhost would refuse, as it did not offer them.
- * While the device runs it refuses any change, and so do we: what changes is left in.
- */
-static void
-take_features(struct guest *g, struct message *m)
-{
-	uint64_t own = m->payload.u64 & guest_features(g);
-
-	if (!g->running)
-		g->features = own;
-	if (g->features == own)
-		m->payload.u64 &= ~own;
-}
-
-/* Whether what the message has librte_vhost map is within the guest's share. */
-static bool
-within_share(struct guest *g, const struct message *m)
-{
-	char name[GUEST_WHO_MAX];
-	uint64_t share;
-
-	if (m->request == MSG_SET_MEM_TABLE ? space_table(&g->space, m, &share)
-					    : space_log(&g->space, m, &share))
-		return true;
-	say(WARNING,
-			"%s: its %s would take more addresses than the %u GiB that are its share; "
-			"give it less memory\n",
-			guest_who(g, name),
-			m->request == MSG_SET_MEM_TABLE ? "memory" : "log of written pages",
-			(unsigned int)(share >> 30));
-	return false;
-}
-
-/* Whether the guest may send a message like that. */
-static bool
-is_wanted(const struct guest *g, const struct message *m)
-{
-	const struct conf_port *p = guest_settings(g);
-
-	if (m->request == MSG_SET_BACKEND_REQ_FD)
-		return p->uml;
-	return message_wanted(m, 2 * p->queues);
 }
 
 /* Names what ends a connection. It may be of a front end that works elsewhere. */
@@ -286,81 +192,64 @@ say_unwanted(const struct guest *g, const struct message *m)
 			guest_who(g, name), m->request);
 }
 
-/* Says that a memory table has too many regions, which is no fault of the guest's. */
-static void
-say_regions(const struct guest *g, const struct message *m)
+/* Returns true if the connection is to go on with this message, which may be changed. */
+static bool
+may_go_on(struct guest *g, struct message *m)
 {
-	char name[GUEST_WHO_MAX];
+	const struct message_kind *k = message_kind(m);
 
-	if (m->payload.memory.nregions > GUEST_REGIONS)
-		say(WARNING,
-				"%s: its memory is in %u regions, and %d are the most that a guest can "
-				"have; give it fewer and larger DIMMs\n",
-				guest_who(g, name), m->payload.memory.nregions, GUEST_REGIONS);
+	if (g->phase == GUEST_DOOMED)
+		return false;
+	if (message_wanted(g, m))
+		return k->allow == NULL || k->allow(g, m);
+	say_unwanted(g, m);
+	return false;
 }
 
 bool
 guest_before(struct guest *g, struct message *m)
 {
-	struct rte_ether_addr mac;
-	uint32_t gone;
+	const struct message_kind *k = message_kind(m);
+	uint32_t ended;
 
-	if (g->table_pending) {
-		/* librte_vhost called no hook after the last table: it was no good. */
-		g->table_pending = false;
-		g->doomed = true;
-	}
-	g->log_only = false;
-	peer_message(&g->peer, &g->all->peers, m);
-	if (!fds_answered(g->socket))
-		g->doomed = true;
-	if (!g->doomed && !is_wanted(g, m))
-		say_unwanted(g, m);
-	if (g->doomed || !is_wanted(g, m)) {
+	/* librte_vhost called no hook after the last table: it was no good. */
+	if (g->conn.step == STEP_TABLE || !fds_answered(g->conn.socket))
+		g->phase = GUEST_DOOMED;
+	g->conn.step = STEP_NONE;
+	peer_message(&g->conn.peer, &g->all->peers, m);
+	if (!may_go_on(g, m)) {
 		guest_pause(g, RINGS_ALL);
 		guest_let_go(g, RINGS_ALL);
 		return guest_doom(g, m);
 	}
 	/* What the last message paused would be back by now. */
 	guest_let_go(g, RINGS_ALL);
-	if (m->request == MSG_NET_SET_MTU)
-		check_mtu(g, m);
-	if (m->request == MSG_SET_FEATURES)
-		take_features(g, m);
-	g->log_only = dirty_switch_can(g, m);
-	if (m->request == MSG_SET_LOG_BASE && !within_share(g, m)) {
-		guest_pause(g, RINGS_ALL);
-		guest_let_go(g, RINGS_ALL);
-		return guest_doom(g, m);
-	}
-	if (is_question(m) || g->log_only)
+	if (dirty_switch_can(g, m))
+		g->conn.step = STEP_LOG;
+	if (k->scope == SCOPE_NOTHING || g->conn.step == STEP_LOG)
 		return true;
-	g->in_message = true;
+	g->conn.step = STEP_PAUSED;
 	guest_pause(g, message_rings(m));
-	gone = no_longer_ready(g, m);
-	g->ready &= ~gone;
-	guest_let_go(g, gone);
-	if (m->request == MSG_SEND_RARP) {
-		mac = m->payload.mac;
-		announce_ask(&g->announcement, &mac);
-	} else if (m->request == MSG_SET_MEM_TABLE) {
-		say_regions(g, m);
-		if (!fds_table_ok(m) || !within_share(g, m))
-			return guest_doom(g, m);
-		g->table_pending = true;
-		guest_mem_forget(&g->mem);
-	}
+	ended = k->ends != NULL ? k->ends(g, m) : 0;
+	g->ready &= ~ended;
+	guest_let_go(g, ended);
+	if (k->before != NULL)
+		k->before(g, m);
 	return true;
 }
 
 bool
 guest_after(struct guest *g, const struct message *m)
 {
-	g->table_pending = g->in_message = false;
-	if (g->doomed) /* perhaps over this message, which may name any ring */
-		return !message_handled(m);
-	dirty_switch_note(g, m);
-	dirty_switch(g, m);
+	const struct message_kind *k = message_kind(m);
+
+	if (g->phase == GUEST_DOOMED) { /* perhaps over this message, which may name any ring */
+		g->conn.step = STEP_NONE;
+		return k->unknown;
+	}
+	if (k->after != NULL)
+		k->after(g, m);
+	g->conn.step = STEP_NONE;
 	guest_resume(g);
 	return true;
 }
@@ -368,14 +257,14 @@ guest_after(struct guest *g, const struct message *m)
 bool
 guest_start(struct guest *g)
 {
-	if (g->doomed)
+	if (g->phase == GUEST_DOOMED)
 		return false;
 	if (!guest_place(g)) {
-		g->doomed = true;
-		fds_hang_up(g->socket);
+		g->phase = GUEST_DOOMED;
+		fds_hang_up(g->conn.socket);
 		return false;
 	}
-	g->running = true;
+	g->phase = GUEST_RUNNING;
 	guest_resume(g);
 	return true;
 }
@@ -386,7 +275,8 @@ guest_stop(struct guest *g)
 	guest_pause(g, RINGS_ALL);
 	guest_let_go(g, RINGS_ALL);
 	guest_check(g);
-	g->running = false;
+	if (g->phase == GUEST_RUNNING)
+		g->phase = GUEST_CONNECTED;
 	guest_mem_forget(&g->mem);
 	guest_forget_fault(g);
 }
@@ -406,7 +296,7 @@ guest_ring(struct guest *g, unsigned int index, bool ready)
 	}
 	g->ready &= ~ring;
 	/* A message that replaces its descriptors makes it not ready, and then ready again. */
-	if (!g->in_message)
+	if (g->conn.step != STEP_PAUSED && g->conn.step != STEP_TABLE)
 		guest_let_go(g, ring);
 }
 
@@ -420,10 +310,10 @@ void
 guest_disconnect(struct guest *g)
 {
 	guest_stop(g);
-	fd_gate_close(g->socket);
+	fd_gate_close(g->conn.socket);
 	space_release(&g->space);
 	g->ready = 0;
-	peer_disconnected(&g->peer, &g->all->peers, guest_settings(g),
-			g->doomed || load_relaxed(&g->all->ending));
+	peer_disconnected(&g->conn.peer, &g->all->peers, guest_settings(g),
+			g->phase == GUEST_DOOMED || load_relaxed(&g->all->ending));
 	guest_end(g);
 }

@@ -39,9 +39,6 @@ void guest_disconnect(struct guest *g);
 bool guest_before(struct guest *g, struct message *m);
 bool guest_after(struct guest *g, const struct message *m);
 
-/* Features that the switch offers and librte_vhost knows nothing of. */
-uint64_t guest_features(const struct guest *g);
-
 /*
  * The device was set up, or is being stopped. When it is set up first, it gets a place in
  * the table of ports, until its connection ends. False: there is none, and it ends now.

@@ -101,13 +101,6 @@ struct message {
 	} payload;
 } __attribute__((packed));
 
-/*
- * The one ring that a message is about, as a bit; all bits where it is about the device
- * as a whole. Of the former librte_vhost touches no other ring's state, but for
- * GET_VRING_BASE: it stops the device first, and so counts as one of the latter.
- */
-uint32_t message_rings(const struct message *m);
-
 /* Makes the answer to GET_QUEUE_NUM of the message. */
 void message_answer(struct message *m, uint64_t value);
 
@@ -125,26 +118,11 @@ bool message_know(const char *version);
  */
 bool message_bare(const struct message *m);
 
-/*
- * Whether a message belongs to what the switch offers: a device of `rings` rings, and
- * of the protocol's optional parts acknowledgements, queue pairs, the log of written
- * pages in shared memory, announcements and MTU. librte_vhost does not ask: it carries
- * out what was never negotiated, too.
- */
-bool message_wanted(const struct message *m, unsigned int rings);
-
-/*
- * Makes librte_vhost end the connection over this message. It may act on what is
- * harmless first, as it then closes the descriptors that came with it. False:
- * what it would do is not harmless, and it must not see the message at all.
- */
-bool message_doom(struct message *m);
-
-/*
- * Whether librte_vhost acts on such messages, so that the hook behind it has to
- * end the connection. Any other it refuses by itself, and closes what came with
- * it, if nobody says that it was handled.
- */
-bool message_handled(const struct message *m);
+/* The ring that SET_VRING_KICK, _CALL or _ERR is about. */
+static inline unsigned int
+message_ring_of_fd(const struct message *m)
+{
+	return m->payload.state.index & 0xff;
+}
 
 #endif /* GUEST_MESSAGE_H */

@@ -42,7 +42,7 @@ find_new(const struct guest *g, const void *addr, struct guest_mapping *m)
 	bool found = false;
 	unsigned int i;
 
-	if (rte_vhost_get_mem_table(g->vid, &table) != 0)
+	if (rte_vhost_get_mem_table(g->conn.vid, &table) != 0)
 		return false;
 	for (i = 0; i < table->nregions && !found; i++) {
 		*m = (struct guest_mapping){

@@ -30,8 +30,8 @@ snapshot_log(struct guest *g)
 	uint64_t base = 0, size = 0;
 
 	/* librte_vhost (22.11) still tells of it after RESET_OWNER has unmapped it. */
-	if (g->log_mapped)
-		rte_vhost_get_log_base(g->vid, &base, &size);
+	if (g->conn.log_mapped)
+		rte_vhost_get_log_base(g->conn.vid, &base, &size);
 	guest_mem_set_log(&g->mem, (uint8_t *)(uintptr_t)base, size);
 }
 
@@ -40,7 +40,7 @@ snapshot_memory(struct guest *g)
 {
 	struct rte_vhost_memory *table;
 
-	if (rte_vhost_get_mem_table(g->vid, &table) != 0)
+	if (rte_vhost_get_mem_table(g->conn.vid, &table) != 0)
 		return false;
 	guest_mem_set(&g->mem, table);
 	free(table);
@@ -97,7 +97,7 @@ snapshot_indices(struct guest *g, unsigned int index)
 {
 	struct virtqueue *vq = &g->ring[index];
 
-	if (rte_vhost_get_vring_base(g->vid, index, &vq->last_avail, &vq->last_used) != 0)
+	if (rte_vhost_get_vring_base(g->conn.vid, index, &vq->last_avail, &vq->last_used) != 0)
 		return false;
 	vq->held = false;
 	vq->known.valid = vq->longwinded = false;
@@ -133,12 +133,12 @@ snapshot_ring(struct guest *g, unsigned int index)
 	struct rte_vhost_vring v;
 	uint64_t features = 0;
 
-	if (vq_broken(vq) || rte_vhost_get_vhost_vring(g->vid, index, &v) != 0 || v.desc == NULL ||
-			v.avail == NULL || v.used == NULL)
+	if (vq_broken(vq) || rte_vhost_get_vhost_vring(g->conn.vid, index, &v) != 0 ||
+			v.desc == NULL || v.avail == NULL || v.used == NULL)
 		return false;
-	rte_vhost_get_negotiated_features(g->vid, &features);
+	rte_vhost_get_negotiated_features(g->conn.vid, &features);
 	vq->mem = &g->mem;
-	snapshot_features(vq, index, features | g->features);
+	snapshot_features(vq, index, features | g->conn.features);
 	if (vq->logging && !dirty_log_covers(&g->mem)) {
 		vq_fault(vq, FAULT_LOG);
 		return false;
@@ -185,5 +185,5 @@ snapshot_base(struct guest *g, unsigned int index)
 		avail |= vq->avail_wrap ? PACKED_WRAP : 0;
 		used |= vq->used_wrap ? PACKED_WRAP : 0;
 	}
-	rte_vhost_set_vring_base(g->vid, index, avail, used);
+	rte_vhost_set_vring_base(g->conn.vid, index, avail, used);
 }

@@ -26,6 +26,7 @@
 #include "guest/fd_gate.h"
 #include "guest/dirty_switch.h"
 #include "guest/device.h"
+#include "guest/dispatch.h"
 #include "guest/guest.h"
 #include "guest/guests.h"
 #include "guest/message.h"
@@ -116,7 +117,7 @@ passed_gate(const struct guest *g)
 {
 	static bool told;
 
-	if (fd_gate_passed(g->socket))
+	if (fd_gate_passed(g->conn.socket))
 		return true;
 	if (!told)
 		say(ERR,
@@ -139,7 +140,7 @@ before_message(int vid, void *message)
 	pthread_mutex_unlock(&turn);
 	if (!ok)
 		return RTE_VHOST_MSG_RESULT_ERR;
-	if (g != NULL && g->log_only && dirty_switch_alone(m))
+	if (g != NULL && g->conn.step == STEP_LOG && dirty_switch_alone(m))
 		return RTE_VHOST_MSG_RESULT_OK;
 	/* The library would say as many as it could serve. */
 	if (m->request == MSG_GET_QUEUE_NUM && g != NULL && message_bare(m)) {

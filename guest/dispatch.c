@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* What is done about each vhost-user message: see dispatch.h for the contract. */
+#include <inttypes.h>
+
+#include <linux/virtio_net.h>
+
+#include <rte_common.h>
+
+#include "base/log.h"
+#include "conf/conf.h"
+#include "frame/offload.h"
+#include "guest/connect.h"
+#include "guest/device.h"
+#include "guest/dirty_log.h"
+#include "guest/dirty_switch.h"
+#include "guest/dispatch.h"
+#include "guest/fds.h"
+
+/*
+ * librte_vhost (22.11) maps the file from the offset on and then adds the offset again,
+ * so any but 0, which is what front ends send, leads it outside.
+ */
+static bool
+dispatch_log_valid(const struct message *m, unsigned int rings)
+{
+	RTE_SET_USED(rings);
+	return m->size == sizeof(m->payload.log) && m->payload.log.mmap_offset == 0 &&
+			m->payload.log.mmap_size != 0 && m->payload.log.mmap_size <= DIRTY_LOG_MAX;
+}
+
+static bool
+dispatch_mac_valid(const struct message *m, unsigned int rings)
+{
+	struct rte_ether_addr mac = m->payload.mac;
+
+	RTE_SET_USED(rings);
+	return m->size == sizeof(m->payload.u64) && rte_is_valid_assigned_ether_addr(&mac);
+}
+
+static bool
+dispatch_ring_valid(const struct message *m, unsigned int rings)
+{
+	return m->payload.state.index < rings;
+}
+
+static bool
+dispatch_ring_fd_valid(const struct message *m, unsigned int rings)
+{
+	return message_ring_of_fd(m) < rings;
+}
+
+/* Lets librte_vhost refuse an MTU that frames of the switch can't carry. */
+static bool
+dispatch_allow_mtu(struct guest *g, struct message *m)
+{
+	uint32_t max = guest_settings(g)->mtu;
+	char name[GUEST_WHO_MAX];
+
+	if (m->payload.u64 <= max)
+		return true;
+	if (!g->conn.mtu_told)
+		say(WARNING,
+				"%s: MTU %" PRIu64 " refused, as %u is the most that is "
+				"switched; %schoose a smaller one (host_mtu= of QEMU)\n",
+				guest_who(g, name), m->payload.u64, max,
+				max != RTE_ETHER_MTU ? "" : "start with --mergeable 1, or ");
+	g->conn.mtu_told = true;
+	m->payload.u64 = 0;
+	return true;
+}
+
+uint64_t
+guest_features(const struct guest *g)
+{
+	return guest_settings(g)->tso == CHOICE_YES ? offload_uso_features : 0;
+}
+
+/*
+ * Takes features out of the message that librte_vhost would refuse, as it did not offer them.
+ * While the device runs it refuses any change, and so do we: what changes is left in.
+ */
+static bool
+dispatch_allow_features(struct guest *g, struct message *m)
+{
+	uint64_t own = m->payload.u64 & guest_features(g);
+
+	if (g->phase != GUEST_RUNNING)
+		g->conn.features = own;
+	if (g->conn.features == own)
+		m->payload.u64 &= ~own;
+	return true;
+}
+
+static void
+dispatch_say_share(const struct guest *g, const char *what, uint64_t share)
+{
+	char name[GUEST_WHO_MAX];
+
+	say(WARNING,
+			"%s: its %s would take more addresses than the %u GiB that are its share; "
+			"give it less memory\n",
+			guest_who(g, name), what, (unsigned int)(share >> 30));
+}
+
+static bool
+dispatch_allow_log(struct guest *g, struct message *m)
+{
+	uint64_t share;
+
+	if (space_log(&g->space, m, &share))
+		return true;
+	dispatch_say_share(g, "log of written pages", share);
+	return false;
+}
+
+/* A table with too many regions is no fault of the guest's. */
+static bool
+dispatch_allow_table(struct guest *g, struct message *m)
+{
+	char name[GUEST_WHO_MAX];
+	uint64_t share;
+
+	if (m->payload.memory.nregions > GUEST_REGIONS)
+		say(WARNING,
+				"%s: its memory is in %u regions, and %d are the most that a guest can "
+				"have; give it fewer and larger DIMMs\n",
+				guest_who(g, name), m->payload.memory.nregions, GUEST_REGIONS);
+	if (!fds_table_ok(m))
+		return false;
+	if (space_table(&g->space, m, &share))
+		return true;
+	dispatch_say_share(g, "memory", share);
+	return false;
+}
+
+/* It is disabled after the hook behind the message. */
+static uint32_t
+dispatch_ends_disabled(const struct guest *g, const struct message *m)
+{
+	RTE_SET_USED(g);
+	return m->payload.state.num == 0 ? message_rings(m) : 0;
+}
+
+/* Without queue pairs all but one are thrown away. */
+static uint32_t
+dispatch_ends_pairs(const struct guest *g, const struct message *m)
+{
+	return g->phase != GUEST_RUNNING && !(m->payload.u64 >> VIRTIO_NET_F_MQ & 1)
+			? ~RINGS_FIRST_PAIR
+			: 0;
+}
+
+static uint32_t
+dispatch_ends_all(const struct guest *g, const struct message *m)
+{
+	RTE_SET_USED(g);
+	RTE_SET_USED(m);
+	return RINGS_ALL;
+}
+
+static void
+dispatch_before_table(struct guest *g, const struct message *m)
+{
+	RTE_SET_USED(m);
+	g->conn.step = STEP_TABLE;
+	guest_mem_forget(&g->mem);
+}
+
+static void
+dispatch_before_rarp(struct guest *g, const struct message *m)
+{
+	const struct rte_ether_addr mac = m->payload.mac;
+
+	announce_ask(&g->conn.announcement, &mac);
+}
+
+/* More regions than descriptors came with: all of those are closed. */
+static bool
+dispatch_spoil_table(struct message *m)
+{
+	m->payload.memory.nregions = UINT32_MAX;
+	return true;
+}
+
+/* librte_vhost rejects size 0; 22.11 would make an inflight buffer of any other size. */
+static bool
+dispatch_spoil_size(struct message *m)
+{
+	m->size = 0;
+	return true;
+}
+
+/* 22.11 writes after the end of a buffer that is too small. With no ring it writes nothing. */
+static bool
+dispatch_spoil_inflight(struct message *m)
+{
+	m->payload.inflight.mmap_size = 1;
+	m->payload.inflight.mmap_offset = 0;
+	m->payload.inflight.nrings = 0;
+	m->payload.inflight.ring_size = 0;
+	return true;
+}
+
+/* It would hand out a userfaultfd: with it, any access to memory could be held up. */
+static bool
+dispatch_spoil_never(struct message *m)
+{
+	RTE_SET_USED(m);
+	return false;
+}
+
+/* Those without a row are not offered; librte_vhost acts on them as on others of the device. */
+static const struct message_kind dispatch_table[] = {
+		[0] = {.unknown = true},
+		[MSG_GET_FEATURES] = {SCOPE_NOTHING, true},
+		[MSG_SET_FEATURES] = {SCOPE_DEVICE, true, .allow = dispatch_allow_features,
+				.ends = dispatch_ends_pairs, .after = dirty_switch_features},
+		[MSG_SET_OWNER] = {SCOPE_DEVICE, true},
+		[MSG_RESET_OWNER] = {SCOPE_DEVICE, true, .ends = dispatch_ends_all,
+				.after = dirty_switch_reset},
+		[MSG_SET_MEM_TABLE] = {SCOPE_DEVICE, true, .allow = dispatch_allow_table,
+				.before = dispatch_before_table, .spoil = dispatch_spoil_table},
+		[MSG_SET_LOG_BASE] = {SCOPE_DEVICE, true, .valid = dispatch_log_valid,
+				.allow = dispatch_allow_log, .after = dirty_switch_base,
+				.spoil = dispatch_spoil_size},
+		[MSG_SET_LOG_FD] = {SCOPE_DEVICE, true},
+		[MSG_SET_VRING_NUM] = {SCOPE_RING, true, .valid = dispatch_ring_valid},
+		[MSG_SET_VRING_ADDR] = {SCOPE_RING, true, .valid = dispatch_ring_valid,
+				.after = dirty_switch_address},
+		[MSG_SET_VRING_BASE] = {SCOPE_RING, true, .valid = dispatch_ring_valid},
+		[MSG_GET_VRING_BASE] = {SCOPE_DEVICE, true, .valid = dispatch_ring_valid,
+				.after = dirty_switch_stop},
+		[MSG_SET_VRING_KICK] = {SCOPE_RING_FD, true, .valid = dispatch_ring_fd_valid},
+		[MSG_SET_VRING_CALL] = {SCOPE_RING_FD, true, .valid = dispatch_ring_fd_valid},
+		[MSG_SET_VRING_ERR] = {SCOPE_RING_FD, true, .valid = dispatch_ring_fd_valid},
+		[MSG_GET_PROTOCOL_FEATURES] = {SCOPE_NOTHING, true},
+		[MSG_SET_PROTOCOL_FEATURES] = {SCOPE_DEVICE, true},
+		[MSG_GET_QUEUE_NUM] = {SCOPE_NOTHING, true},
+		[MSG_SET_VRING_ENABLE] = {SCOPE_RING, true, .valid = dispatch_ring_valid,
+				.ends = dispatch_ends_disabled},
+		[MSG_SEND_RARP] = {SCOPE_FIRST_TX, true, .valid = dispatch_mac_valid,
+				.before = dispatch_before_rarp},
+		[MSG_NET_SET_MTU] = {SCOPE_NOTHING, true, .allow = dispatch_allow_mtu},
+		[23] = {.unknown = true}, /* SET_VRING_ENDIAN */
+		[26] = {.unknown = true}, /* sessions of crypto devices: made ... */
+		[27] = {.unknown = true}, /* ... and ended */
+		[MSG_POSTCOPY_ADVISE] = {.spoil = dispatch_spoil_never},
+		[MSG_GET_INFLIGHT_FD] = {.spoil = dispatch_spoil_size},
+		[MSG_SET_INFLIGHT_FD] = {.spoil = dispatch_spoil_inflight},
+		[33 ... 38] = {.unknown = true},
+		[MSG_GET_STATUS] = {.offered = false},
+};
+
+const struct message_kind *
+message_kind(const struct message *m)
+{
+	static const struct message_kind unknown = {.unknown = true};
+
+	return m->request < RTE_DIM(dispatch_table) ? &dispatch_table[m->request] : &unknown;
+}
+
+uint32_t
+message_rings(const struct message *m)
+{
+	switch (message_kind(m)->scope) {
+	case SCOPE_NOTHING:
+		return 0;
+	case SCOPE_RING:
+		return UINT32_C(1) << m->payload.state.index;
+	case SCOPE_RING_FD:
+		return UINT32_C(1) << message_ring_of_fd(m);
+	case SCOPE_FIRST_TX:
+		return RINGS_TX & RINGS_FIRST_PAIR;
+	case SCOPE_DEVICE:
+	default:
+		return RINGS_ALL;
+	}
+}
+
+bool
+message_wanted(const struct guest *g, const struct message *m)
+{
+	const struct message_kind *k = message_kind(m);
+	const struct conf_port *p = guest_settings(g);
+
+	/* Requests of ours, which are never made; User Mode Linux waits for the socket. */
+	if (m->request == MSG_SET_BACKEND_REQ_FD)
+		return p->uml;
+	return k->offered && (k->valid == NULL || k->valid(m, 2 * p->queues));
+}
+
+bool
+message_doom(struct message *m)
+{
+	const struct message_kind *k = message_kind(m);
+
+	/* With no acknowledgement asked for, a failure ends the connection. */
+	m->flags &= ~MSG_NEED_REPLY;
+	return k->spoil == NULL || k->spoil(m);
+}
