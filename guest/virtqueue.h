@@ -15,7 +15,9 @@
 #ifndef GUEST_VIRTQUEUE_H
 #define GUEST_VIRTQUEUE_H
 
+#include <assert.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <linux/virtio_net.h>
@@ -105,6 +107,9 @@ struct virtqueue {
 	uint16_t useless_at; /* last_used when a chain was last returned because nothing fits into it */
 	uint32_t useless; /* chains of that kind in a row */
 } __rte_cache_aligned;
+
+/* A poll of an idle ring reads its first line alone. */
+static_assert(offsetof(struct virtqueue, desc) == RTE_CACHE_LINE_MIN_SIZE, "struct virtqueue");
 
 /* Stops a queue whose guest broke the rules; the main lcore will log that. */
 static inline void

@@ -57,10 +57,8 @@ struct source {
 	bool bell_equal;     /* the bell rings if they are equal; else if they differ */
 	bool waiting;        /* frames wait in the park */
 	uint16_t port;       /* port that its frames come from */
-	union {
-		uint16_t pair; /* of a guest: the ring's queue pair */
-		uint16_t device; /* of the uplink: the one device that its frames are for; SOURCE_ANY */
-	};
+	uint16_t pair;       /* of a guest: the ring's queue pair; of the uplink: 0 */
+	uint16_t device;     /* of the uplink: the one device that its frames are for; SOURCE_ANY */
 	uint16_t copied; /* of the uplink: devices below this one also get its frames from a pool */
 };
 
