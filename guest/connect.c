@@ -20,8 +20,8 @@
 #include "switch/port.h"
 
 /*
- * Connections of a port that wait for their drivers: as many as it takes guests, and some
- * more, as of programs that ask what the switch offers and go.
+ * As many connections of a port may wait for their drivers as it takes guests, and some more:
+ * programs may only ask what the switch offers, and leave.
  */
 #define WAITING_MORE 8u
 
@@ -35,7 +35,7 @@ guest_who(const struct guest *g, char name[GUEST_WHO_MAX])
 	return name;
 }
 
-/* Notes where a guest is; the main lcore may be naming it. */
+/* Sets a guest's slot; the main lcore may be reading its name. */
 static void
 be_at(struct guest *g, unsigned int index, uint16_t port)
 {
@@ -46,8 +46,8 @@ be_at(struct guest *g, unsigned int index, uint16_t port)
 }
 
 /*
- * A guest for a new connection. Those of former ones serve again and are never freed, as
- * the main lcore may be looking at one.
+ * Returns a guest for a new connection. Guests of former connections are used again and never
+ * freed, as the main lcore may be reading one.
  */
 static struct guest *
 unused_guest(struct guests *all)
@@ -67,9 +67,9 @@ unused_guest(struct guests *all)
 }
 
 /*
- * Whether there is room for one more connection to a port that has not started its device.
- * Those are bounded for each port; and of all that librte_vhost can have, one is kept for
- * each port that has none, so that nobody keeps the others out.
+ * Returns true if there is room for one more connection to a port that has not started its device.
+ * Their number is bounded for each port. Of all connections that librte_vhost can have, one is kept
+ * for each port without one, so that nobody keeps the others out.
  */
 static bool
 may_connect(const struct guests *guests, unsigned int index)
@@ -147,7 +147,7 @@ guest_place(struct guest *g)
 	return true;
 }
 
-/* Gives the guest's place back; the main lcore clears it for the next. */
+/* Gives the guest's slot back; the main lcore clears it for the next guest. */
 static void
 leave_place(struct guest *g)
 {
@@ -163,7 +163,7 @@ leave_place(struct guest *g)
 	wake_up(g->all->wake);
 }
 
-/* Frees what rings were given when they were first used. */
+/* Frees what rings got when they were first used. */
 static void
 free_rings(struct guest *g)
 {

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * A guest's device: what there is of it from connection to connection. Who may touch it, and how its
- * life goes, is in guest.h.
+ * A guest and its device, kept from connection to connection. guest.h says who may touch it, and
+ * describes its life.
  */
 #ifndef GUEST_DEVICE_H
 #define GUEST_DEVICE_H
@@ -23,8 +23,8 @@
 #include "guest/virtqueue.h"
 
 /*
- * Rings of a device (virtio 1.2 section 5.1.2): the even ones the guest receives by, the
- * odd ones it transmits by. A set of them is the bits of one uint32_t.
+ * Rings of a device (virtio 1.2 section 5.1.2): the even ones are receive rings, the odd ones
+ * transmit rings. A set of rings is the bits of one uint32_t.
  */
 #define RINGS_MAX (2 * QUEUE_PAIRS_MAX)
 #define RINGS_ALL UINT32_MAX
@@ -38,7 +38,7 @@ ring_is_tx(unsigned int index)
 	return index & 1;
 }
 
-/* Where the front end says that a ring is: addresses in its own process. */
+/* A ring's addresses as the front end gave them, in its own process. */
 struct ring_address {
 	uint64_t desc, used, avail;
 };
@@ -63,41 +63,41 @@ enum message_step {
 struct connection {
 	int vid;           /* librte_vhost's number of it */
 	int socket;        /* librte_vhost's; -1: not found */
-	uint64_t features; /* negotiated, of those that librte_vhost does not know */
-	struct ring_address address[RINGS_MAX]; /* as last told */
+	uint64_t features; /* negotiated features that librte_vhost does not know */
+	struct ring_address address[RINGS_MAX]; /* as last given by the front end */
 	struct announcement announcement;       /* that the guest is here now */
 	struct peer peer;
 	enum message_step step;
 	bool log_mapped; /* librte_vhost has mapped a log of written pages */
-	bool mtu_told;   /* that its MTU is too large was said */
+	bool mtu_told;   /* it was logged that its MTU is too large */
 };
 
 struct guest {
 	struct virtqueue ring[RINGS_MAX];
 	struct guest_mem mem;
-	struct rx_set set[2]; /* one is published, or none; the other is to be the next */
+	struct rx_set set[2]; /* at most one is published; the other is the next one */
 	struct guests *all;
 	struct guest *next; /* of all->list */
 	struct connection conn;
 	enum guest_phase phase;
-	uint16_t index;     /* of the port of the configuration that it connected to */
-	uint16_t port;      /* its place; SLOT_NONE: not yet, its rings have not started */
-	struct space space; /* of this process's addresses, that it has */
+	uint16_t index;     /* index of the configuration's port that it connected to */
+	uint16_t port;      /* its slot; SLOT_NONE: its device was not set up yet */
+	struct space space; /* its part of this process's addresses */
 	uint32_t ready;     /* rings that the library says are set up and enabled */
 	uint32_t published; /* rings that workers use */
 	uint32_t held;      /* rings that are paused for a moment: frames wait for them */
-	uint8_t next_set;   /* which of set[] */
+	uint8_t next_set;   /* index in set[] of the next one to publish */
 	bool set_in_use;    /* no grace period has passed since that one was withdrawn */
 	/*
-	 * Main lcore and librte_vhost's thread both look for faults: what one has read
-	 * of a guest that is stopped, the other must not have cleared meanwhile. What it names the
-	 * guest by, `port` and `index`, is written under this lock for the same reason.
+	 * Main lcore and librte_vhost's thread both look for faults: what one of them reads of a
+	 * stopped guest, the other must not clear meanwhile. For the same reason `port` and
+	 * `index`, which give the guest's name, are written under this lock.
 	 */
 	rte_spinlock_t fault_lock;
-	bool fault_logged; /* under it */
+	bool fault_logged; /* guarded by fault_lock */
 };
 
-/* What holds for it: the settings of the port that it connected to. */
+/* Returns the settings of the port that it connected to. */
 static inline const struct conf_port *
 guest_settings(const struct guest *g)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Following the log's switches without a pause: see dirty_switch.h for the contract. */
+/* Switches the log without a pause: see dirty_switch.h for the contract. */
 #include <string.h>
 
 #include <linux/vhost_types.h>
@@ -115,7 +115,7 @@ void
 dirty_switch_stop(struct guest *g, const struct message *m)
 {
 	g->conn.address[m->payload.state.index] = (struct ring_address){0};
-	/* Of a migration that is over. Memory may be added before the next one. */
+	/* The migration is over. Memory may be added before the next one. */
 	g->conn.log_mapped = is_logging(g);
 }
 

@@ -2,21 +2,21 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Switching the log of written pages (dirty_log.h) on and off while a guest runs, without
- * pausing it: a migration costs no frame before its end.
+ * Switches the log of written pages (dirty_log.h) on and off while a guest runs, without a pause:
+ * no frame is dropped before the end of a migration.
  *
- * A front end begins with SET_LOG_BASE; then SET_FEATURES, the same but for LOG_ALL; and
- * SET_VRING_ADDR for each ring, the same but for what concerns the log. Workers go on
- * meanwhile, as what they use does not change but for vq->logging, and a grace period
- * passes before the message that has switched it is acknowledged.
+ * A front end begins with SET_LOG_BASE; then comes SET_FEATURES, the same as before except LOG_ALL,
+ * and SET_VRING_ADDR for each ring, the same as before except for the log. Workers go on meanwhile,
+ * as nothing that they use changes except vq->logging, and a grace period passes before the message
+ * that has switched it is acknowledged.
  *
- * A driver that starts in the midst of a migration has its rings set up with LOG_ALL, and
- * SET_LOG_BASE comes last (so does QEMU 10.0): by then they are served, and what was written
- * into them was not noted, or in the log of the driver before it, which nobody reads any
- * more. So of a log that comes to such rings all bits are set: perhaps after librte_vhost has
- * answered it, but before the next message is.
+ * If a driver starts during a migration, its rings are set up with LOG_ALL, and SET_LOG_BASE comes
+ * last (in QEMU 10.0): by then they are served, and writes into them were not noted, or noted in
+ * the log of the driver before it, which nobody reads any more. So all bits of a log that comes to
+ * such rings are set: perhaps after librte_vhost has answered it, but before the next message is
+ * answered.
  *
- * librte_vhost's thread, in the hooks around a message.
+ * Called by librte_vhost's thread, in the hooks around a message.
  */
 #ifndef GUEST_DIRTY_SWITCH_H
 #define GUEST_DIRTY_SWITCH_H
@@ -26,12 +26,12 @@
 struct guest;
 struct message;
 
-/* Whether a message, not yet acted on, is such a one: it changes nothing but the log. */
+/* Returns true if a message, which was not carried out yet, changes only the log. */
 bool dirty_switch_can(const struct guest *g, const struct message *m);
 
 /*
- * Whether librte_vhost need not see it. SET_VRING_ADDR would set it back to where the used index
- * stood when it last knew, and it would warn of that.
+ * Returns true if librte_vhost need not see the message. With SET_VRING_ADDR it would go back to
+ * the used index that it knew last, and warn of that.
  */
 bool dirty_switch_alone(const struct message *m);
 

@@ -30,7 +30,7 @@
 #include "switch/lanes.h"
 #include "switch/port.h"
 
-/* Waits until workers have let go of all that was withdrawn. */
+/* Waits until workers use nothing any more that was withdrawn. */
 static void
 quiesce(struct guest *g)
 {
@@ -38,7 +38,7 @@ quiesce(struct guest *g)
 	g->set_in_use = false;
 }
 
-/* Tells workers which receive rings there are, and which of them are paused. */
+/* Publishes the receive rings that exist, and which of them are paused. */
 static void
 publish_set(struct guest *g)
 {
@@ -59,7 +59,7 @@ publish_set(struct guest *g)
 	g->set_in_use = true;
 }
 
-/* Tells workers how many transmit rings there are; one that is paused is one of them. */
+/* Publishes the number of transmit rings, with paused ones. */
 static void
 publish_tx_rings(struct guest *g)
 {
@@ -67,7 +67,7 @@ publish_tx_rings(struct guest *g)
 			__builtin_popcount((g->published | g->held) & RINGS_TX));
 }
 
-/* Withdraws those of `rings` that workers use, and waits until they have let go. */
+/* Withdraws those of `rings` that workers use, and waits until they use them no more. */
 static void
 guest_pause(struct guest *g, uint32_t rings)
 {
@@ -93,7 +93,7 @@ guest_pause(struct guest *g, uint32_t rings)
 		snapshot_base(g, __builtin_ctz(left));
 }
 
-/* Those of `rings` that are paused won't be back: nothing is to wait for them. */
+/* Ends the pause of `rings` that won't be back: no frame is to wait for them. */
 static void
 guest_let_go(struct guest *g, uint32_t rings)
 {
@@ -105,7 +105,10 @@ guest_let_go(struct guest *g, uint32_t rings)
 		publish_tx_rings(g);
 }
 
-/* What a transmit ring needs from its first use on. False: no memory, and that was said. */
+/*
+ * Makes what a transmit ring needs from its first use on. Returns false, after an error was logged,
+ * without memory.
+ */
 static bool
 has_park(struct guest *g, unsigned int index)
 {
@@ -119,7 +122,7 @@ has_park(struct guest *g, unsigned int index)
 	return s->park != NULL;
 }
 
-/* Lets workers use rings that are ready to be. */
+/* Lets workers use rings that are ready. */
 static void
 publish(struct guest *g, uint32_t rings)
 {
@@ -135,7 +138,7 @@ publish(struct guest *g, uint32_t rings)
 	if (rings & RINGS_RX)
 		publish_set(g);
 	publish_tx_rings(g);
-	/* One ring is enough to announce the guest by. */
+	/* One ring is enough to announce the guest. */
 	left = g->published & RINGS_TX;
 	if (rings & left & -left)
 		announce_arm(&g->ring[__builtin_ctz(left)], &g->conn.announcement);
@@ -151,14 +154,14 @@ publish(struct guest *g, uint32_t rings)
 	}
 }
 
-/* Reads anew what is ready and not in use, and lets the workers use it. */
+/* Reads the rings again that are ready and not in use, and lets workers use them. */
 static void
 guest_resume(struct guest *g)
 {
 	uint32_t due = g->ready & ~g->published, good = 0, left;
 	unsigned int i;
 
-	/* With a table that failed, librte_vhost has no memory to tell of. */
+	/* If a table failed, librte_vhost has no memory. */
 	if (g->phase != GUEST_RUNNING || g->conn.step == STEP_TABLE ||
 			(g->published == 0 && !snapshot_memory(g)))
 		return;
@@ -172,7 +175,7 @@ guest_resume(struct guest *g)
 	guest_check(g);
 }
 
-/* The front end broke the protocol. Returns whether librte_vhost may see the message. */
+/* Handles a front end that broke the protocol. Returns true if librte_vhost may see the message. */
 static bool
 guest_doom(struct guest *g, struct message *m)
 {
@@ -180,7 +183,7 @@ guest_doom(struct guest *g, struct message *m)
 	return message_doom(m);
 }
 
-/* Names what ends a connection. It may be of a front end that works elsewhere. */
+/* Logs the message that ends a connection. The front end may work with other back ends. */
 static void
 say_unwanted(const struct guest *g, const struct message *m)
 {
@@ -212,7 +215,7 @@ guest_before(struct guest *g, struct message *m)
 	const struct message_kind *k = message_kind(m);
 	uint32_t ended;
 
-	/* librte_vhost called no hook after the last table: it was no good. */
+	/* librte_vhost called no hook after the last table, so it failed. */
 	if (g->conn.step == STEP_TABLE || !fds_answered(g->conn.socket))
 		g->phase = GUEST_DOOMED;
 	g->conn.step = STEP_NONE;
@@ -222,7 +225,7 @@ guest_before(struct guest *g, struct message *m)
 		guest_let_go(g, RINGS_ALL);
 		return guest_doom(g, m);
 	}
-	/* What the last message paused would be back by now. */
+	/* Rings that the last message paused would be back by now. */
 	guest_let_go(g, RINGS_ALL);
 	if (dirty_switch_can(g, m))
 		g->conn.step = STEP_LOG;
@@ -243,7 +246,7 @@ guest_after(struct guest *g, const struct message *m)
 {
 	const struct message_kind *k = message_kind(m);
 
-	if (g->phase == GUEST_DOOMED) { /* perhaps over this message, which may name any ring */
+	if (g->phase == GUEST_DOOMED) { /* perhaps because of this message, which may name any ring */
 		g->conn.step = STEP_NONE;
 		return k->unknown;
 	}
@@ -295,7 +298,10 @@ guest_ring(struct guest *g, unsigned int index, bool ready)
 		return;
 	}
 	g->ready &= ~ring;
-	/* A message that replaces its descriptors makes it not ready, and then ready again. */
+	/*
+	 * A message that replaces its file descriptors makes a ring not ready, and then ready
+	 * again.
+	 */
 	if (g->conn.step != STEP_PAUSED && g->conn.step != STEP_TABLE)
 		guest_let_go(g, ring);
 }

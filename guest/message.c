@@ -10,8 +10,8 @@
 #include "guest/message.h"
 
 /*
- * What follows a message in the struct that librte_vhost's hooks are given (vhu_msg_context
- * in its vhost_user.h, which says that they rely on it).
+ * The members after the message in the struct that librte_vhost's hooks get (vhu_msg_context in its
+ * vhost_user.h, which says that hooks rely on it).
  */
 struct descriptors {
 	int fd[8]; /* -1: none */
@@ -19,8 +19,8 @@ struct descriptors {
 };
 
 /*
- * Bytes of the largest message, which those descriptors follow, from a release on
- * (25.03 added messages of crypto devices). What comes after the last one is not known.
+ * Bytes of the largest message, after which those file descriptors come, since a release (25.03
+ * added messages of crypto devices). Releases after the last one are not known.
  */
 static const struct {
 	unsigned int release; /* year * 100 + month */
@@ -28,7 +28,7 @@ static const struct {
 } layouts[] = {{2211, 644}, {2503, 1084}};
 #define RELEASE_LAST 2511
 
-/* Of the running release; 0: not known. Written once, before there is a connection. */
+/* That size for the running release; 0: not known. Written once, before there is a connection. */
 static size_t message_size;
 
 bool

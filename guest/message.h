@@ -2,9 +2,9 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * The few vhost-user messages that the life of a guest looks into, as they are
- * on the wire (vhost-user protocol, "Message Specification"). librte_vhost
- * hands each message to its hooks in this form, before and after it acts on it.
+ * The few vhost-user messages that the switch reads itself, as they are on the wire (vhost-user
+ * protocol, "Message Specification"). librte_vhost passes each message to its hooks in this form,
+ * before and after it carries it out.
  */
 #ifndef GUEST_MESSAGE_H
 #define GUEST_MESSAGE_H
@@ -44,17 +44,17 @@ enum message_request {
 	MSG_GET_STATUS = 40,
 };
 
-/* Header flags: the protocol's version, an answer, the front end waits for one. */
+/* Header flags: the protocol's version, an answer, a request for an acknowledgement. */
 #define MSG_VERSION 1u
 #define MSG_REPLY (1u << 2)
 #define MSG_NEED_REPLY (1u << 3)
 
-/* A protocol feature, by the number that all releases of librte_vhost give it under one name or another. */
+/* A protocol feature by its number, as its name differs between releases of librte_vhost. */
 #define PROTOCOL_BACKEND_REQ 5
 
-#define MSG_HEADER 12 /* bytes in front of the payload */
+#define MSG_HEADER 12 /* bytes before the payload */
 
-/* In the u64 of SET_VRING_KICK, _CALL and _ERR: no descriptor comes with it. */
+/* In the u64 of SET_VRING_KICK, _CALL and _ERR: no file descriptor comes with it. */
 #define MSG_NO_DESCRIPTOR (1u << 8)
 
 struct message_region {
@@ -67,7 +67,7 @@ struct message_region {
 struct message {
 	uint32_t request;
 	uint32_t flags;
-	uint32_t size; /* of the payload, bytes */
+	uint32_t size; /* bytes of the payload */
 	union {
 		uint64_t u64;
 		struct {
@@ -77,7 +77,7 @@ struct message {
 		struct {
 			uint32_t index;
 			uint32_t flags;
-			uint64_t desc; /* these are addresses in the front end's process */
+			uint64_t desc; /* the three addresses are in the front end's process */
 			uint64_t used;
 			uint64_t avail;
 			uint64_t log;
@@ -105,16 +105,16 @@ struct message {
 void message_answer(struct message *m, uint64_t value);
 
 /*
- * Finds out where the running release of librte_vhost keeps the descriptors that come with
- * a message: it hands its hooks a struct of its own. `version`: as rte_version() tells it
- * ("DPDK 22.11.3"). False: it is no release that this switch knows, and message_bare() is
- * false from then on. Once, before any socket is served.
+ * Finds out where the running release of librte_vhost keeps the file descriptors that come with a
+ * message: it passes a struct of its own to its hooks. `version`: as from rte_version() ("DPDK
+ * 22.11.3"). Returns false if this switch does not know the release; message_bare() is false from
+ * then on. Called once, before any socket is served.
  */
 bool message_know(const char *version);
 
 /*
- * Whether no descriptors came with a message that librte_vhost's hook was given. False
- * also where it can't be told; then librte_vhost may see to the message.
+ * Returns true if no file descriptors came with a message that librte_vhost's hook got. Returns
+ * false also if that is not known; then librte_vhost may handle the message.
  */
 bool message_bare(const struct message *m);
 

@@ -28,12 +28,12 @@
 static struct guests *all;
 static __thread struct guest *working_for;
 
-/* What a page may be: ordinary, and x86-64's and arm64's hugepages. */
+/* Sizes of pages: ordinary ones, and hugepages of x86-64 and arm64. */
 static const size_t page_sizes[] = {4096, 65536, 2 << 20, 32 << 20, 1 << 30};
 
 /*
- * In the midst of a message librte_vhost may read memory that it has mapped by it. It holds
- * no lock of the allocator then, as it is our own thread that reads.
+ * During a message librte_vhost may read memory that it has just mapped. It holds no lock of the
+ * allocator then, as our own thread reads.
  */
 static bool
 find_new(const struct guest *g, const void *addr, struct guest_mapping *m)
@@ -67,7 +67,7 @@ owner(const void *addr, struct guest_mapping *m)
 	return working_for != NULL && find_new(working_for, addr, m) ? working_for : NULL;
 }
 
-/* Zeroes in the place of a mapping. Where the system promises no more memory than it has, a file's. */
+/* Maps zeroes over a mapping. If the system does not overcommit memory, they are of a file. */
 static bool
 map_zeroes(const struct guest_mapping *m, size_t len)
 {
@@ -87,9 +87,9 @@ map_zeroes(const struct guest_mapping *m, size_t len)
 }
 
 /*
- * Replaces a mapping as a whole: each part that was replaced by itself would be one more, and
- * their number has a limit. The kernel makes whole pages of a length, and refuses any other of
- * hugepages: so the first length that it takes is that of the mapping.
+ * Replaces a mapping as a whole: parts would be mappings of their own, whose number is limited. The
+ * kernel rounds a length up to pages, and refuses any other length for hugepages: so the first
+ * length that it accepts is that of the mapping.
  */
 static bool
 replace(const struct guest_mapping *m)
@@ -113,7 +113,7 @@ handler(int sig, siginfo_t *info, void *context)
 
 	RTE_SET_USED(context);
 	if (g == NULL || info->si_code != BUS_ADRERR || !replace(&m)) {
-		signal(sig, SIG_DFL); /* the access is made again, and ends the process */
+		signal(sig, SIG_DFL); /* the access is repeated, and ends the process */
 		return;
 	}
 	guest_fault(g, FAULT_MEMORY);

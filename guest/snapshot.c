@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Reading a guest's set-up from librte_vhost: see snapshot.h for the contract. */
+/* Reads a guest's state from librte_vhost: see snapshot.h for the contract. */
 #include <stdlib.h>
 
 #include <linux/vhost_types.h>
@@ -20,7 +20,10 @@
 
 #define RING_SIZE_MAX 32768 /* virtio 1.2 sections 2.7 and 2.8 */
 
-/* A position in a packed ring with its lap, as the vhost-user protocol carries it. */
+/*
+ * The vhost-user protocol has a position in a packed ring in these bits, and its lap in the next
+ * one.
+ */
 #define PACKED_POSITION 0x7fffu
 #define PACKED_WRAP 0x8000u
 
@@ -29,7 +32,7 @@ snapshot_log(struct guest *g)
 {
 	uint64_t base = 0, size = 0;
 
-	/* librte_vhost (22.11) still tells of it after RESET_OWNER has unmapped it. */
+	/* librte_vhost (22.11) still reports the log after RESET_OWNER has unmapped it. */
 	if (g->conn.log_mapped)
 		rte_vhost_get_log_base(g->conn.vid, &base, &size);
 	guest_mem_set_log(&g->mem, (uint8_t *)(uintptr_t)base, size);
@@ -48,7 +51,7 @@ snapshot_memory(struct guest *g)
 	return true;
 }
 
-/* Whether an area of the ring is aligned and within guest memory. */
+/* Returns true if an area of the ring is aligned and within guest memory. */
 static bool
 area_ok(const struct guest *g, const void *p, uint64_t len, uintptr_t align)
 {
@@ -56,8 +59,8 @@ area_ok(const struct guest *g, const void *p, uint64_t len, uintptr_t align)
 }
 
 /*
- * Whether all three areas may be used, of a split ring with the event index that
- * stands behind the available and used rings (virtio 1.2 sections 2.7 and 2.8).
+ * Returns true if all three areas may be used. A split ring has event indices after the available
+ * and used rings (virtio 1.2 sections 2.7 and 2.8).
  */
 static bool
 areas_ok(const struct guest *g, const struct rte_vhost_vring *v, bool packed)
@@ -91,7 +94,7 @@ snapshot_features(struct virtqueue *vq, unsigned int index, uint64_t f)
 	vq->offloads = ring_is_tx(index) ? offload_may_send(f) : offload_may_receive(f);
 }
 
-/* Takes over where the ring stands. */
+/* Takes over the positions of the ring. */
 static bool
 snapshot_indices(struct guest *g, unsigned int index)
 {
@@ -114,7 +117,7 @@ snapshot_indices(struct guest *g, unsigned int index)
 	return false;
 }
 
-/* What a transmit ring needs that is to be returned in order. */
+/* Makes what a transmit ring needs whose chains are returned in order. */
 static bool
 snapshot_order(struct virtqueue *vq, bool wanted)
 {

@@ -6,8 +6,8 @@
  *
  * librte_vhost runs one thread for all connections, which makes most callbacks. Exceptions: with
  * --client a second thread connects, and so does the main lcore at start; at exit
- * rte_vhost_driver_unregister() makes callbacks in the main lcore's thread, while guests that
- * end by themselves are still served. So the guests have a lock: see `guests`.
+ * rte_vhost_driver_unregister() makes callbacks in the main lcore's thread, while guests that end
+ * by themselves are still served. So there is a lock: see `turn`.
  */
 #include <pthread.h>
 #include <string.h>
@@ -37,9 +37,9 @@
 #include "frame/offload.h"
 
 /*
- * What guests are offered (virtio 1.2 sections 5.1.3 and 6). CTRL_*, STATUS, MTU and
- * GUEST_ANNOUNCE are between the guest and QEMU, which asks the back end first; LOG_ALL
- * between QEMU and us (dirty_log.h).
+ * Features that guests are offered (virtio 1.2 sections 5.1.3 and 6). CTRL_*, STATUS, MTU and
+ * GUEST_ANNOUNCE are between the guest and QEMU, which asks the back end first; LOG_ALL is between
+ * QEMU and us (dirty_log.h).
  */
 static const uint64_t features = 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_F_RING_PACKED |
 		1ULL << VIRTIO_F_IN_ORDER | 1ULL << VIRTIO_F_ANY_LAYOUT |
@@ -50,10 +50,10 @@ static const uint64_t features = 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_F_R
 		1ULL << VHOST_USER_F_PROTOCOL_FEATURES;
 
 /*
- * User Mode Linux is not offered these. It has no monitor to answer for the device:
- * its driver would ask a control queue that nobody serves, and wait for ever; without that
- * queue it refuses to take the others. And its packed rings do not start: it says (6.1) that they
- * stand at 0 with wrap counters of 0, where its driver begins with 1.
+ * User Mode Linux is not offered these. No monitor answers for the device: its driver would use a
+ * control queue that nobody serves, and wait for ever; without that queue it does not accept the
+ * others. Its packed rings do not start either: it sends (6.1) position 0 with wrap counters of 0,
+ * but its driver begins with 1.
  */
 static const uint64_t not_for_uml = 1ULL << VIRTIO_F_RING_PACKED | 1ULL << VIRTIO_NET_F_STATUS |
 		1ULL << VIRTIO_NET_F_CTRL_VQ | 1ULL << VIRTIO_NET_F_CTRL_RX |
@@ -61,30 +61,30 @@ static const uint64_t not_for_uml = 1ULL << VIRTIO_F_RING_PACKED | 1ULL << VIRTI
 		1ULL << VIRTIO_NET_F_MQ;
 
 /*
- * Of the protocol: each message can be acknowledged with its real verdict; queue pairs; a
- * guest can be migrated and announced; its MTU is agreed on.
+ * Protocol features: each message can be acknowledged with its real result; there are queue pairs;
+ * a guest can be migrated and announced; its MTU is agreed on.
  */
 static const uint64_t protocol_features = 1ULL << VHOST_USER_PROTOCOL_F_REPLY_ACK |
 		1ULL << VHOST_USER_PROTOCOL_F_MQ | 1ULL << VHOST_USER_PROTOCOL_F_LOG_SHMFD |
 		1ULL << VHOST_USER_PROTOCOL_F_RARP | 1ULL << VHOST_USER_PROTOCOL_F_NET_MTU;
 
 /*
- * For User Mode Linux: requests of ours, which are never made. Its driver (6.1) has no interrupt for
- * its rings unless they are agreed on.
+ * For User Mode Linux: requests by the back end, which are never made. Its driver (6.1) has no
+ * interrupt for its rings without this feature.
  */
 static const uint64_t uml_protocol_features = 1ULL << PROTOCOL_BACKEND_REQ;
 
-/* librte_vhost's callbacks bring nothing but its number of the connection. */
+/* librte_vhost's callbacks get only its number of the connection. */
 static struct {
 	struct guests *all;
 	struct guest *guest[RTE_MAX_VHOST_DEVICE];
 } connections;
 
 /*
- * Whoever calls into guest.h and connect.h: those take no lock for what guests share, as the list
- * of them, their places, what workers poll. Held for calls of ours alone, and never while
- * librte_vhost is asked for what it locks itself (rte_vhost_driver_...): unregistering holds
- * the library's lock when it makes callbacks.
+ * Held by the thread that calls functions of guest.h and connect.h: these take no lock for what
+ * guests share, such as their list, their slots, and what workers poll. It is held only for calls
+ * of ours, and never during a call of librte_vhost that takes the library's own lock
+ * (rte_vhost_driver_...): unregistering holds that lock when it makes callbacks.
  */
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 
@@ -97,7 +97,10 @@ guest_of(int vid)
 	return g;
 }
 
-/* Answers with what librte_vhost offers and what it does not know. False: it can't be told. */
+/*
+ * Answers with the features that librte_vhost offers and those that it does not know. Returns false
+ * if they are not known.
+ */
 static bool
 answer_features(int vid, const struct guest *g, struct message *m)
 {
@@ -111,7 +114,10 @@ answer_features(int vid, const struct guest *g, struct message *m)
 	return true;
 }
 
-/* Whether descriptors are seen when they come. Not so if librte_vhost was linked to libc's call. */
+/*
+ * Returns true if file descriptors are checked when they are received: false if librte_vhost was
+ * linked to libc's recvmsg().
+ */
 static bool
 passed_gate(const struct guest *g)
 {
@@ -142,7 +148,7 @@ before_message(int vid, void *message)
 		return RTE_VHOST_MSG_RESULT_ERR;
 	if (g != NULL && g->conn.step == STEP_LOG && dirty_switch_alone(m))
 		return RTE_VHOST_MSG_RESULT_OK;
-	/* The library would say as many as it could serve. */
+	/* The library would answer with the number that it could serve. */
 	if (m->request == MSG_GET_QUEUE_NUM && g != NULL && message_bare(m)) {
 		message_answer(m, guest_settings(g)->queues);
 		return RTE_VHOST_MSG_RESULT_REPLY;
@@ -277,8 +283,8 @@ serve(const struct conf_port *p, const char *path)
 }
 
 /*
- * Serves a socket with the owner and the mode which the user wants, for it or for all; the
- * latter from the first on.
+ * Serves a socket with the owner and the mode that the user wants, for it or for all; the mode
+ * holds from the first moment on.
  */
 static bool
 serve_owned(const struct conf *c, const struct conf_port *p)
@@ -298,7 +304,7 @@ serve_owned(const struct conf *c, const struct conf_port *p)
 			p->owned ? p->gid : c->node_gid);
 }
 
-/* What is served for lack of it is what librte_vhost does by itself. */
+/* Without that release's size, librte_vhost handles those messages by itself. */
 static void
 know_messages(void)
 {
@@ -313,16 +319,16 @@ know_messages(void)
 }
 
 /*
- * From DPDK 24.11 on, the end of the last socket is the end of librte_vhost's thread, and
- * that is waited for: it sleeps for a second if nothing happens. So there is always one more
- * socket, which nobody can connect to, as it is never started; no file can have its name.
+ * Since DPDK 24.11 librte_vhost ends its thread with the last socket and waits for it: the thread
+ * sleeps for a second if nothing happens. So there is always one more socket. Nobody can connect to
+ * it, as it is never started; no file can have its name.
  */
 static void
 keep_thread(void)
 {
 	static bool kept;
 
-	/* If it fails, a stop takes that second. */
+	/* If it fails, stopping takes that second. */
 	if (!kept)
 		kept = rte_vhost_driver_register("/dev/null/vhost-switch", 0) == 0;
 }
