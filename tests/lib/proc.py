@@ -7,6 +7,7 @@ a killed test run leaves one behind. Output is collected by one thread a pipe, a
 at it; everything else is called from the test's main thread. `changed` guards `out` and `err`.
 """
 
+import contextlib
 import glob
 import os
 import re
@@ -160,6 +161,14 @@ class Process:
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def links(self):
+        """Where each file descriptor leads."""
+        links = []
+        for fd in os.listdir(f"/proc/{self.pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
+                links.append(os.readlink(f"/proc/{self.pid}/fd/{fd}"))
+        return links
 
     def threads(self):
         return len(os.listdir(f"/proc/{self.pid}/task"))
