@@ -35,7 +35,7 @@ static unsigned int left_out; /* since the last tick */
 static unsigned int unread;   /* found no room, as nobody reads stderr */
 
 static void
-put_line(const char *text, size_t size)
+log_put_line(const char *text, size_t size)
 {
 	char line[80];
 	int n;
@@ -52,7 +52,7 @@ put_line(const char *text, size_t size)
 }
 
 static ssize_t
-write_log(void *cookie, const char *text, size_t size)
+log_write(void *cookie, const char *text, size_t size)
 {
 	const int type = rte_log_cur_msg_logtype();
 	const bool urgent = rte_log_cur_msg_loglevel() <= (int)RTE_LOG_WARNING;
@@ -67,7 +67,7 @@ write_log(void *cookie, const char *text, size_t size)
 		left_out++;
 	} else {
 		b->used++;
-		put_line(text, size);
+		log_put_line(text, size);
 	}
 	tsan_release(stream);
 	return (ssize_t)size;
@@ -108,7 +108,7 @@ log_init(void)
 bool
 log_start(void)
 {
-	static const cookie_io_functions_t to_output = {.write = write_log};
+	static const cookie_io_functions_t to_output = {.write = log_write};
 
 	stream = fopencookie(NULL, "w", to_output);
 	return stream != NULL && output_start() && rte_openlog_stream(stream) == 0;
@@ -127,7 +127,7 @@ log_tick(void)
 		n = snprintf(line, sizeof(line),
 				"vhost-switch: %u more lines in this second were left out of the log\n",
 				left_out);
-		put_line(line, (size_t)n);
+		log_put_line(line, (size_t)n);
 		left_out = 0;
 	}
 	for (i = 0; i < SPEAKERS; i++)

@@ -30,7 +30,7 @@ static bool started;
 
 /* Returns how much can be written at once; waits until there is something. */
 static size_t
-next(struct buffer *b, const char **text)
+output_next(struct buffer *b, const char **text)
 {
 	size_t at, n;
 
@@ -45,7 +45,7 @@ next(struct buffer *b, const char **text)
 }
 
 static void *
-write_on(void *arg)
+output_write_on(void *arg)
 {
 	struct buffer *b = arg;
 	const char *text;
@@ -53,7 +53,7 @@ write_on(void *arg)
 	size_t len;
 
 	for (;;) {
-		len = next(b, &text);
+		len = output_next(b, &text);
 		n = write(b->fd, text, len);
 		if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
 			/*
@@ -78,7 +78,7 @@ output_start(void)
 	unsigned int i;
 
 	for (i = 0; i < OUTPUTS; i++)
-		if (pthread_create(&thread, NULL, write_on, &buffers[i]) != 0 ||
+		if (pthread_create(&thread, NULL, output_write_on, &buffers[i]) != 0 ||
 				pthread_detach(thread) != 0)
 			return false;
 	started = true;
@@ -113,7 +113,7 @@ output_put(enum output to, const char *text, size_t len)
 }
 
 static uint64_t
-written(struct buffer *b, bool *all)
+output_written(struct buffer *b, bool *all)
 {
 	uint64_t n;
 
@@ -129,7 +129,7 @@ output_idle(enum output to)
 {
 	bool all;
 
-	written(&buffers[to], &all);
+	output_written(&buffers[to], &all);
 	return all;
 }
 
@@ -142,10 +142,10 @@ output_flush(void)
 	bool all = false;
 
 	for (i = 0; i < OUTPUTS && started; i++) {
-		before = written(&buffers[i], &all);
+		before = output_written(&buffers[i], &all);
 		for (left = OUTPUT_PATIENCE; !all && left > 0; left--) {
 			nanosleep(&nap, NULL);
-			now = written(&buffers[i], &all);
+			now = output_written(&buffers[i], &all);
 			if (now != before)
 				left = OUTPUT_PATIENCE;
 			before = now;

@@ -11,7 +11,7 @@
 
 /* The process's name; empty if it cannot be read. */
 static void
-read_comm(pid_t pid, char comm[COMM_MAX])
+process_read_name(pid_t pid, char comm[COMM_MAX])
 {
 	char path[64];
 	size_t len;
@@ -43,7 +43,7 @@ process_text(pid_t pid, char *text, size_t size)
 					 : "a process that is not known");
 		return;
 	}
-	read_comm(pid, comm);
+	process_read_name(pid, comm);
 	if (comm[0] == '\0')
 		snprintf(text, size, "process %d", pid);
 	else

@@ -23,17 +23,17 @@ struct setting {
 };
 
 static bool
-wrong(const struct setting *s, const char *allowed)
+key_wrong(const struct setting *s, const char *allowed)
 {
 	say_error("%s: %s=%s: must be %s", s->what, s->key, s->value, allowed);
 	return false;
 }
 
 static bool
-parse_socket(const struct setting *s)
+key_parse_socket(const struct setting *s)
 {
 	if (s->value[0] == '\0')
-		return wrong(s, "the path of a socket");
+		return key_wrong(s, "the path of a socket");
 	if (strlen(s->value) >= SOCKET_PATH_MAX) {
 		say_error("%s: socket=%s: must be at most %d bytes long: choose a shorter path",
 				s->what, s->value, SOCKET_PATH_MAX - 1);
@@ -44,35 +44,35 @@ parse_socket(const struct setting *s)
 }
 
 static bool
-parse_role(const struct setting *s)
+key_parse_role(const struct setting *s)
 {
 	if (strcmp(s->value, "server") == 0)
 		s->port->role = ROLE_SERVER;
 	else if (strcmp(s->value, "client") == 0)
 		s->port->role = ROLE_CLIENT;
 	else
-		return wrong(s, "server or client");
+		return key_wrong(s, "server or client");
 	return true;
 }
 
 static bool
-parse_guests(const struct setting *s)
+key_parse_guests(const struct setting *s)
 {
 	uint64_t n;
 
 	if (!number_parse(s->value, 10, GUEST_MAX, &n) || n == 0)
-		return wrong(s, "a number from 1 to " RTE_STR(GUEST_MAX));
+		return key_wrong(s, "a number from 1 to " RTE_STR(GUEST_MAX));
 	s->port->guests = n;
 	return true;
 }
 
 static bool
-parse_vlan(const struct setting *s)
+key_parse_vlan(const struct setting *s)
 {
 	uint64_t n;
 
 	if (!number_parse(s->value, 10, VLAN_LAST, &n))
-		return wrong(s, "a number from 0 to " RTE_STR(VLAN_LAST));
+		return key_wrong(s, "a number from 0 to " RTE_STR(VLAN_LAST));
 	s->port->vlan = n;
 	s->port->vlan_given = true;
 	return true;
@@ -80,7 +80,7 @@ parse_vlan(const struct setting *s)
 
 /* Reads the whole text as one address: six bytes between colons. */
 static bool
-parse_address(const char *text, struct rte_ether_addr *mac)
+key_parse_address(const char *text, struct rte_ether_addr *mac)
 {
 	return strlen(text) == RTE_ETHER_ADDR_FMT_SIZE - 1 &&
 			rte_ether_unformat_addr(text, mac) == 0 &&
@@ -88,7 +88,7 @@ parse_address(const char *text, struct rte_ether_addr *mac)
 }
 
 static bool
-parse_mac(const struct setting *s)
+key_parse_mac(const struct setting *s)
 {
 	struct conf_port *p = s->port;
 	char copy[PORT_MACS_MAX * RTE_ETHER_ADDR_FMT_SIZE + 1];
@@ -97,15 +97,15 @@ parse_mac(const struct setting *s)
 	snprintf(copy, sizeof(copy), "%s", s->value);
 	item = strtok_r(copy, "+", &save);
 	if (item == NULL)
-		return wrong(s, "a unicast address, or several with '+' between them");
+		return key_wrong(s, "a unicast address, or several with '+' between them");
 	for (; item != NULL; item = strtok_r(NULL, "+", &save)) {
 		if (p->nmacs == PORT_MACS_MAX) {
 			say_error("%s: %s=%s: at most %d addresses", s->what, s->key, s->value,
 					PORT_MACS_MAX);
 			return false;
 		}
-		if (!parse_address(item, &p->mac[p->nmacs++]))
-			return wrong(s,
+		if (!key_parse_address(item, &p->mac[p->nmacs++]))
+			return key_wrong(s,
 					"a unicast address, or several with '+' between them, as "
 					"in mac=02:00:00:00:00:01+02:00:00:00:00:02");
 	}
@@ -113,51 +113,51 @@ parse_mac(const struct setting *s)
 }
 
 static bool
-parse_yes_no(const struct setting *s, bool *yes)
+key_parse_yes_no(const struct setting *s, bool *yes)
 {
 	*yes = strcmp(s->value, "yes") == 0;
-	return *yes || strcmp(s->value, "no") == 0 || wrong(s, "yes or no");
+	return *yes || strcmp(s->value, "no") == 0 || key_wrong(s, "yes or no");
 }
 
 static bool
-parse_choice(const struct setting *s, enum choice *choice)
+key_parse_choice(const struct setting *s, enum choice *choice)
 {
 	bool yes;
 
-	if (!parse_yes_no(s, &yes))
+	if (!key_parse_yes_no(s, &yes))
 		return false;
 	*choice = yes ? CHOICE_YES : CHOICE_NO;
 	return true;
 }
 
 static bool
-parse_isolated(const struct setting *s)
+key_parse_isolated(const struct setting *s)
 {
-	return parse_yes_no(s, &s->port->isolated);
+	return key_parse_yes_no(s, &s->port->isolated);
 }
 
 static bool
-parse_uml(const struct setting *s)
+key_parse_uml(const struct setting *s)
 {
-	return parse_yes_no(s, &s->port->uml);
+	return key_parse_yes_no(s, &s->port->uml);
 }
 
 static bool
-parse_csum(const struct setting *s)
+key_parse_csum(const struct setting *s)
 {
-	return parse_choice(s, &s->port->csum);
+	return key_parse_choice(s, &s->port->csum);
 }
 
 static bool
-parse_tso(const struct setting *s)
+key_parse_tso(const struct setting *s)
 {
-	return parse_choice(s, &s->port->tso);
+	return key_parse_choice(s, &s->port->tso);
 }
 
 static bool
-parse_mergeable(const struct setting *s)
+key_parse_mergeable(const struct setting *s)
 {
-	return parse_choice(s, &s->port->mergeable);
+	return key_parse_choice(s, &s->port->mergeable);
 }
 
 /* Returns the text that conf_owner() and conf_mode() print before the value. */
@@ -169,7 +169,7 @@ key_of(const struct setting *s, char text[PORT_NAME_MAX + 32])
 }
 
 static bool
-parse_owner(const struct setting *s)
+key_parse_owner(const struct setting *s)
 {
 	char what[PORT_NAME_MAX + 32];
 
@@ -178,7 +178,7 @@ parse_owner(const struct setting *s)
 }
 
 static bool
-parse_mode(const struct setting *s)
+key_parse_mode(const struct setting *s)
 {
 	char what[PORT_NAME_MAX + 32];
 
@@ -187,32 +187,32 @@ parse_mode(const struct setting *s)
 }
 
 static bool
-parse_mtu(const struct setting *s)
+key_parse_mtu(const struct setting *s)
 {
 	uint64_t n;
 
 	if (!number_parse(s->value, 10, MTU_MAX, &n) || n < MTU_MIN)
-		return wrong(s, "a number from " RTE_STR(MTU_MIN) " to " RTE_STR(MTU_MAX));
+		return key_wrong(s, "a number from " RTE_STR(MTU_MIN) " to " RTE_STR(MTU_MAX));
 	s->port->mtu = n;
 	return true;
 }
 
 static bool
-parse_queues(const struct setting *s)
+key_parse_queues(const struct setting *s)
 {
 	uint64_t n;
 
 	if (!number_parse(s->value, 10, QUEUE_PAIRS_MAX, &n) || n == 0)
-		return wrong(s, "a number from 1 to " RTE_STR(QUEUE_PAIRS_MAX));
+		return key_wrong(s, "a number from 1 to " RTE_STR(QUEUE_PAIRS_MAX));
 	s->port->queues = n;
 	return true;
 }
 
 static bool
-parse_own_tags(const struct setting *s)
+key_parse_own_tags(const struct setting *s)
 {
 	if (strcmp(s->value, "keep") != 0 && strcmp(s->value, "drop") != 0)
-		return wrong(s, "keep or drop");
+		return key_wrong(s, "keep or drop");
 	s->port->no_own_tags = s->value[0] == 'd';
 	return true;
 }
@@ -223,7 +223,7 @@ static const struct key {
 	const char *help;
 	bool (*parse)(const struct setting *s);
 } keys[] = {
-#define KEY(name, value, help) {#name, value, help, parse_##name},
+#define KEY(name, value, help) {#name, value, help, key_parse_##name},
 		PORT_KEYS(KEY)
 #undef KEY
 };
@@ -246,7 +246,7 @@ key_name(const struct key *k, char name[KEY_NAME_MAX])
 }
 
 static const struct key *
-find_key(const char *text)
+key_find(const char *text)
 {
 	char name[KEY_NAME_MAX];
 	size_t i;
@@ -259,7 +259,7 @@ find_key(const char *text)
 
 /* Prints what is wrong with a text that should be a key, and the list of keys. */
 static bool
-no_key(const char *what, const char *text, const char *fault)
+key_no(const char *what, const char *text, const char *fault)
 {
 	char all[KEY_NAMES_MAX] = "", name[KEY_NAME_MAX];
 	size_t i, len = 0;
@@ -274,9 +274,9 @@ bool
 conf_port_set(struct conf_port *p, const char *what, const char *key, const char *value)
 {
 	const struct setting s = {p, what, key, value};
-	const struct key *k = find_key(key);
+	const struct key *k = key_find(key);
 
-	return k != NULL ? k->parse(&s) : no_key(what, key, "no such key; there are");
+	return k != NULL ? k->parse(&s) : key_no(what, key, "no such key; there are");
 }
 
 bool
@@ -287,7 +287,7 @@ conf_port_set_all(struct conf_port *p, const char *what, char *text)
 	for (item = strtok_r(text, ",", &save); item != NULL; item = strtok_r(NULL, ",", &save)) {
 		value = strchr(item, '=');
 		if (value == NULL)
-			return no_key(what, item, "must be key=value; the keys are");
+			return key_no(what, item, "must be key=value; the keys are");
 		*value = '\0';
 		if (!conf_port_set(p, what, item, value + 1))
 			return false;
@@ -297,7 +297,7 @@ conf_port_set_all(struct conf_port *p, const char *what, char *text)
 
 /* Prints a sentence in lines that fit a terminal. */
 static void
-print_wrapped(FILE *out, const char *text)
+key_print_wrapped(FILE *out, const char *text)
 {
 	static const size_t width = 72;
 	size_t len;
@@ -319,6 +319,6 @@ conf_port_help(FILE *out)
 
 	for (i = 0; i < RTE_DIM(keys); i++) {
 		fprintf(out, "  %s=%s\n", key_name(&keys[i], name), keys[i].value);
-		print_wrapped(out, keys[i].help);
+		key_print_wrapped(out, keys[i].help);
 	}
 }

@@ -186,14 +186,14 @@ parse_basename(struct conf *c, const char *name)
 
 /* An option that can't be fulfilled is an error; it is never ignored. */
 static bool
-refuse(const char *option, const char *why)
+parse_refuse(const char *option, const char *why)
 {
 	say_error("%s: %s", option, why);
 	return false;
 }
 
 static bool
-set_number(struct conf *c, int opt, uint64_t v)
+parse_set_number(struct conf *c, int opt, uint64_t v)
 {
 	switch (opt) {
 	case OPT_VM2VM:
@@ -271,7 +271,8 @@ parse_option(struct conf *c, int opt, const char *arg)
 	}
 	for (i = 0; i < RTE_DIM(numbers); i++)
 		if (numbers[i].opt == opt)
-			return parse_number(&numbers[i], arg, &value) && set_number(c, opt, value);
+			return parse_number(&numbers[i], arg, &value) &&
+					parse_set_number(c, opt, value);
 	return false;
 }
 
@@ -297,34 +298,36 @@ conf_check(struct conf *c)
 	if (!CONF_CUSE && c->nports == 0 && !parse_basename(c, "usvhost"))
 		return false;
 	if (c->tso && c->tx_csum_given && !c->tx_csum)
-		return refuse("--tso 1",
+		return parse_refuse("--tso 1",
 				"segments need checksums: leave --tx-csum 0 out, or use --tso 0");
 	c->tx_csum |= c->tso;
 	if (!conf_node_check(c) || (c->node[0] != '\0' && !conf_port_add_node(c)) ||
 			!conf_port_check(c) || !conf_node_check_owned(c))
 		return false;
 	if (c->vm2vm == VM2VM_UPLINK && !c->uplink)
-		return refuse("--vm2vm 0",
+		return parse_refuse("--vm2vm 0",
 				"everything goes to the uplink, and there is none: "
 				"give one with -p, or use --vm2vm 1");
 	if (c->vm2vm == VM2VM_NIC && (!c->uplink || c->vmdq == VMDQ_OFF || !c->tagged))
-		return refuse("--vm2vm 2",
+		return parse_refuse("--vm2vm 2",
 				"the NIC switches between VMDq pools, by tag: that needs -p, and "
 				"neither --vmdq 0 nor --vlan-base 0; or use --vm2vm 1");
 	if (c->vmdq == VMDQ_ON && !c->uplink)
-		return refuse("--vmdq 1", "there is no uplink that could sort: give one with -p");
+		return parse_refuse(
+				"--vmdq 1", "there is no uplink that could sort: give one with -p");
 	if (c->vmdq == VMDQ_ON && !c->tagged)
-		return refuse("--vmdq 1",
+		return parse_refuse("--vmdq 1",
 				"VMDq pools are chosen by tag, and with --vlan-base 0 there is "
 				"none: use --vmdq 0, or leave it out");
 	if (c->promiscuous && !c->uplink)
-		return refuse("-P", "there is no uplink to make promiscuous: give one with -p");
+		return parse_refuse(
+				"-P", "there is no uplink to make promiscuous: give one with -p");
 	return true;
 }
 
 /* Returns true if a word begins with the name of an option of the switch. */
 static bool
-is_own(const char *word)
+parse_is_own(const char *word)
 {
 	size_t i, len = strcspn(word, "=");
 
@@ -339,7 +342,7 @@ is_own(const char *word)
 
 /* EAL judges the words before "--", except those that belong after it. */
 static bool
-check_sides(int first, char **argv)
+parse_check_sides(int first, char **argv)
 {
 	struct eal_said said;
 
@@ -347,7 +350,7 @@ check_sides(int first, char **argv)
 		say_error("no memory for the command line");
 		return false;
 	}
-	if (said.unknown != NULL && is_own(said.unknown)) {
+	if (said.unknown != NULL && parse_is_own(said.unknown)) {
 		say_error("%s: is an option of the switch and not of EAL: it goes after \"--\", "
 			  "as in vhost-switch -l 0,1 -- --stats 5",
 				said.unknown);
@@ -364,7 +367,7 @@ check_sides(int first, char **argv)
 
 /* Prints what is wrong with an unknown option after "--". */
 static void
-say_unknown(const char *word)
+parse_say_unknown(const char *word)
 {
 	if (eal_options_has(word))
 		say_error("%s: is an option of EAL: it goes before \"--\", as in "
@@ -379,7 +382,7 @@ say_unknown(const char *word)
  * or --version where there is no "--".
  */
 static int
-own_options(int argc, char **argv)
+parse_own_options(int argc, char **argv)
 {
 	int i;
 
@@ -396,7 +399,7 @@ own_options(int argc, char **argv)
 enum conf_result
 conf_parse(struct conf *c, int argc, char **argv)
 {
-	int first = own_options(argc, argv);
+	int first = parse_own_options(argc, argv);
 	int n = argc - first;
 	char letter[] = "-?";
 	const char *arg;
@@ -404,7 +407,7 @@ conf_parse(struct conf *c, int argc, char **argv)
 
 	conf_defaults(c);
 	/* Skipped if a word before "--" asks for help. */
-	if ((first == argc || strcmp(argv[first], "--") == 0) && !check_sides(first, argv))
+	if ((first == argc || strcmp(argv[first], "--") == 0) && !parse_check_sides(first, argv))
 		return CONF_ERROR;
 	optind = 0; /* 0, not 1: glibc then starts again, also for tests */
 	argv += first;
@@ -424,7 +427,7 @@ conf_parse(struct conf *c, int argc, char **argv)
 		case '?':
 			/* A letter in a group has no argument of its own to show. */
 			letter[1] = optopt;
-			say_unknown(optopt > 0 && optopt < OPT_BASENAME ? letter : arg);
+			parse_say_unknown(optopt > 0 && optopt < OPT_BASENAME ? letter : arg);
 			return CONF_ERROR;
 		}
 		if (!parse_option(c, opt, optarg))

@@ -14,19 +14,19 @@
 
 /* Returns true for characters of a name, which has to fit tables, log lines and commands. */
 static bool
-is_name_character(char c)
+conf_port_is_name_character(char c)
 {
 	return isalnum((unsigned char)c) || strchr("._-", c) != NULL;
 }
 
 /* Returns true if users may give a port this name; else prints why not. */
 static bool
-name_ok(const char *name)
+conf_port_name_ok(const char *name)
 {
 	static const char *const taken[] = {"uplink", "departed", "total", "device"};
 	size_t i, len = strlen(name);
 
-	for (i = 0; i < len && is_name_character(name[i]); i++)
+	for (i = 0; i < len && conf_port_is_name_character(name[i]); i++)
 		;
 	if (len == 0 || i < len || len > PORT_NAME_MAX) {
 		say_error("--port %s: must begin with a name of 1 to %d letters, digits, '.', '_' "
@@ -49,7 +49,7 @@ name_ok(const char *name)
 }
 
 static bool
-has_name(const struct conf *c, const char *name)
+conf_port_has_name(const struct conf *c, const char *name)
 {
 	unsigned int i;
 
@@ -64,7 +64,7 @@ has_name(const struct conf *c, const char *name)
  * many.
  */
 static struct conf_port *
-new_port(struct conf *c, const char *option, const char *name, unsigned int guests)
+conf_port_new(struct conf *c, const char *option, const char *name, unsigned int guests)
 {
 	struct conf_port *p = &c->port[c->nports];
 
@@ -79,7 +79,7 @@ new_port(struct conf *c, const char *option, const char *name, unsigned int gues
 
 /* Adds the port at the end of the list, unless its socket belongs to another port already. */
 static bool
-take_port(struct conf *c, const char *option, const char *name)
+conf_port_take(struct conf *c, const char *option, const char *name)
 {
 	struct conf_port *p = &c->port[c->nports];
 	unsigned int i;
@@ -105,7 +105,7 @@ conf_port_add_socket(struct conf *c, const char *option, const char *prefix, con
 		say_error("%s '': must not be empty", option);
 		return false;
 	}
-	p = new_port(c, option, name, guests);
+	p = conf_port_new(c, option, name, guests);
 	if (p == NULL)
 		return false;
 	len = snprintf(p->socket, SOCKET_PATH_MAX, "%s%s", prefix, name);
@@ -114,14 +114,14 @@ conf_port_add_socket(struct conf *c, const char *option, const char *prefix, con
 				name, SOCKET_PATH_MAX - 1 - (int)strlen(prefix));
 		return false;
 	}
-	return take_port(c, option, name);
+	return conf_port_take(c, option, name);
 }
 
 bool
 conf_port_add_node(struct conf *c)
 {
-	return new_port(c, "--dev-basename", c->node, GUEST_MAX) != NULL &&
-			take_port(c, "--dev-basename", c->node);
+	return conf_port_new(c, "--dev-basename", c->node, GUEST_MAX) != NULL &&
+			conf_port_take(c, "--dev-basename", c->node);
 }
 
 bool
@@ -138,16 +138,16 @@ conf_port_add(struct conf *c, const char *text)
 	}
 	memcpy(copy, text, strlen(text) + 1);
 	copy[len] = '\0';
-	if (!name_ok(copy))
+	if (!conf_port_name_ok(copy))
 		return false;
-	if (has_name(c, copy)) {
+	if (conf_port_has_name(c, copy)) {
 		say_error("--port %s: given twice", copy);
 		return false;
 	}
-	p = new_port(c, "--port", copy, 1);
+	p = conf_port_new(c, "--port", copy, 1);
 	if (p == NULL)
 		return false;
-	memcpy(p->name, copy, len + 1); /* it fits: name_ok() */
+	memcpy(p->name, copy, len + 1); /* it fits: conf_port_name_ok() */
 	snprintf(what, sizeof(what), "--port %s", p->name);
 	if (text[len] != '\0' && !conf_port_set_all(p, what, copy + len + 1))
 		return false;
@@ -155,12 +155,12 @@ conf_port_add(struct conf *c, const char *text)
 		say_error("%s: where do its guests connect? socket=PATH is missing", what);
 		return false;
 	}
-	return take_port(c, what, p->socket);
+	return conf_port_take(c, what, p->socket);
 }
 
 /* Returns true if another port has this one's name. */
 static bool
-is_taken(const struct conf *c, const struct conf_port *p)
+conf_port_is_taken(const struct conf *c, const struct conf_port *p)
 {
 	unsigned int i;
 
@@ -181,11 +181,11 @@ conf_port_name(struct conf *c, struct conf_port *p)
 	/* Room for "-256". */
 	snprintf(name, sizeof(name), "%.*s", PORT_NAME_MAX - 4, base);
 	for (i = 0; name[i] != '\0'; i++)
-		if (!is_name_character(name[i]))
+		if (!conf_port_is_name_character(name[i]))
 			name[i] = '_';
 	if (name[strspn(name, "0123456789")] == '\0')
 		snprintf(name, sizeof(name), "port%.*s", PORT_NAME_MAX - 8, base);
 	snprintf(p->name, sizeof(p->name), "%s", name);
-	for (n = 2; is_taken(c, p); n++)
+	for (n = 2; conf_port_is_taken(c, p); n++)
 		snprintf(p->name, sizeof(p->name), "%.*s-%u", PORT_NAME_MAX - 4, name, n);
 }

@@ -84,7 +84,7 @@ settle_offers(struct conf *c)
 
 /* Returns false if a port sets an owner or a mode for a socket that the switch does not make. */
 static bool
-owner_ok(const struct conf_port *p)
+settle_owner_ok(const struct conf_port *p)
 {
 	if (p->role != ROLE_CLIENT || (!p->owned && !p->mode_given))
 		return true;
@@ -96,7 +96,7 @@ owner_ok(const struct conf_port *p)
 
 /* Returns true if no other port names the tag that a port has by its slot. */
 static bool
-tag_ok(const struct conf *c, unsigned int i)
+settle_tag_ok(const struct conf *c, unsigned int i)
 {
 	uint16_t tag = conf_vlan(c, i);
 	unsigned int k;
@@ -113,21 +113,21 @@ tag_ok(const struct conf *c, unsigned int i)
 }
 
 static int
-compare_macs(const void *a, const void *b)
+settle_compare_macs(const void *a, const void *b)
 {
 	return memcmp(a, b, sizeof(struct rte_ether_addr));
 }
 
 /* Lists the addresses that ports name. */
 static void
-list_macs(struct conf *c)
+settle_list_macs(struct conf *c)
 {
 	unsigned int i, k;
 
 	for (i = 0; i < c->nports; i++)
 		for (k = 0; k < c->port[i].nmacs; k++)
 			c->mac[c->nmacs++] = c->port[i].mac[k];
-	qsort(c->mac, c->nmacs, sizeof(c->mac[0]), compare_macs);
+	qsort(c->mac, c->nmacs, sizeof(c->mac[0]), settle_compare_macs);
 }
 
 bool
@@ -136,16 +136,16 @@ conf_port_check(struct conf *c)
 	unsigned int i;
 
 	for (i = 0; i < c->nports; i++)
-		if (!settle_role(c, &c->port[i]) || !owner_ok(&c->port[i]))
+		if (!settle_role(c, &c->port[i]) || !settle_owner_ok(&c->port[i]))
 			return false;
 	for (i = 0; i < c->nports; i++)
 		if (c->port[i].name[0] == '\0')
 			conf_port_name(c, &c->port[i]);
 	for (i = 0; i < c->nports; i++)
-		if (!tag_ok(c, i))
+		if (!settle_tag_ok(c, i))
 			return false;
 	conf_map_tags(c);
-	list_macs(c);
+	settle_list_macs(c);
 	return settle_offers(c);
 }
 
@@ -153,12 +153,13 @@ bool
 conf_mac_named(const struct conf *c, const struct rte_ether_addr *mac)
 {
 	return c->nmacs != 0 &&
-			bsearch(mac, c->mac, c->nmacs, sizeof(c->mac[0]), compare_macs) != NULL;
+			bsearch(mac, c->mac, c->nmacs, sizeof(c->mac[0]), settle_compare_macs) !=
+			NULL;
 }
 
 /* Adds a port to those with this tag. */
 static void
-claim_tag(struct conf *c, uint16_t vid, uint16_t owner)
+settle_claim_tag(struct conf *c, uint16_t vid, uint16_t owner)
 {
 	uint16_t *o = &c->tag_owner[vid];
 
@@ -179,7 +180,7 @@ conf_map_tags(struct conf *c)
 		if (!p->vlan_given)
 			continue;
 		c->tagged |= p->vlan != 0;
-		claim_tag(c, p->vlan, p->guests == 1 ? i : TAG_SHARED);
+		settle_claim_tag(c, p->vlan, p->guests == 1 ? i : TAG_SHARED);
 	}
 	/* A tag that ports name belongs to those ports alone. */
 	for (i = 0; i < GUEST_MAX; i++) {

@@ -28,7 +28,7 @@ cpus_find(struct cpus *c)
 
 /* Reads a number at *text, and moves *text past it. Returns -1 if there is none. */
 static long
-number(const char **text)
+cpus_number(const char **text)
 {
 	char *end;
 	long n;
@@ -45,13 +45,13 @@ number(const char **text)
  * the set's end.
  */
 static bool
-range(const char **text, cpu_set_t *set, long *beyond)
+cpus_range(const char **text, cpu_set_t *set, long *beyond)
 {
-	long first = number(text), last = first;
+	long first = cpus_number(text), last = first;
 
 	if (first >= 0 && **text == '-') {
 		++*text;
-		last = number(text);
+		last = cpus_number(text);
 	}
 	if (first < 0 || last < first)
 		return false;
@@ -64,15 +64,15 @@ range(const char **text, cpu_set_t *set, long *beyond)
 
 /* Reads one range, or several in parentheses. */
 static bool
-group(const char **text, cpu_set_t *set, long *beyond)
+cpus_group(const char **text, cpu_set_t *set, long *beyond)
 {
 	*beyond = -1;
 	CPU_ZERO(set);
 	if (**text != '(')
-		return range(text, set, beyond);
+		return cpus_range(text, set, beyond);
 	do {
 		++*text;
-		if (!range(text, set, beyond))
+		if (!cpus_range(text, set, beyond))
 			return false;
 	} while (**text == ',');
 	return *(*text)++ == ')';
@@ -86,12 +86,12 @@ cpus_missing(const char *lcores, const cpu_set_t *usable)
 	int cpu;
 
 	for (;; lcores++) {
-		if (!group(&lcores, &set, &beyond))
+		if (!cpus_group(&lcores, &set, &beyond))
 			return -1;
 		/* These lcores have other numbers than their CPUs, which follow. */
 		if (*lcores == '@') {
 			lcores++;
-			if (!group(&lcores, &set, &beyond))
+			if (!cpus_group(&lcores, &set, &beyond))
 				return -1;
 		}
 		for (cpu = 0; cpu < CPU_SETSIZE; cpu++)
@@ -106,7 +106,7 @@ cpus_missing(const char *lcores, const cpu_set_t *usable)
 
 /* Returns the first CPU of the set from `cpu` on, or CPU_SETSIZE if there is none. */
 static int
-next(const cpu_set_t *set, int cpu)
+cpus_next(const cpu_set_t *set, int cpu)
 {
 	while (cpu < CPU_SETSIZE && !CPU_ISSET(cpu, set))
 		cpu++;
@@ -120,7 +120,8 @@ cpus_text(const cpu_set_t *set, char *text, size_t size)
 	int first, last;
 
 	text[0] = '\0';
-	for (first = next(set, 0); first < CPU_SETSIZE && len < size; first = next(set, last + 1)) {
+	for (first = cpus_next(set, 0); first < CPU_SETSIZE && len < size;
+			first = cpus_next(set, last + 1)) {
 		for (last = first; last + 1 < CPU_SETSIZE && CPU_ISSET(last + 1, set); last++)
 			;
 		len += snprintf(text + len, size - len, "%s%d", len == 0 ? "" : ",", first);
@@ -132,7 +133,7 @@ cpus_text(const cpu_set_t *set, char *text, size_t size)
 void
 cpus_example(const cpu_set_t *set, char *text, size_t size)
 {
-	int first = next(set, 0), second = next(set, first + 1);
+	int first = cpus_next(set, 0), second = cpus_next(set, first + 1);
 
 	if (second < CPU_SETSIZE)
 		snprintf(text, size, "-l %d,%d", first, second);

@@ -22,7 +22,7 @@
  * option has the rest of its meaning: nothing is shared with other processes.
  */
 static char *
-without_hugepages(char *word)
+eal_args_without_hugepages(char *word)
 {
 	static char no_shconf[] = "--no-shconf";
 
@@ -44,7 +44,7 @@ eal_args_make(struct eal_args *a, int argc, char **argv)
 	}
 	a->no_huge = !a->said.memory && !hugepages_free();
 	for (i = 0; i < own; i++)
-		a->argv[i] = a->no_huge ? without_hugepages(argv[i]) : argv[i];
+		a->argv[i] = a->no_huge ? eal_args_without_hugepages(argv[i]) : argv[i];
 	a->argc = own;
 	if (a->no_huge) {
 		memcpy(&a->argv[a->argc], ordinary, sizeof(ordinary));

@@ -18,7 +18,7 @@
 #include "base/process.h"
 
 static bool
-check_cpus(const struct eal_said *said)
+eal_check_cpus(const struct eal_said *said)
 {
 	char have[256], example[64];
 	struct cpus cpus;
@@ -39,7 +39,7 @@ check_cpus(const struct eal_said *said)
 
 /* The file that EAL locks for as long as a primary process runs with this prefix. */
 static void
-config_path(const char *prefix, char *path, size_t size)
+eal_check_config_path(const char *prefix, char *path, size_t size)
 {
 	const char *folder = getenv("RUNTIME_DIRECTORY");
 
@@ -53,7 +53,7 @@ config_path(const char *prefix, char *path, size_t size)
  * there is none.
  */
 static pid_t
-lock_holder(const char *path)
+eal_check_lock_holder(const char *path)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -67,7 +67,7 @@ lock_holder(const char *path)
 }
 
 static bool
-check_prefix(const struct eal_said *said)
+eal_check_prefix(const struct eal_said *said)
 {
 	const char *prefix = said->file_prefix != NULL ? said->file_prefix : "rte";
 	char path[PATH_MAX], holder[PROCESS_TEXT];
@@ -75,8 +75,8 @@ check_prefix(const struct eal_said *said)
 
 	if (said->in_memory || said->no_shconf || said->secondary)
 		return true;
-	config_path(prefix, path, sizeof(path));
-	pid = lock_holder(path);
+	eal_check_config_path(prefix, path, sizeof(path));
+	pid = eal_check_lock_holder(path);
 	if (pid < 0)
 		return true;
 	process_text(pid, holder, sizeof(holder));
@@ -87,7 +87,7 @@ check_prefix(const struct eal_said *said)
 }
 
 static void
-say_no_mount(const char *huge_dir)
+eal_check_say_no_mount(const char *huge_dir)
 {
 	if (huge_dir != NULL)
 		say_error("--huge-dir %s: no hugetlbfs with free pages is mounted there: use "
@@ -100,7 +100,7 @@ say_no_mount(const char *huge_dir)
 }
 
 static bool
-check_hugepages(const struct eal_said *said)
+eal_check_hugepages(const struct eal_said *said)
 {
 	char folder[PATH_MAX];
 
@@ -119,7 +119,7 @@ check_hugepages(const struct eal_said *said)
 	case HUGEPAGES_MOUNT_GOOD:
 		return true;
 	case HUGEPAGES_MOUNT_NONE:
-		say_no_mount(said->huge_dir);
+		eal_check_say_no_mount(said->huge_dir);
 		return false;
 	case HUGEPAGES_MOUNT_CLOSED:
 		say_error("hugetlbfs %s: %s for user %u: use --in-memory, which needs no mount, "
@@ -133,5 +133,6 @@ check_hugepages(const struct eal_said *said)
 bool
 eal_check(const struct eal_said *said, bool no_huge)
 {
-	return check_cpus(said) && check_prefix(said) && (no_huge || check_hugepages(said));
+	return eal_check_cpus(said) && eal_check_prefix(said) &&
+			(no_huge || eal_check_hugepages(said));
 }

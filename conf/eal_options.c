@@ -84,13 +84,13 @@ static const struct option long_options[] = {
 
 /* Returns the option that getopt_long() is at: a letter, or the word in which it found a name. */
 static const char *
-spelling(int opt, const char *word)
+eal_options_spelling(int opt, const char *word)
 {
 	return opt == 'l' ? "-l" : opt == 'm' ? "-m" : word;
 }
 
 static void
-note(struct eal_said *s, int opt, const char *word)
+eal_options_note(struct eal_said *s, int opt, const char *word)
 {
 	switch (opt) {
 	case 'l':
@@ -101,7 +101,7 @@ note(struct eal_said *s, int opt, const char *word)
 	case 'm':
 	case OPT_PAGES:
 		s->memory = true;
-		s->pages = s->pages != NULL ? s->pages : spelling(opt, word);
+		s->pages = s->pages != NULL ? s->pages : eal_options_spelling(opt, word);
 		break;
 	case OPT_FILE_PREFIX:
 		s->file_prefix = optarg;
@@ -153,7 +153,7 @@ eal_options_read(struct eal_said *said, int argc, char **argv)
 		if (opt == -1)
 			break;
 		/* getopt_long() stays at a word of several letters until the last of them. */
-		note(said, opt,
+		eal_options_note(said, opt,
 				optind > at ? word[optind - 1 - (optarg == word[optind - 1])]
 					    : word[at]);
 	}

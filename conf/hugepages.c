@@ -16,7 +16,7 @@
 
 /* Free pages of one size, by the name of its folder in sysfs. */
 static unsigned long
-pages_free(const char *size)
+hugepages_pages_free(const char *size)
 {
 	unsigned long n = 0;
 	char path[512];
@@ -43,14 +43,14 @@ hugepages_free(void)
 		return false;
 	while ((e = readdir(dir)) != NULL)
 		if (e->d_name[0] != '.')
-			n += pages_free(e->d_name);
+			n += hugepages_pages_free(e->d_name);
 	closedir(dir);
 	return n != 0;
 }
 
 /* Returns true if pages of this mount's size are free. */
 static bool
-gives_pages(const char *folder)
+hugepages_gives_pages(const char *folder)
 {
 	struct statfs fs;
 	char size[64];
@@ -58,7 +58,7 @@ gives_pages(const char *folder)
 	if (statfs(folder, &fs) != 0)
 		return false;
 	snprintf(size, sizeof(size), "hugepages-%lukB", (unsigned long)fs.f_bsize >> 10);
-	return pages_free(size) != 0;
+	return hugepages_pages_free(size) != 0;
 }
 
 enum hugepages_mount
@@ -70,7 +70,7 @@ hugepages_find_mount(const char *only, char *folder, size_t size)
 	int why = ENOENT;
 
 	while (mounts != NULL && found != HUGEPAGES_MOUNT_GOOD && (m = getmntent(mounts)) != NULL) {
-		if (strcmp(m->mnt_type, "hugetlbfs") != 0 || !gives_pages(m->mnt_dir) ||
+		if (strcmp(m->mnt_type, "hugetlbfs") != 0 || !hugepages_gives_pages(m->mnt_dir) ||
 				(only != NULL && strcmp(only, m->mnt_dir) != 0))
 			continue;
 		if (euidaccess(m->mnt_dir, W_OK | X_OK) == 0) {

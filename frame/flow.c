@@ -44,7 +44,7 @@ static_assert(sizeof(struct ipv4_ports) == sizeof(struct rte_ipv4_hdr) + sizeof(
 
 /* Each bit of the result depends on all bits of both numbers. */
 static inline uint64_t
-mix(uint64_t a, uint64_t b)
+flow_mix(uint64_t a, uint64_t b)
 {
 	unsigned __int128 product = (unsigned __int128)a * b;
 
@@ -53,7 +53,7 @@ mix(uint64_t a, uint64_t b)
 
 /* Copies n bytes from offset `at` of a frame. Returns false if the frame is too short. */
 static inline bool
-peek(const struct frame *f, uint32_t at, void *to, uint32_t n)
+flow_peek(const struct frame *f, uint32_t at, void *to, uint32_t n)
 {
 	uint8_t headers[PEEK_MAX];
 
@@ -71,14 +71,14 @@ peek(const struct frame *f, uint32_t at, void *to, uint32_t n)
 }
 
 static inline bool
-has_ports(uint8_t protocol)
+flow_has_ports(uint8_t protocol)
 {
 	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP;
 }
 
 /* Only the first IP fragment has ports, so the hash of all of them leaves ports out. */
 static inline bool
-is_fragment(const struct rte_ipv4_hdr *ip)
+flow_is_fragment(const struct rte_ipv4_hdr *ip)
 {
 	return (ip->fragment_offset & RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)) !=
 			0;
@@ -86,33 +86,33 @@ is_fragment(const struct rte_ipv4_hdr *ip)
 
 /* Handles IPv4 with options, or with nothing after the header. */
 static void
-look_at_ipv4_slowly(struct flow_key *k, const struct frame *f, uint32_t at)
+flow_look_at_ipv4_slowly(struct flow_key *k, const struct frame *f, uint32_t at)
 {
 	struct rte_ipv4_hdr ip;
 	uint32_t len;
 
-	if (!peek(f, at, &ip, sizeof(ip)))
+	if (!flow_peek(f, at, &ip, sizeof(ip)))
 		return;
 	len = (ip.version_ihl & RTE_IPV4_HDR_IHL_MASK) * RTE_IPV4_IHL_MULTIPLIER;
 	if (ip.version_ihl >> 4 != IPVERSION || len < sizeof(ip))
 		return;
 	k->ip = (uint64_t)ip.src_addr << 32 | ip.dst_addr;
-	if (has_ports(ip.next_proto_id) && !is_fragment(&ip))
-		peek(f, at + len, &k->ports, sizeof(k->ports));
+	if (flow_has_ports(ip.next_proto_id) && !flow_is_fragment(&ip))
+		flow_peek(f, at + len, &k->ports, sizeof(k->ports));
 }
 
 static inline void
-look_at_ipv4(struct flow_key *k, const struct frame *f, uint32_t at)
+flow_look_at_ipv4(struct flow_key *k, const struct frame *f, uint32_t at)
 {
 	struct ipv4_ports h;
 
-	if (unlikely(at + sizeof(h) > f->frag->len || !peek(f, at, &h, sizeof(h)) ||
+	if (unlikely(at + sizeof(h) > f->frag->len || !flow_peek(f, at, &h, sizeof(h)) ||
 			    h.ip.version_ihl != RTE_IPV4_VHL_DEF)) {
-		look_at_ipv4_slowly(k, f, at);
+		flow_look_at_ipv4_slowly(k, f, at);
 		return;
 	}
 	k->ip = (uint64_t)h.ip.src_addr << 32 | h.ip.dst_addr;
-	if (likely(has_ports(h.ip.next_proto_id) && !is_fragment(&h.ip)))
+	if (likely(flow_has_ports(h.ip.next_proto_id) && !flow_is_fragment(&h.ip)))
 		k->ports = h.ports;
 }
 
@@ -120,20 +120,20 @@ look_at_ipv4(struct flow_key *k, const struct frame *f, uint32_t at)
  * With extension headers, such as a fragment's, ports are not looked for: the addresses are enough.
  */
 static void
-look_at_ipv6(struct flow_key *k, const struct frame *f, uint32_t at)
+flow_look_at_ipv6(struct flow_key *k, const struct frame *f, uint32_t at)
 {
 	struct rte_ipv6_hdr ip;
 	uint64_t word[4];
 
-	if (!peek(f, at, &ip, sizeof(ip)) ||
+	if (!flow_peek(f, at, &ip, sizeof(ip)) ||
 			(ip.vtc_flow & RTE_BE32(0xf0000000)) != RTE_BE32(0x60000000))
 		return;
 	memcpy(&word[0], &ip.src_addr, sizeof(ip.src_addr));
 	memcpy(&word[2], &ip.dst_addr, sizeof(ip.dst_addr));
-	k->ip = mix(word[0] ^ MIX_MACS, word[1] ^ MIX_REST) ^
-			mix(word[2] ^ MIX_REST, word[3] ^ MIX_MACS);
-	if (has_ports(ip.proto))
-		peek(f, at + sizeof(ip), &k->ports, sizeof(k->ports));
+	k->ip = flow_mix(word[0] ^ MIX_MACS, word[1] ^ MIX_REST) ^
+			flow_mix(word[2] ^ MIX_REST, word[3] ^ MIX_MACS);
+	if (flow_has_ports(ip.proto))
+		flow_peek(f, at + sizeof(ip), &k->ports, sizeof(k->ports));
 }
 
 uint8_t
@@ -147,19 +147,19 @@ flow_hash(const struct frame *f)
 	unsigned int i;
 
 	for (i = 0; i < FRAME_TAGS_MAX && ether_is_tag(type); i++) {
-		if (!peek(f, at, &tag, sizeof(tag)))
+		if (!flow_peek(f, at, &tag, sizeof(tag)))
 			break;
 		type = tag.eth_proto;
 		at += sizeof(tag);
 	}
 	if (likely(type == RTE_BE16(RTE_ETHER_TYPE_IPV4)))
-		look_at_ipv4(&k, f, at);
+		flow_look_at_ipv4(&k, f, at);
 	else if (type == RTE_BE16(RTE_ETHER_TYPE_IPV6))
-		look_at_ipv6(&k, f, at);
+		flow_look_at_ipv6(&k, f, at);
 	memcpy(&mac, &f->eth, sizeof(mac));
 	memcpy(&mac_end, (const uint8_t *)&f->eth + sizeof(mac), sizeof(mac_end));
-	hash = mix(mac ^ MIX_MACS, mac_end ^ MIX_REST);
-	hash = mix(hash ^ k.ip, k.ports ^ MIX_REST);
+	hash = flow_mix(mac ^ MIX_MACS, mac_end ^ MIX_REST);
+	hash = flow_mix(hash ^ k.ip, k.ports ^ MIX_REST);
 	/* Takes the highest bits, which depend on all others. */
 	return hash * MIX_MACS / (UINT64_MAX / FLOWS + 1) + 1;
 }

@@ -13,7 +13,7 @@
 
 /* Adds a number to a sum of RFC 1071, folded to 16 bits. */
 static uint16_t
-sum_add(uint16_t sum, uint16_t more)
+gso_sum_add(uint16_t sum, uint16_t more)
 {
 	uint32_t s = (uint32_t)sum + more;
 
@@ -22,16 +22,16 @@ sum_add(uint16_t sum, uint16_t more)
 
 /* Adds the bytes at p to a sum, which begin after an `odd` number of bytes. */
 static uint16_t
-sum_bytes(uint16_t sum, const uint8_t *p, uint32_t len, bool odd)
+gso_sum_bytes(uint16_t sum, const uint8_t *p, uint32_t len, bool odd)
 {
 	uint16_t s = rte_raw_cksum(p, len);
 
-	return sum_add(sum, odd ? rte_bswap16(s) : s);
+	return gso_sum_add(sum, odd ? rte_bswap16(s) : s);
 }
 
 /* Lists the next `len` bytes of payload as fragments of the frame, after those that it has. */
 static void
-take_payload(struct gso *gso, uint32_t len)
+gso_take_payload(struct gso *gso, uint32_t len)
 {
 	struct fragment *p = &gso->frag[gso->frame.nfrags];
 	uint32_t n;
@@ -51,12 +51,12 @@ take_payload(struct gso *gso, uint32_t len)
 
 /* Lists the bytes of the checksum itself, which is copied, as it will be changed. */
 static void
-take_field(struct gso *gso)
+gso_take_field(struct gso *gso)
 {
 	unsigned int i, n = gso->frame.nfrags;
 	uint32_t done = 0;
 
-	take_payload(gso, sizeof(gso->field));
+	gso_take_payload(gso, sizeof(gso->field));
 	for (i = n; i < gso->frame.nfrags; done += gso->frag[i].len, i++)
 		memcpy(gso->field + done, gso->frag[i].base, gso->frag[i].len);
 	gso->frag[n] = (struct fragment){.base = gso->field, .len = sizeof(gso->field)};
@@ -65,13 +65,13 @@ take_field(struct gso *gso)
 
 /* Returns true if the checksum, at `at`, is after the headers. */
 static bool
-is_far(const struct gso *gso, uint16_t at)
+gso_is_far(const struct gso *gso, uint16_t at)
 {
 	return at >= gso->whole->headers->len;
 }
 
 static void
-patch_ipv4(struct headers *h, uint32_t len, uint16_t nth)
+gso_patch_ipv4(struct headers *h, uint32_t len, uint16_t nth)
 {
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(h->bytes + h->l3);
 
@@ -82,7 +82,7 @@ patch_ipv4(struct headers *h, uint32_t len, uint16_t nth)
 }
 
 static void
-patch_ipv6(struct headers *h, uint32_t len)
+gso_patch_ipv6(struct headers *h, uint32_t len)
 {
 	struct rte_ipv6_hdr *ip = (struct rte_ipv6_hdr *)(h->bytes + h->l3);
 
@@ -90,7 +90,7 @@ patch_ipv6(struct headers *h, uint32_t len)
 }
 
 static void
-patch_tcp(struct headers *h, uint32_t ahead, bool first, bool last)
+gso_patch_tcp(struct headers *h, uint32_t ahead, bool first, bool last)
 {
 	struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)(h->bytes + h->l4);
 
@@ -102,7 +102,7 @@ patch_tcp(struct headers *h, uint32_t ahead, bool first, bool last)
 }
 
 static void
-patch_udp(struct headers *h, uint32_t len)
+gso_patch_udp(struct headers *h, uint32_t len)
 {
 	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(h->bytes + h->l4);
 
@@ -111,7 +111,7 @@ patch_udp(struct headers *h, uint32_t len)
 
 /* Returns the frame's checksum from its headers. */
 static uint16_t
-checksum_get(const struct headers *h, uint16_t at)
+gso_checksum_get(const struct headers *h, uint16_t at)
 {
 	uint16_t value;
 
@@ -120,7 +120,7 @@ checksum_get(const struct headers *h, uint16_t at)
 }
 
 static void
-checksum_set(struct headers *h, uint16_t at, uint16_t value)
+gso_checksum_set(struct headers *h, uint16_t at, uint16_t value)
 {
 	memcpy(h->bytes + at, &value, sizeof(value));
 }
@@ -130,31 +130,31 @@ checksum_set(struct headers *h, uint16_t at, uint16_t value)
  * 1624, one number is subtracted from a sum and another one added.
  */
 static void
-patch_pseudo_sum(struct gso *gso, uint16_t at)
+gso_patch_pseudo_sum(struct gso *gso, uint16_t at)
 {
 	struct headers *h = &gso->headers;
 	uint16_t before = rte_cpu_to_be_16(gso->whole->len - h->l4);
 	uint16_t now = rte_cpu_to_be_16(gso->frame.len - h->l4);
-	uint16_t sum = checksum_get(h, at);
+	uint16_t sum = gso_checksum_get(h, at);
 
-	checksum_set(h, at, sum_add(sum_add(sum, ~before), now));
+	gso_checksum_set(h, at, gso_sum_add(gso_sum_add(sum, ~before), now));
 }
 
 /* Makes the headers of a frame that begins `ahead` bytes into the payload, from the copy. */
 static void
-patch_headers(struct gso *gso, uint32_t ahead)
+gso_patch_headers(struct gso *gso, uint32_t ahead)
 {
 	bool first = gso->i == 0, last = gso->i == gso->n - 1;
 	struct headers *h = &gso->headers;
 
 	if (h->ipv6)
-		patch_ipv6(h, gso->frame.len);
+		gso_patch_ipv6(h, gso->frame.len);
 	else
-		patch_ipv4(h, gso->frame.len, gso->i);
+		gso_patch_ipv4(h, gso->frame.len, gso->i);
 	if (h->tcp)
-		patch_tcp(h, ahead, first, last);
+		gso_patch_tcp(h, ahead, first, last);
 	else
-		patch_udp(h, gso->frame.len);
+		gso_patch_udp(h, gso->frame.len);
 }
 
 /*
@@ -162,7 +162,7 @@ patch_headers(struct gso *gso, uint32_t ahead)
  * them.
  */
 static uint16_t
-sum_from(const struct gso *gso, uint32_t start)
+gso_sum_from(const struct gso *gso, uint32_t start)
 {
 	const struct fragment *p, *end = gso->frag + gso->frame.nfrags;
 	uint32_t at = 0, skip, done = 0;
@@ -172,7 +172,7 @@ sum_from(const struct gso *gso, uint32_t start)
 		skip = start > at ? start - at : 0;
 		if (skip >= p->len)
 			continue;
-		sum = sum_bytes(sum, p->base + skip, p->len - skip, done & 1);
+		sum = gso_sum_bytes(sum, p->base + skip, p->len - skip, done & 1);
 		done += p->len - skip;
 	}
 	return sum;
@@ -183,10 +183,10 @@ sum_from(const struct gso *gso, uint32_t start)
  * payload; or of whatever begins at l4.
  */
 static void
-complete(struct gso *gso, uint16_t at)
+gso_complete(struct gso *gso, uint16_t at)
 {
 	struct headers *h = &gso->headers;
-	uint16_t sum = ~sum_from(gso, h->l4);
+	uint16_t sum = ~gso_sum_from(gso, h->l4);
 
 	/*
 	 * In UDP 0 means that there is no checksum (RFC 768); in other protocols 0xffff and 0 are
@@ -194,10 +194,10 @@ complete(struct gso *gso, uint16_t at)
 	 */
 	if (sum == 0 && !h->tcp)
 		sum = 0xffff;
-	if (is_far(gso, at))
+	if (gso_is_far(gso, at))
 		memcpy(gso->field, &sum, sizeof(sum));
 	else
-		checksum_set(h, at, sum);
+		gso_checksum_set(h, at, sum);
 }
 
 void
@@ -241,20 +241,20 @@ gso_next(struct gso *gso)
 	gso->frame.len = gso_len(gso, gso->i);
 	len = gso->frame.len - whole->headers->len;
 	gso->frame.nfrags = 1;
-	if (unlikely(is_far(gso, at))) {
-		take_payload(gso, at - whole->headers->len);
-		take_field(gso);
+	if (unlikely(gso_is_far(gso, at))) {
+		gso_take_payload(gso, at - whole->headers->len);
+		gso_take_field(gso);
 		len -= at - whole->headers->len + sizeof(gso->field);
 	}
-	take_payload(gso, len);
+	gso_take_payload(gso, len);
 	memcpy(&gso->headers, whole->headers, offsetof(struct headers, bytes));
 	memcpy(gso->headers.bytes, whole->headers->bytes, whole->headers->len);
 	if (whole->offload & OFFLOAD_GSO) {
-		patch_headers(gso, gso->i * whole->vnet.gso_size);
-		patch_pseudo_sum(gso, at);
+		gso_patch_headers(gso, gso->i * whole->vnet.gso_size);
+		gso_patch_pseudo_sum(gso, at);
 	}
 	if (!gso->partial)
-		complete(gso, at);
+		gso_complete(gso, at);
 	gso->i++;
 	return &gso->frame;
 }

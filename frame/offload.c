@@ -32,7 +32,7 @@ const uint64_t offload_host_features = 1ULL << VIRTIO_NET_F_CSUM | 1ULL << VIRTI
 
 /* Returns the bits of the set if the driver has the feature, else 0. */
 static uint8_t
-with(uint64_t features, unsigned int bit, uint8_t offloads)
+offload_with(uint64_t features, unsigned int bit, uint8_t offloads)
 {
 	return features >> bit & 1 ? offloads : 0;
 }
@@ -40,26 +40,26 @@ with(uint64_t features, unsigned int bit, uint8_t offloads)
 uint8_t
 offload_may_send(uint64_t features)
 {
-	return with(features, VIRTIO_NET_F_CSUM, OFFLOAD_CSUM) |
-			with(features, VIRTIO_NET_F_HOST_TSO4, OFFLOAD_TSO4) |
-			with(features, VIRTIO_NET_F_HOST_TSO6, OFFLOAD_TSO6) |
-			with(features, VIRTIO_NET_F_HOST_ECN, OFFLOAD_ECN) |
-			with(features, OFFLOAD_F_HOST_USO, OFFLOAD_USO4 | OFFLOAD_USO6);
+	return offload_with(features, VIRTIO_NET_F_CSUM, OFFLOAD_CSUM) |
+			offload_with(features, VIRTIO_NET_F_HOST_TSO4, OFFLOAD_TSO4) |
+			offload_with(features, VIRTIO_NET_F_HOST_TSO6, OFFLOAD_TSO6) |
+			offload_with(features, VIRTIO_NET_F_HOST_ECN, OFFLOAD_ECN) |
+			offload_with(features, OFFLOAD_F_HOST_USO, OFFLOAD_USO4 | OFFLOAD_USO6);
 }
 
 uint8_t
 offload_may_receive(uint64_t features)
 {
-	return with(features, VIRTIO_NET_F_GUEST_CSUM, OFFLOAD_CSUM) |
-			with(features, VIRTIO_NET_F_GUEST_TSO4, OFFLOAD_TSO4) |
-			with(features, VIRTIO_NET_F_GUEST_TSO6, OFFLOAD_TSO6) |
-			with(features, VIRTIO_NET_F_GUEST_ECN, OFFLOAD_ECN) |
-			with(features, OFFLOAD_F_GUEST_USO4, OFFLOAD_USO4) |
-			with(features, OFFLOAD_F_GUEST_USO6, OFFLOAD_USO6);
+	return offload_with(features, VIRTIO_NET_F_GUEST_CSUM, OFFLOAD_CSUM) |
+			offload_with(features, VIRTIO_NET_F_GUEST_TSO4, OFFLOAD_TSO4) |
+			offload_with(features, VIRTIO_NET_F_GUEST_TSO6, OFFLOAD_TSO6) |
+			offload_with(features, VIRTIO_NET_F_GUEST_ECN, OFFLOAD_ECN) |
+			offload_with(features, OFFLOAD_F_GUEST_USO4, OFFLOAD_USO4) |
+			offload_with(features, OFFLOAD_F_GUEST_USO6, OFFLOAD_USO6);
 }
 
 static rte_be16_t
-be16_at(const struct headers *h, uint32_t at)
+offload_be16_at(const struct headers *h, uint32_t at)
 {
 	rte_be16_t value;
 
@@ -68,7 +68,7 @@ be16_at(const struct headers *h, uint32_t at)
 }
 
 /*
- * The next functions parse one header each, of `n` bytes. They return false (parse_ethernet(): 0)
+ * The next functions parse one header each, of `n` bytes. They return false (offload_parse_ethernet(): 0)
  * if the header is not there.
  */
 
@@ -76,16 +76,16 @@ be16_at(const struct headers *h, uint32_t at)
  * Parses the Ethernet header and VLAN tags: sets h->l3. Returns the type of the next header, or 0.
  */
 static rte_be16_t
-parse_ethernet(struct headers *h, uint32_t n)
+offload_parse_ethernet(struct headers *h, uint32_t n)
 {
-	rte_be16_t type = be16_at(h, offsetof(struct rte_ether_hdr, ether_type));
+	rte_be16_t type = offload_be16_at(h, offsetof(struct rte_ether_hdr, ether_type));
 	unsigned int tags;
 
 	h->l3 = sizeof(struct rte_ether_hdr);
 	for (tags = 0; ether_is_tag(type); tags++) {
 		if (tags == FRAME_TAGS_MAX || h->l3 + sizeof(struct rte_vlan_hdr) > n)
 			return 0;
-		type = be16_at(h, h->l3 + offsetof(struct rte_vlan_hdr, eth_proto));
+		type = offload_be16_at(h, h->l3 + offsetof(struct rte_vlan_hdr, eth_proto));
 		h->l3 += sizeof(struct rte_vlan_hdr);
 	}
 	return type;
@@ -93,7 +93,7 @@ parse_ethernet(struct headers *h, uint32_t n)
 
 /* Parses the IPv4 header: sets h->l4 and *protocol. Returns false also for an IP fragment. */
 static bool
-parse_ipv4(struct headers *h, uint32_t n, uint8_t *protocol)
+offload_parse_ipv4(struct headers *h, uint32_t n, uint8_t *protocol)
 {
 	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)(h->bytes + h->l3);
 	uint32_t len;
@@ -114,7 +114,7 @@ parse_ipv4(struct headers *h, uint32_t n, uint8_t *protocol)
 
 /* Parses the IPv6 header and those extension headers that may come before TCP or UDP. */
 static bool
-parse_ipv6(struct headers *h, uint32_t n, uint8_t *protocol)
+offload_parse_ipv6(struct headers *h, uint32_t n, uint8_t *protocol)
 {
 	const struct rte_ipv6_hdr *ip = (const struct rte_ipv6_hdr *)(h->bytes + h->l3);
 	uint32_t at = h->l3 + sizeof(*ip);
@@ -138,7 +138,7 @@ parse_ipv6(struct headers *h, uint32_t n, uint8_t *protocol)
 
 /* Parses the TCP or UDP header: sets h->tcp and h->len. */
 static bool
-parse_l4(struct headers *h, uint32_t n, uint8_t protocol)
+offload_parse_l4(struct headers *h, uint32_t n, uint8_t protocol)
 {
 	uint32_t least, len;
 
@@ -156,15 +156,15 @@ parse_l4(struct headers *h, uint32_t n, uint8_t protocol)
 }
 
 static bool
-parse(struct headers *h, uint32_t n)
+offload_parse(struct headers *h, uint32_t n)
 {
 	uint8_t protocol;
 
-	switch (parse_ethernet(h, n)) {
+	switch (offload_parse_ethernet(h, n)) {
 	case RTE_BE16(RTE_ETHER_TYPE_IPV4):
-		return parse_ipv4(h, n, &protocol) && parse_l4(h, n, protocol);
+		return offload_parse_ipv4(h, n, &protocol) && offload_parse_l4(h, n, protocol);
 	case RTE_BE16(RTE_ETHER_TYPE_IPV6):
-		return parse_ipv6(h, n, &protocol) && parse_l4(h, n, protocol);
+		return offload_parse_ipv6(h, n, &protocol) && offload_parse_l4(h, n, protocol);
 	default:
 		return false;
 	}
@@ -172,7 +172,7 @@ parse(struct headers *h, uint32_t n)
 
 /* Returns the offset of the checksum in the header of TCP or UDP. */
 static uint16_t
-csum_offset(const struct headers *h)
+offload_csum_offset(const struct headers *h)
 {
 	return h->tcp ? offsetof(struct rte_tcp_hdr, cksum)
 		      : offsetof(struct rte_udp_hdr, dgram_cksum);
@@ -180,7 +180,7 @@ csum_offset(const struct headers *h)
 
 /* Returns the offload that a gso_type asks for, or 0 if it does not fit the headers. */
 static uint8_t
-asked_for(uint8_t gso_type, const struct headers *h)
+offload_asked_for(uint8_t gso_type, const struct headers *h)
 {
 	uint8_t ecn = gso_type & VIRTIO_NET_HDR_GSO_ECN ? OFFLOAD_ECN : 0;
 
@@ -200,9 +200,10 @@ asked_for(uint8_t gso_type, const struct headers *h)
 
 /* Checks a frame that is to be cut. */
 static enum drop_reason
-check_gso(struct frame *f, const struct virtio_net_hdr *asked, uint8_t may, uint32_t frame_max)
+offload_check_gso(struct frame *f, const struct virtio_net_hdr *asked, uint8_t may,
+		uint32_t frame_max)
 {
-	uint8_t offload = asked_for(asked->gso_type, f->headers);
+	uint8_t offload = offload_asked_for(asked->gso_type, f->headers);
 	uint32_t payload = f->len - f->headers->len;
 
 	if (offload == 0 || (offload & ~may) != 0 || asked->gso_size == 0)
@@ -221,9 +222,10 @@ check_gso(struct frame *f, const struct virtio_net_hdr *asked, uint8_t may, uint
 
 /* Returns true if the headers are those of TCP or UDP whose checksum is the one asked for. */
 static bool
-is_known(struct headers *h, uint32_t n, const struct virtio_net_hdr *asked)
+offload_is_known(struct headers *h, uint32_t n, const struct virtio_net_hdr *asked)
 {
-	return parse(h, n) && asked->csum_start == h->l4 && asked->csum_offset == csum_offset(h);
+	return offload_parse(h, n) && asked->csum_start == h->l4 &&
+			asked->csum_offset == offload_csum_offset(h);
 }
 
 /*
@@ -232,7 +234,7 @@ is_known(struct headers *h, uint32_t n, const struct virtio_net_hdr *asked)
  * of its sum, is not in the frame of `len` bytes, after the Ethernet header.
  */
 static bool
-is_generic(struct headers *h, uint32_t len, const struct virtio_net_hdr *asked)
+offload_is_generic(struct headers *h, uint32_t len, const struct virtio_net_hdr *asked)
 {
 	uint32_t end = (uint32_t)asked->csum_start + asked->csum_offset + sizeof(rte_be16_t);
 
@@ -260,7 +262,7 @@ offload_check(struct frame *f, const struct virtio_net_hdr *asked, struct header
 	memcpy(&f->eth, h->bytes, sizeof(f->eth));
 	h->generic = false;
 	if (!(may & OFFLOAD_CSUM) || !(asked->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
-			!(is_known(h, n, asked) || is_generic(h, f->len, asked)))
+			!(offload_is_known(h, n, asked) || offload_is_generic(h, f->len, asked)))
 		return DROP_OFFLOAD;
 	f->headers = h;
 	f->offload = OFFLOAD_CSUM;
@@ -270,6 +272,6 @@ offload_check(struct frame *f, const struct virtio_net_hdr *asked, struct header
 			.csum_offset = asked->csum_offset,
 	};
 	if (asked->gso_type != VIRTIO_NET_HDR_GSO_NONE)
-		return check_gso(f, asked, may, frame_max);
+		return offload_check_gso(f, asked, may, frame_max);
 	return f->len > frame_max ? DROP_LONG : DROP_NONE;
 }

@@ -37,7 +37,7 @@ guest_who(const struct guest *g, char name[GUEST_WHO_MAX])
 
 /* Sets a guest's slot; the main lcore may be reading its name. */
 static void
-be_at(struct guest *g, unsigned int index, uint16_t port)
+connect_be_at(struct guest *g, unsigned int index, uint16_t port)
 {
 	rte_spinlock_lock(&g->fault_lock);
 	g->index = index;
@@ -50,7 +50,7 @@ be_at(struct guest *g, unsigned int index, uint16_t port)
  * freed, as the main lcore may be reading one.
  */
 static struct guest *
-unused_guest(struct guests *all)
+connect_unused_guest(struct guests *all)
 {
 	struct guest *g;
 
@@ -72,7 +72,7 @@ unused_guest(struct guests *all)
  * for each port without one, so that nobody keeps the others out.
  */
 static bool
-may_connect(const struct guests *guests, unsigned int index)
+connect_may(const struct guests *guests, unsigned int index)
 {
 	const struct conf *c = guests->conf;
 	bool seen[SOCKET_MAX] = {false};
@@ -106,7 +106,7 @@ guest_connect(struct guests *all, int vid, const char *path)
 	int socket;
 	struct guest *g;
 
-	if (!may_connect(all, index))
+	if (!connect_may(all, index))
 		return NULL;
 	if (!fds_left()) {
 		say(ERR,
@@ -115,7 +115,7 @@ guest_connect(struct guests *all, int vid, const char *path)
 				name);
 		return NULL;
 	}
-	g = unused_guest(all);
+	g = connect_unused_guest(all);
 	if (g == NULL) {
 		say(ERR, "port %s: guest refused: no memory for it\n", name);
 		return NULL;
@@ -126,7 +126,7 @@ guest_connect(struct guests *all, int vid, const char *path)
 		return NULL;
 	}
 	g->phase = GUEST_CONNECTED;
-	be_at(g, index, SLOT_NONE);
+	connect_be_at(g, index, SLOT_NONE);
 	g->conn = (struct connection){.vid = vid, .socket = socket};
 	peer_connected(&g->conn.peer, name, path, socket);
 	return g;
@@ -139,7 +139,7 @@ guest_place(struct guest *g)
 
 	if (g->port != SLOT_NONE)
 		return true;
-	be_at(g, g->index, slot_take(g->all->ports, g->all->conf, g->index));
+	connect_be_at(g, g->index, slot_take(g->all->ports, g->all->conf, g->index));
 	if (g->port == SLOT_NONE)
 		return false;
 	store_release(&g->all->placed[g->port], g);
@@ -149,7 +149,7 @@ guest_place(struct guest *g)
 
 /* Gives the guest's slot back; the main lcore clears it for the next guest. */
 static void
-leave_place(struct guest *g)
+connect_leave_place(struct guest *g)
 {
 	if (g->port == SLOT_NONE) {
 		if (g->conn.peer.agreed)
@@ -159,13 +159,13 @@ leave_place(struct guest *g)
 	say(INFO, "device %u disconnected\n", g->port);
 	store_release(&g->all->placed[g->port], NULL);
 	store_release(&g->all->ports->port[g->port].state, PORT_LEAVING);
-	be_at(g, g->index, SLOT_NONE);
+	connect_be_at(g, g->index, SLOT_NONE);
 	wake_up(g->all->wake);
 }
 
 /* Frees what rings got when they were first used. */
 static void
-free_rings(struct guest *g)
+connect_free_rings(struct guest *g)
 {
 	struct virtqueue *vq;
 
@@ -180,8 +180,8 @@ free_rings(struct guest *g)
 void
 guest_end(struct guest *g)
 {
-	free_rings(g);
-	leave_place(g);
+	connect_free_rings(g);
+	connect_leave_place(g);
 	g->phase = GUEST_UNUSED;
 }
 
@@ -192,7 +192,7 @@ guests_destroy(struct guests *all)
 
 	while ((g = all->list) != NULL) {
 		all->list = g->next;
-		free_rings(g);
+		connect_free_rings(g);
 		rte_free(g);
 	}
 }

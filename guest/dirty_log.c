@@ -26,7 +26,7 @@ dirty_log_covers(const struct guest_mem *m)
 
 /* Marks whole words of the log from `page` on, up to `last`; returns the page after them. */
 static uint64_t
-mark_words(const struct guest_mem *m, uint64_t page, uint64_t last)
+dirty_log_mark_words(const struct guest_mem *m, uint64_t page, uint64_t last)
 {
 	for (; page + WORD - 1 <= last; page += WORD)
 		fetch_or_release((uint64_t *)(void *)&m->log[page >> 3], UINT64_MAX);
@@ -34,7 +34,7 @@ mark_words(const struct guest_mem *m, uint64_t page, uint64_t last)
 }
 
 static void
-mark(const struct guest_mem *m, uint64_t gpa, uint64_t len)
+dirty_log_mark(const struct guest_mem *m, uint64_t gpa, uint64_t len)
 {
 	uint64_t page, last = (gpa + len - 1) >> PAGE_SHIFT;
 
@@ -47,7 +47,7 @@ mark(const struct guest_mem *m, uint64_t gpa, uint64_t len)
 	/* When the front end takes the bit it must see the bytes. */
 	for (page = gpa >> PAGE_SHIFT; page <= last; page++) {
 		if (unlikely(page % WORD == 0 && last - page >= WORD - 1)) {
-			page = mark_words(m, page, last);
+			page = dirty_log_mark_words(m, page, last);
 			if (page > last)
 				break;
 		}
@@ -61,7 +61,7 @@ dirty_all(const struct guest_mem *m)
 	const struct guest_region *r;
 
 	for (r = m->region; r < m->region + m->n; r++)
-		mark(m, r->gpa, r->size);
+		dirty_log_mark(m, r->gpa, r->size);
 }
 
 void
@@ -70,7 +70,7 @@ dirty_write(const struct guest_mem *m, const void *p, uint64_t len)
 	uint64_t gpa, left;
 
 	if (len != 0 && guest_mem_address(m, p, &gpa, &left))
-		mark(m, gpa, len);
+		dirty_log_mark(m, gpa, len);
 }
 
 void
@@ -87,7 +87,8 @@ dirty_frags(const struct guest_mem *m, const struct fragment *frag, uint32_t len
 
 /* Notes entries of a ring from position `from` to before `to`, also across its end. */
 static void
-mark_entries(const struct virtqueue *vq, const void *ring, size_t entry, uint16_t from, uint16_t to)
+dirty_log_mark_entries(const struct virtqueue *vq, const void *ring, size_t entry, uint16_t from,
+		uint16_t to)
 {
 	const uint8_t *base = ring;
 
@@ -105,10 +106,10 @@ dirty_used(const struct virtqueue *vq, uint16_t from)
 	const uint16_t mask = vq->size - 1;
 
 	if (vq->packed) {
-		mark_entries(vq, vq->ring, sizeof(*vq->ring), from, vq->last_used);
+		dirty_log_mark_entries(vq, vq->ring, sizeof(*vq->ring), from, vq->last_used);
 		return;
 	}
-	mark_entries(vq, vq->used->ring, sizeof(vq->used->ring[0]), from & mask,
+	dirty_log_mark_entries(vq, vq->used->ring, sizeof(vq->used->ring[0]), from & mask,
 			vq->last_used & mask);
 	dirty_write(vq->mem, &vq->used->idx, sizeof(vq->used->idx));
 }

@@ -21,7 +21,7 @@
 #define LOG_ALL (UINT64_C(1) << VHOST_F_LOG_ALL)
 
 static uint64_t
-features_of(const struct guest *g)
+dirty_switch_features_of(const struct guest *g)
 {
 	uint64_t features = 0;
 
@@ -30,9 +30,9 @@ features_of(const struct guest *g)
 }
 
 static bool
-is_logging(const struct guest *g)
+dirty_switch_is_logging(const struct guest *g)
 {
-	return g->conn.log_mapped && (features_of(g) & LOG_ALL) != 0;
+	return g->conn.log_mapped && (dirty_switch_features_of(g) & LOG_ALL) != 0;
 }
 
 bool
@@ -44,9 +44,9 @@ dirty_switch_can(const struct guest *g, const struct message *m)
 		return false;
 	switch (m->request) {
 	case MSG_SET_LOG_BASE: /* workers do not use the old one */
-		return !is_logging(g);
+		return !dirty_switch_is_logging(g);
 	case MSG_SET_FEATURES:
-		return ((m->payload.u64 ^ features_of(g)) & ~LOG_ALL) == 0;
+		return ((m->payload.u64 ^ dirty_switch_features_of(g)) & ~LOG_ALL) == 0;
 	case MSG_SET_VRING_ADDR:
 		a = &g->conn.address[m->payload.addr.index];
 		return (g->published >> m->payload.addr.index & 1) != 0 && message_bare(m) &&
@@ -60,9 +60,9 @@ dirty_switch_can(const struct guest *g, const struct message *m)
 
 /* Switches the log on or off for the rings that workers use. */
 static void
-switch_log(struct guest *g)
+dirty_switch_set(struct guest *g)
 {
-	bool on = is_logging(g) && g->mem.log_size != 0;
+	bool on = dirty_switch_is_logging(g) && g->mem.log_size != 0;
 	unsigned int i;
 
 	if (on && !dirty_log_covers(&g->mem)) {
@@ -88,8 +88,8 @@ dirty_switch_base(struct guest *g, const struct message *m)
 	g->conn.log_mapped = true;
 	snapshot_log(g);
 	if (g->conn.step == STEP_LOG)
-		switch_log(g);
-	if (g->phase == GUEST_RUNNING && is_logging(g))
+		dirty_switch_set(g);
+	if (g->phase == GUEST_RUNNING && dirty_switch_is_logging(g))
 		dirty_all(&g->mem);
 }
 
@@ -98,7 +98,7 @@ dirty_switch_features(struct guest *g, const struct message *m)
 {
 	RTE_SET_USED(m);
 	if (g->conn.step == STEP_LOG)
-		switch_log(g);
+		dirty_switch_set(g);
 }
 
 void
@@ -116,7 +116,7 @@ dirty_switch_stop(struct guest *g, const struct message *m)
 {
 	g->conn.address[m->payload.state.index] = (struct ring_address){0};
 	/* The migration is over. Memory may be added before the next one. */
-	g->conn.log_mapped = is_logging(g);
+	g->conn.log_mapped = dirty_switch_is_logging(g);
 }
 
 void

@@ -23,7 +23,7 @@ guest_fault(struct guest *g, uint8_t reason)
  * FAULT_NONE. From now on it counts as logged.
  */
 static uint8_t
-new_fault(struct guest *g, char name[GUEST_WHO_MAX])
+fault_new(struct guest *g, char name[GUEST_WHO_MAX])
 {
 	uint8_t fault = FAULT_NONE;
 	unsigned int i;
@@ -53,7 +53,7 @@ void
 guest_check(struct guest *g)
 {
 	char name[GUEST_WHO_MAX];
-	uint8_t fault = new_fault(g, name);
+	uint8_t fault = fault_new(g, name);
 
 	if (fault == FAULT_NONE)
 		return;

@@ -80,7 +80,7 @@ static unsigned int makers;  /* threads between fd_gate_making() and fd_gate_mad
 static unsigned int closers; /* number of threads that close files; atomic */
 
 static time_t
-now(void)
+fd_gate_now(void)
 {
 	struct timespec t;
 
@@ -89,7 +89,7 @@ now(void)
 }
 
 static struct connection *
-find(int sock)
+fd_gate_find(int sock)
 {
 	struct connection *c;
 
@@ -110,7 +110,7 @@ fd_gate_is_memory(int fd)
  * tell.
  */
 static long
-event_number(int fd)
+fd_gate_event_number(int fd)
 {
 	return fds_is_eventfd(fd) ? fd_info(fd, "eventfd-id:") : -1;
 }
@@ -119,42 +119,43 @@ event_number(int fd)
  * Returns false if the file descriptor is not open. Only for files for which fstat(2) can't wait.
  */
 static bool
-identify(int fd, struct identity *is)
+fd_gate_identify(int fd, struct identity *is)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) != 0)
 		return false;
-	*is = (struct identity){.dev = st.st_dev, .ino = st.st_ino, .event = event_number(fd)};
+	*is = (struct identity){
+			.dev = st.st_dev, .ino = st.st_ino, .event = fd_gate_event_number(fd)};
 	return true;
 }
 
 /* Returns true for files that can't make us wait. */
 static bool
-is_harmless(const struct connection *c, int fd)
+fd_gate_is_harmless(const struct connection *c, int fd)
 {
 	return fd_gate_is_memory(fd) || fds_is_eventfd(fd) || (c->uml && fds_is_socket(fd));
 }
 
 /* Returns true if it is still open, and the same file. */
 static bool
-is_same(const struct connection *c, const struct held *h)
+fd_gate_is_same(const struct connection *c, const struct held *h)
 {
 	struct identity is;
 
 	/* Another file may have the number by now, perhaps one that must not be asked. */
-	return is_harmless(c, h->fd) && identify(h->fd, &is) && is.dev == h->is.dev &&
-			is.ino == h->is.ino && is.event == h->is.event;
+	return fd_gate_is_harmless(c, h->fd) && fd_gate_identify(h->fd, &is) &&
+			is.dev == h->is.dev && is.ino == h->is.ino && is.event == h->is.event;
 }
 
 /* Forgets what librte_vhost has closed. */
 static void
-prune(struct connection *c)
+fd_gate_prune(struct connection *c)
 {
 	unsigned int i, n = 0;
 
 	for (i = 0; i < c->n; i++)
-		if (is_same(c, &c->held[i]))
+		if (fd_gate_is_same(c, &c->held[i]))
 			c->held[n++] = c->held[i];
 	c->n = n;
 }
@@ -165,7 +166,7 @@ prune(struct connection *c)
  * old one.
  */
 static void
-forget(int fd)
+fd_gate_forget(int fd)
 {
 	struct connection *c;
 	unsigned int i;
@@ -179,18 +180,18 @@ forget(int fd)
 }
 
 static void
-hold(struct connection *c, int fd)
+fd_gate_hold(struct connection *c, int fd)
 {
-	forget(fd);
+	fd_gate_forget(fd);
 	if (c->n == HELD_MAX)
-		prune(c);
+		fd_gate_prune(c);
 	if (c->n == HELD_MAX) {
 		say(WARNING,
 				"socket %s: a front end sent more than %d descriptors, and is "
 				"disconnected\n",
 				c->path, HELD_MAX);
 		shutdown(c->own, SHUT_RDWR);
-	} else if (identify(fd, &c->held[c->n].is)) {
+	} else if (fd_gate_identify(fd, &c->held[c->n].is)) {
 		c->held[c->n++].fd = fd;
 	}
 }
@@ -211,13 +212,13 @@ fd_gate_made(const int *fd, unsigned int n)
 	pthread_mutex_lock(&lock);
 	for (i = 0; i < n; i++)
 		if (fd[i] >= 0)
-			forget(fd[i]);
+			fd_gate_forget(fd[i]);
 	makers--;
 	pthread_mutex_unlock(&lock);
 }
 
 static void *
-closer(void *arg)
+fd_gate_closer(void *arg)
 {
 	close((int)(intptr_t)arg);
 	sub_relaxed(&closers, 1);
@@ -241,7 +242,7 @@ fd_gate_dispose(int fd)
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	ok = pthread_create(&thread, &attr, closer, (void *)(intptr_t)fd) == 0;
+	ok = pthread_create(&thread, &attr, fd_gate_closer, (void *)(intptr_t)fd) == 0;
 	pthread_attr_destroy(&attr);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (!ok)
@@ -249,7 +250,7 @@ fd_gate_dispose(int fd)
 }
 
 static void
-refuse(struct connection *c, int fd)
+fd_gate_refuse(struct connection *c, int fd)
 {
 	char name[FD_NAME_MAX];
 
@@ -270,7 +271,7 @@ refuse(struct connection *c, int fd)
  * descriptor is left, which librte_vhost also treats as none.
  */
 static int
-nothing(void)
+fd_gate_nothing(void)
 {
 	int fd = memfd_create("refused", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
@@ -281,22 +282,22 @@ nothing(void)
 
 /* Checks one file descriptor that was received. Returns the one that librte_vhost gets instead. */
 static int
-admit(struct connection *c, int fd)
+fd_gate_admit(struct connection *c, int fd)
 {
-	if (is_harmless(c, fd)) {
-		hold(c, fd);
+	if (fd_gate_is_harmless(c, fd)) {
+		fd_gate_hold(c, fd);
 		return fd;
 	}
-	refuse(c, fd);
+	fd_gate_refuse(c, fd);
 	fd_gate_dispose(fd);
-	fd = nothing();
+	fd = fd_gate_nothing();
 	if (fd >= 0)
-		hold(c, fd);
+		fd_gate_hold(c, fd);
 	return fd;
 }
 
 static void
-admit_all(struct connection *c, struct msghdr *m)
+fd_gate_admit_all(struct connection *c, struct msghdr *m)
 {
 	struct cmsghdr *h;
 	size_t i, n;
@@ -308,7 +309,7 @@ admit_all(struct connection *c, struct msghdr *m)
 		n = (h->cmsg_len - CMSG_LEN(0)) / sizeof(fd);
 		for (i = 0; i < n; i++) {
 			memcpy(&fd, CMSG_DATA(h) + i * sizeof(fd), sizeof(fd));
-			fd = admit(c, fd);
+			fd = fd_gate_admit(c, fd);
 			memcpy(CMSG_DATA(h) + i * sizeof(fd), &fd, sizeof(fd));
 		}
 	}
@@ -316,11 +317,11 @@ admit_all(struct connection *c, struct msghdr *m)
 
 /* Closes what remains of a connection whose device was destroyed. */
 static void
-clear(struct connection *c)
+fd_gate_clear(struct connection *c)
 {
 	unsigned int i;
 
-	prune(c);
+	fd_gate_prune(c);
 	for (i = 0; i < c->n; i++)
 		close(c->held[i].fd);
 	free(c);
@@ -331,7 +332,7 @@ clear(struct connection *c)
  * destroyed its device before the thread gets here again.
  */
 static void
-sweep(bool own)
+fd_gate_sweep(bool own)
 {
 	struct connection **at = &connections, *c;
 
@@ -341,12 +342,12 @@ sweep(bool own)
 	while ((c = *at) != NULL) {
 		if (c->sock >= 0 ||
 				(own ? !pthread_equal(c->who, pthread_self())
-				     : now() - c->since < DESTROYED_AFTER)) {
+				     : fd_gate_now() - c->since < DESTROYED_AFTER)) {
 			at = &c->next;
 			continue;
 		}
 		*at = c->next;
-		clear(c);
+		fd_gate_clear(c);
 	}
 }
 
@@ -364,10 +365,10 @@ fd_gate_open(int sock, const char *path, bool uml)
 	}
 	c->sock = sock;
 	c->uml = uml;
-	c->since = now();
+	c->since = fd_gate_now();
 	snprintf(c->path, sizeof(c->path), "%s", path);
 	pthread_mutex_lock(&lock);
-	sweep(true);
+	fd_gate_sweep(true);
 	c->next = connections;
 	connections = c;
 	pthread_mutex_unlock(&lock);
@@ -381,7 +382,7 @@ fd_gate_passed(int sock)
 	bool passed;
 
 	pthread_mutex_lock(&lock);
-	c = find(sock);
+	c = fd_gate_find(sock);
 	passed = c != NULL && c->passed;
 	pthread_mutex_unlock(&lock);
 	return passed;
@@ -393,11 +394,11 @@ fd_gate_close(int sock)
 	struct connection *c;
 
 	pthread_mutex_lock(&lock);
-	c = sock >= 0 ? find(sock) : NULL;
+	c = sock >= 0 ? fd_gate_find(sock) : NULL;
 	if (c != NULL) {
 		close(c->own);
 		c->sock = c->own = -1;
-		c->since = now();
+		c->since = fd_gate_now();
 		c->who = pthread_self();
 	}
 	pthread_mutex_unlock(&lock);
@@ -409,9 +410,9 @@ fd_gate_tick(void)
 	struct connection *c;
 
 	pthread_mutex_lock(&lock);
-	sweep(false);
+	fd_gate_sweep(false);
 	for (c = connections; c != NULL; c = c->next) {
-		if (c->sock < 0 || c->passed || now() - c->since < FD_GATE_PATIENCE)
+		if (c->sock < 0 || c->passed || fd_gate_now() - c->since < FD_GATE_PATIENCE)
 			continue;
 		say(INFO, "socket %s: a connection said nothing for %d seconds, and is ended\n",
 				c->path, FD_GATE_PATIENCE);
@@ -425,7 +426,7 @@ fd_gate_tick(void)
  * EAL cancels a thread that waits here: recvmmsg(2) can be cancelled, the bare system call can't.
  */
 static ssize_t
-receive(int sock, struct msghdr *m, int flags)
+fd_gate_receive(int sock, struct msghdr *m, int flags)
 {
 	struct mmsghdr one = {.msg_hdr = *m};
 
@@ -443,20 +444,20 @@ recvmsg(int sock, struct msghdr *m, int flags)
 	ssize_t n;
 
 	pthread_mutex_lock(&lock);
-	c = find(sock);
+	c = fd_gate_find(sock);
 	if (c == NULL) {
 		pthread_mutex_unlock(&lock);
-		return receive(sock, m, flags);
+		return fd_gate_receive(sock, m, flags);
 	}
 	/*
 	 * Such a socket does not wait (fds_hurry()). The file descriptors are noted before anybody
 	 * closes one by a number that they may have now.
 	 */
-	n = receive(sock, m, flags);
+	n = fd_gate_receive(sock, m, flags);
 	if (n >= 0) {
 		c->passed |= n > 0;
-		admit_all(c, m);
-		sweep(true);
+		fd_gate_admit_all(c, m);
+		fd_gate_sweep(true);
 	}
 	pthread_mutex_unlock(&lock);
 	return n;

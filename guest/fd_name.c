@@ -31,7 +31,7 @@ fd_info(int fd, const char *key)
 
 /* Finds the type of a mount: in a line of mountinfo (proc(5)) it follows " - ". */
 static bool
-kind_of(int mount, char *kind, size_t size)
+fd_name_kind_of(int mount, char *kind, size_t size)
 {
 	FILE *f = fopen("/proc/self/mountinfo", "re");
 	char *line = NULL, *at;
@@ -65,7 +65,7 @@ fd_name(int fd, char name[static FD_NAME_MAX])
 	if (link[0] != '/') {
 		link[strcspn(link, ":")] = '\0';
 		snprintf(name, FD_NAME_MAX, "kind %.40s", link[0] != '\0' ? link : "unknown");
-	} else if (!kind_of((int)fd_info(fd, "mnt_id:"), link, sizeof(link) - 16)) {
+	} else if (!fd_name_kind_of((int)fd_info(fd, "mnt_id:"), link, sizeof(link) - 16)) {
 		snprintf(name, FD_NAME_MAX, "a file system that is not mounted here");
 	} else {
 		snprintf(name, FD_NAME_MAX, "file system %.40s", link);

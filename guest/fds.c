@@ -71,7 +71,7 @@ enum fit { FIT_NONE, FIT_LAST_PART, FIT_ALL, FIT_OWN };
 typedef int (*name_of)(int fd, struct sockaddr *name, socklen_t *len);
 
 static const char *
-last_part(const char *path)
+fds_last_part(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
@@ -79,7 +79,7 @@ last_part(const char *path)
 }
 
 static enum fit
-name_fits(int fd, name_of get, const char *path)
+fds_name_fits(int fd, name_of get, const char *path)
 {
 	struct sockaddr_un un = {.sun_family = AF_UNSPEC};
 	socklen_t len = sizeof(un);
@@ -90,7 +90,7 @@ name_fits(int fd, name_of get, const char *path)
 	snprintf(name, sizeof(name), "%.*s", (int)sizeof(un.sun_path), un.sun_path);
 	if (strcmp(name, path) == 0)
 		return FIT_ALL;
-	return strcmp(last_part(name), last_part(path)) == 0 ? FIT_LAST_PART : FIT_NONE;
+	return strcmp(fds_last_part(name), fds_last_part(path)) == 0 ? FIT_LAST_PART : FIT_NONE;
 }
 
 /*
@@ -99,11 +99,11 @@ name_fits(int fd, name_of get, const char *path)
  * last part is the same here.
  */
 static enum fit
-connection_fits(int fd, const char *path)
+fds_connection_fits(int fd, const char *path)
 {
-	if (name_fits(fd, getsockname, path) == FIT_ALL)
+	if (fds_name_fits(fd, getsockname, path) == FIT_ALL)
 		return FIT_OWN;
-	return name_fits(fd, getpeername, path);
+	return fds_name_fits(fd, getpeername, path);
 }
 
 /*
@@ -111,7 +111,7 @@ connection_fits(int fd, const char *path)
  * the cuse back end have a time limit (front.c).
  */
 static bool
-is_new(int fd)
+fds_is_new(int fd)
 {
 	struct timeval patience = {0};
 	socklen_t len = sizeof(patience), listens_len = sizeof(int);
@@ -135,9 +135,9 @@ fds_hurry(const char *path)
 	/* librte_vhost does not tell a connection's socket, so it is found by its name. */
 	while (dir != NULL && (e = readdir(dir)) != NULL) {
 		fd = (int)strtol(e->d_name, NULL, 10);
-		if (!is_new(fd))
+		if (!fds_is_new(fd))
 			continue;
-		fit = connection_fits(fd, path);
+		fit = fds_connection_fits(fd, path);
 		if (fit > best) {
 			best = fit;
 			found = fd;

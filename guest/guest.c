@@ -32,7 +32,7 @@
 
 /* Waits until workers use nothing any more that was withdrawn. */
 static void
-quiesce(struct guest *g)
+guest_quiesce(struct guest *g)
 {
 	lanes_quiesce(g->all->lanes);
 	g->set_in_use = false;
@@ -40,14 +40,14 @@ quiesce(struct guest *g)
 
 /* Publishes the receive rings that exist, and which of them are paused. */
 static void
-publish_set(struct guest *g)
+guest_publish_set(struct guest *g)
 {
 	struct rx_set *set = &g->set[g->next_set];
 	uint32_t rings = (g->published | g->held) & RINGS_RX;
 	unsigned int i;
 
 	if (g->set_in_use)
-		quiesce(g);
+		guest_quiesce(g);
 	set->sink.ops = &guest_sink_ops;
 	set->port = g->port;
 	for (set->n = 0; rings != 0; rings &= rings - 1) {
@@ -61,7 +61,7 @@ publish_set(struct guest *g)
 
 /* Publishes the number of transmit rings, with paused ones. */
 static void
-publish_tx_rings(struct guest *g)
+guest_publish_tx_rings(struct guest *g)
 {
 	store_relaxed(&g->all->ports->port[g->port].tx_rings,
 			__builtin_popcount((g->published | g->held) & RINGS_TX));
@@ -80,10 +80,10 @@ guest_pause(struct guest *g, uint32_t rings)
 	store_relaxed(&g->published, g->published & ~rings);
 	g->held |= rings;
 	if (rings & RINGS_RX)
-		publish_set(g);
+		guest_publish_set(g);
 	for (left = rings & RINGS_TX; left != 0; left &= left - 1)
 		lanes_remove(g->all->lanes, &g->ring[__builtin_ctz(left)].source);
-	quiesce(g);
+	guest_quiesce(g);
 	for (left = rings & RINGS_TX; left != 0; left &= left - 1) {
 		vq = &g->ring[__builtin_ctz(left)];
 		forward_release(&vq->source, &g->all->outside[g->port]);
@@ -100,9 +100,9 @@ guest_let_go(struct guest *g, uint32_t rings)
 	rings &= g->held;
 	g->held &= ~rings;
 	if (rings & RINGS_RX)
-		publish_set(g);
+		guest_publish_set(g);
 	if (rings & RINGS_TX)
-		publish_tx_rings(g);
+		guest_publish_tx_rings(g);
 }
 
 /*
@@ -110,7 +110,7 @@ guest_let_go(struct guest *g, uint32_t rings)
  * without memory.
  */
 static bool
-has_park(struct guest *g, unsigned int index)
+guest_has_park(struct guest *g, unsigned int index)
 {
 	struct source *s = &g->ring[index].source;
 
@@ -124,7 +124,7 @@ has_park(struct guest *g, unsigned int index)
 
 /* Lets workers use rings that are ready. */
 static void
-publish(struct guest *g, uint32_t rings)
+guest_publish(struct guest *g, uint32_t rings)
 {
 	struct virtqueue *vq;
 	uint32_t left;
@@ -136,8 +136,8 @@ publish(struct guest *g, uint32_t rings)
 	store_relaxed(&g->published, g->published | rings);
 	g->held &= ~rings;
 	if (rings & RINGS_RX)
-		publish_set(g);
-	publish_tx_rings(g);
+		guest_publish_set(g);
+	guest_publish_tx_rings(g);
 	/* One ring is enough to announce the guest. */
 	left = g->published & RINGS_TX;
 	if (rings & left & -left)
@@ -167,10 +167,10 @@ guest_resume(struct guest *g)
 		return;
 	for (left = due; left != 0; left &= left - 1) {
 		i = __builtin_ctz(left);
-		if (snapshot_ring(g, i) && (!ring_is_tx(i) || has_park(g, i)))
+		if (snapshot_ring(g, i) && (!ring_is_tx(i) || guest_has_park(g, i)))
 			good |= UINT32_C(1) << i;
 	}
-	publish(g, good);
+	guest_publish(g, good);
 	guest_let_go(g, due & ~good);
 	guest_check(g);
 }
@@ -185,7 +185,7 @@ guest_doom(struct guest *g, struct message *m)
 
 /* Logs the message that ends a connection. The front end may work with other back ends. */
 static void
-say_unwanted(const struct guest *g, const struct message *m)
+guest_say_unwanted(const struct guest *g, const struct message *m)
 {
 	char name[GUEST_WHO_MAX];
 
@@ -197,7 +197,7 @@ say_unwanted(const struct guest *g, const struct message *m)
 
 /* Returns true if the connection is to go on with this message, which may be changed. */
 static bool
-may_go_on(struct guest *g, struct message *m)
+guest_may_go_on(struct guest *g, struct message *m)
 {
 	const struct message_kind *k = message_kind(m);
 
@@ -205,7 +205,7 @@ may_go_on(struct guest *g, struct message *m)
 		return false;
 	if (message_wanted(g, m))
 		return k->allow == NULL || k->allow(g, m);
-	say_unwanted(g, m);
+	guest_say_unwanted(g, m);
 	return false;
 }
 
@@ -220,7 +220,7 @@ guest_before(struct guest *g, struct message *m)
 		g->phase = GUEST_DOOMED;
 	g->conn.step = STEP_NONE;
 	peer_message(&g->conn.peer, &g->all->peers, m);
-	if (!may_go_on(g, m)) {
+	if (!guest_may_go_on(g, m)) {
 		guest_pause(g, RINGS_ALL);
 		guest_let_go(g, RINGS_ALL);
 		return guest_doom(g, m);

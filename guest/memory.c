@@ -10,20 +10,20 @@
 
 /* Begins a change: a reader sees that it can't read now. */
 static void
-begin(struct guest_mem *m)
+memory_begin(struct guest_mem *m)
 {
 	store_relaxed(&m->version, m->version + 1);
 	fence_release();
 }
 
 static void
-end(struct guest_mem *m)
+memory_end(struct guest_mem *m)
 {
 	store_release(&m->version, m->version + 1);
 }
 
 static void
-add_region(struct guest_mem *m, const struct rte_vhost_mem_region *t)
+memory_add_region(struct guest_mem *m, const struct rte_vhost_mem_region *t)
 {
 	struct guest_region *r;
 	unsigned int at;
@@ -42,35 +42,35 @@ guest_mem_set(struct guest_mem *m, const struct rte_vhost_memory *table)
 	const struct rte_vhost_mem_region *t;
 	unsigned int i;
 
-	begin(m);
+	memory_begin(m);
 	m->n = m->nmaps = 0;
 	for (i = 0; i < table->nregions && m->n < GUEST_REGIONS; i++) {
 		t = &table->regions[i];
 		if (t->size == 0 || t->guest_phys_addr + t->size < t->guest_phys_addr)
 			continue;
 		m->map[m->nmaps++] = (struct guest_mapping){t->mmap_addr, t->mmap_size};
-		add_region(m, t);
+		memory_add_region(m, t);
 	}
-	end(m);
+	memory_end(m);
 }
 
 void
 guest_mem_set_log(struct guest_mem *m, uint8_t *log, uint64_t size)
 {
-	begin(m);
+	memory_begin(m);
 	m->log = log;
 	m->log_size = size;
-	end(m);
+	memory_end(m);
 }
 
 void
 guest_mem_forget(struct guest_mem *m)
 {
-	begin(m);
+	memory_begin(m);
 	m->nmaps = 0;
 	m->log = NULL;
 	m->log_size = 0;
-	end(m);
+	memory_end(m);
 }
 
 bool

@@ -22,7 +22,7 @@
 
 /* Returns the process that connected or, in --client mode, that listens. */
 static pid_t
-pid_of(int fd)
+peer_pid_of(int fd)
 {
 	struct ucred who = {.pid = -1};
 	socklen_t len = sizeof(who);
@@ -34,7 +34,7 @@ pid_of(int fd)
 
 /* Processes of other PID namespaces have no number here, so they can't be recognised. */
 static bool
-is_shy(const struct peers *all, pid_t pid)
+peer_is_shy(const struct peers *all, pid_t pid)
 {
 	unsigned int i;
 
@@ -45,7 +45,7 @@ is_shy(const struct peers *all, pid_t pid)
 }
 
 static void
-forget(struct peers *all, pid_t pid)
+peer_forget(struct peers *all, pid_t pid)
 {
 	unsigned int i;
 
@@ -55,7 +55,7 @@ forget(struct peers *all, pid_t pid)
 }
 
 static void
-announce(const struct peer *p)
+peer_announce(const struct peer *p)
 {
 	char who[PROCESS_TEXT];
 
@@ -70,7 +70,7 @@ announce(const struct peer *p)
 void
 peer_connected(struct peer *p, const char *name, const char *socket, int fd)
 {
-	*p = (struct peer){.since = rte_get_timer_cycles(), .pid = pid_of(fd)};
+	*p = (struct peer){.since = rte_get_timer_cycles(), .pid = peer_pid_of(fd)};
 	snprintf(p->name, sizeof(p->name), "%s", name);
 	snprintf(p->socket, sizeof(p->socket), "%s", socket);
 }
@@ -83,13 +83,13 @@ peer_message(struct peer *p, struct peers *all, const struct message *m)
 	if (m->request != MSG_SET_FEATURES || p->agreed)
 		return;
 	p->agreed = true;
-	forget(all, p->pid);
-	announce(p);
+	peer_forget(all, p->pid);
+	peer_announce(p);
 }
 
 /* Returns the options that would offer more; empty: everything is offered. */
 static const char *
-not_offered(const struct conf_port *c)
+peer_not_offered(const struct conf_port *c)
 {
 	static const char *const options[2][3] = {
 			{"--mergeable 1, --tx-csum 1, --tso 1", "--mergeable 1, --tso 1",
@@ -103,7 +103,7 @@ not_offered(const struct conf_port *c)
 
 /* Returns true if it left because of the features that it saw. */
 static bool
-missed_a_feature(const struct peer *p)
+peer_missed_a_feature(const struct peer *p)
 {
 	uint64_t stayed = rte_get_timer_cycles() - p->since;
 
@@ -113,10 +113,10 @@ missed_a_feature(const struct peer *p)
 void
 peer_disconnected(const struct peer *p, struct peers *all, const struct conf_port *c, bool doomed)
 {
-	const char *more = not_offered(c);
+	const char *more = peer_not_offered(c);
 	char who[PROCESS_TEXT];
 
-	if (doomed || !missed_a_feature(p) || more[0] == '\0' || is_shy(all, p->pid))
+	if (doomed || !peer_missed_a_feature(p) || more[0] == '\0' || peer_is_shy(all, p->pid))
 		return;
 	process_text(p->pid, who, sizeof(who));
 	say(WARNING,

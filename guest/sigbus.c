@@ -36,7 +36,7 @@ static const size_t page_sizes[] = {4096, 65536, 2 << 20, 32 << 20, 1 << 30};
  * allocator then, as our own thread reads.
  */
 static bool
-find_new(const struct guest *g, const void *addr, struct guest_mapping *m)
+sigbus_find_new(const struct guest *g, const void *addr, struct guest_mapping *m)
 {
 	struct rte_vhost_memory *table;
 	bool found = false;
@@ -54,7 +54,7 @@ find_new(const struct guest *g, const void *addr, struct guest_mapping *m)
 }
 
 static struct guest *
-owner(const void *addr, struct guest_mapping *m)
+sigbus_owner(const void *addr, struct guest_mapping *m)
 {
 	unsigned int i, n = ports_used(all->ports);
 	struct guest *g;
@@ -64,12 +64,12 @@ owner(const void *addr, struct guest_mapping *m)
 		if (g != NULL && guest_mem_mapping(&g->mem, addr, m))
 			return g;
 	}
-	return working_for != NULL && find_new(working_for, addr, m) ? working_for : NULL;
+	return working_for != NULL && sigbus_find_new(working_for, addr, m) ? working_for : NULL;
 }
 
 /* Maps zeroes over a mapping. If the system does not overcommit memory, they are of a file. */
 static bool
-map_zeroes(const struct guest_mapping *m, size_t len)
+sigbus_map_zeroes(const struct guest_mapping *m, size_t len)
 {
 	bool ok = mmap(m->at, len, PROT_READ | PROT_WRITE,
 				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
@@ -92,12 +92,12 @@ map_zeroes(const struct guest_mapping *m, size_t len)
  * length that it accepts is that of the mapping.
  */
 static bool
-replace(const struct guest_mapping *m)
+sigbus_replace(const struct guest_mapping *m)
 {
 	unsigned int i;
 
 	for (i = 0; i < RTE_DIM(page_sizes); i++)
-		if (map_zeroes(m, RTE_ALIGN_CEIL(m->len, page_sizes[i])))
+		if (sigbus_map_zeroes(m, RTE_ALIGN_CEIL(m->len, page_sizes[i])))
 			return true;
 		else if (errno != EINVAL)
 			break;
@@ -105,14 +105,14 @@ replace(const struct guest_mapping *m)
 }
 
 static void
-handler(int sig, siginfo_t *info, void *context)
+sigbus_handler(int sig, siginfo_t *info, void *context)
 {
 	struct guest_mapping m;
-	struct guest *g = owner(info->si_addr, &m);
+	struct guest *g = sigbus_owner(info->si_addr, &m);
 	int error = errno;
 
 	RTE_SET_USED(context);
-	if (g == NULL || info->si_code != BUS_ADRERR || !replace(&m)) {
+	if (g == NULL || info->si_code != BUS_ADRERR || !sigbus_replace(&m)) {
 		signal(sig, SIG_DFL); /* the access is repeated, and ends the process */
 		return;
 	}
@@ -127,7 +127,7 @@ sigbus_init(struct guests *guests)
 
 	all = guests;
 	memset(&sa, 0, sizeof(sa));
-	sa.sa_sigaction = handler;
+	sa.sa_sigaction = sigbus_handler;
 	sa.sa_flags = SA_SIGINFO | SA_NODEFER;
 	sigaction(SIGBUS, &sa, NULL);
 }

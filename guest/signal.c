@@ -52,7 +52,7 @@ static unsigned int careful; /* looks for which no eventfd is trusted; 0: all ar
 
 /* Makes an empty read, which is done at once: its completion is there when the call returns. */
 static void
-prepare(struct caller *c)
+signal_prepare(struct caller *c)
 {
 	if (syscall(SYS_io_setup, 1, &c->aio) != 0)
 		return;
@@ -63,7 +63,7 @@ prepare(struct caller *c)
 
 /* Returns the calling thread's state, or NULL if there are more threads than the switch has. */
 static struct caller *
-enroll(void)
+signal_enroll(void)
 {
 	unsigned int i = fetch_add_relaxed(&ncallers, 1);
 	struct caller *c = &callers[i];
@@ -71,14 +71,14 @@ enroll(void)
 	if (i >= SIGNAL_THREADS)
 		return NULL;
 	c->thread = pthread_self();
-	prepare(c);
+	signal_prepare(c);
 	store_release(&c->ready, true);
 	return c;
 }
 
 /* Signals by the kernel. Returns false, without a signal, if the kernel can't. */
 static bool
-by_kernel(struct caller *c, int fd)
+signal_by_kernel(struct caller *c, int fd)
 {
 	struct iocb read = {
 			.aio_lio_opcode = IOCB_CMD_PREAD,
@@ -97,7 +97,7 @@ by_kernel(struct caller *c, int fd)
 }
 
 static bool
-by_write(struct caller *c, int fd)
+signal_by_write(struct caller *c, int fd)
 {
 	bool interrupted;
 
@@ -113,13 +113,13 @@ bool
 signal_guest(int fd)
 {
 	if (unlikely(self == NULL)) {
-		self = enroll();
+		self = signal_enroll();
 		if (self == NULL)
 			return true;
 	}
-	if (unlikely(load_relaxed(&careful) != 0) && by_kernel(self, fd))
+	if (unlikely(load_relaxed(&careful) != 0) && signal_by_kernel(self, fd))
 		return true;
-	return by_write(self, fd);
+	return signal_by_write(self, fd);
 }
 
 void
@@ -134,7 +134,7 @@ signal_socket(int fd)
 
 /* Interrupts threads that are in the same call as at the last look. */
 static void
-look(void)
+signal_look(void)
 {
 	static uint32_t seen[SIGNAL_THREADS]; /* used by this thread alone */
 	struct caller *c;
@@ -152,7 +152,7 @@ look(void)
 }
 
 static void *
-look_on(void *arg)
+signal_look_on(void *arg)
 {
 	const struct timespec nap = {.tv_nsec = SIGNAL_LOOK * 1000000};
 	unsigned int left;
@@ -161,7 +161,7 @@ look_on(void *arg)
 	RTE_SET_USED(arg);
 	for (;;) {
 		nanosleep(&nap, NULL);
-		look();
+		signal_look();
 		left = load_relaxed(&careful);
 		/*
 		 * Only this thread counts down from a value that is not 0; a value set meanwhile
@@ -180,7 +180,7 @@ look_on(void *arg)
 }
 
 static void
-nothing(int sig)
+signal_nothing(int sig)
 {
 	RTE_SET_USED(sig);
 }
@@ -188,11 +188,11 @@ nothing(int sig)
 bool
 signal_start(void)
 {
-	struct sigaction sa = {.sa_handler = nothing}; /* no SA_RESTART: calls end */
+	struct sigaction sa = {.sa_handler = signal_nothing}; /* no SA_RESTART: calls end */
 	pthread_t looking;
 
 	null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	return null_fd >= 0 && sigaction(SIGUSR1, &sa, NULL) == 0 &&
-			pthread_create(&looking, NULL, look_on, NULL) == 0 &&
+			pthread_create(&looking, NULL, signal_look_on, NULL) == 0 &&
 			pthread_detach(looking) == 0;
 }

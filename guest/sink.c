@@ -10,7 +10,7 @@
 #include "switch/source.h"
 
 static inline const struct rx_set *
-set_of(const struct sink *k)
+guest_sink_set_of(const struct sink *k)
 {
 	return container_of(k, struct rx_set, sink);
 }
@@ -21,13 +21,13 @@ set_of(const struct sink *k)
  * workers that poll its different rings fill different ones. Otherwise each flow has its ring.
  */
 static inline bool
-by_pairs(const struct rx_set *rx, const struct lane *l, const struct source *from)
+guest_sink_by_pairs(const struct rx_set *rx, const struct lane *l, const struct source *from)
 {
 	return rx->n == 1 || load_relaxed(&l->shared.ports->port[from->port].tx_rings) >= rx->n;
 }
 
 static inline struct virtqueue *
-ring_of_pair(const struct rx_set *rx, const struct source *from)
+guest_sink_ring_of_pair(const struct rx_set *rx, const struct source *from)
 {
 	uint16_t i = from->pair;
 
@@ -38,7 +38,7 @@ ring_of_pair(const struct rx_set *rx, const struct source *from)
 
 /* Refuses frames: the guest was stopped for breaking the rules. */
 static struct outcome
-refuse(struct burst *b, frame_set frames)
+guest_sink_refuse(struct burst *b, frame_set frames)
 {
 	unsigned int i;
 
@@ -49,18 +49,18 @@ refuse(struct burst *b, frame_set frames)
 
 /* Offers frames to one receive ring. */
 static inline struct outcome
-fill(struct virtqueue *vq, struct lane *l, uint16_t port, frame_set want)
+guest_sink_fill(struct virtqueue *vq, struct lane *l, uint16_t port, frame_set want)
 {
 	if (unlikely(vq == NULL)) /* paused: it is back in a moment */
 		return (struct outcome){0, 0};
 	if (unlikely(vq_broken(vq)))
-		return refuse(&l->burst, want);
+		return guest_sink_refuse(&l->burst, want);
 	return rx_deliver(vq, &l->burst, want, &l->count[port]);
 }
 
 /* Offers each frame to the ring of its flow. */
 static __rte_noinline struct outcome
-fill_by_flows(const struct rx_set *rx, struct lane *l, frame_set want)
+guest_sink_fill_by_flows(const struct rx_set *rx, struct lane *l, frame_set want)
 {
 	frame_set part[QUEUE_PAIRS_MAX] = {0};
 	struct outcome all = {0, 0}, one;
@@ -71,7 +71,7 @@ fill_by_flows(const struct rx_set *rx, struct lane *l, frame_set want)
 	for (i = 0; i < rx->n; i++) {
 		if (part[i] == 0)
 			continue;
-		one = fill(rx->vq[i], l, rx->port, part[i]);
+		one = guest_sink_fill(rx->vq[i], l, rx->port, part[i]);
 		all.taken |= one.taken;
 		all.refused |= one.refused;
 	}
@@ -81,12 +81,12 @@ fill_by_flows(const struct rx_set *rx, struct lane *l, frame_set want)
 static struct outcome
 guest_deliver(struct sink *k, struct lane *l, const struct source *from, frame_set want)
 {
-	const struct rx_set *rx = set_of(k);
+	const struct rx_set *rx = guest_sink_set_of(k);
 
 	l->burst.receiver = &l->polled[rx->port].share;
-	if (likely(by_pairs(rx, l, from)))
-		return fill(ring_of_pair(rx, from), l, rx->port, want);
-	return fill_by_flows(rx, l, want);
+	if (likely(guest_sink_by_pairs(rx, l, from)))
+		return guest_sink_fill(guest_sink_ring_of_pair(rx, from), l, rx->port, want);
+	return guest_sink_fill_by_flows(rx, l, want);
 }
 
 /* Without a ring the guest is gone, or paused for longer than a frame waits. */
@@ -94,9 +94,10 @@ static enum drop_reason
 guest_why_not(const struct sink *k, const struct lane *l, const struct source *from,
 		struct frame *f)
 {
-	const struct rx_set *rx = set_of(k);
-	const struct virtqueue *vq = by_pairs(rx, l, from) ? ring_of_pair(rx, from)
-							   : rx->vq[flow_ring(f, rx->n)];
+	const struct rx_set *rx = guest_sink_set_of(k);
+	const struct virtqueue *vq = guest_sink_by_pairs(rx, l, from)
+			? guest_sink_ring_of_pair(rx, from)
+			: rx->vq[flow_ring(f, rx->n)];
 
 	return vq == NULL ? DROP_GONE : DROP_RING_FULL;
 }
@@ -104,14 +105,15 @@ guest_why_not(const struct sink *k, const struct lane *l, const struct source *f
 static uint64_t
 guest_behind(const struct sink *k, const struct lane *l, const struct source *from, struct frame *f)
 {
-	return by_pairs(set_of(k), l, from) ? FLOWS_ALL : UINT64_C(1) << flow_of(f);
+	return guest_sink_by_pairs(guest_sink_set_of(k), l, from) ? FLOWS_ALL
+								  : UINT64_C(1) << flow_of(f);
 }
 
 /* Returns false after the guest was stopped for breaking the rules, which its first ring tells. */
 static bool
 guest_is_open(const struct sink *k)
 {
-	const struct virtqueue *first = set_of(k)->vq[0];
+	const struct virtqueue *first = guest_sink_set_of(k)->vq[0];
 
 	return first == NULL || !vq_broken(first);
 }

@@ -36,7 +36,7 @@ slot_port(const struct conf *c, const char *socket)
 
 /* Returns how many guests a port has, and the lowest number that none of them has. */
 static unsigned int
-count_guests(const struct ports *all, const struct conf_port *p, unsigned int *number)
+slot_count_guests(const struct ports *all, const struct conf_port *p, unsigned int *number)
 {
 	bool taken[GUEST_MAX + 1] = {false};
 	unsigned int i, n = 0;
@@ -55,7 +55,7 @@ count_guests(const struct ports *all, const struct conf_port *p, unsigned int *n
 
 /* Waits a moment for the main lcore to clear a slot. Returns true if it is free. */
 static bool
-wait_until_free(const struct ports *all, unsigned int slot)
+slot_wait_until_free(const struct ports *all, unsigned int slot)
 {
 	const struct timespec nap = {.tv_nsec = CLEAR_NAP_NS};
 	unsigned int i;
@@ -67,7 +67,7 @@ wait_until_free(const struct ports *all, unsigned int slot)
 
 /* Returns the lowest free slot that is no port's own, and whose tag no port names. */
 static unsigned int
-spare_slot(const struct ports *all, const struct conf *c, const struct conf_port *p)
+slot_spare(const struct ports *all, const struct conf *c, const struct conf_port *p)
 {
 	unsigned int i;
 	uint16_t tag;
@@ -87,26 +87,26 @@ spare_slot(const struct ports *all, const struct conf *c, const struct conf_port
  * if there is none.
  */
 static unsigned int
-choose(const struct ports *all, const struct conf *c, unsigned int index, unsigned int *number)
+slot_choose(const struct ports *all, const struct conf *c, unsigned int index, unsigned int *number)
 {
 	const struct conf_port *p = &c->port[index];
 	unsigned int slot = index;
 
-	if (count_guests(all, p, number) >= p->guests) {
+	if (slot_count_guests(all, p, number) >= p->guests) {
 		say(ERR,
 				"port %s: guest refused: it has %u already, as many as it takes; "
 				"raise guests= of its --port\n",
 				p->name, p->guests);
 		return GUEST_MAX;
 	}
-	if (wait_until_free(all, index)) {
+	if (slot_wait_until_free(all, index)) {
 		*number = 0;
 	} else if (p->guests == 1) {
 		say(ERR, "port %s: guest refused: its last one is just leaving; try again\n",
 				p->name);
 		return GUEST_MAX;
 	} else {
-		slot = spare_slot(all, c, p);
+		slot = slot_spare(all, c, p);
 	}
 	if (slot == GUEST_MAX)
 		say(ERR,
@@ -120,7 +120,7 @@ uint16_t
 slot_take(struct ports *all, const struct conf *c, unsigned int index)
 {
 	const struct conf_port *p = &c->port[index];
-	unsigned int number, slot = choose(all, c, index, &number);
+	unsigned int number, slot = slot_choose(all, c, index, &number);
 	struct port *port = &all->port[slot];
 	uint16_t tag;
 

@@ -53,7 +53,7 @@ snapshot_memory(struct guest *g)
 
 /* Returns true if an area of the ring is aligned and within guest memory. */
 static bool
-area_ok(const struct guest *g, const void *p, uint64_t len, uintptr_t align)
+snapshot_area_ok(const struct guest *g, const void *p, uint64_t len, uintptr_t align)
 {
 	return ((uintptr_t)p & (align - 1)) == 0 && guest_mem_holds(&g->mem, p, len);
 }
@@ -63,20 +63,21 @@ area_ok(const struct guest *g, const void *p, uint64_t len, uintptr_t align)
  * and used rings (virtio 1.2 sections 2.7 and 2.8).
  */
 static bool
-areas_ok(const struct guest *g, const struct rte_vhost_vring *v, bool packed)
+snapshot_areas_ok(const struct guest *g, const struct rte_vhost_vring *v, bool packed)
 {
 	uint64_t n = v->size;
 
 	if (n == 0 || n > RING_SIZE_MAX)
 		return false;
 	if (packed)
-		return area_ok(g, v->desc_packed, n * sizeof(*v->desc_packed), 16) &&
-				area_ok(g, v->driver_event, sizeof(*v->driver_event), 4) &&
-				area_ok(g, v->device_event, sizeof(*v->device_event), 4);
+		return snapshot_area_ok(g, v->desc_packed, n * sizeof(*v->desc_packed), 16) &&
+				snapshot_area_ok(g, v->driver_event, sizeof(*v->driver_event), 4) &&
+				snapshot_area_ok(g, v->device_event, sizeof(*v->device_event), 4);
 	return (n & (n - 1)) == 0 &&
-			area_ok(g, v->desc, n * sizeof(struct vring_desc), VRING_DESC_ALIGN_SIZE) &&
-			area_ok(g, v->avail, 4 + n * 2 + 2, VRING_AVAIL_ALIGN_SIZE) &&
-			area_ok(g, v->used, 4 + n * sizeof(struct vring_used_elem) + 2,
+			snapshot_area_ok(g, v->desc, n * sizeof(struct vring_desc),
+					VRING_DESC_ALIGN_SIZE) &&
+			snapshot_area_ok(g, v->avail, 4 + n * 2 + 2, VRING_AVAIL_ALIGN_SIZE) &&
+			snapshot_area_ok(g, v->used, 4 + n * sizeof(struct vring_used_elem) + 2,
 					VRING_USED_ALIGN_SIZE);
 }
 
@@ -146,7 +147,7 @@ snapshot_ring(struct guest *g, unsigned int index)
 		vq_fault(vq, FAULT_LOG);
 		return false;
 	}
-	if (!areas_ok(g, &v, vq->packed)) {
+	if (!snapshot_areas_ok(g, &v, vq->packed)) {
 		vq_fault(vq, FAULT_RING_ADDRESS);
 		return false;
 	}

@@ -15,7 +15,7 @@
 
 /* Returns true if a process serves the socket. */
 static bool
-is_alive(const char *path)
+socket_file_is_alive(const char *path)
 {
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0), rc;
@@ -45,7 +45,7 @@ socket_file_make_way(const char *path)
 				path);
 		return false;
 	}
-	if (is_alive(path)) {
+	if (socket_file_is_alive(path)) {
 		say_error("socket %s: in use by a live process; end that, or choose another "
 			  "path",
 				path);

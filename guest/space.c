@@ -14,7 +14,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t taken; /* bytes taken by all guests */
 
 static bool
-take(struct space *s, uint64_t memory, uint64_t log, uint64_t *share)
+space_take(struct space *s, uint64_t memory, uint64_t log, uint64_t *share)
 {
 	uint64_t had = s->memory + s->log;
 	bool ok;
@@ -42,13 +42,13 @@ space_table(struct space *s, const struct message *m, uint64_t *share)
 		r = m->payload.memory.region[i];
 		sum += r.size + r.mmap_offset; /* each below 2^48 */
 	}
-	return take(s, sum, s->log, share);
+	return space_take(s, sum, s->log, share);
 }
 
 bool
 space_log(struct space *s, const struct message *m, uint64_t *share)
 {
-	return take(s, s->memory, m->payload.log.mmap_size, share);
+	return space_take(s, s->memory, m->payload.log.mmap_size, share);
 }
 
 void
@@ -56,5 +56,5 @@ space_release(struct space *s)
 {
 	uint64_t share;
 
-	take(s, 0, 0, &share);
+	space_take(s, 0, 0, &share);
 }

@@ -102,7 +102,7 @@ guest_of(int vid)
  * if they are not known.
  */
 static bool
-answer_features(int vid, const struct guest *g, struct message *m)
+vhost_user_answer_features(int vid, const struct guest *g, struct message *m)
 {
 	char path[SOCKET_PATH_MAX] = "";
 	uint64_t known;
@@ -119,7 +119,7 @@ answer_features(int vid, const struct guest *g, struct message *m)
  * linked to libc's recvmsg().
  */
 static bool
-passed_gate(const struct guest *g)
+vhost_user_passed_gate(const struct guest *g)
 {
 	static bool told;
 
@@ -134,7 +134,7 @@ passed_gate(const struct guest *g)
 }
 
 static enum rte_vhost_msg_result
-before_message(int vid, void *message)
+vhost_user_before_message(int vid, void *message)
 {
 	struct guest *g = guest_of(vid);
 	struct message *m = message;
@@ -142,7 +142,7 @@ before_message(int vid, void *message)
 
 	pthread_mutex_lock(&turn);
 	if (g != NULL)
-		ok = passed_gate(g) && guest_before(g, m);
+		ok = vhost_user_passed_gate(g) && guest_before(g, m);
 	pthread_mutex_unlock(&turn);
 	if (!ok)
 		return RTE_VHOST_MSG_RESULT_ERR;
@@ -154,13 +154,13 @@ before_message(int vid, void *message)
 		return RTE_VHOST_MSG_RESULT_REPLY;
 	}
 	if (m->request == MSG_GET_FEATURES && g != NULL && message_bare(m) &&
-			answer_features(vid, g, m))
+			vhost_user_answer_features(vid, g, m))
 		return RTE_VHOST_MSG_RESULT_REPLY;
 	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
 static enum rte_vhost_msg_result
-after_message(int vid, void *message)
+vhost_user_after_message(int vid, void *message)
 {
 	struct guest *g = guest_of(vid);
 	bool ok = true;
@@ -173,12 +173,12 @@ after_message(int vid, void *message)
 }
 
 static const struct rte_vhost_user_extern_ops message_hooks = {
-		.pre_msg_handle = before_message,
-		.post_msg_handle = after_message,
+		.pre_msg_handle = vhost_user_before_message,
+		.post_msg_handle = vhost_user_after_message,
 };
 
 static int
-new_connection(int vid)
+vhost_user_new_connection(int vid)
 {
 	char path[SOCKET_PATH_MAX] = "";
 	struct guest *g;
@@ -194,7 +194,7 @@ new_connection(int vid)
 }
 
 static void
-destroy_connection(int vid)
+vhost_user_destroy_connection(int vid)
 {
 	struct guest *g = guest_of(vid);
 
@@ -207,7 +207,7 @@ destroy_connection(int vid)
 }
 
 static int
-new_device(int vid)
+vhost_user_new_device(int vid)
 {
 	struct guest *g = guest_of(vid);
 	bool ok = false;
@@ -220,7 +220,7 @@ new_device(int vid)
 }
 
 static void
-destroy_device(int vid)
+vhost_user_destroy_device(int vid)
 {
 	struct guest *g = guest_of(vid);
 
@@ -231,7 +231,7 @@ destroy_device(int vid)
 }
 
 static int
-vring_state_changed(int vid, uint16_t ring, int enable)
+vhost_user_vring_state_changed(int vid, uint16_t ring, int enable)
 {
 	struct guest *g = guest_of(vid);
 
@@ -243,15 +243,15 @@ vring_state_changed(int vid, uint16_t ring, int enable)
 }
 
 static const struct rte_vhost_device_ops device_ops = {
-		.new_connection = new_connection,
-		.destroy_connection = destroy_connection,
-		.new_device = new_device,
-		.destroy_device = destroy_device,
-		.vring_state_changed = vring_state_changed,
+		.new_connection = vhost_user_new_connection,
+		.destroy_connection = vhost_user_destroy_connection,
+		.new_device = vhost_user_new_device,
+		.destroy_device = vhost_user_destroy_device,
+		.vring_state_changed = vhost_user_vring_state_changed,
 };
 
 static bool
-serve(const struct conf_port *p, const char *path)
+vhost_user_serve_socket(const struct conf_port *p, const char *path)
 {
 	bool client = p->role == ROLE_CLIENT;
 	uint64_t protocol = p->uml ? protocol_features | uml_protocol_features : protocol_features;
@@ -287,7 +287,7 @@ serve(const struct conf_port *p, const char *path)
  * holds from the first moment on.
  */
 static bool
-serve_owned(const struct conf *c, const struct conf_port *p)
+vhost_user_serve_owned(const struct conf *c, const struct conf_port *p)
 {
 	bool owned = p->owned || c->node_owned, moded = p->mode_given || c->node_mode_given;
 	mode_t mode = p->mode_given ? p->mode : c->node_mode, before = 0;
@@ -295,7 +295,7 @@ serve_owned(const struct conf *c, const struct conf_port *p)
 
 	if (moded)
 		before = umask(~mode & 0777);
-	ok = serve(p, p->socket);
+	ok = vhost_user_serve_socket(p, p->socket);
 	if (moded)
 		umask(before);
 	if (!ok || !owned)
@@ -306,7 +306,7 @@ serve_owned(const struct conf *c, const struct conf_port *p)
 
 /* Without that release's size, librte_vhost handles those messages by itself. */
 static void
-know_messages(void)
+vhost_user_know_messages(void)
 {
 	if (message_know(rte_version()))
 		return;
@@ -324,7 +324,7 @@ know_messages(void)
  * it, as it is never started; no file can have its name.
  */
 static void
-keep_thread(void)
+vhost_user_keep_thread(void)
 {
 	static bool kept;
 
@@ -342,13 +342,14 @@ vhost_user_start(struct guests *all)
 	bool ok;
 
 	connections.all = all;
-	know_messages();
-	keep_thread();
+	vhost_user_know_messages();
+	vhost_user_keep_thread();
 	for (i = 0; i < c->nports; i++) {
 		p = &c->port[i];
 		if (p->socket[0] == '\0') /* the cuse back end serves it */
 			continue;
-		ok = p->role == ROLE_CLIENT ? serve(p, p->socket) : serve_owned(c, p);
+		ok = p->role == ROLE_CLIENT ? vhost_user_serve_socket(p, p->socket)
+					    : vhost_user_serve_owned(c, p);
 		if (!ok)
 			return false;
 	}
@@ -358,7 +359,7 @@ vhost_user_start(struct guests *all)
 bool
 vhost_user_serve(struct guests *all, const char *path)
 {
-	return serve(&all->conf->port[slot_port(all->conf, path)], path);
+	return vhost_user_serve_socket(&all->conf->port[slot_port(all->conf, path)], path);
 }
 
 void
@@ -387,7 +388,7 @@ vhost_user_stop(struct guests *all)
 	for (i = 0; i < c->nports; i++)
 		if (c->port[i].socket[0] != '\0')
 			rte_vhost_driver_unregister(c->port[i].socket);
-	/* Unregistering ends connections without destroy_connection(). */
+	/* Unregistering ends connections without vhost_user_destroy_connection(). */
 	pthread_mutex_lock(&turn);
 	for (i = 0; i < RTE_DIM(connections.guest); i++)
 		if (connections.guest[i] != NULL)

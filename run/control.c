@@ -66,7 +66,7 @@ struct control {
 			(m).addr_bytes[4], (m).addr_bytes[5]
 
 static void
-watched_signals(sigset_t *set)
+control_watched_signals(sigset_t *set)
 {
 	sigemptyset(set);
 	sigaddset(set, SIGINT);
@@ -79,7 +79,7 @@ control_block_signals(void)
 {
 	sigset_t set;
 
-	watched_signals(&set);
+	control_watched_signals(&set);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	/* A guest's socket that closes while we write must not end the process. */
 	signal(SIGPIPE, SIG_IGN);
@@ -87,7 +87,7 @@ control_block_signals(void)
 
 /* Handles an address that left the table: the uplink need not receive frames for it any more. */
 static void
-forgotten(void *uplink, uint64_t key, uint16_t port)
+control_forgotten(void *uplink, uint64_t key, uint16_t port)
 {
 	struct rte_ether_addr mac = fdb_mac(key);
 
@@ -97,7 +97,7 @@ forgotten(void *uplink, uint64_t key, uint16_t port)
 
 /* Handles an address that has moved from a guest to the uplink. */
 static void
-let_go(const struct parts *p, uint64_t key)
+control_let_go(const struct parts *p, uint64_t key)
 {
 	struct rte_ether_addr mac = fdb_mac(key);
 
@@ -108,7 +108,7 @@ let_go(const struct parts *p, uint64_t key)
 
 /* Handles an address of guest `to` that was guest `from`'s or the uplink's, or is new. */
 static void
-let_in(const struct parts *p, uint64_t key, uint16_t from, uint16_t to)
+control_let_in(const struct parts *p, uint64_t key, uint16_t from, uint16_t to)
 {
 	struct rte_ether_addr mac = fdb_mac(key), lost;
 	enum filter_state filter;
@@ -125,14 +125,14 @@ let_in(const struct parts *p, uint64_t key, uint16_t from, uint16_t to)
 }
 
 static uint64_t
-stretch(void)
+control_stretch(void)
 {
 	return rte_get_tsc_hz() / 1000 * STRETCH_MS;
 }
 
 /* Assigns free filters to addresses that have none. */
 static void
-use_filters(const struct parts *p)
+control_use_filters(const struct parts *p)
 {
 	const uint64_t begin = rte_get_tsc_cycles();
 	uint32_t at = 0;
@@ -140,17 +140,17 @@ use_filters(const struct parts *p)
 	uint64_t key;
 
 	/* The rest is done in a second. */
-	while (uplink_has_room(p->uplink) && rte_get_tsc_cycles() - begin < stretch()) {
+	while (uplink_has_room(p->uplink) && rte_get_tsc_cycles() - begin < control_stretch()) {
 		key = fdb_unfiltered(p->fdb, &at, &port);
 		if (key == 0)
 			break;
-		let_in(p, key, port, port);
+		control_let_in(p, key, port, port);
 	}
 	uplink_tick(p->uplink);
 }
 
 static void
-log_move(unsigned int *moves, uint64_t key, uint16_t from, uint16_t to)
+control_log_move(unsigned int *moves, uint64_t key, uint16_t from, uint16_t to)
 {
 	struct rte_ether_addr mac = fdb_mac(key);
 
@@ -168,7 +168,7 @@ log_move(unsigned int *moves, uint64_t key, uint16_t from, uint16_t to)
 
 /* Logs the line that existing test suites wait for: once, at a device's first address. */
 static void
-log_registered(const struct parts *p, uint64_t key, uint16_t port)
+control_log_registered(const struct parts *p, uint64_t key, uint16_t port)
 {
 	struct rte_ether_addr mac = fdb_mac(key);
 
@@ -181,7 +181,7 @@ log_registered(const struct parts *p, uint64_t key, uint16_t port)
 }
 
 static void
-learn(const struct parts *p, unsigned int *moves, const struct learn_request *r)
+control_learn_one(const struct parts *p, unsigned int *moves, const struct learn_request *r)
 {
 	uint16_t old = PORT_UPLINK;
 	enum fdb_verdict verdict;
@@ -192,19 +192,19 @@ learn(const struct parts *p, unsigned int *moves, const struct learn_request *r)
 	if (verdict != FDB_ADDED && verdict != FDB_MOVED)
 		return;
 	if (verdict == FDB_MOVED)
-		log_move(moves, r->key, old, r->port);
+		control_log_move(moves, r->key, old, r->port);
 	if (r->port == PORT_UPLINK) {
 		if (verdict == FDB_MOVED)
-			let_go(p, r->key);
+			control_let_go(p, r->key);
 		return;
 	}
-	let_in(p, r->key, old, r->port);
-	log_registered(p, r->key, r->port);
+	control_let_in(p, r->key, old, r->port);
+	control_log_registered(p, r->key, r->port);
 }
 
 /* Clears the slots whose guests have left, for the next guests. */
 static void
-clear_ports(const struct parts *p)
+control_clear_ports(const struct parts *p)
 {
 	struct port *port;
 	unsigned int i;
@@ -213,7 +213,7 @@ clear_ports(const struct parts *p)
 		port = &p->ports->port[i];
 		if (port_state(port) != PORT_LEAVING)
 			continue;
-		fdb_forget_port(p->fdb, i, forgotten, p->uplink);
+		fdb_forget_port(p->fdb, i, control_forgotten, p->uplink);
 		stats_log_departed(p, i);
 		stats_retire(p, i);
 		port->registered = false;
@@ -223,7 +223,7 @@ clear_ports(const struct parts *p)
 }
 
 static void
-check_guests(const struct parts *p)
+control_check_guests(const struct parts *p)
 {
 	struct guest *g;
 	unsigned int i;
@@ -242,7 +242,7 @@ control_learn(const struct parts *p, unsigned int *moves, uint64_t cycles)
 	struct learn_request r;
 
 	while (learn_take(p->learn, &r)) {
-		learn(p, moves, &r);
+		control_learn_one(p, moves, &r);
 		if (rte_get_tsc_cycles() - begin >= cycles) {
 			wake_up(p->wake); /* the rest, after other events */
 			break;
@@ -251,16 +251,16 @@ control_learn(const struct parts *p, unsigned int *moves, uint64_t cycles)
 }
 
 static void
-on_wake(struct control *c)
+control_on_wake(struct control *c)
 {
 	wake_take(c->parts->wake);
-	control_learn(c->parts, &c->moves, stretch());
-	clear_ports(c->parts);
+	control_learn(c->parts, &c->moves, control_stretch());
+	control_clear_ports(c->parts);
 }
 
 /* Tells the service manager what `systemctl status` shows. */
 static void
-tell_status(struct control *c)
+control_tell_status(struct control *c)
 {
 	const struct parts *p = c->parts;
 	const char *link = uplink_link_text(p->uplink);
@@ -281,11 +281,11 @@ tell_status(struct control *c)
 
 /* The watchdog is told only while all workers work, so that it ends a switch that hangs. */
 static void
-tell_manager(struct control *c)
+control_tell_manager(struct control *c)
 {
 	if (watch_workers(&c->watch, c->parts->lanes) && c->parts->notify->watchdog_us != 0)
 		notify_send(c->parts->notify, "WATCHDOG=1");
-	tell_status(c);
+	control_tell_status(c);
 }
 
 bool
@@ -306,7 +306,7 @@ control_table(const struct parts *p)
 
 /* No table is printed while nobody has read the one before. */
 static void
-print_table(struct control *c)
+control_print_table(struct control *c)
 {
 	if (!output_idle(OUTPUT_TABLE) || !control_table(c->parts)) {
 		c->skipped++;
@@ -318,7 +318,7 @@ print_table(struct control *c)
 }
 
 static void
-on_second(struct control *c)
+control_on_second(struct control *c)
 {
 	const struct parts *p = c->parts;
 	uint64_t n;
@@ -329,20 +329,20 @@ on_second(struct control *c)
 	if (c->moves > MOVES_LOGGED)
 		say(NOTICE, "%u more addresses moved in this second\n", c->moves - MOVES_LOGGED);
 	c->moves = 0;
-	fdb_tick(p->fdb, c->seconds, forgotten, p->uplink);
+	fdb_tick(p->fdb, c->seconds, control_forgotten, p->uplink);
 	if (p->uplink != NULL)
-		use_filters(p);
-	check_guests(p);
-	tell_manager(c);
+		control_use_filters(p);
+	control_check_guests(p);
+	control_tell_manager(c);
 	fd_gate_tick();
 	if (p->conf->stats != 0 && c->seconds % p->conf->stats < n)
-		print_table(c);
+		control_print_table(c);
 	log_tick();
 }
 
 /* The terminal was closed, or somebody expects the habit of a daemon: guests keep their network. */
 static void
-on_signal(struct control *c)
+control_on_signal(struct control *c)
 {
 	struct signalfd_siginfo signal;
 
@@ -357,7 +357,7 @@ on_signal(struct control *c)
 }
 
 static bool
-watch(int epoll, int fd)
+control_watch(int epoll, int fd)
 {
 	struct epoll_event e = {.events = EPOLLIN, .data.fd = fd};
 
@@ -370,14 +370,15 @@ control_open(struct control *c, const struct parts *p)
 	const struct itimerspec second = {{1, 0}, {1, 0}};
 	sigset_t set;
 
-	watched_signals(&set);
+	control_watched_signals(&set);
 	c->parts = p;
 	c->epoll = epoll_create1(EPOLL_CLOEXEC);
 	c->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	c->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	c->link = p->uplink != NULL ? uplink_event_fd(p->uplink) : -1;
-	if (watch(c->epoll, c->signals) && watch(c->epoll, c->timer) &&
-			watch(c->epoll, p->wake->fd) && (c->link < 0 || watch(c->epoll, c->link)) &&
+	if (control_watch(c->epoll, c->signals) && control_watch(c->epoll, c->timer) &&
+			control_watch(c->epoll, p->wake->fd) &&
+			(c->link < 0 || control_watch(c->epoll, c->link)) &&
 			timerfd_settime(c->timer, 0, &second, NULL) == 0)
 		return true;
 	say_error("can't wait for events: %s", strerror(errno));
@@ -395,13 +396,13 @@ control_run(const struct parts *p)
 		if (epoll_wait(c.epoll, &e, 1, -1) != 1)
 			continue; /* EINTR */
 		if (e.data.fd == c.signals)
-			on_signal(&c);
+			control_on_signal(&c);
 		else if (e.data.fd == c.timer)
-			on_second(&c);
+			control_on_second(&c);
 		else if (e.data.fd == c.link)
 			uplink_on_event(p->uplink);
 		else
-			on_wake(&c);
+			control_on_wake(&c);
 	}
 	close(c.timer);
 	close(c.signals);

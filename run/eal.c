@@ -32,7 +32,7 @@ static struct {
 
 /* Keeps a line of EAL's log without its prefix and its end. */
 static void
-keep(const char *text, size_t size)
+eal_keep(const char *text, size_t size)
 {
 	static const char prefix[] = "EAL: ";
 	const size_t skip = sizeof(prefix) - 1;
@@ -47,18 +47,18 @@ keep(const char *text, size_t size)
 }
 
 static ssize_t
-write_log(void *cookie, const char *text, size_t size)
+eal_write_log(void *cookie, const char *text, size_t size)
 {
 	RTE_SET_USED(cookie);
 	if (complaint.first[0] == '\0' && rte_log_cur_msg_logtype() == RTE_LOGTYPE_EAL &&
 			rte_log_cur_msg_loglevel() <= (int)RTE_LOG_ERR)
-		keep(text, size);
+		eal_keep(text, size);
 	return fwrite(text, 1, size, stderr) == size ? (ssize_t)size : -1;
 }
 
 /* Redirects stdout to nowhere. Returns a copy of the old one, or -1 if it was not redirected. */
 static int
-put_stdout_aside(void)
+eal_put_stdout_aside(void)
 {
 	int saved, nowhere;
 
@@ -73,7 +73,7 @@ put_stdout_aside(void)
 }
 
 static void
-put_stdout_back(int saved)
+eal_put_stdout_back(int saved)
 {
 	if (saved < 0)
 		return;
@@ -83,7 +83,7 @@ put_stdout_back(int saved)
 }
 
 static void
-say_why(const struct eal_said *said, int error)
+eal_say_why(const struct eal_said *said, int error)
 {
 	if (said->unknown != NULL)
 		say_error("EAL does not start: %s: is no option of %s, or not with this value; "
@@ -100,22 +100,22 @@ say_why(const struct eal_said *said, int error)
 
 /* Calls rte_eal_init(), hides its usage and keeps its first error. */
 static bool
-init(struct eal_args *args)
+eal_init(struct eal_args *args)
 {
-	static const cookie_io_functions_t to_stderr = {.write = write_log};
+	static const cookie_io_functions_t to_stderr = {.write = eal_write_log};
 	int saved = -1, rc;
 
 	complaint.log = fopencookie(NULL, "w", to_stderr);
 	if (complaint.log != NULL)
 		rte_openlog_stream(complaint.log);
 	if (!args->said.help)
-		saved = put_stdout_aside();
+		saved = eal_put_stdout_aside();
 	rte_errno = 0;
 	rc = rte_eal_init(args->argc, args->argv);
-	put_stdout_back(saved);
+	eal_put_stdout_back(saved);
 	rte_openlog_stream(NULL);
 	if (rc < 0)
-		say_why(&args->said, rte_errno);
+		eal_say_why(&args->said, rte_errno);
 	return rc >= 0;
 }
 
@@ -125,12 +125,12 @@ eal_start(struct eal_args *args, int argc, char **argv)
 	if (!eal_args_make(args, argc, argv))
 		return false;
 	if (args->said.help) /* EAL prints its own, and ends the process */
-		return init(args);
+		return eal_init(args);
 	if (!eal_check(&args->said, args->no_huge))
 		return false;
 	if (args->no_huge)
 		fputs("vhost-switch: no hugepages are free, so ordinary pages are used, which is "
 		      "slower; to reserve some: echo 256 > /proc/sys/vm/nr_hugepages\n",
 				stderr);
-	return init(args);
+	return eal_init(args);
 }

@@ -22,7 +22,7 @@
 
 /* Sets the address: a path, or an abstract name, whose null byte is written as '@'. */
 static int
-connect_to(const char *name)
+notify_connect_to(const char *name)
 {
 	/* A manager that does not listen must not keep the main lcore for ever. */
 	const struct timeval limit = {.tv_sec = 1};
@@ -50,7 +50,7 @@ connect_to(const char *name)
 
 /* WATCHDOG_PID is set if WATCHDOG_USEC is meant for one process only. */
 static uint64_t
-watchdog_of_environment(void)
+notify_watchdog_of_environment(void)
 {
 	const char *us = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
 	uint64_t value;
@@ -74,12 +74,12 @@ notify_open(struct notify *n)
 	*n = (struct notify){.fd = -1};
 	if (name == NULL)
 		return;
-	n->fd = connect_to(name);
+	n->fd = notify_connect_to(name);
 	if (n->fd < 0)
 		say(WARNING, "can't tell the service manager: NOTIFY_SOCKET=%s: %s\n", name,
 				strerror(errno));
 	else
-		n->watchdog_us = watchdog_of_environment();
+		n->watchdog_us = notify_watchdog_of_environment();
 }
 
 void

@@ -17,7 +17,7 @@
 
 /* Lists the sockets of one role, if there are any. */
 static void
-put_sockets(FILE *out, const struct conf *c, bool client, const char *verb)
+ready_put_sockets(FILE *out, const struct conf *c, bool client, const char *verb)
 {
 	unsigned int i, n = 0;
 
@@ -33,24 +33,24 @@ put_sockets(FILE *out, const struct conf *c, bool client, const char *verb)
 }
 
 static void
-put_served(FILE *out, const struct conf *c)
+ready_put_served(FILE *out, const struct conf *c)
 {
 	if (c->node[0] != '\0')
 		fprintf(out, ", serves /dev/%s", c->node);
-	put_sockets(out, c, false, ", serves ");
-	put_sockets(out, c, true, ", connects to ");
+	ready_put_sockets(out, c, false, ", serves ");
+	ready_put_sockets(out, c, true, ", connects to ");
 }
 
 /* Returns the name of a DPDK port. */
 static const char *
-port_name(uint16_t port, char name[RTE_ETH_NAME_MAX_LEN])
+ready_port_name(uint16_t port, char name[RTE_ETH_NAME_MAX_LEN])
 {
 	return rte_eth_dev_get_name_by_port(port, name) == 0 ? name : "unknown";
 }
 
 /* Warns of a DPDK port without -p, which was most likely forgotten. */
 static void
-say_forgotten(void)
+ready_say_forgotten(void)
 {
 	char name[RTE_ETH_NAME_MAX_LEN];
 	uint16_t port = rte_eth_find_next(0);
@@ -60,7 +60,7 @@ say_forgotten(void)
 	say(WARNING,
 			"DPDK has port %u (%s), and no uplink was chosen: -p 0x%llx makes it the "
 			"uplink (--no-pci leaves NICs alone)\n",
-			port, port_name(port, name), 1ULL << port);
+			port, ready_port_name(port, name), 1ULL << port);
 }
 
 void
@@ -72,7 +72,7 @@ ready_say(const struct conf *c, unsigned int workers)
 	FILE *out;
 
 	if (!c->uplink)
-		say_forgotten();
+		ready_say_forgotten();
 	out = open_memstream(&line, &size);
 	if (out == NULL) {
 		say(NOTICE, "ready\n");
@@ -80,9 +80,10 @@ ready_say(const struct conf *c, unsigned int workers)
 	}
 	fprintf(out, "version %s, %u worker%s", VHOST_SWITCH_VERSION, workers,
 			workers == 1 ? "" : "s");
-	put_served(out, c);
+	ready_put_served(out, c);
 	if (c->uplink)
-		fprintf(out, ", uplink port %u (%s)", c->port_id, port_name(c->port_id, name));
+		fprintf(out, ", uplink port %u (%s)", c->port_id,
+				ready_port_name(c->port_id, name));
 	else
 		fputs(", no uplink", out);
 	fclose(out);

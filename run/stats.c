@@ -25,7 +25,7 @@
 #define COUNTERS (offsetof(struct port_count, drop) / sizeof(uint64_t) + DROP_MAX)
 
 static void
-add(struct port_count *sum, const struct port_count *c)
+stats_add(struct port_count *sum, const struct port_count *c)
 {
 	uint64_t *to = &sum->received;
 	const uint64_t *from = &c->received;
@@ -36,7 +36,7 @@ add(struct port_count *sum, const struct port_count *c)
 }
 
 static void
-subtract(struct port_count *sum, const struct port_count *c)
+stats_subtract(struct port_count *sum, const struct port_count *c)
 {
 	uint64_t *to = &sum->received;
 	const uint64_t *from = &c->received;
@@ -53,9 +53,9 @@ stats_port(const struct parts *p, uint16_t port, struct port_count *sum)
 
 	memset(sum, 0, sizeof(*sum));
 	for (i = 0; i < p->lanes->n; i++)
-		add(sum, &p->lanes->lane[i]->count[port]);
-	add(sum, &p->stats->outside[port]);
-	subtract(sum, &p->stats->retired[port]);
+		stats_add(sum, &p->lanes->lane[i]->count[port]);
+	stats_add(sum, &p->stats->outside[port]);
+	stats_subtract(sum, &p->stats->retired[port]);
 }
 
 void
@@ -64,12 +64,12 @@ stats_retire(const struct parts *p, uint16_t port)
 	struct port_count sum;
 
 	stats_port(p, port, &sum);
-	add(&p->stats->departed, &sum);
-	add(&p->stats->retired[port], &sum);
+	stats_add(&p->stats->departed, &sum);
+	stats_add(&p->stats->retired[port], &sum);
 }
 
 static void
-print_row(FILE *out, const char *name, const struct port_count *c)
+stats_print_row(FILE *out, const char *name, const struct port_count *c)
 {
 	fprintf(out,
 			"%-9s %14" PRIu64 " %14" PRIu64 " %12" PRIu64 " %14" PRIu64 " %12" PRIu64
@@ -80,7 +80,7 @@ print_row(FILE *out, const char *name, const struct port_count *c)
 
 /* Prints the drop reasons, each with its number of frames. */
 static void
-print_reasons(FILE *out, const struct port_count *c)
+stats_print_reasons(FILE *out, const struct port_count *c)
 {
 	const char *between = "";
 	unsigned int i;
@@ -96,18 +96,18 @@ print_reasons(FILE *out, const struct port_count *c)
 }
 
 static void
-print_drops(FILE *out, const char *name, const struct port_count *c)
+stats_print_drops(FILE *out, const char *name, const struct port_count *c)
 {
 	if (count_dropped(c) == 0 && c->unlearned == 0)
 		return;
 	fprintf(out, "%s%s: ", name[0] >= '0' && name[0] <= '9' ? "device " : "", name);
-	print_reasons(out, c);
+	stats_print_reasons(out, c);
 	fputc('\n', out);
 }
 
 /* Calls print for each port in use, then for those that left. */
 static void
-for_each(const struct parts *p, FILE *out,
+stats_for_each(const struct parts *p, FILE *out,
 		void (*print)(FILE *, const char *, const struct port_count *),
 		struct port_count *total)
 {
@@ -122,20 +122,20 @@ for_each(const struct parts *p, FILE *out,
 		stats_port(p, i, &sum);
 		snprintf(name, sizeof(name), "%u", i);
 		print(out, name, &sum);
-		add(total, &sum);
+		stats_add(total, &sum);
 	}
 	if (p->uplink != NULL) {
 		stats_port(p, PORT_UPLINK, &sum);
 		print(out, "uplink", &sum);
-		add(total, &sum);
+		stats_add(total, &sum);
 	}
 	print(out, "departed", &p->stats->departed);
-	add(total, &p->stats->departed);
+	stats_add(total, &p->stats->departed);
 }
 
 /* Prints the heading of the table. */
 static void
-print_names(const struct parts *p, FILE *out)
+stats_print_names(const struct parts *p, FILE *out)
 {
 	const char *between = "names: ";
 	char name[SLOT_NAME_MAX];
@@ -159,13 +159,13 @@ stats_print(const struct parts *p, FILE *out)
 
 	fprintf(out, "vhost-switch statistics\n%-9s %14s %14s %12s %14s %12s %12s\n", "device",
 			"received", "delivered", "dropped", "sent", "flooded", "missed");
-	for_each(p, out, print_row, &total);
-	print_row(out, "total", &total);
-	print_names(p, out);
+	stats_for_each(p, out, stats_print_row, &total);
+	stats_print_row(out, "total", &total);
+	stats_print_names(p, out);
 	if (p->uplink != NULL)
 		fprintf(out, "the uplink's link is %s\n", uplink_link_text(p->uplink));
 	fprintf(out, "dropped, by reason:\n");
-	for_each(p, out, print_drops, &total);
+	stats_for_each(p, out, stats_print_drops, &total);
 	fprintf(out, "devices stopped for breaking the rules: %" PRIu64 "\n\n",
 			load_relaxed(&p->guests->faults));
 	fflush(out);
@@ -182,7 +182,7 @@ stats_log_departed(const struct parts *p, uint16_t port)
 	if (out == NULL)
 		return;
 	stats_port(p, port, &sum);
-	print_reasons(out, &sum);
+	stats_print_reasons(out, &sum);
 	fclose(out);
 	say(INFO,
 			"device %u departed: received %" PRIu64 ", delivered %" PRIu64

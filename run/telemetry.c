@@ -42,7 +42,7 @@ static const struct parts *all; /* NULL after telemetry_stop(); see `busy` */
 static pthread_mutex_t busy = PTHREAD_MUTEX_INITIALIZER; /* held by an answer */
 
 static bool
-in_use(const struct parts *p, unsigned int port)
+telemetry_in_use(const struct parts *p, unsigned int port)
 {
 	if (port == PORT_UPLINK)
 		return p->uplink != NULL;
@@ -50,7 +50,7 @@ in_use(const struct parts *p, unsigned int port)
 }
 
 static void
-port_name(unsigned int port, char *name, size_t size)
+telemetry_port_name(unsigned int port, char *name, size_t size)
 {
 	if (port == PORT_UPLINK)
 		snprintf(name, size, "uplink");
@@ -59,7 +59,7 @@ port_name(unsigned int port, char *name, size_t size)
 }
 
 static int
-list_ports(const struct parts *p, const char *params, struct rte_tel_data *d)
+telemetry_list_ports(const struct parts *p, const char *params, struct rte_tel_data *d)
 {
 	char name[16];
 	unsigned int i;
@@ -67,16 +67,16 @@ list_ports(const struct parts *p, const char *params, struct rte_tel_data *d)
 	RTE_SET_USED(params);
 	rte_tel_data_start_array(d, RTE_TEL_STRING_VAL);
 	for (i = 0; i < PORT_MAX; i++) {
-		if (!in_use(p, i))
+		if (!telemetry_in_use(p, i))
 			continue;
-		port_name(i, name, sizeof(name));
+		telemetry_port_name(i, name, sizeof(name));
 		rte_tel_data_add_array_string(d, name);
 	}
 	return 0;
 }
 
 static void
-add_counters(struct rte_tel_data *d, const struct port_count *c)
+telemetry_add_counters(struct rte_tel_data *d, const struct port_count *c)
 {
 	unsigned int i;
 
@@ -98,7 +98,7 @@ add_counters(struct rte_tel_data *d, const struct port_count *c)
 
 /* Returns how many rings of a device are in use, for receiving or for transmitting. */
 static void
-add_rings(struct rte_tel_data *d, const struct parts *p, unsigned int port)
+telemetry_add_rings(struct rte_tel_data *d, const struct parts *p, unsigned int port)
 {
 	const struct guest *g = NULL;
 
@@ -112,7 +112,7 @@ add_rings(struct rte_tel_data *d, const struct parts *p, unsigned int port)
 
 /* Returns the port of a parameter: `uplink`, a device's index, or its name. PORT_MAX: none. */
 static unsigned int
-find_port(const struct parts *p, const char *params)
+telemetry_find_port(const struct parts *p, const char *params)
 {
 	char name[SLOT_NAME_MAX];
 	unsigned int i;
@@ -123,13 +123,13 @@ find_port(const struct parts *p, const char *params)
 	if (number_parse(params, 10, GUEST_MAX - 1, &index))
 		return index;
 	for (i = 0; i < ports_used(p->ports); i++)
-		if (in_use(p, i) && strcmp(slot_name(p->ports, i, name), params) == 0)
+		if (telemetry_in_use(p, i) && strcmp(slot_name(p->ports, i, name), params) == 0)
 			return i;
 	return PORT_MAX;
 }
 
 static int
-show_port(const struct parts *p, const char *params, struct rte_tel_data *d)
+telemetry_show_port(const struct parts *p, const char *params, struct rte_tel_data *d)
 {
 	struct port_count sum;
 	char name[SLOT_NAME_MAX];
@@ -137,10 +137,10 @@ show_port(const struct parts *p, const char *params, struct rte_tel_data *d)
 
 	if (params == NULL || *params == '\0')
 		return -EINVAL;
-	port = find_port(p, params);
+	port = telemetry_find_port(p, params);
 	if (port == PORT_MAX)
 		return -EINVAL;
-	if (!in_use(p, port))
+	if (!telemetry_in_use(p, port))
 		return -ENODEV;
 	stats_port(p, port, &sum);
 	rte_tel_data_start_dict(d);
@@ -149,13 +149,13 @@ show_port(const struct parts *p, const char *params, struct rte_tel_data *d)
 	rte_tel_data_add_dict_uint(d, "addresses", fdb_count(p->fdb, port));
 	if (port == PORT_UPLINK)
 		rte_tel_data_add_dict_string(d, "link", uplink_link_text(p->uplink));
-	add_rings(d, p, port);
-	add_counters(d, &sum);
+	telemetry_add_rings(d, p, port);
+	telemetry_add_counters(d, &sum);
 	return 0;
 }
 
 static int
-show_switch(const struct parts *p, const char *params, struct rte_tel_data *d)
+telemetry_show_switch(const struct parts *p, const char *params, struct rte_tel_data *d)
 {
 	RTE_SET_USED(params);
 	rte_tel_data_start_dict(d);
@@ -174,14 +174,16 @@ static const struct {
 	int (*answer)(const struct parts *p, const char *params, struct rte_tel_data *d);
 	const char *help;
 } commands[] = {
-		{"/vhost_switch/ports", list_ports, "The ports in use. Takes no parameters"},
-		{"/vhost_switch/port", show_port,
+		{"/vhost_switch/ports", telemetry_list_ports,
+				"The ports in use. Takes no parameters"},
+		{"/vhost_switch/port", telemetry_show_port,
 				"Counters of a port. Parameter: a device's name or index, or uplink"},
-		{"/vhost_switch/switch", show_switch, "The switch as a whole. Takes no parameters"},
+		{"/vhost_switch/switch", telemetry_show_switch,
+				"The switch as a whole. Takes no parameters"},
 };
 
 static int
-dispatch(const char *cmd, const char *params, struct rte_tel_data *d)
+telemetry_dispatch(const char *cmd, const char *params, struct rte_tel_data *d)
 {
 	int rc = -ENODEV;
 	size_t i;
@@ -201,7 +203,7 @@ telemetry_start(const struct parts *p)
 
 	all = p;
 	for (i = 0; i < RTE_DIM(commands); i++)
-		rte_telemetry_register_cmd(commands[i].name, dispatch, commands[i].help);
+		rte_telemetry_register_cmd(commands[i].name, telemetry_dispatch, commands[i].help);
 }
 
 void

@@ -22,7 +22,7 @@
 
 /* Returns true if this worker has been between two bursts since the token was taken. */
 static bool
-passed(const struct lanes *lanes, const struct lane *l, uint64_t token)
+watch_passed(const struct lanes *lanes, const struct lane *l, uint64_t token)
 {
 	uint64_t seen = load_acquire(&lanes->qsbr->qsbr_cnt[l->id].cnt);
 
@@ -31,7 +31,7 @@ passed(const struct lanes *lanes, const struct lane *l, uint64_t token)
 }
 
 static void
-say_changes(struct watch *w, const struct lane *l, bool works)
+watch_say_changes(struct watch *w, const struct lane *l, bool works)
 {
 	bool *named = &w->named[l->id];
 
@@ -55,8 +55,8 @@ watch_workers(struct watch *w, const struct lanes *lanes)
 
 	w->looks++;
 	for (i = 0; i < lanes->n; i++) {
-		works = passed(lanes, lanes->lane[i], w->token);
-		say_changes(w, lanes->lane[i], works);
+		works = watch_passed(lanes, lanes->lane[i], w->token);
+		watch_say_changes(w, lanes->lane[i], works);
 		all &= works;
 	}
 	if (all) {

@@ -59,7 +59,7 @@ workers_start(struct workers *all, struct lanes *lanes, struct uplink *uplink)
 }
 
 static unsigned int
-first_running(const struct lanes *lanes)
+worker_first_running(const struct lanes *lanes)
 {
 	unsigned int i;
 
@@ -79,7 +79,7 @@ workers_end(struct workers *all)
 	store_relaxed(&all->stop, true);
 	if (lanes == NULL) /* none was started */
 		return true;
-	while ((i = first_running(lanes)) < lanes->n && looks++ < END_LOOKS)
+	while ((i = worker_first_running(lanes)) < lanes->n && looks++ < END_LOOKS)
 		nanosleep(&nap, NULL);
 	if (i < lanes->n) {
 		say_error("the worker on lcore %u hangs: ended without it, and without the last "

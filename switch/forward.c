@@ -15,7 +15,7 @@
 
 /* Offers frames of a source to a port's sink. */
 static inline struct outcome
-deliver_one(struct lane *l, const struct source *s, uint16_t to, uint64_t want)
+forward_deliver_one(struct lane *l, const struct source *s, uint16_t to, uint64_t want)
 {
 	struct sink *k = port_sink(&l->shared.ports->port[to]);
 
@@ -26,7 +26,7 @@ deliver_one(struct lane *l, const struct source *s, uint16_t to, uint64_t want)
 
 /* Returns the frames of `want` whose flows are not held up. */
 static uint64_t
-free_to_go(struct burst *b, uint64_t want, uint64_t flows)
+forward_free_to_go(struct burst *b, uint64_t want, uint64_t flows)
 {
 	uint64_t left, ok = 0;
 
@@ -41,7 +41,7 @@ free_to_go(struct burst *b, uint64_t want, uint64_t flows)
  * the visit has cost enough, the remaining destinations are put off until the next visit.
  */
 static inline void
-deliver(struct lane *l, const struct source *s, const struct flow_set *blocked)
+forward_deliver(struct lane *l, const struct source *s, const struct flow_set *blocked)
 {
 	struct dests *d = &l->dests;
 	struct burst *b = &l->burst;
@@ -52,14 +52,14 @@ deliver(struct lane *l, const struct source *s, const struct flow_set *blocked)
 		want = d->want[i];
 		d->delay[i] = DELAY_NONE;
 		if (unlikely(blocked != NULL && port_set_has(&blocked->port, d->port[i]))) {
-			want = free_to_go(b, want, blocked->flow[d->port[i]]);
+			want = forward_free_to_go(b, want, blocked->flow[d->port[i]]);
 			d->delay[i] = DELAY_BEHIND;
 		}
 		b->put_off = b->cost >= COST_VISIT_MAX;
 		if (unlikely(want == 0 || b->put_off))
 			d->outcome[i] = (struct outcome){0, 0};
 		else
-			d->outcome[i] = deliver_one(l, s, d->port[i], want);
+			d->outcome[i] = forward_deliver_one(l, s, d->port[i], want);
 		if (unlikely(b->put_off))
 			d->delay[i] = DELAY_PUT_OFF;
 	}
@@ -67,7 +67,7 @@ deliver(struct lane *l, const struct source *s, const struct flow_set *blocked)
 
 /* Counts a copy that `port` had no room for in time. Returns the reason. */
 static enum drop_reason
-miss(struct lane *l, const struct source *s, uint16_t port, struct frame *f)
+forward_miss(struct lane *l, const struct source *s, uint16_t port, struct frame *f)
 {
 	const struct sink *k = port_sink(&l->shared.ports->port[port]);
 
@@ -77,7 +77,7 @@ miss(struct lane *l, const struct source *s, uint16_t port, struct frame *f)
 
 /* Returns the flows of a source to a port that must not overtake this frame: at least its own. */
 static uint64_t
-held_up(const struct lane *l, const struct source *s, uint16_t port, struct frame *f)
+forward_held_up(const struct lane *l, const struct source *s, uint16_t port, struct frame *f)
 {
 	const struct sink *k = port_sink(&l->shared.ports->port[port]);
 
@@ -89,7 +89,7 @@ held_up(const struct lane *l, const struct source *s, uint16_t port, struct fram
  * if it can't wait; each such copy is counted as missed.
  */
 static bool
-park_frame(struct lane *l, struct source *s, unsigned int i, bool sent, uint64_t now)
+forward_park_frame(struct lane *l, struct source *s, unsigned int i, bool sent, uint64_t now)
 {
 	struct frame *f = &l->burst.frame[i];
 	struct dests *d = &l->dests;
@@ -108,10 +108,11 @@ park_frame(struct lane *l, struct source *s, unsigned int i, bool sent, uint64_t
 		if (slot >= 0 && (l->retry_time != 0 || d->delay[k] != DELAY_NONE) &&
 				park_errand(s->park, slot, port,
 						port_epoch(&l->shared.ports->port[port]),
-						held_up(l, s, port, &s->park->slot[slot].frame)))
+						forward_held_up(l, s, port,
+								&s->park->slot[slot].frame)))
 			owed = true;
 		else
-			f->reason = miss(l, s, port, f);
+			f->reason = forward_miss(l, s, port, f);
 	}
 	if (f->offload != 0)
 		l->burst.cost += COST_HEADERS;
@@ -122,7 +123,7 @@ park_frame(struct lane *l, struct source *s, unsigned int i, bool sent, uint64_t
 
 /* Returns true if some destination is to be tried again as soon as possible. */
 static bool
-is_put_off(const struct dests *d)
+forward_is_put_off(const struct dests *d)
 {
 	unsigned int i;
 
@@ -134,18 +135,18 @@ is_put_off(const struct dests *d)
 
 /* Parks the frames that found no room. Returns the frames that now wait. */
 static uint64_t
-park_burst(struct lane *l, struct source *s, uint64_t left, uint64_t sent)
+forward_park_burst(struct lane *l, struct source *s, uint64_t left, uint64_t sent)
 {
 	uint64_t now = rte_rdtsc(), waiting = 0;
 	unsigned int i;
 
 	if (park_empty(s->park))
 		s->park->next_try = now + l->retry_delay;
-	if (is_put_off(&l->dests))
+	if (forward_is_put_off(&l->dests))
 		s->park->next_try = now;
 	for (; left != 0; left &= left - 1) {
 		i = __builtin_ctzll(left);
-		if (park_frame(l, s, i, sent >> i & 1, now))
+		if (forward_park_frame(l, s, i, sent >> i & 1, now))
 			waiting |= UINT64_C(1) << i;
 	}
 	s->waiting = !park_empty(s->park);
@@ -157,7 +158,7 @@ park_burst(struct lane *l, struct source *s, uint64_t left, uint64_t sent)
  * frame without a destination got its reason when it was routed.
  */
 static inline void
-settle(struct lane *l, struct source *s)
+forward_settle(struct lane *l, struct source *s)
 {
 	struct port_count *count = &l->count[s->port];
 	struct dests *d = &l->dests;
@@ -181,7 +182,7 @@ settle(struct lane *l, struct source *s)
 	count_add(&count->delivered, __builtin_popcountll(sent));
 	count_add(&count->flooded, copies - __builtin_popcountll(sent));
 	if (unlikely(left != 0))
-		left = park_burst(l, s, left, sent);
+		left = forward_park_burst(l, s, left, sent);
 	for (lost = all & ~sent & ~left; unlikely(lost != 0); lost &= lost - 1)
 		count_add(&count->drop[b->frame[__builtin_ctzll(lost)].reason], 1);
 	s->ops->retire(s, b->frame, all & ~left, count);
@@ -189,7 +190,7 @@ settle(struct lane *l, struct source *s)
 
 /* Returns true if an errand has to wait for earlier ones that were just tried in vain. */
 static bool
-is_behind(struct park *p, const struct errand *e)
+forward_is_behind(struct park *p, const struct errand *e)
 {
 	uint64_t flows = flow_set_get(&p->blocked, e->port);
 
@@ -203,7 +204,8 @@ is_behind(struct park *p, const struct errand *e)
  * are not late. Returns where it stopped.
  */
 static unsigned int
-retry_gather(struct lane *l, struct park *p, unsigned int first, unsigned int n, uint64_t now)
+forward_retry_gather(
+		struct lane *l, struct park *p, unsigned int first, unsigned int n, uint64_t now)
 {
 	struct burst *b = &l->burst;
 	bool behind, gone;
@@ -215,7 +217,7 @@ retry_gather(struct lane *l, struct park *p, unsigned int first, unsigned int n,
 	l->dests.n = 0;
 	for (i = first; i < n; i++) {
 		e = &p->errand[i];
-		behind = is_behind(p, e);
+		behind = forward_is_behind(p, e);
 		gone = port_epoch(&l->shared.ports->port[e->port]) != e->epoch;
 		e->idle = behind && !gone && now < p->slot[e->slot].deadline;
 		if (e->idle)
@@ -239,7 +241,7 @@ retry_gather(struct lane *l, struct park *p, unsigned int first, unsigned int n,
  * put off: later frames for it then have as much time.
  */
 static struct outcome
-retry_outcome(const struct dests *d, struct park *p, uint16_t port, unsigned int i)
+forward_retry_outcome(const struct dests *d, struct park *p, uint16_t port, unsigned int i)
 {
 	unsigned int at = d->slot[port];
 	uint64_t bit = UINT64_C(1) << i;
@@ -253,7 +255,7 @@ retry_outcome(const struct dests *d, struct park *p, uint16_t port, unsigned int
 
 /* Returns true if an errand that found no room has waited long enough. */
 static bool
-is_late(const struct lane *l, const struct park *p, const struct errand *e, uint64_t now)
+forward_is_late(const struct lane *l, const struct park *p, const struct errand *e, uint64_t now)
 {
 	uint64_t deadline = p->slot[e->slot].deadline;
 
@@ -264,10 +266,11 @@ is_late(const struct lane *l, const struct park *p, const struct errand *e, uint
 
 /* Settles one errand for frame i of l->burst. Returns true if it is done. */
 static bool
-retry_settle(struct lane *l, struct source *s, const struct errand *e, unsigned int i, uint64_t now)
+forward_retry_settle(struct lane *l, struct source *s, const struct errand *e, unsigned int i,
+		uint64_t now)
 {
 	struct parked *f = &s->park->slot[e->slot];
-	struct outcome o = retry_outcome(&l->dests, s->park, e->port, i);
+	struct outcome o = forward_retry_outcome(&l->dests, s->park, e->port, i);
 	struct port_count *count = &l->count[s->port];
 	struct frame *in = &l->burst.frame[i];
 
@@ -281,8 +284,8 @@ retry_settle(struct lane *l, struct source *s, const struct errand *e, unsigned 
 		count_add(&l->count[e->port].missed, 1);
 	} else if (port_epoch(&l->shared.ports->port[e->port]) != e->epoch) {
 		f->frame.reason = DROP_GONE; /* no port has missed it, as the port is gone */
-	} else if (is_late(l, s->park, e, now)) {
-		f->frame.reason = miss(l, s, e->port, &f->frame);
+	} else if (forward_is_late(l, s->park, e, now)) {
+		f->frame.reason = forward_miss(l, s, e->port, &f->frame);
 	} else {
 		return false;
 	}
@@ -291,11 +294,11 @@ retry_settle(struct lane *l, struct source *s, const struct errand *e, unsigned 
 
 /* Keeps an errand, as the kept-th one; later errands of its flow wait for it. */
 static void
-retry_keep(struct lane *l, struct source *s, const struct errand *e, unsigned int kept)
+forward_retry_keep(struct lane *l, struct source *s, const struct errand *e, unsigned int kept)
 {
 	struct park *p = s->park;
 
-	flow_set_add(&p->blocked, e->port, held_up(l, s, e->port, &p->slot[e->slot].frame));
+	flow_set_add(&p->blocked, e->port, forward_held_up(l, s, e->port, &p->slot[e->slot].frame));
 	p->errand[kept] = *e;
 }
 
@@ -304,7 +307,7 @@ retry_keep(struct lane *l, struct source *s, const struct errand *e, unsigned in
  * returns how many are kept now.
  */
 static unsigned int
-retry_settle_all(struct lane *l, struct source *s, unsigned int i, unsigned int next,
+forward_retry_settle_all(struct lane *l, struct source *s, unsigned int i, unsigned int next,
 		unsigned int kept, uint64_t now)
 {
 	struct port_count *count = &l->count[s->port];
@@ -321,8 +324,8 @@ retry_settle_all(struct lane *l, struct source *s, unsigned int i, unsigned int 
 		}
 		k += e.slot != last;
 		last = e.slot;
-		if (!retry_settle(l, s, &e, k, now)) {
-			retry_keep(l, s, &e, kept++);
+		if (!forward_retry_settle(l, s, &e, k, now)) {
+			forward_retry_keep(l, s, &e, kept++);
 		} else if (park_done(p, &e)) {
 			if (!p->slot[e.slot].sent)
 				count_add(&count->drop[p->slot[e.slot].frame.reason], 1);
@@ -340,7 +343,7 @@ retry_settle_all(struct lane *l, struct source *s, unsigned int i, unsigned int 
  * one.
  */
 static void
-retry(struct lane *l, struct source *s, uint64_t now)
+forward_retry(struct lane *l, struct source *s, uint64_t now)
 {
 	struct park *p = s->park;
 	unsigned int i, next, kept = 0, n = p->nerrands;
@@ -349,16 +352,16 @@ retry(struct lane *l, struct source *s, uint64_t now)
 	port_set_clear(&p->put_off);
 	p->next_try = now + l->retry_delay;
 	for (i = 0; i < n && l->burst.cost < COST_VISIT_MAX; i = next) {
-		next = retry_gather(l, p, i, n, now);
-		deliver(l, s, NULL);
-		if (is_put_off(&l->dests))
+		next = forward_retry_gather(l, p, i, n, now);
+		forward_deliver(l, s, NULL);
+		if (forward_is_put_off(&l->dests))
 			p->next_try = now;
-		kept = retry_settle_all(l, s, i, next, kept, now);
+		kept = forward_retry_settle_all(l, s, i, next, kept, now);
 	}
 	if (unlikely(i < n))
 		p->next_try = now;
 	for (; i < n; i++, kept++)
-		retry_keep(l, s, &p->errand[i], kept);
+		forward_retry_keep(l, s, &p->errand[i], kept);
 	p->nerrands = kept;
 	s->waiting = kept != 0;
 }
@@ -368,7 +371,7 @@ retry(struct lane *l, struct source *s, uint64_t now)
  * frame is always kept; its last ports may have to wait for the next visit.
  */
 static void
-trim(struct lane *l, struct source *s)
+forward_trim(struct lane *l, struct source *s)
 {
 	struct burst *b = &l->burst;
 	struct dests *d = &l->dests;
@@ -393,12 +396,12 @@ trim(struct lane *l, struct source *s)
  * Offers waiting frames again. Returns how many frames may be fetched: as many as could be parked.
  */
 static unsigned int
-poll_waiting(struct lane *l, struct source *s)
+forward_poll_waiting(struct lane *l, struct source *s)
 {
 	uint64_t now = rte_rdtsc();
 
 	if (now >= s->park->next_try)
-		retry(l, s, now);
+		forward_retry(l, s, now);
 	return l->burst.cost < COST_VISIT_MAX ? RTE_MIN((unsigned int)BURST_MAX, park_room(s->park))
 					      : 0;
 }
@@ -413,13 +416,13 @@ forward_poll(struct lane *l, struct source *s)
 	b->cost = b->paid = 0;
 	b->clock = &l->clock;
 	if (unlikely(s->waiting))
-		max = poll_waiting(l, s);
+		max = forward_poll_waiting(l, s);
 	if (likely(max != 0) && s->ops->fetch(s, b, max) != 0) {
 		route_burst(l, s, b);
 		if (unlikely(l->dests.flood != 0))
-			trim(l, s);
-		deliver(l, s, s->waiting ? &s->park->blocked : NULL);
-		settle(l, s);
+			forward_trim(l, s);
+		forward_deliver(l, s, s->waiting ? &s->park->blocked : NULL);
+		forward_settle(l, s);
 		b->cost += COST_VISIT + b->n * COST_FRAME;
 	}
 	b->cost += (l->count[s->port].signals - signals) * COST_SIGNAL;

@@ -14,7 +14,7 @@
 #include "switch/source.h"
 
 static unsigned int
-count_sources(const struct polled *p)
+lanes_count_sources(const struct polled *p)
 {
 	unsigned int i, n = 0;
 
@@ -28,22 +28,22 @@ count_sources(const struct polled *p)
  * leave.
  */
 static struct seat
-seat_of(const struct lane *l, uint16_t port)
+lanes_seat_of(const struct lane *l, uint16_t port)
 {
 	struct seat s = {
 			.node = rte_lcore_to_socket_id(l->lcore),
-			.same = count_sources(&l->polled[port]),
+			.same = lanes_count_sources(&l->polled[port]),
 	};
 	unsigned int i;
 
 	for (i = 0; i < GUEST_MAX; i++)
-		s.load += count_sources(&l->polled[i]);
+		s.load += lanes_count_sources(&l->polled[i]);
 	return s;
 }
 
 /* Makes the lane poll an entry, or stop polling it. */
 static void
-show(struct lane *l, struct polled *p)
+lanes_show(struct lane *l, struct polled *p)
 {
 	unsigned int i;
 
@@ -55,7 +55,7 @@ show(struct lane *l, struct polled *p)
 }
 
 static void
-hide(struct lane *l, const struct polled *p)
+lanes_hide(struct lane *l, const struct polled *p)
 {
 	unsigned int i;
 
@@ -68,12 +68,12 @@ hide(struct lane *l, const struct polled *p)
 }
 
 static void
-add(struct lane *l, struct polled *p, struct source *s)
+lanes_add_source(struct lane *l, struct polled *p, struct source *s)
 {
 	unsigned int i;
 
-	if (count_sources(p) == 0)
-		show(l, p);
+	if (lanes_count_sources(p) == 0)
+		lanes_show(l, p);
 	for (i = 0; i < p->n && p->source[i] != NULL; i++)
 		;
 	store_release(&p->source[i], s);
@@ -82,7 +82,7 @@ add(struct lane *l, struct polled *p, struct source *s)
 }
 
 static void
-take_away(struct lane *l, struct polled *p, const struct source *s)
+lanes_take_away(struct lane *l, struct polled *p, const struct source *s)
 {
 	unsigned int i;
 
@@ -93,7 +93,7 @@ take_away(struct lane *l, struct polled *p, const struct source *s)
 		;
 	store_release(&p->n, i);
 	if (i == 0)
-		hide(l, p);
+		lanes_hide(l, p);
 }
 
 void
@@ -104,9 +104,9 @@ lanes_add(struct lanes *all, struct source *s, const void *memory)
 	unsigned int i;
 
 	for (i = 0; i < all->n; i++)
-		seat[i] = seat_of(all->lane[i], s->port);
+		seat[i] = lanes_seat_of(all->lane[i], s->port);
 	l = all->lane[place_choose(seat, all->n, place_node_of(memory), place_distance)];
-	add(l, &l->polled[s->port], s);
+	lanes_add_source(l, &l->polled[s->port], s);
 }
 
 void
@@ -115,7 +115,7 @@ lanes_remove(struct lanes *all, struct source *s)
 	unsigned int i;
 
 	for (i = 0; i < all->n; i++)
-		take_away(all->lane[i], &all->lane[i]->polled[s->port], s);
+		lanes_take_away(all->lane[i], &all->lane[i]->polled[s->port], s);
 }
 
 void
@@ -123,7 +123,7 @@ lanes_add_uplink(struct lanes *all, struct source *s, unsigned int i)
 {
 	struct lane *l = all->lane[0];
 
-	add(l, &l->polled[GUEST_MAX + i], s);
+	lanes_add_source(l, &l->polled[GUEST_MAX + i], s);
 }
 
 void

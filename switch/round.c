@@ -11,7 +11,7 @@
 
 /* Visits a source at the charge of a share. Returns true if the share may have more. */
 static inline bool
-visit(struct lane *l, struct share *share, struct source *s)
+round_visit(struct lane *l, struct share *share, struct source *s)
 {
 	uint32_t cost;
 
@@ -25,7 +25,7 @@ visit(struct lane *l, struct share *share, struct source *s)
 
 /* Visits each source once, as long as their share allows; the next round goes on there. */
 static __rte_noinline void
-visit_all(struct lane *l, struct polled *p, unsigned int n)
+round_visit_all(struct lane *l, struct polled *p, unsigned int n)
 {
 	struct source *s;
 	unsigned int i, at = p->next;
@@ -36,7 +36,7 @@ visit_all(struct lane *l, struct polled *p, unsigned int n)
 		s = load_acquire(&p->source[at]);
 		if (s == NULL || !source_has_work(s))
 			continue;
-		if (!visit(l, &p->share, s))
+		if (!round_visit(l, &p->share, s))
 			break;
 	}
 	p->next = at;
@@ -47,18 +47,18 @@ visit_all(struct lane *l, struct polled *p, unsigned int n)
  * nothing else.
  */
 static inline void
-poll_port(struct lane *l, struct polled *p)
+round_poll_port(struct lane *l, struct polled *p)
 {
 	unsigned int n = load_acquire(&p->n);
 	struct source *s;
 
 	if (unlikely(n != 1)) {
-		visit_all(l, p, n);
+		round_visit_all(l, p, n);
 		return;
 	}
 	s = load_acquire(&p->source[0]);
 	if (s != NULL && source_has_work(s))
-		visit(l, &p->share, s);
+		round_visit(l, &p->share, s);
 }
 
 void
@@ -71,7 +71,7 @@ lane_round(struct lane *l)
 	for (i = 0; i < n; i++) {
 		p = load_acquire(&l->poll[i]);
 		if (likely(p != NULL))
-			poll_port(l, p);
+			round_poll_port(l, p);
 	}
 	share_round_over(&l->clock);
 }

@@ -44,7 +44,7 @@ static const struct rte_ether_addr link_local = {{0x01, 0x80, 0xc2, 0x00, 0x00, 
 #define LINK_LOCAL_LAST 0x0f /* largest last byte of such an address */
 
 static inline uint16_t
-to_none(struct frame *f, enum drop_reason reason)
+route_to_none(struct frame *f, enum drop_reason reason)
 {
 	f->reason = reason;
 	return TO_NONE;
@@ -52,7 +52,7 @@ to_none(struct frame *f, enum drop_reason reason)
 
 /* Returns true if a port may make one more request in this period. Workers share its credit. */
 static bool
-may_learn(struct port *p)
+route_may_learn(struct port *p)
 {
 	uint64_t period = rte_rdtsc() / (rte_get_tsc_hz() / LEARN_PERIODS);
 	uint64_t old = load_relaxed(&p->learned), new;
@@ -73,7 +73,7 @@ may_learn(struct port *p)
  * address is another port's so far.
  */
 static void
-ask_to_learn(struct lane *l, struct source *s, uint64_t key, bool known)
+route_ask_to_learn(struct lane *l, struct source *s, uint64_t key, bool known)
 {
 	struct port *p = &l->shared.ports->port[s->port];
 	const struct learn_request r = {
@@ -85,16 +85,16 @@ ask_to_learn(struct lane *l, struct source *s, uint64_t key, bool known)
 	/* An address that moves to the wire must leave its guest in any case. */
 	if (fdb_full(l->shared.fdb, s->port) && !(known && s->port == PORT_UPLINK))
 		count_add(&l->count[s->port].unlearned, 1);
-	else if (may_learn(p))
+	else if (route_may_learn(p))
 		learn_ask(l->shared.learn, &r);
 }
 
 /*
- * The rest of learn(), for an address that is another port's so far, or unknown (`e` NULL). Returns
+ * The rest of route_learn(), for an address that is another port's so far, or unknown (`e` NULL). Returns
  * the port that it belongs to, or PORT_MAX if the sender must not use it.
  */
 static __rte_noinline uint16_t
-learn_new(struct lane *l, struct source *s, const struct frame *f, const struct fdb_entry *e)
+route_learn_new(struct lane *l, struct source *s, const struct frame *f, const struct fdb_entry *e)
 {
 	const struct shared *all = &l->shared;
 
@@ -105,7 +105,7 @@ learn_new(struct lane *l, struct source *s, const struct frame *f, const struct 
 	if (s->port != PORT_UPLINK && !(all->ports->port[s->port].policy & PORT_MACS) &&
 			unlikely(conf_mac_named(all->conf, &f->eth.src_addr)))
 		return PORT_MAX;
-	ask_to_learn(l, s, fdb_key(&f->eth.src_addr, DOMAIN), e != NULL);
+	route_ask_to_learn(l, s, fdb_key(&f->eth.src_addr, DOMAIN), e != NULL);
 	return s->port;
 }
 
@@ -114,7 +114,7 @@ learn_new(struct lane *l, struct source *s, const struct frame *f, const struct 
  * false if the sender must not use it, as another port names it as its own.
  */
 static inline bool
-learn(struct lane *l, struct source *s, const struct frame *f, uint16_t *owner)
+route_learn(struct lane *l, struct source *s, const struct frame *f, uint16_t *owner)
 {
 	const struct fdb *t = l->shared.fdb;
 	struct fdb_entry *e = fdb_lookup(t, &l->hints, fdb_key(&f->eth.src_addr, DOMAIN));
@@ -123,7 +123,7 @@ learn(struct lane *l, struct source *s, const struct frame *f, uint16_t *owner)
 		fdb_touch(t, e);
 		return true;
 	}
-	*owner = learn_new(l, s, f, e);
+	*owner = route_learn_new(l, s, f, e);
 	return *owner != PORT_MAX;
 }
 
@@ -132,7 +132,7 @@ learn(struct lane *l, struct source *s, const struct frame *f, uint16_t *owner)
  * guest's pool. Exception: a frame with a tag of its own, which it would keep.
  */
 static inline uint16_t
-by_nic(const struct lane *l, struct frame *f, uint16_t port)
+route_by_nic(const struct lane *l, struct frame *f, uint16_t port)
 {
 	if (port == PORT_UPLINK || frame_own_tag(f))
 		return port;
@@ -143,14 +143,14 @@ by_nic(const struct lane *l, struct frame *f, uint16_t port)
 
 /* Returns true if no frame may pass between two ports; the uplink is never isolated. */
 static inline bool
-both_isolated(const struct ports *p, uint16_t a, uint16_t b)
+route_both_isolated(const struct ports *p, uint16_t a, uint16_t b)
 {
 	return p->port[a].policy & p->port[b].policy & PORT_ISOLATED;
 }
 
 /* Routes a frame of a guest: to the port that has the address, or to all. */
 static inline uint16_t
-from_guest(struct lane *l, const struct source *s, struct frame *f, uint8_t policy)
+route_from_guest(struct lane *l, const struct source *s, struct frame *f, uint8_t policy)
 {
 	enum vm2vm vm2vm = l->shared.conf->vm2vm;
 	struct fdb_entry *e;
@@ -166,10 +166,10 @@ from_guest(struct lane *l, const struct source *s, struct frame *f, uint8_t poli
 		return TO_ALL;
 	port = fdb_port(e);
 	if (unlikely(port == s->port))
-		return to_none(f, DROP_TO_SENDER);
-	if (unlikely(policy & PORT_ISOLATED) && both_isolated(l->shared.ports, s->port, port))
-		return to_none(f, DROP_ISOLATED);
-	return likely(vm2vm != VM2VM_NIC) ? port : by_nic(l, f, port);
+		return route_to_none(f, DROP_TO_SENDER);
+	if (unlikely(policy & PORT_ISOLATED) && route_both_isolated(l->shared.ports, s->port, port))
+		return route_to_none(f, DROP_ISOLATED);
+	return likely(vm2vm != VM2VM_NIC) ? port : route_by_nic(l, f, port);
 }
 
 /*
@@ -178,7 +178,7 @@ from_guest(struct lane *l, const struct source *s, struct frame *f, uint8_t poli
  * other end does not know), it goes to other guests, but never to that one.
  */
 static inline uint16_t
-from_untagged(struct lane *l, struct frame *f, uint16_t owner)
+route_from_untagged(struct lane *l, struct frame *f, uint16_t owner)
 {
 	uint16_t all = likely(owner == PORT_UPLINK) ? TO_ALL : TO_ALL_BUT + owner;
 	struct fdb_entry *e;
@@ -190,12 +190,12 @@ from_untagged(struct lane *l, struct frame *f, uint16_t owner)
 	if (e == NULL)
 		return all;
 	port = fdb_port(e);
-	return port != PORT_UPLINK && port != owner ? port : to_none(f, DROP_TO_SENDER);
+	return port != PORT_UPLINK && port != owner ? port : route_to_none(f, DROP_TO_SENDER);
 }
 
 /* Returns true if frames for all go to a port: also if it is paused for a moment. */
 static inline bool
-takes_frames(const struct ports *all, unsigned int port)
+route_takes_frames(const struct ports *all, unsigned int port)
 {
 	const struct sink *k = port_sink(&all->port[port]);
 
@@ -204,7 +204,7 @@ takes_frames(const struct ports *all, unsigned int port)
 
 /* Returns true if a device is present and has this tag on the uplink. */
 static inline bool
-has_tag(const struct ports *all, unsigned int device, uint16_t vid)
+route_has_tag(const struct ports *all, unsigned int device, uint16_t vid)
 {
 	const struct port *p = &all->port[device];
 
@@ -213,15 +213,15 @@ has_tag(const struct ports *all, unsigned int device, uint16_t vid)
 
 /* Adds every device with this tag, except one, to the frame's destinations. */
 static uint16_t
-to_tag(struct lane *l, struct frame *f, uint16_t vid, uint16_t except)
+route_to_tag(struct lane *l, struct frame *f, uint16_t vid, uint16_t except)
 {
 	const struct ports *all = l->shared.ports;
 	unsigned int i, n = ports_used(all);
 	uint64_t bit = UINT64_C(1) << (f - l->burst.frame);
-	uint16_t verdict = to_none(f, DROP_NO_PORT);
+	uint16_t verdict = route_to_none(f, DROP_NO_PORT);
 
 	for (i = 0; i < n; i++) {
-		if (i == except || !has_tag(all, i, vid) || !takes_frames(all, i))
+		if (i == except || !route_has_tag(all, i, vid) || !route_takes_frames(all, i))
 			continue;
 		dests_add(&l->dests, i, bit);
 		verdict = TO_SOME;
@@ -235,7 +235,7 @@ to_tag(struct lane *l, struct frame *f, uint16_t vid, uint16_t except)
  * by address. `owner`: the port that has the source address.
  */
 static uint16_t
-from_shared(struct lane *l, struct frame *f, uint16_t vid, uint16_t owner)
+route_from_shared(struct lane *l, struct frame *f, uint16_t vid, uint16_t owner)
 {
 	struct fdb_entry *e = NULL;
 	uint16_t port;
@@ -243,11 +243,11 @@ from_shared(struct lane *l, struct frame *f, uint16_t vid, uint16_t owner)
 	if (!rte_is_multicast_ether_addr(&f->eth.dst_addr))
 		e = fdb_lookup(l->shared.fdb, &l->hints, fdb_key(&f->eth.dst_addr, DOMAIN));
 	if (e == NULL)
-		return to_tag(l, f, vid, owner);
+		return route_to_tag(l, f, vid, owner);
 	port = fdb_port(e);
 	if (port == PORT_UPLINK || port == owner)
-		return to_none(f, DROP_TO_SENDER);
-	return has_tag(l->shared.ports, port, vid) ? port : to_none(f, DROP_VLAN);
+		return route_to_none(f, DROP_TO_SENDER);
+	return route_has_tag(l->shared.ports, port, vid) ? port : route_to_none(f, DROP_VLAN);
 }
 
 /*
@@ -257,7 +257,7 @@ from_shared(struct lane *l, struct frame *f, uint16_t vid, uint16_t owner)
  * address; its own frames never come back to it.
  */
 static inline uint16_t
-from_tagged(struct lane *l, const struct source *s, struct frame *f, uint16_t owner)
+route_from_tagged(struct lane *l, const struct source *s, struct frame *f, uint16_t owner)
 {
 	const struct shared *all = &l->shared;
 	uint16_t vid = f->tagged ? f->tci & 0xfff : 0;
@@ -265,31 +265,31 @@ from_tagged(struct lane *l, const struct source *s, struct frame *f, uint16_t ow
 	struct fdb_entry *e;
 
 	if (s->device != SOURCE_ANY && device != s->device)
-		return to_none(f, DROP_VLAN);
+		return route_to_none(f, DROP_VLAN);
 	if (unlikely(device == TAG_SHARED))
-		return from_shared(l, f, vid, owner);
-	if (device == TAG_NOBODY || !has_tag(all->ports, device, vid))
-		return to_none(f, DROP_VLAN);
+		return route_from_shared(l, f, vid, owner);
+	if (device == TAG_NOBODY || !route_has_tag(all->ports, device, vid))
+		return route_to_none(f, DROP_VLAN);
 	if (unlikely(owner == device))
-		return to_none(f, DROP_TO_SENDER);
+		return route_to_none(f, DROP_TO_SENDER);
 	if (rte_is_multicast_ether_addr(&f->eth.dst_addr))
-		return device >= s->copied ? device : to_none(f, DROP_COPY);
+		return device >= s->copied ? device : route_to_none(f, DROP_COPY);
 	e = fdb_lookup(all->fdb, &l->hints, fdb_key(&f->eth.dst_addr, DOMAIN));
 	if (e != NULL && fdb_port(e) != PORT_UPLINK) {
 		if (fdb_port(e) != device)
-			return to_none(f, DROP_VLAN);
+			return route_to_none(f, DROP_VLAN);
 		if (device < s->copied && fdb_pooled(e))
-			return to_none(f, DROP_COPY);
+			return route_to_none(f, DROP_COPY);
 		return device;
 	}
 	if (fdb_count(all->fdb, device) != 0)
-		return to_none(f, DROP_UNMATCHED);
+		return route_to_none(f, DROP_UNMATCHED);
 	return device;
 }
 
 /* Returns true if the settings of a guest's port let it send with this address. */
 static bool
-may_send(const struct port *p, const struct rte_ether_addr *from)
+route_may_send(const struct port *p, const struct rte_ether_addr *from)
 {
 	const struct conf_port *c = p->settings;
 	unsigned int i;
@@ -302,7 +302,7 @@ may_send(const struct port *p, const struct rte_ether_addr *from)
 
 /* Returns true if the destination, a group address, is one that stays on its link. */
 static bool
-is_link_local(const struct frame *f)
+route_is_link_local(const struct frame *f)
 {
 	const uint8_t *to = f->eth.dst_addr.addr_bytes;
 
@@ -315,7 +315,7 @@ is_link_local(const struct frame *f)
  * later change is corrected where it matters, on the uplink (UPLINK_RETAG).
  */
 static bool
-in_own_vlan(const struct frame *f)
+route_in_own_vlan(const struct frame *f)
 {
 	uint8_t bytes[sizeof(struct rte_ether_hdr) + sizeof(struct rte_vlan_hdr)] = {0};
 	rte_be16_t tci;
@@ -329,11 +329,11 @@ in_own_vlan(const struct frame *f)
 
 /* Returns true if the settings of a guest's port allow a frame; otherwise sets its drop reason. */
 static __rte_noinline bool
-allowed(const struct port *p, struct frame *f)
+route_allowed(const struct port *p, struct frame *f)
 {
-	if ((p->policy & PORT_MACS) && !may_send(p, &f->eth.src_addr))
+	if ((p->policy & PORT_MACS) && !route_may_send(p, &f->eth.src_addr))
 		f->reason = DROP_SPOOFED;
-	else if ((p->policy & PORT_NO_TAGS) && in_own_vlan(f))
+	else if ((p->policy & PORT_NO_TAGS) && route_in_own_vlan(f))
 		f->reason = DROP_OWN_TAG;
 	return f->reason == DROP_NONE;
 }
@@ -347,18 +347,19 @@ route_frame(struct lane *l, struct source *s, struct frame *f, uint8_t policy)
 		return TO_NONE;
 	if (unlikely(rte_is_multicast_ether_addr(&f->eth.src_addr) ||
 			    rte_is_zero_ether_addr(&f->eth.src_addr)))
-		return to_none(f, DROP_SOURCE);
+		return route_to_none(f, DROP_SOURCE);
 	if (unlikely(policy & (PORT_MACS | PORT_NO_TAGS)) &&
-			!allowed(&l->shared.ports->port[s->port], f))
+			!route_allowed(&l->shared.ports->port[s->port], f))
 		return TO_NONE;
-	if (unlikely(!learn(l, s, f, &owner)))
-		return to_none(f, DROP_SPOOFED);
-	if (unlikely(rte_is_multicast_ether_addr(&f->eth.dst_addr)) && is_link_local(f) &&
+	if (unlikely(!route_learn(l, s, f, &owner)))
+		return route_to_none(f, DROP_SPOOFED);
+	if (unlikely(rte_is_multicast_ether_addr(&f->eth.dst_addr)) && route_is_link_local(f) &&
 			!l->shared.conf->forward_bpdu)
-		return to_none(f, DROP_LINK_LOCAL);
+		return route_to_none(f, DROP_LINK_LOCAL);
 	if (likely(s->port != PORT_UPLINK))
-		return from_guest(l, s, f, policy);
-	return l->shared.conf->tagged ? from_tagged(l, s, f, owner) : from_untagged(l, f, owner);
+		return route_from_guest(l, s, f, policy);
+	return l->shared.conf->tagged ? route_from_tagged(l, s, f, owner)
+				      : route_from_untagged(l, f, owner);
 }
 
 /* Adds every port that takes frames (also paused ones), except the sender's and port `but`. */
@@ -370,13 +371,13 @@ route_flood(struct lane *l, const struct source *s, struct burst *b, uint64_t fr
 	uint64_t left;
 
 	for (i = 0; i < n; i++) {
-		if (i == s->port || i == but || !takes_frames(all, i) ||
-				both_isolated(all, s->port, i))
+		if (i == s->port || i == but || !route_takes_frames(all, i) ||
+				route_both_isolated(all, s->port, i))
 			continue;
 		dests_add(&l->dests, i, frames);
 		ports++;
 	}
-	if (s->port != PORT_UPLINK && takes_frames(all, PORT_UPLINK)) {
+	if (s->port != PORT_UPLINK && route_takes_frames(all, PORT_UPLINK)) {
 		dests_add(&l->dests, PORT_UPLINK, frames);
 		ports++;
 	}
@@ -389,7 +390,7 @@ route_flood(struct lane *l, const struct source *s, struct burst *b, uint64_t fr
 
 /* Returns true if two frames have the same destination and source. */
 static inline bool
-same_way(const struct frame *a, const struct frame *b)
+route_same_way(const struct frame *a, const struct frame *b)
 {
 	uint64_t first[2], last[2];
 
@@ -402,7 +403,7 @@ same_way(const struct frame *a, const struct frame *b)
 
 /* Returns true if two frames of the uplink have the same tag, or both none. */
 static inline bool
-same_tag(const struct frame *a, const struct frame *b)
+route_same_tag(const struct frame *a, const struct frame *b)
 {
 	return a->tagged == b->tagged && a->tci == b->tci;
 }
@@ -425,8 +426,8 @@ route_burst(struct lane *l, struct source *s, struct burst *b)
 	for (i = 0; i < b->n; i++) {
 		f = &b->frame[i];
 		/* Frames of a flow come in a row: the result for the first one is used for all. */
-		if (likely(last < PORT_MAX) && alike && same_way(f, f - 1) &&
-				f->reason == DROP_NONE && (!uplink || same_tag(f, f - 1))) {
+		if (likely(last < PORT_MAX) && alike && route_same_way(f, f - 1) &&
+				f->reason == DROP_NONE && (!uplink || route_same_tag(f, f - 1))) {
 			run |= UINT64_C(1) << i;
 			continue;
 		}

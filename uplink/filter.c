@@ -55,16 +55,16 @@ filter_free(struct uplink_filters *f)
  * alone.
  */
 static bool
-has_pool(const struct uplink *u, uint16_t device, uint16_t vlan)
+filter_has_pool(const struct uplink *u, uint16_t device, uint16_t vlan)
 {
 	return u->vmdq && device < u->plan.devices && conf_tag_owner(u->conf, vlan) == device;
 }
 
 /* Returns the pool argument of rte_eth_dev_mac_addr_add() for a device. */
 static uint16_t
-mac_pool(struct uplink *u, uint16_t device, uint16_t vlan)
+filter_mac_pool(struct uplink *u, uint16_t device, uint16_t vlan)
 {
-	if (has_pool(u, device, vlan))
+	if (filter_has_pool(u, device, vlan))
 		return vmdq_pool(&u->plan, device).mac;
 	if (u->vmdq && device >= u->plan.devices && !u->pools_out) {
 		u->pools_out = true;
@@ -81,14 +81,14 @@ mac_pool(struct uplink *u, uint16_t device, uint16_t vlan)
  * pool.
  */
 static bool
-needs_none(const struct uplink *u)
+filter_needs_none(const struct uplink *u)
 {
 	return u->conf->promiscuous && !u->vmdq;
 }
 
 /* Finds the filter of an address in the list. Returns NULL if it has none. */
 static struct uplink_filter *
-find(const struct uplink_filters *f, const struct rte_ether_addr *mac)
+filter_find(const struct uplink_filters *f, const struct rte_ether_addr *mac)
 {
 	uint32_t i;
 
@@ -100,7 +100,7 @@ find(const struct uplink_filters *f, const struct rte_ether_addr *mac)
 
 /* Removes a filter from the NIC and from the list. */
 static void
-drop(struct uplink *u, struct uplink_filter *gone)
+filter_drop(struct uplink *u, struct uplink_filter *gone)
 {
 	struct uplink_filters *f = &u->filters;
 	int rc = rte_eth_dev_mac_addr_remove(u->port, &gone->mac);
@@ -115,7 +115,7 @@ drop(struct uplink *u, struct uplink_filter *gone)
 
 /* Adds a filter to the NIC. Returns false if there is no room. */
 static bool
-install(struct uplink *u, const struct rte_ether_addr *mac, uint16_t device, uint16_t pool)
+filter_install(struct uplink *u, const struct rte_ether_addr *mac, uint16_t device, uint16_t pool)
 {
 	struct uplink_filters *f = &u->filters;
 	struct rte_ether_addr copy = *mac;
@@ -133,7 +133,7 @@ install(struct uplink *u, const struct rte_ether_addr *mac, uint16_t device, uin
 
 /* Notes an address without a filter: the port receives everything from here on. */
 static void
-do_without(struct uplink *u)
+filter_do_without(struct uplink *u)
 {
 	u->filters.without++;
 	u->filters.fits = 0;
@@ -151,7 +151,7 @@ do_without(struct uplink *u)
  * filter.
  */
 static bool
-make_room(struct uplink *u, uint16_t device, struct rte_ether_addr *lost)
+filter_make_room(struct uplink *u, uint16_t device, struct rte_ether_addr *lost)
 {
 	struct uplink_filters *f = &u->filters;
 	uint16_t rich = 0;
@@ -166,8 +166,8 @@ make_room(struct uplink *u, uint16_t device, struct rte_ether_addr *lost)
 	for (i = 0; f->list[i].device != rich; i++)
 		;
 	*lost = f->list[i].mac;
-	do_without(u); /* first, so that no frame is lost meanwhile */
-	drop(u, &f->list[i]);
+	filter_do_without(u); /* first, so that no frame is lost meanwhile */
+	filter_drop(u, &f->list[i]);
 	return true;
 }
 
@@ -175,17 +175,18 @@ enum filter_state
 uplink_add_mac(struct uplink *u, const struct rte_ether_addr *mac, uint16_t device, uint16_t vlan,
 		struct rte_ether_addr *lost)
 {
-	uint16_t pool = mac_pool(u, device, vlan);
+	uint16_t pool = filter_mac_pool(u, device, vlan);
 
 	memset(lost, 0, sizeof(*lost));
-	if (needs_none(u))
+	if (filter_needs_none(u))
 		return FILTER_NONE;
-	if (!install(u, mac, device, pool) &&
-			!(make_room(u, device, lost) && install(u, mac, device, pool))) {
-		do_without(u);
+	if (!filter_install(u, mac, device, pool) &&
+			!(filter_make_room(u, device, lost) &&
+					filter_install(u, mac, device, pool))) {
+		filter_do_without(u);
 		return FILTER_NONE;
 	}
-	return has_pool(u, device, vlan) ? FILTER_POOL : FILTER_PORT;
+	return filter_has_pool(u, device, vlan) ? FILTER_POOL : FILTER_PORT;
 }
 
 void
@@ -193,11 +194,11 @@ uplink_remove_mac(struct uplink *u, const struct rte_ether_addr *mac)
 {
 	struct uplink_filter *gone;
 
-	if (needs_none(u))
+	if (filter_needs_none(u))
 		return;
-	gone = find(&u->filters, mac);
+	gone = filter_find(&u->filters, mac);
 	if (gone != NULL)
-		drop(u, gone);
+		filter_drop(u, gone);
 	else
 		u->filters.without--;
 }
@@ -206,7 +207,7 @@ enum filter_state
 uplink_move_mac(struct uplink *u, const struct rte_ether_addr *mac, uint16_t device, uint16_t vlan,
 		struct rte_ether_addr *lost)
 {
-	struct uplink_filter *moved = u->vmdq ? NULL : find(&u->filters, mac);
+	struct uplink_filter *moved = u->vmdq ? NULL : filter_find(&u->filters, mac);
 
 	if (moved == NULL) {
 		/* It is removed first: some drivers can't have an address in two pools. */

@@ -53,7 +53,7 @@ static const struct {
  * kernel.
  */
 static int
-driver_of(const struct rte_eth_dev_info *info)
+link_driver_of(const struct rte_eth_dev_info *info)
 {
 	size_t i;
 
@@ -64,7 +64,7 @@ driver_of(const struct rte_eth_dev_info *info)
 }
 
 static int
-read_size(const char *key, const char *value, void *arg)
+link_read_size(const char *key, const char *value, void *arg)
 {
 	uint64_t size;
 
@@ -76,7 +76,7 @@ read_size(const char *key, const char *value, void *arg)
 
 /* Returns the value of framesz= among the port's arguments. */
 static uint32_t
-slot_size(const struct rte_eth_dev_info *info)
+link_slot_size(const struct rte_eth_dev_info *info)
 {
 	const struct rte_devargs *args = rte_dev_devargs(info->device);
 	struct rte_kvargs *list;
@@ -84,7 +84,7 @@ slot_size(const struct rte_eth_dev_info *info)
 
 	list = args != NULL && args->args != NULL ? rte_kvargs_parse(args->args, NULL) : NULL;
 	if (list != NULL)
-		rte_kvargs_process(list, "framesz", read_size, &size);
+		rte_kvargs_process(list, "framesz", link_read_size, &size);
 	rte_kvargs_free(list);
 	return RTE_MAX(size, (uint32_t)SLOT_RX_FRONT + RTE_ETHER_MIN_LEN);
 }
@@ -92,15 +92,16 @@ slot_size(const struct rte_eth_dev_info *info)
 uint32_t
 link_payload(const struct rte_eth_dev_info *info)
 {
-	int i = driver_of(info);
+	int i = link_driver_of(info);
 
-	return i >= 0 && drivers[i].slots ? slot_size(info) - SLOT_RX_FRONT - 1 - RTE_ETHER_HDR_LEN
-					  : 0;
+	return i >= 0 && drivers[i].slots
+			? link_slot_size(info) - SLOT_RX_FRONT - 1 - RTE_ETHER_HDR_LEN
+			: 0;
 }
 
 /* Publishes the state to workers. */
 static void
-publish(struct uplink *u)
+link_publish(struct uplink *u)
 {
 	const struct uplink_link *l = &u->link;
 	uint32_t limit = l->whole;
@@ -112,7 +113,7 @@ publish(struct uplink *u)
 
 /* Logs what has changed of the interface. */
 static void
-say_netdev(const struct uplink *u, const struct netdev_state *new)
+link_say_netdev(const struct uplink *u, const struct netdev_state *new)
 {
 	const struct uplink_link *l = &u->link;
 	const struct netdev_state *old = &l->state;
@@ -135,7 +136,7 @@ say_netdev(const struct uplink *u, const struct netdev_state *new)
 
 /* An interface that comes back is another one, which a driver finds when it starts. */
 static void
-look_for_another(struct uplink *u)
+link_look_for_another(struct uplink *u)
 {
 	struct uplink_link *l = &u->link;
 	bool there = netdev_exists(l->state.name);
@@ -150,13 +151,13 @@ look_for_another(struct uplink *u)
 
 /* Asks the kernel. Returns true if the link is up. */
 static bool
-ask_kernel(struct uplink *u)
+link_ask_kernel(struct uplink *u)
 {
 	struct uplink_link *l = &u->link;
 	struct netdev_state new;
 
 	if (l->gone) {
-		look_for_another(u);
+		link_look_for_another(u);
 		return false;
 	}
 	if (!netdev_ask(l->netdev.index, &new)) {
@@ -168,7 +169,7 @@ ask_kernel(struct uplink *u)
 		l->silent = true;
 		return l->state.up;
 	}
-	say_netdev(u, &new);
+	link_say_netdev(u, &new);
 	if (new.there)
 		l->state = new;
 	else
@@ -178,7 +179,7 @@ ask_kernel(struct uplink *u)
 
 /* Asks the driver. The link of a driver that does not tell counts as up. */
 static bool
-ask_driver(const struct uplink *u)
+link_ask_driver(const struct uplink *u)
 {
 	struct rte_eth_link link;
 
@@ -186,19 +187,19 @@ ask_driver(const struct uplink *u)
 }
 
 static void
-check(struct uplink *u)
+link_check(struct uplink *u)
 {
 	struct uplink_link *l = &u->link;
 	bool was = l->up;
 
-	l->up = l->driver >= 0 ? ask_kernel(u) : ask_driver(u);
+	l->up = l->driver >= 0 ? link_ask_kernel(u) : link_ask_driver(u);
 	/*
 	 * Otherwise the driver's first call would fail with an old error, and its frames would
 	 * wait.
 	 */
 	if (l->up && !was && l->driver >= 0)
 		netdev_clear_errors(l->netdev.index);
-	publish(u);
+	link_publish(u);
 	if (l->up != was)
 		say(NOTICE, "port %u: its link is %s\n", u->port, l->up ? "up" : "down");
 }
@@ -218,7 +219,7 @@ uplink_on_event(struct uplink *u)
 		netdev_drain(&u->link.netdev);
 	else if (read(u->link.timer, &times, sizeof(times)) < 0)
 		return; /* the clock was set */
-	check(u);
+	link_check(u);
 }
 
 bool
@@ -239,7 +240,7 @@ uplink_link_text(const struct uplink *u)
 
 /* Lists the offloads as ethtool's options, or in words. */
 static void
-list(char *text, size_t size, unsigned int on, bool options)
+link_list(char *text, size_t size, unsigned int on, bool options)
 {
 	static const struct {
 		unsigned int bit;
@@ -261,14 +262,14 @@ list(char *text, size_t size, unsigned int on, bool options)
 
 /* Warns of offloads that an interface has switched on and the port can't convey. */
 static void
-warn_of(const struct uplink *u, const char *name, unsigned int on)
+link_warn_of(const struct uplink *u, const char *name, unsigned int on)
 {
 	char what[128], options[64];
 
 	if (on == 0)
 		return;
-	list(what, sizeof(what), on, false);
-	list(options, sizeof(options), on, true);
+	link_list(what, sizeof(what), on, false);
+	link_list(options, sizeof(options), on, true);
 	say(WARNING,
 			"port %u: %s may send it what it can't convey to guests (%s): ping works "
 			"then, and TCP does not; run: ethtool -K %s%s\n",
@@ -277,7 +278,7 @@ warn_of(const struct uplink *u, const char *name, unsigned int on)
 
 /* Checks the interface whose frames this driver passes on as the kernel has them. */
 static void
-warn_of_offloads(const struct uplink *u)
+link_warn_of_offloads(const struct uplink *u)
 {
 	const struct uplink_link *l = &u->link;
 	const struct netdev_state *s = &l->state;
@@ -285,7 +286,7 @@ warn_of_offloads(const struct uplink *u)
 
 	if (!s->there || !drivers[l->driver].raw)
 		return;
-	warn_of(u, s->name, netdev_offloads(s->name) & (NETDEV_GRO | NETDEV_LRO));
+	link_warn_of(u, s->name, netdev_offloads(s->name) & (NETDEV_GRO | NETDEV_LRO));
 	if (s->link == 0)
 		return;
 	if (s->pair && s->link_away)
@@ -294,7 +295,7 @@ warn_of_offloads(const struct uplink *u)
 				"that it leaves nothing to it, by ethtool -K NAME tx off tso off there\n",
 				u->port, s->name);
 	else if (!s->link_away && netdev_ask(s->link, &from) && from.there)
-		warn_of(u, from.name,
+		link_warn_of(u, from.name,
 				netdev_offloads(from.name) &
 						(s->pair ? NETDEV_TX_CSUM | NETDEV_TSO
 							 : NETDEV_GRO | NETDEV_LRO));
@@ -302,7 +303,7 @@ warn_of_offloads(const struct uplink *u)
 
 /* Returns a timer for a link that must be polled, or -1 after an error was logged. */
 static int
-make_timer(const struct uplink *u)
+link_make_timer(const struct uplink *u)
 {
 	const struct itimerspec every = {{0, ASK_MS * 1000000}, {0, ASK_MS * 1000000}};
 	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -314,7 +315,7 @@ make_timer(const struct uplink *u)
 
 /* Sets how long frames may be with this driver, whatever the interface says. */
 static void
-set_lengths(struct uplink *u, const struct rte_eth_dev_info *info)
+link_set_lengths(struct uplink *u, const struct rte_eth_dev_info *info)
 {
 	struct uplink_link *l = &u->link;
 	uint32_t slot;
@@ -325,7 +326,7 @@ set_lengths(struct uplink *u, const struct rte_eth_dev_info *info)
 		return;
 	l->whole = u->carries;
 	if (drivers[l->driver].slots) {
-		slot = slot_size(info);
+		slot = link_slot_size(info);
 		l->whole = slot - SLOT_TX_FRONT - RTE_VLAN_HLEN;
 		u->rx_max = RTE_MIN(u->rx_max, slot - SLOT_RX_FRONT - 1);
 	}
@@ -338,15 +339,15 @@ link_start(struct uplink *u, const struct rte_eth_dev_info *info)
 {
 	struct uplink_link *l = &u->link;
 
-	l->driver = driver_of(info);
+	l->driver = link_driver_of(info);
 	l->timer = l->netdev.events = -1;
-	set_lengths(u, info);
+	link_set_lengths(u, info);
 	if (l->driver < 0 || !netdev_open(&l->netdev, info->if_index))
-		l->timer = make_timer(u);
+		l->timer = link_make_timer(u);
 	l->up = true;
-	check(u);
+	link_check(u);
 	if (l->driver >= 0)
-		warn_of_offloads(u);
+		link_warn_of_offloads(u);
 }
 
 void

@@ -25,7 +25,7 @@
 
 /* Opens an rtnetlink socket for these groups. Returns -1 with errno set if that fails. */
 static int
-open_socket(uint32_t groups, int flags)
+netdev_open_socket(uint32_t groups, int flags)
 {
 	struct sockaddr_nl addr = {.nl_family = AF_NETLINK, .nl_groups = groups};
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | flags, NETLINK_ROUTE);
@@ -41,7 +41,7 @@ bool
 netdev_open(struct netdev *d, int index)
 {
 	d->index = index;
-	d->events = open_socket(RTMGRP_LINK, SOCK_NONBLOCK);
+	d->events = netdev_open_socket(RTMGRP_LINK, SOCK_NONBLOCK);
 	return d->events >= 0;
 }
 
@@ -63,7 +63,7 @@ netdev_drain(const struct netdev *d)
 }
 
 static uint32_t
-number_of(const struct rtattr *a)
+netdev_number_of(const struct rtattr *a)
 {
 	uint32_t value = 0;
 
@@ -74,7 +74,7 @@ number_of(const struct rtattr *a)
 
 /* Returns true if the attributes of an interface say that it is one of a pair. */
 static bool
-is_pair(struct rtattr *info)
+netdev_is_pair(struct rtattr *info)
 {
 	int left = RTA_PAYLOAD(info);
 	struct rtattr *a;
@@ -87,7 +87,7 @@ is_pair(struct rtattr *info)
 }
 
 static void
-read_link(const struct nlmsghdr *h, struct netdev_state *state)
+netdev_read_link(const struct nlmsghdr *h, struct netdev_state *state)
 {
 	const struct ifinfomsg *info = NLMSG_DATA(h);
 	int left = IFLA_PAYLOAD(h);
@@ -102,16 +102,16 @@ read_link(const struct nlmsghdr *h, struct netdev_state *state)
 					RTA_PAYLOAD(a) < IFNAMSIZ ? RTA_PAYLOAD(a) : IFNAMSIZ - 1);
 			break;
 		case IFLA_MTU:
-			state->mtu = number_of(a);
+			state->mtu = netdev_number_of(a);
 			break;
 		case IFLA_LINK:
-			state->link = number_of(a);
+			state->link = netdev_number_of(a);
 			break;
 		case IFLA_LINK_NETNSID:
 			state->link_away = true;
 			break;
 		case IFLA_LINKINFO:
-			state->pair = is_pair(a);
+			state->pair = netdev_is_pair(a);
 			break;
 		default:
 			break;
@@ -121,7 +121,7 @@ read_link(const struct nlmsghdr *h, struct netdev_state *state)
 
 /* Reads the only answer. Returns false with errno set if there is none. */
 static bool
-read_answer(int fd, struct netdev_state *state)
+netdev_read_answer(int fd, struct netdev_state *state)
 {
 	char bytes[ANSWER_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
 	ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
@@ -135,7 +135,7 @@ read_answer(int fd, struct netdev_state *state)
 		return false;
 	}
 	if (h->nlmsg_type == RTM_NEWLINK) {
-		read_link(h, state);
+		netdev_read_link(h, state);
 		return true;
 	}
 	e = NLMSG_DATA(h);
@@ -156,13 +156,13 @@ netdev_ask(int index, struct netdev_state *state)
 					.nlmsg_flags = NLM_F_REQUEST},
 			.info = {.ifi_index = index},
 	};
-	int fd = open_socket(0, 0);
+	int fd = netdev_open_socket(0, 0);
 	bool ok;
 
 	*state = (struct netdev_state){.there = false};
 	if (fd < 0)
 		return false;
-	ok = send(fd, &ask, sizeof(ask), 0) == sizeof(ask) && read_answer(fd, state);
+	ok = send(fd, &ask, sizeof(ask), 0) == sizeof(ask) && netdev_read_answer(fd, state);
 	close(fd);
 	return ok;
 }
@@ -207,7 +207,7 @@ netdev_clear_errors(int index)
 
 /* Returns the value of one of ethtool's oldest settings, which work alike for every interface. */
 static uint32_t
-setting(int fd, const char *name, uint32_t cmd)
+netdev_setting(int fd, const char *name, uint32_t cmd)
 {
 	struct ethtool_value value = {.cmd = cmd};
 	struct ifreq r = {.ifr_data = (char *)&value};
@@ -224,10 +224,10 @@ netdev_offloads(const char *name)
 
 	if (fd < 0)
 		return 0;
-	on |= setting(fd, name, ETHTOOL_GTXCSUM) ? NETDEV_TX_CSUM : 0;
-	on |= setting(fd, name, ETHTOOL_GTSO) ? NETDEV_TSO : 0;
-	on |= setting(fd, name, ETHTOOL_GGRO) ? NETDEV_GRO : 0;
-	on |= setting(fd, name, ETHTOOL_GFLAGS) & ETH_FLAG_LRO ? NETDEV_LRO : 0;
+	on |= netdev_setting(fd, name, ETHTOOL_GTXCSUM) ? NETDEV_TX_CSUM : 0;
+	on |= netdev_setting(fd, name, ETHTOOL_GTSO) ? NETDEV_TSO : 0;
+	on |= netdev_setting(fd, name, ETHTOOL_GGRO) ? NETDEV_GRO : 0;
+	on |= netdev_setting(fd, name, ETHTOOL_GFLAGS) & ETH_FLAG_LRO ? NETDEV_LRO : 0;
 	close(fd);
 	return on;
 }

@@ -39,23 +39,23 @@
 
 /* Returns the size of an mbuf that holds a whole frame; NICs count receive buffers in KiB. */
 static uint16_t
-mbuf_room(const struct conf *c)
+uplink_port_mbuf_room(const struct conf *c)
 {
 	return RTE_PKTMBUF_HEADROOM + RTE_ALIGN_CEIL(conf_frame_max(c), 1024);
 }
 
 /* Returns the number of receive queues to set up. */
 static uint16_t
-rx_queues(const struct uplink *u)
+uplink_port_rx_queues(const struct uplink *u)
 {
 	return u->vmdq ? u->plan.rx_queues : 1;
 }
 
 /* Returns the number of descriptors of a receive queue that is polled. */
 static uint16_t
-rx_descriptors(const struct uplink *u)
+uplink_port_rx_descriptors(const struct uplink *u)
 {
-	unsigned int share = RX_DESCRIPTORS_ALL / rx_queues(u);
+	unsigned int share = RX_DESCRIPTORS_ALL / uplink_port_rx_queues(u);
 
 	if (share < RX_DESCRIPTORS_LEAST)
 		return RX_DESCRIPTORS_LEAST;
@@ -64,18 +64,19 @@ rx_descriptors(const struct uplink *u)
 
 /* Returns how many mbufs the port needs to receive: in its queues, and for frames that wait. */
 static uint32_t
-mbufs_least(const struct uplink *u)
+uplink_port_mbufs_least(const struct uplink *u)
 {
-	return rx_queues(u) * rx_descriptors(u) + u->npools * PARK_FRAMES + BURST_MAX;
+	return uplink_port_rx_queues(u) * uplink_port_rx_descriptors(u) + u->npools * PARK_FRAMES +
+			BURST_MAX;
 }
 
 /* Returns how many mbufs can be in use at once: for receiving, for transmitting, and in caches. */
 static uint32_t
-mbufs_needed(const struct uplink *u, const struct conf *c, unsigned int nworkers)
+uplink_port_mbufs_needed(const struct uplink *u, const struct conf *c, unsigned int nworkers)
 {
 	if (c->total_num_mbufs != 0)
 		return c->total_num_mbufs;
-	return mbufs_least(u) +
+	return uplink_port_mbufs_least(u) +
 			nworkers *
 			(TX_DESCRIPTORS + BURST_MAX + (c->tso ? OFFLOAD_SEGMENTS_MAX : 0)) +
 			(nworkers + 1) * 2 * MBUF_CACHE;
@@ -84,19 +85,19 @@ mbufs_needed(const struct uplink *u, const struct conf *c, unsigned int nworkers
 bool
 uplink_make_mbufs(struct uplink *u, const struct conf *c, unsigned int nworkers)
 {
-	uint32_t n = mbufs_needed(u, c, nworkers);
+	uint32_t n = uplink_port_mbufs_needed(u, c, nworkers);
 
-	if (n < mbufs_least(u)) {
+	if (n < uplink_port_mbufs_least(u)) {
 		say_error("--total-num-mbufs %u: port %u needs at least %u for its receive queues",
-				n, u->port, mbufs_least(u));
+				n, u->port, uplink_port_mbufs_least(u));
 		return false;
 	}
 	u->mbufs = rte_pktmbuf_pool_create("uplink", n, RTE_MIN(MBUF_CACHE, (int)n / 8), 0,
-			mbuf_room(c), rte_eth_dev_socket_id(u->port));
+			uplink_port_mbuf_room(c), rte_eth_dev_socket_id(u->port));
 	if (u->mbufs == NULL)
 		say_error("no memory for %u mbufs of %u bytes: reserve more hugepages, "
 			  "or lower --total-num-mbufs",
-				n, mbuf_room(c));
+				n, uplink_port_mbuf_room(c));
 	return u->mbufs != NULL;
 }
 
@@ -105,7 +106,7 @@ uplink_make_mbufs(struct uplink *u, const struct conf *c, unsigned int nworkers)
  * frame, which rte_eth_dev_configure() then uses.
  */
 static uint32_t
-port_mtu(const struct rte_eth_dev_info *info)
+uplink_port_mtu_of(const struct rte_eth_dev_info *info)
 {
 	uint32_t around = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
 
@@ -116,10 +117,11 @@ port_mtu(const struct rte_eth_dev_info *info)
 
 /* Chooses the port's settings from what it offers. */
 static void
-choose(struct uplink *u, const struct conf *c, const struct rte_eth_dev_info *info,
+uplink_port_choose(struct uplink *u, const struct conf *c, const struct rte_eth_dev_info *info,
 		struct rte_eth_conf *conf)
 {
-	uint32_t mtu = c->mergeable ? 9000 : RTE_ETHER_MTU, most = port_mtu(info), carried;
+	uint32_t mtu = c->mergeable ? 9000 : RTE_ETHER_MTU, most = uplink_port_mtu_of(info),
+		 carried;
 
 	memset(conf, 0, sizeof(*conf));
 	if (u->vmdq && u->plan.short_frames)
@@ -148,7 +150,7 @@ choose(struct uplink *u, const struct conf *c, const struct rte_eth_dev_info *in
 
 /* Distributes the transmit queues among the workers. */
 static void
-share_queues(struct uplink *u, unsigned int nworkers, uint16_t ntx)
+uplink_port_share_queues(struct uplink *u, unsigned int nworkers, uint16_t ntx)
 {
 	unsigned int i;
 
@@ -161,7 +163,7 @@ share_queues(struct uplink *u, unsigned int nworkers, uint16_t ntx)
 
 /* Returns true if receive queue q belongs to a pool that is polled. */
 static bool
-is_polled(const struct uplink *u, uint16_t q)
+uplink_port_is_polled(const struct uplink *u, uint16_t q)
 {
 	const struct vmdq_pool *p;
 	unsigned int i;
@@ -177,7 +179,7 @@ is_polled(const struct uplink *u, uint16_t q)
 
 /* Sets the receive queues up. Returns 0, or -errno. */
 static int
-setup_rx(struct uplink *u, const struct rte_eth_dev_info *info)
+uplink_port_setup_rx(struct uplink *u, const struct rte_eth_dev_info *info)
 {
 	struct rte_eth_rxconf rxconf = info->default_rxconf;
 	uint16_t n, q;
@@ -185,8 +187,9 @@ setup_rx(struct uplink *u, const struct rte_eth_dev_info *info)
 
 	/* A queue that is full must not hold up the others. */
 	rxconf.rx_drop_en = u->vmdq;
-	for (q = 0; rc == 0 && q < rx_queues(u); q++) {
-		n = is_polled(u, q) ? rx_descriptors(u) : info->rx_desc_lim.nb_min;
+	for (q = 0; rc == 0 && q < uplink_port_rx_queues(u); q++) {
+		n = uplink_port_is_polled(u, q) ? uplink_port_rx_descriptors(u)
+						: info->rx_desc_lim.nb_min;
 		rc = rte_eth_dev_adjust_nb_rx_tx_desc(u->port, &n, NULL);
 		if (rc == 0)
 			rc = rte_eth_rx_queue_setup(u->port, q, n, rte_eth_dev_socket_id(u->port),
@@ -197,11 +200,11 @@ setup_rx(struct uplink *u, const struct rte_eth_dev_info *info)
 
 /* Configures the port with `ntx` transmit queues. Returns 0, or -errno. */
 static int
-configure(struct uplink *u, const struct rte_eth_conf *conf, const struct rte_eth_dev_info *info,
-		uint16_t ntx)
+uplink_port_configure(struct uplink *u, const struct rte_eth_conf *conf,
+		const struct rte_eth_dev_info *info, uint16_t ntx)
 {
 	uint16_t n = TX_DESCRIPTORS, q;
-	int rc = rte_eth_dev_configure(u->port, rx_queues(u), ntx, conf);
+	int rc = rte_eth_dev_configure(u->port, uplink_port_rx_queues(u), ntx, conf);
 
 	if (rc == 0)
 		rc = rte_eth_dev_adjust_nb_rx_tx_desc(u->port, NULL, &n);
@@ -213,7 +216,7 @@ configure(struct uplink *u, const struct rte_eth_conf *conf, const struct rte_et
 	for (q = 0; rc == 0 && q < ntx; q++)
 		rc = rte_eth_tx_queue_setup(u->port, q, n, rte_eth_dev_socket_id(u->port), NULL);
 	if (rc == 0)
-		rc = setup_rx(u, info);
+		rc = uplink_port_setup_rx(u, info);
 	return rc;
 }
 
@@ -222,7 +225,7 @@ configure(struct uplink *u, const struct rte_eth_conf *conf, const struct rte_et
  * set the NIC up. So pools take every group.
  */
 static void
-accept_every_hash(struct uplink *u)
+uplink_port_accept_every_hash(struct uplink *u)
 {
 	static const uint32_t n = 1 << 12;
 	struct rte_ether_addr *list = rte_zmalloc("hashes", n * sizeof(*list), 0);
@@ -246,7 +249,7 @@ accept_every_hash(struct uplink *u)
  * logged.
  */
 static void
-allow_multicast(const struct uplink *u)
+uplink_port_allow_multicast(const struct uplink *u)
 {
 	int rc = rte_eth_allmulticast_enable(u->port);
 
@@ -265,23 +268,23 @@ uplink_start_port(struct uplink *u, const struct conf *c, const struct rte_eth_d
 	uint16_t ntx = RTE_MIN(nworkers, (unsigned int)info->max_tx_queues);
 	int rc;
 
-	choose(u, c, info, &conf);
-	rc = configure(u, &conf, info, ntx);
+	uplink_port_choose(u, c, info, &conf);
+	rc = uplink_port_configure(u, &conf, info, ntx);
 	/* Some ports (net_tap) need as many transmit queues as receive queues: one. */
 	if (rc != 0 && ntx > 1)
-		rc = configure(u, &conf, info, ntx = 1);
+		rc = uplink_port_configure(u, &conf, info, ntx = 1);
 	if (rc == 0)
 		rc = rte_eth_dev_start(u->port);
 	if (rc != 0)
 		return rc;
 	u->started = true;
-	share_queues(u, nworkers, ntx);
+	uplink_port_share_queues(u, nworkers, ntx);
 	link_start(u, info);
 	if (strcmp(info->driver_name, BOND_DRIVER) == 0)
 		u->call_time = rte_get_tsc_hz() / (1000 / CALL_MS);
-	allow_multicast(u);
+	uplink_port_allow_multicast(u);
 	if (u->vmdq && u->plan.hashes_groups)
-		accept_every_hash(u);
+		uplink_port_accept_every_hash(u);
 	if (c->promiscuous)
 		uplink_set_promiscuous(u);
 	return 0;

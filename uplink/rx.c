@@ -20,7 +20,7 @@
 
 /* Lists an mbuf's segments as the frame's fragments. */
 static void
-fetch_frags(struct burst *b, struct frame *f, struct rte_mbuf *m)
+uplink_rx_fetch_frags(struct burst *b, struct frame *f, struct rte_mbuf *m)
 {
 	struct fragment *p = &b->frag[b->nfrags];
 
@@ -47,7 +47,7 @@ fetch_frags(struct burst *b, struct frame *f, struct rte_mbuf *m)
 
 /* Finds the VLAN tag, and removes it if guests are to see none. */
 static void
-fetch_tag(const struct uplink *u, struct frame *f)
+uplink_rx_fetch_tag(const struct uplink *u, struct frame *f)
 {
 	const struct rte_vlan_hdr *tag;
 
@@ -73,14 +73,14 @@ fetch_tag(const struct uplink *u, struct frame *f)
 }
 
 static void
-fetch_frame(const struct uplink *u, struct burst *b, struct frame *f, struct rte_mbuf *m)
+uplink_rx_fetch_frame(const struct uplink *u, struct burst *b, struct frame *f, struct rte_mbuf *m)
 {
 	bool kept = true;
 
 	/* 82576 with pools removes the tag, also if not asked to. */
 	if (unlikely(!u->strip && (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED)))
 		kept = rte_vlan_insert(&m) == 0;
-	fetch_frags(b, f, m);
+	uplink_rx_fetch_frags(b, f, m);
 	if (f->reason != DROP_NONE)
 		return;
 	if (unlikely(!kept)) {
@@ -93,7 +93,7 @@ fetch_frame(const struct uplink *u, struct burst *b, struct frame *f, struct rte
 		return;
 	}
 	memcpy(&f->eth, f->frag->base, sizeof(f->eth));
-	fetch_tag(u, f);
+	uplink_rx_fetch_tag(u, f);
 	if (u->nic.verifies &&
 			(m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
 		f->vnet = (struct virtio_net_hdr){.flags = VIRTIO_NET_HDR_F_DATA_VALID};
@@ -103,7 +103,7 @@ fetch_frame(const struct uplink *u, struct burst *b, struct frame *f, struct rte
 
 /* Takes the frames that were fetched too early. */
 static unsigned int
-fetch_held(struct uplink_pool *p, struct rte_mbuf **m, unsigned int max)
+uplink_rx_fetch_held(struct uplink_pool *p, struct rte_mbuf **m, unsigned int max)
 {
 	unsigned int n = RTE_MIN(p->nheld, max);
 
@@ -118,7 +118,7 @@ fetch_held(struct uplink_pool *p, struct rte_mbuf **m, unsigned int max)
  * one of the others, or the next guest would be sent what came in between.
  */
 static inline bool
-is_due(struct uplink *u, const struct uplink_pool *p)
+uplink_rx_is_due(struct uplink *u, const struct uplink_pool *p)
 {
 	unsigned int i = p - u->pool;
 
@@ -139,9 +139,9 @@ uplink_fetch(struct source *s, struct burst *b, unsigned int max)
 	unsigned int i;
 
 	b->n = b->nfrags = 0;
-	if (unlikely(!is_due(u, p)))
+	if (unlikely(!uplink_rx_is_due(u, p)))
 		return 0;
-	b->n = unlikely(p->nheld != 0) ? fetch_held(p, m, max) : 0;
+	b->n = unlikely(p->nheld != 0) ? uplink_rx_fetch_held(p, m, max) : 0;
 	/* Each burst is of one queue, in turn; empty queues are skipped. */
 	for (i = 0; i < p->queues.n && b->n == 0; i++) {
 		b->n = rte_eth_rx_burst(
@@ -152,7 +152,7 @@ uplink_fetch(struct source *s, struct burst *b, unsigned int max)
 	for (i = 0; i < b->n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
 	for (i = 0; i < b->n; i++)
-		fetch_frame(u, b, &b->frame[i], m[i]);
+		uplink_rx_fetch_frame(u, b, &b->frame[i], m[i]);
 	return b->n;
 }
 

@@ -20,14 +20,14 @@ uplink_of(const struct sink *k)
  * Returns the tag of a sender's frames on the uplink, with UPLINK_RETAG if they may have no other.
  */
 static inline uint16_t
-tag_of(const struct port *p)
+uplink_sink_tag_of(const struct port *p)
 {
 	return p->vlan | (p->policy & PORT_NO_TAGS ? UPLINK_RETAG : 0);
 }
 
 /* Returns the cost of offering frames. */
 static uint32_t
-cost_of(const struct burst *b, frame_set frames)
+uplink_sink_cost_of(const struct burst *b, frame_set frames)
 {
 	uint32_t cost = COST_DEST;
 	const struct frame *f;
@@ -46,9 +46,10 @@ static struct outcome
 uplink_sink_deliver(struct sink *k, struct lane *l, const struct source *from, frame_set want)
 {
 	struct outcome o = uplink_deliver(uplink_of(k), l->id, &l->burst, want,
-			tag_of(&l->shared.ports->port[from->port]), &l->count[PORT_UPLINK]);
+			uplink_sink_tag_of(&l->shared.ports->port[from->port]),
+			&l->count[PORT_UPLINK]);
 
-	l->burst.cost += cost_of(&l->burst, want);
+	l->burst.cost += uplink_sink_cost_of(&l->burst, want);
 	return o;
 }
 

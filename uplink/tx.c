@@ -33,7 +33,7 @@
  * Adds a tag to the frame with header *eth that begins 4 bytes after `to`; it then begins at `to`.
  */
 static void
-put_tag(uint8_t *to, const struct rte_ether_hdr *eth, uint16_t tci)
+uplink_tx_put_tag(uint8_t *to, const struct rte_ether_hdr *eth, uint16_t tci)
 {
 	struct rte_ether_hdr *outer = (struct rte_ether_hdr *)to;
 	struct rte_vlan_hdr *tag = (struct rte_vlan_hdr *)(outer + 1);
@@ -46,7 +46,7 @@ put_tag(uint8_t *to, const struct rte_ether_hdr *eth, uint16_t tci)
 
 /* Returns the tag to add to a frame of a sender with the tag `vlan`; 0: none. */
 static inline uint16_t
-tag_of(const struct uplink *u, const struct frame *f, uint16_t vlan)
+uplink_tx_tag_of(const struct uplink *u, const struct frame *f, uint16_t vlan)
 {
 	if (frame_own_tag(f))
 		return 0; /* it keeps its own tag */
@@ -59,7 +59,7 @@ tag_of(const struct uplink *u, const struct frame *f, uint16_t vlan)
  * the guest's memory.
  */
 static void
-retag(uint8_t *frame, uint16_t vlan)
+uplink_tx_retag(uint8_t *frame, uint16_t vlan)
 {
 	struct rte_ether_hdr *eth = (struct rte_ether_hdr *)frame;
 	struct rte_vlan_hdr *tag = (struct rte_vlan_hdr *)(eth + 1);
@@ -75,7 +75,7 @@ retag(uint8_t *frame, uint16_t vlan)
 
 /* Has the NIC add a tag, if it can. Returns the tag that the switch has to add, or 0. */
 static inline uint16_t
-tag_by_nic(const struct uplink *u, struct rte_mbuf *m, uint16_t tag)
+uplink_tx_tag_by_nic(const struct uplink *u, struct rte_mbuf *m, uint16_t tag)
 {
 	if (tag == 0 || !u->insert_hw)
 		return tag;
@@ -89,46 +89,46 @@ tag_by_nic(const struct uplink *u, struct rte_mbuf *m, uint16_t tag)
  * in it.
  */
 static uint16_t
-fill(const struct uplink *u, struct rte_mbuf *m, const struct frame *f, uint16_t vlan)
+uplink_tx_fill(const struct uplink *u, struct rte_mbuf *m, const struct frame *f, uint16_t vlan)
 {
-	uint16_t tag = tag_by_nic(u, m, tag_of(u, f, vlan));
+	uint16_t tag = uplink_tx_tag_by_nic(u, m, uplink_tx_tag_of(u, f, vlan));
 	uint16_t extra = tag != 0 ? RTE_VLAN_HLEN : 0;
 	uint8_t *start = rte_pktmbuf_mtod(m, uint8_t *), *end = start + extra + f->len;
 
 	frame_copy(start + extra, f);
 	if (tag != 0)
-		put_tag(start, &f->eth, tag);
+		uplink_tx_put_tag(start, &f->eth, tag);
 	if (end - start < WIRE_MIN) {
 		/* Padding is zeroed, as the bytes of an earlier frame must not be sent. */
 		memset(end, 0, WIRE_MIN - (end - start));
 		end = start + WIRE_MIN;
 	}
 	if (unlikely(frame_own_tag(f)))
-		retag(start, vlan);
+		uplink_tx_retag(start, vlan);
 	m->data_len = m->pkt_len = end - start;
 	return extra;
 }
 
 /* Fills an mbuf with a frame that needs a checksum. Returns true if the switch computed it. */
 static __rte_noinline bool
-fill_unfinished(const struct uplink *u, struct uplink_tx *tx, struct rte_mbuf *m,
+uplink_tx_fill_unfinished(const struct uplink *u, struct uplink_tx *tx, struct rte_mbuf *m,
 		const struct frame *f, uint16_t vlan)
 {
 	struct gso gso;
 
 	if (nic_takes(&u->nic, f, 1)) {
-		nic_mark(m, f, fill(u, m, f, vlan));
+		nic_mark(m, f, uplink_tx_fill(u, m, f, vlan));
 		if (rte_eth_tx_prepare(u->port, tx->queue, &m, 1) == 1)
 			return false;
 		m->ol_flags = 0;
 	}
 	gso_begin(&gso, f, 0);
-	fill(u, m, gso_next(&gso), vlan);
+	uplink_tx_fill(u, m, gso_next(&gso), vlan);
 	return true;
 }
 
 static uint16_t
-transmit(struct uplink *u, struct uplink_tx *tx, struct rte_mbuf **m, uint16_t n)
+uplink_tx_transmit(struct uplink *u, struct uplink_tx *tx, struct rte_mbuf **m, uint16_t n)
 {
 	uint16_t sent;
 
@@ -147,14 +147,14 @@ transmit(struct uplink *u, struct uplink_tx *tx, struct rte_mbuf **m, uint16_t n
  * wait for it.
  */
 static struct outcome
-transmit_all(struct uplink *u, struct uplink_tx *tx, struct rte_mbuf **m, const struct burst *b,
-		frame_set want)
+uplink_tx_transmit_all(struct uplink *u, struct uplink_tx *tx, struct rte_mbuf **m,
+		const struct burst *b, frame_set want)
 {
 	unsigned int n = frame_set_count(want), i = 0, sent;
 	struct outcome o = {0, 0};
 
 	while (i < n) {
-		sent = transmit(u, tx, m + i, n - i);
+		sent = uplink_tx_transmit(u, tx, m + i, n - i);
 		for (i += sent; sent > 0; sent--, want = frame_set_tail(want))
 			o.taken |= frame_set_head(want);
 		if (i == n)
@@ -171,7 +171,7 @@ transmit_all(struct uplink *u, struct uplink_tx *tx, struct rte_mbuf **m, const 
 
 /* Delivers frames that take one mbuf each. */
 static frame_set
-deliver_run(struct uplink *u, struct uplink_tx *tx, const struct burst *b, frame_set want,
+uplink_tx_deliver_run(struct uplink *u, struct uplink_tx *tx, const struct burst *b, frame_set want,
 		uint16_t vlan, struct port_count *count)
 {
 	struct rte_mbuf *m[BURST_MAX];
@@ -187,12 +187,12 @@ deliver_run(struct uplink *u, struct uplink_tx *tx, const struct burst *b, frame
 		f = &b->frame[k];
 		/* rte_pktmbuf_alloc_bulk() has set as many as there are bits. NOLINTBEGIN */
 		if (likely(f->offload == 0))
-			fill(u, m[i++], f, vlan);
-		else if (fill_unfinished(u, tx, m[i++], f, vlan))
+			uplink_tx_fill(u, m[i++], f, vlan);
+		else if (uplink_tx_fill_unfinished(u, tx, m[i++], f, vlan))
 			done |= frame_set_one(k);
 		/* NOLINTEND */
 	}
-	sent = transmit_all(u, tx, m, b, want).taken;
+	sent = uplink_tx_transmit_all(u, tx, m, b, want).taken;
 	if (unlikely(done != 0))
 		count_add(&count->checksums, frame_set_count(done & sent));
 	return sent;
@@ -200,13 +200,13 @@ deliver_run(struct uplink *u, struct uplink_tx *tx, const struct burst *b, frame
 
 /* Offers segments that wait. Returns true if no more wait. */
 static inline bool
-flush(struct uplink *u, struct uplink_tx *tx)
+uplink_tx_flush(struct uplink *u, struct uplink_tx *tx)
 {
 	uint16_t sent;
 
 	if (likely(tx->npending == 0))
 		return true;
-	sent = transmit(u, tx, tx->pending + tx->next, tx->npending);
+	sent = uplink_tx_transmit(u, tx, tx->pending + tx->next, tx->npending);
 	tx->next += sent;
 	tx->npending -= sent;
 	return tx->npending == 0;
@@ -217,23 +217,23 @@ uplink_work(struct uplink *u, unsigned int id)
 {
 	uint64_t now;
 
-	flush(u, &u->tx[id]);
+	uplink_tx_flush(u, &u->tx[id]);
 	if (likely(u->call_time == 0) || id != 0)
 		return;
 	now = rte_rdtsc();
 	if (now < u->call_at)
 		return;
 	u->call_at = now + u->call_time;
-	transmit(u, &u->tx[id], NULL, 0);
+	uplink_tx_transmit(u, &u->tx[id], NULL, 0);
 }
 
 /* Fills a chain of n mbufs, each with that much room, with a frame and its tag. */
 static void
-fill_chain(const struct uplink *u, struct rte_mbuf **m, unsigned int n, uint32_t room,
+uplink_tx_fill_chain(const struct uplink *u, struct rte_mbuf **m, unsigned int n, uint32_t room,
 		const struct frame *f, uint16_t vlan)
 {
 	uint8_t front[RTE_VLAN_HLEN + HEADERS_MAX];
-	uint16_t tag = tag_by_nic(u, m[0], tag_of(u, f, vlan));
+	uint16_t tag = uplink_tx_tag_by_nic(u, m[0], uplink_tx_tag_of(u, f, vlan));
 	uint32_t extra = tag != 0 ? RTE_VLAN_HLEN : 0, left = f->len + extra;
 	struct fragment to[MBUFS_MAX], headers = {.base = front, .len = f->headers->len + extra};
 	unsigned int i;
@@ -248,9 +248,9 @@ fill_chain(const struct uplink *u, struct rte_mbuf **m, unsigned int n, uint32_t
 	frags_copy(to, extra, f->frag, f->len);
 	memcpy(front + extra, f->headers->bytes, f->headers->len);
 	if (tag != 0)
-		put_tag(front, &f->eth, tag);
+		uplink_tx_put_tag(front, &f->eth, tag);
 	if (frame_own_tag(f))
-		retag(front, vlan);
+		uplink_tx_retag(front, vlan);
 	frags_copy(to, 0, &headers, headers.len);
 	nic_mark(m[0], f, extra);
 }
@@ -260,8 +260,8 @@ fill_chain(const struct uplink *u, struct rte_mbuf **m, unsigned int n, uint32_t
  * room.
  */
 static __rte_noinline bool
-deliver_whole(struct uplink *u, struct uplink_tx *tx, const struct frame *f, uint16_t vlan,
-		bool *full)
+uplink_tx_deliver_whole(struct uplink *u, struct uplink_tx *tx, const struct frame *f,
+		uint16_t vlan, bool *full)
 {
 	uint32_t room = rte_pktmbuf_data_room_size(u->mbufs) - RTE_PKTMBUF_HEADROOM;
 	unsigned int n = (f->len + RTE_VLAN_HLEN + room - 1) / room;
@@ -274,9 +274,9 @@ deliver_whole(struct uplink *u, struct uplink_tx *tx, const struct frame *f, uin
 		tx->reason = DROP_NO_MBUF;
 		return false;
 	}
-	fill_chain(u, m, n, room, f, vlan);
+	uplink_tx_fill_chain(u, m, n, room, f, vlan);
 	*full = rte_eth_tx_prepare(u->port, tx->queue, m, 1) == 1;
-	if (*full && transmit(u, tx, m, 1) == 1)
+	if (*full && uplink_tx_transmit(u, tx, m, 1) == 1)
 		return true;
 	tx->reason = DROP_UPLINK_FULL;
 	rte_pktmbuf_free(m[0]);
@@ -288,7 +288,7 @@ deliver_whole(struct uplink *u, struct uplink_tx *tx, const struct frame *f, uin
  * segments that it may take later wait for it.
  */
 static __rte_noinline bool
-deliver_cut(struct uplink *u, struct uplink_tx *tx, const struct frame *f, uint16_t vlan,
+uplink_tx_deliver_cut(struct uplink *u, struct uplink_tx *tx, const struct frame *f, uint16_t vlan,
 		struct port_count *count)
 {
 	struct gso gso;
@@ -296,7 +296,7 @@ deliver_cut(struct uplink *u, struct uplink_tx *tx, const struct frame *f, uint1
 	unsigned int i;
 	uint16_t sent;
 
-	if (deliver_whole(u, tx, f, vlan, &full))
+	if (uplink_tx_deliver_whole(u, tx, f, vlan, &full))
 		return true;
 	if (full)
 		return false;
@@ -306,8 +306,8 @@ deliver_cut(struct uplink *u, struct uplink_tx *tx, const struct frame *f, uint1
 		return false;
 	}
 	for (i = 0; i < gso.n; i++)
-		fill(u, tx->pending[i], gso_next(&gso), vlan);
-	sent = transmit(u, tx, tx->pending, gso.n);
+		uplink_tx_fill(u, tx->pending[i], gso_next(&gso), vlan);
+	sent = uplink_tx_transmit(u, tx, tx->pending, gso.n);
 	if (sent == 0 || gso_len(&gso, 0) > u->carries) {
 		rte_pktmbuf_free_bulk(tx->pending + sent, gso.n - sent);
 	} else {
@@ -328,7 +328,7 @@ deliver_cut(struct uplink *u, struct uplink_tx *tx, const struct frame *f, uint1
  * gets the sum of their lengths.
  */
 static inline frame_set
-run_of(const struct burst *b, frame_set want, uint32_t limit, uint64_t *bytes)
+uplink_tx_run_of(const struct burst *b, frame_set want, uint32_t limit, uint64_t *bytes)
 {
 	const struct frame *f;
 	frame_set left;
@@ -345,7 +345,7 @@ run_of(const struct burst *b, frame_set want, uint32_t limit, uint64_t *bytes)
 }
 
 static uint64_t
-bytes_of(const struct burst *b, frame_set frames)
+uplink_tx_bytes_of(const struct burst *b, frame_set frames)
 {
 	uint64_t sum = 0;
 	unsigned int i;
@@ -357,7 +357,7 @@ bytes_of(const struct burst *b, frame_set frames)
 
 /* Returns true if a frame, or each of its segments, is no longer than the port takes. */
 static bool
-fits(const struct frame *f, uint32_t limit)
+uplink_tx_fits(const struct frame *f, uint32_t limit)
 {
 	uint32_t len = f->len;
 
@@ -370,18 +370,18 @@ fits(const struct frame *f, uint32_t limit)
 
 /* Delivers a frame that is cut or too long. Returns what became of it. */
 static __rte_noinline struct outcome
-deliver_odd(struct uplink *u, struct uplink_tx *tx, struct burst *b, frame_set one, uint16_t vlan,
-		uint32_t limit, struct port_count *count)
+uplink_tx_deliver_odd(struct uplink *u, struct uplink_tx *tx, struct burst *b, frame_set one,
+		uint16_t vlan, uint32_t limit, struct port_count *count)
 {
 	struct frame *f = &b->frame[frame_set_first(one)];
 
-	if (!fits(f, limit)) {
+	if (!uplink_tx_fits(f, limit)) {
 		f->reason = limit == 0 ? DROP_LINK_DOWN : DROP_LONG;
 		return (struct outcome){.refused = one};
 	}
 	if (!(f->offload & OFFLOAD_GSO))
-		return (struct outcome){.taken = deliver_run(u, tx, b, one, vlan, count)};
-	return (struct outcome){.taken = deliver_cut(u, tx, f, vlan, count) ? one : 0};
+		return (struct outcome){.taken = uplink_tx_deliver_run(u, tx, b, one, vlan, count)};
+	return (struct outcome){.taken = uplink_tx_deliver_cut(u, tx, f, vlan, count) ? one : 0};
 }
 
 struct outcome
@@ -396,18 +396,19 @@ uplink_deliver(struct uplink *u, unsigned int id, struct burst *b, frame_set wan
 
 	tx->reason = DROP_UPLINK_FULL;
 	/* While the link is down no frame waits, not even for waiting segments. */
-	while (want != 0 && (likely(flush(u, tx)) || limit == 0)) {
-		run = run_of(b, want, limit, &len);
+	while (want != 0 && (likely(uplink_tx_flush(u, tx)) || limit == 0)) {
+		run = uplink_tx_run_of(b, want, limit, &len);
 		if (likely(run != 0)) {
-			o = (struct outcome){.taken = deliver_run(u, tx, b, run, vlan, count)};
+			o = (struct outcome){
+					.taken = uplink_tx_deliver_run(u, tx, b, run, vlan, count)};
 		} else {
 			run = frame_set_head(want);
-			len = bytes_of(b, run);
-			o = deliver_odd(u, tx, b, run, vlan, limit, count);
+			len = uplink_tx_bytes_of(b, run);
+			o = uplink_tx_deliver_odd(u, tx, b, run, vlan, limit, count);
 		}
 		all.taken |= o.taken;
 		all.refused |= o.refused;
-		bytes += likely(o.taken == run) ? len : bytes_of(b, o.taken);
+		bytes += likely(o.taken == run) ? len : uplink_tx_bytes_of(b, o.taken);
 		if ((o.taken | o.refused) != run)
 			break;
 		want &= ~run;

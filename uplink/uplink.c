@@ -22,7 +22,7 @@
 static const struct vmdq_pool only_queue = {.first = 0, .step = 1, .n = 1};
 
 static void
-say_settings(const struct uplink *u, const struct rte_eth_dev_info *info)
+uplink_say_settings(const struct uplink *u, const struct rte_eth_dev_info *info)
 {
 	char sorted[64] = "sorted in software";
 
@@ -38,7 +38,7 @@ say_settings(const struct uplink *u, const struct rte_eth_dev_info *info)
 
 /* Makes the sources: one for frames that are sorted in software, and one for each device's pool. */
 static bool
-make_pools(struct uplink *u)
+uplink_make_pools(struct uplink *u)
 {
 	struct uplink_pool *p;
 	unsigned int i;
@@ -72,7 +72,7 @@ make_pools(struct uplink *u)
  * was asked for.
  */
 static bool
-choose_sorting(struct uplink *u, const struct conf *c, const struct rte_eth_dev_info *info)
+uplink_choose_sorting(struct uplink *u, const struct conf *c, const struct rte_eth_dev_info *info)
 {
 	bool has = vmdq_make_plan(&u->plan, info);
 
@@ -101,7 +101,7 @@ choose_sorting(struct uplink *u, const struct conf *c, const struct rte_eth_dev_
 
 /* Changes from VMDq to software; the mbufs stay, since queues may hold some. */
 static void
-give_up_vmdq(struct uplink *u)
+uplink_give_up_vmdq(struct uplink *u)
 {
 	u->vmdq = false;
 	for (; u->npools > 1; u->npools--)
@@ -112,7 +112,7 @@ give_up_vmdq(struct uplink *u)
 
 /* Makes room for segments that wait, if frames are ever cut. */
 static bool
-make_pending(struct uplink *u, const struct conf *c, unsigned int nworkers)
+uplink_make_pending(struct uplink *u, const struct conf *c, unsigned int nworkers)
 {
 	unsigned int i;
 
@@ -128,19 +128,19 @@ make_pending(struct uplink *u, const struct conf *c, unsigned int nworkers)
 }
 
 static bool
-make_and_start(struct uplink *u, const struct conf *c, unsigned int nworkers)
+uplink_make_and_start(struct uplink *u, const struct conf *c, unsigned int nworkers)
 {
 	struct rte_eth_dev_info info;
 	int rc = rte_eth_dev_info_get(u->port, &info);
 
-	if (rc == 0 && !choose_sorting(u, c, &info))
+	if (rc == 0 && !uplink_choose_sorting(u, c, &info))
 		return false;
 	if (rc == 0) {
 		if (!filter_init(&u->filters, RTE_MAX(info.max_mac_addrs, 1u) - 1)) {
 			say_error("no memory for the uplink");
 			return false;
 		}
-		if (!make_pools(u) || !make_pending(u, c, nworkers) ||
+		if (!uplink_make_pools(u) || !uplink_make_pending(u, c, nworkers) ||
 				!uplink_make_mbufs(u, c, nworkers))
 			return false;
 		rc = uplink_start_port(u, c, &info, nworkers);
@@ -149,11 +149,11 @@ make_and_start(struct uplink *u, const struct conf *c, unsigned int nworkers)
 		/* This happens when virtual functions are in use: the NIC sorts for them then. */
 		say(NOTICE, "port %u does not start with VMDq (%s): sorted in software\n", u->port,
 				rte_strerror(-rc));
-		give_up_vmdq(u);
+		uplink_give_up_vmdq(u);
 		rc = uplink_start_port(u, c, &info, nworkers);
 	}
 	if (rc == 0) {
-		say_settings(u, &info);
+		uplink_say_settings(u, &info);
 		return true;
 	}
 	say_error("port %u does not start: %s; is it in use elsewhere, or bound to another "
@@ -184,7 +184,7 @@ uplink_open(const struct conf *c, struct ports *ports, unsigned int nworkers)
 	u->idle_pool = 1;
 	u->port = c->port_id;
 	u->frame_max = conf_frame_max(c);
-	if (make_and_start(u, c, nworkers)) {
+	if (uplink_make_and_start(u, c, nworkers)) {
 		store_release(&ports->port[PORT_UPLINK].sink, &u->sink);
 		return u;
 	}

@@ -44,7 +44,7 @@ static const struct layout layouts[] = {
 };
 
 static const struct layout *
-find_layout(const char *driver)
+vmdq_find_layout(const char *driver)
 {
 	size_t i;
 
@@ -57,7 +57,7 @@ find_layout(const char *driver)
 bool
 vmdq_make_plan(struct vmdq_plan *plan, const struct rte_eth_dev_info *info)
 {
-	const struct layout *l = find_layout(info->driver_name);
+	const struct layout *l = vmdq_find_layout(info->driver_name);
 	uint16_t most = RTE_ETH_64_POOLS - info->vmdq_pool_base; /* mac_addr_add() takes no more */
 	uint16_t pools = RTE_MIN(info->max_vmdq_pools, most);
 
@@ -77,7 +77,7 @@ vmdq_make_plan(struct vmdq_plan *plan, const struct rte_eth_dev_info *info)
 
 /* Returns pool `n` as the NIC counts them. */
 static struct vmdq_pool
-nth_pool(const struct vmdq_plan *plan, uint16_t n)
+vmdq_nth_pool(const struct vmdq_plan *plan, uint16_t n)
 {
 	return (struct vmdq_pool){
 			.first = plan->queue_base + n * plan->pool_step,
@@ -90,19 +90,20 @@ nth_pool(const struct vmdq_plan *plan, uint16_t n)
 struct vmdq_pool
 vmdq_pool(const struct vmdq_plan *plan, uint16_t index)
 {
-	return nth_pool(plan, plan->kept + index);
+	return vmdq_nth_pool(plan, plan->kept + index);
 }
 
 struct vmdq_pool
 vmdq_software(const struct vmdq_plan *plan)
 {
 	/* If no pool is kept for software, it is the port's own first queue. */
-	return plan->kept != 0 ? nth_pool(plan, 0) : (struct vmdq_pool){.step = 1, .n = 1};
+	return plan->kept != 0 ? vmdq_nth_pool(plan, 0) : (struct vmdq_pool){.step = 1, .n = 1};
 }
 
 /* Lets frames with a tag, or with none, into a pool as the NIC counts them. */
 static void
-admit(struct rte_eth_vmdq_rx_conf *v, const struct vmdq_plan *plan, uint16_t tag, uint16_t pool)
+vmdq_admit(struct rte_eth_vmdq_rx_conf *v, const struct vmdq_plan *plan, uint16_t tag,
+		uint16_t pool)
 {
 
 	if (tag == 0) {
@@ -133,7 +134,7 @@ vmdq_configure(const struct vmdq_plan *plan, const struct conf *c, struct rte_et
 	for (vid = 0; vid <= VLAN_LAST; vid++) {
 		owner = conf_tag_owner(c, vid);
 		if (owner < plan->devices)
-			admit(v, plan, vid, plan->kept + owner);
+			vmdq_admit(v, plan, vid, plan->kept + owner);
 	}
 	/* If no pool is kept for software, frames without a filter go to the port itself. */
 	if (plan->kept == 0)
@@ -141,11 +142,11 @@ vmdq_configure(const struct vmdq_plan *plan, const struct conf *c, struct rte_et
 	/* Other tags lead to the software's pool, as long as there are filters left. */
 	for (vid = 0; vid <= VLAN_LAST; vid++) {
 		if (conf_tag_owner(c, vid) == TAG_SHARED)
-			admit(v, plan, vid, 0);
+			vmdq_admit(v, plan, vid, 0);
 	}
 	for (vid = 1; vid <= VLAN_LAST; vid++) {
 		owner = conf_tag_owner(c, vid);
 		if (owner >= plan->devices && owner < TAG_SHARED)
-			admit(v, plan, vid, 0);
+			vmdq_admit(v, plan, vid, 0);
 	}
 }

@@ -62,7 +62,7 @@ caller_lives(int handle)
 
 /* Copies it by pidfd_getfd(2), which Linux has since 5.6. */
 static int
-descriptor_by_pidfd(pid_t process, int fd)
+caller_descriptor_by_pidfd(pid_t process, int fd)
 {
 	int copy, error, pidfd = (int)syscall(SYS_pidfd_open, process, 0);
 
@@ -76,7 +76,7 @@ descriptor_by_pidfd(pid_t process, int fd)
 
 /* Copies it by our module, on a kernel without that call. */
 static int
-descriptor_by_module(pid_t process, int fd)
+caller_descriptor_by_module(pid_t process, int fd)
 {
 	struct eventfd_link_get from = {.pid = process, .fd = fd};
 	int copy, error, link = open("/dev/" EVENTFD_LINK_DEVICE, O_RDWR | O_CLOEXEC);
@@ -92,13 +92,13 @@ descriptor_by_module(pid_t process, int fd)
 int
 caller_descriptor(pid_t process, int fd)
 {
-	int copy = descriptor_by_pidfd(process, fd);
+	int copy = caller_descriptor_by_pidfd(process, fd);
 
-	return copy == -ENOSYS ? descriptor_by_module(process, fd) : copy;
+	return copy == -ENOSYS ? caller_descriptor_by_module(process, fd) : copy;
 }
 
 static bool
-read_maps(const char *process, struct maps *maps)
+caller_read_maps(const char *process, struct maps *maps)
 {
 	char path[40];
 	FILE *f;
@@ -119,7 +119,7 @@ read_maps(const char *process, struct maps *maps)
  * effect.
  */
 static int
-open_extent(pid_t process, const struct extent *p)
+caller_open_extent(pid_t process, const struct extent *p)
 {
 	char path[80];
 	struct stat st;
@@ -158,7 +158,7 @@ open_extent(pid_t process, const struct extent *p)
  * mapping in the same way, on any file system.
  */
 static int
-check_extent(const struct extent *p, int fd)
+caller_check_extent(const struct extent *p, int fd)
 {
 	size_t len = p->first.end - p->first.start;
 	void *at = mmap(NULL, len, PROT_NONE, MAP_SHARED | MAP_NORESERVE, fd,
@@ -169,7 +169,7 @@ check_extent(const struct extent *p, int fd)
 
 	if (at == MAP_FAILED)
 		return -errno;
-	if (read_maps("self", &maps)) {
+	if (caller_read_maps("self", &maps)) {
 		own = maps_at(&maps, (uintptr_t)at);
 		if (own != NULL && maps_same_file(own, &p->first))
 			rc = 0;
@@ -180,13 +180,13 @@ check_extent(const struct extent *p, int fd)
 }
 
 static int
-open_checked(pid_t process, const struct extent *p)
+caller_open_checked(pid_t process, const struct extent *p)
 {
-	int rc, fd = open_extent(process, p);
+	int rc, fd = caller_open_extent(process, p);
 
 	if (fd < 0)
 		return fd;
-	rc = check_extent(p, fd);
+	rc = caller_check_extent(p, fd);
 	if (rc == 0)
 		return fd;
 	close(fd);
@@ -194,7 +194,7 @@ open_checked(pid_t process, const struct extent *p)
 }
 
 static void
-fill_region(struct message *m, unsigned int i, const struct extent *p)
+caller_fill_region(struct message *m, unsigned int i, const struct extent *p)
 {
 	struct message_region r = {
 			.gpa = p->gpa,
@@ -217,21 +217,21 @@ caller_table(pid_t process, struct vhost_memory_region *region, unsigned int n, 
 	int rc;
 
 	snprintf(name, sizeof(name), "%d", (int)process);
-	if (!read_maps(name, &maps))
+	if (!caller_read_maps(name, &maps))
 		return -ESRCH;
 	rc = maps_find(&maps, region, n, extent, &found);
 	maps_free(&maps);
 	if (rc != 0)
 		return rc;
 	for (i = 0; i < found; i++) {
-		fd[i] = open_checked(process, &extent[i]);
+		fd[i] = caller_open_checked(process, &extent[i]);
 		if (fd[i] < 0) {
 			rc = fd[i];
 			while (i > 0)
 				close(fd[--i]);
 			return rc;
 		}
-		fill_region(m, i, &extent[i]);
+		caller_fill_region(m, i, &extent[i]);
 	}
 	m->request = MSG_SET_MEM_TABLE;
 	m->flags = MSG_VERSION;

@@ -44,7 +44,7 @@ struct cuse {
 };
 
 static bool
-name_free(const char *path)
+cuse_name_free(const char *path)
 {
 	struct stat st;
 
@@ -58,7 +58,7 @@ name_free(const char *path)
 }
 
 static int
-open_cuse(void)
+cuse_open(void)
 {
 	/* It is non-blocking, as a request that poll() has announced can be withdrawn. */
 	int fd = open("/dev/cuse", O_RDWR | O_CLOEXEC | O_NONBLOCK);
@@ -75,7 +75,7 @@ open_cuse(void)
 
 /* Answers the kernel's first request, which makes the device. */
 static bool
-announce(struct cuse *c)
+cuse_announce(struct cuse *c)
 {
 	struct pollfd p = {.fd = node_fd(c->node), .events = POLLIN};
 
@@ -88,7 +88,7 @@ announce(struct cuse *c)
 
 /* Returns true if the node has the number that sysfs tells of our device. */
 static bool
-node_is_ours(const struct cuse *c, const char *name)
+cuse_node_is_ours(const struct cuse *c, const char *name)
 {
 	char file[sizeof("/sys/class/cuse//dev") + NODE_NAME_MAX];
 	unsigned int major, minor;
@@ -107,7 +107,7 @@ node_is_ours(const struct cuse *c, const char *name)
 }
 
 static unsigned int
-free_minor(void)
+cuse_free_minor(void)
 {
 	unsigned int minor;
 	char path[64];
@@ -122,9 +122,9 @@ free_minor(void)
 
 /* Makes the device with that number; with major 0 the kernel chooses one. */
 static bool
-make_device(struct cuse *c, const char *name, unsigned int major, unsigned int minor)
+cuse_make_device(struct cuse *c, const char *name, unsigned int major, unsigned int minor)
 {
-	int fd = open_cuse();
+	int fd = cuse_open();
 
 	if (fd < 0)
 		return false;
@@ -133,13 +133,13 @@ make_device(struct cuse *c, const char *name, unsigned int major, unsigned int m
 		say_error("device %s: no memory for its session", c->path);
 		return false;
 	}
-	if (announce(c))
+	if (cuse_announce(c))
 		return true;
 	node_destroy(c->node);
 	c->node = NULL;
 	/* Later kernels reserve all minors of the misc devices: take any number then. */
 	if (major != 0)
-		return make_device(c, name, 0, 0);
+		return cuse_make_device(c, name, 0, 0);
 	say_error("device %s: the kernel refused to make it; choose another name with "
 		  "--dev-basename",
 			c->path);
@@ -147,11 +147,11 @@ make_device(struct cuse *c, const char *name, unsigned int major, unsigned int m
 }
 
 static bool
-make_node(struct cuse *c, const struct conf *conf)
+cuse_make_node(struct cuse *c, const struct conf *conf)
 {
-	if (!make_device(c, conf->node, MISC_MAJOR, free_minor()))
+	if (!cuse_make_device(c, conf->node, MISC_MAJOR, cuse_free_minor()))
 		return false;
-	if (!node_is_ours(c, conf->node)) {
+	if (!cuse_node_is_ours(c, conf->node)) {
 		say_error("device %s: did not appear; /dev must be a devtmpfs, and no one else "
 			  "make a file of that name",
 				c->path);
@@ -168,7 +168,7 @@ make_node(struct cuse *c, const struct conf *conf)
 }
 
 static void *
-run(void *arg)
+cuse_run(void *arg)
 {
 	struct cuse *c = arg;
 	struct pollfd p[] = {
@@ -191,10 +191,10 @@ run(void *arg)
 
 /* The thread inherits the main lcore's CPU, on which no thread polls. */
 static bool
-start_thread(struct cuse *c)
+cuse_start_thread(struct cuse *c)
 {
 	c->stop_fd = eventfd(0, EFD_CLOEXEC);
-	if (c->stop_fd >= 0 && pthread_create(&c->thread, NULL, run, c) == 0) {
+	if (c->stop_fd >= 0 && pthread_create(&c->thread, NULL, cuse_run, c) == 0) {
 		pthread_setname_np(c->thread, "cuse");
 		c->running = true;
 		return true;
@@ -220,8 +220,8 @@ cuse_start(struct cuse **made, struct guests *guests)
 	*made = c;
 	c->stop_fd = c->socket.handle = -1;
 	snprintf(c->path, sizeof(c->path), "/dev/%s", conf->node);
-	return name_free(c->path) && private_serve(&c->socket, guests) && make_node(c, conf) &&
-			start_thread(c);
+	return cuse_name_free(c->path) && private_serve(&c->socket, guests) &&
+			cuse_make_node(c, conf) && cuse_start_thread(c);
 }
 
 void

@@ -19,14 +19,14 @@
 
 /* Returns true if a request has an answer of its own, and no acknowledgement. */
 static bool
-is_question(const struct message *m)
+front_is_question(const struct message *m)
 {
 	return m->request == MSG_GET_FEATURES || m->request == MSG_GET_PROTOCOL_FEATURES ||
 			m->request == MSG_GET_VRING_BASE;
 }
 
 static int
-send_message(int sock, const struct message *m, const int *fd, unsigned int n)
+front_send_message(int sock, const struct message *m, const int *fd, unsigned int n)
 {
 	union {
 		struct cmsghdr align;
@@ -49,17 +49,18 @@ send_message(int sock, const struct message *m, const int *fd, unsigned int n)
 }
 
 static bool
-receive(int sock, void *to, size_t len)
+front_receive(int sock, void *to, size_t len)
 {
 	return len == 0 || recv(sock, to, len, MSG_WAITALL) == (ssize_t)len;
 }
 
 static int
-receive_answer(int sock, uint32_t request, struct message *m)
+front_receive_answer(int sock, uint32_t request, struct message *m)
 {
-	if (!receive(sock, m, MSG_HEADER) || m->request != request ||
+	if (!front_receive(sock, m, MSG_HEADER) || m->request != request ||
 			m->flags != (MSG_VERSION | MSG_REPLY) ||
-			m->size != sizeof(m->payload.u64) || !receive(sock, &m->payload, m->size))
+			m->size != sizeof(m->payload.u64) ||
+			!front_receive(sock, &m->payload, m->size))
 		return -ENOTCONN;
 	return 0;
 }
@@ -67,20 +68,20 @@ receive_answer(int sock, uint32_t request, struct message *m)
 int
 front_call(int sock, struct message *m, const int *fd, unsigned int n)
 {
-	bool question = is_question(m);
+	bool question = front_is_question(m);
 	int rc;
 
 	m->flags = MSG_VERSION | (question ? 0 : MSG_NEED_REPLY);
-	rc = send_message(sock, m, fd, n);
+	rc = front_send_message(sock, m, fd, n);
 	if (rc == 0)
-		rc = receive_answer(sock, m->request, m);
+		rc = front_receive_answer(sock, m->request, m);
 	if (rc == 0 && !question && m->payload.u64 != 0)
 		rc = -EINVAL;
 	return rc;
 }
 
 static int
-ask(int sock, uint32_t request, uint64_t *value)
+front_ask(int sock, uint32_t request, uint64_t *value)
 {
 	struct message m = {.request = request};
 	int rc = front_call(sock, &m, NULL, 0);
@@ -100,16 +101,16 @@ front_handshake(int sock, uint64_t *features)
 			.payload.u64 = ack,
 	};
 	uint64_t protocol = 0;
-	int rc = ask(sock, MSG_GET_FEATURES, features);
+	int rc = front_ask(sock, MSG_GET_FEATURES, features);
 
 	if (rc == 0 && !(*features >> VHOST_USER_F_PROTOCOL_FEATURES & 1))
 		rc = -EPROTO;
 	if (rc == 0)
-		rc = ask(sock, MSG_GET_PROTOCOL_FEATURES, &protocol);
+		rc = front_ask(sock, MSG_GET_PROTOCOL_FEATURES, &protocol);
 	if (rc == 0 && !(protocol & ack))
 		rc = -EPROTO;
 	/* This message itself can't be acknowledged: it only agrees on acknowledgements. */
-	return rc == 0 ? send_message(sock, &m, NULL, 0) : rc;
+	return rc == 0 ? front_send_message(sock, &m, NULL, 0) : rc;
 }
 
 int

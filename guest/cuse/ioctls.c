@@ -22,7 +22,7 @@ const uint64_t ioctl_features = 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_NET_
 		1ULL << VIRTIO_F_NOTIFY_ON_EMPTY;
 
 static int
-table_size(const void *in, size_t in_size, size_t *size)
+ioctls_table_size(const void *in, size_t in_size, size_t *size)
 {
 	struct vhost_memory head;
 
@@ -42,7 +42,7 @@ ioctl_sizes(unsigned int cmd, const void *in, size_t in_size, size_t *want_in, s
 	*want_in = *want_out = 0;
 	switch (cmd) {
 	case VHOST_SET_MEM_TABLE:
-		return table_size(in, in_size, want_in);
+		return ioctls_table_size(in, in_size, want_in);
 	case VHOST_SET_OWNER:
 	case VHOST_RESET_OWNER:
 		return 0;
@@ -68,7 +68,7 @@ ioctl_sizes(unsigned int cmd, const void *in, size_t in_size, size_t *want_in, s
 }
 
 static int
-state_message(uint32_t request, const void *arg, struct message *m)
+ioctls_state_message(uint32_t request, const void *arg, struct message *m)
 {
 	struct vhost_vring_state s;
 
@@ -88,7 +88,7 @@ state_message(uint32_t request, const void *arg, struct message *m)
 }
 
 static int
-addr_message(const void *arg, struct message *m)
+ioctls_addr_message(const void *arg, struct message *m)
 {
 	struct vhost_vring_addr a;
 
@@ -111,7 +111,7 @@ addr_message(const void *arg, struct message *m)
 
 /* Makes the message for a ring's file descriptor. Returns 0, or -errno of vhost-net. */
 static int
-read_file(const void *arg, struct vhost_vring_file *f)
+ioctls_read_file(const void *arg, struct vhost_vring_file *f)
 {
 	memcpy(f, arg, sizeof(*f));
 	if (f->index >= IOCTL_RINGS)
@@ -120,10 +120,10 @@ read_file(const void *arg, struct vhost_vring_file *f)
 }
 
 static int
-file_message(uint32_t request, const void *arg, struct message *m, int *fd)
+ioctls_file_message(uint32_t request, const void *arg, struct message *m, int *fd)
 {
 	struct vhost_vring_file f;
-	int rc = read_file(arg, &f);
+	int rc = ioctls_read_file(arg, &f);
 
 	if (rc != 0)
 		return rc;
@@ -139,10 +139,10 @@ file_message(uint32_t request, const void *arg, struct message *m, int *fd)
  * the ring.
  */
 static int
-backend_message(const void *arg, struct message *m)
+ioctls_backend_message(const void *arg, struct message *m)
 {
 	struct vhost_vring_file f;
-	int rc = read_file(arg, &f);
+	int rc = ioctls_read_file(arg, &f);
 
 	if (rc != 0)
 		return rc;
@@ -160,21 +160,21 @@ ioctl_ring_message(unsigned int cmd, const void *arg, struct message *m, int *fd
 	m->flags = MSG_VERSION;
 	switch (cmd) {
 	case VHOST_SET_VRING_NUM:
-		return state_message(MSG_SET_VRING_NUM, arg, m);
+		return ioctls_state_message(MSG_SET_VRING_NUM, arg, m);
 	case VHOST_SET_VRING_BASE:
-		return state_message(MSG_SET_VRING_BASE, arg, m);
+		return ioctls_state_message(MSG_SET_VRING_BASE, arg, m);
 	case VHOST_GET_VRING_BASE:
-		return state_message(MSG_GET_VRING_BASE, arg, m);
+		return ioctls_state_message(MSG_GET_VRING_BASE, arg, m);
 	case VHOST_SET_VRING_ADDR:
-		return addr_message(arg, m);
+		return ioctls_addr_message(arg, m);
 	case VHOST_SET_VRING_KICK:
-		return file_message(MSG_SET_VRING_KICK, arg, m, fd);
+		return ioctls_file_message(MSG_SET_VRING_KICK, arg, m, fd);
 	case VHOST_SET_VRING_CALL:
-		return file_message(MSG_SET_VRING_CALL, arg, m, fd);
+		return ioctls_file_message(MSG_SET_VRING_CALL, arg, m, fd);
 	case VHOST_SET_VRING_ERR:
-		return file_message(MSG_SET_VRING_ERR, arg, m, fd);
+		return ioctls_file_message(MSG_SET_VRING_ERR, arg, m, fd);
 	case VHOST_NET_SET_BACKEND:
-		return backend_message(arg, m);
+		return ioctls_backend_message(arg, m);
 	default:
 		return -ENOTTY;
 	}

@@ -13,7 +13,7 @@
 
 /* Reads one line. After the columns that matter comes a path, which may contain anything. */
 static bool
-parse_line(const char *line, struct mapping *m)
+maps_parse_line(const char *line, struct mapping *m)
 {
 	char perms[5];
 
@@ -27,7 +27,7 @@ parse_line(const char *line, struct mapping *m)
 }
 
 static bool
-append(struct maps *maps, size_t *room, const struct mapping *m)
+maps_append(struct maps *maps, size_t *room, const struct mapping *m)
 {
 	struct mapping *more;
 
@@ -52,7 +52,7 @@ maps_read(FILE *f, struct maps *maps)
 
 	memset(maps, 0, sizeof(*maps));
 	while (ok && getline(&line, &line_room, f) >= 0)
-		ok = parse_line(line, &m) && append(maps, &room, &m);
+		ok = maps_parse_line(line, &m) && maps_append(maps, &room, &m);
 	ok = ok && !ferror(f) && maps->n > 0;
 	free(line);
 	if (!ok)
@@ -68,7 +68,7 @@ maps_free(struct maps *maps)
 }
 
 static int
-compare_address(const void *key, const void *element)
+maps_compare_address(const void *key, const void *element)
 {
 	uint64_t addr = *(const uint64_t *)key;
 	const struct mapping *m = element;
@@ -79,7 +79,7 @@ compare_address(const void *key, const void *element)
 const struct mapping *
 maps_at(const struct maps *maps, uint64_t addr)
 {
-	return bsearch(&addr, maps->m, maps->n, sizeof(*maps->m), compare_address);
+	return bsearch(&addr, maps->m, maps->n, sizeof(*maps->m), maps_compare_address);
 }
 
 bool
@@ -90,16 +90,16 @@ maps_same_file(const struct mapping *a, const struct mapping *b)
 
 /* Returns true if extent b continues where a ends, in guest memory, process and file. */
 static bool
-goes_on(const struct extent *a, const struct extent *b)
+maps_goes_on(const struct extent *a, const struct extent *b)
 {
 	return a->gpa + a->size == b->gpa && a->user_addr + a->size == b->user_addr &&
 			a->offset + a->size == b->offset && maps_same_file(&a->first, &b->first);
 }
 
 static int
-add_extent(struct extent *extent, unsigned int *found, const struct extent *p)
+maps_add_extent(struct extent *extent, unsigned int *found, const struct extent *p)
 {
-	if (*found > 0 && goes_on(&extent[*found - 1], p)) {
+	if (*found > 0 && maps_goes_on(&extent[*found - 1], p)) {
 		extent[*found - 1].size += p->size;
 		return 0;
 	}
@@ -111,8 +111,8 @@ add_extent(struct extent *extent, unsigned int *found, const struct extent *p)
 
 /* Adds the extents of one region: a hugetlbfs mapping may have one line a page. */
 static int
-find_region(const struct maps *maps, const struct vhost_memory_region *r, struct extent *extent,
-		unsigned int *found)
+maps_find_region(const struct maps *maps, const struct vhost_memory_region *r,
+		struct extent *extent, unsigned int *found)
 {
 	uint64_t addr = r->userspace_addr, end = addr + r->memory_size;
 	const struct mapping *m;
@@ -132,13 +132,13 @@ find_region(const struct maps *maps, const struct vhost_memory_region *r, struct
 		p.offset = m->offset + (addr - m->start);
 		p.first = *m;
 		if (m->shared)
-			rc = add_extent(extent, found, &p);
+			rc = maps_add_extent(extent, found, &p);
 	}
 	return rc;
 }
 
 static int
-compare_gpa(const void *a, const void *b)
+maps_compare_gpa(const void *a, const void *b)
 {
 	const struct vhost_memory_region *x = a, *y = b;
 
@@ -154,13 +154,13 @@ maps_find(const struct maps *maps, struct vhost_memory_region *region, unsigned 
 	int rc;
 
 	*found = 0;
-	qsort(region, n, sizeof(*region), compare_gpa);
+	qsort(region, n, sizeof(*region), maps_compare_gpa);
 	for (i = 0; i < n; i++) {
 		if (i > 0 &&
 				region[i].guest_phys_addr - region[i - 1].guest_phys_addr <
 						region[i - 1].memory_size)
 			return -EINVAL;
-		rc = find_region(maps, &region[i], extent, found);
+		rc = maps_find_region(maps, &region[i], extent, found);
 		if (rc != 0)
 			return rc;
 	}

@@ -25,7 +25,7 @@ struct device {
 
 /* Gets the device. Only the kernel is asked: with no other field wanted, a FUSE server is not. */
 static bool
-device_of(int fd, struct device *d)
+memfile_device_of(int fd, struct device *d)
 {
 	struct statx st;
 
@@ -37,7 +37,7 @@ device_of(int fd, struct device *d)
 
 /* Returns true if memory that is made with these flags has that device. */
 static bool
-is_kernels(const struct device *d, unsigned int flags)
+memfile_is_kernels(const struct device *d, unsigned int flags)
 {
 	int fd = memfd_create("device", MFD_CLOEXEC | flags);
 	struct device own;
@@ -45,7 +45,7 @@ is_kernels(const struct device *d, unsigned int flags)
 
 	if (fd < 0)
 		return false; /* there are no hugepages of that size */
-	same = device_of(fd, &own) && own.major == d->major && own.minor == d->minor;
+	same = memfile_device_of(fd, &own) && own.major == d->major && own.minor == d->minor;
 	close(fd);
 	return same;
 }
@@ -54,7 +54,7 @@ is_kernels(const struct device *d, unsigned int flags)
  * Reads a line of mountinfo, see proc(5): the device is its third column, the type follows " - ".
  */
 static bool
-line_has(const char *line, const struct device *d)
+memfile_line_has(const char *line, const struct device *d)
 {
 	const char *kind = strstr(line, " - ");
 	struct device of = {0};
@@ -66,7 +66,7 @@ line_has(const char *line, const struct device *d)
 }
 
 static bool
-is_mounted(pid_t process, const struct device *d)
+memfile_is_mounted(pid_t process, const struct device *d)
 {
 	char path[40], *line = NULL;
 	bool found = false;
@@ -76,7 +76,7 @@ is_mounted(pid_t process, const struct device *d)
 	snprintf(path, sizeof(path), "/proc/%d/mountinfo", (int)process);
 	f = fopen(path, "re");
 	while (f != NULL && !found && getline(&line, &room, f) >= 0)
-		found = line_has(line, d);
+		found = memfile_line_has(line, d);
 	free(line);
 	if (f != NULL)
 		fclose(f);
@@ -91,12 +91,12 @@ memfile_ok(pid_t process, int handle)
 	struct device d;
 	unsigned int i;
 
-	if (!device_of(handle, &d))
+	if (!memfile_device_of(handle, &d))
 		return false;
-	if (is_kernels(&d, 0) || is_mounted(process, &d))
+	if (memfile_is_kernels(&d, 0) || memfile_is_mounted(process, &d))
 		return true;
 	for (i = 0; i < RTE_DIM(sizes); i++)
-		if (is_kernels(&d, MFD_HUGETLB | sizes[i] << MFD_HUGE_SHIFT))
+		if (memfile_is_kernels(&d, MFD_HUGETLB | sizes[i] << MFD_HUGE_SHIFT))
 			return true;
 	return false;
 }

@@ -36,13 +36,13 @@ struct node {
 };
 
 static struct open_file *
-file_of(const struct fuse_file_info *fi)
+node_file_of(const struct fuse_file_info *fi)
 {
 	return (struct open_file *)(uintptr_t)fi->fh;
 }
 
 static void
-on_announced(void *userdata)
+node_on_announced(void *userdata)
 {
 	struct node *n = userdata;
 
@@ -50,7 +50,7 @@ on_announced(void *userdata)
 }
 
 static void
-on_open(fuse_req_t req, struct fuse_file_info *fi)
+node_on_open(fuse_req_t req, struct fuse_file_info *fi)
 {
 	struct node *n = fuse_req_userdata(req);
 	struct open_file *f = malloc(sizeof(*f));
@@ -66,9 +66,9 @@ on_open(fuse_req_t req, struct fuse_file_info *fi)
 }
 
 static void
-on_release(fuse_req_t req, struct fuse_file_info *fi)
+node_on_release(fuse_req_t req, struct fuse_file_info *fi)
 {
-	struct open_file *f = file_of(fi);
+	struct open_file *f = node_file_of(fi);
 
 	LIST_REMOVE(f, entry);
 	session_close(&f->session);
@@ -82,7 +82,7 @@ on_release(fuse_req_t req, struct fuse_file_info *fi)
  * tells the size of the rest.
  */
 static void
-on_ioctl(fuse_req_t req, int cmd, void *arg, struct fuse_file_info *fi, unsigned int flags,
+node_on_ioctl(fuse_req_t req, int cmd, void *arg, struct fuse_file_info *fi, unsigned int flags,
 		const void *in, size_t in_size, size_t out_size)
 {
 	struct iovec in_iov = {.iov_base = arg}, out_iov = {.iov_base = arg};
@@ -98,8 +98,8 @@ on_ioctl(fuse_req_t req, int cmd, void *arg, struct fuse_file_info *fi, unsigned
 		return;
 	}
 	if (rc == 0)
-		rc = session_ioctl(&file_of(fi)->session, fuse_req_ctx(req)->pid, (unsigned int)cmd,
-				in, out);
+		rc = session_ioctl(&node_file_of(fi)->session, fuse_req_ctx(req)->pid,
+				(unsigned int)cmd, in, out);
 	if (rc == 0)
 		fuse_reply_ioctl(req, 0, out, out_iov.iov_len);
 	else
@@ -107,21 +107,21 @@ on_ioctl(fuse_req_t req, int cmd, void *arg, struct fuse_file_info *fi, unsigned
 }
 
 static const struct cuse_lowlevel_ops operations = {
-		.init_done = on_announced,
-		.open = on_open,
-		.release = on_release,
-		.ioctl = on_ioctl,
+		.init_done = node_on_announced,
+		.open = node_on_open,
+		.release = node_on_release,
+		.ioctl = node_on_ioctl,
 };
 
 /* libfuse's messages go to the switch's log. */
 static void
-log_fuse(enum fuse_log_level level, const char *format, va_list args)
+node_log_fuse(enum fuse_log_level level, const char *format, va_list args)
 {
 	rte_vlog(level <= FUSE_LOG_ERR ? RTE_LOG_WARNING : RTE_LOG_DEBUG, log_switch, format, args);
 }
 
 static struct fuse_session *
-make_session(int fd, const char *name, unsigned int major, unsigned int minor, struct node *n)
+node_make_session(int fd, const char *name, unsigned int major, unsigned int minor, struct node *n)
 {
 	static char program[] = "vhost-switch";
 	char *argv[] = {program, NULL};
@@ -155,11 +155,11 @@ node_create(int fd, const char *name, unsigned int major, unsigned int minor, co
 {
 	struct node *n = calloc(1, sizeof(*n));
 
-	fuse_set_log_func(log_fuse);
+	fuse_set_log_func(node_log_fuse);
 	if (n != NULL) {
 		n->path = path;
 		LIST_INIT(&n->files);
-		n->session = make_session(fd, name, major, minor, n);
+		n->session = node_make_session(fd, name, major, minor, n);
 	}
 	if (n != NULL && n->session != NULL)
 		return n;

@@ -18,7 +18,7 @@
 
 /* Serves the socket, takes a handle of it, and removes its name. */
 static bool
-bind_and_hide(struct private_socket *s, struct guests *guests)
+private_socket_bind_and_hide(struct private_socket *s, struct guests *guests)
 {
 	bool ok;
 
@@ -57,7 +57,7 @@ private_serve(struct private_socket *s, struct guests *guests)
 		return false;
 	}
 	snprintf(s->bound, sizeof(s->bound), "%.*s/vhost", SOCKET_PATH_MAX - 8, folder);
-	if (!bind_and_hide(s, guests))
+	if (!private_socket_bind_and_hide(s, guests))
 		s->bound[0] = '\0';
 	rmdir(folder);
 	return s->bound[0] != '\0';

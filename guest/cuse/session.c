@@ -20,7 +20,7 @@
 #include "frame/offload.h"
 
 static void
-close_fd(int *fd)
+session_close_fd(int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);
@@ -28,20 +28,20 @@ close_fd(int *fd)
 }
 
 static void
-forget_event(struct session_event *e)
+session_forget_event(struct session_event *e)
 {
-	close_fd(&e->fd);
+	session_close_fd(&e->fd);
 	e->state = PART_UNSET;
 }
 
 static void
-forget_rings(struct session *b)
+session_forget_rings(struct session *b)
 {
 	struct session_ring *r;
 
 	for (r = b->ring; r < b->ring + IOCTL_RINGS; r++) {
-		forget_event(&r->call);
-		forget_event(&r->kick);
+		session_forget_event(&r->call);
+		session_forget_event(&r->kick);
 		r->addr_state = PART_UNSET;
 		r->enabled = false;
 	}
@@ -63,14 +63,14 @@ session_init(struct session *b, const char *path)
 void
 session_close(struct session *b)
 {
-	close_fd(&b->sock);
-	close_fd(&b->handle);
-	forget_rings(b);
+	session_close_fd(&b->sock);
+	session_close_fd(&b->handle);
+	session_forget_rings(b);
 }
 
 /* Logs one line about a client, with the remedy. */
 static void
-complain(struct session *b, const char *what, int error)
+session_complain(struct session *b, const char *what, int error)
 {
 	if (b->complained)
 		return;
@@ -80,24 +80,25 @@ complain(struct session *b, const char *what, int error)
 
 /* Gives the connection up: the next answer might belong to an older call. */
 static int
-note_loss(struct session *b, int rc)
+session_note_loss(struct session *b, int rc)
 {
 	if (rc != -ENOTCONN)
 		return rc;
 	b->lost = true;
 	session_close(b);
-	complain(b, "its connection to the switch is lost; it has to open the node again", rc);
+	session_complain(b, "its connection to the switch is lost; it has to open the node again",
+			rc);
 	return rc;
 }
 
 static int
-call(struct session *b, struct message *m, const int *fd, unsigned int n)
+session_call(struct session *b, struct message *m, const int *fd, unsigned int n)
 {
-	return note_loss(b, front_call(b->sock, m, fd, n));
+	return session_note_loss(b, front_call(b->sock, m, fd, n));
 }
 
 static int
-call_with(struct session *b, uint32_t request, uint64_t value)
+session_call_with(struct session *b, uint32_t request, uint64_t value)
 {
 	struct message m = {
 			.request = request,
@@ -105,15 +106,15 @@ call_with(struct session *b, uint32_t request, uint64_t value)
 			.payload.u64 = value,
 	};
 
-	return call(b, &m, NULL, 0);
+	return session_call(b, &m, NULL, 0);
 }
 
 static int
-call_bare(struct session *b, uint32_t request)
+session_call_bare(struct session *b, uint32_t request)
 {
 	struct message m = {.request = request};
 
-	return call(b, &m, NULL, 0);
+	return session_call(b, &m, NULL, 0);
 }
 
 /*
@@ -121,13 +122,13 @@ call_bare(struct session *b, uint32_t request)
  * before it starts rings, and answers the next question after that.
  */
 static int
-settle(struct session *b)
+session_settle(struct session *b)
 {
-	return call_bare(b, MSG_GET_FEATURES);
+	return session_call_bare(b, MSG_GET_FEATURES);
 }
 
 static int
-ensure_connected(struct session *b)
+session_ensure_connected(struct session *b)
 {
 	int rc;
 
@@ -143,9 +144,9 @@ ensure_connected(struct session *b)
 }
 
 static int
-get_features(struct session *b, void *out)
+session_get_features(struct session *b, void *out)
 {
-	int rc = ensure_connected(b);
+	int rc = session_ensure_connected(b);
 	uint64_t offer;
 
 	if (rc != 0)
@@ -156,7 +157,7 @@ get_features(struct session *b, void *out)
 }
 
 static int
-set_features(struct session *b, const void *in)
+session_set_features(struct session *b, const void *in)
 {
 	uint64_t wanted;
 
@@ -170,11 +171,12 @@ set_features(struct session *b, const void *in)
 	 */
 	wanted |= b->features & offload_host_features;
 	/* With this bit rings are enabled by a message, as in vhost-net by setting a back end. */
-	return call_with(b, MSG_SET_FEATURES, wanted | 1ULL << VHOST_USER_F_PROTOCOL_FEATURES);
+	return session_call_with(
+			b, MSG_SET_FEATURES, wanted | 1ULL << VHOST_USER_F_PROTOCOL_FEATURES);
 }
 
 static int
-set_owner(struct session *b, pid_t thread, pid_t process)
+session_set_owner(struct session *b, pid_t thread, pid_t process)
 {
 	int rc, handle;
 
@@ -183,36 +185,36 @@ set_owner(struct session *b, pid_t thread, pid_t process)
 	handle = caller_handle(thread, process);
 	if (handle < 0 && handle != -ENOSYS)
 		return handle;
-	rc = ensure_connected(b);
+	rc = session_ensure_connected(b);
 	if (rc == 0)
-		rc = call_bare(b, MSG_SET_OWNER);
+		rc = session_call_bare(b, MSG_SET_OWNER);
 	if (rc == 0) {
 		b->owner = process;
 		b->handle = handle;
 	} else {
-		close_fd(&handle);
+		session_close_fd(&handle);
 	}
 	return rc;
 }
 
 static int
-reset_owner(struct session *b)
+session_reset_owner(struct session *b)
 {
-	int rc = call_bare(b, MSG_RESET_OWNER);
+	int rc = session_call_bare(b, MSG_RESET_OWNER);
 
 	if (rc == 0)
-		rc = note_loss(b, front_handshake(b->sock, &b->features));
+		rc = session_note_loss(b, front_handshake(b->sock, &b->features));
 	if (rc == 0) {
-		forget_rings(b);
+		session_forget_rings(b);
 		b->owner = 0;
-		close_fd(&b->handle);
+		session_close_fd(&b->handle);
 	}
 	return rc;
 }
 
 /* Returns the remedy for memory that can't be shared. */
 static const char *
-remedy(int error)
+session_remedy(int error)
 {
 	switch (error) {
 	case -E2BIG:
@@ -235,7 +237,7 @@ remedy(int error)
 }
 
 static int
-set_mem_table(struct session *b, const void *in)
+session_set_mem_table(struct session *b, const void *in)
 {
 	struct vhost_memory_region region[IOCTL_REGIONS_MAX];
 	struct vhost_memory head;
@@ -251,19 +253,20 @@ set_mem_table(struct session *b, const void *in)
 	rc = caller_table(b->owner, region, head.nregions, &m, fd);
 	fd_gate_made(fd, rc == 0 ? m.payload.memory.nregions : 0);
 	if (rc != 0) {
-		complain(b, remedy(rc), rc);
+		session_complain(b, session_remedy(rc), rc);
 		return rc;
 	}
 	n = m.payload.memory.nregions;
-	rc = caller_lives(b->handle) ? call(b, &m, fd, n) : -ESRCH;
+	rc = caller_lives(b->handle) ? session_call(b, &m, fd, n) : -ESRCH;
 	for (i = 0; i < n; i++)
 		close(fd[i]);
-	return rc == 0 ? settle(b) : rc;
+	return rc == 0 ? session_settle(b) : rc;
 }
 
 /* Sends one of a ring's file descriptors again, if librte_vhost has closed it. */
 static int
-give_back_event(struct session *b, uint32_t request, uint32_t index, struct session_event *e)
+session_give_back_event(
+		struct session *b, uint32_t request, uint32_t index, struct session_event *e)
 {
 	struct message m = {
 			.request = request,
@@ -274,11 +277,11 @@ give_back_event(struct session *b, uint32_t request, uint32_t index, struct sess
 	if (e->state != PART_LOST)
 		return 0;
 	e->state = PART_SET;
-	return call(b, &m, &e->fd, e->fd >= 0);
+	return session_call(b, &m, &e->fd, e->fd >= 0);
 }
 
 static int
-give_back_addr(struct session *b, struct session_ring *r)
+session_give_back_addr(struct session *b, struct session_ring *r)
 {
 	struct message m;
 	int fd, rc;
@@ -287,7 +290,7 @@ give_back_addr(struct session *b, struct session_ring *r)
 		return 0;
 	rc = ioctl_ring_message(VHOST_SET_VRING_ADDR, &r->addr, &m, &fd);
 	if (rc == 0)
-		rc = call(b, &m, NULL, 0);
+		rc = session_call(b, &m, NULL, 0);
 	if (rc == 0)
 		r->addr_state = PART_SET;
 	return rc;
@@ -299,21 +302,21 @@ give_back_addr(struct session *b, struct session_ring *r)
  * sent last, as it starts the ring.
  */
 static int
-give_back(struct session *b, uint32_t index)
+session_give_back(struct session *b, uint32_t index)
 {
 	struct session_ring *r = &b->ring[index];
-	int rc = give_back_addr(b, r);
+	int rc = session_give_back_addr(b, r);
 
 	if (rc == 0)
-		rc = give_back_event(b, MSG_SET_VRING_CALL, index, &r->call);
+		rc = session_give_back_event(b, MSG_SET_VRING_CALL, index, &r->call);
 	if (rc == 0)
-		rc = give_back_event(b, MSG_SET_VRING_KICK, index, &r->kick);
+		rc = session_give_back_event(b, MSG_SET_VRING_KICK, index, &r->kick);
 	return rc;
 }
 
 /* Returns a copy of the client's eventfd. */
 static int
-event_descriptor(struct session *b, int fd)
+session_event_descriptor(struct session *b, int fd)
 {
 	int copy;
 
@@ -322,12 +325,13 @@ event_descriptor(struct session *b, int fd)
 	fd_gate_made(&copy, 1);
 	if (copy < 0) {
 		if (copy == -ENOSYS)
-			complain(b,
+			session_complain(b,
 					"this kernel has no pidfd_getfd(2): load the module "
 					"eventfd_link (eventfd_link/README)",
 					copy);
 		else if (copy == -EPERM)
-			complain(b, "its descriptors may not be copied; run the switch as root",
+			session_complain(b,
+					"its descriptors may not be copied; run the switch as root",
 					copy);
 		return copy;
 	}
@@ -339,15 +343,15 @@ event_descriptor(struct session *b, int fd)
 
 /* Keeps a ring's file descriptor that the client has set. */
 static void
-note_event(struct session_event *e, int fd)
+session_note_event(struct session_event *e, int fd)
 {
-	close_fd(&e->fd);
+	session_close_fd(&e->fd);
 	e->fd = fd;
 	e->state = PART_SET;
 }
 
 static void
-lose(enum session_part *state)
+session_lose(enum session_part *state)
 {
 	if (*state == PART_SET)
 		*state = PART_LOST;
@@ -355,7 +359,7 @@ lose(enum session_part *state)
 
 /* Notes what an ioctl has changed of a ring, after it succeeded. Takes the file descriptor over. */
 static void
-note_ring(struct session_ring *r, unsigned int cmd, const void *in, int fd)
+session_note_ring(struct session_ring *r, unsigned int cmd, const void *in, int fd)
 {
 	switch (cmd) {
 	case VHOST_SET_VRING_ADDR:
@@ -363,52 +367,52 @@ note_ring(struct session_ring *r, unsigned int cmd, const void *in, int fd)
 		r->addr_state = PART_SET;
 		break;
 	case VHOST_SET_VRING_CALL:
-		note_event(&r->call, fd);
+		session_note_event(&r->call, fd);
 		break;
 	case VHOST_SET_VRING_KICK:
-		note_event(&r->kick, fd);
+		session_note_event(&r->kick, fd);
 		break;
 	case VHOST_GET_VRING_BASE:
-		lose(&r->addr_state);
-		lose(&r->call.state);
-		lose(&r->kick.state);
+		session_lose(&r->addr_state);
+		session_lose(&r->call.state);
+		session_lose(&r->kick.state);
 		break;
 	default:
-		close_fd(&fd);
+		session_close_fd(&fd);
 	}
 }
 
 static int
-get_vring_base(struct session *b, uint32_t index, struct message *m, void *out)
+session_get_vring_base(struct session *b, uint32_t index, struct message *m, void *out)
 {
 	struct session_ring *r = &b->ring[index];
-	int rc = call(b, m, NULL, 0);
+	int rc = session_call(b, m, NULL, 0);
 
 	if (rc != 0)
 		return rc;
-	note_ring(r, VHOST_GET_VRING_BASE, NULL, -1);
+	session_note_ring(r, VHOST_GET_VRING_BASE, NULL, -1);
 	memcpy(out, &m->payload.state, sizeof(m->payload.state));
 	if (!r->enabled)
 		return 0;
-	rc = give_back(b, index);
-	return rc == 0 ? settle(b) : rc;
+	rc = session_give_back(b, index);
+	return rc == 0 ? session_settle(b) : rc;
 }
 
 static int
-set_backend(struct session *b, uint32_t index, struct message *m)
+session_set_backend(struct session *b, uint32_t index, struct message *m)
 {
 	bool enable = m->payload.state.num;
-	int rc = enable ? give_back(b, index) : 0;
+	int rc = enable ? session_give_back(b, index) : 0;
 
 	if (rc == 0)
-		rc = call(b, m, NULL, 0);
+		rc = session_call(b, m, NULL, 0);
 	if (rc == 0)
 		b->ring[index].enabled = enable;
-	return rc == 0 && enable ? settle(b) : rc;
+	return rc == 0 && enable ? session_settle(b) : rc;
 }
 
 static int
-ring_ioctl(struct session *b, unsigned int cmd, const void *in, void *out)
+session_ring_ioctl(struct session *b, unsigned int cmd, const void *in, void *out)
 {
 	struct message m = {0};
 	uint32_t index;
@@ -419,21 +423,21 @@ ring_ioctl(struct session *b, unsigned int cmd, const void *in, void *out)
 		return rc;
 	memcpy(&index, in, sizeof(index)); /* each of the structs begins with the index */
 	if (cmd == VHOST_NET_SET_BACKEND)
-		return set_backend(b, index, &m);
+		return session_set_backend(b, index, &m);
 	if (cmd == VHOST_GET_VRING_BASE)
-		return get_vring_base(b, index, &m, out);
+		return session_get_vring_base(b, index, &m, out);
 	if (b->ring[index].enabled && ioctl_wants_stopped(cmd))
 		return -EBUSY;
 	if (fd >= 0) {
-		fd = event_descriptor(b, fd);
+		fd = session_event_descriptor(b, fd);
 		if (fd < 0)
 			return fd;
 	}
-	rc = call(b, &m, &fd, fd >= 0);
+	rc = session_call(b, &m, &fd, fd >= 0);
 	if (rc == 0)
-		note_ring(&b->ring[index], cmd, in, fd);
+		session_note_ring(&b->ring[index], cmd, in, fd);
 	else
-		close_fd(&fd);
+		session_close_fd(&fd);
 	return rc;
 }
 
@@ -443,24 +447,24 @@ session_ioctl(struct session *b, pid_t thread, unsigned int cmd, const void *in,
 	pid_t process;
 
 	if (cmd == VHOST_GET_FEATURES)
-		return get_features(b, out);
+		return session_get_features(b, out);
 	process = caller_process(thread);
 	if (process < 0)
 		return process;
 	if (cmd == VHOST_SET_OWNER)
-		return set_owner(b, thread, process);
+		return session_set_owner(b, thread, process);
 	if (b->owner != process || !caller_lives(b->handle))
 		return -EPERM;
 	if (b->lost)
 		return -ENOTCONN;
 	switch (cmd) {
 	case VHOST_RESET_OWNER:
-		return reset_owner(b);
+		return session_reset_owner(b);
 	case VHOST_SET_FEATURES:
-		return set_features(b, in);
+		return session_set_features(b, in);
 	case VHOST_SET_MEM_TABLE:
-		return set_mem_table(b, in);
+		return session_set_mem_table(b, in);
 	default:
-		return ring_ioctl(b, cmd, in, out);
+		return session_ring_ioctl(b, cmd, in, out);
 	}
 }
