@@ -22,10 +22,16 @@
 #include "guest/memory.h"
 #include "guest/virtqueue.h"
 
+/*
+ * The result of a try to take a chain, or as many chains as a frame needs. The formats return OK,
+ * BAD and FAULT. After NONE and FAULT a frame waits; after BAD and TOO_MANY it is refused.
+ */
 enum chain_status {
 	CHAIN_OK,
-	CHAIN_BAD,   /* wrong direction, or not in guest memory: it can be returned */
-	CHAIN_FAULT, /* the ring itself is broken; the queue is stopped */
+	CHAIN_NONE,     /* not now: there are too few, or they may not be read */
+	CHAIN_FAULT,    /* the ring itself is broken; the queue is stopped */
+	CHAIN_BAD,      /* wrong direction, not in guest memory, or of no use: it can be returned */
+	CHAIN_TOO_MANY, /* more of them, or longer ones, than a frame may have */
 };
 
 /* The buffers of a chain, as fragments of this process's memory. */

@@ -152,22 +152,21 @@ packed_walk(struct virtqueue *vq, uint16_t at, bool writable, struct chain *c, s
 
 /*
  * The usual case: a single descriptor, with none of the three flags except `flags`, all of it in
- * one region, with at least `least` bytes. Returns NULL for anything else, which packed_walk()
- * handles.
+ * one region, with at least `least` bytes. Returns its buffer, whose base is NULL for anything else,
+ * which packed_walk() handles.
  */
-static inline uint8_t *
+static inline struct fragment
 packed_single(const struct virtqueue *vq, uint16_t at, uint16_t flags, uint32_t least,
-		uint32_t *len, struct used_chain *u)
+		struct used_chain *u)
 {
 	const uint16_t shape = VRING_DESC_F_NEXT | VRING_DESC_F_WRITE | VRING_DESC_F_INDIRECT;
 	struct vring_packed_desc d = packed_read(&vq->ring[at]);
 
 	if (unlikely((d.flags & shape) != flags || d.len < least))
-		return NULL;
-	*len = d.len;
+		return (struct fragment){.base = NULL};
 	u->id = d.id;
 	u->ndesc = 1;
-	return guest_mem_at(vq->mem, d.addr, d.len);
+	return (struct fragment){guest_mem_at(vq->mem, d.addr, d.len), d.len};
 }
 
 /*

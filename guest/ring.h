@@ -8,7 +8,7 @@
  * format (see tx_fetch()), so that neither format costs the other anything.
  *
  * A cursor moves over the chains that the guest has made available; none is taken before
- * ring_take().
+ * ring_take(). It belongs to the thread that owns the queue at the time (see virtqueue.h).
  */
 #ifndef GUEST_RING_H
 #define GUEST_RING_H
@@ -19,15 +19,22 @@
 #include "guest/split.h"
 
 struct cursor {
-	uint16_t at;  /* split: free running; packed: position */
-	uint16_t end; /* split: the guest's available index */
-	bool wrap;    /* packed: lap */
+	struct virtqueue *vq;
+	struct used_chain used; /* returns the chain that was passed last */
+	uint16_t at;            /* split: free running; packed: position */
+	uint16_t end;           /* split: the guest's available index */
+	bool wrap;              /* packed: lap */
 };
 
 static __rte_always_inline struct cursor
 ring_begin(struct virtqueue *vq, const bool packed)
 {
-	struct cursor c = {.at = vq->last_avail, .end = vq->last_avail, .wrap = vq->avail_wrap};
+	struct cursor c = {
+			.vq = vq,
+			.at = vq->last_avail,
+			.end = vq->last_avail,
+			.wrap = vq->avail_wrap,
+	};
 
 	if (!packed)
 		c.end += split_available(vq);
@@ -36,30 +43,31 @@ ring_begin(struct virtqueue *vq, const bool packed)
 
 /* Returns true if there is a chain at the cursor. */
 static __rte_always_inline bool
-ring_more(const struct virtqueue *vq, const struct cursor *c, const bool packed)
+ring_more(const struct cursor *c, const bool packed)
 {
 	if (!packed)
 		return c->at != c->end;
-	return likely(!vq_broken(vq)) && packed_is_available(vq, c->at, c->wrap);
+	return likely(!vq_broken(c->vq)) && packed_is_available(c->vq, c->at, c->wrap);
 }
 
+/* Moves the cursor past the chain that c->used returns. */
 static __rte_always_inline void
-ring_next(const struct virtqueue *vq, struct cursor *c, struct used_chain u, const bool packed)
+ring_next(struct cursor *c, const bool packed)
 {
 	if (packed)
-		packed_advance(vq, &c->at, &c->wrap, u.ndesc);
+		packed_advance(c->vq, &c->at, &c->wrap, c->used.ndesc);
 	else
 		c->at++;
 }
 
 /* Prefetches the i-th chain after the cursor, if it is available. */
 static __rte_always_inline void
-ring_prefetch(const struct virtqueue *vq, const struct cursor *c, uint16_t i, const bool packed)
+ring_prefetch(const struct cursor *c, uint16_t i, const bool packed)
 {
 	if (!packed)
-		split_prefetch(vq, c->at + i);
-	else if (likely(c->at + i < vq->size))
-		rte_prefetch0(&vq->ring[c->at + i]);
+		split_prefetch(c->vq, c->at + i);
+	else if (likely(c->at + i < c->vq->size))
+		rte_prefetch0(&c->vq->ring[c->at + i]);
 }
 
 /*
@@ -67,63 +75,76 @@ ring_prefetch(const struct virtqueue *vq, const struct cursor *c, uint16_t i, co
  * own prefetcher loads them.
  */
 static __rte_always_inline void
-ring_prefetch_all(const struct virtqueue *vq, const struct cursor *c, unsigned int max,
-		const bool packed)
+ring_prefetch_all(const struct cursor *c, unsigned int max, const bool packed)
 {
 	unsigned int i;
 
 	for (i = 0; !packed && i < max && (uint16_t)(c->at + i) != c->end; i++)
-		split_prefetch(vq, c->at + i);
+		split_prefetch(c->vq, c->at + i);
 }
 
 /*
- * Reads the chain at the cursor, of any shape, and moves the cursor past it. *u returns the chain,
- * except after CHAIN_FAULT.
+ * Reads the chain at the cursor, of any shape, and moves the cursor past it. c->used returns the
+ * chain, except after CHAIN_FAULT.
  */
 static __rte_always_inline enum chain_status
-ring_walk(struct virtqueue *vq, struct cursor *c, bool writable, struct chain *chain,
-		struct used_chain *u, const bool packed)
+ring_walk(struct cursor *c, bool writable, struct chain *chain, const bool packed)
 {
+	struct used_chain u = {
+			0, 1}; /* not c->used, whose address would keep the cursor in memory */
 	enum chain_status status;
 
 	if (packed) {
-		status = packed_walk(vq, c->at, writable, chain, u);
+		status = packed_walk(c->vq, c->at, writable, chain, &u);
 	} else {
-		*u = (struct used_chain){.id = split_head(vq, c->at), .ndesc = 1};
-		status = split_walk(vq, u->id, writable, chain);
+		u.id = split_head(c->vq, c->at);
+		status = split_walk(c->vq, u.id, writable, chain);
 	}
-	if (likely(status != CHAIN_FAULT))
-		ring_next(vq, c, *u, packed);
+	if (unlikely(status == CHAIN_FAULT))
+		return status;
+	c->used = u;
+	ring_next(c, packed);
 	return status;
 }
 
 /*
  * Reads a chain of a single descriptor, with these flags, all of it in one region, with at least
- * `least` bytes. Returns NULL for anything else; then the cursor does not move.
+ * `least` bytes. Returns its buffer, whose base is NULL for anything else; then the cursor does not
+ * move.
  */
-static __rte_always_inline uint8_t *
-ring_single(const struct virtqueue *vq, struct cursor *c, uint16_t flags, uint32_t least,
-		uint32_t *len, struct used_chain *u, const bool packed)
+static __rte_always_inline struct fragment
+ring_single(struct cursor *c, uint16_t flags, uint32_t least, const bool packed)
 {
-	uint8_t *base;
+	struct used_chain u = {0, 1};
+	struct fragment one;
 
 	if (packed) {
-		base = packed_single(vq, c->at, flags, least, len, u);
+		one = packed_single(c->vq, c->at, flags, least, &u);
 	} else {
-		*u = (struct used_chain){.id = split_head(vq, c->at), .ndesc = 1};
-		base = split_single(vq, u->id, flags, least, len);
+		u.id = split_head(c->vq, c->at);
+		one = split_single(c->vq, u.id, flags, least);
 	}
-	if (likely(base != NULL))
-		ring_next(vq, c, *u, packed);
-	return base;
+	if (unlikely(one.base == NULL))
+		return one;
+	c->used = u;
+	ring_next(c, packed);
+	return one;
 }
 
 /* Takes the chains that the cursor has passed. */
 static __rte_always_inline void
-ring_take(struct virtqueue *vq, const struct cursor *c)
+ring_take(const struct cursor *c)
 {
-	vq->last_avail = c->at;
-	vq->avail_wrap = c->wrap;
+	c->vq->last_avail = c->at;
+	c->vq->avail_wrap = c->wrap;
+}
+
+/* Moves the cursor back to the first chain that was not taken. */
+static __rte_always_inline void
+ring_rewind(struct cursor *c)
+{
+	c->at = c->vq->last_avail;
+	c->wrap = c->vq->avail_wrap;
 }
 
 static __rte_always_inline void

@@ -148,22 +148,21 @@ split_walk(struct virtqueue *vq, uint16_t head, bool writable, struct chain *c)
 
 /*
  * The usual case: a single descriptor with exactly these flags, all of it in one region, with at
- * least `least` bytes. Returns its buffer and sets *len, or returns NULL for anything else, which
- * split_walk() handles.
+ * least `least` bytes. Returns its buffer, whose base is NULL for anything else, which split_walk()
+ * handles.
  */
-static inline uint8_t *
-split_single(const struct virtqueue *vq, uint16_t head, uint16_t flags, uint32_t least,
-		uint32_t *len)
+static inline struct fragment
+split_single(const struct virtqueue *vq, uint16_t head, uint16_t flags, uint32_t least)
 {
+	const struct fragment none = {.base = NULL};
 	struct vring_desc d;
 
 	if (unlikely(head >= vq->size))
-		return NULL;
+		return none;
 	d = split_read(&vq->desc[head]);
 	if (unlikely(d.flags != flags || d.len < least))
-		return NULL;
-	*len = d.len;
-	return guest_mem_at(vq->mem, d.addr, d.len);
+		return none;
+	return (struct fragment){guest_mem_at(vq->mem, d.addr, d.len), d.len};
 }
 
 /* Returns the chain of `head` to the guest, with `len` bytes written to it. */

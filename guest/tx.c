@@ -54,29 +54,28 @@ fetch_long(const struct virtqueue *vq, struct burst *b, struct frame *f, uint64_
  * The frame still begins with its virtio-net header.
  */
 static __rte_always_inline bool
-fetch_chain(struct virtqueue *vq, struct cursor *cursor, struct burst *b, struct frame *f,
-		const bool packed)
+fetch_chain(struct cursor *at, struct burst *b, struct frame *f, const bool packed)
 {
+	const struct virtqueue *vq = at->vq;
 	struct chain c = {
 			.frag = &b->frag[b->nfrags],
 			.max = CHAIN_MAX,
 			.n = 1,
 	};
 	enum chain_status status = CHAIN_OK;
-	struct used_chain u = {0}; /* gcc 14 does not see that it is always set */
 
-	c.frag->base = ring_single(vq, cursor, 0, 1, &c.frag->len, &u, packed);
+	*c.frag = ring_single(at, 0, 1, packed);
 	c.len = c.frag->len;
 	if (unlikely(c.frag->base == NULL)) {
 		c.n = c.len = 0;
-		status = ring_walk(vq, cursor, false, &c, &u, packed);
+		status = ring_walk(at, false, &c, packed);
 		b->cost += c.looked * COST_DESC;
 		fetched_much(b, c.looked * COST_DESC);
 	}
 	if (unlikely(status == CHAIN_FAULT))
 		return false;
-	f->id = u.id;
-	f->ndesc = u.ndesc;
+	f->id = at->used.id;
+	f->ndesc = at->used.ndesc;
 	f->reason = DROP_NONE;
 	f->flow = 0;
 	f->offload = 0;
@@ -150,17 +149,17 @@ fetch(struct virtqueue *vq, struct burst *b, unsigned int max, const bool packed
 
 	b->n = b->nfrags = b->fetched = 0;
 	b->frags_max = BURST_FRAGS - CHAIN_MAX + 1;
-	ring_prefetch_all(vq, &c, max, packed);
-	for (i = 0; i < max && ring_more(vq, &c, packed); i++) {
+	ring_prefetch_all(&c, max, packed);
+	for (i = 0; i < max && ring_more(&c, packed); i++) {
 		if (unlikely(b->nfrags >= b->frags_max))
 			break;
-		if (unlikely(!fetch_chain(vq, &c, b, &b->frame[i], packed)))
+		if (unlikely(!fetch_chain(&c, b, &b->frame[i], packed)))
 			break;
 	}
 	b->n = i;
 	for (i = 0; i < b->n; i++)
 		fetch_headers(vq, b, &b->frame[i]);
-	ring_take(vq, &c);
+	ring_take(&c);
 	ring_set_bell(vq, packed);
 	if (unlikely(vq->in_order != NULL))
 		note_order(vq, b);

@@ -67,7 +67,7 @@ MUTANTS = (
     Mutant("share", "nobody waits for others, however much was done for it", "switch/share.h",
            "if (likely(s->used < c->now + SHARE_AHEAD))", "if (likely(s->used < c->now + UINT64_MAX / 4))",
            "share", "test_equal", check=False),
-    Mutant("rx-useless", "chains that take no frame stop no device", "guest/rx.c",
+    Mutant("rx-useless", "chains that take no frame stop no device", "guest/room.h",
            "if (++vq->useless == RX_USELESS_MAX)", "if (++vq->useless == 0)", "rx", "test_useless"),
     Mutant("fdb-grace", "a position of the table is used again at once", "switch/fdb.c",
            "if (!grace_over(t->qsbr, done.token))", "if (done.token == 0)", "fdb", "test_grace_period"),

@@ -244,7 +244,7 @@ has_room(struct virtqueue *vq)
 {
 	const struct cursor c = ring_begin(vq, vq->packed);
 
-	return ring_more(vq, &c, vq->packed);
+	return ring_more(&c, vq->packed);
 }
 
 /* Bursts of any frames into any buffers, over many laps of the ring. */
