@@ -35,7 +35,7 @@ struct filling {
  * Writes the header of a frame with offloads or flags; flags are only for a guest that takes them.
  */
 static __rte_noinline void
-put_offload(const struct virtqueue *vq, uint8_t *to, const struct frame *f)
+rx_put_offload(const struct virtqueue *vq, uint8_t *to, const struct frame *f)
 {
 	struct virtio_net_hdr vnet = f->vnet;
 
@@ -49,7 +49,7 @@ put_offload(const struct virtqueue *vq, uint8_t *to, const struct frame *f)
  * section 5.1.6.4), which the short header lacks.
  */
 static inline void
-put_header(const struct virtqueue *vq, uint8_t *to, const struct frame *f, uint16_t nheads,
+rx_put_header(const struct virtqueue *vq, uint8_t *to, const struct frame *f, uint16_t nheads,
 		bool plain)
 {
 	const uint64_t zero = 0;
@@ -58,7 +58,7 @@ put_header(const struct virtqueue *vq, uint8_t *to, const struct frame *f, uint1
 		memcpy(to, &zero, 8);
 		memcpy(to + 8, &zero, 2);
 	} else {
-		put_offload(vq, to, f);
+		rx_put_offload(vq, to, f);
 	}
 	if (likely(vq->hdr_len > sizeof(struct virtio_net_hdr)))
 		memcpy(to + 10, &nheads, 2);
@@ -69,7 +69,7 @@ put_header(const struct virtqueue *vq, uint8_t *to, const struct frame *f, uint1
  * nothing, in any other case.
  */
 static __rte_always_inline bool
-fill_single(struct cursor *c, const struct frame *f, const bool plain, const bool packed)
+rx_fill_single(struct cursor *c, const struct frame *f, const bool plain, const bool packed)
 {
 	struct virtqueue *vq = c->vq;
 	uint32_t need = vq->hdr_len + f->len;
@@ -77,7 +77,7 @@ fill_single(struct cursor *c, const struct frame *f, const bool plain, const boo
 
 	if (unlikely(base == NULL))
 		return false;
-	put_header(vq, base, f, 1, plain);
+	rx_put_header(vq, base, f, 1, plain);
 	if (plain)
 		frame_copy_plain(base + vq->hdr_len, f);
 	else
@@ -91,7 +91,7 @@ fill_single(struct cursor *c, const struct frame *f, const bool plain, const boo
 
 /* Writes header and frame into the room that ends at the cursor, and returns its chains as used. */
 static __rte_always_inline void
-fill_room(const struct cursor *end, struct room *r, const struct frame *f, const bool packed)
+rx_fill_room(const struct cursor *end, struct room *r, const struct frame *f, const bool packed)
 {
 	struct virtqueue *vq = end->vq;
 	uint8_t vnet[HDR_MAX];
@@ -100,7 +100,7 @@ fill_room(const struct cursor *end, struct room *r, const struct frame *f, const
 	uint32_t left = vq->hdr_len + f->len, n;
 	unsigned int i;
 
-	put_header(vq, vnet, f, r->n, f->vnet.flags == 0);
+	rx_put_header(vq, vnet, f, r->n, f->vnet.flags == 0);
 	frags_copy(r->frag, 0, &header, header.len);
 	frags_copy(r->frag, vq->hdr_len, f->frag, f->len);
 	frags_copy(r->frag, vq->hdr_len, &front, front.len);
@@ -116,7 +116,7 @@ fill_room(const struct cursor *end, struct room *r, const struct frame *f, const
 
 /* Prefetches descriptors and bytes for the frames after this one. */
 static __rte_always_inline void
-look_ahead(const struct cursor *c, const struct burst *b, frame_set want, const bool packed)
+rx_look_ahead(const struct cursor *c, const struct burst *b, frame_set want, const bool packed)
 {
 	frame_set next = frame_set_tail(frame_set_tail(want));
 
@@ -127,7 +127,7 @@ look_ahead(const struct cursor *c, const struct burst *b, frame_set want, const 
 
 /* Finds room for a frame in several buffers, and fills it. */
 static enum chain_status
-fill_found(struct filling *to, const struct frame *f, const bool packed)
+rx_fill_found(struct filling *to, const struct frame *f, const bool packed)
 {
 	struct cursor *c = &to->at, end = *c;
 	struct virtqueue *vq = c->vq;
@@ -137,7 +137,7 @@ fill_found(struct filling *to, const struct frame *f, const bool packed)
 	status = room_find(&end, vq->hdr_len + f->len, &r, packed);
 	room_charge(vq, to->b, &r);
 	if (status == CHAIN_OK)
-		fill_room(&end, &r, f, packed);
+		rx_fill_room(&end, &r, f, packed);
 	else if (status == CHAIN_BAD)
 		room_give_back(&r, &end, packed);
 	else
@@ -149,14 +149,14 @@ fill_found(struct filling *to, const struct frame *f, const bool packed)
 
 /* Finds room for a frame, if it may be looked for. */
 static __rte_noinline enum chain_status
-fill_chains(struct filling *to, const struct frame *f, const bool packed)
+rx_fill_chains(struct filling *to, const struct frame *f, const bool packed)
 {
 	struct virtqueue *vq = to->at.vq;
 	enum chain_status status = room_known(&to->at, vq->hdr_len + f->len, packed);
 
 	if (status != CHAIN_OK)
 		return status;
-	return room_may_look(vq, to->b) ? fill_found(to, f, packed) : CHAIN_NONE;
+	return room_may_look(vq, to->b) ? rx_fill_found(to, f, packed) : CHAIN_NONE;
 }
 
 /*
@@ -164,7 +164,7 @@ fill_chains(struct filling *to, const struct frame *f, const bool packed)
  * out again.
  */
 static enum chain_status
-find_all(const struct filling *to, const struct gso *gso, const bool packed)
+rx_find_all(const struct filling *to, const struct gso *gso, const bool packed)
 {
 	struct virtqueue *vq = to->at.vq;
 	struct cursor c = ring_begin(vq, packed);
@@ -189,32 +189,32 @@ find_all(const struct filling *to, const struct gso *gso, const bool packed)
 
 /* Puts one frame, with or without offloads and flags, into the next buffers. */
 static inline enum chain_status
-fill_any(struct filling *to, const struct frame *f, const bool packed)
+rx_fill_any(struct filling *to, const struct frame *f, const bool packed)
 {
-	if (likely(fill_single(&to->at, f, false, packed)))
+	if (likely(rx_fill_single(&to->at, f, false, packed)))
 		return CHAIN_OK;
-	return fill_chains(to, f, packed);
+	return rx_fill_chains(to, f, packed);
 }
 
 /* Puts one segment of a frame into the ring, which has room for all of them. */
 static inline enum chain_status
-fill_part(struct filling *to, const struct frame *f, const bool packed)
+rx_fill_part(struct filling *to, const struct frame *f, const bool packed)
 {
-	if (likely(fill_single(&to->at, f, false, packed)))
+	if (likely(rx_fill_single(&to->at, f, false, packed)))
 		return CHAIN_OK;
-	return fill_found(to, f, packed);
+	return rx_fill_found(to, f, packed);
 }
 
 /* Returns true if a frame that was not taken has to be offered again. */
 static inline bool
-may_wait(enum chain_status status)
+rx_may_wait(enum chain_status status)
 {
 	return status == CHAIN_NONE || status == CHAIN_FAULT;
 }
 
 /* Puts a frame into the ring whose offloads the guest does not do itself. */
 static __rte_noinline enum chain_status
-fill_finished(struct filling *to, const struct frame *f, const bool packed)
+rx_fill_finished(struct filling *to, const struct frame *f, const bool packed)
 {
 	enum chain_status status = CHAIN_OK;
 	const struct frame *part;
@@ -222,11 +222,11 @@ fill_finished(struct filling *to, const struct frame *f, const bool packed)
 
 	gso_begin(&gso, f, to->at.vq->offloads);
 	if (gso.n > 1)
-		status = find_all(to, &gso, packed);
+		status = rx_find_all(to, &gso, packed);
 	ring_rewind(&to->at);
 	while (status == CHAIN_OK && (part = gso_next(&gso)) != NULL)
-		status = gso.n > 1 ? fill_part(to, part, packed) : fill_any(to, part, packed);
-	if (unlikely(may_wait(status) && gso.i > 1)) {
+		status = gso.n > 1 ? rx_fill_part(to, part, packed) : rx_fill_any(to, part, packed);
+	if (unlikely(rx_may_wait(status) && gso.i > 1)) {
 		/* The guest has changed descriptors that were valid a moment ago. */
 		return CHAIN_BAD;
 	}
@@ -242,11 +242,11 @@ fill_finished(struct filling *to, const struct frame *f, const bool packed)
 
 /* Puts a frame with offloads or flags into the ring. */
 static __rte_noinline enum chain_status
-fill_offload(struct filling *to, const struct frame *f, const bool packed)
+rx_fill_offload(struct filling *to, const struct frame *f, const bool packed)
 {
 	if ((f->offload & ~to->at.vq->offloads) != 0)
-		return fill_finished(to, f, packed);
-	return fill_any(to, f, packed);
+		return rx_fill_finished(to, f, packed);
+	return rx_fill_any(to, f, packed);
 }
 
 /*
@@ -254,21 +254,21 @@ fill_offload(struct filling *to, const struct frame *f, const bool packed)
  * position in the virtqueue. They do not get *c itself, as that would keep it in memory.
  */
 static __rte_always_inline enum chain_status
-fill_one(struct filling *to, struct cursor *c, const struct frame *f, const bool packed)
+rx_fill_one(struct filling *to, struct cursor *c, const struct frame *f, const bool packed)
 {
 	bool plain = f->offload == 0 && f->vnet.flags == 0;
 	enum chain_status status;
 
-	if (likely(plain) && likely(fill_single(c, f, true, packed)))
+	if (likely(plain) && likely(rx_fill_single(c, f, true, packed)))
 		return CHAIN_OK;
 	ring_rewind(&to->at);
-	status = plain ? fill_chains(to, f, packed) : fill_offload(to, f, packed);
+	status = plain ? rx_fill_chains(to, f, packed) : rx_fill_offload(to, f, packed);
 	ring_rewind(c);
 	return status;
 }
 
 static __rte_always_inline struct outcome
-fill_ring(struct virtqueue *vq, struct filling *to, frame_set want, const bool packed)
+rx_fill_ring(struct virtqueue *vq, struct filling *to, frame_set want, const bool packed)
 {
 	struct cursor c = ring_begin(vq, packed);
 	struct burst *const b = to->b;
@@ -281,10 +281,10 @@ fill_ring(struct virtqueue *vq, struct filling *to, frame_set want, const bool p
 	for (; want != 0 && ring_more(&c, packed); want = frame_set_tail(want)) {
 		f = &b->frame[frame_set_first(want)];
 		one = frame_set_head(want);
-		look_ahead(&c, b, want, packed);
-		status = fill_one(to, &c, f, packed);
+		rx_look_ahead(&c, b, want, packed);
+		status = rx_fill_one(to, &c, f, packed);
 		if (unlikely(status != CHAIN_OK)) {
-			if (may_wait(status))
+			if (rx_may_wait(status))
 				break;
 			f->reason = status == CHAIN_BAD ? DROP_RX_DESCRIPTOR : DROP_TOO_BIG;
 			o.refused |= one;
@@ -300,12 +300,12 @@ fill_ring(struct virtqueue *vq, struct filling *to, frame_set want, const bool p
 
 /* Fills and publishes. Returns true if the guest is to be signalled. */
 static __rte_always_inline bool
-deliver(struct virtqueue *vq, struct filling *to, frame_set want, struct outcome *o,
+rx_deliver_into(struct virtqueue *vq, struct filling *to, frame_set want, struct outcome *o,
 		const bool packed)
 {
 	uint16_t from = vq->last_used;
 
-	*o = fill_ring(vq, to, want, packed);
+	*o = rx_fill_ring(vq, to, want, packed);
 	if (!ring_has_put(vq, from, packed) || vq_broken(vq))
 		return false;
 	return ring_publish(vq, from, packed);
@@ -324,7 +324,8 @@ rx_deliver(struct virtqueue *vq, struct burst *b, frame_set want, struct port_co
 		b->put_off = true;
 		return (struct outcome){0, 0};
 	}
-	signal = vq->packed ? deliver(vq, &to, want, &o, true) : deliver(vq, &to, want, &o, false);
+	signal = vq->packed ? rx_deliver_into(vq, &to, want, &o, true)
+			    : rx_deliver_into(vq, &to, want, &o, false);
 	if (unlikely(vq->known.valid) && o.taken != 0)
 		vq->known.valid = false;
 	rte_spinlock_unlock(&vq->lock);

@@ -24,7 +24,7 @@
 
 /* Notes the unusual cost of a frame. If it is too high no other frame is fetched. */
 static void
-fetched_much(struct burst *b, uint32_t cost)
+tx_fetched_much(struct burst *b, uint32_t cost)
 {
 	b->fetched += cost;
 	if (b->fetched >= COST_FETCH_MAX)
@@ -36,7 +36,7 @@ fetched_much(struct burst *b, uint32_t cost)
  * virtio-net header was read, which may say that it has to be cut.
  */
 static __rte_noinline void
-fetch_long(const struct virtqueue *vq, struct burst *b, struct frame *f, uint64_t len)
+tx_fetch_long(const struct virtqueue *vq, struct burst *b, struct frame *f, uint64_t len)
 {
 	if (len > vq->hdr_len + vq->frame_max) {
 		if (!(vq->offloads & OFFLOAD_GSO) || len > vq->hdr_len + OFFLOAD_FRAME_MAX) {
@@ -45,7 +45,7 @@ fetch_long(const struct virtqueue *vq, struct burst *b, struct frame *f, uint64_
 		}
 		f->reason = DROP_LONG;
 	}
-	fetched_much(b, COST_BYTES(len));
+	tx_fetched_much(b, COST_BYTES(len));
 	rte_prefetch0(f->frag->base);
 }
 
@@ -54,7 +54,7 @@ fetch_long(const struct virtqueue *vq, struct burst *b, struct frame *f, uint64_
  * The frame still begins with its virtio-net header.
  */
 static __rte_always_inline bool
-fetch_chain(struct cursor *at, struct burst *b, struct frame *f, const bool packed)
+tx_fetch_chain(struct cursor *at, struct burst *b, struct frame *f, const bool packed)
 {
 	const struct virtqueue *vq = at->vq;
 	struct chain c = {
@@ -70,7 +70,7 @@ fetch_chain(struct cursor *at, struct burst *b, struct frame *f, const bool pack
 		c.n = c.len = 0;
 		status = ring_walk(at, false, &c, packed);
 		b->cost += c.looked * COST_DESC;
-		fetched_much(b, c.looked * COST_DESC);
+		tx_fetched_much(b, c.looked * COST_DESC);
 	}
 	if (unlikely(status == CHAIN_FAULT))
 		return false;
@@ -88,7 +88,7 @@ fetch_chain(struct cursor *at, struct burst *b, struct frame *f, const bool pack
 	else if (unlikely(c.len < vq->hdr_len + sizeof(f->eth)))
 		frame_lose(f, DROP_SHORT);
 	else if (unlikely(c.len > PLAIN_MAX))
-		fetch_long(vq, b, f, c.len);
+		tx_fetch_long(vq, b, f, c.len);
 	else
 		rte_prefetch0(c.frag->base);
 	b->nfrags += c.n;
@@ -97,7 +97,7 @@ fetch_chain(struct cursor *at, struct burst *b, struct frame *f, const bool pack
 
 /* Removes the virtio-net header and makes the private copy of the Ethernet header. */
 static inline void
-fetch_headers(const struct virtqueue *vq, struct burst *b, struct frame *f)
+tx_fetch_headers(const struct virtqueue *vq, struct burst *b, struct frame *f)
 {
 	struct virtio_net_hdr_mrg_rxbuf vnet;
 	struct fragment *p = f->frag;
@@ -127,7 +127,7 @@ fetch_headers(const struct virtqueue *vq, struct burst *b, struct frame *f)
 
 /* Notes a burst that has to be returned in order; more chains than the ring holds are a fault. */
 static void
-note_order(struct virtqueue *vq, struct burst *b)
+tx_note_order(struct virtqueue *vq, struct burst *b)
 {
 	struct frame *f;
 
@@ -142,7 +142,7 @@ note_order(struct virtqueue *vq, struct burst *b)
 }
 
 static __rte_always_inline unsigned int
-fetch(struct virtqueue *vq, struct burst *b, unsigned int max, const bool packed)
+tx_fetch_burst(struct virtqueue *vq, struct burst *b, unsigned int max, const bool packed)
 {
 	struct cursor c = ring_begin(vq, packed);
 	unsigned int i;
@@ -153,16 +153,16 @@ fetch(struct virtqueue *vq, struct burst *b, unsigned int max, const bool packed
 	for (i = 0; i < max && ring_more(&c, packed); i++) {
 		if (unlikely(b->nfrags >= b->frags_max))
 			break;
-		if (unlikely(!fetch_chain(&c, b, &b->frame[i], packed)))
+		if (unlikely(!tx_fetch_chain(&c, b, &b->frame[i], packed)))
 			break;
 	}
 	b->n = i;
 	for (i = 0; i < b->n; i++)
-		fetch_headers(vq, b, &b->frame[i]);
+		tx_fetch_headers(vq, b, &b->frame[i]);
 	ring_take(&c);
 	ring_set_bell(vq, packed);
 	if (unlikely(vq->in_order != NULL))
-		note_order(vq, b);
+		tx_note_order(vq, b);
 	return b->n;
 }
 
@@ -171,7 +171,7 @@ tx_fetch(struct source *s, struct burst *b, unsigned int max)
 {
 	struct virtqueue *vq = container_of(s, struct virtqueue, source);
 
-	return vq->packed ? fetch(vq, b, max, true) : fetch(vq, b, max, false);
+	return vq->packed ? tx_fetch_burst(vq, b, max, true) : tx_fetch_burst(vq, b, max, false);
 }
 
 /* Moves the ring's read position back by the frames from `from` on. */
@@ -196,7 +196,7 @@ tx_unfetch(struct source *s, struct burst *b, unsigned int from)
 
 /* Returns the chains of frames that are done. */
 static __rte_always_inline void
-put_all(struct virtqueue *vq, const struct frame *frame, frame_set done, const bool packed)
+tx_put_all(struct virtqueue *vq, const struct frame *frame, frame_set done, const bool packed)
 {
 	const struct frame *f;
 	struct used_chain u;
@@ -214,11 +214,11 @@ put_all(struct virtqueue *vq, const struct frame *frame, frame_set done, const b
 }
 
 static __rte_always_inline bool
-retire(struct virtqueue *vq, const struct frame *frame, frame_set done, const bool packed)
+tx_retire_all(struct virtqueue *vq, const struct frame *frame, frame_set done, const bool packed)
 {
 	uint16_t from = vq->last_used;
 
-	put_all(vq, frame, done, packed);
+	tx_put_all(vq, frame, done, packed);
 	if (!ring_has_put(vq, from, packed))
 		return false; /* none could be returned yet */
 	return ring_publish(vq, from, packed);
@@ -231,7 +231,8 @@ tx_retire(struct source *s, struct frame *frame, frame_set done, struct port_cou
 
 	if (unlikely(vq_broken(vq) || done == 0))
 		return;
-	if (vq->packed ? retire(vq, frame, done, true) : retire(vq, frame, done, false)) {
+	if (vq->packed ? tx_retire_all(vq, frame, done, true)
+		       : tx_retire_all(vq, frame, done, false)) {
 		vq_signal(vq);
 		count_add(&count->signals, 1);
 	}
