@@ -15,7 +15,7 @@
 
 /* Offers frames of a source to a port's sink. */
 static inline struct outcome
-forward_deliver_one(struct lane *l, const struct source *s, uint16_t to, uint64_t want)
+forward_deliver_one(struct lane *l, const struct source *s, uint16_t to, frame_set want)
 {
 	struct sink *k = port_sink(&l->shared.ports->port[to]);
 
@@ -25,14 +25,17 @@ forward_deliver_one(struct lane *l, const struct source *s, uint16_t to, uint64_
 }
 
 /* Returns the frames of `want` whose flows are not held up. */
-static uint64_t
-forward_free_to_go(struct burst *b, uint64_t want, uint64_t flows)
+static frame_set
+forward_free_to_go(struct burst *b, frame_set want, uint64_t flows)
 {
-	uint64_t left, ok = 0;
+	frame_set ok = 0;
+	unsigned int i;
 
-	for (left = flows == FLOWS_ALL ? 0 : want; left != 0; left &= left - 1)
-		if (!(flows >> flow_of(&b->frame[__builtin_ctzll(left)]) & 1))
-			ok |= left & -left;
+	if (flows == FLOWS_ALL)
+		return 0;
+	FRAME_SET_FOREACH(i, want)
+		if (!(flows >> flow_of(&b->frame[i]) & 1))
+			ok |= frame_set_one(i);
 	return ok;
 }
 
@@ -45,7 +48,7 @@ forward_deliver(struct lane *l, const struct source *s, const struct flow_set *b
 {
 	struct dests *d = &l->dests;
 	struct burst *b = &l->burst;
-	uint64_t want;
+	frame_set want;
 	unsigned int i;
 
 	for (i = 0; i < d->n; i++) {
@@ -93,7 +96,7 @@ forward_park_frame(struct lane *l, struct source *s, unsigned int i, bool sent, 
 {
 	struct frame *f = &l->burst.frame[i];
 	struct dests *d = &l->dests;
-	uint64_t bit = UINT64_C(1) << i;
+	frame_set bit = frame_set_one(i);
 	bool owed = false;
 	unsigned int k;
 	uint16_t port;
@@ -134,21 +137,20 @@ forward_is_put_off(const struct dests *d)
 }
 
 /* Parks the frames that found no room. Returns the frames that now wait. */
-static uint64_t
-forward_park_burst(struct lane *l, struct source *s, uint64_t left, uint64_t sent)
+static frame_set
+forward_park_burst(struct lane *l, struct source *s, frame_set left, frame_set sent)
 {
-	uint64_t now = rte_rdtsc(), waiting = 0;
+	uint64_t now = rte_rdtsc();
+	frame_set waiting = 0;
 	unsigned int i;
 
 	if (park_empty(s->park))
 		s->park->next_try = now + l->retry_delay;
 	if (forward_is_put_off(&l->dests))
 		s->park->next_try = now;
-	for (; left != 0; left &= left - 1) {
-		i = __builtin_ctzll(left);
+	FRAME_SET_FOREACH(i, left)
 		if (forward_park_frame(l, s, i, sent >> i & 1, now))
-			waiting |= UINT64_C(1) << i;
-	}
+			waiting |= frame_set_one(i);
 	s->waiting = !park_empty(s->park);
 	return waiting;
 }
@@ -163,28 +165,28 @@ forward_settle(struct lane *l, struct source *s)
 	struct port_count *count = &l->count[s->port];
 	struct dests *d = &l->dests;
 	struct burst *b = &l->burst;
-	uint64_t all = b->n == BURST_MAX ? UINT64_MAX : (UINT64_C(1) << b->n) - 1;
-	uint64_t sent = 0, left = 0, lost, bytes = 0;
+	frame_set all = frame_set_of(b->n), sent = 0, left = 0;
+	uint64_t bytes = 0;
 	unsigned int i, copies = 0;
 
 	for (i = 0; i < d->n; i++) {
 		sent |= d->outcome[i].taken;
-		copies += __builtin_popcountll(d->outcome[i].taken);
+		copies += frame_set_count(d->outcome[i].taken);
 		left |= d->want[i] & ~d->outcome[i].taken & ~d->outcome[i].refused;
 		if (unlikely(d->outcome[i].refused != 0))
 			count_add(&l->count[d->port[i]].missed,
-					__builtin_popcountll(d->outcome[i].refused));
+					frame_set_count(d->outcome[i].refused));
 	}
 	for (i = 0; i < b->n; i++)
 		bytes += b->frame[i].len;
 	count_add(&count->received, b->n);
 	count_add(&count->received_bytes, bytes);
-	count_add(&count->delivered, __builtin_popcountll(sent));
-	count_add(&count->flooded, copies - __builtin_popcountll(sent));
+	count_add(&count->delivered, frame_set_count(sent));
+	count_add(&count->flooded, copies - frame_set_count(sent));
 	if (unlikely(left != 0))
 		left = forward_park_burst(l, s, left, sent);
-	for (lost = all & ~sent & ~left; unlikely(lost != 0); lost &= lost - 1)
-		count_add(&count->drop[b->frame[__builtin_ctzll(lost)].reason], 1);
+	FRAME_SET_FOREACH(i, all & ~sent & ~left)
+		count_add(&count->drop[b->frame[i].reason], 1);
 	s->ops->retire(s, b->frame, all & ~left, count);
 }
 
@@ -230,7 +232,7 @@ forward_retry_gather(
 			b->frame[b->n++] = p->slot[last].frame;
 		}
 		if (!behind && !gone)
-			dests_add(&l->dests, e->port, UINT64_C(1) << (b->n - 1));
+			dests_add(&l->dests, e->port, frame_set_one(b->n - 1));
 	}
 	b->cost += b->n * COST_WAIT + (i - first) * COST_ERRAND;
 	return i;
@@ -244,7 +246,7 @@ static struct outcome
 forward_retry_outcome(const struct dests *d, struct park *p, uint16_t port, unsigned int i)
 {
 	unsigned int at = d->slot[port];
-	uint64_t bit = UINT64_C(1) << i;
+	frame_set bit = frame_set_one(i);
 
 	if (at >= d->n || d->port[at] != port || !(d->want[at] & bit))
 		return (struct outcome){0, 0};
@@ -312,7 +314,7 @@ forward_retry_settle_all(struct lane *l, struct source *s, unsigned int i, unsig
 {
 	struct port_count *count = &l->count[s->port];
 	struct park *p = s->park;
-	uint64_t done = 0;
+	frame_set done = 0;
 	struct errand e;
 	int k = -1, last = -1;
 
@@ -329,7 +331,7 @@ forward_retry_settle_all(struct lane *l, struct source *s, unsigned int i, unsig
 		} else if (park_done(p, &e)) {
 			if (!p->slot[e.slot].sent)
 				count_add(&count->drop[p->slot[e.slot].frame.reason], 1);
-			done |= UINT64_C(1) << k;
+			done |= frame_set_one(k);
 			park_remove(p, e.slot);
 		}
 	}
@@ -389,7 +391,7 @@ forward_trim(struct lane *l, struct source *s)
 		return;
 	s->ops->unfetch(s, b, i);
 	for (k = 0; k < d->n; k++)
-		d->want[k] &= (UINT64_C(1) << i) - 1;
+		d->want[k] &= frame_set_of(i);
 }
 
 /*

@@ -37,11 +37,11 @@ enum delay {
  */
 struct dests {
 	unsigned int n;
-	uint64_t flood;      /* frames that are flooded */
+	frame_set flood;     /* frames that are flooded */
 	unsigned int nflood; /* most ports that a flooded frame goes to */
 	uint16_t port[PORT_MAX];
 	uint16_t slot[PORT_MAX];
-	uint64_t want[PORT_MAX]; /* frames for the destination */
+	frame_set want[PORT_MAX]; /* frames for the destination */
 	struct outcome outcome[PORT_MAX];
 	uint8_t delay[PORT_MAX]; /* enum delay, for frames that the destination did not take */
 };
@@ -89,7 +89,7 @@ void lane_destroy(struct lane *l);
 
 /* Adds frames to those for a destination. */
 static inline void
-dests_add(struct dests *d, uint16_t port, uint64_t frames)
+dests_add(struct dests *d, uint16_t port, frame_set frames)
 {
 	unsigned int at = d->slot[port];
 

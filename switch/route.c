@@ -217,7 +217,7 @@ route_to_tag(struct lane *l, struct frame *f, uint16_t vid, uint16_t except)
 {
 	const struct ports *all = l->shared.ports;
 	unsigned int i, n = ports_used(all);
-	uint64_t bit = UINT64_C(1) << (f - l->burst.frame);
+	frame_set bit = frame_set_one(f - l->burst.frame);
 	uint16_t verdict = route_to_none(f, DROP_NO_PORT);
 
 	for (i = 0; i < n; i++) {
@@ -364,11 +364,10 @@ route_frame(struct lane *l, struct source *s, struct frame *f, uint8_t policy)
 
 /* Adds every port that takes frames (also paused ones), except the sender's and port `but`. */
 static void
-route_flood(struct lane *l, const struct source *s, struct burst *b, uint64_t frames, uint16_t but)
+route_flood(struct lane *l, const struct source *s, struct burst *b, frame_set frames, uint16_t but)
 {
 	const struct ports *all = l->shared.ports;
 	unsigned int i, ports = 0, n = ports_used(all);
-	uint64_t left;
 
 	for (i = 0; i < n; i++) {
 		if (i == s->port || i == but || !route_takes_frames(all, i) ||
@@ -383,9 +382,10 @@ route_flood(struct lane *l, const struct source *s, struct burst *b, uint64_t fr
 	}
 	l->dests.flood |= frames;
 	l->dests.nflood = RTE_MAX(l->dests.nflood, ports);
-	for (left = ports == 0 ? frames : 0; left != 0; left &= left - 1)
-		b->frame[__builtin_ctzll(left)].reason =
-				but == s->port ? DROP_NO_PORT : DROP_TO_SENDER;
+	if (ports != 0)
+		return;
+	FRAME_SET_FOREACH(i, frames)
+		b->frame[i].reason = but == s->port ? DROP_NO_PORT : DROP_TO_SENDER;
 }
 
 /* Returns true if two frames have the same destination and source. */
@@ -415,7 +415,7 @@ route_burst(struct lane *l, struct source *s, struct burst *b)
 	bool uplink = s->port == PORT_UPLINK;
 	/* True if only addresses decide, and frames need nothing of their own except their port. */
 	bool alike = uplink || (l->shared.conf->vm2vm != VM2VM_NIC && !(policy & PORT_NO_TAGS));
-	uint64_t flood = 0, run = 0; /* frames in a row for the same port */
+	frame_set flood = 0, run = 0; /* frames in a row for the same port */
 	uint16_t to, last = TO_NONE;
 	struct frame *f;
 	unsigned int i;
@@ -428,7 +428,7 @@ route_burst(struct lane *l, struct source *s, struct burst *b)
 		/* Frames of a flow come in a row: the result for the first one is used for all. */
 		if (likely(last < PORT_MAX) && alike && route_same_way(f, f - 1) &&
 				f->reason == DROP_NONE && (!uplink || route_same_tag(f, f - 1))) {
-			run |= UINT64_C(1) << i;
+			run |= frame_set_one(i);
 			continue;
 		}
 		to = route_frame(l, s, f, policy);
@@ -438,13 +438,13 @@ route_burst(struct lane *l, struct source *s, struct burst *b)
 			last = to;
 			run = 0;
 		}
-		run |= UINT64_C(1) << i;
+		run |= frame_set_one(i);
 		if (likely(to < PORT_MAX))
 			continue;
 		if (to == TO_ALL)
-			flood |= UINT64_C(1) << i;
+			flood |= frame_set_one(i);
 		else if (to >= TO_ALL_BUT)
-			route_flood(l, s, b, UINT64_C(1) << i, to - TO_ALL_BUT);
+			route_flood(l, s, b, frame_set_one(i), to - TO_ALL_BUT);
 	}
 	if (likely(last < PORT_MAX))
 		dests_add(&l->dests, last, run);

@@ -29,7 +29,7 @@ struct sink_ops {
 	 * Counts what was sent, and adds its cost to the burst. `from`: the burst's source.
 	 */
 	struct outcome (*deliver)(
-			struct sink *k, struct lane *l, const struct source *from, uint64_t want);
+			struct sink *k, struct lane *l, const struct source *from, frame_set want);
 	/* Returns why there was no room for a frame of that source, at the last try. */
 	enum drop_reason (*why_not)(const struct sink *k, const struct lane *l,
 			const struct source *from, struct frame *f);

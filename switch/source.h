@@ -21,6 +21,7 @@
 #include <rte_branch_prediction.h>
 
 #include "base/atomic.h"
+#include "frame/frame_set.h"
 
 struct burst;
 struct frame;
@@ -44,7 +45,7 @@ struct source_ops {
 	 */
 	void (*unfetch)(struct source *s, struct burst *b, unsigned int from);
 	/* Gives the frames of `mask` back, which are done. */
-	void (*retire)(struct source *s, struct frame *frame, uint64_t mask,
+	void (*retire)(struct source *s, struct frame *frame, frame_set mask,
 			struct port_count *count);
 };
 
