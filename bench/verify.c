@@ -239,11 +239,11 @@ teach(struct verify *v)
 static struct nic_layout
 next_layout(struct verify *v)
 {
-	struct nic_layout how = {.pieces = 1};
+	struct nic_layout how = {.descs = 1};
 	uint64_t r = next_random(&v->random);
 
 	if (v->conf->layouts) {
-		how.pieces = 1 + r % 4;
+		how.descs = 1 + r % 4;
 		how.header_apart = (r >> 8 & 1) != 0;
 		how.indirect = (r >> 9 & 1) != 0 &&
 				(v->nic[0].dev.features & VU_F_INDIRECT_DESC) != 0;

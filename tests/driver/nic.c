@@ -19,7 +19,7 @@
 #define POISON 0xa5
 
 /* Each transmit buffer ends with room for an indirect table. */
-#define TABLE_SIZE (sizeof(struct vr_desc) * (NIC_PIECES_MAX + 1))
+#define TABLE_SIZE (sizeof(struct vr_desc) * (NIC_DESCS_MAX + 1))
 
 static size_t
 slot_size(size_t buf)
@@ -241,11 +241,11 @@ nic_reboot(struct nic *nic, uint64_t features, const struct nic_opts *opts)
 	return bring_up(nic, opts);
 }
 
-/* Cuts header and frame, which lie together at `gpa`, into pieces. */
+/* Cuts header and frame, which lie together at `gpa`, into descriptors. */
 static unsigned
 cut(struct vr_seg *seg, uint64_t gpa, unsigned hdr_len, size_t len, const struct nic_layout *how)
 {
-	unsigned pieces = how->pieces > 1 ? how->pieces : 1, n = 0;
+	unsigned descs = how->descs > 1 ? how->descs : 1, n = 0;
 	size_t first = hdr_len, each, take;
 
 	if (how->header_apart) {
@@ -253,11 +253,11 @@ cut(struct vr_seg *seg, uint64_t gpa, unsigned hdr_len, size_t len, const struct
 		gpa += hdr_len;
 		first = 0;
 	}
-	if (pieces > len)
-		pieces = (unsigned)len;
-	each = len / (pieces > 0 ? pieces : 1);
-	while (pieces-- > 0) {
-		take = first + (pieces == 0 ? len : each);
+	if (descs > len)
+		descs = (unsigned)len;
+	each = len / (descs > 0 ? descs : 1);
+	while (descs-- > 0) {
+		take = first + (descs == 0 ? len : each);
 		seg[n++] = (struct vr_seg){gpa, (uint32_t)take};
 		gpa += take;
 		len -= take - first;
@@ -272,7 +272,7 @@ nic_queue(struct nic *nic, const struct vr_net_hdr *hdr, const void *frame, size
 {
 	static const struct nic_layout plain;
 	struct nic_pair *p = &nic->pair[nic->tx_pair];
-	struct vr_seg seg[NIC_PIECES_MAX + 1];
+	struct vr_seg seg[NIC_DESCS_MAX + 1];
 	uint64_t gpa;
 	unsigned n;
 	uint8_t *buf;
@@ -280,9 +280,9 @@ nic_queue(struct nic *nic, const struct vr_net_hdr *hdr, const void *frame, size
 
 	if (how == NULL)
 		how = &plain;
-	if (len == 0 || how->pieces > NIC_PIECES_MAX || nic->hdr_len + len > nic->tx_buf_size)
+	if (len == 0 || how->descs > NIC_DESCS_MAX || nic->hdr_len + len > nic->tx_buf_size)
 		return -EINVAL;
-	if (p->n_tx_free == 0 || p->tx->n_free < how->pieces + 1U) {
+	if (p->n_tx_free == 0 || p->tx->n_free < how->descs + 1U) {
 		head = nic_reclaim(nic);
 		if (head < 0)
 			return head;

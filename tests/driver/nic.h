@@ -17,7 +17,7 @@
 
 #include "device.h"
 
-#define NIC_PIECES_MAX 16
+#define NIC_DESCS_MAX 16
 
 struct nic_opts {
 	struct vu_dev_opts dev; /* mem.region_size 0: as much as the buffers need */
@@ -31,7 +31,7 @@ struct nic_opts {
 
 /* How a frame that goes out is laid out in descriptors. All zero: one for all. */
 struct nic_layout {
-	unsigned pieces; /* into which the frame is cut; 0 and 1: one */
+	unsigned descs; /* that the frame is cut into; 0 and 1: one */
 	bool header_apart;
 	bool indirect; /* needs INDIRECT_DESC */
 };

@@ -195,7 +195,7 @@ to_all(struct trio *t, struct packet *p, const struct packet_spec *spec, const s
 		packet_make(p, spec, t->to[i]->mac, t->bad->mac, value + i);
 		if (s->bend != NULL)
 			s->bend(p, value);
-		ok = trio_send(t, p, NULL);
+		ok = trio_send(t, p, 1);
 		if (ok && s->reason != DROP_NONE)
 			expect_drops(t->bad, s->reason, 1);
 		else if (ok)
@@ -258,7 +258,7 @@ run_not_negotiated(struct hostile *h, const void *arg)
 		for (unsigned i = 0; i < RECEIVERS; i++) {
 			packet_make(&p, &asks[a].spec, t.to[i]->mac, t.bad->mac, i);
 			p.vnet.gso_type |= asks[a].more;
-			if (!trio_send(&t, &p, NULL))
+			if (!trio_send(&t, &p, 1))
 				return;
 			/* Too long for a frame that may not be cut at all. */
 			expect_drops(t.bad,
@@ -299,7 +299,7 @@ run_pieces(struct hostile *h, const void *arg)
 
 		for (unsigned i = 0; i < RECEIVERS; i++) {
 			packet_make(&p, &specs[k], t.to[i]->mac, t.bad->mac, i + k);
-			if (!trio_send(&t, &p, &(const struct pieces){.n = 1024}))
+			if (!trio_send(&t, &p, 1024))
 				return;
 			if (!fits)
 				expect_drops(t.bad, DROP_LONG, 1);
@@ -311,7 +311,7 @@ run_pieces(struct hostile *h, const void *arg)
 	packet_make(&p, &specs[0], t.to[0]->mac, t.bad->mac, 1);
 	p.len += 1;
 	p.bytes[p.len - 1] = 0;
-	if (trio_send(&t, &p, NULL))
+	if (trio_send(&t, &p, 1))
 		expect_drops(t.bad, DROP_LONG, 1);
 	for (unsigned i = 0; i < RECEIVERS; i++)
 		party_hears_nothing(t.to[i]);

@@ -126,7 +126,7 @@ run_fuzz(struct hostile *h, const void *arg)
 		unsigned to = i % RECEIVERS;
 
 		make_any(&p, &t, to, &state);
-		if (!trio_send(&t, &p, &(const struct pieces){1 + (i & 7)}))
+		if (!trio_send(&t, &p, 1 + (i & 7)))
 			break;
 		if (trio_hears(&t, to, &p, true))
 			arrived++;

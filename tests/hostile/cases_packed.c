@@ -242,7 +242,7 @@ run_sizes(struct hostile *h, const void *arg)
 		if (p == NULL || !party_meet(p, peer))
 			return;
 		for (unsigned i = 0; i < 3U * (sizes[s] < 300 ? sizes[s] : 5) + 9; i++) {
-			how.pieces = 1 + i % (sizes[s] > 4 ? 4 : sizes[s] > 1 ? sizes[s] - 1U : 1);
+			how.descs = 1 + i % (sizes[s] > 4 ? 4 : sizes[s] > 1 ? sizes[s] - 1U : 1);
 			frame_make(frame, peer->mac, p->mac, TYPE_CASE, ++h->seq, LEN);
 			err = nic_send(&p->nic, frame, LEN, sizes[s] > 1 ? &how : NULL);
 			if (!EXPECT(h, err == 0, "size %u: not sent: %d", sizes[s], err) ||

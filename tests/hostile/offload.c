@@ -13,7 +13,7 @@
 	(VU_F_GUEST_CSUM | VU_F_GUEST_TSO4 | VU_F_GUEST_TSO6 | VU_F_GUEST_ECN | VU_F_GUEST_USO4 | \
 			VU_F_GUEST_USO6)
 #define RING 1024
-#define PIECES_MAX 1024
+#define DESCS_MAX 1024
 #define ARENA (12 + PACKET_ROOM)
 
 bool
@@ -58,20 +58,20 @@ trio_close(struct trio *t)
 }
 
 bool
-trio_send(struct trio *t, const struct packet *p, const struct pieces *how)
+trio_send(struct trio *t, const struct packet *p, unsigned descs)
 {
-	unsigned n = how != NULL ? how->n : 1, hdr_len = t->bad->nic.hdr_len;
-	uint32_t len = hdr_len + p->len, at = 0, each = len / n;
-	struct vr_seg seg[PIECES_MAX];
+	unsigned hdr_len = t->bad->nic.hdr_len;
+	uint32_t len = hdr_len + p->len, at = 0, each = len / descs;
+	struct vr_seg seg[DESCS_MAX];
 	struct vring *tx = t->bad->nic.tx;
 	/* The region's end is nobody's: no buffer reaches so far. */
 	struct buf b = raw_end_buf(t->bad, 1, ARENA);
 
 	memcpy(b.at, &p->vnet, hdr_len);
 	memcpy(b.at + hdr_len, p->bytes, p->len);
-	for (unsigned i = 0; i < n; i++, at += each)
-		seg[i] = (struct vr_seg){b.gpa + at, i + 1 < n ? each : len - at};
-	raw_chain(tx, 0, seg, n, 0);
+	for (unsigned i = 0; i < descs; i++, at += each)
+		seg[i] = (struct vr_seg){b.gpa + at, i + 1 < descs ? each : len - at};
+	raw_chain(tx, 0, seg, descs, 0);
 	raw_post_one(tx, 0);
 	return raw_returned(t->bad, tx, 1, NULL);
 }

@@ -19,18 +19,13 @@ struct trio {
 	struct packet *heard;
 };
 
-/* Into how many descriptors a frame is cut. */
-struct pieces {
-	unsigned n;
-};
-
 /* `features`: offloads of the sender. False, and a failure, if one cannot. */
 bool trio_open(struct hostile *h, struct trio *t, uint64_t features);
 
 void trio_close(struct trio *t);
 
-/* Sends a packet with its header, and waits until the switch is done with it. */
-bool trio_send(struct trio *t, const struct packet *p, const struct pieces *how);
+/* Sends a packet with its header in so many descriptors, and waits until the switch is done with it. */
+bool trio_send(struct trio *t, const struct packet *p, unsigned descs);
 
 /*
  * All that has come for receiver `i` is what must become of `p`, whole. `perhaps`: or nothing has

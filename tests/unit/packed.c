@@ -4,6 +4,7 @@
 /* A driver's side of a packed ring: see packed.h. */
 #include <rte_common.h>
 
+#include "base/atomic.h"
 #include "packed.h"
 
 struct packed *
@@ -61,7 +62,7 @@ packed_offer(struct packed *p, uint16_t id, const struct vring_packed_desc *d, u
 		}
 		p->next = vr_packed_behind(p->next, p->r->vq.size, 1);
 	}
-	head->flags = head_flags;
+	store_release(&head->flags, head_flags);
 	p->chain[id] = n;
 }
 
