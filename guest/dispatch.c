@@ -274,13 +274,15 @@ static const struct message_kind dispatch_table[] = {
 		[MSG_NET_SET_MTU] = {.scope = SCOPE_NOTHING,
 				.offered = true,
 				.allow = dispatch_allow_mtu},
-		[23] = {.unknown = true}, /* SET_VRING_ENDIAN */
-		[26] = {.unknown = true}, /* sessions of crypto devices: made ... */
-		[27] = {.unknown = true}, /* ... and ended */
+		/* Requests by the back end, which are never made; its driver waits for the socket. */
+		[MSG_SET_BACKEND_REQ_FD] = {.scope = SCOPE_DEVICE, .for_uml = true},
+		[MSG_SET_VRING_ENDIAN] = {.unknown = true},
+		[MSG_CREATE_CRYPTO_SESSION] = {.unknown = true},
+		[MSG_CLOSE_CRYPTO_SESSION] = {.unknown = true},
 		[MSG_POSTCOPY_ADVISE] = {.spoil = dispatch_spoil_never},
 		[MSG_GET_INFLIGHT_FD] = {.spoil = dispatch_spoil_size},
 		[MSG_SET_INFLIGHT_FD] = {.spoil = dispatch_spoil_inflight},
-		[33 ... 38] = {.unknown = true},
+		[33 ... 38] = {.unknown = true}, /* GPU_SET_SOCKET to REM_MEM_REG */
 		[MSG_GET_STATUS] = {.offered = false},
 };
 
@@ -316,10 +318,8 @@ message_wanted(const struct guest *g, const struct message *m)
 	const struct message_kind *k = message_kind(m);
 	const struct conf_port *p = guest_settings(g);
 
-	/* Requests of ours, which are never made; User Mode Linux waits for the socket. */
-	if (m->request == MSG_SET_BACKEND_REQ_FD)
-		return p->uml;
-	return k->offered && (k->valid == NULL || k->valid(m, 2 * p->queues));
+	return (k->offered || (k->for_uml && p->uml)) &&
+			(k->valid == NULL || k->valid(m, 2 * p->queues));
 }
 
 bool

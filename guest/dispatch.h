@@ -34,6 +34,7 @@ struct message_kind {
 	enum message_scope scope;
 	/* False: never offered. librte_vhost does not ask, and carries out what was never negotiated. */
 	bool offered;
+	bool for_uml; /* offered to User Mode Linux alone (uml=yes) */
 	/* librte_vhost does not act on it: it refuses it by itself, and closes what came with it. */
 	bool unknown;
 	/* Returns true if it is well formed, for a device of so many rings. NULL: it always is. */

@@ -59,8 +59,8 @@ struct held {
 	struct identity is;
 };
 
-struct connection {
-	struct connection *next;
+struct gate {
+	struct gate *next;
 	int sock;      /* librte_vhost's; -1: the connection is over */
 	int own;       /* copy of `sock`, whose number may belong to another file soon */
 	time_t since;  /* time at which it began, or ended */
@@ -75,7 +75,7 @@ struct connection {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards everything below */
-static struct connection *connections;
+static struct gate *connections;
 static unsigned int makers;  /* threads between fd_gate_making() and fd_gate_made() */
 static unsigned int closers; /* number of threads that close files; atomic */
 
@@ -88,10 +88,10 @@ fd_gate_now(void)
 	return t.tv_sec;
 }
 
-static struct connection *
+static struct gate *
 fd_gate_find(int sock)
 {
-	struct connection *c;
+	struct gate *c;
 
 	for (c = connections; c != NULL; c = c->next)
 		if (c->sock == sock)
@@ -132,14 +132,14 @@ fd_gate_identify(int fd, struct identity *is)
 
 /* Returns true for files that can't make us wait. */
 static bool
-fd_gate_is_harmless(const struct connection *c, int fd)
+fd_gate_is_harmless(const struct gate *c, int fd)
 {
 	return fd_gate_is_memory(fd) || fds_is_eventfd(fd) || (c->uml && fds_is_socket(fd));
 }
 
 /* Returns true if it is still open, and the same file. */
 static bool
-fd_gate_is_same(const struct connection *c, const struct held *h)
+fd_gate_is_same(const struct gate *c, const struct held *h)
 {
 	struct identity is;
 
@@ -150,7 +150,7 @@ fd_gate_is_same(const struct connection *c, const struct held *h)
 
 /* Forgets what librte_vhost has closed. */
 static void
-fd_gate_prune(struct connection *c)
+fd_gate_prune(struct gate *c)
 {
 	unsigned int i, n = 0;
 
@@ -168,7 +168,7 @@ fd_gate_prune(struct connection *c)
 static void
 fd_gate_forget(int fd)
 {
-	struct connection *c;
+	struct gate *c;
 	unsigned int i;
 
 	for (c = connections; c != NULL; c = c->next) {
@@ -180,7 +180,7 @@ fd_gate_forget(int fd)
 }
 
 static void
-fd_gate_hold(struct connection *c, int fd)
+fd_gate_hold(struct gate *c, int fd)
 {
 	fd_gate_forget(fd);
 	if (c->n == HELD_MAX)
@@ -250,7 +250,7 @@ fd_gate_dispose(int fd)
 }
 
 static void
-fd_gate_refuse(struct connection *c, int fd)
+fd_gate_refuse(struct gate *c, int fd)
 {
 	char name[FD_NAME_MAX];
 
@@ -282,7 +282,7 @@ fd_gate_nothing(void)
 
 /* Checks one file descriptor that was received. Returns the one that librte_vhost gets instead. */
 static int
-fd_gate_admit(struct connection *c, int fd)
+fd_gate_admit(struct gate *c, int fd)
 {
 	if (fd_gate_is_harmless(c, fd)) {
 		fd_gate_hold(c, fd);
@@ -297,7 +297,7 @@ fd_gate_admit(struct connection *c, int fd)
 }
 
 static void
-fd_gate_admit_all(struct connection *c, struct msghdr *m)
+fd_gate_admit_all(struct gate *c, struct msghdr *m)
 {
 	struct cmsghdr *h;
 	size_t i, n;
@@ -317,7 +317,7 @@ fd_gate_admit_all(struct connection *c, struct msghdr *m)
 
 /* Closes what remains of a connection whose device was destroyed. */
 static void
-fd_gate_clear(struct connection *c)
+fd_gate_clear(struct gate *c)
 {
 	unsigned int i;
 
@@ -334,7 +334,7 @@ fd_gate_clear(struct connection *c)
 static void
 fd_gate_sweep(bool own)
 {
-	struct connection **at = &connections, *c;
+	struct gate **at = &connections, *c;
 
 	/* A number may now belong to a maker's file: fd_gate_tick() tries again. */
 	if (makers != 0)
@@ -354,7 +354,7 @@ fd_gate_sweep(bool own)
 bool
 fd_gate_open(int sock, const char *path, bool uml)
 {
-	struct connection *c = calloc(1, sizeof(*c));
+	struct gate *c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
 		return false;
@@ -378,7 +378,7 @@ fd_gate_open(int sock, const char *path, bool uml)
 bool
 fd_gate_passed(int sock)
 {
-	struct connection *c;
+	struct gate *c;
 	bool passed;
 
 	pthread_mutex_lock(&lock);
@@ -391,7 +391,7 @@ fd_gate_passed(int sock)
 void
 fd_gate_close(int sock)
 {
-	struct connection *c;
+	struct gate *c;
 
 	pthread_mutex_lock(&lock);
 	c = sock >= 0 ? fd_gate_find(sock) : NULL;
@@ -407,7 +407,7 @@ fd_gate_close(int sock)
 void
 fd_gate_tick(void)
 {
-	struct connection *c;
+	struct gate *c;
 
 	pthread_mutex_lock(&lock);
 	fd_gate_sweep(false);
@@ -440,7 +440,7 @@ fd_gate_receive(int sock, struct msghdr *m, int flags)
 ssize_t
 recvmsg(int sock, struct msghdr *m, int flags)
 {
-	struct connection *c;
+	struct gate *c;
 	ssize_t n;
 
 	pthread_mutex_lock(&lock);
