@@ -19,8 +19,7 @@ COMPLETE = {
 
 def check(box, files):
     """(status, what is missing) for a folder with these files, {name: text}."""
-    status, out, err = proc.run([os.path.join(ROOT, "scripts", "check-licences"), box.tree(files)], check=False)
-    return status, out + err
+    return proc.verdict(os.path.join(ROOT, "scripts", "check-licences"), box.tree(files))
 
 
 def test_complete_folder_passes(box):

@@ -20,8 +20,7 @@ COMPLETE = {
 
 def check(box, files):
     """(status, what is said) for a folder with these files, {name: text}."""
-    status, out, err = proc.run([SCRIPT, box.tree(files)], check=False)
-    return status, out + err
+    return proc.verdict(SCRIPT, box.tree(files))
 
 
 def test_ours():

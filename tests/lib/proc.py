@@ -228,6 +228,12 @@ class Process:
         return times
 
 
+def verdict(program, folder):
+    """(status, all that it says) of one of scripts/check-*, for a folder."""
+    status, out, err = run([program, folder], check=False)
+    return status, out + err
+
+
 def run(argv, *, ns=None, check=True, **kwargs):
     """Runs a short command to its end; returns (status, stdout, stderr)."""
     with Process(argv, ns=ns, **kwargs) as p:
