@@ -74,7 +74,7 @@ make_frame(uint8_t *f, const uint8_t *dst, const uint8_t *src, uint32_t number)
 static void
 send_frame(struct card *c, const struct card *to, uint32_t number)
 {
-	const struct nic_layout how = {.pieces = number % 3, .indirect = number % 2};
+	const struct nic_layout how = {.descs = number % 3, .indirect = number % 2};
 	uint8_t frame[FRAME_MAX];
 	size_t size = make_frame(frame, to->mac, c->mac, number);
 
