@@ -73,6 +73,21 @@ log_write(void *cookie, const char *text, size_t size)
 	return (ssize_t)size;
 }
 
+/* Where this thread's errors go, if not to stderr. */
+static __thread struct {
+	char *text;
+	size_t size;
+} listener;
+
+void
+say_error_into(char *text, size_t size)
+{
+	listener.text = text;
+	listener.size = size;
+	if (text != NULL)
+		text[0] = '\0';
+}
+
 void
 say_error(const char *format, ...)
 {
@@ -81,6 +96,12 @@ say_error(const char *format, ...)
 	int n;
 
 	va_start(args, format);
+	if (listener.text != NULL) {
+		if (listener.text[0] == '\0')
+			vsnprintf(listener.text, listener.size, format, args);
+		va_end(args);
+		return;
+	}
 	n = vasprintf(&text, format, args);
 	va_end(args);
 	if (n >= 0 && output_started()) {

@@ -6,6 +6,7 @@
 #define LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <rte_log.h>
 
@@ -23,6 +24,13 @@ extern int log_switch, log_data;
  * name and the newline. May be called before and after EAL's start.
  */
 __attribute__((format(printf, 1, 2))) void say_error(const char *format, ...);
+
+/*
+ * From now on the calling thread's say_error() writes to `text`, cut to `size` bytes with its
+ * terminator, for somebody else than the reader of stderr, as a client of the control socket. The
+ * first error stays, as the reason of those that follow. NULL: to stderr again.
+ */
+void say_error_into(char *text, size_t size);
 
 /*
  * Makes the log types, and limits what librte_vhost logs. Called before EAL's start. Returns false

@@ -2,8 +2,12 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * The options, checked, in one struct. Written once by conf_parse() before any
- * thread or device exists; read-only from then on.
+ * The settings of the switch and of its ports, in one struct.
+ *
+ * There are two kinds. As given: what the user wrote, complete and named, with defaults open. As
+ * settled by conf_settle(): each default decided, checked, and with the tables that frames are looked
+ * up in. The switch works on a settled one, which is never changed: a new one takes its place
+ * (run/change.h).
  */
 #ifndef CONF_H
 #define CONF_H
@@ -64,6 +68,7 @@ enum choice {
  */
 struct conf_port {
 	char name[PORT_NAME_MAX + 1];
+	bool named;                   /* by the user; else after its socket */
 	char socket[SOCKET_PATH_MAX]; /* "": the cuse back end's device */
 	enum role role;
 	uint16_t guests; /* at a time */
@@ -97,12 +102,12 @@ enum vmdq_use {
 };
 
 struct conf {
-	bool uplink;      /* -p given */
-	uint16_t port_id; /* the DPDK port that is the uplink */
-	unsigned int nports;
-	struct conf_port port[SOCKET_MAX];
-	char node[NODE_NAME_MAX + 1]; /* cuse: the device's name under /dev; "": none */
-	bool node_owned;              /* --dev-owner was given, for node and sockets */
+	bool uplink;                       /* -p given */
+	uint16_t port_id;                  /* the DPDK port that is the uplink */
+	unsigned int nports;               /* entries of port[], up to the last one in use */
+	struct conf_port port[SOCKET_MAX]; /* by index; see conf_port_used() */
+	char node[NODE_NAME_MAX + 1];      /* cuse: the device's name under /dev; "": none */
+	bool node_owned;                   /* --dev-owner was given, for node and sockets */
 	uid_t node_uid;
 	gid_t node_gid;
 	bool node_mode_given; /* --dev-mode; else sockets are as the umask has it */
@@ -110,7 +115,7 @@ struct conf {
 	bool client; /* connect to the sockets instead of serving them */
 	enum vm2vm vm2vm;
 	enum vmdq_use vmdq;
-	bool mergeable; /* offered to at least one port, as are tx_csum and tso */
+	bool mergeable; /* offer mergeable receive buffers, to ports that do not say */
 	bool tx_csum;   /* offer checksum offload */
 	bool tx_csum_given;
 	bool tso;       /* offer segmentation offload; only with tx_csum */
@@ -122,13 +127,25 @@ struct conf {
 	bool promiscuous;
 	uint32_t total_num_mbufs; /* 0: sized from ports, queues and cores */
 	uint16_t vlan_base;       /* 0: ports that name no tag are untagged */
-	bool tagged;              /* the uplink is sorted by tags */
+	bool forward_bpdu;        /* forward frames for link-local group addresses */
+	uint32_t aging;           /* seconds; 0: never */
+
+	/* By conf_settle(): */
+	struct {
+		bool csum, tso, mergeable;
+	} offers;    /* what at least one port offers */
+	bool tagged; /* the uplink is sorted by tags */
 	uint16_t tag_owner[VLAN_LAST + 2];
 	unsigned int nmacs; /* addresses that ports name, sorted; see conf_mac_named() */
 	struct rte_ether_addr mac[SOCKET_MAX * PORT_MACS_MAX];
-	bool forward_bpdu; /* forward frames for link-local group addresses */
-	uint32_t aging;    /* seconds; 0: never */
 };
+
+/* Returns false for an index that no port has at present. Ports have names once all are there. */
+static inline bool
+conf_port_used(const struct conf_port *p)
+{
+	return p->name[0] != '\0';
+}
 
 /* Returns the tag that device `index` has on the uplink if its port names none; 0: untagged. */
 static inline uint16_t

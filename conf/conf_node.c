@@ -142,7 +142,8 @@ conf_node_check_owned(const struct conf *c)
 	if (!c->node_owned && !c->node_mode_given)
 		return true;
 	for (i = 0; i < c->nports; i++)
-		if (c->port[i].socket[0] == '\0' || c->port[i].role != ROLE_CLIENT)
+		if (conf_port_used(&c->port[i]) &&
+				(c->port[i].socket[0] == '\0' || c->port[i].role != ROLE_CLIENT))
 			return true;
 	say_error("%s: the switch connects to all of its sockets, so that their owner and mode are "
 		  "what QEMU gives them: leave it out",

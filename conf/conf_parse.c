@@ -184,14 +184,6 @@ parse_basename(struct conf *c, const char *name)
 	return conf_port_add_socket(c, "--dev-basename", "./", name, GUEST_MAX);
 }
 
-/* An option that can't be fulfilled is an error; it is never ignored. */
-static bool
-parse_refuse(const char *option, const char *why)
-{
-	say_error("%s: %s", option, why);
-	return false;
-}
-
 static bool
 parse_set_number(struct conf *c, int opt, uint64_t v)
 {
@@ -290,38 +282,17 @@ conf_defaults(struct conf *c)
 	c->aging = 300;
 }
 
+/* Adds what is there without being asked for, and names all ports. */
 static bool
-conf_check(struct conf *c)
+conf_complete(struct conf *c)
 {
 	if (CONF_CUSE && c->node[0] == '\0' && c->nports == 0)
 		snprintf(c->node, sizeof(c->node), "usvhost");
 	if (!CONF_CUSE && c->nports == 0 && !parse_basename(c, "usvhost"))
 		return false;
-	if (c->tso && c->tx_csum_given && !c->tx_csum)
-		return parse_refuse("--tso 1",
-				"segments need checksums: leave --tx-csum 0 out, or use --tso 0");
-	c->tx_csum |= c->tso;
-	if (!conf_node_check(c) || (c->node[0] != '\0' && !conf_port_add_node(c)) ||
-			!conf_port_check(c) || !conf_node_check_owned(c))
+	if (!conf_node_check(c) || (c->node[0] != '\0' && !conf_port_add_node(c)))
 		return false;
-	if (c->vm2vm == VM2VM_UPLINK && !c->uplink)
-		return parse_refuse("--vm2vm 0",
-				"everything goes to the uplink, and there is none: "
-				"give one with -p, or use --vm2vm 1");
-	if (c->vm2vm == VM2VM_NIC && (!c->uplink || c->vmdq == VMDQ_OFF || !c->tagged))
-		return parse_refuse("--vm2vm 2",
-				"the NIC switches between VMDq pools, by tag: that needs -p, and "
-				"neither --vmdq 0 nor --vlan-base 0; or use --vm2vm 1");
-	if (c->vmdq == VMDQ_ON && !c->uplink)
-		return parse_refuse(
-				"--vmdq 1", "there is no uplink that could sort: give one with -p");
-	if (c->vmdq == VMDQ_ON && !c->tagged)
-		return parse_refuse("--vmdq 1",
-				"VMDq pools are chosen by tag, and with --vlan-base 0 there is "
-				"none: use --vmdq 0, or leave it out");
-	if (c->promiscuous && !c->uplink)
-		return parse_refuse(
-				"-P", "there is no uplink to make promiscuous: give one with -p");
+	conf_port_name_all(c);
 	return true;
 }
 
@@ -397,7 +368,7 @@ parse_own_options(int argc, char **argv)
 }
 
 enum conf_result
-conf_parse(struct conf *c, int argc, char **argv)
+conf_parse_given(struct conf *c, int argc, char **argv)
 {
 	int first = parse_own_options(argc, argv);
 	int n = argc - first;
@@ -437,5 +408,13 @@ conf_parse(struct conf *c, int argc, char **argv)
 		say_error("%s: is no option; see --help", argv[optind]);
 		return CONF_ERROR;
 	}
-	return conf_check(c) ? CONF_RUN : CONF_ERROR;
+	return conf_complete(c) ? CONF_RUN : CONF_ERROR;
+}
+
+enum conf_result
+conf_parse(struct conf *c, int argc, char **argv)
+{
+	enum conf_result result = conf_parse_given(c, argc, argv);
+
+	return result != CONF_RUN || conf_settle(c) ? result : CONF_ERROR;
 }

@@ -20,4 +20,14 @@ enum conf_result {
  */
 enum conf_result conf_parse(struct conf *c, int argc, char **argv);
 
+/* The same without conf_settle(): the settings as given. */
+enum conf_result conf_parse_given(struct conf *c, int argc, char **argv);
+
+/*
+ * Settles settings that are as given: decides what they leave open, makes the tables, and checks
+ * ports against each other and against the switch. Returns false, after an error was printed, if
+ * they can't be used together. Any thread.
+ */
+bool conf_settle(struct conf *c);
+
 #endif /* CONF_PARSE_H */

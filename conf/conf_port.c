@@ -148,6 +148,7 @@ conf_port_add(struct conf *c, const char *text)
 	if (p == NULL)
 		return false;
 	memcpy(p->name, copy, len + 1); /* it fits: conf_port_name_ok() */
+	p->named = true;
 	snprintf(what, sizeof(what), "--port %s", p->name);
 	if (text[len] != '\0' && !conf_port_set_all(p, what, copy + len + 1))
 		return false;

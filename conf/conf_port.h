@@ -77,8 +77,8 @@ bool conf_port_add_socket(struct conf *c, const char *option, const char *prefix
 /* Adds the port of the cuse back end's device. Returns false if there are too many ports. */
 bool conf_port_add_node(struct conf *c);
 
-/* Completes all ports with defaults, and checks that they are compatible with each other. */
-bool conf_port_check(struct conf *c);
+/* Names all ports that have no name yet. */
+void conf_port_name_all(struct conf *c);
 
 /* Prints a line for each key. */
 void conf_port_help(FILE *out);

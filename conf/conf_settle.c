@@ -12,6 +12,8 @@
 #include <rte_common.h>
 
 #include "conf/conf.h"
+#include "conf/conf_node.h"
+#include "conf/conf_parse.h"
 #include "conf/conf_port.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -25,7 +27,7 @@ settle_role(const struct conf *c, struct conf_port *p)
 	if (p->role != ROLE_CLIENT)
 		return true;
 	/* The switch connects once to each socket. */
-	if (p->name[0] != '\0' && p->guests > 1) {
+	if (p->named && p->guests > 1) {
 		say_error("--port %s: guests=%u: a client connects to one guest; give each a "
 			  "socket",
 				p->name, p->guests);
@@ -48,7 +50,7 @@ settle_offer(const struct conf *c, struct conf_port *p)
 	if (p->tso == CHOICE_DEFAULT)
 		p->tso = c->tso && p->csum != CHOICE_NO ? CHOICE_YES : CHOICE_NO;
 	if (p->csum == CHOICE_DEFAULT)
-		p->csum = c->tx_csum || p->tso == CHOICE_YES ? CHOICE_YES : CHOICE_NO;
+		p->csum = c->tx_csum || c->tso || p->tso == CHOICE_YES ? CHOICE_YES : CHOICE_NO;
 	if (p->mergeable == CHOICE_DEFAULT)
 		p->mergeable = c->mergeable ? CHOICE_YES : CHOICE_NO;
 	if (p->mtu > RTE_ETHER_MTU && p->mergeable == CHOICE_NO) {
@@ -70,15 +72,17 @@ settle_offers(struct conf *c)
 	unsigned int i;
 
 	for (i = 0; i < c->nports; i++) {
+		if (!conf_port_used(&c->port[i]))
+			continue;
 		if (!settle_offer(c, &c->port[i]))
 			return false;
 		csum |= c->port[i].csum == CHOICE_YES;
 		tso |= c->port[i].tso == CHOICE_YES;
 		mergeable |= c->port[i].mergeable == CHOICE_YES;
 	}
-	c->tx_csum |= csum;
-	c->tso |= tso;
-	c->mergeable |= mergeable;
+	c->offers.csum = c->tx_csum || csum;
+	c->offers.tso = c->tso || tso;
+	c->offers.mergeable = c->mergeable || mergeable;
 	return true;
 }
 
@@ -102,7 +106,8 @@ settle_tag_ok(const struct conf *c, unsigned int i)
 	unsigned int k;
 
 	for (k = 0; k < c->nports && c->vlan_base != 0 && !c->port[i].vlan_given; k++) {
-		if (!c->port[k].vlan_given || c->port[k].vlan != tag)
+		if (!conf_port_used(&c->port[k]) || !c->port[k].vlan_given ||
+				c->port[k].vlan != tag)
 			continue;
 		say_error("--port %s: vlan=%u: is the tag that port %s has by its place, "
 			  "--vlan-base + %u; choose another, or give that one a vlan= as well",
@@ -124,29 +129,83 @@ settle_list_macs(struct conf *c)
 {
 	unsigned int i, k;
 
+	c->nmacs = 0;
 	for (i = 0; i < c->nports; i++)
 		for (k = 0; k < c->port[i].nmacs; k++)
 			c->mac[c->nmacs++] = c->port[i].mac[k];
 	qsort(c->mac, c->nmacs, sizeof(c->mac[0]), settle_compare_macs);
 }
 
-bool
-conf_port_check(struct conf *c)
+void
+conf_port_name_all(struct conf *c)
 {
 	unsigned int i;
 
 	for (i = 0; i < c->nports; i++)
-		if (!settle_role(c, &c->port[i]) || !settle_owner_ok(&c->port[i]))
-			return false;
-	for (i = 0; i < c->nports; i++)
 		if (c->port[i].name[0] == '\0')
 			conf_port_name(c, &c->port[i]);
+}
+
+/* An option that can't be fulfilled is an error; it is never ignored. */
+static bool
+settle_refuse(const char *option, const char *why)
+{
+	say_error("%s: %s", option, why);
+	return false;
+}
+
+/* Checks the options against each other, and against what the ports' settings came to. */
+static bool
+settle_switch_ok(const struct conf *c)
+{
+	if (c->vm2vm == VM2VM_UPLINK && !c->uplink)
+		return settle_refuse("--vm2vm 0",
+				"everything goes to the uplink, and there is none: "
+				"give one with -p, or use --vm2vm 1");
+	if (c->vm2vm == VM2VM_NIC && (!c->uplink || c->vmdq == VMDQ_OFF || !c->tagged))
+		return settle_refuse("--vm2vm 2",
+				"the NIC switches between VMDq pools, by tag: that needs -p, and "
+				"neither --vmdq 0 nor --vlan-base 0; or use --vm2vm 1");
+	if (c->vmdq == VMDQ_ON && !c->uplink)
+		return settle_refuse(
+				"--vmdq 1", "there is no uplink that could sort: give one with -p");
+	if (c->vmdq == VMDQ_ON && !c->tagged)
+		return settle_refuse("--vmdq 1",
+				"VMDq pools are chosen by tag, and with --vlan-base 0 there is "
+				"none: use --vmdq 0, or leave it out");
+	if (c->promiscuous && !c->uplink)
+		return settle_refuse(
+				"-P", "there is no uplink to make promiscuous: give one with -p");
+	return true;
+}
+
+/* Completes all ports, and checks that they are compatible with each other. */
+static bool
+settle_ports(struct conf *c)
+{
+	struct conf_port *p;
+	unsigned int i;
+
+	for (i = 0; i < c->nports; i++) {
+		p = &c->port[i];
+		if (conf_port_used(p) && (!settle_role(c, p) || !settle_owner_ok(p)))
+			return false;
+	}
 	for (i = 0; i < c->nports; i++)
-		if (!settle_tag_ok(c, i))
+		if (conf_port_used(&c->port[i]) && !settle_tag_ok(c, i))
 			return false;
 	conf_map_tags(c);
 	settle_list_macs(c);
 	return settle_offers(c);
+}
+
+bool
+conf_settle(struct conf *c)
+{
+	if (c->tso && c->tx_csum_given && !c->tx_csum)
+		return settle_refuse("--tso 1",
+				"segments need checksums: leave --tx-csum 0 out, or use --tso 0");
+	return settle_ports(c) && conf_node_check_owned(c) && settle_switch_ok(c);
 }
 
 bool
@@ -197,7 +256,7 @@ conf_map_tags(struct conf *c)
 uint32_t
 conf_mtu(const struct conf *c)
 {
-	return c->mergeable ? 9000 : RTE_ETHER_MTU;
+	return c->offers.mergeable ? 9000 : RTE_ETHER_MTU;
 }
 
 uint32_t

@@ -22,7 +22,8 @@ ready_put_sockets(FILE *out, const struct conf *c, bool client, const char *verb
 	unsigned int i, n = 0;
 
 	for (i = 0; i < c->nports; i++) {
-		if (c->port[i].socket[0] == '\0' || (c->port[i].role == ROLE_CLIENT) != client)
+		if (!conf_port_used(&c->port[i]) || c->port[i].socket[0] == '\0' ||
+				(c->port[i].role == ROLE_CLIENT) != client)
 			continue;
 		if (n < SOCKETS_NAMED)
 			fprintf(out, "%s%s", n == 0 ? verb : " ", c->port[i].socket);

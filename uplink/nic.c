@@ -37,15 +37,15 @@ nic_choose(struct uplink_nic *nic, const struct conf *c, const struct rte_eth_de
 	};
 	if (nic->mbufs_max == 0) /* it does not tell */
 		nic->mbufs_max = UINT16_MAX;
-	if (c->tx_csum && (info->rx_offload_capa & RX_CHECKSUMS) == RX_CHECKSUMS) {
+	if (c->offers.csum && (info->rx_offload_capa & RX_CHECKSUMS) == RX_CHECKSUMS) {
 		nic->verifies = true;
 		conf->rxmode.offloads |= RX_CHECKSUMS;
 	}
-	if (!c->tx_csum || (info->tx_offload_capa & TX_CHECKSUMS) != TX_CHECKSUMS)
+	if (!c->offers.csum || (info->tx_offload_capa & TX_CHECKSUMS) != TX_CHECKSUMS)
 		return;
 	nic->offloads = OFFLOAD_CSUM;
 	conf->txmode.offloads |= TX_CHECKSUMS;
-	if (!c->tso || (info->tx_offload_capa & TX_SEGMENTS) != TX_SEGMENTS)
+	if (!c->offers.tso || (info->tx_offload_capa & TX_SEGMENTS) != TX_SEGMENTS)
 		return;
 	nic->offloads |= OFFLOAD_TSO4 | OFFLOAD_TSO6;
 	conf->txmode.offloads |= TX_SEGMENTS;

@@ -78,7 +78,7 @@ uplink_port_mbufs_needed(const struct uplink *u, const struct conf *c, unsigned 
 		return c->total_num_mbufs;
 	return uplink_port_mbufs_least(u) +
 			nworkers *
-			(TX_DESCRIPTORS + BURST_MAX + (c->tso ? OFFLOAD_SEGMENTS_MAX : 0)) +
+			(TX_DESCRIPTORS + BURST_MAX + (c->offers.tso ? OFFLOAD_SEGMENTS_MAX : 0)) +
 			(nworkers + 1) * 2 * MBUF_CACHE;
 }
 
@@ -120,7 +120,7 @@ static void
 uplink_port_choose(struct uplink *u, const struct conf *c, const struct rte_eth_dev_info *info,
 		struct rte_eth_conf *conf)
 {
-	uint32_t mtu = c->mergeable ? 9000 : RTE_ETHER_MTU, most = uplink_port_mtu_of(info),
+	uint32_t mtu = c->offers.mergeable ? 9000 : RTE_ETHER_MTU, most = uplink_port_mtu_of(info),
 		 carried;
 
 	memset(conf, 0, sizeof(*conf));

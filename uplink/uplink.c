@@ -82,7 +82,7 @@ uplink_choose_sorting(struct uplink *u, const struct conf *c, const struct rte_e
 				u->port, info->driver_name);
 		return false;
 	}
-	if (has && c->vmdq == VMDQ_AUTO && c->mergeable && u->plan.short_frames) {
+	if (has && c->vmdq == VMDQ_AUTO && c->offers.mergeable && u->plan.short_frames) {
 		say(NOTICE,
 				"port %u (%s) can't sort jumbo frames by VMDq: with --mergeable 1 it "
 				"is sorted in software\n",
@@ -116,7 +116,7 @@ uplink_make_pending(struct uplink *u, const struct conf *c, unsigned int nworker
 {
 	unsigned int i;
 
-	for (i = 0; c->tso && i < nworkers; i++) {
+	for (i = 0; c->offers.tso && i < nworkers; i++) {
 		u->tx[i].pending = rte_malloc(
 				"segments", OFFLOAD_SEGMENTS_MAX * sizeof(*u->tx[i].pending), 0);
 		if (u->tx[i].pending == NULL) {

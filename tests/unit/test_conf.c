@@ -133,12 +133,12 @@ test_offloads(void **state)
 	accept("--");
 	assert_false(conf.tx_csum || conf.tso);
 	accept("-- --tx-csum 1");
-	assert_true(conf.tx_csum && !conf.tso);
+	assert_true(conf.offers.csum && !conf.offers.tso);
 	/* Segments need checksums. */
 	accept("-- --tso 1");
-	assert_true(conf.tx_csum && conf.tso);
+	assert_true(conf.offers.csum && conf.offers.tso);
 	accept("-- --tso 1 --tx-csum 1");
-	assert_true(conf.tx_csum && conf.tso);
+	assert_true(conf.offers.csum && conf.offers.tso);
 	refused("-- --tso 1 --tx-csum 0", "--tso 1", "--tx-csum 0", "--tso 0");
 	refused("-- --tx-csum 0 --tso 1", "--tso 1", "--tx-csum 0", "--tso 0");
 	refused("-- --tx-csum 2", "--tx-csum", "2", "0 to 1");
@@ -447,7 +447,7 @@ test_port_offers(void **state)
 	/* What one port offers, the switch is ready for. */
 	accept("-- --port a,socket=a,tso=yes,mergeable=yes --port b,socket=b,mtu=1400,queues=2");
 	assert_true(a->csum == CHOICE_YES && b->csum == CHOICE_NO && b->tso == CHOICE_NO);
-	assert_true(conf.tso && conf.tx_csum && conf.mergeable);
+	assert_true(conf.offers.tso && conf.offers.csum && conf.offers.mergeable);
 	assert_int_equal(conf_frame_max(&conf), 9022);
 	assert_int_equal(b->mtu, 1400);
 	assert_int_equal(b->queues, 2);
