@@ -32,6 +32,7 @@
 #include "guest/sigbus.h"
 #include "guest/signal.h"
 #include "guest/vhost_user.h"
+#include "run/change.h"
 #include "run/control.h"
 #include "run/eal.h"
 #include "run/ready.h"
@@ -56,7 +57,7 @@ static bool
 make_lanes(struct whole *w)
 {
 	const struct shared shared = {
-			.conf = &w->conf,
+			.conf = w->conf,
 			.ports = &w->ports,
 			.fdb = w->fdb,
 			.learn = &w->learn,
@@ -95,7 +96,7 @@ make_shared(struct whole *w)
 	w->lanes.qsbr = qsbr;
 	if (qsbr != NULL) {
 		rte_rcu_qsbr_init(qsbr, WORKER_MAX);
-		w->fdb = fdb_create(w->conf.aging, qsbr);
+		w->fdb = fdb_create(w->conf->aging, qsbr);
 	}
 	if (wake_open(&w->wake) && w->fdb != NULL && learn_init(&w->learn, &w->wake))
 		return true;
@@ -109,14 +110,14 @@ introduce(struct whole *w)
 {
 	w->wake.fd = -1;
 	w->guests = (struct guests){
-			.conf = &w->conf,
+			.conf = w->conf,
 			.ports = &w->ports,
 			.lanes = &w->lanes,
 			.wake = &w->wake,
 			.outside = w->stats.outside,
 	};
 	w->parts = (struct parts){
-			.conf = &w->conf,
+			.conf = w->conf,
 			.ports = &w->ports,
 			.learn = &w->learn,
 			.lanes = &w->lanes,
@@ -128,11 +129,23 @@ introduce(struct whole *w)
 }
 
 static bool
+settle(struct whole *w)
+{
+	w->conf = malloc(sizeof(*w->conf));
+	if (w->conf == NULL) {
+		say_error("no memory for the settings");
+		return false;
+	}
+	*w->conf = w->given;
+	return conf_settle(w->conf);
+}
+
+static bool
 open_uplink(struct whole *w)
 {
 	unsigned int i;
 
-	w->uplink = uplink_open(&w->conf, &w->ports, w->lanes.n);
+	w->uplink = uplink_open(w->conf, &w->ports, w->lanes.n);
 	for (i = 0; w->uplink != NULL && i < uplink_sources(w->uplink); i++)
 		lanes_add_uplink(&w->lanes, uplink_source(w->uplink, i), i);
 	return w->uplink != NULL;
@@ -141,7 +154,7 @@ open_uplink(struct whole *w)
 static bool
 start(struct whole *w)
 {
-	if (!make_shared(w) || !make_lanes(w) || (w->conf.uplink && !open_uplink(w)))
+	if (!make_shared(w) || !make_lanes(w) || (w->conf->uplink && !open_uplink(w)))
 		return false;
 	w->parts.fdb = w->fdb;
 	w->parts.uplink = w->uplink;
@@ -153,7 +166,10 @@ start(struct whole *w)
 	}
 	telemetry_start(&w->parts);
 	workers_start(&w->workers, &w->lanes, w->uplink);
-	return vhost_user_start(&w->guests) && cuse_start(&w->cuse, &w->guests);
+	if (!vhost_user_start(&w->guests) || !cuse_start(&w->cuse, &w->guests))
+		return false;
+	w->parts.changes = changes_create(&w->parts, &w->given);
+	return w->parts.changes != NULL;
 }
 
 /*
@@ -171,6 +187,7 @@ stop(struct whole *w, bool served)
 		output_flush();
 		_exit(EXIT_FAILURE);
 	}
+	changes_stop(w->parts.changes);
 	cuse_stop(w->cuse);
 	vhost_user_stop(&w->guests);
 	uplink_stop(w->uplink, &w->stats.outside[PORT_UPLINK]);
@@ -191,6 +208,8 @@ release(struct whole *w)
 	for (i = 0; i < w->lanes.n; i++)
 		lane_destroy(w->lanes.lane[i]);
 	wake_close(&w->wake);
+	changes_destroy(w->parts.changes);
+	free((void *)(uintptr_t)w->parts.conf);
 }
 
 int
@@ -201,7 +220,7 @@ main(int argc, char **argv)
 	bool served = false;
 	int rc = EXIT_FAILURE;
 
-	switch (conf_parse(&w.conf, argc, argv)) {
+	switch (conf_parse_given(&w.given, argc, argv)) {
 	case CONF_DONE:
 		return EXIT_SUCCESS;
 	case CONF_ERROR:
@@ -209,6 +228,8 @@ main(int argc, char **argv)
 	case CONF_RUN:
 		break;
 	}
+	if (!settle(&w))
+		return EXIT_FAILURE;
 	/* Before any thread is there, so that all of them inherit it. */
 	control_block_signals();
 	if (!log_init() || !eal_start(&args, argc, argv))
@@ -218,7 +239,7 @@ main(int argc, char **argv)
 	if (!log_start())
 		say_error("no thread for the log: end other processes, or raise their limit");
 	else if ((served = start(&w))) {
-		ready_say(&w.conf, w.lanes.n);
+		ready_say(w.conf, w.lanes.n);
 		notify_send(&w.notify, "READY=1");
 		rc = control_run(&w.parts) ? EXIT_SUCCESS : EXIT_FAILURE;
 	}

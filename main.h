@@ -24,7 +24,8 @@ struct fdb;
 struct uplink;
 
 struct whole {
-	struct conf conf;
+	struct conf given; /* the settings as given */
+	struct conf *conf; /* as settled at start; parts.conf has the present ones */
 	struct wake wake;
 	struct ports ports;
 	struct fdb *fdb;

@@ -77,16 +77,17 @@ struct conf_port {
 	bool isolated;    /* reaches no other isolated port */
 	bool no_own_tags; /* frames that a guest tagged itself are dropped */
 	bool uml;         /* its guests are User Mode Linux */
-	bool owned;       /* its socket has this owner; else as --dev-owner says */
+	bool owned;       /* its socket has this owner; settled: --dev-owner's, if that is given */
 	uid_t uid;
 	gid_t gid;
-	bool mode_given; /* its socket has these permissions; else as --dev-mode says */
+	bool mode_given; /* its socket has these permissions; settled: --dev-mode's, likewise */
 	mode_t mode;
 	uint32_t mtu;                     /* largest payload of its guests' frames, bytes */
 	uint16_t queues;                  /* pairs, at most */
 	enum choice csum, tso, mergeable; /* offers; never CHOICE_DEFAULT once checked */
 	unsigned int nmacs;
 	struct rte_ether_addr mac[PORT_MACS_MAX]; /* none: any address */
+	bool going; /* it is being removed, or made again: nobody may connect */
 };
 
 enum vm2vm {
@@ -167,6 +168,11 @@ conf_tag_owner(const struct conf *c, uint16_t vid)
 
 /* Returns true if some port names the address as its own. Any thread. */
 bool conf_mac_named(const struct conf *c, const struct rte_ether_addr *mac);
+
+/*
+ * Works out what frames are looked up in: c->tagged, c->tag_owner, and the list of named addresses.
+ */
+void conf_make_tables(struct conf *c);
 
 /*
  * Works out c->tagged and c->tag_owner. Device i is the first guest of port i; further

@@ -217,28 +217,151 @@ key_parse_own_tags(const struct setting *s)
 	return true;
 }
 
+/* Each writes the value of its key into a text that is "", and nothing for its default. */
+
+static void
+key_write_socket(const struct conf_port *p, char *text)
+{
+	snprintf(text, PORT_VALUE_MAX, "%s", p->socket);
+}
+
+static void
+key_write_role(const struct conf_port *p, char *text)
+{
+	static const char *const name[] = {
+			[ROLE_DEFAULT] = "", [ROLE_SERVER] = "server", [ROLE_CLIENT] = "client"};
+
+	snprintf(text, PORT_VALUE_MAX, "%s", name[p->role]);
+}
+
+static void
+key_write_guests(const struct conf_port *p, char *text)
+{
+	if (p->guests != 1)
+		snprintf(text, PORT_VALUE_MAX, "%u", p->guests);
+}
+
+static void
+key_write_vlan(const struct conf_port *p, char *text)
+{
+	if (p->vlan_given)
+		snprintf(text, PORT_VALUE_MAX, "%u", p->vlan);
+}
+
+static void
+key_write_mac(const struct conf_port *p, char *text)
+{
+	unsigned int i;
+
+	for (i = 0; i < p->nmacs; i++) {
+		if (i != 0)
+			*text++ = '+';
+		rte_ether_format_addr(text, RTE_ETHER_ADDR_FMT_SIZE, &p->mac[i]);
+		text += strlen(text);
+	}
+}
+
+static void
+key_write_yes(bool yes, char *text)
+{
+	snprintf(text, PORT_VALUE_MAX, "%s", yes ? "yes" : "");
+}
+
+static void
+key_write_choice(enum choice choice, char *text)
+{
+	static const char *const name[] = {
+			[CHOICE_DEFAULT] = "", [CHOICE_NO] = "no", [CHOICE_YES] = "yes"};
+
+	snprintf(text, PORT_VALUE_MAX, "%s", name[choice]);
+}
+
+static void
+key_write_isolated(const struct conf_port *p, char *text)
+{
+	key_write_yes(p->isolated, text);
+}
+
+static void
+key_write_own_tags(const struct conf_port *p, char *text)
+{
+	snprintf(text, PORT_VALUE_MAX, "%s", p->no_own_tags ? "drop" : "");
+}
+
+static void
+key_write_uml(const struct conf_port *p, char *text)
+{
+	key_write_yes(p->uml, text);
+}
+
+static void
+key_write_owner(const struct conf_port *p, char *text)
+{
+	if (p->owned)
+		snprintf(text, PORT_VALUE_MAX, "%u:%u", p->uid, p->gid);
+}
+
+static void
+key_write_mode(const struct conf_port *p, char *text)
+{
+	if (p->mode_given)
+		snprintf(text, PORT_VALUE_MAX, "%04o", p->mode);
+}
+
+static void
+key_write_mtu(const struct conf_port *p, char *text)
+{
+	if (p->mtu != 0)
+		snprintf(text, PORT_VALUE_MAX, "%u", p->mtu);
+}
+
+static void
+key_write_queues(const struct conf_port *p, char *text)
+{
+	if (p->queues != QUEUE_PAIRS_MAX)
+		snprintf(text, PORT_VALUE_MAX, "%u", p->queues);
+}
+
+static void
+key_write_csum(const struct conf_port *p, char *text)
+{
+	key_write_choice(p->csum, text);
+}
+
+static void
+key_write_tso(const struct conf_port *p, char *text)
+{
+	key_write_choice(p->tso, text);
+}
+
+static void
+key_write_mergeable(const struct conf_port *p, char *text)
+{
+	key_write_choice(p->mergeable, text);
+}
+
 static const struct key {
 	const char *name;
 	const char *value;
 	const char *help;
 	bool (*parse)(const struct setting *s);
+	void (*write)(const struct conf_port *p, char *text);
 } keys[] = {
-#define KEY(name, value, help) {#name, value, help, key_parse_##name},
+#define KEY(name, value, help) {#name, value, help, key_parse_##name, key_write_##name},
 		PORT_KEYS(KEY)
 #undef KEY
 };
 
-/* Room for a key's name, or for all of them with spaces between. */
-#define KEY_NAME_MAX 32
-#define KEY_NAMES_MAX (RTE_DIM(keys) * KEY_NAME_MAX)
+/* Room for all names of keys, with spaces between. */
+#define KEY_NAMES_MAX (RTE_DIM(keys) * PORT_KEY_MAX)
 
 /* Returns a key as users write it: with '-' instead of '_'. */
 static const char *
-key_name(const struct key *k, char name[KEY_NAME_MAX])
+key_name(const struct key *k, char name[PORT_KEY_MAX])
 {
 	size_t i;
 
-	snprintf(name, KEY_NAME_MAX, "%s", k->name);
+	snprintf(name, PORT_KEY_MAX, "%s", k->name);
 	for (i = 0; name[i] != '\0'; i++)
 		if (name[i] == '_')
 			name[i] = '-';
@@ -248,7 +371,7 @@ key_name(const struct key *k, char name[KEY_NAME_MAX])
 static const struct key *
 key_find(const char *text)
 {
-	char name[KEY_NAME_MAX];
+	char name[PORT_KEY_MAX];
 	size_t i;
 
 	for (i = 0; i < RTE_DIM(keys); i++)
@@ -261,7 +384,7 @@ key_find(const char *text)
 static bool
 key_no(const char *what, const char *text, const char *fault)
 {
-	char all[KEY_NAMES_MAX] = "", name[KEY_NAME_MAX];
+	char all[KEY_NAMES_MAX] = "", name[PORT_KEY_MAX];
 	size_t i, len = 0;
 
 	for (i = 0; i < RTE_DIM(keys); i++)
@@ -277,6 +400,26 @@ conf_port_set(struct conf_port *p, const char *what, const char *key, const char
 	const struct key *k = key_find(key);
 
 	return k != NULL ? k->parse(&s) : key_no(what, key, "no such key; there are");
+}
+
+unsigned int
+conf_port_keys(void)
+{
+	return RTE_DIM(keys);
+}
+
+const char *
+conf_port_key(unsigned int key, char name[PORT_KEY_MAX])
+{
+	return key_name(&keys[key], name);
+}
+
+const char *
+conf_port_get(const struct conf_port *p, unsigned int key, char text[PORT_VALUE_MAX])
+{
+	text[0] = '\0';
+	keys[key].write(p, text);
+	return text;
 }
 
 bool
@@ -314,7 +457,7 @@ key_print_wrapped(FILE *out, const char *text)
 void
 conf_port_help(FILE *out)
 {
-	char name[KEY_NAME_MAX];
+	char name[PORT_KEY_MAX];
 	size_t i;
 
 	for (i = 0; i < RTE_DIM(keys); i++) {

@@ -16,6 +16,10 @@
 struct conf;
 struct conf_port;
 
+/* Room for a key's name, and for the longest value: a path, or sixteen addresses. */
+#define PORT_KEY_MAX 32
+#define PORT_VALUE_MAX 320
+
 /* The smallest payload that IPv4 allows (RFC 791), and the largest that is switched. */
 #define MTU_MIN 68
 #define MTU_MAX 9000
@@ -63,6 +67,18 @@ bool conf_port_add(struct conf *c, const char *text);
 
 /* Sets one key of a port. `what` is the option, for errors. */
 bool conf_port_set(struct conf_port *p, const char *what, const char *key, const char *value);
+
+/*
+ * Returns the number of keys, and the name of one, as users write it.
+ */
+unsigned int conf_port_keys(void);
+const char *conf_port_key(unsigned int key, char name[PORT_KEY_MAX]);
+
+/*
+ * Writes the value of a key, so that conf_port_set() reads it back; "" if the port leaves it at its
+ * default. Returns `text`.
+ */
+const char *conf_port_get(const struct conf_port *p, unsigned int key, char text[PORT_VALUE_MAX]);
 
 /* Sets all keys of `key=value,...`. Changes the text. */
 bool conf_port_set_all(struct conf_port *p, const char *what, char *text);

@@ -86,11 +86,33 @@ settle_offers(struct conf *c)
 	return true;
 }
 
-/* Returns false if a port sets an owner or a mode for a socket that the switch does not make. */
-static bool
-settle_owner_ok(const struct conf_port *p)
+/* A socket without an owner or a mode of its own has the switch's. */
+static void
+settle_inherit_owner(const struct conf *c, struct conf_port *p)
 {
-	if (p->role != ROLE_CLIENT || (!p->owned && !p->mode_given))
+	if (!p->owned && c->node_owned) {
+		p->owned = true;
+		p->uid = c->node_uid;
+		p->gid = c->node_gid;
+	}
+	if (!p->mode_given && c->node_mode_given) {
+		p->mode_given = true;
+		p->mode = c->node_mode;
+	}
+}
+
+/*
+ * Decides who owns a port's socket. Returns false if the port says so of a socket that the switch
+ * does not make.
+ */
+static bool
+settle_owner(const struct conf *c, struct conf_port *p)
+{
+	if (p->role != ROLE_CLIENT) {
+		settle_inherit_owner(c, p);
+		return true;
+	}
+	if (!p->owned && !p->mode_given)
 		return true;
 	say_error("--port %s: %s=: the switch connects to the socket, so that its owner and mode are "
 		  "what QEMU gives it: leave it out",
@@ -130,7 +152,7 @@ settle_list_macs(struct conf *c)
 	unsigned int i, k;
 
 	c->nmacs = 0;
-	for (i = 0; i < c->nports; i++)
+	for (i = 0; i < c->nports; i++) /* a free entry has none */
 		for (k = 0; k < c->port[i].nmacs; k++)
 			c->mac[c->nmacs++] = c->port[i].mac[k];
 	qsort(c->mac, c->nmacs, sizeof(c->mac[0]), settle_compare_macs);
@@ -188,14 +210,13 @@ settle_ports(struct conf *c)
 
 	for (i = 0; i < c->nports; i++) {
 		p = &c->port[i];
-		if (conf_port_used(p) && (!settle_role(c, p) || !settle_owner_ok(p)))
+		if (conf_port_used(p) && (!settle_role(c, p) || !settle_owner(c, p)))
 			return false;
 	}
 	for (i = 0; i < c->nports; i++)
 		if (conf_port_used(&c->port[i]) && !settle_tag_ok(c, i))
 			return false;
-	conf_map_tags(c);
-	settle_list_macs(c);
+	conf_make_tables(c);
 	return settle_offers(c);
 }
 
@@ -251,6 +272,13 @@ conf_map_tags(struct conf *c)
 				c->tag_owner[conf_vlan(c, i)] == TAG_NOBODY)
 			c->tag_owner[conf_vlan(c, i)] = i;
 	}
+}
+
+void
+conf_make_tables(struct conf *c)
+{
+	conf_map_tags(c);
+	settle_list_macs(c);
 }
 
 uint32_t

@@ -88,7 +88,7 @@ connect_may(const struct guests *guests, unsigned int index)
 		waiting += g->index == index && g->port == SLOT_NONE;
 	}
 	for (i = 0; i < c->nports; i++)
-		all += !seen[i];
+		all += conf_port_used(&c->port[i]) && !seen[i];
 	if (waiting <= WAITING_MORE + c->port[index].guests && all <= most)
 		return true;
 	say(ERR,
@@ -102,12 +102,13 @@ struct guest *
 guest_connect(struct guests *all, int vid, const char *path)
 {
 	unsigned int index = slot_port(all->conf, path);
-	const char *name = all->conf->port[index].name;
+	const char *name;
 	int socket;
 	struct guest *g;
 
-	if (!connect_may(all, index))
+	if (index == SOCKET_MAX || !connect_may(all, index)) /* SOCKET_MAX: its port is going */
 		return NULL;
+	name = all->conf->port[index].name;
 	if (!fds_left()) {
 		say(ERR,
 				"port %s: guest refused: file descriptors run out; end what leaks "

@@ -23,9 +23,11 @@
 unsigned int
 slot_port(const struct conf *c, const char *socket)
 {
-	unsigned int i, node = 0;
+	unsigned int i, node = SOCKET_MAX;
 
 	for (i = 0; i < c->nports; i++) {
+		if (!conf_port_used(&c->port[i]) || c->port[i].going)
+			continue;
 		if (strcmp(c->port[i].socket, socket) == 0)
 			return i;
 		if (c->port[i].socket[0] == '\0')
@@ -116,6 +118,42 @@ slot_choose(const struct ports *all, const struct conf *c, unsigned int index, u
 	return slot;
 }
 
+static uint16_t
+slot_tag(const struct conf *c, const struct conf_port *p, unsigned int slot)
+{
+	return p->vlan_given ? p->vlan : conf_vlan(c, slot);
+}
+
+/* Workers look at what the policy says that they should look at. */
+static void
+slot_set(struct port *port, const struct conf_port *p, uint16_t tag)
+{
+	store_release(&port->settings, p);
+	store_relaxed(&port->vlan, tag);
+	store_release(&port->policy,
+			(p->nmacs != 0 ? PORT_MACS : 0) | (p->isolated ? PORT_ISOLATED : 0) |
+					(p->no_own_tags ? PORT_NO_TAGS : 0));
+}
+
+void
+slot_settle(struct ports *all, const struct conf *now, const struct conf *next)
+{
+	const struct conf_port *p;
+	struct port *port;
+	unsigned int i;
+
+	for (i = 0; i < ports_used(all); i++) {
+		port = &all->port[i];
+		if (port->settings == NULL)
+			continue;
+		p = &next->port[port->settings - now->port];
+		if (!conf_port_used(p)) /* the slot is free: a port goes after its guests */
+			store_release(&port->settings, NULL);
+		else
+			slot_set(port, p, slot_tag(next, p, i));
+	}
+}
+
 uint16_t
 slot_take(struct ports *all, const struct conf *c, unsigned int index)
 {
@@ -126,7 +164,7 @@ slot_take(struct ports *all, const struct conf *c, unsigned int index)
 
 	if (slot == GUEST_MAX)
 		return SLOT_NONE;
-	tag = p->vlan_given ? p->vlan : conf_vlan(c, slot);
+	tag = slot_tag(c, p, slot);
 	if (tag > VLAN_LAST) {
 		say(ERR,
 				"port %s: guest refused: device %u would have VLAN tag %u, past %u; "
@@ -134,11 +172,8 @@ slot_take(struct ports *all, const struct conf *c, unsigned int index)
 				p->name, slot, tag, VLAN_LAST);
 		return SLOT_NONE;
 	}
-	port->settings = p;
 	port->number = number;
-	port->vlan = tag;
-	port->policy = (p->nmacs != 0 ? PORT_MACS : 0) | (p->isolated ? PORT_ISOLATED : 0) |
-			(p->no_own_tags ? PORT_NO_TAGS : 0);
+	slot_set(port, p, tag);
 	store_release(&port->state, PORT_USED);
 	if (slot >= all->n)
 		store_release(&all->n, slot + 1);
@@ -148,13 +183,13 @@ slot_take(struct ports *all, const struct conf *c, unsigned int index)
 char *
 slot_name(const struct ports *all, uint16_t slot, char name[SLOT_NAME_MAX])
 {
-	const struct port *p = &all->port[slot];
+	const struct conf_port *p = load_acquire(&all->port[slot].settings);
 
-	if (slot == PORT_UPLINK || p->settings == NULL)
+	if (slot == PORT_UPLINK || p == NULL)
 		snprintf(name, SLOT_NAME_MAX, "%s", slot == PORT_UPLINK ? "uplink" : "");
-	else if (p->settings->guests == 1)
-		snprintf(name, SLOT_NAME_MAX, "%s", p->settings->name);
+	else if (p->guests == 1)
+		snprintf(name, SLOT_NAME_MAX, "%s", p->name);
 	else
-		snprintf(name, SLOT_NAME_MAX, "%s.%u", p->settings->name, p->number);
+		snprintf(name, SLOT_NAME_MAX, "%s.%u", p->name, all->port[slot].number);
 	return name;
 }

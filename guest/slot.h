@@ -9,7 +9,7 @@
  * so it does not matter who connects first. Its further guests, if it takes several, get the lowest
  * slot that is no port's own.
  *
- * librte_vhost's thread, except slot_name(): any thread.
+ * librte_vhost's thread, except where it says otherwise; slot_name(): any thread.
  */
 #ifndef GUEST_SLOT_H
 #define GUEST_SLOT_H
@@ -25,7 +25,10 @@ struct ports;
 /* Room for a port's name and its guest's number. */
 #define SLOT_NAME_MAX 56
 
-/* Returns the index of the configuration's port that serves a socket. */
+/*
+ * Returns the index of the configuration's port that serves a socket, or SOCKET_MAX: none does at
+ * present.
+ */
 unsigned int slot_port(const struct conf *c, const char *socket);
 
 /*
@@ -33,6 +36,9 @@ unsigned int slot_port(const struct conf *c, const char *socket);
  * SLOT_NONE, after an error was logged, if there is none.
  */
 uint16_t slot_take(struct ports *all, const struct conf *c, unsigned int index);
+
+/* Gives every slot in use its port's settings of *next, in the place of those of *now. Main lcore. */
+void slot_settle(struct ports *all, const struct conf *now, const struct conf *next);
 
 /*
  * Writes the name of the guest in a slot: its port's, with a number if the port takes several.

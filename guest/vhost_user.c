@@ -11,14 +11,13 @@
  */
 #include <pthread.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
-
-#include <linux/virtio_config.h>
 
 #include <rte_version.h>
 #include <rte_vhost.h>
 
+#include "base/atomic.h"
 #include "base/log.h"
 #include "conf/conf.h"
 #include "guest/connect.h"
@@ -32,47 +31,8 @@
 #include "guest/message.h"
 #include "guest/sigbus.h"
 #include "guest/slot.h"
-#include "guest/socket_file.h"
+#include "guest/serve.h"
 #include "guest/vhost_user.h"
-#include "frame/offload.h"
-
-/*
- * Features that guests are offered (virtio 1.2 sections 5.1.3 and 6). CTRL_*, STATUS, MTU and
- * GUEST_ANNOUNCE are between the guest and QEMU, which asks the back end first; LOG_ALL is between
- * QEMU and us (dirty_log.h).
- */
-static const uint64_t features = 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_F_RING_PACKED |
-		1ULL << VIRTIO_F_IN_ORDER | 1ULL << VIRTIO_F_ANY_LAYOUT |
-		1ULL << VIRTIO_RING_F_INDIRECT_DESC | 1ULL << VIRTIO_RING_F_EVENT_IDX |
-		1ULL << VIRTIO_NET_F_STATUS | 1ULL << VIRTIO_NET_F_CTRL_VQ |
-		1ULL << VIRTIO_NET_F_CTRL_RX | 1ULL << VIRTIO_NET_F_GUEST_ANNOUNCE |
-		1ULL << VIRTIO_NET_F_MTU | 1ULL << VHOST_F_LOG_ALL | 1ULL << VIRTIO_NET_F_MQ |
-		1ULL << VHOST_USER_F_PROTOCOL_FEATURES;
-
-/*
- * User Mode Linux is not offered these. No monitor answers for the device: its driver would use a
- * control queue that nobody serves, and wait for ever; without that queue it does not accept the
- * others. Its packed rings do not start either: it sends (6.1) position 0 with wrap counters of 0,
- * but its driver begins with 1.
- */
-static const uint64_t not_for_uml = 1ULL << VIRTIO_F_RING_PACKED | 1ULL << VIRTIO_NET_F_STATUS |
-		1ULL << VIRTIO_NET_F_CTRL_VQ | 1ULL << VIRTIO_NET_F_CTRL_RX |
-		1ULL << VIRTIO_NET_F_GUEST_ANNOUNCE | 1ULL << VIRTIO_NET_F_MTU |
-		1ULL << VIRTIO_NET_F_MQ;
-
-/*
- * Protocol features: each message can be acknowledged with its real result; there are queue pairs;
- * a guest can be migrated and announced; its MTU is agreed on.
- */
-static const uint64_t protocol_features = 1ULL << VHOST_USER_PROTOCOL_F_REPLY_ACK |
-		1ULL << VHOST_USER_PROTOCOL_F_MQ | 1ULL << VHOST_USER_PROTOCOL_F_LOG_SHMFD |
-		1ULL << VHOST_USER_PROTOCOL_F_RARP | 1ULL << VHOST_USER_PROTOCOL_F_NET_MTU;
-
-/*
- * For User Mode Linux: requests by the back end, which are never made. Its driver (6.1) has no
- * interrupt for its rings without this feature.
- */
-static const uint64_t uml_protocol_features = 1ULL << PROTOCOL_BACKEND_REQ;
 
 /* librte_vhost's callbacks get only its number of the connection. */
 static struct {
@@ -88,10 +48,14 @@ static struct {
  */
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 
+/* How often, and with which pauses, a port's guests are looked for that hung up: for two seconds. */
+#define REMOVE_LOOKS 2000
+#define REMOVE_NAP_NS 1000000
+
 static struct guest *
 guest_of(int vid)
 {
-	struct guest *g = connections.guest[vid];
+	struct guest *g = load_relaxed(&connections.guest[vid]);
 
 	sigbus_working_for(g);
 	return g;
@@ -105,12 +69,15 @@ static bool
 vhost_user_answer_features(int vid, const struct guest *g, struct message *m)
 {
 	char path[SOCKET_PATH_MAX] = "";
-	uint64_t known;
+	uint64_t known, ours;
 
 	if (rte_vhost_get_ifname(vid, path, sizeof(path)) != 0 ||
 			rte_vhost_driver_get_features(path, &known) != 0)
 		return false;
-	message_answer(m, known | guest_features(g));
+	pthread_mutex_lock(&turn);
+	ours = guest_features(g);
+	pthread_mutex_unlock(&turn);
+	message_answer(m, known | ours);
 	return true;
 }
 
@@ -138,11 +105,14 @@ vhost_user_before_message(int vid, void *message)
 {
 	struct guest *g = guest_of(vid);
 	struct message *m = message;
+	uint16_t queues = 0;
 	bool ok = true;
 
 	pthread_mutex_lock(&turn);
-	if (g != NULL)
+	if (g != NULL) {
 		ok = vhost_user_passed_gate(g) && guest_before(g, m);
+		queues = guest_settings(g)->queues;
+	}
 	pthread_mutex_unlock(&turn);
 	if (!ok)
 		return RTE_VHOST_MSG_RESULT_ERR;
@@ -150,7 +120,7 @@ vhost_user_before_message(int vid, void *message)
 		return RTE_VHOST_MSG_RESULT_OK;
 	/* The library would answer with the number that it could serve. */
 	if (m->request == MSG_GET_QUEUE_NUM && g != NULL && message_bare(m)) {
-		message_answer(m, guest_settings(g)->queues);
+		message_answer(m, queues);
 		return RTE_VHOST_MSG_RESULT_REPLY;
 	}
 	if (m->request == MSG_GET_FEATURES && g != NULL && message_bare(m) &&
@@ -187,7 +157,7 @@ vhost_user_new_connection(int vid)
 	pthread_mutex_lock(&turn);
 	g = guest_connect(connections.all, vid, path);
 	pthread_mutex_unlock(&turn);
-	connections.guest[vid] = g;
+	store_relaxed(&connections.guest[vid], g);
 	if (g == NULL)
 		return -1;
 	return rte_vhost_extern_callback_register(vid, &message_hooks, NULL);
@@ -202,7 +172,7 @@ vhost_user_destroy_connection(int vid)
 	if (g != NULL)
 		guest_disconnect(g);
 	pthread_mutex_unlock(&turn);
-	connections.guest[vid] = NULL;
+	store_relaxed(&connections.guest[vid], NULL);
 	sigbus_working_for(NULL);
 }
 
@@ -250,60 +220,6 @@ static const struct rte_vhost_device_ops device_ops = {
 		.vring_state_changed = vhost_user_vring_state_changed,
 };
 
-static bool
-vhost_user_serve_socket(const struct conf_port *p, const char *path)
-{
-	bool client = p->role == ROLE_CLIENT;
-	uint64_t protocol = p->uml ? protocol_features | uml_protocol_features : protocol_features;
-	uint64_t offer = p->uml ? features & ~not_for_uml : features, have = 0;
-
-	if (p->mergeable == CHOICE_YES)
-		offer |= 1ULL << VIRTIO_NET_F_MRG_RXBUF;
-	if (p->csum == CHOICE_YES)
-		offer |= offload_csum_features;
-	if (p->tso == CHOICE_YES)
-		offer |= offload_tso_features;
-	if (!client && !socket_file_make_way(path))
-		return false;
-	if (rte_vhost_driver_register(path, client ? RTE_VHOST_USER_CLIENT : 0) != 0) {
-		say_error("socket %s: can't be made; is its folder there, and writable?", path);
-		return false;
-	}
-	if (rte_vhost_driver_get_features(path, &have) != 0 ||
-			rte_vhost_driver_disable_features(path, have & ~offer) != 0 ||
-			rte_vhost_driver_set_protocol_features(path, protocol) != 0 ||
-			rte_vhost_driver_callback_register(path, &device_ops) != 0 ||
-			rte_vhost_driver_start(path) != 0) {
-		rte_vhost_driver_unregister(path);
-		say_error("socket %s: can't be %s; is its folder there, and writable?", path,
-				client ? "connected to" : "served");
-		return false;
-	}
-	return true;
-}
-
-/*
- * Serves a socket with the owner and the mode that the user wants, for it or for all; the mode
- * holds from the first moment on.
- */
-static bool
-vhost_user_serve_owned(const struct conf *c, const struct conf_port *p)
-{
-	bool owned = p->owned || c->node_owned, moded = p->mode_given || c->node_mode_given;
-	mode_t mode = p->mode_given ? p->mode : c->node_mode, before = 0;
-	bool ok;
-
-	if (moded)
-		before = umask(~mode & 0777);
-	ok = vhost_user_serve_socket(p, p->socket);
-	if (moded)
-		umask(before);
-	if (!ok || !owned)
-		return ok;
-	return socket_file_give(p->socket, p->owned ? p->uid : c->node_uid,
-			p->owned ? p->gid : c->node_gid);
-}
-
 /* Without that release's size, librte_vhost handles those messages by itself. */
 static void
 vhost_user_know_messages(void)
@@ -337,29 +253,86 @@ bool
 vhost_user_start(struct guests *all)
 {
 	const struct conf *c = all->conf;
-	const struct conf_port *p;
 	unsigned int i;
-	bool ok;
 
 	connections.all = all;
 	vhost_user_know_messages();
 	vhost_user_keep_thread();
-	for (i = 0; i < c->nports; i++) {
-		p = &c->port[i];
-		if (p->socket[0] == '\0') /* the cuse back end serves it */
-			continue;
-		ok = p->role == ROLE_CLIENT ? vhost_user_serve_socket(p, p->socket)
-					    : vhost_user_serve_owned(c, p);
-		if (!ok)
+	for (i = 0; i < c->nports; i++)
+		/* Without a socket, the cuse back end serves it. */
+		if (c->port[i].socket[0] != '\0' && !vhost_user_add(&c->port[i]))
 			return false;
-	}
 	return true;
+}
+
+bool
+vhost_user_add(const struct conf_port *p)
+{
+	return serve_port(p, &device_ops);
+}
+
+/* Hangs up on the guests of a port. Returns true if there was one. */
+static bool
+vhost_user_hang_up(const struct guests *all, unsigned int index)
+{
+	const struct guest *g;
+	bool found = false;
+
+	pthread_mutex_lock(&turn);
+	for (g = all->list; g != NULL; g = g->next) {
+		if (g->phase == GUEST_UNUSED || g->index != index)
+			continue;
+		found = true;
+		fds_hang_up(g->conn.socket);
+	}
+	pthread_mutex_unlock(&turn);
+	return found;
+}
+
+/* Ends what unregistering has left of the guests of a port; SOCKET_MAX: of all. */
+static void
+vhost_user_end_connections(unsigned int index)
+{
+	struct guest *g;
+	unsigned int i;
+
+	pthread_mutex_lock(&turn);
+	for (i = 0; i < RTE_DIM(connections.guest); i++) {
+		g = load_relaxed(&connections.guest[i]);
+		if (g == NULL || (index != SOCKET_MAX && g->index != index))
+			continue;
+		guest_disconnect(g);
+		store_relaxed(&connections.guest[i], NULL);
+	}
+	pthread_mutex_unlock(&turn);
+}
+
+void
+vhost_user_remove(struct guests *all, unsigned int index, const char *path)
+{
+	const struct timespec nap = {.tv_nsec = REMOVE_NAP_NS};
+	unsigned int looks;
+
+	/* So that librte_vhost's thread itself ends them, in the usual order. */
+	for (looks = 0; vhost_user_hang_up(all, index) && looks < REMOVE_LOOKS; looks++)
+		nanosleep(&nap, NULL);
+	rte_vhost_driver_unregister(path);
+	vhost_user_end_connections(index);
+}
+
+void
+vhost_user_settle(struct guests *all, const struct conf *next)
+{
+	pthread_mutex_lock(&turn);
+	slot_settle(all->ports, all->conf, next);
+	all->conf = next;
+	pthread_mutex_unlock(&turn);
 }
 
 bool
 vhost_user_serve(struct guests *all, const char *path)
 {
-	return vhost_user_serve_socket(&all->conf->port[slot_port(all->conf, path)], path);
+	return serve_path(&all->conf->port[slot_port(all->conf, path)], path, &device_ops);
 }
 
 void
@@ -389,10 +362,6 @@ vhost_user_stop(struct guests *all)
 		if (c->port[i].socket[0] != '\0')
 			rte_vhost_driver_unregister(c->port[i].socket);
 	/* Unregistering ends connections without vhost_user_destroy_connection(). */
-	pthread_mutex_lock(&turn);
-	for (i = 0; i < RTE_DIM(connections.guest); i++)
-		if (connections.guest[i] != NULL)
-			guest_disconnect(connections.guest[i]);
+	vhost_user_end_connections(SOCKET_MAX);
 	memset(&connections, 0, sizeof(connections));
-	pthread_mutex_unlock(&turn);
 }

@@ -10,13 +10,30 @@
 
 #include <stdbool.h>
 
+struct conf;
+struct conf_port;
 struct guests;
 
 /*
- * Serves (or with --client connects to) every socket of sw->conf. A stale socket
+ * Serves (or with --client connects to) every socket of all->conf. A stale socket
  * file is replaced. False: why was said. Main lcore, once workers run.
  */
 bool vhost_user_start(struct guests *all);
+
+/*
+ * Serves the socket of one more port. Returns false, after an error was printed, if that fails. May
+ * wait for librte_vhost: see registrar.h, whose thread calls it.
+ */
+bool vhost_user_add(const struct conf_port *p);
+
+/*
+ * Ends the guests of port `index`, and no longer serves its socket. The port must be `going` in the
+ * present settings. As vhost_user_add().
+ */
+void vhost_user_remove(struct guests *all, unsigned int index, const char *path);
+
+/* Has guests work with other settings, at once. Main lcore. */
+void vhost_user_settle(struct guests *all, const struct conf *next);
 
 /*
  * Serves one more socket, whatever --client says, and no longer serves it. False:

@@ -24,6 +24,8 @@
 #include "guest/fd_gate.h"
 #include "guest/fault.h"
 #include "guest/guests.h"
+#include "run/addresses.h"
+#include "run/change.h"
 #include "run/control.h"
 #include "run/notify.h"
 #include "run/parts.h"
@@ -85,45 +87,6 @@ control_block_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* Handles an address that left the table: the uplink need not receive frames for it any more. */
-static void
-control_forgotten(void *uplink, uint64_t key, uint16_t port)
-{
-	struct rte_ether_addr mac = fdb_mac(key);
-
-	if (port != PORT_UPLINK && uplink != NULL)
-		uplink_remove_mac(uplink, &mac);
-}
-
-/* Handles an address that has moved from a guest to the uplink. */
-static void
-control_let_go(const struct parts *p, uint64_t key)
-{
-	struct rte_ether_addr mac = fdb_mac(key);
-
-	if (p->uplink != NULL)
-		uplink_remove_mac(p->uplink, &mac);
-	fdb_set_filter(p->fdb, key, FILTER_NONE);
-}
-
-/* Handles an address of guest `to` that was guest `from`'s or the uplink's, or is new. */
-static void
-control_let_in(const struct parts *p, uint64_t key, uint16_t from, uint16_t to)
-{
-	struct rte_ether_addr mac = fdb_mac(key), lost;
-	enum filter_state filter;
-
-	if (p->uplink == NULL)
-		return;
-	if (from == PORT_UPLINK)
-		filter = uplink_add_mac(p->uplink, &mac, to, p->ports->port[to].vlan, &lost);
-	else
-		filter = uplink_move_mac(p->uplink, &mac, to, p->ports->port[to].vlan, &lost);
-	if (!rte_is_zero_ether_addr(&lost))
-		fdb_set_filter(p->fdb, fdb_key(&lost, 0), FILTER_NONE);
-	fdb_set_filter(p->fdb, key, filter);
-}
-
 static uint64_t
 control_stretch(void)
 {
@@ -144,7 +107,7 @@ control_use_filters(const struct parts *p)
 		key = fdb_unfiltered(p->fdb, &at, &port);
 		if (key == 0)
 			break;
-		control_let_in(p, key, port, port);
+		addresses_let_in(p, key, port, port);
 	}
 	uplink_tick(p->uplink);
 }
@@ -186,8 +149,9 @@ control_learn_one(const struct parts *p, unsigned int *moves, const struct learn
 	uint16_t old = PORT_UPLINK;
 	enum fdb_verdict verdict;
 
-	if (p->ports->port[r->port].epoch != r->epoch)
-		return; /* its guest is gone */
+	/* Its guest is gone, or the settings have changed since. */
+	if (p->ports->port[r->port].epoch != r->epoch || !addresses_allowed(p, r->key, r->port))
+		return;
 	verdict = fdb_learn(p->fdb, r->key, r->port, &old);
 	if (verdict != FDB_ADDED && verdict != FDB_MOVED)
 		return;
@@ -195,10 +159,10 @@ control_learn_one(const struct parts *p, unsigned int *moves, const struct learn
 		control_log_move(moves, r->key, old, r->port);
 	if (r->port == PORT_UPLINK) {
 		if (verdict == FDB_MOVED)
-			control_let_go(p, r->key);
+			addresses_let_go(p, r->key);
 		return;
 	}
-	control_let_in(p, r->key, old, r->port);
+	addresses_let_in(p, r->key, old, r->port);
 	control_log_registered(p, r->key, r->port);
 }
 
@@ -213,7 +177,7 @@ control_clear_ports(const struct parts *p)
 		port = &p->ports->port[i];
 		if (port_state(port) != PORT_LEAVING)
 			continue;
-		fdb_forget_port(p->fdb, i, control_forgotten, p->uplink);
+		addresses_forget_port(p, i);
 		stats_log_departed(p, i);
 		stats_retire(p, i);
 		port->registered = false;
@@ -256,6 +220,7 @@ control_on_wake(struct control *c)
 	wake_take(c->parts->wake);
 	control_learn(c->parts, &c->moves, control_stretch());
 	control_clear_ports(c->parts);
+	changes_work(c->parts->changes);
 }
 
 /* Tells the service manager what `systemctl status` shows. */
@@ -329,11 +294,12 @@ control_on_second(struct control *c)
 	if (c->moves > MOVES_LOGGED)
 		say(NOTICE, "%u more addresses moved in this second\n", c->moves - MOVES_LOGGED);
 	c->moves = 0;
-	fdb_tick(p->fdb, c->seconds, control_forgotten, p->uplink);
+	addresses_tick(p, c->seconds);
 	if (p->uplink != NULL)
 		control_use_filters(p);
 	control_check_guests(p);
 	control_tell_manager(c);
+	changes_work(p->changes);
 	fd_gate_tick();
 	if (p->conf->stats != 0 && c->seconds % p->conf->stats < n)
 		control_print_table(c);

@@ -3,11 +3,12 @@
  */
 /*
  * The objects of the other floors that this one shows and maintains. main.c makes them; they
- * outlive everything that gets this struct, which is constant from start to end.
+ * outlive everything that gets this struct, which is constant from start to end, but for `conf`.
  */
 #ifndef PARTS_H
 #define PARTS_H
 
+struct changes;
 struct conf;
 struct fdb;
 struct guests;
@@ -20,7 +21,7 @@ struct uplink;
 struct wake;
 
 struct parts {
-	const struct conf *conf;
+	const struct conf *conf; /* replaced as a whole by change.h */
 	struct ports *ports;
 	struct fdb *fdb;
 	struct learn_queue *learn;
@@ -30,6 +31,7 @@ struct parts {
 	struct stats *stats;
 	struct notify *notify; /* the service manager */
 	struct wake *wake;     /* wakes the main lcore */
+	struct changes *changes;
 };
 
 #endif /* PARTS_H */

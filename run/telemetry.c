@@ -145,7 +145,7 @@ telemetry_show_port(const struct parts *p, const char *params, struct rte_tel_da
 	stats_port(p, port, &sum);
 	rte_tel_data_start_dict(d);
 	rte_tel_data_add_dict_string(d, "name", slot_name(p->ports, port, name));
-	rte_tel_data_add_dict_uint(d, "vlan", p->ports->port[port].vlan);
+	rte_tel_data_add_dict_uint(d, "vlan", port_vlan(&p->ports->port[port]));
 	rte_tel_data_add_dict_uint(d, "addresses", fdb_count(p->fdb, port));
 	if (port == PORT_UPLINK)
 		rte_tel_data_add_dict_string(d, "link", uplink_link_text(p->uplink));
@@ -204,6 +204,18 @@ telemetry_start(const struct parts *p)
 	all = p;
 	for (i = 0; i < RTE_DIM(commands); i++)
 		rte_telemetry_register_cmd(commands[i].name, telemetry_dispatch, commands[i].help);
+}
+
+void
+telemetry_pause(void)
+{
+	pthread_mutex_lock(&busy);
+}
+
+void
+telemetry_resume(void)
+{
+	pthread_mutex_unlock(&busy);
 }
 
 void

@@ -17,6 +17,10 @@ struct parts;
 /* Registers the commands. Main lcore, after everything else was made. */
 void telemetry_start(const struct parts *p);
 
+/* Between these two no answer is in progress: what answers read may be replaced. Main lcore. */
+void telemetry_pause(void);
+void telemetry_resume(void);
+
 /* Waits for an answer in progress; there are none after that. Main lcore. */
 void telemetry_stop(void);
 

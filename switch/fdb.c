@@ -222,6 +222,22 @@ fdb_forget_port(struct fdb *t, uint16_t port, fdb_gone_fn gone, void *arg)
 	fdb_reclaim(t);
 }
 
+uint32_t
+fdb_forget_if(struct fdb *t, fdb_unwanted_fn unwanted, fdb_gone_fn gone, void *arg)
+{
+	const uint32_t before = t->used;
+	struct fdb_entry *e;
+	uint32_t i;
+
+	for (i = 0; i < t->positions; i++) {
+		e = &t->entry[i];
+		if (e->key != 0 && unwanted(arg, e->key, e->port))
+			fdb_remove(t, e, gone, arg);
+	}
+	fdb_reclaim(t);
+	return before - t->used;
+}
+
 void
 fdb_tick(struct fdb *t, uint32_t seconds, fdb_gone_fn gone, void *arg)
 {

@@ -243,6 +243,15 @@ typedef void (*fdb_gone_fn)(void *arg, uint64_t key, uint16_t port);
 /* Forgets all addresses of a port. `gone` may be NULL. Main lcore. */
 void fdb_forget_port(struct fdb *t, uint16_t port, fdb_gone_fn gone, void *arg);
 
+/* Called for each address; returns true if it is to leave the table. */
+typedef bool (*fdb_unwanted_fn)(void *arg, uint64_t key, uint16_t port);
+
+/*
+ * Forgets the addresses that `unwanted` chooses, and calls `gone` for each; both get `arg`. Returns
+ * their number. Main lcore.
+ */
+uint32_t fdb_forget_if(struct fdb *t, fdb_unwanted_fn unwanted, fdb_gone_fn gone, void *arg);
+
 /*
  * Advances the clock to `seconds` since start, forgets idle addresses and
  * reclaims positions whose grace period is over. Main lcore, once a second.

@@ -59,7 +59,7 @@ struct polled {
 
 /* What all lanes of a switch work on. */
 struct shared {
-	const struct conf *conf; /* the policy; constant */
+	const struct conf *conf; /* the policy; replaced as a whole, see lane_conf() */
 	struct ports *ports;
 	struct fdb *fdb;
 	struct learn_queue *learn;
@@ -81,6 +81,16 @@ struct lane {
 	struct fdb_hints hints;
 	struct port_count count[PORT_MAX];
 };
+
+/*
+ * Returns the settings, which lanes_set_conf() may replace at any time. The worker of the lane; valid
+ * until it is between two bursts.
+ */
+static inline const struct conf *
+lane_conf(const struct lane *l)
+{
+	return load_acquire(&l->shared.conf);
+}
 
 /* Makes a lane for a worker on an lcore. Returns NULL without memory. Main lcore, at start. */
 struct lane *lane_create(const struct shared *shared, unsigned int id, unsigned int lcore);

@@ -127,6 +127,15 @@ lanes_add_uplink(struct lanes *all, struct source *s, unsigned int i)
 }
 
 void
+lanes_set_conf(struct lanes *all, const struct conf *c)
+{
+	unsigned int i;
+
+	for (i = 0; i < all->n; i++)
+		store_release(&all->lane[i]->shared.conf, c);
+}
+
+void
 lanes_quiesce(struct lanes *all)
 {
 	/* A burst takes some microseconds; this thread may share a worker's CPU. */

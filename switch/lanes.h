@@ -15,6 +15,7 @@
 
 #include "base/limits.h"
 
+struct conf;
 struct lane;
 struct rte_rcu_qsbr;
 struct source;
@@ -35,6 +36,12 @@ void lanes_remove(struct lanes *all, struct source *s);
 
 /* Has source `i` of the uplink polled by the first lane, for as long as it runs. Main lcore. */
 void lanes_add_uplink(struct lanes *all, struct source *s, unsigned int i);
+
+/*
+ * Gives all lanes other settings. Workers may use those before until a grace period is over. Main
+ * lcore.
+ */
+void lanes_set_conf(struct lanes *all, const struct conf *c);
 
 /*
  * Waits until every worker has been between two bursts, so that nothing that was withdrawn before

@@ -10,7 +10,9 @@
  *   USED --(librte_vhost's thread: it ended)------> LEAVING
  *   LEAVING --(main lcore: addresses forgotten, counters put away)--> FREE
  *
- * Only the owner named there writes the slot. Workers read `sink` (published and withdrawn by
+ * Only the owner named there writes the slot. Exception: the main lcore changes the settings of a USED
+ * one (`settings`, `vlan`, `policy`), under the lock that librte_vhost's thread holds (slot.h).
+ * Workers read them at any time, and `sink` (published and withdrawn by
  * librte_vhost's thread, a grace period before a ring changes), `tx_rings` (set by that thread at
  * any time) and `epoch`, which tells one tenant of a slot from the next; they alone use `learned`.
  */
@@ -79,6 +81,19 @@ static inline enum port_state
 port_state(const struct port *p)
 {
 	return load_acquire(&p->state);
+}
+
+/* What a port's settings require of frames now, and its tag now. Any worker. */
+static inline uint8_t
+port_policy(const struct port *p)
+{
+	return load_acquire(&p->policy);
+}
+
+static inline uint16_t
+port_vlan(const struct port *p)
+{
+	return load_relaxed(&p->vlan);
 }
 
 /* Returns the epoch of a slot, which the main lcore counts. Any thread. */

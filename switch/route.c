@@ -102,8 +102,8 @@ route_learn_new(struct lane *l, struct source *s, const struct frame *f, const s
 	if (e != NULL && s->port == PORT_UPLINK && !fdb_idle(all->fdb, e))
 		return fdb_port(e);
 	/* A port that names its own addresses was checked before. */
-	if (s->port != PORT_UPLINK && !(all->ports->port[s->port].policy & PORT_MACS) &&
-			unlikely(conf_mac_named(all->conf, &f->eth.src_addr)))
+	if (s->port != PORT_UPLINK && !(port_policy(&all->ports->port[s->port]) & PORT_MACS) &&
+			unlikely(conf_mac_named(lane_conf(l), &f->eth.src_addr)))
 		return PORT_MAX;
 	route_ask_to_learn(l, s, fdb_key(&f->eth.src_addr, DOMAIN), e != NULL);
 	return s->port;
@@ -137,7 +137,7 @@ route_by_nic(const struct lane *l, struct frame *f, uint16_t port)
 	if (port == PORT_UPLINK || frame_own_tag(f))
 		return port;
 	f->tagged = true;
-	f->tci = l->shared.ports->port[port].vlan;
+	f->tci = port_vlan(&l->shared.ports->port[port]);
 	return PORT_UPLINK;
 }
 
@@ -145,14 +145,14 @@ route_by_nic(const struct lane *l, struct frame *f, uint16_t port)
 static inline bool
 route_both_isolated(const struct ports *p, uint16_t a, uint16_t b)
 {
-	return p->port[a].policy & p->port[b].policy & PORT_ISOLATED;
+	return port_policy(&p->port[a]) & port_policy(&p->port[b]) & PORT_ISOLATED;
 }
 
 /* Routes a frame of a guest: to the port that has the address, or to all. */
 static inline uint16_t
 route_from_guest(struct lane *l, const struct source *s, struct frame *f, uint8_t policy)
 {
-	enum vm2vm vm2vm = l->shared.conf->vm2vm;
+	enum vm2vm vm2vm = lane_conf(l)->vm2vm;
 	struct fdb_entry *e;
 	uint16_t port;
 
@@ -208,7 +208,7 @@ route_has_tag(const struct ports *all, unsigned int device, uint16_t vid)
 {
 	const struct port *p = &all->port[device];
 
-	return port_state(p) == PORT_USED && p->vlan == vid;
+	return port_state(p) == PORT_USED && port_vlan(p) == vid;
 }
 
 /* Adds every device with this tag, except one, to the frame's destinations. */
@@ -261,7 +261,7 @@ route_from_tagged(struct lane *l, const struct source *s, struct frame *f, uint1
 {
 	const struct shared *all = &l->shared;
 	uint16_t vid = f->tagged ? f->tci & 0xfff : 0;
-	uint16_t device = conf_tag_owner(all->conf, vid);
+	uint16_t device = conf_tag_owner(lane_conf(l), vid);
 	struct fdb_entry *e;
 
 	if (s->device != SOURCE_ANY && device != s->device)
@@ -291,13 +291,13 @@ route_from_tagged(struct lane *l, const struct source *s, struct frame *f, uint1
 static bool
 route_may_send(const struct port *p, const struct rte_ether_addr *from)
 {
-	const struct conf_port *c = p->settings;
+	const struct conf_port *c = load_acquire(&p->settings);
 	unsigned int i;
 
 	for (i = 0; i < c->nmacs; i++)
 		if (rte_is_same_ether_addr(&c->mac[i], from))
 			return true;
-	return false;
+	return c->nmacs == 0; /* just lifted */
 }
 
 /* Returns true if the destination, a group address, is one that stays on its link. */
@@ -331,9 +331,11 @@ route_in_own_vlan(const struct frame *f)
 static __rte_noinline bool
 route_allowed(const struct port *p, struct frame *f)
 {
-	if ((p->policy & PORT_MACS) && !route_may_send(p, &f->eth.src_addr))
+	const uint8_t policy = port_policy(p);
+
+	if ((policy & PORT_MACS) && !route_may_send(p, &f->eth.src_addr))
 		f->reason = DROP_SPOOFED;
-	else if ((p->policy & PORT_NO_TAGS) && route_in_own_vlan(f))
+	else if ((policy & PORT_NO_TAGS) && route_in_own_vlan(f))
 		f->reason = DROP_OWN_TAG;
 	return f->reason == DROP_NONE;
 }
@@ -354,12 +356,12 @@ route_frame(struct lane *l, struct source *s, struct frame *f, uint8_t policy)
 	if (unlikely(!route_learn(l, s, f, &owner)))
 		return route_to_none(f, DROP_SPOOFED);
 	if (unlikely(rte_is_multicast_ether_addr(&f->eth.dst_addr)) && route_is_link_local(f) &&
-			!l->shared.conf->forward_bpdu)
+			!lane_conf(l)->forward_bpdu)
 		return route_to_none(f, DROP_LINK_LOCAL);
 	if (likely(s->port != PORT_UPLINK))
 		return route_from_guest(l, s, f, policy);
-	return l->shared.conf->tagged ? route_from_tagged(l, s, f, owner)
-				      : route_from_untagged(l, f, owner);
+	return lane_conf(l)->tagged ? route_from_tagged(l, s, f, owner)
+				    : route_from_untagged(l, f, owner);
 }
 
 /* Adds every port that takes frames (also paused ones), except the sender's and port `but`. */
@@ -411,10 +413,10 @@ route_same_tag(const struct frame *a, const struct frame *b)
 void
 route_burst(struct lane *l, struct source *s, struct burst *b)
 {
-	uint8_t policy = l->shared.ports->port[s->port].policy;
+	uint8_t policy = port_policy(&l->shared.ports->port[s->port]);
 	bool uplink = s->port == PORT_UPLINK;
 	/* True if only addresses decide, and frames need nothing of their own except their port. */
-	bool alike = uplink || (l->shared.conf->vm2vm != VM2VM_NIC && !(policy & PORT_NO_TAGS));
+	bool alike = uplink || (lane_conf(l)->vm2vm != VM2VM_NIC && !(policy & PORT_NO_TAGS));
 	frame_set flood = 0, run = 0; /* frames in a row for the same port */
 	uint16_t to, last = TO_NONE;
 	struct frame *f;

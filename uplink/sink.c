@@ -22,7 +22,7 @@ uplink_of(const struct sink *k)
 static inline uint16_t
 uplink_sink_tag_of(const struct port *p)
 {
-	return p->vlan | (p->policy & PORT_NO_TAGS ? UPLINK_RETAG : 0);
+	return port_vlan(p) | (port_policy(p) & PORT_NO_TAGS ? UPLINK_RETAG : 0);
 }
 
 /* Returns the cost of offering frames. */

@@ -180,6 +180,9 @@ uplink_open(const struct conf *c, struct ports *ports, unsigned int nworkers)
 	}
 	u->sink.ops = &uplink_sink_ops;
 	u->conf = c;
+	u->opened.tagged = c->tagged;
+	u->opened.tso = c->offers.tso;
+	memcpy(u->opened.tag_owner, c->tag_owner, sizeof(u->opened.tag_owner));
 	u->ports = ports;
 	u->idle_pool = 1;
 	u->port = c->port_id;
@@ -190,6 +193,42 @@ uplink_open(const struct conf *c, struct ports *ports, unsigned int nworkers)
 	}
 	uplink_free(u);
 	return NULL;
+}
+
+bool
+uplink_allows(const struct uplink *u, const struct conf *next)
+{
+	unsigned int vid;
+
+	if (u == NULL)
+		return true;
+	if (next->offers.tso && !u->opened.tso) {
+		say_error("tso=yes: the uplink was opened without room for segments: start the "
+			  "switch with --tso 1, or a port with tso=yes");
+		return false;
+	}
+	if (next->tagged != u->opened.tagged) {
+		say_error("vlan=: the uplink was opened %s, and stays so: restart the switch with "
+			  "these ports",
+				u->opened.tagged ? "with tags" : "untagged");
+		return false;
+	}
+	for (vid = 0; u->vmdq && vid <= VLAN_LAST; vid++) {
+		if (conf_tag_owner(next, vid) == u->opened.tag_owner[vid])
+			continue;
+		say_error("vlan=%u: the NIC's VMDq pools sort by the tags that ports had at start: "
+			  "restart the switch with these ports, or with --vmdq 0",
+				vid);
+		return false;
+	}
+	return true;
+}
+
+void
+uplink_set_conf(struct uplink *u, const struct conf *c)
+{
+	if (u != NULL)
+		u->conf = c;
 }
 
 void

@@ -41,6 +41,15 @@ void uplink_stop(struct uplink *u, struct port_count *count);
 void uplink_free(struct uplink *u);
 
 /*
+ * Returns true if ports may have other settings while the uplink runs; else prints which of them was
+ * decided when it was opened. `u` NULL: there is none. Main lcore.
+ */
+bool uplink_allows(const struct uplink *u, const struct conf *next);
+
+/* From now on these are the settings; NULL is allowed. Main lcore. */
+void uplink_set_conf(struct uplink *u, const struct conf *c);
+
+/*
  * The sources that worker 0 polls. The frames of source 0 are sorted in software; source 1 + i is
  * the VMDq pool of device i, for the devices that have one. A pool without a guest is polled now
  * and then, or the next guest would get the frames that came in between.

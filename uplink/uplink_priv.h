@@ -49,6 +49,12 @@ struct uplink_filter {
 	uint16_t device;
 };
 
+/* What was decided by the settings when the port was opened, and stays. */
+struct uplink_opened {
+	bool tagged, tso;
+	uint16_t tag_owner[VLAN_LAST + 2];
+};
+
 /* The main lcore's. */
 struct uplink_filters {
 	struct uplink_filter *list; /* n filters, in any order */
@@ -102,6 +108,7 @@ struct uplink {
 	struct uplink_link link;
 	struct uplink_nic nic; /* offloads that it does */
 	struct uplink_filters filters;
+	struct uplink_opened opened;
 	struct vmdq_plan plan;
 	struct rte_mempool *mbufs;
 	rte_spinlock_t lock; /* for queues that workers share */

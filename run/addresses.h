@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/*
+ * The table of addresses and the uplink's filters for them, kept in step; and which addresses the
+ * ports' settings allow.
+ *
+ * Main lcore.
+ */
+#ifndef ADDRESSES_H
+#define ADDRESSES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct conf;
+struct parts;
+
+/*
+ * Returns true if a port may have an address: its settings name it (mac=), or they name none and
+ * neither do other ports' settings name this one. `key`: see fdb_key().
+ */
+bool addresses_allowed(const struct parts *p, uint64_t key, uint16_t port);
+
+/* Handles an address of guest `to` that was guest `from`'s or the uplink's, or is new. */
+void addresses_let_in(const struct parts *p, uint64_t key, uint16_t from, uint16_t to);
+
+/* Handles an address that has moved from a guest to the uplink. */
+void addresses_let_go(const struct parts *p, uint64_t key);
+
+/* Forgets all addresses of a port. */
+void addresses_forget_port(const struct parts *p, uint16_t port);
+
+/* Forgets the addresses that the present settings do not allow to their ports. */
+void addresses_settle(const struct parts *p);
+
+/* Forgets idle addresses; `seconds` since start. Once a second. */
+void addresses_tick(const struct parts *p, uint32_t seconds);
+
+#endif /* ADDRESSES_H */

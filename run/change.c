@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* Makes changes of ports: see change.h for the contract. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <rte_rcu_qsbr.h>
+
+#include "base/log.h"
+#include "conf/conf.h"
+#include "conf/conf_diff.h"
+#include "conf/conf_parse.h"
+#include "guest/guests.h"
+#include "guest/registrar.h"
+#include "guest/socket_file.h"
+#include "guest/vhost_user.h"
+#include "run/addresses.h"
+#include "run/change.h"
+#include "run/parts.h"
+#include "run/telemetry.h"
+#include "switch/grace.h"
+#include "switch/lanes.h"
+#include "switch/port.h"
+#include "uplink/uplink.h"
+
+enum step {
+	STEP_IDLE,
+	STEP_SERVE,   /* new sockets are being made */
+	STEP_UNDO,    /* one could not be made: the others are being removed */
+	STEP_REMOVE,  /* sockets are being removed */
+	STEP_CLEAR,   /* slots of the guests that had them are being cleared */
+	STEP_REPLACE, /* sockets are being made that were removed */
+};
+
+/* Settings that workers may still use. */
+struct former {
+	struct former *next;
+	const struct conf *conf;
+	uint64_t token;
+};
+
+struct changes {
+	struct parts *parts;
+	struct conf *given;
+	struct registrar *registrar;
+	struct former *former;
+	char why[SOCKET_MAX][256]; /* by port: why its socket is not served */
+
+	/* The change that is being made: */
+	enum step step;
+	unsigned int jobs; /* with the registrar */
+	struct conf *draft;
+	struct conf *before;      /* the settings when it began, settled */
+	struct conf *next;        /* the draft, settled */
+	uint8_t kind[SOCKET_MAX]; /* enum change */
+	bool late[SOCKET_MAX];    /* its socket's path is free only when another port has gone */
+	bool served[SOCKET_MAX];  /* its socket was made by this change */
+	char *diff;
+	char error[512];
+	change_done done;
+	void *arg;
+};
+
+struct changes *
+changes_create(struct parts *parts, struct conf *given)
+{
+	struct changes *c = calloc(1, sizeof(*c));
+
+	if (c != NULL)
+		c->registrar = registrar_start(parts->guests, parts->wake);
+	if (c == NULL || c->registrar == NULL) {
+		say_error("no thread for sockets: %s", strerror(errno));
+		free(c);
+		return NULL;
+	}
+	c->parts = parts;
+	c->given = given;
+	return c;
+}
+
+/* Frees settings that nobody uses any more. */
+static void
+changes_free_former(struct changes *c, bool all)
+{
+	struct former **at = &c->former, *f;
+
+	while ((f = *at) != NULL) {
+		if (!all && !grace_over(c->parts->lanes->qsbr, f->token)) {
+			at = &f->next;
+			continue;
+		}
+		*at = f->next;
+		free((void *)(uintptr_t)f->conf);
+		free(f);
+	}
+}
+
+/*
+ * Has everybody use other settings, of which this takes a copy. The former ones are freed when no
+ * worker can use them any more; other threads do so only while they hold the locks that are taken
+ * here. Returns false without memory.
+ */
+static bool
+changes_publish(struct changes *c, const struct conf *next)
+{
+	struct parts *p = c->parts;
+	struct former *f = malloc(sizeof(*f));
+	struct conf *copy = malloc(sizeof(*copy));
+
+	if (f == NULL || copy == NULL) {
+		free(f);
+		free(copy);
+		return false;
+	}
+	*copy = *next;
+	f->conf = p->conf;
+	telemetry_pause();
+	vhost_user_settle(p->guests, copy);
+	p->conf = copy;
+	telemetry_resume();
+	lanes_set_conf(p->lanes, copy);
+	uplink_set_conf(p->uplink, copy);
+	f->token = rte_rcu_qsbr_start(p->lanes->qsbr);
+	f->next = c->former;
+	c->former = f;
+	return true;
+}
+
+/*
+ * Publishes the settings while ports go: those of c->next, but the former ones for these ports, and
+ * without ports whose sockets' paths are still in use. Returns false without memory.
+ */
+static bool
+changes_publish_between(struct changes *c, bool going)
+{
+	struct conf *mid = malloc(sizeof(*mid));
+	struct conf_port *p;
+	unsigned int i;
+	bool ok;
+
+	if (mid == NULL)
+		return false;
+	*mid = *c->next;
+	for (i = 0; i < SOCKET_MAX; i++) {
+		p = &mid->port[i];
+		if (c->kind[i] == CHANGE_REMOVE || c->kind[i] == CHANGE_REMAKE) {
+			*p = c->before->port[i];
+			p->going = going;
+			mid->nports = RTE_MAX(mid->nports, i + 1);
+		} else if (c->late[i]) {
+			memset(p, 0, sizeof(*p));
+		}
+	}
+	conf_make_tables(mid);
+	ok = changes_publish(c, mid);
+	free(mid);
+	return ok;
+}
+
+/* Gives the registrar a job. Returns false without memory. */
+static bool
+changes_give(struct changes *c, bool serve, unsigned int index, const struct conf *from)
+{
+	struct job *j = calloc(1, sizeof(*j));
+
+	if (j == NULL) {
+		snprintf(c->error, sizeof(c->error), "port %s: no memory", from->port[index].name);
+		return false;
+	}
+	j->serve = serve;
+	j->index = index;
+	j->port = from->port[index];
+	c->jobs++;
+	registrar_give(c->registrar, j);
+	return true;
+}
+
+/* Frees what belongs to one change. */
+static void
+changes_clear(struct changes *c)
+{
+	free(c->draft);
+	free(c->before);
+	free(c->next);
+	free(c->diff);
+	c->draft = c->before = c->next = NULL;
+	c->diff = NULL;
+	c->step = STEP_IDLE;
+}
+
+static void
+changes_finish(struct changes *c, bool ok)
+{
+	const struct change_result r = {
+			.ok = ok, .error = c->error, .diff = c->diff != NULL ? c->diff : ""};
+	const change_done done = c->done;
+
+	c->done = NULL;
+	if (ok)
+		*c->given = *c->draft;
+	if (done != NULL)
+		done(c->arg, &r);
+	changes_clear(c);
+}
+
+static bool
+changes_refuse(struct changes *c, const char *why)
+{
+	snprintf(c->error, sizeof(c->error), "%s", why);
+	return false;
+}
+
+/*
+ * Has the sockets made whose turn it is: with `late`, those whose paths were in use before. Returns
+ * false without memory.
+ */
+static bool
+changes_serve(struct changes *c, bool late)
+{
+	unsigned int i;
+	bool ok = true;
+
+	c->step = late ? STEP_REPLACE : STEP_SERVE;
+	for (i = 0; i < SOCKET_MAX && ok; i++)
+		if (late ? c->kind[i] == CHANGE_REMAKE || c->late[i]
+			 : c->kind[i] == CHANGE_ADD && !c->late[i])
+			ok = changes_give(c, true, i, c->next);
+	return ok;
+}
+
+/* Takes back what was done before something failed. */
+static void
+changes_undo(struct changes *c)
+{
+	unsigned int i;
+
+	c->step = STEP_UNDO;
+	for (i = 0; i < SOCKET_MAX; i++) {
+		if (c->kind[i] != CHANGE_ADD || c->late[i])
+			continue;
+		if (c->served[i])
+			changes_give(c, false, i, c->next);
+		c->why[i][0] = '\0';
+	}
+}
+
+/* Has the sockets of ports that go removed. */
+static void
+changes_remove(struct changes *c)
+{
+	unsigned int i;
+
+	c->step = STEP_REMOVE;
+	if (!changes_publish_between(c, true)) {
+		changes_refuse(c, "no memory");
+		changes_undo(c);
+		return;
+	}
+	for (i = 0; i < SOCKET_MAX; i++)
+		if (c->kind[i] == CHANGE_REMOVE || c->kind[i] == CHANGE_REMAKE)
+			changes_give(c, false, i, c->before);
+}
+
+/* Returns true once no slot is in use by a guest of a port that goes. */
+static bool
+changes_cleared(const struct changes *c)
+{
+	const struct ports *all = c->parts->ports;
+	unsigned int i, index;
+
+	for (i = 0; i < ports_used(all); i++) {
+		if (port_state(&all->port[i]) == PORT_FREE || all->port[i].settings == NULL)
+			continue;
+		index = all->port[i].settings - c->parts->conf->port;
+		if (c->kind[index] == CHANGE_REMOVE || c->kind[index] == CHANGE_REMAKE)
+			return false;
+	}
+	return true;
+}
+
+/* Publishes what is to be in the end, and has the last sockets made. */
+static void
+changes_replace(struct changes *c)
+{
+	if (changes_publish(c, c->next)) {
+		addresses_settle(c->parts);
+		changes_serve(c, true);
+	} else {
+		changes_refuse(c, "no memory");
+		c->step = STEP_REPLACE;
+	}
+}
+
+/* Gives sockets that stay the owners and modes that they have now. */
+static void
+changes_own(struct changes *c)
+{
+	const struct conf_port *p;
+	char error[sizeof(c->error)];
+	unsigned int i;
+
+	say_error_into(error, sizeof(error));
+	for (i = 0; i < SOCKET_MAX; i++) {
+		p = &c->next->port[i];
+		if (c->kind[i] != CHANGE_LIVE || p->socket[0] == '\0' || p->role == ROLE_CLIENT)
+			continue;
+		if (p->mode_given)
+			chmod(p->socket, p->mode);
+		if (p->owned)
+			socket_file_give(p->socket, p->uid, p->gid);
+	}
+	say_error_into(NULL, 0);
+	if (c->error[0] == '\0')
+		changes_refuse(c, error);
+}
+
+/* Forgets addresses whose port has another tag now: the uplink's filters go by it. */
+static void
+changes_forget(const struct changes *c)
+{
+	const struct parts *p = c->parts;
+	const struct conf_port *now;
+	unsigned int i, index;
+
+	for (i = 0; i < ports_used(p->ports); i++) {
+		now = p->ports->port[i].settings;
+		if (now == NULL)
+			continue;
+		index = now - p->conf->port;
+		if (c->kind[index] == CHANGE_LIVE &&
+				(now->vlan != c->before->port[index].vlan ||
+						now->vlan_given !=
+								c->before->port[index].vlan_given))
+			addresses_forget_port(p, i);
+	}
+	addresses_settle(p);
+}
+
+/* Begins a change that was checked. */
+static void
+changes_begin(struct changes *c)
+{
+	if (!changes_publish_between(c, false)) {
+		changes_refuse(c, "no memory");
+		changes_finish(c, false);
+		return;
+	}
+	changes_forget(c);
+	if (!changes_serve(c, false))
+		changes_undo(c);
+	changes_work(c);
+}
+
+/* Notes how a job ended. */
+static void
+changes_note(struct changes *c, const struct job *j)
+{
+	c->jobs--;
+	if (!j->serve) {
+		c->served[j->index] = false;
+		return;
+	}
+	c->served[j->index] = j->ok;
+	snprintf(c->why[j->index], sizeof(c->why[0]), "%s", j->error);
+	if (!j->ok && c->error[0] == '\0')
+		snprintf(c->error, sizeof(c->error), "port %s: %s", j->port.name, j->error);
+}
+
+/* Takes the next step, when all jobs of the last one are done. Returns true if there is another. */
+static bool
+changes_step(struct changes *c)
+{
+	switch (c->step) {
+	case STEP_SERVE:
+		if (c->error[0] != '\0')
+			changes_undo(c);
+		else
+			changes_remove(c);
+		return true;
+	case STEP_UNDO:
+		changes_publish(c, c->before);
+		addresses_settle(c->parts);
+		changes_finish(c, false);
+		return false;
+	case STEP_REMOVE:
+		c->step = STEP_CLEAR;
+		return true;
+	case STEP_CLEAR:
+		if (!changes_cleared(c))
+			return false;
+		changes_replace(c);
+		return true;
+	case STEP_REPLACE:
+		changes_own(c);
+		changes_finish(c, true);
+		return false;
+	case STEP_IDLE:
+		break;
+	}
+	return false;
+}
+
+void
+changes_work(struct changes *c)
+{
+	struct job *j;
+
+	if (c == NULL)
+		return;
+	do {
+		while ((j = registrar_take(c->registrar)) != NULL) {
+			changes_note(c, j);
+			free(j);
+		}
+	} while (c->jobs == 0 && changes_step(c));
+	changes_free_former(c, false);
+}
+
+/* Checks what is proposed. Returns false, after an error was printed, if it can't be. */
+static bool
+changes_check(struct changes *c)
+{
+	const struct conf *now = c->parts->conf;
+	unsigned int i, k;
+
+	if (!conf_settle(c->next) || !uplink_allows(c->parts->uplink, c->next))
+		return false;
+	for (i = 0; i < SOCKET_MAX; i++) {
+		c->kind[i] = conf_change(now, c->next, i);
+		c->late[i] = c->served[i] = false;
+	}
+	for (i = 0; i < SOCKET_MAX; i++) {
+		if (c->kind[i] != CHANGE_ADD)
+			continue;
+		for (k = 0; k < now->nports; k++)
+			if ((c->kind[k] == CHANGE_REMOVE || c->kind[k] == CHANGE_REMAKE) &&
+					strcmp(now->port[k].socket, c->next->port[i].socket) == 0)
+				c->late[i] = true;
+	}
+	return true;
+}
+
+/* Prints the difference into memory. Returns NULL without any. */
+static char *
+changes_diff(const struct changes *c)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (out == NULL)
+		return NULL;
+	conf_diff_print(out, c->given, c->draft);
+	return fclose(out) == 0 ? text : NULL;
+}
+
+void
+changes_propose(struct changes *c, struct conf *draft, bool dry, change_done done, void *arg)
+{
+	const struct change_result busy = {
+			.error = "another change is being made: try again", .diff = ""};
+	bool ok;
+
+	if (changes_busy(c)) {
+		free(draft);
+		done(arg, &busy);
+		return;
+	}
+	c->draft = draft;
+	c->done = done;
+	c->arg = arg;
+	c->error[0] = '\0';
+	c->before = malloc(sizeof(*c->before));
+	c->next = malloc(sizeof(*c->next));
+	c->diff = changes_diff(c);
+	if (c->before == NULL || c->next == NULL || c->diff == NULL) {
+		changes_refuse(c, "no memory");
+		changes_finish(c, false);
+		return;
+	}
+	*c->before = *c->parts->conf;
+	*c->next = *draft;
+	say_error_into(c->error, sizeof(c->error));
+	ok = changes_check(c);
+	say_error_into(NULL, 0);
+	if (ok && dry)
+		*c->draft = *c->given;
+	if (ok && !dry)
+		changes_begin(c);
+	else
+		changes_finish(c, ok);
+}
+
+struct conf *
+changes_draft(const struct changes *c)
+{
+	struct conf *draft = malloc(sizeof(*draft));
+
+	if (draft != NULL)
+		*draft = *c->given;
+	return draft;
+}
+
+bool
+changes_busy(const struct changes *c)
+{
+	return c->step != STEP_IDLE;
+}
+
+const char *
+changes_why(const struct changes *c, unsigned int index)
+{
+	return c->why[index];
+}
+
+void
+changes_stop(struct changes *c)
+{
+	if (c == NULL)
+		return;
+	registrar_stop(c->registrar);
+	c->registrar = NULL;
+	c->done = NULL;
+	changes_clear(c);
+}
+
+void
+changes_destroy(struct changes *c)
+{
+	if (c == NULL)
+		return;
+	changes_free_former(c, true);
+	free(c);
+}
