@@ -63,7 +63,8 @@ PKGCONF ?= pkg-config
 ask = $(eval $(1) := $$(shell $(PKGCONF) $(2)))$($(1))
 DPDK_CFLAGS = $(call ask,DPDK_CFLAGS,--cflags libdpdk)
 DPDK_ALONE = $(call ask,DPDK_ALONE,--libs libdpdk)
-DPDK_LIBS = $(DPDK_ALONE) -lnuma
+DPDK_LIBS = $(DPDK_ALONE) -lnuma $(JANSSON_LIBS)
+JANSSON_LIBS = $(call ask,JANSSON_LIBS,--libs jansson)
 
 VERSION := $(shell cat VERSION)
 

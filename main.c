@@ -36,6 +36,7 @@
 #include "run/control.h"
 #include "run/eal.h"
 #include "run/ready.h"
+#include "run/rpc.h"
 #include "run/telemetry.h"
 #include "switch/fdb.h"
 #include "switch/lane.h"
@@ -169,7 +170,7 @@ start(struct whole *w)
 	if (!vhost_user_start(&w->guests) || !cuse_start(&w->cuse, &w->guests))
 		return false;
 	w->parts.changes = changes_create(&w->parts, &w->given);
-	return w->parts.changes != NULL;
+	return w->parts.changes != NULL && rpc_open(&w->parts.rpc, &w->parts);
 }
 
 /*
@@ -181,6 +182,8 @@ stop(struct whole *w, bool served)
 {
 	notify_send(&w->notify, "STOPPING=1");
 	store_relaxed(&w->guests.ending, true);
+	rpc_close(w->parts.rpc);
+	w->parts.rpc = NULL;
 	if (!workers_end(&w->workers)) {
 		if (served)
 			vhost_user_abandon(&w->guests);

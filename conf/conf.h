@@ -113,6 +113,7 @@ struct conf {
 	gid_t node_gid;
 	bool node_mode_given; /* --dev-mode; else sockets are as the umask has it */
 	mode_t node_mode;
+	char control[SOCKET_PATH_MAX]; /* path of the control socket; "none"; "": the default */
 	bool client; /* connect to the sockets instead of serving them */
 	enum vm2vm vm2vm;
 	enum vmdq_use vmdq;

@@ -37,6 +37,8 @@ static const char usage[] =
 		"  --port NAME,KEY=VALUE,...\n"
 		"                          a port by name, with settings of its own (below); may be\n"
 		"                          repeated\n"
+		"  --control PATH          the socket where tools ask about the switch and change\n"
+		"                          it, or none (control in EAL's run-time folder)\n"
 		"  --client                connect to the sockets, and reconnect, instead of serving\n"
 		"  --vm2vm 0|1|2           guest to guest: 0 everything goes to the uplink,\n"
 		"                          1 switched in software, 2 by the NIC (1)\n"
@@ -72,6 +74,7 @@ enum {
 	OPT_MODE,
 	OPT_SOCKET,
 	OPT_PORT,
+	OPT_CONTROL,
 	OPT_CLIENT,
 	OPT_VM2VM,
 	OPT_MERGEABLE,
@@ -96,6 +99,7 @@ static const struct option long_options[] = {
 		{"dev-mode", required_argument, NULL, OPT_MODE},
 		{"socket-file", required_argument, NULL, OPT_SOCKET},
 		{"port", required_argument, NULL, OPT_PORT},
+		{"control", required_argument, NULL, OPT_CONTROL},
 		{"client", no_argument, NULL, OPT_CLIENT},
 		{"vm2vm", required_argument, NULL, OPT_VM2VM},
 		{"mergeable", required_argument, NULL, OPT_MERGEABLE},
@@ -236,6 +240,14 @@ parse_set_number(struct conf *c, int opt, uint64_t v)
 }
 
 static bool
+parse_refuse_control(const char *arg)
+{
+	say_error("--control '%s': must be the path of a socket, of at most %d bytes, or none", arg,
+			SOCKET_PATH_MAX - 1);
+	return false;
+}
+
+static bool
 parse_option(struct conf *c, int opt, const char *arg)
 {
 	uint64_t value;
@@ -257,6 +269,11 @@ parse_option(struct conf *c, int opt, const char *arg)
 		return conf_port_add_socket(c, "--socket-file", "", arg, SOCKET_GUESTS);
 	case OPT_PORT:
 		return conf_port_add(c, arg);
+	case OPT_CONTROL:
+		if (arg[0] == '\0' || strlen(arg) >= SOCKET_PATH_MAX)
+			return parse_refuse_control(arg);
+		snprintf(c->control, sizeof(c->control), "%s", arg);
+		return true;
 	case OPT_CLIENT:
 		c->client = true;
 		return true;

@@ -59,6 +59,8 @@ conf_port_has_name(const struct conf *c, const char *name)
 	return false;
 }
 
+static const struct conf_port port_defaults = {.guests = 1, .queues = QUEUE_PAIRS_MAX};
+
 /*
  * Returns the next free port, with defaults, or NULL, after an error was printed, if there are too
  * many.
@@ -73,22 +75,31 @@ conf_port_new(struct conf *c, const char *option, const char *name, unsigned int
 				SOCKET_MAX);
 		return NULL;
 	}
-	*p = (struct conf_port){.guests = guests, .queues = QUEUE_PAIRS_MAX};
+	*p = port_defaults;
+	p->guests = guests;
 	return p;
+}
+
+/* Returns true if no other port has this one's socket. */
+static bool
+conf_port_is_alone(const struct conf *c, const struct conf_port *p)
+{
+	const struct conf_port *q;
+
+	for (q = c->port; q < c->port + c->nports; q++)
+		if (q != p && (conf_port_used(q) || q->socket[0] != '\0') &&
+				strcmp(q->socket, p->socket) == 0)
+			return false;
+	return true;
 }
 
 /* Adds the port at the end of the list, unless its socket belongs to another port already. */
 static bool
 conf_port_take(struct conf *c, const char *option, const char *name)
 {
-	struct conf_port *p = &c->port[c->nports];
-	unsigned int i;
-
-	for (i = 0; i < c->nports; i++) {
-		if (strcmp(c->port[i].socket, p->socket) == 0) {
-			say_error("%s %s: given twice", option, name);
-			return false;
-		}
+	if (!conf_port_is_alone(c, &c->port[c->nports])) {
+		say_error("%s %s: given twice", option, name);
+		return false;
 	}
 	c->nports++;
 	return true;
@@ -124,6 +135,15 @@ conf_port_add_node(struct conf *c)
 			conf_port_take(c, "--dev-basename", c->node);
 }
 
+static bool
+conf_port_has_socket(const struct conf_port *p)
+{
+	if (p->socket[0] != '\0')
+		return true;
+	say_error("--port %s: where do its guests connect? socket=PATH is missing", p->name);
+	return false;
+}
+
 bool
 conf_port_add(struct conf *c, const char *text)
 {
@@ -152,11 +172,77 @@ conf_port_add(struct conf *c, const char *text)
 	snprintf(what, sizeof(what), "--port %s", p->name);
 	if (text[len] != '\0' && !conf_port_set_all(p, what, copy + len + 1))
 		return false;
-	if (p->socket[0] == '\0') {
-		say_error("%s: where do its guests connect? socket=PATH is missing", what);
-		return false;
+	return conf_port_has_socket(p) && conf_port_take(c, what, p->socket);
+}
+
+struct conf_port *
+conf_port_create(struct conf *c, const char *name, bool (*taken)(void *arg, unsigned int index),
+		void *arg)
+{
+	struct conf_port *p;
+	unsigned int i;
+
+	if (!conf_port_name_ok(name))
+		return NULL;
+	if (conf_port_has_name(c, name)) {
+		say_error("--port %s: there is a port of that name", name);
+		return NULL;
 	}
-	return conf_port_take(c, what, p->socket);
+	for (i = 0; i < SOCKET_MAX; i++)
+		if (!conf_port_used(&c->port[i]) && (taken == NULL || !taken(arg, i)))
+			break;
+	if (i == SOCKET_MAX) {
+		say_error("--port %s: at most %d sockets; let several guests share one", name,
+				SOCKET_MAX);
+		return NULL;
+	}
+	p = &c->port[i];
+	*p = port_defaults;
+	snprintf(p->name, sizeof(p->name), "%s", name);
+	p->named = true;
+	c->nports = RTE_MAX(c->nports, i + 1);
+	return p;
+}
+
+bool
+conf_port_unset(struct conf_port *p, const char *what, const char *key)
+{
+	char name[PORT_KEY_MAX], value[PORT_VALUE_MAX];
+	struct conf_port next = port_defaults;
+	unsigned int k, found = 0;
+
+	snprintf(next.name, sizeof(next.name), "%s", p->name);
+	next.named = p->named;
+	for (k = 0; k < conf_port_keys(); k++) {
+		if (strcmp(conf_port_key(k, name), key) == 0)
+			found++;
+		else if (conf_port_get(p, k, value)[0] != '\0' &&
+				!conf_port_set(&next, what, name, value))
+			return false;
+	}
+	if (found == 0) /* says which keys there are */
+		return conf_port_set(&next, what, key, "");
+	*p = next;
+	return true;
+}
+
+bool
+conf_port_complete(const struct conf *c, const struct conf_port *p)
+{
+	if (p->named && !conf_port_has_socket(p))
+		return false;
+	if (conf_port_is_alone(c, p))
+		return true;
+	say_error("--port %s: socket=%s: is another port's", p->name, p->socket);
+	return false;
+}
+
+void
+conf_port_remove(struct conf *c, struct conf_port *p)
+{
+	memset(p, 0, sizeof(*p));
+	while (c->nports > 0 && !conf_port_used(&c->port[c->nports - 1]))
+		c->nports--;
 }
 
 /* Returns true if another port has this one's name. */

@@ -93,6 +93,22 @@ bool conf_port_add_socket(struct conf *c, const char *option, const char *prefix
 /* Adds the port of the cuse back end's device. Returns false if there are too many ports. */
 bool conf_port_add_node(struct conf *c);
 
+/*
+ * Adds a port by name to settings whose ports have names, at the lowest free index for which
+ * `taken` (may be NULL) returns false. Returns NULL, after an error was printed, if there is none, or if
+ * the name is not allowed.
+ */
+struct conf_port *conf_port_create(struct conf *c, const char *name,
+		bool (*taken)(void *arg, unsigned int index), void *arg);
+
+/* Sets a key back to its default. Returns false, after an error was printed, if there is no such key. */
+bool conf_port_unset(struct conf_port *p, const char *what, const char *key);
+
+/* Returns true if a port has all that it needs, and a socket of its own; else prints what is missing. */
+bool conf_port_complete(const struct conf *c, const struct conf_port *p);
+
+void conf_port_remove(struct conf *c, struct conf_port *p);
+
 /* Names all ports that have no name yet. */
 void conf_port_name_all(struct conf *c);
 

@@ -145,6 +145,7 @@ guest_place(struct guest *g)
 		return false;
 	store_release(&g->all->placed[g->port], g);
 	say(INFO, "device %u connected: %s\n", g->port, slot_name(g->all->ports, g->port, name));
+	wake_up(g->all->wake);
 	return true;
 }
 

@@ -40,6 +40,17 @@ fault_new(struct guest *g, char name[GUEST_WHO_MAX])
 	return fault;
 }
 
+uint8_t
+guest_fault_reason(const struct guest *g)
+{
+	uint8_t fault = FAULT_NONE;
+	unsigned int i;
+
+	for (i = 0; i < RINGS_MAX && fault == FAULT_NONE; i++)
+		fault = load_relaxed(&g->ring[i].fault);
+	return fault;
+}
+
 void
 guest_forget_fault(struct guest *g)
 {

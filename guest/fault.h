@@ -20,6 +20,9 @@ struct guest;
  */
 void guest_check(struct guest *g);
 
+/* Returns why a guest is stopped, an enum fault_reason; FAULT_NONE: it is not. Any thread. */
+uint8_t guest_fault_reason(const struct guest *g);
+
 /* Stops all rings of a guest for a reason of enum fault_reason. Any thread. */
 void guest_fault(struct guest *g, uint8_t reason);
 

@@ -103,7 +103,7 @@ slot_choose(const struct ports *all, const struct conf *c, unsigned int index, u
 	}
 	if (slot_wait_until_free(all, index)) {
 		*number = 0;
-	} else if (p->guests == 1) {
+	} else if (p->guests == 1 && all->port[index].settings == p) {
 		say(ERR, "port %s: guest refused: its last one is just leaving; try again\n",
 				p->name);
 		return GUEST_MAX;

@@ -320,6 +320,19 @@ vhost_user_remove(struct guests *all, unsigned int index, const char *path)
 	vhost_user_end_connections(index);
 }
 
+unsigned int
+vhost_user_connections(const struct guests *all, unsigned int index)
+{
+	const struct guest *g;
+	unsigned int n = 0;
+
+	pthread_mutex_lock(&turn);
+	for (g = all->list; g != NULL; g = g->next)
+		n += g->phase != GUEST_UNUSED && g->index == index;
+	pthread_mutex_unlock(&turn);
+	return n;
+}
+
 void
 vhost_user_settle(struct guests *all, const struct conf *next)
 {

@@ -32,6 +32,9 @@ bool vhost_user_add(const struct conf_port *p);
  */
 void vhost_user_remove(struct guests *all, unsigned int index, const char *path);
 
+/* Returns how many connections a port has, set up or not. Main lcore. */
+unsigned int vhost_user_connections(const struct guests *all, unsigned int index);
+
 /* Has guests work with other settings, at once. Main lcore. */
 void vhost_user_settle(struct guests *all, const struct conf *next);
 

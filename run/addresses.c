@@ -70,24 +70,66 @@ addresses_forget_port(const struct parts *p, uint16_t port)
 	fdb_forget_port(p->fdb, port, addresses_gone, p->uplink);
 }
 
+/* A choice of addresses, and where their filters are. */
+struct address_choice {
+	const struct parts *parts;
+	bool (*unwanted)(void *arg, uint64_t key, uint16_t port);
+	void *arg;
+};
+
 static bool
-addresses_unwanted(void *parts, uint64_t key, uint16_t port)
+addresses_chosen(void *choice, uint64_t key, uint16_t port)
 {
-	return !addresses_allowed(parts, key, port);
+	const struct address_choice *c = choice;
+
+	return c->unwanted(c->arg, key, port);
 }
 
 static void
-addresses_gone_of(void *parts, uint64_t key, uint16_t port)
+addresses_chosen_gone(void *choice, uint64_t key, uint16_t port)
 {
-	const struct parts *p = parts;
+	const struct address_choice *c = choice;
 
-	addresses_gone(p->uplink, key, port);
+	addresses_gone(c->parts->uplink, key, port);
+}
+
+uint32_t
+addresses_forget_if(const struct parts *p, bool (*unwanted)(void *arg, uint64_t key, uint16_t port),
+		void *arg)
+{
+	struct address_choice c = {p, unwanted, arg};
+
+	return fdb_forget_if(p->fdb, addresses_chosen, addresses_chosen_gone, &c);
+}
+
+static bool
+addresses_not_allowed(void *parts, uint64_t key, uint16_t port)
+{
+	return !addresses_allowed(parts, key, port);
 }
 
 void
 addresses_settle(const struct parts *p)
 {
-	fdb_forget_if(p->fdb, addresses_unwanted, addresses_gone_of, (void *)(uintptr_t)p);
+	if (p->conf->nmacs != 0)
+		addresses_forget_if(p, addresses_not_allowed, (void *)(uintptr_t)p);
+}
+
+bool
+addresses_fix(const struct parts *p, uint64_t key, uint16_t port)
+{
+	uint16_t old;
+	enum fdb_verdict verdict = fdb_fix(p->fdb, key, port, &old);
+
+	if (verdict == FDB_FULL)
+		return false;
+	if (verdict == FDB_SAME)
+		return true;
+	if (port != PORT_UPLINK)
+		addresses_let_in(p, key, verdict == FDB_MOVED ? old : PORT_UPLINK, port);
+	else if (verdict == FDB_MOVED)
+		addresses_let_go(p, key);
+	return true;
 }
 
 void

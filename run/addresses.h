@@ -34,6 +34,13 @@ void addresses_forget_port(const struct parts *p, uint16_t port);
 /* Forgets the addresses that the present settings do not allow to their ports. */
 void addresses_settle(const struct parts *p);
 
+/* Puts an address at a port for good. Returns false if the port has all that it may have. */
+bool addresses_fix(const struct parts *p, uint64_t key, uint16_t port);
+
+/* Forgets the addresses that `unwanted` chooses. Returns their number. */
+uint32_t addresses_forget_if(const struct parts *p,
+		bool (*unwanted)(void *arg, uint64_t key, uint16_t port), void *arg);
+
 /* Forgets idle addresses; `seconds` since start. Once a second. */
 void addresses_tick(const struct parts *p, uint32_t seconds);
 

@@ -21,6 +21,7 @@
 #include "run/addresses.h"
 #include "run/change.h"
 #include "run/parts.h"
+#include "run/rpc_events.h"
 #include "run/telemetry.h"
 #include "switch/grace.h"
 #include "switch/lanes.h"
@@ -59,6 +60,7 @@ struct changes {
 	uint8_t kind[SOCKET_MAX]; /* enum change */
 	bool late[SOCKET_MAX];    /* its socket's path is free only when another port has gone */
 	bool served[SOCKET_MAX];  /* its socket was made by this change */
+	bool dry;                 /* it is only checked */
 	char *diff;
 	char error[512];
 	change_done done;
@@ -192,18 +194,60 @@ changes_clear(struct changes *c)
 	c->step = STEP_IDLE;
 }
 
+/* Returns the names of ports that are made again, a line each, or NULL without memory. */
+static char *
+changes_reconnects(const struct changes *c)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	unsigned int i;
+
+	if (out == NULL)
+		return NULL;
+	for (i = 0; i < SOCKET_MAX && c->next != NULL; i++)
+		if (c->kind[i] == CHANGE_REMAKE)
+			fprintf(out, "%s\n", c->next->port[i].name);
+	return fclose(out) == 0 ? text : NULL;
+}
+
+/* Tells those who watch. */
+static void
+changes_tell(const struct changes *c)
+{
+	static const char *const event[] = {[CHANGE_ADD] = "port.added",
+			[CHANGE_LIVE] = "port.changed",
+			[CHANGE_REMAKE] = "port.changed",
+			[CHANGE_REMOVE] = "port.removed"};
+	const struct conf *from;
+	unsigned int i;
+
+	for (i = 0; i < SOCKET_MAX; i++) {
+		from = c->kind[i] == CHANGE_REMOVE ? c->before : c->next;
+		if (c->kind[i] != CHANGE_NONE)
+			rpc_event(c->parts->rpc, event[c->kind[i]], "{s:s}", "port",
+					from->port[i].name);
+	}
+}
+
 static void
 changes_finish(struct changes *c, bool ok)
 {
-	const struct change_result r = {
-			.ok = ok, .error = c->error, .diff = c->diff != NULL ? c->diff : ""};
 	const change_done done = c->done;
+	char *reconnects = changes_reconnects(c);
+	const struct change_result r = {.ok = ok,
+			.error = c->error,
+			.diff = c->diff != NULL ? c->diff : "",
+			.reconnects = reconnects != NULL ? reconnects : ""};
 
 	c->done = NULL;
-	if (ok)
+	if (ok && !c->dry) {
+		changes_tell(c);
 		*c->given = *c->draft;
+	}
 	if (done != NULL)
 		done(c->arg, &r);
+	free(reconnects);
 	changes_clear(c);
 }
 
@@ -461,8 +505,10 @@ changes_diff(const struct changes *c)
 void
 changes_propose(struct changes *c, struct conf *draft, bool dry, change_done done, void *arg)
 {
-	const struct change_result busy = {
-			.error = "another change is being made: try again", .diff = ""};
+	const struct change_result busy = {.busy = true,
+			.error = "another change is being made: try again",
+			.diff = "",
+			.reconnects = ""};
 	bool ok;
 
 	if (changes_busy(c)) {
@@ -473,6 +519,7 @@ changes_propose(struct changes *c, struct conf *draft, bool dry, change_done don
 	c->draft = draft;
 	c->done = done;
 	c->arg = arg;
+	c->dry = dry;
 	c->error[0] = '\0';
 	c->before = malloc(sizeof(*c->before));
 	c->next = malloc(sizeof(*c->next));
@@ -487,8 +534,6 @@ changes_propose(struct changes *c, struct conf *draft, bool dry, change_done don
 	say_error_into(c->error, sizeof(c->error));
 	ok = changes_check(c);
 	say_error_into(NULL, 0);
-	if (ok && dry)
-		*c->draft = *c->given;
 	if (ok && !dry)
 		changes_begin(c);
 	else
@@ -503,6 +548,14 @@ changes_draft(const struct changes *c)
 	if (draft != NULL)
 		*draft = *c->given;
 	return draft;
+}
+
+bool
+changes_slot_taken(void *parts, unsigned int index)
+{
+	const struct parts *p = parts;
+
+	return port_state(&p->ports->port[index]) != PORT_FREE;
 }
 
 bool

@@ -30,8 +30,10 @@ struct parts;
 /* How a change ended, or would end. */
 struct change_result {
 	bool ok;
-	const char *error; /* why it was refused; with `ok`: "", or what did not come of it */
-	const char *diff;  /* lines; see conf_diff_print() */
+	bool busy;              /* refused, as another change is being made */
+	const char *reconnects; /* lines: names of ports whose guests have to connect again */
+	const char *error;      /* why it was refused; with `ok`: "", or what did not come of it */
+	const char *diff;       /* lines; see conf_diff_print() */
 };
 
 /* Called once, when the change is in effect or was refused. */
@@ -50,6 +52,9 @@ void changes_destroy(struct changes *c);
 
 /* Returns a copy of the settings as given, to be changed and proposed, or freed. NULL: no memory. */
 struct conf *changes_draft(const struct changes *c);
+
+/* Returns true if a guest is in a slot, which a new port can't have then. For conf_port_create(). */
+bool changes_slot_taken(void *parts, unsigned int index);
 
 /* Returns true while a change is being made: others are refused. */
 bool changes_busy(const struct changes *c);

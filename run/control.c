@@ -24,11 +24,14 @@
 #include "guest/fd_gate.h"
 #include "guest/fault.h"
 #include "guest/guests.h"
+#include "guest/slot.h"
 #include "run/addresses.h"
 #include "run/change.h"
 #include "run/control.h"
 #include "run/notify.h"
 #include "run/parts.h"
+#include "run/rpc.h"
+#include "run/rpc_events.h"
 #include "run/stats.h"
 #include "run/watch.h"
 #include "switch/fdb.h"
@@ -59,6 +62,7 @@ struct control {
 	uint32_t seconds;      /* since start */
 	unsigned int moves;    /* moved addresses in this second */
 	unsigned int skipped;  /* tables left out since the last one */
+	bool there[GUEST_MAX]; /* a guest is in the slot, as was told last */
 	bool stop;
 };
 
@@ -112,6 +116,22 @@ control_use_filters(const struct parts *p)
 	uplink_tick(p->uplink);
 }
 
+/* Tells those who watch that an address is at a port now. */
+static void
+control_tell_address(
+		const struct parts *p, const char *event, uint64_t key, uint16_t from, uint16_t to)
+{
+	char text[RTE_ETHER_ADDR_FMT_SIZE], before[SLOT_NAME_MAX], name[SLOT_NAME_MAX];
+	struct rte_ether_addr mac = fdb_mac(key);
+
+	if (!rpc_has_listeners(p->rpc))
+		return;
+	rte_ether_format_addr(text, sizeof(text), &mac);
+	rpc_event(p->rpc, event, "{s:s, s:s, s:s*}", "mac", text, "port",
+			slot_name(p->ports, to, name), "from",
+			from != to ? slot_name(p->ports, from, before) : NULL);
+}
+
 static void
 control_log_move(unsigned int *moves, uint64_t key, uint16_t from, uint16_t to)
 {
@@ -157,6 +177,8 @@ control_learn_one(const struct parts *p, unsigned int *moves, const struct learn
 		return;
 	if (verdict == FDB_MOVED)
 		control_log_move(moves, r->key, old, r->port);
+	control_tell_address(p, verdict == FDB_MOVED ? "address.moved" : "address.added", r->key,
+			verdict == FDB_MOVED ? old : r->port, r->port);
 	if (r->port == PORT_UPLINK) {
 		if (verdict == FDB_MOVED)
 			addresses_let_go(p, r->key);
@@ -164,6 +186,25 @@ control_learn_one(const struct parts *p, unsigned int *moves, const struct learn
 	}
 	addresses_let_in(p, r->key, old, r->port);
 	control_log_registered(p, r->key, r->port);
+}
+
+/* Tells those who watch which guests have come and gone. */
+static void
+control_tell_guests(struct control *c)
+{
+	const struct parts *p = c->parts;
+	char name[SLOT_NAME_MAX];
+	unsigned int i;
+	bool there;
+
+	for (i = 0; i < ports_used(p->ports); i++) {
+		there = port_state(&p->ports->port[i]) == PORT_USED;
+		if (there == c->there[i])
+			continue;
+		c->there[i] = there;
+		rpc_event(p->rpc, there ? "guest.connected" : "guest.disconnected", "{s:s, s:i}",
+				"port", slot_name(p->ports, i, name), "device", (int)i);
+	}
 }
 
 /* Clears the slots whose guests have left, for the next guests. */
@@ -219,8 +260,10 @@ control_on_wake(struct control *c)
 {
 	wake_take(c->parts->wake);
 	control_learn(c->parts, &c->moves, control_stretch());
+	control_tell_guests(c);
 	control_clear_ports(c->parts);
 	changes_work(c->parts->changes);
+	rpc_work(c->parts->rpc);
 }
 
 /* Tells the service manager what `systemctl status` shows. */
@@ -299,7 +342,9 @@ control_on_second(struct control *c)
 		control_use_filters(p);
 	control_check_guests(p);
 	control_tell_manager(c);
+	control_tell_guests(c);
 	changes_work(p->changes);
+	rpc_tick(p->rpc);
 	fd_gate_tick();
 	if (p->conf->stats != 0 && c->seconds % p->conf->stats < n)
 		control_print_table(c);
@@ -320,6 +365,18 @@ control_on_signal(struct control *c)
 				"ends the switch\n");
 	else
 		c->stop = true;
+}
+
+static void
+control_on_link(const struct parts *p)
+{
+	const char *before = uplink_link_text(p->uplink), *now;
+
+	uplink_on_event(p->uplink);
+	now = uplink_link_text(p->uplink);
+	if (now != before)
+		rpc_event(p->rpc, uplink_is_up(p->uplink) ? "link.up" : "link.down", "{s:s, s:s}",
+				"port", "uplink", "link", now);
 }
 
 static bool
@@ -345,6 +402,7 @@ control_open(struct control *c, const struct parts *p)
 	if (control_watch(c->epoll, c->signals) && control_watch(c->epoll, c->timer) &&
 			control_watch(c->epoll, p->wake->fd) &&
 			(c->link < 0 || control_watch(c->epoll, c->link)) &&
+			(p->rpc == NULL || control_watch(c->epoll, rpc_fd(p->rpc))) &&
 			timerfd_settime(c->timer, 0, &second, NULL) == 0)
 		return true;
 	say_error("can't wait for events: %s", strerror(errno));
@@ -366,7 +424,9 @@ control_run(const struct parts *p)
 		else if (e.data.fd == c.timer)
 			control_on_second(&c);
 		else if (e.data.fd == c.link)
-			uplink_on_event(p->uplink);
+			control_on_link(p);
+		else if (e.data.fd == rpc_fd(p->rpc))
+			rpc_work(p->rpc);
 		else
 			control_on_wake(&c);
 	}

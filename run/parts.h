@@ -16,6 +16,7 @@ struct lanes;
 struct learn_queue;
 struct notify;
 struct ports;
+struct rpc;
 struct stats;
 struct uplink;
 struct wake;
@@ -32,6 +33,7 @@ struct parts {
 	struct notify *notify; /* the service manager */
 	struct wake *wake;     /* wakes the main lcore */
 	struct changes *changes;
+	struct rpc *rpc; /* the control socket; NULL: none */
 };
 
 #endif /* PARTS_H */

@@ -147,6 +147,7 @@ fdb_add(struct fdb *t, uint64_t key, uint16_t port)
 	e = &t->entry[position];
 	e->port = port;
 	e->filter = FILTER_NONE;
+	e->fixed = false;
 	e->seen = t->clock;
 	store_release(&e->key, key);
 	fdb_add_to(&t->count[port], 1);
@@ -167,7 +168,7 @@ fdb_learn(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old)
 		store_relaxed(&e->seen, t->clock);
 		return FDB_SAME;
 	}
-	if (port == PORT_UPLINK && !fdb_idle(t, e))
+	if (e->fixed || (port == PORT_UPLINK && !fdb_idle(t, e)))
 		return FDB_KEPT;
 	if (fdb_full(t, port) && port != PORT_UPLINK)
 		return FDB_FULL;
@@ -185,6 +186,35 @@ fdb_learn(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old)
 	store_relaxed(&e->seen, t->clock);
 	store_relaxed(&e->port, port);
 	return FDB_MOVED;
+}
+
+enum fdb_verdict
+fdb_fix(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old)
+{
+	int32_t position = rte_hash_lookup(t->hash, &key);
+	enum fdb_verdict verdict;
+
+	*old = port;
+	if (position >= 0) {
+		t->entry[position].fixed = false;
+		store_relaxed(&t->entry[position].seen, t->clock - FDB_HOLD);
+	}
+	verdict = fdb_learn(t, key, port, old);
+	position = rte_hash_lookup(t->hash, &key);
+	if (position >= 0 && verdict != FDB_FULL)
+		t->entry[position].fixed = true;
+	return verdict;
+}
+
+bool
+fdb_next(const struct fdb *t, uint32_t *at, struct fdb_entry *e)
+{
+	while (*at < t->positions) {
+		*e = t->entry[(*at)++];
+		if (e->key != 0)
+			return true;
+	}
+	return false;
 }
 
 void
@@ -251,7 +281,7 @@ fdb_tick(struct fdb *t, uint32_t seconds, fdb_gone_fn gone, void *arg)
 		if (e->key == 0)
 			continue;
 		left--;
-		if (seconds - load_relaxed(&e->seen) > t->aging)
+		if (!e->fixed && seconds - load_relaxed(&e->seen) > t->aging)
 			fdb_remove(t, e, gone, arg);
 	}
 	fdb_reclaim(t);

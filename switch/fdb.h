@@ -60,6 +60,7 @@ struct fdb_entry {
 	uint32_t seen; /* clock when last used as a source */
 	uint16_t port;
 	uint8_t filter; /* enum filter_state */
+	bool fixed;     /* it was not learned: it neither ages nor moves; main lcore's */
 };
 
 struct fdb_hints {
@@ -227,6 +228,18 @@ void fdb_destroy(struct fdb *t);
  * it for a while (fdb_idle()). *old is set to the former port with FDB_MOVED. Main lcore.
  */
 enum fdb_verdict fdb_learn(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old);
+
+/*
+ * Puts an address at a port, whoever had it (*old; the port itself if it is new), and keeps it there:
+ * until it is forgotten, nobody else gets it. Main lcore.
+ */
+enum fdb_verdict fdb_fix(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old);
+
+/*
+ * Copies the next entry in use from position *at on, and moves *at past it. Returns false if there is
+ * none. Main lcore.
+ */
+bool fdb_next(const struct fdb *t, uint32_t *at, struct fdb_entry *e);
 
 /* Notes which filter the uplink has for an address, if that is there. Main lcore. */
 void fdb_set_filter(struct fdb *t, uint64_t key, enum filter_state filter);

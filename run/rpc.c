@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* The control socket and its clients: see rpc.h for the contract. */
+#include <errno.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+
+#include "base/log.h"
+#include "base/wake.h"
+#include "conf/conf.h"
+#include "guest/socket_file.h"
+#include "run/parts.h"
+#include "run/rpc.h"
+#include "run/rpc_call.h"
+#include "run/rpc_events.h"
+
+/* Events taken at a time, so that the main lcore's other work waits for few of them. */
+#define EVENTS_MAX 8
+
+/* A client is not read further while this much waits to be written to it. */
+#define UNREAD_MAX (64 * 1024)
+
+/* Room for a request's first bytes; it grows to RPC_REQUEST_MAX. */
+#define INPUT_FIRST 4096
+
+/* `events` of a client that epoll does not look at. */
+#define NOT_WATCHED UINT32_MAX
+
+/* How many connections are logged in a second. */
+#define LOGGED_MAX 10
+
+struct client {
+	int fd; /* -1: free */
+	uint64_t serial;
+	char *in; /* what was read */
+	size_t in_len, in_size;
+	size_t looked; /* bytes of it that have no line's end */
+	char *out;     /* what is to be written */
+	size_t out_len;
+	uint32_t events;   /* that epoll looks for */
+	bool waits;        /* for an answer that comes later */
+	bool ended;        /* it sends no more */
+	bool closing;      /* it is closed once all is written */
+	bool subscribed;   /* it is told of events */
+	uint64_t lost;     /* events that it had no room for */
+	unsigned int slow; /* seconds since it has taken anything, while much waited */
+};
+
+struct rpc {
+	struct parts *parts;
+	int epoll, listener;
+	char path[SOCKET_PATH_MAX];
+	uint64_t serial;     /* of the last client */
+	unsigned int logged; /* connections in this second */
+	struct client client[RPC_CLIENTS];
+};
+
+/* Returns true if the client may send a request now. */
+static bool
+rpc_hears(const struct client *c)
+{
+	return !c->waits && !c->closing && c->out_len < UNREAD_MAX;
+}
+
+static void
+rpc_watch(struct rpc *r, struct client *c)
+{
+	const bool in = !c->ended && rpc_hears(c) && c->in_len < RPC_REQUEST_MAX;
+	struct epoll_event e = {.events = (in ? EPOLLIN : 0) | (c->out_len != 0 ? EPOLLOUT : 0),
+			.data.u32 = c - r->client};
+
+	if (c->ended && c->waits) {
+		/* It would be reported again and again. */
+		epoll_ctl(r->epoll, EPOLL_CTL_DEL, c->fd, NULL);
+		c->events = NOT_WATCHED;
+	} else if (e.events != c->events) {
+		epoll_ctl(r->epoll, c->events == NOT_WATCHED ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, c->fd,
+				&e);
+		c->events = e.events;
+	}
+}
+
+static void
+rpc_end_client(struct client *c)
+{
+	close(c->fd);
+	free(c->in);
+	free(c->out);
+	*c = (struct client){.fd = -1};
+}
+
+/* Writes as much as the client takes. Returns false if it has gone. */
+static bool
+rpc_flush(struct client *c)
+{
+	ssize_t n;
+
+	if (c->out_len == 0)
+		return true;
+	n = send(c->fd, c->out, c->out_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR;
+	c->slow = 0;
+	c->out_len -= n;
+	memmove(c->out, c->out + n, c->out_len);
+	if (c->out_len == 0) {
+		free(c->out);
+		c->out = NULL;
+	}
+	return true;
+}
+
+/* Adds a line to what is to be written, if that is at most `most` bytes then. */
+static bool
+rpc_put(struct client *c, const char *text, size_t most)
+{
+	const size_t len = strlen(text);
+	char *out;
+
+	if (c->out_len + len + 1 > most)
+		return false;
+	out = realloc(c->out, c->out_len + len + 1);
+	if (out == NULL)
+		return false;
+	memcpy(out + c->out_len, text, len);
+	out[c->out_len + len] = '\n';
+	c->out = out;
+	c->out_len += len + 1;
+	return true;
+}
+
+/* Puts an answer, for which there is room. A client that gets none without memory is closed. */
+static void
+rpc_put_answer(struct client *c, char *text)
+{
+	if (text != NULL && !rpc_put(c, text, UNREAD_MAX + RPC_ANSWER_MAX))
+		c->closing = true;
+	free(text);
+}
+
+/* Puts an error that concerns no request that could be read; the client is closed after it. */
+static void
+rpc_put_last(struct client *c, const char *error)
+{
+	rpc_put_answer(c, rpc_text(NULL, NULL, RPC_CODE_REQUEST, error));
+	c->closing = true;
+}
+
+/* Handles the first line that was read. Returns false if there is no whole one. */
+static bool
+rpc_serve_line(struct rpc *r, struct client *c)
+{
+	const struct rpc_ticket ticket = {.rpc = r, .client = c - r->client, .serial = c->serial};
+	const char *end = memchr(c->in + c->looked, '\n', c->in_len - c->looked);
+	size_t len;
+	char *text;
+
+	c->looked = c->in_len;
+	if (end == NULL)
+		return false;
+	len = end - c->in;
+	c->waits = len != 0; /* it may get its answer while this is called */
+	text = len != 0 ? rpc_request(r->parts, &ticket, c->in, len) : NULL;
+	if (text != rpc_later) {
+		c->waits = false;
+		rpc_put_answer(c, text);
+	}
+	c->in_len -= len + 1;
+	memmove(c->in, end + 1, c->in_len);
+	c->looked = 0;
+	return true;
+}
+
+/* Reads more. Returns false if the client has gone. */
+static bool
+rpc_fill(struct client *c)
+{
+	size_t size = c->in_size;
+	ssize_t n;
+	char *in;
+
+	if (c->in_len == RPC_REQUEST_MAX)
+		return true;
+	if (c->in_len == c->in_size) {
+		size = size == 0 ? INPUT_FIRST : RTE_MIN(2 * size, (size_t)RPC_REQUEST_MAX);
+		in = realloc(c->in, size);
+		if (in == NULL)
+			return false;
+		c->in = in;
+		c->in_size = size;
+	}
+	n = recv(c->fd, c->in + c->in_len, c->in_size - c->in_len, MSG_DONTWAIT);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR;
+	c->in_len += n;
+	c->ended = n == 0;
+	return true;
+}
+
+/* Reads, handles one request, and writes. */
+static void
+rpc_serve(struct rpc *r, struct client *c, uint32_t events)
+{
+	bool more = false;
+
+	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && !c->ended && !rpc_fill(c)) {
+		rpc_end_client(c);
+		return;
+	}
+	if (rpc_hears(c) && c->looked < c->in_len)
+		more = rpc_serve_line(r, c);
+	if (!more && rpc_hears(c) && c->in_len == RPC_REQUEST_MAX)
+		rpc_put_last(c, "request: longer than " RTE_STR(RPC_REQUEST_MAX) " bytes");
+	if (!rpc_flush(c) || (c->closing && c->out_len == 0) ||
+			(c->ended && !more && !c->waits && c->out_len == 0)) {
+		rpc_end_client(c);
+		return;
+	}
+	rpc_watch(r, c);
+	/* There may be another request in what was read. Others have their turn first. */
+	if (more && c->in_len != 0)
+		wake_up(r->parts->wake);
+}
+
+static void
+rpc_log_client(struct rpc *r, int fd)
+{
+	struct ucred peer = {.pid = -1};
+	socklen_t len = sizeof(peer);
+
+	if (r->logged++ < LOGGED_MAX && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0)
+		say(DEBUG, "control socket: process %d, user %u\n", peer.pid, peer.uid);
+}
+
+static void
+rpc_accept(struct rpc *r)
+{
+	static const char full[] =
+			"{\"jsonrpc\":\"2.0\",\"error\":{\"code\":3,\"message\":\"too many clients: "
+			"at most " RTE_STR(RPC_CLIENTS) " at a time; try again\"},\"id\":null}\n";
+	int fd = accept4(r->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct epoll_event e = {.events = EPOLLIN};
+	struct client *c = r->client;
+
+	if (fd < 0)
+		return;
+	while (c < r->client + RPC_CLIENTS && c->fd >= 0)
+		c++;
+	e.data.u32 = c - r->client;
+	if (c == r->client + RPC_CLIENTS) {
+		send(fd, full, sizeof(full) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+		close(fd);
+	} else if (epoll_ctl(r->epoll, EPOLL_CTL_ADD, fd, &e) != 0) {
+		close(fd);
+	} else {
+		*c = (struct client){.fd = fd, .serial = ++r->serial, .events = EPOLLIN};
+		rpc_log_client(r, fd);
+	}
+}
+
+void
+rpc_answer(struct rpc_ticket *ticket, json_t *result, int code, const char *error)
+{
+	struct client *c = &ticket->rpc->client[ticket->client];
+
+	if (c->fd < 0 || c->serial != ticket->serial) {
+		json_decref(result);
+	} else {
+		c->waits = false;
+		if (ticket->id != NULL)
+			rpc_put_answer(c, rpc_text(ticket->id, result, code, error));
+		else
+			json_decref(result);
+		wake_up(ticket->rpc->parts->wake);
+	}
+	json_decref(ticket->id);
+	ticket->id = NULL;
+}
+
+void
+rpc_subscribe(const struct rpc_ticket *ticket)
+{
+	ticket->rpc->client[ticket->client].subscribed = true;
+}
+
+void
+rpc_tell(struct rpc *r, json_t *event)
+{
+	char *text = NULL, lost[160];
+	struct client *c;
+
+	for (c = r->client; c < r->client + RPC_CLIENTS; c++) {
+		if (c->fd < 0 || !c->subscribed)
+			continue;
+		if (text == NULL)
+			text = json_dumps(event, JSON_COMPACT | JSON_ENSURE_ASCII);
+		if (text == NULL)
+			break;
+		if (c->lost != 0) {
+			snprintf(lost, sizeof(lost), RPC_EVENTS_LOST, c->lost);
+			if (rpc_put(c, lost, UNREAD_MAX))
+				c->lost = 0;
+		}
+		c->lost += c->lost != 0 || !rpc_put(c, text, UNREAD_MAX);
+		rpc_watch(r, c);
+	}
+	free(text);
+	json_decref(event);
+}
+
+bool
+rpc_has_listeners(const struct rpc *r)
+{
+	const struct client *c;
+
+	for (c = r != NULL ? r->client : NULL; c != NULL && c < r->client + RPC_CLIENTS; c++)
+		if (c->fd >= 0 && c->subscribed)
+			return true;
+	return false;
+}
+
+void
+rpc_work(struct rpc *r)
+{
+	struct epoll_event e[EVENTS_MAX];
+	struct client *c;
+	int i, n;
+
+	if (r == NULL)
+		return;
+	n = epoll_wait(r->epoll, e, EVENTS_MAX, 0);
+	for (i = 0; i < n; i++) {
+		if (e[i].data.u32 == RPC_CLIENTS)
+			rpc_accept(r);
+		else if (r->client[e[i].data.u32].fd >= 0)
+			rpc_serve(r, &r->client[e[i].data.u32], e[i].events);
+	}
+	for (c = r->client; c < r->client + RPC_CLIENTS; c++)
+		if (c->fd >= 0 &&
+				(c->out_len != 0 || (c->ended && !c->waits) ||
+						(rpc_hears(c) && c->looked < c->in_len)))
+			rpc_serve(r, c, 0);
+}
+
+void
+rpc_tick(struct rpc *r)
+{
+	struct client *c;
+
+	if (r == NULL)
+		return;
+	r->logged = 0;
+	for (c = r->client; c < r->client + RPC_CLIENTS; c++) {
+		if (c->fd < 0 || c->out_len < UNREAD_MAX / 2 || ++c->slow < RPC_PATIENCE)
+			continue;
+		say(NOTICE,
+				"control socket: a client that does not read its answers is "
+				"disconnected\n");
+		rpc_end_client(c);
+	}
+}
+
+/* Tools of the group vhost-switch may connect, where there is one. */
+static void
+rpc_give_to_group(const char *path)
+{
+	const struct group *g = getgrnam("vhost-switch");
+
+	if (g != NULL && chown(path, (uid_t)-1, g->gr_gid) != 0)
+		say(DEBUG, "control socket %s: stays in its group: %s\n", path, strerror(errno));
+}
+
+/* Binds and listens. Returns false, after an error was printed, if that fails. */
+static bool
+rpc_listen(struct rpc *r)
+{
+	struct epoll_event e = {.events = EPOLLIN, .data.u32 = RPC_CLIENTS};
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	mode_t before;
+	int rc;
+
+	if (!socket_file_make_way(r->path))
+		return false;
+	r->epoll = epoll_create1(EPOLL_CLOEXEC);
+	r->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	memcpy(un.sun_path, r->path, sizeof(un.sun_path));
+	before = umask(0117);
+	rc = bind(r->listener, (const struct sockaddr *)&un, sizeof(un));
+	umask(before);
+	if (rc == 0) {
+		rpc_give_to_group(r->path);
+		if (listen(r->listener, RPC_CLIENTS) == 0 &&
+				epoll_ctl(r->epoll, EPOLL_CTL_ADD, r->listener, &e) == 0)
+			return true;
+		unlink(r->path);
+	}
+	say_error("--control %s: %s; is its folder there, and writable?", r->path, strerror(errno));
+	return false;
+}
+
+/* Writes the path that is wanted. Returns false if it is too long for a socket. */
+static bool
+rpc_find_path(const struct conf *c, char path[SOCKET_PATH_MAX])
+{
+	int len = c->control[0] != '\0'
+			? snprintf(path, SOCKET_PATH_MAX, "%s", c->control)
+			: snprintf(path, SOCKET_PATH_MAX, "%s/control", rte_eal_get_runtime_dir());
+
+	return len < SOCKET_PATH_MAX;
+}
+
+static void
+rpc_free(struct rpc *r)
+{
+	if (r->epoll >= 0)
+		close(r->epoll);
+	if (r->listener >= 0)
+		close(r->listener);
+	free(r);
+}
+
+bool
+rpc_open(struct rpc **rpc, struct parts *parts)
+{
+	const bool asked = parts->conf->control[0] != '\0';
+	char why[RPC_ERROR_MAX];
+	struct rpc *r;
+	unsigned int i;
+	bool ok;
+
+	*rpc = NULL;
+	if (strcmp(parts->conf->control, "none") == 0)
+		return true;
+	r = calloc(1, sizeof(*r));
+	if (r == NULL) {
+		say_error("no memory for the control socket");
+		return false;
+	}
+	*r = (struct rpc){.parts = parts, .epoll = -1, .listener = -1};
+	for (i = 0; i < RPC_CLIENTS; i++)
+		r->client[i].fd = -1;
+	say_error_into(asked ? NULL : why, sizeof(why));
+	ok = rpc_find_path(parts->conf, r->path) && rpc_listen(r);
+	say_error_into(NULL, 0);
+	if (ok) {
+		*rpc = r;
+		return true;
+	}
+	if (!asked)
+		say(WARNING, "no control socket: %s: choose another path by --control\n",
+				why[0] != '\0' ? why : "its path is too long");
+	rpc_free(r);
+	return !asked;
+}
+
+void
+rpc_close(struct rpc *r)
+{
+	struct client *c;
+
+	if (r == NULL)
+		return;
+	for (c = r->client; c < r->client + RPC_CLIENTS; c++)
+		if (c->fd >= 0)
+			rpc_end_client(c);
+	unlink(r->path);
+	rpc_free(r);
+}
+
+int
+rpc_fd(const struct rpc *r)
+{
+	return r != NULL ? r->epoll : -1;
+}
+
+const char *
+rpc_path(const struct rpc *r)
+{
+	return r != NULL ? r->path : "";
+}

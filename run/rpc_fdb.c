@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* Methods for the table of addresses: see rpc_call.h for the contract. */
+#include <stdio.h>
+#include <string.h>
+
+#include "guest/slot.h"
+#include "run/addresses.h"
+#include "run/parts.h"
+#include "run/rpc_call.h"
+#include "switch/fdb.h"
+#include "switch/port.h"
+
+/* Entries of an answer: some 100 bytes each. */
+#define PAGE_MAX 1000
+
+/* All guests' and ports' addresses are in this VLAN domain. */
+#define DOMAIN 0
+
+/* Returns the slot in use that has a name. PORT_MAX: none has. */
+static unsigned int
+fdb_find_port(const struct parts *p, const char *text)
+{
+	char name[SLOT_NAME_MAX];
+	unsigned int i;
+
+	if (strcmp(text, "uplink") == 0)
+		return p->uplink != NULL ? PORT_UPLINK : PORT_MAX;
+	for (i = 0; i < ports_used(p->ports); i++)
+		if (port_state(&p->ports->port[i]) == PORT_USED &&
+				strcmp(slot_name(p->ports, i, name), text) == 0)
+			return i;
+	return PORT_MAX;
+}
+
+/* Reads the name of a port into its slot; NULL leaves it alone. Returns false once the call failed. */
+static bool
+fdb_read_port(struct rpc_call *call, const char *name, unsigned int *port)
+{
+	if (name == NULL)
+		return true;
+	*port = fdb_find_port(call->parts, name);
+	if (*port != PORT_MAX)
+		return true;
+	rpc_fail(call, RPC_CODE_NONE, "port %s: no guest of that name is there", name);
+	return false;
+}
+
+static bool
+fdb_read_mac(struct rpc_call *call, const char *text, uint64_t *key)
+{
+	struct rte_ether_addr mac;
+
+	if (strlen(text) != RTE_ETHER_ADDR_FMT_SIZE - 1 ||
+			rte_ether_unformat_addr(text, &mac) != 0 ||
+			!rte_is_valid_assigned_ether_addr(&mac)) {
+		rpc_fail(call, RPC_CODE_PARAMS,
+				"mac %s: must be a unicast address, as in "
+				"02:00:00:00:00:01",
+				text);
+		return false;
+	}
+	*key = fdb_key(&mac, DOMAIN);
+	return true;
+}
+
+static json_t *
+fdb_show(const struct parts *p, const struct fdb_entry *e)
+{
+	static const char *const filters[] = {
+			[FILTER_NONE] = "none", [FILTER_PORT] = "port", [FILTER_POOL] = "pool"};
+	const struct rte_ether_addr mac = fdb_mac(e->key);
+	char text[RTE_ETHER_ADDR_FMT_SIZE], name[SLOT_NAME_MAX];
+	json_t *o;
+
+	rte_ether_format_addr(text, sizeof(text), &mac);
+	o = json_pack("{s:s, s:s, s:i, s:b, s:s}", "mac", text, "port",
+			slot_name(p->ports, e->port, name), "age", (int)(p->fdb->clock - e->seen),
+			"static", e->fixed, "filter", filters[e->filter]);
+	if (e->port != PORT_UPLINK)
+		json_object_set_new(o, "device", json_integer(e->port));
+	return o;
+}
+
+enum rpc_end
+rpc_fdb_list(struct rpc_call *call)
+{
+	const struct parts *p = call->parts;
+	unsigned int port = PORT_MAX, n = 0;
+	int from = 0, limit = PAGE_MAX;
+	const char *name = NULL;
+	struct fdb_entry e;
+	json_t *entries;
+	uint32_t at;
+
+	if (!rpc_read(call, "{s?s, s?i, s?i}", "port", &name, "from", &from, "limit", &limit) ||
+			!fdb_read_port(call, name, &port))
+		return RPC_FAILED;
+	if (from < 0 || limit < 1 || limit > PAGE_MAX)
+		return rpc_fail(call, RPC_CODE_PARAMS,
+				"params: from must be what `next` said, limit from 1 to %d",
+				PAGE_MAX);
+	entries = json_array();
+	at = from;
+	while (n < (unsigned int)limit && fdb_next(p->fdb, &at, &e)) {
+		if (port != PORT_MAX && e.port != port)
+			continue;
+		json_array_append_new(entries, fdb_show(p, &e));
+		n++;
+	}
+	call->result = json_pack("{s:o, s:o}", "entries", entries, "next",
+			n == (unsigned int)limit ? json_integer(at) : json_null());
+	return RPC_DONE;
+}
+
+enum rpc_end
+rpc_fdb_add(struct rpc_call *call)
+{
+	const struct parts *p = call->parts;
+	const char *mac, *name;
+	unsigned int port = PORT_MAX;
+	uint64_t key;
+
+	if (!rpc_read(call, "{s:s, s:s}", "mac", &mac, "port", &name) ||
+			!fdb_read_mac(call, mac, &key) || !fdb_read_port(call, name, &port))
+		return RPC_FAILED;
+	if (!addresses_allowed(p, key, port))
+		return rpc_fail(call, RPC_CODE_REFUSED,
+				"mac %s: mac= of %s, or of another port, does not allow it", mac,
+				name);
+	if (!addresses_fix(p, key, port))
+		return rpc_fail(call, RPC_CODE_REFUSED,
+				"port %s: has %u addresses, all it may have", name,
+				fdb_share(port));
+	return RPC_DONE;
+}
+
+/* Whom fdb.del and fdb.flush forget. */
+struct fdb_wanted {
+	const struct parts *parts;
+	uint64_t key;      /* 0: any address */
+	unsigned int port; /* PORT_MAX: any port's */
+};
+
+static bool
+fdb_is_wanted(void *arg, uint64_t key, uint16_t port)
+{
+	const struct fdb_wanted *w = arg;
+
+	return (w->key == 0 || w->key == key) && (w->port == PORT_MAX || w->port == port);
+}
+
+static enum rpc_end
+fdb_forget(struct rpc_call *call, const struct fdb_wanted *w)
+{
+	uint32_t n = addresses_forget_if(call->parts, fdb_is_wanted, (void *)(uintptr_t)w);
+
+	call->result = json_pack("{s:i}", "flushed", (int)n);
+	return RPC_DONE;
+}
+
+enum rpc_end
+rpc_fdb_del(struct rpc_call *call)
+{
+	struct fdb_wanted w = {.parts = call->parts, .port = PORT_MAX};
+	const char *mac;
+
+	if (!rpc_read(call, "{s:s}", "mac", &mac) || !fdb_read_mac(call, mac, &w.key))
+		return RPC_FAILED;
+	fdb_forget(call, &w);
+	if (json_integer_value(json_object_get(call->result, "flushed")) != 0)
+		return RPC_DONE;
+	json_decref(call->result);
+	call->result = NULL;
+	return rpc_fail(call, RPC_CODE_NONE, "mac %s: is not in the table", mac);
+}
+
+enum rpc_end
+rpc_fdb_flush(struct rpc_call *call)
+{
+	struct fdb_wanted w = {.parts = call->parts, .port = PORT_MAX};
+	const char *name = NULL;
+
+	if (!rpc_read(call, "{s?s}", "port", &name) || !fdb_read_port(call, name, &w.port))
+		return RPC_FAILED;
+	return fdb_forget(call, &w);
+}

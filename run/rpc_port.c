@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/*
+ * Methods that change ports: see rpc_call.h for the contract. Each changes a draft of the settings and
+ * proposes it (change.h); the answer comes when the change is in effect.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "conf/conf.h"
+#include "conf/conf_diff.h"
+#include "conf/conf_port.h"
+#include "run/change.h"
+#include "run/parts.h"
+#include "run/rpc_call.h"
+#include "run/rpc_port.h"
+#include "switch/port.h"
+
+json_t *
+rpc_port_settings(const struct conf_port *p)
+{
+	char name[PORT_KEY_MAX], value[PORT_VALUE_MAX];
+	json_t *o = json_object();
+	unsigned int key;
+
+	for (key = 0; key < conf_port_keys(); key++)
+		if (conf_port_get(p, key, value)[0] != '\0')
+			json_object_set_new(o, conf_port_key(key, name), json_string(value));
+	return o;
+}
+
+/* Returns the lines of a text as an array. */
+static json_t *
+port_lines(const char *text)
+{
+	json_t *lines = json_array();
+	size_t len;
+
+	for (; *text != '\0'; text += len + 1) {
+		len = strcspn(text, "\n");
+		json_array_append_new(lines, json_stringn(text, len));
+		if (text[len] == '\0')
+			break;
+	}
+	return lines;
+}
+
+static void
+port_changed(void *arg, const struct change_result *r)
+{
+	struct rpc_ticket *t = arg;
+	json_t *result = NULL;
+
+	if (r->ok) {
+		result = json_pack("{s:o, s:o}", "diff", port_lines(r->diff), "reconnects",
+				port_lines(r->reconnects));
+		if (r->error[0] != '\0')
+			json_object_set_new(result, "warning", json_string(r->error));
+	}
+	rpc_answer(t, result, r->busy ? RPC_CODE_BUSY : RPC_CODE_REFUSED, r->error);
+	free(t);
+}
+
+/* Proposes a draft, and answers when that has come to something. */
+static enum rpc_end
+port_propose(struct rpc_call *call, struct conf *draft, bool dry)
+{
+	struct rpc_ticket *t = malloc(sizeof(*t));
+
+	if (t == NULL) {
+		free(draft);
+		return rpc_fail(call, RPC_CODE_REFUSED, "no memory");
+	}
+	*t = call->ticket;
+	json_incref(t->id);
+	changes_propose(call->parts->changes, draft, dry, port_changed, t);
+	return RPC_LATER;
+}
+
+static struct conf *
+port_draft(struct rpc_call *call)
+{
+	struct conf *draft = NULL;
+
+	if (changes_busy(call->parts->changes))
+		rpc_fail(call, RPC_CODE_BUSY, "another change is being made: try again");
+	else if ((draft = changes_draft(call->parts->changes)) == NULL)
+		rpc_fail(call, RPC_CODE_REFUSED, "no memory");
+	return draft;
+}
+
+/* Writes a parameter's value as the text that --port has for it. Returns false for other types. */
+static bool
+port_value(const json_t *value, char text[PORT_VALUE_MAX])
+{
+	size_t i, len = 0;
+	const json_t *item;
+
+	if (json_is_string(value))
+		return snprintf(text, PORT_VALUE_MAX, "%s", json_string_value(value)) <
+				PORT_VALUE_MAX;
+	if (json_is_integer(value))
+		return snprintf(text, PORT_VALUE_MAX, "%" JSON_INTEGER_FORMAT,
+				       json_integer_value(value)) < PORT_VALUE_MAX;
+	if (json_is_boolean(value))
+		return snprintf(text, PORT_VALUE_MAX, json_is_true(value) ? "yes" : "no") > 0;
+	text[0] = '\0';
+	json_array_foreach((json_t *)(uintptr_t)value, i, item)
+	{
+		if (!json_is_string(item))
+			return false;
+		len += snprintf(text + len, PORT_VALUE_MAX - len, "%s%s", i == 0 ? "" : "+",
+				json_string_value(item));
+		if (len >= PORT_VALUE_MAX)
+			return false;
+	}
+	return json_is_array(value);
+}
+
+/* Sets a port's keys from the parameters, except its name. Returns false once the call has failed. */
+static bool
+port_set_keys(struct rpc_call *call, struct conf_port *p)
+{
+	char text[PORT_VALUE_MAX], what[PORT_NAME_MAX + sizeof("port ")];
+	const char *key;
+	json_t *value;
+	bool ok = true;
+
+	snprintf(what, sizeof(what), "port %s", p->name);
+	json_object_foreach(call->params, key, value)
+	{
+		if (strcmp(key, "name") == 0)
+			continue;
+		say_error_into(call->error, sizeof(call->error));
+		if (json_is_null(value)) {
+			ok = conf_port_unset(p, what, key);
+		} else if (!port_value(value, text)) {
+			say_error("%s: %s: must be a string, a number, true, false, null, or an "
+				  "array of strings",
+					what, key);
+			ok = false;
+		} else {
+			ok = conf_port_unset(p, what, key) && conf_port_set(p, what, key, text);
+		}
+		say_error_into(NULL, 0);
+		if (!ok)
+			break;
+	}
+	if (!ok)
+		call->code = RPC_CODE_PARAMS;
+	return ok;
+}
+
+/* Returns the port of the parameter `name`, or NULL once the call has failed. */
+static struct conf_port *
+port_find(struct rpc_call *call, struct conf *draft)
+{
+	const char *name = json_string_value(json_object_get(call->params, "name"));
+	unsigned int i;
+
+	if (name == NULL) {
+		rpc_fail(call, RPC_CODE_PARAMS, "name: must be a string");
+		return NULL;
+	}
+	for (i = 0; i < draft->nports; i++)
+		if (conf_port_used(&draft->port[i]) && strcmp(draft->port[i].name, name) == 0)
+			return &draft->port[i];
+	rpc_fail(call, RPC_CODE_NONE, "port %s: there is none", name);
+	return NULL;
+}
+
+enum rpc_end
+rpc_port_add(struct rpc_call *call)
+{
+	const char *name = json_string_value(json_object_get(call->params, "name"));
+	struct conf_port *p = NULL;
+	struct conf *draft;
+	bool ok;
+
+	if (name == NULL)
+		return rpc_fail(call, RPC_CODE_PARAMS, "name: must be a string");
+	draft = port_draft(call);
+	if (draft == NULL)
+		return RPC_FAILED;
+	say_error_into(call->error, sizeof(call->error));
+	p = conf_port_create(draft, name, changes_slot_taken, call->parts);
+	say_error_into(NULL, 0);
+	ok = p != NULL && port_set_keys(call, p);
+	if (ok) {
+		say_error_into(call->error, sizeof(call->error));
+		ok = conf_port_complete(draft, p);
+		say_error_into(NULL, 0);
+	}
+	if (ok)
+		return port_propose(call, draft, false);
+	if (call->code == 0)
+		call->code = RPC_CODE_REFUSED;
+	free(draft);
+	return RPC_FAILED;
+}
+
+enum rpc_end
+rpc_port_set(struct rpc_call *call)
+{
+	struct conf *draft = port_draft(call);
+	struct conf_port *p;
+
+	if (draft == NULL)
+		return RPC_FAILED;
+	p = port_find(call, draft);
+	if (p != NULL && port_set_keys(call, p)) {
+		say_error_into(call->error, sizeof(call->error));
+		if (conf_port_complete(draft, p)) {
+			say_error_into(NULL, 0);
+			return port_propose(call, draft, false);
+		}
+		say_error_into(NULL, 0);
+		call->code = RPC_CODE_REFUSED;
+	}
+	free(draft);
+	return RPC_FAILED;
+}
+
+enum rpc_end
+rpc_port_del(struct rpc_call *call)
+{
+	struct conf *draft;
+	struct conf_port *p;
+	const char *name;
+
+	if (!rpc_read(call, "{s:s}", "name", &name))
+		return RPC_FAILED;
+	draft = port_draft(call);
+	if (draft == NULL)
+		return RPC_FAILED;
+	p = port_find(call, draft);
+	if (p == NULL) {
+		free(draft);
+		return RPC_FAILED;
+	}
+	if (p->socket[0] == '\0') {
+		free(draft);
+		return rpc_fail(call, RPC_CODE_REFUSED,
+				"port %s: is the device of --dev-basename: restart the switch without "
+				"it",
+				name);
+	}
+	conf_port_remove(draft, p);
+	return port_propose(call, draft, false);
+}
