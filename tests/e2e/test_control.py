@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
+"""The control socket: what it shows, and ports that come, change and go while others talk."""
+
+import contextlib
+import os
+import re
+import socket
+import stat
+
+import pytest
+
+from lib.control import Control
+from lib.frames import BROADCAST, frame
+from lib.guests import Guests
+from lib.proc import Process
+from lib.room import room
+from lib.stats import COLUMNS
+from lib.switch import ROOT, Switch
+from lib.uplink import TAP, Uplink
+from lib.wait import wait_for
+
+LOADGEN = os.path.join(ROOT, "build", "loadgen")
+STRANGER = "02:00:00:00:00:99"
+ROUNDS = int(os.environ.get("CONTROL_ROUNDS", 100))  # 1,000 have been run by hand
+
+
+def settings(control, name):
+    return control.port(name)["settings"]
+
+
+def test_what_is_shown_is_what_the_table_says(box):
+    with room(box, 3, uplink=TAP) as r, Control(r.switch) as control:
+        one, two, _ = r.guests
+        for data in (frame(BROADCAST, one.mac), frame(two.mac, one.mac), frame(one.mac, one.mac)):
+            r.reached(one, data)
+        table = r.switch.next_table()
+        shown = {port.get("device", "uplink"): port for port in control.ask("stats")["ports"]}
+        assert set(shown) == {0, 1, 2, "uplink"}
+        for port, told in shown.items():
+            for column in COLUMNS:
+                assert told[column] == getattr(table[port], column), (port, column)
+            assert {reason: n for reason, n in told["drops"].items() if n} == table[port].reasons
+        entries = {entry["mac"].lower(): entry for entry in control.ask("fdb.list")["entries"]}
+        assert entries[one.mac]["device"] == 0
+        workers = control.ask("worker.list")["workers"]
+        assert [ring.get("device", ring.get("port")) for ring in workers[0]["rings"]] == [0, 1, 2, "uplink"]
+        ports = {port["name"]: port for port in control.ask("port.list")["ports"]}
+        assert ports["uplink"]["link"] == "up" and ports["usvhost"]["state"] == "up"
+        assert [guest["device"] for guest in ports["usvhost"]["guests"]] == [0, 1, 2]
+
+
+def test_the_socket_is_for_its_group_and_goes_with_the_switch(box):
+    path = box.path("ctl")
+    with Switch(box, ["--control", path]):
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o660
+    assert not os.path.exists(path)
+    with Switch(box, ["--control", "none"]) as switch:
+        assert not os.path.exists(f"{switch.directory}/dpdk/{switch.prefix}/control")
+
+
+def test_a_port_that_is_added_takes_a_guest_which_goes_with_it(box):
+    with Switch(box, ["--port", "a,socket=a"]) as switch, Control(switch) as control:
+        assert control.ask("port.add", name="b", socket=switch.socket("b"), vlan=7) == {
+            "diff": [f"+ port b socket={switch.socket('b')} vlan=7"], "reconnects": []}
+        assert control.port("b")["why"] == "waits for a guest"
+        with Guests(box, [switch.socket("a"), switch.socket("b")]) as guests:
+            one, two = guests
+            for guest in guests:
+                guest.port.send(frame(BROADCAST, guest.mac))
+            assert switch.wait_registered(two.mac) == (1, 7)
+            assert control.port("b")["state"] == "up"
+            two.port.pending()
+            data = frame(two.mac, one.mac)
+            one.port.send(data)
+            two.port.until(data)
+            assert control.ask("port.del", name="b")["diff"] == ["- port b"]
+            assert not os.path.exists(switch.socket("b"))
+            assert control.names() == ["a"]
+            assert [entry["mac"].lower() for entry in control.ask("fdb.list")["entries"]] == [one.mac]
+            wait_for(lambda: switch.next_table().devices() == [0], what="the guest's row is gone")
+
+
+@pytest.mark.parametrize("keys, error", [
+    ({"name": "a", "socket": "x"}, "there is a port of that name"),
+    ({"name": "b"}, "socket=PATH is missing"),
+    ({"name": "b", "socket": "a"}, "is another port's"),
+    ({"name": "b", "socket": "/nowhere/b"}, "is its folder there"),
+    ({"name": "b", "socket": "b", "vlan": 4095}, "vlan=4095: must be a number from 0 to 4094"),
+    ({"name": "b", "socket": "b", "vlan": 1000}, "is the tag that port a has by its place"),
+    ({"name": "b", "socket": "b", "colour": "red"}, "no such key"),
+    ({"name": "b", "socket": "b", "mac": {}}, "must be a string, a number"),
+    ({"name": "b", "socket": "b", "tso": True, "csum": False}, "segments need checksums"),
+    ({"name": "1", "socket": "b"}, "must not be a number"),
+    ({"name": "", "socket": "b"}, "must begin with a name"),
+    ({"socket": "b"}, "name: must be a string"),
+])
+def test_what_is_refused_leaves_all_as_it_was(keys, error, box):
+    with Switch(box, ["--port", "a,socket=a"], allow_log=["/nowhere/b. failed to bind"]) as switch, \
+            Control(switch) as control:
+        before = control.ask("port.list")
+        assert error in control.refused("port.add", **keys).message
+        assert control.ask("port.list") == before
+        assert not os.path.exists(switch.socket("b"))
+
+
+def test_settings_change_under_the_guest(box):
+    """Tag, addresses and isolation act on the next frame, and the guest stays connected."""
+    link = Uplink(TAP)
+    with contextlib.closing(link), \
+            Switch(box, ["--port", "a,socket=a", "--port", "b,socket=b,isolated=yes", "-p", "0x1"],
+                   ns=link.ns, eal=link.eal()) as switch, Control(switch) as control:
+        link.open()
+        with Guests(box, [switch.socket("a"), switch.socket("b")]) as guests:
+            one, two = guests
+            data = frame(STRANGER, one.mac)
+
+            def tag():
+                one.port.send(data)
+                seen = wait_for(lambda: next((got for got in link.port.pending() if got[6:12] == data[6:12]), None),
+                                what="the frame on the wire")
+                return int.from_bytes(seen[14:16], "big")
+
+            assert tag() == 1000
+            assert control.ask("port.set", name="a", vlan=20) == {
+                "diff": ["~ port a vlan default -> 20"], "reconnects": []}
+            assert tag() == 20
+            control.ask("port.set", name="a", vlan=None)
+            assert tag() == 1000
+            # Its own address is allowed, then it is not, then another port may not have it either.
+            control.ask("port.set", name="a", mac=[one.mac, "02:00:00:00:00:77"])
+            assert tag() == 1000
+            control.ask("port.set", name="a", mac="02:00:00:00:00:77")
+            assert all(entry["mac"].lower() != one.mac for entry in control.ask("fdb.list")["entries"])
+            spoofed = control.port("a")["guests"][0]["drops"]["spoofed_mac"]
+            one.port.send(data)
+            wait_for(lambda: control.port("a")["guests"][0]["drops"]["spoofed_mac"] == spoofed + 1,
+                     what="the frame is dropped")
+            control.ask("port.set", name="a", mac=None)
+            assert tag() == 1000
+            # Two isolated ports do not reach each other.
+            hello = frame(BROADCAST, two.mac, 1)
+            two.port.send(hello)
+            one.port.until(hello)
+            link.port.pending()
+            control.ask("port.set", name="a", isolated=True)
+            hidden = frame(BROADCAST, two.mac, 2)
+            two.port.send(hidden)
+            wait_for(lambda: hidden[6:12] in [got[6:12] for got in link.port.pending()], what="it is on the wire")
+            control.ask("port.set", name="b", isolated=None)
+            two.port.send(hello)
+            assert hidden not in one.port.until(hello)
+            assert "disconnected" not in switch.stderr
+
+
+def test_a_port_is_made_again_where_guests_have_to_agree(box):
+    with Switch(box, ["--port", "a,socket=a", "--port", "b,socket=b"]) as switch, Control(switch) as control:
+        assert control.ask("port.set", name="a", queues=2)["reconnects"] == ["a"]
+        with Guests(box, [switch.socket("a")], queues=2):
+            wait_for(lambda: control.port("a")["state"] == "up", what="its guest is there")
+            assert control.port("a")["guests"][0]["receive_rings"] == 2
+            # The path of one port may become another's in one change: by way of a third.
+            assert control.ask("port.set", name="b", socket=switch.socket("c"))["reconnects"] == ["b"]
+            assert control.ask("port.set", name="a", socket=switch.socket("b"))["reconnects"] == ["a"]
+            assert control.port("a")["guests"] == []
+            assert sorted(name for name in os.listdir(switch.directory) if name in "abc") == ["b", "c"]
+
+
+def test_addresses_can_be_put_and_forgotten(box):
+    with room(box, 2) as r, Control(r.switch) as control:
+        one, two = r.guests
+        fixed = "02:00:00:00:00:42"
+        name = control.ask("port.list")["ports"][0]["guests"][1]["name"]
+        control.ask("fdb.add", mac=fixed, port=name)
+        assert [entry["static"] for entry in control.ask("fdb.list", port=name)["entries"]
+                if entry["mac"].lower() == fixed] == [True]
+        data = frame(fixed, one.mac)
+        one.port.send(data)
+        two.port.until(data)
+        # Another guest that uses the address does not get it.
+        one.port.send(frame(BROADCAST, fixed))
+        one.port.send(frame(fixed, one.mac, 3))
+        two.port.until(frame(fixed, one.mac, 3))
+        assert control.ask("fdb.del", mac=fixed) == {"flushed": 1}
+        assert "is not in the table" in control.refused("fdb.del", mac=fixed).message
+        assert control.ask("fdb.flush", port=name)["flushed"] == 1
+        assert control.ask("fdb.flush")["flushed"] >= 1
+        assert control.ask("fdb.list")["entries"] == []
+        assert "no guest of that name" in control.refused("fdb.flush", port="nobody").message
+
+
+def test_events_tell_what_happens(box):
+    with Switch(box, ["--port", "a,socket=a"]) as switch, Control(switch) as control, Control(switch) as watcher:
+        assert watcher.ask("events.subscribe") == {}
+
+        def event():
+            told = watcher.read()
+            assert told["method"] == "event" and re.match(r"\d{4}-\d\d-\d\dT[\d:.]+Z$", told["params"].pop("time"))
+            return told["params"]
+
+        control.ask("port.add", name="b", socket=switch.socket("b"))
+        assert event() == {"event": "port.added", "port": "b"}
+        with Guests(box, [switch.socket("b")]) as guests:
+            assert event() == {"event": "guest.connected", "port": "b", "device": 1}
+            guests[0].port.send(frame(BROADCAST, guests[0].mac))
+            told = event()
+            assert (told["event"], told["port"], told["mac"].lower()) == ("address.added", "b", guests[0].mac)
+        assert event() == {"event": "guest.disconnected", "port": "b", "device": 1}
+        control.ask("port.set", name="b", vlan=9)
+        assert event() == {"event": "port.changed", "port": "b"}
+        control.ask("port.del", name="b")
+        assert event() == {"event": "port.removed", "port": "b"}
+
+
+def test_nobody_notices_ports_that_come_and_go(box):
+    """Eight guests exchange numbered frames, of which none is lost, while ports are added, changed and removed."""
+    with Switch(box, ["--port", "a,socket=a,guests=8"]) as switch, Control(switch) as control:
+        def held():
+            return len(os.listdir(f"/proc/{switch.pid}/fd")), len(os.listdir(f"/proc/{switch.pid}/task"))
+
+        with Process([LOADGEN, "--mode", "verify", "--guests", "8", "--flows", "ring", "--rate", "2000",
+                      "--seconds", str(4 + ROUNDS / 25), "--cpu", "0", "--socket", switch.socket("a")]) as numbered:
+            wait_for(lambda: control.port("a")["state"] == "up" and len(control.port("a")["guests"]) == 8,
+                     what="eight guests")
+            before = held()
+            path = switch.socket("b")
+            for i in range(ROUNDS):
+                control.ask("port.add", name="b", socket=path, vlan=3000 + i % 1000)
+                with contextlib.closing(socket.socket(socket.AF_UNIX)) as stranger:
+                    if i % 2:
+                        stranger.connect(path)
+                    control.ask("port.set", name="b", vlan=None)
+                    control.ask("port.set", name="b", mergeable=bool(i % 3))
+                    control.ask("port.del", name="b")
+            with Process([LOADGEN, "--mode", "verify", "--guests", "2", "--flows", "both", "--rate", "500",
+                          "--seconds", "60", "--cpu", "0", "--socket", switch.socket("c")]):
+                # They have the addresses of others, which they may not use.
+                control.ask("port.add", name="c", socket=switch.socket("c"), guests=2, mac=STRANGER)
+                wait_for(lambda: len(control.port("c")["guests"]) == 2, what="two more guests")
+                control.ask("port.set", name="c", isolated=True)
+                control.ask("port.del", name="c")
+            assert control.names() == ["a"]
+            assert numbered.running(), "the guests ended before the changes did: raise --seconds"
+            numbered.wait(60)
+            assert " ok=1" in numbered.out.decode(), numbered.out.decode()
+            wait_for(lambda: held() <= before, what="no descriptor or thread is left behind")

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
+"""A client of a switch's control socket.
+
+    control = Control(switch)
+    control.ask("port.add", name="vm1", socket="/run/vm1.sock")
+"""
+
+import json
+import socket
+
+
+class Refused(Exception):
+    def __init__(self, code, message):
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+class Control:
+    def __init__(self, switch):
+        self.path = f"{switch.directory}/dpdk/{switch.prefix}/control"
+        self.socket = connect(self.path)
+        self.lines = self.socket.makefile("r")
+        self.last = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.lines.close()
+        self.socket.close()
+
+    def ask(self, method, **params):
+        self.last += 1
+        self.socket.sendall(json.dumps(
+            {"jsonrpc": "2.0", "id": self.last, "method": method, "params": params}).encode() + b"\n")
+        answer = self.read()
+        assert answer["id"] == self.last
+        if "error" in answer:
+            raise Refused(**answer["error"])
+        return answer["result"]
+
+    def refused(self, method, **params):
+        """The error of a request that must be refused."""
+        try:
+            result = self.ask(method, **params)
+        except Refused as refused:
+            return refused
+        raise AssertionError(f"{method} {params}: {result}")
+
+    def read(self):
+        line = self.lines.readline()
+        assert line, "the switch has hung up"
+        answer = json.loads(line)
+        assert answer["jsonrpc"] == "2.0"
+        return answer
+
+    def port(self, name):
+        return self.ask("port.list", name=name)["ports"][0]
+
+    def names(self):
+        return [port["name"] for port in self.ask("port.list")["ports"]]
+
+
+def connect(path, timeout=20):
+    client = socket.socket(socket.AF_UNIX)
+    client.settimeout(timeout)
+    client.connect(path)
+    return client
