@@ -92,6 +92,7 @@ ifeq ($(VHOST),cuse)
 OBJECTS += $(CUSE_OBJECTS)
 ALL_CFLAGS += -DVHOST_CUSE
 endif
+CTL_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard ctl/*.c))
 
 # libfuse is needed for this one file.
 FUSE_OBJECTS := $(BUILD)/guest/cuse/node.o
@@ -99,11 +100,21 @@ FUSE_CFLAGS = $(call ask,FUSE_CFLAGS,--cflags fuse3)
 FUSE_LIBS = $(call ask,FUSE_LIBS,--libs fuse3)
 CUSE_LIBS = $(if $(filter cuse,$(VHOST)),$(FUSE_LIBS))
 
-all: $(BUILD)/vhost-switch
+all: $(BUILD)/vhost-switch $(BUILD)/vhost-switch-ctl
 
 $(BUILD)/vhost-switch: $(OBJECTS)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DPDK_LIBS) $(CUSE_LIBS)
+
+# The tool needs neither DPDK nor anything of the switch's own.
+$(BUILD)/vhost-switch-ctl: $(CTL_OBJECTS)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(JANSSON_LIBS)
+
+$(CTL_OBJECTS): $(BUILD)/%.o: %.c VERSION
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(FUSE_OBJECTS): private ITS_CFLAGS = $(FUSE_CFLAGS)
 $(FUSE_OBJECTS): | fuse
@@ -120,7 +131,7 @@ fuse:
 	@$(PKGCONF) --exists fuse3 || \
 		{ echo "libfuse 3 is missing; scripts/install-deps build-cuse installs it" >&2; exit 1; }
 
--include $(sort $(OBJECTS:.o=.d) $(CUSE_OBJECTS:.o=.d))
+-include $(sort $(OBJECTS:.o=.d) $(CUSE_OBJECTS:.o=.d) $(CTL_OBJECTS:.o=.d))
 -include bench/bench.mk doc/doc.mk contrib/install.mk debian/deb.mk scripts/lint.mk tests/hostile/hostile.mk tests/unit/unit.mk tests/cuse/cuse.mk tests/fuzz/fuzz.mk tests/vm/tools/tools.mk
 
 # What each suite of tests/run needs built. The sanitizer build is where hostile guests go. Suites share

@@ -169,7 +169,7 @@ start(struct whole *w)
 	workers_start(&w->workers, &w->lanes, w->uplink);
 	if (!vhost_user_start(&w->guests) || !cuse_start(&w->cuse, &w->guests))
 		return false;
-	w->parts.changes = changes_create(&w->parts, &w->given);
+	w->parts.changes = changes_create(&w->parts, &w->given, w->argc, w->argv);
 	return w->parts.changes != NULL && rpc_open(&w->parts.rpc, &w->parts);
 }
 
@@ -237,6 +237,8 @@ main(int argc, char **argv)
 	control_block_signals();
 	if (!log_init() || !eal_start(&args, argc, argv))
 		return EXIT_FAILURE;
+	w.argc = argc;
+	w.argv = argv;
 	introduce(&w);
 	notify_open(&w.notify);
 	if (!log_start())

@@ -24,6 +24,8 @@ struct fdb;
 struct uplink;
 
 struct whole {
+	int argc; /* the command line */
+	char **argv;
 	struct conf given; /* the settings as given */
 	struct conf *conf; /* as settled at start; parts.conf has the present ones */
 	struct wake wake;

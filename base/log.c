@@ -73,19 +73,23 @@ log_write(void *cookie, const char *text, size_t size)
 	return (ssize_t)size;
 }
 
-/* Where this thread's errors go, if not to stderr. */
-static __thread struct {
-	char *text;
-	size_t size;
-} listener;
+static __thread struct listener listener;
+
+struct listener
+say_error_to(struct listener next)
+{
+	struct listener before = listener;
+
+	listener = next;
+	return before;
+}
 
 void
 say_error_into(char *text, size_t size)
 {
-	listener.text = text;
-	listener.size = size;
 	if (text != NULL)
 		text[0] = '\0';
+	say_error_to((struct listener){text, size});
 }
 
 void

@@ -25,11 +25,20 @@ extern int log_switch, log_data;
  */
 __attribute__((format(printf, 1, 2))) void say_error(const char *format, ...);
 
+/* Where a thread's errors go, if not to stderr. */
+struct listener {
+	char *text; /* NULL: to stderr */
+	size_t size;
+};
+
 /*
- * From now on the calling thread's say_error() writes to `text`, cut to `size` bytes with its
- * terminator, for somebody else than the reader of stderr, as a client of the control socket. The
- * first error stays, as the reason of those that follow. NULL: to stderr again.
+ * From now on the calling thread's say_error() writes there, cut to fit, for somebody else than the
+ * reader of stderr, as a client of the control socket. The first error stays, as the reason of
+ * those that follow. Returns who listened before.
  */
+struct listener say_error_to(struct listener next);
+
+/* The same for one text; NULL: to stderr again. */
 void say_error_into(char *text, size_t size);
 
 /*

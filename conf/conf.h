@@ -12,6 +12,7 @@
 #ifndef CONF_H
 #define CONF_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -69,6 +70,7 @@ enum choice {
 struct conf_port {
 	char name[PORT_NAME_MAX + 1];
 	bool named;                   /* by the user; else after its socket */
+	bool from_file;               /* and not from the command line */
 	char socket[SOCKET_PATH_MAX]; /* "": the cuse back end's device */
 	enum role role;
 	uint16_t guests; /* at a time */
@@ -113,8 +115,9 @@ struct conf {
 	gid_t node_gid;
 	bool node_mode_given; /* --dev-mode; else sockets are as the umask has it */
 	mode_t node_mode;
+	char file[PATH_MAX];           /* --config; "": none */
 	char control[SOCKET_PATH_MAX]; /* path of the control socket; "none"; "": the default */
-	bool client; /* connect to the sockets instead of serving them */
+	bool client;                   /* connect to the sockets instead of serving them */
 	enum vm2vm vm2vm;
 	enum vmdq_use vmdq;
 	bool mergeable; /* offer mergeable receive buffers, to ports that do not say */
@@ -180,6 +183,9 @@ void conf_make_tables(struct conf *c);
  * ones are devices from c->nports on (guest/slot.h).
  */
 void conf_map_tags(struct conf *c);
+
+/* Gives *to the ports of *from, and leaves its other settings alone. */
+void conf_take_ports(struct conf *to, const struct conf *from);
 
 /* Returns the longest frame that is switched, in bytes without checksum. */
 uint32_t conf_frame_max(const struct conf *c);

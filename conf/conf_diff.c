@@ -2,12 +2,15 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* Compares settings: see conf_diff.h for the contract. */
+#include <stdlib.h>
 #include <string.h>
 
 #include <rte_common.h>
 
 #include "conf/conf.h"
 #include "conf/conf_diff.h"
+#include "base/log.h"
+#include "conf/conf_option.h"
 #include "conf/conf_port.h"
 
 /*
@@ -92,11 +95,93 @@ diff_print_changes(FILE *out, const struct conf_port *now, const struct conf_por
 					conf_port_key(key, name), diff_word(was), diff_word(is));
 }
 
+/* Prints the differences in what was decided at start. */
+static void
+diff_print_switch(FILE *out, const struct conf *now, const struct conf *next)
+{
+	char was[CONF_VALUE_MAX], is[CONF_VALUE_MAX];
+	const char *name;
+	unsigned int i;
+
+	for (i = 0; (name = conf_option_name(i)) != NULL; i++) {
+		conf_option_get(now, i, was);
+		conf_option_get(next, i, is);
+		if (strcmp(was, is) != 0)
+			fprintf(out, "~ switch %s %s -> %s (needs a restart)\n", name,
+					diff_word(was), diff_word(is));
+	}
+}
+
+/* Returns the index of the port of that name; SOCKET_MAX: there is none. */
+static unsigned int
+diff_find(const struct conf *c, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->nports; i++)
+		if (conf_port_used(&c->port[i]) && strcmp(c->port[i].name, name) == 0)
+			return i;
+	return SOCKET_MAX;
+}
+
+static unsigned int
+diff_free_index(const struct conf *next, const struct conf *now,
+		bool (*taken)(void *arg, unsigned int index), void *arg)
+{
+	unsigned int i;
+
+	for (i = 0; i < SOCKET_MAX; i++)
+		if (!conf_port_used(&next->port[i]) && !conf_port_used(&now->port[i]) &&
+				(taken == NULL || !taken(arg, i)))
+			break;
+	return i;
+}
+
+/* Puts a port into *next where conf_place() wants it. Returns false if there is no place. */
+static bool
+diff_place_one(struct conf *next, const struct conf *now, const struct conf_port *p,
+		bool (*taken)(void *arg, unsigned int index), void *arg)
+{
+	unsigned int at = diff_find(now, p->name);
+
+	if (at == SOCKET_MAX)
+		at = diff_free_index(next, now, taken, arg);
+	if (at == SOCKET_MAX) {
+		say_error("port %s: at most %d sockets; remove some first", p->name, SOCKET_MAX);
+		return false;
+	}
+	next->port[at] = *p;
+	next->nports = RTE_MAX(next->nports, at + 1);
+	return true;
+}
+
+bool
+conf_place(struct conf *next, const struct conf *now, bool (*taken)(void *arg, unsigned int index),
+		void *arg)
+{
+	struct conf *from = malloc(sizeof(*from));
+	unsigned int i;
+	bool ok = from != NULL;
+
+	if (!ok) {
+		say_error("no memory for the settings");
+		return false;
+	}
+	*from = *next;
+	memset(next->port, 0, sizeof(next->port));
+	next->nports = 0;
+	for (i = 0; ok && i < from->nports; i++)
+		ok = diff_place_one(next, now, &from->port[i], taken, arg);
+	free(from);
+	return ok;
+}
+
 void
 conf_diff_print(FILE *out, const struct conf *now, const struct conf *next)
 {
 	unsigned int i;
 
+	diff_print_switch(out, now, next);
 	for (i = 0; i < SOCKET_MAX; i++) {
 		switch (conf_change(now, next, i)) {
 		case CHANGE_NONE:

@@ -2,14 +2,15 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * What changes from one settled struct conf to the next, port by port. Ports are compared by index;
- * conf_place() gives them the indexes of those whose names they have.
+ * What changes from one struct conf to the next. Ports are compared by index; conf_place() gives them
+ * the indexes of those whose names they have.
  *
  * Any thread.
  */
 #ifndef CONF_DIFF_H
 #define CONF_DIFF_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 struct conf;
@@ -23,12 +24,21 @@ enum change {
 	CHANGE_REMOVE,
 };
 
-/* Returns how the port at an index changes. */
+/*
+ * Gives the ports of *next that have the same names as ports of *now their indexes, and the others
+ * the lowest that are free in both, and for which `taken` (may be NULL) returns false. Returns false,
+ * after an error was printed, if there are too few.
+ */
+bool conf_place(struct conf *next, const struct conf *now,
+		bool (*taken)(void *arg, unsigned int index), void *arg);
+
+/* Returns how the port at an index changes; both are settled. */
 enum change conf_change(const struct conf *now, const struct conf *next, unsigned int index);
 
 /*
- * Prints a line for each difference: "+ port vm4 socket=/run/vm4.sock", "~ port vm1 vlan 10 -> 20",
- * "- port old". Keys that are at their defaults are printed as "default".
+ * Prints a line for each difference of two struct conf as given: "+ port vm4 socket=/run/vm4.sock",
+ * "~ port vm1 vlan 10 -> 20", "- port old", "~ switch aging default -> 60 (needs a restart)". Keys at
+ * their defaults are printed as "default".
  */
 void conf_diff_print(FILE *out, const struct conf *now, const struct conf *next);
 

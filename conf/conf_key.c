@@ -12,6 +12,7 @@
 #include "conf/conf_port.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/mac.h"
 #include "base/number.h"
 
 /* The arguments of a parser: where the value goes, and how to name it in an error. */
@@ -95,10 +96,10 @@ key_parse_mac(const struct setting *s)
 	char *item, *save = NULL;
 
 	snprintf(copy, sizeof(copy), "%s", s->value);
-	item = strtok_r(copy, "+", &save);
+	item = strtok_r(copy, "+ ", &save);
 	if (item == NULL)
 		return key_wrong(s, "a unicast address, or several with '+' between them");
-	for (; item != NULL; item = strtok_r(NULL, "+", &save)) {
+	for (; item != NULL; item = strtok_r(NULL, "+ ", &save)) {
 		if (p->nmacs == PORT_MACS_MAX) {
 			say_error("%s: %s=%s: at most %d addresses", s->what, s->key, s->value,
 					PORT_MACS_MAX);
@@ -256,7 +257,7 @@ key_write_mac(const struct conf_port *p, char *text)
 	for (i = 0; i < p->nmacs; i++) {
 		if (i != 0)
 			*text++ = '+';
-		rte_ether_format_addr(text, RTE_ETHER_ADDR_FMT_SIZE, &p->mac[i]);
+		snprintf(text, MAC_TEXT_MAX, MAC_FORMAT, MAC_BYTES(p->mac[i]));
 		text += strlen(text);
 	}
 }

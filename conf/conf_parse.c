@@ -2,14 +2,18 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* Reading and checking the options: see conf_parse.h for the contract. */
+#include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <rte_ether.h>
 
+#include "conf/conf_file.h"
 #include "conf/conf_node.h"
+#include "conf/conf_option.h"
 #include "conf/conf_parse.h"
 #include "conf/eal_options.h"
 #include "conf/conf_port.h"
@@ -37,6 +41,8 @@ static const char usage[] =
 		"  --port NAME,KEY=VALUE,...\n"
 		"                          a port by name, with settings of its own (below); may be\n"
 		"                          repeated\n"
+		"  --config FILE           settings of the switch and of ports; those of the command\n"
+		"                          line go before it\n"
 		"  --control PATH          the socket where tools ask about the switch and change\n"
 		"                          it, or none (control in EAL's run-time folder)\n"
 		"  --client                connect to the sockets, and reconnect, instead of serving\n"
@@ -68,244 +74,13 @@ static const char usage[] =
 		"\n"
 		"Settings of --port:\n";
 
-enum {
-	OPT_BASENAME = 256,
-	OPT_OWNER,
-	OPT_MODE,
-	OPT_SOCKET,
-	OPT_PORT,
-	OPT_CONTROL,
-	OPT_CLIENT,
-	OPT_VM2VM,
-	OPT_MERGEABLE,
-	OPT_STATS,
-	OPT_RETRY,
-	OPT_RETRY_NUM,
-	OPT_RETRY_DELAY,
-	OPT_STRIP,
-	OPT_VLAN_BASE,
-	OPT_FORWARD_BPDU,
-	OPT_AGING,
-	OPT_MBUFS,
-	OPT_VMDQ,
-	OPT_TX_CSUM,
-	OPT_TSO,
-	OPT_VERSION,
-};
-
-static const struct option long_options[] = {
-		{"dev-basename", required_argument, NULL, OPT_BASENAME},
-		{"dev-owner", required_argument, NULL, OPT_OWNER},
-		{"dev-mode", required_argument, NULL, OPT_MODE},
-		{"socket-file", required_argument, NULL, OPT_SOCKET},
-		{"port", required_argument, NULL, OPT_PORT},
-		{"control", required_argument, NULL, OPT_CONTROL},
-		{"client", no_argument, NULL, OPT_CLIENT},
-		{"vm2vm", required_argument, NULL, OPT_VM2VM},
-		{"mergeable", required_argument, NULL, OPT_MERGEABLE},
-		{"stats", required_argument, NULL, OPT_STATS},
-		{"rx-retry", required_argument, NULL, OPT_RETRY},
-		{"rx-retry-num", required_argument, NULL, OPT_RETRY_NUM},
-		{"rx-retry-delay", required_argument, NULL, OPT_RETRY_DELAY},
-		{"vlan-strip", required_argument, NULL, OPT_STRIP},
-		{"vlan-base", required_argument, NULL, OPT_VLAN_BASE},
-		{"forward-bpdu", required_argument, NULL, OPT_FORWARD_BPDU},
-		{"aging", required_argument, NULL, OPT_AGING},
-		{"total-num-mbufs", required_argument, NULL, OPT_MBUFS},
-		{"vmdq", required_argument, NULL, OPT_VMDQ},
-		{"tx-csum", required_argument, NULL, OPT_TX_CSUM},
-		{"tso", required_argument, NULL, OPT_TSO},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, OPT_VERSION},
-		{NULL, 0, NULL, 0},
-};
-
-/* A number option: its bounds, what they mean, and where the value goes. */
-struct number {
-	int opt;
-	const char *name;
-	uint64_t min, max;
-	const char *unit;
-};
-
-static const struct number numbers[] = {
-		{OPT_VM2VM, "--vm2vm", 0, 2, ""},
-		{OPT_MERGEABLE, "--mergeable", 0, 1, ""},
-		{OPT_STATS, "--stats", 0, 86400, " seconds"},
-		{OPT_RETRY, "--rx-retry", 0, 1, ""},
-		{OPT_RETRY_NUM, "--rx-retry-num", 0, 1000, ""},
-		{OPT_RETRY_DELAY, "--rx-retry-delay", 0, 100000, " microseconds"},
-		{OPT_STRIP, "--vlan-strip", 0, 1, ""},
-		{OPT_VLAN_BASE, "--vlan-base", 0, VLAN_LAST, ""},
-		{OPT_FORWARD_BPDU, "--forward-bpdu", 0, 1, ""},
-		{OPT_AGING, "--aging", 0, 1000000, " seconds"},
-		{OPT_MBUFS, "--total-num-mbufs", 1024, 16777216, " mbufs"},
-		{OPT_VMDQ, "--vmdq", 0, 1, ""},
-		{OPT_TX_CSUM, "--tx-csum", 0, 1, ""},
-		{OPT_TSO, "--tso", 0, 1, ""},
-};
-
-/* Reads a number within the bounds; prints an error if it is none. */
-static bool
-parse_number(const struct number *n, const char *text, uint64_t *value)
-{
-	if (number_parse(text, 10, n->max, value) && *value >= n->min)
-		return true;
-	say_error("%s %s: must be a number from %llu to %llu%s", n->name, text,
-			(unsigned long long)n->min, (unsigned long long)n->max, n->unit);
-	return false;
-}
-
-static bool
-parse_mask(struct conf *c, const char *text)
-{
-	unsigned long long mask;
-	char *end;
-
-	errno = 0;
-	mask = strtoull(text, &end, 16);
-	if (text[0] == '-' || text[0] == '\0' || *end != '\0' || errno != 0 ||
-			__builtin_popcountll(mask) != 1) {
-		say_error("-p %s: must be a hexadecimal mask of exactly one port, as in -p 0x1",
-				text);
-		return false;
-	}
-	c->uplink = true;
-	c->port_id = __builtin_ctzll(mask);
-	return true;
-}
-
-static bool
-parse_basename(struct conf *c, const char *name)
-{
-	if (CONF_CUSE)
-		return conf_node_name(c, name);
-	if (strchr(name, '/') != NULL) {
-		say_error("--dev-basename %s: must not contain '/'; --socket-file takes a path",
-				name);
-		return false;
-	}
-	return conf_port_add_socket(c, "--dev-basename", "./", name, GUEST_MAX);
-}
-
-static bool
-parse_set_number(struct conf *c, int opt, uint64_t v)
-{
-	switch (opt) {
-	case OPT_VM2VM:
-		c->vm2vm = v;
-		break;
-	case OPT_VMDQ:
-		c->vmdq = v ? VMDQ_ON : VMDQ_OFF;
-		break;
-	case OPT_TX_CSUM:
-		c->tx_csum = v;
-		c->tx_csum_given = true;
-		break;
-	case OPT_TSO:
-		c->tso = v;
-		break;
-	case OPT_MERGEABLE:
-		c->mergeable = v;
-		break;
-	case OPT_STATS:
-		c->stats = v;
-		break;
-	case OPT_RETRY:
-		c->rx_retry = v;
-		break;
-	case OPT_RETRY_NUM:
-		c->rx_retry_num = v;
-		break;
-	case OPT_RETRY_DELAY:
-		c->rx_retry_delay = v;
-		break;
-	case OPT_STRIP:
-		c->vlan_strip = v;
-		break;
-	case OPT_VLAN_BASE:
-		c->vlan_base = v;
-		break;
-	case OPT_FORWARD_BPDU:
-		c->forward_bpdu = v;
-		break;
-	case OPT_AGING:
-		c->aging = v;
-		break;
-	case OPT_MBUFS:
-		c->total_num_mbufs = v;
-		break;
-	}
-	return true;
-}
-
-static bool
-parse_refuse_control(const char *arg)
-{
-	say_error("--control '%s': must be the path of a socket, of at most %d bytes, or none", arg,
-			SOCKET_PATH_MAX - 1);
-	return false;
-}
-
-static bool
-parse_option(struct conf *c, int opt, const char *arg)
-{
-	uint64_t value;
-	size_t i;
-
-	switch (opt) {
-	case 'p':
-		return parse_mask(c, arg);
-	case 'P':
-		c->promiscuous = true;
-		return true;
-	case OPT_BASENAME:
-		return parse_basename(c, arg);
-	case OPT_OWNER:
-		return conf_node_owner(c, arg);
-	case OPT_MODE:
-		return conf_node_mode(c, arg);
-	case OPT_SOCKET:
-		return conf_port_add_socket(c, "--socket-file", "", arg, SOCKET_GUESTS);
-	case OPT_PORT:
-		return conf_port_add(c, arg);
-	case OPT_CONTROL:
-		if (arg[0] == '\0' || strlen(arg) >= SOCKET_PATH_MAX)
-			return parse_refuse_control(arg);
-		snprintf(c->control, sizeof(c->control), "%s", arg);
-		return true;
-	case OPT_CLIENT:
-		c->client = true;
-		return true;
-	}
-	for (i = 0; i < RTE_DIM(numbers); i++)
-		if (numbers[i].opt == opt)
-			return parse_number(&numbers[i], arg, &value) &&
-					parse_set_number(c, opt, value);
-	return false;
-}
-
-static void
-conf_defaults(struct conf *c)
-{
-	memset(c, 0, sizeof(*c));
-	c->node_mode = 0600;
-	c->vm2vm = VM2VM_SOFTWARE;
-	c->rx_retry = true;
-	c->rx_retry_num = 4;
-	c->rx_retry_delay = 15;
-	c->vlan_strip = true;
-	c->vlan_base = 1000;
-	c->aging = 300;
-}
-
 /* Adds what is there without being asked for, and names all ports. */
 static bool
 conf_complete(struct conf *c)
 {
 	if (CONF_CUSE && c->node[0] == '\0' && c->nports == 0)
 		snprintf(c->node, sizeof(c->node), "usvhost");
-	if (!CONF_CUSE && c->nports == 0 && !parse_basename(c, "usvhost"))
+	if (!CONF_CUSE && c->nports == 0 && !conf_option_basename(c, "usvhost"))
 		return false;
 	if (!conf_node_check(c) || (c->node[0] != '\0' && !conf_port_add_node(c)))
 		return false;
@@ -321,9 +96,9 @@ parse_is_own(const char *word)
 
 	if (word[0] == '-' && (word[1] == 'p' || word[1] == 'P')) /* a value may follow at once */
 		return true;
-	for (i = 0; long_options[i].name != NULL; i++)
-		if (strncmp(word, "--", 2) == 0 && strlen(long_options[i].name) == len - 2 &&
-				strncmp(word + 2, long_options[i].name, len - 2) == 0)
+	for (i = 0; conf_options[i].name != NULL; i++)
+		if (strncmp(word, "--", 2) == 0 && strlen(conf_options[i].name) == len - 2 &&
+				strncmp(word + 2, conf_options[i].name, len - 2) == 0)
 			return true;
 	return false;
 }
@@ -384,22 +159,16 @@ parse_own_options(int argc, char **argv)
 	return argc;
 }
 
-enum conf_result
-conf_parse_given(struct conf *c, int argc, char **argv)
+/* Reads the options of the command line on top of what a file said. */
+static enum conf_result
+parse_line(struct conf *c, int n, char **argv)
 {
-	int first = parse_own_options(argc, argv);
-	int n = argc - first;
 	char letter[] = "-?";
 	const char *arg;
 	int opt;
 
-	conf_defaults(c);
-	/* Skipped if a word before "--" asks for help. */
-	if ((first == argc || strcmp(argv[first], "--") == 0) && !parse_check_sides(first, argv))
-		return CONF_ERROR;
 	optind = 0; /* 0, not 1: glibc then starts again, also for tests */
-	argv += first;
-	while (n > 0 && (opt = getopt_long(n, argv, "+:p:Ph", long_options, NULL)) != -1) {
+	while (n > 0 && (opt = getopt_long(n, argv, "+:p:Ph", conf_options, NULL)) != -1) {
 		arg = argv[optind - 1];
 		switch (opt) {
 		case 'h':
@@ -418,14 +187,56 @@ conf_parse_given(struct conf *c, int argc, char **argv)
 			parse_say_unknown(optopt > 0 && optopt < OPT_BASENAME ? letter : arg);
 			return CONF_ERROR;
 		}
-		if (!parse_option(c, opt, optarg))
+		if (!conf_option(c, opt, optarg))
 			return CONF_ERROR;
 	}
 	if (n > 0 && optind < n) {
 		say_error("%s: is no option; see --help", argv[optind]);
 		return CONF_ERROR;
 	}
-	return conf_complete(c) ? CONF_RUN : CONF_ERROR;
+	return CONF_RUN;
+}
+
+/* Returns the value of the last --config, or NULL. What is wrong elsewhere, parse_line() finds. */
+static const char *
+parse_find_config(int n, char **argv)
+{
+	const char *name = NULL;
+	int opt;
+
+	optind = 0;
+	while (n > 0 && (opt = getopt_long(n, argv, "+:p:Ph", conf_options, NULL)) != -1)
+		if (opt == OPT_CONFIG)
+			name = optarg;
+	return name;
+}
+
+enum conf_result
+conf_parse_with(struct conf *c, int argc, char **argv, const char *text, size_t len)
+{
+	int first = parse_own_options(argc, argv);
+	const char *file = parse_find_config(argc - first, argv + first);
+	enum conf_result result;
+	bool ok = true;
+
+	conf_defaults(c);
+	/* Skipped if a word before "--" asks for help. */
+	if ((first == argc || strcmp(argv[first], "--") == 0) && !parse_check_sides(first, argv))
+		return CONF_ERROR;
+	if (text != NULL)
+		ok = conf_file_parse(c, text, len, "text");
+	else if (file != NULL)
+		ok = conf_file_read(c, file);
+	if (!ok)
+		return CONF_ERROR;
+	result = parse_line(c, argc - first, argv + first);
+	return result != CONF_RUN || conf_complete(c) ? result : CONF_ERROR;
+}
+
+enum conf_result
+conf_parse_given(struct conf *c, int argc, char **argv)
+{
+	return conf_parse_with(c, argc, argv, NULL, 0);
 }
 
 enum conf_result

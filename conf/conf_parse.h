@@ -20,6 +20,13 @@ enum conf_result {
  */
 enum conf_result conf_parse(struct conf *c, int argc, char **argv);
 
+/*
+ * The same as conf_parse_given() with a text in the place of what --config names; NULL: reads that
+ * file.
+ */
+enum conf_result
+conf_parse_with(struct conf *c, int argc, char **argv, const char *text, size_t len);
+
 /* The same without conf_settle(): the settings as given. */
 enum conf_result conf_parse_given(struct conf *c, int argc, char **argv);
 

@@ -48,13 +48,14 @@ conf_port_name_ok(const char *name)
 	return true;
 }
 
+/* Returns true if a port has the name; with `ours`, one of the command line. */
 static bool
-conf_port_has_name(const struct conf *c, const char *name)
+conf_port_has_name(const struct conf *c, const char *name, bool ours)
 {
 	unsigned int i;
 
 	for (i = 0; i < c->nports; i++)
-		if (strcmp(c->port[i].name, name) == 0)
+		if (strcmp(c->port[i].name, name) == 0 && !(ours && c->port[i].from_file))
 			return true;
 	return false;
 }
@@ -93,10 +94,31 @@ conf_port_is_alone(const struct conf *c, const struct conf_port *p)
 	return true;
 }
 
+/* Takes ports of a file away that have the name or the socket of one of the command line. */
+static void
+conf_port_make_way(struct conf *c, const struct conf_port *p)
+{
+	const struct conf_port copy = *p;
+	unsigned int i = 0;
+
+	while (i < c->nports) {
+		if (!c->port[i].from_file ||
+				(strcmp(c->port[i].name, copy.name) != 0 &&
+						strcmp(c->port[i].socket, copy.socket) != 0)) {
+			i++;
+			continue;
+		}
+		/* The new one behind the last comes along. */
+		memmove(&c->port[i], &c->port[i + 1], (c->nports - i) * sizeof(*p));
+		memset(&c->port[c->nports--], 0, sizeof(*p));
+	}
+}
+
 /* Adds the port at the end of the list, unless its socket belongs to another port already. */
 static bool
 conf_port_take(struct conf *c, const char *option, const char *name)
 {
+	conf_port_make_way(c, &c->port[c->nports]);
 	if (!conf_port_is_alone(c, &c->port[c->nports])) {
 		say_error("%s %s: given twice", option, name);
 		return false;
@@ -160,7 +182,7 @@ conf_port_add(struct conf *c, const char *text)
 	copy[len] = '\0';
 	if (!conf_port_name_ok(copy))
 		return false;
-	if (conf_port_has_name(c, copy)) {
+	if (conf_port_has_name(c, copy, true)) {
 		say_error("--port %s: given twice", copy);
 		return false;
 	}
@@ -184,7 +206,7 @@ conf_port_create(struct conf *c, const char *name, bool (*taken)(void *arg, unsi
 
 	if (!conf_port_name_ok(name))
 		return NULL;
-	if (conf_port_has_name(c, name)) {
+	if (conf_port_has_name(c, name, false)) {
 		say_error("--port %s: there is a port of that name", name);
 		return NULL;
 	}

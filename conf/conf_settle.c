@@ -275,6 +275,13 @@ conf_map_tags(struct conf *c)
 }
 
 void
+conf_take_ports(struct conf *to, const struct conf *from)
+{
+	memcpy(to->port, from->port, sizeof(to->port));
+	to->nports = from->nports;
+}
+
+void
 conf_make_tables(struct conf *c)
 {
 	conf_map_tags(c);

@@ -47,6 +47,8 @@ struct former {
 struct changes {
 	struct parts *parts;
 	struct conf *given;
+	int argc; /* the command line */
+	char **argv;
 	struct registrar *registrar;
 	struct former *former;
 	char why[SOCKET_MAX][256]; /* by port: why its socket is not served */
@@ -68,7 +70,7 @@ struct changes {
 };
 
 struct changes *
-changes_create(struct parts *parts, struct conf *given)
+changes_create(struct parts *parts, struct conf *given, int argc, char **argv)
 {
 	struct changes *c = calloc(1, sizeof(*c));
 
@@ -81,6 +83,8 @@ changes_create(struct parts *parts, struct conf *given)
 	}
 	c->parts = parts;
 	c->given = given;
+	c->argc = argc;
+	c->argv = argv;
 	return c;
 }
 
@@ -529,8 +533,11 @@ changes_propose(struct changes *c, struct conf *draft, bool dry, change_done don
 		changes_finish(c, false);
 		return;
 	}
+	/* What was decided at start stays. */
+	*c->next = *c->given;
+	conf_take_ports(c->next, draft);
+	*draft = *c->next;
 	*c->before = *c->parts->conf;
-	*c->next = *draft;
 	say_error_into(c->error, sizeof(c->error));
 	ok = changes_check(c);
 	say_error_into(NULL, 0);
@@ -548,6 +555,58 @@ changes_draft(const struct changes *c)
 	if (draft != NULL)
 		*draft = *c->given;
 	return draft;
+}
+
+struct conf *
+changes_read(const struct changes *c, const char *text, size_t len)
+{
+	struct conf *draft = malloc(sizeof(*draft));
+
+	if (draft == NULL) {
+		say_error("no memory for the settings");
+		return NULL;
+	}
+	if (text == NULL && c->given->file[0] == '\0') {
+		say_error("there is no file to read: start the switch with --config FILE");
+	} else if (conf_parse_with(draft, c->argc, c->argv, text, len) == CONF_RUN &&
+			conf_place(draft, c->given, changes_slot_taken, c->parts)) {
+		return draft;
+	}
+	free(draft);
+	return NULL;
+}
+
+static void
+changes_reloaded(void *arg, const struct change_result *r)
+{
+	const char *line = r->diff;
+	size_t len;
+
+	RTE_SET_USED(arg);
+	for (; r->ok && line[0] != '\0'; line += len + 1) {
+		len = strcspn(line, "\n");
+		say(NOTICE, "%.*s\n", (int)len, line);
+	}
+	if (r->error[0] != '\0')
+		say(ERR, "reload: %s%s\n", r->ok ? "" : "nothing is changed: ", r->error);
+	else
+		say(NOTICE, "reload: done\n");
+}
+
+void
+changes_reload(struct changes *c)
+{
+	char error[512];
+	struct change_result wrong = {.error = error, .diff = ""};
+	struct conf *draft;
+
+	say_error_into(error, sizeof(error));
+	draft = changes_read(c, NULL, 0);
+	say_error_into(NULL, 0);
+	if (draft != NULL)
+		changes_propose(c, draft, false, changes_reloaded, NULL);
+	else
+		changes_reloaded(NULL, &wrong);
 }
 
 bool

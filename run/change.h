@@ -41,9 +41,10 @@ typedef void (*change_done)(void *arg, const struct change_result *r);
 
 /*
  * *given: the settings as given, from which the present ones come; changed with each change. Returns
- * NULL, after an error was printed, if something is lacking. `parts` must outlive it.
+ * NULL, after an error was printed, if something is lacking. The command line is read again with each
+ * file. All of them must outlive it.
  */
-struct changes *changes_create(struct parts *parts, struct conf *given);
+struct changes *changes_create(struct parts *parts, struct conf *given, int argc, char **argv);
 
 /* Abandons a change that is being made. Called while librte_vhost still serves sockets. */
 void changes_stop(struct changes *c);
@@ -52,6 +53,16 @@ void changes_destroy(struct changes *c);
 
 /* Returns a copy of the settings as given, to be changed and proposed, or freed. NULL: no memory. */
 struct conf *changes_draft(const struct changes *c);
+
+/*
+ * Returns the settings as given by the command line and a text in the place of its file (NULL: the
+ * file as it is now), to be proposed or freed. Returns NULL, after an error was printed, if they are
+ * wrong.
+ */
+struct conf *changes_read(const struct changes *c, const char *text, size_t len);
+
+/* Proposes the file as it is now, and logs what comes of it. */
+void changes_reload(struct changes *c);
 
 /* Returns true if a guest is in a slot, which a new port can't have then. For conf_port_create(). */
 bool changes_slot_taken(void *parts, unsigned int index);

@@ -18,6 +18,7 @@
 
 #include "base/atomic.h"
 #include "base/log.h"
+#include "base/mac.h"
 #include "base/output.h"
 #include "base/wake.h"
 #include "conf/conf.h"
@@ -65,11 +66,6 @@ struct control {
 	bool there[GUEST_MAX]; /* a guest is in the slot, as was told last */
 	bool stop;
 };
-
-#define MAC_FORMAT "%02x:%02x:%02x:%02x:%02x:%02x"
-#define MAC_BYTES(m) \
-	(m).addr_bytes[0], (m).addr_bytes[1], (m).addr_bytes[2], (m).addr_bytes[3], \
-			(m).addr_bytes[4], (m).addr_bytes[5]
 
 static void
 control_watched_signals(sigset_t *set)
@@ -121,12 +117,12 @@ static void
 control_tell_address(
 		const struct parts *p, const char *event, uint64_t key, uint16_t from, uint16_t to)
 {
-	char text[RTE_ETHER_ADDR_FMT_SIZE], before[SLOT_NAME_MAX], name[SLOT_NAME_MAX];
+	char text[MAC_TEXT_MAX], before[SLOT_NAME_MAX], name[SLOT_NAME_MAX];
 	struct rte_ether_addr mac = fdb_mac(key);
 
 	if (!rpc_has_listeners(p->rpc))
 		return;
-	rte_ether_format_addr(text, sizeof(text), &mac);
+	snprintf(text, sizeof(text), MAC_FORMAT, MAC_BYTES(mac));
 	rpc_event(p->rpc, event, "{s:s, s:s, s:s*}", "mac", text, "port",
 			slot_name(p->ports, to, name), "from",
 			from != to ? slot_name(p->ports, from, before) : NULL);
@@ -359,10 +355,12 @@ control_on_signal(struct control *c)
 
 	if (read(c->signals, &signal, sizeof(signal)) != sizeof(signal))
 		return;
-	if (signal.ssi_signo == SIGHUP)
+	if (signal.ssi_signo == SIGHUP && c->parts->conf->file[0] != '\0')
+		changes_reload(c->parts->changes);
+	else if (signal.ssi_signo == SIGHUP)
 		say(NOTICE,
-				"SIGHUP: there is no file to read anew, so nothing changes; SIGTERM "
-				"ends the switch\n");
+				"SIGHUP: there is no file to read anew (--config), so nothing changes; "
+				"SIGTERM ends the switch\n");
 	else
 		c->stop = true;
 }

@@ -85,6 +85,11 @@ enum rpc_end {
 	X(fdb_flush, "fdb.flush", "[port]", "forgets all addresses, or a port's") \
 	X(worker_list, "worker.list", "", "workers: their lcores, and the rings that they poll") \
 	X(stats, "stats", "", "counters of the switch and of all ports") \
+	X(config_check, "config.check", "[text]", "what config.apply would change") \
+	X(config_apply, "config.apply", "[text]", \
+			"makes ports be as the command line and a file say; without text: the file of " \
+			"--config") \
+	X(config_save, "config.save", "", "the present settings as a file") \
 	X(log_set, "log.set", "level", "the least level that is logged: error to debug") \
 	X(events_subscribe, "events.subscribe", "", \
 			"from now on, a line for each event: ports, guests, addresses, the link")
@@ -99,7 +104,7 @@ __attribute__((format(printf, 3, 4))) enum rpc_end
 rpc_fail(struct rpc_call *call, int code, const char *format, ...);
 
 /*
- * Reads parameters as json_unpack() does: any that the format does not name is an error. Returns false
+ * Reads parameters as jansson unpacks them: any that the format does not name is an error. Returns false
  * once the call has failed.
  */
 bool rpc_read(struct rpc_call *call, const char *format, ...);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mac.h"
 #include "guest/slot.h"
 #include "run/addresses.h"
 #include "run/parts.h"
@@ -71,10 +72,10 @@ fdb_show(const struct parts *p, const struct fdb_entry *e)
 	static const char *const filters[] = {
 			[FILTER_NONE] = "none", [FILTER_PORT] = "port", [FILTER_POOL] = "pool"};
 	const struct rte_ether_addr mac = fdb_mac(e->key);
-	char text[RTE_ETHER_ADDR_FMT_SIZE], name[SLOT_NAME_MAX];
+	char text[MAC_TEXT_MAX], name[SLOT_NAME_MAX];
 	json_t *o;
 
-	rte_ether_format_addr(text, sizeof(text), &mac);
+	snprintf(text, sizeof(text), MAC_FORMAT, MAC_BYTES(mac));
 	o = json_pack("{s:s, s:s, s:i, s:b, s:s}", "mac", text, "port",
 			slot_name(p->ports, e->port, name), "age", (int)(p->fdb->clock - e->seen),
 			"static", e->fixed, "filter", filters[e->filter]);

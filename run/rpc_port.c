@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 #include "conf/conf.h"
-#include "conf/conf_diff.h"
+#include "conf/conf_file.h"
 #include "conf/conf_port.h"
 #include "run/change.h"
 #include "run/parts.h"
@@ -249,4 +249,59 @@ rpc_port_del(struct rpc_call *call)
 	}
 	conf_port_remove(draft, p);
 	return port_propose(call, draft, false);
+}
+
+/* Proposes what the command line and a file say. */
+static enum rpc_end
+port_apply(struct rpc_call *call, bool dry)
+{
+	const char *text = NULL;
+	struct conf *draft;
+	size_t len = 0;
+
+	if (!rpc_read(call, "{s?s%}", "text", &text, &len))
+		return RPC_FAILED;
+	if (changes_busy(call->parts->changes))
+		return rpc_fail(call, RPC_CODE_BUSY, "another change is being made: try again");
+	say_error_into(call->error, sizeof(call->error));
+	draft = changes_read(call->parts->changes, text, len);
+	say_error_into(NULL, 0);
+	if (draft != NULL)
+		return port_propose(call, draft, dry);
+	call->code = RPC_CODE_REFUSED;
+	return RPC_FAILED;
+}
+
+enum rpc_end
+rpc_config_check(struct rpc_call *call)
+{
+	return port_apply(call, true);
+}
+
+enum rpc_end
+rpc_config_apply(struct rpc_call *call)
+{
+	return port_apply(call, false);
+}
+
+enum rpc_end
+rpc_config_save(struct rpc_call *call)
+{
+	struct conf *draft;
+	char *text = NULL;
+	size_t len;
+	FILE *out;
+
+	if (!rpc_read(call, "{}"))
+		return RPC_FAILED;
+	draft = changes_draft(call->parts->changes);
+	out = draft != NULL ? open_memstream(&text, &len) : NULL;
+	if (out != NULL) {
+		conf_file_write(out, draft);
+		fclose(out);
+		call->result = json_pack("{s:s}", "text", text);
+	}
+	free(text);
+	free(draft);
+	return call->result != NULL ? RPC_DONE : rpc_fail(call, RPC_CODE_REFUSED, "no memory");
 }

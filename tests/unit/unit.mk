@@ -43,14 +43,14 @@ $(BUILD)/tests/unit/cuse_node: private UNIT_DRIVERS = $(FUSE_LIBS)
 $(BUILD)/tests/unit/cuse_node: $(FUSE_OBJECTS)
 
 # The options as the cuse build has them.
-UNIT_CONF_OBJ := $(BUILD)/obj/unit/cuse-conf-parse.o
+UNIT_CONF_OBJ := $(BUILD)/obj/unit/cuse-conf_parse.o $(BUILD)/obj/unit/cuse-conf_option.o
 
-$(UNIT_CONF_OBJ): conf/conf_parse.c VERSION | dpdk
+$(UNIT_CONF_OBJ): $(BUILD)/obj/unit/cuse-%.o: conf/%.c VERSION | dpdk
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) -DVHOST_CUSE $(DPDK_CFLAGS) -c -o $@ $<
 
-$(BUILD)/tests/unit/cuse_conf: private UNIT_OMIT := $(BUILD)/conf/conf_parse.o
+$(BUILD)/tests/unit/cuse_conf: private UNIT_OMIT := $(BUILD)/conf/conf_parse.o $(BUILD)/conf/conf_option.o
 $(BUILD)/tests/unit/cuse_conf: $(UNIT_CONF_OBJ)
 
 .PHONY: unit unit-san unit-tsan

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* The table of commands, and the command line: see ctl.h. */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl.h"
+
+#define DEFAULT_PATH "/run/vhost-switch/control"
+
+/*
+ * X(name, arguments, sentence for --help and the man page)
+ *
+ * To add a command, add a line here, and ctl_NAME() below.
+ */
+#define COMMANDS(X) \
+	X(show, "[PORT]", "ports and their guests: state, counters and, if one is down, why") \
+	X(add, "PORT socket=PATH [KEY=VALUE...]", "adds a port, with the keys of --port") \
+	X(set, "PORT KEY=VALUE...", "changes keys of a port; KEY= alone: back to its default") \
+	X(del, "PORT", "ends the guests of a port and removes it") \
+	X(fdb, "[show [PORT] | add ADDRESS PORT | del ADDRESS | flush [PORT]]", \
+			"learned addresses: shows, puts, forgets them") \
+	X(workers, "", "workers, and the devices whose rings each of them polls") \
+	X(stats, "[PORT]", "all counters") \
+	X(watch, "[SECONDS]", "rates of all ports, again and again, as top (1)") \
+	X(events, "", "a line for each event, as it happens") \
+	X(apply, "[FILE]", \
+			"makes ports be as a configuration file says; without FILE: the switch's own") \
+	X(save, "", "prints the present settings as a configuration file") \
+	X(metrics, "", "counters for monitors, in the OpenMetrics format") \
+	X(log, "error|warning|notice|info|debug", "the least level that the switch logs") \
+	X(hello, "", "the switch's version, process, and the number of its interface")
+
+/* The words of a command, its name first. */
+struct words {
+	int n;
+	char **word;
+};
+
+static void
+ctl_want(const struct words *w, int least, int most, const char *usage)
+{
+	if (w->n - 1 < least || w->n - 1 > most)
+		ctl_die(CTL_USAGE, "usage: vhost-switch-ctl %s %s", w->word[0], usage);
+}
+
+/* Prints a result as it came, if that is asked for. */
+static bool
+ctl_printed(const struct ctl *c, const json_t *result)
+{
+	if (!c->json)
+		return false;
+	json_dumpf(result, stdout, JSON_INDENT(2));
+	putchar('\n');
+	return true;
+}
+
+static void
+ctl_print_lines(const json_t *lines)
+{
+	const json_t *line;
+	size_t i;
+
+	json_array_foreach(lines, i, line) printf("%s\n", json_string_value(line));
+}
+
+/* Prints what a change came to. */
+static int
+ctl_changed(const struct ctl *c, json_t *result)
+{
+	const char *warning = json_string_value(json_object_get(result, "warning"));
+	const json_t *name;
+	size_t i;
+
+	if (!ctl_printed(c, result)) {
+		ctl_print_lines(json_object_get(result, "diff"));
+		json_array_foreach(json_object_get(result, "reconnects"), i, name) printf(
+				"guests of %s have to connect again\n", json_string_value(name));
+	}
+	if (warning != NULL)
+		fprintf(stderr, "vhost-switch-ctl: %s\n", warning);
+	json_decref(result);
+	return warning != NULL ? CTL_REFUSED : CTL_OK;
+}
+
+static int
+ctl_show(struct ctl *c, const struct words *w)
+{
+	json_t *result;
+
+	ctl_want(w, 0, 1, "[PORT]");
+	result = ctl_ask(c, "port.list", json_pack("{s:s*}", "name", w->n > 1 ? w->word[1] : NULL));
+	if (!ctl_printed(c, result))
+		show_ports(result, w->n > 1);
+	json_decref(result);
+	return CTL_OK;
+}
+
+/* Returns the parameters of a port: its name, and KEY=VALUE. */
+static json_t *
+ctl_keys(const struct words *w)
+{
+	json_t *params = json_pack("{s:s}", "name", w->word[1]);
+	char *value;
+	int i;
+
+	for (i = 2; i < w->n; i++) {
+		value = strchr(w->word[i], '=');
+		if (value == NULL || value == w->word[i])
+			ctl_die(CTL_USAGE, "%s: must be KEY=VALUE", w->word[i]);
+		*value++ = '\0';
+		if (strcmp(w->word[i], "name") == 0)
+			ctl_die(CTL_USAGE, "name=%s: a port keeps its name", value);
+		json_object_set_new(params, w->word[i],
+				value[0] != '\0' ? json_string(value) : json_null());
+	}
+	return params;
+}
+
+static int
+ctl_add(struct ctl *c, const struct words *w)
+{
+	ctl_want(w, 1, 64, "PORT socket=PATH [KEY=VALUE...]");
+	return ctl_changed(c, ctl_ask(c, "port.add", ctl_keys(w)));
+}
+
+static int
+ctl_set(struct ctl *c, const struct words *w)
+{
+	ctl_want(w, 2, 64, "PORT KEY=VALUE...");
+	return ctl_changed(c, ctl_ask(c, "port.set", ctl_keys(w)));
+}
+
+static int
+ctl_del(struct ctl *c, const struct words *w)
+{
+	ctl_want(w, 1, 1, "PORT");
+	return ctl_changed(c, ctl_ask(c, "port.del", json_pack("{s:s}", "name", w->word[1])));
+}
+
+/* Returns the whole table, or a port's part: it comes in pages. */
+static json_t *
+ctl_fdb_list(struct ctl *c, const char *port)
+{
+	json_t *all = json_array(), *page, *next = NULL;
+
+	do {
+		page = ctl_ask(c, "fdb.list",
+				json_pack("{s:s*, s:o*}", "port", port, "from", next));
+		json_array_extend(all, json_object_get(page, "entries"));
+		next = json_incref(json_object_get(page, "next"));
+		json_decref(page);
+	} while (!json_is_null(next));
+	return json_pack("{s:o}", "entries", all);
+}
+
+static int
+ctl_fdb(struct ctl *c, const struct words *w)
+{
+	static const char usage[] = "[show [PORT] | add ADDRESS PORT | del ADDRESS | flush [PORT]]";
+	const char *what = w->n > 1 ? w->word[1] : "show", *first = w->n > 2 ? w->word[2] : NULL;
+	json_t *result;
+
+	if (strcmp(what, "show") == 0 && w->n <= 3) {
+		result = ctl_fdb_list(c, first);
+		if (!ctl_printed(c, result))
+			show_fdb(json_object_get(result, "entries"));
+	} else if (strcmp(what, "add") == 0 && w->n == 4) {
+		result = ctl_ask(c, "fdb.add",
+				json_pack("{s:s, s:s}", "mac", first, "port", w->word[3]));
+		ctl_printed(c, result);
+	} else if (strcmp(what, "del") == 0 && w->n == 3) {
+		result = ctl_ask(c, "fdb.del", json_pack("{s:s}", "mac", first));
+		ctl_printed(c, result);
+	} else if (strcmp(what, "flush") == 0 && w->n <= 3) {
+		result = ctl_ask(c, "fdb.flush", json_pack("{s:s*}", "port", first));
+		if (!ctl_printed(c, result))
+			printf("%" JSON_INTEGER_FORMAT " addresses forgotten\n",
+					json_integer_value(json_object_get(result, "flushed")));
+	} else {
+		ctl_die(CTL_USAGE, "usage: vhost-switch-ctl fdb %s", usage);
+	}
+	json_decref(result);
+	return CTL_OK;
+}
+
+static int
+ctl_workers(struct ctl *c, const struct words *w)
+{
+	json_t *result;
+
+	ctl_want(w, 0, 0, "");
+	result = ctl_ask(c, "worker.list", NULL);
+	if (!ctl_printed(c, result))
+		show_workers(result);
+	json_decref(result);
+	return CTL_OK;
+}
+
+static int
+ctl_stats(struct ctl *c, const struct words *w)
+{
+	json_t *result;
+
+	ctl_want(w, 0, 1, "[PORT]");
+	result = ctl_ask(c, "stats", NULL);
+	if (!ctl_printed(c, result))
+		show_stats(result, w->n > 1 ? w->word[1] : NULL);
+	json_decref(result);
+	return CTL_OK;
+}
+
+static int
+ctl_watch(struct ctl *c, const struct words *w)
+{
+	double seconds = 1;
+	char *end = NULL;
+
+	ctl_want(w, 0, 1, "[SECONDS]");
+	if (w->n > 1)
+		seconds = strtod(w->word[1], &end);
+	if ((end != NULL && *end != '\0') || !(seconds >= 0.1 && seconds <= 3600))
+		ctl_die(CTL_USAGE, "watch %s: must be from 0.1 to 3600 seconds", w->word[1]);
+	return watch_run(c, seconds);
+}
+
+static int
+ctl_events(struct ctl *c, const struct words *w)
+{
+	json_t *event;
+	int left = c->count;
+
+	ctl_want(w, 0, 0, "");
+	json_decref(ctl_ask(c, "events.subscribe", NULL));
+	ctl_wait_for_ever(c);
+	while ((c->count == 0 || left-- > 0) && (event = ctl_read(c)) != NULL) {
+		if (!ctl_printed(c, event))
+			show_event(event);
+		json_decref(event);
+	}
+	return CTL_OK;
+}
+
+/* Returns what a file holds; "-": stdin. */
+static char *
+ctl_read_file(const char *name)
+{
+	FILE *file = strcmp(name, "-") == 0 ? stdin : fopen(name, "r");
+	char *text = NULL;
+	size_t size = 0;
+
+	if (file == NULL || (getdelim(&text, &size, '\0', file) < 0 && ferror(file)))
+		ctl_die(CTL_USAGE, "%s: can't be read", name);
+	if (file != stdin)
+		fclose(file);
+	return text != NULL ? text : strdup("");
+}
+
+static int
+ctl_apply(struct ctl *c, const struct words *w)
+{
+	char *text = NULL;
+	json_t *params;
+
+	ctl_want(w, 0, 1, "[--dry-run] [FILE]");
+	if (w->n > 1)
+		text = ctl_read_file(w->word[1]);
+	params = json_pack("{s:s*}", "text", text);
+	if (params == NULL)
+		ctl_die(CTL_USAGE, "%s: is not UTF-8", w->word[1]);
+	free(text);
+	return ctl_changed(c, ctl_ask(c, c->dry ? "config.check" : "config.apply", params));
+}
+
+static int
+ctl_save(struct ctl *c, const struct words *w)
+{
+	json_t *result;
+
+	ctl_want(w, 0, 0, "");
+	result = ctl_ask(c, "config.save", NULL);
+	if (!ctl_printed(c, result))
+		fputs(json_string_value(json_object_get(result, "text")), stdout);
+	json_decref(result);
+	return CTL_OK;
+}
+
+static int
+ctl_metrics(struct ctl *c, const struct words *w)
+{
+	if (w->n == 2 && strcmp(w->word[1], "http") == 0) /* for vhost-switch-metrics@.service */
+		return metrics_serve(c);
+	ctl_want(w, 0, 0, "");
+	metrics_print(c, stdout);
+	return CTL_OK;
+}
+
+static int
+ctl_log(struct ctl *c, const struct words *w)
+{
+	json_t *result;
+
+	ctl_want(w, 1, 1, "error|warning|notice|info|debug");
+	result = ctl_ask(c, "log.set", json_pack("{s:s}", "level", w->word[1]));
+	ctl_printed(c, result);
+	json_decref(result);
+	return CTL_OK;
+}
+
+static int
+ctl_hello(struct ctl *c, const struct words *w)
+{
+	json_t *result;
+
+	ctl_want(w, 0, 0, "");
+	result = ctl_ask(c, "hello", NULL);
+	if (!ctl_printed(c, result))
+		printf("vhost-switch %s, process %" JSON_INTEGER_FORMAT
+		       ", interface %" JSON_INTEGER_FORMAT "\n",
+				json_string_value(json_object_get(result, "version")),
+				json_integer_value(json_object_get(result, "pid")),
+				json_integer_value(json_object_get(result, "api")));
+	json_decref(result);
+	return CTL_OK;
+}
+
+static const struct command {
+	const char *name, *arguments, *help;
+	int (*run)(struct ctl *c, const struct words *w);
+} commands[] = {
+#define COMMAND(name, arguments, help) {#name, arguments, help, ctl_##name},
+		COMMANDS(COMMAND)
+#undef COMMAND
+};
+
+#define COMMANDS_N (sizeof(commands) / sizeof(commands[0]))
+
+static void
+ctl_help(void)
+{
+	size_t i;
+
+	puts("Usage: vhost-switch-ctl [-j] [--socket PATH] COMMAND [ARGUMENT...]\n\n"
+	     "Asks a running vhost-switch about its ports, and changes them.\n\n"
+	     "  -j, --json      print results in JSON\n"
+	     "  --socket PATH   the switch's control socket ($VHOST_SWITCH_CONTROL, or\n"
+	     "                  " DEFAULT_PATH ")\n"
+	     "  --count N       watch, events: end after N\n"
+	     "  --dry-run       apply: print what would change\n"
+	     "  -h, --help      this text\n"
+	     "  --version       print the version\n\n"
+	     "Commands:");
+	for (i = 0; i < COMMANDS_N; i++)
+		printf("  %s %s\n      %s\n", commands[i].name, commands[i].arguments,
+				commands[i].help);
+	puts("\nExit status: 0 done, 1 refused, 2 wrong usage, 3 no switch.");
+}
+
+static int
+ctl_run(struct ctl *c, const struct words *w)
+{
+	size_t i;
+
+	for (i = 0; i < COMMANDS_N; i++)
+		if (strcmp(commands[i].name, w->word[0]) == 0)
+			return commands[i].run(c, w);
+	ctl_die(CTL_USAGE, "%s: no such command; see --help", w->word[0]);
+}
+
+enum { OPT_SOCKET = 256, OPT_COUNT, OPT_DRY, OPT_VERSION };
+
+int
+main(int argc, char **argv)
+{
+	static const struct option options[] = {
+			{"json", no_argument, NULL, 'j'},
+			{"socket", required_argument, NULL, OPT_SOCKET},
+			{"count", required_argument, NULL, OPT_COUNT},
+			{"dry-run", no_argument, NULL, OPT_DRY},
+			{"help", no_argument, NULL, 'h'},
+			{"version", no_argument, NULL, OPT_VERSION},
+			{NULL, 0, NULL, 0},
+	};
+	const char *path = getenv("VHOST_SWITCH_CONTROL");
+	struct ctl c = {.path = path != NULL ? path : DEFAULT_PATH};
+	struct words w;
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
+		switch (opt) {
+		case 'j':
+			c.json = true;
+			break;
+		case OPT_SOCKET:
+			c.path = optarg;
+			break;
+		case OPT_COUNT:
+			c.count = atoi(optarg);
+			if (c.count < 1)
+				ctl_die(CTL_USAGE, "--count %s: must be a number from 1 on",
+						optarg);
+			break;
+		case OPT_DRY:
+			c.dry = true;
+			break;
+		case 'h':
+			ctl_help();
+			return CTL_OK;
+		case OPT_VERSION:
+			puts("vhost-switch-ctl " VHOST_SWITCH_VERSION);
+			return CTL_OK;
+		default:
+			return CTL_USAGE;
+		}
+	}
+	w = (struct words){argc - optind, argv + optind};
+	if (w.n == 0)
+		ctl_die(CTL_USAGE, "no command; see --help");
+	return ctl_run(&c, &w);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/*
+ * vhost-switch-ctl: asks a running switch, by its control socket, and changes it.
+ *
+ * One process for one command, one thread. ctl.c has the table of commands; ask.c speaks JSON-RPC;
+ * the other files print answers for people (show.c, watch.c) and for monitors (metrics.c).
+ */
+#ifndef CTL_H
+#define CTL_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+/* Exit statuses. */
+enum {
+	CTL_OK = 0,
+	CTL_REFUSED = 1, /* the switch refused, and said why */
+	CTL_USAGE = 2,
+	CTL_ABSENT = 3, /* no switch answers */
+};
+
+/* How this program was called. */
+struct ctl {
+	const char *path; /* of the control socket */
+	bool json;        /* print results as they came */
+	int count;        /* how many times watch looks; 0: until it is interrupted */
+	bool dry;         /* apply: only check */
+	FILE *socket;     /* for reading; open once something was asked */
+};
+
+/*
+ * Asks the switch. `params` is taken. Returns the result, which the caller frees. Does not return if
+ * there is no switch, or if it refuses: says why, and exits.
+ */
+json_t *ctl_ask(struct ctl *c, const char *method, json_t *params);
+
+/* From now on ctl_read() waits as long as it takes. */
+void ctl_wait_for_ever(const struct ctl *c);
+
+/* Reads one line that the switch sends by itself. NULL: it has hung up. */
+json_t *ctl_read(struct ctl *c);
+
+/* Prints a line on stderr, and exits with a status. */
+__attribute__((noreturn, format(printf, 2, 3))) void ctl_die(int status, const char *format, ...);
+
+/* Print results as tables. */
+void show_ports(const json_t *result, bool one);
+void show_fdb(const json_t *entries);
+void show_workers(const json_t *result);
+void show_stats(const json_t *result, const char *name);
+void show_event(const json_t *event);
+
+/* Prints counters in the OpenMetrics text format 1.0. */
+void metrics_print(struct ctl *c, FILE *out);
+
+/* Answers one HTTP request on stdin and stdout with the metrics. Returns the exit status. */
+int metrics_serve(struct ctl *c);
+
+/* Shows rates, again and again. Returns the exit status. */
+int watch_run(struct ctl *c, double seconds);
+
+#endif /* CTL_H */

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* Answers as tables for people: see ctl.h. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl.h"
+
+#define COLUMNS_MAX 10
+#define CELL_MAX 128
+
+/* A table in the making: cells are printed once the width of each column is known. */
+struct table {
+	unsigned int columns, rows, room;
+	char (*cell)[CELL_MAX];
+};
+
+static char *
+table_cell(struct table *t, unsigned int row, unsigned int column)
+{
+	return t->cell[row * t->columns + column];
+}
+
+/* Adds a row of t->columns texts. */
+static void
+table_add(struct table *t, const char *const *text)
+{
+	unsigned int i;
+
+	if (t->rows == t->room) {
+		t->room = 2 * t->room + 16;
+		t->cell = realloc(t->cell, (size_t)t->room * t->columns * CELL_MAX);
+		if (t->cell == NULL)
+			ctl_die(CTL_REFUSED, "no memory");
+	}
+	for (i = 0; i < t->columns; i++)
+		snprintf(table_cell(t, t->rows, i), CELL_MAX, "%s", text[i] != NULL ? text[i] : "");
+	t->rows++;
+}
+
+/* Prints and frees a table. Spaces behind the last column are left out. */
+static void
+table_print(struct table *t)
+{
+	unsigned int width[COLUMNS_MAX] = {0}, row, i, len;
+
+	for (row = 0; row < t->rows; row++) {
+		for (i = 0; i < t->columns; i++) {
+			len = strlen(table_cell(t, row, i));
+			width[i] = len > width[i] ? len : width[i];
+		}
+	}
+	for (row = 0; row < t->rows; row++) {
+		for (i = 0; i + 1 < t->columns; i++)
+			printf("%-*s  ", (int)width[i], table_cell(t, row, i));
+		printf("%s\n", table_cell(t, row, i));
+	}
+	free(t->cell);
+}
+
+static const char *
+show_text(const json_t *o, const char *key)
+{
+	const char *text = json_string_value(json_object_get(o, key));
+
+	return text != NULL ? text : "";
+}
+
+static const char *
+show_number(const json_t *o, const char *key, char text[24])
+{
+	const json_t *value = json_object_get(o, key);
+
+	snprintf(text, 24, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+	return json_is_integer(value) ? text : "";
+}
+
+/* Adds the row of a guest, or of a port without one. */
+static void
+show_add_row(struct table *t, const json_t *port, const json_t *of)
+{
+	const char *why = show_text(of, "why");
+	char device[24], vlan[24], received[24], sent[24], dropped[24], missed[24];
+	const char *const row[] = {
+			show_text(of, "name"),
+			why[0] == '\0' && strcmp(show_text(port, "state"), "up") == 0 ? "up"
+										      : "down",
+			show_number(of, "device", device),
+			show_number(of, "vlan", vlan),
+			show_number(of, "received", received),
+			show_number(of, "sent", sent),
+			show_number(of, "dropped", dropped),
+			show_number(of, "missed", missed),
+			why,
+	};
+
+	table_add(t, row);
+}
+
+/* Prints all settings of a port, and its drops by reason. */
+static void
+show_details(const json_t *port)
+{
+	const json_t *value, *guest;
+	const char *key;
+	size_t i;
+
+	json_object_foreach(json_object_get(port, "settings"), key, value)
+			printf("  %s=%s\n", key, json_string_value(value));
+	json_array_foreach(json_object_get(port, "guests"), i, guest)
+	{
+		json_object_foreach(json_object_get(guest, "drops"), key,
+				value) if (json_integer_value(value) !=
+				0) printf("  %s dropped %s: %" JSON_INTEGER_FORMAT "\n",
+				show_text(guest, "name"), key, json_integer_value(value));
+	}
+	json_object_foreach(json_object_get(port, "drops"), key,
+			value) if (json_integer_value(value) != 0)
+			printf("  dropped %s: %" JSON_INTEGER_FORMAT "\n", key,
+					json_integer_value(value));
+}
+
+void
+show_ports(const json_t *result, bool one)
+{
+	static const char *const head[] = {"PORT", "STATE", "DEVICE", "VLAN", "RECEIVED", "SENT",
+			"DROPPED", "MISSED", "WHY"};
+	struct table t = {.columns = sizeof(head) / sizeof(head[0])};
+	const json_t *ports = json_object_get(result, "ports"), *port, *guests, *guest;
+	size_t i, k;
+
+	table_add(&t, head);
+	json_array_foreach(ports, i, port)
+	{
+		guests = json_object_get(port, "guests");
+		if (json_array_size(guests) == 0)
+			show_add_row(&t, port, port);
+		json_array_foreach(guests, k, guest) show_add_row(&t, port, guest);
+	}
+	table_print(&t);
+	if (one)
+		show_details(json_array_get(ports, 0));
+}
+
+void
+show_fdb(const json_t *entries)
+{
+	static const char *const head[] = {"ADDRESS", "PORT", "AGE", "FILTER", ""};
+	struct table t = {.columns = sizeof(head) / sizeof(head[0])};
+	const json_t *e;
+	char age[24];
+	size_t i;
+
+	table_add(&t, head);
+	json_array_foreach(entries, i, e)
+	{
+		const char *const row[] = {show_text(e, "mac"), show_text(e, "port"),
+				show_number(e, "age", age), show_text(e, "filter"),
+				json_is_true(json_object_get(e, "static")) ? "static" : ""};
+
+		table_add(&t, row);
+	}
+	table_print(&t);
+}
+
+void
+show_workers(const json_t *result)
+{
+	static const char *const head[] = {"WORKER", "LCORE", "RINGS"};
+	struct table t = {.columns = sizeof(head) / sizeof(head[0])};
+	const json_t *worker, *ring;
+	char id[24], lcore[24], device[24], rings[CELL_MAX];
+	size_t i, k, len;
+
+	table_add(&t, head);
+	json_array_foreach(json_object_get(result, "workers"), i, worker)
+	{
+		const char *row[3];
+
+		rings[0] = '\0';
+		json_array_foreach(json_object_get(worker, "rings"), k, ring)
+		{
+			len = strlen(rings);
+			snprintf(rings + len, sizeof(rings) - len, "%s%s", k == 0 ? "" : " ",
+					json_object_get(ring, "device") != NULL
+							? show_number(ring, "device", device)
+							: "uplink");
+		}
+		row[0] = show_number(worker, "id", id);
+		row[1] = show_number(worker, "lcore", lcore);
+		row[2] = rings;
+		table_add(&t, row);
+	}
+	table_print(&t);
+}
+
+void
+show_stats(const json_t *result, const char *name)
+{
+	const json_t *port, *value, *drop;
+	const char *key, *reason;
+	bool found = name == NULL;
+	size_t i;
+
+	json_array_foreach(json_object_get(result, "ports"), i, port)
+	{
+		if (name != NULL && strcmp(name, show_text(port, "name")) != 0)
+			continue;
+		found = true;
+		printf("%s\n", show_text(port, "name"));
+		json_object_foreach((json_t *)(uintptr_t)port, key, value)
+		{
+			if (json_is_integer(value))
+				printf("  %s %" JSON_INTEGER_FORMAT "\n", key,
+						json_integer_value(value));
+			json_object_foreach((json_t *)(uintptr_t)value, reason,
+					drop) if (json_integer_value(drop) != 0)
+					printf("  dropped, %s %" JSON_INTEGER_FORMAT "\n", reason,
+							json_integer_value(drop));
+		}
+	}
+	if (!found)
+		ctl_die(CTL_REFUSED, "port %s: no guest of that name is there", name);
+}
+
+void
+show_event(const json_t *event)
+{
+	const json_t *params = json_object_get(event, "params"), *value;
+	const char *key;
+
+	printf("%s %s", show_text(params, "time"), show_text(params, "event"));
+	json_object_foreach((json_t *)(uintptr_t)params, key, value)
+	{
+		if (strcmp(key, "time") == 0 || strcmp(key, "event") == 0)
+			continue;
+		if (json_is_string(value))
+			printf(" %s=%s", key, json_string_value(value));
+		else
+			printf(" %s=%" JSON_INTEGER_FORMAT, key, json_integer_value(value));
+	}
+	putchar('\n');
+	fflush(stdout);
+}
