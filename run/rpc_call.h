@@ -83,6 +83,8 @@ enum rpc_end {
 			"or it is deleted") \
 	X(fdb_del, "fdb.del", "mac", "forgets an address") \
 	X(fdb_flush, "fdb.flush", "[port]", "forgets all addresses, or a port's") \
+	X(explain, "explain", "from, to, [vlan], [source]", \
+			"where a frame of a port to an address would go, and why") \
 	X(worker_list, "worker.list", "", "workers: their lcores, and the rings that they poll") \
 	X(stats, "stats", "", "counters of the switch and of all ports") \
 	X(config_check, "config.check", "[text]", "what config.apply would change") \

@@ -10,14 +10,12 @@
 #include "run/addresses.h"
 #include "run/parts.h"
 #include "run/rpc_call.h"
+#include "run/rpc_fdb.h"
 #include "switch/fdb.h"
 #include "switch/port.h"
 
 /* Entries of an answer: some 100 bytes each. */
 #define PAGE_MAX 1000
-
-/* All guests' and ports' addresses are in this VLAN domain. */
-#define DOMAIN 0
 
 /* Returns the slot in use that has a name. PORT_MAX: none has. */
 static unsigned int
@@ -35,9 +33,8 @@ fdb_find_port(const struct parts *p, const char *text)
 	return PORT_MAX;
 }
 
-/* Reads the name of a port into its slot; NULL leaves it alone. Returns false once the call failed. */
-static bool
-fdb_read_port(struct rpc_call *call, const char *name, unsigned int *port)
+bool
+rpc_read_port(struct rpc_call *call, const char *name, unsigned int *port)
 {
 	if (name == NULL)
 		return true;
@@ -62,7 +59,7 @@ fdb_read_mac(struct rpc_call *call, const char *text, uint64_t *key)
 				text);
 		return false;
 	}
-	*key = fdb_key(&mac, DOMAIN);
+	*key = fdb_key(&mac, FDB_DOMAIN);
 	return true;
 }
 
@@ -96,7 +93,7 @@ rpc_fdb_list(struct rpc_call *call)
 	uint32_t at;
 
 	if (!rpc_read(call, "{s?s, s?i, s?i}", "port", &name, "from", &from, "limit", &limit) ||
-			!fdb_read_port(call, name, &port))
+			!rpc_read_port(call, name, &port))
 		return RPC_FAILED;
 	if (from < 0 || limit < 1 || limit > PAGE_MAX)
 		return rpc_fail(call, RPC_CODE_PARAMS,
@@ -124,7 +121,7 @@ rpc_fdb_add(struct rpc_call *call)
 	uint64_t key;
 
 	if (!rpc_read(call, "{s:s, s:s}", "mac", &mac, "port", &name) ||
-			!fdb_read_mac(call, mac, &key) || !fdb_read_port(call, name, &port))
+			!fdb_read_mac(call, mac, &key) || !rpc_read_port(call, name, &port))
 		return RPC_FAILED;
 	if (!addresses_allowed(p, key, port))
 		return rpc_fail(call, RPC_CODE_REFUSED,
@@ -183,7 +180,7 @@ rpc_fdb_flush(struct rpc_call *call)
 	struct fdb_wanted w = {.parts = call->parts, .port = PORT_MAX};
 	const char *name = NULL;
 
-	if (!rpc_read(call, "{s?s}", "port", &name) || !fdb_read_port(call, name, &w.port))
+	if (!rpc_read(call, "{s?s}", "port", &name) || !rpc_read_port(call, name, &w.port))
 		return RPC_FAILED;
 	return fdb_forget(call, &w);
 }

@@ -217,6 +217,46 @@ fdb_next(const struct fdb *t, uint32_t *at, struct fdb_entry *e)
 	return false;
 }
 
+struct fdb *
+fdb_excerpt(const struct fdb *t, const uint64_t *key, unsigned int n)
+{
+	struct fdb *x = malloc(sizeof(*x));
+	struct fdb_entry *e;
+	int32_t position;
+	unsigned int i;
+
+	if (x == NULL)
+		return NULL;
+	*x = *t;
+	/* Positions are those of the hash, which both have. */
+	x->entry = calloc(t->positions, sizeof(*x->entry));
+	if (x->entry == NULL) {
+		free(x);
+		return NULL;
+	}
+	for (i = 0; i < n; i++) {
+		position = rte_hash_lookup(t->hash, &key[i]);
+		if (position < 0)
+			continue;
+		e = &t->entry[position];
+		x->entry[position] = (struct fdb_entry){.key = e->key,
+				.seen = load_relaxed(&e->seen), /* workers write it */
+				.port = e->port,
+				.filter = e->filter,
+				.fixed = e->fixed};
+	}
+	return x;
+}
+
+void
+fdb_excerpt_free(struct fdb *t)
+{
+	if (t == NULL)
+		return;
+	free(t->entry);
+	free(t);
+}
+
 void
 fdb_set_filter(struct fdb *t, uint64_t key, enum filter_state filter)
 {

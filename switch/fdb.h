@@ -94,6 +94,9 @@ enum fdb_verdict {
 	FDB_FULL,  /* the port has its share of addresses already */
 };
 
+/* All guests are one broadcast domain. */
+#define FDB_DOMAIN 0
+
 /* Set in every key, so that none is 0, which marks a free entry. */
 #define FDB_KEY_USED (UINT64_C(1) << 63)
 
@@ -240,6 +243,15 @@ enum fdb_verdict fdb_fix(struct fdb *t, uint64_t key, uint16_t port, uint16_t *o
  * none. Main lcore.
  */
 bool fdb_next(const struct fdb *t, uint32_t *at, struct fdb_entry *e);
+
+/*
+ * Returns a table that has copies of the entries of `n` keys, as far as they are in t, and no others,
+ * to look up in: what a reader notes in it is lost with it. It must not outlive t, nor its next
+ * change. Returns NULL without memory. Main lcore.
+ */
+struct fdb *fdb_excerpt(const struct fdb *t, const uint64_t *key, unsigned int n);
+
+void fdb_excerpt_free(struct fdb *t);
 
 /* Notes which filter the uplink has for an address, if that is there. Main lcore. */
 void fdb_set_filter(struct fdb *t, uint64_t key, enum filter_state filter);

@@ -62,7 +62,7 @@ struct shared {
 	const struct conf *conf; /* the policy; replaced as a whole, see lane_conf() */
 	struct ports *ports;
 	struct fdb *fdb;
-	struct learn_queue *learn;
+	struct learn_queue *learn; /* NULL: nothing is learned (explain.h) */
 };
 
 struct lane {

@@ -16,9 +16,6 @@
 #include "switch/sink.h"
 #include "switch/source.h"
 
-/* All guests are one broadcast domain. */
-#define DOMAIN 0
-
 /*
  * How many requests to learn a port may make in a millisecond, with all its rings: a new guest
  * needs one. So a guest that makes up addresses can neither fill the queue of requests (learn.c)
@@ -82,6 +79,9 @@ route_ask_to_learn(struct lane *l, struct source *s, uint64_t key, bool known)
 			.port = s->port,
 	};
 
+	/* A frame that is only explained teaches nothing. */
+	if (l->shared.learn == NULL)
+		return;
 	/* An address that moves to the wire must leave its guest in any case. */
 	if (fdb_full(l->shared.fdb, s->port) && !(known && s->port == PORT_UPLINK))
 		count_add(&l->count[s->port].unlearned, 1);
@@ -105,7 +105,7 @@ route_learn_new(struct lane *l, struct source *s, const struct frame *f, const s
 	if (s->port != PORT_UPLINK && !(port_policy(&all->ports->port[s->port]) & PORT_MACS) &&
 			unlikely(conf_mac_named(lane_conf(l), &f->eth.src_addr)))
 		return PORT_MAX;
-	route_ask_to_learn(l, s, fdb_key(&f->eth.src_addr, DOMAIN), e != NULL);
+	route_ask_to_learn(l, s, fdb_key(&f->eth.src_addr, FDB_DOMAIN), e != NULL);
 	return s->port;
 }
 
@@ -117,7 +117,7 @@ static inline bool
 route_learn(struct lane *l, struct source *s, const struct frame *f, uint16_t *owner)
 {
 	const struct fdb *t = l->shared.fdb;
-	struct fdb_entry *e = fdb_lookup(t, &l->hints, fdb_key(&f->eth.src_addr, DOMAIN));
+	struct fdb_entry *e = fdb_lookup(t, &l->hints, fdb_key(&f->eth.src_addr, FDB_DOMAIN));
 
 	if (likely(e != NULL && fdb_port(e) == s->port)) {
 		fdb_touch(t, e);
@@ -161,7 +161,7 @@ route_from_guest(struct lane *l, const struct source *s, struct frame *f, uint8_
 		return PORT_UPLINK;
 	if (unlikely(rte_is_multicast_ether_addr(&f->eth.dst_addr)))
 		return TO_ALL;
-	e = fdb_lookup(l->shared.fdb, &l->hints, fdb_key(&f->eth.dst_addr, DOMAIN));
+	e = fdb_lookup(l->shared.fdb, &l->hints, fdb_key(&f->eth.dst_addr, FDB_DOMAIN));
 	if (unlikely(e == NULL))
 		return TO_ALL;
 	port = fdb_port(e);
@@ -186,7 +186,7 @@ route_from_untagged(struct lane *l, struct frame *f, uint16_t owner)
 
 	if (rte_is_multicast_ether_addr(&f->eth.dst_addr))
 		return all;
-	e = fdb_lookup(l->shared.fdb, &l->hints, fdb_key(&f->eth.dst_addr, DOMAIN));
+	e = fdb_lookup(l->shared.fdb, &l->hints, fdb_key(&f->eth.dst_addr, FDB_DOMAIN));
 	if (e == NULL)
 		return all;
 	port = fdb_port(e);
@@ -241,7 +241,7 @@ route_from_shared(struct lane *l, struct frame *f, uint16_t vid, uint16_t owner)
 	uint16_t port;
 
 	if (!rte_is_multicast_ether_addr(&f->eth.dst_addr))
-		e = fdb_lookup(l->shared.fdb, &l->hints, fdb_key(&f->eth.dst_addr, DOMAIN));
+		e = fdb_lookup(l->shared.fdb, &l->hints, fdb_key(&f->eth.dst_addr, FDB_DOMAIN));
 	if (e == NULL)
 		return route_to_tag(l, f, vid, owner);
 	port = fdb_port(e);
@@ -274,7 +274,7 @@ route_from_tagged(struct lane *l, const struct source *s, struct frame *f, uint1
 		return route_to_none(f, DROP_TO_SENDER);
 	if (rte_is_multicast_ether_addr(&f->eth.dst_addr))
 		return device >= s->copied ? device : route_to_none(f, DROP_COPY);
-	e = fdb_lookup(all->fdb, &l->hints, fdb_key(&f->eth.dst_addr, DOMAIN));
+	e = fdb_lookup(all->fdb, &l->hints, fdb_key(&f->eth.dst_addr, FDB_DOMAIN));
 	if (e != NULL && fdb_port(e) != PORT_UPLINK) {
 		if (fdb_port(e) != device)
 			return route_to_none(f, DROP_VLAN);

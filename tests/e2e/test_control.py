@@ -189,6 +189,42 @@ def test_addresses_can_be_put_and_forgotten(box):
         assert "no guest of that name" in control.refused("fdb.flush", port="nobody").message
 
 
+def test_a_frame_is_explained_as_it_goes(box):
+    """What is explained is where the frame goes that is sent then, and no trace is left of the question."""
+    with room(box, 3, uplink=TAP) as r, Control(r.switch) as control:
+        one, two, three = r.guests
+        names = {guest["device"]: guest["name"] for guest in control.ask("port.list")["ports"][0]["guests"]}
+        r.introduce(one, two)
+        name = names[one.index]
+        told = control.ask("explain", **{"from": name}, to=two.mac)
+        assert (told["verdict"], told["ports"], told["reason"]) == ("delivered", [names[two.index]], "")
+        assert f"in the table at {names[two.index]}" in told["steps"][1]
+        dropped = control.port("usvhost")["guests"][one.index]["dropped"]
+        for to, verdict, reason in ((two.mac, "delivered", ""), (STRANGER, "flooded", ""), (BROADCAST, "flooded", ""),
+                                    (one.mac, "dropped", "to_sender"),
+                                    ("01:80:c2:00:00:0e", "dropped", "link_local")):
+            told = control.ask("explain", **{"from": name}, to=to, source=one.mac)
+            assert (told["verdict"], told["reason"]) == (verdict, reason), told
+            assert control.port("usvhost")["guests"][one.index]["dropped"] == dropped
+            reached = r.reached(one, frame(to, one.mac))
+            assert set(told["ports"]) == {
+                "uplink" if port is r.uplink else names[port.index] for port in reached}, told
+            dropped += verdict == "dropped"
+        # The address of a question is not learned.
+        control.ask("explain", **{"from": name}, to=two.mac, source=STRANGER)
+        r.reached(one, frame(two.mac, one.mac))
+        assert STRANGER not in [entry["mac"] for entry in control.ask("fdb.list")["entries"]]
+        tag = r.tag(three)
+        told = control.ask("explain", **{"from": "uplink"}, to=three.mac, vlan=tag)
+        assert told["ports"] == [names[three.index]]
+        assert control.ask("explain", **{"from": "uplink"}, to=three.mac, vlan=99)["reason"] == "wrong_vlan"
+        for params, error in (({"from": "nobody", "to": two.mac}, "no guest of that name"),
+                              ({"from": name, "to": "nowhere"}, "must be an address"),
+                              ({"from": name, "to": two.mac, "vlan": 4095}, "vlan 4095: must be"),
+                              ({"from": name, "to": two.mac, "source": "me"}, "source me: must be")):
+            assert error in control.refused("explain", **params).message
+
+
 def test_events_tell_what_happens(box):
     with Switch(box, ["--port", "a,socket=a"]) as switch, Control(switch) as control, Control(switch) as watcher:
         assert watcher.ask("events.subscribe") == {}
