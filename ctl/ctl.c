@@ -22,6 +22,8 @@
 	X(del, "PORT", "ends the guests of a port and removes it") \
 	X(fdb, "[show [PORT] | add ADDRESS PORT | del ADDRESS | flush [PORT]]", \
 			"learned addresses: shows, puts, forgets them") \
+	X(explain, "from=PORT to=ADDRESS [vlan=N] [source=ADDRESS]", \
+			"where a frame would go, and why; none is sent") \
 	X(workers, "", "workers, and the devices whose rings each of them polls") \
 	X(stats, "[PORT]", "all counters") \
 	X(watch, "[SECONDS]", "rates of all ports, again and again, as top (1)") \
@@ -182,6 +184,36 @@ ctl_fdb(struct ctl *c, const struct words *w)
 	} else {
 		ctl_die(CTL_USAGE, "usage: vhost-switch-ctl fdb %s", usage);
 	}
+	json_decref(result);
+	return CTL_OK;
+}
+
+static int
+ctl_explain(struct ctl *c, const struct words *w)
+{
+	json_t *params = json_object(), *result;
+	char *value, *end;
+	long vlan;
+	int i;
+
+	ctl_want(w, 2, 4, "from=PORT to=ADDRESS [vlan=N] [source=ADDRESS]");
+	for (i = 1; i < w->n; i++) {
+		value = strchr(w->word[i], '=');
+		if (value == NULL)
+			ctl_die(CTL_USAGE, "%s: must be KEY=VALUE", w->word[i]);
+		*value++ = '\0';
+		if (strcmp(w->word[i], "vlan") != 0) {
+			json_object_set_new(params, w->word[i], json_string(value));
+			continue;
+		}
+		vlan = strtol(value, &end, 10);
+		if (*value == '\0' || *end != '\0')
+			ctl_die(CTL_USAGE, "vlan=%s: must be a number", value);
+		json_object_set_new(params, "vlan", json_integer(vlan));
+	}
+	result = ctl_ask(c, "explain", params);
+	if (!ctl_printed(c, result))
+		show_explanation(result);
 	json_decref(result);
 	return CTL_OK;
 }

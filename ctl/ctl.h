@@ -50,6 +50,7 @@ __attribute__((noreturn, format(printf, 2, 3))) void ctl_die(int status, const c
 /* Print results as tables. */
 void show_ports(const json_t *result, bool one);
 void show_fdb(const json_t *entries);
+void show_explanation(const json_t *result);
 void show_workers(const json_t *result);
 void show_stats(const json_t *result, const char *name);
 void show_event(const json_t *event);

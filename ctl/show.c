@@ -226,6 +226,21 @@ show_stats(const json_t *result, const char *name)
 }
 
 void
+show_explanation(const json_t *result)
+{
+	const char *reason = show_text(result, "reason");
+	const json_t *item;
+	size_t i;
+
+	printf("%s%s%s", show_text(result, "verdict"), reason[0] != '\0' ? ": " : "", reason);
+	json_array_foreach(json_object_get(result, "ports"), i, item)
+			printf("%s %s", i == 0 ? ":" : "", json_string_value(item));
+	putchar('\n');
+	json_array_foreach(json_object_get(result, "steps"), i, item)
+			printf("  %s\n", json_string_value(item));
+}
+
+void
 show_event(const json_t *event)
 {
 	const json_t *params = json_object_get(event, "params"), *value;
