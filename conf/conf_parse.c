@@ -78,6 +78,8 @@ static const char usage[] =
 static bool
 conf_complete(struct conf *c)
 {
+	struct conf_port *p;
+
 	if (CONF_CUSE && c->node[0] == '\0' && c->nports == 0)
 		snprintf(c->node, sizeof(c->node), "usvhost");
 	if (!CONF_CUSE && c->nports == 0 && !conf_option_basename(c, "usvhost"))
@@ -85,6 +87,10 @@ conf_complete(struct conf *c)
 	if (!conf_node_check(c) || (c->node[0] != '\0' && !conf_port_add_node(c)))
 		return false;
 	conf_port_name_all(c);
+	/* The switch connects once to each socket. */
+	for (p = c->port; c->client && p < c->port + c->nports; p++)
+		if (!p->named)
+			p->guests = 1;
 	return true;
 }
 

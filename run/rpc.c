@@ -399,7 +399,7 @@ rpc_listen(struct rpc *r)
 	umask(before);
 	if (rc == 0) {
 		rpc_give_to_group(r->path);
-		if (listen(r->listener, RPC_CLIENTS) == 0 &&
+		if (listen(r->listener, SOMAXCONN) == 0 &&
 				epoll_ctl(r->epoll, EPOLL_CTL_ADD, r->listener, &e) == 0)
 			return true;
 		unlink(r->path);

@@ -5,11 +5,11 @@
 import contextlib
 import os
 import re
+import signal
 import socket
 import stat
 
-import pytest
-
+from lib import start
 from lib.control import Control
 from lib.frames import BROADCAST, frame
 from lib.guests import Guests
@@ -81,7 +81,7 @@ def test_a_port_that_is_added_takes_a_guest_which_goes_with_it(box):
             wait_for(lambda: switch.next_table().devices() == [0], what="the guest's row is gone")
 
 
-@pytest.mark.parametrize("keys, error", [
+REFUSED = [
     ({"name": "a", "socket": "x"}, "there is a port of that name"),
     ({"name": "b"}, "socket=PATH is missing"),
     ({"name": "b", "socket": "a"}, "is another port's"),
@@ -94,14 +94,17 @@ def test_a_port_that_is_added_takes_a_guest_which_goes_with_it(box):
     ({"name": "1", "socket": "b"}, "must not be a number"),
     ({"name": "", "socket": "b"}, "must begin with a name"),
     ({"socket": "b"}, "name: must be a string"),
-])
-def test_what_is_refused_leaves_all_as_it_was(keys, error, box):
+]
+
+
+def test_what_is_refused_leaves_all_as_it_was(box):
     with Switch(box, ["--port", "a,socket=a"], allow_log=["/nowhere/b. failed to bind"]) as switch, \
             Control(switch) as control:
         before = control.ask("port.list")
-        assert error in control.refused("port.add", **keys).message
-        assert control.ask("port.list") == before
-        assert not os.path.exists(switch.socket("b"))
+        for keys, error in REFUSED:
+            assert error in control.refused("port.add", **keys).message
+            assert control.ask("port.list") == before
+            assert not os.path.exists(switch.socket("b"))
 
 
 def test_settings_change_under_the_guest(box):
@@ -280,3 +283,51 @@ def test_nobody_notices_ports_that_come_and_go(box):
             numbered.wait(60)
             assert " ok=1" in numbered.out.decode(), numbered.out.decode()
             wait_for(lambda: held() <= before, what="no descriptor or thread is left behind")
+
+
+def test_a_file_is_applied_again_and_again(box):
+    """By SIGHUP and by the tool, a hundred times, while numbered frames pass: none is lost."""
+    path = box.path("switch.conf")
+
+    def write(*ports):
+        with open(path, "w", encoding="ascii") as file:
+            file.write("[switch]\nstats = 1\n[port a]\nsocket = a\nguests = 2\n"
+                       + "".join(f"[port {name}]\nsocket = {name}\n{keys}\n" for name, keys in ports))
+
+    write(("b", "vlan = 7"))
+    with Switch(box, ["--config", path], stats_every=0) as switch, Control(switch) as control:
+        assert control.names() == ["a", "b"]
+        with Process([LOADGEN, "--mode", "verify", "--flows", "both", "--rate", "2000", "--seconds", "4", "--cpu", "0",
+                      "--socket", switch.socket("a")]) as numbered:
+            wait_for(lambda: len(control.port("a")["guests"]) == 2, what="two guests")
+            for i in range(100):
+                write(*[(name, f"vlan = {100 + i}") for name in "bcde"[i % 3:]])
+                dry = control.ask("config.check")
+                assert len(dry["diff"]) >= 1 and control.ask("config.apply") == dry
+                assert control.ask("config.apply") == {"diff": [], "reconnects": []}
+            assert control.ask("config.apply", text=control.ask("config.save")["text"])["diff"] == []
+            write(("x", "vlan = 5000"))
+            assert "switch.conf:8: port x: vlan=5000" in control.refused("config.apply").message
+            switch.signal(signal.SIGHUP)
+            switch.wait_output("reload: nothing is changed: .*switch.conf:8: port x: vlan=5000")
+            write(("x", "vlan = 500"))
+            switch.signal(signal.SIGHUP)
+            switch.wait_output(r"^vhost-switch: \+ port x socket=x vlan=500$")
+            switch.wait_output("reload: done")
+            assert control.names() == ["a", "x"]
+            assert numbered.running(), "the frames ended before the changes did: raise --seconds"
+            numbered.wait(60)
+            assert " ok=1" in numbered.out.decode(), numbered.out.decode()
+
+
+def test_a_file_that_is_wrong_ends_the_start(box):
+    for text, error in (("[switch]\nvm2vm = 7\n", "vs.conf:2: --vm2vm 7: must be a number from 0 to 2"),
+                        ("[port a]\n", "vs.conf:1: --port a: where do its guests connect?"),
+                        (None, "--config vs.conf: No such file or directory")):
+        with open(box.path("vs.conf"), "w", encoding="ascii") as file:
+            file.write(text or "")
+        if text is None:
+            os.unlink(box.path("vs.conf"))
+        result = start.start(box, ["--config", "vs.conf"])
+        start.before_eal(result)
+        start.refused(result, re.escape(error))

@@ -65,6 +65,6 @@ class Control:
 
 def connect(path, timeout=20):
     client = socket.socket(socket.AF_UNIX)
+    client.connect(path)  # waits while the switch has others to accept
     client.settimeout(timeout)
-    client.connect(path)
     return client

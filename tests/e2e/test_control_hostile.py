@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
+"""Clients of the control socket that break its rules, while others are served and guests exchange frames."""
+
+import contextlib
+import json
+import os
+import re
+import socket
+
+import pytest
+
+from lib.background import Background
+from lib.control import Control, connect
+from lib.proc import Process
+from lib.switch import ROOT, Switch, sanitized_binary
+from lib.wait import wait_for
+
+LOADGEN = os.path.join(ROOT, "build", "loadgen")
+LONGEST = 1024 * 1024
+CLIENTS = 16
+
+
+def request(method, number=1, **params):
+    return json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": params}).encode() + b"\n"
+
+
+def say(path, data, end=False):
+    """What is answered to these bytes, until the switch hangs up or has answered once."""
+    with contextlib.closing(connect(path)) as client, client.makefile("rb") as lines:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            client.sendall(data)
+        if end:
+            client.shutdown(socket.SHUT_WR)
+        line = lines.readline()
+        return json.loads(line) if line else None
+
+
+@pytest.fixture(name="control")
+def _control(box):
+    """A client of a switch with sanitizers, which must be served as before when the test ends."""
+    with Switch(box, ["--port", "a,socket=a"], program=sanitized_binary()) as switch, Control(switch) as control:
+        before = control.ask("port.list")
+        yield control
+        assert control.ask("port.list") == before
+
+
+WRONG = [
+    (b"{", -32700), (b"nonsense", -32700), (b"\x00\xff\xfe", -32700), (b'{"jsonrpc": "2.0", "id": 1', -32700),
+    (b'{"a": "\xc3\x28"}', -32700), (b'{"a": "\\u0000"}', -32700), (b'{"a": 1, "a": 2}', -32700),
+    (b"[" * 100000, -32700), (b'{"a":' * 100000, -32700), (b"9" * 5000, -32700), (b'"' + b"x" * 100000, -32700),
+    (b"[]", -32600), (b"[" + request("hello").strip() + b"]", -32600), (b"1", -32700), (b"null", -32700),
+    (b"{}", -32600), (b'{"jsonrpc": "1.0", "id": 1, "method": "hello"}', -32600),
+    (b'{"jsonrpc": "2.0", "id": 1, "method": 7}', -32600),
+    (b'{"jsonrpc": "2.0", "id": [1], "method": "hello"}', -32600),
+    (b'{"jsonrpc": "2.0", "id": 1, "method": "hello", "params": [1]}', -32602),
+    (request("hello", extra=1).strip(), -32602), (request("nothing").strip(), -32601),
+    (request("x" * 60000).strip(), -32601), (request("\u00e4" * 100).strip(), -32601),
+    (request("fdb.list", limit=0).strip(), -32602), (request("fdb.list", limit="1").strip(), -32602),
+    (request("fdb.del", mac="01:00:5e:00:00:01").strip(), -32602), (request("fdb.del", mac="").strip(), -32602),
+    (request("port.add", name=1).strip(), -32602), (request("port.add", name="x" * 48, socket="s").strip(), 1),
+    (request("port.add", name="x", socket="s" * 400).strip(), -32602),
+    (request("port.add", name="x", socket={"a": []}).strip(), -32602),
+    (request("port.add", name="x", socket="s", mac=["y"] * 1000).strip(), -32602),
+    (request("port.set", name="\u0001").strip(), 2), (request("config.apply", text="[").strip(), 1),
+    (request("config.apply", text="\\\n" * 100000).strip(), 1), (request("config.apply", text=1).strip(), -32602),
+    (request("config.apply").strip(), 1), (request("log.set", level="loud").strip(), -32602),
+]
+
+
+def test_a_line_that_is_wrong_is_refused_by_name(control):
+    for line, code in WRONG:
+        answer = say(control.path, line + b"\n")
+        assert answer["error"]["code"] == code, (line[:80], answer)
+        assert answer["error"]["message"] and answer["jsonrpc"] == "2.0"
+
+
+def test_a_notification_gets_no_answer(control):
+    assert say(control.path, b'{"jsonrpc": "2.0", "method": "hello"}\n' + request("hello", 7))["id"] == 7
+    assert say(control.path, b'\n\n\n' + request("hello", 8))["id"] == 8
+    assert say(control.path, request("hello", 9), end=True)["id"] == 9
+    assert say(control.path, request("hello", 9).strip(), end=True) is None
+
+
+def test_a_line_without_an_end(control):
+    answer = say(control.path, b"x" * (LONGEST + 1))
+    assert "longer than" in answer["error"]["message"]
+
+
+def test_many_requests_at_once_are_answered_in_order(control):
+    with contextlib.closing(connect(control.path)) as client, client.makefile("rb") as lines:
+        for i in range(300):
+            client.sendall(request("port.add" if i % 3 == 0 else "port.del" if i % 3 == 2 else "hello", i,
+                                   **({"name": "x", "socket": "x"} if i % 3 == 0 else
+                                      {"name": "x"} if i % 3 == 2 else {})))
+        answers = [json.loads(lines.readline()) for _ in range(300)]
+    assert [answer["id"] for answer in answers] == list(range(300))
+    assert all("result" in answer for answer in answers)
+
+
+def test_more_clients_than_there_may_be(control):
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(contextlib.closing(connect(control.path))) for _ in range(CLIENTS - 1)]
+        answer = wait_for(lambda: say(control.path, b""), what="one client too many is told so")
+        assert "too many clients" in answer["error"]["message"]
+        control.ask("hello")
+        for client in clients:
+            client.sendall(b"{")
+    wait_for(lambda: "result" in (say(control.path, request("hello")) or {}), what="there is room again")
+
+
+def test_ten_thousand_connections_leave_nothing_behind(control):
+    pid = control.ask("hello")["pid"]
+
+    def held():
+        return len(os.listdir(f"/proc/{pid}/fd"))
+
+    before = held()
+    for i in range(10000):
+        with contextlib.closing(connect(control.path)) as client:
+            # Some leave in the middle of a line, some without their answer, some while a change is made.
+            if i % 4:
+                client.sendall(request("port.list")[:i % 40] if i % 4 == 1 else request("hello") if i % 4 == 2
+                               else request("port.set", name="a", mtu=1400 + i % 64))
+    wait_for(lambda: held() <= before, what="their descriptors are closed")
+    control.ask("port.set", name="a", mtu=None)
+
+
+def test_one_that_never_reads_is_disconnected(box):
+    with Switch(box, ["--port", "a,socket=a"], program=sanitized_binary()) as switch, Control(switch) as control:
+        with contextlib.closing(connect(control.path)) as deaf, contextlib.closing(connect(control.path)) as slow:
+            slow.sendall(request("events.subscribe"))
+            deaf.settimeout(1)
+            with contextlib.suppress(TimeoutError):
+                deaf.sendall(request("port.list") * 20000)
+            for i in range(3000):
+                control.ask("port.set", name="a", vlan=i % 4000)
+            with slow.makefile("r") as lines:
+                assert json.loads(lines.readline())["id"] == 1
+                told = [json.loads(lines.readline())["params"] for _ in range(100)]
+                assert all(event["event"] == "port.changed" for event in told)
+            switch.wait_output("a client that does not read its answers is disconnected", deadline=60)
+
+
+class Attack(Background):
+    """Requests as fast as they go, wrong lines, connections and changes."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.path = path
+        self.rounds = 0
+
+    def work(self):
+        while not self.over.is_set():
+            with contextlib.suppress(ConnectionError, json.JSONDecodeError):
+                with contextlib.closing(connect(self.path)) as client, client.makefile("rb") as lines:
+                    client.sendall(request("port.list") * 20 + request("stats") * 20 + b"[" * 3000 + b"\n"
+                                   + request("fdb.list") * 20)
+                    for _ in range(61):
+                        lines.readline()
+            self.rounds += 1
+
+
+def test_frames_do_not_notice(box):
+    """Numbered frames at a fixed rate, of which none is lost, and as many as fit, beside an attack and without one."""
+    def generated(switch, *options):
+        with Process([LOADGEN, "--flows", "both", "--cpu", "0", "--socket", switch.socket("a"), *options]) as generator:
+            generator.wait(60)
+        return generator.out.decode()
+
+    def rate(switch):
+        out = generated(switch, "--seconds", "0.7", "--warmup", "0.2")
+        return float(re.search(r" mpps=([\d.]+)", out).group(1))
+
+    with Switch(box, ["--port", "a,socket=a,guests=2"]) as switch, Control(switch):
+        path = f"{switch.directory}/dpdk/{switch.prefix}/control"
+        with Attack(path) as attack:
+            assert " ok=1" in generated(switch, "--mode", "verify", "--rate", "5000", "--seconds", "3")
+        assert attack.rounds > 10
+        quiet, beside = [], []
+        for _ in range(3):
+            quiet.append(rate(switch))
+            with Attack(path):
+                beside.append(rate(switch))
+        print(f"quiet {quiet}, beside an attack {beside}")
+        # The generator has its CPU for itself alone without the attack, which takes two thirds of it.
+        assert max(beside) >= 0.25 * max(quiet)

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 vhost-switch contributors
+"""vhost-switch-ctl: each command against a switch with guests, its exit statuses, and what monitors read."""
+
+import contextlib
+import json
+import os
+import re
+import socket
+import subprocess
+
+from lib import proc
+from lib.control import Control
+from lib.frames import BROADCAST, frame
+from lib.room import room
+from lib.switch import ROOT, Switch
+from lib.uplink import TAP
+
+CTL = os.path.join(ROOT, "build", "vhost-switch-ctl")
+
+
+def ctl(switch, *words, status=0, text=None):
+    """What the tool prints on stdout, or with a status that is not 0 its one line on stderr."""
+    path = f"{switch.directory}/dpdk/{switch.prefix}/control"
+    result = subprocess.run([CTL, *words], env={"VHOST_SWITCH_CONTROL": path}, input=text, capture_output=True,
+                            text=True, timeout=60, check=False)
+    assert result.returncode == status, result
+    if status:
+        assert re.fullmatch(r"vhost-switch-ctl: .+\n", result.stderr), result.stderr
+        return result.stderr
+    assert result.stderr == ""
+    return result.stdout
+
+
+def test_each_command(box):
+    with room(box, 2, uplink=TAP) as r:
+        one, two = r.guests
+        switch = r.switch
+        assert re.match(r"vhost-switch \S+, process \d+, interface 1\n", ctl(switch, "hello"))
+        shown = ctl(switch, "show").splitlines()
+        assert [line.split()[:2] for line in shown] == [["PORT", "STATE"], ["usvhost.0", "up"], ["usvhost.1", "up"],
+                                                        ["uplink", "up"]]
+        assert ctl(switch, "add", "b", "socket=b", "vlan=7") == "+ port b socket=b vlan=7\n"
+        assert re.search(r"^b +down +waits for a guest$", ctl(switch, "show", "b"), re.M)
+        assert ctl(switch, "set", "b", "vlan=8", "isolated=yes") == (
+            "~ port b vlan 7 -> 8\n~ port b isolated default -> yes\n")
+        assert ctl(switch, "set", "b", "isolated=", "queues=2") == (
+            "~ port b isolated yes -> default\n~ port b queues default -> 2\nguests of b have to connect again\n")
+        assert "[port b]\nsocket = b\nvlan = 8\nqueues = 2\n" in ctl(switch, "save")
+        saved = ctl(switch, "save")
+        assert ctl(switch, "apply", "--dry-run", "-", text=saved + "[port c]\nsocket=c\n") == "+ port c socket=c\n"
+        assert ctl(switch, "apply", "-", text=saved) == ""
+        assert ctl(switch, "del", "b") == "- port b\n"
+        assert {one.mac, two.mac} <= {line.split()[0] for line in ctl(switch, "fdb").splitlines()[1:]}
+        assert one.mac in ctl(switch, "fdb", "show", "usvhost.0")
+        assert ctl(switch, "fdb", "add", "02:00:00:00:00:42", "usvhost.1") == ""
+        assert re.search("02:00:00:00:00:42 +usvhost.1 .*static", ctl(switch, "fdb", "show"))
+        assert ctl(switch, "fdb", "del", "02:00:00:00:00:42") == ""
+        assert ctl(switch, "fdb", "flush", "usvhost.0") == "1 addresses forgotten\n"
+        assert re.search(r"^0 +\d+ +0 1 uplink$", ctl(switch, "workers"), re.M)
+        assert re.search(r"^  received [1-9]", ctl(switch, "stats", "usvhost.1"), re.M)
+        assert ctl(switch, "log", "debug") == ""
+        watched = ctl(switch, "watch", "0.1", "--count", "2")
+        assert len(re.findall(r"^usvhost\.0( +\d+){6}$", watched, re.M)) == 2
+        for command in (["show"], ["fdb"], ["workers"], ["stats"], ["save"], ["hello"], ["apply", "-"]):
+            assert isinstance(json.loads(ctl(switch, "-j", *command, text=saved)), dict), command
+
+
+def test_events_are_followed(box):
+    with Switch(box, ["--port", "a,socket=a"]) as switch, Control(switch) as control:
+        path = f"{switch.directory}/dpdk/{switch.prefix}/control"
+        with proc.Process([CTL, "--socket", path, "events", "--count", "2"]) as events:
+            # The first of these that it hears is the first of the two.
+            while events.running():
+                control.ask("port.add", name="b", socket="b")
+                control.ask("port.del", name="b")
+            lines = events.stdout.splitlines()
+        assert len(lines) == 2 and all(re.match(r"\d{4}-\S+Z port\.(added|removed) port=b$", line) for line in lines)
+
+
+def test_exit_statuses(box):
+    with Switch(box, ["--port", "a,socket=a"]) as switch:
+        assert "there is none" in ctl(switch, "show", "b", status=1)
+        assert "there is a port of that name" in ctl(switch, "add", "a", "socket=b", status=1)
+        assert "vlan=x: must be a number" in ctl(switch, "set", "a", "vlan=x", status=1)
+        assert "there is no file to read" in ctl(switch, "apply", status=1)
+        assert "text:1: the sections are" in ctl(switch, "apply", "-", text="[x]", status=1)
+        assert "no such command" in ctl(switch, "dance", status=2)
+        assert "no command" in ctl(switch, status=2)
+        assert "usage: " in ctl(switch, "del", status=2)
+        assert "must be KEY=VALUE" in ctl(switch, "set", "a", "vlan", status=2)
+        assert "from 0.1 to 3600" in ctl(switch, "watch", "0", status=2)
+        assert "can't be read" in ctl(switch, "apply", "/nowhere", status=2)
+        assert "--socket names another" in ctl(switch, "--socket", "/nowhere", "show", status=3)
+        with contextlib.closing(socket.socket(socket.AF_UNIX)) as mute:
+            mute.bind(box.path("mute"))
+            mute.listen()
+            mute.close()
+            assert "no switch at" in ctl(switch, "--socket", box.path("mute"), "show", status=3)
+            os.unlink(box.path("mute"))
+        commands = re.findall(r"^  ([a-z]+) .*\n      ", ctl(switch, "--help"), re.M)
+        assert {"show", "add", "set", "del", "fdb", "apply", "metrics"} <= set(commands)
+
+
+SAMPLE = re.compile(r'^(vhost_switch_\w+)(?:\{((?:\w+="(?:[^"\\\n]|\\["\\n])*",?)+)\})? (\d+)$')
+
+
+def metrics_of(text):
+    """The samples of an OpenMetrics text, by name and labels; every rule of the format that concerns it is checked."""
+    assert text.endswith("# EOF\n")
+    types, found, family = {}, {}, None
+    for line in text.splitlines()[:-1]:
+        if line.startswith("# TYPE "):
+            _, _, family, kind = line.split()
+            assert family not in types and kind in ("counter", "gauge", "info")
+            types[family] = kind
+        elif line.startswith("# HELP "):
+            assert line.split()[2] == family and line.endswith(".")
+        else:
+            name, labels, value = SAMPLE.match(line).groups()
+            assert name == family + {"counter": "_total", "info": "_info", "gauge": ""}[types[family]], line
+            assert (name, labels) not in found, line
+            found[name, labels] = int(value)
+    return found
+
+
+def test_metrics(box):
+    with room(box, 2, uplink=TAP) as r:
+        one, two = r.guests
+        for data in (frame(BROADCAST, one.mac), frame(one.mac, one.mac)):
+            r.reached(one, data)
+        table = r.switch.next_table()
+        samples = metrics_of(ctl(r.switch, "metrics"))
+        assert samples["vhost_switch_port_received_frames_total", 'port="usvhost.0"'] == table[0].received
+        assert samples["vhost_switch_port_dropped_frames_total", 'port="usvhost.0",reason="to_sender"'] == 1
+        reasons = {labels for name, labels in samples if name == "vhost_switch_port_dropped_frames_total"}
+        assert 'port="uplink",reason="no_room"' in reasons or len(reasons) > 30
+        assert samples["vhost_switch_port_up", 'port="uplink"'] == 1
+        reply = ctl(r.switch, "metrics", "http", text="GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        head, body = reply.split("\n\n", 1)
+        assert head.startswith("HTTP/1.1 200 OK") and f"Content-Length: {len(body)}" in head
+        assert set(metrics_of(body)) == set(samples)
+        assert ctl(r.switch, "metrics", "http", text="GET / HTTP/1.1\r\n\r\n").startswith("HTTP/1.1 404 ")
+        assert ctl(r.switch, "metrics", "http", text="x" * 5000).startswith("HTTP/1.1 404 ")
+        exported = {name for name, _ in samples}
+        with open(os.path.join(ROOT, "contrib", "alerts.yml"), encoding="utf-8") as file:
+            alerts = file.read()
+        with open(os.path.join(ROOT, "contrib", "grafana.json"), encoding="utf-8") as file:
+            dashboard = json.dumps(json.load(file))
+        for text in (alerts, dashboard):
+            named = set(re.findall(r"vhost_switch_\w+", text))
+            assert named and named <= exported, named - exported
+        assert alerts.count("- alert: ") == 4
