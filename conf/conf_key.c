@@ -40,6 +40,8 @@ key_parse_socket(const struct setting *s)
 				s->what, s->value, SOCKET_PATH_MAX - 1);
 		return false;
 	}
+	if (!conf_port_path_ok("socket=", s->value))
+		return false;
 	snprintf(s->port->socket, sizeof(s->port->socket), "%s", s->value);
 	return true;
 }

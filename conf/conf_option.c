@@ -239,6 +239,8 @@ conf_option(struct conf *c, int opt, const char *arg)
 	case OPT_CONTROL:
 		if (arg[0] == '\0' || strlen(arg) >= SOCKET_PATH_MAX)
 			return option_refuse_control(arg);
+		if (!conf_port_path_ok("--control", arg))
+			return false;
 		snprintf(c->control, sizeof(c->control), "%s", arg);
 		return true;
 	case OPT_CLIENT:

@@ -128,6 +128,21 @@ conf_port_take(struct conf *c, const char *option, const char *name)
 }
 
 bool
+conf_port_path_ok(const char *what, const char *path)
+{
+	size_t i, len = strlen(path);
+
+	for (i = 0; i < len && !iscntrl((unsigned char)path[i]); i++)
+		;
+	if (i == len && len != 0 && path[0] != ' ' && strchr(" \\", path[len - 1]) == NULL)
+		return true;
+	say_error("%s '%s': must be a path without control characters, and without a blank or a "
+		  "backslash at its end",
+			what, path);
+	return false;
+}
+
+bool
 conf_port_add_socket(struct conf *c, const char *option, const char *prefix, const char *name,
 		unsigned int guests)
 {
@@ -138,6 +153,8 @@ conf_port_add_socket(struct conf *c, const char *option, const char *prefix, con
 		say_error("%s '': must not be empty", option);
 		return false;
 	}
+	if (!conf_port_path_ok(option, name))
+		return false;
 	p = conf_port_new(c, option, name, guests);
 	if (p == NULL)
 		return false;

@@ -62,6 +62,12 @@ struct conf_port;
 	X(tso, "yes|no", "offer its guests segmentation offload, and with it csum (--tso)") \
 	X(mergeable, "yes|no", "offer its guests mergeable receive buffers (--mergeable)")
 
+/*
+ * Returns true for a path that fits a line of the log, and of the configuration file; else prints why
+ * not. `what` is the option or the key.
+ */
+bool conf_port_path_ok(const char *what, const char *path);
+
 /* Adds the port of `--port text`: a name, then key=value, separated by commas. */
 bool conf_port_add(struct conf *c, const char *text);
 

@@ -13,8 +13,14 @@ PLACE = $(DESTDIR)$(PREFIX)
 # What goes where: the source, a colon, its place below PREFIX. Programs are those in bin/.
 INSTALLED := \
 	$(BUILD)/vhost-switch:bin/vhost-switch \
+	$(BUILD)/vhost-switch-ctl:bin/vhost-switch-ctl \
 	qemu-wrap.py:bin/qemu-wrap.py \
 	contrib/vhost-switch.service:lib/systemd/system/vhost-switch.service \
+	contrib/vhost-switch-metrics.socket:lib/systemd/system/vhost-switch-metrics.socket \
+	contrib/vhost-switch-metrics@.service:lib/systemd/system/vhost-switch-metrics@.service \
+	contrib/vhost-switch-ctl.bash:share/bash-completion/completions/vhost-switch-ctl \
+	contrib/alerts.yml:share/vhost-switch/alerts.yml \
+	contrib/grafana.json:share/vhost-switch/grafana.json \
 	contrib/vhost-switch.sysusers:lib/sysusers.d/vhost-switch.conf \
 	contrib/vhost-switch.default:share/vhost-switch/vhost-switch.default \
 	$(foreach f,$(wildcard contrib/libvirt/*),$(f):share/vhost-switch/$(f:contrib/%=%))

@@ -41,6 +41,7 @@ html_css_files = ["guide.css"]
 html_show_sourcelink = False
 
 man_pages = [("man", "vhost-switch", "user-space Ethernet switch for virtual machines and containers", [], 8),
+             ("man_ctl", "vhost-switch-ctl", "ask a running vhost-switch, and change it", [], 8),
              ("man_wrapper", "qemu-wrap.py", "QEMU with its network devices plugged into vhost-switch", [], 1)]
 man_show_urls = True
 

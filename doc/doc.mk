@@ -8,7 +8,7 @@
 SPHINXBUILD ?= sphinx-build
 # One for all builds.
 DOC ?= build/doc
-MAN_PAGES := $(DOC)/man/vhost-switch.8 $(DOC)/man/qemu-wrap.py.1
+MAN_PAGES := $(DOC)/man/vhost-switch.8 $(DOC)/man/vhost-switch-ctl.8 $(DOC)/man/qemu-wrap.py.1
 DOC_SOURCES := $(wildcard doc/*.rst doc/*.py doc/*.css doc/img/*.svg doc/graph/*.svg) VERSION
 
 SPHINX = $(SPHINXBUILD) -q -W --keep-going -d $(DOC)/trees

@@ -151,3 +151,33 @@ def test_metrics(box):
             named = set(re.findall(r"vhost_switch_\w+", text))
             assert named and named <= exported, named - exported
         assert alerts.count("- alert: ") == 4
+
+
+def completed(switch, line):
+    """What bash offers behind a line."""
+    script = f"""
+source {ROOT}/contrib/vhost-switch-ctl.bash
+compopt() {{ :; }}
+COMP_WORDS=({line} '')
+[[ '{line}' == *' ' ]] || COMP_WORDS=({line})
+COMP_CWORD=$(( ${{#COMP_WORDS[@]}} - 1 ))
+_vhost_switch_ctl
+printf '%s\n' "${{COMPREPLY[@]}}"
+"""
+    path = f"{switch.directory}/dpdk/{switch.prefix}/control"
+    environment = {"VHOST_SWITCH_CONTROL": path, "PATH": f"{os.path.dirname(CTL)}:{os.environ['PATH']}"}
+    _, out, err = proc.run(["bash", "-c", script], env=environment)
+    assert err == ""
+    return out.split()
+
+
+def test_completion(box):
+    with Switch(box, ["--port", "vm1,socket=a", "--port", "vm2,socket=b"]) as switch:
+        assert completed(switch, "vhost-switch-ctl sh") == ["show"]
+        assert {"add", "apply", "watch"} <= set(completed(switch, "vhost-switch-ctl "))
+        assert completed(switch, "vhost-switch-ctl show ") == ["vm1", "vm2"]
+        assert completed(switch, "vhost-switch-ctl -j --count 3 del vm") == ["vm1", "vm2"]
+        assert completed(switch, "vhost-switch-ctl set vm1 mer") == ["mergeable="]
+        assert {"socket=", "vlan=", "own-tags="} <= set(completed(switch, "vhost-switch-ctl add vm3 "))
+        assert completed(switch, "vhost-switch-ctl log d") == ["debug"]
+        assert completed(switch, "vhost-switch-ctl fdb f") == ["flush"]

@@ -13,7 +13,7 @@ from lib import proc
 from lib.switch import ROOT
 
 PREFIXES = ("/usr/local", "/opt/vhost switch")
-PROGRAMS = ("bin/vhost-switch", "bin/qemu-wrap.py")
+PROGRAMS = ("bin/vhost-switch", "bin/vhost-switch-ctl", "bin/qemu-wrap.py")
 OTHERS = ("lib/systemd/system/vhost-switch.service", "share/vhost-switch/vhost-switch.default",
           "share/vhost-switch/libvirt/vhost-user.xml", "share/vhost-switch/libvirt/qemu-wrap.xml")
 DOCUMENTS = ("share/man/man8/vhost-switch.8", "share/man/man1/qemu-wrap.py.1",
@@ -75,7 +75,7 @@ def test_without_a_guide_the_rest_is_installed(box, install):
     _, out, _ = install("install", box.path("dest"), "/usr", f"DOC={box.path('none')}")
     assert files(box.path("dest/usr")) >= {*PROGRAMS, *OTHERS}
     assert not files(box.path("dest/usr")) & {*DOCUMENTS}
-    assert out.count("`make doc` builds") == 3, out
+    assert out.count("`make doc` builds") == 4, out
 
 
 def test_without_a_program_nothing_is_installed(box, install):

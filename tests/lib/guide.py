@@ -137,9 +137,14 @@ LITERALS = re.compile(r'"(?:[^"\\\n]|\\.)*"(?:\s*f?"(?:[^"\\\n]|\\.)*")*')
 SPECIFIER = re.compile(r"%[-0-9.#]*(?:h|l|z)*(?P<type>[a-z])|%%|\{[^{}]*\}")
 
 
-def _formats(text):
+def _strings(text):
+    """The macros of a source that are strings."""
+    return re.findall(r'^#define (\w+) ("(?:[^"\\\n]|\\.)*")$', text, re.M)
+
+
+def _formats(text, shared=()):
     """All string literals of a source, adjacent ones joined, macros that are strings put in."""
-    for name, value in re.findall(r'^#define (\w+) ("(?:[^"\\\n]|\\.)*")$', text, re.M):
+    for name, value in [*_strings(text), *shared]:
         text = re.sub(rf"(?<!define )\b{name}\b", lambda _, v=value: v, text)
     for literal in LITERALS.finditer(text):
         yield "".join(re.findall(r'"((?:[^"\\\n]|\\.)*)"', literal[0])).replace('\\"', '"').removesuffix(r"\n")
@@ -173,9 +178,10 @@ def sources():
 def messages():
     """Regular expressions, one for each message of the programs."""
     found = set()
+    shared = _strings(sources()["base/mac.h"])
     for path, text in sources().items():
         if not path.startswith(("tests/", "bench/", "contrib/", "doc/")):
-            found.update(_formats(text))
+            found.update(_formats(text, shared))
     # refuse() in conf_parse.c puts the option in front; complain() in session.c the process, and the error behind.
     around = r"(?:-{1,2}[\w-]+(?: \S+)?: |cuse: process \d+: )?%s(?:: [A-Z][a-z ]+)?"
     return [re.compile(around % p) for p in map(_pattern, sorted(found)) if p]

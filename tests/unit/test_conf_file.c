@@ -178,6 +178,8 @@ test_what_is_wrong_has_its_line(void **state)
 			{A "vlan\n", "text:3: must be KEY = VALUE"},
 			{A "vlan=\\\n4095\n", "text:3: port a: vlan=4095: must be"},
 			{"[switch]\nport \\\n", "text:2: must be KEY"},
+			{"[port a]\nsocket=/a\\ \n", "text:2: socket= '/a\\': must be a path without"},
+			{"[switch]\ncontrol=/a\tb\n", "text:2: --control '/a\tb': must be a path"},
 	};
 	size_t i;
 
