@@ -123,7 +123,8 @@ fill_options(struct vu_dev_opts *o, const struct gen_conf *conf, unsigned g)
 
 /* Slot i holds buffer i, or with fewer buffers the one whose turn it is, for good. */
 static int
-lay_lane(struct lane *l, struct guest *g, const struct gen_conf *conf, struct vring *vr, bool write)
+lay_lane(struct lane *l, struct guest *g, const struct gen_conf *conf, struct vr_ring *vr,
+		bool write)
 {
 	unsigned frame = write ? gen_received_len(conf) : gen_sent_len(conf);
 

@@ -7,6 +7,10 @@
  * order in which they were posted, as all switches measured here do. Whether this one did is
  * counted in `bad`, or looked up once the measurement is over (gen_bad_used).
  *
+ * The ring is laid out by tests/driver (vring.h), but worked by its own code: this code is measured
+ * together with the switch, and the orderly calls there, which keep a free list and check what comes
+ * back, would cost more than the switch does.
+ *
  * Three kinds:
  *
  *	FIXED	a split ring, written once before the measurement. The driver's whole work is to see
@@ -51,7 +55,7 @@ struct lane {
 	uint64_t bad;   /* of those: not what was due. Not for FIXED */
 
 	uint8_t *buf;
-	struct vring *vr;
+	struct vr_ring *vr;
 } __attribute__((aligned(128)));
 
 /* Flags of a packed descriptor, as seen in the upper half. */

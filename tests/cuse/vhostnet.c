@@ -110,7 +110,7 @@ vhostnet_open(struct vhostnet *v, const char *node, const struct nic_opts *opts)
 static int
 start_ring(const struct vhostnet *v, unsigned i)
 {
-	const struct vring *vr = &v->nic.dev.ring[i];
+	const struct vr_ring *vr = &v->nic.dev.ring[i];
 	int ret;
 
 	ret = vhostnet_set_state(v->fd, VHOST_SET_VRING_NUM, i, vr->size);

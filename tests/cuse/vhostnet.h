@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The kernel's header has a struct vring; ours is another. */
+/* The kernel's header has a struct vr_ring; ours is another. */
 #define vring linux_vring
 #include <linux/vhost.h>
 #undef vring

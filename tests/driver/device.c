@@ -159,7 +159,7 @@ vu_dev_set_fd(struct vu_dev *dev, uint32_t request, unsigned ring, int fd)
 int
 vu_dev_setup_ring(struct vu_dev *dev, unsigned ring)
 {
-	struct vring *vr = &dev->ring[ring];
+	struct vr_ring *vr = &dev->ring[ring];
 	struct vu_msg msg;
 	int err;
 

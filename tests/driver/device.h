@@ -60,7 +60,7 @@ struct vu_dev {
 	bool ack_all; /* also with messages that have an answer */
 	bool started;
 	struct vu_mem mem;
-	struct vring ring[VU_RINGS_MAX];
+	struct vr_ring ring[VU_RINGS_MAX];
 	unsigned n_rings;
 	uint64_t queue_num; /* queue pairs that the back end has, as it says; 1: did not say */
 };
@@ -148,13 +148,13 @@ int vu_dev_start_ring(struct vu_dev *dev, unsigned ring);
 /* Disable and GET_VRING_BASE. */
 int vu_dev_stop_ring(struct vu_dev *dev, unsigned ring, uint16_t *base);
 
-static inline struct vring *
+static inline struct vr_ring *
 vu_dev_rx(struct vu_dev *dev, unsigned pair)
 {
 	return &dev->ring[2 * pair];
 }
 
-static inline struct vring *
+static inline struct vr_ring *
 vu_dev_tx(struct vu_dev *dev, unsigned pair)
 {
 	return &dev->ring[2 * pair + 1];

@@ -68,7 +68,7 @@ region_size(const struct nic_opts *o, unsigned rx_size, unsigned tx_size)
 }
 
 static int
-post_rx(struct nic *nic, struct vring *vr, uint8_t *buf)
+post_rx(struct nic *nic, struct vr_ring *vr, uint8_t *buf)
 {
 	uint64_t gpa = vu_mem_gpa(&nic->dev.mem, buf);
 	struct vr_seg seg[2] = {{gpa, nic->rx_buf_size}, {0, 0}};
@@ -229,7 +229,7 @@ nic_reboot(struct nic *nic, uint64_t features, const struct nic_opts *opts)
 		uint8_t *end = mem->region[i].base + opts->dev.mem.skew;
 
 		for (unsigned r = i; r < nic->dev.n_rings; r += mem->n) {
-			struct vring *vr = &nic->dev.ring[r];
+			struct vr_ring *vr = &nic->dev.ring[r];
 			uint8_t *after = (uint8_t *)(vr_avail_event(vr) + 1);
 
 			if (after > end)
@@ -380,7 +380,7 @@ nic_drain(struct nic *nic, int timeout_ms)
 
 /* How many buffers the next frame takes, by its header; 0 when it is not there as a whole. */
 static int
-next_frame_buffers(struct nic *nic, struct vring *vr)
+next_frame_buffers(struct nic *nic, struct vr_ring *vr)
 {
 	unsigned pending = vr_used_pending(vr);
 	struct vr_net_hdr hdr = {.num_buffers = 1};
@@ -403,7 +403,7 @@ next_frame_buffers(struct nic *nic, struct vring *vr)
 
 /* nic_recv() on one ring. */
 static int
-recv_from(struct nic *nic, struct vring *vr, void *frame, size_t room)
+recv_from(struct nic *nic, struct vr_ring *vr, void *frame, size_t room)
 {
 	size_t len = 0, skip = nic->hdr_len;
 	int n = next_frame_buffers(nic, vr);

@@ -37,8 +37,8 @@ struct nic_layout {
 };
 
 struct nic_pair {
-	struct vring *rx;
-	struct vring *tx;
+	struct vr_ring *rx;
+	struct vr_ring *tx;
 	uint8_t **tx_free; /* stack of free transmit buffers */
 	unsigned n_tx_free;
 	unsigned n_tx_bufs;
@@ -48,10 +48,10 @@ struct nic {
 	struct vu_dev dev;
 	struct nic_pair pair[VU_PAIRS_MAX];
 	unsigned n_pairs;
-	unsigned tx_pair; /* frames go out there; yours to set */
-	unsigned rx_pair; /* the frame received last came there */
-	struct vring *rx; /* of pair 0 */
-	struct vring *tx;
+	unsigned tx_pair;   /* frames go out there; yours to set */
+	unsigned rx_pair;   /* the frame received last came there */
+	struct vr_ring *rx; /* of pair 0 */
+	struct vr_ring *tx;
 	unsigned hdr_len;
 	uint32_t rx_buf_size;
 	uint32_t tx_buf_size;

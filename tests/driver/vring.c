@@ -25,34 +25,44 @@ _Static_assert(sizeof(struct vr_used_elem) == 8, "used element layout");
 _Static_assert(sizeof(struct vr_net_hdr) == 12, "header layout");
 
 int
-vr_init(struct vring *vr, struct vu_mem *mem, unsigned region, uint16_t size, uint64_t features)
+vr_init(struct vr_ring *vr, struct vu_mem *mem, unsigned region, uint16_t size, uint64_t features)
 {
-	memset(vr, 0, sizeof(*vr));
-	vr->kick_fd = vr->call_fd = -1;
-	vr->size = size;
-	vr->features = features;
+	/* Room for a split ring in any case: the format may change. */
+	struct vr_areas in = {
+			.desc = vu_mem_alloc(mem, region, vr_desc_bytes(size), PAGE),
+			.driver = vu_mem_alloc(mem, region, vr_driver_bytes(size, 0), LINE),
+			.device = vu_mem_alloc(mem, region, vr_device_bytes(size, 0), LINE),
+	};
+	int err;
 
-	vr->desc = vu_mem_alloc(mem, region, sizeof(struct vr_desc) * size, PAGE);
-	vr->avail = vu_mem_alloc(mem, region,
-			sizeof(struct vr_avail) + sizeof(uint16_t) * (size + 1UL), LINE);
-	vr->used = vu_mem_alloc(mem, region,
-			sizeof(struct vr_used) + sizeof(struct vr_used_elem) * size +
-					sizeof(uint16_t),
-			LINE);
-	if (vr->desc == NULL || vr->avail == NULL || vr->used == NULL)
+	*vr = (struct vr_ring){.kick_fd = -1, .call_fd = -1};
+	if (in.desc == NULL || in.driver == NULL || in.device == NULL)
 		return -ENOMEM;
+	err = vr_init_in(vr, &in, size, features);
+	if (err == 0)
+		vr->addr.log = vu_mem_gpa(mem, vr->used);
+	return err;
+}
 
-	vr->addr.desc = (uint64_t)(uintptr_t)vr->desc;
-	vr->addr.avail = (uint64_t)(uintptr_t)vr->avail;
-	vr->addr.used = (uint64_t)(uintptr_t)vr->used;
-	vr->addr.log = vu_mem_gpa(mem, vr->used);
-
-	vr->held = calloc(size, sizeof(*vr->held));
-	vr->next = calloc(size, sizeof(*vr->next));
-	vr->chain = calloc(size, sizeof(*vr->chain));
-	vr->cookie = calloc(size, sizeof(*vr->cookie));
-	vr->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	vr->call_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+int
+vr_init_in(struct vr_ring *vr, const struct vr_areas *in, uint16_t size, uint64_t features)
+{
+	*vr = (struct vr_ring){
+			.desc = in->desc,
+			.avail = in->driver,
+			.used = in->device,
+			.addr.desc = (uint64_t)(uintptr_t)in->desc,
+			.addr.avail = (uint64_t)(uintptr_t)in->driver,
+			.addr.used = (uint64_t)(uintptr_t)in->device,
+			.size = size,
+			.features = features,
+			.held = calloc(size, sizeof(*vr->held)),
+			.next = calloc(size, sizeof(*vr->next)),
+			.chain = calloc(size, sizeof(*vr->chain)),
+			.cookie = calloc(size, sizeof(*vr->cookie)),
+			.kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+			.call_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+	};
 	if (vr->held == NULL || vr->next == NULL || vr->chain == NULL || vr->cookie == NULL ||
 			vr->kick_fd < 0 || vr->call_fd < 0) {
 		vr_free(vr);
@@ -63,7 +73,7 @@ vr_init(struct vring *vr, struct vu_mem *mem, unsigned region, uint16_t size, ui
 }
 
 void
-vr_reset(struct vring *vr, uint16_t base)
+vr_reset(struct vr_ring *vr, uint16_t base)
 {
 	vr->format = (vr->features & VU_F_RING_PACKED) != 0 ? &vr_packed : &vr_split;
 	for (unsigned i = 0; i < vr->size; i++) {
@@ -81,19 +91,19 @@ vr_reset(struct vring *vr, uint16_t base)
 }
 
 void
-vr_restart(struct vring *vr)
+vr_restart(struct vr_ring *vr)
 {
 	vr_reset(vr, (vr->features & VU_F_RING_PACKED) != 0 ? VR_PACKED_START : 0);
 }
 
 uint16_t
-vr_base(const struct vring *vr)
+vr_base(const struct vr_ring *vr)
 {
 	return vr->format->base(vr);
 }
 
 void
-vr_free(struct vring *vr)
+vr_free(struct vr_ring *vr)
 {
 	free(vr->laid);
 	free(vr->held);
@@ -109,7 +119,7 @@ vr_free(struct vring *vr)
 }
 
 static int
-note(struct vring *vr, uint16_t name, unsigned n_desc, void *cookie)
+note(struct vr_ring *vr, uint16_t name, unsigned n_desc, void *cookie)
 {
 	vr->chain[name] = (uint16_t)n_desc;
 	vr->cookie[name] = cookie;
@@ -118,7 +128,7 @@ note(struct vring *vr, uint16_t name, unsigned n_desc, void *cookie)
 }
 
 int
-vr_add(struct vring *vr, const struct vr_seg *seg, unsigned n_out, unsigned n_in, void *cookie)
+vr_add(struct vr_ring *vr, const struct vr_seg *seg, unsigned n_out, unsigned n_in, void *cookie)
 {
 	unsigned n = n_out + n_in;
 
@@ -128,7 +138,7 @@ vr_add(struct vring *vr, const struct vr_seg *seg, unsigned n_out, unsigned n_in
 }
 
 int
-vr_add_indirect(struct vring *vr, void *table, uint64_t table_gpa, const struct vr_seg *seg,
+vr_add_indirect(struct vr_ring *vr, void *table, uint64_t table_gpa, const struct vr_seg *seg,
 		unsigned n_out, unsigned n_in, void *cookie)
 {
 	unsigned n = n_out + n_in;
@@ -141,13 +151,13 @@ vr_add_indirect(struct vring *vr, void *table, uint64_t table_gpa, const struct 
 }
 
 void
-vr_publish(struct vring *vr, unsigned n)
+vr_publish(struct vr_ring *vr, unsigned n)
 {
 	vr->format->publish(vr, n);
 }
 
 bool
-vr_kick(struct vring *vr)
+vr_kick(struct vr_ring *vr)
 {
 	bool wanted;
 
@@ -160,7 +170,7 @@ vr_kick(struct vring *vr)
 }
 
 void
-vr_kick_always(struct vring *vr)
+vr_kick_always(struct vr_ring *vr)
 {
 	uint64_t one = 1;
 	ssize_t n;
@@ -171,13 +181,13 @@ vr_kick_always(struct vring *vr)
 }
 
 unsigned
-vr_used_pending(const struct vring *vr)
+vr_used_pending(const struct vr_ring *vr)
 {
 	return vr->format->pending(vr);
 }
 
 void
-vr_give_names(struct vring *vr, uint16_t first, uint16_t last, unsigned n)
+vr_give_names(struct vr_ring *vr, uint16_t first, uint16_t last, unsigned n)
 {
 	vr->n_free += vr->chain[first];
 	vr->chain[first] = 0;
@@ -195,7 +205,7 @@ vr_give_names(struct vring *vr, uint16_t first, uint16_t last, unsigned n)
 }
 
 int
-vr_peek_used(const struct vring *vr, uint16_t *head, uint32_t *len, void **cookie)
+vr_peek_used(const struct vr_ring *vr, uint16_t *head, uint32_t *len, void **cookie)
 {
 	struct vr_used_elem e;
 
@@ -214,7 +224,7 @@ vr_peek_used(const struct vring *vr, uint16_t *head, uint32_t *len, void **cooki
 }
 
 int
-vr_take_used(struct vring *vr, uint16_t *head, uint32_t *len, void **cookie)
+vr_take_used(struct vr_ring *vr, uint16_t *head, uint32_t *len, void **cookie)
 {
 	uint16_t name;
 	int n = vr_peek_used(vr, &name, len, cookie);
@@ -228,7 +238,7 @@ vr_take_used(struct vring *vr, uint16_t *head, uint32_t *len, void **cookie)
 }
 
 bool
-vr_call_enable(struct vring *vr, bool on)
+vr_call_enable(struct vr_ring *vr, bool on)
 {
 	vr->format->want_calls(vr, on);
 	/* Our wish must be out before the index is read again: see vr_kick. */
@@ -237,7 +247,7 @@ vr_call_enable(struct vring *vr, bool on)
 }
 
 uint64_t
-vr_calls(struct vring *vr)
+vr_calls(struct vr_ring *vr)
 {
 	uint64_t n;
 
@@ -245,7 +255,7 @@ vr_calls(struct vring *vr)
 }
 
 int
-vr_wait_call(struct vring *vr, int timeout_ms)
+vr_wait_call(struct vr_ring *vr, int timeout_ms)
 {
 	struct pollfd p = {.fd = vr->call_fd, .events = POLLIN};
 
@@ -253,26 +263,35 @@ vr_wait_call(struct vring *vr, int timeout_ms)
 }
 
 void
-vr_raw_desc(struct vring *vr, uint16_t i, uint64_t addr, uint32_t len, uint16_t flags,
+vr_raw_desc(struct vr_ring *vr, uint16_t i, uint64_t addr, uint32_t len, uint16_t flags,
 		uint16_t next)
 {
 	vr->desc[i] = (struct vr_desc){.addr = addr, .len = len, .flags = flags, .next = next};
 }
 
 void
-vr_raw_avail(struct vring *vr, uint16_t slot, uint16_t head)
+vr_raw_avail(struct vr_ring *vr, uint16_t slot, uint16_t head)
 {
 	vr->avail->ring[slot & (vr->size - 1)] = head;
 }
 
 void
-vr_raw_avail_idx(struct vring *vr, uint16_t idx)
+vr_raw_post(struct vr_ring *vr, const uint16_t *head, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		vr_raw_avail(vr, vr->published++, head[i]);
+	vr->avail_idx = vr->published;
+	vr_raw_avail_idx(vr, vr->published);
+}
+
+void
+vr_raw_avail_idx(struct vr_ring *vr, uint16_t idx)
 {
 	__atomic_store_n(&vr->avail->idx, idx, __ATOMIC_RELEASE);
 }
 
 void
-vr_raw_packed(struct vring *vr, uint16_t at, uint64_t addr, uint32_t len, uint16_t id,
+vr_raw_packed(struct vr_ring *vr, uint16_t at, uint64_t addr, uint32_t len, uint16_t id,
 		uint16_t flags)
 {
 	struct vr_packed_desc *d = &vr->packed[at];
@@ -284,7 +303,43 @@ vr_raw_packed(struct vring *vr, uint16_t at, uint64_t addr, uint32_t len, uint16
 }
 
 void
-vr_raw_packed_flags(struct vring *vr, uint16_t at, uint16_t flags)
+vr_raw_packed_flags(struct vr_ring *vr, uint16_t at, uint16_t flags)
 {
 	__atomic_store_n(&vr->packed[at].flags, flags, __ATOMIC_RELEASE);
+}
+
+void
+vr_raw_chain(struct vr_ring *vr, uint16_t id, const struct vr_packed_desc *d, unsigned n)
+{
+	struct vr_place first = vr->fill_at;
+	uint16_t first_flags = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint16_t flags = (uint16_t)(d[i].flags | (i + 1 < n ? VR_DESC_NEXT : 0) |
+				vr_packed_owner(true, vr->fill_at.lap));
+
+		/* Until all of it is written the first one is as the lap before left it. */
+		if (i == 0)
+			first_flags = flags;
+		vr_raw_packed(vr, vr->fill_at.at, d[i].addr, d[i].len, id,
+				i == 0 ? vr_packed_owner(false, !first.lap) : flags);
+		vr->fill_at = vr_packed_behind(vr->fill_at, vr->size, 1);
+	}
+	vr_raw_packed_flags(vr, first.at, first_flags);
+	vr->show_at = vr->kick_at = vr->fill_at;
+}
+
+bool
+vr_raw_used(const struct vr_ring *vr, struct vr_used_elem *e)
+{
+	return vr->format->peek(vr, e);
+}
+
+void
+vr_raw_step(struct vr_ring *vr, unsigned n)
+{
+	if (vr->format == &vr_split)
+		vr->used_idx++;
+	else
+		vr->seen_at = vr_packed_behind(vr->seen_at, vr->size, n);
 }

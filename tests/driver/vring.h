@@ -3,7 +3,8 @@
  */
 /*
  * A virtqueue, the driver's side, laid out by hand in guest memory: split, or packed when
- * RING_PACKED is among its features.
+ * RING_PACKED is among its features. All tests that write rings use this one; bench/lane.h says why
+ * the load generator has its own.
  *
  * Two ways to use it. The orderly one: vr_add() or vr_add_indirect() fills descriptors,
  * vr_publish() shows them to the device, vr_take_used() gets them back. The hostile one:
@@ -15,7 +16,7 @@
  * the device has to return each buffer by itself: one that returns several as one breaks the
  * rules here (it may, by virtio 1.2 section 2.7.9; no switch that is tested with this does).
  *
- * A struct vring belongs to one thread. What it points to is shared with the device; what the
+ * A struct vr_ring belongs to one thread. What it points to is shared with the device; what the
  * device must not be able to change (free list, indices, cookies) is kept in private memory.
  * The formats are in vring_split.c and vring_packed.c.
  */
@@ -100,9 +101,19 @@ struct vr_held {
 	uint16_t n;
 };
 
+/*
+ * What a ring consists of: descriptors, the area that the driver writes (avail, or its event area),
+ * and the one that the device writes (used, or its event area).
+ */
+struct vr_areas {
+	void *desc;
+	void *driver;
+	void *device;
+};
+
 struct vr_format;
 
-struct vring {
+struct vr_ring {
 	/* Shared with the device. One memory serves either format, so it can be changed. */
 	union {
 		struct vr_desc *desc;
@@ -158,24 +169,53 @@ struct vring {
 
 /* Lays out an empty ring in one region, and makes its event fds. -ENOMEM if there is no room. */
 int
-vr_init(struct vring *vr, struct vu_mem *mem, unsigned region, uint16_t size, uint64_t features);
+vr_init(struct vr_ring *vr, struct vu_mem *mem, unsigned region, uint16_t size, uint64_t features);
+
+/*
+ * The same in memory of the caller's, which vr_free() leaves alone. Who wants to see each byte that
+ * a device touches beyond its ring allocates areas of their exact size.
+ */
+int vr_init_in(struct vr_ring *vr, const struct vr_areas *in, uint16_t size, uint64_t features);
+
+/* Bytes of each area; those of a split ring are room for a packed one as well. */
+static inline size_t
+vr_desc_bytes(uint16_t size)
+{
+	return sizeof(struct vr_desc) * size;
+}
+
+static inline size_t
+vr_driver_bytes(uint16_t size, uint64_t features)
+{
+	if ((features & VU_F_RING_PACKED) != 0)
+		return sizeof(struct vr_event);
+	return sizeof(struct vr_avail) + sizeof(uint16_t) * (size + (size_t)1);
+}
+
+static inline size_t
+vr_device_bytes(uint16_t size, uint64_t features)
+{
+	if ((features & VU_F_RING_PACKED) != 0)
+		return sizeof(struct vr_event);
+	return sizeof(struct vr_used) + sizeof(struct vr_used_elem) * size + sizeof(uint16_t);
+}
 
 /*
  * Private and shared state back to an empty ring, in the format that vr->features tell,
  * beginning at `base` (as SET_VRING_BASE has it), as when taking over there.
  */
-void vr_reset(struct vring *vr, uint16_t base);
+void vr_reset(struct vr_ring *vr, uint16_t base);
 
 /* The same from the beginning, as a driver does after a reset. */
-void vr_restart(struct vring *vr);
+void vr_restart(struct vr_ring *vr);
 
 /*
  * Where the device stands by what it gave back, for SET_VRING_BASE: what lies behind it was
  * never given back, and the device takes it up again.
  */
-uint16_t vr_base(const struct vring *vr);
+uint16_t vr_base(const struct vr_ring *vr);
 
-void vr_free(struct vring *vr);
+void vr_free(struct vr_ring *vr);
 
 static inline unsigned
 vr_hdr_len(uint64_t features)
@@ -187,77 +227,93 @@ vr_hdr_len(uint64_t features)
  * One buffer: `n_out` pieces that the device reads, then `n_in` that it writes, as a chain.
  * Returns its name, or -ENOSPC. Not seen by the device before vr_publish().
  */
-int vr_add(struct vring *vr, const struct vr_seg *seg, unsigned n_out, unsigned n_in, void *cookie);
+int
+vr_add(struct vr_ring *vr, const struct vr_seg *seg, unsigned n_out, unsigned n_in, void *cookie);
 
 /*
  * The same with one ring descriptor, and the pieces in an indirect table at `table`: room for
  * as many descriptors of 16 bytes.
  */
-int vr_add_indirect(struct vring *vr, void *table, uint64_t table_gpa, const struct vr_seg *seg,
+int vr_add_indirect(struct vr_ring *vr, void *table, uint64_t table_gpa, const struct vr_seg *seg,
 		unsigned n_out, unsigned n_in, void *cookie);
 
 /* Show all that was added; with `n` > 0 only the next n buffers of it. */
-void vr_publish(struct vring *vr, unsigned n);
+void vr_publish(struct vr_ring *vr, unsigned n);
 
 /* Write to the kick fd if the device asked for it (flags or event index) since the last time. */
-bool vr_kick(struct vring *vr);
+bool vr_kick(struct vr_ring *vr);
 
 /* Write to it in any case. */
-void vr_kick_always(struct vring *vr);
+void vr_kick_always(struct vr_ring *vr);
 
 /*
  * The next buffer that the device gave back: 1 and its name, length and cookie (each may be
  * NULL), 0 if there is none, -EPROTO if it gave back one that it did not have.
  */
-int vr_take_used(struct vring *vr, uint16_t *head, uint32_t *len, void **cookie);
+int vr_take_used(struct vr_ring *vr, uint16_t *head, uint32_t *len, void **cookie);
 
 /* The same, and it stays there. */
-int vr_peek_used(const struct vring *vr, uint16_t *head, uint32_t *len, void **cookie);
+int vr_peek_used(const struct vr_ring *vr, uint16_t *head, uint32_t *len, void **cookie);
 
 /* How many buffers wait to be taken back. */
-unsigned vr_used_pending(const struct vring *vr);
+unsigned vr_used_pending(const struct vr_ring *vr);
 
 /* Ask for, or do without, a call when buffers come back. True if some wait already. */
-bool vr_call_enable(struct vring *vr, bool on);
+bool vr_call_enable(struct vr_ring *vr, bool on);
 
 /* Read the call fd: how often it was signalled since the last time. */
-uint64_t vr_calls(struct vring *vr);
+uint64_t vr_calls(struct vr_ring *vr);
 
 /* Wait for a call; 0 or -ETIMEDOUT. Does not reset it. */
-int vr_wait_call(struct vring *vr, int timeout_ms);
+int vr_wait_call(struct vr_ring *vr, int timeout_ms);
 
 /* Raw writes: no check, nothing private touched. */
-void vr_raw_desc(struct vring *vr, uint16_t i, uint64_t addr, uint32_t len, uint16_t flags,
+void vr_raw_desc(struct vr_ring *vr, uint16_t i, uint64_t addr, uint32_t len, uint16_t flags,
 		uint16_t next);
 
 /* avail->ring[slot % size] = head */
-void vr_raw_avail(struct vring *vr, uint16_t slot, uint16_t head);
+void vr_raw_avail(struct vr_ring *vr, uint16_t slot, uint16_t head);
+
+/* Shows `n` heads of a split ring, any numbers, where the driver stands. */
+void vr_raw_post(struct vr_ring *vr, const uint16_t *head, unsigned n);
 
 /* avail->idx = idx, after all that was written before. */
-void vr_raw_avail_idx(struct vring *vr, uint16_t idx);
+void vr_raw_avail_idx(struct vr_ring *vr, uint16_t idx);
 
 /* A descriptor of a packed ring, its flags last. */
-void vr_raw_packed(struct vring *vr, uint16_t at, uint64_t addr, uint32_t len, uint16_t id,
+void vr_raw_packed(struct vr_ring *vr, uint16_t at, uint64_t addr, uint32_t len, uint16_t id,
 		uint16_t flags);
 
+/*
+ * Shows a chain of `n` descriptors where the driver of a packed ring stands. Their flags say what
+ * they are; NEXT, the owner's flags and the id are put in here.
+ */
+void vr_raw_chain(struct vr_ring *vr, uint16_t id, const struct vr_packed_desc *d, unsigned n);
+
+/* Returns true if a buffer came back, and which one: not checked, and it stays there. */
+bool vr_raw_used(const struct vr_ring *vr, struct vr_used_elem *e);
+
+/* Steps past it. In a packed ring it took `n` descriptors. */
+void vr_raw_step(struct vr_ring *vr, unsigned n);
+
 /* Only its flags, after all that was written before. */
-void vr_raw_packed_flags(struct vring *vr, uint16_t at, uint16_t flags);
+void vr_raw_packed_flags(struct vr_ring *vr, uint16_t at, uint16_t flags);
 
 static inline uint16_t
-vr_raw_used_idx(const struct vring *vr)
+vr_raw_used_idx(const struct vr_ring *vr)
 {
 	return __atomic_load_n(&vr->used->idx, __ATOMIC_ACQUIRE);
 }
 
 /* The event index fields of a split ring; valid with EVENT_IDX. */
 static inline uint16_t *
-vr_used_event(struct vring *vr)
+vr_used_event(struct vr_ring *vr)
 {
 	return &vr->avail->ring[vr->size];
 }
 
 static inline uint16_t *
-vr_avail_event(struct vring *vr)
+vr_avail_event(struct vr_ring *vr)
 {
 	return (uint16_t *)&vr->used->ring[vr->size];
 }

@@ -7,11 +7,11 @@
 #include "vring_format.h"
 
 static void
-reset(struct vring *vr, uint16_t base)
+reset(struct vr_ring *vr, uint16_t base)
 {
 	struct vr_place at = vr_packed_place(base);
 
-	memset(vr->packed, 0, sizeof(*vr->packed) * vr->size);
+	memset(vr->packed, 0, vr_desc_bytes(vr->size));
 	/* All of them were used before: in front of the place on its lap, behind it on the last. */
 	for (uint16_t i = 0; i < vr->size; i++)
 		vr->packed[i].flags = vr_packed_owner(false, i < at.at ? at.lap : !at.lap);
@@ -22,7 +22,7 @@ reset(struct vring *vr, uint16_t base)
 }
 
 static uint16_t
-add(struct vring *vr, const struct vr_seg *seg, unsigned n, unsigned n_out, uint16_t flags)
+add(struct vr_ring *vr, const struct vr_seg *seg, unsigned n, unsigned n_out, uint16_t flags)
 {
 	uint16_t name = vr->free_head, head = vr->fill_at.at;
 
@@ -63,7 +63,7 @@ fill_table(void *table, const struct vr_seg *seg, unsigned n, unsigned n_out)
 }
 
 static void
-publish(struct vring *vr, unsigned n)
+publish(struct vr_ring *vr, unsigned n)
 {
 	if (n == 0 || n > vr->n_held)
 		n = vr->n_held;
@@ -78,7 +78,7 @@ publish(struct vring *vr, unsigned n)
 }
 
 static bool
-kick_wanted(struct vring *vr)
+kick_wanted(struct vr_ring *vr)
 {
 	struct vr_event e = {
 			.off_wrap = __atomic_load_n(&vr->device_event->off_wrap, __ATOMIC_RELAXED),
@@ -101,14 +101,14 @@ kick_wanted(struct vring *vr)
 }
 
 static bool
-is_used(const struct vring *vr, struct vr_place p)
+is_used(const struct vr_ring *vr, struct vr_place p)
 {
 	return vr_packed_is_used(__atomic_load_n(&vr->packed[p.at].flags, __ATOMIC_ACQUIRE), p.lap);
 }
 
 /* Goes over what came back, and says how many buffers that were. */
 static unsigned
-walk_used(const struct vring *vr, struct vr_place *p)
+walk_used(const struct vr_ring *vr, struct vr_place *p)
 {
 	unsigned n = 0;
 	uint16_t id;
@@ -125,7 +125,7 @@ walk_used(const struct vring *vr, struct vr_place *p)
 }
 
 static unsigned
-pending(const struct vring *vr)
+pending(const struct vr_ring *vr)
 {
 	struct vr_place p = vr->seen_at;
 
@@ -133,7 +133,7 @@ pending(const struct vring *vr)
 }
 
 static bool
-peek(const struct vring *vr, struct vr_used_elem *e)
+peek(const struct vr_ring *vr, struct vr_used_elem *e)
 {
 	const struct vr_packed_desc *d = &vr->packed[vr->seen_at.at];
 
@@ -145,7 +145,7 @@ peek(const struct vring *vr, struct vr_used_elem *e)
 }
 
 static void
-take(struct vring *vr, uint16_t name)
+take(struct vr_ring *vr, uint16_t name)
 {
 	vr->seen_at = vr_packed_behind(vr->seen_at, vr->size, vr->chain[name]);
 	vr->oldest = vr->next[name];
@@ -153,7 +153,7 @@ take(struct vring *vr, uint16_t name)
 }
 
 static void
-want_calls(struct vring *vr, bool on)
+want_calls(struct vr_ring *vr, bool on)
 {
 	bool at = on && (vr->features & VU_F_EVENT_IDX) != 0;
 
@@ -168,7 +168,7 @@ want_calls(struct vring *vr, bool on)
 }
 
 static uint16_t
-base(const struct vring *vr)
+base(const struct vr_ring *vr)
 {
 	struct vr_place p = vr->seen_at;
 

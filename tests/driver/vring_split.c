@@ -7,19 +7,17 @@
 #include "vring_format.h"
 
 static void
-reset(struct vring *vr, uint16_t base)
+reset(struct vr_ring *vr, uint16_t base)
 {
-	memset(vr->desc, 0, sizeof(struct vr_desc) * vr->size);
-	memset(vr->avail, 0, sizeof(struct vr_avail) + sizeof(uint16_t) * (vr->size + 1UL));
-	memset(vr->used, 0,
-			sizeof(struct vr_used) + sizeof(struct vr_used_elem) * vr->size +
-					sizeof(uint16_t));
+	memset(vr->desc, 0, vr_desc_bytes(vr->size));
+	memset(vr->avail, 0, vr_driver_bytes(vr->size, 0));
+	memset(vr->used, 0, vr_device_bytes(vr->size, 0));
 	vr->avail_idx = vr->published = vr->kicked = vr->used_idx = base;
 	vr->avail->idx = vr->used->idx = base;
 }
 
 static uint16_t
-add(struct vring *vr, const struct vr_seg *seg, unsigned n, unsigned n_out, uint16_t flags)
+add(struct vr_ring *vr, const struct vr_seg *seg, unsigned n, unsigned n_out, uint16_t flags)
 {
 	uint16_t head = vr->free_head, i = head;
 
@@ -58,7 +56,7 @@ fill_table(void *table, const struct vr_seg *seg, unsigned n, unsigned n_out)
 }
 
 static void
-publish(struct vring *vr, unsigned n)
+publish(struct vr_ring *vr, unsigned n)
 {
 	uint16_t waiting = (uint16_t)(vr->avail_idx - vr->published);
 
@@ -69,7 +67,7 @@ publish(struct vring *vr, unsigned n)
 }
 
 static bool
-kick_wanted(struct vring *vr)
+kick_wanted(struct vr_ring *vr)
 {
 	uint16_t old = vr->kicked, now = vr->published, event;
 
@@ -83,13 +81,13 @@ kick_wanted(struct vring *vr)
 }
 
 static unsigned
-pending(const struct vring *vr)
+pending(const struct vr_ring *vr)
 {
 	return (uint16_t)(vr_raw_used_idx(vr) - vr->used_idx);
 }
 
 static bool
-peek(const struct vring *vr, struct vr_used_elem *e)
+peek(const struct vr_ring *vr, struct vr_used_elem *e)
 {
 	unsigned n = pending(vr);
 
@@ -102,7 +100,7 @@ peek(const struct vring *vr, struct vr_used_elem *e)
 }
 
 static void
-take(struct vring *vr, uint16_t name)
+take(struct vr_ring *vr, uint16_t name)
 {
 	uint16_t last = name;
 
@@ -114,7 +112,7 @@ take(struct vring *vr, uint16_t name)
 }
 
 static void
-want_calls(struct vring *vr, bool on)
+want_calls(struct vr_ring *vr, bool on)
 {
 	/* One behind what was read: the device gets there after a whole turn of 65536. */
 	uint16_t event = (uint16_t)(on ? vr->used_idx : vr->used_idx - 1);
@@ -127,7 +125,7 @@ want_calls(struct vring *vr, bool on)
 }
 
 static uint16_t
-base(const struct vring *vr)
+base(const struct vr_ring *vr)
 {
 	return vr_raw_used_idx(vr);
 }

@@ -35,7 +35,7 @@ put(struct party *p, struct vr_place at, uint64_t gpa, uint32_t len, uint16_t id
 }
 
 static struct vr_place
-behind(const struct vring *vr, unsigned n)
+behind(const struct vr_ring *vr, unsigned n)
 {
 	return vr_packed_behind(vr->fill_at, vr->size, n);
 }
@@ -136,7 +136,7 @@ write_loop(struct party *p, const struct buf *f)
 
 /* Waits until the place is used, and copies what the switch wrote there. */
 static bool
-returned(struct party *p, const struct vring *vr, struct vr_place at, struct vr_packed_desc *d)
+returned(struct party *p, const struct vr_ring *vr, struct vr_place at, struct vr_packed_desc *d)
 {
 	int64_t deadline = vu_now_ms() + PATIENCE_MS;
 
@@ -152,7 +152,7 @@ returned(struct party *p, const struct vring *vr, struct vr_place at, struct vr_
 
 /* `n` descriptors at the ring's place were taken and given back: on behind them. */
 static void
-pass(struct vring *vr, unsigned n)
+pass(struct vr_ring *vr, unsigned n)
 {
 	vr->fill_at = vr->show_at = vr->kick_at = vr->seen_at = behind(vr, n);
 }
@@ -195,7 +195,7 @@ run_rx_loop(struct hostile *h, const void *arg)
 {
 	uint8_t frame[FRAME_MIN];
 	struct party *bad, *peer;
-	struct vring *rx;
+	struct vr_ring *rx;
 	struct buf to;
 
 	(void)arg;

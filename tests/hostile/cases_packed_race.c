@@ -25,14 +25,14 @@
 #define A_ROUND 16
 
 struct race {
-	void (*flip)(struct vring *vr, uint16_t at, uint64_t random, uint64_t gpa);
+	void (*flip)(struct vr_ring *vr, uint16_t at, uint64_t random, uint64_t gpa);
 	bool receive;
 };
 
 struct race_state {
 	const struct race *race;
 	struct party *bad, *peer;
-	struct vring *vr;
+	struct vr_ring *vr;
 	uint64_t gpa;
 	bool stop;
 	uint64_t arrived;
@@ -53,7 +53,7 @@ racer(void *arg)
 }
 
 static void
-flip_length(struct vring *vr, uint16_t at, uint64_t random, uint64_t gpa)
+flip_length(struct vr_ring *vr, uint16_t at, uint64_t random, uint64_t gpa)
 {
 	static const uint32_t lens[] = {HDR + LEN, HDR + LEN, UINT32_MAX, 13, 2000, 0, HDR + LEN};
 
@@ -62,7 +62,7 @@ flip_length(struct vring *vr, uint16_t at, uint64_t random, uint64_t gpa)
 }
 
 static void
-flip_address(struct vring *vr, uint16_t at, uint64_t random, uint64_t gpa)
+flip_address(struct vr_ring *vr, uint16_t at, uint64_t random, uint64_t gpa)
 {
 	const uint64_t addr[] = {gpa, gpa, 0xdead00000000, UINT64_MAX - 20};
 	volatile uint32_t *half = (volatile uint32_t *)&vr->packed[at].addr;
@@ -72,7 +72,7 @@ flip_address(struct vring *vr, uint16_t at, uint64_t random, uint64_t gpa)
 }
 
 static void
-flip_id(struct vring *vr, uint16_t at, uint64_t random, uint64_t gpa)
+flip_id(struct vr_ring *vr, uint16_t at, uint64_t random, uint64_t gpa)
 {
 	(void)gpa;
 	__atomic_store_n(&vr->packed[at].id, (uint16_t)random, __ATOMIC_RELAXED);
@@ -80,7 +80,7 @@ flip_id(struct vring *vr, uint16_t at, uint64_t random, uint64_t gpa)
 
 /* All flags but those that tell whose it is. */
 static void
-flip_kind(struct vring *vr, uint16_t at, uint64_t random, uint64_t gpa)
+flip_kind(struct vr_ring *vr, uint16_t at, uint64_t random, uint64_t gpa)
 {
 	static const uint16_t kinds[] = {
 			0,
@@ -99,16 +99,16 @@ flip_kind(struct vring *vr, uint16_t at, uint64_t random, uint64_t gpa)
 
 /* And those: descriptors become available and unavailable. */
 static void
-flip_owner(struct vring *vr, uint16_t at, uint64_t random, uint64_t gpa)
+flip_owner(struct vr_ring *vr, uint16_t at, uint64_t random, uint64_t gpa)
 {
 	(void)gpa;
 	vr_raw_packed_flags(vr, at, vr_packed_owner(random & 1, random & 2));
 }
 
 static void
-flip_all(struct vring *vr, uint16_t at, uint64_t random, uint64_t gpa)
+flip_all(struct vr_ring *vr, uint16_t at, uint64_t random, uint64_t gpa)
 {
-	void (*const flips[])(struct vring *, uint16_t, uint64_t, uint64_t) = {
+	void (*const flips[])(struct vr_ring *, uint16_t, uint64_t, uint64_t) = {
 			flip_length,
 			flip_address,
 			flip_id,
@@ -145,7 +145,7 @@ goes_on(const struct race_state *r, int64_t begin)
 }
 
 static bool
-is_back(const struct vring *vr, struct vr_place at)
+is_back(const struct vr_ring *vr, struct vr_place at)
 {
 	return vr_packed_is_used(
 			__atomic_load_n(&vr->packed[at.at].flags, __ATOMIC_ACQUIRE), at.lap);

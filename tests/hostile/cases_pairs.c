@@ -313,7 +313,7 @@ run_broken(struct hostile *h, const void *arg)
 	unsigned ring = *(const unsigned *)arg;
 	uint8_t frame[LEN];
 	struct party *p, *peer;
-	struct vring *vr;
+	struct vr_ring *vr;
 
 	if (!pairs_open(h, PAIRS, &p, &peer))
 		return;
@@ -370,7 +370,7 @@ run_base(struct hostile *h, const void *arg)
 		return;
 	h->drops_any = true;
 	for (unsigned i = 0; i < 7 && !h->failed; i++) {
-		struct vring *vr = &p->nic.dev.ring[rings[i]];
+		struct vr_ring *vr = &p->nic.dev.ring[rings[i]];
 
 		MUST(h, vu_dev_stop_ring(&p->nic.dev, rings[i], &base) == 0, "ring %u: no base",
 				rings[i]);

@@ -26,7 +26,7 @@ run_messages(struct hostile *h, const void *arg)
 	unsigned ring = *(const unsigned *)arg;
 	struct party *p, *peer;
 	struct vu_dev *dev;
-	struct vring *vr;
+	struct vr_ring *vr;
 
 	if (!pairs_open(h, 4, &p, &peer))
 		return;

@@ -87,7 +87,7 @@ goes_on(const struct race_state *r, int64_t begin)
 static bool
 post_until(struct race_state *r, int64_t begin)
 {
-	struct vring *vr = r->race->receive ? r->bad->nic.rx : r->bad->nic.tx;
+	struct vr_ring *vr = r->race->receive ? r->bad->nic.rx : r->bad->nic.tx;
 	uint16_t heads[A_ROUND] = {0};
 	uint8_t frame[LEN];
 	int64_t since;
@@ -200,7 +200,7 @@ static bool
 lay_table(struct race_state *r)
 {
 	struct vr_desc *d = (struct vr_desc *)(void *)r->table.at;
-	struct vring *tx = r->bad->nic.tx;
+	struct vr_ring *tx = r->bad->nic.tx;
 
 	d[0] = (struct vr_desc){r->f.gpa, HDR, VR_DESC_NEXT, 1};
 	d[1] = (struct vr_desc){r->f.gpa + HDR, LEN, 0, 0};
@@ -262,7 +262,7 @@ flip_header(struct race_state *r, unsigned turn)
 static void
 flip_index(struct race_state *r, unsigned turn)
 {
-	struct vring *tx = r->bad->nic.tx;
+	struct vr_ring *tx = r->bad->nic.tx;
 	uint16_t now = __atomic_load_n(&tx->published, __ATOMIC_RELAXED);
 
 	/* All heads of the ring are 0: a good frame, wherever it is looked for. */

@@ -11,13 +11,13 @@
 
 /* Breaks a ring; the switch has to stop the device, for that reason. */
 struct breach {
-	void (*commit)(struct party *p, struct vring *vr, const struct vr_seg *good);
+	void (*commit)(struct party *p, struct vr_ring *vr, const struct vr_seg *good);
 	enum fault_reason reason;
 	bool receive; /* the receive ring: a frame is sent to it then */
 };
 
 static void
-overrun_by_one(struct party *p, struct vring *vr, const struct vr_seg *good)
+overrun_by_one(struct party *p, struct vr_ring *vr, const struct vr_seg *good)
 {
 	(void)p;
 	(void)good;
@@ -25,7 +25,7 @@ overrun_by_one(struct party *p, struct vring *vr, const struct vr_seg *good)
 }
 
 static void
-overrun_half(struct party *p, struct vring *vr, const struct vr_seg *good)
+overrun_half(struct party *p, struct vr_ring *vr, const struct vr_seg *good)
 {
 	(void)p;
 	(void)good;
@@ -33,7 +33,7 @@ overrun_half(struct party *p, struct vring *vr, const struct vr_seg *good)
 }
 
 static void
-backwards(struct party *p, struct vring *vr, const struct vr_seg *good)
+backwards(struct party *p, struct vr_ring *vr, const struct vr_seg *good)
 {
 	(void)p;
 	(void)good;
@@ -41,7 +41,7 @@ backwards(struct party *p, struct vring *vr, const struct vr_seg *good)
 }
 
 static void
-head_at_size(struct party *p, struct vring *vr, const struct vr_seg *good)
+head_at_size(struct party *p, struct vr_ring *vr, const struct vr_seg *good)
 {
 	(void)p;
 	(void)good;
@@ -49,7 +49,7 @@ head_at_size(struct party *p, struct vring *vr, const struct vr_seg *good)
 }
 
 static void
-head_huge(struct party *p, struct vring *vr, const struct vr_seg *good)
+head_huge(struct party *p, struct vr_ring *vr, const struct vr_seg *good)
 {
 	(void)p;
 	(void)good;
@@ -58,7 +58,7 @@ head_huge(struct party *p, struct vring *vr, const struct vr_seg *good)
 
 /* Good frames in front of the bad head: they may pass, it may not. */
 static void
-head_behind_good(struct party *p, struct vring *vr, const struct vr_seg *good)
+head_behind_good(struct party *p, struct vr_ring *vr, const struct vr_seg *good)
 {
 	(void)p;
 	raw_desc(vr, 0, good->gpa, good->len, 0, 0);
@@ -67,7 +67,7 @@ head_behind_good(struct party *p, struct vring *vr, const struct vr_seg *good)
 }
 
 static void
-chain_of(struct party *p, struct vring *vr, const struct vr_seg *good, uint16_t next)
+chain_of(struct party *p, struct vr_ring *vr, const struct vr_seg *good, uint16_t next)
 {
 	uint16_t flags = VR_DESC_NEXT;
 
@@ -78,26 +78,26 @@ chain_of(struct party *p, struct vring *vr, const struct vr_seg *good, uint16_t 
 }
 
 static void
-next_at_size(struct party *p, struct vring *vr, const struct vr_seg *good)
+next_at_size(struct party *p, struct vr_ring *vr, const struct vr_seg *good)
 {
 	chain_of(p, vr, good, vr->size);
 }
 
 static void
-next_huge(struct party *p, struct vring *vr, const struct vr_seg *good)
+next_huge(struct party *p, struct vr_ring *vr, const struct vr_seg *good)
 {
 	chain_of(p, vr, good, UINT16_MAX);
 }
 
 static void
-loop_of_one(struct party *p, struct vring *vr, const struct vr_seg *good)
+loop_of_one(struct party *p, struct vr_ring *vr, const struct vr_seg *good)
 {
 	chain_of(p, vr, good, 0);
 }
 
 /* Around the whole ring, of empty buffers, which take no room anywhere. */
 static void
-loop_of_all(struct party *p, struct vring *vr, const struct vr_seg *good)
+loop_of_all(struct party *p, struct vr_ring *vr, const struct vr_seg *good)
 {
 	uint16_t flags = VR_DESC_NEXT;
 
@@ -113,7 +113,7 @@ run(struct hostile *h, const void *arg)
 {
 	const struct breach *b = arg;
 	struct party *bad, *peer;
-	struct vring *vr;
+	struct vr_ring *vr;
 	struct vr_seg good;
 	uint8_t frame[FRAME_MIN];
 	struct buf buf;

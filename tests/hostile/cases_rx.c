@@ -231,7 +231,7 @@ static void
 run_on_ring(struct hostile *h, const void *arg)
 {
 	struct party *p, *peer;
-	struct vring *rx;
+	struct vr_ring *rx;
 	uint8_t frame[LEN];
 
 	(void)arg;

@@ -66,8 +66,8 @@ open_two(struct hostile *h, struct party **from, uint64_t sends, struct party **
 
 /* `from` sends frames of `len` bytes by a ring as fast as it can, and shows `n` at a time. */
 static bool
-send_always(struct contest *c, struct party *from, struct vring *vr, unsigned n, const uint8_t *to,
-		uint32_t len)
+send_always(struct contest *c, struct party *from, struct vr_ring *vr, unsigned n,
+		const uint8_t *to, uint32_t len)
 {
 	for (uint16_t i = 0; i < HEADS; i++) {
 		struct buf b = raw_frame(from, to, len);
@@ -85,7 +85,7 @@ static bool
 send_long(struct contest *c, struct party *from, unsigned n, const struct party *to)
 {
 	static struct packet p;
-	struct vring *tx = from->nic.tx;
+	struct vr_ring *tx = from->nic.tx;
 	struct buf b;
 
 	packet_make(&p, &(struct packet_spec){.payload = LONG, .gso_size = GSO}, to->mac, from->mac,
@@ -135,7 +135,7 @@ static bool
 greedy_empty(struct contest *c)
 {
 	struct party *p, *peer;
-	struct vring *tx;
+	struct vr_ring *tx;
 	struct buf table;
 
 	if (!party_pair(c->h, &p, &peer))
@@ -228,7 +228,7 @@ static bool
 greedy_cut_in_vain(struct contest *c)
 {
 	struct party *p, *peer;
-	struct vring *rx;
+	struct vr_ring *rx;
 	struct buf b;
 
 	if (!open_two(c->h, &p, VU_F_CSUM | VU_F_HOST_TSO4, &peer, 0) ||

@@ -291,7 +291,7 @@ run_postcopy(struct hostile *h, const void *arg)
 	struct nic_opts opts = party_opts();
 	struct vu_msg msg = vu_msg_new(VU_POSTCOPY_ADVISE), answer;
 	struct vu_dev dev;
-	struct vring *tx;
+	struct vr_ring *tx;
 	int sock = party_socket(h), ufd = -1;
 
 	(void)arg;

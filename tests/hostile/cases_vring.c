@@ -158,7 +158,7 @@ run(struct hostile *h, const void *arg)
 static void
 run_moved(struct hostile *h, const void *arg)
 {
-	struct vring ring[2], *tx;
+	struct vr_ring ring[2], *tx;
 	struct party *p, *peer;
 	uint16_t index;
 	struct buf f;
@@ -176,7 +176,7 @@ run_moved(struct hostile *h, const void *arg)
 	}
 	index = vr_base(tx);
 	for (unsigned i = 1; i < MOVES && !h->failed; i++) {
-		struct vring *to = &ring[i & 1];
+		struct vr_ring *to = &ring[i & 1];
 
 		vr_reset(to, index);
 		tx->addr = to->addr;

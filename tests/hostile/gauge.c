@@ -34,7 +34,7 @@ struct sample {
 
 /* What the switch takes of one sender's frames. */
 struct meter {
-	struct vring *tx;
+	struct vr_ring *tx;
 	unsigned worker;
 	uint16_t shown;
 	struct sample last;
@@ -208,7 +208,7 @@ gauge_mac(const struct gauge *g, unsigned i)
 
 /* All entries of the ring name a few buffers: of `len` bytes, with this frame in them if any. */
 static bool
-lay_out(struct nic *nic, struct vring *vr, const uint8_t *frame, uint32_t len, uint16_t flags)
+lay_out(struct nic *nic, struct vr_ring *vr, const uint8_t *frame, uint32_t len, uint16_t flags)
 {
 	for (uint16_t i = 0; i < HEADS; i++) {
 		uint8_t *at = vu_mem_alloc(&nic->dev.mem, 0, nic->hdr_len + len, 64);
@@ -231,7 +231,7 @@ gauge_go(struct gauge *g)
 
 	for (unsigned i = 0; i < 2; i++) {
 		struct meter *m = &g->meter[i];
-		struct vring *tx = g->nic[i].tx;
+		struct vr_ring *tx = g->nic[i].tx;
 
 		/* What it had sent before is done: the address is known. */
 		if (nic_drain(&g->nic[i], CONNECT_MS) != 0)
@@ -296,7 +296,7 @@ gauge_rest(struct gauge *g, bool quiet, bool full)
 bool
 gauge_is_full(const struct gauge *g)
 {
-	const struct vring *rx = g->nic[0].rx;
+	const struct vr_ring *rx = g->nic[0].rx;
 
 	return vr_raw_used_idx(rx) == __atomic_load_n(&rx->avail->idx, __ATOMIC_ACQUIRE);
 }

@@ -344,7 +344,7 @@ static void
 receive_pages(const struct end *e, unsigned region, size_t *first, size_t *last)
 {
 	const struct vu_region *r = &e->nic.dev.mem.region[region];
-	const struct vring *vr = e->nic.rx;
+	const struct vr_ring *vr = e->nic.rx;
 	uint64_t low = UINT64_MAX, high = 0;
 
 	for (unsigned i = 0; i < vr->size; i++) {

@@ -63,7 +63,7 @@ trio_send(struct trio *t, const struct packet *p, unsigned descs)
 	unsigned hdr_len = t->bad->nic.hdr_len;
 	uint32_t len = hdr_len + p->len, at = 0, each = len / descs;
 	struct vr_seg seg[DESCS_MAX];
-	struct vring *tx = t->bad->nic.tx;
+	struct vr_ring *tx = t->bad->nic.tx;
 	/* The region's end is nobody's: no buffer reaches so far. */
 	struct buf b = raw_end_buf(t->bad, 1, ARENA);
 

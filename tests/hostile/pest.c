@@ -93,7 +93,7 @@ send_frames(struct pest *p, struct nic *nic, const uint8_t *mac, const uint8_t *
 
 /* A descriptor as no driver writes it, in a ring that the switch uses. */
 static void
-spoil(struct pest *p, struct vring *vr)
+spoil(struct pest *p, struct vr_ring *vr)
 {
 	const uint16_t i = (uint16_t)draw(p, vr->size);
 

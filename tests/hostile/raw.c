@@ -4,7 +4,6 @@
 /* Rings by hand. See raw.h. */
 #define _GNU_SOURCE
 #include "raw.h"
-#include "vring_format.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +49,7 @@ raw_fill(uint8_t *to, const struct buf *frame, uint32_t offset, uint32_t len)
 }
 
 struct vr_desc *
-raw_at(struct vring *vr, uint16_t i)
+raw_at(struct vr_ring *vr, uint16_t i)
 {
 	if ((vr->features & VU_F_RING_PACKED) == 0)
 		return &vr->desc[i];
@@ -62,13 +61,13 @@ raw_at(struct vring *vr, uint16_t i)
 }
 
 void
-raw_desc(struct vring *vr, uint16_t i, uint64_t addr, uint32_t len, uint16_t flags, uint16_t next)
+raw_desc(struct vr_ring *vr, uint16_t i, uint64_t addr, uint32_t len, uint16_t flags, uint16_t next)
 {
 	*raw_at(vr, i) = (struct vr_desc){addr, len, flags, next};
 }
 
 void
-raw_entry(const struct vring *vr, void *table, unsigned i, uint64_t addr, uint32_t len,
+raw_entry(const struct vr_ring *vr, void *table, unsigned i, uint64_t addr, uint32_t len,
 		uint16_t flags, uint16_t next)
 {
 	if ((vr->features & VU_F_RING_PACKED) == 0)
@@ -79,7 +78,7 @@ raw_entry(const struct vring *vr, void *table, unsigned i, uint64_t addr, uint32
 }
 
 void
-raw_chain(struct vring *vr, uint16_t first, const struct vr_seg *seg, unsigned n, uint16_t flags)
+raw_chain(struct vr_ring *vr, uint16_t first, const struct vr_seg *seg, unsigned n, uint16_t flags)
 {
 	for (unsigned i = 0; i < n; i++) {
 		uint16_t at = (uint16_t)(first + i);
@@ -91,55 +90,46 @@ raw_chain(struct vring *vr, uint16_t first, const struct vr_seg *seg, unsigned n
 	}
 }
 
-/* Writes the chain that is laid out from `head` on; its first flags last. */
+/* Shows the chain that is laid out from `head` on. One without an end is as long as its ring. */
 static void
-post_packed(struct vring *vr, uint16_t head)
+post_packed(struct vr_ring *vr, uint16_t head)
 {
-	struct vr_place first = vr->fill_at;
-	uint16_t first_flags = 0, i = head, n = 0;
+	struct vr_packed_desc *chain = calloc(vr->size, sizeof(*chain));
+	uint16_t i = head, n = 0;
 	const struct vr_desc *d;
 
+	if (chain == NULL)
+		abort();
 	do {
 		d = raw_at(vr, i);
-		if (n == 0)
-			first_flags = d->flags | vr_packed_owner(true, first.lap);
-		/* Until then it is as the lap before left it: the driver's. */
-		vr_raw_packed(vr, vr->fill_at.at, d->addr, d->len, head,
-				n == 0 ? vr_packed_owner(false, !first.lap)
-				       : d->flags | vr_packed_owner(true, vr->fill_at.lap));
-		vr->fill_at = vr_packed_behind(vr->fill_at, vr->size, 1);
+		chain[n++] = (struct vr_packed_desc){
+				.addr = d->addr, .len = d->len, .flags = d->flags};
 		i = d->next;
-	} while ((d->flags & VR_DESC_NEXT) != 0 && ++n < vr->size);
-	vr_raw_packed_flags(vr, first.at, first_flags);
-	vr->chain[head] = (uint16_t)(n + 1);
-	vr->show_at = vr->kick_at = vr->fill_at;
+	} while ((d->flags & VR_DESC_NEXT) != 0 && n < vr->size);
+	vr_raw_chain(vr, head, chain, n);
+	vr->chain[head] = n;
+	free(chain);
 }
 
 void
-raw_post(struct vring *vr, const uint16_t *head, unsigned n)
+raw_post(struct vr_ring *vr, const uint16_t *head, unsigned n)
 {
-	if ((vr->features & VU_F_RING_PACKED) != 0) {
+	if ((vr->features & VU_F_RING_PACKED) == 0)
+		vr_raw_post(vr, head, n);
+	else
 		for (unsigned i = 0; i < n; i++)
 			post_packed(vr, head[i]);
-		vr_kick_always(vr);
-		return;
-	}
-	for (unsigned i = 0; i < n; i++)
-		vr_raw_avail(vr, (uint16_t)(vr->published + i), head[i]);
-	vr->published = (uint16_t)(vr->published + n);
-	vr->avail_idx = vr->published;
-	vr_raw_avail_idx(vr, vr->published);
 	vr_kick_always(vr);
 }
 
 void
-raw_post_one(struct vring *vr, uint16_t head)
+raw_post_one(struct vr_ring *vr, uint16_t head)
 {
 	raw_post(vr, &head, 1);
 }
 
 bool
-raw_returned(struct party *p, struct vring *vr, unsigned n, uint32_t *len)
+raw_returned(struct party *p, struct vr_ring *vr, unsigned n, uint32_t *len)
 {
 	int64_t deadline = vu_now_ms() + PATIENCE_MS;
 
@@ -154,15 +144,13 @@ raw_returned(struct party *p, struct vring *vr, unsigned n, uint32_t *len)
 	for (; n > 0; n--) {
 		struct vr_used_elem e;
 
-		vr->format->peek(vr, &e);
+		vr_raw_used(vr, &e);
 		if (len != NULL)
 			*len = e.len;
-		if ((vr->features & VU_F_RING_PACKED) == 0)
-			vr->used_idx++;
-		else if (e.id < vr->size && vr->chain[e.id] != 0)
-			vr->seen_at = vr_packed_behind(vr->seen_at, vr->size, vr->chain[e.id]);
-		else
+		if ((vr->features & VU_F_RING_PACKED) != 0 &&
+				(e.id >= vr->size || vr->chain[e.id] == 0))
 			return fail(p->h, "buffer %u came back, which was not posted", e.id);
+		vr_raw_step(vr, (vr->features & VU_F_RING_PACKED) != 0 ? vr->chain[e.id] : 1);
 	}
 	return true;
 }
@@ -184,7 +172,7 @@ raw_works(struct party *p, struct party *peer)
 bool
 raw_receive_begin(struct party *p, struct party *peer)
 {
-	struct vring *rx = p->nic.rx;
+	struct vr_ring *rx = p->nic.rx;
 	unsigned left = 0;
 	uint8_t frame[FRAME_MIN];
 	int err = 0;
@@ -206,7 +194,7 @@ raw_receive_begin(struct party *p, struct party *peer)
 
 /* What the switch writes to of a ring: a copy. */
 static uint8_t *
-copy_used(const struct vring *vr, size_t *size)
+copy_used(const struct vr_ring *vr, size_t *size)
 {
 	bool packed = (vr->features & VU_F_RING_PACKED) != 0;
 	const void *from = packed ? (const void *)vr->packed : vr->used;
@@ -223,7 +211,7 @@ copy_used(const struct vring *vr, size_t *size)
 bool
 raw_untouched(struct party *p, struct party *peer)
 {
-	struct vring *ring[2] = {p->nic.rx, p->nic.tx};
+	struct vr_ring *ring[2] = {p->nic.rx, p->nic.tx};
 	uint8_t *before[2], *after, frame[FRAME_MIN];
 	bool same = true;
 	size_t size;

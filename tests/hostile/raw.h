@@ -34,29 +34,29 @@ struct buf raw_frame(struct party *p, const uint8_t *to, uint32_t len);
 void raw_fill(uint8_t *to, const struct buf *frame, uint32_t offset, uint32_t len);
 
 /* A descriptor as it is laid out; in a packed ring, a private one. */
-struct vr_desc *raw_at(struct vring *vr, uint16_t i);
+struct vr_desc *raw_at(struct vr_ring *vr, uint16_t i);
 
-void
-raw_desc(struct vring *vr, uint16_t i, uint64_t addr, uint32_t len, uint16_t flags, uint16_t next);
+void raw_desc(struct vr_ring *vr, uint16_t i, uint64_t addr, uint32_t len, uint16_t flags,
+		uint16_t next);
 
 /*
  * Entry `i` of an indirect table at `table`, which must be aligned. In the format for packed
  * rings there is no next: entries follow each other.
  */
-void raw_entry(const struct vring *vr, void *table, unsigned i, uint64_t addr, uint32_t len,
+void raw_entry(const struct vr_ring *vr, void *table, unsigned i, uint64_t addr, uint32_t len,
 		uint16_t flags, uint16_t next);
 
 /* Lays `n` pieces out as a chain in descriptors first, first + 1, ...; all with `flags` too. */
 void
-raw_chain(struct vring *vr, uint16_t first, const struct vr_seg *seg, unsigned n, uint16_t flags);
+raw_chain(struct vr_ring *vr, uint16_t first, const struct vr_seg *seg, unsigned n, uint16_t flags);
 
 /* Shows `n` heads at once. */
-void raw_post(struct vring *vr, const uint16_t *head, unsigned n);
+void raw_post(struct vr_ring *vr, const uint16_t *head, unsigned n);
 
-void raw_post_one(struct vring *vr, uint16_t head);
+void raw_post_one(struct vr_ring *vr, uint16_t head);
 
 /* Waits until `n` more came back, and takes them; with the length of the last in *len. */
-bool raw_returned(struct party *p, struct vring *vr, unsigned n, uint32_t *len);
+bool raw_returned(struct party *p, struct vr_ring *vr, unsigned n, uint32_t *len);
 
 /* Posts a good frame to `peer` and waits until it is there: the ring works. */
 bool raw_works(struct party *p, struct party *peer);

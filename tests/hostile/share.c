@@ -46,7 +46,7 @@ pump(void *arg)
 }
 
 void
-contest_pump(struct contest *c, struct vring *vr, unsigned n, unsigned heads, bool sends)
+contest_pump(struct contest *c, struct vr_ring *vr, unsigned n, unsigned heads, bool sends)
 {
 	for (unsigned i = 0; i < vr->size; i++)
 		vr_raw_avail(vr, (uint16_t)i, (uint16_t)(i % heads));

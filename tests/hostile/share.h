@@ -20,7 +20,7 @@
 
 /* A ring of which each entry is available again as soon as it was used. */
 struct pumped {
-	struct vring *vr;
+	struct vr_ring *vr;
 	uint16_t shown; /* entries, at most */
 	bool sends;
 };
@@ -35,7 +35,7 @@ struct contest {
 };
 
 /* All of `n` entries of a ring name the first `heads` descriptors by turns. */
-void contest_pump(struct contest *c, struct vring *vr, unsigned n, unsigned heads, bool sends);
+void contest_pump(struct contest *c, struct vr_ring *vr, unsigned n, unsigned heads, bool sends);
 
 /* Judges what the honest pair keeps beside c->h->greedy guests. */
 void contest_judge(struct contest *c);
