@@ -15,7 +15,8 @@ DRIVER_SRC := $(wildcard tests/driver/*.c)
 DRIVER_OBJ := $(DRIVER_SRC:%.c=$(BUILD)/%.o)
 LOADGEN_SRC := $(wildcard bench/*.c)
 LOADGEN_OBJ := $(LOADGEN_SRC:%.c=$(BUILD)/%.o)
-BENCH_SANITIZE := $(if $(filter 1,$(SANITIZE)),-fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer)
+BENCH_SANITIZE := $(if $(filter 1,$(SANITIZE)),-fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer) \
+	$(if $(filter thread,$(SANITIZE)),-fsanitize=thread -Wno-tsan)
 BENCH_CFLAGS := -std=c11 -O2 -g -Wall -Wextra -Wshadow -pthread $(BENCH_SANITIZE)
 BENCH_LDFLAGS := -pthread $(BENCH_SANITIZE)
 

@@ -33,7 +33,7 @@ reset_ring(struct ring *r)
 
 	close_memory(r);
 	r->free = RING_GPA;
-	r->taken = vq->last_avail = vq->last_used = vq->avail->idx = vq->used->idx = BEGIN;
+	ring_reset(r, BEGIN);
 	vq->known.valid = vq->longwinded = false;
 	vq->useless = 0;
 }
@@ -89,7 +89,7 @@ honest_offer(struct honest *h, uint16_t port, unsigned int n)
 	struct ring *rx = h->r->rx[port];
 
 	/* In a circle: what is offered now stands before what was offered longest ago. */
-	for (; n > 0 && (uint16_t)(rx->vq.avail->idx - rx->taken) < OFFERED_MAX; n--) {
+	for (; n > 0 && (uint16_t)(rx->vr.published - rx->vr.used_idx) < OFFERED_MAX; n--) {
 		if (rx->free + BUFFER + 3 * GAP > RING_SEAM)
 			rx->free = RING_GPA;
 		open_memory(rx, BUFFER);

@@ -2,14 +2,12 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* Rings that an input fills: see hostile_ring.h. */
-#include <sys/eventfd.h>
-
 #include <rte_common.h>
 
 #include "guest/in_order.h"
 #include "guest/tx.h"
+#include "switch/park.h"
 #include "hostile_ring.h"
-#include "tests/driver/vring_packed.h"
 
 /* A log of the exact size: one bit a page, up to the end of memory. */
 #define LOG_BYTES (HOSTILE_END / 4096 / 8 + 1)
@@ -17,12 +15,8 @@
 void
 hostile_ring_create(struct hostile_ring *h)
 {
-	struct ring *r = ring_create(2, 0);
-
-	/* Its park, and no more of it. */
-	h->ring.vq.source.park = r->vq.source.park;
-	r->vq.source.park = NULL;
-	ring_destroy(r);
+	h->ring.vq.source.park = park_create();
+	assert_non_null(h->ring.vq.source.park);
 	h->ring.mem.n = 2;
 	h->ring.mem.region[0] =
 			(struct guest_region){HOSTILE_GPA, HOSTILE_LOW, fuzz_exact(HOSTILE_LOW)};
@@ -30,80 +24,43 @@ hostile_ring_create(struct hostile_ring *h)
 			(struct guest_region){RING_SEAM, HOSTILE_HIGH, fuzz_exact(HOSTILE_HIGH)};
 	h->ring.mem.log = fuzz_exact(LOG_BYTES);
 	h->ring.mem.log_size = LOG_BYTES;
-	h->ring.vq.callfd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	assert_true(h->ring.vq.callfd >= 0);
-}
-
-static void
-make_areas(struct virtqueue *vq, struct hostile_ring *h, const struct hostile_setup *s)
-{
-	uint16_t i;
-
-	if (!s->packed) {
-		vq->desc = fuzz_exact(s->size * sizeof(struct vring_desc));
-		vq->avail = fuzz_exact(4 + s->size * 2 + 2);
-		vq->used = fuzz_exact(4 + s->size * sizeof(struct vring_used_elem) + 2);
-		vq->avail->idx = vq->used->idx = s->at;
-		return;
-	}
-	vq->ring = fuzz_exact(s->size * sizeof(*vq->ring));
-	for (i = 0; i < vq->last_avail; i++) /* used before, on this lap */
-		vq->ring[i].flags = vr_packed_owner(false, true);
-	h->driver = h->device = (struct vring_packed_desc_event){0, 0};
-	vq->driver_event = &h->driver;
-	vq->device_event = &h->device;
-}
-
-static void
-free_areas(struct virtqueue *vq)
-{
-	free(vq->in_order);
-	if (vq->packed) {
-		free(vq->ring);
-		return;
-	}
-	free(vq->desc);
-	free(vq->avail);
-	free(vq->used);
 }
 
 void
 hostile_ring_setup(struct hostile_ring *h, const struct hostile_setup *s, struct ring *mem)
 {
 	struct virtqueue *vq = &h->ring.vq;
+	struct vr_areas *own = &h->ring.own;
 	struct park *park = vq->source.park;
-	uint16_t at = s->packed ? s->at % s->size : s->at, port = vq->source.port;
-	int callfd = vq->callfd;
+	uint64_t features = VU_F_VERSION_1 | (s->packed ? VU_F_RING_PACKED : 0);
+	uint16_t port = vq->source.port;
 
-	free_areas(vq);
+	free(vq->in_order);
+	free(own->desc);
+	free(own->driver);
+	free(own->device);
+	own->desc = fuzz_exact(vr_desc_bytes(s->size));
+	own->driver = fuzz_exact(vr_driver_bytes(s->size, features));
+	own->device = fuzz_exact(vr_device_bytes(s->size, features));
 	*vq = (struct virtqueue){
-			.size = s->size,
-			.last_avail = at,
-			.last_used = at,
 			.hdr_len = s->short_header ? sizeof(struct virtio_net_hdr)
 						   : sizeof(struct virtio_net_hdr_mrg_rxbuf),
-			.packed = s->packed,
-			.avail_wrap = true,
-			.used_wrap = true,
 			.event_idx = s->event_idx,
 			.indirect = s->indirect,
 			.mergeable = s->mergeable && !s->short_header,
 			.logging = s->logging,
 			.offloads = s->offloads,
 			.mem = mem != NULL ? &mem->mem : &h->ring.mem,
-			.callfd = callfd,
 			.frame_max = s->frame_max,
 			.in_order = s->in_order ? in_order_create(s->size) : NULL,
 			.source = {.ops = &tx_source_ops, .park = park, .port = port},
 	};
 	rte_spinlock_init(&vq->lock);
-	make_areas(vq, h, s);
+	ring_lay(&h->ring, own, s->size, features,
+			s->packed ? VR_PACKED_START | s->at % s->size : s->at);
+	ring_call(&h->ring);
 	if (!s->calls) /* it polls */
-		h->driver.flags = VRING_PACKED_EVENT_FLAG_DISABLE;
-	if (!s->calls && !s->packed)
-		vq->avail->flags = VRING_AVAIL_F_NO_INTERRUPT;
-	h->next = at;
-	h->lap = true;
+		vr_call_enable(&h->ring.vr, false);
 	memset(h->ring.mem.region[0].host, 0, HOSTILE_LOW);
 	memset(h->ring.mem.region[1].host, 0, HOSTILE_HIGH);
 	memset(h->ring.mem.log, 0, LOG_BYTES);
@@ -160,39 +117,37 @@ take_len(struct input *in)
 static void
 put_desc(struct hostile_ring *h, struct input *in)
 {
-	struct virtqueue *vq = &h->ring.vq;
+	const struct virtqueue *vq = &h->ring.vq;
+	struct vr_ring *vr = &h->ring.vr;
 	uint16_t kind = fuzz_u16(in), at = (kind >> 3) % vq->size;
 	uint16_t flags = kind & (NEXT | WRITE | INDIRECT);
 	uint64_t gpa = hostile_gpa(in);
 	uint32_t len = take_len(in);
 
 	if (!vq->packed) {
-		vq->desc[at] = (struct vring_desc){gpa, len, flags, fuzz_u8(in)};
+		vr_raw_desc(vr, at, gpa, len, flags, fuzz_u8(in));
 		return;
 	}
-	vq->ring[h->next] = (struct vring_packed_desc){
-			gpa, len, kind >> 3, flags | vr_packed_owner(true, h->lap)};
-	if (++h->next == vq->size) {
-		h->next = 0;
-		h->lap = !h->lap;
-	}
+	vr_raw_packed(vr, vr->fill_at.at, gpa, len, kind >> 3,
+			flags | vr_packed_owner(true, vr->fill_at.lap));
+	vr->fill_at = vr_packed_behind(vr->fill_at, vr->size, 1);
 }
 
 /* A whole indirect table, of entries that follow each other in memory. */
 static void
 put_table(struct hostile_ring *h, struct input *in)
 {
-	struct vring_desc d = {0};
+	struct vr_desc d = {0};
 	uint64_t table = hostile_gpa(in), gpa = hostile_gpa(in);
 	uint8_t n = fuzz_u8(in), kind = fuzz_u8(in), i;
 	uint32_t len = take_len(in);
 
 	for (i = 0; i < n; i++) {
-		d = (struct vring_desc){gpa, len, kind & 7, i + 1};
+		d = (struct vr_desc){gpa, len, kind & 7, i + 1};
 		if (i + 1 == n)
 			d.flags &= ~NEXT;
 		if (h->ring.vq.packed) /* flags stand where next does */
-			d = (struct vring_desc){gpa, len, 0, d.flags};
+			d = (struct vr_desc){gpa, len, 0, d.flags};
 		hostile_write(&h->ring, table + i * sizeof(d), &d, sizeof(d));
 		gpa += kind & 8 ? len : 0;
 	}
@@ -202,34 +157,35 @@ put_table(struct hostile_ring *h, struct input *in)
 static void
 offer(struct hostile_ring *h, struct input *in)
 {
-	struct virtqueue *vq = &h->ring.vq;
+	struct vr_ring *vr = &h->ring.vr;
 	uint16_t head = fuzz_u8(in), n = fuzz_u8(in);
 
-	if (vq->packed) { /* skips, so that other places are looked at with the next */
-		h->next = (h->next + n) % vq->size;
-		h->lap ^= head & 1;
+	if (h->ring.vq.packed) { /* skips, so that other places are looked at with the next */
+		vr->fill_at.at = (vr->fill_at.at + n) % vr->size;
+		vr->fill_at.lap ^= head & 1;
 		return;
 	}
+	/* From the shared index on, which the input may have bent. */
+	vr->published = vr->avail->idx;
 	for (; n > 0; n--, head++)
-		vq->avail->ring[vq->avail->idx++ & (vq->size - 1)] = head;
+		vr_raw_post(vr, &head, 1);
 }
 
 /* Bytes of the input at any place of one area. */
 static void
 put_bytes(struct hostile_ring *h, struct input *in)
 {
-	struct virtqueue *vq = &h->ring.vq;
+	const struct vr_ring *vr = &h->ring.vr;
+	const struct vr_areas *own = &h->ring.own;
 	struct {
 		void *at;
 		size_t size;
 	} areas[] = {
 			{h->ring.mem.region[0].host, HOSTILE_LOW},
 			{h->ring.mem.region[1].host, HOSTILE_HIGH},
-			{vq->packed ? (void *)vq->ring : vq->desc, vq->size * 16u},
-			{vq->packed ? (void *)&h->driver : vq->avail,
-					vq->packed ? sizeof(h->driver) : 6u + vq->size * 2u},
-			{vq->packed ? (void *)&h->device : vq->used,
-					vq->packed ? sizeof(h->device) : 6u + vq->size * 8u},
+			{own->desc, vr_desc_bytes(vr->size)},
+			{own->driver, vr_driver_bytes(vr->size, vr->features)},
+			{own->device, vr_device_bytes(vr->size, vr->features)},
 	};
 	uint8_t which = fuzz_u8(in), n = fuzz_u8(in);
 	uint16_t at = fuzz_u16(in);

@@ -20,10 +20,7 @@
 #define HOSTILE_END (RING_SEAM + HOSTILE_HIGH)
 
 struct hostile_ring {
-	struct ring ring; /* its mem and vq; the park lasts for all inputs */
-	uint16_t next;    /* packed: where its driver makes available next */
-	bool lap;         /* packed: on which lap that is */
-	struct vring_packed_desc_event driver, device;
+	struct ring ring; /* the memory and the park last for all inputs */
 };
 
 /* What a ring begins with, and what was negotiated for it. */

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* A driver's side of a split ring: see ring.h. */
-#include <sys/eventfd.h>
-#include <unistd.h>
-
-#include "base/atomic.h"
+/* One ring: see ring.h. */
 #include "guest/ring.h"
 #include "guest/tx.h"
 #include "switch/park.h"
@@ -13,8 +9,8 @@
 
 const struct rte_ether_addr mac_broadcast = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 
-struct ring *
-ring_create(unsigned int size, uint16_t index)
+static struct ring *
+create(uint16_t size, uint64_t features, uint16_t base)
 {
 	struct ring *r = unit_zalloc(sizeof(*r));
 
@@ -23,14 +19,12 @@ ring_create(unsigned int size, uint16_t index)
 	r->mem.region[1] = (struct guest_region){RING_SEAM, RING_SECOND, malloc(RING_SECOND)};
 	assert_true(r->mem.region[0].host != NULL && r->mem.region[1].host != NULL);
 	r->free = RING_GPA;
-	r->taken = index;
+	r->own = (struct vr_areas){
+			.desc = unit_zalloc(vr_desc_bytes(size)),
+			.driver = unit_zalloc(vr_driver_bytes(size, features)),
+			.device = unit_zalloc(vr_device_bytes(size, features)),
+	};
 	r->vq = (struct virtqueue){
-			.desc = unit_zalloc(size * sizeof(struct vring_desc)),
-			.avail = unit_zalloc(4 + size * 2 + 2),
-			.used = unit_zalloc(4 + size * sizeof(struct vring_used_elem) + 2),
-			.last_avail = index,
-			.last_used = index,
-			.size = size,
 			.hdr_len = sizeof(struct virtio_net_hdr_mrg_rxbuf),
 			.indirect = true,
 			.mem = &r->mem,
@@ -40,20 +34,68 @@ ring_create(unsigned int size, uint16_t index)
 	};
 	assert_non_null(r->vq.source.park);
 	rte_spinlock_init(&r->vq.lock);
-	r->vq.avail->idx = r->vq.used->idx = index;
-	ring_hang_bell(&r->vq);
+	ring_lay(r, &r->own, size, features, base);
 	return r;
+}
+
+struct ring *
+ring_create(unsigned int size, uint16_t index)
+{
+	return create(size, VU_F_VERSION_1, index);
+}
+
+struct ring *
+ring_create_packed(uint16_t size, uint16_t at)
+{
+	struct ring *r = create(size, VU_F_VERSION_1 | VU_F_RING_PACKED, VR_PACKED_START | at);
+
+	r->chain = unit_zalloc((UINT16_MAX + 1) * sizeof(*r->chain));
+	return r;
+}
+
+void
+ring_lay(struct ring *r, const struct vr_areas *in, uint16_t size, uint64_t features, uint16_t base)
+{
+	struct virtqueue *vq = &r->vq;
+
+	if (r->vr.size != 0)
+		vr_free(&r->vr);
+	assert_int_equal(vr_init_in(&r->vr, in, size, features), 0);
+	vq->size = size;
+	vq->packed = (features & VU_F_RING_PACKED) != 0;
+	if (vq->packed) {
+		vq->ring = in->desc;
+		vq->driver_event = in->driver;
+		vq->device_event = in->device;
+	} else {
+		vq->desc = in->desc;
+		vq->avail = in->driver;
+		vq->used = in->device;
+	}
+	ring_reset(r, base);
+}
+
+void
+ring_reset(struct ring *r, uint16_t base)
+{
+	struct vr_place at = r->vq.packed ? vr_packed_place(base) : (struct vr_place){base, false};
+
+	vr_reset(&r->vr, base);
+	r->vq.last_avail = r->vq.last_used = at.at;
+	r->vq.avail_wrap = r->vq.used_wrap = at.lap;
+	ring_hang_bell(&r->vq);
 }
 
 void
 ring_destroy(struct ring *r)
 {
-	if (r->vq.callfd >= 0)
-		close(r->vq.callfd);
+	vr_free(&r->vr);
 	park_destroy(r->vq.source.park);
-	free(r->vq.desc);
-	free(r->vq.avail);
-	free(r->vq.used);
+	free(r->vq.in_order);
+	free(r->own.desc);
+	free(r->own.driver);
+	free(r->own.device);
+	free(r->chain);
 	free(r->mem.region[0].host);
 	free(r->mem.region[1].host);
 	free(r);
@@ -62,16 +104,13 @@ ring_destroy(struct ring *r)
 void
 ring_call(struct ring *r)
 {
-	r->vq.callfd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	assert_true(r->vq.callfd >= 0);
+	r->vq.callfd = r->vr.call_fd;
 }
 
 uint64_t
 ring_calls(struct ring *r)
 {
-	eventfd_t n = 0;
-
-	return eventfd_read(r->vq.callfd, &n) == 0 ? n : 0;
+	return vr_calls(&r->vr);
 }
 
 uint64_t
@@ -97,14 +136,14 @@ void
 ring_desc(struct ring *r, uint16_t i, uint64_t gpa, uint32_t len, uint16_t flags, uint16_t next)
 {
 	assert_true(i < r->vq.size);
-	r->vq.desc[i] = (struct vring_desc){gpa, len, flags, next};
+	vr_raw_desc(&r->vr, i, gpa, len, flags, next);
 }
 
 void
 ring_table(struct ring *r, uint64_t table, uint16_t i, uint64_t gpa, uint32_t len, uint16_t flags,
 		uint16_t next)
 {
-	const struct vring_desc d = {gpa, len, flags, next};
+	const struct vr_desc d = {gpa, len, flags, next};
 
 	memcpy(ring_at(r, table + i * sizeof(d), sizeof(d)), &d, sizeof(d));
 }
@@ -112,22 +151,48 @@ ring_table(struct ring *r, uint64_t table, uint16_t i, uint64_t gpa, uint32_t le
 void
 ring_offer(struct ring *r, uint16_t head)
 {
-	uint16_t at = r->vq.avail->idx;
+	vr_raw_post(&r->vr, &head, 1);
+}
 
-	r->vq.avail->ring[at & (r->vq.size - 1)] = head;
-	store_release(&r->vq.avail->idx, at + 1);
+void
+ring_chain(struct ring *r, uint16_t id, const struct vr_packed_desc *d, unsigned int n)
+{
+	vr_raw_chain(&r->vr, id, d, n);
+	r->chain[id] = n;
+}
+
+void
+ring_one(struct ring *r, uint16_t i, uint64_t gpa, uint32_t len, uint16_t flags)
+{
+	const struct vr_packed_desc d = {.addr = gpa, .len = len, .flags = flags};
+
+	if (r->vq.packed) {
+		ring_chain(r, i, &d, 1);
+		return;
+	}
+	ring_desc(r, i, gpa, len, flags, 0);
+	ring_offer(r, i);
 }
 
 bool
 ring_used(struct ring *r, uint32_t *id, uint32_t *len)
 {
-	const struct vring_used_elem *e = &r->vq.used->ring[r->taken & (r->vq.size - 1)];
+	const struct vr_packed_desc *d = &r->vr.packed[r->vr.seen_at.at];
+	struct vr_used_elem e;
 
-	if (r->taken == load_acquire(&r->vq.used->idx))
+	if (!vr_raw_used(&r->vr, &e))
 		return false;
-	r->taken++;
-	*id = e->id;
-	*len = e->len;
+	*id = e.id;
+	*len = e.len;
+	if (!r->vq.packed) {
+		vr_raw_step(&r->vr, 1);
+		return true;
+	}
+	/* The flag says whether there is a length. */
+	assert_int_equal(!!(d->flags & WRITE), d->len != 0);
+	assert_true(r->chain[e.id] != 0);
+	vr_raw_step(&r->vr, r->chain[e.id]);
+	r->chain[e.id] = 0;
 	return true;
 }
 
@@ -144,7 +209,9 @@ ring_expect(struct ring *r, uint32_t id, uint32_t len)
 void
 ring_expect_none(struct ring *r)
 {
-	assert_int_equal(r->vq.used->idx, r->taken);
+	uint32_t id, len;
+
+	assert_false(ring_used(r, &id, &len));
 }
 
 struct rte_ether_addr
@@ -177,8 +244,7 @@ ring_send(struct ring *r, uint16_t i, const struct rte_ether_addr *to,
 
 	memset(at, 0, r->vq.hdr_len);
 	frame_make(at + r->vq.hdr_len, to, from, len, seed);
-	ring_desc(r, i, gpa, r->vq.hdr_len + len, 0, 0);
-	ring_offer(r, i);
+	ring_one(r, i, gpa, r->vq.hdr_len + len, 0);
 	return at + r->vq.hdr_len;
 }
 
@@ -188,7 +254,6 @@ ring_room(struct ring *r, uint16_t i, uint32_t len)
 	uint64_t gpa = ring_bytes(r, len);
 
 	memset(ring_at(r, gpa, len), 0xee, len);
-	ring_desc(r, i, gpa, len, WRITE, 0);
-	ring_offer(r, i);
+	ring_one(r, i, gpa, len, WRITE);
 	return gpa;
 }

@@ -2,11 +2,11 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * The driver's side of one split ring, in plain memory: what a guest would write.
+ * One ring, of either format, in plain memory: what a guest would write.
  *
- * Guest memory is two regions that touch at RING_SEAM (each an allocation of its
- * own, so that the sanitizer sees what goes beyond them), and nothing else. The
- * ring itself stands outside of it. ring->vq is the switch's view.
+ * Guest memory is two regions that touch at RING_SEAM, and nothing else. Each of them, and each area
+ * of the ring, is an allocation of its own, so that the sanitizer sees what goes beyond it.
+ * ring->vq is the switch's view of the ring, ring->vr the driver's.
  */
 #ifndef UNIT_RING_H
 #define UNIT_RING_H
@@ -15,6 +15,7 @@
 
 #include "frame/frame.h"
 #include "guest/virtqueue.h"
+#include "tests/driver/vring.h"
 #include "unit.h"
 
 #define RING_GPA UINT64_C(0x100000)
@@ -23,15 +24,17 @@
 #define RING_SECOND UINT64_C(0x40000) /* bytes of the second region */
 #define RING_END (RING_SEAM + RING_SECOND)
 
-#define NEXT VRING_DESC_F_NEXT
-#define WRITE VRING_DESC_F_WRITE
-#define INDIRECT VRING_DESC_F_INDIRECT
+#define NEXT VR_DESC_NEXT
+#define WRITE VR_DESC_WRITE
+#define INDIRECT VR_DESC_INDIRECT
 
 struct ring {
 	struct virtqueue vq;
 	struct guest_mem mem;
-	uint64_t free;  /* gpa: what ring_bytes() gives next */
-	uint16_t taken; /* used entries that the driver has looked at */
+	struct vr_ring vr;
+	struct vr_areas own; /* allocated by ring_create() */
+	uint64_t free;       /* gpa: what ring_bytes() gives next */
+	uint16_t *chain;     /* packed: descriptors of the chain with an id, which may be any */
 };
 
 /*
@@ -39,9 +42,23 @@ struct ring {
  * no signals. Both sides' indices begin at `index`.
  */
 struct ring *ring_create(unsigned int size, uint16_t index);
+
+/* The same of a packed ring, whose both sides begin at position `at` on lap 1. */
+struct ring *ring_create_packed(uint16_t size, uint16_t at);
+
+/*
+ * Lays an empty ring out in memory of the caller's, with both sides at `base`, as SET_VRING_BASE has
+ * it. The driver's side is made anew; of the switch's side, what says where and how long it is.
+ */
+void ring_lay(struct ring *r, const struct vr_areas *in, uint16_t size, uint64_t features,
+		uint16_t base);
+
+/* Empties the ring where it is. */
+void ring_reset(struct ring *r, uint16_t base);
+
 void ring_destroy(struct ring *r);
 
-/* Lets the device signal: an eventfd, closed by ring_destroy(). */
+/* Lets the device signal. */
 void ring_call(struct ring *r);
 
 /* Signals since the last time. */
@@ -60,10 +77,19 @@ ring_desc(struct ring *r, uint16_t i, uint64_t gpa, uint32_t len, uint16_t flags
 void ring_table(struct ring *r, uint64_t table, uint16_t i, uint64_t gpa, uint32_t len,
 		uint16_t flags, uint16_t next);
 
-/* Makes the chain of `head` available. */
+/* Makes the chain of `head` available, in a split ring. */
 void ring_offer(struct ring *r, uint16_t head);
 
-/* Whether there is a used entry; which one. */
+/*
+ * Makes a chain of n descriptors available, in a packed ring. Their flags say what they are;
+ * NEXT, the owner's flags and the id are put in here.
+ */
+void ring_chain(struct ring *r, uint16_t id, const struct vr_packed_desc *d, unsigned int n);
+
+/* Offers one descriptor, in either format: of that number, or with that id. */
+void ring_one(struct ring *r, uint16_t i, uint64_t gpa, uint32_t len, uint16_t flags);
+
+/* Takes the next used buffer, in either format. Returns false if there is none. */
 bool ring_used(struct ring *r, uint32_t *id, uint32_t *len);
 
 /* The next used entry must be there and be this; or must not be there. */

@@ -13,7 +13,7 @@
 #include "guest/ring.h"
 #include "guest/rx.h"
 #include "guest/tx.h"
-#include "packed.h"
+#include "ring.h"
 #include "run/stats.h"
 
 #define PAGE 4096u
@@ -28,7 +28,6 @@
 
 /* A ring of either format that lies in guest memory itself, which has a log. */
 struct side {
-	struct packed *p; /* NULL: split */
 	struct ring *r;
 	uint8_t *area; /* the third region: what the ring is made of */
 	uint8_t log[LOG_BYTES];
@@ -43,49 +42,36 @@ static struct side *
 side_create(bool packed)
 {
 	struct side *s = unit_zalloc(sizeof(*s));
-	struct virtqueue *vq;
+	struct vr_areas in;
 
-	s->p = packed ? packed_create(PACKED, 0) : NULL;
-	s->r = packed ? s->p->r : ring_create(SPLIT, 65500);
+	s->r = packed ? ring_create_packed(PACKED, 0) : ring_create(SPLIT, 65500);
 	s->random = 1;
-	vq = &s->r->vq;
 	s->area = aligned_alloc(PAGE, AREA_BYTES);
 	assert_non_null(s->area);
 	memset(s->area, 0, AREA_BYTES);
 	s->r->mem.region[s->r->mem.n++] = (struct guest_region){AREA_GPA, AREA_BYTES, s->area};
+	in.desc = s->area;
 	if (packed) {
-		free(vq->ring);
-		vq->ring = (void *)s->area;
-		vq->driver_event = (void *)(s->area + 14 * PAGE);
-		vq->device_event = (void *)(s->area + 14 * PAGE + 4);
+		in.driver = s->area + 14 * PAGE;
+		in.device = s->area + 14 * PAGE + 4;
+		ring_lay(s->r, &in, PACKED, s->r->vr.features, VR_PACKED_START);
 	} else {
-		free(vq->desc);
-		free(vq->avail);
-		free(vq->used);
-		vq->desc = (void *)s->area;
-		vq->avail = (void *)(s->area + 2 * PAGE);
-		vq->used = (void *)(s->area + 6 * PAGE - 64); /* its indices on one page, its */
-		vq->avail->idx = vq->used->idx = 65500;       /* entries on that and others */
+		in.driver = s->area + 2 * PAGE;
+		/* Its indices on one page, its entries on that and others. */
+		in.device = s->area + 6 * PAGE - 64;
+		ring_lay(s->r, &in, SPLIT, s->r->vr.features, 65500);
 	}
 	s->r->mem.log = s->log;
 	s->r->mem.log_size = LOG_BYTES;
-	vq->logging = true;
+	s->r->vq.logging = true;
 	return s;
 }
 
 static void
 side_destroy(struct side *s)
 {
-	struct virtqueue *vq = &s->r->vq;
-
 	free(s->area);
-	vq->avail = NULL;
-	vq->desc = NULL;
-	vq->used = NULL;
-	if (s->p != NULL)
-		packed_destroy(s->p);
-	else
-		ring_destroy(s->r);
+	ring_destroy(s->r);
 	free(s);
 }
 
@@ -193,29 +179,24 @@ somewhere(struct side *s, uint32_t len)
 static void
 offer(struct side *s, uint16_t i, uint32_t len, bool table)
 {
-	struct vring_packed_desc d = {.addr = somewhere(s, len), .len = len, .flags = WRITE};
+	struct vr_packed_desc d = {.addr = somewhere(s, len), .len = len, .flags = WRITE};
 	uint64_t at = AREA_GPA + 15 * PAGE + 32 * (i % 100);
 
-	if (table && s->p != NULL) {
-		struct vring_packed_desc two[2] = {d, d};
+	if (table && s->r->vq.packed) {
+		struct vr_packed_desc two[2] = {d, d};
 
 		two[0].len = two[1].len = len / 2;
 		two[1].addr = somewhere(s, len);
 		memcpy(s->area + (at - AREA_GPA), two, sizeof(two));
-		d = (struct vring_packed_desc){.addr = at, .len = sizeof(two), .flags = INDIRECT};
+		d = (struct vr_packed_desc){.addr = at, .len = sizeof(two), .flags = INDIRECT};
 	} else if (table) {
-		struct vring_desc two[2] = {{d.addr, len / 2, WRITE | NEXT, 1},
+		struct vr_desc two[2] = {{d.addr, len / 2, WRITE | NEXT, 1},
 				{somewhere(s, len), len / 2, WRITE, 0}};
 
 		memcpy(s->area + (at - AREA_GPA), two, sizeof(two));
-		d = (struct vring_packed_desc){.addr = at, .len = sizeof(two), .flags = INDIRECT};
+		d = (struct vr_packed_desc){.addr = at, .len = sizeof(two), .flags = INDIRECT};
 	}
-	if (s->p != NULL) {
-		packed_offer(s->p, i, &d, 1);
-	} else {
-		ring_desc(s->r, i, d.addr, d.len, d.flags, 0);
-		ring_offer(s->r, i);
-	}
+	ring_one(s->r, i, d.addr, d.len, d.flags);
 }
 
 /* The driver takes what was returned, and wipes its memory. */
@@ -224,16 +205,11 @@ wipe(struct side *s)
 {
 	struct virtqueue *vq = &s->r->vq;
 	uint32_t id, len;
-	uint16_t name;
 
-	if (s->p != NULL) {
-		while (packed_taken(s->p, &name, &len))
-			;
-	} else {
-		while (ring_used(s->r, &id, &len))
-			;
+	while (ring_used(s->r, &id, &len))
+		;
+	if (!vq->packed)
 		memset(vq->used->ring, FILL, SPLIT * sizeof(vq->used->ring[0]));
-	}
 	memset(s->r->mem.region[0].host, FILL, RING_BYTES);
 	memset(s->r->mem.region[1].host, FILL, RING_SECOND);
 }
@@ -299,15 +275,9 @@ static void
 test_spoilt(void **state)
 {
 	struct side *s = *state;
-	struct vring_packed_desc d = {.addr = RING_END, .len = 2000, .flags = WRITE};
 
 	wipe(s);
-	if (s->p != NULL) {
-		packed_offer(s->p, 3, &d, 1);
-	} else {
-		ring_desc(s->r, 3, d.addr, d.len, d.flags, 0);
-		ring_offer(s->r, 3);
-	}
+	ring_one(s->r, 3, RING_END, 2000, WRITE);
 	frames(s, 1);
 	watch(s);
 	assert_int_equal(rx_deliver(&s->r->vq, &s->burst, 1, &s->count).refused, 1);
@@ -320,7 +290,6 @@ send(struct side *s, bool in_order)
 {
 	struct source *source = &s->r->vq.source;
 	struct rte_ether_addr to = mac_of(1, 1), from = mac_of(2, 2);
-	struct vring_packed_desc d;
 	unsigned int round, i, n;
 
 	if (in_order)
@@ -329,15 +298,8 @@ send(struct side *s, bool in_order)
 		wipe(s);
 		n = 1 + unit_random(&s->random) % BURST_MAX;
 		for (i = 0; i < n; i++) {
-			d = (struct vring_packed_desc){.addr = RING_GPA + i * 2048, .len = 100};
-			memset(ring_at(s->r, d.addr, 100), 0, s->r->vq.hdr_len);
-			frame_make(ring_at(s->r, d.addr + s->r->vq.hdr_len, 88), &to, &from, 88, i);
-			if (s->p != NULL) {
-				packed_offer(s->p, i, &d, 1);
-			} else {
-				ring_desc(s->r, i, d.addr, d.len, 0, 0);
-				ring_offer(s->r, i);
-			}
+			s->r->free = RING_GPA + i * 2048;
+			ring_send(s->r, i, &to, &from, 88, i);
 		}
 		watch(s);
 		assert_int_equal(source->ops->fetch(source, &s->burst, BURST_MAX), n);
@@ -354,8 +316,6 @@ send(struct side *s, bool in_order)
 		}
 		assert_true(expect_marks(s) >= 1);
 	}
-	free(s->r->vq.in_order);
-	s->r->vq.in_order = NULL;
 }
 
 static void
@@ -378,7 +338,7 @@ test_suppress(void **state)
 
 	for (event_idx = 0; event_idx < 2; event_idx++) {
 		s->r->vq.event_idx = event_idx;
-		if (s->p != NULL)
+		if (s->r->vq.packed)
 			s->r->vq.device_event->flags = 0;
 		else
 			s->r->vq.used->flags = 0;
@@ -393,14 +353,14 @@ static void
 test_packed_chain(void **state)
 {
 	struct side *s = *state;
-	struct vring_packed_desc d[3];
+	struct vr_packed_desc d[3];
 	unsigned int i, k;
 
 	for (i = 0; i < 400; i++) {
 		wipe(s);
 		for (k = 0; k < 3; k++)
-			d[k] = (struct vring_packed_desc){somewhere(s, 600), 600, 0, WRITE};
-		packed_offer(s->p, i, d, 3);
+			d[k] = (struct vr_packed_desc){somewhere(s, 600), 600, 0, WRITE};
+		ring_chain(s->r, i, d, 3);
 		frames(s, 1);
 		watch(s);
 		s->burst.cost = 0; /* as for each visit */

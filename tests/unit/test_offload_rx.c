@@ -9,7 +9,7 @@
 
 #include "guest/rx.h"
 #include "frame/offload.h"
-#include "packed.h"
+#include "ring.h"
 #include "packet.h"
 #include "run/stats.h"
 
@@ -20,7 +20,6 @@
 /* A receiver, of either format, and what it knows of the buffers that it offered. */
 struct receiver {
 	struct ring *r;
-	struct packed *packed; /* or NULL */
 	uint16_t next;
 	uint64_t gpa[SIZE];
 };
@@ -43,8 +42,7 @@ setup(void **state)
 	w->tx = ring_create(SIZE, 65530);
 	w->tx->vq.offloads = ALL;
 	w->rx[0].r = ring_create(SIZE, 65533);
-	w->rx[1].packed = packed_create(SIZE, SIZE - 3);
-	w->rx[1].r = w->rx[1].packed->r;
+	w->rx[1].r = ring_create_packed(SIZE, SIZE - 3);
 	for (i = 0; i < 2; i++)
 		w->rx[i].r->vq.mergeable = false;
 	*state = w;
@@ -58,7 +56,7 @@ teardown(void **state)
 
 	ring_destroy(w->tx);
 	ring_destroy(w->rx[0].r);
-	packed_destroy(w->rx[1].packed);
+	ring_destroy(w->rx[1].r);
 	free(w);
 	return 0;
 }
@@ -104,16 +102,10 @@ deliver(struct way *w, struct receiver *rx)
 static void
 offer(struct receiver *rx, uint64_t gpa, uint32_t len, uint16_t flags)
 {
-	struct vring_packed_desc d = {.addr = gpa, .len = len, .flags = flags};
 	uint16_t id = rx->next++ % SIZE;
 
 	rx->gpa[id] = gpa;
-	if (rx->packed != NULL) {
-		packed_offer(rx->packed, id, &d, 1);
-	} else {
-		ring_desc(rx->r, id, gpa, len, flags, 0);
-		ring_offer(rx->r, id);
-	}
+	ring_one(rx->r, id, gpa, len, flags);
 }
 
 static void
@@ -126,27 +118,6 @@ offer_room(struct receiver *rx, unsigned int n, uint32_t len)
 	}
 }
 
-static bool
-take_used(struct receiver *rx, uint32_t *id, uint32_t *len)
-{
-	uint16_t short_id;
-
-	if (rx->packed == NULL)
-		return ring_used(rx->r, id, len);
-	if (!packed_taken(rx->packed, &short_id, len))
-		return false;
-	*id = short_id;
-	return true;
-}
-
-static void
-expect_none(struct receiver *rx)
-{
-	uint32_t id, len;
-
-	assert_false(take_used(rx, &id, &len));
-}
-
 /* Takes a frame into w->got. Returns its length, header included; 0: there is none. */
 static uint32_t
 take(struct way *w, struct receiver *rx)
@@ -154,7 +125,7 @@ take(struct way *w, struct receiver *rx)
 	uint32_t id, len, total = 0, n = 1;
 
 	do {
-		if (!take_used(rx, &id, &len)) {
+		if (!ring_used(rx->r, &id, &len)) {
 			assert_int_equal(total, 0);
 			return 0;
 		}
@@ -199,7 +170,7 @@ expect_carried(struct way *w, struct receiver *rx)
 	assert_int_equal(take(w, rx), HDR + w->packet.len);
 	assert_memory_equal(w->got, &want, sizeof(want));
 	assert_memory_equal(w->got + HDR, w->packet.bytes, w->packet.len);
-	expect_none(rx);
+	ring_expect_none(rx->r);
 }
 
 /* Packets that no guest without offloads could send. */
@@ -329,7 +300,7 @@ test_no_room(void **state)
 		for (unsigned int times = 0; times < 3; times++) {
 			o = deliver(w, rx);
 			assert_int_equal(o.taken | o.refused, 0);
-			expect_none(rx);
+			ring_expect_none(rx->r);
 		}
 		assert_int_equal(w->count.sent | w->count.segments | w->count.checksums, 0);
 		offer_room(rx, 1, i / 2 ? 400 : 1100);
@@ -354,14 +325,14 @@ test_never_any_room(void **state)
 		send_packet(w, &s, 54, 4096);
 		assert_int_equal(deliver(w, rx).refused, 1);
 		assert_int_equal(w->burst.frame->reason, DROP_TOO_BIG);
-		expect_none(rx);
+		ring_expect_none(rx->r);
 		retire(w);
 		/* or longer than a buffer. */
 		s = (struct packet_spec){.payload = 4000, .gso_size = 1100};
 		send_packet(w, &s, 54, 4096);
 		assert_int_equal(deliver(w, rx).refused, 1);
 		assert_int_equal(w->burst.frame->reason, DROP_TOO_BIG);
-		expect_none(rx);
+		ring_expect_none(rx->r);
 		retire(w);
 		/* What fits is taken from where the ring stands. */
 		s = (struct packet_spec){.payload = SIZE * 100, .gso_size = 100};
@@ -392,11 +363,11 @@ test_bad_buffer(void **state)
 		assert_int_equal(deliver(w, rx).refused, 1);
 		assert_int_equal(w->burst.frame->reason, DROP_RX_DESCRIPTOR);
 		for (k = 0; k < 4; k++) {
-			assert_true(take_used(rx, &id, &len));
+			assert_true(ring_used(rx->r, &id, &len));
 			assert_int_equal(id, k);
 			assert_int_equal(len, 0);
 		}
-		expect_none(rx);
+		ring_expect_none(rx->r);
 		assert_int_equal(deliver(w, rx).taken, 1);
 		assert_int_equal(expect_cut(w, rx, &s, false), 5);
 		retire(w);

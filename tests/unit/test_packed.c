@@ -5,8 +5,9 @@
 #include <rte_common.h>
 
 #include "guest/in_order.h"
+#include "guest/packed.h"
 #include "guest/rx.h"
-#include "packed.h"
+#include "ring.h"
 #include "run/stats.h"
 
 #define SIZE 7 /* no power of two, so that laps end anywhere */
@@ -18,40 +19,40 @@ static struct used_chain used;
 static int
 setup(void **state)
 {
-	*state = packed_create(SIZE, 0);
+	*state = ring_create_packed(SIZE, 0);
 	return 0;
 }
 
 static int
 teardown(void **state)
 {
-	packed_destroy(*state);
+	ring_destroy(*state);
 	return 0;
 }
 
 static enum chain_status
-walk(struct packed *p, uint16_t at, bool writable)
+walk(struct ring *r, uint16_t at, bool writable)
 {
 	chain = (struct chain){.frag = frags, .max = CHAIN_MAX};
-	return packed_walk(&p->r->vq, at, writable, &chain, &used);
+	return packed_walk(&r->vq, at, writable, &chain, &used);
 }
 
 static bool
-is_available(const struct packed *p)
+is_available(const struct ring *r)
 {
-	const struct virtqueue *vq = &p->r->vq;
+	const struct virtqueue *vq = &r->vq;
 
 	return packed_is_available(vq, vq->last_avail, vq->avail_wrap);
 }
 
 /* The device takes the chain at its position, and returns it. */
 static void
-take_and_put(struct packed *p, bool writable, uint32_t len)
+take_and_put(struct ring *r, bool writable, uint32_t len)
 {
-	struct virtqueue *vq = &p->r->vq;
+	struct virtqueue *vq = &r->vq;
 
-	assert_true(is_available(p));
-	assert_int_equal(walk(p, vq->last_avail, writable), CHAIN_OK);
+	assert_true(is_available(r));
+	assert_int_equal(walk(r, vq->last_avail, writable), CHAIN_OK);
 	packed_advance(vq, &vq->last_avail, &vq->avail_wrap, used.ndesc);
 	packed_put(vq, used, len);
 	packed_publish(vq, 0);
@@ -60,23 +61,23 @@ take_and_put(struct packed *p, bool writable, uint32_t len)
 static void
 test_laps(void **state)
 {
-	struct packed *p = *state;
-	struct vring_packed_desc d[3];
+	struct ring *r = *state;
+	struct vr_packed_desc d[3];
 	uint64_t random = 1;
 	uint16_t n, i, k;
 
 	for (i = 0; i < 1000; i++) {
-		assert_false(is_available(p));
+		assert_false(is_available(r));
 		n = 1 + unit_random(&random) % 3;
 		for (k = 0; k < n; k++)
-			d[k] = (struct vring_packed_desc){.addr = RING_GPA + 64 * k, .len = 10 + k};
-		packed_offer(p, 100 + i, d, n);
-		take_and_put(p, false, 0);
+			d[k] = (struct vr_packed_desc){.addr = RING_GPA + 64 * k, .len = 10 + k};
+		ring_chain(r, 100 + i, d, n);
+		take_and_put(r, false, 0);
 		assert_int_equal(used.ndesc, n);
 		assert_int_equal(chain.n, n);
 		assert_int_equal(chain.len, n * 10 + n * (n - 1) / 2);
-		packed_expect(p, 100 + i, 0);
-		packed_expect_none(p);
+		ring_expect(r, 100 + i, 0);
+		ring_expect_none(r);
 	}
 }
 
@@ -84,66 +85,66 @@ test_laps(void **state)
 static void
 test_any_order(void **state)
 {
-	struct packed *p = *state;
-	struct virtqueue *vq = &p->r->vq;
-	const struct vring_packed_desc one = {.addr = RING_GPA, .len = 10, .flags = WRITE};
-	const struct vring_packed_desc two[] = {one, one};
+	struct ring *r = *state;
+	struct virtqueue *vq = &r->vq;
+	const struct vr_packed_desc one = {.addr = RING_GPA, .len = 10, .flags = WRITE};
+	const struct vr_packed_desc two[] = {one, one};
 	struct used_chain u[SIZE];
 	unsigned int lap, i;
 	uint16_t from;
 
 	for (lap = 0; lap < 50; lap++) {
-		packed_offer(p, 1, &one, 1);
-		packed_offer(p, 2, two, 2);
-		packed_offer(p, 3, &one, 1);
-		packed_offer(p, 4, two, 2);
-		packed_offer(p, 5, &one, 1);
+		ring_chain(r, 1, &one, 1);
+		ring_chain(r, 2, two, 2);
+		ring_chain(r, 3, &one, 1);
+		ring_chain(r, 4, two, 2);
+		ring_chain(r, 5, &one, 1);
 		for (i = 0; i < 5; i++) {
-			assert_true(is_available(p));
-			assert_int_equal(walk(p, vq->last_avail, true), CHAIN_OK);
+			assert_true(is_available(r));
+			assert_int_equal(walk(r, vq->last_avail, true), CHAIN_OK);
 			u[i] = used;
 			packed_advance(vq, &vq->last_avail, &vq->avail_wrap, used.ndesc);
 		}
-		assert_false(is_available(p));
+		assert_false(is_available(r));
 		from = vq->last_used;
 		for (i = 5; i > 0; i--)
 			packed_put(vq, u[i - 1], i);
 		/* Nothing is seen before all of it is. */
-		packed_expect_none(p);
+		ring_expect_none(r);
 		packed_publish(vq, from);
 		for (i = 5; i > 0; i--)
-			packed_expect(p, i, i);
-		packed_expect_none(p);
+			ring_expect(r, i, i);
+		ring_expect_none(r);
 	}
 }
 
 static void
 test_indirect(void **state)
 {
-	struct packed *p = *state;
-	uint64_t table = ring_bytes(p->r, 64) + 1; /* at any address */
-	struct vring_packed_desc entry[2] = {
+	struct ring *r = *state;
+	uint64_t table = ring_bytes(r, 64) + 1; /* at any address */
+	struct vr_packed_desc entry[2] = {
 			{.addr = RING_GPA + 1000,
 					.len = 12,
 					.flags = WRITE | NEXT}, /* NEXT has no meaning there */
 			{.addr = RING_SEAM - 50, .len = 100, .flags = WRITE},
 	};
-	struct vring_packed_desc d = {.addr = table, .len = sizeof(entry), .flags = INDIRECT};
+	struct vr_packed_desc d = {.addr = table, .len = sizeof(entry), .flags = INDIRECT};
 
-	memcpy(ring_at(p->r, table, sizeof(entry)), entry, sizeof(entry));
-	packed_offer(p, 9, &d, 1);
-	take_and_put(p, true, 112);
+	memcpy(ring_at(r, table, sizeof(entry)), entry, sizeof(entry));
+	ring_chain(r, 9, &d, 1);
+	take_and_put(r, true, 112);
 	assert_int_equal(chain.n, 3); /* the second crosses from region to region */
 	assert_int_equal(chain.len, 112);
-	packed_expect(p, 9, 112);
+	ring_expect(r, 9, 112);
 	/* To transmit, WRITE does not matter in a table; to receive, it must be there. */
-	packed_offer(p, 10, &d, 1);
-	take_and_put(p, false, 0);
-	packed_expect(p, 10, 0);
+	ring_chain(r, 10, &d, 1);
+	take_and_put(r, false, 0);
+	ring_expect(r, 10, 0);
 	entry[1].flags = 0;
-	memcpy(ring_at(p->r, table, sizeof(entry)), entry, sizeof(entry));
-	packed_offer(p, 11, &d, 1);
-	assert_int_equal(walk(p, p->r->vq.last_avail, true), CHAIN_BAD);
+	memcpy(ring_at(r, table, sizeof(entry)), entry, sizeof(entry));
+	ring_chain(r, 11, &d, 1);
+	assert_int_equal(walk(r, r->vq.last_avail, true), CHAIN_BAD);
 	assert_int_equal(used.id, 11);
 }
 
@@ -151,31 +152,31 @@ test_indirect(void **state)
 static void
 test_bad(void **state)
 {
-	static const struct vring_packed_desc bad[] = {
+	static const struct vr_packed_desc bad[] = {
 			{.addr = RING_GPA, .len = 10, .flags = WRITE}, /* wrong direction */
 			{.addr = RING_GPA - 1, .len = 10},
 			{.addr = RING_END - 5, .len = 10},
 			{.addr = UINT64_MAX - 5, .len = 10},
 			{.addr = 0, .len = UINT32_MAX},
 	};
-	const struct vring_packed_desc good = {.addr = RING_GPA, .len = 10};
-	struct packed *p = *state;
-	struct vring_packed_desc d[3];
+	const struct vr_packed_desc good = {.addr = RING_GPA, .len = 10};
+	struct ring *r = *state;
+	struct vr_packed_desc d[3];
 	unsigned int i, place;
 
 	for (i = 0; i < RTE_DIM(bad); i++) {
 		for (place = 0; place < 3; place++) {
 			d[0] = d[1] = d[2] = good;
 			d[place] = bad[i];
-			packed_offer(p, 40 + i, d, 3);
-			assert_int_equal(walk(p, p->r->vq.last_avail, false), CHAIN_BAD);
+			ring_chain(r, 40 + i, d, 3);
+			assert_int_equal(walk(r, r->vq.last_avail, false), CHAIN_BAD);
 			assert_int_equal(used.id, 40 + i);
 			assert_int_equal(used.ndesc, 3);
-			assert_int_equal(p->r->vq.fault, FAULT_NONE);
-			packed_advance(&p->r->vq, &p->r->vq.last_avail, &p->r->vq.avail_wrap, 3);
-			packed_put(&p->r->vq, used, 0);
-			packed_publish(&p->r->vq, 0);
-			packed_expect(p, 40 + i, 0);
+			assert_int_equal(r->vq.fault, FAULT_NONE);
+			packed_advance(&r->vq, &r->vq.last_avail, &r->vq.avail_wrap, 3);
+			packed_put(&r->vq, used, 0);
+			packed_publish(&r->vq, 0);
+			ring_expect(r, 40 + i, 0);
 		}
 	}
 }
@@ -184,11 +185,11 @@ test_bad(void **state)
 static void
 test_faults(void **state)
 {
-	struct packed *p = *state;
-	uint64_t table = ring_bytes(p->r, 64);
-	const struct vring_packed_desc nested = {.addr = RING_GPA, .len = 16, .flags = INDIRECT};
+	struct ring *r = *state;
+	uint64_t table = ring_bytes(r, 64);
+	const struct vr_packed_desc nested = {.addr = RING_GPA, .len = 16, .flags = INDIRECT};
 	const struct {
-		struct vring_packed_desc d;
+		struct vr_packed_desc d;
 		enum fault_reason fault;
 	} cases[] = {
 			{{.addr = table, .len = 0, .flags = INDIRECT}, FAULT_INDIRECT},
@@ -200,44 +201,45 @@ test_faults(void **state)
 					FAULT_INDIRECT},
 			{{.addr = UINT64_MAX - 15, .len = 32, .flags = INDIRECT}, FAULT_INDIRECT},
 	};
-	struct virtqueue *vq = &p->r->vq;
+	struct virtqueue *vq = &r->vq;
 	unsigned int i;
 
-	memcpy(ring_at(p->r, table, sizeof(nested)), &nested, sizeof(nested));
+	memcpy(ring_at(r, table, sizeof(nested)), &nested, sizeof(nested));
 	for (i = 0; i < RTE_DIM(cases); i++) {
 		vq->fault = FAULT_NONE;
-		vq->ring[0] = cases[i].d;
-		assert_int_equal(walk(p, 0, false), CHAIN_FAULT);
+		r->vr.packed[0] = cases[i].d;
+		assert_int_equal(walk(r, 0, false), CHAIN_FAULT);
 		assert_int_equal(vq->fault, cases[i].fault);
 	}
 	/* Not negotiated. */
 	vq->fault = FAULT_NONE;
 	vq->indirect = false;
-	vq->ring[0] = (struct vring_packed_desc){.addr = table, .len = 16, .flags = INDIRECT};
-	assert_int_equal(walk(p, 0, false), CHAIN_FAULT);
+	r->vr.packed[0] = (struct vr_packed_desc){.addr = table, .len = 16, .flags = INDIRECT};
+	assert_int_equal(walk(r, 0, false), CHAIN_FAULT);
 	/* A chain that never ends. */
 	vq->fault = FAULT_NONE;
 	for (i = 0; i < SIZE; i++)
-		vq->ring[i] = (struct vring_packed_desc){.addr = RING_GPA, .len = 1, .flags = NEXT};
-	assert_int_equal(walk(p, 3, false), CHAIN_FAULT);
+		r->vr.packed[i] =
+				(struct vr_packed_desc){.addr = RING_GPA, .len = 1, .flags = NEXT};
+	assert_int_equal(walk(r, 3, false), CHAIN_FAULT);
 	assert_int_equal(vq->fault, FAULT_LOOP);
 }
 
 static void
 test_notify_by_flag(void **state)
 {
-	struct packed *p = *state;
-	struct virtqueue *vq = &p->r->vq;
+	struct ring *r = *state;
+	struct virtqueue *vq = &r->vq;
 
 	assert_false(packed_publish(vq, 0)); /* it gave nothing to signal with */
-	ring_call(p->r);
+	ring_call(r);
 	assert_true(packed_publish(vq, 0));
-	p->driver.flags = VRING_PACKED_EVENT_FLAG_DISABLE;
+	r->vr.driver_event->flags = VRING_PACKED_EVENT_FLAG_DISABLE;
 	assert_false(packed_publish(vq, 0));
 	/* DESC without EVENT_IDX, and what is reserved: rather one signal too many. */
-	p->driver.flags = VRING_PACKED_EVENT_FLAG_DESC;
+	r->vr.driver_event->flags = VRING_PACKED_EVENT_FLAG_DESC;
 	assert_true(packed_publish(vq, 0));
-	p->driver.flags = 0xfffc;
+	r->vr.driver_event->flags = 0xfffc;
 	assert_true(packed_publish(vq, 0));
 }
 
@@ -245,15 +247,15 @@ test_notify_by_flag(void **state)
 static void
 test_notify_by_event(void **state)
 {
-	struct packed *p = *state;
-	struct virtqueue *vq = &p->r->vq;
+	struct ring *r = *state;
+	struct virtqueue *vq = &r->vq;
 	unsigned int from, n, event, i;
 	bool lap, event_lap, passed, at_lap;
 	uint16_t at;
 
-	ring_call(p->r);
+	ring_call(r);
 	vq->event_idx = true;
-	p->driver.flags = VRING_PACKED_EVENT_FLAG_DESC;
+	r->vr.driver_event->flags = VRING_PACKED_EVENT_FLAG_DESC;
 	for (from = 0; from < SIZE; from++)
 		for (n = 1; n <= SIZE; n++)
 			for (event = 0; event < 2 * SIZE; event++) {
@@ -266,72 +268,68 @@ test_notify_by_event(void **state)
 				}
 				vq->last_used = at;
 				vq->used_wrap = at_lap;
-				p->driver.off_wrap = event % SIZE |
+				r->vr.driver_event->off_wrap = event % SIZE |
 						event_lap << VRING_PACKED_EVENT_F_WRAP_CTR;
 				if (packed_publish(vq, from) != passed)
 					fail_msg("from %u on %u, event %u", from, n, event);
 			}
 	packed_suppress(vq);
-	assert_int_equal(p->device.flags, VRING_PACKED_EVENT_FLAG_DISABLE);
+	assert_int_equal(r->vr.device_event->flags, VRING_PACKED_EVENT_FLAG_DISABLE);
 }
 
 #define HDR ((uint32_t)sizeof(struct virtio_net_hdr_mrg_rxbuf))
 
 /* A frame of `len` bytes, with its header, as one buffer. */
 static void
-offer_frame(struct packed *p, uint16_t id, uint32_t len)
+offer_frame(struct ring *r, uint16_t id, uint32_t len)
 {
 	const struct rte_ether_addr to = mac_of(1, 1), from = mac_of(2, 2);
-	struct vring_packed_desc d = {.addr = ring_bytes(p->r, HDR + len), .len = HDR + len};
 
-	memset(ring_at(p->r, d.addr, HDR), 0, HDR);
-	frame_make(ring_at(p->r, d.addr + HDR, len), &to, &from, len, len);
-	packed_offer(p, id, &d, 1);
+	ring_send(r, id, &to, &from, len, len);
 }
 
 /* From ring to ring, by the policy that split rings have: frames of one buffer and of several. */
 static void
 test_forward(void **state)
 {
-	struct packed *tx = *state, *rx = packed_create(SIZE, SIZE - 1);
-	struct source *s = &tx->r->vq.source;
+	struct ring *tx = *state, *rx = ring_create_packed(SIZE, SIZE - 1);
+	struct source *s = &tx->vq.source;
 	struct burst *b = unit_zalloc(sizeof(*b));
 	struct port_count count = {0};
-	struct vring_packed_desc room[2];
-	uint64_t gpa = ring_bytes(rx->r, 4096);
+	struct vr_packed_desc room[2];
+	uint64_t gpa = ring_bytes(rx, 4096);
 	uint32_t len;
 	unsigned int i;
 	uint8_t want[2048];
 	struct outcome o;
 
-	rx->r->vq.mergeable = true;
+	rx->vq.mergeable = true;
 	for (i = 0; i < 40; i++) {
 		len = 60 + 37 * i;
 		offer_frame(tx, i, len);
 		offer_frame(tx, i + 100, 60);
 		/* For the first two chains, one of two buffers; for the second, what is left. */
-		room[0] = (struct vring_packed_desc){.addr = gpa, .len = HDR, .flags = WRITE};
-		room[1] = (struct vring_packed_desc){
-				.addr = gpa + HDR, .len = 1024, .flags = WRITE};
-		packed_offer(rx, 1, room, 2);
-		room[0] = (struct vring_packed_desc){
+		room[0] = (struct vr_packed_desc){.addr = gpa, .len = HDR, .flags = WRITE};
+		room[1] = (struct vr_packed_desc){.addr = gpa + HDR, .len = 1024, .flags = WRITE};
+		ring_chain(rx, 1, room, 2);
+		room[0] = (struct vr_packed_desc){
 				.addr = gpa + HDR + 1024, .len = 1200, .flags = WRITE};
-		packed_offer(rx, 2, room, 1);
+		ring_chain(rx, 2, room, 1);
 		assert_int_equal(s->ops->fetch(s, b, BURST_MAX), 2);
-		o = rx_deliver(&rx->r->vq, b, 3, &count);
+		o = rx_deliver(&rx->vq, b, 3, &count);
 		/* The long ones take both chains, and the other frame finds none. */
 		assert_int_equal(o.taken, len > 1024 ? 1 : 3);
 		s->ops->retire(s, b->frame, 3, &count);
-		packed_expect(tx, i, 0);
-		packed_expect(tx, i + 100, 0);
+		ring_expect(tx, i, 0);
+		ring_expect(tx, i + 100, 0);
 		frame_make(want, &b->frame[0].eth.dst_addr, &b->frame[0].eth.src_addr, len, len);
-		assert_memory_equal(ring_at(rx->r, gpa + HDR, len), want, RTE_MIN(len, 1024u));
-		packed_expect(rx, 1, HDR + RTE_MIN(len, 1024u));
-		packed_expect(rx, 2, len > 1024 ? len - 1024 : HDR + 60);
-		packed_expect_none(rx);
-		tx->r->free = RING_GPA;
+		assert_memory_equal(ring_at(rx, gpa + HDR, len), want, RTE_MIN(len, 1024u));
+		ring_expect(rx, 1, HDR + RTE_MIN(len, 1024u));
+		ring_expect(rx, 2, len > 1024 ? len - 1024 : HDR + 60);
+		ring_expect_none(rx);
+		tx->free = RING_GPA;
 	}
-	packed_destroy(rx);
+	ring_destroy(rx);
 	free(b);
 }
 
@@ -339,27 +337,27 @@ test_forward(void **state)
 static void
 test_in_order(void **state)
 {
-	struct packed *p = *state;
-	struct source *s = &p->r->vq.source;
+	struct ring *r = *state;
+	struct source *s = &r->vq.source;
 	struct burst *b = unit_zalloc(sizeof(*b));
 	struct port_count count = {0};
 	unsigned int lap;
 
-	p->r->vq.in_order = in_order_create(SIZE);
+	r->vq.in_order = in_order_create(SIZE);
 	for (lap = 0; lap < 20; lap++) {
-		offer_frame(p, 1, 60);
-		offer_frame(p, 2, 60);
-		offer_frame(p, 3, 60);
+		offer_frame(r, 1, 60);
+		offer_frame(r, 2, 60);
+		offer_frame(r, 3, 60);
 		assert_int_equal(s->ops->fetch(s, b, BURST_MAX), 3);
 		s->ops->retire(s, b->frame, 1 << 1, &count);
-		packed_expect_none(p);
+		ring_expect_none(r);
 		s->ops->retire(s, b->frame, 1 << 0, &count);
-		packed_expect(p, 1, 0);
-		packed_expect(p, 2, 0);
-		packed_expect_none(p);
+		ring_expect(r, 1, 0);
+		ring_expect(r, 2, 0);
+		ring_expect_none(r);
 		s->ops->retire(s, b->frame, 1 << 2, &count);
-		packed_expect(p, 3, 0);
-		p->r->free = RING_GPA;
+		ring_expect(r, 3, 0);
+		r->free = RING_GPA;
 	}
 	free(b);
 }
@@ -368,18 +366,18 @@ test_in_order(void **state)
 static void
 test_order_overrun(void **state)
 {
-	struct packed *p = *state;
-	struct source *s = &p->r->vq.source;
+	struct ring *r = *state;
+	struct source *s = &r->vq.source;
 	struct burst *b = unit_zalloc(sizeof(*b));
 	unsigned int i, n = 0;
 
-	p->r->vq.in_order = in_order_create(SIZE);
+	r->vq.in_order = in_order_create(SIZE);
 	for (i = 0; i < 3 * SIZE; i++) {
-		offer_frame(p, 1, 60);
+		offer_frame(r, 1, 60);
 		n += s->ops->fetch(s, b, BURST_MAX);
 	}
 	assert_true(n >= SIZE && n <= 8);
-	assert_int_equal(p->r->vq.fault, FAULT_AVAIL_OVERRUN);
+	assert_int_equal(r->vq.fault, FAULT_AVAIL_OVERRUN);
 	free(b);
 }
 
@@ -390,21 +388,21 @@ test_order_overrun(void **state)
 static void
 test_whole_laps(void **state)
 {
-	struct packed *p = *state;
-	struct source *s = &p->r->vq.source;
+	struct ring *r = *state;
+	struct source *s = &r->vq.source;
 	struct burst *b = unit_zalloc(sizeof(*b));
 	struct frame frame[2 * SIZE];
 	struct port_count count = {0};
 	unsigned int i;
 
 	for (i = 0; i < RTE_DIM(frame); i++) {
-		offer_frame(p, 100 + i, 60);
+		offer_frame(r, 100 + i, 60);
 		assert_int_equal(s->ops->fetch(s, b, BURST_MAX), 1);
 		frame[i] = b->frame[0];
 	}
 	s->ops->retire(s, frame, (UINT64_C(1) << RTE_DIM(frame)) - 1, &count);
-	assert_false(p->r->vq.held);
-	packed_expect(p, 100, 0);
+	assert_false(r->vq.held);
+	ring_expect(r, 100, 0);
 	free(b);
 }
 
@@ -430,20 +428,20 @@ nonsense(uint64_t *random, uint64_t usual)
 static void
 test_nonsense(void **state)
 {
-	struct packed *tx = *state, *rx = packed_create(SIZE, 0);
-	struct source *s = &tx->r->vq.source;
+	struct ring *tx = *state, *rx = ring_create_packed(SIZE, 0);
+	struct source *s = &tx->vq.source;
 	struct burst *b = unit_zalloc(sizeof(*b));
-	struct packed *both[] = {tx, rx};
+	struct ring *both[] = {tx, rx};
 	struct port_count count = {0};
-	struct vring_packed_desc *d;
+	struct vr_packed_desc *d;
 	unsigned int round, i, n, faults = 0;
 	uint64_t random = 7, all;
 
-	tx->r->vq.in_order = in_order_create(SIZE);
-	rx->r->vq.mergeable = true;
+	tx->vq.in_order = in_order_create(SIZE);
+	rx->vq.mergeable = true;
 	for (round = 0; round < 100000; round++) {
 		for (i = 0; i < 2 * SIZE; i++) {
-			d = &both[i % 2]->r->vq.ring[i / 2];
+			d = &both[i % 2]->vr.packed[i / 2];
 			d->addr = nonsense(&random, RING_SEAM - 100);
 			d->len = nonsense(&random, HDR + 60);
 			d->id = nonsense(&random, i);
@@ -456,21 +454,20 @@ test_nonsense(void **state)
 		for (i = 0; i < n; i++)
 			if (b->frame[i].reason != DROP_NONE)
 				all &= ~(UINT64_C(1) << i);
-		rx_deliver(&rx->r->vq, b, all, &count);
+		rx_deliver(&rx->vq, b, all, &count);
 		s->ops->retire(s, b->frame, n == 0 ? 0 : UINT64_MAX >> (BURST_MAX - n), &count);
 		for (i = 0; i < 2; i++) {
-			assert_true(both[i]->r->vq.last_avail < SIZE &&
-					both[i]->r->vq.last_used < SIZE);
-			faults += both[i]->r->vq.fault != FAULT_NONE;
-			both[i]->r->vq.fault = FAULT_NONE;
+			assert_true(both[i]->vq.last_avail < SIZE && both[i]->vq.last_used < SIZE);
+			faults += both[i]->vq.fault != FAULT_NONE;
+			both[i]->vq.fault = FAULT_NONE;
 		}
-		if (tx->r->vq.in_order->head != tx->r->vq.in_order->tail)
-			tx->r->vq.in_order->head = tx->r->vq.in_order->tail;
+		if (tx->vq.in_order->head != tx->vq.in_order->tail)
+			tx->vq.in_order->head = tx->vq.in_order->tail;
 	}
 	/* It met both: frames that are sound, and rings that are not. */
 	assert_true(count.sent > 1000);
 	assert_true(faults > 1000);
-	packed_destroy(rx);
+	ring_destroy(rx);
 	free(b);
 }
 

@@ -13,7 +13,7 @@
 
 #include "base/atomic.h"
 #include "guest/ring.h"
-#include "packed.h"
+#include "ring.h"
 #include "pair.h"
 
 #define BUFFER 200u
@@ -272,17 +272,17 @@ test_sleeper_split(void **state)
 static void
 test_sleeper_packed(void **state)
 {
-	struct packed *p = packed_create(SIZE, 0);
+	struct ring *r = ring_create_packed(SIZE, 0);
 	struct doze d = {
-			.vq = &p->r->vq,
-			.asks = &p->driver.flags,
+			.vq = &r->vq,
+			.asks = &r->vr.driver_event->flags,
 			.quiet = VRING_PACKED_EVENT_FLAG_DISABLE,
-			.came = &p->r->vq.ring[0].flags,
+			.came = &r->vq.ring[0].flags,
 	};
 
 	(void)state;
 	doze(&d);
-	packed_destroy(p);
+	ring_destroy(r);
 }
 
 int

@@ -2,7 +2,7 @@
 # Copyright (c) 2026 vhost-switch contributors
 #
 # Unit tests: each test_NAME.c becomes $(BUILD)/tests/unit/NAME, of the switch's own
-# objects (all but main.o) and of what the tests share. Included by the Makefile. They
+# objects (all but main.o), of what the tests share, and of tests/driver. Included by the Makefile. They
 # test the plain build, and the parts of the cuse back end, which it compiles for them.
 #
 #	make unit, make SANITIZE=1 unit		build them
@@ -21,7 +21,7 @@ $(UNIT_SHARED_OBJ) $(UNIT_TEST_OBJ): $(BUILD)/obj/unit/%.o: tests/unit/%.c VERSI
 	$(call say,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) $(DPDK_CFLAGS) -c -o $@ $<
 
-$(UNIT_PROGRAM): $(BUILD)/tests/unit/%: $(BUILD)/obj/unit/test_%.o $(UNIT_SHARED_OBJ) $(UNIT_SWITCH_OBJ)
+$(UNIT_PROGRAM): $(BUILD)/tests/unit/%: $(BUILD)/obj/unit/test_%.o $(UNIT_SHARED_OBJ) $(UNIT_SWITCH_OBJ) $(DRIVER_LIB)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter-out $(UNIT_OMIT),$^) $(DPDK_LIBS) $(UNIT_DRIVERS) -lcmocka
@@ -33,10 +33,8 @@ $(BUILD)/tests/unit/pools: UNIT_DRIVERS := -lrte_net_ring
 $(BUILD)/obj/unit/test_filter.o: private ALL_CFLAGS += -DALLOW_EXPERIMENTAL_API
 $(BUILD)/tests/unit/filter: UNIT_DRIVERS := -Wl,--no-as-needed -lrte_net_bond -lrte_bus_vdev -Wl,--as-needed
 
-# One that is a front end of the switch: with the driver of bench.mk.
+# One that is a front end of the switch.
 $(BUILD)/obj/unit/test_guest.o: private ALL_CFLAGS += -Itests/driver
-$(BUILD)/tests/unit/guest: private UNIT_DRIVERS := $(DRIVER_LIB)
-$(BUILD)/tests/unit/guest: $(DRIVER_LIB)
 
 # The one that needs libfuse.
 $(BUILD)/tests/unit/cuse_node: private UNIT_DRIVERS = $(FUSE_LIBS)
