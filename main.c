@@ -124,6 +124,7 @@ introduce(struct whole *w)
 			.lanes = &w->lanes,
 			.guests = &w->guests,
 			.stats = &w->stats,
+			.loads = &w->loads,
 			.notify = &w->notify,
 			.wake = &w->wake,
 	};

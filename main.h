@@ -12,6 +12,7 @@
 #include "conf/conf.h"
 #include "guest/guests.h"
 #include "run/notify.h"
+#include "run/load.h"
 #include "run/parts.h"
 #include "run/stats.h"
 #include "run/worker.h"
@@ -38,6 +39,7 @@ struct whole {
 	struct guests guests;
 	struct cuse *cuse; /* NULL: no device node is served */
 	struct stats stats;
+	struct loads loads;
 	struct notify notify;
 	struct parts parts;
 };

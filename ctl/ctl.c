@@ -24,7 +24,7 @@
 			"learned addresses: shows, puts, forgets them") \
 	X(explain, "from=PORT to=ADDRESS [vlan=N] [source=ADDRESS]", \
 			"where a frame would go, and why; none is sent") \
-	X(workers, "", "workers, and the devices whose rings each of them polls") \
+	X(workers, "", "workers: their load, and the devices whose rings each of them polls") \
 	X(stats, "[PORT]", "all counters") \
 	X(watch, "[SECONDS]", "rates of all ports, again and again, as top (1)") \
 	X(events, "", "a line for each event, as it happens") \

@@ -165,19 +165,29 @@ show_fdb(const json_t *entries)
 	table_print(&t);
 }
 
+/* Writes a share of 1 as a percentage. */
+static const char *
+show_percent(const json_t *o, const char *key, char text[24])
+{
+	snprintf(text, 24, "%.1f%%", 100 * json_real_value(json_object_get(o, key)));
+	return text;
+}
+
 void
 show_workers(const json_t *result)
 {
-	static const char *const head[] = {"WORKER", "LCORE", "RINGS"};
+	static const char *const head[] = {"WORKER", "LCORE", "BUSY", "ASLEEP", "FRAMES/S", "CYCLES",
+			"RINGS"};
 	struct table t = {.columns = sizeof(head) / sizeof(head[0])};
 	const json_t *worker, *ring;
-	char id[24], lcore[24], device[24], rings[CELL_MAX];
+	char id[24], lcore[24], device[24], busy[24], asleep[24], frames[24], cycles[24];
+	char rings[CELL_MAX];
 	size_t i, k, len;
 
 	table_add(&t, head);
 	json_array_foreach(json_object_get(result, "workers"), i, worker)
 	{
-		const char *row[3];
+		const char *row[7];
 
 		rings[0] = '\0';
 		json_array_foreach(json_object_get(worker, "rings"), k, ring)
@@ -190,7 +200,11 @@ show_workers(const json_t *result)
 		}
 		row[0] = show_number(worker, "id", id);
 		row[1] = show_number(worker, "lcore", lcore);
-		row[2] = rings;
+		row[2] = show_percent(worker, "busy", busy);
+		row[3] = show_percent(worker, "asleep", asleep);
+		row[4] = show_number(worker, "frames", frames);
+		row[5] = show_number(worker, "cycles_per_frame", cycles);
+		row[6] = rings;
 		table_add(&t, row);
 	}
 	table_print(&t);

@@ -29,6 +29,7 @@
 #include "run/addresses.h"
 #include "run/change.h"
 #include "run/control.h"
+#include "run/load.h"
 #include "run/notify.h"
 #include "run/parts.h"
 #include "run/rpc.h"
@@ -334,6 +335,7 @@ control_on_second(struct control *c)
 		say(NOTICE, "%u more addresses moved in this second\n", c->moves - MOVES_LOGGED);
 	c->moves = 0;
 	addresses_tick(p, c->seconds);
+	loads_sample(p->loads, p->lanes, rte_get_tsc_cycles());
 	if (p->uplink != NULL)
 		control_use_filters(p);
 	control_check_guests(p);

@@ -14,6 +14,7 @@ struct fdb;
 struct guests;
 struct lanes;
 struct learn_queue;
+struct loads;
 struct notify;
 struct ports;
 struct rpc;
@@ -30,6 +31,7 @@ struct parts {
 	struct guests *guests;
 	struct uplink *uplink; /* NULL: none */
 	struct stats *stats;
+	struct loads *loads;
 	struct notify *notify; /* the service manager */
 	struct wake *wake;     /* wakes the main lcore */
 	struct changes *changes;

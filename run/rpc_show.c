@@ -18,6 +18,7 @@
 #include "guest/slot.h"
 #include "guest/vhost_user.h"
 #include "run/change.h"
+#include "run/load.h"
 #include "run/parts.h"
 #include "run/rpc_call.h"
 #include "run/rpc_port.h"
@@ -197,8 +198,9 @@ rpc_port_list(struct rpc_call *call)
 }
 
 static json_t *
-show_worker(const struct lane *l)
+show_worker(const struct parts *p, const struct lane *l)
 {
+	const struct worker_load w = loads_of(p->loads, l->id);
 	json_t *rings = json_array();
 	const struct source *s;
 	unsigned int i, k;
@@ -218,8 +220,9 @@ show_worker(const struct lane *l)
 								(int)(i - GUEST_MAX)));
 		}
 	}
-	return json_pack("{s:i, s:i, s:o}", "id", (int)l->id, "lcore", (int)l->lcore, "rings",
-			rings);
+	return json_pack("{s:i, s:i, s:f, s:f, s:I, s:I, s:o}", "id", (int)l->id, "lcore",
+			(int)l->lcore, "busy", w.busy / 1e6, "asleep", w.asleep / 1e6, "frames",
+			(json_int_t)w.frames, "cycles_per_frame", (json_int_t)w.cycles, "rings", rings);
 }
 
 enum rpc_end
@@ -233,7 +236,7 @@ rpc_worker_list(struct rpc_call *call)
 		return RPC_FAILED;
 	workers = json_array();
 	for (i = 0; i < all->n; i++)
-		json_array_append_new(workers, show_worker(all->lane[i]));
+		json_array_append_new(workers, show_worker(call->parts, all->lane[i]));
 	call->result = json_pack("{s:o}", "workers", workers);
 	return RPC_DONE;
 }

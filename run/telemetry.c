@@ -25,9 +25,11 @@
 #include "base/version.h"
 #include "conf/conf.h"
 #include "guest/guests.h"
+#include "run/load.h"
 #include "run/parts.h"
 #include "run/stats.h"
 #include "run/telemetry.h"
+#include "switch/lane.h"
 #include "switch/lanes.h"
 #include "switch/port.h"
 #include "uplink/link.h"
@@ -169,6 +171,35 @@ telemetry_show_switch(const struct parts *p, const char *params, struct rte_tel_
 	return 0;
 }
 
+/* What each worker did in the last second. Shares are in millionths, as telemetry has no fractions. */
+static int
+telemetry_show_workers(const struct parts *p, const char *params, struct rte_tel_data *d)
+{
+	struct rte_tel_data *one;
+	struct worker_load w;
+	unsigned int i;
+	char name[16];
+
+	RTE_SET_USED(params);
+	rte_tel_data_start_dict(d);
+	for (i = 0; i < p->lanes->n; i++) {
+		one = rte_tel_data_alloc();
+		if (one == NULL)
+			return -ENOMEM;
+		w = loads_of(p->loads, i);
+		rte_tel_data_start_dict(one);
+		rte_tel_data_add_dict_uint(one, "lcore", p->lanes->lane[i]->lcore);
+		rte_tel_data_add_dict_uint(one, "rings", load_rings(p->lanes->lane[i]));
+		rte_tel_data_add_dict_uint(one, "busy_ppm", w.busy);
+		rte_tel_data_add_dict_uint(one, "asleep_ppm", w.asleep);
+		rte_tel_data_add_dict_uint(one, "frames", w.frames);
+		rte_tel_data_add_dict_uint(one, "cycles_per_frame", w.cycles);
+		snprintf(name, sizeof(name), "%u", i);
+		rte_tel_data_add_dict_container(d, name, one, 0);
+	}
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*answer)(const struct parts *p, const char *params, struct rte_tel_data *d);
@@ -180,6 +211,8 @@ static const struct {
 				"Counters of a port. Parameter: a device's name or index, or uplink"},
 		{"/vhost_switch/switch", telemetry_show_switch,
 				"The switch as a whole. Takes no parameters"},
+		{"/vhost_switch/workers", telemetry_show_workers,
+				"What each worker did in the last second. Takes no parameters"},
 };
 
 static int

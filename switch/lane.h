@@ -17,6 +17,7 @@
 #include "frame/frame.h"
 #include "switch/count.h"
 #include "switch/fdb.h"
+#include "switch/load.h"
 #include "switch/port.h"
 #include "switch/share.h"
 
@@ -73,6 +74,7 @@ struct lane {
 	uint64_t retry_time;   /* most TSC cycles that a frame waits */
 	uint64_t put_off_time; /* further TSC cycles, for a destination that was put off */
 	struct share_clock clock;
+	struct lane_load load;
 	unsigned int npoll;              /* slots of poll[], up to the last one in use */
 	struct polled *poll[POLLED_MAX]; /* entries of polled[] that have sources; NULL: none */
 	struct polled polled[POLLED_MAX];

@@ -73,5 +73,6 @@ lane_round(struct lane *l)
 		if (likely(p != NULL))
 			round_poll_port(l, p);
 	}
+	load_round(&l->load, l->clock.least != UINT64_MAX);
 	share_round_over(&l->clock);
 }

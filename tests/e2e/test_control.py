@@ -45,6 +45,7 @@ def test_what_is_shown_is_what_the_table_says(box):
         assert entries[one.mac]["device"] == 0
         workers = control.ask("worker.list")["workers"]
         assert [ring.get("device", ring.get("port")) for ring in workers[0]["rings"]] == [0, 1, 2, "uplink"]
+        assert 0 <= workers[0]["busy"] <= 1 and workers[0]["asleep"] == 0
         ports = {port["name"]: port for port in control.ask("port.list")["ports"]}
         assert ports["uplink"]["link"] == "up" and ports["usvhost"]["state"] == "up"
         assert [guest["device"] for guest in ports["usvhost"]["guests"]] == [0, 1, 2]

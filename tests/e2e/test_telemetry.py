@@ -38,6 +38,22 @@ def test_telemetry_tells_rings(box):
             wait_for(lambda: rings() == (3, 3), what="three pairs of rings")
 
 
+def test_telemetry_tells_how_busy_workers_are(box):
+    with room(box, 2) as r:
+        with Telemetry(r.switch) as telemetry:
+            def idle():
+                worker = telemetry.ask("/vhost_switch/workers")["0"]
+                return worker["rings"] == 2 and worker["frames"] == 0 and worker["busy_ppm"] < 1000
+            wait_for(idle, what="an idle worker")
+
+            def busy():
+                r.reached(r.guests[0], frame(r.guests[1].mac, r.guests[0].mac))
+                worker = telemetry.ask("/vhost_switch/workers")["0"]
+                return worker["frames"] > 0 and worker["busy_ppm"] > 0 and worker["cycles_per_frame"] > 0
+            wait_for(busy, what="a worker that forwards")
+            wait_for(idle, what="an idle worker again")
+
+
 def test_telemetry_of_ports_that_are_not_there(box):
     with room(box, 1, introduce=False) as r:
         with Telemetry(r.switch) as telemetry:
