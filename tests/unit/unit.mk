@@ -33,9 +33,6 @@ $(BUILD)/tests/unit/pools: UNIT_DRIVERS := -lrte_net_ring
 $(BUILD)/obj/unit/test_filter.o: private ALL_CFLAGS += -DALLOW_EXPERIMENTAL_API
 $(BUILD)/tests/unit/filter: UNIT_DRIVERS := -Wl,--no-as-needed -lrte_net_bond -lrte_bus_vdev -Wl,--as-needed
 
-# One that is a front end of the switch.
-$(BUILD)/obj/unit/test_guest.o: private ALL_CFLAGS += -Itests/driver
-
 # The one that needs libfuse.
 $(BUILD)/tests/unit/cuse_node: private UNIT_DRIVERS = $(FUSE_LIBS)
 $(BUILD)/tests/unit/cuse_node: $(FUSE_OBJECTS)
