@@ -41,6 +41,7 @@ _vhost_switch_ctl()
 		1) words='show add del flush' ;;
 		*) words=$(_vhost_switch_ctl_ports) ;;
 		esac ;;
+	explain) words='from= to= vlan= source=' ;;
 	log) words='error warning notice info debug' ;;
 	apply) compopt -o default; return ;;
 	esac

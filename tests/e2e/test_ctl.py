@@ -53,6 +53,10 @@ def test_each_command(box):
         assert ctl(switch, "del", "b") == "- port b\n"
         assert {one.mac, two.mac} <= {line.split()[0] for line in ctl(switch, "fdb").splitlines()[1:]}
         assert one.mac in ctl(switch, "fdb", "show", "usvhost.0")
+        explained = ctl(switch, "explain", "from=usvhost.0", f"to={two.mac}")
+        assert explained.splitlines()[0] == "delivered: usvhost.1"
+        assert ctl(switch, "explain", "from=uplink", f"to={two.mac}", "vlan=99").startswith("dropped: wrong_vlan\n")
+        ctl(switch, "explain", "from=usvhost.0", f"to={two.mac}", "vlan=x", status=2)
         assert ctl(switch, "fdb", "add", "02:00:00:00:00:42", "usvhost.1") == ""
         assert re.search("02:00:00:00:00:42 +usvhost.1 .*static", ctl(switch, "fdb", "show"))
         assert ctl(switch, "fdb", "del", "02:00:00:00:00:42") == ""
