@@ -161,9 +161,9 @@ conf_place(struct conf *next, const struct conf *now, bool (*taken)(void *arg, u
 {
 	struct conf *from = malloc(sizeof(*from));
 	unsigned int i;
-	bool ok = from != NULL;
+	bool ok = true;
 
-	if (!ok) {
+	if (from == NULL) {
 		say_error("no memory for the settings");
 		return false;
 	}

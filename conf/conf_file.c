@@ -4,8 +4,13 @@
 /* Reads and writes the configuration file: see conf_file.h for the contract. */
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <rte_common.h>
 
 #include "base/log.h"
 #include "conf/conf.h"
@@ -87,6 +92,23 @@ file_is_comment(const char *text)
 	return *text == '#' || *text == ';';
 }
 
+/* Skips comments between the lines of one that goes on. */
+static void
+file_skip_comments(struct reader *r)
+{
+	const char *stop, *first;
+
+	while (r->at < r->end) {
+		for (first = r->at; first < r->end && (*first == ' ' || *first == '\t'); first++)
+			;
+		if (first == r->end || (*first != '#' && *first != ';'))
+			return;
+		stop = memchr(r->at, '\n', r->end - r->at);
+		r->at = stop != NULL ? stop + 1 : r->end;
+		r->next_line++;
+	}
+}
+
 /* Takes the next line, joined with those that continue it. Returns false if it is too long. */
 static bool
 file_take_line(struct reader *r)
@@ -100,15 +122,18 @@ file_take_line(struct reader *r)
 		stop = memchr(r->at, '\n', r->end - r->at);
 		n = (stop != NULL ? stop : r->end) - r->at;
 		if (len + n >= sizeof(r->text))
-			return file_wrong(r, "the line is too long");
+			return file_wrong(r,
+					"the line is longer than " RTE_STR(FILE_LINE_MAX) " bytes");
 		memcpy(r->text + len, r->at, n);
 		len += n;
 		r->text[len] = '\0';
 		r->at += n + (stop != NULL);
 		r->next_line++;
 		more = len > 0 && r->text[len - 1] == '\\' && !file_is_comment(r->text);
-		if (more)
-			r->text[len - 1] = ' ';
+		if (!more)
+			break;
+		r->text[len - 1] = ' ';
+		file_skip_comments(r);
 	}
 	r->text[len] = '\0';
 	return true;
@@ -211,24 +236,37 @@ conf_file_parse(struct conf *c, const char *text, size_t len, const char *name)
 	return ok;
 }
 
+/* Opens a regular file: another one, as a FIFO, could have the main lcore wait. */
+static FILE *
+file_open(const char *name)
+{
+	int fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fdopen(fd, "r");
+	if (fd >= 0)
+		close(fd);
+	say_error("--config %s: %s", name, fd >= 0 ? "must be a regular file" : strerror(errno));
+	return NULL;
+}
+
 bool
 conf_file_read(struct conf *c, const char *name)
 {
-	FILE *file = fopen(name, "re");
+	FILE *file = file_open(name);
 	char *text = malloc(CONF_FILE_MAX + 1);
 	bool ok = false;
 	size_t len;
 
-	if (file == NULL) {
-		say_error("--config %s: %s", name, strerror(errno));
-	} else if (text == NULL) {
-		say_error("--config %s: no memory", name);
-	} else {
+	if (file != NULL && text != NULL) {
 		len = fread(text, 1, CONF_FILE_MAX + 1, file);
 		if (ferror(file))
-			say_error("--config %s: can't be read", name);
+			say_error("--config %s: %s", name, strerror(errno));
 		else
 			ok = conf_file_parse(c, text, len, name);
+	} else if (file != NULL) {
+		say_error("--config %s: no memory", name);
 	}
 	if (file != NULL)
 		fclose(file);

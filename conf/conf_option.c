@@ -367,7 +367,7 @@ static bool
 option_set_flag(struct conf *c, int opt, const char *name, const char *value)
 {
 	if (strcmp(value, "yes") == 0)
-		return conf_option(c, opt, NULL);
+		return conf_option(c, opt, "");
 	if (strcmp(value, "no") == 0)
 		return true;
 	say_error("%s = %s: must be yes or no", name, value);

@@ -5,6 +5,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#include <jansson.h>
+
 #include <rte_common.h>
 
 #include "conf/conf.h"
@@ -131,15 +133,18 @@ bool
 conf_port_path_ok(const char *what, const char *path)
 {
 	size_t i, len = strlen(path);
+	json_t *text = json_string(path); /* NULL: not UTF-8 */
+	bool ok = text != NULL && len != 0 && path[0] != ' ' &&
+			strchr(" \\", path[len - 1]) == NULL;
 
-	for (i = 0; i < len && !iscntrl((unsigned char)path[i]); i++)
-		;
-	if (i == len && len != 0 && path[0] != ' ' && strchr(" \\", path[len - 1]) == NULL)
-		return true;
-	say_error("%s '%s': must be a path without control characters, and without a blank or a "
-		  "backslash at its end",
-			what, path);
-	return false;
+	json_decref(text);
+	for (i = 0; i < len; i++)
+		ok &= !iscntrl((unsigned char)path[i]);
+	if (!ok)
+		say_error("%s '%s': must be a path in UTF-8 without control characters, and without a "
+			  "blank or a backslash at its end",
+				what, path);
+	return ok;
 }
 
 bool

@@ -65,7 +65,8 @@ ctl_print_lines(const json_t *lines)
 	const json_t *line;
 	size_t i;
 
-	json_array_foreach(lines, i, line) printf("%s\n", json_string_value(line));
+	json_array_foreach(lines, i, line)
+		printf("%s\n", json_string_value(line));
 }
 
 /* Prints what a change came to. */
@@ -78,8 +79,8 @@ ctl_changed(const struct ctl *c, json_t *result)
 
 	if (!ctl_printed(c, result)) {
 		ctl_print_lines(json_object_get(result, "diff"));
-		json_array_foreach(json_object_get(result, "reconnects"), i, name) printf(
-				"guests of %s have to connect again\n", json_string_value(name));
+		json_array_foreach(json_object_get(result, "reconnects"), i, name)
+			printf("guests of %s have to connect again\n", json_string_value(name));
 	}
 	if (warning != NULL)
 		fprintf(stderr, "vhost-switch-ctl: %s\n", warning);

@@ -79,8 +79,9 @@ metrics_counter(FILE *out, const json_t *ports, const struct metric *m)
 
 	metrics_head(out, m->name, "counter", m->help);
 	snprintf(total, sizeof(total), "%s_total", m->name);
-	json_array_foreach(ports, i, port) metrics_port(
-			out, total, port, NULL, json_integer_value(json_object_get(port, m->key)));
+	json_array_foreach(ports, i, port)
+		metrics_port(out, total, port, NULL,
+				json_integer_value(json_object_get(port, m->key)));
 }
 
 static void
@@ -92,11 +93,10 @@ metrics_drops(FILE *out, const json_t *ports)
 
 	metrics_head(out, "port_dropped_frames", "counter",
 			"Received frames that were dropped, by reason");
-	json_array_foreach(ports, i, port)
-	{
+	json_array_foreach(ports, i, port) {
 		json_object_foreach(json_object_get(port, "drops"), reason, value)
-				metrics_port(out, "port_dropped_frames_total", port, reason,
-						json_integer_value(value));
+			metrics_port(out, "port_dropped_frames_total", port, reason,
+					json_integer_value(value));
 	}
 }
 
@@ -107,8 +107,10 @@ metrics_states(FILE *out, const json_t *list)
 	size_t i;
 
 	metrics_head(out, "port_up", "gauge", "1 if the port works, 0 if it is down");
-	json_array_foreach(list, i, port) metrics_port(out, "port_up", port, NULL,
-			strcmp(json_string_value(json_object_get(port, "state")), "up") == 0);
+	json_array_foreach(list, i, port)
+		metrics_port(out, "port_up", port, NULL,
+				strcmp(json_string_value(json_object_get(port, "state")), "up") ==
+						0);
 }
 
 static void
@@ -140,8 +142,9 @@ metrics_print(struct ctl *c, FILE *out)
 			json_integer_value(json_object_get(all, "devices_stopped")));
 	metrics_states(out, json_object_get(list, "ports"));
 	metrics_head(out, "port_addresses", "gauge", "Addresses that the port has in the table");
-	json_array_foreach(ports, i, port) metrics_port(out, "port_addresses", port, NULL,
-			json_integer_value(json_object_get(port, "addresses")));
+	json_array_foreach(ports, i, port)
+		metrics_port(out, "port_addresses", port, NULL,
+				json_integer_value(json_object_get(port, "addresses")));
 	for (i = 0; i < sizeof(per_port) / sizeof(per_port[0]); i++)
 		metrics_counter(out, ports, &per_port[i]);
 	metrics_drops(out, ports);

@@ -108,16 +108,16 @@ show_details(const json_t *port)
 	size_t i;
 
 	json_object_foreach(json_object_get(port, "settings"), key, value)
-			printf("  %s=%s\n", key, json_string_value(value));
-	json_array_foreach(json_object_get(port, "guests"), i, guest)
-	{
-		json_object_foreach(json_object_get(guest, "drops"), key,
-				value) if (json_integer_value(value) !=
-				0) printf("  %s dropped %s: %" JSON_INTEGER_FORMAT "\n",
-				show_text(guest, "name"), key, json_integer_value(value));
+		printf("  %s=%s\n", key, json_string_value(value));
+	json_array_foreach(json_object_get(port, "guests"), i, guest) {
+		json_object_foreach(json_object_get(guest, "drops"), key, value)
+			if (json_integer_value(value) != 0)
+				printf("  %s dropped %s: %" JSON_INTEGER_FORMAT "\n",
+						show_text(guest, "name"), key,
+						json_integer_value(value));
 	}
-	json_object_foreach(json_object_get(port, "drops"), key,
-			value) if (json_integer_value(value) != 0)
+	json_object_foreach(json_object_get(port, "drops"), key, value)
+		if (json_integer_value(value) != 0)
 			printf("  dropped %s: %" JSON_INTEGER_FORMAT "\n", key,
 					json_integer_value(value));
 }
@@ -132,12 +132,12 @@ show_ports(const json_t *result, bool one)
 	size_t i, k;
 
 	table_add(&t, head);
-	json_array_foreach(ports, i, port)
-	{
+	json_array_foreach(ports, i, port) {
 		guests = json_object_get(port, "guests");
 		if (json_array_size(guests) == 0)
 			show_add_row(&t, port, port);
-		json_array_foreach(guests, k, guest) show_add_row(&t, port, guest);
+		json_array_foreach(guests, k, guest)
+			show_add_row(&t, port, guest);
 	}
 	table_print(&t);
 	if (one)
@@ -154,8 +154,7 @@ show_fdb(const json_t *entries)
 	size_t i;
 
 	table_add(&t, head);
-	json_array_foreach(entries, i, e)
-	{
+	json_array_foreach(entries, i, e) {
 		const char *const row[] = {show_text(e, "mac"), show_text(e, "port"),
 				show_number(e, "age", age), show_text(e, "filter"),
 				json_is_true(json_object_get(e, "static")) ? "static" : ""};
@@ -185,13 +184,11 @@ show_workers(const json_t *result)
 	size_t i, k, len;
 
 	table_add(&t, head);
-	json_array_foreach(json_object_get(result, "workers"), i, worker)
-	{
+	json_array_foreach(json_object_get(result, "workers"), i, worker) {
 		const char *row[7];
 
 		rings[0] = '\0';
-		json_array_foreach(json_object_get(worker, "rings"), k, ring)
-		{
+		json_array_foreach(json_object_get(worker, "rings"), k, ring) {
 			len = strlen(rings);
 			snprintf(rings + len, sizeof(rings) - len, "%s%s", k == 0 ? "" : " ",
 					json_object_get(ring, "device") != NULL
@@ -218,19 +215,17 @@ show_stats(const json_t *result, const char *name)
 	bool found = name == NULL;
 	size_t i;
 
-	json_array_foreach(json_object_get(result, "ports"), i, port)
-	{
+	json_array_foreach(json_object_get(result, "ports"), i, port) {
 		if (name != NULL && strcmp(name, show_text(port, "name")) != 0)
 			continue;
 		found = true;
 		printf("%s\n", show_text(port, "name"));
-		json_object_foreach((json_t *)(uintptr_t)port, key, value)
-		{
+		json_object_foreach((json_t *)(uintptr_t)port, key, value) {
 			if (json_is_integer(value))
 				printf("  %s %" JSON_INTEGER_FORMAT "\n", key,
 						json_integer_value(value));
-			json_object_foreach((json_t *)(uintptr_t)value, reason,
-					drop) if (json_integer_value(drop) != 0)
+			json_object_foreach((json_t *)(uintptr_t)value, reason, drop)
+				if (json_integer_value(drop) != 0)
 					printf("  dropped, %s %" JSON_INTEGER_FORMAT "\n", reason,
 							json_integer_value(drop));
 		}
@@ -248,10 +243,10 @@ show_explanation(const json_t *result)
 
 	printf("%s%s%s", show_text(result, "verdict"), reason[0] != '\0' ? ": " : "", reason);
 	json_array_foreach(json_object_get(result, "ports"), i, item)
-			printf("%s %s", i == 0 ? ":" : "", json_string_value(item));
+		printf("%s %s", i == 0 ? ":" : "", json_string_value(item));
 	putchar('\n');
 	json_array_foreach(json_object_get(result, "steps"), i, item)
-			printf("  %s\n", json_string_value(item));
+		printf("  %s\n", json_string_value(item));
 }
 
 void
@@ -261,8 +256,7 @@ show_event(const json_t *event)
 	const char *key;
 
 	printf("%s %s", show_text(params, "time"), show_text(params, "event"));
-	json_object_foreach((json_t *)(uintptr_t)params, key, value)
-	{
+	json_object_foreach((json_t *)(uintptr_t)params, key, value) {
 		if (strcmp(key, "time") == 0 || strcmp(key, "event") == 0)
 			continue;
 		if (json_is_string(value))

@@ -41,9 +41,9 @@ watch_find(const json_t *stats, const char *name)
 	const json_t *port;
 	size_t i;
 
-	json_array_foreach(json_object_get(stats, "ports"), i,
-			port) if (strcmp(json_string_value(json_object_get(port, "name")), name) ==
-			0) return port;
+	json_array_foreach(json_object_get(stats, "ports"), i, port)
+		if (strcmp(json_string_value(json_object_get(port, "name")), name) == 0)
+			return port;
 	return NULL;
 }
 
@@ -69,8 +69,7 @@ watch_print(const json_t *before, const json_t *now, double seconds)
 	for (k = 0; k < sizeof(columns) / sizeof(columns[0]); k++)
 		printf(" %14s", columns[k]);
 	putchar('\n');
-	json_array_foreach(json_object_get(now, "ports"), i, port)
-	{
+	json_array_foreach(json_object_get(now, "ports"), i, port) {
 		name = json_string_value(json_object_get(port, "name"));
 		printf("%-24s", name);
 		for (k = 0; k < sizeof(columns) / sizeof(columns[0]); k++)

@@ -393,7 +393,7 @@ rpc_listen(struct rpc *r)
 		return false;
 	r->epoll = epoll_create1(EPOLL_CLOEXEC);
 	r->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	memcpy(un.sun_path, r->path, sizeof(un.sun_path));
+	strcpy(un.sun_path, r->path); /* of SOCKET_PATH_MAX bytes, as that one is */
 	before = umask(0117);
 	rc = bind(r->listener, (const struct sockaddr *)&un, sizeof(un));
 	umask(before);

@@ -67,14 +67,15 @@ rpc_text(json_t *id, json_t *result, int code, const char *error)
 	char ascii[RPC_ERROR_MAX];
 	json_t *answer;
 	char *text = NULL;
-	size_t i;
+	char *c;
 
 	if (id == NULL)
 		id = json_null();
 	/* Names of files may be any bytes, and a text that was cut may end within a character. */
-	for (i = 0; result == NULL && i < sizeof(ascii) - 1 && error[i] != '\0'; i++)
-		ascii[i] = (unsigned char)error[i] < 0x80 ? error[i] : '?';
-	ascii[result == NULL ? i : 0] = '\0';
+	snprintf(ascii, sizeof(ascii), "%s", error);
+	for (c = ascii; *c != '\0'; c++)
+		if ((unsigned char)*c >= 0x80)
+			*c = '?';
 	if (result != NULL)
 		answer = json_pack("{s:s, s:o, s:O}", "jsonrpc", "2.0", "result", result, "id", id);
 	else

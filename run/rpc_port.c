@@ -107,8 +107,7 @@ port_value(const json_t *value, char text[PORT_VALUE_MAX])
 	if (json_is_boolean(value))
 		return snprintf(text, PORT_VALUE_MAX, json_is_true(value) ? "yes" : "no") > 0;
 	text[0] = '\0';
-	json_array_foreach((json_t *)(uintptr_t)value, i, item)
-	{
+	json_array_foreach((json_t *)(uintptr_t)value, i, item) {
 		if (!json_is_string(item))
 			return false;
 		len += snprintf(text + len, PORT_VALUE_MAX - len, "%s%s", i == 0 ? "" : "+",
@@ -129,8 +128,7 @@ port_set_keys(struct rpc_call *call, struct conf_port *p)
 	bool ok = true;
 
 	snprintf(what, sizeof(what), "port %s", p->name);
-	json_object_foreach(call->params, key, value)
-	{
+	json_object_foreach(call->params, key, value) {
 		if (strcmp(key, "name") == 0)
 			continue;
 		say_error_into(call->error, sizeof(call->error));

@@ -324,11 +324,16 @@ def test_a_file_is_applied_again_and_again(box):
 def test_a_file_that_is_wrong_ends_the_start(box):
     for text, error in (("[switch]\nvm2vm = 7\n", "vs.conf:2: --vm2vm 7: must be a number from 0 to 2"),
                         ("[port a]\n", "vs.conf:1: --port a: where do its guests connect?"),
-                        (None, "--config vs.conf: No such file or directory")):
+                        (None, "--config vs.conf: No such file or directory"),
+                        ("FIFO", "--config vs.conf: must be a regular file")):
         with open(box.path("vs.conf"), "w", encoding="ascii") as file:
             file.write(text or "")
-        if text is None:
+        if text in (None, "FIFO"):
             os.unlink(box.path("vs.conf"))
+        if text == "FIFO":
+            os.mkfifo(box.path("vs.conf"))
         result = start.start(box, ["--config", "vs.conf"])
         start.before_eal(result)
         start.refused(result, re.escape(error))
+        if text == "FIFO":
+            os.unlink(box.path("vs.conf"))
