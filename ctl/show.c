@@ -175,8 +175,8 @@ show_percent(const json_t *o, const char *key, char text[24])
 void
 show_workers(const json_t *result)
 {
-	static const char *const head[] = {"WORKER", "LCORE", "BUSY", "ASLEEP", "FRAMES/S", "CYCLES",
-			"RINGS"};
+	static const char *const head[] = {
+			"WORKER", "LCORE", "BUSY", "ASLEEP", "FRAMES/S", "CYCLES", "RINGS"};
 	struct table t = {.columns = sizeof(head) / sizeof(head[0])};
 	const json_t *worker, *ring;
 	char id[24], lcore[24], device[24], busy[24], asleep[24], frames[24], cycles[24];

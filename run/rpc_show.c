@@ -222,7 +222,8 @@ show_worker(const struct parts *p, const struct lane *l)
 	}
 	return json_pack("{s:i, s:i, s:f, s:f, s:I, s:I, s:o}", "id", (int)l->id, "lcore",
 			(int)l->lcore, "busy", w.busy / 1e6, "asleep", w.asleep / 1e6, "frames",
-			(json_int_t)w.frames, "cycles_per_frame", (json_int_t)w.cycles, "rings", rings);
+			(json_int_t)w.frames, "cycles_per_frame", (json_int_t)w.cycles, "rings",
+			rings);
 }
 
 enum rpc_end
