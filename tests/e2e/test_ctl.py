@@ -61,7 +61,7 @@ def test_each_command(box):
         assert re.search("02:00:00:00:00:42 +usvhost.1 .*static", ctl(switch, "fdb", "show"))
         assert ctl(switch, "fdb", "del", "02:00:00:00:00:42") == ""
         assert ctl(switch, "fdb", "flush", "usvhost.0") == "1 addresses forgotten\n"
-        assert re.search(r"^0 +\d+ +0 1 uplink$", ctl(switch, "workers"), re.M)
+        assert re.search(r"^0 +\d+( +[\d.]+%?){4} +0 1 uplink$", ctl(switch, "workers"), re.M)
         assert re.search(r"^  received [1-9]", ctl(switch, "stats", "usvhost.1"), re.M)
         assert ctl(switch, "log", "debug") == ""
         watched = ctl(switch, "watch", "0.1", "--count", "2")
