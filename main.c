@@ -167,7 +167,7 @@ start(struct whole *w)
 		return false;
 	}
 	telemetry_start(&w->parts);
-	workers_start(&w->workers, &w->lanes, w->uplink);
+	workers_start(&w->workers, &w->lanes, w->uplink, w->conf->idle_sleep);
 	if (!vhost_user_start(&w->guests) || !cuse_start(&w->cuse, &w->guests))
 		return false;
 	w->parts.changes = changes_create(&w->parts, &w->given, w->argc, w->argv);
@@ -209,6 +209,7 @@ release(struct whole *w)
 	learn_free(&w->learn);
 	rte_free(w->lanes.qsbr);
 	guests_destroy(&w->guests);
+	workers_free(&w->workers);
 	for (i = 0; i < w->lanes.n; i++)
 		lane_destroy(w->lanes.lane[i]);
 	wake_close(&w->wake);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Waking the main lcore: see wake.h for the contract. */
+/* Waking a thread: see wake.h for the contract. */
 #include <sys/eventfd.h>
 #include <unistd.h>
 

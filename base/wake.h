@@ -2,10 +2,10 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Waking the main lcore, which sleeps in epoll_wait(): an eventfd, written to once for any
- * number of reasons.
+ * Waking a thread that waits for file descriptors, the main lcore or a worker: an eventfd, written to
+ * once for any number of reasons.
  *
- * Any thread wakes; the main lcore alone makes, answers and ends it.
+ * Any thread wakes; the one that is woken alone answers. Main lcore makes and ends it.
  */
 #ifndef WAKE_H
 #define WAKE_H
@@ -22,10 +22,10 @@ bool wake_open(struct wake *w);
 
 void wake_close(struct wake *w);
 
-/* Wakes the main lcore. Costs a system call only when no wake-up is under way. Any thread. */
+/* Wakes the thread. Costs a system call only when no wake-up is under way. Any thread. */
 void wake_up(struct wake *w);
 
-/* Takes the wake-up: whatever comes from here on wakes again. Main lcore. */
+/* Takes the wake-up: whatever comes from here on wakes again. The thread that is woken. */
 void wake_take(struct wake *w);
 
 #endif /* WAKE_H */

@@ -134,6 +134,7 @@ struct conf {
 	uint16_t vlan_base;       /* 0: ports that name no tag are untagged */
 	bool forward_bpdu;        /* forward frames for link-local group addresses */
 	uint32_t aging;           /* seconds; 0: never */
+	uint32_t idle_sleep;      /* microseconds without work until a worker sleeps; 0: never */
 
 	/* By conf_settle(): */
 	struct {

@@ -38,6 +38,7 @@ const struct option conf_options[] = {
 		{"vlan-base", required_argument, NULL, OPT_VLAN_BASE},
 		{"forward-bpdu", required_argument, NULL, OPT_FORWARD_BPDU},
 		{"aging", required_argument, NULL, OPT_AGING},
+		{"idle-sleep", required_argument, NULL, OPT_IDLE_SLEEP},
 		{"total-num-mbufs", required_argument, NULL, OPT_MBUFS},
 		{"vmdq", required_argument, NULL, OPT_VMDQ},
 		{"tx-csum", required_argument, NULL, OPT_TX_CSUM},
@@ -66,6 +67,7 @@ static const struct number numbers[] = {
 		{OPT_VLAN_BASE, "--vlan-base", 0, VLAN_LAST, ""},
 		{OPT_FORWARD_BPDU, "--forward-bpdu", 0, 1, ""},
 		{OPT_AGING, "--aging", 0, 1000000, " seconds"},
+		{OPT_IDLE_SLEEP, "--idle-sleep", 0, 1000000, " microseconds"},
 		{OPT_MBUFS, "--total-num-mbufs", 1024, 16777216, " mbufs"},
 		{OPT_VMDQ, "--vmdq", 0, 1, ""},
 		{OPT_TX_CSUM, "--tx-csum", 0, 1, ""},
@@ -159,6 +161,9 @@ option_set_number(struct conf *c, int opt, uint64_t v)
 	case OPT_AGING:
 		c->aging = v;
 		break;
+	case OPT_IDLE_SLEEP:
+		c->idle_sleep = v;
+		break;
 	case OPT_MBUFS:
 		c->total_num_mbufs = v;
 		break;
@@ -197,6 +202,8 @@ option_get_number(const struct conf *c, int opt)
 		return c->forward_bpdu;
 	case OPT_AGING:
 		return c->aging;
+	case OPT_IDLE_SLEEP:
+		return c->idle_sleep;
 	case OPT_MBUFS:
 		return c->total_num_mbufs;
 	}

@@ -59,6 +59,8 @@ static const char usage[] =
 		"  --forward-bpdu 0|1      forward frames for 01:80:c2:00:00:00 to 0f (spanning tree,\n"
 		"                          pause, LACP, 802.1X, LLDP), as no bridge does (0)\n"
 		"  --aging S               forget an address idle for S seconds, 0 never (300)\n"
+		"  --idle-sleep US         a worker sleeps after so many microseconds without work,\n"
+		"                          0 never (0)\n"
 		"  --total-num-mbufs N     size of the uplink's mbuf pool (sized from its queues)\n"
 		"  --vmdq 0|1              the uplink's frames are sorted 0 in software, 1 by the\n"
 		"                          NIC's VMDq pools (by the NIC where it can)\n"

@@ -46,7 +46,7 @@ void dirty_frags(const struct guest_mem *m, const struct fragment *frag, uint32_
 /* Notes the writes that returned chains, since used position `from`: see ring_publish(). */
 void dirty_used(const struct virtqueue *vq, uint16_t from);
 
-/* Notes the write of ring_suppress(). */
+/* Notes the write of ring_suppress() or ring_ask(). */
 void dirty_suppress(const struct virtqueue *vq);
 
 #endif /* GUEST_DIRTY_LOG_H */

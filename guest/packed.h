@@ -248,4 +248,11 @@ packed_suppress(struct virtqueue *vq)
 	store_relaxed(&vq->device_event->flags, VRING_PACKED_EVENT_FLAG_DISABLE);
 }
 
+/* Asks the guest to notify us of each chain. */
+static inline void
+packed_ask(struct virtqueue *vq)
+{
+	store_relaxed(&vq->device_event->flags, VRING_PACKED_EVENT_FLAG_ENABLE);
+}
+
 #endif /* GUEST_PACKED_H */

@@ -188,6 +188,18 @@ ring_suppress(struct virtqueue *vq)
 		dirty_suppress(vq);
 }
 
+/* Ends what ring_suppress() asked for; after a full barrier the ring has to be looked at once more. */
+static inline void
+ring_ask(struct virtqueue *vq)
+{
+	if (vq->packed)
+		packed_ask(vq);
+	else
+		split_ask(vq);
+	if (vq_logging(vq))
+		dirty_suppress(vq);
+}
+
 /*
  * Has the ring's source ring its bell when there is a chain at last_avail: for split rings the
  * available index has moved, for packed ones the descriptor there has this lap's flags

@@ -171,6 +171,7 @@ snapshot_ring(struct guest *g, unsigned int index)
 		vq->used = v.used;
 	}
 	vq->callfd = v.callfd;
+	vq->kickfd = v.kickfd;
 	vq->frame_max = conf_frame_of(guest_settings(g)->mtu);
 	vq->source.ops = &tx_source_ops;
 	vq->source.port = g->port;

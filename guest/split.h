@@ -214,4 +214,16 @@ split_suppress(struct virtqueue *vq)
 		store_relaxed(&vq->used->flags, VRING_USED_F_NO_NOTIFY);
 }
 
+/* Asks the guest to notify us of the next chain. */
+static inline void
+split_ask(struct virtqueue *vq)
+{
+	uint16_t *avail_event = (void *)&vq->used->ring[vq->size];
+
+	if (vq->event_idx)
+		store_relaxed(avail_event, vq->last_avail);
+	else
+		store_relaxed(&vq->used->flags, 0);
+}
+
 #endif /* GUEST_SPLIT_H */

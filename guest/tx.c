@@ -14,6 +14,7 @@
 #include "frame/copy.h"
 #include "frame/cost.h"
 #include "guest/in_order.h"
+#include "guest/kick.h"
 #include "guest/ring.h"
 #include "guest/tx.h"
 #include "frame/offload.h"
@@ -238,8 +239,40 @@ tx_retire(struct source *s, struct frame *frame, frame_set done, struct port_cou
 	}
 }
 
+/* Nothing in a broken ring is written: its bell may ring, but nobody answers. */
+static int
+tx_ask(struct source *s)
+{
+	struct virtqueue *vq = container_of(s, struct virtqueue, source);
+
+	if (vq_broken(vq))
+		return SOURCE_NEVER;
+	ring_ask(vq);
+	return vq->kickfd >= 0 ? vq->kickfd : SOURCE_NAPS;
+}
+
+static void
+tx_hush(struct source *s, bool kicked)
+{
+	struct virtqueue *vq = container_of(s, struct virtqueue, source);
+
+	if (kicked && vq->kickfd >= 0)
+		kick_take(vq->kickfd);
+	if (!vq_broken(vq))
+		ring_suppress(vq);
+}
+
+static bool
+tx_is_over(const struct source *s)
+{
+	return vq_broken(container_of(s, const struct virtqueue, source));
+}
+
 const struct source_ops tx_source_ops = {
 		.fetch = tx_fetch,
 		.unfetch = tx_unfetch,
 		.retire = tx_retire,
+		.ask = tx_ask,
+		.hush = tx_hush,
+		.is_over = tx_is_over,
 };

@@ -98,6 +98,7 @@ struct virtqueue {
 	bool held;                 /* packed: held_half is valid */
 	const struct guest_mem *mem;
 	int callfd;          /* -1: the guest wants no signals */
+	int kickfd;          /* of a transmit ring; negative: its driver can't wake us */
 	bool callsocket;     /* callfd is a socket, and no eventfd */
 	uint32_t frame_max;  /* longest frame, bytes */
 	rte_spinlock_t lock; /* of a receive ring: held by the worker that fills it */

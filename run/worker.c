@@ -9,6 +9,7 @@
 #include <rte_rcu_qsbr.h>
 
 #include "base/log.h"
+#include "run/sleep.h"
 #include "run/worker.h"
 #include "switch/grace.h"
 #include "switch/lane.h"
@@ -29,6 +30,7 @@ worker_run(void *arg)
 	struct worker *w = arg;
 	struct rte_rcu_qsbr *qsbr = w->all->lanes->qsbr;
 	struct uplink *uplink = w->all->uplink;
+	struct sleeper *sleeper = w->sleeper;
 	struct lane *l = w->lane;
 
 	rte_rcu_qsbr_thread_register(qsbr, l->id);
@@ -38,6 +40,8 @@ worker_run(void *arg)
 		if (uplink != NULL)
 			uplink_work(uplink, l->id);
 		grace_pass(qsbr, l->id);
+		if (sleeper != NULL && (uplink == NULL || !uplink_has_rest(uplink, l->id)))
+			sleeper_round(sleeper, &w->all->stop);
 	}
 	rte_rcu_qsbr_thread_offline(qsbr, l->id);
 	rte_rcu_qsbr_thread_unregister(qsbr, l->id);
@@ -46,15 +50,25 @@ worker_run(void *arg)
 }
 
 void
-workers_start(struct workers *all, struct lanes *lanes, struct uplink *uplink)
+workers_start(struct workers *all, struct lanes *lanes, struct uplink *uplink, uint32_t idle_sleep)
 {
+	struct worker *w;
 	unsigned int i;
 
 	all->lanes = lanes;
 	all->uplink = uplink;
 	for (i = 0; i < lanes->n; i++) {
-		all->worker[i] = (struct worker){.all = all, .lane = lanes->lane[i]};
-		rte_eal_remote_launch(worker_run, &all->worker[i], lanes->lane[i]->lcore);
+		w = &all->worker[i];
+		*w = (struct worker){.all = all, .lane = lanes->lane[i]};
+		if (idle_sleep != 0) {
+			w->sleeper = sleeper_create(w->lane, lanes->qsbr, idle_sleep);
+			if (w->sleeper == NULL)
+				say(WARNING,
+						"the worker on lcore %u never sleeps: no memory or file "
+						"descriptor for that; raise the limits\n",
+						w->lane->lcore);
+		}
+		rte_eal_remote_launch(worker_run, w, w->lane->lcore);
 	}
 }
 
@@ -79,6 +93,7 @@ workers_end(struct workers *all)
 	store_relaxed(&all->stop, true);
 	if (lanes == NULL) /* none was started */
 		return true;
+	lanes_wake_all(all->lanes);
 	while ((i = worker_first_running(lanes)) < lanes->n && looks++ < END_LOOKS)
 		nanosleep(&nap, NULL);
 	if (i < lanes->n) {
@@ -91,4 +106,15 @@ workers_end(struct workers *all)
 	for (i = 0; i < lanes->n; i++)
 		tsan_acquire(&all->worker[i]); /* as that call has waited, unseen by the sanitizer */
 	return true;
+}
+
+void
+workers_free(struct workers *all)
+{
+	unsigned int i;
+
+	for (i = 0; all->lanes != NULL && i < all->lanes->n; i++) {
+		sleeper_destroy(all->worker[i].sleeper);
+		all->worker[i].sleeper = NULL;
+	}
 }

@@ -10,16 +10,19 @@
 #define WORKER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/limits.h"
 
 struct lane;
 struct lanes;
+struct sleeper;
 struct uplink;
 
 struct worker {
 	struct workers *all;
 	struct lane *lane;
+	struct sleeper *sleeper; /* NULL: it never sleeps */
 };
 
 struct workers {
@@ -29,8 +32,9 @@ struct workers {
 	struct worker worker[WORKER_MAX];
 };
 
-/* Starts a worker for each lane. */
-void workers_start(struct workers *all, struct lanes *lanes, struct uplink *uplink);
+/* Starts a worker for each lane, which sleeps after so many microseconds without work; 0: never. */
+void workers_start(struct workers *all, struct lanes *lanes, struct uplink *uplink,
+		uint32_t idle_sleep);
 
 /* The loop of a struct worker on its lcore, until it is told to stop. */
 int worker_run(void *worker);
@@ -40,5 +44,8 @@ int worker_run(void *worker);
  * one hangs; it may still use anything, so nothing can be freed.
  */
 bool workers_end(struct workers *all);
+
+/* Frees what they had. When they have ended, and nobody gives or takes sources any more. */
+void workers_free(struct workers *all);
 
 #endif /* WORKER_H */

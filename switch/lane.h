@@ -24,6 +24,7 @@
 struct conf;
 struct learn_queue;
 struct source;
+struct wake;
 
 /* Why frames were not, or not all, offered to a destination. */
 enum delay {
@@ -70,6 +71,7 @@ struct lane {
 	struct shared shared;
 	unsigned int id; /* number among all lanes; 0 also polls the uplink */
 	unsigned int lcore;
+	struct wake *wake;     /* wakes its worker if that sleeps; NULL: it never does */
 	uint64_t retry_delay;  /* TSC cycles between offers */
 	uint64_t retry_time;   /* most TSC cycles that a frame waits */
 	uint64_t put_off_time; /* further TSC cycles, for a destination that was put off */

@@ -7,6 +7,7 @@
 #include <rte_lcore.h>
 #include <rte_rcu_qsbr.h>
 
+#include "base/wake.h"
 #include "switch/grace.h"
 #include "switch/lane.h"
 #include "switch/lanes.h"
@@ -67,6 +68,14 @@ lanes_hide(struct lane *l, const struct polled *p)
 	store_release(&l->npoll, i);
 }
 
+/* Has a worker that sleeps look at its sources, which have changed. */
+static void
+lanes_wake(const struct lane *l)
+{
+	if (l->wake != NULL)
+		wake_up(l->wake);
+}
+
 static void
 lanes_add_source(struct lane *l, struct polled *p, struct source *s)
 {
@@ -79,21 +88,28 @@ lanes_add_source(struct lane *l, struct polled *p, struct source *s)
 	store_release(&p->source[i], s);
 	if (i == p->n)
 		store_release(&p->n, i + 1);
+	lanes_wake(l);
 }
 
 static void
 lanes_take_away(struct lane *l, struct polled *p, const struct source *s)
 {
+	bool found = false;
 	unsigned int i;
 
-	for (i = 0; i < p->n; i++)
-		if (p->source[i] == s)
-			store_release(&p->source[i], NULL);
+	for (i = 0; i < p->n; i++) {
+		if (p->source[i] != s)
+			continue;
+		store_release(&p->source[i], NULL);
+		found = true;
+	}
 	for (i = p->n; i > 0 && p->source[i - 1] == NULL; i--)
 		;
 	store_release(&p->n, i);
 	if (i == 0)
 		lanes_hide(l, p);
+	if (found)
+		lanes_wake(l);
 }
 
 void
@@ -124,6 +140,15 @@ lanes_add_uplink(struct lanes *all, struct source *s, unsigned int i)
 	struct lane *l = all->lane[0];
 
 	lanes_add_source(l, &l->polled[GUEST_MAX + i], s);
+}
+
+void
+lanes_wake_all(struct lanes *all)
+{
+	unsigned int i;
+
+	for (i = 0; i < all->n; i++)
+		lanes_wake(all->lane[i]);
 }
 
 void

@@ -37,6 +37,9 @@ void lanes_remove(struct lanes *all, struct source *s);
 /* Has source `i` of the uplink polled by the first lane, for as long as it runs. Main lcore. */
 void lanes_add_uplink(struct lanes *all, struct source *s, unsigned int i);
 
+/* Has workers that sleep look whether they are to stop. Any thread. */
+void lanes_wake_all(struct lanes *all);
+
 /*
  * Gives all lanes other settings. Workers may use those before until a grace period is over. Main
  * lcore.

@@ -19,6 +19,7 @@
 
 struct lane_load {
 	uint64_t last;   /* when the last round ended, or the last sleep; 0: there was none */
+	uint64_t worked; /* when the last round with work ended */
 	uint64_t busy;   /* cycles in rounds with work */
 	uint64_t asleep; /* cycles asleep, without the sleep that goes on now */
 	uint64_t since;  /* when the sleep began that goes on now; 0: it is awake */
@@ -30,8 +31,11 @@ load_round(struct lane_load *d, bool busy)
 {
 	uint64_t now = rte_rdtsc();
 
-	if (busy && d->last != 0)
-		store_relaxed(&d->busy, d->busy + (now - d->last));
+	if (busy) {
+		if (d->last != 0)
+			store_relaxed(&d->busy, d->busy + (now - d->last));
+		d->worked = now;
+	}
 	d->last = now;
 }
 

@@ -47,7 +47,21 @@ struct source_ops {
 	/* Gives the frames of `mask` back, which are done. */
 	void (*retire)(struct source *s, struct frame *frame, frame_set mask,
 			struct port_count *count);
+	/*
+	 * For a worker that is about to sleep (run/sleep.h); NULL for a source that can't wake it.
+	 * ask() has who fills the source write to a file descriptor when there is something to
+	 * fetch, and returns it, SOURCE_NAPS or SOURCE_NEVER. hush() ends that, and if `kicked` takes
+	 * what was written. is_over() returns true if nothing will be fetched any more, whatever the
+	 * bell says.
+	 */
+	int (*ask)(struct source *s);
+	void (*hush)(struct source *s, bool kicked);
+	bool (*is_over)(const struct source *s);
 };
+
+/* What ask() returns instead of a file descriptor; poll(2) passes over both. */
+#define SOURCE_NAPS (-1)  /* it can't wake the worker: it has to be looked at now and then */
+#define SOURCE_NEVER (-2) /* nothing will come */
 
 struct source {
 	const uint16_t *bell; /* NULL: only a fetch can tell */

@@ -227,6 +227,12 @@ uplink_work(struct uplink *u, unsigned int id)
 	uplink_tx_transmit(u, &u->tx[id], NULL, 0);
 }
 
+bool
+uplink_has_rest(const struct uplink *u, unsigned int id)
+{
+	return u->tx[id].npending != 0;
+}
+
 /* Fills a chain of n mbufs, each with that much room, with a frame and its tag. */
 static void
 uplink_tx_fill_chain(const struct uplink *u, struct rte_mbuf **m, unsigned int n, uint32_t room,

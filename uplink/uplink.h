@@ -82,6 +82,9 @@ struct outcome uplink_deliver(struct uplink *u, unsigned int id, struct burst *b
  */
 void uplink_work(struct uplink *u, unsigned int id);
 
+/* Returns true if uplink_work() of worker `id` has something left to send. That worker. */
+bool uplink_has_rest(const struct uplink *u, unsigned int id);
+
 /* Returns why the port took no more from worker `id` at its last try. */
 enum drop_reason uplink_reason(const struct uplink *u, unsigned int id);
 

@@ -19,7 +19,7 @@ from lib.uplink import TAP
 
 OPTIONS = ("-p", "--dev-basename", "--socket-file", "--client", "--vm2vm", "--mergeable", "--stats", "--rx-retry",
            "--rx-retry-num", "--rx-retry-delay", "--vlan-strip", "--tx-csum", "--tso", "-P", "--total-num-mbufs",
-           "--vlan-base", "--forward-bpdu", "--aging", "-h", "--version")
+           "--vlan-base", "--forward-bpdu", "--aging", "--idle-sleep", "-h", "--version")
 
 STRANGER = "02:00:00:00:00:99"
 HUGE_NUMBER = "99999999999999999999999"
@@ -47,6 +47,7 @@ WRONG = [
     ("--vlan-base", "ten", r"0 to 4\d\d\d"),
     ("--forward-bpdu", "2", FLAG), ("--forward-bpdu", "lldp", FLAG),
     ("--aging", "-1", "seconds"), ("--aging", "soon", "seconds"), ("--aging", HUGE_NUMBER, "seconds"),
+    ("--idle-sleep", "-1", "microseconds"), ("--idle-sleep", "1ms", "microseconds"),
     ("--dev-basename", "", "empty"), ("--dev-basename", "a/b", "/"), ("--dev-basename", "n" * 200, "long|bytes"),
     ("--socket-file", "", "empty"), ("--socket-file", "/tmp/" + "n" * 200, "long|bytes"),
 ]

@@ -343,6 +343,7 @@ main(int argc, char **argv)
 			{"list", no_argument, NULL, 'l'},
 			{"soak", required_argument, NULL, 'S'},
 			{"seed", required_argument, NULL, 'e'},
+			{"idle-sleep", required_argument, NULL, 'i'},
 			{"lcores", required_argument, NULL, 'c'},
 			{"pest", required_argument, NULL, 'q'},   /* for soak.c itself */
 			{"victim", required_argument, NULL, 'v'}, /* for cases_life.c itself */
@@ -384,6 +385,8 @@ main(int argc, char **argv)
 			soak = strtod(optarg, NULL);
 		else if (c == 'e')
 			seed = strtoull(optarg, NULL, 10);
+		else if (c == 'i')
+			h.subject.idle_sleep = optarg;
 		else if (c == 'c')
 			h.subject.lcores = optarg;
 		else if (c == 'q')

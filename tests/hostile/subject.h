@@ -26,6 +26,7 @@ struct subject {
 	const char *program;
 	unsigned workers;
 	const char *lcores; /* for EAL; NULL: as fits the workers */
+	const char *idle_sleep; /* --idle-sleep; NULL: its workers never sleep */
 	const char *tap;    /* a tap of that name is its uplink, untagged; NULL: none is */
 	bool offload;       /* it offers checksums and segmentation */
 	bool mergeable;     /* it offers mergeable buffers */

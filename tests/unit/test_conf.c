@@ -52,6 +52,8 @@ static const struct {
 		{"--vlan-base", "0", "4094", "-1", "4095", "0 to 4094", "", AT(vlan_base)},
 		{"--forward-bpdu", "0", "1", "-1", "2", "0 to 1", "", AT(forward_bpdu)},
 		{"--aging", "0", "1000000", "-1", "1000001", "0 to 1000000 seconds", "", AT(aging)},
+		{"--idle-sleep", "0", "1000000", "-1", "1000001", "0 to 1000000 microseconds", "",
+				AT(idle_sleep)},
 		{"--total-num-mbufs", "1024", "16777216", "1023", "16777217",
 				"1024 to 16777216 mbufs", "", AT(total_num_mbufs)},
 #undef AT

@@ -57,6 +57,6 @@ unit-san: $(addprefix $(BUILD)/tests/unit/,memory split packed tx rx dirty_log a
 
 # And those that have threads, under ThreadSanitizer: make SANITIZE=thread unit-tsan. Not so `guest`:
 # between messages it reads what is librte_vhost's thread's, ordered by answers that come by a socket.
-unit-tsan: $(addprefix $(BUILD)/tests/unit/,threads signal loop cuse_connect)
+unit-tsan: $(addprefix $(BUILD)/tests/unit/,threads signal loop sleep cuse_connect)
 
 -include $(UNIT_CONF_OBJ:.o=.d) $(UNIT_SHARED_OBJ:.o=.d) $(UNIT_TEST_OBJ:.o=.d)
