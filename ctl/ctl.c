@@ -24,7 +24,8 @@
 			"learned addresses: shows, puts, forgets them") \
 	X(explain, "from=PORT to=ADDRESS [vlan=N] [source=ADDRESS]", \
 			"where a frame would go, and why; none is sent") \
-	X(workers, "", "workers: their load, and the devices whose rings each of them polls") \
+	X(workers, "[move PORT WORKER | rebalance]", \
+			"workers: their load, and the devices whose rings each of them polls; moves rings") \
 	X(stats, "[PORT]", "all counters") \
 	X(watch, "[SECONDS]", "rates of all ports, again and again, as top (1)") \
 	X(events, "", "a line for each event, as it happens") \
@@ -219,14 +220,38 @@ ctl_explain(struct ctl *c, const struct words *w)
 	return CTL_OK;
 }
 
+/* Moves the rings of a port's guests, or those that the switch chooses. */
+static json_t *
+ctl_move_rings(struct ctl *c, const struct words *w)
+{
+	static const char usage[] = "[move PORT WORKER | rebalance]";
+	char *end;
+	long worker;
+
+	if (strcmp(w->word[1], "rebalance") == 0) {
+		ctl_want(w, 1, 1, usage);
+		return ctl_ask(c, "worker.rebalance", NULL);
+	}
+	ctl_want(w, strcmp(w->word[1], "move") == 0 ? 3 : 0, strcmp(w->word[1], "move") == 0 ? 3 : 0,
+			usage);
+	worker = strtol(w->word[3], &end, 10);
+	if (w->word[3][0] == '\0' || *end != '\0')
+		ctl_die(CTL_USAGE, "worker %s: must be a number", w->word[3]);
+	return ctl_ask(c, "worker.move",
+			json_pack("{s:s, s:I}", "port", w->word[2], "worker", (json_int_t)worker));
+}
+
 static int
 ctl_workers(struct ctl *c, const struct words *w)
 {
 	json_t *result;
 
-	ctl_want(w, 0, 0, "");
-	result = ctl_ask(c, "worker.list", NULL);
-	if (!ctl_printed(c, result))
+	result = w->n > 1 ? ctl_move_rings(c, w) : ctl_ask(c, "worker.list", NULL);
+	if (ctl_printed(c, result))
+		;
+	else if (w->n > 1)
+		show_moved(result);
+	else
 		show_workers(result);
 	json_decref(result);
 	return CTL_OK;

@@ -52,6 +52,7 @@ void show_ports(const json_t *result, bool one);
 void show_fdb(const json_t *entries);
 void show_explanation(const json_t *result);
 void show_workers(const json_t *result);
+void show_moved(const json_t *result);
 void show_stats(const json_t *result, const char *name);
 void show_event(const json_t *event);
 

@@ -173,6 +173,19 @@ show_percent(const json_t *o, const char *key, char text[24])
 }
 
 void
+show_moved(const json_t *result)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(json_object_get(result, "moved"), i, one)
+	{
+		printf("%s -> worker %" JSON_INTEGER_FORMAT "\n", show_text(one, "port"),
+				json_integer_value(json_object_get(one, "worker")));
+	}
+}
+
+void
 show_workers(const json_t *result)
 {
 	static const char *const head[] = {

@@ -306,6 +306,24 @@ guest_ring(struct guest *g, unsigned int index, bool ready)
 		guest_let_go(g, ring);
 }
 
+int
+guest_move(struct guest *g, uint16_t pair, unsigned int worker)
+{
+	uint32_t left = g->published & RINGS_TX;
+	struct source *s;
+	int n = 0;
+
+	for (; left != 0; left &= left - 1) {
+		s = &g->ring[__builtin_ctz(left)].source;
+		if (pair != PAIR_ANY && s->pair != pair)
+			continue;
+		if (!lanes_move(g->all->lanes, s, worker))
+			return -1;
+		n++;
+	}
+	return n;
+}
+
 unsigned int
 guest_rings(const struct guest *g, uint32_t rings)
 {

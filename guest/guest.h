@@ -28,6 +28,8 @@
 struct guest;
 struct message;
 
+#define PAIR_ANY UINT16_MAX
+
 /* Ends the connection. */
 void guest_disconnect(struct guest *g);
 
@@ -48,6 +50,12 @@ void guest_stop(struct guest *g);
 
 /* Notes that ring `index` can be used from now on, or no longer. */
 void guest_ring(struct guest *g, unsigned int index, bool ready);
+
+/*
+ * Has a worker poll the transmit rings of queue pair `pair`, or of all (PAIR_ANY), that are in use. Returns
+ * how many those are, or -1 if a worker does not finish its burst.
+ */
+int guest_move(struct guest *g, uint16_t pair, unsigned int worker);
 
 /* Returns how many of `rings` workers use now. Any thread. */
 unsigned int guest_rings(const struct guest *g, uint32_t rings);

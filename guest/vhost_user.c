@@ -52,6 +52,10 @@ static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 #define REMOVE_LOOKS 2000
 #define REMOVE_NAP_NS 1000000
 
+/* How often, and with which pauses, the main lcore tries to take its turn: for some milliseconds. */
+#define TURN_LOOKS 20
+#define TURN_NAP_NS 100000
+
 static struct guest *
 guest_of(int vid)
 {
@@ -331,6 +335,41 @@ vhost_user_connections(const struct guests *all, unsigned int index)
 		n += g->phase != GUEST_UNUSED && g->index == index;
 	pthread_mutex_unlock(&turn);
 	return n;
+}
+
+/* Takes the lock, unless another thread keeps it for longer than a message takes. */
+static bool
+vhost_user_take_turn(void)
+{
+	const struct timespec nap = {.tv_nsec = TURN_NAP_NS};
+	unsigned int looks;
+
+	for (looks = 0; looks < TURN_LOOKS; looks++) {
+		if (pthread_mutex_trylock(&turn) == 0)
+			return true;
+		nanosleep(&nap, NULL);
+	}
+	return false;
+}
+
+bool
+vhost_user_move(struct guests *all, const struct ring_move *m, bool moved[])
+{
+	struct guest *g;
+	int n = 0;
+
+	if (!vhost_user_take_turn())
+		return false;
+	for (g = all->list; g != NULL && n >= 0; g = g->next) {
+		if (g->phase != GUEST_RUNNING || (m->port != SOCKET_MAX && g->index != m->port) ||
+				(m->device != SLOT_NONE && g->port != m->device))
+			continue;
+		n = guest_move(g, m->pair, m->worker);
+		if (n > 0)
+			moved[g->port] = true;
+	}
+	pthread_mutex_unlock(&turn);
+	return n >= 0;
 }
 
 void

@@ -35,6 +35,20 @@ void vhost_user_remove(struct guests *all, unsigned int index, const char *path)
 /* Returns how many connections a port has, set up or not. Main lcore. */
 unsigned int vhost_user_connections(const struct guests *all, unsigned int index);
 
+/* Which rings are to move, and to which worker. */
+struct ring_move {
+	unsigned int port; /* index of the configuration's port; SOCKET_MAX: any */
+	uint16_t device;   /* slot of the guest; SLOT_NONE: all of the port's */
+	uint16_t pair;     /* queue pair, or PAIR_ANY */
+	unsigned int worker;
+};
+
+/*
+ * Moves rings, and notes in moved[] the devices that have such rings. Returns false if librte_vhost's
+ * thread, or a worker, is not done soon: then some rings may have moved. Main lcore.
+ */
+bool vhost_user_move(struct guests *all, const struct ring_move *m, bool moved[]);
+
 /* Has guests work with other settings, at once. Main lcore. */
 void vhost_user_settle(struct guests *all, const struct conf *next);
 

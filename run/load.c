@@ -2,15 +2,22 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* What workers did in the last second: see load.h for the contract. */
+#include <stdlib.h>
+
 #include <rte_common.h>
 #include <rte_cycles.h>
 
 #include "base/atomic.h"
 #include "run/load.h"
+#include "switch/balance.h"
 #include "switch/lane.h"
 #include "switch/lanes.h"
+#include "switch/source.h"
 
 #define MILLION 1000000u
+
+/* A move has to take so much of its CPU off the busiest worker: less is noise. */
+#define GAIN_PERCENT 2
 
 /* Reads a lane's counters; a sleep that goes on counts up to now. */
 static struct load_mark
@@ -42,6 +49,20 @@ load_share(uint64_t part, uint64_t before, uint64_t all)
 	return RTE_MIN((double)(part - before) / all, 1.0) * MILLION;
 }
 
+/* Notes how many frames of each guest the worker took since the last look. */
+static void
+load_mark_guests(struct loads *all, const struct lane *l, unsigned int worker)
+{
+	unsigned int i;
+	uint64_t n;
+
+	for (i = 0; i < GUEST_MAX; i++) {
+		n = load_relaxed(&l->count[i].received);
+		all->moved[worker][i] = n - all->received[worker][i];
+		all->received[worker][i] = n;
+	}
+}
+
 void
 loads_sample(struct loads *all, const struct lanes *lanes, uint64_t now)
 {
@@ -64,6 +85,7 @@ loads_sample(struct loads *all, const struct lanes *lanes, uint64_t now)
 					frames == 0 ? 0 : (m.busy - before->busy) / frames);
 		}
 		*before = m;
+		load_mark_guests(all, lanes->lane[i], i);
 	}
 	all->at = now;
 }
@@ -90,4 +112,69 @@ load_rings(const struct lane *l)
 		for (k = 0; k < QUEUE_PAIRS_MAX; k++)
 			n += load_acquire(&l->polled[i].source[k]) != NULL;
 	return n;
+}
+
+/* A ring by its device and queue pair, for each weight. */
+struct balance {
+	unsigned int n;
+	uint64_t load[WORKER_MAX];
+	struct {
+		uint16_t device, pair;
+	} ring[GUEST_MAX * QUEUE_PAIRS_MAX];
+	struct weight weight[GUEST_MAX * QUEUE_PAIRS_MAX];
+};
+
+/*
+ * Adds the rings of one guest that a lane polls. They are taken to cost the same, and a frame to cost
+ * the worker's mean.
+ */
+static void
+balance_add(struct balance *b, const struct loads *all, const struct lane *l, unsigned int device)
+{
+	const struct polled *p = &l->polled[device];
+	const struct source *s;
+	uint64_t load = all->moved[l->id][device] * all->worker[l->id].cycles;
+	unsigned int i, k, n = 0;
+
+	for (k = 0; k < QUEUE_PAIRS_MAX; k++)
+		n += load_acquire(&p->source[k]) != NULL;
+	/* librte_vhost's thread may add one meanwhile. */
+	n = RTE_MAX(n, 1u);
+	for (k = 0; k < QUEUE_PAIRS_MAX; k++) {
+		s = load_acquire(&p->source[k]);
+		if (s == NULL || b->n == RTE_DIM(b->weight))
+			continue;
+		i = b->n++;
+		b->ring[i].device = device;
+		b->ring[i].pair = s->pair;
+		b->weight[i] = (struct weight){.worker = l->id, .load = load / n};
+	}
+}
+
+struct balance *
+loads_weigh(const struct loads *all, const struct lanes *lanes)
+{
+	struct balance *b = calloc(1, sizeof(*b));
+	unsigned int i, k;
+
+	for (i = 0; b != NULL && i < lanes->n; i++) {
+		b->load[i] = all->worker[i].busy * (rte_get_tsc_hz() / MILLION);
+		for (k = 0; k < GUEST_MAX; k++)
+			balance_add(b, all, lanes->lane[i], k);
+	}
+	return b;
+}
+
+bool
+loads_next_move(struct balance *b, unsigned int workers, uint16_t *device, uint16_t *pair,
+		unsigned int *worker)
+{
+	unsigned int i = balance_step(b->weight, b->n, b->load, workers,
+			rte_get_tsc_hz() / 100 * GAIN_PERCENT, worker);
+
+	if (i == b->n)
+		return false;
+	*device = b->ring[i].device;
+	*pair = b->ring[i].pair;
+	return true;
 }

@@ -9,10 +9,12 @@
 #ifndef RUN_LOAD_H
 #define RUN_LOAD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/limits.h"
 
+struct balance;
 struct lane;
 struct lanes;
 
@@ -30,6 +32,8 @@ struct loads {
 		uint64_t busy, asleep, frames;
 	} mark[WORKER_MAX]; /* the counters at that time */
 	struct worker_load worker[WORKER_MAX];
+	uint64_t received[WORKER_MAX][GUEST_MAX]; /* frames of each guest, at that time */
+	uint64_t moved[WORKER_MAX][GUEST_MAX];    /* and in the second before */
 };
 
 /* Works out all workers' loads since the last call. Main lcore, once a second. */
@@ -37,6 +41,19 @@ void loads_sample(struct loads *all, const struct lanes *lanes, uint64_t now);
 
 /* Returns a worker's load, as a whole. */
 struct worker_load loads_of(const struct loads *all, unsigned int worker);
+
+/*
+ * Lists what each guest's ring has cost its worker in the last second. To be freed; NULL without memory.
+ * Main lcore, as the next one.
+ */
+struct balance *loads_weigh(const struct loads *all, const struct lanes *lanes);
+
+/*
+ * Chooses the next ring that is to move off the busiest worker. Returns false if nothing is left that
+ * helps.
+ */
+bool loads_next_move(struct balance *b, unsigned int workers, uint16_t *device, uint16_t *pair,
+		unsigned int *worker);
 
 /* Returns how many sources a lane polls. */
 unsigned int load_rings(const struct lane *l);

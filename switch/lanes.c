@@ -4,6 +4,7 @@
 /* Chooses the lane that polls a source: see lanes.h for the contract. */
 #include <time.h>
 
+#include <rte_cycles.h>
 #include <rte_lcore.h>
 #include <rte_rcu_qsbr.h>
 
@@ -13,6 +14,9 @@
 #include "switch/lanes.h"
 #include "switch/place.h"
 #include "switch/source.h"
+
+/* Longest wait for a worker, milliseconds: a visit to a ring takes a fraction of one. */
+#define MOVE_MS 5
 
 static unsigned int
 lanes_count_sources(const struct polled *p)
@@ -132,6 +136,54 @@ lanes_remove(struct lanes *all, struct source *s)
 
 	for (i = 0; i < all->n; i++)
 		lanes_take_away(all->lane[i], &all->lane[i]->polled[s->port], s);
+}
+
+/* Returns the lane that polls a source. NULL: none. */
+static struct lane *
+lanes_find(const struct lanes *all, const struct source *s)
+{
+	const struct polled *p;
+	unsigned int i, k;
+
+	for (i = 0; i < all->n; i++) {
+		p = &all->lane[i]->polled[s->port];
+		for (k = 0; k < p->n; k++)
+			if (p->source[k] == s)
+				return all->lane[i];
+	}
+	return NULL;
+}
+
+/* Waits for a grace period, for some milliseconds at most. Returns true if it is over. */
+static bool
+lanes_quiesce_soon(struct lanes *all)
+{
+	const uint64_t begin = rte_rdtsc(), most = rte_get_tsc_hz() / 1000 * MOVE_MS;
+	const struct timespec nap = {.tv_nsec = 5000};
+	uint64_t token = rte_rcu_qsbr_start(all->qsbr);
+
+	while (!grace_over(all->qsbr, token)) {
+		if (rte_rdtsc() - begin > most)
+			return false;
+		nanosleep(&nap, NULL);
+	}
+	return true;
+}
+
+bool
+lanes_move(struct lanes *all, struct source *s, unsigned int to)
+{
+	struct lane *from = lanes_find(all, s);
+	bool over;
+
+	if (from == NULL || from == all->lane[to])
+		return true;
+	lanes_take_away(from, &from->polled[s->port], s);
+	over = lanes_quiesce_soon(all);
+	if (over)
+		from = all->lane[to];
+	lanes_add_source(from, &from->polled[s->port], s);
+	return over;
 }
 
 void
