@@ -29,13 +29,13 @@ ctl_die(int status, const char *format, ...)
 	exit(status);
 }
 
+/* Returns a stream from the switch. NULL: there is none, and errno says why. */
 static FILE *
 ask_connect(const char *path)
 {
 	const struct timeval patience = {.tv_sec = PATIENCE_S};
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
-	FILE *stream = NULL;
-	int fd = -1;
+	int fd;
 
 	if (strlen(path) >= sizeof(un.sun_path))
 		ctl_die(CTL_USAGE, "--socket %s: longer than a socket's path may be", path);
@@ -43,13 +43,16 @@ ask_connect(const char *path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd >= 0 && connect(fd, (const struct sockaddr *)&un, sizeof(un)) == 0 &&
 			setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0)
-		stream = fdopen(fd, "r");
-	if (stream == NULL)
-		ctl_die(CTL_ABSENT,
-				"no switch at %s: %s; is it running, with --control %s? --socket names "
-				"another",
-				path, strerror(errno), path);
-	return stream;
+		return fdopen(fd, "r");
+	return NULL; /* this process ends soon, and the descriptor with it */
+}
+
+bool
+ctl_reaches(struct ctl *c)
+{
+	if (c->socket == NULL)
+		c->socket = ask_connect(c->path);
+	return c->socket != NULL;
 }
 
 void
@@ -95,8 +98,11 @@ ctl_ask(struct ctl *c, const char *method, json_t *params)
 
 	if (text == NULL)
 		ctl_die(CTL_USAGE, "%s: an argument is not UTF-8", method);
-	if (c->socket == NULL)
-		c->socket = ask_connect(c->path);
+	if (!ctl_reaches(c))
+		ctl_die(CTL_ABSENT,
+				"no switch at %s: %s; is it running, with --control %s? --socket names "
+				"another",
+				c->path, strerror(errno), c->path);
 	ask_send(fileno(c->socket), text);
 	answer = ctl_read(c);
 	if (answer == NULL)

@@ -263,9 +263,9 @@ ctl_stats(struct ctl *c, const struct words *w)
 	json_t *result;
 
 	ctl_want(w, 0, 1, "[PORT]");
-	result = ctl_ask(c, "stats", NULL);
+	result = ctl_ask(c, "stats", json_pack("{s:s*}", "port", w->n > 1 ? w->word[1] : NULL));
 	if (!ctl_printed(c, result))
-		show_stats(result, w->n > 1 ? w->word[1] : NULL);
+		show_stats(result);
 	json_decref(result);
 	return CTL_OK;
 }
@@ -293,7 +293,10 @@ ctl_events(struct ctl *c, const struct words *w)
 	ctl_want(w, 0, 0, "");
 	json_decref(ctl_ask(c, "events.subscribe", NULL));
 	ctl_wait_for_ever(c);
-	while ((c->count == 0 || left-- > 0) && (event = ctl_read(c)) != NULL) {
+	while (c->count == 0 || left-- > 0) {
+		event = ctl_read(c);
+		if (event == NULL)
+			ctl_die(CTL_ABSENT, "the switch at %s has ended", c->path);
 		if (!ctl_printed(c, event))
 			show_event(event);
 		json_decref(event);

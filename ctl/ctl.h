@@ -38,6 +38,9 @@ struct ctl {
  */
 json_t *ctl_ask(struct ctl *c, const char *method, json_t *params);
 
+/* Returns true if there is a switch to ask. */
+bool ctl_reaches(struct ctl *c);
+
 /* From now on ctl_read() waits as long as it takes. */
 void ctl_wait_for_ever(const struct ctl *c);
 
@@ -53,7 +56,7 @@ void show_fdb(const json_t *entries);
 void show_explanation(const json_t *result);
 void show_workers(const json_t *result);
 void show_moved(const json_t *result);
-void show_stats(const json_t *result, const char *name);
+void show_stats(const json_t *result);
 void show_event(const json_t *event);
 
 /* Prints counters in the OpenMetrics text format 1.0. */

@@ -10,8 +10,9 @@
 
 #define TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
-/* Longest request line that is read; the rest of a request is not looked at. */
+/* Longest line of a request, and most lines of it, that are read. */
 #define REQUEST_MAX 1024
+#define HEADERS_MAX 100
 
 /* How long a client has for it, in seconds. */
 #define REQUEST_S 5
@@ -154,6 +155,27 @@ metrics_print(struct ctl *c, FILE *out)
 	json_decref(stats);
 }
 
+/* Reads a request to its end; a part left unread would have the kernel take the answer back. */
+static void
+metrics_skip_headers(void)
+{
+	char line[REQUEST_MAX];
+	int lines = 0;
+
+	while (lines++ < HEADERS_MAX && fgets(line, sizeof(line), stdin) != NULL &&
+			strcmp(line, "\r\n") != 0 && strcmp(line, "\n") != 0)
+		;
+}
+
+static int
+metrics_reply(const char *status, const char *body, size_t len)
+{
+	printf("HTTP/1.1 %s\r\nContent-Type: " TYPE
+	       "\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
+			status, len, body);
+	return CTL_OK;
+}
+
 int
 metrics_serve(struct ctl *c)
 {
@@ -165,19 +187,17 @@ metrics_serve(struct ctl *c)
 	alarm(REQUEST_S);
 	if (fgets(line, sizeof(line), stdin) == NULL)
 		return CTL_USAGE;
-	if (strncmp(line, "GET /metrics ", strlen("GET /metrics ")) != 0) {
-		fputs("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-				stdout);
-		return CTL_OK;
-	}
+	metrics_skip_headers();
+	if (strncmp(line, "GET /metrics ", strlen("GET /metrics ")) != 0)
+		return metrics_reply("404 Not Found", "", 0);
+	if (!ctl_reaches(c))
+		return metrics_reply("503 Service Unavailable", "", 0);
 	out = open_memstream(&body, &len);
 	if (out == NULL)
 		ctl_die(CTL_REFUSED, "no memory");
 	metrics_print(c, out);
 	fclose(out);
-	printf("HTTP/1.1 200 OK\r\nContent-Type: " TYPE
-	       "\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
-			len, body);
+	metrics_reply("200 OK", body, len);
 	free(body);
 	return CTL_OK;
 }

@@ -221,17 +221,13 @@ show_workers(const json_t *result)
 }
 
 void
-show_stats(const json_t *result, const char *name)
+show_stats(const json_t *result)
 {
 	const json_t *port, *value, *drop;
 	const char *key, *reason;
-	bool found = name == NULL;
 	size_t i;
 
 	json_array_foreach(json_object_get(result, "ports"), i, port) {
-		if (name != NULL && strcmp(name, show_text(port, "name")) != 0)
-			continue;
-		found = true;
 		printf("%s\n", show_text(port, "name"));
 		json_object_foreach((json_t *)(uintptr_t)port, key, value) {
 			if (json_is_integer(value))
@@ -243,8 +239,6 @@ show_stats(const json_t *result, const char *name)
 							json_integer_value(drop));
 		}
 	}
-	if (!found)
-		ctl_die(CTL_REFUSED, "port %s: no guest of that name is there", name);
 }
 
 void

@@ -187,7 +187,7 @@ slot_name(const struct ports *all, uint16_t slot, char name[SLOT_NAME_MAX])
 
 	if (slot == PORT_UPLINK || p == NULL)
 		snprintf(name, SLOT_NAME_MAX, "%s", slot == PORT_UPLINK ? "uplink" : "");
-	else if (p->guests == 1)
+	else if (p->guests == 1 && all->port[slot].number == 0)
 		snprintf(name, SLOT_NAME_MAX, "%s", p->name);
 	else
 		snprintf(name, SLOT_NAME_MAX, "%s.%u", p->name, all->port[slot].number);

@@ -256,21 +256,36 @@ show_stats(const struct parts *p, uint16_t port)
 	return o;
 }
 
+/* Returns true if a slot has a name; NULL: any. */
+static bool
+show_is(const struct parts *p, uint16_t slot, const char *name)
+{
+	char text[SLOT_NAME_MAX];
+
+	return name == NULL || strcmp(slot_name(p->ports, slot, text), name) == 0;
+}
+
 enum rpc_end
 rpc_stats(struct rpc_call *call)
 {
 	const struct parts *p = call->parts;
+	const char *name = NULL;
 	json_t *ports, *all;
 	unsigned int i;
 
-	if (!rpc_read(call, "{}"))
+	if (!rpc_read(call, "{s?s}", "port", &name))
 		return RPC_FAILED;
 	ports = json_array();
 	for (i = 0; i < ports_used(p->ports); i++)
-		if (port_state(&p->ports->port[i]) == PORT_USED)
+		if (port_state(&p->ports->port[i]) == PORT_USED && show_is(p, i, name))
 			json_array_append_new(ports, show_stats(p, i));
-	if (p->uplink != NULL)
+	if (p->uplink != NULL && show_is(p, PORT_UPLINK, name))
 		json_array_append_new(ports, show_stats(p, PORT_UPLINK));
+	if (name != NULL && json_array_size(ports) == 0) {
+		json_decref(ports);
+		return rpc_fail(call, RPC_CODE_NONE, "port %s: no guest of that name is there",
+				name);
+	}
 	all = json_object();
 	show_add(all, "workers", p->lanes->n);
 	show_add(all, "addresses", fdb_used(p->fdb));

@@ -63,6 +63,8 @@ def test_each_command(box):
         assert ctl(switch, "fdb", "flush", "usvhost.0") == "1 addresses forgotten\n"
         assert re.search(r"^0 +\d+( +[\d.]+%?){4} +0 1 uplink$", ctl(switch, "workers"), re.M)
         assert re.search(r"^  received [1-9]", ctl(switch, "stats", "usvhost.1"), re.M)
+        assert [port["name"] for port in json.loads(ctl(switch, "-j", "stats", "uplink"))["ports"]] == ["uplink"]
+        assert "no guest of that name" in ctl(switch, "stats", "nobody", status=1)
         assert ctl(switch, "log", "debug") == ""
         watched = ctl(switch, "watch", "0.1", "--count", "2")
         assert len(re.findall(r"^usvhost\.0( +\d+){6}$", watched, re.M)) == 2
@@ -138,7 +140,8 @@ def test_metrics(box):
         assert samples["vhost_switch_port_received_frames_total", 'port="usvhost.0"'] == table[0].received
         assert samples["vhost_switch_port_dropped_frames_total", 'port="usvhost.0",reason="to_sender"'] == 1
         reasons = {labels for name, labels in samples if name == "vhost_switch_port_dropped_frames_total"}
-        assert 'port="uplink",reason="no_room"' in reasons or len(reasons) > 30
+        for port in ("usvhost.0", "usvhost.1", "uplink"):
+            assert {f'port="{port}",reason="{reason}"' for reason in ("no_room", "spoofed_mac", "link_down")} <= reasons
         assert samples["vhost_switch_port_up", 'port="uplink"'] == 1
         reply = ctl(r.switch, "metrics", "http", text="GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
         head, body = reply.split("\n\n", 1)
@@ -146,6 +149,9 @@ def test_metrics(box):
         assert set(metrics_of(body)) == set(samples)
         assert ctl(r.switch, "metrics", "http", text="GET / HTTP/1.1\r\n\r\n").startswith("HTTP/1.1 404 ")
         assert ctl(r.switch, "metrics", "http", text="x" * 5000).startswith("HTTP/1.1 404 ")
+        absent = subprocess.run([CTL, "--socket", "/nowhere", "metrics", "http"], input="GET /metrics HTTP/1.1\r\n\r\n",
+                                capture_output=True, text=True, check=True)
+        assert absent.stdout.startswith("HTTP/1.1 503 ")
         exported = {name for name, _ in samples}
         with open(os.path.join(ROOT, "contrib", "alerts.yml"), encoding="utf-8") as file:
             alerts = file.read()
