@@ -183,14 +183,17 @@ rpc_serve_line(struct rpc *r, struct client *c)
 
 /* Reads more. Returns false if the client has gone. */
 static bool
-rpc_fill(struct client *c)
+rpc_fill(struct client *c, bool hung_up)
 {
 	size_t size = c->in_size;
 	ssize_t n;
 	char *in;
 
-	if (c->in_len == RPC_REQUEST_MAX)
+	/* What is full is not read further: whether its other end is closed, epoll tells. */
+	if (c->in_len == RPC_REQUEST_MAX) {
+		c->ended |= hung_up;
 		return true;
+	}
 	if (c->in_len == c->in_size) {
 		size = size == 0 ? INPUT_FIRST : RTE_MIN(2 * size, (size_t)RPC_REQUEST_MAX);
 		in = realloc(c->in, size);
@@ -213,7 +216,8 @@ rpc_serve(struct rpc *r, struct client *c, uint32_t events)
 {
 	bool more = false;
 
-	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && !c->ended && !rpc_fill(c)) {
+	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && !c->ended &&
+			!rpc_fill(c, events & (EPOLLHUP | EPOLLERR))) {
 		rpc_end_client(c);
 		return;
 	}

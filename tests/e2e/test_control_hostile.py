@@ -87,6 +87,19 @@ def test_a_line_without_an_end(control):
     assert "longer than" in answer["error"]["message"]
 
 
+def test_one_that_hangs_up_behind_a_change_and_a_full_buffer(control):
+    """The main lcore does not turn round and round until the change is made."""
+    with contextlib.closing(connect(control.path)) as client:
+        client.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            client.send(request("port.set", name="a", queues=2))
+            while True:
+                client.send(b"x" * 65536)
+    control.ask("hello")
+    wait_for(lambda: control.port("a")["settings"].get("queues") == "2", what="the change is made all the same")
+    control.ask("port.set", name="a", queues=None)
+
+
 def test_many_requests_at_once_are_answered_in_order(control):
     with contextlib.closing(connect(control.path)) as client, client.makefile("rb") as lines:
         for i in range(300):

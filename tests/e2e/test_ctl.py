@@ -141,7 +141,7 @@ def test_metrics(box):
         assert samples["vhost_switch_port_dropped_frames_total", 'port="usvhost.0",reason="to_sender"'] == 1
         reasons = {labels for name, labels in samples if name == "vhost_switch_port_dropped_frames_total"}
         for port in ("usvhost.0", "usvhost.1", "uplink"):
-            assert {f'port="{port}",reason="{reason}"' for reason in ("no_room", "spoofed_mac", "link_down")} <= reasons
+            assert {f'port="{port}",reason="{reason}"' for reason in ("ring_full", "spoofed_mac", "link_down")} <= reasons
         assert samples["vhost_switch_port_up", 'port="uplink"'] == 1
         reply = ctl(r.switch, "metrics", "http", text="GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
         head, body = reply.split("\n\n", 1)
