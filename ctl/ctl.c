@@ -232,8 +232,8 @@ ctl_move_rings(struct ctl *c, const struct words *w)
 		ctl_want(w, 1, 1, usage);
 		return ctl_ask(c, "worker.rebalance", NULL);
 	}
-	ctl_want(w, strcmp(w->word[1], "move") == 0 ? 3 : 0, strcmp(w->word[1], "move") == 0 ? 3 : 0,
-			usage);
+	ctl_want(w, strcmp(w->word[1], "move") == 0 ? 3 : 0,
+			strcmp(w->word[1], "move") == 0 ? 3 : 0, usage);
 	worker = strtol(w->word[3], &end, 10);
 	if (w->word[3][0] == '\0' || *end != '\0')
 		ctl_die(CTL_USAGE, "worker %s: must be a number", w->word[3]);

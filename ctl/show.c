@@ -178,8 +178,7 @@ show_moved(const json_t *result)
 	const json_t *one;
 	size_t i;
 
-	json_array_foreach(json_object_get(result, "moved"), i, one)
-	{
+	json_array_foreach(json_object_get(result, "moved"), i, one) {
 		printf("%s -> worker %" JSON_INTEGER_FORMAT "\n", show_text(one, "port"),
 				json_integer_value(json_object_get(one, "worker")));
 	}

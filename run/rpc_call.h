@@ -85,7 +85,8 @@ enum rpc_end {
 	X(fdb_flush, "fdb.flush", "[port]", "forgets all addresses, or a port's") \
 	X(explain, "explain", "from, to, [vlan], [source]", \
 			"where a frame of a port to an address would go, and why") \
-	X(worker_list, "worker.list", "", "workers: their lcores, their loads in the last second, and the rings that they poll") \
+	X(worker_list, "worker.list", "", \
+			"workers: their lcores, their loads in the last second, and the rings that they poll") \
 	X(worker_move, "worker.move", "port, [device], worker", \
 			"has a worker poll the rings of a port's guests, or of one of them") \
 	X(worker_rebalance, "worker.rebalance", "", \

@@ -80,7 +80,8 @@ rpc_worker_move(struct rpc_call *call)
 			worker_add_moved(list, p, i, worker);
 	if (json_array_size(list) == 0) {
 		json_decref(list);
-		return rpc_fail(call, RPC_CODE_NONE, "port %s: no such guest has rings in use", name);
+		return rpc_fail(call, RPC_CODE_NONE, "port %s: no such guest has rings in use",
+				name);
 	}
 	call->result = json_pack("{s:o}", "moved", list);
 	return RPC_DONE;

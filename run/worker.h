@@ -33,8 +33,8 @@ struct workers {
 };
 
 /* Starts a worker for each lane, which sleeps after so many microseconds without work; 0: never. */
-void workers_start(struct workers *all, struct lanes *lanes, struct uplink *uplink,
-		uint32_t idle_sleep);
+void
+workers_start(struct workers *all, struct lanes *lanes, struct uplink *uplink, uint32_t idle_sleep);
 
 /* The loop of a struct worker on its lcore, until it is told to stop. */
 int worker_run(void *worker);

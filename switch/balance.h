@@ -22,7 +22,7 @@ struct weight {
  * least load. Returns the ring's index in weight[], and where to in *to. Returns n if no move takes at
  * least `gain` off the busiest worker. Does the move in weight[] and load[].
  */
-unsigned int balance_step(struct weight *weight, unsigned int n, uint64_t *load, unsigned int workers,
-		uint64_t gain, unsigned int *to);
+unsigned int balance_step(struct weight *weight, unsigned int n, uint64_t *load,
+		unsigned int workers, uint64_t gain, unsigned int *to);
 
 #endif /* BALANCE_H */
