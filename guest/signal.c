@@ -132,11 +132,15 @@ signal_socket(int fd)
 	}
 }
 
-/* Interrupts threads that are in the same call as at the last look. */
-static void
+/*
+ * Interrupts threads that are in the same call as at the last look. Returns true if there was a call
+ * since then.
+ */
+static bool
 signal_look(void)
 {
 	static uint32_t seen[SIGNAL_THREADS]; /* used by this thread alone */
+	bool any = false;
 	struct caller *c;
 	uint32_t calls;
 
@@ -147,22 +151,25 @@ signal_look(void)
 		/* A thread that only had no CPU for that long ends its call as usual. */
 		if ((calls & 1) && calls == seen[c - callers])
 			pthread_kill(c->thread, SIGUSR1);
+		any |= calls != seen[c - callers] || (calls & 1);
 		seen[c - callers] = calls;
 	}
+	return any;
 }
 
 static void *
 signal_look_on(void *arg)
 {
-	const struct timespec nap = {.tv_nsec = SIGNAL_LOOK * 1000000};
+	struct timespec nap = {0};
 	unsigned int left;
-	bool told = false;
+	bool told = false, calls;
 
 	RTE_SET_USED(arg);
 	for (;;) {
 		nanosleep(&nap, NULL);
-		signal_look();
+		calls = signal_look();
 		left = load_relaxed(&careful);
+		nap.tv_nsec = (calls || left != 0 ? SIGNAL_LOOK : SIGNAL_LOOK_IDLE) * 1000000;
 		/*
 		 * Only this thread counts down from a value that is not 0; a value set meanwhile
 		 * may get lost.

@@ -24,6 +24,13 @@
  */
 #define SIGNAL_LOOK 2
 
+/*
+ * The next look after one that found no call. 500 looks a second would be all that an idle switch
+ * with --idle-sleep does, and 1 % of a CPU. A call that begins now waits for this and one more look:
+ * still less than those 10 ms.
+ */
+#define SIGNAL_LOOK_IDLE 6
+
 /* One wait of some milliseconds a minute is less than a thousandth of a worker's time. */
 #define SIGNAL_CAREFUL 60
 
