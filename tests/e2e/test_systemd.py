@@ -14,7 +14,7 @@ from lib.switch import ROOT, binary
 UNIT = os.path.join(ROOT, "contrib", "vhost-switch.service")
 CUSE = os.path.join(ROOT, "contrib", "cuse.conf")
 DEFAULTS = os.path.join(ROOT, "contrib", "vhost-switch.default")
-COMMAND = "vhost-switch $EAL_OPTIONS -- $OPTIONS"
+COMMAND = "vhost-switch $EAL_OPTIONS -- --control control $OPTIONS"
 # Of 10; systemd calls up to 5 "OK". With all but hardware and sockets taken away the unit has 3.3.
 EXPOSURE = 3.5
 
@@ -57,7 +57,7 @@ def drop_in(unit, text):
 
 def test_drop_in_for_cuse_is_valid(unit):
     text = read(CUSE)
-    assert text.count("\nExecStart=vhost-switch-cuse $EAL_OPTIONS -- $OPTIONS\n") == 1, "the unit's command"
+    assert text.count("\nExecStart=vhost-switch-cuse $EAL_OPTIONS -- --control control $OPTIONS\n") == 1, "the unit's command"
     program = os.path.join(ROOT, "build-cuse", "vhost-switch")
     drop_in(unit, text.replace("ExecStart=vhost-switch-cuse", f"ExecStart={program}"))
     _, out, err = proc.run(["systemd-analyze", "verify", "--man=no", unit])
