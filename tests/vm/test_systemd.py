@@ -59,6 +59,11 @@ def test_service_runs_hardened_as_delivered(machine):
     assert int(status["CapBnd"], 16) == int(status["CapEff"], 16) == CAPABILITIES
     assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
     assert " ok=1" in machine.run(FRAMES, deadline=60)
+    # The tool finds the service, and what it adds works within the service's confinement.
+    assert "usvhost " in machine.run("build/vhost-switch-ctl show")
+    machine.run("build/vhost-switch-ctl add vm9 socket=/run/vhost-switch/vm9.sock && test -S /run/vhost-switch/vm9.sock")
+    systemctl(machine, "reload vhost-switch")
+    machine.run("build/vhost-switch-ctl del vm9 && ! test -e /run/vhost-switch/vm9.sock")
 
 
 def test_ready_when_the_socket_is_there(machine):
