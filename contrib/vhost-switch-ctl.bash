@@ -42,6 +42,11 @@ _vhost_switch_ctl()
 		*) words=$(_vhost_switch_ctl_ports) ;;
 		esac ;;
 	explain) words='from= to= vlan= source=' ;;
+	workers)
+		case $((COMP_CWORD - i)) in
+		1) words='move rebalance' ;;
+		*) words=$(_vhost_switch_ctl_ports) ;;
+		esac ;;
 	log) words='error warning notice info debug' ;;
 	apply) compopt -o default; return ;;
 	esac

@@ -114,6 +114,21 @@ metrics_states(FILE *out, const json_t *list)
 						0);
 }
 
+/* Prints one number of each worker. */
+static void
+metrics_workers(FILE *out, const json_t *workers, const char *key, const char *name,
+		const char *help)
+{
+	const json_t *worker;
+	size_t i;
+
+	metrics_head(out, name, "gauge", help);
+	json_array_foreach(workers, i, worker)
+		fprintf(out, "vhost_switch_%s{worker=\"%" JSON_INTEGER_FORMAT "\"} %.6f\n", name,
+				json_integer_value(json_object_get(worker, "id")),
+				json_number_value(json_object_get(worker, key)));
+}
+
 static void
 metrics_gauge(FILE *out, const json_t *all, const char *key, const char *help)
 {
@@ -126,7 +141,8 @@ void
 metrics_print(struct ctl *c, FILE *out)
 {
 	json_t *stats = ctl_ask(c, "stats", NULL), *list = ctl_ask(c, "port.list", NULL);
-	json_t *hello = ctl_ask(c, "hello", NULL);
+	json_t *hello = ctl_ask(c, "hello", NULL), *shown = ctl_ask(c, "worker.list", NULL);
+	const json_t *workers = json_object_get(shown, "workers");
 	const json_t *ports = json_object_get(stats, "ports"),
 		     *all = json_object_get(stats, "switch");
 	const json_t *port;
@@ -136,6 +152,10 @@ metrics_print(struct ctl *c, FILE *out)
 	fprintf(out, "vhost_switch_build_info{version=\"%s\"} 1\n",
 			json_string_value(json_object_get(hello, "version")));
 	metrics_gauge(out, all, "workers", "Workers");
+	metrics_workers(out, workers, "busy", "worker_busy_ratio",
+			"Share of the last second that the worker had something to do");
+	metrics_workers(out, workers, "asleep", "worker_asleep_ratio",
+			"Share of the last second that the worker slept");
 	metrics_gauge(out, all, "addresses", "Addresses in the table");
 	metrics_gauge(out, all, "buffers_free", "Free buffers of the uplink");
 	metrics_head(out, "devices_stopped", "counter", "Guests stopped for breaking the rules");
@@ -150,6 +170,7 @@ metrics_print(struct ctl *c, FILE *out)
 		metrics_counter(out, ports, &per_port[i]);
 	metrics_drops(out, ports);
 	fputs("# EOF\n", out);
+	json_decref(shown);
 	json_decref(hello);
 	json_decref(list);
 	json_decref(stats);
