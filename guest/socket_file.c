@@ -58,18 +58,49 @@ socket_file_make_way(const char *path)
 	return true;
 }
 
+/*
+ * Opens a handle of a socket's file, so that the file that is looked at is the one that is changed,
+ * whatever its name leads to then. Returns -1 if it is none.
+ */
+static int
+socket_file_handle(const char *path)
+{
+	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+bool
+socket_file_set_mode(const char *path, mode_t mode)
+{
+	char name[sizeof("/proc/self/fd/") + 10];
+	int fd = socket_file_handle(path);
+	bool ok = false;
+
+	if (fd >= 0) {
+		/* fchmodat(2) takes no handle before Linux 6.6. */
+		snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+		ok = chmod(name, mode) == 0;
+		close(fd);
+	}
+	if (!ok)
+		say_error("socket %s: can't be given the mode %04o: %s; is it there, and the "
+			  "switch's own?",
+				path, mode, strerror(errno));
+	return ok;
+}
+
 bool
 socket_file_give(const char *path, uid_t uid, gid_t gid)
 {
-	/*
-	 * A handle, so that the file that was checked is changed, whatever its name leads to then.
-	 */
-	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
-	bool ok;
+	int fd = socket_file_handle(path);
+	bool ok = fd >= 0 && fchownat(fd, "", uid, gid, AT_EMPTY_PATH) == 0;
 
-	ok = fd >= 0 && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) &&
-			fchownat(fd, "", uid, gid, AT_EMPTY_PATH) == 0;
 	if (!ok)
 		say_error("socket %s: can't be given to --dev-owner %u:%u: %s; run the switch as "
 			  "root, or as that user",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* The file of a socket that guests connect to. Main lcore. */
+/* The file of a socket that the switch serves. Main lcore, or the thread of registrar.h. */
 #ifndef GUEST_SOCKET_FILE_H
 #define GUEST_SOCKET_FILE_H
 
@@ -16,5 +16,8 @@ bool socket_file_make_way(const char *path);
 
 /* Gives a socket to another user and group. Returns false after an error was logged. */
 bool socket_file_give(const char *path, uid_t uid, gid_t gid);
+
+/* Sets the permissions of a socket's file, likewise. */
+bool socket_file_set_mode(const char *path, mode_t mode);
 
 #endif /* GUEST_SOCKET_FILE_H */

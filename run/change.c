@@ -6,9 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-
-#include <rte_rcu_qsbr.h>
 
 #include "base/log.h"
 #include "conf/conf.h"
@@ -16,15 +13,11 @@
 #include "conf/conf_parse.h"
 #include "guest/guests.h"
 #include "guest/registrar.h"
-#include "guest/socket_file.h"
-#include "guest/vhost_user.h"
 #include "run/addresses.h"
 #include "run/change.h"
 #include "run/parts.h"
 #include "run/rpc_events.h"
-#include "run/telemetry.h"
-#include "switch/grace.h"
-#include "switch/lanes.h"
+#include "run/settings.h"
 #include "switch/port.h"
 #include "uplink/uplink.h"
 
@@ -37,20 +30,13 @@ enum step {
 	STEP_REPLACE, /* sockets are being made that were removed */
 };
 
-/* Settings that workers may still use. */
-struct former {
-	struct former *next;
-	const struct conf *conf;
-	uint64_t token;
-};
-
 struct changes {
 	struct parts *parts;
 	struct conf *given;
 	int argc; /* the command line */
 	char **argv;
 	struct registrar *registrar;
-	struct former *former;
+	struct settings settings;
 	char why[SOCKET_MAX][256]; /* by port: why its socket is not served */
 
 	/* The change that is being made: */
@@ -82,58 +68,11 @@ changes_create(struct parts *parts, struct conf *given, int argc, char **argv)
 		return NULL;
 	}
 	c->parts = parts;
+	c->settings.parts = parts;
 	c->given = given;
 	c->argc = argc;
 	c->argv = argv;
 	return c;
-}
-
-/* Frees settings that nobody uses any more. */
-static void
-changes_free_former(struct changes *c, bool all)
-{
-	struct former **at = &c->former, *f;
-
-	while ((f = *at) != NULL) {
-		if (!all && !grace_over(c->parts->lanes->qsbr, f->token)) {
-			at = &f->next;
-			continue;
-		}
-		*at = f->next;
-		free((void *)(uintptr_t)f->conf);
-		free(f);
-	}
-}
-
-/*
- * Has everybody use other settings, of which this takes a copy. The former ones are freed when no
- * worker can use them any more; other threads do so only while they hold the locks that are taken
- * here. Returns false without memory.
- */
-static bool
-changes_publish(struct changes *c, const struct conf *next)
-{
-	struct parts *p = c->parts;
-	struct former *f = malloc(sizeof(*f));
-	struct conf *copy = malloc(sizeof(*copy));
-
-	if (f == NULL || copy == NULL) {
-		free(f);
-		free(copy);
-		return false;
-	}
-	*copy = *next;
-	f->conf = p->conf;
-	telemetry_pause();
-	vhost_user_settle(p->guests, copy);
-	p->conf = copy;
-	telemetry_resume();
-	lanes_set_conf(p->lanes, copy);
-	uplink_set_conf(p->uplink, copy);
-	f->token = rte_rcu_qsbr_start(p->lanes->qsbr);
-	f->next = c->former;
-	c->former = f;
-	return true;
 }
 
 /*
@@ -162,7 +101,7 @@ changes_publish_between(struct changes *c, bool going)
 		}
 	}
 	conf_make_tables(mid);
-	ok = changes_publish(c, mid);
+	ok = settings_publish(&c->settings, mid);
 	free(mid);
 	return ok;
 }
@@ -334,58 +273,13 @@ changes_cleared(const struct changes *c)
 static void
 changes_replace(struct changes *c)
 {
-	if (changes_publish(c, c->next)) {
+	if (settings_publish(&c->settings, c->next)) {
 		addresses_settle(c->parts);
 		changes_serve(c, true);
 	} else {
 		changes_refuse(c, "no memory");
 		c->step = STEP_REPLACE;
 	}
-}
-
-/* Gives sockets that stay the owners and modes that they have now. */
-static void
-changes_own(struct changes *c)
-{
-	const struct conf_port *p;
-	char error[sizeof(c->error)];
-	unsigned int i;
-
-	say_error_into(error, sizeof(error));
-	for (i = 0; i < SOCKET_MAX; i++) {
-		p = &c->next->port[i];
-		if (c->kind[i] != CHANGE_LIVE || p->socket[0] == '\0' || p->role == ROLE_CLIENT)
-			continue;
-		if (p->mode_given)
-			chmod(p->socket, p->mode);
-		if (p->owned)
-			socket_file_give(p->socket, p->uid, p->gid);
-	}
-	say_error_into(NULL, 0);
-	if (c->error[0] == '\0')
-		changes_refuse(c, error);
-}
-
-/* Forgets addresses whose port has another tag now: the uplink's filters go by it. */
-static void
-changes_forget(const struct changes *c)
-{
-	const struct parts *p = c->parts;
-	const struct conf_port *now;
-	unsigned int i, index;
-
-	for (i = 0; i < ports_used(p->ports); i++) {
-		now = p->ports->port[i].settings;
-		if (now == NULL)
-			continue;
-		index = now - p->conf->port;
-		if (c->kind[index] == CHANGE_LIVE &&
-				(now->vlan != c->before->port[index].vlan ||
-						now->vlan_given !=
-								c->before->port[index].vlan_given))
-			addresses_forget_port(p, i);
-	}
-	addresses_settle(p);
 }
 
 /* Begins a change that was checked. */
@@ -397,7 +291,7 @@ changes_begin(struct changes *c)
 		changes_finish(c, false);
 		return;
 	}
-	changes_forget(c);
+	settings_forget(c->parts, c->before, c->kind);
 	if (!changes_serve(c, false))
 		changes_undo(c);
 	changes_work(c);
@@ -430,7 +324,7 @@ changes_step(struct changes *c)
 			changes_remove(c);
 		return true;
 	case STEP_UNDO:
-		changes_publish(c, c->before);
+		settings_publish(&c->settings, c->before);
 		addresses_settle(c->parts);
 		changes_finish(c, false);
 		return false;
@@ -443,7 +337,7 @@ changes_step(struct changes *c)
 		changes_replace(c);
 		return true;
 	case STEP_REPLACE:
-		changes_own(c);
+		settings_own(c->next, c->kind, c->error, sizeof(c->error));
 		changes_finish(c, true);
 		return false;
 	case STEP_IDLE:
@@ -465,7 +359,7 @@ changes_work(struct changes *c)
 			free(j);
 		}
 	} while (c->jobs == 0 && changes_step(c));
-	changes_free_former(c, false);
+	settings_reclaim(&c->settings, false);
 }
 
 /* Checks what is proposed. Returns false, after an error was printed, if it can't be. */
@@ -645,6 +539,6 @@ changes_destroy(struct changes *c)
 {
 	if (c == NULL)
 		return;
-	changes_free_former(c, true);
+	settings_reclaim(&c->settings, true);
 	free(c);
 }

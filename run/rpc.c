@@ -380,7 +380,7 @@ rpc_give_to_group(const char *path)
 {
 	const struct group *g = getgrnam("vhost-switch");
 
-	if (g != NULL && chown(path, (uid_t)-1, g->gr_gid) != 0)
+	if (g != NULL && lchown(path, (uid_t)-1, g->gr_gid) != 0)
 		say(DEBUG, "control socket %s: stays in its group: %s\n", path, strerror(errno));
 }
 

@@ -170,6 +170,21 @@ def test_a_port_is_made_again_where_guests_have_to_agree(box):
             assert sorted(name for name in os.listdir(switch.directory) if name in "abc") == ["b", "c"]
 
 
+def test_owner_and_mode_of_a_socket_change_at_once(box):
+    with Switch(box, ["--port", "a,socket=a"]) as switch, Control(switch) as control:
+        before = os.stat(switch.socket("a")).st_ino
+        assert control.ask("port.set", name="a", mode="0604", owner="1:2")["reconnects"] == []
+        status = os.stat(switch.socket("a"))
+        assert (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, status.st_ino) == (0o604, 1, 2, before)
+        # What somebody put in its place is left alone.
+        os.rename(switch.socket("a"), switch.socket("b"))
+        os.symlink(switch.socket("b"), switch.socket("a"))
+        assert "can't be given the mode 0666" in control.ask("port.set", name="a", mode="0666")["warning"]
+        assert stat.S_IMODE(os.stat(switch.socket("b")).st_mode) == 0o604
+        os.unlink(switch.socket("a"))
+        os.rename(switch.socket("b"), switch.socket("a"))
+
+
 def test_addresses_can_be_put_and_forgotten(box):
     with room(box, 2) as r, Control(r.switch) as control:
         one, two = r.guests

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* Settings take each other's place: see settings.h for the contract. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <rte_rcu_qsbr.h>
+
+#include "base/log.h"
+#include "conf/conf.h"
+#include "conf/conf_diff.h"
+#include "guest/socket_file.h"
+#include "guest/vhost_user.h"
+#include "run/addresses.h"
+#include "run/parts.h"
+#include "run/settings.h"
+#include "run/telemetry.h"
+#include "switch/grace.h"
+#include "switch/lanes.h"
+#include "switch/port.h"
+#include "uplink/uplink.h"
+
+/* Settings that workers may still use. */
+struct former {
+	struct former *next;
+	const struct conf *conf;
+	uint64_t token; /* of the grace period after which they do not */
+};
+
+bool
+settings_publish(struct settings *s, const struct conf *next)
+{
+	struct parts *p = s->parts;
+	struct former *f = malloc(sizeof(*f));
+	struct conf *copy = malloc(sizeof(*copy));
+
+	if (f == NULL || copy == NULL) {
+		free(f);
+		free(copy);
+		return false;
+	}
+	*copy = *next;
+	f->conf = p->conf;
+	telemetry_pause();
+	vhost_user_settle(p->guests, copy);
+	p->conf = copy;
+	telemetry_resume();
+	lanes_set_conf(p->lanes, copy);
+	uplink_set_conf(p->uplink, copy);
+	f->token = rte_rcu_qsbr_start(p->lanes->qsbr);
+	f->next = s->former;
+	s->former = f;
+	return true;
+}
+
+void
+settings_reclaim(struct settings *s, bool all)
+{
+	struct former **at = &s->former, *f;
+
+	while ((f = *at) != NULL) {
+		if (!all && !grace_over(s->parts->lanes->qsbr, f->token)) {
+			at = &f->next;
+			continue;
+		}
+		*at = f->next;
+		free((void *)(uintptr_t)f->conf);
+		free(f);
+	}
+}
+
+/* Returns true if the tag of a port is another one now. */
+static bool
+settings_tag_differs(const struct conf_port *a, const struct conf_port *b)
+{
+	return a->vlan_given != b->vlan_given || a->vlan != b->vlan;
+}
+
+void
+settings_forget(const struct parts *p, const struct conf *before, const uint8_t *kind)
+{
+	const struct conf_port *now;
+	unsigned int i, index;
+
+	for (i = 0; i < ports_used(p->ports); i++) {
+		now = p->ports->port[i].settings;
+		if (now == NULL)
+			continue;
+		index = now - p->conf->port;
+		if (kind[index] == CHANGE_LIVE && settings_tag_differs(now, &before->port[index]))
+			addresses_forget_port(p, i);
+	}
+	addresses_settle(p);
+}
+
+void
+settings_own(const struct conf *now, const uint8_t *kind, char *error, size_t size)
+{
+	const struct conf_port *p;
+	char said[512];
+	unsigned int i;
+
+	say_error_into(said, sizeof(said));
+	for (i = 0; i < SOCKET_MAX; i++) {
+		p = &now->port[i];
+		if (kind[i] != CHANGE_LIVE || p->socket[0] == '\0' || p->role == ROLE_CLIENT)
+			continue;
+		if (p->mode_given)
+			socket_file_set_mode(p->socket, p->mode);
+		if (p->owned)
+			socket_file_give(p->socket, p->uid, p->gid);
+	}
+	say_error_into(NULL, 0);
+	if (error[0] == '\0')
+		snprintf(error, size, "%s", said);
+}

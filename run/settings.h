@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/*
+ * The settings that everybody works with, and how others take their place: as a whole, while all
+ * threads go on.
+ *
+ * Main lcore.
+ */
+#ifndef SETTINGS_H
+#define SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct conf;
+struct former;
+struct parts;
+
+struct settings {
+	struct parts *parts;   /* parts->conf: the present ones */
+	struct former *former; /* those that workers may still use */
+};
+
+/*
+ * Has everybody use other settings, of which this takes a copy. The former ones are freed when no
+ * worker can use them any more (settings_reclaim()); other threads use them only while they hold the
+ * locks that are taken here. Returns false without memory.
+ */
+bool settings_publish(struct settings *s, const struct conf *next);
+
+/* Frees former settings that nobody uses any more; with `all`, at the end, all of them. */
+void settings_reclaim(struct settings *s, bool all);
+
+/*
+ * After publishing: forgets addresses that ports may not have any more, and those of ports that have
+ * another tag than *before says, as the uplink's filters go by it. `kind`: how each port changed (enum
+ * change).
+ */
+void settings_forget(const struct parts *p, const struct conf *before, const uint8_t *kind);
+
+/*
+ * Gives sockets that stay the owners and modes that *now says. What fails is written to `error`, if that
+ * is "" so far.
+ */
+void settings_own(const struct conf *now, const uint8_t *kind, char *error, size_t size);
+
+#endif /* SETTINGS_H */
