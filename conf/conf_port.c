@@ -21,11 +21,23 @@ conf_port_is_name_character(char c)
 	return isalnum((unsigned char)c) || strchr("._-", c) != NULL;
 }
 
+/* Returns true for a name that means something else: a row of the statistics. */
+static bool
+conf_port_is_row(const char *name)
+{
+	static const char *const rows[] = {"uplink", "departed", "total", "device"};
+	size_t i;
+
+	for (i = 0; i < RTE_DIM(rows); i++)
+		if (strcmp(name, rows[i]) == 0)
+			return true;
+	return false;
+}
+
 /* Returns true if users may give a port this name; else prints why not. */
 static bool
 conf_port_name_ok(const char *name)
 {
-	static const char *const taken[] = {"uplink", "departed", "total", "device"};
 	size_t i, len = strlen(name);
 
 	for (i = 0; i < len && conf_port_is_name_character(name[i]); i++)
@@ -36,16 +48,14 @@ conf_port_name_ok(const char *name)
 				name, PORT_NAME_MAX);
 		return false;
 	}
-	/* Numbers are devices; the others are rows of the statistics. */
+	/* Numbers are devices. */
 	if (name[strspn(name, "0123456789")] == '\0') {
 		say_error("--port %s: a name must not be a number", name);
 		return false;
 	}
-	for (i = 0; i < RTE_DIM(taken); i++) {
-		if (strcmp(name, taken[i]) == 0) {
-			say_error("--port %s: the name is taken; choose another", name);
-			return false;
-		}
+	if (conf_port_is_row(name)) {
+		say_error("--port %s: the name is taken; choose another", name);
+		return false;
 	}
 	return true;
 }
@@ -314,7 +324,8 @@ conf_port_name(struct conf *c, struct conf_port *p)
 	for (i = 0; name[i] != '\0'; i++)
 		if (!conf_port_is_name_character(name[i]))
 			name[i] = '_';
-	if (name[strspn(name, "0123456789")] == '\0')
+	/* As conf_port_name_ok() has it; the name of a folder ends here as "". */
+	if (name[strspn(name, "0123456789")] == '\0' || conf_port_is_row(name))
 		snprintf(name, sizeof(name), "port%.*s", PORT_NAME_MAX - 8, base);
 	snprintf(p->name, sizeof(p->name), "%s", name);
 	for (n = 2; conf_port_is_taken(c, p); n++)

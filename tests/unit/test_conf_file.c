@@ -118,7 +118,7 @@ test_before_file_after(void **state)
 static void
 test_written_and_read(void **state)
 {
-	static char *lines[][12] = {
+	static char *lines[][14] = {
 			{"vhost-switch", "--", "--socket-file", "/a", "--socket-file", "b/b", NULL},
 			{"vhost-switch", "--", "-p", "8", "-P", "--vlan-base", "0", "--aging", "0",
 					NULL},
@@ -132,6 +132,9 @@ test_written_and_read(void **state)
 					"x,socket=/x,guests=9,owner=5:6,mode=0640,mtu=9000,queues=3,csum=no,"
 					"tso=no,mergeable=yes",
 					"--dev-owner", "1:2", "--dev-mode", "0666", NULL},
+			{"vhost-switch", "--", "--socket-file", "/x/uplink", "--socket-file",
+					"/x/device", "--socket-file", "/x/7", "--socket-file",
+					"/x/", NULL},
 			{"vhost-switch", "--", "--vmdq", "0", "--vm2vm", "1", "--control", "none",
 					"--total-num-mbufs", "5000", NULL},
 	};
