@@ -163,10 +163,10 @@ mutants: programs-mutants
 programs-fuzz:
 	$(MAKE) FUZZ=1 fuzz-programs
 
-programs-e2e: $(BUILD)/vhost-switch loadgen programs-hostile
+programs-e2e: $(BUILD)/vhost-switch $(BUILD)/vhost-switch-ctl loadgen programs-hostile
 	$(MAKE) VHOST=cuse
 
-programs-vm: $(BUILD)/vhost-switch loadgen cuse-programs vm-tools
+programs-vm: $(BUILD)/vhost-switch $(BUILD)/vhost-switch-ctl loadgen cuse-programs vm-tools
 	$(MAKE) VHOST=cuse
 	$(MAKE) VHOST=cuse SANITIZE=1
 
