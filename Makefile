@@ -111,14 +111,14 @@ $(BUILD)/vhost-switch-ctl: $(CTL_OBJECTS)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(JANSSON_LIBS)
 
-$(CTL_OBJECTS): $(BUILD)/%.o: %.c VERSION
+$(CTL_OBJECTS): $(BUILD)/%.o: %.c VERSION | jansson
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(FUSE_OBJECTS): private ITS_CFLAGS = $(FUSE_CFLAGS)
 $(FUSE_OBJECTS): | fuse
-$(sort $(OBJECTS) $(CUSE_OBJECTS)): $(BUILD)/%.o: %.c VERSION | dpdk
+$(sort $(OBJECTS) $(CUSE_OBJECTS)): $(BUILD)/%.o: %.c VERSION | dpdk jansson
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) $(COVERAGE) $(ITS_CFLAGS) $(DPDK_CFLAGS) -c -o $@ $<
@@ -126,6 +126,10 @@ $(sort $(OBJECTS) $(CUSE_OBJECTS)): $(BUILD)/%.o: %.c VERSION | dpdk
 dpdk:
 	@$(PKGCONF) --atleast-version=22.11 libdpdk || \
 		{ echo "DPDK 22.11 or later is missing; scripts/install-deps build installs it" >&2; exit 1; }
+
+jansson:
+	@$(PKGCONF) --exists jansson || \
+		{ echo "jansson is missing; scripts/install-deps build installs it" >&2; exit 1; }
 
 fuse:
 	@$(PKGCONF) --exists fuse3 || \
@@ -203,5 +207,5 @@ help:
 clean:
 	rm -rf build build-san build-tsan build-fuzz build-mutants build-cuse build-cuse-san build-cuse-tsan
 
-.PHONY: all dpdk fuse test-programs $(SUITES:%=programs-%) mutants check check-unit check-fuzz check-tsan check-mutants check-e2e check-vm check-fresh demo soak \
+.PHONY: all dpdk jansson fuse test-programs $(SUITES:%=programs-%) mutants check check-unit check-fuzz check-tsan check-mutants check-e2e check-vm check-fresh demo soak \
 	lint-deps graph-deps deb-deps help clean
