@@ -25,15 +25,15 @@
 struct subject {
 	const char *program;
 	unsigned workers;
-	const char *lcores; /* for EAL; NULL: as fits the workers */
+	const char *lcores;     /* for EAL; NULL: as fits the workers */
 	const char *idle_sleep; /* --idle-sleep; NULL: its workers never sleep */
-	const char *tap;    /* a tap of that name is its uplink, untagged; NULL: none is */
-	bool offload;       /* it offers checksums and segmentation */
-	bool mergeable;     /* it offers mergeable buffers */
-	bool patient;       /* frames wait for room as long as can be set */
-	bool uplink;        /* it has one, see wire.h */
-	pid_t pid;          /* 0: not running */
-	int status;         /* of waitpid, once it has ended */
+	const char *tap;        /* a tap of that name is its uplink, untagged; NULL: none is */
+	bool offload;           /* it offers checksums and segmentation */
+	bool mergeable;         /* it offers mergeable buffers */
+	bool patient;           /* frames wait for room as long as can be set */
+	bool uplink;            /* it has one, see wire.h */
+	pid_t pid;              /* 0: not running */
+	int status;             /* of waitpid, once it has ended */
 	char dir[64];
 	char log_path[96], table_path[96];
 	char honest_socket[96]; /* for the neighbours */
