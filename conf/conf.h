@@ -185,6 +185,9 @@ void conf_make_tables(struct conf *c);
  */
 void conf_map_tags(struct conf *c);
 
+/* Returns the index of the port of that name; SOCKET_MAX: there is none. */
+unsigned int conf_find_port(const struct conf *c, const char *name);
+
 /* Gives *to the ports of *from, and leaves its other settings alone. */
 void conf_take_ports(struct conf *to, const struct conf *from);
 

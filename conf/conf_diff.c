@@ -112,18 +112,6 @@ diff_print_switch(FILE *out, const struct conf *now, const struct conf *next)
 	}
 }
 
-/* Returns the index of the port of that name; SOCKET_MAX: there is none. */
-static unsigned int
-diff_find(const struct conf *c, const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < c->nports; i++)
-		if (conf_port_used(&c->port[i]) && strcmp(c->port[i].name, name) == 0)
-			return i;
-	return SOCKET_MAX;
-}
-
 static unsigned int
 diff_free_index(const struct conf *next, const struct conf *now,
 		bool (*taken)(void *arg, unsigned int index), void *arg)
@@ -142,7 +130,7 @@ static bool
 diff_place_one(struct conf *next, const struct conf *now, const struct conf_port *p,
 		bool (*taken)(void *arg, unsigned int index), void *arg)
 {
-	unsigned int at = diff_find(now, p->name);
+	unsigned int at = conf_find_port(now, p->name);
 
 	if (at == SOCKET_MAX)
 		at = diff_free_index(next, now, taken, arg);

@@ -81,20 +81,12 @@ key_parse_vlan(const struct setting *s)
 	return true;
 }
 
-/* Reads the whole text as one address: six bytes between colons. */
-static bool
-key_parse_address(const char *text, struct rte_ether_addr *mac)
-{
-	return strlen(text) == RTE_ETHER_ADDR_FMT_SIZE - 1 &&
-			rte_ether_unformat_addr(text, mac) == 0 &&
-			rte_is_valid_assigned_ether_addr(mac);
-}
-
 static bool
 key_parse_mac(const struct setting *s)
 {
 	struct conf_port *p = s->port;
-	char copy[PORT_MACS_MAX * RTE_ETHER_ADDR_FMT_SIZE + 1];
+	char copy[PORT_MACS_MAX * MAC_TEXT_MAX + 1];
+	struct rte_ether_addr *mac;
 	char *item, *save = NULL;
 
 	snprintf(copy, sizeof(copy), "%s", s->value);
@@ -107,7 +99,8 @@ key_parse_mac(const struct setting *s)
 					PORT_MACS_MAX);
 			return false;
 		}
-		if (!key_parse_address(item, &p->mac[p->nmacs++]))
+		mac = &p->mac[p->nmacs++];
+		if (!mac_parse(item, mac) || !rte_is_valid_assigned_ether_addr(mac))
 			return key_wrong(s,
 					"a unicast address, or several with '+' between them, as "
 					"in mac=02:00:00:00:00:01+02:00:00:00:00:02");

@@ -48,7 +48,29 @@ const struct option conf_options[] = {
 		{NULL, 0, NULL, 0},
 };
 
-/* A number option: its bounds, what they mean, and where the value goes. */
+/*
+ * X(name in enum conf_opt, option, least, most, unit, member of struct conf)
+ *
+ * The member of --vmdq is an enum with a third value, for neither: it is translated.
+ */
+#define NUMBERS(X) \
+	X(VM2VM, "--vm2vm", 0, 2, "", vm2vm) \
+	X(MERGEABLE, "--mergeable", 0, 1, "", mergeable) \
+	X(STATS, "--stats", 0, 86400, " seconds", stats) \
+	X(RETRY, "--rx-retry", 0, 1, "", rx_retry) \
+	X(RETRY_NUM, "--rx-retry-num", 0, 1000, "", rx_retry_num) \
+	X(RETRY_DELAY, "--rx-retry-delay", 0, 100000, " microseconds", rx_retry_delay) \
+	X(STRIP, "--vlan-strip", 0, 1, "", vlan_strip) \
+	X(VLAN_BASE, "--vlan-base", 0, VLAN_LAST, "", vlan_base) \
+	X(FORWARD_BPDU, "--forward-bpdu", 0, 1, "", forward_bpdu) \
+	X(AGING, "--aging", 0, 1000000, " seconds", aging) \
+	X(IDLE_SLEEP, "--idle-sleep", 0, 1000000, " microseconds", idle_sleep) \
+	X(MBUFS, "--total-num-mbufs", 1024, 16777216, " mbufs", total_num_mbufs) \
+	X(VMDQ, "--vmdq", 0, 1, "", vmdq) \
+	X(TX_CSUM, "--tx-csum", 0, 1, "", tx_csum) \
+	X(TSO, "--tso", 0, 1, "", tso)
+
+/* A number option: its bounds, and what they mean. */
 struct number {
 	int opt;
 	const char *name;
@@ -57,21 +79,9 @@ struct number {
 };
 
 static const struct number numbers[] = {
-		{OPT_VM2VM, "--vm2vm", 0, 2, ""},
-		{OPT_MERGEABLE, "--mergeable", 0, 1, ""},
-		{OPT_STATS, "--stats", 0, 86400, " seconds"},
-		{OPT_RETRY, "--rx-retry", 0, 1, ""},
-		{OPT_RETRY_NUM, "--rx-retry-num", 0, 1000, ""},
-		{OPT_RETRY_DELAY, "--rx-retry-delay", 0, 100000, " microseconds"},
-		{OPT_STRIP, "--vlan-strip", 0, 1, ""},
-		{OPT_VLAN_BASE, "--vlan-base", 0, VLAN_LAST, ""},
-		{OPT_FORWARD_BPDU, "--forward-bpdu", 0, 1, ""},
-		{OPT_AGING, "--aging", 0, 1000000, " seconds"},
-		{OPT_IDLE_SLEEP, "--idle-sleep", 0, 1000000, " microseconds"},
-		{OPT_MBUFS, "--total-num-mbufs", 1024, 16777216, " mbufs"},
-		{OPT_VMDQ, "--vmdq", 0, 1, ""},
-		{OPT_TX_CSUM, "--tx-csum", 0, 1, ""},
-		{OPT_TSO, "--tso", 0, 1, ""},
+#define NUMBER(opt, name, min, max, unit, member) {OPT_##opt, name, min, max, unit},
+		NUMBERS(NUMBER)
+#undef NUMBER
 };
 
 /* Reads a number within the bounds; prints an error if it is none. */
@@ -121,91 +131,28 @@ static bool
 option_set_number(struct conf *c, int opt, uint64_t v)
 {
 	switch (opt) {
-	case OPT_VM2VM:
-		c->vm2vm = v;
+#define SET(opt, name, min, max, unit, member) \
+	case OPT_##opt: \
+		c->member = v; \
 		break;
-	case OPT_VMDQ:
-		c->vmdq = v ? VMDQ_ON : VMDQ_OFF;
-		break;
-	case OPT_TX_CSUM:
-		c->tx_csum = v;
-		c->tx_csum_given = true;
-		break;
-	case OPT_TSO:
-		c->tso = v;
-		break;
-	case OPT_MERGEABLE:
-		c->mergeable = v;
-		break;
-	case OPT_STATS:
-		c->stats = v;
-		break;
-	case OPT_RETRY:
-		c->rx_retry = v;
-		break;
-	case OPT_RETRY_NUM:
-		c->rx_retry_num = v;
-		break;
-	case OPT_RETRY_DELAY:
-		c->rx_retry_delay = v;
-		break;
-	case OPT_STRIP:
-		c->vlan_strip = v;
-		break;
-	case OPT_VLAN_BASE:
-		c->vlan_base = v;
-		break;
-	case OPT_FORWARD_BPDU:
-		c->forward_bpdu = v;
-		break;
-	case OPT_AGING:
-		c->aging = v;
-		break;
-	case OPT_IDLE_SLEEP:
-		c->idle_sleep = v;
-		break;
-	case OPT_MBUFS:
-		c->total_num_mbufs = v;
-		break;
+		NUMBERS(SET)
+#undef SET
 	}
+	if (opt == OPT_VMDQ)
+		c->vmdq = v ? VMDQ_ON : VMDQ_OFF;
+	c->tx_csum_given |= opt == OPT_TX_CSUM;
 	return true;
 }
 
-/* Returns the value of a number option, as a file has it. */
 static uint64_t
 option_get_number(const struct conf *c, int opt)
 {
 	switch (opt) {
-	case OPT_VM2VM:
-		return c->vm2vm;
-	case OPT_VMDQ:
-		return c->vmdq == VMDQ_ON;
-	case OPT_TX_CSUM:
-		return c->tx_csum;
-	case OPT_TSO:
-		return c->tso;
-	case OPT_MERGEABLE:
-		return c->mergeable;
-	case OPT_STATS:
-		return c->stats;
-	case OPT_RETRY:
-		return c->rx_retry;
-	case OPT_RETRY_NUM:
-		return c->rx_retry_num;
-	case OPT_RETRY_DELAY:
-		return c->rx_retry_delay;
-	case OPT_STRIP:
-		return c->vlan_strip;
-	case OPT_VLAN_BASE:
-		return c->vlan_base;
-	case OPT_FORWARD_BPDU:
-		return c->forward_bpdu;
-	case OPT_AGING:
-		return c->aging;
-	case OPT_IDLE_SLEEP:
-		return c->idle_sleep;
-	case OPT_MBUFS:
-		return c->total_num_mbufs;
+#define GET(opt, name, min, max, unit, member) \
+	case OPT_##opt: \
+		return c->member;
+		NUMBERS(GET)
+#undef GET
 	}
 	return 0;
 }
@@ -364,8 +311,11 @@ conf_option_get(const struct conf *c, unsigned int option, char text[CONF_VALUE_
 	option_set_defaults(&defaults);
 	opt = numbers[option].opt;
 	value = option_get_number(c, opt);
-	if (opt == OPT_VMDQ ? c->vmdq != VMDQ_AUTO : value != option_get_number(&defaults, opt))
-		snprintf(text, CONF_VALUE_MAX, "%" PRIu64, value);
+	if (value == option_get_number(&defaults, opt))
+		return text;
+	if (opt == OPT_VMDQ)
+		value = value == VMDQ_ON;
+	snprintf(text, CONF_VALUE_MAX, "%" PRIu64, value);
 	return text;
 }
 

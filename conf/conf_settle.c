@@ -274,6 +274,17 @@ conf_map_tags(struct conf *c)
 	}
 }
 
+unsigned int
+conf_find_port(const struct conf *c, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->nports; i++)
+		if (conf_port_used(&c->port[i]) && strcmp(c->port[i].name, name) == 0)
+			return i;
+	return SOCKET_MAX;
+}
+
 void
 conf_take_ports(struct conf *to, const struct conf *from)
 {

@@ -23,9 +23,6 @@ static const struct rte_ether_addr made_up = {{0x02, 0x00, 0x00, 0x00, 0x00, 0xf
 /* Room for a step: three names and a sentence. */
 #define STEP_MAX 384
 
-/* 0 and 4095 are no VLANs. */
-#define VLAN_LAST 4094
-
 __attribute__((format(printf, 2, 3))) static void
 explain_add(json_t *steps, const char *format, ...)
 {
@@ -69,7 +66,7 @@ static bool
 explain_read_mac(struct rpc_call *call, const char *key, const char *text,
 		struct rte_ether_addr *mac)
 {
-	if (strlen(text) == RTE_ETHER_ADDR_FMT_SIZE - 1 && rte_ether_unformat_addr(text, mac) == 0)
+	if (mac_parse(text, mac))
 		return true;
 	rpc_fail(call, RPC_CODE_PARAMS, "%s %s: must be an address, as in 02:00:00:00:00:01", key,
 			text);

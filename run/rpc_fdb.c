@@ -50,9 +50,7 @@ fdb_read_mac(struct rpc_call *call, const char *text, uint64_t *key)
 {
 	struct rte_ether_addr mac;
 
-	if (strlen(text) != RTE_ETHER_ADDR_FMT_SIZE - 1 ||
-			rte_ether_unformat_addr(text, &mac) != 0 ||
-			!rte_is_valid_assigned_ether_addr(&mac)) {
+	if (!mac_parse(text, &mac) || !rte_is_valid_assigned_ether_addr(&mac)) {
 		rpc_fail(call, RPC_CODE_PARAMS,
 				"mac %s: must be a unicast address, as in "
 				"02:00:00:00:00:01",

@@ -156,15 +156,15 @@ static struct conf_port *
 port_find(struct rpc_call *call, struct conf *draft)
 {
 	const char *name = json_string_value(json_object_get(call->params, "name"));
-	unsigned int i;
+	unsigned int index;
 
 	if (name == NULL) {
 		rpc_fail(call, RPC_CODE_PARAMS, "name: must be a string");
 		return NULL;
 	}
-	for (i = 0; i < draft->nports; i++)
-		if (conf_port_used(&draft->port[i]) && strcmp(draft->port[i].name, name) == 0)
-			return &draft->port[i];
+	index = conf_find_port(draft, name);
+	if (index != SOCKET_MAX)
+		return &draft->port[index];
 	rpc_fail(call, RPC_CODE_NONE, "port %s: there is none", name);
 	return NULL;
 }

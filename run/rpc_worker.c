@@ -19,18 +19,6 @@
 /* Most rings that one call moves: each waits for a grace period of some microseconds. */
 #define MOVES_MAX 32
 
-/* Returns the index of the port of that name, or SOCKET_MAX. */
-static unsigned int
-worker_find_port(const struct conf *c, const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < c->nports; i++)
-		if (conf_port_used(&c->port[i]) && strcmp(c->port[i].name, name) == 0)
-			return i;
-	return SOCKET_MAX;
-}
-
 static void
 worker_add_moved(json_t *moved, const struct parts *p, uint16_t device, unsigned int worker)
 {
@@ -62,7 +50,7 @@ rpc_worker_move(struct rpc_call *call)
 
 	if (!rpc_read(call, "{s:s, s?i, s:i}", "port", &name, "device", &device, "worker", &worker))
 		return RPC_FAILED;
-	m.port = worker_find_port(p->conf, name);
+	m.port = conf_find_port(p->conf, name);
 	if (m.port == SOCKET_MAX)
 		return rpc_fail(call, RPC_CODE_NONE, "port %s: there is none", name);
 	if (worker < 0 || (unsigned int)worker >= p->lanes->n)
