@@ -193,3 +193,16 @@ slot_name(const struct ports *all, uint16_t slot, char name[SLOT_NAME_MAX])
 		snprintf(name, SLOT_NAME_MAX, "%s.%u", p->name, all->port[slot].number);
 	return name;
 }
+
+unsigned int
+slot_find(const struct ports *all, const char *name)
+{
+	char other[SLOT_NAME_MAX];
+	unsigned int i;
+
+	for (i = 0; i < ports_used(all); i++)
+		if (port_state(&all->port[i]) == PORT_USED &&
+				strcmp(slot_name(all, i, other), name) == 0)
+			return i;
+	return GUEST_MAX;
+}

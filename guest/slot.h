@@ -40,6 +40,9 @@ uint16_t slot_take(struct ports *all, const struct conf *c, unsigned int index);
 /* Gives every slot in use its port's settings of *next, in the place of those of *now. Main lcore. */
 void slot_settle(struct ports *all, const struct conf *now, const struct conf *next);
 
+/* Returns the slot in use by the guest of that name, as slot_name() has it; GUEST_MAX: none. Any thread. */
+unsigned int slot_find(const struct ports *all, const char *name);
+
 /*
  * Writes the name of the guest in a slot: its port's, with a number if the port takes several.
  * Returns `name`.

@@ -42,7 +42,7 @@ addresses_let_in(const struct parts *p, uint64_t key, uint16_t from, uint16_t to
 	else
 		filter = uplink_move_mac(p->uplink, &mac, to, p->ports->port[to].vlan, &lost);
 	if (!rte_is_zero_ether_addr(&lost))
-		fdb_set_filter(p->fdb, fdb_key(&lost, 0), FILTER_NONE);
+		fdb_set_filter(p->fdb, fdb_key(&lost, FDB_DOMAIN), FILTER_NONE);
 	fdb_set_filter(p->fdb, key, filter);
 }
 
@@ -70,36 +70,10 @@ addresses_forget_port(const struct parts *p, uint16_t port)
 	fdb_forget_port(p->fdb, port, addresses_gone, p->uplink);
 }
 
-/* A choice of addresses, and where their filters are. */
-struct address_choice {
-	const struct parts *parts;
-	bool (*unwanted)(void *arg, uint64_t key, uint16_t port);
-	void *arg;
-};
-
-static bool
-addresses_chosen(void *choice, uint64_t key, uint16_t port)
-{
-	const struct address_choice *c = choice;
-
-	return c->unwanted(c->arg, key, port);
-}
-
-static void
-addresses_chosen_gone(void *choice, uint64_t key, uint16_t port)
-{
-	const struct address_choice *c = choice;
-
-	addresses_gone(c->parts->uplink, key, port);
-}
-
 uint32_t
-addresses_forget_if(const struct parts *p, bool (*unwanted)(void *arg, uint64_t key, uint16_t port),
-		void *arg)
+addresses_forget_if(const struct parts *p, fdb_unwanted_fn unwanted, void *arg)
 {
-	struct address_choice c = {p, unwanted, arg};
-
-	return fdb_forget_if(p->fdb, addresses_chosen, addresses_chosen_gone, &c);
+	return fdb_forget_if(p->fdb, unwanted, arg, addresses_gone, p->uplink);
 }
 
 static bool

@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "switch/fdb.h"
+
 struct conf;
 struct parts;
 
@@ -38,8 +40,7 @@ void addresses_settle(const struct parts *p);
 bool addresses_fix(const struct parts *p, uint64_t key, uint16_t port);
 
 /* Forgets the addresses that `unwanted` chooses. Returns their number. */
-uint32_t addresses_forget_if(const struct parts *p,
-		bool (*unwanted)(void *arg, uint64_t key, uint16_t port), void *arg);
+uint32_t addresses_forget_if(const struct parts *p, fdb_unwanted_fn unwanted, void *arg);
 
 /* Forgets idle addresses; `seconds` since start. Once a second. */
 void addresses_tick(const struct parts *p, uint32_t seconds);

@@ -17,30 +17,23 @@
 /* Entries of an answer: some 100 bytes each. */
 #define PAGE_MAX 1000
 
-/* Returns the slot in use that has a name. PORT_MAX: none has. */
-static unsigned int
-fdb_find_port(const struct parts *p, const char *text)
-{
-	char name[SLOT_NAME_MAX];
-	unsigned int i;
-
-	if (strcmp(text, "uplink") == 0)
-		return p->uplink != NULL ? PORT_UPLINK : PORT_MAX;
-	for (i = 0; i < ports_used(p->ports); i++)
-		if (port_state(&p->ports->port[i]) == PORT_USED &&
-				strcmp(slot_name(p->ports, i, name), text) == 0)
-			return i;
-	return PORT_MAX;
-}
-
 bool
 rpc_read_port(struct rpc_call *call, const char *name, unsigned int *port)
 {
+	const struct parts *p = call->parts;
+	unsigned int slot;
+
 	if (name == NULL)
 		return true;
-	*port = fdb_find_port(call->parts, name);
-	if (*port != PORT_MAX)
+	if (strcmp(name, "uplink") == 0 && p->uplink != NULL) {
+		*port = PORT_UPLINK;
 		return true;
+	}
+	slot = slot_find(p->ports, name);
+	if (slot != GUEST_MAX) {
+		*port = slot;
+		return true;
+	}
 	rpc_fail(call, RPC_CODE_NONE, "port %s: no guest of that name is there", name);
 	return false;
 }
@@ -134,7 +127,6 @@ rpc_fdb_add(struct rpc_call *call)
 
 /* Whom fdb.del and fdb.flush forget. */
 struct fdb_wanted {
-	const struct parts *parts;
 	uint64_t key;      /* 0: any address */
 	unsigned int port; /* PORT_MAX: any port's */
 };
@@ -159,7 +151,7 @@ fdb_forget(struct rpc_call *call, const struct fdb_wanted *w)
 enum rpc_end
 rpc_fdb_del(struct rpc_call *call)
 {
-	struct fdb_wanted w = {.parts = call->parts, .port = PORT_MAX};
+	struct fdb_wanted w = {.port = PORT_MAX};
 	const char *mac;
 
 	if (!rpc_read(call, "{s:s}", "mac", &mac) || !fdb_read_mac(call, mac, &w.key))
@@ -175,7 +167,7 @@ rpc_fdb_del(struct rpc_call *call)
 enum rpc_end
 rpc_fdb_flush(struct rpc_call *call)
 {
-	struct fdb_wanted w = {.parts = call->parts, .port = PORT_MAX};
+	struct fdb_wanted w = {.port = PORT_MAX};
 	const char *name = NULL;
 
 	if (!rpc_read(call, "{s?s}", "port", &name) || !rpc_read_port(call, name, &w.port))

@@ -5,8 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <rte_cycles.h>
-
 #include "base/atomic.h"
 #include "base/version.h"
 #include "conf/conf.h"
@@ -21,6 +19,7 @@
 #include "run/load.h"
 #include "run/parts.h"
 #include "run/rpc_call.h"
+#include "run/rpc_fdb.h"
 #include "run/rpc_port.h"
 #include "run/stats.h"
 #include "switch/fdb.h"
@@ -42,7 +41,7 @@ rpc_hello(struct rpc_call *call)
 }
 
 static void
-show_add(json_t *to, const char *name, uint64_t value)
+show_add(void *to, const char *name, uint64_t value)
 {
 	json_object_set_new(to, name, json_integer((json_int_t)value));
 }
@@ -53,31 +52,11 @@ show_add_counters(json_t *to, const struct parts *p, uint16_t port)
 {
 	json_t *drops = json_object();
 	struct port_count c;
-	unsigned int i;
 
 	stats_port(p, port, &c);
-	show_add(to, "received", c.received);
-	show_add(to, "received_bytes", c.received_bytes);
-	show_add(to, "delivered", c.delivered);
-	show_add(to, "dropped", count_dropped(&c));
-	show_add(to, "sent", c.sent);
-	show_add(to, "sent_bytes", c.sent_bytes);
-	show_add(to, "flooded", c.flooded);
-	show_add(to, "missed", c.missed);
-	show_add(to, "signals", c.signals);
-	show_add(to, "unlearned", c.unlearned);
-	show_add(to, "checksums", c.checksums);
-	show_add(to, "segments", c.segments);
-	for (i = DROP_NONE + 1; i < DROP_MAX; i++)
-		show_add(drops, drop_name(i), c.drop[i]);
+	stats_show(&c, show_add, to);
+	stats_show_drops(&c, show_add, drops);
 	json_object_set_new(to, "drops", drops);
-}
-
-/* Returns true if a lane polls a source of a device. */
-static bool
-show_polls(const struct lane *l, uint16_t device)
-{
-	return load_acquire(&l->polled[device].n) != 0;
 }
 
 static json_t *
@@ -87,7 +66,7 @@ show_workers_of(const struct parts *p, uint16_t device)
 	unsigned int i;
 
 	for (i = 0; i < p->lanes->n; i++)
-		if (show_polls(p->lanes->lane[i], device))
+		if (load_acquire(&p->lanes->lane[i]->polled[device].n) != 0)
 			json_array_append_new(ids, json_integer(i));
 	return ids;
 }
@@ -137,9 +116,10 @@ static json_t *
 show_port(const struct parts *p, unsigned int index)
 {
 	const struct conf_port *c = &p->conf->port[index];
-	json_t *guests = json_array(), *o;
+	json_t *guests = json_array();
 	unsigned int i, working = 0;
 	char why[128] = "";
+	const char *reason;
 
 	for (i = 0; i < ports_used(p->ports); i++) {
 		if (port_state(&p->ports->port[i]) != PORT_USED || p->ports->port[i].settings != c)
@@ -147,16 +127,14 @@ show_port(const struct parts *p, unsigned int index)
 		json_array_append_new(guests, show_guest(p, i, why, sizeof(why)));
 		working += why[0] == '\0';
 	}
-	o = json_pack("{s:s, s:s, s:s, s:i, s:o, s:o}", "name", c->name, "kind",
-			c->socket[0] != '\0' ? "vhost-user" : "cuse", "state",
-			working != 0 ? "up" : "down", "index", (int)index, "settings",
-			rpc_port_settings(c), "guests", guests);
 	if (working != 0)
-		why[0] = '\0';
-	json_object_set_new(o, "why",
-			json_string(working != 0 || why[0] != '\0' ? why
-								   : show_why_absent(p, index)));
-	return o;
+		reason = "";
+	else
+		reason = why[0] != '\0' ? why : show_why_absent(p, index);
+	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:o, s:o}", "name", c->name, "kind",
+			c->socket[0] != '\0' ? "vhost-user" : "cuse", "state",
+			working != 0 ? "up" : "down", "why", reason, "index", (int)index,
+			"settings", rpc_port_settings(c), "guests", guests);
 }
 
 static json_t *
@@ -256,36 +234,22 @@ show_stats(const struct parts *p, uint16_t port)
 	return o;
 }
 
-/* Returns true if a slot has a name; NULL: any. */
-static bool
-show_is(const struct parts *p, uint16_t slot, const char *name)
-{
-	char text[SLOT_NAME_MAX];
-
-	return name == NULL || strcmp(slot_name(p->ports, slot, text), name) == 0;
-}
-
 enum rpc_end
 rpc_stats(struct rpc_call *call)
 {
 	const struct parts *p = call->parts;
+	unsigned int i, only = PORT_MAX;
 	const char *name = NULL;
 	json_t *ports, *all;
-	unsigned int i;
 
-	if (!rpc_read(call, "{s?s}", "port", &name))
+	if (!rpc_read(call, "{s?s}", "port", &name) || !rpc_read_port(call, name, &only))
 		return RPC_FAILED;
 	ports = json_array();
 	for (i = 0; i < ports_used(p->ports); i++)
-		if (port_state(&p->ports->port[i]) == PORT_USED && show_is(p, i, name))
+		if (port_state(&p->ports->port[i]) == PORT_USED && (only == PORT_MAX || only == i))
 			json_array_append_new(ports, show_stats(p, i));
-	if (p->uplink != NULL && show_is(p, PORT_UPLINK, name))
+	if (p->uplink != NULL && (only == PORT_MAX || only == PORT_UPLINK))
 		json_array_append_new(ports, show_stats(p, PORT_UPLINK));
-	if (name != NULL && json_array_size(ports) == 0) {
-		json_decref(ports);
-		return rpc_fail(call, RPC_CODE_NONE, "port %s: no guest of that name is there",
-				name);
-	}
 	all = json_object();
 	show_add(all, "workers", p->lanes->n);
 	show_add(all, "addresses", fdb_used(p->fdb));

@@ -59,6 +59,32 @@ stats_port(const struct parts *p, uint16_t port, struct port_count *sum)
 }
 
 void
+stats_show(const struct port_count *c, stats_add_fn add, void *to)
+{
+	add(to, "received", c->received);
+	add(to, "received_bytes", c->received_bytes);
+	add(to, "delivered", c->delivered);
+	add(to, "dropped", count_dropped(c));
+	add(to, "sent", c->sent);
+	add(to, "sent_bytes", c->sent_bytes);
+	add(to, "flooded", c->flooded);
+	add(to, "missed", c->missed);
+	add(to, "signals", c->signals);
+	add(to, "unlearned", c->unlearned);
+	add(to, "checksums", c->checksums);
+	add(to, "segments", c->segments);
+}
+
+void
+stats_show_drops(const struct port_count *c, stats_add_fn add, void *to)
+{
+	unsigned int i;
+
+	for (i = DROP_NONE + 1; i < DROP_MAX; i++)
+		add(to, drop_name(i), c->drop[i]);
+}
+
+void
 stats_retire(const struct parts *p, uint16_t port)
 {
 	struct port_count sum;

@@ -24,6 +24,14 @@ struct stats {
 void stats_port(const struct parts *p, uint16_t port, struct port_count *sum);
 
 /*
+ * Calls `add` for each counter of a port with its name for programs, and with `to`; in the second
+ * function, for each drop reason. Any thread.
+ */
+typedef void (*stats_add_fn)(void *to, const char *name, uint64_t value);
+void stats_show(const struct port_count *c, stats_add_fn add, void *to);
+void stats_show_drops(const struct port_count *c, stats_add_fn add, void *to);
+
+/*
  * Adds the counters of a port whose guest has left to stats->departed, so that the next tenant
  * starts at zero. The workers' own counters are not changed: their values so far are kept in
  * stats->retired. Main lcore, a grace period after the port was withdrawn.

@@ -78,24 +78,9 @@ telemetry_list_ports(const struct parts *p, const char *params, struct rte_tel_d
 }
 
 static void
-telemetry_add_counters(struct rte_tel_data *d, const struct port_count *c)
+telemetry_add_counter(void *d, const char *name, uint64_t value)
 {
-	unsigned int i;
-
-	rte_tel_data_add_dict_uint(d, "received", c->received);
-	rte_tel_data_add_dict_uint(d, "received_bytes", c->received_bytes);
-	rte_tel_data_add_dict_uint(d, "delivered", c->delivered);
-	rte_tel_data_add_dict_uint(d, "dropped", count_dropped(c));
-	rte_tel_data_add_dict_uint(d, "sent", c->sent);
-	rte_tel_data_add_dict_uint(d, "sent_bytes", c->sent_bytes);
-	rte_tel_data_add_dict_uint(d, "flooded", c->flooded);
-	rte_tel_data_add_dict_uint(d, "missed", c->missed);
-	rte_tel_data_add_dict_uint(d, "signals", c->signals);
-	rte_tel_data_add_dict_uint(d, "unlearned", c->unlearned);
-	rte_tel_data_add_dict_uint(d, "checksums", c->checksums);
-	rte_tel_data_add_dict_uint(d, "segments", c->segments);
-	for (i = DROP_NONE + 1; i < DROP_MAX; i++)
-		rte_tel_data_add_dict_uint(d, drop_name(i), c->drop[i]);
+	rte_tel_data_add_dict_uint(d, name, value);
 }
 
 /* Returns how many rings of a device are in use, for receiving or for transmitting. */
@@ -116,18 +101,15 @@ telemetry_add_rings(struct rte_tel_data *d, const struct parts *p, unsigned int 
 static unsigned int
 telemetry_find_port(const struct parts *p, const char *params)
 {
-	char name[SLOT_NAME_MAX];
-	unsigned int i;
+	unsigned int slot;
 	uint64_t index;
 
 	if (strcmp(params, "uplink") == 0)
 		return PORT_UPLINK;
 	if (number_parse(params, 10, GUEST_MAX - 1, &index))
 		return index;
-	for (i = 0; i < ports_used(p->ports); i++)
-		if (telemetry_in_use(p, i) && strcmp(slot_name(p->ports, i, name), params) == 0)
-			return i;
-	return PORT_MAX;
+	slot = slot_find(p->ports, params);
+	return slot != GUEST_MAX ? slot : PORT_MAX;
 }
 
 static int
@@ -152,7 +134,8 @@ telemetry_show_port(const struct parts *p, const char *params, struct rte_tel_da
 	if (port == PORT_UPLINK)
 		rte_tel_data_add_dict_string(d, "link", uplink_link_text(p->uplink));
 	telemetry_add_rings(d, p, port);
-	telemetry_add_counters(d, &sum);
+	stats_show(&sum, telemetry_add_counter, d);
+	stats_show_drops(&sum, telemetry_add_counter, d);
 	return 0;
 }
 

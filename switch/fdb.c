@@ -293,7 +293,7 @@ fdb_forget_port(struct fdb *t, uint16_t port, fdb_gone_fn gone, void *arg)
 }
 
 uint32_t
-fdb_forget_if(struct fdb *t, fdb_unwanted_fn unwanted, fdb_gone_fn gone, void *arg)
+fdb_forget_if(struct fdb *t, fdb_unwanted_fn unwanted, void *arg, fdb_gone_fn gone, void *gone_arg)
 {
 	const uint32_t before = t->used;
 	struct fdb_entry *e;
@@ -302,7 +302,7 @@ fdb_forget_if(struct fdb *t, fdb_unwanted_fn unwanted, fdb_gone_fn gone, void *a
 	for (i = 0; i < t->positions; i++) {
 		e = &t->entry[i];
 		if (e->key != 0 && unwanted(arg, e->key, e->port))
-			fdb_remove(t, e, gone, arg);
+			fdb_remove(t, e, gone, gone_arg);
 	}
 	fdb_reclaim(t);
 	return before - t->used;

@@ -272,10 +272,11 @@ void fdb_forget_port(struct fdb *t, uint16_t port, fdb_gone_fn gone, void *arg);
 typedef bool (*fdb_unwanted_fn)(void *arg, uint64_t key, uint16_t port);
 
 /*
- * Forgets the addresses that `unwanted` chooses, and calls `gone` for each; both get `arg`. Returns
- * their number. Main lcore.
+ * Forgets the addresses that `unwanted` chooses, which gets `arg`, and calls `gone` for each with
+ * `gone_arg`. Returns their number. Main lcore.
  */
-uint32_t fdb_forget_if(struct fdb *t, fdb_unwanted_fn unwanted, fdb_gone_fn gone, void *arg);
+uint32_t
+fdb_forget_if(struct fdb *t, fdb_unwanted_fn unwanted, void *arg, fdb_gone_fn gone, void *gone_arg);
 
 /*
  * Advances the clock to `seconds` since start, forgets idle addresses and

@@ -154,12 +154,15 @@ lanes_find(const struct lanes *all, const struct source *s)
 	return NULL;
 }
 
-/* Waits for a grace period, for some milliseconds at most. Returns true if it is over. */
+/*
+ * Waits for a grace period, for so many cycles of the TSC at most. Returns true if it is over.
+ */
 static bool
-lanes_quiesce_soon(struct lanes *all)
+lanes_wait(struct lanes *all, uint64_t most)
 {
-	const uint64_t begin = rte_rdtsc(), most = rte_get_tsc_hz() / 1000 * MOVE_MS;
+	/* A burst takes some microseconds; this thread may share a worker's CPU. */
 	const struct timespec nap = {.tv_nsec = 5000};
+	const uint64_t begin = rte_rdtsc();
 	uint64_t token = rte_rcu_qsbr_start(all->qsbr);
 
 	while (!grace_over(all->qsbr, token)) {
@@ -179,7 +182,7 @@ lanes_move(struct lanes *all, struct source *s, unsigned int to)
 	if (from == NULL || from == all->lane[to])
 		return true;
 	lanes_take_away(from, &from->polled[s->port], s);
-	over = lanes_quiesce_soon(all);
+	over = lanes_wait(all, rte_get_tsc_hz() / 1000 * MOVE_MS);
 	if (over)
 		from = all->lane[to];
 	lanes_add_source(from, &from->polled[s->port], s);
@@ -215,10 +218,5 @@ lanes_set_conf(struct lanes *all, const struct conf *c)
 void
 lanes_quiesce(struct lanes *all)
 {
-	/* A burst takes some microseconds; this thread may share a worker's CPU. */
-	const struct timespec nap = {.tv_nsec = 5000};
-	uint64_t token = rte_rcu_qsbr_start(all->qsbr);
-
-	while (!grace_over(all->qsbr, token))
-		nanosleep(&nap, NULL);
+	lanes_wait(all, UINT64_MAX);
 }
