@@ -79,14 +79,25 @@ port_propose(struct rpc_call *call, struct conf *draft, bool dry)
 	return RPC_LATER;
 }
 
+/* Returns true, once the call has failed, while another change is being made. */
+static bool
+port_is_busy(struct rpc_call *call)
+{
+	if (!changes_busy(call->parts->changes))
+		return false;
+	rpc_fail(call, RPC_CODE_BUSY, "another change is being made: try again");
+	return true;
+}
+
 static struct conf *
 port_draft(struct rpc_call *call)
 {
-	struct conf *draft = NULL;
+	struct conf *draft;
 
-	if (changes_busy(call->parts->changes))
-		rpc_fail(call, RPC_CODE_BUSY, "another change is being made: try again");
-	else if ((draft = changes_draft(call->parts->changes)) == NULL)
+	if (port_is_busy(call))
+		return NULL;
+	draft = changes_draft(call->parts->changes);
+	if (draft == NULL)
 		rpc_fail(call, RPC_CODE_REFUSED, "no memory");
 	return draft;
 }
@@ -118,36 +129,38 @@ port_value(const json_t *value, char text[PORT_VALUE_MAX])
 	return json_is_array(value);
 }
 
+/* Sets a key from a parameter: from its default on, as the keys of --port add up. */
+static bool
+port_set_key(struct conf_port *p, const char *what, const char *key, const json_t *value)
+{
+	char text[PORT_VALUE_MAX];
+
+	if (json_is_null(value))
+		return conf_port_unset(p, what, key);
+	if (port_value(value, text))
+		return conf_port_unset(p, what, key) && conf_port_set(p, what, key, text);
+	say_error("%s: %s: must be a string, a number, true, false, null, or an array of strings",
+			what, key);
+	return false;
+}
+
 /* Sets a port's keys from the parameters, except its name. Returns false once the call has failed. */
 static bool
-port_set_keys(struct rpc_call *call, struct conf_port *p)
+port_set_keys(struct rpc_call *call, const struct conf *draft, struct conf_port *p)
 {
-	char text[PORT_VALUE_MAX], what[PORT_NAME_MAX + sizeof("port ")];
+	char what[PORT_NAME_MAX + sizeof("port ")];
 	const char *key;
 	json_t *value;
 	bool ok = true;
 
 	snprintf(what, sizeof(what), "port %s", p->name);
-	json_object_foreach(call->params, key, value) {
-		if (strcmp(key, "name") == 0)
-			continue;
-		say_error_into(call->error, sizeof(call->error));
-		if (json_is_null(value)) {
-			ok = conf_port_unset(p, what, key);
-		} else if (!port_value(value, text)) {
-			say_error("%s: %s: must be a string, a number, true, false, null, or an "
-				  "array of strings",
-					what, key);
-			ok = false;
-		} else {
-			ok = conf_port_unset(p, what, key) && conf_port_set(p, what, key, text);
-		}
-		say_error_into(NULL, 0);
-		if (!ok)
-			break;
-	}
-	if (!ok)
-		call->code = RPC_CODE_PARAMS;
+	say_error_into(call->error, sizeof(call->error));
+	json_object_foreach(call->params, key, value)
+		if (ok && strcmp(key, "name") != 0)
+			ok = port_set_key(p, what, key, value);
+	call->code = ok ? RPC_CODE_REFUSED : RPC_CODE_PARAMS;
+	ok = ok && conf_port_complete(draft, p);
+	say_error_into(NULL, 0);
 	return ok;
 }
 
@@ -169,56 +182,41 @@ port_find(struct rpc_call *call, struct conf *draft)
 	return NULL;
 }
 
+/* Proposes a draft whose port `p` the parameters describe. NULL: the call has failed. */
+static enum rpc_end
+port_submit(struct rpc_call *call, struct conf *draft, struct conf_port *p)
+{
+	if (p != NULL && port_set_keys(call, draft, p))
+		return port_propose(call, draft, false);
+	free(draft);
+	return RPC_FAILED;
+}
+
 enum rpc_end
 rpc_port_add(struct rpc_call *call)
 {
 	const char *name = json_string_value(json_object_get(call->params, "name"));
-	struct conf_port *p = NULL;
+	struct conf_port *p;
 	struct conf *draft;
-	bool ok;
 
 	if (name == NULL)
 		return rpc_fail(call, RPC_CODE_PARAMS, "name: must be a string");
 	draft = port_draft(call);
 	if (draft == NULL)
 		return RPC_FAILED;
+	call->code = RPC_CODE_REFUSED;
 	say_error_into(call->error, sizeof(call->error));
 	p = conf_port_create(draft, name, changes_slot_taken, call->parts);
 	say_error_into(NULL, 0);
-	ok = p != NULL && port_set_keys(call, p);
-	if (ok) {
-		say_error_into(call->error, sizeof(call->error));
-		ok = conf_port_complete(draft, p);
-		say_error_into(NULL, 0);
-	}
-	if (ok)
-		return port_propose(call, draft, false);
-	if (call->code == 0)
-		call->code = RPC_CODE_REFUSED;
-	free(draft);
-	return RPC_FAILED;
+	return port_submit(call, draft, p);
 }
 
 enum rpc_end
 rpc_port_set(struct rpc_call *call)
 {
 	struct conf *draft = port_draft(call);
-	struct conf_port *p;
 
-	if (draft == NULL)
-		return RPC_FAILED;
-	p = port_find(call, draft);
-	if (p != NULL && port_set_keys(call, p)) {
-		say_error_into(call->error, sizeof(call->error));
-		if (conf_port_complete(draft, p)) {
-			say_error_into(NULL, 0);
-			return port_propose(call, draft, false);
-		}
-		say_error_into(NULL, 0);
-		call->code = RPC_CODE_REFUSED;
-	}
-	free(draft);
-	return RPC_FAILED;
+	return draft != NULL ? port_submit(call, draft, port_find(call, draft)) : RPC_FAILED;
 }
 
 enum rpc_end
@@ -259,8 +257,8 @@ port_apply(struct rpc_call *call, bool dry)
 
 	if (!rpc_read(call, "{s?s%}", "text", &text, &len))
 		return RPC_FAILED;
-	if (changes_busy(call->parts->changes))
-		return rpc_fail(call, RPC_CODE_BUSY, "another change is being made: try again");
+	if (port_is_busy(call))
+		return RPC_FAILED;
 	say_error_into(call->error, sizeof(call->error));
 	draft = changes_read(call->parts->changes, text, len);
 	say_error_into(NULL, 0);
