@@ -3,10 +3,10 @@
 """Rings move between workers while frames go through them."""
 
 import itertools
-import threading
 
 import pytest
 
+from lib.background import Background
 from lib.control import Control, Refused
 from lib.frames import frame, transfer
 from lib.room import room
@@ -24,15 +24,13 @@ def rings(control):
             for ring in worker["rings"]}
 
 
-class Mover(threading.Thread):
+class Mover(Background):
     """Moves both guests' rings to and fro."""
 
     def __init__(self, switch):
-        super().__init__(daemon=True)
+        super().__init__()
         self.control = Control(switch)
-        self.enough = threading.Event()
         self.moves = 0  # written by this thread alone
-        self.problem = None
 
     def move(self, port, worker):
         try:
@@ -44,24 +42,13 @@ class Mover(threading.Thread):
         assert moved == [{"port": port, "device": PORTS.index(port), "worker": worker}]
         self.moves += 1
 
-    def run(self):
-        try:
-            with self.control:
-                for worker in itertools.cycle((0, 1)):
-                    if self.enough.is_set():
-                        return
-                    for port in PORTS[:2]:
-                        self.move(port, worker)
-        except BaseException as problem:  # shown by the main thread
-            self.problem = problem
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *exception):
-        self.enough.set()
-        self.join()
+    def work(self):
+        with self.control:
+            for worker in itertools.cycle((0, 1)):
+                if self.over.is_set():
+                    return
+                for port in PORTS[:2]:
+                    self.move(port, worker)
 
 
 @pytest.mark.parametrize("options", [(), ("--idle-sleep", "50")], ids=["polling", "sleeping"])
@@ -72,8 +59,8 @@ def test_rings_move_under_traffic(box, options):
             for sender, receiver in ((one, two), (two, one)):
                 data = [frame(receiver.mac, sender.mac, seq, 60 + seq % 1400) for seq in range(FRAMES)]
                 transfer(sender.port, [receiver.port], data, strangers=True)
-            wait_for(lambda: mover.moves > 50 or mover.problem, what=lambda: f"moves: {mover.moves}")
-        assert mover.problem is None
+            wait_for(lambda: mover.moves > 50 or not mover.is_alive(), what=lambda: f"moves: {mover.moves}")
+        assert mover.moves > 50
         assert set(rings(control)) == {0, 1, 2}
 
 

@@ -6,13 +6,12 @@
  * difference from itself, can be settled or is refused with a reason, and finds places beside
  * other settings.
  */
-#include <stdio.h>
-
 #include "base/log.h"
 #include "conf/conf.h"
 #include "conf/conf_diff.h"
 #include "conf/conf_file.h"
 #include "conf/conf_parse.h"
+#include "conf_text.h"
 #include "fuzz.h"
 
 #define TEXT_MAX 1024
@@ -39,23 +38,6 @@ take(struct conf *c, const char *text, size_t len)
 	return result == CONF_RUN;
 }
 
-/* Returns what is written of *c, or its difference to *next; free() it. */
-static char *
-written(const struct conf *c, const struct conf *next)
-{
-	char *text = NULL;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
-
-	assert_non_null(out);
-	if (next != NULL)
-		conf_diff_print(out, c, next);
-	else
-		conf_file_write(out, c);
-	fclose(out);
-	return text;
-}
-
 static bool
 is_taken(void *arg, unsigned int index)
 {
@@ -65,13 +47,13 @@ is_taken(void *arg, unsigned int index)
 static void
 check_same(void)
 {
-	char *text = written(&one, NULL), *again, *diff;
+	char *text = conf_text(&one, NULL), *again, *diff;
 
 	if (!take(&two, text, strlen(text)))
 		fail_msg("%s\n%s", error, text);
-	again = written(&two, NULL);
+	again = conf_text(&two, NULL);
 	assert_string_equal(text, again);
-	diff = written(&one, &two);
+	diff = conf_text(&one, &two);
 	assert_string_equal(diff, "");
 	free(diff);
 	free(again);

@@ -48,7 +48,7 @@ struct ring *ring_create_packed(uint16_t size, uint16_t at);
 
 /*
  * Lays an empty ring out in memory of the caller's, with both sides at `base`, as SET_VRING_BASE has
- * it. The driver's side is made anew; of the switch's side, what says where and how long it is.
+ * it. The driver's side is made again; of the switch's side, what says where and how long it is.
  */
 void ring_lay(struct ring *r, const struct vr_areas *in, uint16_t size, uint64_t features,
 		uint16_t base);

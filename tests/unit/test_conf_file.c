@@ -8,6 +8,7 @@
 #include "conf/conf_parse.h"
 #include "conf/conf_port.h"
 #include "base/log.h"
+#include "conf_text.h"
 #include "unit.h"
 
 static struct conf now, next;
@@ -34,23 +35,6 @@ read_text(struct conf *c, const char *text)
 	char *word[] = {"vhost-switch", NULL};
 
 	return read_with(c, text, word);
-}
-
-/* Returns what conf_diff_print() or conf_file_write() prints; to be freed. */
-static char *
-printed(const struct conf *a, const struct conf *b)
-{
-	char *text = NULL;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
-
-	assert_non_null(out);
-	if (b != NULL)
-		conf_diff_print(out, a, b);
-	else
-		conf_file_write(out, a);
-	fclose(out);
-	return text;
 }
 
 #define A "[port a]\nsocket=/a\n"
@@ -107,7 +91,7 @@ test_before_file_after(void **state)
 		if (!read_text(&now, rows[i].before) || !read_text(&next, rows[i].file))
 			fail_msg("row %zu: %s", i, error);
 		assert_true(conf_place(&next, &now, NULL, NULL));
-		text = printed(&now, &next);
+		text = conf_text(&now, &next);
 		if (strcmp(text, rows[i].diff) != 0)
 			fail_msg("row %zu: not\n%s\nbut\n%s", i, rows[i].diff, text);
 		free(text);
@@ -144,12 +128,12 @@ test_written_and_read(void **state)
 	(void)state;
 	for (i = 0; i < RTE_DIM(lines); i++) {
 		assert_true(read_with(&now, "", lines[i]));
-		text = printed(&now, NULL);
+		text = conf_text(&now, NULL);
 		if (!read_text(&next, text))
 			fail_msg("line %zu: %s\n%s", i, error, text);
-		again = printed(&next, NULL);
+		again = conf_text(&next, NULL);
 		assert_string_equal(text, again);
-		diff = printed(&now, &next);
+		diff = conf_text(&now, &next);
 		if (diff[0] != '\0')
 			fail_msg("line %zu: %s", i, diff);
 		free(diff);
@@ -313,15 +297,15 @@ test_settled_and_unset(void **state)
 	assert_true(read_text(&now, A "tso=yes\nvlan=9\nmac=02:00:00:00:00:01\n"));
 	next = now;
 	assert_true(conf_settle(&next));
-	text = printed(&next, NULL);
+	text = conf_text(&next, NULL);
 	assert_true(conf_settle(&next));
-	again = printed(&next, NULL);
+	again = conf_text(&next, NULL);
 	assert_string_equal(text, again);
 	free(again);
 	free(text);
 	assert_true(conf_port_unset(&now.port[0], "port a", "tso"));
 	assert_true(conf_port_unset(&now.port[0], "port a", "mac"));
-	text = printed(&now, NULL);
+	text = conf_text(&now, NULL);
 	assert_string_equal(text, "[switch]\n\n[port a]\nsocket = /a\nvlan = 9\n");
 	free(text);
 	say_error_into(error, sizeof(error));
