@@ -20,7 +20,7 @@ enum change {
 	CHANGE_NONE,
 	CHANGE_ADD,
 	CHANGE_LIVE,   /* in effect at once; its guests notice nothing */
-	CHANGE_REMAKE, /* its socket is made anew: its guests have to connect again */
+	CHANGE_REMAKE, /* its socket is made again, and its guests have to connect again */
 	CHANGE_REMOVE,
 };
 

@@ -49,7 +49,7 @@ extern const struct option conf_options[];
 /* Gives every setting its default, and no port. */
 void conf_defaults(struct conf *c);
 
-/* Sets the option `opt` of getopt_long(3), but for those that print something. */
+/* Sets the option `opt` of getopt_long(3), which must not be one that prints something. */
 bool conf_option(struct conf *c, int opt, const char *arg);
 
 /* Serves ./usvhost, or /dev/usvhost. */

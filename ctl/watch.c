@@ -53,7 +53,7 @@ watch_print_rate(const json_t *now, const json_t *before, const char *key, doubl
 	json_int_t n = json_integer_value(json_object_get(now, key)) -
 			json_integer_value(json_object_get(before, key));
 
-	/* A guest that came anew began at zero. */
+	/* A guest that came back began at zero. */
 	printf(" %14.0f", n < 0 ? 0 : n / seconds);
 }
 

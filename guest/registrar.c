@@ -23,7 +23,7 @@ struct registrar {
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t given; /* signalled when there is a job, or `stop` is set */
-	struct queue todo, done;
+	struct queue asked, done;
 	bool stop;
 };
 
@@ -55,7 +55,7 @@ registrar_next(struct registrar *r)
 	struct job *j;
 
 	pthread_mutex_lock(&r->lock);
-	while ((j = queue_take(&r->todo)) == NULL && !r->stop)
+	while ((j = queue_take(&r->asked)) == NULL && !r->stop)
 		pthread_cond_wait(&r->given, &r->lock);
 	pthread_mutex_unlock(&r->lock);
 	return j;
@@ -92,7 +92,7 @@ registrar_start(struct guests *all, struct wake *wake)
 		return NULL;
 	r->all = all;
 	r->wake = wake;
-	r->todo.end = &r->todo.first;
+	r->asked.end = &r->asked.first;
 	r->done.end = &r->done.first;
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->given, NULL);
@@ -127,7 +127,7 @@ void
 registrar_give(struct registrar *r, struct job *j)
 {
 	pthread_mutex_lock(&r->lock);
-	queue_add(&r->todo, j);
+	queue_add(&r->asked, j);
 	pthread_cond_signal(&r->given);
 	pthread_mutex_unlock(&r->lock);
 }

@@ -361,7 +361,7 @@ control_on_signal(struct control *c)
 		changes_reload(c->parts->changes);
 	else if (signal.ssi_signo == SIGHUP)
 		say(NOTICE,
-				"SIGHUP: there is no file to read anew (--config), so nothing changes; "
+				"SIGHUP: there is no file to read again (--config), so nothing changes; "
 				"SIGTERM ends the switch\n");
 	else
 		c->stop = true;

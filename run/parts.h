@@ -3,7 +3,7 @@
  */
 /*
  * The objects of the other floors that this one shows and maintains. main.c makes them; they
- * outlive everything that gets this struct, which is constant from start to end, but for `conf`.
+ * outlive everything that gets this struct, which is constant from start to end, except `conf`.
  */
 #ifndef PARTS_H
 #define PARTS_H

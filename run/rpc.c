@@ -132,7 +132,7 @@ rpc_put(struct client *c, const char *text, size_t most)
 	out = realloc(c->out, c->out_len + len + 1);
 	if (out == NULL)
 		return false;
-	memcpy(out + c->out_len, text, len); /* NOLINT: a line's end comes behind it */
+	memcpy(out + c->out_len, text, len); /* NOLINT: a newline follows */
 	out[c->out_len + len] = '\n';
 	c->out = out;
 	c->out_len += len + 1;
