@@ -32,23 +32,23 @@ VHOST ?= $(if $(filter n,$(CONFIG_RTE_LIBRTE_VHOST_USER)),cuse,user)
 ifeq ($(filter user cuse,$(VHOST)),)
 $(error VHOST=$(VHOST): must be user or cuse)
 endif
-BUILD := build$(if $(filter cuse,$(VHOST)),-cuse)
 
+KIND :=
 ifeq ($(FUZZ),1)
 # clang alone has libFuzzer. What counts as covered are the switch's own sources.
-BUILD := $(BUILD)-fuzz
+KIND := -fuzz
 CC := clang
 COVERAGE := -fsanitize=fuzzer-no-link
 SANFLAGS := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 OPT := -O1
 else ifeq ($(SANITIZE),1)
-BUILD := $(BUILD)-san
+KIND := -san
 SANFLAGS := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 OPT := -O1
 else ifeq ($(SANITIZE),thread)
 # DPDK's locks and rings are inline functions. Of two kinds, the one that is made of the compiler's
 # atomics is what the sanitizer understands; in memory and to DPDK's libraries both are the same.
-BUILD := $(BUILD)-tsan
+KIND := -tsan
 SANFLAGS := -fsanitize=thread -fno-omit-frame-pointer -DRTE_FORCE_INTRINSICS -DRTE_USE_C11_MEM_MODEL \
 	-Wno-tsan -Wno-maybe-uninitialized
 OPT := -O1
@@ -56,6 +56,9 @@ TSAN_SOURCES := tests/tsan/heap.c
 else
 OPT := -O3
 endif
+# Programs; and the objects, which both back ends share.
+BUILD := build$(if $(filter cuse,$(VHOST)),-cuse)$(KIND)
+OBJ := build$(KIND)
 
 PKGCONF ?= pkg-config
 # pkg-config is asked when a recipe first needs the answer, and then no more: by then the packages
@@ -86,16 +89,23 @@ PLAIN_SOURCES := main.c $(wildcard $(PARTS:%=%/*.c))
 CUSE_SOURCES := $(wildcard guest/cuse/*.c)
 SOURCES := $(PLAIN_SOURCES) $(CUSE_SOURCES)
 HEADERS := main.h $(wildcard $(PARTS:%=%/*.h) guest/cuse/*.h)
-CUSE_OBJECTS := $(CUSE_SOURCES:%.c=$(BUILD)/%.o)
-OBJECTS := $(PLAIN_SOURCES:%.c=$(BUILD)/%.o) $(TSAN_SOURCES:%.c=$(BUILD)/%.o)
+# These differ with the back end: with the cuse one they are compiled with VHOST_CUSE, into a folder of
+# their own.
+CUSE_STARTS := guest/cuse/cuse.c
+BACK_END_SOURCES := main.c conf/conf_parse.c conf/conf_option.c
+WITH_CUSE := $(OBJ)/with-cuse
+WITH_CUSE_OBJECTS := $(patsubst %.c,$(WITH_CUSE)/%.o,$(BACK_END_SOURCES) $(CUSE_STARTS))
+PLAIN_OBJECTS := $(PLAIN_SOURCES:%.c=$(OBJ)/%.o) $(TSAN_SOURCES:%.c=$(OBJ)/%.o)
+CUSE_OBJECTS := $(patsubst %.c,$(OBJ)/%.o,$(filter-out $(CUSE_STARTS),$(CUSE_SOURCES)))
 ifeq ($(VHOST),cuse)
-OBJECTS += $(CUSE_OBJECTS)
-ALL_CFLAGS += -DVHOST_CUSE
+OBJECTS := $(filter-out $(BACK_END_SOURCES:%.c=$(OBJ)/%.o),$(PLAIN_OBJECTS)) $(CUSE_OBJECTS) $(WITH_CUSE_OBJECTS)
+else
+OBJECTS := $(PLAIN_OBJECTS)
 endif
-CTL_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard ctl/*.c))
+CTL_OBJECTS := $(patsubst %.c,$(OBJ)/%.o,$(wildcard ctl/*.c))
 
 # libfuse is needed for this one file.
-FUSE_OBJECTS := $(BUILD)/guest/cuse/node.o
+FUSE_OBJECTS := $(OBJ)/guest/cuse/node.o
 FUSE_CFLAGS = $(call ask,FUSE_CFLAGS,--cflags fuse3)
 FUSE_LIBS = $(call ask,FUSE_LIBS,--libs fuse3)
 CUSE_LIBS = $(if $(filter cuse,$(VHOST)),$(FUSE_LIBS))
@@ -103,25 +113,32 @@ CUSE_LIBS = $(if $(filter cuse,$(VHOST)),$(FUSE_LIBS))
 all: $(BUILD)/vhost-switch $(BUILD)/vhost-switch-ctl
 
 $(BUILD)/vhost-switch: $(OBJECTS)
+	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(DPDK_LIBS) $(CUSE_LIBS)
 
 # The tool needs neither DPDK nor anything of the switch's own.
 $(BUILD)/vhost-switch-ctl: $(CTL_OBJECTS)
+	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(JANSSON_LIBS)
 
-$(CTL_OBJECTS): $(BUILD)/%.o: %.c VERSION | jansson
+$(CTL_OBJECTS): $(OBJ)/%.o: %.c VERSION | jansson
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(FUSE_OBJECTS): private ITS_CFLAGS = $(FUSE_CFLAGS)
 $(FUSE_OBJECTS): | fuse
-$(sort $(OBJECTS) $(CUSE_OBJECTS)): $(BUILD)/%.o: %.c VERSION | dpdk jansson
+$(PLAIN_OBJECTS) $(CUSE_OBJECTS): $(OBJ)/%.o: %.c VERSION | dpdk jansson
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(ALL_CFLAGS) $(COVERAGE) $(ITS_CFLAGS) $(DPDK_CFLAGS) -c -o $@ $<
+
+$(WITH_CUSE_OBJECTS): $(WITH_CUSE)/%.o: %.c VERSION | dpdk jansson
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(ALL_CFLAGS) -DVHOST_CUSE $(COVERAGE) $(DPDK_CFLAGS) -c -o $@ $<
 
 dpdk:
 	@$(PKGCONF) --atleast-version=22.11 libdpdk || \
@@ -135,7 +152,8 @@ fuse:
 	@$(PKGCONF) --exists fuse3 || \
 		{ echo "libfuse 3 is missing; scripts/install-deps build-cuse installs it" >&2; exit 1; }
 
--include $(sort $(OBJECTS:.o=.d) $(CUSE_OBJECTS:.o=.d) $(CTL_OBJECTS:.o=.d))
+OF_THE_SWITCH := $(PLAIN_OBJECTS) $(CUSE_OBJECTS) $(WITH_CUSE_OBJECTS) $(CTL_OBJECTS)
+-include $(OF_THE_SWITCH:.o=.d)
 -include bench/bench.mk doc/doc.mk contrib/install.mk debian/deb.mk scripts/lint.mk tests/hostile/hostile.mk tests/unit/unit.mk tests/cuse/cuse.mk tests/fuzz/fuzz.mk tests/vm/tools/tools.mk
 
 # What each suite of tests/run needs built. The sanitizer build is where hostile guests go. Suites share

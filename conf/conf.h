@@ -19,7 +19,7 @@
 
 #include <rte_ether.h>
 
-/* True in the build with the cuse back end. */
+/* True in the build with the cuse back end. For BACK_END_SOURCES of the Makefile alone. */
 #ifdef VHOST_CUSE
 #define CONF_CUSE true
 #else

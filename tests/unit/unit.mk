@@ -13,8 +13,7 @@ UNIT_SHARED := $(filter-out $(UNIT_TEST),$(wildcard tests/unit/*.c))
 UNIT_PROGRAM := $(UNIT_TEST:tests/unit/test_%.c=$(BUILD)/tests/unit/%)
 UNIT_SHARED_OBJ := $(UNIT_SHARED:tests/unit/%.c=$(BUILD)/obj/unit/%.o)
 UNIT_TEST_OBJ := $(UNIT_TEST:tests/unit/%.c=$(BUILD)/obj/unit/%.o)
-UNIT_SWITCH_OBJ := $(filter-out $(BUILD)/main.o,$(OBJECTS)) \
-	$(filter-out $(BUILD)/guest/cuse/cuse.o $(FUSE_OBJECTS),$(CUSE_OBJECTS))
+UNIT_SWITCH_OBJ := $(filter-out $(OBJ)/main.o,$(PLAIN_OBJECTS)) $(filter-out $(FUSE_OBJECTS),$(CUSE_OBJECTS))
 
 $(UNIT_SHARED_OBJ) $(UNIT_TEST_OBJ): $(BUILD)/obj/unit/%.o: tests/unit/%.c VERSION | dpdk
 	@mkdir -p $(@D)
@@ -38,15 +37,8 @@ $(BUILD)/tests/unit/cuse_node: private UNIT_DRIVERS = $(FUSE_LIBS)
 $(BUILD)/tests/unit/cuse_node: $(FUSE_OBJECTS)
 
 # The options as the cuse build has them.
-UNIT_CONF_OBJ := $(BUILD)/obj/unit/cuse-conf_parse.o $(BUILD)/obj/unit/cuse-conf_option.o
-
-$(UNIT_CONF_OBJ): $(BUILD)/obj/unit/cuse-%.o: conf/%.c VERSION | dpdk
-	@mkdir -p $(@D)
-	$(call say,CC)
-	$(Q)$(CC) $(ALL_CFLAGS) -DVHOST_CUSE $(DPDK_CFLAGS) -c -o $@ $<
-
-$(BUILD)/tests/unit/cuse_conf: private UNIT_OMIT := $(BUILD)/conf/conf_parse.o $(BUILD)/conf/conf_option.o
-$(BUILD)/tests/unit/cuse_conf: $(UNIT_CONF_OBJ)
+$(BUILD)/tests/unit/cuse_conf: private UNIT_OMIT := $(OBJ)/conf/conf_parse.o $(OBJ)/conf/conf_option.o
+$(BUILD)/tests/unit/cuse_conf: $(WITH_CUSE)/conf/conf_parse.o $(WITH_CUSE)/conf/conf_option.o
 
 .PHONY: unit unit-san unit-tsan
 unit: $(UNIT_PROGRAM)
@@ -59,4 +51,4 @@ unit-san: $(addprefix $(BUILD)/tests/unit/,memory split packed tx rx dirty_log a
 # between messages it reads what is librte_vhost's thread's, ordered by answers that come by a socket.
 unit-tsan: $(addprefix $(BUILD)/tests/unit/,threads signal loop sleep cuse_connect)
 
--include $(UNIT_CONF_OBJ:.o=.d) $(UNIT_SHARED_OBJ:.o=.d) $(UNIT_TEST_OBJ:.o=.d)
+-include $(UNIT_SHARED_OBJ:.o=.d) $(UNIT_TEST_OBJ:.o=.d)
