@@ -13,7 +13,6 @@ what each ratio has to reach.
 """
 
 import argparse
-import contextlib
 import dataclasses
 import itertools
 import os
@@ -24,7 +23,8 @@ import sys
 import tempfile
 
 from switches import Place, VhostSwitch
-from runner import Bench, Failed, add_options, parsed
+from runner import Bench, Failed, add_options, machine, parsed
+from turns import running, stopped
 
 BURSTS = ("--mode", "bursts", "--ring", 1024)
 SIZES = (64, 256, 1518)
@@ -60,37 +60,8 @@ def parse_options():
     return parsed(p)
 
 
-def prefer_workers(pid):
-    """Other load does not take the workers' CPU away: then fewer rounds say more."""
-    for thread in map(int, os.listdir(f"/proc/{pid}/task")):
-        with open(f"/proc/{pid}/task/{thread}/comm", encoding="ascii") as f:
-            if "worker" in f.read():
-                os.setpriority(os.PRIO_PROCESS, thread, -20)
-
-
-@contextlib.contextmanager
-def stopped(place):
-    """A switch that stands still, except where running() says."""
-    with VhostSwitch(place) as switch:
-        prefer_workers(switch.process.pid)
-        os.kill(switch.process.pid, signal.SIGSTOP)
-        try:
-            yield switch
-        finally:
-            os.kill(switch.process.pid, signal.SIGCONT)
-
-
-@contextlib.contextmanager
-def running(switch):
-    os.kill(switch.process.pid, signal.SIGCONT)
-    try:
-        yield
-    finally:
-        os.kill(switch.process.pid, signal.SIGSTOP)
-
-
 def measure(bench, places, chosen):
-    with stopped(places["this"]) as this, stopped(places["before"]) as before:
+    with stopped(VhostSwitch(places["this"])) as this, stopped(VhostSwitch(places["before"])) as before:
         switches = [("this", this), ("before", before)]
         for number in range(bench.options.rounds):
             print(f"round {number + 1} of {bench.options.rounds}", file=sys.stderr)
@@ -102,6 +73,7 @@ def measure(bench, places, chosen):
 
 
 def report(bench, chosen):
+    print(f"\n{machine()}")
     print(f"\n{'this build / the other':44}{'median':>9}{'worst':>9}{'best':>9}{'this':>12}{'other':>9}")
     good = True
     for name, (_, _, more) in chosen.items():

@@ -22,17 +22,18 @@ from switches import SWITCHES, Place
 from rows import Guests, Latency, Packed, Throughput
 from rows_offload import Offload
 from rows_pairs import Pairs
+from rows_required import Required
 from rows_uplink import UplinkRow
-from runner import Bench, add_options, parsed
+from runner import Bench, add_options, machine, parsed
 
-ROWS = {row.name: row for row in (Throughput, Latency, Guests, Packed, UplinkRow, Pairs, Offload)}
+ROWS = {row.name: row for row in (Throughput, Latency, Guests, Packed, UplinkRow, Pairs, Offload, Required)}
 
 
 def run_round(bench, rows, number):
     shared = [row for row in rows if row.shared]
     for name in bench.options.only:
-        print(f"round {number} of {bench.options.rounds}: {name}", file=sys.stderr)
         if shared:
+            print(f"round {number} of {bench.options.rounds}: {name}", file=sys.stderr)
             with SWITCHES[name](bench.place) as switch:
                 if number == 1:
                     # That what is measured is delivered at all: contents, order, nothing lost at an easy rate.
@@ -44,6 +45,7 @@ def run_round(bench, rows, number):
                 row.own(SWITCHES[name], number == 1)
     for row in rows:
         row.limits()
+        row.turns(number)
 
 
 def print_required(rows):
@@ -61,6 +63,7 @@ def print_required(rows):
 
 
 def report(bench, rows):
+    print(f"\n{machine()}")
     for row in rows:
         row.show()
     met = print_required(rows)
@@ -88,6 +91,7 @@ def parse_options():
     p.add_argument("--only", type=choice(SWITCHES), default=list(SWITCHES), help="switches, with commas between")
     p.add_argument("--what", type=choice(ROWS), default=list(ROWS), help="measurements, with commas between")
     p.add_argument("--ring", type=int, default=1024, help="ring size of all guests")
+    p.add_argument("--case", default="", help="of the required figures only those whose name has this in it")
     add_options(p)
     p.add_argument("--json", metavar="FILE", help="write all samples there")
     p.add_argument("--strict", action="store_true", help="exit with 2 when a required figure is not reached")

@@ -133,6 +133,7 @@ mode_ceiling(const struct gen_conf *conf)
 	err = gen_open_unconnected(&gen, conf);
 	if (err < 0)
 		return err;
+	gen_prefer();
 	s.gen = &gen;
 	err = -pthread_create(&thread, NULL, stand_in_main, &s);
 	if (err == 0) {

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define LINE 64
@@ -42,6 +43,12 @@ gen_pin(int cpu)
 	CPU_ZERO(&set);
 	CPU_SET((unsigned)cpu, &set);
 	return sched_setaffinity(0, sizeof(set), &set) < 0 ? -errno : 0;
+}
+
+void
+gen_prefer(void)
+{
+	setpriority(PRIO_PROCESS, 0, PRIO_MIN);
 }
 
 double
@@ -193,6 +200,10 @@ choose_flows(struct gen *gen)
 			break;
 		case GEN_PAIRS:
 			g->sends = i % 2 == 0 && i + 1 < gen->n;
+			break;
+		case GEN_INTO:
+			g->sends = i != 0;
+			g->peer = 0;
 			break;
 		case GEN_RING:
 		case GEN_OUT:

@@ -35,6 +35,7 @@ enum gen_flows {
 	GEN_BOTH,  /* guest 0 and guest 1 to each other; others idle */
 	GEN_PAIRS, /* 0 to 1, 2 to 3, ... */
 	GEN_RING,  /* everyone to the next one */
+	GEN_INTO,  /* everyone else to guest 0 */
 	/* One guest, whose switch has an uplink that ... */
 	GEN_OUT,  /* ... swallows what guest 0 sends */
 	GEN_IN,   /* ... brings frames for guest 0 without end */
@@ -66,7 +67,7 @@ struct gen_conf {
 	unsigned gap_ns;   /* from one look at the rings to the next */
 	double seconds;
 	double warmup;
-	double rate; /* frames/s; latency and verify */
+	double rate; /* frames/s; latency, paced and verify */
 	uint64_t features;
 	unsigned min_len; /* verify: in memory, no FCS */
 	unsigned max_len;
@@ -163,6 +164,9 @@ struct gen_look gen_look_at_frames(const struct gen *gen);
 /* Pins the calling thread; -1: no. 0 or negative errno. */
 int gen_pin(int cpu);
 
+/* Other load on the CPU does not take it away from this thread and those that it makes. For root alone. */
+void gen_prefer(void);
+
 /* Ticks a second of gen_now(), measured. */
 double gen_calibrate(void);
 
@@ -191,6 +195,8 @@ gen_pause(void)
 int mode_throughput(struct gen *gen);
 
 int mode_latency(struct gen *gen);
+
+int mode_paced(struct gen *gen);
 
 int mode_bursts(struct gen *gen);
 

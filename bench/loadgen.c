@@ -17,14 +17,16 @@
 
 static const char usage[] =
 		"usage: loadgen --socket PATH [--socket PATH ...] [options]\n"
-		"  --mode MODE        throughput (default), latency, verify; bursts: full rings, and sleep\n"
-		"                     while the switch has the CPU; or ceiling: no switch, only a thread\n"
-		"                     that gives buffers back, for what generator and machine can do\n"
+		"  --mode MODE        throughput (default), latency, verify; paced: latency at a high rate;\n"
+		"                     bursts: full rings, and sleep while the switch has the CPU; or\n"
+		"                     ceiling: no switch, only a thread that gives buffers back, for what\n"
+		"                     generator and machine can do\n"
 		"  --socket PATH      guest i connects to path i modulo their number\n"
 		"  --listen           serve the sockets: the switch is the client (throughput, latency)\n"
 		"  --guests N         2 to 256; default 2; with an uplink 1\n"
 		"  --flows WHICH      one: guest 0 to 1, the others idle (default); both: 0 and 1 to each\n"
-		"                     other; pairs: 0 to 1, 2 to 3 ...; ring: everyone to the next.\n"
+		"                     other; pairs: 0 to 1, 2 to 3 ...; ring: everyone to the next;\n"
+		"                     into: everyone else to guest 0.\n"
 		"                     One guest, and an uplink that takes what it sends (out), brings\n"
 		"                     frames for it without end (in), or gives back what it sends (loop)\n"
 		"  --size N           frame size with the 4 bytes of FCS that are not in memory: 64 means\n"
@@ -43,7 +45,7 @@ static const char usage[] =
 		"                     with bursts each sender's share of it\n"
 		"  --seconds S        to measure; default 2\n"
 		"  --warmup S         before that; default 0.3\n"
-		"  --rate N           frames/s, all senders together (latency, verify); default 100000\n"
+		"  --rate N           frames/s, all senders together (latency, paced, verify); default 100000\n"
 		"  --features LIST    of mrg, event, indirect, packed (as --rings packed); verify only:\n"
 		"                     inorder, legacy (no VERSION_1)\n"
 		"  --min-len N, --max-len N   lengths in memory (verify); default 60 to 1514\n"
@@ -170,6 +172,7 @@ parse_flows(const char *text)
 			[GEN_BOTH] = "both",
 			[GEN_PAIRS] = "pairs",
 			[GEN_RING] = "ring",
+			[GEN_INTO] = "into",
 			[GEN_OUT] = "out",
 			[GEN_IN] = "in",
 			[GEN_LOOP] = "loop",
@@ -337,6 +340,11 @@ check(const struct gen_conf *c)
 	if (c->n_pairs > 1 && c->kind != LANE_FIXED && strcmp(c->mode, "bursts") == 0)
 		die("--rings", "",
 				"fixed with several --pairs in bursts, which are to begin at one time");
+	if (c->flows == GEN_INTO &&
+			(strcmp(c->mode, "latency") == 0 || strcmp(c->mode, "verify") == 0))
+		die("--flows", "into", "not with --mode latency or verify");
+	if (c->flows != GEN_ONE && strcmp(c->mode, "paced") == 0)
+		die("--flows", "", "one with --mode paced");
 	if (c->window > c->ring)
 		die("--window", "", "at most the ring size");
 	if (c->min_len > c->max_len)
@@ -363,6 +371,8 @@ run_fast(const struct gen_conf *conf, int (*mode)(struct gen *))
 	err = gen_open(&gen, conf);
 	if (err < 0)
 		return err;
+	/* Not before: until the guests are known, other threads of the switch need this CPU. */
+	gen_prefer();
 	err = mode(&gen);
 	gen_close(&gen);
 	return err;
@@ -406,6 +416,8 @@ main(int argc, char **argv)
 		err = run_fast(&conf, mode_throughput);
 	else if (strcmp(conf.mode, "latency") == 0)
 		err = run_fast(&conf, mode_latency);
+	else if (strcmp(conf.mode, "paced") == 0)
+		err = run_fast(&conf, mode_paced);
 	else if (strcmp(conf.mode, "bursts") == 0)
 		err = run_fast(&conf, mode_bursts);
 	else if (strcmp(conf.mode, "verify") == 0)
@@ -413,6 +425,6 @@ main(int argc, char **argv)
 	else if (strcmp(conf.mode, "ceiling") == 0)
 		err = mode_ceiling(&conf);
 	else
-		die("--mode", conf.mode, "throughput, latency, bursts, verify or ceiling");
+		die("--mode", conf.mode, "throughput, latency, paced, bursts, verify or ceiling");
 	return err < 0 ? 1 : 0;
 }

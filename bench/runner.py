@@ -3,8 +3,10 @@
 """Measurements: runs of the load generator, what they gave, and what was odd about them."""
 
 import collections
+import glob
 import json
 import os
+import re
 import statistics
 import sys
 
@@ -31,6 +33,25 @@ def parsed(p):
     if options.rounds < 1 or options.tries < 1 or options.seconds <= 0:
         p.error("--rounds, --tries and --seconds: positive numbers")
     return options
+
+
+def machine():
+    """One line that says what the figures were taken on."""
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as f:
+        info = dict(re.findall(r"^(model name|cpu family|model)\s*:\s*(.*)$", f.read(), re.M))
+    caches = []
+    for index in sorted(glob.glob("/sys/devices/system/cpu/cpu0/cache/index*")):
+        level, kind, size = (_line(os.path.join(index, name)) for name in ("level", "type", "size"))
+        if kind != "Instruction":
+            caches.append(f"L{level} {size}")
+    name = info.get("model name", os.uname().machine)
+    number = f" (family {info['cpu family']}, model {info['model']})" if "cpu family" in info else ""
+    return f"Machine: {name}{number}, {os.cpu_count()} CPUs, {', '.join(caches) or 'caches unknown'}"
+
+
+def _line(path):
+    with open(path, encoding="ascii") as f:
+        return f.read().strip()
 
 
 class Failed(RuntimeError):

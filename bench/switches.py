@@ -107,15 +107,20 @@ class VhostSwitch(Running):
     offloads = ("--tx-csum", "1", "--tso", "1")
     counted = r"^uplink +\d+ +\d+ +\d+ +(\d+)"
     many_guests = True
+    guests_a_socket = 64
+
+    def __init__(self, *args, guests=2, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.guests = guests
 
     def start(self):
-        self.sockets = [self.path("s")]
+        self.sockets = [self.path(f"s{i}") for i in range(-(-self.guests // self.guests_a_socket))]
         uplink = ["-p", "0x1"] if self.uplink else []
         if self.uplink and self.uplink.loops:
             uplink += ["--vm2vm", "0"]  # nothing takes a shorter way
+        sockets = [word for path in self.sockets for word in ("--socket-file", path)]
         self.process = self.spawn([self.place.binary, "--lcores", self.lcores(), "--in-memory", "--no-pci",
-                                   *self.vdev(), "--", "--socket-file", self.sockets[0], *uplink,
-                                   *self.options])
+                                   *self.vdev(), "--", *sockets, *uplink, *self.options])
         self.process.wait_output(r"^vhost-switch: ready", deadline=START_SECONDS)
 
 
