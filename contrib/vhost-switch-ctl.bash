@@ -47,6 +47,7 @@ _vhost_switch_ctl()
 		1) words='move rebalance' ;;
 		*) words=$(_vhost_switch_ctl_ports) ;;
 		esac ;;
+	metrics) words='openmetrics prometheus' ;;
 	log) words='error warning notice info debug' ;;
 	apply) compopt -o default; return ;;
 	esac

@@ -32,7 +32,8 @@
 	X(apply, "[FILE]", \
 			"makes ports be as a configuration file says; without FILE: the switch's own") \
 	X(save, "", "prints the present settings as a configuration file") \
-	X(metrics, "", "counters for monitors, in the OpenMetrics format") \
+	X(metrics, "[openmetrics | prometheus]", \
+			"counters for monitors, in the OpenMetrics format or the older one of Prometheus") \
 	X(log, "error|warning|notice|info|debug", "the least level that the switch logs") \
 	X(hello, "", "the switch's version, process, and the number of its interface")
 
@@ -351,10 +352,18 @@ ctl_save(struct ctl *c, const struct words *w)
 static int
 ctl_metrics(struct ctl *c, const struct words *w)
 {
-	if (w->n == 2 && strcmp(w->word[1], "http") == 0) /* for vhost-switch-metrics@.service */
+	static const char usage[] = "[openmetrics | prometheus]";
+	const char *format = w->n > 1 ? w->word[1] : "openmetrics";
+
+	ctl_want(w, 0, 1, usage);
+	if (strcmp(format, "http") == 0) /* for vhost-switch-metrics@.service */
 		return metrics_serve(c);
-	ctl_want(w, 0, 0, "");
-	metrics_print(c, stdout);
+	if (strcmp(format, "openmetrics") == 0)
+		metrics_print(c, METRICS_OPENMETRICS, stdout);
+	else if (strcmp(format, "prometheus") == 0)
+		metrics_print(c, METRICS_PROMETHEUS, stdout);
+	else
+		ctl_die(CTL_USAGE, "usage: vhost-switch-ctl metrics %s", usage);
 	return CTL_OK;
 }
 

@@ -59,10 +59,15 @@ void show_moved(const json_t *result);
 void show_stats(const json_t *result);
 void show_event(const json_t *event);
 
-/* Prints counters in the OpenMetrics text format 1.0. */
-void metrics_print(struct ctl *c, FILE *out);
+enum metrics_format {
+	METRICS_OPENMETRICS, /* the OpenMetrics text format 1.0 */
+	METRICS_PROMETHEUS,  /* the text format of Prometheus, 0.0.4 */
+};
 
-/* Answers one HTTP request on stdin and stdout with the metrics. Returns the exit status. */
+/* Prints counters. */
+void metrics_print(struct ctl *c, enum metrics_format format, FILE *out);
+
+/* Answers one HTTP request on stdin and stdout with the metrics, in OpenMetrics if it accepts that. Returns the exit status. */
 int metrics_serve(struct ctl *c);
 
 /* Shows rates, again and again. Returns the exit status. */

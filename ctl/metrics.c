@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Counters for monitors, in the OpenMetrics text format 1.0: see ctl.h. */
+/*
+ * Counters for monitors, in the OpenMetrics text format 1.0 or the older one of Prometheus (0.0.4): see
+ * ctl.h. In the older one a counter's own name ends in _total, there is no kind "info", and no end.
+ */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "ctl.h"
 
-#define TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
+#define OPENMETRICS "application/openmetrics-text"
+#define TYPE_OPENMETRICS OPENMETRICS "; version=1.0.0; charset=utf-8"
+#define TYPE_PROMETHEUS "text/plain; version=0.0.4; charset=utf-8"
 
 /* Longest line of a request, and most lines of it, that are read. */
 #define REQUEST_MAX 1024
@@ -16,6 +22,11 @@
 
 /* How long a client has for it, in seconds. */
 #define REQUEST_S 5
+
+struct page {
+	FILE *out;
+	enum metrics_format format;
+};
 
 struct metric {
 	const char *key; /* as `stats` has it */
@@ -55,151 +66,170 @@ metrics_label(FILE *out, const char *value)
 }
 
 static void
-metrics_head(FILE *out, const char *name, const char *type, const char *help)
+metrics_head(const struct page *p, const char *name, const char *type, const char *help)
 {
-	fprintf(out, "# TYPE vhost_switch_%s %s\n# HELP vhost_switch_%s %s.\n", name, type, name,
-			help);
+	const char *suffix = "";
+
+	if (p->format == METRICS_PROMETHEUS && strcmp(type, "counter") == 0) {
+		suffix = "_total";
+	} else if (p->format == METRICS_PROMETHEUS && strcmp(type, "info") == 0) {
+		suffix = "_info";
+		type = "gauge";
+	}
+	fprintf(p->out, "# TYPE vhost_switch_%s%s %s\n# HELP vhost_switch_%s%s %s.\n", name, suffix,
+			type, name, suffix, help);
 }
 
 static void
-metrics_port(FILE *out, const char *name, const json_t *port, const char *reason, json_int_t value)
+metrics_port(const struct page *p, const char *name, const json_t *port, const char *reason,
+		json_int_t value)
 {
-	fprintf(out, "vhost_switch_%s{port=\"", name);
-	metrics_label(out, json_string_value(json_object_get(port, "name")));
+	fprintf(p->out, "vhost_switch_%s{port=\"", name);
+	metrics_label(p->out, json_string_value(json_object_get(port, "name")));
 	if (reason != NULL)
-		fprintf(out, "\",reason=\"%s", reason);
-	fprintf(out, "\"} %" JSON_INTEGER_FORMAT "\n", value);
+		fprintf(p->out, "\",reason=\"%s", reason);
+	fprintf(p->out, "\"} %" JSON_INTEGER_FORMAT "\n", value);
 }
 
 static void
-metrics_counter(FILE *out, const json_t *ports, const struct metric *m)
+metrics_counter(const struct page *p, const json_t *ports, const struct metric *m)
 {
 	const json_t *port;
 	char total[64];
 	size_t i;
 
-	metrics_head(out, m->name, "counter", m->help);
+	metrics_head(p, m->name, "counter", m->help);
 	snprintf(total, sizeof(total), "%s_total", m->name);
 	json_array_foreach(ports, i, port)
-		metrics_port(out, total, port, NULL,
+		metrics_port(p, total, port, NULL,
 				json_integer_value(json_object_get(port, m->key)));
 }
 
 static void
-metrics_drops(FILE *out, const json_t *ports)
+metrics_drops(const struct page *p, const json_t *ports)
 {
 	const json_t *port, *value;
 	const char *reason;
 	size_t i;
 
-	metrics_head(out, "port_dropped_frames", "counter",
+	metrics_head(p, "port_dropped_frames", "counter",
 			"Received frames that were dropped, by reason");
 	json_array_foreach(ports, i, port) {
 		json_object_foreach(json_object_get(port, "drops"), reason, value)
-			metrics_port(out, "port_dropped_frames_total", port, reason,
+			metrics_port(p, "port_dropped_frames_total", port, reason,
 					json_integer_value(value));
 	}
 }
 
 static void
-metrics_states(FILE *out, const json_t *list)
+metrics_states(const struct page *p, const json_t *list)
 {
 	const json_t *port;
 	size_t i;
 
-	metrics_head(out, "port_up", "gauge", "1 if the port works, 0 if it is down");
+	metrics_head(p, "port_up", "gauge", "1 if the port works, 0 if it is down");
 	json_array_foreach(list, i, port)
-		metrics_port(out, "port_up", port, NULL,
+		metrics_port(p, "port_up", port, NULL,
 				strcmp(json_string_value(json_object_get(port, "state")), "up") ==
 						0);
 }
 
 /* Prints one number of each worker. */
 static void
-metrics_workers(FILE *out, const json_t *workers, const char *key, const char *name,
+metrics_workers(const struct page *p, const json_t *workers, const char *key, const char *name,
 		const char *help)
 {
 	const json_t *worker;
 	size_t i;
 
-	metrics_head(out, name, "gauge", help);
+	metrics_head(p, name, "gauge", help);
 	json_array_foreach(workers, i, worker)
-		fprintf(out, "vhost_switch_%s{worker=\"%" JSON_INTEGER_FORMAT "\"} %.6f\n", name,
+		fprintf(p->out, "vhost_switch_%s{worker=\"%" JSON_INTEGER_FORMAT "\"} %.6f\n", name,
 				json_integer_value(json_object_get(worker, "id")),
 				json_number_value(json_object_get(worker, key)));
 }
 
 static void
-metrics_gauge(FILE *out, const json_t *all, const char *key, const char *help)
+metrics_gauge(const struct page *p, const json_t *all, const char *key, const char *help)
 {
-	metrics_head(out, key, "gauge", help);
-	fprintf(out, "vhost_switch_%s %" JSON_INTEGER_FORMAT "\n", key,
+	metrics_head(p, key, "gauge", help);
+	fprintf(p->out, "vhost_switch_%s %" JSON_INTEGER_FORMAT "\n", key,
 			json_integer_value(json_object_get(all, key)));
 }
 
 void
-metrics_print(struct ctl *c, FILE *out)
+metrics_print(struct ctl *c, enum metrics_format format, FILE *out)
 {
 	json_t *stats = ctl_ask(c, "stats", NULL), *list = ctl_ask(c, "port.list", NULL);
 	json_t *hello = ctl_ask(c, "hello", NULL), *shown = ctl_ask(c, "worker.list", NULL);
 	const json_t *workers = json_object_get(shown, "workers");
 	const json_t *ports = json_object_get(stats, "ports"),
 		     *all = json_object_get(stats, "switch");
+	const struct page page = {.out = out, .format = format}, *p = &page;
 	const json_t *port;
 	size_t i;
 
-	metrics_head(out, "build", "info", "The version that runs");
-	fprintf(out, "vhost_switch_build_info{version=\"%s\"} 1\n",
+	metrics_head(p, "build", "info", "The version that runs");
+	fprintf(p->out, "vhost_switch_build_info{version=\"%s\"} 1\n",
 			json_string_value(json_object_get(hello, "version")));
-	metrics_gauge(out, all, "workers", "Workers");
-	metrics_workers(out, workers, "busy", "worker_busy_ratio",
+	metrics_gauge(p, all, "workers", "Workers");
+	metrics_workers(p, workers, "busy", "worker_busy_ratio",
 			"Share of the last second that the worker had something to do");
-	metrics_workers(out, workers, "asleep", "worker_asleep_ratio",
+	metrics_workers(p, workers, "asleep", "worker_asleep_ratio",
 			"Share of the last second that the worker slept");
-	metrics_gauge(out, all, "addresses", "Addresses in the table");
-	metrics_gauge(out, all, "buffers_free", "Free buffers of the uplink");
-	metrics_head(out, "devices_stopped", "counter", "Guests stopped for breaking the rules");
-	fprintf(out, "vhost_switch_devices_stopped_total %" JSON_INTEGER_FORMAT "\n",
+	metrics_gauge(p, all, "addresses", "Addresses in the table");
+	metrics_gauge(p, all, "buffers_free", "Free buffers of the uplink");
+	metrics_head(p, "devices_stopped", "counter", "Guests stopped for breaking the rules");
+	fprintf(p->out, "vhost_switch_devices_stopped_total %" JSON_INTEGER_FORMAT "\n",
 			json_integer_value(json_object_get(all, "devices_stopped")));
-	metrics_states(out, json_object_get(list, "ports"));
-	metrics_head(out, "port_addresses", "gauge", "Addresses that the port has in the table");
+	metrics_states(p, json_object_get(list, "ports"));
+	metrics_head(p, "port_addresses", "gauge", "Addresses that the port has in the table");
 	json_array_foreach(ports, i, port)
-		metrics_port(out, "port_addresses", port, NULL,
+		metrics_port(p, "port_addresses", port, NULL,
 				json_integer_value(json_object_get(port, "addresses")));
 	for (i = 0; i < sizeof(per_port) / sizeof(per_port[0]); i++)
-		metrics_counter(out, ports, &per_port[i]);
-	metrics_drops(out, ports);
-	fputs("# EOF\n", out);
+		metrics_counter(p, ports, &per_port[i]);
+	metrics_drops(p, ports);
+	if (format == METRICS_OPENMETRICS)
+		fputs("# EOF\n", out);
 	json_decref(shown);
 	json_decref(hello);
 	json_decref(list);
 	json_decref(stats);
 }
 
-/* Reads a request to its end; a part left unread would have the kernel take the answer back. */
-static void
-metrics_skip_headers(void)
+/*
+ * Reads a request to its end; a part left unread would have the kernel take the answer back. Returns the
+ * format that it asks for: who does not name OpenMetrics may not know it.
+ */
+static enum metrics_format
+metrics_read_headers(void)
 {
+	enum metrics_format format = METRICS_PROMETHEUS;
 	char line[REQUEST_MAX];
 	int lines = 0;
 
 	while (lines++ < HEADERS_MAX && fgets(line, sizeof(line), stdin) != NULL &&
 			strcmp(line, "\r\n") != 0 && strcmp(line, "\n") != 0)
-		;
+		if (strncasecmp(line, "Accept:", strlen("Accept:")) == 0 &&
+				strstr(line, OPENMETRICS) != NULL)
+			format = METRICS_OPENMETRICS;
+	return format;
 }
 
 static int
-metrics_reply(const char *status, const char *body, size_t len)
+metrics_reply(const char *status, const char *type, const char *body, size_t len)
 {
-	printf("HTTP/1.1 %s\r\nContent-Type: " TYPE
-	       "\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
-			status, len, body);
+	printf("HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
+	       "Connection: close\r\n\r\n%s",
+			status, type, len, body);
 	return CTL_OK;
 }
 
 int
 metrics_serve(struct ctl *c)
 {
+	enum metrics_format format;
 	char line[REQUEST_MAX];
 	char *body = NULL;
 	size_t len = 0;
@@ -208,17 +238,18 @@ metrics_serve(struct ctl *c)
 	alarm(REQUEST_S);
 	if (fgets(line, sizeof(line), stdin) == NULL)
 		return CTL_USAGE;
-	metrics_skip_headers();
+	format = metrics_read_headers();
 	if (strncmp(line, "GET /metrics ", strlen("GET /metrics ")) != 0)
-		return metrics_reply("404 Not Found", "", 0);
+		return metrics_reply("404 Not Found", TYPE_PROMETHEUS, "", 0);
 	if (!ctl_reaches(c))
-		return metrics_reply("503 Service Unavailable", "", 0);
+		return metrics_reply("503 Service Unavailable", TYPE_PROMETHEUS, "", 0);
 	out = open_memstream(&body, &len);
 	if (out == NULL)
 		ctl_die(CTL_REFUSED, "no memory");
-	metrics_print(c, out);
+	metrics_print(c, format, out);
 	fclose(out);
-	metrics_reply("200 OK", body, len);
+	metrics_reply("200 OK", format == METRICS_OPENMETRICS ? TYPE_OPENMETRICS : TYPE_PROMETHEUS,
+			body, len);
 	free(body);
 	return CTL_OK;
 }

@@ -111,8 +111,16 @@ def test_exit_statuses(box):
 SAMPLE = re.compile(r'^(vhost_switch_\w+)(?:\{((?:\w+="(?:[^"\\\n]|\\["\\n])*",?)+)\})? ([\d.]+)$')
 
 
+def promtool(*arguments, text=None):
+    """Prometheus' own judge of metrics and alerts, which must have nothing to say on stderr."""
+    result = subprocess.run(["promtool", *arguments], input=text, capture_output=True, text=True, timeout=60,
+                            check=False)
+    assert result.returncode == 0 and result.stderr == "", f"{arguments}: {result}"
+    return result.stdout
+
+
 def metrics_of(text):
-    """The samples of an OpenMetrics text, by name and labels; every rule of the format that concerns it is checked."""
+    """The samples of an OpenMetrics text, by name and labels; what promtool does not check of the format is checked."""
     assert text.endswith("# EOF\n")
     types, found, family = {}, {}, None
     for line in text.splitlines()[:-1]:
@@ -145,7 +153,8 @@ def test_metrics(box):
                 assert f'port="{port}",reason="{reason}"' in reasons
         assert samples["vhost_switch_port_up", 'port="uplink"'] == 1
         assert 0 <= samples["vhost_switch_worker_busy_ratio", 'worker="0"'] <= 1
-        reply = ctl(r.switch, "metrics", "http", text="GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        reply = ctl(r.switch, "metrics", "http", text="GET /metrics HTTP/1.1\r\nHost: x\r\n"
+                    "accept: application/openmetrics-text\r\n\r\n")
         head, body = reply.split("\n\n", 1)
         assert head.startswith("HTTP/1.1 200 OK") and f"Content-Length: {len(body)}" in head
         assert set(metrics_of(body)) == set(samples)
@@ -163,6 +172,38 @@ def test_metrics(box):
             named = set(re.findall(r"vhost_switch_\w+", text))
             assert named and named <= exported, named - exported
         assert alerts.count("- alert: ") == 4
+
+
+def test_metrics_as_prometheus_reads_them(box):
+    """By its own tool, in both formats; they say the same."""
+    with room(box, 2, uplink=TAP) as r:
+        r.reached(r.guests[0], frame(BROADCAST, r.guests[0].mac))
+        r.switch.next_table()
+        ctl(r.switch, "set", "usvhost", "mac=02:00:00:00:00:01")
+        older = ctl(r.switch, "metrics", "prometheus")
+        text = ctl(r.switch, "metrics")
+        assert promtool("check", "metrics", text=older) == ""
+        # Only what has times is taken into its store.
+        lines = [line if line.startswith("#") else f"{line} 1700000000" for line in text.splitlines()]
+        with open(box.path("timed"), "w", encoding="utf-8") as timed:
+            timed.write("\n".join(lines) + "\n")
+        stored = promtool("tsdb", "create-blocks-from", "openmetrics", box.path("timed"), box.path("blocks"))
+        samples = metrics_of(text)
+        assert sum(int(row.split()[4]) for row in stored.splitlines() if row.startswith("01")) == len(samples), stored
+        # Those of workers change from one look to the next.
+        assert {line for line in older.splitlines() if line[0] != "#" and "_ratio" not in line} == {
+            line for line in text.splitlines() if line[0] != "#" and "_ratio" not in line}
+        for accepted, kind, end in (("application/openmetrics-text;version=1.0.0,text/plain;q=0.5",
+                                     "application/openmetrics-text", "# EOF\n"), ("*/*", "text/plain", "0\n")):
+            reply = ctl(r.switch, "metrics", "http", text=f"GET /metrics HTTP/1.1\r\nAccept: {accepted}\r\n\r\n")
+            assert f"\nContent-Type: {kind}; version=" in reply and reply.endswith(end), reply
+        ctl(r.switch, "metrics", "xml", status=2)
+
+
+def test_alerts_are_raised():
+    """Each by the counter that it watches, and not before it is time: as tests/e2e/alerts.yml says."""
+    assert "SUCCESS: 4 rules found" in promtool("check", "rules", os.path.join(ROOT, "contrib", "alerts.yml"))
+    assert "SUCCESS" in promtool("test", "rules", os.path.join(ROOT, "tests", "e2e", "alerts.yml"))
 
 
 def completed(switch, line):
@@ -192,5 +233,6 @@ def test_completion(box):
         assert completed(switch, "vhost-switch-ctl set vm1 mer") == ["mergeable="]
         assert {"socket=", "vlan=", "own-tags="} <= set(completed(switch, "vhost-switch-ctl add vm3 "))
         assert completed(switch, "vhost-switch-ctl log d") == ["debug"]
+        assert completed(switch, "vhost-switch-ctl metrics p") == ["prometheus"]
         assert completed(switch, "vhost-switch-ctl fdb f") == ["flush"]
         assert completed(switch, "vhost-switch-ctl workers m") == ["move"]
