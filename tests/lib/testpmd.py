@@ -6,7 +6,10 @@ Its main lcore sleeps at the prompt, one more lcore forwards, by default on CPU 
 switch's worker has CPU 1 for itself.
 """
 
+import contextlib
 import re
+import signal
+import subprocess
 
 from lib.proc import Process
 from lib.wait import DEADLINE, wait_for
@@ -19,6 +22,7 @@ ORDINARY = ("--no-huge",)  # where there are no hugepages: one memfd
 RETRIES = 100000
 BURSTS = 4  # of 32 frames, that each port sends first: they go to and fro, once each time the guests get a CPU
 RETRY_US = 10
+EOF_SECONDS = 5  # after which it gets a signal: it was not at the prompt
 
 
 def virtio_user(index, path, mac=None, **arguments):
@@ -46,7 +50,8 @@ class Testpmd(Process):
                 "-m", memory, "--file-prefix", box.unique("pmd"), *eal]
         for vdev in vdevs:
             argv += ["--vdev", vdev]
-        argv += ["--", "-i", f"--total-num-mbufs={mbufs}", *app]
+        # Not locked in memory, which takes longer than all the rest of its start.
+        argv += ["--", "-i", "--no-mlockall", f"--total-num-mbufs={mbufs}", *app]
         super().__init__(argv, name="testpmd", cwd=box.directory, ns=ns, stdin=True,
                          env={"RUNTIME_DIRECTORY": box.directory})
         self.at = 0
@@ -70,6 +75,17 @@ class Testpmd(Process):
         if kind is not None:
             print(self.tail())
         self.end()
+
+    def end(self):
+        """At its prompt by the end of its input. SIGTERM's handler closes the ports by itself, and waits for ever where
+        it interrupted what it needs: after so many seconds the process would be killed.
+        """
+        if self.at and self.running():
+            self.signal(signal.SIGCONT)
+            self.child.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.child.wait(EOF_SECONDS)
+        super().end()
 
     def wait_prompt(self, deadline=DEADLINE):
         match = self.wait_output(re.escape(PROMPT), stream="out", since=self.at, deadline=deadline)
