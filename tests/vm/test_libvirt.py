@@ -14,11 +14,12 @@ import xml.etree.ElementTree as xml
 import pytest
 
 from lib import proc
+from lib.control import Control
 from lib.proc import Process
 from lib.switch import ROOT, Switch
 from lib.wait import wait_for
 from vm import image as images
-from vm.guest import Shell
+from vm.guest import Guest, Nic, Shell
 from vm.lan import echo
 from vm.qemu import COMPLAINT, KERNEL_WORDS, Lines
 
@@ -40,6 +41,11 @@ done
 virtlogd -d
 libvirtd & wait
 """
+# A card that is plugged into a domain that runs, into the root port that libvirt leaves free on q35.
+CARD = """<interface type='vhostuser'>
+<mac address='{mac}'/><source type='unix' path='{path}' mode='client'/><model type='virtio'/>
+</interface>"""
+SECOND_MAC = "52:54:00:00:01:01"
 OFFLOADS = {"csum": 0, "guest_tso4": 7, "guest_tso6": 8, "guest_ecn": 9}  # feature bits of virtio-net
 # The guest's answer to the power button.
 POWER_BUTTON = ("for e in /sys/class/input/event*; do grep -q 'Power Button' $e/device/name && button=${e##*/}; done; "
@@ -158,6 +164,18 @@ class Domain(Shell):
             with open(log, encoding="utf-8") as f:
                 print(f"--- {self.name}: QEMU's log\n{f.read()}")
 
+    def plug(self, mac, path):
+        """`virsh attach-device` puts a second card in."""
+        with open(self._path("card.xml"), "w", encoding="utf-8") as f:
+            f.write(CARD.format(mac=mac, path=path))
+        self.libvirt.virsh("attach-device", self.name, self._path("card.xml"), "--live")
+        self.wait_for("ip link show eth1")
+
+    def unplug(self):
+        """It is out when its kernel agrees: libvirt forgets it then."""
+        self.libvirt.virsh("detach-device", self.name, self._path("card.xml"), "--live")
+        wait_for(lambda: SECOND_MAC not in self.libvirt.virsh("dumpxml", self.name)[1], what="the card is out")
+
     def offloads(self):
         """Offloads that its driver agreed on with the device."""
         features = self.run("cat /sys/bus/virtio/devices/virtio*/features").split()
@@ -185,3 +203,38 @@ def test_domains_ping_and_shut_down(box, button_image):
                 assert not domain.offloads()
             for domain in (a, b):
                 domain.shut_down()
+
+
+def test_ports_of_a_running_switch(box, button_image):
+    """Each port is added just before its guest comes. QEMU serves one of the sockets, the switch the others."""
+    with (Switch(box, allow_log=["failed to connect: (No such file|Connection refused)"]) as switch,
+          Control(switch) as control, Libvirt(box) as libvirt):
+        paths = {name: box.path(f"{name}.sock") for name in ("first", "second", "served")}
+        control.ask("port.add", name="served", socket=paths["served"], role="client")
+        control.ask("port.add", name="first", socket=paths["first"])
+        a = Domain(libvirt, box, "vhost-user", button_image, "10.1.0.1",
+                   {"/run/vhost-switch/usvhost": paths["first"]})
+        nic = Nic("52:54:00:00:00:02", paths["served"], server=True)
+        with Guest(box, "b", button_image, nic, address="10.1.0.2") as b, a.started():
+            b.wait_up()
+            a.wait_for(f"ping -c 1 -W 1 {b.address}")
+            for domain, other in ((a, b), (b, a)):
+                echo(domain, other.address, 1472)
+            control.ask("port.add", name="second", socket=paths["second"])
+            a.plug(SECOND_MAC, paths["second"])
+            b.run("ip address add 10.2.0.2/24 dev eth0")
+            a.run("ip address add 10.2.0.1/24 dev eth1 && ip link set eth1 up")
+            a.wait_for("ping -c 1 -W 1 10.2.0.2")
+            switch.wait_registered(SECOND_MAC)
+            for domain, address in ((a, "10.2.0.2"), (b, "10.2.0.1"), (a, b.address)):
+                echo(domain, address, 1472)
+            assert {name: control.port(name)["state"] for name in paths} == dict.fromkeys(paths, "up")
+            a.unplug()
+            wait_for(lambda: control.port("second")["state"] == "down", what="its port is down")
+            control.ask("port.del", name="second")
+            assert not os.path.exists(paths["second"])
+            echo(a, b.address, 1472)
+            a.shut_down()
+            wait_for(lambda: control.port("first")["state"] == "down", what="the domain's port is down")
+            control.ask("port.del", name="first")
+        assert control.names() == ["usvhost", "served"]
