@@ -62,6 +62,8 @@ struct rpc {
 	char path[SOCKET_PATH_MAX];
 	uint64_t serial;     /* of the last client */
 	unsigned int logged; /* connections in this second */
+	bool rests;          /* until the next second nobody is accepted */
+	bool told;           /* the log says that nobody can be accepted */
 	struct client client[RPC_CLIENTS];
 };
 
@@ -246,6 +248,28 @@ rpc_log_client(struct rpc *r, int fd)
 		say(DEBUG, "control socket: process %d, user %u\n", peer.pid, peer.uid);
 }
 
+/*
+ * Accepts nobody until the next second: there is no descriptor or memory for one more client, and as long as
+ * it waits, epoll would report the listener again and again.
+ */
+static void
+rpc_rest(struct rpc *r, int why)
+{
+	if (!r->told)
+		say(NOTICE, "control socket: further clients wait: %s; tries again every second\n",
+				strerror(why));
+	r->told = true;
+	r->rests = epoll_ctl(r->epoll, EPOLL_CTL_DEL, r->listener, NULL) == 0;
+}
+
+static bool
+rpc_listens(const struct rpc *r)
+{
+	struct epoll_event e = {.events = EPOLLIN, .data.u32 = RPC_CLIENTS};
+
+	return epoll_ctl(r->epoll, EPOLL_CTL_ADD, r->listener, &e) == 0;
+}
+
 static void
 rpc_accept(struct rpc *r)
 {
@@ -256,8 +280,11 @@ rpc_accept(struct rpc *r)
 	struct epoll_event e = {.events = EPOLLIN};
 	struct client *c = r->client;
 
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS))
+		rpc_rest(r, errno);
 	if (fd < 0)
 		return;
+	r->told = false;
 	while (c < r->client + RPC_CLIENTS && c->fd >= 0)
 		c++;
 	e.data.u32 = c - r->client;
@@ -364,6 +391,8 @@ rpc_tick(struct rpc *r)
 	if (r == NULL)
 		return;
 	r->logged = 0;
+	if (r->rests && rpc_listens(r))
+		r->rests = false;
 	for (c = r->client; c < r->client + RPC_CLIENTS; c++) {
 		if (c->fd < 0 || c->out_len < UNREAD_MAX / 2 || ++c->slow < RPC_PATIENCE)
 			continue;
@@ -388,7 +417,6 @@ rpc_give_to_group(const char *path)
 static bool
 rpc_listen(struct rpc *r)
 {
-	struct epoll_event e = {.events = EPOLLIN, .data.u32 = RPC_CLIENTS};
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
 	mode_t before;
 	int rc;
@@ -403,8 +431,7 @@ rpc_listen(struct rpc *r)
 	umask(before);
 	if (rc == 0) {
 		rpc_give_to_group(r->path);
-		if (listen(r->listener, SOMAXCONN) == 0 &&
-				epoll_ctl(r->epoll, EPOLL_CTL_ADD, r->listener, &e) == 0)
+		if (listen(r->listener, SOMAXCONN) == 0 && rpc_listens(r))
 			return true;
 		unlink(r->path);
 	}

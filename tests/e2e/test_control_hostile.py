@@ -3,10 +3,13 @@
 """Clients of the control socket that break its rules, while others are served and guests exchange frames."""
 
 import contextlib
+import itertools
 import json
 import os
 import re
+import resource
 import socket
+import time
 
 import pytest
 
@@ -19,6 +22,7 @@ from lib.wait import wait_for
 LOADGEN = os.path.join(ROOT, "build", "loadgen")
 LONGEST = 1024 * 1024
 CLIENTS = 16
+SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def request(method, number=1, **params):
@@ -120,6 +124,55 @@ def test_more_clients_than_there_may_be(control):
         for client in clients:
             client.sendall(b"{")
     wait_for(lambda: "result" in (say(control.path, request("hello")) or {}), what="there is room again")
+
+
+def test_a_thousand_connections_at_once(control):
+    """As many as there may be are served, each further one is told why not, and this one gets its answers meanwhile."""
+    with contextlib.ExitStack() as stack:
+        clients = []
+        for _ in range(1000):
+            clients.append(stack.enter_context(contextlib.closing(connect(control.path))))
+            if len(clients) % 100 == 0:
+                control.ask("hello")
+        answers = []
+        for client in clients:
+            with contextlib.suppress(BrokenPipeError):
+                client.sendall(request("port.list"))
+            with client.makefile("rb") as lines:
+                answers.append(json.loads(lines.readline()))
+        refused = [answer for answer in answers if "error" in answer]
+        assert len(refused) == 1000 - (CLIENTS - 1)
+        assert all("too many clients: at most 16" in answer["error"]["message"] for answer in refused)
+        assert all(len(answer["result"]["ports"]) == 1 for answer in answers if "result" in answer)
+        control.ask("port.set", name="a", isolated="yes")
+        control.ask("port.set", name="a", isolated=None)
+
+
+def main_thread(pid):
+    """What the process's first thread has used of a CPU, in seconds."""
+    with open(f"/proc/{pid}/task/{pid}/stat", encoding="ascii") as stat:
+        user, system = stat.read().rsplit(")", 1)[1].split()[11:13]
+    return (int(user) + int(system)) / SECOND
+
+
+def test_no_descriptor_for_a_client(box):
+    """It waits, and the main lcore does not turn round and round meanwhile; those that are there are served."""
+    with Switch(box, ["--port", "a,socket=a"], stats_every=0) as switch, Control(switch) as control:
+        before = resource.prlimit(switch.pid, resource.RLIMIT_NOFILE)
+        used = os.listdir(f"/proc/{switch.pid}/fd")
+        free = next(number for number in itertools.count() if str(number) not in used)
+        resource.prlimit(switch.pid, resource.RLIMIT_NOFILE, (free, before[1]))
+        with contextlib.closing(connect(control.path)) as client, client.makefile("rb") as lines:
+            client.sendall(request("hello"))
+            switch.wait_output("control socket: further clients wait: Too many open files")
+            used, begin = main_thread(switch.pid), time.monotonic()
+            time.sleep(2)
+            share = (main_thread(switch.pid) - used) / (time.monotonic() - begin)
+            assert share < 0.1, f"the main lcore's share of a CPU: {share}"
+            control.ask("port.list")
+            resource.prlimit(switch.pid, resource.RLIMIT_NOFILE, before)
+            assert "result" in json.loads(lines.readline())
+        assert switch.stderr.count("further clients wait") == 1
 
 
 def test_ten_thousand_connections_leave_nothing_behind(control):
