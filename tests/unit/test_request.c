@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* A line of the control socket: what is a request, and what is answered to one. */
+#include <jansson.h>
+
+#include "run/rpc.h"
+#include "run/rpc_call.h"
+#include "unit.h"
+#include "whole.h"
+
+#define REQUEST(rest) "{\"jsonrpc\": \"2.0\", " rest "}"
+
+static int
+setup(void **state)
+{
+	*state = whole_create(2);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	whole_destroy(*state);
+	return 0;
+}
+
+/* Returns the answer to a line, or NULL. */
+static json_t *
+ask(struct whole *w, const char *line)
+{
+	const struct rpc_ticket nobody = {.rpc = NULL};
+	char *text = rpc_request(&w->parts, &nobody, line, strlen(line));
+	json_t *answer = text != NULL ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+
+	assert_true(text == NULL || (answer != NULL && strchr(text, '\n') == NULL));
+	free(text);
+	if (answer != NULL)
+		assert_string_equal(json_string_value(json_object_get(answer, "jsonrpc")), "2.0");
+	return answer;
+}
+
+/* The line is refused by this code, with an error that has these words; the answer has this id. */
+static void
+refused(struct whole *w, const char *line, int code, const char *words, const char *id)
+{
+	json_t *answer = ask(w, line), *error = json_object_get(answer, "error");
+	char *got = json_dumps(json_object_get(answer, "id"), JSON_ENCODE_ANY);
+
+	if (error == NULL || json_integer_value(json_object_get(error, "code")) != code ||
+			strstr(json_string_value(json_object_get(error, "message")), words) == NULL)
+		fail_msg("%s\nis not refused by %d, %s", line, code, words);
+	assert_null(json_object_get(answer, "result"));
+	assert_string_equal(got, id);
+	free(got);
+	json_decref(answer);
+}
+
+static void
+test_lines_that_are_no_json(void **state)
+{
+	refused(*state, "x", RPC_CODE_PARSE, "column 1", "null");
+	refused(*state, "{\"jsonrpc\": \"2.0\", ", RPC_CODE_PARSE, "column 19", "null");
+	refused(*state, REQUEST("\"id\": 1, \"id\": 2, \"method\": \"hello\""), RPC_CODE_PARSE,
+			"duplicate", "null");
+	refused(*state, REQUEST("\"id\": 1, \"method\": \"hello\"") " {}", RPC_CODE_PARSE,
+			"end of file", "null");
+	refused(*state, "{\"\xc3\x28\": 1}", RPC_CODE_PARSE, "unable to decode byte", "null");
+}
+
+static void
+test_json_that_is_no_request(void **state)
+{
+	refused(*state, "[]", RPC_CODE_REQUEST, "one request a line", "null");
+	refused(*state, "[" REQUEST("\"id\": 1, \"method\": \"hello\"") "]", RPC_CODE_REQUEST,
+			"one request a line", "null");
+	refused(*state, "{}", RPC_CODE_REQUEST, "must be an object with", "null");
+	refused(*state, "{\"id\": 7, \"method\": \"hello\"}", RPC_CODE_REQUEST, "\"jsonrpc\"", "7");
+	refused(*state, "{\"jsonrpc\": 2.0, \"id\": 7, \"method\": \"hello\"}", RPC_CODE_REQUEST,
+			"\"jsonrpc\"", "7");
+	refused(*state, REQUEST("\"id\": 7"), RPC_CODE_REQUEST, "\"method\"", "7");
+	refused(*state, REQUEST("\"id\": 7, \"method\": null"), RPC_CODE_REQUEST, "\"method\"",
+			"7");
+	refused(*state, REQUEST("\"id\": {}, \"method\": \"hello\""), RPC_CODE_REQUEST,
+			"id: must be", "null");
+	refused(*state, REQUEST("\"id\": true, \"method\": \"hello\""), RPC_CODE_REQUEST,
+			"id: must be", "null");
+	refused(*state, REQUEST("\"id\": 7, \"method\": \"hello\", \"params\": []"),
+			RPC_CODE_PARAMS, "params: must be an object", "7");
+}
+
+static void
+test_methods_and_their_parameters(void **state)
+{
+	refused(*state, REQUEST("\"id\": \"a\", \"method\": \"dance\""), RPC_CODE_METHOD,
+			"method dance: there is none; there are hello port.list", "\"a\"");
+	/* A name of any length, and of bytes that do not end with a character where it is cut. */
+	refused(*state,
+			REQUEST("\"id\": 1, \"method\": \"x\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244"
+				"\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244"
+				"\303\244\303\244\303\244\""),
+			RPC_CODE_METHOD, "method x????", "1");
+	refused(*state, REQUEST("\"id\": 1, \"method\": \"hello\", \"params\": {\"more\": 1}"),
+			RPC_CODE_PARAMS, "params: ", "1");
+	refused(*state, REQUEST("\"id\": 1, \"method\": \"fdb.list\", \"params\": {\"limit\": \"1\"}"),
+			RPC_CODE_PARAMS, "params: Expected integer", "1");
+	refused(*state, REQUEST("\"id\": 1, \"method\": \"fdb.del\", \"params\": {}"),
+			RPC_CODE_PARAMS, "mac", "1");
+	refused(*state, REQUEST("\"id\": 1, \"method\": \"fdb.list\", \"params\": {\"port\": \"c\"}"),
+			RPC_CODE_NONE, "port c: no guest of that name", "1");
+}
+
+/* The answer has the request's id, as it is. */
+static void
+answers(struct whole *w, const char *line, const char *id)
+{
+	json_t *answer = ask(w, line);
+	char *got = json_dumps(json_object_get(answer, "id"), JSON_ENCODE_ANY);
+
+	assert_true(json_is_object(json_object_get(answer, "result")));
+	assert_null(json_object_get(answer, "error"));
+	assert_string_equal(got, id);
+	free(got);
+	json_decref(answer);
+}
+
+static void
+test_answers_have_the_id(void **state)
+{
+	answers(*state, REQUEST("\"id\": 1, \"method\": \"hello\""), "1");
+	answers(*state, REQUEST("\"id\": -9223372036854775808, \"method\": \"hello\""),
+			"-9223372036854775808");
+	answers(*state, REQUEST("\"id\": 1.5, \"method\": \"hello\", \"params\": {}"), "1.5");
+	answers(*state, REQUEST("\"id\": \"\", \"method\": \"hello\""), "\"\"");
+	answers(*state, REQUEST("\"id\": null, \"method\": \"hello\""), "null");
+	answers(*state, "\r\t " REQUEST("\"id\": 2, \"method\": \"hello\"") " \r", "2");
+}
+
+static void
+test_notifications_have_none(void **state)
+{
+	assert_null(ask(*state, REQUEST("\"method\": \"hello\"")));
+	assert_null(ask(*state, REQUEST("\"method\": \"dance\"")));
+	assert_null(ask(*state, REQUEST("\"method\": \"fdb.del\", \"params\": {\"mac\": 1}")));
+	/* This can't be known to be one. */
+	refused(*state, REQUEST("\"method\": \"hello\", \"params\": 1"), RPC_CODE_PARAMS, "params",
+			"null");
+}
+
+static void
+test_a_result_that_is_too_long(void **state)
+{
+	json_t *id = json_integer(5), *answer;
+	char *longest = unit_zalloc(RPC_ANSWER_MAX + 1), *text;
+
+	RTE_SET_USED(state);
+	memset(longest, 'x', RPC_ANSWER_MAX);
+	text = rpc_text(id, json_pack("{s:s}", "x", longest), 0, "");
+	answer = json_loads(text, 0, NULL);
+	assert_string_equal(json_string_value(json_object_get(
+					    json_object_get(answer, "error"), "message")),
+			"answer: too long; ask for less");
+	assert_int_equal(json_integer_value(json_object_get(answer, "id")), 5);
+	json_decref(answer);
+	json_decref(id);
+	free(text);
+	free(longest);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+			TEST(lines_that_are_no_json),
+			TEST(json_that_is_no_request),
+			TEST(methods_and_their_parameters),
+			TEST(answers_have_the_id),
+			TEST(notifications_have_none),
+			TEST(a_result_that_is_too_long),
+	};
+
+	return cmocka_run_group_tests_name("request", tests, unit_eal, unit_eal_end);
+}
