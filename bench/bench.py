@@ -20,13 +20,14 @@ import tempfile
 
 from switches import SWITCHES, Place
 from rows import Guests, Latency, Packed, Throughput
+from rows_control import ControlRow
 from rows_offload import Offload
 from rows_pairs import Pairs
 from rows_required import Required
 from rows_uplink import UplinkRow
 from runner import Bench, add_options, machine, parsed
 
-ROWS = {row.name: row for row in (Throughput, Latency, Guests, Packed, UplinkRow, Pairs, Offload, Required)}
+ROWS = {row.name: row for row in (Throughput, Latency, Guests, Packed, UplinkRow, Pairs, Offload, ControlRow, Required)}
 
 
 def run_round(bench, rows, number):
