@@ -44,6 +44,16 @@ frame_prefetch(const struct frame *f)
 		rte_prefetch0(p + off);
 }
 
+/* Brings `len` bytes at p, which are about to be written, into the cache. */
+static inline void
+copy_prefetch(uint8_t *p, uint32_t len)
+{
+	uint32_t off;
+
+	for (off = 0; off < len; off += RTE_CACHE_LINE_SIZE)
+		__builtin_prefetch(p + off, 1, 3);
+}
+
 /* Returns the private copy of a frame's headers, or of the Ethernet header alone. */
 static inline struct fragment
 frame_front(const struct frame *f)

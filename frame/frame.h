@@ -121,6 +121,7 @@ struct burst {
 	uint32_t paid;             /* the part of `cost` that receivers pay for */
 	uint32_t fetched;          /* unusual cost of the fetch */
 	unsigned int frags_max;    /* no further frame is fetched beyond that */
+	frame_set plain;           /* frames of one fragment, with neither offloads nor flags */
 	bool put_off;              /* the current destination took less than it has room for */
 	struct share_clock *clock; /* the worker's */
 	struct share *receiver;    /* share of the current destination; NULL: none */

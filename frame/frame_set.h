@@ -10,6 +10,7 @@
 #ifndef FRAME_SET_H
 #define FRAME_SET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Frames handled at a time: as many as a set has bits. */
@@ -22,6 +23,13 @@ static inline frame_set
 frame_set_of(unsigned int n)
 {
 	return n == BURST_MAX ? UINT64_MAX : (UINT64_C(1) << n) - 1;
+}
+
+/* Returns true if a set is the first frames, with none left out. */
+static inline bool
+frame_set_is_first(frame_set s)
+{
+	return (s & (s + 1)) == 0;
 }
 
 /* Frame `i` alone. */
@@ -55,6 +63,17 @@ static inline unsigned int
 frame_set_count(frame_set s)
 {
 	return __builtin_popcountll(s);
+}
+
+/* All but the first n frames of a set that has as many. */
+static inline frame_set
+frame_set_after(frame_set s, unsigned int n)
+{
+	if (n == frame_set_count(s))
+		return 0;
+	while (n-- > 0)
+		s = frame_set_tail(s);
+	return s;
 }
 
 /*

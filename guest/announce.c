@@ -63,6 +63,7 @@ announce_fetch(struct source *s, struct burst *b, unsigned int max)
 	memcpy(&f->eth, a->bytes, sizeof(f->eth));
 	b->n = 1;
 	b->nfrags = 0;
+	b->plain = 0;
 	return b->n;
 }
 

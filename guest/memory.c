@@ -44,6 +44,7 @@ guest_mem_set(struct guest_mem *m, const struct rte_vhost_memory *table)
 
 	memory_begin(m);
 	m->n = m->nmaps = 0;
+	m->region[0] = (struct guest_region){0}; /* singles_avx2.c looks at it unasked */
 	for (i = 0; i < table->nregions && m->n < GUEST_REGIONS; i++) {
 		t = &table->regions[i];
 		if (t->size == 0 || t->guest_phys_addr + t->size < t->guest_phys_addr)

@@ -33,6 +33,11 @@
 #define PACKED_AVAIL (1u << VRING_PACKED_DESC_F_AVAIL)
 #define PACKED_USED (1u << VRING_PACKED_DESC_F_USED)
 
+/* Of a descriptor that is a chain of its own, these flags say to whom it belongs, and which way it goes. */
+#define PACKED_SINGLE \
+	(PACKED_AVAIL | PACKED_USED | VRING_DESC_F_NEXT | VRING_DESC_F_WRITE | \
+			VRING_DESC_F_INDIRECT)
+
 /* Length, id and flags of a descriptor in a ring, whose address is aligned (section 2.8). */
 typedef uint64_t __attribute__((may_alias)) used_half;
 

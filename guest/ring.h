@@ -16,7 +16,7 @@
 #include "base/atomic.h"
 #include "guest/dirty_log.h"
 #include "guest/packed.h"
-#include "guest/split.h"
+#include "guest/singles.h"
 
 struct cursor {
 	struct virtqueue *vq;
@@ -129,6 +129,44 @@ ring_single(struct cursor *c, uint16_t flags, uint32_t least, const bool packed)
 	c->used = u;
 	ring_next(c, packed);
 	return one;
+}
+
+/*
+ * Reads up to `max` chains from the cursor on, as far as they are singles (singles.h): to[] gets their
+ * buffers, id[] what returns them. Returns how many there are. The cursor does not move.
+ */
+static __rte_always_inline unsigned int
+ring_singles(const struct cursor *c, const struct singles *s, unsigned int max, struct fragment *to,
+		uint16_t *id, const bool packed)
+{
+	const struct virtqueue *vq = c->vq;
+	unsigned int n = 0;
+	uint16_t at = c->at;
+	bool wrap = c->wrap;
+
+	if (!packed) {
+		max = RTE_MIN(max, (unsigned int)(uint16_t)(c->end - at));
+		if (likely(vq->avx2))
+			n = singles_split_avx2(vq, s, at, max, to, id);
+		return n + singles_split(vq, s, at + n, max - n, to + n, id + n);
+	}
+	if (unlikely(vq_broken(vq)))
+		return 0;
+	if (likely(vq->avx2)) {
+		n = singles_packed_avx2(vq, s, at, wrap, max, to, id);
+		packed_advance(vq, &at, &wrap, n);
+	}
+	return n + singles_packed(vq, s, at, wrap, max - n, to + n, id + n);
+}
+
+/* Moves the cursor past `n` chains of one descriptor each */
+static __rte_always_inline void
+ring_skip(struct cursor *c, unsigned int n, const bool packed)
+{
+	if (packed)
+		packed_advance(c->vq, &c->at, &c->wrap, n);
+	else
+		c->at += n;
 }
 
 /* Takes the chains that the cursor has passed. */

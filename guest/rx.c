@@ -267,6 +267,58 @@ rx_fill_one(struct filling *to, struct cursor *c, const struct frame *f, const b
 	return status;
 }
 
+/* The same as rx_put_avx2(), for any header and length. */
+static inline unsigned int
+rx_put_plain(const struct virtqueue *vq, const struct frame *frame, frame_set run,
+		struct fragment *to, unsigned int n)
+{
+	const struct frame *f;
+	unsigned int k;
+
+	for (k = 0; k < n; k++, run = frame_set_tail(run)) {
+		f = &frame[frame_set_first(run)];
+		if (unlikely(to[k].len < vq->hdr_len + f->len))
+			break;
+		rx_put_ahead(frame, run, to, k, n);
+		rx_put_header(vq, to[k].base, f, 1, true);
+		frame_copy_plain(to[k].base + vq->hdr_len, f);
+		to[k].len = vq->hdr_len + f->len;
+	}
+	return k;
+}
+
+/*
+ * The usual case, for many frames at once: puts the first frames of `want` into the next chains, as
+ * far as the frames are plain and the chains singles that take them. Returns those that were taken.
+ */
+static __rte_always_inline frame_set
+rx_fill_singles(struct cursor *c, struct filling *to, frame_set want, const bool packed)
+{
+	const struct singles any = {.flags = VRING_DESC_F_WRITE, .most = UINT32_MAX};
+	struct virtqueue *vq = c->vq;
+	const struct frame *frame = to->b->frame;
+	frame_set odd = want & ~to->b->plain, run;
+	struct fragment room[BURST_MAX];
+	uint16_t id[BURST_MAX];
+	unsigned int i, n, k = 0;
+
+	run = unlikely(odd != 0) ? want & (frame_set_head(odd) - 1) : want;
+	if (unlikely(vq_logging(vq) || run == 0))
+		return 0;
+	n = ring_singles(c, &any, frame_set_count(run), room, id, packed);
+	if (likely(vq->avx2 && vq->hdr_len == sizeof(struct virtio_net_hdr_mrg_rxbuf)))
+		k = rx_put_avx2(frame, run, room, n);
+	if (unlikely(k < n))
+		k += rx_put_plain(vq, frame, frame_set_after(run, k), room + k, n - k);
+	for (i = 0; i < k; i++)
+		ring_put(vq, (struct used_chain){id[i], 1}, room[i].len, packed);
+	for (i = 0; i < k; i++)
+		to->tally.bytes += room[i].len - vq->hdr_len;
+	ring_skip(c, k, packed);
+	ring_take(c);
+	return run & ~frame_set_after(run, k);
+}
+
 static __rte_always_inline struct outcome
 rx_fill_ring(struct virtqueue *vq, struct filling *to, frame_set want, const bool packed)
 {
@@ -277,6 +329,8 @@ rx_fill_ring(struct virtqueue *vq, struct filling *to, frame_set want, const boo
 	struct frame *f;
 	frame_set one;
 
+	o.taken = rx_fill_singles(&c, to, want, packed);
+	want &= ~o.taken;
 	to->at = c;
 	for (; want != 0 && ring_more(&c, packed); want = frame_set_tail(want)) {
 		f = &b->frame[frame_set_first(want)];

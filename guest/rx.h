@@ -7,7 +7,8 @@
 
 #include <stdint.h>
 
-#include "frame/frame.h"
+#include "base/simd.h"
+#include "frame/copy.h"
 
 struct port_count;
 struct virtqueue;
@@ -19,5 +20,42 @@ struct virtqueue;
  */
 struct outcome
 rx_deliver(struct virtqueue *vq, struct burst *b, frame_set want, struct port_count *count);
+
+/*
+ * How many buffers ahead of the one that is written another is brought into the cache. A store that has to
+ * wait for its cache line holds up all later ones: without this a frame of 1518 bytes
+ * took 110 to 311 cycles (rings of 256 and of 1024), and with it 94 and 276. Three and four were no
+ * better, and with six the first ones were lost again.
+ */
+#define RX_AHEAD 2
+
+/* Looks ahead from the k-th of n buffers, which is for the first frame of `run`. */
+static inline void
+rx_put_ahead(const struct frame *frame, frame_set run, const struct fragment *to, unsigned int k,
+		unsigned int n)
+{
+	const struct frame *f;
+
+	if (unlikely(k + RX_AHEAD >= n))
+		return;
+	f = &frame[frame_set_first(frame_set_tail(frame_set_tail(run)))];
+	copy_prefetch(to[k + RX_AHEAD].base,
+			RTE_MIN(to[k + RX_AHEAD].len,
+					f->len +
+							(uint32_t)sizeof(struct
+									virtio_net_hdr_mrg_rxbuf)));
+}
+
+#ifdef SIMD_AVX2
+/*
+ * Writes the plain frames of `run` into to[0] to to[n - 1], one each, behind the virtio-net header of
+ * 12 bytes. There are at least n frames. Each to[].len becomes the bytes that were written. Returns how
+ * many it wrote: it stops before a frame that does not fit, or is shorter than any honest one.
+ */
+unsigned int
+rx_put_avx2(const struct frame *frame, frame_set run, struct fragment *to, unsigned int n);
+#else
+#define rx_put_avx2(frame, run, to, n) 0
+#endif
 
 #endif /* GUEST_RX_H */

@@ -9,6 +9,7 @@
 
 #include <rte_vhost.h>
 
+#include "base/simd.h"
 #include "guest/fds.h"
 #include "guest/dirty_log.h"
 #include "guest/device.h"
@@ -170,6 +171,7 @@ snapshot_ring(struct guest *g, unsigned int index)
 		vq->desc = v.desc;
 		vq->used = v.used;
 	}
+	vq->avx2 = simd_avx2();
 	vq->callfd = v.callfd;
 	vq->kickfd = v.kickfd;
 	vq->frame_max = conf_frame_of(guest_settings(g)->mtu);

@@ -5,9 +5,25 @@
 #ifndef GUEST_TX_H
 #define GUEST_TX_H
 
+#include "base/simd.h"
+#include "frame/frame.h"
 #include "switch/source.h"
 
 /* For the `source` of a struct virtqueue. */
 extern const struct source_ops tx_source_ops;
+
+/* Shortest frame that tx_set_avx2() takes: it reads as much of each. */
+#define TX_SET_LEAST 16
+
+#ifdef SIMD_AVX2
+/*
+ * Sets the first n frames of a burst, which are one fragment each: b->frag[i], behind a virtio-net header
+ * of `skip` bytes in the same buffer. id[] are their numbers at the source. Returns those whose header
+ * asks for something.
+ */
+frame_set tx_set_avx2(struct burst *b, const uint16_t *id, unsigned int n, uint32_t skip);
+#else
+#define tx_set_avx2(b, id, n, skip) 0
+#endif
 
 #endif /* GUEST_TX_H */

@@ -96,6 +96,7 @@ struct virtqueue {
 	uint64_t held_half;        /* packed: the first chain that was put and not published */
 	uint16_t held_at;          /* packed: position for held_half */
 	bool held;                 /* packed: held_half is valid */
+	bool avx2;                 /* AVX2 may be used; see singles.h */
 	const struct guest_mem *mem;
 	int callfd;          /* -1: the guest wants no signals */
 	int kickfd;          /* of a transmit ring; negative: its driver can't wake us */

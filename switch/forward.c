@@ -216,6 +216,7 @@ forward_retry_gather(
 	int last = -1;
 
 	b->n = 0;
+	b->plain = 0;
 	l->dests.n = 0;
 	for (i = first; i < n; i++) {
 		e = &p->errand[i];

@@ -139,6 +139,7 @@ uplink_fetch(struct source *s, struct burst *b, unsigned int max)
 	unsigned int i;
 
 	b->n = b->nfrags = 0;
+	b->plain = 0;
 	if (unlikely(!uplink_rx_is_due(u, p)))
 		return 0;
 	b->n = unlikely(p->nheld != 0) ? uplink_rx_fetch_held(p, m, max) : 0;

@@ -28,6 +28,7 @@ struct hostile_setup {
 	bool packed;
 	uint16_t size, at;
 	bool mergeable, event_idx, indirect, in_order, logging, calls, short_header;
+	bool plain; /* its rings are read without AVX2 */
 	uint8_t offloads;
 	uint32_t frame_max;
 };

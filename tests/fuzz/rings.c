@@ -62,6 +62,7 @@ begin(struct input *in, bool packed)
 			.calls = bits & 32,
 			.short_header = bits & 64,
 			.frame_max = bits & 128 ? JUMBO : 1522,
+			.plain = bits & 0x8000,
 	};
 
 	all.honest.r->ports.port[HOSTILE_PORT].policy = bits >> 8 & (PORT_ISOLATED | PORT_NO_TAGS);

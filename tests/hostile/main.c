@@ -4,14 +4,15 @@
 /*
  * hostile: guests that break the rules, against a vhost-switch of its own. Prints TAP.
  *
- *	hostile [--switch PROGRAM] [--workers 1|2] [--mergeable] [--packed] [--offload] [--keep] [CASE...]
+ *	hostile [--switch PROGRAM] [--workers 1|2] [--mergeable] [--packed] [--offload] [--plain]
+ *	        [--keep] [CASE...]
  *	hostile --uplink|--rates [--patient] [--switch PROGRAM] [--workers 1|2] [CASE...]
  *	hostile --soak SECONDS [--seed N] [--lcores LCORES] [--switch PROGRAM] ... [CASE...]
  *	hostile --list
  *
  * --mergeable and --packed: all guests have mergeable buffers, packed rings; of the cases those
  * are run that look different then. --offload: the switch offers checksums and segmentation, and
- * the cases for that are run.
+ * the cases for that are run. --plain: the switch uses no vector instructions of its own (base/simd.h).
  *
  * --uplink: the switch has an uplink that brings frames without end.
  * --rates: guests that want more than their share (cases_share.c). These are for a program that
@@ -339,6 +340,7 @@ main(int argc, char **argv)
 			{"rates", no_argument, NULL, 'r'},
 			{"uplink", no_argument, NULL, 'u'},
 			{"patient", no_argument, NULL, 'P'},
+			{"plain", no_argument, NULL, 'n'},
 			{"keep", no_argument, NULL, 'k'},
 			{"list", no_argument, NULL, 'l'},
 			{"soak", required_argument, NULL, 'S'},
@@ -377,6 +379,8 @@ main(int argc, char **argv)
 			o.mode |= UPLINK;
 		else if (c == 'P')
 			h.subject.patient = true;
+		else if (c == 'n')
+			h.subject.plain = true;
 		else if (c == 'k')
 			o.keep = true;
 		else if (c == 'l')

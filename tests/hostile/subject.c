@@ -65,6 +65,8 @@ run_program(const struct subject *s, pid_t parent)
 	} while (0)
 	ADD(s->program, "--lcores", s->lcores != NULL ? s->lcores : lcores, "--in-memory",
 			"--no-pci", "--file-prefix", strrchr(s->dir, '/') + 1);
+	if (s->plain)
+		ADD("--force-max-simd-bitwidth", "64");
 	if (s->tap != NULL) {
 		snprintf(tap, sizeof(tap), "net_tap0,iface=%s", s->tap);
 		ADD("--vdev", tap);

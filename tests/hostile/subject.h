@@ -30,6 +30,7 @@ struct subject {
 	const char *tap;        /* a tap of that name is its uplink, untagged; NULL: none is */
 	bool offload;           /* it offers checksums and segmentation */
 	bool mergeable;         /* it offers mergeable buffers */
+	bool plain;             /* it may use no vectors of its own */
 	bool patient;           /* frames wait for room as long as can be set */
 	bool uplink;            /* it has one, see wire.h */
 	pid_t pid;              /* 0: not running */

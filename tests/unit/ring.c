@@ -62,6 +62,7 @@ ring_lay(struct ring *r, const struct vr_areas *in, uint16_t size, uint64_t feat
 		vr_free(&r->vr);
 	assert_int_equal(vr_init_in(&r->vr, in, size, features), 0);
 	vq->size = size;
+	vq->avx2 = unit_avx2();
 	vq->packed = (features & VU_F_RING_PACKED) != 0;
 	if (vq->packed) {
 		vq->ring = in->desc;

@@ -478,5 +478,6 @@ main(void)
 			cmocka_unit_test_setup_teardown(test_packed_chain, setup_packed, teardown),
 	};
 
+	unit_both();
 	return cmocka_run_group_tests_name("dirty", tests, NULL, NULL);
 }

@@ -515,5 +515,6 @@ main(void)
 			TEST(test_order_at_random),
 	};
 
+	unit_both();
 	return cmocka_run_group_tests_name("forward", tests, unit_eal, unit_eal_end);
 }

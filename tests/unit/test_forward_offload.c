@@ -202,5 +202,6 @@ main(void)
 			TEST(test_give_up),
 	};
 
+	unit_both();
 	return cmocka_run_group_tests_name("forward_offload", tests, unit_eal, unit_eal_end);
 }

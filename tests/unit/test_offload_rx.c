@@ -472,5 +472,6 @@ main(void)
 			TEST(test_long),
 	};
 
+	unit_both();
 	return cmocka_run_group_tests_name("offload_rx", tests, NULL, NULL);
 }

@@ -491,5 +491,6 @@ main(void)
 			TEST(test_nonsense),
 	};
 
+	unit_both();
 	return cmocka_run_group_tests_name("packed", tests, unit_eal, unit_eal_end);
 }

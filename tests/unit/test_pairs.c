@@ -554,5 +554,6 @@ main(void)
 			TEST(test_order_at_random),
 	};
 
+	unit_both();
 	return cmocka_run_group_tests_name("pairs", tests, unit_eal, unit_eal_end);
 }

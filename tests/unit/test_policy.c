@@ -241,5 +241,6 @@ main(void)
 			TEST(test_untagged_ports),
 	};
 
+	unit_both();
 	return cmocka_run_group_tests_name("policy", tests, unit_eal, unit_eal_end);
 }

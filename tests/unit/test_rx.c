@@ -391,5 +391,6 @@ main(void)
 			TEST(test_signals),
 	};
 
+	unit_both();
 	return cmocka_run_group_tests_name("rx", tests, NULL, NULL);
 }

@@ -493,5 +493,6 @@ main(void)
 			TEST(test_single_against_walk),
 	};
 
+	unit_both();
 	return cmocka_run_group_tests_name("split", tests, NULL, NULL);
 }

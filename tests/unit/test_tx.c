@@ -255,5 +255,6 @@ main(void)
 			TEST(test_fetch_frags),
 	};
 
+	unit_both();
 	return cmocka_run_group_tests_name("tx", tests, NULL, NULL);
 }

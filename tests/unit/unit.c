@@ -5,12 +5,14 @@
 #include <sched.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <rte_common.h>
 #include <rte_eal.h>
 
 #include "base/log.h"
+#include "base/simd.h"
 #include "unit.h"
 
 /* A CPU that this process may use: a container need not have CPU 0. */
@@ -101,4 +103,32 @@ unit_zalloc(size_t size)
 
 	assert_non_null(p);
 	return memset(p, 0, size);
+}
+
+static bool plain; /* set in the child of unit_both() */
+
+bool
+unit_avx2(void)
+{
+#if defined(SIMD_AVX2) && !defined(__SANITIZE_THREAD__)
+	return !plain && __builtin_cpu_supports("avx2");
+#else
+	return false;
+#endif
+}
+
+void
+unit_both(void)
+{
+	pid_t child;
+	int status = 0;
+
+	if (!unit_avx2())
+		return;
+	child = fork();
+	plain = child == 0;
+	if (plain)
+		return;
+	if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
+		exit(EXIT_FAILURE);
 }

@@ -24,6 +24,15 @@
 int unit_eal(void **state);
 int unit_eal_end(void **state);
 
+/*
+ * For a program whose tests meet vector code and its twin in plain C (base/simd.h): the group of tests that
+ * follows runs twice, once with each, first in a child of this process. Does nothing without AVX2.
+ */
+void unit_both(void);
+
+/* Whether rings are to be read by AVX2 now. */
+bool unit_avx2(void);
+
 /* Takes what the process writes to a file descriptor (1 or 2). */
 struct capture {
 	int fd;

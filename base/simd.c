@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* Which vector instructions this process may use: see simd.h. */
+/* In DPDK 22.11 rte_vect_get_max_simd_bitwidth() is not yet stable; in 24.11 it is the same function. */
+#define ALLOW_EXPERIMENTAL_API
+
+#include <rte_cpuflags.h>
+#include <rte_vect.h>
+
+#include "base/simd.h"
+
+/*
+ * ThreadSanitizer takes a vector load of a ring for a race with its driver: no such load is atomic
+ * in C. It is shown the plain code.
+ */
+bool
+simd_avx2(void)
+{
+#if defined(SIMD_AVX2) && !defined(__SANITIZE_THREAD__)
+	return rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX2) > 0 &&
+			rte_vect_get_max_simd_bitwidth() >= RTE_VECT_SIMD_256;
+#else
+	return false;
+#endif
+}

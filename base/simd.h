@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/*
+ * Which vector instructions this process may use. What is compiled for them has a twin in plain C
+ * that does the same, which runs everywhere else, and whatever the vector code leaves.
+ */
+#ifndef SIMD_H
+#define SIMD_H
+
+#include <stdbool.h>
+
+#include <rte_config.h>
+
+/* Functions with this attribute use AVX2, whatever the compiler's options say. */
+#ifdef RTE_ARCH_X86_64
+#define SIMD_AVX2 __attribute__((target("avx2")))
+#endif
+
+/*
+ * Returns true if the CPU has AVX2, and EAL allows vectors of 256 bits, as it does by default
+ * (--force-max-simd-bitwidth=64 or 128 forbids them). After rte_eal_init(); any thread.
+ */
+bool simd_avx2(void);
+
+#endif /* SIMD_H */
