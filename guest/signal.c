@@ -150,7 +150,7 @@ signal_look(void)
 		calls = load_relaxed(&c->calls);
 		/* A thread that only had no CPU for that long ends its call as usual. */
 		if ((calls & 1) && calls == seen[c - callers])
-			pthread_kill(c->thread, SIGUSR1);
+			pthread_kill(c->thread, SIGNAL_INTERRUPT);
 		any |= calls != seen[c - callers] || (calls & 1);
 		seen[c - callers] = calls;
 	}
@@ -193,13 +193,20 @@ signal_nothing(int sig)
 }
 
 bool
-signal_start(void)
+signal_allow_interrupts(void)
 {
 	struct sigaction sa = {.sa_handler = signal_nothing}; /* no SA_RESTART: calls end */
+
+	return sigaction(SIGNAL_INTERRUPT, &sa, NULL) == 0;
+}
+
+bool
+signal_start(void)
+{
 	pthread_t looking;
 
 	null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	return null_fd >= 0 && sigaction(SIGUSR1, &sa, NULL) == 0 &&
+	return null_fd >= 0 && signal_allow_interrupts() &&
 			pthread_create(&looking, NULL, signal_look_on, NULL) == 0 &&
 			pthread_detach(looking) == 0;
 }

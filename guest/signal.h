@@ -17,6 +17,7 @@
 #ifndef GUEST_SIGNAL_H
 #define GUEST_SIGNAL_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 /*
@@ -47,6 +48,12 @@ bool signal_start(void);
 bool signal_guest(int fd);
 
 #define SIGNAL_THREADS 80
+
+/* Interrupts the system call of a thread, and does nothing else. */
+#define SIGNAL_INTERRUPT SIGUSR1
+
+/* Must have returned true before SIGNAL_INTERRUPT is sent; without that it ends the process. */
+bool signal_allow_interrupts(void);
 
 /*
  * Signals User Mode Linux by its socket (fds_is_socket()), which gets the eight bytes that an

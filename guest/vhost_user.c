@@ -32,6 +32,7 @@
 #include "guest/sigbus.h"
 #include "guest/slot.h"
 #include "guest/serve.h"
+#include "guest/vhost_thread.h"
 #include "guest/vhost_user.h"
 
 /* librte_vhost's callbacks get only its number of the connection. */
@@ -264,15 +265,19 @@ vhost_user_start(struct guests *all)
 	vhost_user_keep_thread();
 	for (i = 0; i < c->nports; i++)
 		/* Without a socket, the cuse back end serves it. */
-		if (c->port[i].socket[0] != '\0' && !vhost_user_add(&c->port[i]))
+		if (c->port[i].socket[0] != '\0' && !serve_port(&c->port[i], &device_ops))
 			return false;
+	vhost_thread_wake();
 	return true;
 }
 
 bool
 vhost_user_add(const struct conf_port *p)
 {
-	return serve_port(p, &device_ops);
+	if (!serve_port(p, &device_ops))
+		return false;
+	vhost_thread_wake();
+	return true;
 }
 
 /* Hangs up on the guests of a port. Returns true if there was one. */

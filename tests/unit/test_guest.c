@@ -5,12 +5,15 @@
  * The rings of a guest, as a front end sets them up, enables and disables them by real
  * messages to the real librte_vhost; and what workers see of them. No worker runs.
  */
+#include <glob.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
 #include <rte_log.h>
 #include <rte_rcu_qsbr.h>
 #include <rte_version.h>
@@ -30,6 +33,7 @@
 #define PAIRS VU_PAIRS_MAX
 #define WAIT_MS 30000
 #define FAULTS 100000u
+#define NEW_SOCKETS 5u
 #define GPA 0x100000
 #define PAGE 4096
 #define WANTED (VU_F_VERSION_1 | VU_F_PROTOCOL_FEATURES | VU_F_MQ)
@@ -665,6 +669,50 @@ test_fault_while_stopped(void **state)
 	free(l.g);
 }
 
+/* Does librte_vhost's thread wait, if it is of a release that waits in poll(2)? */
+static bool
+vhost_thread_waits(void)
+{
+	char name[32], state = 'S';
+	glob_t threads;
+	size_t i;
+	FILE *file;
+
+	assert_int_equal(glob("/proc/self/task/*/stat", 0, NULL, &threads), 0);
+	for (i = 0; i < threads.gl_pathc; i++) {
+		file = fopen(threads.gl_pathv[i], "r");
+		assert_non_null(file);
+		assert_int_equal(fscanf(file, "%*d (%31[^)]) %c", name, &state), 2);
+		fclose(file);
+		if (strcmp(name, "vhost-events") == 0)
+			break;
+		state = 'S';
+	}
+	globfree(&threads);
+	return state == 'S';
+}
+
+/* A socket that is made while librte_vhost's thread waits is noticed, and not a second later. */
+static void
+test_new_socket(void **state)
+{
+	const uint64_t half_second = rte_get_tsc_hz() / 2;
+	uint64_t soonest = UINT64_MAX, begin;
+	unsigned int i;
+
+	/* A busy machine may be late, but not each time. */
+	for (i = 0; i < NEW_SOCKETS && soonest >= half_second; i++) {
+		teardown(state);
+		while (!vhost_thread_waits())
+			sched_yield();
+		setup(state);
+		begin = rte_rdtsc();
+		plug_in(*state, 1);
+		soonest = RTE_MIN(soonest, rte_rdtsc() - begin);
+	}
+	assert_true(soonest < half_second);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -685,6 +733,7 @@ main(void)
 			TEST(test_old_log),
 			TEST(test_fault_while_stopped),
 			TEST(test_releases),
+			TEST(test_new_socket),
 	};
 
 	return cmocka_run_group_tests_name("guest", tests, unit_eal, unit_eal_end);
