@@ -23,7 +23,7 @@ import sys
 import tempfile
 
 from switches import Place, VhostSwitch
-from runner import Bench, Failed, add_options, machine, parsed
+from runner import Bench, Failed, add_options, machine, parsed, preferred
 from turns import running, stopped
 
 BURSTS = ("--mode", "bursts", "--ring", 1024)
@@ -104,7 +104,8 @@ def main():
         bench = Bench(options, place)
         places = {"this": place, "before": dataclasses.replace(place, binary=options.before,
                                                                directory=os.path.join(directory, "before"))}
-        measure(bench, places, chosen)
+        with preferred():
+            measure(bench, places, chosen)
         sys.exit(0 if report(bench, chosen) else 2)
     except (Failed, RuntimeError, TimeoutError) as problem:
         sys.exit(f"bench-against: {problem}")

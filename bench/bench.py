@@ -25,9 +25,12 @@ from rows_offload import Offload
 from rows_pairs import Pairs
 from rows_required import Required
 from rows_uplink import UplinkRow
-from runner import Bench, add_options, machine, parsed
+from runner import Bench, add_options, machine, parsed, preferred
 
-ROWS = {row.name: row for row in (Throughput, Latency, Guests, Packed, UplinkRow, Pairs, Offload, ControlRow, Required)}
+KINDS = (Throughput, Latency, Guests, Packed, UplinkRow, Pairs, Offload, ControlRow, Required)
+ROWS = {row.name: row for row in KINDS}
+
+READ = {"no": (False,), "yes": (True,), "both": (False, True)}
 
 
 def run_round(bench, rows, number):
@@ -43,7 +46,7 @@ def run_round(bench, rows, number):
                     row.on(switch)
         for row in rows:
             if not row.shared:
-                row.own(SWITCHES[name], number == 1)
+                row.own(SWITCHES[name])
     for row in rows:
         row.limits()
         row.turns(number)
@@ -90,7 +93,10 @@ def parse_options():
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--seconds", type=float, default=1.0, help="of each measurement")
     p.add_argument("--only", type=choice(SWITCHES), default=list(SWITCHES), help="switches, with commas between")
-    p.add_argument("--what", type=choice(ROWS), default=list(ROWS), help="measurements, with commas between")
+    p.add_argument("--what", type=choice(ROWS), default=[name for name in ROWS if not ROWS[name].asked],
+                   help="measurements, with commas between; default: all except vm")
+    p.add_argument("--read", choices=READ, default="both",
+                   help="measure with receivers that read every byte of each frame, or that read none; default: both")
     p.add_argument("--ring", type=int, default=1024, help="ring size of all guests")
     p.add_argument("--case", default="", help="of the required figures only those whose name has this in it")
     add_options(p)
@@ -111,9 +117,11 @@ def main():
     directory = tempfile.mkdtemp(prefix="vsb-", dir="/tmp")
     try:
         bench = Bench(options, Place(directory, options.binary, options.worker_cpu, options.other_cpu))
-        rows = [ROWS[name](bench) for name in options.what]
-        for number in range(1, options.rounds + 1):
-            run_round(bench, rows, number)
+        rows = [ROWS[name](bench, read) for read in READ[options.read] for name in options.what
+                if ROWS[name].reads or not read]
+        with preferred():
+            for number in range(1, options.rounds + 1):
+                run_round(bench, rows, number)
         return 0 if report(bench, rows) or not options.strict else 2
     except (RuntimeError, AssertionError, TimeoutError) as problem:
         print(f"bench: {problem}", file=sys.stderr)

@@ -10,6 +10,12 @@
  * What is printed are medians over many such bursts: frames/s, as they arrive, of all senders'
  * rings together, and of each of them; and of all together what a tenth of the bursts exceed, which
  * other load on the machine changes least.
+ *
+ * Buffers are posted again once all frames of a burst have arrived. With `read` all of them are read
+ * before that: this takes its time from no switch, so it is printed beside the rate, in ticks
+ * a frame. What it changes for the switch is in the rate: it writes to buffers that another CPU has
+ * read since. The sum of both is what a frame costs; a store that passes the caches by is no gain
+ * where the reader pays for it.
  */
 #define _GNU_SOURCE
 #include "gen.h"
@@ -38,6 +44,8 @@ struct bursts {
 	unsigned n;   /* samples */
 	unsigned dry; /* bursts of no use: some window was used up */
 	double *rate; /* [sample][sender, or n_senders: all] */
+	double *read; /* ticks a frame, of each time that something was read */
+	unsigned n_read;
 };
 
 static void
@@ -48,31 +56,57 @@ nap(uint64_t ns)
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
 }
 
-/* Receivers' rings are filled up; whether everything that was sent has been taken. */
+/* Returns true if everything that was sent has been taken, and nothing arrived since the last look. */
 static bool
-tend(struct gen *gen)
+idle(struct gen *gen)
 {
-	bool idle = true;
+	bool still = true;
 
 	for (unsigned i = 0; i < gen->n_lanes; i++) {
 		struct lane *l = &gen->lane[i];
-		unsigned n = lane_poll_any(l);
 
-		if (l->write)
-			lane_post_any(l, n);
-		else
-			idle = idle && lane_in_flight(l) == 0;
-		idle = idle && n == 0;
+		still = lane_poll_any(l) == 0 && still;
+		still = still && (l->write || lane_in_flight(l) == 0);
 	}
-	return idle;
+	return still;
 }
 
+/* What a receiver's ring lacks arrived since it was full. */
+static unsigned
+arrived(const struct lane *l)
+{
+	return l->write ? lane_size(l) - lane_in_flight(l) : 0;
+}
+
+static void
+read_all(struct gen *gen, struct bursts *b)
+{
+	unsigned len = HDR_LEN + gen_received_len(gen->conf), frames = 0;
+	uint64_t start = gen_now();
+
+	for (unsigned i = 0; i < gen->n_lanes; i++) {
+		const struct lane *l = &gen->lane[i];
+		unsigned n = arrived(l);
+
+		gen->sum += n > 0 ? lane_read(l, n, len) : 0;
+		frames += n;
+	}
+	if (frames > 0 && b->n_read < SAMPLES_MAX)
+		b->read[b->n_read++] = (double)(gen_now() - start) / frames;
+}
+
+/* Waits for the end of a burst, and fills the receivers' rings up. */
 static int
-drain(struct gen *gen)
+drain(struct gen *gen, struct bursts *b)
 {
 	for (unsigned i = 0; i < DRAIN_NAPS; i++) {
-		if (tend(gen))
+		if (idle(gen)) {
+			if (gen->conf->read)
+				read_all(gen, b);
+			for (unsigned k = 0; k < gen->n_lanes; k++)
+				lane_post_any(&gen->lane[k], arrived(&gen->lane[k]));
 			return 0;
+		}
 		nap(DRAIN_NAP_NS);
 	}
 	fprintf(stderr, "loadgen: the switch does not take what was sent\n");
@@ -131,7 +165,7 @@ quantile(const struct bursts *b, unsigned column, double part)
 }
 
 static void
-report(const struct gen *gen, const struct bursts *b, uint64_t sent, int64_t lost)
+report(const struct gen *gen, struct bursts *b, uint64_t sent, int64_t lost)
 {
 	const struct gen_conf *c = gen->conf;
 	double rate = quantile(b, b->n_senders, 0.5), high = quantile(b, b->n_senders, 0.9);
@@ -146,6 +180,9 @@ report(const struct gen *gen, const struct bursts *b, uint64_t sent, int64_t los
 			look.bad);
 	for (unsigned i = 0; i < b->n_senders; i++)
 		printf(" mpps%u=%.3f", i, quantile(b, i, 0.5) * 1e-6);
+	if (b->n_read > 0)
+		printf(" read_cycles=%.2f sum=%" PRIx64, gen_quantile(b->read, b->n_read, 0.5),
+				gen->sum);
 	printf("\n");
 }
 
@@ -163,8 +200,11 @@ mode_bursts(struct gen *gen)
 	/* Whatever queues the frames go to, there is room for all of them. */
 	b.window = gen->conf->window != 0 ? gen->conf->window : gen->conf->ring / b.n_senders;
 	b.rate = malloc(sizeof(*b.rate) * SAMPLES_MAX * (b.n_senders + 1));
-	if (b.rate == NULL)
-		return -ENOMEM;
+	b.read = malloc(sizeof(*b.read) * SAMPLES_MAX);
+	if (b.rate == NULL || b.read == NULL) {
+		err = -ENOMEM;
+		goto out;
+	}
 	/* On time, and at once when a worker spins on the same CPU. */
 	prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
 	if (sched_setscheduler(0, SCHED_FIFO, &prio) < 0)
@@ -172,12 +212,12 @@ mode_bursts(struct gen *gen)
 	gen_totals(gen, &sent[0], &received[0]);
 	end = gen_now() + (uint64_t)((gen->conf->warmup + gen->conf->seconds) * gen->hz);
 	do {
-		err = drain(gen);
+		err = drain(gen, &b);
 		if (err == 0)
 			burst(gen, &b);
 	} while (err == 0 && gen_now() < end && b.n < SAMPLES_MAX);
 	if (err == 0)
-		err = drain(gen);
+		err = drain(gen, &b);
 	gen_totals(gen, &sent[1], &received[1]);
 	if (err == 0 && b.n == 0)
 		err = -EIO;
@@ -185,6 +225,8 @@ mode_bursts(struct gen *gen)
 		report(gen, &b, sent[1] - sent[0],
 				(int64_t)((sent[1] - sent[0]) * gen_arrivals(gen->conf) -
 						(received[1] - received[0])));
+out:
+	free(b.read);
 	free(b.rate);
 	return err;
 }

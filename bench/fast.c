@@ -17,26 +17,29 @@ struct rounds {
 
 /*
  * Keep every sender's ring full and every receiver's empty until `end`. A sender has `window`
- * frames in flight: what was taken is made available again.
+ * frames in flight: what was taken is made available again. `read`: what arrives is read before
+ * its buffer is.
  */
 static inline __attribute__((always_inline)) void
-run_kind(struct gen *gen, uint64_t end, struct rounds *rounds, const enum lane_kind kind)
+run_kind(struct gen *gen, uint64_t end, struct rounds *rounds, const enum lane_kind kind,
+		const bool read)
 {
 	unsigned window = gen->conf->window != 0 ? gen->conf->window : gen->conf->ring;
 	uint64_t gap = (uint64_t)(gen->conf->gap_ns * 1e-9 * gen->hz), now, next;
-	struct lane *first = gen->lane, *last = gen->lane + gen->n_lanes;
+	unsigned len = HDR_LEN + gen_received_len(gen->conf);
+	struct lane **first = gen->busy, **last = gen->busy + gen->n_busy;
 
 	do {
 		unsigned moved = 0;
 
 		next = gen_now() + gap;
-		for (struct lane *l = first; l < last; l++) {
-			unsigned n;
+		for (struct lane **at = first; at < last; at++) {
+			struct lane *l = *at;
+			unsigned n = lane_poll(l, kind);
 
-			if (!l->on)
-				continue;
-			n = lane_poll(l, kind);
 			moved += n;
+			if (read && l->write)
+				gen->sum += lane_read(l, n, len);
 			if (l->write)
 				lane_post(l, n, kind);
 			else if (n != 0 || lane_in_flight(l) == 0)
@@ -50,17 +53,37 @@ run_kind(struct gen *gen, uint64_t end, struct rounds *rounds, const enum lane_k
 }
 
 static void
-run(struct gen *gen, uint64_t end, struct rounds *rounds)
+run_read(struct gen *gen, uint64_t end, struct rounds *rounds)
 {
 	switch (gen->conf->kind) {
 	case LANE_FIXED:
-		run_kind(gen, end, rounds, LANE_FIXED);
+		run_kind(gen, end, rounds, LANE_FIXED, true);
 		break;
 	case LANE_SPLIT:
-		run_kind(gen, end, rounds, LANE_SPLIT);
+		run_kind(gen, end, rounds, LANE_SPLIT, true);
 		break;
 	case LANE_PACKED:
-		run_kind(gen, end, rounds, LANE_PACKED);
+		run_kind(gen, end, rounds, LANE_PACKED, true);
+		break;
+	}
+}
+
+static void
+run(struct gen *gen, uint64_t end, struct rounds *rounds)
+{
+	if (gen->conf->read) {
+		run_read(gen, end, rounds);
+		return;
+	}
+	switch (gen->conf->kind) {
+	case LANE_FIXED:
+		run_kind(gen, end, rounds, LANE_FIXED, false);
+		break;
+	case LANE_SPLIT:
+		run_kind(gen, end, rounds, LANE_SPLIT, false);
+		break;
+	case LANE_PACKED:
+		run_kind(gen, end, rounds, LANE_PACKED, false);
 		break;
 	}
 }
@@ -152,10 +175,10 @@ mode_throughput(struct gen *gen)
 	gen_totals(gen, &sent1, &received1);
 	printf(" seconds=%.3f rate=%.0f mpps=%.4f mpps_high=%.4f ns_per_frame=%.2f sent=%" PRIu64
 	       " hz=%.0f bad_used=%u frames_seen=%u bad_frames=%u rounds=%" PRIu64
-	       " busy_rounds=%.3f",
+	       " busy_rounds=%.3f sum=%" PRIx64,
 			seconds, rate, rate * 1e-6, high * 1e-6, rate > 0 ? 1e9 / rate : 0,
 			sent1 - sent0, gen->hz, gen_bad_used(gen), look.at, look.bad, rounds.all,
-			rounds.all > 0 ? (double)rounds.busy / (double)rounds.all : 0);
+			rounds.all > 0 ? (double)rounds.busy / (double)rounds.all : 0, gen->sum);
 	/* What went in since the warm-up began, less what came out, now that all is at rest. */
 	if (gen->conf->flows != GEN_OUT && gen->conf->flows != GEN_IN)
 		printf(" lost=%" PRId64,
@@ -195,7 +218,7 @@ post_numbered(struct lane *tx, struct latency *l)
 
 /* Time is taken first, for all that one look finds; then the frames are read. */
 static void
-take_arrivals(struct lane *rx, struct latency *l, bool keep)
+take_arrivals(struct gen *gen, struct lane *rx, struct latency *l, bool keep)
 {
 	uint16_t i = rx->seen;
 	unsigned n = lane_poll_any(rx);
@@ -215,6 +238,8 @@ take_arrivals(struct lane *rx, struct latency *l, bool keep)
 		if (keep && l->n_samples < l->room)
 			l->sample[l->n_samples++] = (uint32_t)(now - l->posted[seq % l->in_flight]);
 	}
+	if (gen->conf->read)
+		gen->sum += lane_read(rx, n, HDR_LEN + gen_received_len(gen->conf));
 	lane_post_any(rx, n);
 }
 
@@ -237,7 +262,7 @@ run_paced(struct gen *gen, struct latency *l, double seconds, bool keep)
 				l->skipped++;
 			}
 		}
-		take_arrivals(to, l, keep);
+		take_arrivals(gen, to, l, keep);
 	}
 }
 

@@ -183,6 +183,25 @@ lay_out(struct gen *gen, struct guest *g)
 }
 
 static void
+find_busy(struct gen *gen)
+{
+	for (unsigned i = 0; i < gen->n; i++) {
+		const struct guest *g = &gen->guest[i];
+
+		for (unsigned q = 0; q < gen->conf->n_pairs; q++) {
+			g->tx[q].on = g->sends;
+			if (g->sends)
+				gen->guest[g->peer].rx[q].on = true;
+			if (gen_uplink(gen->conf))
+				g->rx[q].on = true;
+		}
+	}
+	for (unsigned i = 0; i < gen->n_lanes; i++)
+		if (gen->lane[i].on)
+			gen->busy[gen->n_busy++] = &gen->lane[i];
+}
+
+static void
 choose_flows(struct gen *gen)
 {
 	for (unsigned i = 0; i < gen->n; i++) {
@@ -207,18 +226,14 @@ choose_flows(struct gen *gen)
 			break;
 		case GEN_RING:
 		case GEN_OUT:
-		case GEN_LOOP:
 			g->sends = true;
 			break;
 		case GEN_IN:
 			break;
 		}
 		gen->n_flows += g->sends;
-		for (unsigned q = 0; q < gen->conf->n_pairs; q++) {
-			g->tx[q].on = g->sends;
-			g->rx[q].on = true;
-		}
 	}
+	find_busy(gen);
 }
 
 static int
@@ -300,7 +315,8 @@ gen_alloc(struct gen *gen, const struct gen_conf *conf)
 	gen->huge = true;
 	gen->guest = calloc(conf->n_guests, sizeof(*gen->guest));
 	gen->lane = aligned_alloc(_Alignof(struct lane), n * sizeof(*gen->lane));
-	if (gen->guest == NULL || gen->lane == NULL) {
+	gen->busy = calloc(n, sizeof(*gen->busy));
+	if (gen->guest == NULL || gen->lane == NULL || gen->busy == NULL) {
 		gen_close(gen);
 		return -ENOMEM;
 	}
@@ -396,7 +412,9 @@ gen_close(struct gen *gen)
 		vu_dev_close(&gen->guest[i].dev);
 	free(gen->guest);
 	free(gen->lane);
+	free(gen->busy);
 	gen->guest = NULL;
 	gen->lane = NULL;
-	gen->n = gen->n_lanes = 0;
+	gen->busy = NULL;
+	gen->n = gen->n_lanes = gen->n_busy = 0;
 }

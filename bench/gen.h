@@ -5,7 +5,7 @@
  * The load generator's guests. A guest is one vhost-user connection with one or several queue
  * pairs, whose frames are written once, before the measurement. From then on all that is left
  * to do is to give buffers back to the switch: lane.h. Of what the switch writes nothing is
- * read but what tells that a buffer came back.
+ * read except what tells that a buffer came back; with `read` all frames that arrive are.
  *
  * All guests belong to the one thread of the generator.
  */
@@ -37,9 +37,8 @@ enum gen_flows {
 	GEN_RING,  /* everyone to the next one */
 	GEN_INTO,  /* everyone else to guest 0 */
 	/* One guest, whose switch has an uplink that ... */
-	GEN_OUT,  /* ... swallows what guest 0 sends */
-	GEN_IN,   /* ... brings frames for guest 0 without end */
-	GEN_LOOP, /* ... brings back what guest 0 sends */
+	GEN_OUT, /* ... swallows what guest 0 sends */
+	GEN_IN,  /* ... brings frames for guest 0 without end */
 };
 
 enum gen_frames {
@@ -75,6 +74,7 @@ struct gen_conf {
 	int cpu;      /* to run on; -1: any */
 	int peer_cpu; /* ceiling: the stand-in for a switch */
 	bool copy;    /* ceiling: one memcpy a frame */
+	bool read;    /* receivers read every byte of each frame */
 	unsigned seed;
 };
 
@@ -98,10 +98,13 @@ struct gen {
 	struct guest *guest;
 	unsigned n;
 	unsigned n_flows;
-	struct lane *lane; /* of all guests: what the fast loops go over */
+	struct lane *lane; /* of all guests */
 	unsigned n_lanes;
-	bool huge; /* all guest memory on huge pages */
-	double hz; /* of gen_now() */
+	struct lane **busy; /* lanes that take part: idle guests cost the generator nothing */
+	unsigned n_busy;
+	bool huge;    /* all guest memory on huge pages */
+	double hz;    /* of gen_now() */
+	uint64_t sum; /* of all that was read */
 };
 
 /* Connect all guests, teach the switch their addresses, set the frames up. 0 or negative errno. */
@@ -131,8 +134,7 @@ double gen_quantile(double *values, unsigned n, double part);
 unsigned gen_bad_used(const struct gen *gen);
 
 /*
- * Writes guest `g`'s address, by its number, into mac[6]. With an uplink, number 1 is the host
- * behind it, or with GEN_LOOP a second address of guest 0.
+ * Writes guest `g`'s address, by its number, into mac[6]. With an uplink, number 1 is the host behind it.
  */
 void gen_mac(unsigned g, uint8_t *mac);
 

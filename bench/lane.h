@@ -29,6 +29,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "../tests/driver/vring.h"
 
@@ -50,7 +51,7 @@ struct lane {
 	uint16_t posted;        /* next to be posted */
 	uint8_t kind;
 	bool write;     /* the device writes into the buffers */
-	bool on;        /* takes part in the measurement */
+	bool on;        /* takes part in the measurement: sends, or is sent to */
 	uint64_t count; /* came back so far */
 	uint64_t bad;   /* of those: not what was due. Not for FIXED */
 
@@ -158,6 +159,44 @@ lane_poll(struct lane *l, const enum lane_kind kind)
 		l->count += n;
 	}
 	return n;
+}
+
+#define LANE_LINE 64
+#define LANE_AHEAD 4 /* frames whose lines are on their way while one is read */
+
+/* Starts to get `len` bytes of a buffer. */
+static inline void
+lane_prefetch(const struct lane *l, uint16_t i, unsigned len)
+{
+	const uint8_t *p = lane_buf(l, i);
+
+	for (unsigned at = 0; at < len; at += LANE_LINE)
+		__builtin_prefetch(p + at);
+}
+
+/*
+ * Reads all `len` bytes of each of the n buffers that came back last, as who receives them would.
+ * Returns a sum of them that tells frames apart, so that no byte can be left out.
+ */
+static inline uint64_t
+lane_read(const struct lane *l, unsigned n, unsigned len)
+{
+	uint64_t sum = 0, word;
+
+	for (uint16_t i = (uint16_t)(l->seen - n); i != l->seen; i++) {
+		const uint8_t *p = lane_buf(l, i);
+		unsigned at;
+
+		if ((uint16_t)(l->seen - i) > LANE_AHEAD)
+			lane_prefetch(l, (uint16_t)(i + LANE_AHEAD), len);
+		for (at = 0; at + sizeof(word) <= len; at += sizeof(word)) {
+			memcpy(&word, p + at, sizeof(word));
+			sum += word;
+		}
+		for (; at < len; at++)
+			sum += p[at];
+	}
+	return sum;
 }
 
 /* For what is not measured. */

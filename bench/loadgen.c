@@ -27,8 +27,8 @@ static const char usage[] =
 		"  --flows WHICH      one: guest 0 to 1, the others idle (default); both: 0 and 1 to each\n"
 		"                     other; pairs: 0 to 1, 2 to 3 ...; ring: everyone to the next;\n"
 		"                     into: everyone else to guest 0.\n"
-		"                     One guest, and an uplink that takes what it sends (out), brings\n"
-		"                     frames for it without end (in), or gives back what it sends (loop)\n"
+		"                     One guest, and an uplink that takes what it sends (out), or\n"
+		"                     brings frames for it without end (in)\n"
 		"  --size N           frame size with the 4 bytes of FCS that are not in memory: 64 means\n"
 		"                     60 bytes there; default 64\n"
 		"  --rings KIND       fixed: split, written once, which costs the guests next to nothing\n"
@@ -38,6 +38,7 @@ static const char usage[] =
 		"  --frames KIND      udp (default); csum: TCP whose checksum the switch has to complete;\n"
 		"                     tso: 44 segments of --size in one, for the switch to cut\n"
 		"  --take             receivers take csum and tso frames as they are\n"
+		"  --read             receivers read every byte of each frame; bursts: after each of them\n"
 		"  --buffers N        of a ring, which its slots share, a power of two; default: one each\n"
 		"  --ring N           ring size, a power of two (verify: packed ones any); default\n"
 		"                     1024\n"
@@ -84,6 +85,7 @@ enum option_id {
 	OPT_FRAMES,
 	OPT_TAKE,
 	OPT_BUFFERS,
+	OPT_READ,
 };
 
 static const struct option options[] = {
@@ -113,6 +115,7 @@ static const struct option options[] = {
 		{"frames", required_argument, NULL, OPT_FRAMES},
 		{"take", no_argument, NULL, OPT_TAKE},
 		{"buffers", required_argument, NULL, OPT_BUFFERS},
+		{"read", no_argument, NULL, OPT_READ},
 		{"help", no_argument, NULL, OPT_HELP},
 		{NULL, 0, NULL, 0},
 };
@@ -175,7 +178,6 @@ parse_flows(const char *text)
 			[GEN_INTO] = "into",
 			[GEN_OUT] = "out",
 			[GEN_IN] = "in",
-			[GEN_LOOP] = "loop",
 	};
 
 	return (enum gen_flows)word("--flows", text, name, sizeof(name) / sizeof(name[0]));
@@ -314,6 +316,9 @@ parse_option(struct gen_conf *c, int id)
 	case OPT_BUFFERS:
 		c->buffers = number("--buffers", optarg, 1, VR_SIZE_MAX);
 		break;
+	case OPT_READ:
+		c->read = true;
+		break;
 	case OPT_HELP:
 		fputs(usage, stdout);
 		exit(0);
@@ -351,12 +356,18 @@ check(const struct gen_conf *c)
 		die("--min-len", "", "at most --max-len");
 	if (c->n_sockets == 0 && strcmp(c->mode, "ceiling") != 0)
 		die("--socket", "", "at least one");
+	if (c->read && (strcmp(c->mode, "verify") == 0 || c->flows == GEN_OUT))
+		die("--read", "",
+				"not with --mode verify, which does, or --flows out, where nothing arrives");
+	if (c->read && c->buffers != 0 && strcmp(c->mode, "bursts") == 0)
+		die("--buffers", "",
+				"one a slot with --read in bursts: what is overwritten is not read");
 	/* A device that has it may give several buffers back as one, which lane.h does not know. */
 	if ((c->features & VU_F_IN_ORDER) != 0 && strcmp(c->mode, "verify") != 0)
 		die("--features", "inorder", "with --mode verify only");
 	if ((c->n_guests == 1) != gen_uplink(c))
-		die("--guests", "", "1 with --flows out, in or loop, else at least 2");
-	if (c->flows != GEN_LOOP && gen_uplink(c) && strcmp(c->mode, "throughput") != 0)
+		die("--guests", "", "1 with --flows out or in, else at least 2");
+	if (gen_uplink(c) && strcmp(c->mode, "throughput") != 0)
 		die("--mode", c->mode, "throughput alone with --flows out or in");
 	if (gen_uplink(c) && strcmp(c->mode, "ceiling") == 0)
 		die("--mode", c->mode, "there is no uplink");

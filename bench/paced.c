@@ -40,6 +40,8 @@ struct paced {
 	unsigned first, last;     /* marks in use; run freely */
 	uint64_t posted, arrived; /* of this slice */
 	uint64_t *bin;            /* frames by the ticks that they took */
+	unsigned read;            /* bytes of each frame that arrives */
+	uint64_t sum;
 	uint64_t counted, skipped, blind;
 };
 
@@ -89,6 +91,8 @@ look(struct paced *p, uint64_t before)
 
 	if (n > 0) {
 		take(p, n, now, now - before < p->away);
+		if (p->read != 0)
+			p->sum += lane_read(p->to, n, p->read);
 		lane_post_any(p->to, n);
 	}
 	lane_poll_any(p->from);
@@ -162,11 +166,11 @@ report(const struct paced *p, const struct gen *gen, uint64_t sent, int64_t lost
 
 	printf("mode=paced size=%u len=%u guests=%u ring=%u huge=%d rate=%.0f samples=%" PRIu64
 	       " median_us=%.3f p90_us=%.3f p99_us=%.3f p999_us=%.3f skipped=%" PRIu64
-	       " blind=%" PRIu64 " sent=%" PRIu64 " lost=%" PRId64 " bad_used=%u\n",
+	       " blind=%" PRIu64 " sum=%" PRIx64 " sent=%" PRIu64 " lost=%" PRId64 " bad_used=%u\n",
 			c->size, gen_received_len(c), gen->n, c->ring, gen->huge, c->rate,
 			p->counted, quantile_us(p, gen, 0.5), quantile_us(p, gen, 0.9),
 			quantile_us(p, gen, 0.99), quantile_us(p, gen, 0.999), p->skipped, p->blind,
-			sent, lost, gen_bad_used(gen));
+			p->sum, sent, lost, gen_bad_used(gen));
 }
 
 int
@@ -176,6 +180,7 @@ mode_paced(struct gen *gen)
 	struct paced p = {
 			.from = gen->guest[0].tx,
 			.to = gen->guest[gen->guest[0].peer].rx,
+			.read = c->read ? HDR_LEN + gen_received_len(c) : 0,
 			.per_tick = c->rate / gen->hz,
 			.away = (uint64_t)(AWAY_NS * 1e-9 * gen->hz),
 			.quiet = (uint64_t)(QUIET_NS * 1e-9 * gen->hz),

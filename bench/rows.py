@@ -17,24 +17,32 @@ COMMON_RING = 256
 
 # At least so many times as fast, by frame size. More is required in rows_required.py.
 FASTER = {TESTPMD: {1518: 1.4}, OVS: {64: 3.5, 1518: 1.5}}
+# In bursts (bursts.c). Slots share buffers, so that the ring's size alone does not change what is in the cache. Where
+# frames are read, each has a buffer of its own: one that was overwritten cannot be read.
+BURSTS = ("--mode", "bursts", "--ring", 4096, "--buffers", 1024)
+READ_BURSTS = ("--mode", "bursts", "--ring", 1024)
 MEDIAN_US = 2.0  # at most, at each of RATES
 COST = {"idle": 1.25}  # of a frame with MANY guests, at most, in that with 2
 
 
 class Row:
-    """A group of measurements, and the tables that come of it."""
+    """A group of measurements, and the tables that come of it. `read`: receivers read every byte of each frame."""
 
     name = ""  # for --what
     shared = True  # measures a switch that was started for all such rows
+    reads = True  # is measured with `read` as well
+    asked = False  # only measured when --what names it
 
-    def __init__(self, bench):
+    def __init__(self, bench, read=False):
         self.bench = bench
+        self.read = read
+        self.key = f"{self.name} read" if read else self.name  # of its samples
 
     def on(self, switch):
         """One round on a switch with two guests. If `shared`."""
 
-    def own(self, kind, first):
-        """One round that starts switches of this kind in its own way; `first`: of all rounds. If not `shared`."""
+    def own(self, kind):
+        """One round that starts switches of this kind in its own way. If not `shared`."""
 
     def limits(self):
         """What the machine could do, measured while no switch runs."""
@@ -51,14 +59,30 @@ class Row:
 
     # For the above.
 
+    def measure(self, switch, *words, **options):
+        return self.bench.measure(switch, *words, *self.reading(), **options)
+
+    def ceiling(self, *words):
+        return self.bench.ceiling(*words, *self.reading())
+
+    def reading(self):
+        return ("--read",) if self.read else ()
+
+    def title(self, text, *columns, width=12):
+        print(f"\n{text}{'; receivers read every byte' if self.read else ''}\n")
+        line("", *columns, width=width)
+
+    def size_title(self, text, sizes=SIZES):
+        self.title(text, *(f"{size} B" for size in sizes))
+
     def add(self, *key, value):
-        self.bench.add(self.name, *key, value=value)
+        self.bench.add(self.key, *key, value=value)
 
     def median(self, *key):
-        return self.bench.median(self.name, *key)
+        return self.bench.median(self.key, *key)
 
     def ratio(self, above, below):
-        return self.bench.ratio((self.name, *above), (self.name, *below))
+        return self.bench.ratio((self.key, *above), (self.key, *below))
 
     def ran(self, *names):
         return all(name in self.bench.options.only for name in names)
@@ -79,29 +103,20 @@ def line(label, *cells, width=12):
     print(f"{label:56}" + "".join(f"{cell:>{width}}" for cell in cells))
 
 
-def title(text, *columns, width=12):
-    print(f"\n{text}\n")
-    line("", *columns, width=width)
-
-
-def size_title(text):
-    title(text, *(f"{size} B" for size in SIZES))
-
-
 class Throughput(Row):
     name = "throughput"
 
     def on(self, switch):
         for size in SIZES:
-            self.add(switch.name, size, value=self.bench.measure(switch, "--size", size)["mpps"])
+            self.add(switch.name, size, value=self.measure(switch, "--size", size)["mpps"])
 
     def limits(self):
         for size in SIZES:
             for key, words in (("used", ()), ("copy", ("--copy",))):
-                self.add(key, size, value=self.bench.ceiling("--size", size, *words)["mpps"])
+                self.add(key, size, value=self.ceiling("--size", size, *words)["mpps"])
 
     def show(self):
-        size_title("Millions of frames/s, guest to guest, one direction, one core")
+        self.size_title("Millions of frames/s, guest to guest, one direction, one core")
         for name in self.bench.options.only:
             self.sizes(name, name)
         self.sizes("(nothing but one memcpy a frame)", "copy")
@@ -110,7 +125,7 @@ class Throughput(Row):
 
     def required(self):
         for other, wanted in FASTER.items():
-            if self.ran(OURS, other):
+            if self.ran(OURS, other) and not self.read:
                 for size, factor in wanted.items():
                     yield f"{size} B, times as fast as {other}", self.ratio((OURS, size), (other, size)), factor, True
 
@@ -123,24 +138,27 @@ class Packed(Row):
 
     name = "packed"
     kinds = {"packed": "packed", "split": "split", "fixed": "split, written once"}
-    ways = {"polls": (), "sleeps": ("--mode", "bursts", "--ring", 4096, "--buffers", 1024)}
+    ways = {"polls": (), "sleeps": BURSTS}
 
     def on(self, switch):
         for size in SIZES:
             for way, words in self.ways.items():
                 for kind in self.kinds:
-                    result = self.bench.measure(switch, "--rings", kind, "--size", size, *words)
+                    words = READ_BURSTS if self.read and words else words
+                    result = self.measure(switch, "--rings", kind, "--size", size, *words)
                     self.add(switch.name, way, kind, size, value=result["mpps"])
+                    if "read_cycles" in result:
+                        self.add(switch.name, "reader", kind, size, value=result["read_cycles"])
 
     def limits(self):
         for size in SIZES:
             for kind in self.kinds:
-                result = self.bench.ceiling("--rings", kind, "--size", size)
+                result = self.ceiling("--rings", kind, "--size", size)
                 self.add("used", "polls", kind, size, value=result["mpps"])
 
     def show(self):
         for way, text in (("polls", "while the guests poll"), ("sleeps", "in bursts, while the guests sleep")):
-            size_title(f"Millions of frames/s by the format of all rings, one direction, one core, {text}")
+            self.size_title(f"Millions of frames/s by the format of all rings, one direction, one core, {text}")
             for name in self.bench.options.only:
                 for kind, label in self.kinds.items():
                     self.sizes(f"{name}, {label}", name, way, kind)
@@ -152,9 +170,14 @@ class Packed(Row):
             for other in (TESTPMD, OVS):
                 if self.ran(OURS, other):
                     self.ratios(f"{OURS} / {other}, both packed", (OURS, way, "packed"), (other, way, "packed"))
+        if self.read:
+            self.size_title("TSC cycles a frame that the reader of these bursts takes on its own CPU")
+            for name in self.bench.options.only:
+                for kind, label in self.kinds.items():
+                    self.sizes(f"{name}, {label}", name, "reader", kind)
 
     def required(self):
-        if self.ran(OURS):
+        if self.ran(OURS) and not self.read:
             for way in self.ways:
                 for size in SIZES:
                     value = self.ratio((OURS, way, "packed", size), (OURS, way, "split", size))
@@ -166,19 +189,19 @@ class Latency(Row):
 
     def on(self, switch):
         for rate in RATES:
-            result = self.bench.measure(switch, "--mode", "latency", "--rate", rate)
+            result = self.measure(switch, "--mode", "latency", "--rate", rate)
             for figure in ("median_us", "p99_us"):
                 self.add(switch.name, figure, rate, value=result[figure])
 
     def show(self):
-        title("Microseconds from posting to arrival, 64 B: median (99th percentile)",
-              *(f"{rate:,}/s" for rate in RATES), width=20)
+        self.title("Microseconds from posting to arrival, 64 B: median (99th percentile)",
+                   *(f"{rate:,}/s" for rate in RATES), width=20)
         for name in self.bench.options.only:
             line(name, *(f"{self.median(name, 'median_us', rate):.2f} ({self.median(name, 'p99_us', rate):.2f})"
                          for rate in RATES), width=20)
 
     def required(self):
-        if self.ran(OURS):
+        if self.ran(OURS) and not self.read:
             for rate in RATES:
                 yield f"us, median at {rate:,} frames/s", self.median(OURS, "median_us", rate), MEDIAN_US, False
 
@@ -197,26 +220,26 @@ class Guests(Row):
         if switch.many_guests:
             for ring in self.rings():
                 for case, words in self.cases.items():
-                    result = self.bench.measure(switch, "--ring", ring, *words)
+                    result = self.measure(switch, "--ring", ring, *words)
                     self.add(switch.name, ring, case, value=result["ns_per_frame"])
 
     def limits(self):
         if self.ran(OURS):
             for ring in self.rings():
                 for case, words in self.cases.items():
-                    result = self.bench.ceiling("--copy", "--ring", ring, *words)
+                    result = self.ceiling("--copy", "--ring", ring, *words)
                     self.add("copy", ring, case, value=result["ns_per_frame"])
 
     def show(self):
         if not self.ran(OURS):
             return
-        title("Nanoseconds a frame, 64 B, by ring size", *self.rings())
+        self.title("Nanoseconds a frame, 64 B, by ring size", *self.rings())
         for key, before, after in ((OURS, f"{OURS}, ", ""), ("copy", "(one memcpy a frame, ", ")")):
             for case, label in self.labels.items():
                 line(before + label + after, *(f"{self.median(key, ring, case):.1f}" for ring in self.rings()))
 
     def required(self):
-        if self.ran(OURS):
+        if self.ran(OURS) and not self.read:
             for case, limit in COST.items():
                 cost = self.ratio((OURS, COMMON_RING, case), (OURS, COMMON_RING, "two"))
                 yield f"times the cost of 2 guests, with {MANY} {case}", cost, limit, False

@@ -13,13 +13,13 @@ import os
 import socket
 import threading
 
-from rows import SIZES, Row, size_title
+from rows import BURSTS, SIZES, Row
 from switches import OURS, VhostSwitch
 
 PERIOD = 0.1  # seconds
 METHODS = ("stats", "port.list", "worker.list", "fdb.list")
 WAYS = {  # of the generator: what is printed, words for it
-    "sleeps": ("in bursts, while the guests sleep", ("--mode", "bursts", "--ring", 4096, "--buffers", 1024)),
+    "sleeps": ("in bursts, while the guests sleep", BURSTS),
     "polls": ("guests poll", ()),
 }
 LEAST = 0.98  # of the rate without such a client
@@ -61,8 +61,9 @@ class Asking(threading.Thread):
 class ControlRow(Row):
     name = "control"
     shared = False
+    reads = False  # it compares the switch with itself
 
-    def own(self, kind, first):
+    def own(self, kind):
         if kind is not VhostSwitch:
             return
         path = os.path.join(self.bench.place.directory, "control")
@@ -82,7 +83,7 @@ class ControlRow(Row):
     def show(self):
         if OURS not in self.bench.options.only:
             return
-        size_title("Millions of frames/s, and what a client of the control socket leaves of them")
+        self.size_title("Millions of frames/s, and what a client of the control socket leaves of them")
         for way, (text, _) in WAYS.items():
             self.sizes(f"{text}: alone", "alone", way)
             self.sizes(f"{text}: asked {1 / PERIOD:.0f} times a second", "asked", way)

@@ -8,15 +8,14 @@ finishes them. What arrives is looked at: headers, lengths, and every checksum.
 In bursts (bursts.c): what the switch alone spends on a frame.
 """
 
-from rows import Row, line, title
+from rows import BURSTS, READ_BURSTS, Row, line
 from runner import Failed
 from switches import OURS, OVS
 
-BURSTS = ("--mode", "bursts")
-UDP = (*BURSTS, "--ring", 4096, "--buffers", 1024, "--frames", "udp")
-CSUM = (*BURSTS, "--ring", 4096, "--buffers", 1024, "--frames", "csum")
+UDP = (*BURSTS, "--frames", "udp")
+CSUM = (*BURSTS, "--frames", "csum")
 # A receiver's ring has room for all segments of a burst. Few buffers, which slots share: in the cache.
-TSO = (*BURSTS, "--buffers", 64, "--window", 128, "--frames", "tso", "--size", 1518)
+TSO = ("--mode", "bursts", "--buffers", 64, "--window", 128, "--frames", "tso", "--size", 1518)
 
 CASES = {  # name: (what is printed, words for the generator)
     "plain 64": ("64 B, finished by the sender", (*UDP, "--size", 64)),
@@ -34,22 +33,28 @@ class Offload(Row):
     name = "offload"
     shared = False
 
-    def __init__(self, bench):
-        super().__init__(bench)
+    def __init__(self, bench, read=False):
+        super().__init__(bench, read)
+        # Rings whose frames of 64 KiB are each in a buffer of its own would be in no cache.
+        self.cases = {case: (label, self._words(words)) for case, (label, words) in CASES.items()
+                      if not (read and "tso" in case)}
         self.unable = {}  # (switch, case): why
 
-    def own(self, kind, first):
+    def _words(self, words):
+        return (*READ_BURSTS, *words[len(BURSTS):]) if self.read else words
+
+    def own(self, kind):
         if kind.offloads is None:
             return
         with kind(self.bench.place, options=kind.offloads) as switch:
-            for case, (_, words) in CASES.items():
+            for case, (_, words) in self.cases.items():
                 if (kind.name, case) not in self.unable:
                     self._case(switch, case, words)
 
     def _case(self, switch, case, words):
         try:
             # Of Open vSwitch it is not known beforehand what it can do.
-            result = self.bench.measure(switch, *words, tries=2 if switch.name != OURS else None)
+            result = self.measure(switch, *words, tries=2 if switch.name != OURS else None)
             seen, bad = int(result["frames_seen"]), int(result["bad_frames"])
             if bad > 0:
                 raise Failed(f"{bad} of {seen} frames looked at arrived with a wrong length, header or checksum", {})
@@ -64,18 +69,21 @@ class Offload(Row):
         for figure, value in (("mpps", result["mpps"]), ("gbps", rate * int(result["len"]) * 8 / 1e9),
                               ("cycles", float(result["hz"]) / rate)):
             self.add(switch.name, case, figure, value=value)
+        if self.read:
+            self.add(switch.name, case, "reader", value=result["read_cycles"])
 
     def show(self):
-        title("Frames that are left unfinished, in bursts, one core: as they arrive, and TSC cycles for each",
-              "millions/s", "Gbit/s", "cycles")
+        figures = [("mpps", 2), ("gbps", 1), ("cycles", 0)] + [("reader", 0)] * self.read
+        self.title("Frames that are left unfinished, in bursts, one core: as they arrive, and TSC cycles for each",
+                   "millions/s", "Gbit/s", "cycles", *(["reader's"] * self.read))
         for name in self.bench.options.only:
-            for case, (label, _) in CASES.items():
-                if self.bench.samples.get((self.name, name, case, "mpps")):
+            for case, (label, _) in self.cases.items():
+                if self.bench.samples.get((self.key, name, case, "mpps")):
                     line(f"{name}, {label}", *(f"{self.median(name, case, figure):.{digits}f}"
-                                               for figure, digits in (("mpps", 2), ("gbps", 1), ("cycles", 0))))
+                                               for figure, digits in figures))
                 elif (name, case) in self.unable:
                     print(f"{f'{name}, {label}':62}cannot: {self.unable[name, case]}")
         if self.ran(OURS, OVS):
-            for case, (label, _) in CASES.items():
-                if self.bench.samples.get((self.name, OVS, case, "mpps")):
+            for case, (label, _) in self.cases.items():
+                if self.bench.samples.get((self.key, OVS, case, "mpps")):
                     line(f"ratio to {OVS}, {label}", f"{self.ratio((OURS, case, 'mpps'), (OVS, case, 'mpps')):.2f}x")

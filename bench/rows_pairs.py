@@ -10,12 +10,13 @@ rate in bursts, of rings that are large enough for them.
 
 import os
 
-from rows import Row, line, title
+from rows import Row, line
 from switches import OURS
 
 FASTER = 1.7  # two workers, at least, as one
 # Slots share buffers, so that the rings' size alone does not change what is in the cache.
 BURSTS = ("--mode", "bursts", "--ring", 32768, "--buffers", 1024)
+READ_BURSTS = ("--mode", "bursts", "--ring", 4096)  # each frame has a buffer of its own: see rows.py
 CASES = {(1, 1): "1 queue pair, 1 worker", (2, 1): "2 queue pairs, 1 worker", (2, 2): "2 queue pairs, 2 workers"}
 
 
@@ -39,13 +40,13 @@ class Pairs(Row):
     name = "pairs"
     shared = False
 
-    def __init__(self, bench):
-        super().__init__(bench)
+    def __init__(self, bench, read=False):
+        super().__init__(bench, read)
         place = bench.place
         self.cpu = third_cpu((place.worker_cpu, place.other_cpu))
         self.bursts = self.cpu is None
 
-    def own(self, kind, first):
+    def own(self, kind):
         if kind.name != OURS:
             return
         for (pairs, workers), _ in CASES.items():
@@ -53,8 +54,8 @@ class Pairs(Row):
             if workers == 2:
                 cpus.append(self.bench.place.other_cpu if self.bursts else self.cpu)
             with kind(self.bench.place, worker_cpus=cpus) as switch:
-                words = BURSTS if self.bursts else ()
-                self._keep((pairs, workers), self.bench.measure(switch, "--pairs", pairs, *words))
+                words = (READ_BURSTS if self.read else BURSTS) if self.bursts else ()
+                self._keep((pairs, workers), self.measure(switch, "--pairs", pairs, *words))
 
     def _keep(self, case, result):
         self.add(*case, "mpps", value=result["mpps"])
@@ -64,21 +65,29 @@ class Pairs(Row):
             rate = float(result["mpps"]) if workers == 1 else float(result[f"mpps{i}"])
             self.add(*case, f"cycles{i}", value=float(result["hz"]) / (rate * 1e6) if rate > 0 else float("inf"))
 
+        if self._reader():
+            self.add(*case, "reader", value=result["read_cycles"])
+
+    def _reader(self):
+        return self.read and self.bursts
+
     def show(self):
         if not self.ran(OURS):
             return
-        title("One pair of guests, 64 B: millions of frames/s, and TSC cycles a frame of each worker",
-              "millions/s", "worker 1", "worker 2")
+        self.title("One pair of guests, 64 B: millions of frames/s, and TSC cycles a frame of each worker",
+                   "millions/s", "worker 1", "worker 2", *(["reader"] if self._reader() else []))
         if self.bursts:
             print("This machine has no two cores besides the generator's. Measured in bursts, while the generator\n"
                   "sleeps and each worker has a CPU of its own; see doc/figures.rst.\n")
         for case, label in CASES.items():
             cycles = [f"{self.median(*case, f'cycles{i}'):.1f}" for i in range(case[1])]
+            if self._reader():
+                cycles += [""] * (2 - len(cycles)) + [f"{self.median(*case, 'reader'):.1f}"]
             line(f"{OURS}, {label}", f"{self.median(*case, 'mpps'):.2f}", *cycles)
         line("2 queue pairs / 1, 1 worker", f"{self.ratio((2, 1, 'mpps'), (1, 1, 'mpps')):.2f}x")
         line("2 workers / 1, 2 queue pairs", f"{self.ratio((2, 2, 'mpps'), (2, 1, 'mpps')):.2f}x")
 
     def required(self):
-        if self.ran(OURS):
+        if self.ran(OURS) and not self.read:
             where = ", in bursts" if self.bursts else ""
             yield f"2 workers, times as fast as 1{where}", self.ratio((2, 2, "mpps"), (2, 1, "mpps")), FASTER, True

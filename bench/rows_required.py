@@ -12,7 +12,8 @@ import dataclasses
 import os
 import sys
 
-from rows import Row, line, title
+import rows_pairs
+from rows import BURSTS, READ_BURSTS, Row, line
 from switches import OURS, Testpmd, Uplink, VhostSwitch
 from turns import running, stopped
 
@@ -32,8 +33,14 @@ SETUPS = {  # how a switch is started: kind, and words for it
 
 SMALL = ("--ring", 256)  # what QEMU gives a guest unless told otherwise
 OUT = ("--guests", 1, "--flows", "out")
-BURSTS = ("--mode", "bursts", "--ring", 4096, "--buffers", 1024)
-INTO = ("--mode", "bursts", "--ring", 32768, "--buffers", 1024, "--guests", 3, "--flows", "into")
+INTO = ("--guests", 3, "--flows", "into")
+
+WORKER_BURSTS, PAIR_BURSTS = 1, 2
+BURST_WORDS = {  # of Figure.bursts, and whether frames are read
+    (0, False): (), (0, True): (),
+    (WORKER_BURSTS, False): BURSTS, (WORKER_BURSTS, True): READ_BURSTS,
+    (PAIR_BURSTS, False): rows_pairs.BURSTS, (PAIR_BURSTS, True): rows_pairs.READ_BURSTS,
+}
 
 
 def words(size, *more):
@@ -54,6 +61,7 @@ class Figure:
     above: tuple  # (one of SETUPS, or CEILING; words for the generator)
     below: tuple
     way: str = "ratio"
+    bursts: int = 0  # while the generator sleeps: what the switch alone does
 
     @property
     def more(self):
@@ -72,16 +80,16 @@ FIGURES = (
            ("testpmd, uplink", words(64, *OUT))),
     Figure("64 guests all send: a frame's time / with 2", 1.3, ("ours, 256 guests", guests(64, "--flows", "ring")),
            ("ours, 256 guests", guests(2)), "cost"),
-    Figure("256 guests, 2 talk: a frame's time / with 2", 1.1, ("ours, 256 guests", guests(256)), ("ours, 256 guests", guests(2)), "cost"),
+    Figure("256 guests, 2 talk: a frame's time / with 2", 1.1, ("ours, 256 guests", guests(256)),
+           ("ours, 256 guests", guests(2)), "cost"),
     Figure("256 guests all send: a frame's time / with 2", 1.4, ("ours, 256 guests", guests(256, "--flows", "ring")),
            ("ours, 256 guests", guests(2)), "cost"),
-    Figure("64 B, checksum completed: cycles on top", 80,
-           ("ours, offloads", words(64, *BURSTS, "--frames", "csum")), ("ours, offloads", words(64, *BURSTS)),
-           "cycles"),
-    Figure("1518 B, checksum completed / plain", 0.7,
-           ("ours, offloads", words(1518, *BURSTS, "--frames", "csum")), ("ours, offloads", words(1518, *BURSTS))),
+    Figure("64 B, checksum completed: cycles on top", 80, ("ours, offloads", words(64, "--frames", "csum")),
+           ("ours, offloads", words(64)), "cycles", WORKER_BURSTS),
+    Figure("1518 B, checksum completed / plain", 0.7, ("ours, offloads", words(1518, "--frames", "csum")),
+           ("ours, offloads", words(1518)), bursts=WORKER_BURSTS),
     Figure("two workers into one ring / one worker", 1.3, ("ours, 2 workers", words(64, *INTO)),
-           ("ours", words(64, *INTO))),
+           ("ours", words(64, *INTO)), bursts=PAIR_BURSTS),
     Figure("us, 99th percentile at 80 % of the highest rate", 20, ("ours", words(64)),
            ("ours", words(64, "--mode", "paced")), "time"),
 )
@@ -109,30 +117,32 @@ class Turns:
 
     def measure(self, setup, *argv):
         if setup == CEILING:
-            return self.bench.ceiling("--copy", *argv)
+            return self.bench.ceiling("--copy", "--seconds", self.bench.options.seconds, *argv)
         switch = self._switch(setup)
         with running(switch):
             return self.bench.measure(switch, *argv)
 
     def rate(self, setup, argv):
-        """Frames that arrive in a second; and the ticks in it."""
+        """Frames that arrive in a second, and the ticks in it. In bursts the time that their reader takes is added."""
         result = self.measure(setup, *argv)
         lost = max(0, int(result.get("lost", 0))) / int(result["sent"])
-        return float(result["mpps_high"]) * 1e6 * (1 - lost), float(result["hz"])
+        rate, hz = float(result["mpps_high"]) * 1e6 * (1 - lost), float(result["hz"])
+        return 1 / (1 / rate + float(result.get("read_cycles", 0)) / hz), hz
 
 
 class Required(Row):
     name = "required"
     shared = False
 
-    def __init__(self, bench):
-        super().__init__(bench)
+    def __init__(self, bench, read=False):
+        super().__init__(bench, read)
         kinds = {name: SETUPS[name][0].name for name in SETUPS} | {CEILING: OURS}
         self.figures = [f for f in FIGURES if bench.options.case in f.name
-                        and self.ran(kinds[f.above[0]], kinds[f.below[0]])]
+                        and self.ran(kinds[f.above[0]], kinds[f.below[0]])
+                        and not (read and "out" in f.above[1])]
 
     def turns(self, number):
-        print(f"round {number} of {self.bench.options.rounds}: required figures", file=sys.stderr)
+        print(f"round {number} of {self.bench.options.rounds}: {self.key}", file=sys.stderr)
         with contextlib.ExitStack() as stack:
             turns = Turns(self.bench, stack)
             for figure in self.figures:
@@ -141,11 +151,14 @@ class Required(Row):
                 else:
                     self._two_rates(turns, figure, number % 2 == 0)
 
+    def _words(self, figure, argv):
+        return (*argv, *BURST_WORDS[figure.bursts, self.read], *self.reading())
+
     def _two_rates(self, turns, figure, swap):
         sides = [("above", figure.above), ("below", figure.below)]
         rate = {}
         for side, (setup, argv) in reversed(sides) if swap else sides:
-            rate[side], hz = turns.rate(setup, argv)
+            rate[side], hz = turns.rate(setup, self._words(figure, argv))
             self.add(figure.name, side, value=rate[side] / 1e6)
         if figure.way == "ratio":
             value = rate["above"] / rate["below"]
@@ -156,10 +169,11 @@ class Required(Row):
         self.add(figure.name, value=value)
 
     def _time(self, turns, figure):
-        rate, _ = turns.rate(*figure.above)
+        setup, argv = figure.above
+        rate = float(turns.measure(setup, *self._words(figure, argv))["rate"])
         setup, argv = figure.below
-        result = turns.measure(setup, *argv, "--rate", int(LOAD * rate))
-        # What was posted in the time: less than was asked for if the switch, or the generator, could not follow.
+        result = turns.measure(setup, *self._words(figure, argv), "--rate", int(LOAD * rate))
+        # Less than was asked for if the switch, or the generator, could not follow.
         asked = int(result["samples"]) + int(result["skipped"]) + int(result["blind"])
         self.add(figure.name, "above", value=rate / 1e6)
         self.add(figure.name, "below", value=LOAD * rate / 1e6 * int(result["samples"]) / asked)
@@ -168,14 +182,15 @@ class Required(Row):
     def show(self):
         if not self.figures:
             return
-        title("Required figures: two rates in millions of frames/s, and what comes of them", "first", "second", "value",
-              "worst", "best", width=10)
+        self.title("Required figures: two rates in millions of frames/s, and what comes of them",
+                   "first", "second", "value", "worst", "best", width=10)
         for figure in self.figures:
-            values = sorted(self.bench.samples[self.name, figure.name])
+            values = sorted(self.bench.samples[self.key, figure.name])
             ends = values if figure.more else values[::-1]
             line(figure.name, *(f"{self.median(figure.name, side):.2f}" for side in ("above", "below")),
                  *(f"{value:.2f}" for value in (self.median(figure.name), ends[0], ends[-1])), width=10)
 
     def required(self):
         for figure in self.figures:
-            yield figure.name, self.median(figure.name), figure.limit, figure.more
+            name = f"{figure.name}, read" if self.read else figure.name
+            yield name, self.median(figure.name), figure.limit, figure.more

@@ -3,6 +3,7 @@
 """Measurements: runs of the load generator, what they gave, and what was odd about them."""
 
 import collections
+import contextlib
 import glob
 import json
 import os
@@ -33,6 +34,27 @@ def parsed(p):
     if options.rounds < 1 or options.tries < 1 or options.seconds <= 0:
         p.error("--rounds, --tries and --seconds: positive numbers")
     return options
+
+
+@contextlib.contextmanager
+def preferred():
+    """What is started in the block comes before other load; workers, and the generator while it measures, first of all.
+
+    Linux shares CPUs out between sessions first (autogroup), and looks at priorities only within each.
+    """
+    os.setpriority(os.PRIO_PROCESS, 0, -19)
+    group = "/proc/self/autogroup"
+    if not os.path.exists(group):
+        yield
+        return
+    before = _line(group).split()[-1]
+    with open(group, "w", encoding="ascii") as f:
+        f.write("-20")
+    try:
+        yield
+    finally:
+        with open(group, "w", encoding="ascii") as f:
+            f.write(before)
 
 
 def machine():

@@ -129,8 +129,6 @@ teach(struct gen *gen)
 	do {
 		for (unsigned i = 0; i < gen->n; i++)
 			hello(&gen->guest[i], i);
-		if (gen->conf->flows == GEN_LOOP)
-			hello(gen->guest, 1);
 		gen_settle(gen);
 		if (probe(gen))
 			return 0;

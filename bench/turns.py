@@ -14,19 +14,10 @@ import os
 import signal
 
 
-def prefer_workers(pid):
-    """Other load does not take the workers' CPU away: then fewer rounds say more."""
-    for thread in map(int, os.listdir(f"/proc/{pid}/task")):
-        with open(f"/proc/{pid}/task/{thread}/comm", encoding="ascii") as f:
-            if "worker" in f.read():
-                os.setpriority(os.PRIO_PROCESS, thread, -20)
-
-
 @contextlib.contextmanager
 def stopped(switch):
     """Starts a switch. It stands still, except where running() says."""
     with switch:
-        prefer_workers(switch.process.pid)
         os.kill(switch.process.pid, signal.SIGSTOP)
         try:
             yield switch
