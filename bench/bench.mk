@@ -40,7 +40,7 @@ loadgen: $(BUILD)/loadgen
 
 # Packages first: without them the rest cannot be built. 1.5 GiB: 64 guests beside the switch.
 bench:
-	scripts/install-deps bench
+	scripts/install-deps bench $(if $(findstring vm,$(BENCH_ARGS)),vm)
 	$(MAKE) $(BUILD)/vhost-switch $(BUILD)/loadgen
 	scripts/with-hugepages 1536 /usr/bin/python3 bench/bench.py --binary $(BUILD)/vhost-switch \
 		--loadgen $(BUILD)/loadgen $(BENCH_ARGS)

@@ -21,13 +21,15 @@ import tempfile
 from switches import SWITCHES, Place
 from rows import Guests, Latency, Packed, Throughput
 from rows_control import ControlRow
+from rows_drivers import Drivers
 from rows_offload import Offload
 from rows_pairs import Pairs
 from rows_required import Required
 from rows_uplink import UplinkRow
+from rows_vm import Vm
 from runner import Bench, add_options, machine, parsed, preferred
 
-KINDS = (Throughput, Latency, Guests, Packed, UplinkRow, Pairs, Offload, ControlRow, Required)
+KINDS = (Throughput, Latency, Guests, Packed, UplinkRow, Pairs, Offload, ControlRow, Drivers, Required, Vm)
 ROWS = {row.name: row for row in KINDS}
 
 READ = {"no": (False,), "yes": (True,), "both": (False, True)}
