@@ -27,6 +27,7 @@
 #include "conf/cpus.h"
 #include "conf/conf_parse.h"
 #include "conf/eal_args.h"
+#include "frame/sum.h"
 #include "guest/cuse/cuse.h"
 #include "guest/fds.h"
 #include "guest/sigbus.h"
@@ -162,6 +163,7 @@ start(struct whole *w)
 	w->parts.uplink = w->uplink;
 	sigbus_init(&w->guests);
 	fds_init();
+	sum_choose();
 	if (!signal_start()) {
 		say_error("no thread to watch signals: %s", strerror(errno));
 		return false;

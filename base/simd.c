@@ -24,3 +24,15 @@ simd_avx2(void)
 	return false;
 #endif
 }
+
+bool
+simd_avx512(void)
+{
+#if defined(SIMD_AVX512) && !defined(__SANITIZE_THREAD__)
+	return rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512F) > 0 &&
+			rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512BW) > 0 &&
+			rte_vect_get_max_simd_bitwidth() >= RTE_VECT_SIMD_512;
+#else
+	return false;
+#endif
+}

@@ -12,9 +12,10 @@
 
 #include <rte_config.h>
 
-/* Functions with this attribute use AVX2, whatever the compiler's options say. */
+/* Functions with these attributes use AVX2, AVX-512, whatever the compiler's options say. */
 #ifdef RTE_ARCH_X86_64
 #define SIMD_AVX2 __attribute__((target("avx2")))
+#define SIMD_AVX512 __attribute__((target("avx512f,avx512bw")))
 #endif
 
 /*
@@ -22,5 +23,11 @@
  * (--force-max-simd-bitwidth=64 or 128 forbids them). After rte_eal_init(); any thread.
  */
 bool simd_avx2(void);
+
+/*
+ * Returns true if the CPU has AVX-512 for bytes, and EAL allows vectors of 512 bits, as it does only
+ * if asked (--force-max-simd-bitwidth=512). After rte_eal_init(); any thread.
+ */
+bool simd_avx512(void);
 
 #endif /* SIMD_H */

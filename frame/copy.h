@@ -78,13 +78,25 @@ frame_copy_plain(uint8_t *to, const struct frame *f)
 	memcpy(to, &f->eth, sizeof(f->eth));
 }
 
-/* Copies any frame into `to`, which holds f->len bytes. */
+/* Returns true if all of a frame with offloads was copied when it was checked. */
+static inline bool
+frame_is_held(const struct frame *f)
+{
+	return f->len <= f->headers->held;
+}
+
+/* Copies any frame into `to`, which holds f->len bytes, and leaves its offloads undone. */
 static inline void
 frame_copy(uint8_t *to, const struct frame *f)
 {
-	frame_copy_plain(to, f);
-	if (unlikely(f->offload != 0))
+	if (likely(f->offload == 0)) {
+		frame_copy_plain(to, f);
+	} else if (frame_is_held(f)) {
+		copy_bytes(to, f->headers->bytes, f->len);
+	} else {
+		frame_copy_plain(to, f);
 		memcpy(to, f->headers->bytes, f->headers->len);
+	}
 }
 
 /*

@@ -55,6 +55,7 @@ struct headers {
 	uint16_t l3;   /* offset of the IP header */
 	uint16_t l4;   /* offset of the TCP or UDP header */
 	uint16_t len;  /* end of the TCP or UDP header */
+	uint16_t held; /* number of bytes from the frame's beginning that are here */
 	bool ipv6;     /* else IPv4 */
 	bool tcp;      /* else UDP */
 	bool extended; /* there are IPv6 extension headers */

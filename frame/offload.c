@@ -256,10 +256,14 @@ offload_check(struct frame *f, const struct virtio_net_hdr *asked, struct header
 {
 	uint32_t n = RTE_MIN(f->len, (uint32_t)HEADERS_MAX);
 
-	frame_peek(f, h->bytes, n);
+	if (likely(n <= f->frag->len))
+		copy_bytes(h->bytes, f->frag->base, n);
+	else
+		frame_peek(f, h->bytes, n);
 	/* The code after this reads the copy, and never again the guest's memory. */
 	rte_compiler_barrier();
 	memcpy(&f->eth, h->bytes, sizeof(f->eth));
+	h->held = n;
 	h->generic = false;
 	if (!(may & OFFLOAD_CSUM) || !(asked->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
 			!(offload_is_known(h, n, asked) || offload_is_generic(h, f->len, asked)))

@@ -8,7 +8,7 @@
  * A frame's headers are read once, with the fetch of its burst, into the burst's struct headers.
  * They are checked there and used from there, also where the frame goes on with its offload. So the
  * virtio-net header that a receiver gets fits the frame, whatever the sender writes meanwhile. A
- * receiver without the feature gets complete frames: see gso.h.
+ * receiver without the feature gets complete frames: see checksum.h and gso.h.
  *
  * No state of its own: called by the worker that has the frame.
  */

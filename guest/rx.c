@@ -12,6 +12,7 @@
  * Most frames fit into a single descriptor, which is tried first. Else room.h finds chains for the
  * frame, within bounds.
  */
+#include "frame/checksum.h"
 #include "frame/copy.h"
 #include "frame/gso.h"
 #include "guest/room.h"
@@ -31,16 +32,24 @@ struct filling {
 	struct tally tally;
 };
 
+/* Returns true if a frame, which need not be cut, has a checksum that its receiver wants completed. */
+static inline bool
+rx_wants_checksum(const struct virtqueue *vq, const struct frame *f)
+{
+	return (f->offload & ~vq->offloads & OFFLOAD_CSUM) != 0;
+}
+
 /*
- * Writes the header of a frame with offloads or flags; flags are only for a guest that takes them.
+ * Writes the header of a frame with offloads or flags. Flags, and what they stand for, are only for a
+ * guest that takes them.
  */
-static __rte_noinline void
+static void
 rx_put_offload(const struct virtqueue *vq, uint8_t *to, const struct frame *f)
 {
-	struct virtio_net_hdr vnet = f->vnet;
+	struct virtio_net_hdr vnet = {0};
 
-	if (!(vq->offloads & OFFLOAD_CSUM))
-		vnet.flags = 0;
+	if (vq->offloads & OFFLOAD_CSUM)
+		vnet = f->vnet;
 	memcpy(to, &vnet, sizeof(vnet));
 }
 
@@ -64,6 +73,16 @@ rx_put_header(const struct virtqueue *vq, uint8_t *to, const struct frame *f, ui
 		memcpy(to + 10, &nheads, 2);
 }
 
+/* Copies a frame with offloads or flags, and completes its checksum if the receiver wants that. */
+static __rte_noinline void
+rx_put_unfinished(const struct virtqueue *vq, uint8_t *to, const struct frame *f)
+{
+	if (rx_wants_checksum(vq, f))
+		checksum_copy(to, f);
+	else
+		frame_copy(to, f);
+}
+
 /*
  * The common case: the next entry is one descriptor that takes the frame. Returns false, and does
  * nothing, in any other case.
@@ -81,7 +100,7 @@ rx_fill_single(struct cursor *c, const struct frame *f, const bool plain, const 
 	if (plain)
 		frame_copy_plain(base + vq->hdr_len, f);
 	else
-		frame_copy(base + vq->hdr_len, f);
+		rx_put_unfinished(vq, base + vq->hdr_len, f);
 	if (unlikely(vq_logging(vq)))
 		dirty_write(vq->mem, base, need);
 	ring_put(vq, c->used, need, packed);
@@ -96,7 +115,8 @@ rx_fill_room(const struct cursor *end, struct room *r, const struct frame *f, co
 	struct virtqueue *vq = end->vq;
 	uint8_t vnet[HDR_MAX];
 	struct fragment header = {.base = vnet, .len = vq->hdr_len};
-	struct fragment front = frame_front(f);
+	struct fragment front = frame_front(f), field;
+	uint16_t sum;
 	uint32_t left = vq->hdr_len + f->len, n;
 	unsigned int i;
 
@@ -104,6 +124,11 @@ rx_fill_room(const struct cursor *end, struct room *r, const struct frame *f, co
 	frags_copy(r->frag, 0, &header, header.len);
 	frags_copy(r->frag, vq->hdr_len, f->frag, f->len);
 	frags_copy(r->frag, vq->hdr_len, &front, front.len);
+	if (unlikely(rx_wants_checksum(vq, f))) {
+		sum = checksum_of(f);
+		field = (struct fragment){.base = (uint8_t *)&sum, .len = sizeof(sum)};
+		frags_copy(r->frag, vq->hdr_len + checksum_at(f), &field, field.len);
+	}
 	if (unlikely(vq_logging(vq)))
 		dirty_frags(vq->mem, r->frag, left);
 	for (i = 0; i < r->n; i++) {
@@ -212,15 +237,25 @@ rx_may_wait(enum chain_status status)
 	return status == CHAIN_NONE || status == CHAIN_FAULT;
 }
 
-/* Puts a frame into the ring whose offloads the guest does not do itself. */
+/* Notes that the checksums of `n` frames, which *f became, were completed if the receiver wants it. */
+static inline void
+rx_note_checksums(struct filling *to, const struct frame *f, unsigned int n)
+{
+	if (!rx_wants_checksum(to->at.vq, f))
+		return;
+	to->b->cost += COST_SUM(f->len);
+	to->tally.checksums += n;
+}
+
+/* Puts the segments of a frame into the ring that the guest does not take whole. */
 static __rte_noinline enum chain_status
-rx_fill_finished(struct filling *to, const struct frame *f, const bool packed)
+rx_fill_cut(struct filling *to, const struct frame *f, const bool packed)
 {
 	enum chain_status status = CHAIN_OK;
 	const struct frame *part;
 	struct gso gso;
 
-	gso_begin(&gso, f, to->at.vq->offloads);
+	gso_begin(&gso, f);
 	if (gso.n > 1)
 		status = rx_find_all(to, &gso, packed);
 	ring_rewind(&to->at);
@@ -232,11 +267,10 @@ rx_fill_finished(struct filling *to, const struct frame *f, const bool packed)
 	}
 	if (status != CHAIN_OK)
 		return status;
-	to->b->cost += gso.n * COST_PART + COST_SUM(f->len);
+	to->b->cost += gso.n * COST_PART;
 	if (gso.n > 1)
 		to->tally.segments += gso.n;
-	if (!gso.partial)
-		to->tally.checksums += gso.n;
+	rx_note_checksums(to, f, gso.n);
 	return CHAIN_OK;
 }
 
@@ -244,9 +278,14 @@ rx_fill_finished(struct filling *to, const struct frame *f, const bool packed)
 static __rte_noinline enum chain_status
 rx_fill_offload(struct filling *to, const struct frame *f, const bool packed)
 {
-	if ((f->offload & ~to->at.vq->offloads) != 0)
-		return rx_fill_finished(to, f, packed);
-	return rx_fill_any(to, f, packed);
+	enum chain_status status;
+
+	if ((f->offload & OFFLOAD_GSO) != 0 && (f->offload & ~to->at.vq->offloads) != 0)
+		return rx_fill_cut(to, f, packed);
+	status = rx_fill_any(to, f, packed);
+	if (status == CHAIN_OK)
+		rx_note_checksums(to, f, 1);
+	return status;
 }
 
 /*

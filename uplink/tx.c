@@ -15,6 +15,7 @@
 
 #include "base/atomic.h"
 #include "frame/copy.h"
+#include "frame/checksum.h"
 #include "frame/gso.h"
 #include "switch/count.h"
 #include "uplink/uplink.h"
@@ -109,21 +110,28 @@ uplink_tx_fill(const struct uplink *u, struct rte_mbuf *m, const struct frame *f
 	return extra;
 }
 
+/* Fills an mbuf with a frame whose checksum the switch completes. */
+static void
+uplink_tx_fill_complete(
+		const struct uplink *u, struct rte_mbuf *m, const struct frame *f, uint16_t vlan)
+{
+	uint16_t extra = uplink_tx_fill(u, m, f, vlan);
+
+	checksum_put(rte_pktmbuf_mtod_offset(m, uint8_t *, extra), f);
+}
+
 /* Fills an mbuf with a frame that needs a checksum. Returns true if the switch computed it. */
 static __rte_noinline bool
 uplink_tx_fill_unfinished(const struct uplink *u, struct uplink_tx *tx, struct rte_mbuf *m,
 		const struct frame *f, uint16_t vlan)
 {
-	struct gso gso;
-
 	if (nic_takes(&u->nic, f, 1)) {
 		nic_mark(m, f, uplink_tx_fill(u, m, f, vlan));
 		if (rte_eth_tx_prepare(u->port, tx->queue, &m, 1) == 1)
 			return false;
 		m->ol_flags = 0;
 	}
-	gso_begin(&gso, f, 0);
-	uplink_tx_fill(u, m, gso_next(&gso), vlan);
+	uplink_tx_fill_complete(u, m, f, vlan);
 	return true;
 }
 
@@ -306,13 +314,13 @@ uplink_tx_deliver_cut(struct uplink *u, struct uplink_tx *tx, const struct frame
 		return true;
 	if (full)
 		return false;
-	gso_begin(&gso, f, 0);
+	gso_begin(&gso, f);
 	if (rte_pktmbuf_alloc_bulk(u->mbufs, tx->pending, gso.n) != 0) {
 		tx->reason = DROP_NO_MBUF;
 		return false;
 	}
 	for (i = 0; i < gso.n; i++)
-		uplink_tx_fill(u, tx->pending[i], gso_next(&gso), vlan);
+		uplink_tx_fill_complete(u, tx->pending[i], gso_next(&gso), vlan);
 	sent = uplink_tx_transmit(u, tx, tx->pending, gso.n);
 	if (sent == 0 || gso_len(&gso, 0) > u->carries) {
 		rte_pktmbuf_free_bulk(tx->pending + sent, gso.n - sent);

@@ -14,6 +14,7 @@
 #include <sanitizer/lsan_interface.h>
 
 #include "fuzz.h"
+#include "sums.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -123,7 +124,9 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = {data, size};
+	enum sum_way way = size % SUM_WAYS;
 
+	sums_use(sums_cpu_has(way) ? way : SUM_PLAIN);
 	set_limit(CPU_SECONDS);
 	fuzz_one(&in);
 	set_limit(0);

@@ -5,7 +5,8 @@
  * What the fuzz targets share: libFuzzer's two entry points, and how an input is read.
  *
  * An input is a program: bytes are taken from its front, and say what is done next. When
- * there are none left, all further ones are 0 and fuzz_more() is false. What a target does
+ * there are none left, all further ones are 0 and fuzz_more() is false. Its length says in which way
+ * checksums are added up (frame/sum.h), as far as the CPU has it. What a target does
  * depends on nothing else, so that a file that failed fails again.
  *
  * A target fails as unit tests do, by cmocka's assert_..., which abort here; or by a report of

@@ -12,7 +12,8 @@
  *
  * --mergeable and --packed: all guests have mergeable buffers, packed rings; of the cases those
  * are run that look different then. --offload: the switch offers checksums and segmentation, and
- * the cases for that are run. --plain: the switch uses no vector instructions of its own (base/simd.h).
+ * the cases for that are run, with the widest vectors. --plain: the switch uses no vector instructions of its
+ * own (base/simd.h).
  *
  * --uplink: the switch has an uplink that brings frames without end.
  * --rates: guests that want more than their share (cases_share.c). These are for a program that

@@ -67,6 +67,8 @@ run_program(const struct subject *s, pid_t parent)
 			"--no-pci", "--file-prefix", strrchr(s->dir, '/') + 1);
 	if (s->plain)
 		ADD("--force-max-simd-bitwidth", "64");
+	else if (s->offload)
+		ADD("--force-max-simd-bitwidth", "512");
 	if (s->tap != NULL) {
 		snprintf(tap, sizeof(tap), "net_tap0,iface=%s", s->tap);
 		ADD("--vdev", tap);

@@ -3,7 +3,8 @@
  */
 /*
  * Frames with offloads from one ring to another, split and packed: carried to a guest that
- * takes them, finished for any other, all of what one is cut into or nothing.
+ * takes them, finished for any other, all of what one is cut into or nothing. In each way to add up
+ * bytes.
  */
 #include <rte_common.h>
 
@@ -11,6 +12,7 @@
 #include "frame/offload.h"
 #include "ring.h"
 #include "packet.h"
+#include "sums.h"
 #include "run/stats.h"
 
 #define SIZE 64 /* entries of each ring */
@@ -473,5 +475,5 @@ main(void)
 	};
 
 	unit_both();
-	return cmocka_run_group_tests_name("offload_rx", tests, NULL, NULL);
+	return sums_run(tests);
 }

@@ -45,7 +45,7 @@ unit: $(UNIT_PROGRAM)
 
 # What reads guests' memory is also run under sanitizers by tests/run: make SANITIZE=1 unit-san.
 unit-san: $(addprefix $(BUILD)/tests/unit/,memory split packed tx rx dirty_log announce \
-	offload gso offload_rx forward_offload flow)
+	sum offload gso offload_rx forward_offload flow)
 
 # And those that have threads, under ThreadSanitizer: make SANITIZE=thread unit-tsan. Not so `guest`:
 # between messages it reads what is librte_vhost's thread's, ordered by answers that come by a socket.
