@@ -14,6 +14,7 @@
 #include "run/notify.h"
 #include "run/load.h"
 #include "run/parts.h"
+#include "run/statics.h"
 #include "run/stats.h"
 #include "run/worker.h"
 #include "switch/lanes.h"
@@ -38,6 +39,7 @@ struct whole {
 	struct uplink *uplink; /* NULL: none */
 	struct guests guests;
 	struct cuse *cuse; /* NULL: no device node is served */
+	struct statics statics;
 	struct stats stats;
 	struct loads loads;
 	struct notify notify;

@@ -157,7 +157,11 @@ show_fdb(const json_t *entries)
 	json_array_foreach(entries, i, e) {
 		const char *const row[] = {show_text(e, "mac"), show_text(e, "port"),
 				show_number(e, "age", age), show_text(e, "filter"),
-				json_is_true(json_object_get(e, "static")) ? "static" : ""};
+				json_is_true(json_object_get(e, "waits"))
+						? "static, its guest is away"
+						: json_is_true(json_object_get(e, "static"))
+						? "static"
+						: ""};
 
 		table_add(&t, row);
 	}

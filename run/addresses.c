@@ -2,12 +2,27 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* Addresses and their filters: see addresses.h for the contract. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mac.h"
 #include "conf/conf.h"
+#include "guest/slot.h"
 #include "run/addresses.h"
 #include "run/parts.h"
+#include "run/statics.h"
 #include "switch/fdb.h"
 #include "switch/port.h"
 #include "uplink/uplink.h"
+
+/* Returns true if a static address is of the guest in a slot. */
+static bool
+addresses_are_of(const struct static_address *a, const struct port *slot)
+{
+	return slot->settings != NULL && a->number == slot->number &&
+			strcmp(a->port, slot->settings->name) == 0;
+}
 
 /* Handles an address that left the table: the uplink need not receive frames for it any more. */
 static void
@@ -67,6 +82,11 @@ addresses_allowed(const struct parts *p, uint64_t key, uint16_t port)
 void
 addresses_forget_port(const struct parts *p, uint16_t port)
 {
+	unsigned int i;
+
+	for (i = 0; i < p->statics->n; i++)
+		p->statics->list[i].waits |=
+				addresses_are_of(&p->statics->list[i], &p->ports->port[port]);
 	fdb_forget_port(p->fdb, port, addresses_gone, p->uplink);
 }
 
@@ -79,18 +99,25 @@ addresses_forget_if(const struct parts *p, fdb_unwanted_fn unwanted, void *arg)
 static bool
 addresses_not_allowed(void *parts, uint64_t key, uint16_t port)
 {
-	return !addresses_allowed(parts, key, port);
+	const struct parts *p = parts;
+
+	if (addresses_allowed(p, key, port))
+		return false;
+	statics_drop(p->statics, key);
+	return true;
 }
 
 void
 addresses_settle(const struct parts *p)
 {
+	statics_drop_ports(p->statics, p->conf);
 	if (p->conf->nmacs != 0)
 		addresses_forget_if(p, addresses_not_allowed, (void *)(uintptr_t)p);
 }
 
-bool
-addresses_fix(const struct parts *p, uint64_t key, uint16_t port)
+/* Puts an address into the table for good. Returns false if the port has all that it may have. */
+static bool
+addresses_put(const struct parts *p, uint64_t key, uint16_t port)
 {
 	uint16_t old;
 	enum fdb_verdict verdict = fdb_fix(p->fdb, key, port, &old);
@@ -104,6 +131,64 @@ addresses_fix(const struct parts *p, uint64_t key, uint16_t port)
 	else if (verdict == FDB_MOVED)
 		addresses_let_go(p, key);
 	return true;
+}
+
+bool
+addresses_fix(const struct parts *p, uint64_t key, uint16_t port)
+{
+	const struct port *to = &p->ports->port[port];
+	struct static_address a = {.key = key};
+
+	if (!addresses_put(p, key, port))
+		return false;
+	statics_drop(p->statics, key);
+	if (port == PORT_UPLINK) /* it never leaves */
+		return true;
+	snprintf(a.port, sizeof(a.port), "%s", to->settings->name);
+	slot_name(p->ports, port, a.guest);
+	a.number = to->number;
+	if (!statics_add(p->statics, &a))
+		say(WARNING, "no memory: a static address of port %s ends with its guest\n",
+				a.guest);
+	return true;
+}
+
+void
+addresses_return(const struct parts *p, uint16_t port)
+{
+	struct static_address *a;
+	struct rte_ether_addr mac;
+	unsigned int i;
+
+	for (i = p->statics->n; i-- > 0;) {
+		a = &p->statics->list[i];
+		if (!a->waits || !addresses_are_of(a, &p->ports->port[port]))
+			continue;
+		a->waits = false;
+		if (addresses_allowed(p, a->key, port) && addresses_put(p, a->key, port))
+			continue;
+		mac = fdb_mac(a->key);
+		say(NOTICE, "port %s: may no longer have the static address " MAC_FORMAT "\n",
+				a->guest, MAC_BYTES(mac));
+		statics_drop(p->statics, a->key);
+	}
+}
+
+uint32_t
+addresses_forget_static(const struct parts *p, uint64_t key, unsigned int port)
+{
+	const struct port *of = &p->ports->port[port < GUEST_MAX ? port : 0];
+	const struct static_address *a;
+	unsigned int i;
+	uint32_t waited = 0;
+
+	for (i = p->statics->n; i-- > 0;) {
+		a = &p->statics->list[i];
+		if ((key == 0 || key == a->key) &&
+				(port == PORT_MAX || (port < GUEST_MAX && addresses_are_of(a, of))))
+			waited += statics_drop(p->statics, a->key);
+	}
+	return waited;
 }
 
 void

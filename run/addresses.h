@@ -30,14 +30,26 @@ void addresses_let_in(const struct parts *p, uint64_t key, uint16_t from, uint16
 /* Handles an address that has moved from a guest to the uplink. */
 void addresses_let_go(const struct parts *p, uint64_t key);
 
-/* Forgets all addresses of a port. */
+/* Forgets all addresses of a guest that has left. Its static ones wait for it. */
 void addresses_forget_port(const struct parts *p, uint16_t port);
+
+/* Puts the static addresses of a guest that has come back where they were. */
+void addresses_return(const struct parts *p, uint16_t port);
 
 /* Forgets the addresses that the present settings do not allow to their ports. */
 void addresses_settle(const struct parts *p);
 
-/* Puts an address at a port for good. Returns false if the port has all that it may have. */
+/*
+ * Puts an address at a port, where it stays until it is deleted, also while the port's guest is away. Returns
+ * false if the port has all that it may have.
+ */
 bool addresses_fix(const struct parts *p, uint64_t key, uint16_t port);
+
+/*
+ * Ends that a static address (key 0: any) of a guest (PORT_MAX: of any) comes back. Returns the number of those
+ * that waited for their guests.
+ */
+uint32_t addresses_forget_static(const struct parts *p, uint64_t key, unsigned int port);
 
 /* Forgets the addresses that `unwanted` chooses. Returns their number. */
 uint32_t addresses_forget_if(const struct parts *p, fdb_unwanted_fn unwanted, void *arg);

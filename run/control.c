@@ -187,27 +187,35 @@ control_learn_one(const struct parts *p, unsigned int *moves, const struct learn
 
 /* Tells those who watch which guests have come and gone. */
 static void
-control_tell_guests(struct control *c)
+control_tell_guest(struct control *c, unsigned int slot, bool there)
 {
 	const struct parts *p = c->parts;
 	char name[SLOT_NAME_MAX];
-	unsigned int i;
-	bool there;
 
-	for (i = 0; i < ports_used(p->ports); i++) {
-		there = port_state(&p->ports->port[i]) == PORT_USED;
-		if (there == c->there[i])
-			continue;
-		c->there[i] = there;
-		rpc_event(p->rpc, there ? "guest.connected" : "guest.disconnected", "{s:s, s:i}",
-				"port", slot_name(p->ports, i, name), "device", (int)i);
-	}
+	if (there == c->there[slot])
+		return;
+	c->there[slot] = there;
+	if (there)
+		addresses_return(p, slot);
+	rpc_event(p->rpc, there ? "guest.connected" : "guest.disconnected", "{s:s, s:i}", "port",
+			slot_name(p->ports, slot, name), "device", (int)slot);
+}
+
+static void
+control_tell_guests(struct control *c)
+{
+	const struct ports *all = c->parts->ports;
+	unsigned int i;
+
+	for (i = 0; i < ports_used(all); i++)
+		control_tell_guest(c, i, port_state(&all->port[i]) == PORT_USED);
 }
 
 /* Clears the slots whose guests have left, for the next guests. */
 static void
-control_clear_ports(const struct parts *p)
+control_clear_ports(struct control *c)
 {
+	const struct parts *p = c->parts;
 	struct port *port;
 	unsigned int i;
 
@@ -215,6 +223,7 @@ control_clear_ports(const struct parts *p)
 		port = &p->ports->port[i];
 		if (port_state(port) != PORT_LEAVING)
 			continue;
+		control_tell_guest(c, i, false); /* it may have left since control_tell_guests() */
 		addresses_forget_port(p, i);
 		stats_log_departed(p, i);
 		stats_retire(p, i);
@@ -258,7 +267,7 @@ control_on_wake(struct control *c)
 	wake_take(c->parts->wake);
 	control_learn(c->parts, &c->moves, control_stretch());
 	control_tell_guests(c);
-	control_clear_ports(c->parts);
+	control_clear_ports(c);
 	changes_work(c->parts->changes);
 	rpc_work(c->parts->rpc);
 }

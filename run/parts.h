@@ -18,6 +18,7 @@ struct loads;
 struct notify;
 struct ports;
 struct rpc;
+struct statics;
 struct stats;
 struct uplink;
 struct wake;
@@ -30,6 +31,7 @@ struct parts {
 	struct lanes *lanes;
 	struct guests *guests;
 	struct uplink *uplink; /* NULL: none */
+	struct statics *statics;
 	struct stats *stats;
 	struct loads *loads;
 	struct notify *notify; /* the service manager */

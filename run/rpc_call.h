@@ -79,8 +79,8 @@ enum rpc_end {
 	X(fdb_list, "fdb.list", "[port], [from], [limit]", \
 			"learned addresses, a page at a time: ask again with `from` as `next` says") \
 	X(fdb_add, "fdb.add", "mac, port", \
-			"puts an address at a guest or the uplink, where it stays until the guest leaves " \
-			"or it is deleted") \
+			"puts an address at a guest or the uplink, where it stays until it is deleted, also " \
+			"when the guest leaves and comes back") \
 	X(fdb_del, "fdb.del", "mac", "forgets an address") \
 	X(fdb_flush, "fdb.flush", "[port]", "forgets all addresses, or a port's") \
 	X(explain, "explain", "from, to, [vlan], [source]", \

@@ -11,6 +11,7 @@
 #include "run/parts.h"
 #include "run/rpc_call.h"
 #include "run/rpc_fdb.h"
+#include "run/statics.h"
 #include "switch/fdb.h"
 #include "switch/port.h"
 
@@ -72,6 +73,34 @@ fdb_show(const struct parts *p, const struct fdb_entry *e)
 	return o;
 }
 
+/*
+ * Adds static addresses whose guests are away. They come after the table: position *at is its length and
+ * more. Returns how many were added.
+ */
+static unsigned int
+fdb_show_waiting(json_t *entries, const struct parts *p, uint32_t *at, unsigned int most)
+{
+	const struct statics *s = p->statics;
+	const struct static_address *a;
+	struct rte_ether_addr mac;
+	char text[MAC_TEXT_MAX];
+	unsigned int n = 0;
+
+	while (n < most && *at - p->fdb->positions < s->n) {
+		a = &s->list[(*at)++ - p->fdb->positions];
+		if (!a->waits)
+			continue;
+		mac = fdb_mac(a->key);
+		snprintf(text, sizeof(text), MAC_FORMAT, MAC_BYTES(mac));
+		json_array_append_new(entries,
+				json_pack("{s:s, s:s, s:i, s:b, s:s, s:b}", "mac", text, "port",
+						a->guest, "age", 0, "static", true, "filter",
+						"none", "waits", true));
+		n++;
+	}
+	return n;
+}
+
 enum rpc_end
 rpc_fdb_list(struct rpc_call *call)
 {
@@ -98,6 +127,8 @@ rpc_fdb_list(struct rpc_call *call)
 		json_array_append_new(entries, fdb_show(p, &e));
 		n++;
 	}
+	if (name == NULL && at >= p->fdb->positions)
+		n += fdb_show_waiting(entries, p, &at, limit - n);
 	call->result = json_pack("{s:o, s:o}", "entries", entries, "next",
 			n == (unsigned int)limit ? json_integer(at) : json_null());
 	return RPC_DONE;
@@ -144,6 +175,7 @@ fdb_forget(struct rpc_call *call, const struct fdb_wanted *w)
 {
 	uint32_t n = addresses_forget_if(call->parts, fdb_is_wanted, (void *)(uintptr_t)w);
 
+	n += addresses_forget_static(call->parts, w->key, w->port);
 	call->result = json_pack("{s:i}", "flushed", (int)n);
 	return RPC_DONE;
 }

@@ -208,6 +208,41 @@ def test_addresses_can_be_put_and_forgotten(box):
         assert "no guest of that name" in control.refused("fdb.flush", port="nobody").message
 
 
+def test_static_addresses_wait_for_their_guest(box):
+    """They come back with it, whoever used them meanwhile; not if they, or their port, were deleted."""
+    kept, deleted = "02:00:00:00:00:42", "02:00:00:00:00:43"
+
+    def static(control):
+        return {entry["mac"].lower(): (entry["port"], entry.get("waits", False))
+                for entry in control.ask("fdb.list")["entries"] if entry["static"]}
+
+    def guest(index):
+        return Guests(box, [switch.socket("ab"[index])], first=index)
+
+    with Switch(box, ["--port", "a,socket=a", "--port", "b,socket=b"]) as switch, Control(switch) as control, \
+            guest(1) as others:
+        other, = others.guests
+        with guest(0):
+            wait_for(lambda: control.port("a")["state"] == "up", what="a's guest")
+            for mac in (kept, deleted):
+                control.ask("fdb.add", mac=mac, port="a")
+            assert static(control) == {kept: ("a", False), deleted: ("a", False)}
+        wait_for(lambda: static(control) == {kept: ("a", True), deleted: ("a", True)}, what="they wait")
+        assert control.ask("fdb.list", limit=1)["next"] is not None
+        other.port.send(frame(BROADCAST, kept))
+        wait_for(lambda: kept in [entry["mac"].lower() for entry in control.ask("fdb.list", port="b")["entries"]],
+                 what="another guest has the address meanwhile")
+        assert control.ask("fdb.del", mac=deleted) == {"flushed": 1}
+        with guest(0) as back:
+            wait_for(lambda: static(control) == {kept: ("a", False)}, what="one is back, the other deleted")
+            other.port.send(frame(kept, other.mac))
+            back.guests[0].port.until(frame(kept, other.mac))
+        wait_for(lambda: static(control) == {kept: ("a", True)}, what="it waits again")
+        control.ask("port.del", name="a")
+        control.ask("port.add", name="a", socket="a")
+        assert not static(control)
+
+
 def test_a_frame_is_explained_as_it_goes(box):
     """What is explained is where the frame goes that is sent then, and no trace is left of the question."""
     with room(box, 3, uplink=TAP) as r, Control(r.switch) as control:

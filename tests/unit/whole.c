@@ -26,6 +26,7 @@ whole_create(unsigned int guests)
 			.learn = &r->learn,
 			.lanes = &r->lanes,
 			.guests = &w->guests,
+			.statics = &w->statics,
 			.stats = &w->stats,
 			.notify = &w->notify,
 			.wake = &r->wake,
@@ -36,6 +37,7 @@ whole_create(unsigned int guests)
 void
 whole_destroy(struct whole *w)
 {
+	statics_free(&w->statics);
 	room_destroy(w->r);
 	free(w);
 }

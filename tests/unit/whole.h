@@ -9,11 +9,13 @@
 #include "room.h"
 #include "run/notify.h"
 #include "run/parts.h"
+#include "run/statics.h"
 #include "run/stats.h"
 
 struct whole {
 	struct room *r;
 	struct guests guests;
+	struct statics statics;
 	struct stats stats;
 	struct notify notify;
 	struct parts parts;

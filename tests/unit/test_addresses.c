@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* Static addresses: they leave the table with their guest, and come back with it. */
+#include "conf/conf_parse.h"
+#include "run/addresses.h"
+#include "unit.h"
+#include "whole.h"
+
+#define A 0
+#define B 1
+
+static struct conf settings, others;
+static uint64_t key[3];
+
+static void
+read_settings(struct conf *c, char **words, int n)
+{
+	assert_int_equal(conf_parse(c, n, words), CONF_RUN);
+}
+
+/* Guests of the ports a and b, in the slots of these names. */
+static int
+setup(void **state)
+{
+	static char *words[] = {
+			"vhost-switch", "--", "--port", "a,socket=a", "--port", "b,socket=b"};
+	struct whole *w = whole_create(2);
+	struct rte_ether_addr mac;
+	unsigned int i;
+
+	read_settings(&settings, words, RTE_DIM(words));
+	w->parts.conf = &settings;
+	for (i = 0; i < 2; i++)
+		w->r->ports.port[i].settings = &settings.port[i];
+	for (i = 0; i < RTE_DIM(key); i++) {
+		mac = mac_of(7, i);
+		key[i] = fdb_key(&mac, FDB_DOMAIN);
+	}
+	*state = w;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	whole_destroy(*state);
+	return 0;
+}
+
+/* Returns the port that an address is static at, or PORT_MAX. */
+static uint16_t
+fixed_at(const struct whole *w, uint64_t k)
+{
+	struct fdb_entry e;
+	uint32_t at = 0;
+
+	while (fdb_next(w->parts.fdb, &at, &e))
+		if (e.key == k && e.fixed)
+			return e.port;
+	return PORT_MAX;
+}
+
+static void
+test_they_come_back_with_their_guest(void **state)
+{
+	struct whole *w = *state;
+	const struct parts *p = &w->parts;
+	uint16_t old;
+
+	assert_true(addresses_fix(p, key[0], A));
+	assert_true(addresses_fix(p, key[1], A));
+	assert_true(addresses_fix(p, key[2], B));
+	addresses_forget_port(p, A);
+	assert_int_equal(fixed_at(w, key[0]), PORT_MAX);
+	assert_int_equal(fixed_at(w, key[2]), B);
+	/* Somebody else uses one meanwhile. */
+	assert_int_equal(fdb_learn(p->fdb, key[1], B, &old), FDB_ADDED);
+	addresses_return(p, B);
+	assert_int_equal(fixed_at(w, key[0]), PORT_MAX);
+	addresses_return(p, A);
+	assert_int_equal(fixed_at(w, key[0]), A);
+	assert_int_equal(fixed_at(w, key[1]), A);
+	assert_int_equal(fdb_count(p->fdb, B), 1);
+	/* Each time. */
+	addresses_forget_port(p, A);
+	addresses_return(p, A);
+	assert_int_equal(fixed_at(w, key[0]), A);
+}
+
+static void
+test_the_last_owner_has_it(void **state)
+{
+	struct whole *w = *state;
+	const struct parts *p = &w->parts;
+
+	assert_true(addresses_fix(p, key[0], A));
+	assert_true(addresses_fix(p, key[0], B));
+	assert_true(addresses_fix(p, key[1], A));
+	addresses_forget_port(p, A);
+	assert_true(addresses_fix(p, key[1], PORT_UPLINK));
+	addresses_return(p, A);
+	assert_int_equal(fixed_at(w, key[0]), B);
+	assert_int_equal(fixed_at(w, key[1]), PORT_UPLINK);
+	assert_int_equal(fdb_count(p->fdb, A), 0);
+}
+
+static void
+test_deleted_ones_stay_away(void **state)
+{
+	struct whole *w = *state;
+	const struct parts *p = &w->parts;
+
+	assert_true(addresses_fix(p, key[0], A));
+	assert_true(addresses_fix(p, key[1], A));
+	assert_true(addresses_fix(p, key[2], B));
+	addresses_forget_port(p, A);
+	assert_int_equal(addresses_forget_static(p, key[0], PORT_MAX), 1);
+	assert_int_equal(addresses_forget_static(p, key[0], PORT_MAX), 0);
+	assert_int_equal(addresses_forget_static(p, 0, B), 0); /* B is there, so nothing waits */
+	addresses_return(p, A);
+	assert_int_equal(fixed_at(w, key[0]), PORT_MAX);
+	assert_int_equal(fixed_at(w, key[1]), A);
+	addresses_forget_port(p, A);
+	addresses_forget_port(p, B);
+	assert_int_equal(addresses_forget_static(p, 0, PORT_MAX), 1);
+	addresses_return(p, A);
+	addresses_return(p, B);
+	assert_int_equal(fdb_used(p->fdb), 0);
+}
+
+/* Settings that no longer allow an address to its port, or lack the port, end it: at once, or while it waits. */
+static void
+test_settings_end_them(void **state)
+{
+	static char *macs[] = {"vhost-switch", "--", "--port", "a,socket=a,mac=02:00:00:00:00:99",
+			"--port", "b,socket=b"};
+	static char *one[] = {"vhost-switch", "--", "--port", "b,socket=b"};
+	struct whole *w = *state;
+	struct parts *p = &w->parts;
+
+	assert_true(addresses_fix(p, key[0], A));
+	assert_true(addresses_fix(p, key[1], B));
+	addresses_forget_port(p, A);
+	read_settings(&others, macs, RTE_DIM(macs));
+	p->conf = &others;
+	w->r->ports.port[A].settings = &others.port[A];
+	w->r->ports.port[A].policy = PORT_MACS;
+	addresses_settle(p);
+	addresses_return(p, A);
+	assert_int_equal(fixed_at(w, key[0]), PORT_MAX);
+	assert_int_equal(w->statics.n, 1);
+	read_settings(&others, one, RTE_DIM(one));
+	addresses_settle(p);
+	assert_int_equal(w->statics.n, 1);
+	addresses_forget_port(p, B);
+	p->conf = &settings;
+	memset(&settings.port[B], 0, sizeof(settings.port[B]));
+	addresses_settle(p);
+	assert_int_equal(w->statics.n, 0);
+}
+
+static void
+test_more_than_a_few(void **state)
+{
+	struct whole *w = *state;
+	const struct parts *p = &w->parts;
+	struct rte_ether_addr mac;
+	unsigned int i;
+
+	for (i = 0; i < FDB_PER_GUEST; i++) {
+		mac = mac_of(9, i);
+		assert_true(addresses_fix(p, fdb_key(&mac, FDB_DOMAIN), A));
+	}
+	assert_false(addresses_fix(p, key[0], A));
+	addresses_forget_port(p, A);
+	assert_int_equal(fdb_count(p->fdb, A), 0);
+	addresses_return(p, A);
+	assert_int_equal(fdb_count(p->fdb, A), FDB_PER_GUEST);
+	assert_int_equal(w->statics.n, FDB_PER_GUEST);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+			TEST(they_come_back_with_their_guest),
+			TEST(the_last_owner_has_it),
+			TEST(deleted_ones_stay_away),
+			TEST(settings_end_them),
+			TEST(more_than_a_few),
+	};
+
+	return cmocka_run_group_tests_name("addresses", tests, unit_eal, unit_eal_end);
+}
