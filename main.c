@@ -124,6 +124,7 @@ introduce(struct whole *w)
 			.learn = &w->learn,
 			.lanes = &w->lanes,
 			.guests = &w->guests,
+			.statics = &w->statics,
 			.stats = &w->stats,
 			.loads = &w->loads,
 			.notify = &w->notify,
@@ -185,6 +186,7 @@ stop(struct whole *w, bool served)
 {
 	notify_send(&w->notify, "STOPPING=1");
 	store_relaxed(&w->guests.ending, true);
+	changes_cancel(w->parts.changes);
 	rpc_close(w->parts.rpc);
 	w->parts.rpc = NULL;
 	if (!workers_end(&w->workers)) {
@@ -208,6 +210,7 @@ release(struct whole *w)
 	telemetry_stop();
 	uplink_free(w->uplink);
 	fdb_destroy(w->fdb);
+	statics_free(&w->statics);
 	learn_free(&w->learn);
 	rte_free(w->lanes.qsbr);
 	guests_destroy(&w->guests);

@@ -524,13 +524,25 @@ changes_why(const struct changes *c, unsigned int index)
 }
 
 void
+changes_cancel(struct changes *c)
+{
+	static const struct change_result ends = {
+			.error = "the switch is ending", .diff = "", .reconnects = ""};
+	const change_done done = c != NULL ? c->done : NULL;
+
+	if (done == NULL)
+		return;
+	c->done = NULL;
+	done(c->arg, &ends);
+}
+
+void
 changes_stop(struct changes *c)
 {
 	if (c == NULL)
 		return;
 	registrar_stop(c->registrar);
 	c->registrar = NULL;
-	c->done = NULL;
 	changes_clear(c);
 }
 

@@ -46,6 +46,9 @@ typedef void (*change_done)(void *arg, const struct change_result *r);
  */
 struct changes *changes_create(struct parts *parts, struct conf *given, int argc, char **argv);
 
+/* Tells who waits for a change that it is refused, as the switch ends. NULL is allowed. */
+void changes_cancel(struct changes *c);
+
 /* Abandons a change that is being made. Called while librte_vhost still serves sockets. */
 void changes_stop(struct changes *c);
 

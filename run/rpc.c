@@ -501,9 +501,12 @@ rpc_close(struct rpc *r)
 
 	if (r == NULL)
 		return;
-	for (c = r->client; c < r->client + RPC_CLIENTS; c++)
-		if (c->fd >= 0)
-			rpc_end_client(c);
+	for (c = r->client; c < r->client + RPC_CLIENTS; c++) {
+		if (c->fd < 0)
+			continue;
+		rpc_flush(c);
+		rpc_end_client(c);
+	}
 	unlink(r->path);
 	rpc_free(r);
 }

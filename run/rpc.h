@@ -37,7 +37,7 @@ struct rpc;
  */
 bool rpc_open(struct rpc **rpc, struct parts *parts);
 
-/* Ends all connections, and removes the socket. NULL is allowed. */
+/* Ends all connections, after what they take at once of their answers, and removes the socket. NULL is allowed. */
 void rpc_close(struct rpc *r);
 
 /* Returns the descriptor that is readable when there is something to do; -1 for NULL. */

@@ -192,6 +192,24 @@ def test_ten_thousand_connections_leave_nothing_behind(control):
     control.ask("port.set", name="a", mtu=None)
 
 
+def test_the_switch_ends_while_a_change_is_made(box):
+    """Who waits for the change is told, and nothing of it is left (the sanitizer would complain)."""
+    for _ in range(3):
+        with Switch(box, ["--port", "a,socket=a"], program=sanitized_binary(), stats_every=0) as switch, \
+                Control(switch) as control:
+            with contextlib.closing(connect(control.path)) as client, client.makefile("rb") as lines:
+                client.sendall(request("config.apply", text="[port a]\nsocket = a\n" + "".join(
+                    f"[port p{i}]\nsocket = p{i}\n" for i in range(100))))
+                wait_for(lambda: os.path.exists(switch.socket("p0")), what="the change is being made")
+                switch.stop()
+                answer = json.loads(lines.readline())
+                assert answer["id"] == 1
+                ended = answer.get("error", {}).get("message") == "the switch is ending"
+        if ended:
+            return
+    raise AssertionError("the change was made too soon, three times")
+
+
 def test_one_that_never_reads_is_disconnected(box):
     with Switch(box, ["--port", "a,socket=a"], program=sanitized_binary()) as switch, Control(switch) as control:
         with contextlib.closing(connect(control.path)) as deaf, contextlib.closing(connect(control.path)) as slow:
