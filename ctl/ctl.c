@@ -18,7 +18,9 @@
 #define COMMANDS(X) \
 	X(show, "[PORT]", "ports and their guests: state, counters and, if one is down, why") \
 	X(add, "PORT socket=PATH [KEY=VALUE...]", "adds a port, with the keys of --port") \
-	X(set, "PORT KEY=VALUE...", "changes keys of a port; KEY= alone: back to its default") \
+	X(set, "PORT KEY=VALUE...", \
+			"changes keys of a port; KEY= alone: back to its default. worker=N has worker N " \
+			"poll the rings of the guests that it has now") \
 	X(del, "PORT", "ends the guests of a port and removes it") \
 	X(fdb, "[show [PORT] | add ADDRESS PORT | del ADDRESS | flush [PORT]]", \
 			"learned addresses: shows, puts, forgets them") \
@@ -131,11 +133,43 @@ ctl_add(struct ctl *c, const struct words *w)
 	return ctl_changed(c, ctl_ask(c, "port.add", ctl_keys(w)));
 }
 
+/* Has a worker poll the rings of a port's guests. */
+static json_t *
+ctl_move(struct ctl *c, const char *port, const char *worker)
+{
+	char *end;
+	long n = strtol(worker, &end, 10);
+
+	if (worker[0] == '\0' || *end != '\0')
+		ctl_die(CTL_USAGE, "worker %s: must be a number", worker);
+	return ctl_ask(c, "worker.move",
+			json_pack("{s:s, s:I}", "port", port, "worker", (json_int_t)n));
+}
+
+/* worker=N is no setting, and no key of --port: the next guest's rings are divided as ever. */
 static int
 ctl_set(struct ctl *c, const struct words *w)
 {
+	json_t *keys, *worker, *result;
+	int status = CTL_OK;
+
 	ctl_want(w, 2, 64, "PORT KEY=VALUE...");
-	return ctl_changed(c, ctl_ask(c, "port.set", ctl_keys(w)));
+	keys = ctl_keys(w);
+	worker = json_incref(json_object_get(keys, "worker"));
+	json_object_del(keys, "worker");
+	if (json_object_size(keys) > 1)
+		status = ctl_changed(c, ctl_ask(c, "port.set", keys));
+	else
+		json_decref(keys);
+	if (worker != NULL) {
+		result = ctl_move(c, w->word[1],
+				json_is_string(worker) ? json_string_value(worker) : "");
+		if (!ctl_printed(c, result))
+			show_moved(result);
+		json_decref(result);
+		json_decref(worker);
+	}
+	return status;
 }
 
 static int
@@ -226,8 +260,6 @@ static json_t *
 ctl_move_rings(struct ctl *c, const struct words *w)
 {
 	static const char usage[] = "[move PORT WORKER | rebalance]";
-	char *end;
-	long worker;
 
 	if (strcmp(w->word[1], "rebalance") == 0) {
 		ctl_want(w, 1, 1, usage);
@@ -235,11 +267,7 @@ ctl_move_rings(struct ctl *c, const struct words *w)
 	}
 	ctl_want(w, strcmp(w->word[1], "move") == 0 ? 3 : 0,
 			strcmp(w->word[1], "move") == 0 ? 3 : 0, usage);
-	worker = strtol(w->word[3], &end, 10);
-	if (w->word[3][0] == '\0' || *end != '\0')
-		ctl_die(CTL_USAGE, "worker %s: must be a number", w->word[3]);
-	return ctl_ask(c, "worker.move",
-			json_pack("{s:s, s:I}", "port", w->word[2], "worker", (json_int_t)worker));
+	return ctl_move(c, w->word[2], w->word[3]);
 }
 
 static int

@@ -62,6 +62,10 @@ def test_each_command(box):
         assert ctl(switch, "fdb", "del", "02:00:00:00:00:42") == ""
         assert ctl(switch, "fdb", "flush", "usvhost.0") == "1 addresses forgotten\n"
         assert re.search(r"^0 +\d+( +[\d.]+%?){4} +0 1 uplink$", ctl(switch, "workers"), re.M)
+        assert sorted(ctl(switch, "set", "usvhost", "worker=0").split()) == sorted(
+            ctl(switch, "workers", "move", "usvhost", "0").split())
+        assert "worker 7: there are 1" in ctl(switch, "set", "usvhost", "worker=7", status=1)
+        assert "worker x: must be a number" in ctl(switch, "set", "usvhost", "worker=x", status=2)
         assert re.search(r"^  received [1-9]", ctl(switch, "stats", "usvhost.1"), re.M)
         assert [port["name"] for port in json.loads(ctl(switch, "-j", "stats", "uplink"))["ports"]] == ["uplink"]
         assert "no guest of that name" in ctl(switch, "stats", "nobody", status=1)
@@ -231,6 +235,7 @@ def test_completion(box):
         assert completed(switch, "vhost-switch-ctl show ") == ["vm1", "vm2"]
         assert completed(switch, "vhost-switch-ctl -j --count 3 del vm") == ["vm1", "vm2"]
         assert completed(switch, "vhost-switch-ctl set vm1 mer") == ["mergeable="]
+        assert completed(switch, "vhost-switch-ctl set vm1 wor") == ["worker="]
         assert {"socket=", "vlan=", "own-tags="} <= set(completed(switch, "vhost-switch-ctl add vm3 "))
         assert completed(switch, "vhost-switch-ctl log d") == ["debug"]
         assert completed(switch, "vhost-switch-ctl metrics p") == ["prometheus"]
