@@ -39,6 +39,13 @@
 /* A write to an eventfd, which may wake a sleeper: about a microsecond. */
 #define COST_SIGNAL 2048
 
+/*
+ * While there is work, one look is made for so much of it at a port that had none when last looked at. A look
+ * takes some 10 cycles, so however many guests are idle, they cost the busy ones a tenth of their time; and
+ * one of 256 that begins to send is seen after work of COST_VISIT_MAX / 3 at most, which is 10 us.
+ */
+#define COST_LOOK 128
+
 /* To copy n bytes. */
 #define COST_BYTES(n) ((n) / 5)
 /* To add n bytes up for a checksum, in plain C: vectors take less than half of it. */

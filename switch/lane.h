@@ -58,6 +58,7 @@ struct polled {
 
 /* A guest has one entry, by its port; each source of the uplink has its own. */
 #define POLLED_MAX (GUEST_MAX + PORT_MAX)
+#define POLLED_WORDS ((POLLED_MAX + 63) / 64)
 
 /* What all lanes of a switch work on. */
 struct shared {
@@ -80,6 +81,10 @@ struct lane {
 	unsigned int npoll;              /* slots of poll[], up to the last one in use */
 	struct polled *poll[POLLED_MAX]; /* entries of polled[] that have sources; NULL: none */
 	struct polled polled[POLLED_MAX];
+	uint64_t busy[POLLED_WORDS]; /* entries of poll[] that had work when last looked at: a bit each */
+	unsigned int look_at;        /* entry of poll[] to look at next, of those that had none */
+	uint32_t worked;             /* cost of the work in this round */
+	uint32_t look_credit;        /* cost of work that no look was made for yet */
 	struct dests dests;
 	struct burst burst;
 	struct fdb_hints hints;

@@ -4,6 +4,7 @@
 /* The rounds of a lane: see round.h for the contract. */
 #include <rte_branch_prediction.h>
 
+#include "frame/cost.h"
 #include "switch/forward.h"
 #include "switch/lane.h"
 #include "switch/round.h"
@@ -18,17 +19,22 @@ round_visit(struct lane *l, struct share *share, struct source *s)
 	if (unlikely(!share_may(&l->clock, share)))
 		return false;
 	cost = forward_poll(l, s);
+	l->worked += cost;
 	if (cost != 0)
 		share_visited(&l->clock, share, cost);
 	return true;
 }
 
-/* Visits each source once, as long as their share allows; the next round goes on there. */
-static __rte_noinline void
+/*
+ * Visits each source once, as long as their share allows; the next round goes on there. Returns false if
+ * none has work.
+ */
+static __rte_noinline bool
 round_visit_all(struct lane *l, struct polled *p, unsigned int n)
 {
 	struct source *s;
 	unsigned int i, at = p->next;
+	bool found = false;
 
 	for (i = 0; i < n; i++, at++) {
 		if (at >= n)
@@ -36,43 +42,82 @@ round_visit_all(struct lane *l, struct polled *p, unsigned int n)
 		s = load_acquire(&p->source[at]);
 		if (s == NULL || !source_has_work(s))
 			continue;
+		found = true;
 		if (!round_visit(l, &p->share, s))
 			break;
 	}
 	p->next = at;
+	return found;
 }
 
 /*
- * Most ports have one source here, and most of those have nothing to do: for these a round reads
- * nothing else.
+ * Visits what has work at a port; returns false if nothing has. Most ports have one source here, and
+ * most of those have nothing to do: for these a look reads nothing else.
  */
-static inline void
+static inline bool
 round_poll_port(struct lane *l, struct polled *p)
 {
 	unsigned int n = load_acquire(&p->n);
 	struct source *s;
 
-	if (unlikely(n != 1)) {
-		round_visit_all(l, p, n);
-		return;
-	}
+	if (unlikely(n != 1))
+		return round_visit_all(l, p, n);
 	s = load_acquire(&p->source[0]);
-	if (s != NULL && source_has_work(s))
-		round_visit(l, &p->share, s);
+	if (s == NULL || !source_has_work(s))
+		return false;
+	round_visit(l, &p->share, s);
+	return true;
+}
+
+/* Serves the busy ports. Those that have nothing any more are no longer busy. */
+static inline void
+round_busy(struct lane *l, unsigned int n)
+{
+	struct polled *p;
+	uint64_t left;
+	unsigned int i, w;
+
+	for (w = 0; w * 64 < n; w++) {
+		for (left = l->busy[w]; left != 0; left &= left - 1) {
+			i = w * 64 + __builtin_ctzll(left);
+			p = i < n ? load_acquire(&l->poll[i]) : NULL;
+			if (p == NULL || !round_poll_port(l, p))
+				l->busy[w] &= ~(UINT64_C(1) << (i % 64));
+		}
+	}
+}
+
+/* Looks at the other ports, in turn: at all of them, or at as many as the round's work allows. */
+static inline void
+round_others(struct lane *l, unsigned int n)
+{
+	unsigned int i, looks = n;
+	struct polled *p;
+
+	if (l->worked != 0) {
+		l->look_credit += l->worked;
+		looks = RTE_MIN(l->look_credit / COST_LOOK, n);
+		l->look_credit -= looks * COST_LOOK;
+	}
+	for (; looks > 0; looks--) {
+		i = l->look_at;
+		l->look_at = i + 1 < n ? i + 1 : 0;
+		p = i < n ? load_acquire(&l->poll[i]) : NULL;
+		if (p == NULL || (l->busy[i / 64] >> (i % 64) & 1) || !round_poll_port(l, p))
+			continue;
+		l->busy[i / 64] |= UINT64_C(1) << (i % 64);
+	}
 }
 
 void
 lane_round(struct lane *l)
 {
-	unsigned int i, n = load_acquire(&l->npoll);
-	struct polled *p;
+	unsigned int n = load_acquire(&l->npoll);
 
 	share_round(&l->clock);
-	for (i = 0; i < n; i++) {
-		p = load_acquire(&l->poll[i]);
-		if (likely(p != NULL))
-			round_poll_port(l, p);
-	}
+	l->worked = 0;
+	round_busy(l, n);
+	round_others(l, n);
 	load_round(&l->load, l->clock.least != UINT64_MAX);
 	share_round_over(&l->clock);
 }

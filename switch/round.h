@@ -7,7 +7,11 @@
 
 struct lane;
 
-/* Visits each source of the lane that has something to do. Called by the lane's worker. */
+/*
+ * Visits the sources of the lane that have something to do: those that had in the last round, and those of
+ * the others that are found. A round without work looks at all; one with work looks at some of them, in
+ * turn. Called by the lane's worker.
+ */
 void lane_round(struct lane *l);
 
 #endif /* ROUND_H */
