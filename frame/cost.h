@@ -10,9 +10,9 @@
  * ratios matter. These were measured on a 2.3 GHz Xeon, in cycles:
  *
  *                                            in the cache    rings shared with a core
- *     a frame of 64 bytes, in bursts of 64         52                 105
- *     a frame of 1518 bytes                       150                 400
- *     one more copy of 64 bytes                    31
+ *     a frame of 64 bytes, in bursts of 64         30                  40
+ *     a frame of 1518 bytes                       110                 340
+ *     one more copy of 64 bytes                    17
  *     a descriptor of an indirect table            13
  *
  * Honest guests have the second column, so the constants follow it. Hostile guests have the first
@@ -26,8 +26,8 @@
 #include "frame/frame.h"
 
 #define COST_VISIT 128 /* a poll that finds something, and publishing its results */
-#define COST_FRAME 32  /* to fetch, route and retire a frame */
-#define COST_COPY 40   /* to copy a fragment of a frame, bytes aside */
+#define COST_FRAME 16  /* to fetch, route and retire a frame */
+#define COST_COPY 16   /* to copy a fragment of a frame, bytes aside */
 #define COST_DESC 20   /* to look at a descriptor of a chain, beyond the first */
 #define COST_DEST 64   /* a destination of a burst: its ring's lock, index and event */
 #define COST_WAIT 32   /* to offer a frame that waits once more */
