@@ -19,11 +19,13 @@ import pytest
 
 from lib.guests import Guests
 from lib.switch import TWO_WORKERS, Switch
+from lib.telemetry import Telemetry
 from lib.uplink import AF_PACKET, Uplink
 from lib.wait import DEADLINE, wait_for
 
 WATCHDOG = {"WATCHDOG_USEC": "30000000"}
 HANGS = r"the worker on lcore (\d+) hangs: none of its bursts ended for \d+ s"
+LOOKS = 5  # a second apart: so long it takes until a worker is said to hang
 GOES_ON = r"the worker on lcore (\d+) goes on"
 PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207  # linux/ptrace.h
 WALL = 0x40000000  # __WALL: threads, too
@@ -104,6 +106,16 @@ def test_watchdog_is_fed_if_it_is_ours(box, manager, whose, feeds):
             for _ in range(3):
                 switch.next_table()  # each is a second in which it might have been fed
             assert "WATCHDOG=1" not in manager.lines()
+
+
+def test_watchdog_is_fed_while_the_worker_sleeps(box, manager):
+    """It sleeps for longer than a burst may take, and is no worker that hangs."""
+    box.foreign_sockets.add("notify")
+    with Switch(box, ["--idle-sleep", "50"], env=environment(box, **WATCHDOG), stats_every=0) as switch, \
+            Guests(box, [switch.socket()]), Telemetry(switch) as telemetry:
+        wait_for(lambda: telemetry.ask("/vhost_switch/workers")["0"]["asleep_ppm"] > 990_000, what="an idle worker")
+        manager.wait("WATCHDOG=1", manager.lines().count("WATCHDOG=1") + LOOKS + 1)
+        assert not re.search(HANGS, switch.stderr)
 
 
 @contextlib.contextmanager

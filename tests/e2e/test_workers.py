@@ -3,16 +3,19 @@
 """Rings move between workers while frames go through them."""
 
 import itertools
+import os
 
 import pytest
 
 from lib.background import Background
 from lib.control import Control, Refused
 from lib.frames import frame, transfer
+from lib.proc import Process
 from lib.room import room
-from lib.switch import TWO_WORKERS
+from lib.switch import ROOT, TWO_WORKERS, Switch
 from lib.wait import wait_for
 
+LOADGEN = os.path.join(ROOT, "build", "loadgen")
 FRAMES = 3000
 BUSY = 3  # code of an error: a worker has no CPU for the moment
 PORTS = ("a", "b", "c")
@@ -62,6 +65,46 @@ def test_rings_move_under_traffic(box, options):
             wait_for(lambda: mover.moves > 50 or not mover.is_alive(), what=lambda: f"moves: {mover.moves}")
         assert mover.moves > 50
         assert set(rings(control)) == {0, 1, 2}
+
+
+def move_and_divide(switch, control, seconds):
+    """Returns how many rings were moved; 0 if the guests had gone before the switch had chosen any."""
+    moves = 0
+
+    def move(worker, **device):
+        nonlocal moves
+        try:
+            moves += len(control.ask("worker.move", port="a", worker=worker, **device)["moved"])
+        except Refused as refused:
+            assert refused.code == BUSY or not numbered.running(), refused
+    with Process([LOADGEN, "--mode", "verify", "--guests", "4", "--flows", "ring", "--rate", "200000", "--cpu", "0",
+                  "--seconds", seconds, "--socket", switch.socket("a")]) as numbered:
+        wait_for(lambda: len(rings(control)) == 4 or not numbered.running(), what="all guests' rings")
+        for i in range(100):
+            move(i // 4 % 2, device=i % 4)
+        # One worker has all there is, until the switch divides it again.
+        wait_for(lambda: move(0) or set(rings(control).values()) == {0} or not numbered.running(),
+                 what="all rings at worker 0")
+        divided = wait_for(lambda: control.ask("worker.rebalance")["moved"] or not numbered.running(),
+                           what="a worker that is busier than the other")
+        if numbered.running():
+            assert {moved["worker"] for moved in divided} == {1} and len(divided) < 4
+            assert set(rings(control).values()) == {0, 1}
+        else:
+            moves = 0
+        assert numbered.wait(120) == 0
+        assert " ok=1" in numbered.out.decode(), numbered.out.decode()
+    return moves
+
+
+@pytest.mark.parametrize("options", [(), ("--idle-sleep", "50")], ids=["polling", "sleeping"])
+def test_moves_under_load(box, options):
+    """Numbered frames of four guests: none is lost and none overtakes another while rings move, those of one guest,
+    those of all, and those that the switch chooses."""
+    with Switch(box, ["--port", "a,socket=a,guests=4", *options], lcores=TWO_WORKERS) as switch, \
+            Control(switch) as control:
+        # On a busy machine it takes longer until the switch knows its loads.
+        assert any(move_and_divide(switch, control, seconds) > 20 for seconds in (5, 20, 60))
 
 
 def test_what_can_not_move(box):

@@ -41,15 +41,17 @@ def check_hop(wire, first, ran):
     return len(lost)
 
 
-@pytest.mark.parametrize("options, noisy, silent, kind", [
-    (LARGE, 7, 3, ARP),
-    (f"{LARGE},packed=on", 7, 3, ARP),
-    (f"{LARGE},guest_announce=off", 0, 2, RARP),
-], ids=["split", "packed", "announced-by-rarp"])
-def test_migrates_to_and_fro(options, noisy, silent, kind, box, image):
+@pytest.mark.parametrize("options, noisy, silent, kind, sleep", [
+    (LARGE, 7, 3, ARP, ()),
+    (f"{LARGE},packed=on", 7, 3, ARP, ()),
+    (f"{LARGE},guest_announce=off", 0, 2, RARP, ()),
+    # From one datagram to the next it is asleep.
+    (LARGE, 2, 1, ARP, ("--idle-sleep", 100)),
+], ids=["split", "packed", "announced-by-rarp", "idle-sleep"])
+def test_migrates_to_and_fro(options, noisy, silent, kind, sleep, box, image):
     """In the noisy hops the guest sends by itself; in the silent ones only its announcement tells where it is."""
     sockets = [box.path("here.sock"), box.path("there.sock")]
-    arguments = ["-p", "0x1", "--vlan-base", "0"]
+    arguments = ["-p", "0x1", "--vlan-base", "0", *sleep]
     for path in sockets:
         arguments += ["--socket-file", path]
     with contextlib.ExitStack() as stack:
