@@ -154,7 +154,7 @@ fuse:
 
 OF_THE_SWITCH := $(PLAIN_OBJECTS) $(CUSE_OBJECTS) $(WITH_CUSE_OBJECTS) $(CTL_OBJECTS)
 -include $(OF_THE_SWITCH:.o=.d)
--include bench/bench.mk doc/doc.mk contrib/install.mk debian/deb.mk scripts/lint.mk tests/hostile/hostile.mk tests/unit/unit.mk tests/cuse/cuse.mk tests/fuzz/fuzz.mk tests/vm/tools/tools.mk
+-include bench/bench.mk doc/doc.mk contrib/install.mk debian/deb.mk scripts/lint.mk tests/hostile/hostile.mk tests/unit/unit.mk tests/cuse/cuse.mk tests/fuzz/fuzz.mk bench/stages/stages.mk tests/vm/tools/tools.mk
 
 # What each suite of tests/run needs built. The sanitizer build is where hostile guests go. Suites share
 # folders, so they are built one after the other.
