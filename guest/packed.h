@@ -184,26 +184,67 @@ packed_show(struct vring_packed_desc *d, uint64_t half)
 	store_release((used_half *)&d->len, half);
 }
 
+/* The next used position of a ring, in registers while several chains are returned. */
+struct packed_used {
+	struct vring_packed_desc *ring;
+	uint64_t lap; /* the owner's flags, where they are in a used_half */
+	uint16_t at, size;
+};
+
+#define PACKED_LAP ((uint64_t)(PACKED_AVAIL | PACKED_USED) << 48)
+
+static __rte_always_inline struct packed_used
+packed_used_begin(const struct virtqueue *vq)
+{
+	return (struct packed_used){
+			.ring = vq->ring,
+			.lap = vq->used_wrap ? PACKED_LAP : 0,
+			.at = vq->last_used,
+			.size = vq->size,
+	};
+}
+
+static __rte_always_inline void
+packed_used_end(const struct packed_used *p, struct virtqueue *vq)
+{
+	vq->last_used = p->at;
+	vq->used_wrap = p->lap != 0;
+}
+
 /*
  * Returns a chain to the guest, with `len` bytes written to it. The first one is held back until
  * the next packed_publish(), and the guest stops there; so it sees all of them at once.
  */
+static __rte_always_inline void
+packed_used_put(struct packed_used *p, struct virtqueue *vq, struct used_chain u, uint32_t len)
+{
+	uint64_t half = len | (uint64_t)u.id << 32 | p->lap;
+	uint32_t next = p->at + (uint32_t)u.ndesc;
+
+	if (len != 0)
+		half |= (uint64_t)VRING_DESC_F_WRITE << 48;
+	if (unlikely(!vq->held)) {
+		vq->held = true;
+		vq->held_at = p->at;
+		vq->held_half = half;
+	} else {
+		packed_show(&p->ring[p->at], half);
+	}
+	if (unlikely(next >= p->size)) {
+		next -= p->size;
+		p->lap ^= PACKED_LAP;
+	}
+	p->at = next;
+}
+
+/* The same for a single chain. */
 static inline void
 packed_put(struct virtqueue *vq, struct used_chain u, uint32_t len)
 {
-	uint64_t flags = vq->used_wrap ? PACKED_AVAIL | PACKED_USED : 0, half;
+	struct packed_used p = packed_used_begin(vq);
 
-	if (len != 0)
-		flags |= VRING_DESC_F_WRITE;
-	half = len | (uint64_t)u.id << 32 | flags << 48;
-	if (!vq->held) {
-		vq->held = true;
-		vq->held_at = vq->last_used;
-		vq->held_half = half;
-	} else {
-		packed_show(&vq->ring[vq->last_used], half);
-	}
-	packed_advance(vq, &vq->last_used, &vq->used_wrap, u.ndesc);
+	packed_used_put(&p, vq, u, len);
+	packed_used_end(&p, vq);
 }
 
 /* Returns true if used positions from `from` on passed the guest's event index (section 2.8.14). */

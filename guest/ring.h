@@ -194,6 +194,41 @@ ring_put(struct virtqueue *vq, struct used_chain u, uint32_t len, const bool pac
 		split_put(vq, u.id, len);
 }
 
+/* Puts n chains of one descriptor each, with these ids, which were filled as room[] says. */
+static __rte_always_inline void
+ring_put_singles(struct virtqueue *vq, const uint16_t *id, const struct fragment *room,
+		unsigned int n, const bool packed)
+{
+	struct packed_used p = packed_used_begin(vq);
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		if (packed)
+			packed_used_put(&p, vq, (struct used_chain){id[i], 1}, room[i].len);
+		else
+			split_put(vq, id[i], room[i].len);
+	}
+	if (packed)
+		packed_used_end(&p, vq);
+}
+
+/* Puts the chains of the first n frames, of which nothing was written. */
+static __rte_always_inline void
+ring_put_frames(struct virtqueue *vq, const struct frame *f, unsigned int n, const bool packed)
+{
+	struct packed_used p = packed_used_begin(vq);
+	const struct frame *end = f + n;
+
+	for (; f < end; f++) {
+		if (packed)
+			packed_used_put(&p, vq, (struct used_chain){f->id, f->ndesc}, 0);
+		else
+			split_put(vq, f->id, 0);
+	}
+	if (packed)
+		packed_used_end(&p, vq);
+}
+
 /*
  * Returns true if chains were put since used position `from` and are not published. The position of
  * a packed ring may be the same again: the chains of a hostile guest, which are as long as it

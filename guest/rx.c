@@ -349,8 +349,7 @@ rx_fill_singles(struct cursor *c, struct filling *to, frame_set want, const bool
 		k = rx_put_avx2(frame, run, room, n);
 	if (unlikely(k < n))
 		k += rx_put_plain(vq, frame, frame_set_after(run, k), room + k, n - k);
-	for (i = 0; i < k; i++)
-		ring_put(vq, (struct used_chain){id[i], 1}, room[i].len, packed);
+	ring_put_singles(vq, id, room, k, packed);
 	for (i = 0; i < k; i++)
 		to->tally.bytes += room[i].len - vq->hdr_len;
 	ring_skip(c, k, packed);

@@ -281,12 +281,10 @@ tx_put_all(struct virtqueue *vq, const struct frame *frame, frame_set done, cons
 {
 	const struct frame *f;
 	struct used_chain u;
-	unsigned int i, n;
+	unsigned int i;
 
 	if (likely(vq->in_order == NULL && frame_set_is_first(done))) {
-		n = frame_set_count(done);
-		for (f = frame; f < frame + n; f++)
-			ring_put(vq, (struct used_chain){f->id, f->ndesc}, 0, packed);
+		ring_put_frames(vq, frame, frame_set_count(done), packed);
 		return;
 	}
 	FRAME_SET_FOREACH(i, done) {
