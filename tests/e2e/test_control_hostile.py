@@ -158,6 +158,7 @@ def main_thread(pid):
 def test_no_descriptor_for_a_client(box):
     """It waits, and the main lcore does not turn round and round meanwhile; those that are there are served."""
     with Switch(box, ["--port", "a,socket=a"], stats_every=0) as switch, Control(switch) as control:
+        control.ask("hello")  # all that it opens at its start is open
         before = resource.prlimit(switch.pid, resource.RLIMIT_NOFILE)
         used = os.listdir(f"/proc/{switch.pid}/fd")
         free = next(number for number in itertools.count() if str(number) not in used)
