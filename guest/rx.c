@@ -9,8 +9,9 @@
  * first frame that finds no room. Nothing is written outside of the buffers that the guest offered,
  * and nothing is visible to it before ring_publish().
  *
- * Most frames fit into a single descriptor, which is tried first. Else room.h finds chains for the
- * frame, within bounds.
+ * Most frames need nothing but the copy, and fit into a single descriptor: as many of these as begin
+ * a burst are put into the ring together. A later one, or one with offloads, tries a single descriptor
+ * first. Else room.h finds chains for the frame, within bounds.
  */
 #include "frame/checksum.h"
 #include "frame/copy.h"
