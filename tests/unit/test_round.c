@@ -70,12 +70,12 @@ test_idle(void **state)
 	}
 }
 
-/* Who had work is visited in each round, with many others in front. */
+/* Who had work is visited once in each round, with many others in front. */
 static void
 test_busy(void **state)
 {
 	struct test *t = *state;
-	unsigned int i;
+	unsigned int i, k;
 
 	for (i = 0; i < 100; i++) {
 		send_one(t, 3);
@@ -83,6 +83,16 @@ test_busy(void **state)
 		lane_round(t->r->lane);
 		assert_int_equal(taken(t, 3), i + 1);
 		assert_int_equal(taken(t, 70), i + 1);
+	}
+	/* And no more than once, also when its turn among the others comes. */
+	for (i = 0; i < BURST_MAX; i++)
+		send_one(t, 3);
+	for (k = 1; k <= GUESTS; k++) {
+		for (i = 0; i < BURST_MAX; i++)
+			send_one(t, 3);
+		room_offer(t->r, RECEIVER, BURST_MAX);
+		lane_round(t->r->lane);
+		assert_int_equal(taken(t, 3), 100 + k * BURST_MAX);
 	}
 }
 
