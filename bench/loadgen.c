@@ -55,7 +55,9 @@ static const char usage[] =
 		"  --cpu N            run there\n"
 		"  --peer-cpu N, --copy   ceiling: where the stand-in runs; one memcpy a frame\n"
 		"  --headroom N       bytes from a cache line's start to the header; default 0\n"
-		"  --gap-ns N         from one look at all rings to the next; default 0\n";
+		"  --gap-ns N         from one look at all rings to the next; default 0\n"
+		"  --quiet-ms N       verify: after the last frame, until the rest counts as lost;\n"
+		"                     default 500\n";
 
 enum option_id {
 	OPT_MODE = 256,
@@ -79,6 +81,7 @@ enum option_id {
 	OPT_COPY,
 	OPT_HEADROOM,
 	OPT_GAP_NS,
+	OPT_QUIET_MS,
 	OPT_HELP,
 	OPT_RINGS,
 	OPT_PAIRS,
@@ -110,6 +113,7 @@ static const struct option options[] = {
 		{"copy", no_argument, NULL, OPT_COPY},
 		{"headroom", required_argument, NULL, OPT_HEADROOM},
 		{"gap-ns", required_argument, NULL, OPT_GAP_NS},
+		{"quiet-ms", required_argument, NULL, OPT_QUIET_MS},
 		{"rings", required_argument, NULL, OPT_RINGS},
 		{"pairs", required_argument, NULL, OPT_PAIRS},
 		{"frames", required_argument, NULL, OPT_FRAMES},
@@ -301,6 +305,9 @@ parse_option(struct gen_conf *c, int id)
 	case OPT_GAP_NS:
 		c->gap_ns = number("--gap-ns", optarg, 0, 1000000);
 		break;
+	case OPT_QUIET_MS:
+		c->quiet_ms = number("--quiet-ms", optarg, 1, 100000);
+		break;
 	case OPT_RINGS:
 		c->kind = parse_rings(optarg);
 		break;
@@ -400,6 +407,7 @@ main(int argc, char **argv)
 			.ring = 1024,
 			.seconds = 2,
 			.warmup = 0.3,
+			.quiet_ms = 500,
 			.rate = 100000,
 			.features = VU_F_VERSION_1,
 			.min_len = ETHER_MIN,

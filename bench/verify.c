@@ -23,7 +23,6 @@
 #define CONNECT_MS 20000
 #define REACH_MS 10000
 #define HELLO_MS 50    /* from one round of hellos to the next */
-#define QUIET_MS 500   /* after the last frame, until the rest counts as lost */
 #define MERGE_BUF 2048 /* mergeable buffers: a jumbo frame takes five */
 
 enum kind { HELLO_ALL, HELLO_PEER, DATA };
@@ -287,7 +286,7 @@ run(struct verify *v)
 		if (err == 0)
 			err = receive_all(v, &n);
 	}
-	return err == 0 ? receive_until_quiet(v, QUIET_MS) : err;
+	return err == 0 ? receive_until_quiet(v, (int)v->conf->quiet_ms) : err;
 }
 
 static int
