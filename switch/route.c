@@ -410,6 +410,15 @@ route_same_tag(const struct frame *a, const struct frame *b)
 	return a->tagged == b->tagged && a->tci == b->tci;
 }
 
+/* Ends a run of frames with the same result. Returns those that go to all. */
+static inline frame_set
+route_end_run(struct lane *l, uint16_t to, frame_set run)
+{
+	if (likely(to < PORT_MAX))
+		dests_add(&l->dests, to, run);
+	return to == TO_ALL ? run : 0;
+}
+
 void
 route_burst(struct lane *l, struct source *s, struct burst *b)
 {
@@ -417,7 +426,7 @@ route_burst(struct lane *l, struct source *s, struct burst *b)
 	bool uplink = s->port == PORT_UPLINK;
 	/* True if only addresses decide, and frames need nothing of their own except their port. */
 	bool alike = uplink || (lane_conf(l)->vm2vm != VM2VM_NIC && !(policy & PORT_NO_TAGS));
-	frame_set flood = 0, run = 0; /* frames in a row for the same port */
+	frame_set flood = 0, run = 0; /* frames in a row with the same result */
 	uint16_t to, last = TO_NONE;
 	struct frame *f;
 	unsigned int i;
@@ -428,28 +437,22 @@ route_burst(struct lane *l, struct source *s, struct burst *b)
 	for (i = 0; i < b->n; i++) {
 		f = &b->frame[i];
 		/* Frames of a flow come in a row: the result for the first one is used for all. */
-		if (likely(last < PORT_MAX) && alike && route_same_way(f, f - 1) &&
+		if (likely(last <= TO_ALL) && alike && route_same_way(f, f - 1) &&
 				f->reason == DROP_NONE && (!uplink || route_same_tag(f, f - 1))) {
 			run |= frame_set_one(i);
 			continue;
 		}
 		to = route_frame(l, s, f, policy);
 		if (unlikely(to != last)) {
-			if (last < PORT_MAX)
-				dests_add(&l->dests, last, run);
+			flood |= route_end_run(l, last, run);
 			last = to;
 			run = 0;
 		}
 		run |= frame_set_one(i);
-		if (likely(to < PORT_MAX))
-			continue;
-		if (to == TO_ALL)
-			flood |= frame_set_one(i);
-		else if (to >= TO_ALL_BUT)
+		if (unlikely(to >= TO_ALL_BUT))
 			route_flood(l, s, b, frame_set_one(i), to - TO_ALL_BUT);
 	}
-	if (likely(last < PORT_MAX))
-		dests_add(&l->dests, last, run);
+	flood |= route_end_run(l, last, run);
 	if (unlikely(flood != 0))
 		route_flood(l, s, b, flood, s->port);
 }
