@@ -140,6 +140,7 @@ const struct frame *
 gso_next(struct gso *gso)
 {
 	const struct frame *whole = gso->whole;
+
 	if (gso->i == gso->n)
 		return NULL;
 	gso->frame.len = gso_len(gso, gso->i);

@@ -159,7 +159,7 @@ ring_singles(const struct cursor *c, const struct singles *s, unsigned int max, 
 	return n + singles_packed(vq, s, at, wrap, max - n, to + n, id + n);
 }
 
-/* Moves the cursor past `n` chains of one descriptor each */
+/* Moves the cursor past `n` chains of one descriptor each. */
 static __rte_always_inline void
 ring_skip(struct cursor *c, unsigned int n, const bool packed)
 {

@@ -97,6 +97,15 @@ tx_fetch_chain(struct cursor *at, struct burst *b, struct frame *f, const bool p
 	return true;
 }
 
+/* Checks what a frame's virtio-net header asks for. */
+static void
+tx_check_asked(const struct virtqueue *vq, struct burst *b, struct frame *f,
+		const struct virtio_net_hdr *asked)
+{
+	b->cost += COST_HEADERS;
+	f->reason = offload_check(f, asked, &b->headers[f - b->frame], vq->offloads, vq->frame_max);
+}
+
 /* Removes the virtio-net header and makes the private copy of the Ethernet header. */
 static inline void
 tx_fetch_headers(const struct virtqueue *vq, struct burst *b, struct frame *f)
@@ -118,11 +127,8 @@ tx_fetch_headers(const struct virtqueue *vq, struct burst *b, struct frame *f)
 	}
 	/* The code after this reads the copies, and never again the guest's memory. */
 	rte_compiler_barrier();
-	if (unlikely(offload_asked(&vnet.hdr))) {
-		b->cost += COST_HEADERS;
-		f->reason = offload_check(f, &vnet.hdr, &b->headers[f - b->frame], vq->offloads,
-				vq->frame_max);
-	}
+	if (unlikely(offload_asked(&vnet.hdr)))
+		tx_check_asked(vq, b, f, &vnet.hdr);
 	if (unlikely(f->reason != DROP_NONE))
 		frame_lose(f, f->reason);
 }
@@ -156,10 +162,8 @@ tx_fetch_asked(const struct virtqueue *vq, struct burst *b, struct frame *f)
 	rte_compiler_barrier();
 	if (!offload_asked(&asked))
 		return;
-	b->cost += COST_HEADERS;
 	b->plain &= ~frame_set_one(f - b->frame);
-	f->reason = offload_check(
-			f, &asked, &b->headers[f - b->frame], vq->offloads, vq->frame_max);
+	tx_check_asked(vq, b, f, &asked);
 	if (unlikely(f->reason != DROP_NONE))
 		frame_lose(f, f->reason);
 }
