@@ -91,12 +91,10 @@ def move_and_divide(switch, control, seconds, divide):
                  what="all rings at worker 0")
         divided = wait_for(lambda: not divide or control.ask("worker.rebalance")["moved"] or not numbered.running(),
                            what="a worker that is busier than the other")
-        if not divide:
-            pass
-        elif numbered.running():
+        if divide and numbered.running():
             assert {moved["worker"] for moved in divided} == {1} and len(divided) < 4
             assert set(rings(control).values()) == {0, 1}
-        else:
+        elif divide:
             moves = 0
         assert numbered.wait(120) == 0
         assert " ok=1" in numbered.out.decode(), numbered.out.decode()
