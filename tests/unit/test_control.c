@@ -13,20 +13,6 @@
 #define ADDRESSES 10
 #define FOR_EVER UINT64_MAX
 
-static int
-setup(void **state)
-{
-	*state = whole_create(2);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	whole_destroy(*state);
-	return 0;
-}
-
 /* A worker asks for addresses of a guest to be learned. */
 static void
 ask(struct room *r, uint16_t port)
@@ -92,10 +78,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-			cmocka_unit_test_setup_teardown(
-					test_all_that_there_is_time_for, setup, teardown),
-			cmocka_unit_test_setup_teardown(
-					test_the_rest_has_another_turn, setup, teardown),
+			cmocka_unit_test_setup_teardown(test_all_that_there_is_time_for,
+					whole_setup, whole_teardown),
+			cmocka_unit_test_setup_teardown(test_the_rest_has_another_turn, whole_setup,
+					whole_teardown),
 	};
 
 	return cmocka_run_group_tests_name("control", tests, unit_eal, unit_eal_end);

@@ -11,20 +11,6 @@
 
 #define REQUEST(rest) "{\"jsonrpc\": \"2.0\", " rest "}"
 
-static int
-setup(void **state)
-{
-	*state = whole_create(2);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	whole_destroy(*state);
-	return 0;
-}
-
 /* Returns the answer to a line, or NULL. */
 static json_t *
 ask(struct whole *w, const char *line)
@@ -170,7 +156,7 @@ test_a_result_that_is_too_long(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, whole_setup, whole_teardown)
 	const struct CMUnitTest tests[] = {
 			TEST(lines_that_are_no_json),
 			TEST(json_that_is_no_request),

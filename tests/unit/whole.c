@@ -41,3 +41,17 @@ whole_destroy(struct whole *w)
 	room_destroy(w->r);
 	free(w);
 }
+
+int
+whole_setup(void **state)
+{
+	*state = whole_create(2);
+	return 0;
+}
+
+int
+whole_teardown(void **state)
+{
+	whole_destroy(*state);
+	return 0;
+}

@@ -26,4 +26,8 @@ struct whole *whole_create(unsigned int guests);
 
 void whole_destroy(struct whole *w);
 
+/* The same for cmocka, whose state is the whole, with two guests. */
+int whole_setup(void **state);
+int whole_teardown(void **state);
+
 #endif /* UNIT_WHOLE_H */
