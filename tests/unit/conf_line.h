@@ -75,4 +75,14 @@ refused(const char *line, const char *word1, const char *word2, const char *word
 		fail_msg("%s\nsays: %s\nand not: %s, %s, %s", line, err, word1, word2, word3);
 }
 
+/* Group fixture: the end. */
+static int
+conf_line_end(void **state)
+{
+	(void)state;
+	free(err);
+	free(out);
+	return 0;
+}
+
 #endif /* UNIT_CONF_LINE_H */

@@ -182,8 +182,6 @@ main(void)
 			cmocka_unit_test(test_mode),
 			cmocka_unit_test(test_no_node),
 	};
-	int rc = cmocka_run_group_tests_name("cuse_conf", tests, NULL, NULL);
 
-	free(err);
-	return rc;
+	return cmocka_run_group_tests_name("cuse_conf", tests, NULL, conf_line_end);
 }

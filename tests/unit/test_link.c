@@ -8,59 +8,13 @@
 #include <poll.h>
 #include <stdio.h>
 
-#include <rte_dev.h>
 #include <rte_ethdev.h>
-#include <rte_mbuf.h>
 
-#include "conf/conf_parse.h"
-#include "frame/offload.h"
-#include "ring.h"
-#include "run/stats.h"
-#include "uplink/uplink.h"
 #include "uplink/link.h"
-#include "uplink/uplink_priv.h"
+#include "wire.h"
 
 /* Longer than any look at the link takes to come. */
 #define PATIENCE_MS 30000
-
-struct wire {
-	struct conf conf;
-	struct ports ports;
-	struct uplink *u;
-	struct burst burst;
-	struct headers headers;
-	struct port_count count;
-	uint8_t bytes[8192];
-};
-
-static int
-setup(void **state)
-{
-	char *words[] = {"vhost-switch", "--", "-p1", NULL};
-	static unsigned int serial;
-	struct wire *w = unit_zalloc(sizeof(*w));
-	char name[32];
-
-	assert_int_equal(conf_parse(&w->conf, 3, words), CONF_RUN);
-	snprintf(name, sizeof(name), "net_ring%u", serial++);
-	assert_int_equal(rte_eal_hotplug_add("vdev", name, ""), 0);
-	assert_int_equal(rte_eth_dev_get_port_by_name(name, &w->conf.port_id), 0);
-	w->u = uplink_open(&w->conf, &w->ports, 1);
-	assert_non_null(w->u);
-	*state = w;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct wire *w = *state;
-
-	uplink_stop(w->u, &w->count);
-	uplink_free(w->u);
-	free(w);
-	return 0;
-}
 
 /* Offers frames of these lengths, with a tag of their own or none. Returns what became of them. */
 static struct outcome
@@ -72,7 +26,7 @@ offer(struct wire *w, const uint32_t *len, unsigned int n, bool tagged)
 	for (i = 0; i < n; i++) {
 		f = &w->burst.frame[i];
 		*f = (struct frame){.len = len[i], .frag = &w->burst.frag[i], .nfrags = 1};
-		f->frag[0] = (struct fragment){w->bytes, len[i]};
+		f->frag[0] = (struct fragment){w->bytes[0], len[i]};
 		f->eth.ether_type = tagged ? RTE_BE16(RTE_ETHER_TYPE_VLAN) : RTE_BE16(0x88b5);
 	}
 	return uplink_deliver(w->u, 0, &w->burst, (UINT64_C(1) << n) - 1, 1001, &w->count);
@@ -176,7 +130,7 @@ test_lengths_of_segments(void **state)
 			.nfrags = 1,
 			.headers = &w->headers,
 			.offload = OFFLOAD_CSUM | OFFLOAD_TSO4};
-	f->frag[0] = (struct fragment){w->bytes, len[0]};
+	f->frag[0] = (struct fragment){w->bytes[0], len[0]};
 	w->headers.len = 66;
 	f->vnet.gso_size = 1449;
 	o = uplink_deliver(w->u, 0, &w->burst, 1, 1001, &w->count);
@@ -206,7 +160,7 @@ test_calls(void **state)
 	assert_true(w->u->call_at >= first + w->u->call_time);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, wire_setup, wire_teardown)
 
 int
 main(void)

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* SET_LOG_BASE: logs of dirty pages that come late, or that are too old to be used. */
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "plug.h"
+
+#define PAGE 4096
+
+/* Gives it a new log, and returns how many bits that has by then, all of them of its memory. */
+static unsigned int
+bits_of_new_log(struct plug *p)
+{
+	const uint64_t first = PLUG_GPA / PAGE, end = (PLUG_GPA + p->dev.mem.region[0].size) / PAGE;
+	unsigned int bits = 0;
+	const uint8_t *log;
+	uint64_t page;
+	int fd;
+
+	assert_int_equal(vu_dev_set_log(&p->dev, PAGE, end / 8, 0, &fd), 0);
+	assert_int_equal(vu_dev_sync(&p->dev), 0);
+	log = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(log, MAP_FAILED);
+	for (page = 0; page < PAGE * 8; page++) {
+		if (!(log[page / 8] >> (page % 8) & 1))
+			continue;
+		assert_in_range(page, first, end - 1);
+		bits++;
+	}
+	munmap((void *)(uintptr_t)log, PAGE);
+	close(fd);
+	return bits;
+}
+
+/*
+ * A log that comes before LOG_ALL is empty. One that comes when rings are served with LOG_ALL says that
+ * all was written: what really was by then is known nowhere.
+ */
+static void
+test_late_log(void **state)
+{
+	struct plug *p = *state;
+	unsigned int all;
+
+	plug_connect(p, 1);
+	all = p->dev.mem.region[0].size / PAGE;
+	assert_int_equal(vu_dev_start(&p->dev), 0);
+	assert_int_equal(bits_of_new_log(p), 0);
+	assert_int_equal(vu_dev_set_features(&p->dev, PLUG_FEATURES | VU_F_LOG_ALL), 0);
+	assert_int_equal(vu_dev_sync(&p->dev), 0);
+	assert_true(p->g->ring[0].logging && p->g->ring[1].logging);
+	/* Another instead: rings are paused, as the old one goes. */
+	assert_int_equal(bits_of_new_log(p), all);
+	plug_assert_rings(p, plug_pair(0), 0);
+	/* Its driver starts anew: by QEMU's order the log comes last, and is another. */
+	assert_int_equal(vu_dev_stop(&p->dev, NULL), 0);
+	assert_int_equal(vu_dev_set_features(&p->dev, PLUG_FEATURES | VU_F_LOG_ALL), 0);
+	assert_int_equal(vu_dev_start(&p->dev), 0);
+	assert_int_equal(bits_of_new_log(p), all);
+	assert_true(p->g->ring[0].logging && p->g->ring[1].logging);
+	/* And at a connection that has had none. */
+	vu_dev_close(&p->dev);
+	plug_connect(p, 1);
+	assert_int_equal(vu_dev_set_features(&p->dev, PLUG_FEATURES | VU_F_LOG_ALL), 0);
+	assert_int_equal(vu_dev_start(&p->dev), 0);
+	assert_false(p->g->ring[0].logging);
+	assert_int_equal(bits_of_new_log(p), all);
+	assert_true(p->g->ring[0].logging && p->g->ring[1].logging);
+}
+
+/* A log is forgotten when the device stops that does not use it: it may be too short when it starts again. */
+static void
+test_old_log(void **state)
+{
+	struct plug *p = *state;
+	int fd;
+
+	plug_connect(p, 1);
+	assert_int_equal(vu_dev_start(&p->dev), 0);
+	assert_int_equal(vu_dev_set_log(&p->dev, PAGE, 1, 0, &fd), 0);
+	close(fd);
+	assert_int_equal(vu_dev_stop(&p->dev, NULL), 0);
+	assert_int_equal(vu_dev_set_features(&p->dev, PLUG_FEATURES | VU_F_LOG_ALL), 0);
+	assert_int_equal(vu_dev_start(&p->dev), 0);
+	plug_assert_rings(p, plug_pair(0), 0);
+	assert_false(p->g->ring[0].logging);
+	assert_int_equal(bits_of_new_log(p), p->dev.mem.region[0].size / PAGE);
+	plug_assert_rings(p, plug_pair(0), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, plug_setup, plug_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+			TEST(test_late_log),
+			TEST(test_old_log),
+	};
+
+	return cmocka_run_group_tests_name("log_base", tests, unit_eal, unit_eal_end);
+}
