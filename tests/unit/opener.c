@@ -23,7 +23,7 @@ opener_setup(void **state)
 	for (i = 0; i < 2; i++) {
 		o->call[i] = eventfd(0, EFD_NONBLOCK);
 		o->kick[i] = eventfd(0, EFD_NONBLOCK);
-		/* By this librte_vhost's pointers are recognised. */
+		/* A mark, by which opener_check_ring() recognises the memory. */
 		((struct vring_desc *)(o->ram + i * OPENER_AREA))->addr = 0x1111 * (i + 1);
 	}
 	o->no_event = dup(STDERR_FILENO);
@@ -172,8 +172,9 @@ opener_check_ring(struct opener *o, unsigned int i)
 	vhost_end_check_enabled(i);
 	assert_int_equal(rte_vhost_get_vhost_vring(vhost_end.vid, i, &v), 0);
 	assert_int_equal(v.size, OPENER_RING);
-	assert_ptr_not_equal(v.desc, o->ram + i * OPENER_AREA); /* its own mapping of */
-	assert_int_equal(v.desc->addr, 0x1111 * (i + 1));       /* the same memory */
+	/* It has another mapping of the same memory. */
+	assert_ptr_not_equal(v.desc, o->ram + i * OPENER_AREA);
+	assert_int_equal(v.desc->addr, 0x1111 * (i + 1));
 	assert_ptr_equal(v.avail, (uint8_t *)v.desc + 0x4000);
 	assert_ptr_equal(v.used, (uint8_t *)v.desc + 0x8000);
 	assert_true(v.callfd >= 0 && v.kickfd >= 0);

@@ -32,6 +32,7 @@ room_create(unsigned int guests)
 	r->lane->retry_time = UINT64_MAX / 4;
 	r->guests = r->ports.n = guests;
 	for (i = 0; i < guests; i++) {
+		r->mac[i] = mac_of(i, 0);
 		r->tx[i] = ring_create(ROOM_RING, 65000);
 		r->rx[i] = ring_create(ROOM_RING, 65000);
 		r->tx[i]->vq.source.port = i;
@@ -91,16 +92,21 @@ room_learn(struct room *r, uint16_t port, const struct rte_ether_addr *mac)
 }
 
 struct room *
-room_create_known(unsigned int guests, struct rte_ether_addr *mac)
+room_create_known(unsigned int guests)
 {
 	struct room *r = room_create(guests);
 	unsigned int i;
 
-	for (i = 0; i < guests; i++) {
-		mac[i] = mac_of(i, 0);
-		room_learn(r, i, &mac[i]);
-	}
+	for (i = 0; i < guests; i++)
+		room_learn(r, i, &r->mac[i]);
 	return r;
+}
+
+int
+room_setup(void **state)
+{
+	*state = room_create_known(ROOM_GUESTS);
+	return 0;
 }
 
 int
@@ -192,4 +198,10 @@ unsigned int
 room_owed(const struct room *r, uint16_t port)
 {
 	return (uint16_t)(r->tx[port]->vq.avail->idx - r->tx[port]->vq.used->idx);
+}
+
+unsigned int
+room_parked(const struct room *r, uint16_t port)
+{
+	return PARK_FRAMES - park_room(r->tx[port]->vq.source.park);
 }

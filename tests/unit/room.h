@@ -32,6 +32,7 @@ struct room {
 	struct rx_set set
 			[GUEST_MAX]; /* what each one receives by: rx[], if the test does nothing about it */
 	unsigned int guests;
+	struct rte_ether_addr mac[GUEST_MAX];            /* of each guest: mac_of(i, 0) */
 	uint16_t tx_next[GUEST_MAX], rx_next[GUEST_MAX]; /* descriptors to use next */
 };
 
@@ -47,13 +48,15 @@ struct room *room_create(unsigned int guests);
  */
 void room_check_sums(const struct room *r, unsigned int ports);
 
-/* The same, with an address of each in the table: mac[i], which is set to mac_of(i, 0). */
-struct room *room_create_known(unsigned int guests, struct rte_ether_addr *mac);
+/* The same, with the address of each guest in the table. */
+struct room *room_create_known(unsigned int guests);
 
 /* Ends it; gives up what still waits, and checks that the sums agree. */
 void room_destroy(struct room *r);
 
-/* The same for cmocka, whose state is the room. */
+/* The same for cmocka, whose state is the room: of ROOM_GUESTS guests whose addresses are in the table. */
+#define ROOM_GUESTS 4
+int room_setup(void **state);
 int room_teardown(void **state);
 
 /* Puts an address into the table, as the main lcore does. */
@@ -81,8 +84,9 @@ void room_expect(struct room *r, uint16_t to, uint16_t from, const struct rte_et
 		uint32_t len, uint32_t seed);
 void room_expect_none(struct room *r, uint16_t port);
 
-/* Frames that the guest sent and has not got back. */
+/* Frames that the guest sent and has not got back; and those of them that wait for room. */
 unsigned int room_owed(const struct room *r, uint16_t port);
+unsigned int room_parked(const struct room *r, uint16_t port);
 
 static inline struct port_count *
 room_count(struct room *r, uint16_t port)

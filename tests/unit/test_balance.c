@@ -72,7 +72,6 @@ struct two {
 	struct room *r;
 	struct rte_rcu_qsbr *qsbr;
 	struct lane *second;
-	struct rte_ether_addr mac[2];
 };
 
 static int
@@ -80,7 +79,7 @@ two_setup(void **state)
 {
 	struct two *t = unit_zalloc(sizeof(*t));
 
-	t->r = room_create_known(2, t->mac);
+	t->r = room_create_known(2);
 	t->qsbr = unit_zalloc(rte_rcu_qsbr_get_memsize(2));
 	rte_rcu_qsbr_init(t->qsbr, 2);
 	t->second = lane_create(&t->r->lane->shared, 1, 0);
@@ -113,19 +112,19 @@ test_order(void **state)
 	lanes_add(&all, s, t);
 	assert_int_equal(t->r->lane->polled[0].n, 1);
 	for (i = 0; i < 3; i++)
-		room_send(t->r, 0, &t->mac[1], 60 + i, i);
+		room_send(t->r, 0, &t->r->mac[1], 60 + i, i);
 	lane_round(t->r->lane);
 	assert_true(s->waiting);
 	assert_true(lanes_move(&all, s, 1));
 	assert_int_equal(t->r->lane->polled[0].n, 0);
 	assert_int_equal(t->second->polled[0].n, 1);
-	room_send(t->r, 0, &t->mac[1], 63, 3);
+	room_send(t->r, 0, &t->r->mac[1], 63, 3);
 	room_offer(t->r, 1, 4);
 	lane_round(t->r->lane);
 	room_expect_none(t->r, 1);
 	lane_round(t->second);
 	for (i = 0; i < 4; i++)
-		room_expect(t->r, 1, 0, &t->mac[1], 60 + i, i);
+		room_expect(t->r, 1, 0, &t->r->mac[1], 60 + i, i);
 	assert_true(lanes_move(&all, s, 1)); /* where it is already */
 	assert_int_equal(t->second->polled[0].n, 1);
 	lanes_remove(&all, s);

@@ -25,8 +25,7 @@ static const struct packet_spec spec = {
 static int
 setup(void **state)
 {
-	struct rte_ether_addr mac[4];
-	struct room *r = room_create_known(RTE_DIM(mac), mac);
+	struct room *r = room_create_known(4);
 
 	r->tx[0]->vq.offloads = ALL;
 	r->rx[1]->vq.offloads = ALL;

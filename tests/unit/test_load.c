@@ -82,8 +82,7 @@ test_asleep_now(void **state)
 static void
 test_rounds(void **state)
 {
-	struct rte_ether_addr mac[2];
-	struct room *r = room_create_known(2, mac);
+	struct room *r = room_create_known(2);
 	uint64_t begin;
 	unsigned int i;
 
@@ -94,7 +93,7 @@ test_rounds(void **state)
 		lane_round(r->lane);
 	assert_int_equal(r->lane->load.busy, 0);
 	room_offer(r, 1, 1);
-	room_send(r, 0, &mac[1], 60, 1);
+	room_send(r, 0, &r->mac[1], 60, 1);
 	begin = r->lane->load.last;
 	lane_round(r->lane);
 	assert_int_equal(r->lane->count[0].delivered, 1);

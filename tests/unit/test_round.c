@@ -11,7 +11,6 @@
 
 struct test {
 	struct room *r;
-	struct rte_ether_addr mac[GUESTS];
 	unsigned int sent;
 };
 
@@ -21,7 +20,7 @@ setup(void **state)
 	struct test *t = unit_zalloc(sizeof(*t));
 	unsigned int i;
 
-	t->r = room_create_known(GUESTS, t->mac);
+	t->r = room_create_known(GUESTS);
 	for (i = 0; i < GUESTS; i++)
 		lanes_add(&t->r->lanes, &t->r->tx[i]->vq.source, t->r->tx[i]);
 	room_offer(t->r, RECEIVER, ROOM_RING / 2);
@@ -45,7 +44,7 @@ teardown(void **state)
 static void
 send_one(struct test *t, uint16_t from)
 {
-	room_send(t->r, from, &t->mac[RECEIVER], 60, ++t->sent);
+	room_send(t->r, from, &t->r->mac[RECEIVER], 60, ++t->sent);
 }
 
 /* How many frames of a guest were taken. */

@@ -121,12 +121,10 @@ test_no_savings(void **state)
 
 #define GUESTS 200
 
-static struct rte_ether_addr mac[GUESTS];
-
 static int
 setup(void **state)
 {
-	*state = room_create_known(GUESTS, mac);
+	*state = room_create_known(GUESTS);
 	return 0;
 }
 
@@ -168,7 +166,7 @@ test_broadcasts(void **state)
 		room_offer(r, i, 2 * BURST_MAX);
 	for (i = 0; i < BURST_MAX; i++)
 		room_send(r, 0, &mac_broadcast, 60, i);
-	room_send(r, 0, &mac[1], 60, BURST_MAX);
+	room_send(r, 0, &r->mac[1], 60, BURST_MAX);
 	for (; room_owed(r, 0) != 0; visits++) {
 		n = room_owed(r, 0);
 		cost = forward_poll(r->lane, &r->tx[0]->vq.source);
@@ -181,7 +179,7 @@ test_broadcasts(void **state)
 		room_expect(r, 1, 0, &mac_broadcast, 60, i);
 		room_expect(r, GUESTS - 1, 0, &mac_broadcast, 60, i);
 	}
-	room_expect(r, 1, 0, &mac[1], 60, BURST_MAX);
+	room_expect(r, 1, 0, &r->mac[1], 60, BURST_MAX);
 	assert_int_equal(room_count(r, 0)->delivered, BURST_MAX + 1);
 	assert_int_equal(room_count(r, 0)->flooded, BURST_MAX * (GUESTS - 2));
 }
@@ -204,7 +202,7 @@ test_long_receive_chains(void **state)
 	for (i = 0; i < BURST_MAX; i++)
 		ring_offer(rx, 0);
 	for (i = 0; i < BURST_MAX; i++)
-		room_send(r, 0, &mac[1], 60, i);
+		room_send(r, 0, &r->mac[1], 60, i);
 	cost = forward_poll(r->lane, &r->tx[0]->vq.source);
 	assert_true(cost < COST_VISIT_MAX / 4);
 	assert_true(share->used > (CHAIN_MAX - 64) * COST_DESC);

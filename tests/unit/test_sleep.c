@@ -36,7 +36,6 @@
 struct night {
 	struct room *r;
 	struct workers workers;
-	struct rte_ether_addr mac[2];
 	pthread_t thread;
 	cpu_set_t before;
 };
@@ -60,7 +59,7 @@ night_setup(void **state)
 	struct night *n = unit_zalloc(sizeof(*n));
 	cpu_set_t all;
 
-	n->r = room_create_known(2, n->mac);
+	n->r = room_create_known(2);
 	n->workers.lanes = &n->r->lanes;
 	n->workers.worker[0] = (struct worker){
 			.all = &n->workers,
@@ -373,7 +372,7 @@ test_frames_wait(void **state)
 
 	make_ring(n, 0, 0);
 	give(n, 0);
-	room_send(n->r, 0, &n->mac[1], FRAME, 1);
+	room_send(n->r, 0, &n->r->mac[1], FRAME, 1);
 	vr_kick(&n->r->tx[0]->vr);
 	WAIT_FOR(load_relaxed(&c->received) == 1);
 	assert_int_equal(load_relaxed(&c->delivered), 0);

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* Frames for all guests, through real rings: a copy for each, waiting for those who have no room, giving up. */
+#include "switch/park.h"
+#include "room.h"
+
+static const struct rte_ether_addr stranger = {{0x02, 0xcc, 0, 0, 0, 1}};
+
+static void
+test_flood(void **state)
+{
+	struct room *r = *state;
+	unsigned int i;
+
+	for (i = 0; i < ROOM_GUESTS; i++)
+		room_offer(r, i, 2);
+	room_send(r, 1, &mac_broadcast, 60, 1);
+	room_send(r, 1, &stranger, 61, 2);
+	room_poll(r, 1);
+	for (i = 0; i < ROOM_GUESTS; i++) {
+		if (i != 1) {
+			room_expect(r, i, 1, &mac_broadcast, 60, 1);
+			room_expect(r, i, 1, &stranger, 61, 2);
+		}
+		room_expect_none(r, i);
+	}
+	assert_int_equal(room_count(r, 1)->delivered, 2);
+	assert_int_equal(room_count(r, 1)->flooded, 4);
+	assert_int_equal(room_owed(r, 1), 0);
+}
+
+/* A flooded frame is owed to each full ring by itself. */
+static void
+test_flood_errands(void **state)
+{
+	struct room *r = *state;
+
+	room_offer(r, 1, 1);
+	room_send(r, 0, &mac_broadcast, 60, 1);
+	room_poll(r, 0);
+	room_expect(r, 1, 0, &mac_broadcast, 60, 1);
+	assert_int_equal(room_count(r, 0)->delivered, 1);
+	assert_int_equal(r->tx[0]->vq.source.park->nerrands, 2);
+	assert_int_equal(room_owed(r, 0), 1); /* its bytes are still needed */
+	room_offer(r, 2, 1);
+	room_poll(r, 0);
+	room_expect(r, 2, 0, &mac_broadcast, 60, 1);
+	assert_int_equal(room_count(r, 0)->flooded, 1);
+	assert_int_equal(room_owed(r, 0), 1);
+	room_expire(r, 0);
+	room_poll(r, 0);
+	assert_int_equal(room_owed(r, 0), 0);
+	assert_int_equal(room_count(r, 3)->missed, 1);
+	/* It was delivered: a copy that was missed makes it no dropped frame. */
+	assert_int_equal(count_dropped(room_count(r, 0)), 0);
+	room_expect_none(r, 1);
+	room_expect_none(r, 2);
+}
+
+static void
+test_flood_nobody(void **state)
+{
+	struct room *r = *state;
+	unsigned int i;
+
+	room_send(r, 0, &mac_broadcast, 60, 1);
+	room_poll(r, 0);
+	room_expire(r, 0);
+	room_poll(r, 0);
+	assert_int_equal(room_count(r, 0)->drop[DROP_RING_FULL], 1); /* once */
+	for (i = 1; i < ROOM_GUESTS; i++)
+		assert_int_equal(room_count(r, i)->missed, 1);
+}
+
+/* What is for all reaches a guest that was paused, when it is back in time; else it is counted. */
+static void
+test_flood_over_paused(void **state)
+{
+	struct room *r = *state;
+	unsigned int i;
+
+	for (i = 0; i < ROOM_GUESTS; i++)
+		room_offer(r, i, 2);
+	r->set[1].vq[0] = NULL;
+	room_send(r, 0, &mac_broadcast, 60, 1);
+	room_poll(r, 0);
+	assert_int_equal(room_count(r, 0)->delivered, 1);
+	assert_int_equal(room_parked(r, 0), 1);
+	r->set[1].vq[0] = &r->rx[1]->vq;
+	room_poll(r, 0);
+	room_expect(r, 1, 0, &mac_broadcast, 60, 1);
+	assert_int_equal(room_count(r, 0)->flooded, 2);
+	r->set[1].vq[0] = NULL;
+	room_send(r, 0, &mac_broadcast, 60, 2);
+	room_poll(r, 0);
+	room_expire(r, 0);
+	room_poll(r, 0);
+	assert_int_equal(room_count(r, 0)->delivered, 2);
+	assert_int_equal(room_count(r, 1)->missed, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, room_setup, room_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+			TEST(test_flood),
+			TEST(test_flood_errands),
+			TEST(test_flood_nobody),
+			TEST(test_flood_over_paused),
+	};
+
+	unit_both();
+	return cmocka_run_group_tests_name("flood", tests, unit_eal, unit_eal_end);
+}
