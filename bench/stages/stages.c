@@ -129,10 +129,9 @@ static struct stand *
 stand_make(bool packed, bool plain, uint32_t len, unsigned int entries)
 {
 	struct stand *st = unit_zalloc(sizeof(*st));
-	struct rte_ether_addr mac[2];
 	unsigned int i;
 
-	st->room = room_create_known(2, mac);
+	st->room = room_create_known(2);
 	st->tx = packed ? ring_create_packed(entries, 0) : ring_create(entries, 0);
 	st->rx = packed ? ring_create_packed(entries, 0) : ring_create(entries, 0);
 	st->tx->vq.source.park = st->room->tx[0]->vq.source.park;
@@ -141,8 +140,8 @@ stand_make(bool packed, bool plain, uint32_t len, unsigned int entries)
 	lay_out(st->tx, entries, HDR + len, 0);
 	lay_out(st->rx, entries, STRIDE, WRITE);
 	for (i = 0; i < entries; i++)
-		frame_make(st->tx->mem.region[0].host + (size_t)i * STRIDE + HDR, &mac[1], &mac[0],
-				len, i);
+		frame_make(st->tx->mem.region[0].host + (size_t)i * STRIDE + HDR,
+				&st->room->mac[1], &st->room->mac[0], len, i);
 	if (plain)
 		st->tx->vq.avx2 = st->rx->vq.avx2 = false;
 	return st;
