@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* A migrated guest's announcement as a source of frames: see announce.h for the contract. */
+/* A migrated guest's announcement, sent before the frames of its ring: see announce.h for the contract. */
 #include <string.h>
 
 #include <rte_arp.h>
@@ -67,6 +67,13 @@ announce_fetch(struct source *s, struct burst *b, unsigned int max)
 	return b->n;
 }
 
+/* Only frames of the ring: the announcement is the first of its burst, which is never put back. */
+static void
+announce_unfetch(struct source *s, struct burst *b, unsigned int from)
+{
+	tx_source_ops.unfetch(s, b, from);
+}
+
 /* Returns the ring's own chains to the guest; after the announcement there are no other frames. */
 static void
 announce_retire(struct source *s, struct frame *frame, frame_set done, struct port_count *count)
@@ -83,8 +90,10 @@ announce_retire(struct source *s, struct frame *frame, frame_set done, struct po
 	tx_source_ops.retire(s, frame, own, count);
 }
 
+/* ask() and its like are missing: while the announcement waits, the worker does not sleep. */
 static const struct source_ops announce_ops = {
 		.fetch = announce_fetch,
+		.unfetch = announce_unfetch,
 		.retire = announce_retire,
 };
 

@@ -6,8 +6,14 @@
  * (VIRTIO_NET_F_GUEST_ANNOUNCE): on VHOST_USER_SEND_RARP it seems to send a broadcast frame, so
  * that this switch and those beyond the uplink learn where its address is now.
  *
- * A transmit ring with an announcement has other source operations, which return that one frame
- * first; then the ring is as before. Other rings pay nothing.
+ * A transmit ring with an announcement has other source operations until that one frame is done: they
+ * fetch it first, and pass all that concerns other frames on to the ring's own operations (tx.h). Then
+ * the ring is as before. So the announcement is learned, routed, counted and kept waiting like any
+ * frame of the guest, by the worker that does this for the guest, and rings without one pay nothing.
+ *
+ * A source of its own would not be simpler. It would need a park (park.h: half a megabyte) for one
+ * frame, would have to be removed from its lane by another thread, with a grace period, and until then
+ * each round would visit two sources of that guest and not one.
  *
  * librte_vhost's thread asks for it while the ring is withdrawn; then it belongs to the worker that
  * polls the ring.

@@ -13,6 +13,8 @@
 #include "room.h"
 
 #define GUESTS 3
+#define CROWD 8      /* guests among which a burst of broadcasts costs more than a visit may */
+#define LONGEST 1514 /* bytes of a frame */
 
 static const struct rte_ether_addr moved = {{0x52, 0x54, 0, 0xaa, 0xbb, 0xcc}};
 static struct announcement a;
@@ -22,6 +24,14 @@ setup(void **state)
 {
 	a = (struct announcement){0};
 	*state = room_create(GUESTS);
+	return 0;
+}
+
+static int
+setup_crowd(void **state)
+{
+	a = (struct announcement){0};
+	*state = room_create(CROWD);
 	return 0;
 }
 
@@ -175,6 +185,37 @@ test_waits(void **state)
 	assert_int_equal(room_owed(r, 0), 0);
 }
 
+/* While it waits, the guest floods more than one visit may cost: what is too much stays in its ring. */
+static void
+test_waits_during_flood(void **state)
+{
+	static const struct rte_ether_addr everybody = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+	struct room *r = *state;
+	unsigned int i;
+
+	/* The others have no room. */
+	room_offer(r, 2, 1 + BURST_MAX);
+	announce_ask(&a, &moved);
+	arm(r, 0);
+	room_poll(r, 0);
+	expect_announcement(r, 2);
+	for (i = 0; i < BURST_MAX; i++)
+		room_send(r, 0, &everybody, LONGEST, i);
+	room_poll(r, 0);
+	assert_in_range(room_count(r, 0)->received, 2, BURST_MAX);
+	room_poll(r, 0);
+	assert_int_equal(room_count(r, 0)->received, 1 + BURST_MAX);
+	for (i = 0; i < BURST_MAX; i++)
+		room_expect(r, 2, 0, &everybody, LONGEST, i);
+	room_offer(r, 1, 1);
+	room_poll(r, 0);
+	expect_announcement(r, 1);
+	room_expire(r, 0);
+	room_poll(r, 0);
+	assert_ptr_equal(ring_of(r, 0)->source.ops, &tx_source_ops);
+	assert_int_equal(room_owed(r, 0), 0);
+}
+
 /* Withdrawn while it waits: it is over, and was counted. */
 static void
 test_withdrawn(void **state)
@@ -243,6 +284,8 @@ main(void)
 			TEST(test_idle_ring),
 			TEST(test_busy_ring),
 			TEST(test_waits),
+			cmocka_unit_test_setup_teardown(
+					test_waits_during_flood, setup_crowd, room_teardown),
 			TEST(test_withdrawn),
 			TEST(test_not_polled),
 			TEST(test_rate),
