@@ -147,12 +147,16 @@ static void
 test_descriptor_on_old_kernel(void **state)
 {
 	static const unsigned int calls[] = {SYS_pidfd_open, SYS_pidfd_getfd};
-	struct client c = client_start();
+	struct client c;
 	int status, expected = access("/dev/eventfd-link", F_OK) == 0 ? -EBADF : -ENOSYS;
 	unsigned int i;
 	pid_t old;
 
 	RTE_SET_USED(state);
+	/* qemu-user keeps filters from a program, as they would meet its own calls too. */
+	if (prctl(PR_GET_SECCOMP) < 0 && errno == EINVAL)
+		unit_lacks("seccomp filters");
+	c = client_start();
 	for (i = 0; i < RTE_DIM(calls); i++) {
 		old = fork();
 		if (old == 0)
@@ -376,13 +380,18 @@ test_no_regular_file(void **state)
 			.tp_block_nr = 1,
 			.tp_frame_size = PAGE,
 			.tp_frame_nr = 1};
-	int s = socket(AF_PACKET, SOCK_RAW, 0);
+	int rc, s = socket(AF_PACKET, SOCK_RAW, 0);
 	struct client c;
 	uint8_t *at;
 
 	RTE_SET_USED(state);
 	assert_true(s >= 0);
-	assert_int_equal(setsockopt(s, SOL_PACKET, PACKET_RX_RING, &ring, sizeof(ring)), 0);
+	rc = setsockopt(s, SOL_PACKET, PACKET_RX_RING, &ring, sizeof(ring));
+	if (rc != 0 && errno == ENOPROTOOPT) {
+		close(s);
+		unit_lacks("rings of packet sockets"); /* qemu-user does not know the option */
+	}
+	assert_int_equal(rc, 0);
 	at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, s, 0);
 	assert_ptr_not_equal(at, MAP_FAILED);
 	c = client_start();

@@ -69,6 +69,13 @@ unit_eal_end(void **state)
 }
 
 void
+unit_lacks(const char *what)
+{
+	print_message("# skip: this machine has no %s\n", what);
+	skip();
+}
+
+void
 capture_begin(struct capture *c, int fd)
 {
 	fflush(stdout);

@@ -33,6 +33,13 @@ void unit_both(void);
 /* Whether rings are to be read by AVX2 now. */
 bool unit_avx2(void);
 
+/*
+ * Skips the running test, as the machine lacks what the test needs, not what the code under test needs:
+ * `what` completes "this machine has no ...". Call it only for the error with which the kernel answers that
+ * very call where it has none such. tests/run shows the skip with its reason.
+ */
+void unit_lacks(const char *what);
+
 /* Takes what the process writes to a file descriptor (1 or 2). */
 struct capture {
 	int fd;
