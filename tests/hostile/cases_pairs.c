@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Queue pairs: rings that are absent, half there, broken, or come and go. See cases.h. */
+/* Queue pairs: messages about rings that are absent, half set up, or in use. See cases.h. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
@@ -194,149 +194,6 @@ run_set_up(struct hostile *h, const void *arg)
 			return;
 }
 
-/*
- * Rings of other pairs come and go as fast as messages can, while the first pair is in use: what
- * it sends arrives, all of it, and what is sent to the device is delivered or counted.
- */
-static void
-run_toggled(struct hostile *h, const void *arg)
-{
-	struct party *p, *peer, *other;
-	uint64_t sent = 0, got = 0;
-	uint8_t frame[FRAME_ROOM];
-	struct totals t;
-
-	(void)arg;
-	if (!pairs_open(h, PAIRS, &p, &peer))
-		return;
-	other = party_open(h, NULL);
-	if (other == NULL || !party_meet(other, peer) || !party_says(other, p))
-		return;
-	h->drops_any = true;
-	for (unsigned i = 0; i < TOGGLES && !h->failed; i++) {
-		unsigned ring = 2 + (i * 7) % (RINGS - 2);
-
-		for (unsigned k = 0; k < 4; k++) {
-			frame_make(frame, p->mac, other->mac, TYPE_CASE, ++h->seq, LEN);
-			frame[13] ^= k; /* other types of frames */
-			sent += nic_send(&other->nic, frame, LEN, NULL) == 0;
-		}
-		MUST(h, vu_dev_set_vring_enable(&p->nic.dev, ring, i / (RINGS - 2) % 2 != 0) == 0,
-				"ring %u: refused", ring);
-		if (i % 10 == 0 && !party_says(peer, other))
-			return;
-		frame_make(frame, peer->mac, p->mac, TYPE_CASE, ++h->seq, LEN);
-		MUST(h, nic_send(&p->nic, frame, LEN, NULL) == 0, "no frame sent");
-		if (!party_hears(peer, frame, LEN))
-			return;
-		nic_reclaim(&other->nic);
-		while (nic_recv(&p->nic, frame, sizeof(frame)) > 0)
-			got++;
-	}
-	if (!pairs_enable(p, 2, RINGS, true) || party_drain(other) != 0) {
-		fail(h, "frames did not come back");
-		return;
-	}
-	while (nic_recv(&p->nic, frame, sizeof(frame)) > 0)
-		got++;
-	if (!EXPECT(h, subject_counters(&h->subject, other->device, &t), "no telemetry"))
-		return;
-	EXPECT(h, got + t.dropped == sent, "%ju sent, %ju arrived, %ju dropped", (uintmax_t)sent,
-			(uintmax_t)got, (uintmax_t)t.dropped);
-	remark("%ju of %ju frames arrived", (uintmax_t)got, (uintmax_t)sent);
-	pairs_say(p, peer);
-}
-
-/* Sends a datagram of a flow, and waits until it is done with. */
-static void
-send_flow(struct hostile *h, struct party *from, const struct party *to, uint8_t flow)
-{
-	uint8_t frame[LEN];
-
-	frame_make(frame, to->mac, from->mac, TYPE_CASE, ++h->seq, LEN);
-	memcpy(frame + 12,
-			(const uint8_t[]){8, 0, 0x45, 0, 0, LEN - 14, 0, 0, 0, 0, 64, 17, 0, 0, 10,
-					0, 0, 1, 10, 0, 0, 2, 4, flow, 5, 5},
-			26);
-	nic_send(&from->nic, frame, LEN, NULL);
-	party_drain(from);
-}
-
-static void
-count_flows(struct party *p, unsigned *arrived)
-{
-	uint8_t frame[FRAME_ROOM];
-
-	while (nic_recv(&p->nic, frame, sizeof(frame)) > 0)
-		arrived[frame[FLOW_AT] % FLOWS]++;
-}
-
-/* One receive ring is never looked at: its flows are lost when it is full, and counted; no other is. */
-static void
-run_dry(struct hostile *h, const void *arg)
-{
-	unsigned arrived[FLOWS] = {0}, short_of = 0, lost = 0, rounds = 0;
-	struct party *p, *peer;
-	struct totals t;
-
-	(void)arg;
-	if (!pairs_open(h, PAIRS, &p, &peer))
-		return;
-	h->drops_any = true;
-	p->nic.n_pairs = PAIRS - 1;
-	do {
-		for (unsigned flow = 0; flow < FLOWS; flow++) {
-			send_flow(h, peer, p, (uint8_t)flow);
-			count_flows(p, arrived);
-		}
-		if (!EXPECT(h, subject_counters(&h->subject, peer->device, &t), "no telemetry"))
-			return;
-	} while (++rounds < DRY_ROUNDS && t.dropped < A_ROUND && !h->failed);
-	EXPECT(h, t.dropped >= A_ROUND, "the ring was never full");
-	for (unsigned flow = 0; flow < FLOWS; flow++)
-		short_of += arrived[flow] < rounds;
-	/* 1 in 16 rings has some of 64 flows, and by far not all. */
-	EXPECT(h, short_of > 0 && short_of < FLOWS / 4, "%u flows were held up", short_of);
-	p->nic.n_pairs = PAIRS;
-	count_flows(p, arrived);
-	for (unsigned flow = 0; flow < FLOWS; flow++)
-		lost += rounds - arrived[flow];
-	EXPECT(h, lost == t.dropped, "%u lost, %ju counted", lost, (uintmax_t)t.dropped);
-	remark("%u of %u frames lost, of %u flows", lost, rounds * FLOWS, short_of);
-	pairs_say(p, peer);
-}
-
-/* One ring among 32 breaks the rules: the device is stopped, once, and served when set up anew. */
-static void
-run_broken(struct hostile *h, const void *arg)
-{
-	unsigned ring = *(const unsigned *)arg;
-	uint8_t frame[LEN];
-	struct party *p, *peer;
-	struct vr_ring *vr;
-
-	if (!pairs_open(h, PAIRS, &p, &peer))
-		return;
-	h->drops_any = true;
-	vr = &p->nic.dev.ring[ring];
-	vr_raw_avail_idx(vr, (uint16_t)(vr->published + vr->size + 1));
-	if (ring % 2 == 0) {
-		/* Of so many flows some go there. */
-		for (unsigned i = 0; i < FLOWS; i++)
-			send_flow(h, peer, p, (uint8_t)i);
-	}
-	if (!expect_stop(h, p, FAULT_AVAIL_OVERRUN))
-		return;
-	frame_make(frame, peer->mac, p->mac, TYPE_CASE, ++h->seq, LEN);
-	p->nic.tx_pair = ring == 1 ? 1 : 0;
-	nic_send(&p->nic, frame, LEN, NULL);
-	party_drain(peer);
-	party_hears_nothing(peer);
-	if (!party_restart(p))
-		return;
-	pairs_say(p, peer);
-}
-
 /* Descriptors for rings that are not there, again and again. */
 static void
 run_fds(struct hostile *h, const void *arg)
@@ -410,42 +267,6 @@ run_reboots(struct hostile *h, const void *arg)
 	}
 }
 
-/* Hung up with frames under way on all rings. */
-static void
-run_deaths(struct hostile *h, const void *arg)
-{
-	struct nic_opts opts = pairs_opts(PAIRS);
-	struct party *p, *peer = party_open(h, NULL);
-	uint8_t frame[FRAME_ROOM];
-
-	(void)arg;
-	opts.dev.protocol &= ~VU_PROTOCOL_REPLY_ACK;
-	opts.rx_bufs = opts.tx_bufs = 4;
-	opts.dev.rx_size = opts.dev.tx_size = 64;
-	opts.dev.mem.region_size = 1 << 20;
-	if (peer == NULL)
-		return;
-	h->drops_any = true;
-	for (unsigned i = 0; i < DEATHS && !h->failed; i++) {
-		p = party_open(h, &opts);
-		if (p == NULL)
-			return;
-		for (unsigned k = 0; k < PAIRS; k++) {
-			p->nic.tx_pair = k;
-			frame_make(frame, peer->mac, p->mac, TYPE_CASE, ++h->seq, LEN);
-			nic_queue(&p->nic, NULL, frame, LEN, NULL);
-			frame_make(frame, p->mac, peer->mac, TYPE_CASE, ++h->seq, LEN);
-			nic_queue(&peer->nic, NULL, frame, LEN, NULL);
-		}
-		nic_flush(&peer->nic);
-		nic_flush(&p->nic);
-		party_close(p);
-		while (nic_recv(&peer->nic, frame, sizeof(frame)) > 0)
-			continue;
-		nic_reclaim(&peer->nic);
-	}
-}
-
 /* The memory table is replaced, with all rings in it, under traffic on each. */
 static void
 run_table(struct hostile *h, const void *arg)
@@ -468,12 +289,6 @@ run_table(struct hostile *h, const void *arg)
 	}
 }
 
-#define RING(n) \
-	&(const unsigned) \
-	{ \
-		n \
-	}
-
 const struct hcase cases_pairs[] = {
 		{"pairs-queue-num", "GET_QUEUE_NUM: 16, and all of them work", run_queue_num},
 		{"pairs-indices", "messages about rings 2 to 31 that are not there: pair 0 goes on",
@@ -483,24 +298,11 @@ const struct hcase cases_pairs[] = {
 				run_enabled},
 		{"pairs-set-up", "rings set up and never enabled: not used; enabled: they are",
 				run_set_up},
-		{"pairs-toggled",
-				"rings enabled and disabled 1500 times under traffic: all accounted for",
-				run_toggled},
-		{"pairs-broken-tx", "ring 9 broken among 32: stopped, and works anew", run_broken,
-				RING(9), .modes = IN(0)},
-		{"pairs-broken-rx", "ring 8 broken among 32: stopped, and works anew", run_broken,
-				RING(8), .modes = IN(0)},
-		{"pairs-broken-first", "ring 1 broken among 32: stopped, and works anew",
-				run_broken, RING(1), .modes = IN(0)},
-		{"pairs-dry", "one of 16 receive rings never looked at: its flows are lost, no others",
-				run_dry},
 		{"pairs-fds", "600 event descriptors for rings that are not there: none stays open",
 				run_fds},
 		{"pairs-base", "GET_VRING_BASE of single rings: right, and the others go on",
 				run_base},
 		{"pairs-reboots", "with queue pairs, without, with", run_reboots},
-		{"pairs-deaths", "hung up with frames on 32 rings, 150 times: nothing left behind",
-				run_deaths, .modes = IN(ALL)},
 		{"pairs-table", "memory table replaced under traffic on 32 rings", run_table},
 		{.name = NULL},
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Honest guests that come and go. See movers.h. */
+/* Honest guests that come and go: what is done to them. See movers.h. */
 #define _GNU_SOURCE
 #include "movers.h"
 
@@ -9,320 +9,20 @@
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "mover.h"
 #include "odd_messages.h"
-#include "raw.h"
 
-#define STATIONS 2
-#define ENDS (MOVERS + STATIONS)
 #define MAC_BASE 0x04000000
-#define WINDOW 16 /* frames under way to one: far fewer than its 256 buffers */
-#define TALK 100  /* frames each way, before and after whatever is done */
-#define SOME 8    /* frames under way while it is done */
-#define HELLO_LEN 60
-#define HELLO (1ULL << 63) /* in the number of a frame: it may be lost, and comes again */
-#define HELLO_MS 5
-#define POLL_NS 50000
-#define STALL_MS 1500 /* far above what a frame waits, and a worker for its CPU */
+#define TALK 100 /* frames each way, before and after whatever is done */
+#define SOME 8   /* frames under way while it is done */
 #define PAGE 4096UL
-#define PATIENT_MS 30000       /* on a busy machine, beside hostile guests */
 #define STATION_ROOM (8 << 20) /* bytes that a station's socket holds: others use the wire too */
-
-/* A guest, or a station on the wire. */
-struct end {
-	struct end *peer;
-	uint8_t mac[6];
-	int wire; /* a packet socket; -1: it is a guest */
-	struct nic nic;
-	struct nic_opts opts;
-	uint64_t sent, got; /* numbered frames to and from the peer */
-	uint64_t floor;     /* frames of the peer before this one may be lost, or come late */
-	uint64_t lost;      /* numbered frames that its peer never got */
-	uint64_t dropped;   /* frames of its connections before this one that the switch dropped */
-	uint64_t taken;     /* frames that it sent on this connection, hellos too */
-	size_t log_mark;    /* where the switch's log stood when it connected */
-	bool heard;         /* a hello of the peer */
-};
-
-struct movers {
-	struct hostile *h;
-	struct movers_done done;
-	struct end end[ENDS];
-};
-
-static size_t
-length_of(uint64_t seq)
-{
-	return 60 + seq * 211 % 1455;
-}
-
-static int
-end_send(struct end *e, const uint8_t *frame, size_t len)
-{
-	int err;
-
-	if (e->wire >= 0)
-		return send(e->wire, frame, len, 0) == (ssize_t)len ? 0 : -errno;
-	err = nic_reclaim(&e->nic);
-	if (err >= 0)
-		err = nic_send(&e->nic, frame, len, NULL);
-	e->taken += err == 0;
-	return err;
-}
-
-static int
-end_receive(struct end *e, uint8_t *frame)
-{
-	ssize_t n;
-
-	if (e->wire < 0)
-		return nic_recv(&e->nic, frame, FRAME_ROOM);
-	n = recv(e->wire, frame, FRAME_ROOM, MSG_DONTWAIT);
-	return n >= 0 ? (int)n : errno == EAGAIN ? 0 : -errno;
-}
-
-/* Frames of its connections that the switch says it has dropped. */
-static uint64_t
-dropped(struct movers *m, const struct end *e, bool tell)
-{
-	struct subject *s = &m->h->subject;
-	int device = subject_device(s, e->log_mark, e->mac);
-	struct totals t;
-
-	if (device < 0 || !subject_counters(s, device, &t))
-		return e->dropped;
-	for (unsigned r = DROP_NONE + 1; r < DROP_MAX && tell; r++)
-		if (t.drop[r] != 0)
-			remark("mover %td, device %d: %ju frames dropped for \"%s\"", e - m->end,
-					device, (uintmax_t)t.drop[r], drop_text(r));
-	return e->dropped + t.dropped;
-}
-
-/*
- * Frames of a guest are missing: the switch must have counted them as dropped. A guest's ring that
- * the other worker fills, and which has lost its CPU meanwhile, is waited for 10 ms and no more.
- */
-static bool
-miss(struct movers *m, struct end *from, uint64_t n)
-{
-	from->lost += n;
-	m->done.lost += n;
-	if (from->wire >= 0)
-		return fail(m->h, "%ju frames of station %td were lost", (uintmax_t)n,
-				from - m->end);
-	return EXPECT(m->h, dropped(m, from, true) >= from->lost,
-			"%ju frames of mover %td were lost, and the switch has dropped %ju",
-			(uintmax_t)from->lost, from - m->end, (uintmax_t)dropped(m, from, false));
-}
-
-static bool
-look_at(struct movers *m, struct end *e, const uint8_t *frame, size_t len)
-{
-	uint64_t seq;
-
-	/* Until the switch knows who is where, frames of others come too. */
-	if (len < FRAME_MIN || frame_type(frame) != TYPE_MOVER || memcmp(frame, e->mac, 6) != 0)
-		return true;
-	if (memcmp(frame + 6, e->peer->mac, 6) != 0)
-		return fail(m->h, "mover %td got a frame of another than its peer", e - m->end);
-	seq = frame_seq(frame);
-	if ((seq & HELLO) != 0) {
-		e->heard = true;
-		return true;
-	}
-	if (seq < e->floor)
-		return true;
-	if (seq < e->got)
-		return fail(m->h, "mover %td got frame %ju instead of %ju", e - m->end,
-				(uintmax_t)seq, (uintmax_t)e->got);
-	if (seq > e->got && !miss(m, e->peer, seq - e->got))
-		return false;
-	e->got = seq;
-	if (len != length_of(seq) || frame_damage(frame, len) != 0)
-		return fail(m->h, "mover %td got frame %ju damaged (%zu bytes, byte %zu)",
-				e - m->end, (uintmax_t)seq, len, frame_damage(frame, len));
-	e->got++;
-	m->done.frames++;
-	return true;
-}
-
-/* All that has come; *n: how many. */
-static bool
-receive_all(struct movers *m, struct end *e, unsigned *n)
-{
-	uint8_t frame[FRAME_ROOM];
-	int len;
-
-	while ((len = end_receive(e, frame)) > 0) {
-		++*n;
-		if (!look_at(m, e, frame, (size_t)len))
-			return false;
-	}
-	return EXPECT(m->h, len == 0, "mover %td: receive ring: %s", e - m->end, strerror(-len));
-}
-
-/* One more numbered frame, if the window and the ring have room; *n: whether. */
-static bool
-send_one(struct movers *m, struct end *e, uint64_t until, unsigned *n)
-{
-	uint8_t frame[FRAME_ROOM];
-	size_t len = length_of(e->sent);
-	int err;
-
-	if (e->sent >= until || e->sent - e->peer->got >= WINDOW)
-		return true;
-	frame_make(frame, e->peer->mac, e->mac, TYPE_MOVER, e->sent, len);
-	err = end_send(e, frame, len);
-	if (err == 0) {
-		e->sent++;
-		++*n;
-	}
-	return EXPECT(m->h, err == 0 || err == -ENOBUFS, "mover %td could not send: %s", e - m->end,
-			strerror(-err));
-}
-
-/* Nothing has come for long: what a pair has sent and not got does not come any more. */
-static bool
-skip(struct movers *m, struct end *a)
-{
-	struct end *both[2] = {a, a->peer};
-
-	for (unsigned i = 0; i < 2; i++) {
-		struct end *to = both[i], *from = to->peer;
-
-		/* What the sender's ring still holds may come, and what waits at the uplink. */
-		if (from->sent == to->got || from->wire >= 0 || nic_in_flight(&from->nic) != 0)
-			continue;
-		if (!miss(m, from, from->sent - to->got))
-			return false;
-		to->got = from->sent;
-	}
-	return true;
-}
-
-/* `count` frames each way; all of them, and those that were under way before, must arrive. */
-static bool
-talk(struct movers *m, struct end *a, unsigned count)
-{
-	struct end *b = a->peer;
-	uint64_t until_a = a->sent + count, until_b = b->sent + count;
-	int64_t deadline = vu_now_ms() + PATIENT_MS, heard = vu_now_ms();
-
-	while (a->got < until_b || b->got < until_a) {
-		unsigned n = 0;
-
-		if (!send_one(m, a, until_a, &n) || !send_one(m, b, until_b, &n) ||
-				!receive_all(m, a, &n) || !receive_all(m, b, &n))
-			return false;
-		if (vu_now_ms() > deadline)
-			return fail(m->h,
-					"movers %td and %td: %ju and %ju frames sent, %ju and %ju "
-					"arrived",
-					a - m->end, b - m->end, (uintmax_t)a->sent,
-					(uintmax_t)b->sent, (uintmax_t)b->got, (uintmax_t)a->got);
-		if (n != 0)
-			heard = vu_now_ms();
-		else if (vu_now_ms() > heard + STALL_MS && !skip(m, a))
-			return false;
-		else
-			nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
-	}
-	return true;
-}
-
-static bool
-say_hello(struct movers *m, struct end *e)
-{
-	uint8_t frame[HELLO_LEN];
-	int err;
-
-	frame_make(frame, e->peer->mac, e->mac, TYPE_MOVER, HELLO | e->sent, sizeof(frame));
-	err = end_send(e, frame, sizeof(frame));
-	return EXPECT(m->h, err == 0 || err == -ENOBUFS, "mover %td could not send: %s", e - m->end,
-			strerror(-err));
-}
-
-/* Until each has heard the other: from then on the switch finds both. */
-static bool
-meet(struct movers *m, struct end *a)
-{
-	int64_t deadline = vu_now_ms() + PATIENT_MS, again = 0;
-	struct end *b = a->peer;
-	unsigned n = 0;
-
-	a->heard = b->heard = false;
-	while (!a->heard || !b->heard) {
-		if (vu_now_ms() > deadline)
-			return fail(m->h, "movers %td and %td do not hear each other", a - m->end,
-					b - m->end);
-		if (vu_now_ms() >= again) {
-			if (!say_hello(m, a) || !say_hello(m, b))
-				return false;
-			again = vu_now_ms() + HELLO_MS;
-		}
-		if (!receive_all(m, a, &n) || !receive_all(m, b, &n))
-			return false;
-		nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
-	}
-	return true;
-}
-
-/* Waits until the switch has taken all that it sent. */
-static bool
-drain(struct movers *m, struct end *e)
-{
-	int err = e->wire >= 0 ? 0 : nic_drain(&e->nic, PATIENT_MS);
-
-	return EXPECT(m->h, err == 0, "mover %td: its frames were not taken: %s", e - m->end,
-			strerror(-err));
-}
-
-/* The switch's counters of a guest must be what it did. Nothing of it is under way. */
-static bool
-check_counters(struct movers *m, struct end *e)
-{
-	int device = subject_device(&m->h->subject, e->log_mark, e->mac);
-	struct totals t;
-
-	if (device < 0)
-		return fail(m->h, "the log does not know mover %td", e - m->end);
-	if (subject_counted(&m->h->subject, device, e->taken, &t) &&
-			e->dropped + t.dropped >= e->lost)
-		return true;
-	return fail(m->h, "mover %td sent %ju frames; received %ju, delivered %ju, dropped %ju",
-			e - m->end, (uintmax_t)e->taken, (uintmax_t)t.received,
-			(uintmax_t)t.delivered, (uintmax_t)t.dropped);
-}
-
-/* Connections may be refused while hostile guests have all places: it tries again. */
-static bool
-connect_mover(struct movers *m, struct end *e)
-{
-	int64_t begin = vu_now_ms(), deadline = begin + PATIENT_MS;
-	int sock, err;
-
-	subject_read_log(&m->h->subject);
-	e->log_mark = m->h->subject.log_len;
-	e->taken = 0;
-	do {
-		sock = vu_connect(m->h->subject.honest_socket, PATIENT_MS);
-		err = sock < 0 ? sock : nic_open(&e->nic, sock, &e->opts);
-		nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
-	} while (err == -ECONNRESET && vu_now_ms() < deadline);
-	if (vu_now_ms() - begin > m->done.slowest_ms)
-		m->done.slowest_ms = vu_now_ms() - begin;
-	return EXPECT(m->h, err == 0, "mover %td could not connect: %s", e - m->end,
-			strerror(-err));
-}
-
-/* Acts. */
 
 /* Has its pages logged from now on; *fd: the log. */
 static bool
@@ -385,14 +85,15 @@ last_round(struct movers *m, struct end *e)
 {
 	unsigned n = 0;
 
-	if (!talk(m, e, TALK))
+	if (!mover_talk(m, e, TALK))
 		return false;
 	for (unsigned i = 0; i < SOME; i++)
-		if (!send_one(m, e, e->sent + 1, &n) ||
-				(e->peer->wire < 0 && !send_one(m, e->peer, e->peer->sent + 1, &n)))
+		if (!mover_send_one(m, e, e->sent + 1, &n) ||
+				(e->peer->wire < 0 &&
+						!mover_send_one(m, e->peer, e->peer->sent + 1, &n)))
 			return false;
 	/* What the switch holds for a guest that is gone is dropped: this side must be through. */
-	return drain(m, e->peer);
+	return mover_drain(m, e->peer);
 }
 
 static bool
@@ -452,7 +153,7 @@ act_move(struct movers *m, struct end *e, uint64_t r)
 	int fd;
 
 	/* Buffers that were filled before are posted again now: that is the guest's own writing. */
-	ok = log_on(m, e, size, &fd) && receive_all(m, e, &n);
+	ok = log_on(m, e, size, &fd) && mover_receive_all(m, e, &n);
 	for (unsigned i = 0; i < mem->n; i++) {
 		before[i] = malloc(mem->region[i].size);
 		ok = ok && EXPECT(m->h, before[i] != NULL, "no memory");
@@ -473,22 +174,22 @@ act_move(struct movers *m, struct end *e, uint64_t r)
 	if (fd >= 0)
 		close(fd);
 	m->done.moves++;
-	e->dropped = dropped(m, e, false);
-	return ok && take_over(m, e, (r & 1) != 0) && meet(m, e) && talk(m, e, TALK);
+	e->dropped = mover_dropped(m, e, false);
+	return ok && take_over(m, e, (r & 1) != 0) && mover_meet(m, e) && mover_talk(m, e, TALK);
 }
 
 /* An orderly end, and a new connection, as if a guest were shut down and started. */
 static bool
 act_reconnect(struct movers *m, struct end *e, uint64_t r)
 {
-	if (!talk(m, e, TALK) || !drain(m, e) || !check_counters(m, e))
+	if (!mover_talk(m, e, TALK) || !mover_drain(m, e) || !mover_check_counters(m, e))
 		return false;
 	if ((r & 1) != 0 && !stop(m, e))
 		return false;
-	e->dropped = dropped(m, e, false);
+	e->dropped = mover_dropped(m, e, false);
 	nic_close(&e->nic);
 	m->done.reconnects++;
-	return connect_mover(m, e) && meet(m, e) && talk(m, e, TALK);
+	return mover_connect(m, e) && mover_meet(m, e) && mover_talk(m, e, TALK);
 }
 
 /* Killed with frames under way in both directions: those alone may be lost. */
@@ -499,19 +200,20 @@ act_die(struct movers *m, struct end *e, uint64_t r)
 	unsigned n = 0;
 
 	(void)r;
-	if (!talk(m, e, TALK))
+	if (!mover_talk(m, e, TALK))
 		return false;
 	for (unsigned i = 0; i < SOME; i++)
-		if (!send_one(m, e, e->sent + 1, &n) || !send_one(m, peer, peer->sent + 1, &n))
+		if (!mover_send_one(m, e, e->sent + 1, &n) ||
+				!mover_send_one(m, peer, peer->sent + 1, &n))
 			return false;
-	e->dropped = dropped(m, e, false);
+	e->dropped = mover_dropped(m, e, false);
 	nic_close(&e->nic);
 	m->done.deaths++;
-	if (!drain(m, peer) || !connect_mover(m, e))
+	if (!mover_drain(m, peer) || !mover_connect(m, e))
 		return false;
 	e->got = e->floor = peer->sent;
 	peer->got = peer->floor = e->sent;
-	return meet(m, e) && talk(m, e, TALK);
+	return mover_meet(m, e) && mover_talk(m, e, TALK);
 }
 
 static bool
@@ -526,13 +228,13 @@ act_reboot(struct movers *m, struct end *e, uint64_t r)
 	uint64_t want = features[r % 4] | VU_F_PROTOCOL_FEATURES | m->h->features;
 	int err;
 
-	if (!talk(m, e, TALK) || !drain(m, e))
+	if (!mover_talk(m, e, TALK) || !mover_drain(m, e))
 		return false;
 	err = nic_reboot(&e->nic, want, &e->opts);
 	m->done.reboots++;
 	if (!EXPECT(m->h, err == 0, "mover %td could not reboot: %s", e - m->end, strerror(-err)))
 		return false;
-	return meet(m, e) && talk(m, e, TALK);
+	return mover_meet(m, e) && mover_talk(m, e, TALK);
 }
 
 bool
@@ -551,7 +253,7 @@ movers_settle(struct movers *m)
 	for (unsigned i = 0; i < MOVERS; i++) {
 		struct end *e = &m->end[i];
 
-		if (!talk(m, e, TALK) || !drain(m, e) || !check_counters(m, e))
+		if (!mover_talk(m, e, TALK) || !mover_drain(m, e) || !mover_check_counters(m, e))
 			return false;
 	}
 	return true;
@@ -600,9 +302,9 @@ movers_open(struct hostile *h)
 		m->end[i].opts.dev.protocol |= VU_PROTOCOL_LOG_SHMFD;
 	}
 	for (unsigned i = 0; i < ENDS && ok; i++)
-		ok = i < MOVERS ? connect_mover(m, &m->end[i]) : open_station(m, &m->end[i]);
+		ok = i < MOVERS ? mover_connect(m, &m->end[i]) : open_station(m, &m->end[i]);
 	for (unsigned i = 0; i < MOVERS && ok; i++)
-		ok = meet(m, &m->end[i]);
+		ok = mover_meet(m, &m->end[i]);
 	if (ok)
 		return m;
 	movers_close(m);

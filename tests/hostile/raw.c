@@ -67,6 +67,13 @@ raw_desc(struct vr_ring *vr, uint16_t i, uint64_t addr, uint32_t len, uint16_t f
 }
 
 void
+raw_packed(struct vr_ring *vr, struct vr_place at, uint64_t addr, uint32_t len, uint16_t id,
+		uint16_t flags)
+{
+	vr_raw_packed(vr, at.at, addr, len, id, (uint16_t)(flags | vr_packed_owner(true, at.lap)));
+}
+
+void
 raw_entry(const struct vr_ring *vr, void *table, unsigned i, uint64_t addr, uint32_t len,
 		uint16_t flags, uint16_t next)
 {

@@ -39,6 +39,10 @@ struct vr_desc *raw_at(struct vr_ring *vr, uint16_t i);
 void raw_desc(struct vr_ring *vr, uint16_t i, uint64_t addr, uint32_t len, uint16_t flags,
 		uint16_t next);
 
+/* Writes a descriptor into a packed ring, at a place of the driver's choice, and makes it available. */
+void raw_packed(struct vr_ring *vr, struct vr_place at, uint64_t addr, uint32_t len, uint16_t id,
+		uint16_t flags);
+
 /*
  * Entry `i` of an indirect table at `table`, which must be aligned. In the format for packed
  * rings there is no next: entries follow each other.
