@@ -13,7 +13,7 @@ from lib.uplink import TAP
 from lib.wait import wait_for
 
 SLEEP = ["--idle-sleep", "100"]
-WINDOW = 2  # seconds
+WINDOW = 2  # seconds over which a share of a CPU is measured; nothing is waited for
 SECOND = os.sysconf("SC_CLK_TCK")
 
 
