@@ -5,11 +5,11 @@
 
     make bench-against BEFORE=/path/to/the/other/vhost-switch [BENCH_ARGS='--rounds 9']
 
-Both run all the time, on the same CPU, but one of them is always stopped (SIGSTOP): so a case is
-measured on one and a moment later on the other, first here, then there. Its figure is the median
-over the rounds of this build's rate divided by the other's: 1.00 is equal, more is faster. The last
-two columns are the figures themselves, in millions of frames/s or in microseconds. `--limit` is
-what each ratio has to reach.
+Both builds run on the same CPU, and one of them is always stopped (SIGSTOP). So a case is measured
+on one and a moment later on the other; which one is first alternates. A case's figure is the ratio
+of this build's rate to the other's, as the median over the rounds: 1.00 is equal, more is faster.
+The last two columns are the figures themselves, in millions of frames/s or in microseconds.
+`--limit` is what each ratio has to reach.
 """
 
 import argparse
@@ -35,7 +35,8 @@ MANY = ("--guests", 64, "--ring", 256)
 def cases():
     """name -> (the generator's words, the figure that it prints, whether more is better)
 
-    The figure is what a tenth of the bursts, or of the slices of time, exceed: other load only makes them slower.
+    The figure is the rate that a tenth of the bursts, or of the slices of time, exceed: other load only makes them
+    slower.
     """
     for rings, size in itertools.product(("fixed", "packed"), SIZES):
         words = ("--rings", rings, "--size", size)

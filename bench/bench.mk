@@ -38,7 +38,7 @@ driver: $(DRIVER_LIB)
 
 loadgen: $(BUILD)/loadgen
 
-# Packages first: without them the rest cannot be built. 1.5 GiB: 64 guests beside the switch.
+# Packages come first: without them nothing can be built. 1.5 GiB: for 64 guests and the switch.
 bench:
 	scripts/install-deps bench $(if $(findstring vm,$(BENCH_ARGS)),vm)
 	$(MAKE) $(BUILD)/vhost-switch $(BUILD)/loadgen

@@ -4,9 +4,9 @@
 """How fast is vhost-switch, beside dpdk-testpmd and Open vSwitch with DPDK?
 
 Each round starts each switch in turn (A B C A B C ...), has the load generator play the guests,
-and ends it again, so that whatever the machine does meanwhile meets all of them alike. What is
-printed are medians over the rounds, of ratios the median of the rounds' ratios, and every required
-figure with `pass` or `below` beside it.
+and ends it again, so that other load on the machine affects all of them alike. It prints medians
+over the rounds (for a ratio, the median of the rounds' ratios), and every required figure with
+`pass`, `below` or `above` beside it.
 
 Needs two CPUs with nothing else to do, hugepages, and root. A measurement during which something
 else ran on the forwarding CPU, or that failed, is repeated.
@@ -42,7 +42,7 @@ def run_round(bench, rows, number):
             print(f"round {number} of {bench.options.rounds}: {name}", file=sys.stderr)
             with SWITCHES[name](bench.place) as switch:
                 if number == 1:
-                    # That what is measured is delivered at all: contents, order, nothing lost at an easy rate.
+                    # Checks that what is measured is delivered at all: contents, order, nothing lost at an easy rate.
                     bench.measure(switch, "--mode", "verify", "--rate", 50_000, "--flows", "both")
                 for row in shared:
                     row.on(switch)
@@ -55,7 +55,7 @@ def run_round(bench, rows, number):
 
 
 def print_required(rows):
-    """Prints each required figure; whether all are met."""
+    """Prints each required figure. Returns True if all are reached."""
     met = True
     lines = [line for row in rows for line in row.required()]
     if lines:
@@ -108,7 +108,7 @@ def parse_options():
 
 
 def end(*_):
-    """As for an interrupt: everything that was started is ended on the way out."""
+    """Does as an interrupt does: everything that was started is ended on the way out."""
     raise SystemExit(1)
 
 

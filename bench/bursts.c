@@ -3,19 +3,19 @@
  */
 /*
  * For machines that have a CPU for each worker of a switch, and none for the generator. It posts
- * a window of frames on each sender's ring, sleeps while the workers empty them, each on a CPU
- * that is then its own, and looks how far they came before any window was used up. That it wakes
- * up on one of their CPUs costs some microseconds of hundreds, at the cost of the worker there.
+ * a window of frames on each sender's ring, sleeps while the workers empty the rings, each on a CPU
+ * that it has to itself, and looks how far they came before any window was used up. The generator
+ * wakes up on a worker's CPU, which takes some microseconds of hundreds from that worker.
  *
- * What is printed are medians over many such bursts: frames/s, as they arrive, of all senders'
- * rings together, and of each of them; and of all together what a tenth of the bursts exceed, which
- * other load on the machine changes least.
+ * It prints medians over many such bursts: frames/s, as they arrive, of all senders' rings
+ * together, and of each ring. For all together it also prints the rate that a tenth of the bursts
+ * exceed, which other load on the machine changes least.
  *
  * Buffers are posted again once all frames of a burst have arrived. With `read` all of them are read
- * before that: this takes its time from no switch, so it is printed beside the rate, in ticks
- * a frame. What it changes for the switch is in the rate: it writes to buffers that another CPU has
- * read since. The sum of both is what a frame costs; a store that passes the caches by is no gain
- * where the reader pays for it.
+ * before that. The switch does nothing meanwhile, so this time is printed beside the rate, in ticks
+ * a frame. The rate shows what reading changes for the switch: it writes to buffers that another CPU
+ * has read since. A frame costs the sum of both: a store that bypasses the caches gains nothing if
+ * the reader pays for it.
  */
 #define _GNU_SOURCE
 #include "gen.h"
@@ -32,8 +32,8 @@
 #define NAP_MIN_NS 5000
 #define NAP_MAX_NS 20000000
 #define DRAIN_NAP_NS 100000
-#define DRAIN_NAPS 20000 /* two seconds: the switch is dead then */
-#define SHARE 0.6        /* of a window that is to be worked off in a nap */
+#define DRAIN_NAPS 20000 /* two seconds: then the switch is dead */
+#define SHARE 0.6        /* of a window, that the switch should take during a nap */
 #define SAMPLES_MAX 20000
 
 struct bursts {
@@ -42,9 +42,9 @@ struct bursts {
 	unsigned window;
 	uint64_t nap_ns;
 	unsigned n;   /* samples */
-	unsigned dry; /* bursts of no use: some window was used up */
+	unsigned dry; /* useless bursts, in which a window was used up */
 	double *rate; /* [sample][sender, or n_senders: all] */
-	double *read; /* ticks a frame, of each time that something was read */
+	double *read; /* ticks a frame, a sample for each time that frames were read */
 	unsigned n_read;
 };
 
@@ -71,7 +71,7 @@ idle(struct gen *gen)
 	return still;
 }
 
-/* What a receiver's ring lacks arrived since it was full. */
+/* Returns how many frames arrived since a receiver's ring was full of empty buffers. */
 static unsigned
 arrived(const struct lane *l)
 {
@@ -113,7 +113,7 @@ drain(struct gen *gen, struct bursts *b)
 	return -EIO;
 }
 
-/* One burst. The next nap is as long as this one's rate lets expect for SHARE of the window. */
+/* One burst. Its rate gives the length of the next nap, in which SHARE of a window should be taken. */
 static void
 burst(const struct gen *gen, struct bursts *b)
 {
@@ -150,7 +150,7 @@ burst(const struct gen *gen, struct bursts *b)
 		b->nap_ns = NAP_MAX_NS;
 }
 
-/* Of a column, what `part` of the samples are below. */
+/* Returns the value of a column that a share of `part` of the samples are below. */
 static double
 quantile(const struct bursts *b, unsigned column, double part)
 {
@@ -197,7 +197,7 @@ mode_bursts(struct gen *gen)
 	for (unsigned i = 0; i < gen->n_lanes; i++)
 		if (gen->lane[i].on && !gen->lane[i].write && b.n_senders < 2 * GEN_PAIRS_MAX)
 			b.sender[b.n_senders++] = &gen->lane[i];
-	/* Whatever queues the frames go to, there is room for all of them. */
+	/* So small that one receive queue has room for all frames, whichever queues they go to. */
 	b.window = gen->conf->window != 0 ? gen->conf->window : gen->conf->ring / b.n_senders;
 	b.rate = malloc(sizeof(*b.rate) * SAMPLES_MAX * (b.n_senders + 1));
 	b.read = malloc(sizeof(*b.read) * SAMPLES_MAX);
@@ -205,7 +205,7 @@ mode_bursts(struct gen *gen)
 		err = -ENOMEM;
 		goto out;
 	}
-	/* On time, and at once when a worker spins on the same CPU. */
+	/* To wake up on time, and at once although a worker spins on the same CPU. */
 	prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
 	if (sched_setscheduler(0, SCHED_FIFO, &prio) < 0)
 		fprintf(stderr, "loadgen: no real-time priority: the workers may keep the CPU too long\n");

@@ -2,10 +2,10 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * How fast the generator could go: a second thread, on the CPU where a switch would run, stands
- * in for one that does nothing but give buffers back, or (copy) nothing more than one memcpy a
- * frame. The first is the generator's own limit, the second the machine's. The stand-in trusts
- * the rings and reads no descriptor: it knows where the frames are.
+ * How fast generator and machine can go. A second thread, on the CPU where a switch would run, takes
+ * the place of the switch. It only gives buffers back, or (copy) makes one memcpy a frame. The
+ * first rate is the generator's own limit, the second is the machine's. This stand-in trusts the
+ * rings and reads no descriptor: it knows where the frames are.
  */
 #define _GNU_SOURCE
 #include "gen.h"
@@ -25,10 +25,10 @@ struct stand_in {
 /* A ring as the stand-in sees it. Indices run freely. */
 struct end {
 	struct lane *lane;
-	uint16_t next; /* to be given back */
+	uint16_t next; /* the next buffer to give back */
 };
 
-/* How many buffers the guest has made available, `max` at most. */
+/* Returns how many buffers the guest has made available, `max` at most. */
 static unsigned
 available(const struct end *e, unsigned max)
 {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""Was a CPU alone with what was measured on it? From /proc, around each measurement.
+"""Was anything else running on a CPU while something was measured there? /proc tells, before and after.
 
     watch = CpuWatch(process.pid, worker_cpu=1)
     ...

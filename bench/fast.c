@@ -12,13 +12,13 @@
 
 struct rounds {
 	uint64_t all;
-	uint64_t busy; /* in which some index had moved */
+	uint64_t busy; /* looks in which some index had moved */
 };
 
 /*
- * Keep every sender's ring full and every receiver's empty until `end`. A sender has `window`
- * frames in flight: what was taken is made available again. `read`: what arrives is read before
- * its buffer is.
+ * Keeps every sender's ring full and every receiver's empty until `end`. A sender has `window`
+ * frames in flight: a frame that was taken is made available again. With `read` a frame that arrives
+ * is read before its buffer is posted again.
  */
 static inline __attribute__((always_inline)) void
 run_kind(struct gen *gen, uint64_t end, struct rounds *rounds, const enum lane_kind kind,
@@ -98,7 +98,7 @@ print_head(const struct gen *gen)
 			gen_received_len(c));
 }
 
-/* Frames that went all the way, as far as the generator can see that. */
+/* Returns the frames that arrived; where nobody receives, those that were taken. */
 static uint64_t
 delivered(const struct gen *gen)
 {
@@ -108,7 +108,7 @@ delivered(const struct gen *gen)
 	return gen->conf->flows == GEN_OUT ? sent : received;
 }
 
-/* Frames/s of each sender's rings, where there are several. */
+/* Prints frames/s of each sender's rings, if there are several. */
 static void
 print_lanes(const struct gen *gen, const uint64_t *before, double seconds)
 {
@@ -117,7 +117,7 @@ print_lanes(const struct gen *gen, const uint64_t *before, double seconds)
 				(double)(gen->guest[0].tx[q].count - before[q]) / seconds * 1e-6);
 }
 
-/* Slices of the time that is measured, each with a rate of its own. */
+/* Slices of the measured time, each with a rate of its own. */
 #define SLICE_SECONDS 0.005
 #define SLICES_MAX 4096
 
@@ -179,7 +179,7 @@ mode_throughput(struct gen *gen)
 			seconds, rate, rate * 1e-6, high * 1e-6, rate > 0 ? 1e9 / rate : 0,
 			sent1 - sent0, gen->hz, gen_bad_used(gen), look.at, look.bad, rounds.all,
 			rounds.all > 0 ? (double)rounds.busy / (double)rounds.all : 0, gen->sum);
-	/* What went in since the warm-up began, less what came out, now that all is at rest. */
+	/* Lost: what went in since the warm-up began, less what came out. Nothing is on its way now. */
 	if (gen->conf->flows != GEN_OUT && gen->conf->flows != GEN_IN)
 		printf(" lost=%" PRId64,
 				(int64_t)((sent1 - sent0) * gen_arrivals(gen->conf) -
@@ -188,20 +188,20 @@ mode_throughput(struct gen *gen)
 	return rate > 0 ? 0 : -EIO;
 }
 
-/* Two rings, and what is between them, hold fewer frames on their way than so many rings. */
+/* In rings: more frames than can be on their way in two rings and the switch between them. */
 #define IN_FLIGHT_RINGS 4u
 
 struct latency {
-	uint64_t *posted; /* time, by sequence number modulo in_flight */
+	uint64_t *posted; /* times, by sequence number modulo in_flight */
 	uint64_t in_flight;
 	uint32_t *sample; /* ticks */
 	uint64_t n_samples, room;
-	uint64_t next_seq; /* to be posted */
-	uint64_t skipped;  /* posts given up: the generator or the ring was late */
-	uint64_t strays;   /* arrivals that are not ours or came twice */
+	uint64_t next_seq; /* the next one to post */
+	uint64_t skipped;  /* posts given up because the generator or the ring was late */
+	uint64_t strays;   /* arrivals that were not posted here, or came twice */
 };
 
-/* Post one frame that carries its number, if the ring has room. */
+/* Posts one frame that carries its number, if the ring has room. */
 static bool
 post_numbered(struct lane *tx, struct latency *l)
 {
@@ -216,7 +216,7 @@ post_numbered(struct lane *tx, struct latency *l)
 	return true;
 }
 
-/* Time is taken first, for all that one look finds; then the frames are read. */
+/* The time is taken first, once for all frames that a look finds. Then they are read. */
 static void
 take_arrivals(struct gen *gen, struct lane *rx, struct latency *l, bool keep)
 {
@@ -256,7 +256,7 @@ run_paced(struct gen *gen, struct latency *l, double seconds, bool keep)
 			if (!post_numbered(from, l))
 				l->skipped++;
 			next += interval;
-			/* Interrupted: go on from here instead of making up for it in a burst. */
+			/* The generator was interrupted. It skips what was due: making up for it would be a burst. */
 			while ((double)(now - start) > next + 4 * interval) {
 				next += interval;
 				l->skipped++;
@@ -299,7 +299,8 @@ mode_latency(struct gen *gen)
 		err = -ENOMEM;
 		goto out;
 	}
-	memset(l.sample, 0xff, l.room * sizeof(*l.sample)); /* page faults now, not then */
+	memset(l.sample, 0xff,
+			l.room * sizeof(*l.sample)); /* page faults now, and not while measuring */
 	gen_totals(gen, &sent0, &received0);
 	run_paced(gen, &l, c->warmup, false);
 	run_paced(gen, &l, c->seconds, true);

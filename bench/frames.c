@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* The frames that the load generator sends, and what has to become of them. See gen.h. */
+/* The frames that the load generator sends, and the check of those that arrive. See gen.h. */
 #include "gen.h"
 
 #include <string.h>
@@ -13,8 +13,8 @@
 #define UDP_LEN 8
 #define TCP_LEN 20
 #define HEADERS (ETHER_LEN + IP_LEN + TCP_LEN)
-#define TCP_CSUM 16 /* where it is in its header */
-#define SEGMENTS 44 /* in what IPv4 can carry at most, with 1460 bytes in each */
+#define TCP_CSUM 16 /* offset of the checksum in TCP's header */
+#define SEGMENTS 44 /* of 1460 bytes: as many as one IPv4 packet holds */
 #define FLOWS 64    /* of a queue pair: enough for any hash to use all queues */
 #define PORT_FIRST 1024
 #define PORT_DISCARD 9
@@ -61,14 +61,14 @@ gen_frame(uint8_t *frame, unsigned len, const uint8_t *dst, const uint8_t *src)
 	put16(frame + ETHER_LEN + IP_LEN + 4, len - ETHER_LEN - IP_LEN);
 }
 
-/* Of addresses, protocol, and length: what a sender leaves in the field of a checksum. */
+/* Returns the sum of addresses, protocol and length, which a sender leaves in the checksum's field. */
 static uint32_t
 pseudo_sum(const uint8_t *frame, unsigned len)
 {
 	return inet_sum(6 + len - ETHER_LEN - IP_LEN, frame + ETHER_LEN + 12, 8);
 }
 
-/* TCP, as a guest sends it that leaves the checksum to the switch. */
+/* Writes a TCP frame as a guest sends it that leaves the checksum to the switch. */
 static void
 tcp_frame(uint8_t *frame, unsigned len, const uint8_t *dst, const uint8_t *src)
 {
@@ -138,7 +138,7 @@ make_lane(struct lane *l, const struct gen *gen, const struct guest *g, unsigned
 			gen_frame(frame, len, dst, g->mac);
 		else
 			tcp_frame(frame, len, dst, g->mac);
-		/* The checksum of the ports' header is not there, or not complete. */
+		/* The checksum needs no change: UDP's is absent, and TCP's does not cover the ports yet. */
 		if (conf->n_pairs > 1)
 			put16(frame + ETHER_LEN + IP_LEN, PORT_FIRST + pair * FLOWS + i % FLOWS);
 	}
@@ -156,7 +156,7 @@ gen_make_frames(struct gen *gen)
 			make_lane(&gen->guest[i].tx[q], gen, &gen->guest[i], q);
 }
 
-/* Whether what is in a receiver's buffer is finished, or has all that is left to do in its header. */
+/* Returns true if a receiver's buffer holds a finished frame, or one whose header says what is left to do. */
 static bool
 good_frame(const struct gen_conf *conf, const uint8_t *buf)
 {
@@ -186,7 +186,7 @@ gen_look_at_frames(const struct gen *gen)
 	for (unsigned i = 0; i < gen->n_lanes; i++) {
 		const struct lane *l = &gen->lane[i];
 
-		/* All of them have been written to since the measurement began, few frames before it or not. */
+		/* Otherwise some buffers may not have been written to since the measurement began. */
 		if (!l->write || l->count <= lane_size(l) + l->buf_mask + 1u)
 			continue;
 		for (unsigned k = 0; k <= l->buf_mask; k++)

@@ -86,7 +86,7 @@ buffers_of(const struct gen_conf *conf)
 }
 
 /*
- * Guests begin on different pages, as scattered as a real guest's pages are: else the indices
+ * Guests begin on different pages, as scattered as a real guest's pages are. Otherwise the indices
  * of all rings would share one set of the cache.
  */
 static size_t
@@ -112,7 +112,7 @@ features_of(const struct gen_conf *conf)
 static void
 fill_options(struct vu_dev_opts *o, const struct gen_conf *conf, unsigned g)
 {
-	/* Descriptors and the rest of two rings come to 52 bytes a slot, or less. */
+	/* Two rings take at most 52 bytes a slot, descriptors included. */
 	size_t pair = (size_t)conf->ring * LINE + 8192 +
 			(size_t)buffers_of(conf) *
 					(stride_of(conf, gen_sent_len(conf)) +
@@ -128,7 +128,7 @@ fill_options(struct vu_dev_opts *o, const struct gen_conf *conf, unsigned g)
 	o->mem.region_size = o->mem.skew + conf->n_pairs * pair + 65536;
 }
 
-/* Slot i holds buffer i, or with fewer buffers the one whose turn it is, for good. */
+/* Slot i always holds buffer i, or with fewer buffers than slots, buffer i modulo their number. */
 static int
 lay_lane(struct lane *l, struct guest *g, const struct gen_conf *conf, struct vr_ring *vr,
 		bool write)
@@ -290,7 +290,7 @@ gen_bad_used(const struct gen *gen)
 		const struct lane *l = &gen->lane[i];
 
 		bad += (unsigned)l->bad;
-		/* The device does not have to tell how much it wrote where it only reads. */
+		/* For a buffer that it only reads, the device need not tell a length. */
 		if (l->kind != LANE_PACKED && l->on && l->count > 2u * lane_size(l))
 			bad += bad_entries(l, l->write ? len : 0);
 	}

@@ -3,9 +3,9 @@
  */
 /*
  * The load generator's guests. A guest is one vhost-user connection with one or several queue
- * pairs, whose frames are written once, before the measurement. From then on all that is left
- * to do is to give buffers back to the switch: lane.h. Of what the switch writes nothing is
- * read except what tells that a buffer came back; with `read` all frames that arrive are.
+ * pairs, whose frames are written once, before the measurement. During the measurement it only
+ * gives buffers back to the switch (lane.h). It reads nothing that the switch writes, except what
+ * tells that a buffer came back. With `read` it also reads all frames that arrive.
  *
  * All guests belong to the one thread of the generator.
  */
@@ -28,7 +28,7 @@
 #define ETHER_FCS 4 /* in the sizes that people name, not in memory */
 #define ETHER_MIN 60
 #define HDR_LEN 12    /* of virtio-net; VERSION_1 is always negotiated */
-#define SEQ_OFFSET 42 /* behind Ethernet, IPv4 and UDP headers */
+#define SEQ_OFFSET 42 /* after the Ethernet, IPv4 and UDP headers */
 
 enum gen_flows {
 	GEN_ONE,   /* guest 0 to guest 1; others idle */
@@ -36,9 +36,9 @@ enum gen_flows {
 	GEN_PAIRS, /* 0 to 1, 2 to 3, ... */
 	GEN_RING,  /* everyone to the next one */
 	GEN_INTO,  /* everyone else to guest 0 */
-	/* One guest, whose switch has an uplink that ... */
-	GEN_OUT, /* ... swallows what guest 0 sends */
-	GEN_IN,  /* ... brings frames for guest 0 without end */
+	/* With one guest, and an uplink: */
+	GEN_OUT, /* guest 0 sends to the uplink, which discards all */
+	GEN_IN,  /* the uplink brings frames for guest 0 without end */
 };
 
 enum gen_frames {
@@ -79,7 +79,7 @@ struct gen_conf {
 	unsigned seed;
 };
 
-/* Whether the other end of the flow is the uplink, not a guest. */
+/* Returns true if the other end of the flow is the uplink, not a guest. */
 static inline bool
 gen_uplink(const struct gen_conf *c)
 {
@@ -99,53 +99,53 @@ struct gen {
 	struct guest *guest;
 	unsigned n;
 	unsigned n_flows;
-	struct lane *lane; /* of all guests */
+	struct lane *lane; /* the lanes of all guests */
 	unsigned n_lanes;
 	struct lane **busy; /* lanes that take part: idle guests cost the generator nothing */
 	unsigned n_busy;
 	bool huge;    /* all guest memory on huge pages */
 	double hz;    /* of gen_now() */
-	uint64_t sum; /* of all that was read */
+	uint64_t sum; /* of all bytes that were read */
 };
 
-/* Connect all guests, teach the switch their addresses, set the frames up. 0 or negative errno. */
+/* Connects all guests, teaches the switch their addresses, writes the frames. 0 or negative errno. */
 int gen_open(struct gen *gen, const struct gen_conf *conf);
 
-/* Guests with memory and rings, but nobody at the other end. */
+/* The same without a switch: guests with memory and rings, and nobody at the other end. */
 int gen_open_unconnected(struct gen *gen, const struct gen_conf *conf);
 
 void gen_close(struct gen *gen);
 
-/* The switch learns who is where: 0 once each flow's frames arrive where they belong. */
+/* Teaches the switch the guests' addresses. Returns 0 once each flow's frames arrive where they belong. */
 int gen_teach(struct gen *gen);
 
 /* Waits until all that was posted has been taken, and nothing arrives any more. */
 void gen_settle(struct gen *gen);
 
-/* What all guests have sent, and received. */
+/* Gives the number of frames that all guests together have sent and received. */
 void gen_totals(const struct gen *gen, uint64_t *sent, uint64_t *received);
 
-/* The value that `part` of them are below, of n > 0; sorts them. */
+/* Returns the value that a share of `part` (0 to 1) of n > 0 values are below. Sorts the values. */
 double gen_quantile(double *values, unsigned n, double part);
 
 /*
- * How many entries of the used rings of guests that took part are not what they must be: the
- * buffer that belongs there, and on arrival the length of a frame. For rings that went round.
+ * Returns how many entries of used rings are wrong, of all guests that took part: an entry names the
+ * buffer of its slot, and in a receive ring the length of a frame. Call it once all rings went round.
  */
 unsigned gen_bad_used(const struct gen *gen);
 
 /*
- * Writes guest `g`'s address, by its number, into mac[6]. With an uplink, number 1 is the host behind it.
+ * Writes the address of guest number `g` into mac[6]. With an uplink, number 1 is the host beyond it.
  */
 void gen_mac(unsigned g, uint8_t *mac);
 
-/* A frame of `len` bytes (no FCS): UDP over IPv4, checksums right, zero payload. */
+/* Writes a frame of `len` bytes (no FCS): UDP over IPv4 without a UDP checksum, with a payload of zeroes. */
 void gen_frame(uint8_t *frame, unsigned len, const uint8_t *dst, const uint8_t *src);
 
-/* To whom a guest's frames go. */
+/* Gives the address that a guest's frames go to. */
 void gen_destination(const struct gen *gen, const struct guest *g, uint8_t *mac);
 
-/* The frames of the measurement, in every slot of every sender. */
+/* Writes the frames of the measurement into every buffer of every sender. */
 void gen_make_frames(struct gen *gen);
 
 /* Bytes in memory of a frame as it is sent, and as it has to arrive. */
@@ -157,20 +157,20 @@ unsigned gen_received_len(const struct gen_conf *conf);
 unsigned gen_arrivals(const struct gen_conf *conf);
 
 struct gen_look {
-	unsigned at;  /* so many frames */
-	unsigned bad; /* of them */
+	unsigned at;  /* frames that were checked */
+	unsigned bad; /* the wrong ones among them */
 };
 
-/* Looks whether the frames in the receivers' buffers are what had to arrive, once all were written to. */
+/* Checks the frames in the receivers' buffers, if each buffer was written to since the measurement began. */
 struct gen_look gen_look_at_frames(const struct gen *gen);
 
-/* Pins the calling thread; -1: no. 0 or negative errno. */
+/* Pins the calling thread to a CPU; -1: leaves it as it is. 0 or negative errno. */
 int gen_pin(int cpu);
 
-/* Other load on the CPU does not take it away from this thread and those that it makes. For root alone. */
+/* Gives this thread, and those that it makes, precedence over other load on their CPUs. Needs root. */
 void gen_prefer(void);
 
-/* Ticks a second of gen_now(), measured. */
+/* Measures how many ticks gen_now() has in a second. */
 double gen_calibrate(void);
 
 static inline uint64_t
@@ -194,7 +194,7 @@ gen_pause(void)
 #endif
 }
 
-/* The modes. Each prints one line of key=value on stdout; 0 when it could be measured. */
+/* The modes. Each prints one line of key=value on stdout. 0, or a negative errno if nothing could be measured. */
 int mode_throughput(struct gen *gen);
 
 int mode_latency(struct gen *gen);

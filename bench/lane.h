@@ -2,19 +2,19 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * A ring as the load generator works it: it knows which buffer stands in which slot, for good
- * (slot i holds buffer i), and takes for granted that the device gives buffers back in the
- * order in which they were posted, as all switches measured here do. Whether this one did is
- * counted in `bad`, or looked up once the measurement is over (gen_bad_used).
+ * A ring as the load generator works it. Slot i always holds buffer i, and the generator takes for
+ * granted that the device gives buffers back in the order in which they were posted, as all
+ * switches measured here do. Exceptions are counted in `bad`, or found once the measurement is
+ * over (gen_bad_used).
  *
- * The ring is laid out by tests/driver (vring.h), but worked by its own code: this code is measured
- * together with the switch, and the orderly calls there, which keep a free list and check what comes
- * back, would cost more than the switch does.
+ * tests/driver (vring.h) lays the ring out. The code that works it is here, because it is measured
+ * together with the switch: the calls there, which keep a free list and check what comes back,
+ * would cost more than the switch does.
  *
  * Three kinds:
  *
  *	FIXED	a split ring, written once before the measurement. The driver's whole work is to see
- *		the used index move and to move the avail index after it: as little as can be.
+ *		the used index move and to move the avail index after it. No driver can do less.
  *	SPLIT	a split ring in which, as in real drivers, each buffer costs its 16 bytes of
  *		descriptor, an avail entry, and a look at the used entry.
  *	PACKED	a packed ring: each buffer costs its 16 bytes of descriptor, and a look at them.
@@ -35,7 +35,7 @@
 
 enum lane_kind { LANE_FIXED, LANE_SPLIT, LANE_PACKED };
 
-/* Half a descriptor; memory that others see as a struct. */
+/* Half a descriptor. It may alias the struct as which other code sees this memory. */
 typedef uint64_t __attribute__((may_alias)) lane_half;
 
 struct lane {
@@ -44,16 +44,16 @@ struct lane {
 	struct vr_avail *avail; /* split */
 	uint64_t gpa;           /* of the first buffer */
 	uint32_t stride;        /* from one buffer to the next */
-	uint32_t len;           /* of what is posted */
+	uint32_t len;           /* of a posted buffer */
 	uint16_t mask;          /* ring size - 1 */
 	uint16_t buf_mask;      /* number of buffers - 1: slots may share them */
 	uint16_t seen;          /* next to come back */
 	uint16_t posted;        /* next to be posted */
 	uint8_t kind;
 	bool write;     /* the device writes into the buffers */
-	bool on;        /* takes part in the measurement: sends, or is sent to */
-	uint64_t count; /* came back so far */
-	uint64_t bad;   /* of those: not what was due. Not for FIXED */
+	bool on;        /* takes part in the measurement, as a sender or a receiver */
+	uint64_t count; /* buffers that came back so far */
+	uint64_t bad;   /* buffers that came back out of order; not counted for FIXED */
 
 	uint8_t *buf;
 	struct vr_ring *vr;
@@ -83,7 +83,7 @@ lane_in_flight(const struct lane *l)
 	return (uint16_t)(l->posted - l->seen);
 }
 
-/* The 16 bytes of slot i. In a packed ring the device sees them with the second store. */
+/* Writes the 16 bytes of slot i. In a packed ring the device sees them with the second store. */
 static inline void
 lane_write(struct lane *l, uint16_t i, const enum lane_kind kind)
 {
@@ -101,7 +101,7 @@ lane_write(struct lane *l, uint16_t i, const enum lane_kind kind)
 	__atomic_store_n(&l->desc[2 * slot + 1], rest, __ATOMIC_RELEASE);
 }
 
-/* Post n more buffers; there is room. The device sees all of them at once. */
+/* Posts n more buffers, for which there must be room. The device sees all of them at once. */
 static inline void
 lane_post(struct lane *l, unsigned n, const enum lane_kind kind)
 {
@@ -115,7 +115,7 @@ lane_post(struct lane *l, unsigned n, const enum lane_kind kind)
 			l->avail->ring[i & l->mask] = i & l->mask;
 		}
 	if (kind == LANE_PACKED) {
-		/* The first one last: meanwhile the device does not come for the cache lines. */
+		/* The first one is written last: until then the device does not fetch the cache lines. */
 		for (i = (uint16_t)(l->posted + 1); i != end; i++)
 			lane_write(l, i, kind);
 		lane_write(l, l->posted, kind);
@@ -125,7 +125,7 @@ lane_post(struct lane *l, unsigned n, const enum lane_kind kind)
 	l->posted = end;
 }
 
-/* Where what came back ends. */
+/* Returns the end of what came back. */
 static inline uint16_t
 lane_end(struct lane *l, const enum lane_kind kind)
 {
@@ -147,13 +147,13 @@ lane_end(struct lane *l, const enum lane_kind kind)
 	return i;
 }
 
-/* How many came back since the last look. */
+/* Returns how many came back since the last look. */
 static inline unsigned
 lane_poll(struct lane *l, const enum lane_kind kind)
 {
 	uint16_t end = lane_end(l, kind), n = (uint16_t)(end - l->seen);
 
-	/* Most looks find nothing: no store then. */
+	/* Most looks find nothing: they store nothing. */
 	if (n != 0) {
 		l->seen = end;
 		l->count += n;
@@ -175,8 +175,8 @@ lane_prefetch(const struct lane *l, uint16_t i, unsigned len)
 }
 
 /*
- * Reads all `len` bytes of each of the n buffers that came back last, as who receives them would.
- * Returns a sum of them that tells frames apart, so that no byte can be left out.
+ * Reads all `len` bytes of each of the n buffers that came back last, as a receiver of them would.
+ * Returns a sum that depends on every byte, so that the compiler can leave none out.
  */
 static inline uint64_t
 lane_read(const struct lane *l, unsigned n, unsigned len)
@@ -199,7 +199,7 @@ lane_read(const struct lane *l, unsigned n, unsigned len)
 	return sum;
 }
 
-/* For what is not measured. */
+/* lane_poll() and lane_post() for code that is not measured. */
 static inline unsigned
 lane_poll_any(struct lane *l)
 {

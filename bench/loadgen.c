@@ -3,8 +3,8 @@
  */
 /*
  * A load generator that plays the virtio-net drivers of many guests over vhost-user, in one
- * thread and at next to no cost, so that the switch between them is what is measured. This
- * file: options, and which mode runs. See gen.h for how a guest works.
+ * thread. It costs so little that what is measured is the switch between the guests. This file
+ * has the options, and chooses the mode. gen.h says how a guest works.
  */
 #define _GNU_SOURCE
 #include "gen.h"
@@ -32,8 +32,8 @@ static const char usage[] =
 		"  --size N           frame size with the 4 bytes of FCS that are not in memory: 64 means\n"
 		"                     60 bytes there; default 64\n"
 		"  --rings KIND       fixed: split, written once, which costs the guests next to nothing\n"
-		"                     (default); split and packed: each buffer is written anew, as drivers\n"
-		"                     do\n"
+		"                     (default); split and packed: each buffer is written again, as\n"
+		"                     drivers do\n"
 		"  --pairs N          queue pairs of each guest, 64 flows on each; default 1\n"
 		"  --frames KIND      udp (default); csum: TCP whose checksum the switch has to complete;\n"
 		"                     tso: 44 segments of --size in one, for the switch to cut\n"
@@ -346,12 +346,14 @@ check(const struct gen_conf *c)
 	if ((c->buffers & (c->buffers - 1)) != 0)
 		die("--buffers", "", "a power of two");
 	if (c->n_pairs > 1 && (gen_uplink(c) || !measures))
-		die("--pairs", "", "1 with an uplink, and but for --mode throughput or bursts");
+		die("--pairs", "",
+				"1 with an uplink, and in all modes except throughput and bursts");
 	if (c->frames != GEN_UDP && (gen_uplink(c) || !measures))
-		die("--frames", "", "udp with an uplink, and but for --mode throughput or bursts");
+		die("--frames", "",
+				"udp with an uplink, and in all modes except throughput and bursts");
 	if (c->n_pairs > 1 && c->kind != LANE_FIXED && strcmp(c->mode, "bursts") == 0)
 		die("--rings", "",
-				"fixed with several --pairs in bursts, which are to begin at one time");
+				"fixed with several --pairs in bursts, which must begin on all rings at once");
 	if (c->flows == GEN_INTO &&
 			(strcmp(c->mode, "latency") == 0 || strcmp(c->mode, "verify") == 0))
 		die("--flows", "into", "not with --mode latency or verify");
@@ -365,11 +367,11 @@ check(const struct gen_conf *c)
 		die("--socket", "", "at least one");
 	if (c->read && (strcmp(c->mode, "verify") == 0 || c->flows == GEN_OUT))
 		die("--read", "",
-				"not with --mode verify, which does, or --flows out, where nothing arrives");
+				"not with --mode verify, which always reads, or --flows out, where nothing arrives");
 	if (c->read && c->buffers != 0 && strcmp(c->mode, "bursts") == 0)
 		die("--buffers", "",
 				"one a slot with --read in bursts: what is overwritten is not read");
-	/* A device that has it may give several buffers back as one, which lane.h does not know. */
+	/* With it a device may give several buffers back by one entry, which lane.h does not know. */
 	if ((c->features & VU_F_IN_ORDER) != 0 && strcmp(c->mode, "verify") != 0)
 		die("--features", "inorder", "with --mode verify only");
 	if ((c->n_guests == 1) != gen_uplink(c))
@@ -389,7 +391,7 @@ run_fast(const struct gen_conf *conf, int (*mode)(struct gen *))
 	err = gen_open(&gen, conf);
 	if (err < 0)
 		return err;
-	/* Not before: until the guests are known, other threads of the switch need this CPU. */
+	/* No earlier: until all guests are connected, other threads of the switch need this CPU. */
 	gen_prefer();
 	err = mode(&gen);
 	gen_close(&gen);

@@ -3,15 +3,15 @@
  */
 /*
  * How long a frame takes while many are on their way: one sender posts at a given rate, up to
- * what a switch can take. Between two looks at the rings several frames are due, and are posted
- * together with the same time. No frame is read: the n-th that was posted is the n-th that
- * arrives. A lost frame would spoil that, so the count begins anew every SLICE_SECONDS, once
- * nothing is on its way; until then a loss makes the times longer, never shorter.
+ * what a switch can take. Between two looks at the rings several frames are due. They are posted
+ * together, with the same time. No frame is read: the n-th that was posted is the n-th that
+ * arrives. A lost frame would shift that count, so every SLICE_SECONDS the generator waits until
+ * nothing is on its way, and counts from 0 again. Until then a loss makes times longer, never shorter.
  *
- * The generator may lose its CPU for a moment. What would have been due meanwhile is skipped, as
- * it would be a burst that nobody asked for, and frames that arrived meanwhile do not count, as
- * nobody saw when. Both are printed. Where a worker loses its CPU to other load, that is in the
- * times: so p99_us is the median of the slices' 99th percentiles, and p99_all_us that of all frames.
+ * The generator may lose its CPU for a moment. Frames that were due meanwhile are skipped, because
+ * they would be a burst that nobody asked for. Frames that arrived meanwhile do not count, because
+ * nobody saw when. Both numbers are printed. When a worker loses its CPU to other load, the times
+ * show it: so p99_us is the median of the slices' 99th percentiles, and p99_all_us is that of all frames.
  */
 #include "gen.h"
 
@@ -22,11 +22,11 @@
 
 #define SLICE_SECONDS 0.02
 #define SLICES_MAX 4096
-#define AWAY_NS 2000   /* from one look to the next: longer than any look takes, by far */
+#define AWAY_NS 2000   /* between two looks: far longer than a look takes, so the CPU was lost */
 #define QUIET_NS 20000 /* without an arrival: nothing is on its way */
 #define BIN_TICKS 16
 #define BINS (1u << 17) /* a millisecond at 2 GHz; the last one has the rest */
-#define MARKS 8192u     /* posts on their way; a ring and what is in the switch are fewer */
+#define MARKS 8192u     /* posts on their way: more than a ring and the switch hold */
 
 /* Frames that were posted at one time. */
 struct mark {
@@ -40,12 +40,12 @@ struct paced {
 	uint64_t away, quiet; /* ticks */
 	struct mark *mark;
 	unsigned first, last;     /* marks in use; run freely */
-	uint64_t posted, arrived; /* of this slice */
+	uint64_t posted, arrived; /* frames in this slice */
 	uint64_t *bin;            /* frames by the ticks that they took */
 	unsigned read;            /* bytes of each frame that arrives */
 	uint64_t sum;
 	uint64_t counted, skipped, blind;
-	uint64_t *slice_bin; /* the same of this slice */
+	uint64_t *slice_bin; /* the frames of this slice, by the ticks that they took */
 	uint64_t slice_counted;
 	double slice_p99[SLICES_MAX]; /* us */
 	unsigned n_slices;
@@ -105,7 +105,7 @@ look(struct paced *p, uint64_t before)
 	return now;
 }
 
-/* Waits until nothing is on its way: then the count begins anew. */
+/* Waits until nothing is on its way, and counts from 0 again. Returns the time. */
 static uint64_t
 rest(struct paced *p, uint64_t now)
 {
@@ -155,7 +155,7 @@ quantile_us(const uint64_t *bin, uint64_t n, const struct gen *gen, double part)
 	return (i + 0.5) * BIN_TICKS / gen->hz * 1e6;
 }
 
-/* Adds a slice to the rest. */
+/* Adds a slice to the totals. */
 static void
 end_slice(struct paced *p, const struct gen *gen)
 {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""What is measured between guests of a switch that needs no options: a Row each, see there.
+"""The measurements between guests of a switch that needs no options. Each is a Row.
 
 Figures go into bench.samples under (row's name, ...), one a round, and are printed from there.
 """
@@ -26,7 +26,7 @@ COST = {"idle": 1.25}  # of a frame with MANY guests, at most, in that with 2
 
 
 class Row:
-    """A group of measurements, and the tables that come of it. `read`: receivers read every byte of each frame."""
+    """A group of measurements, and its tables. With `read` receivers read every byte of each frame."""
 
     name = ""  # for --what
     shared = True  # measures a switch that was started for all such rows
@@ -39,22 +39,22 @@ class Row:
         self.key = f"{self.name} read" if read else self.name  # of its samples
 
     def on(self, switch):
-        """One round on a switch with two guests. If `shared`."""
+        """Measures one round on a switch with two guests. Called if `shared`."""
 
     def own(self, kind):
-        """One round that starts switches of this kind in its own way. If not `shared`."""
+        """Measures one round, and starts switches of this kind in its own way. Called if not `shared`."""
 
     def limits(self):
-        """What the machine could do, measured while no switch runs."""
+        """Measures what the machine could do, while no switch runs."""
 
     def turns(self, number):
-        """One round over several switches in turn, which it starts and ends itself."""
+        """Measures one round over several switches in turn, which it starts and ends itself."""
 
     def show(self):
         """Prints its tables."""
 
     def required(self):
-        """(what, measured, limit, whether more is better) of each required figure that was measured."""
+        """Returns (what, measured, limit, True if more is better) of each required figure that was measured."""
         return ()
 
     # For the above.
@@ -133,7 +133,8 @@ class Throughput(Row):
 class Packed(Row):
     """Packed rings beside split ones, with guests that do the same work for both: see lane.h.
 
-    Twice: with guests that poll all the time, and in bursts, while they sleep: the switch's work alone.
+    Each is measured twice: with guests that poll all the time, and in bursts while they sleep, which is the
+    switch's work alone.
     """
 
     name = "packed"

@@ -2,9 +2,9 @@
 # Copyright (c) 2026 vhost-switch contributors
 """Frames beside a client of the control socket that asks for all there is, ten times a second.
 
-Both rates are of one switch, one right after the other, and in every second round the other way round. The client
-runs on the generator's CPU, as the main lcore does: what guests that poll lose may be the generator's, so bursts
-say more, which are timed while the generator sleeps.
+Both rates are of one switch, measured one right after the other, and in every second round in the opposite order.
+The client runs on the generator's CPU, as the main lcore does, so guests that poll may lose frames because the
+generator is slower. Bursts say more: they are timed while the generator sleeps.
 """
 
 import contextlib

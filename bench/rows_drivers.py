@@ -2,12 +2,12 @@
 # Copyright (c) 2026 vhost-switch contributors
 """Two guests with a real driver: DPDK's virtio-user, in the formats that it has.
 
-One dpdk-testpmd plays both guests in one thread on the other CPU: what arrives at one port it sends on from the
-other, so that each frame goes round through the switch for ever, in both directions (--forward-mode=io, paired
-ports). A txonly and a rxonly guest would be two threads, which on one CPU take turns of milliseconds, and a ring is
-full, or empty, within microseconds of that. So the guests' one thread does all of both drivers' work, and is mostly
-what limits the rate: the busy share of a switch's worker is not seen here, only that real drivers work with it, and
-how fast the three of them go together.
+One dpdk-testpmd plays both guests in one thread on the other CPU. It sends what arrives at one port from the other
+one, so that each frame goes round through the switch without end, in both directions (--forward-mode=io, paired
+ports). A txonly and a rxonly guest would be two threads. On one CPU these take turns of milliseconds, and a ring is
+full or empty within microseconds. So one thread does the work of both drivers, and usually limits the rate. These
+rows show that real drivers work with a switch, and how fast they and the switch are together; they do not show how
+busy the switch's worker is.
 """
 
 import contextlib
@@ -72,14 +72,14 @@ class Drivers(Row):
             return sum(map(int, re.findall(r"Rx-pps:\s*(\d+)", shown))) / 1e6
 
     def _start(self, guests):
-        """Until frames go round both ways: the first ones teach the switch, or find it not ready, and are lost."""
+        """Sends until frames go round both ways: the first ones may be lost, as the switch has to learn the guests."""
         guests.forward("io", tx_first=False)
         wait_for(lambda: self._send(guests, 1), 30.0, lambda: f"frames at both guests\n{guests.tail()}")
         self._send(guests, FIRST)
 
     @staticmethod
     def _send(guests, bursts):
-        """Both guests send that many. Returns whether both received something within a second."""
+        """Has both guests send that many. Returns True if both received something within a second."""
         guests.stop_forwarding()
         had = guests.port_stats()
         guests.command(f"start tx_first {bursts}")

@@ -2,10 +2,10 @@
 # Copyright (c) 2026 vhost-switch contributors
 """Frames that a guest leaves unfinished: without a checksum, or 44 segments in one frame.
 
-They go to a receiver that takes them so (nothing is left to do but the copy), and to one that does not: the switch
-finishes them. What arrives is looked at: headers, lengths, and every checksum.
+They go to a receiver that takes them unfinished, so that the switch only copies them, and to one that does not, so
+that the switch finishes them. What arrives is checked: headers, lengths, and every checksum.
 
-In bursts (bursts.c): what the switch alone spends on a frame.
+It is measured in bursts (bursts.c): what the switch alone spends on a frame.
 """
 
 from rows import BURSTS, READ_BURSTS, Row, line
@@ -14,7 +14,7 @@ from switches import OURS, OVS
 
 UDP = (*BURSTS, "--frames", "udp")
 CSUM = (*BURSTS, "--frames", "csum")
-# A receiver's ring has room for all segments of a burst. Few buffers, which slots share: in the cache.
+# A receiver's ring has room for all segments of a burst. Slots share few buffers, which stay in the cache.
 TSO = ("--mode", "bursts", "--buffers", 64, "--window", 128, "--frames", "tso", "--size", 1518)
 
 CASES = {  # name: (what is printed, words for the generator)
@@ -35,7 +35,7 @@ class Offload(Row):
 
     def __init__(self, bench, read=False):
         super().__init__(bench, read)
-        # Rings whose frames of 64 KiB are each in a buffer of its own would be in no cache.
+        # If each frame of 64 KiB had a buffer of its own, no cache would hold the rings.
         self.cases = {case: (label, self._words(words)) for case, (label, words) in CASES.items()
                       if not (read and "tso" in case)}
         self.unable = {}  # (switch, case): why
@@ -53,7 +53,7 @@ class Offload(Row):
 
     def _case(self, switch, case, words):
         try:
-            # Of Open vSwitch it is not known beforehand what it can do.
+            # What Open vSwitch can do is not known beforehand.
             result = self.measure(switch, *words, tries=2 if switch.name != OURS else None)
             seen, bad = int(result["frames_seen"]), int(result["bad_frames"])
             if bad > 0:

@@ -2,10 +2,10 @@
 # Copyright (c) 2026 vhost-switch contributors
 """One pair of guests with one and two queue pairs, and one and two workers.
 
-Two workers and the generator want three CPUs. Where there are only two, the generator sleeps while the workers run:
-it fills the senders' rings, and looks after some hundred microseconds how far each worker came (bursts.c). That has
-both workers at work at the same time, each on a CPU of its own, so rate and cycles a frame are real; but it is a
-rate in bursts, of rings that are large enough for them.
+Two workers and the generator need three CPUs. Where there are only two, the generator sleeps while the workers run:
+it fills the senders' rings, and looks some hundred microseconds later how far each worker came (bursts.c). Both
+workers then run at the same time, each on a CPU of its own, so rate and cycles a frame are real. However, it is a
+rate in bursts, with rings that are large enough for them.
 """
 
 import os
@@ -21,7 +21,7 @@ CASES = {(1, 1): "1 queue pair, 1 worker", (2, 1): "2 queue pairs, 1 worker", (2
 
 
 def core_of(cpu):
-    """What tells one core from another: its hyperthreads have the same."""
+    """Identifies a CPU's core: all hyperthreads of a core give the same."""
     directory = f"/sys/devices/system/cpu/cpu{cpu}/topology"
     try:
         with open(f"{directory}/core_cpus_list", encoding="ascii") as f:
@@ -31,7 +31,7 @@ def core_of(cpu):
 
 
 def third_cpu(taken):
-    """A CPU on a core of its own, besides those taken; None: there is none."""
+    """Returns a CPU on a core of its own, besides those taken, or None if there is none."""
     cores = {core_of(cpu) for cpu in taken}
     return next((cpu for cpu in sorted(os.sched_getaffinity(0)) if core_of(cpu) not in cores), None)
 
@@ -59,7 +59,7 @@ class Pairs(Row):
 
     def _keep(self, case, result):
         self.add(*case, "mpps", value=result["mpps"])
-        # Of each sending ring's worker; one that has both has half the time for each.
+        # Cycles of each sending ring's worker. A worker that has both rings has half the time for each.
         pairs, workers = case
         for i in range(workers):
             rate = float(result["mpps"]) if workers == 1 else float(result[f"mpps{i}"])

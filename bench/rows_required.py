@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""The required figures, each as it is demanded: two rates measured in turn, what comes of them, and its limit.
+"""The required figures, each as it is required: two rates measured in turn, the figure made of them, and its limit.
 
-The switches of a round are started when they are first wanted and stand still except while they are measured
-(turns.py), so the two sides of a figure are a second apart. A rate is what a tenth of the slices of time, or of the
-bursts, exceed: other load on the machine only makes them slower. Frames that were lost on the way are taken off.
+The switches of a round are started when they are first needed, and are stopped (SIGSTOP) except while they are
+measured (turns.py), so the two sides of a figure are a second apart. A rate is the one that a tenth of the slices of
+time, or of the bursts, exceed: other load on the machine only makes them slower. Lost frames are subtracted.
 """
 
 import contextlib
@@ -96,7 +96,7 @@ FIGURES = (
 
 
 class Turns:
-    """The switches of one round, each started when it is first wanted."""
+    """The switches of one round, each started when it is first needed."""
 
     def __init__(self, bench, stack):
         self.bench = bench
@@ -123,7 +123,7 @@ class Turns:
             return self.bench.measure(switch, *argv)
 
     def rate(self, setup, argv):
-        """Frames that arrive in a second, and the ticks in it. In bursts the time that their reader takes is added."""
+        """Returns frames/s as they arrive, and the ticks of a second. In bursts the time that a reader takes is added."""
         result = self.measure(setup, *argv)
         lost = max(0, int(result.get("lost", 0))) / int(result["sent"])
         rate, hz = float(result["mpps_high"]) * 1e6 * (1 - lost), float(result["hz"])
@@ -173,7 +173,7 @@ class Required(Row):
         rate = float(turns.measure(setup, *self._words(figure, argv))["rate"])
         setup, argv = figure.below
         result = turns.measure(setup, *self._words(figure, argv), "--rate", int(LOAD * rate))
-        # Less than was asked for if the switch, or the generator, could not follow.
+        # The rate is lower than what was asked for if the switch or the generator was too slow.
         asked = int(result["samples"]) + int(result["skipped"]) + int(result["blind"])
         self.add(figure.name, "above", value=rate / 1e6)
         self.add(figure.name, "below", value=LOAD * rate / 1e6 * int(result["samples"]) / asked)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""One guest, and an uplink that costs little, and the same in each switch.
+"""One guest and an uplink that costs little, and as much in each switch.
 
-net_null takes all there is; without no-rx it would bring as many frames of zeroes, which every switch would have
-to get rid of. net_pcap brings real frames, with the guest's tag, out of memory. No port that returns what it was given:
+net_null takes all frames. Without no-rx it would also bring frames of zeroes, which every switch would have to drop.
+net_pcap brings real frames, with the guest's tag, from memory. A port that returns what it was given would not do:
 vhost-switch sends no frame to the guest that has its source address.
 """
 
@@ -43,7 +43,7 @@ class UplinkRow(Row):
             bench.sent = 0
             for size in SIZES:
                 yield size, bench.measure(switch, "--guests", 1, "--flows", "out", "--size", size)
-            # What was taken from the guest is what was measured; it must have gone there.
+            # What was measured is what the switch took from the guest. Check that it reached the uplink.
             if switch.uplink_frames() < (1 - LOSS) * bench.sent:
                 bench.warn(f"{kind.name}: not all that it took reached the uplink")
 

@@ -2,9 +2,9 @@
 # Copyright (c) 2026 vhost-switch contributors
 """iperf3 between two Linux guests in QEMU: a sanity check, which is only made when it is asked for (--what vm).
 
-The processors of both guests are emulated (TCG), and share the CPU that is not the switch's. So it is their speed
-that is measured, and a switch that is slower than they are, or that does something that Linux does not like. No
-offloads: not every switch here has them.
+The processors of both guests are emulated (TCG), and share the CPU that is not the switch's. So this measures the
+emulated processors. It shows a switch only if it is slower than they are, or does something that Linux does not
+expect. It uses no offloads, as not every switch here has them.
 """
 
 import contextlib

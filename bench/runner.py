@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""Measurements: runs of the load generator, what they gave, and what was odd about them."""
+"""Measurements: runs of the load generator, their results, and warnings about them."""
 
 import collections
 import contextlib
@@ -15,11 +15,11 @@ from cpuwatch import CpuWatch
 from switches import ROOT
 from lib.proc import run
 
-LOSS = 0.001  # of the frames: more is worth a word. Rings that are kept full lose some to any pause
+LOSS = 0.001  # of the frames: a warning is printed if more are lost. Rings that are kept full lose some in any pause
 
 
 def add_options(p):
-    """To an argparse.ArgumentParser, which has --rounds and --seconds: what every measurement needs."""
+    """Adds the options of every measurement to an argparse.ArgumentParser, which has --rounds and --seconds."""
     p.add_argument("--worker-cpu", type=int, default=1, help="where switches forward")
     p.add_argument("--other-cpu", type=int, default=0, help="where the load generator runs")
     p.add_argument("--binary", type=os.path.abspath, default=os.path.join(ROOT, "build", "vhost-switch"))
@@ -38,9 +38,9 @@ def parsed(p):
 
 @contextlib.contextmanager
 def preferred():
-    """What is started in the block comes before other load; workers, and the generator while it measures, first of all.
+    """Gives what is started in the block precedence over other load; workers and a measuring generator get most.
 
-    Linux shares CPUs out between sessions first (autogroup), and looks at priorities only within each.
+    Linux divides CPUs among sessions first (autogroup), and looks at priorities only within a session.
     """
     os.setpriority(os.PRIO_PROCESS, 0, -19)
     group = "/proc/self/autogroup"
@@ -58,7 +58,7 @@ def preferred():
 
 
 def machine():
-    """One line that says what the figures were taken on."""
+    """Returns a line that says on which machine the figures were taken."""
     with open("/proc/cpuinfo", encoding="ascii", errors="replace") as f:
         info = dict(re.findall(r"^(model name|cpu family|model)\s*:\s*(.*)$", f.read(), re.M))
     caches = []
@@ -114,7 +114,7 @@ class Bench:
         if switch.client:
             sockets.append("--listen")
         watch = None
-        if "bursts" not in words:  # medians over hundreds of them: what disturbs a few does no harm
+        if "bursts" not in words:  # medians over hundreds of bursts: disturbing a few does no harm
             watch = CpuWatch(switch.process.pid, self.place.worker_cpu)
         try:
             result = self.loadgen(*sockets, "--seconds", self.options.seconds, *words)
@@ -127,7 +127,7 @@ class Bench:
         return result, watch.problems() if watch else []
 
     def measure(self, switch, *words, tries=None):
-        """One run of the generator against a switch; again if it failed, or the CPU was not the switch's alone."""
+        """Runs the generator against a switch, again if it failed or if the switch did not have its CPU to itself."""
         kept = None
         tries = tries or self.options.tries
         for _ in range(tries):
@@ -153,7 +153,7 @@ class Bench:
             self.warnings[f"{switch.name}: buffers came back out of order, or with a wrong length"] += 1
 
     def ceiling(self, *words):
-        """The generator with a thread that only gives buffers back: on the switch's CPU, so with none running."""
+        """Runs the generator with a thread that only gives buffers back, on the switch's CPU. No switch may run."""
         return self.loadgen("--mode", "ceiling", "--peer-cpu", self.place.worker_cpu, "--seconds", "0.5", *words)
 
     def add(self, *key, value):
@@ -163,7 +163,7 @@ class Bench:
         return statistics.median(self.samples[key]) if self.samples[key] else None
 
     def ratio(self, above, below):
-        """Median of the rounds' ratios: what changes from round to round meets both sides of each."""
+        """Returns the median of the rounds' ratios: what changes from round to round affects both sides of a ratio."""
         return statistics.median(a / b for a, b in zip(self.samples[above], self.samples[below]))
 
     def save(self, path):

@@ -10,7 +10,7 @@
                             the same with one guest and a DPDK port beside it
 
 Each is started in a directory of its own under `place.directory` and ended by its pid. All keep
-what is not forwarding away from the forwarding core.
+their other threads away from the forwarding core.
 """
 
 import contextlib
@@ -74,7 +74,7 @@ class Running:
             self.process.end()
 
     def uplink_frames(self):
-        """How many frames the uplink took, as the switch counts them. It may end for that."""
+        """Returns how many frames the uplink took, as the switch counts them. The switch may end for that."""
         self.stop()
         return int(re.search(self.counted, self.process.stdout, re.M | re.S).group(1))
 
@@ -91,7 +91,7 @@ class Running:
         self.stop()
 
     def _prefer_workers(self):
-        """Other load does not take the workers' CPU away: then fewer rounds say more."""
+        """Keeps other load from taking the workers' CPU, so that fewer rounds are needed."""
         tasks = f"/proc/{self.process.pid}/task"
         for thread in map(int, os.listdir(tasks)):
             with open(f"{tasks}/{thread}/comm", encoding="ascii") as f:
@@ -99,7 +99,7 @@ class Running:
                     os.setpriority(os.PRIO_PROCESS, thread, -20)
 
     def spawn(self, argv, **kwargs):
-        """Begins on the other CPU: what the program does not pin itself stays there."""
+        """Begins on the other CPU: threads that the program does not pin itself stay there."""
         return Process(["taskset", "-c", self.place.other_cpu, *argv], name=self.name, cwd=self.directory,
                        env={"RUNTIME_DIRECTORY": self.directory, **kwargs.pop("env", {})}, **kwargs)
 
@@ -132,7 +132,7 @@ class VhostSwitch(Running):
 
 
 class Testpmd(Running):
-    """Frames passed from one port to the other unseen. No prompt: its main lcore sleeps."""
+    """Passes frames from one port to the other without a look at them. It has no prompt, so its main lcore sleeps."""
 
     name = TESTPMD
     counted = r"Forward statistics for port 1 .*?TX-packets: (\d+)"
@@ -153,10 +153,10 @@ class Testpmd(Running):
 
 class Ovs(Running):
     """Userspace datapath, one PMD thread, dpdkvhostuser ports; with options dpdkvhostuserclient ports, since others
-    offer no offloads. Between guests NORMAL; to and from an uplink two
-    flows, which give the guest a VLAN tag there, as vhost-switch does, and spare it to learn addresses.
+    offer no offloads. Between guests its action is NORMAL. To and from an uplink it has two flows: they give the
+    guest a VLAN tag there, as vhost-switch does, and need no learning of addresses.
 
-    In a network namespace of its own, since the bridge brings an interface with it.
+    It runs in a network namespace of its own, since the bridge brings an interface with it.
     """
 
     name = OVS

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Before the load generator measures: the switch learns who is where. See gen.h. */
+/* Teaches the switch the guests' addresses before the load generator measures. See gen.h. */
 #include "gen.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #define REACH_MS 10000
 #define QUIET_MS 20
 
-/* One frame, on the first queue pair. */
+/* Posts one frame on the first queue pair. */
 static void
 post_one(struct guest *g, const uint8_t *frame, unsigned len)
 {
@@ -27,7 +27,7 @@ post_one(struct guest *g, const uint8_t *frame, unsigned len)
 	lane_post_any(l, 1);
 }
 
-/* One look at a ring; what arrived is posted again. Whether anything moved, or is on its way. */
+/* Looks at a ring once, and posts again what arrived. Returns true if anything moved, or is on its way. */
 static bool
 step(struct lane *l)
 {
@@ -38,7 +38,7 @@ step(struct lane *l)
 	return n > 0 || (!l->write && lane_in_flight(l) != 0);
 }
 
-/* Frames on the way end, one way or another: poll until nothing has moved for a while. */
+/* Polls until nothing has moved for a while: every frame on its way is then delivered or lost. */
 void
 gen_settle(struct gen *gen)
 {
@@ -62,7 +62,7 @@ received(const struct gen *gen, unsigned i)
 	return n;
 }
 
-/* Whether one frame on each flow arrives where it belongs, and nowhere else. */
+/* Returns true if one frame on each flow arrives where it belongs, and nowhere else. */
 static bool
 probe(struct gen *gen)
 {
@@ -88,7 +88,7 @@ probe(struct gen *gen)
 	return good;
 }
 
-/* A guest says hello to everybody from the address of number `as`. */
+/* A guest sends a broadcast from the address of number `as`. */
 static void
 hello(struct guest *g, unsigned as)
 {
@@ -102,7 +102,7 @@ hello(struct guest *g, unsigned as)
 	post_one(g, frame, sizeof(frame));
 }
 
-/* The uplink never rests: whether the guest was heard, and hears. */
+/* The uplink never rests, so this does not settle. 0 once the guest's frame was taken and frames arrive. */
 static int
 teach_in(struct guest *g)
 {
@@ -118,7 +118,7 @@ teach_in(struct guest *g)
 	return -EHOSTUNREACH;
 }
 
-/* Each guest says hello to everybody, until the switch knows them all. */
+/* Each guest sends broadcasts until the switch knows them all. */
 static int
 teach(struct gen *gen)
 {

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""Switches that run at the same time on the same CPU, of which all but one are stopped (SIGSTOP).
+"""Switches that run at the same time on the same CPU. All except one are stopped (SIGSTOP).
 
-So two of them are measured within a second of each other, and what the machine does meanwhile meets both.
+So two of them are measured within a second of each other, and other load on the machine affects both.
 
     with stopped(VhostSwitch(place)) as switch:
         with running(switch):
@@ -16,7 +16,7 @@ import signal
 
 @contextlib.contextmanager
 def stopped(switch):
-    """Starts a switch. It stands still, except where running() says."""
+    """Starts a switch. It is stopped (SIGSTOP), except within running()."""
     with switch:
         os.kill(switch.process.pid, signal.SIGSTOP)
         try:

@@ -3,9 +3,8 @@
  */
 /*
  * The verifying mode: frames with sequence numbers and patterns, of random lengths, at a rate
- * that the switch must sustain without loss. Everything that arrives is looked at. The guests
- * are ordinary ones (tests/driver/nic.h), so this is also a check of what the fast modes take
- * for granted.
+ * that the switch must sustain without loss. Everything that arrives is checked. The guests are
+ * ordinary ones (tests/driver/nic.h), so this also checks what the fast modes take for granted.
  */
 #include "gen.h"
 
@@ -27,7 +26,7 @@
 
 enum kind { HELLO_ALL, HELLO_PEER, DATA };
 
-struct tag { /* behind the Ethernet header */
+struct tag { /* follows the Ethernet header */
 	uint32_t magic;
 	uint16_t kind;
 	uint16_t sender;
@@ -39,7 +38,7 @@ struct tag { /* behind the Ethernet header */
 struct counts {
 	uint64_t sent, received, bytes;
 	uint64_t lost, reordered, corrupt, strays, full;
-	uint64_t bad_headers; /* not as the specification demands */
+	uint64_t bad_headers; /* virtio-net headers that break the specification */
 };
 
 struct verify {
@@ -50,8 +49,8 @@ struct verify {
 	unsigned sender[GEN_GUESTS_MAX];
 	unsigned peer[GEN_GUESTS_MAX];
 	uint64_t next_seq[GEN_GUESTS_MAX]; /* of each sender */
-	uint64_t expected[GEN_GUESTS_MAX]; /* at its receiver */
-	bool heard[GEN_GUESTS_MAX];        /* by its peer: a hello to it alone */
+	uint64_t expected[GEN_GUESTS_MAX]; /* the next one at its receiver */
+	bool heard[GEN_GUESTS_MAX];        /* its peer got a hello that was for it alone */
 	struct counts count;
 	uint64_t random;
 	uint8_t frame[FRAME_ROOM];
@@ -121,7 +120,7 @@ check_data(struct verify *v, unsigned at, const struct tag *tag, unsigned len)
 	v->expected[from] = tag->seq + 1;
 }
 
-/* No offload was negotiated, so but for the number of buffers all must be zero. */
+/* No offload was negotiated, so everything except the number of buffers must be zero. */
 static void
 check_header(struct verify *v, const struct nic *nic)
 {
@@ -132,7 +131,7 @@ check_header(struct verify *v, const struct nic *nic)
 		v->count.bad_headers++;
 }
 
-/* One frame, if there is one: 1, 0, or a negative errno. */
+/* Receives a frame, if there is one. Returns 1, 0 (none), or a negative errno. */
 static int
 receive(struct verify *v, unsigned at)
 {
@@ -176,7 +175,7 @@ receive_all(struct verify *v, unsigned *n)
 	return 0;
 }
 
-/* Receive until `ms` have gone by with nothing. */
+/* Receives until nothing has arrived for `ms` milliseconds. */
 static int
 receive_until_quiet(struct verify *v, int ms)
 {
@@ -208,7 +207,7 @@ hello(struct verify *v, enum kind kind)
 	return err == 0 ? receive_until_quiet(v, HELLO_MS) : err;
 }
 
-/* Until the switch knows everybody: a frame to one guest gets there, and nowhere else. */
+/* Sends until the switch knows everybody: a frame for one guest arrives there, and nowhere else. */
 static int
 teach(struct verify *v)
 {
@@ -264,7 +263,7 @@ send_data(struct verify *v, unsigned from)
 		v->next_seq[from]++;
 		v->count.sent++;
 	} else if (err == -ENOBUFS) {
-		v->count.full++; /* comes later; not lost */
+		v->count.full++; /* sent later; not lost */
 		err = 0;
 	}
 	return err;
@@ -336,7 +335,7 @@ report(struct verify *v)
 	struct counts *c = &v->count;
 	bool good;
 
-	/* What never came, and had nothing after it that would have shown the gap. */
+	/* The last frames of a sender may be lost: no later frame showed the gap. */
 	for (unsigned i = 0; i < v->n_senders; i++)
 		c->lost += v->next_seq[v->sender[i]] - v->expected[v->sender[i]];
 	good = c->sent > 0 && c->received == c->sent && c->lost == 0 && c->reordered == 0 &&

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""Frames for an uplink to bring: what net_pcap plays over and over."""
+"""The frames that an uplink brings: net_pcap plays them over and over."""
 
 import struct
 
@@ -19,7 +19,7 @@ def checksum(header):
 
 
 def frame(length):
-    """UDP over IPv4 from the host behind the uplink to the first guest: `length` bytes once its tag is off."""
+    """UDP over IPv4 from the host beyond the uplink to the first guest: `length` bytes without its tag."""
     parts = (0x4500, length - 14, 0, 0, 64 << 8 | 17, 0, bytes([10, 0, 0, 1]), bytes([10, 0, 0, 0]))
     ip = struct.pack(">6H4s4s", *parts)
     ip = ip[:10] + struct.pack(">H", checksum(ip)) + ip[12:]

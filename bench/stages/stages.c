@@ -3,14 +3,14 @@
  */
 /*
  * Where the cycles of a frame go: one thread plays two guests and their worker, and reads the time stamp
- * counter between the stages of each burst. Rings, lane and table are those of the unit tests. What is
- * in a guest's memory stays in this CPU's cache as far as it fits, so this is the switch's own work; what
- * it costs to share rings with another CPU only `make bench` can tell.
+ * counter between the stages of each burst. Rings, lane and table are those of the unit tests. Guest
+ * memory stays in this CPU's cache as far as it fits, so this measures the switch's own work. Only
+ * `make bench` shows what it costs to share rings with another CPU.
  *
  *	stages [--plain]
  *
- * --plain: the code without vectors (base/simd.h). Prints what a tenth of the bursts take at most, since
- * other load makes bursts slower and never faster. Pin it: taskset -c 0.
+ * --plain: the code without vectors (base/simd.h). It prints what the fastest tenth of the bursts take at
+ * most, because other load makes bursts slower and never faster. Pin it: taskset -c 0.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +40,7 @@ struct stand {
 	uint64_t cycles[STAGES][BURSTS];
 };
 
-/* Gives a guest's ring buffers in memory of large pages, each of `entries` with a descriptor. */
+/* Gives each of a ring's `entries` a descriptor with a buffer in memory of large pages. */
 static void
 lay_out(struct ring *r, unsigned int entries, uint32_t len, uint16_t flags)
 {
@@ -140,8 +140,8 @@ stand_make(bool packed, bool plain, uint32_t len, unsigned int entries)
 	lay_out(st->tx, entries, HDR + len, 0);
 	lay_out(st->rx, entries, STRIDE, WRITE);
 	for (i = 0; i < entries; i++)
-		frame_make(st->tx->mem.region[0].host + (size_t)i * STRIDE + HDR,
-				&st->room->mac[1], &st->room->mac[0], len, i);
+		frame_make(st->tx->mem.region[0].host + (size_t)i * STRIDE + HDR, &st->room->mac[1],
+				&st->room->mac[0], len, i);
 	if (plain)
 		st->tx->vq.avx2 = st->rx->vq.avx2 = false;
 	return st;
@@ -201,7 +201,8 @@ main(int argc, char **argv)
 			(double)rte_get_tsc_hz() * 1e-9);
 	printf("%-8s%6s%8s%10s%10s%10s%10s%10s\n", "rings", "bytes", "entries", "fetch", "route",
 			"deliver", "retire", "whole");
-	measure(false, plain, sizes[0], 256, false); /* until the CPU has its clock rate */
+	measure(false, plain, sizes[0], 256,
+			false); /* warms up: until the CPU has its clock rate */
 	for (packed = 0; packed < 2; packed++) {
 		for (i = 0; i < RTE_DIM(sizes); i++)
 			measure(packed, plain, sizes[i], 256, true);
