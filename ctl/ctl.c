@@ -43,13 +43,20 @@
 struct words {
 	int n;
 	char **word;
+	const char *arguments; /* that it takes, as COMMANDS has them */
 };
 
+static __attribute__((noreturn)) void
+ctl_usage(const struct words *w)
+{
+	ctl_die(CTL_USAGE, "usage: vhost-switch-ctl %s %s", w->word[0], w->arguments);
+}
+
 static void
-ctl_want(const struct words *w, int least, int most, const char *usage)
+ctl_want(const struct words *w, int least, int most)
 {
 	if (w->n - 1 < least || w->n - 1 > most)
-		ctl_die(CTL_USAGE, "usage: vhost-switch-ctl %s %s", w->word[0], usage);
+		ctl_usage(w);
 }
 
 /* Prints a result as it came, if that is asked for. */
@@ -61,6 +68,16 @@ ctl_printed(const struct ctl *c, const json_t *result)
 	json_dumpf(result, stdout, JSON_INDENT(2));
 	putchar('\n');
 	return true;
+}
+
+/* Prints a result, by `show` if it is not wanted as it came, and frees it. Returns the exit status. */
+static int
+ctl_end(const struct ctl *c, json_t *result, void (*show)(const json_t *result))
+{
+	if (!ctl_printed(c, result))
+		show(result);
+	json_decref(result);
+	return CTL_OK;
 }
 
 static void
@@ -95,14 +112,34 @@ ctl_changed(const struct ctl *c, json_t *result)
 static int
 ctl_show(struct ctl *c, const struct words *w)
 {
-	json_t *result;
+	const char *port = w->n > 1 ? w->word[1] : NULL;
 
-	ctl_want(w, 0, 1, "[PORT]");
-	result = ctl_ask(c, "port.list", json_pack("{s:s*}", "name", w->n > 1 ? w->word[1] : NULL));
-	if (!ctl_printed(c, result))
-		show_ports(result, w->n > 1);
-	json_decref(result);
-	return CTL_OK;
+	ctl_want(w, 0, 1);
+	return ctl_end(c, ctl_ask(c, "port.list", json_pack("{s:s*}", "name", port)),
+			port != NULL ? show_port : show_ports);
+}
+
+/* Cuts KEY=VALUE in two. Returns the value. */
+static char *
+ctl_value(char *word)
+{
+	char *equals = strchr(word, '=');
+
+	if (equals == NULL || equals == word)
+		ctl_die(CTL_USAGE, "%s: must be KEY=VALUE", word);
+	*equals = '\0';
+	return equals + 1;
+}
+
+static json_int_t
+ctl_number(const char *what, const char *text)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (text[0] == '\0' || *end != '\0')
+		ctl_die(CTL_USAGE, "%s %s: must be a number", what, text);
+	return n;
 }
 
 /* Returns the parameters of a port: its name, and KEY=VALUE. */
@@ -114,10 +151,7 @@ ctl_keys(const struct words *w)
 	int i;
 
 	for (i = 2; i < w->n; i++) {
-		value = strchr(w->word[i], '=');
-		if (value == NULL || value == w->word[i])
-			ctl_die(CTL_USAGE, "%s: must be KEY=VALUE", w->word[i]);
-		*value++ = '\0';
+		value = ctl_value(w->word[i]);
 		if (strcmp(w->word[i], "name") == 0)
 			ctl_die(CTL_USAGE, "name=%s: a port keeps its name", value);
 		json_object_set_new(params, w->word[i],
@@ -129,7 +163,7 @@ ctl_keys(const struct words *w)
 static int
 ctl_add(struct ctl *c, const struct words *w)
 {
-	ctl_want(w, 1, 64, "PORT socket=PATH [KEY=VALUE...]");
+	ctl_want(w, 1, 64);
 	return ctl_changed(c, ctl_ask(c, "port.add", ctl_keys(w)));
 }
 
@@ -137,23 +171,20 @@ ctl_add(struct ctl *c, const struct words *w)
 static json_t *
 ctl_move(struct ctl *c, const char *port, const char *worker)
 {
-	char *end;
-	long n = strtol(worker, &end, 10);
-
-	if (worker[0] == '\0' || *end != '\0')
-		ctl_die(CTL_USAGE, "worker %s: must be a number", worker);
 	return ctl_ask(c, "worker.move",
-			json_pack("{s:s, s:I}", "port", port, "worker", (json_int_t)n));
+			json_pack("{s:s, s:I}", "port", port, "worker",
+					ctl_number("worker", worker)));
 }
 
 /* worker=N is no setting, and no key of --port: the next guest's rings are divided as ever. */
 static int
 ctl_set(struct ctl *c, const struct words *w)
 {
-	json_t *keys, *worker, *result;
+	const char *number;
+	json_t *keys, *worker;
 	int status = CTL_OK;
 
-	ctl_want(w, 2, 64, "PORT KEY=VALUE...");
+	ctl_want(w, 2, 64);
 	keys = ctl_keys(w);
 	worker = json_incref(json_object_get(keys, "worker"));
 	json_object_del(keys, "worker");
@@ -162,11 +193,8 @@ ctl_set(struct ctl *c, const struct words *w)
 	else
 		json_decref(keys);
 	if (worker != NULL) {
-		result = ctl_move(c, w->word[1],
-				json_is_string(worker) ? json_string_value(worker) : "");
-		if (!ctl_printed(c, result))
-			show_moved(result);
-		json_decref(result);
+		number = json_string_value(worker);
+		ctl_end(c, ctl_move(c, w->word[1], number != NULL ? number : ""), show_moved);
 		json_decref(worker);
 	}
 	return status;
@@ -175,7 +203,7 @@ ctl_set(struct ctl *c, const struct words *w)
 static int
 ctl_del(struct ctl *c, const struct words *w)
 {
-	ctl_want(w, 1, 1, "PORT");
+	ctl_want(w, 1, 1);
 	return ctl_changed(c, ctl_ask(c, "port.del", json_pack("{s:s}", "name", w->word[1])));
 }
 
@@ -198,105 +226,74 @@ ctl_fdb_list(struct ctl *c, const char *port)
 static int
 ctl_fdb(struct ctl *c, const struct words *w)
 {
-	static const char usage[] = "[show [PORT] | add ADDRESS PORT | del ADDRESS | flush [PORT]]";
 	const char *what = w->n > 1 ? w->word[1] : "show", *first = w->n > 2 ? w->word[2] : NULL;
-	json_t *result;
+	json_t *params;
 
-	if (strcmp(what, "show") == 0 && w->n <= 3) {
-		result = ctl_fdb_list(c, first);
-		if (!ctl_printed(c, result))
-			show_fdb(json_object_get(result, "entries"));
-	} else if (strcmp(what, "add") == 0 && w->n == 4) {
-		result = ctl_ask(c, "fdb.add",
-				json_pack("{s:s, s:s}", "mac", first, "port", w->word[3]));
-		ctl_printed(c, result);
-	} else if (strcmp(what, "del") == 0 && w->n == 3) {
-		result = ctl_ask(c, "fdb.del", json_pack("{s:s}", "mac", first));
-		ctl_printed(c, result);
-	} else if (strcmp(what, "flush") == 0 && w->n <= 3) {
-		result = ctl_ask(c, "fdb.flush", json_pack("{s:s*}", "port", first));
-		if (!ctl_printed(c, result))
-			printf("%" JSON_INTEGER_FORMAT " addresses forgotten\n",
-					json_integer_value(json_object_get(result, "flushed")));
-	} else {
-		ctl_die(CTL_USAGE, "usage: vhost-switch-ctl fdb %s", usage);
+	if (strcmp(what, "show") == 0 && w->n <= 3)
+		return ctl_end(c, ctl_fdb_list(c, first), show_fdb);
+	if (strcmp(what, "add") == 0 && w->n == 4) {
+		params = json_pack("{s:s, s:s}", "mac", first, "port", w->word[3]);
+		return ctl_end(c, ctl_ask(c, "fdb.add", params), show_nothing);
 	}
-	json_decref(result);
-	return CTL_OK;
+	if (strcmp(what, "del") == 0 && w->n == 3) {
+		params = json_pack("{s:s}", "mac", first);
+		return ctl_end(c, ctl_ask(c, "fdb.del", params), show_nothing);
+	}
+	if (strcmp(what, "flush") == 0 && w->n <= 3) {
+		params = json_pack("{s:s*}", "port", first);
+		return ctl_end(c, ctl_ask(c, "fdb.flush", params), show_flushed);
+	}
+	ctl_usage(w);
 }
 
 static int
 ctl_explain(struct ctl *c, const struct words *w)
 {
-	json_t *params = json_object(), *result;
-	char *value, *end;
-	long vlan;
+	json_t *params = json_object();
+	char *value;
 	int i;
 
-	ctl_want(w, 2, 4, "from=PORT to=ADDRESS [vlan=N] [source=ADDRESS]");
+	ctl_want(w, 2, 4);
 	for (i = 1; i < w->n; i++) {
-		value = strchr(w->word[i], '=');
-		if (value == NULL)
-			ctl_die(CTL_USAGE, "%s: must be KEY=VALUE", w->word[i]);
-		*value++ = '\0';
-		if (strcmp(w->word[i], "vlan") != 0) {
-			json_object_set_new(params, w->word[i], json_string(value));
-			continue;
-		}
-		vlan = strtol(value, &end, 10);
-		if (*value == '\0' || *end != '\0')
-			ctl_die(CTL_USAGE, "vlan=%s: must be a number", value);
-		json_object_set_new(params, "vlan", json_integer(vlan));
+		value = ctl_value(w->word[i]);
+		json_object_set_new(params, w->word[i],
+				strcmp(w->word[i], "vlan") == 0
+						? json_integer(ctl_number("vlan", value))
+						: json_string(value));
 	}
-	result = ctl_ask(c, "explain", params);
-	if (!ctl_printed(c, result))
-		show_explanation(result);
-	json_decref(result);
-	return CTL_OK;
+	return ctl_end(c, ctl_ask(c, "explain", params), show_explanation);
 }
 
 /* Moves the rings of a port's guests, or those that the switch chooses. */
 static json_t *
 ctl_move_rings(struct ctl *c, const struct words *w)
 {
-	static const char usage[] = "[move PORT WORKER | rebalance]";
+	int n;
 
 	if (strcmp(w->word[1], "rebalance") == 0) {
-		ctl_want(w, 1, 1, usage);
+		ctl_want(w, 1, 1);
 		return ctl_ask(c, "worker.rebalance", NULL);
 	}
-	ctl_want(w, strcmp(w->word[1], "move") == 0 ? 3 : 0,
-			strcmp(w->word[1], "move") == 0 ? 3 : 0, usage);
+	n = strcmp(w->word[1], "move") == 0 ? 3 : 0;
+	ctl_want(w, n, n);
 	return ctl_move(c, w->word[2], w->word[3]);
 }
 
 static int
 ctl_workers(struct ctl *c, const struct words *w)
 {
-	json_t *result;
-
-	result = w->n > 1 ? ctl_move_rings(c, w) : ctl_ask(c, "worker.list", NULL);
-	if (ctl_printed(c, result))
-		;
-	else if (w->n > 1)
-		show_moved(result);
-	else
-		show_workers(result);
-	json_decref(result);
-	return CTL_OK;
+	if (w->n > 1)
+		return ctl_end(c, ctl_move_rings(c, w), show_moved);
+	return ctl_end(c, ctl_ask(c, "worker.list", NULL), show_workers);
 }
 
 static int
 ctl_stats(struct ctl *c, const struct words *w)
 {
-	json_t *result;
+	const char *port = w->n > 1 ? w->word[1] : NULL;
 
-	ctl_want(w, 0, 1, "[PORT]");
-	result = ctl_ask(c, "stats", json_pack("{s:s*}", "port", w->n > 1 ? w->word[1] : NULL));
-	if (!ctl_printed(c, result))
-		show_stats(result);
-	json_decref(result);
-	return CTL_OK;
+	ctl_want(w, 0, 1);
+	return ctl_end(c, ctl_ask(c, "stats", json_pack("{s:s*}", "port", port)), show_stats);
 }
 
 static int
@@ -305,7 +302,7 @@ ctl_watch(struct ctl *c, const struct words *w)
 	double seconds = 1;
 	char *end = NULL;
 
-	ctl_want(w, 0, 1, "[SECONDS]");
+	ctl_want(w, 0, 1);
 	if (w->n > 1)
 		seconds = strtod(w->word[1], &end);
 	if ((end != NULL && *end != '\0') || !(seconds >= 0.1 && seconds <= 3600))
@@ -319,16 +316,14 @@ ctl_events(struct ctl *c, const struct words *w)
 	json_t *event;
 	int left = c->count;
 
-	ctl_want(w, 0, 0, "");
+	ctl_want(w, 0, 0);
 	json_decref(ctl_ask(c, "events.subscribe", NULL));
 	ctl_wait_for_ever(c);
 	while (c->count == 0 || left-- > 0) {
 		event = ctl_read(c);
 		if (event == NULL)
 			ctl_die(CTL_ABSENT, "the switch at %s has ended", c->path);
-		if (!ctl_printed(c, event))
-			show_event(event);
-		json_decref(event);
+		ctl_end(c, event, show_event);
 	}
 	return CTL_OK;
 }
@@ -354,7 +349,7 @@ ctl_apply(struct ctl *c, const struct words *w)
 	char *text = NULL;
 	json_t *params;
 
-	ctl_want(w, 0, 1, "[--dry-run] [FILE]");
+	ctl_want(w, 0, 1);
 	if (w->n > 1)
 		text = ctl_read_file(w->word[1]);
 	params = json_pack("{s:s*}", "text", text);
@@ -367,23 +362,16 @@ ctl_apply(struct ctl *c, const struct words *w)
 static int
 ctl_save(struct ctl *c, const struct words *w)
 {
-	json_t *result;
-
-	ctl_want(w, 0, 0, "");
-	result = ctl_ask(c, "config.save", NULL);
-	if (!ctl_printed(c, result))
-		fputs(json_string_value(json_object_get(result, "text")), stdout);
-	json_decref(result);
-	return CTL_OK;
+	ctl_want(w, 0, 0);
+	return ctl_end(c, ctl_ask(c, "config.save", NULL), show_file);
 }
 
 static int
 ctl_metrics(struct ctl *c, const struct words *w)
 {
-	static const char usage[] = "[openmetrics | prometheus]";
 	const char *format = w->n > 1 ? w->word[1] : "openmetrics";
 
-	ctl_want(w, 0, 1, usage);
+	ctl_want(w, 0, 1);
 	if (strcmp(format, "http") == 0) /* for vhost-switch-metrics@.service */
 		return metrics_serve(c);
 	if (strcmp(format, "openmetrics") == 0)
@@ -391,37 +379,25 @@ ctl_metrics(struct ctl *c, const struct words *w)
 	else if (strcmp(format, "prometheus") == 0)
 		metrics_print(c, METRICS_PROMETHEUS, stdout);
 	else
-		ctl_die(CTL_USAGE, "usage: vhost-switch-ctl metrics %s", usage);
+		ctl_usage(w);
 	return CTL_OK;
 }
 
 static int
 ctl_log(struct ctl *c, const struct words *w)
 {
-	json_t *result;
+	json_t *params;
 
-	ctl_want(w, 1, 1, "error|warning|notice|info|debug");
-	result = ctl_ask(c, "log.set", json_pack("{s:s}", "level", w->word[1]));
-	ctl_printed(c, result);
-	json_decref(result);
-	return CTL_OK;
+	ctl_want(w, 1, 1);
+	params = json_pack("{s:s}", "level", w->word[1]);
+	return ctl_end(c, ctl_ask(c, "log.set", params), show_nothing);
 }
 
 static int
 ctl_hello(struct ctl *c, const struct words *w)
 {
-	json_t *result;
-
-	ctl_want(w, 0, 0, "");
-	result = ctl_ask(c, "hello", NULL);
-	if (!ctl_printed(c, result))
-		printf("vhost-switch %s, process %" JSON_INTEGER_FORMAT
-		       ", interface %" JSON_INTEGER_FORMAT "\n",
-				json_string_value(json_object_get(result, "version")),
-				json_integer_value(json_object_get(result, "pid")),
-				json_integer_value(json_object_get(result, "api")));
-	json_decref(result);
-	return CTL_OK;
+	ctl_want(w, 0, 0);
+	return ctl_end(c, ctl_ask(c, "hello", NULL), show_switch);
 }
 
 static const struct command {
@@ -457,13 +433,15 @@ ctl_help(void)
 }
 
 static int
-ctl_run(struct ctl *c, const struct words *w)
+ctl_run(struct ctl *c, struct words *w)
 {
 	size_t i;
 
-	for (i = 0; i < COMMANDS_N; i++)
+	for (i = 0; i < COMMANDS_N; i++) {
+		w->arguments = commands[i].arguments;
 		if (strcmp(commands[i].name, w->word[0]) == 0)
 			return commands[i].run(c, w);
+	}
 	ctl_die(CTL_USAGE, "%s: no such command; see --help", w->word[0]);
 }
 
@@ -513,7 +491,7 @@ main(int argc, char **argv)
 			return CTL_USAGE;
 		}
 	}
-	w = (struct words){argc - optind, argv + optind};
+	w = (struct words){.n = argc - optind, .word = argv + optind};
 	if (w.n == 0)
 		ctl_die(CTL_USAGE, "no command; see --help");
 	return ctl_run(&c, &w);

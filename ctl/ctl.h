@@ -50,14 +50,19 @@ json_t *ctl_read(struct ctl *c);
 /* Prints a line on stderr, and exits with a status. */
 __attribute__((noreturn, format(printf, 2, 3))) void ctl_die(int status, const char *format, ...);
 
-/* Print results as tables. */
-void show_ports(const json_t *result, bool one);
-void show_fdb(const json_t *entries);
+/* Print results for people. */
+void show_nothing(const json_t *result); /* the exit status says that it was done */
+void show_ports(const json_t *result);
+void show_port(const json_t *result); /* of one port, with all details */
+void show_fdb(const json_t *result);
+void show_flushed(const json_t *result);
 void show_explanation(const json_t *result);
 void show_workers(const json_t *result);
 void show_moved(const json_t *result);
 void show_stats(const json_t *result);
 void show_event(const json_t *event);
+void show_file(const json_t *result);
+void show_switch(const json_t *result);
 
 enum metrics_format {
 	METRICS_OPENMETRICS, /* the OpenMetrics text format 1.0 */

@@ -123,7 +123,13 @@ show_details(const json_t *port)
 }
 
 void
-show_ports(const json_t *result, bool one)
+show_nothing(const json_t *result)
+{
+	(void)result;
+}
+
+void
+show_ports(const json_t *result)
 {
 	static const char *const head[] = {"PORT", "STATE", "DEVICE", "VLAN", "RECEIVED", "SENT",
 			"DROPPED", "MISSED", "WHY"};
@@ -140,12 +146,17 @@ show_ports(const json_t *result, bool one)
 			show_add_row(&t, port, guest);
 	}
 	table_print(&t);
-	if (one)
-		show_details(json_array_get(ports, 0));
 }
 
 void
-show_fdb(const json_t *entries)
+show_port(const json_t *result)
+{
+	show_ports(result);
+	show_details(json_array_get(json_object_get(result, "ports"), 0));
+}
+
+void
+show_fdb(const json_t *result)
 {
 	static const char *const head[] = {"ADDRESS", "PORT", "AGE", "FILTER", ""};
 	struct table t = {.columns = sizeof(head) / sizeof(head[0])};
@@ -154,7 +165,7 @@ show_fdb(const json_t *entries)
 	size_t i;
 
 	table_add(&t, head);
-	json_array_foreach(entries, i, e) {
+	json_array_foreach(json_object_get(result, "entries"), i, e) {
 		const char *const row[] = {show_text(e, "mac"), show_text(e, "port"),
 				show_number(e, "age", age), show_text(e, "filter"),
 				json_is_true(json_object_get(e, "waits"))
@@ -166,6 +177,13 @@ show_fdb(const json_t *entries)
 		table_add(&t, row);
 	}
 	table_print(&t);
+}
+
+void
+show_flushed(const json_t *result)
+{
+	printf("%" JSON_INTEGER_FORMAT " addresses forgotten\n",
+			json_integer_value(json_object_get(result, "flushed")));
 }
 
 /* Writes a share of 1 as a percentage. */
@@ -276,4 +294,20 @@ show_event(const json_t *event)
 	}
 	putchar('\n');
 	fflush(stdout);
+}
+
+void
+show_file(const json_t *result)
+{
+	fputs(show_text(result, "text"), stdout);
+}
+
+void
+show_switch(const json_t *result)
+{
+	printf("vhost-switch %s, process %" JSON_INTEGER_FORMAT ", interface %" JSON_INTEGER_FORMAT
+	       "\n",
+			show_text(result, "version"),
+			json_integer_value(json_object_get(result, "pid")),
+			json_integer_value(json_object_get(result, "api")));
 }
