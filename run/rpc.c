@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* The control socket and its clients: see rpc.h for the contract. */
+/* The control socket, and whose turn it is: see rpc.h for the contract. */
 #include <errno.h>
 #include <grp.h>
 #include <stdio.h>
@@ -22,39 +22,17 @@
 #include "run/parts.h"
 #include "run/rpc.h"
 #include "run/rpc_call.h"
+#include "run/rpc_client.h"
 #include "run/rpc_events.h"
 
 /* Events taken at a time, so that the main lcore's other work waits for few of them. */
 #define EVENTS_MAX 8
-
-/* A client is not read further while this much waits to be written to it. */
-#define UNREAD_MAX (64 * 1024)
-
-/* Room for a request's first bytes; it grows to RPC_REQUEST_MAX. */
-#define INPUT_FIRST 4096
 
 /* `events` of a client that epoll does not look at. */
 #define NOT_WATCHED UINT32_MAX
 
 /* How many connections are logged in a second. */
 #define LOGGED_MAX 10
-
-struct client {
-	int fd; /* -1: free */
-	uint64_t serial;
-	char *in; /* what was read */
-	size_t in_len, in_size;
-	size_t looked; /* bytes of it that have no line's end */
-	char *out;     /* what is to be written */
-	size_t out_len;
-	uint32_t events;   /* that epoll looks for */
-	bool waits;        /* for an answer that comes later */
-	bool ended;        /* it sends no more */
-	bool closing;      /* it is closed once all is written */
-	bool subscribed;   /* it is told of events */
-	uint64_t lost;     /* events that it had no room for */
-	unsigned int slow; /* seconds since it has taken anything, while much waited */
-};
 
 struct rpc {
 	struct parts *parts;
@@ -64,20 +42,13 @@ struct rpc {
 	unsigned int logged; /* connections in this second */
 	bool rests;          /* until the next second nobody is accepted */
 	bool told;           /* the log says that nobody can be accepted */
-	struct client client[RPC_CLIENTS];
+	struct rpc_client client[RPC_CLIENTS];
 };
 
-/* Returns true if the client may send a request now. */
-static bool
-rpc_hears(const struct client *c)
-{
-	return !c->waits && !c->closing && c->out_len < UNREAD_MAX;
-}
-
 static void
-rpc_watch(struct rpc *r, struct client *c)
+rpc_watch(struct rpc *r, struct rpc_client *c)
 {
-	const bool in = !c->ended && rpc_hears(c) && c->in_len < RPC_REQUEST_MAX;
+	const bool in = !c->ended && rpc_client_hears(c) && c->in_len < RPC_REQUEST_MAX;
 	struct epoll_event e = {.events = (in ? EPOLLIN : 0) | (c->out_len != 0 ? EPOLLOUT : 0),
 			.data.u32 = c - r->client};
 
@@ -92,144 +63,53 @@ rpc_watch(struct rpc *r, struct client *c)
 	}
 }
 
-static void
-rpc_end_client(struct client *c)
-{
-	close(c->fd);
-	free(c->in);
-	free(c->out);
-	*c = (struct client){.fd = -1};
-}
-
-/* Writes as much as the client takes. Returns false if it has gone. */
-static bool
-rpc_flush(struct client *c)
-{
-	ssize_t n;
-
-	if (c->out_len == 0)
-		return true;
-	n = send(c->fd, c->out, c->out_len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR;
-	c->slow = 0;
-	c->out_len -= n;
-	memmove(c->out, c->out + n, c->out_len);
-	if (c->out_len == 0) {
-		free(c->out);
-		c->out = NULL;
-	}
-	return true;
-}
-
-/* Adds a line to what is to be written, if that is at most `most` bytes then. */
-static bool
-rpc_put(struct client *c, const char *text, size_t most)
-{
-	const size_t len = strlen(text);
-	char *out;
-
-	if (c->out_len + len + 1 > most)
-		return false;
-	out = realloc(c->out, c->out_len + len + 1);
-	if (out == NULL)
-		return false;
-	memcpy(out + c->out_len, text, len); /* NOLINT: a newline follows */
-	out[c->out_len + len] = '\n';
-	c->out = out;
-	c->out_len += len + 1;
-	return true;
-}
-
-/* Puts an answer, for which there is room. A client that gets none without memory is closed. */
-static void
-rpc_put_answer(struct client *c, char *text)
-{
-	if (text != NULL && !rpc_put(c, text, UNREAD_MAX + RPC_ANSWER_MAX))
-		c->closing = true;
-	free(text);
-}
-
 /* Puts an error that concerns no request that could be read; the client is closed after it. */
 static void
-rpc_put_last(struct client *c, const char *error)
+rpc_put_last(struct rpc_client *c, const char *error)
 {
-	rpc_put_answer(c, rpc_text(NULL, NULL, RPC_CODE_REQUEST, error));
+	rpc_client_put_answer(c, rpc_text(NULL, NULL, RPC_CODE_REQUEST, error));
 	c->closing = true;
 }
 
 /* Handles the first line that was read. Returns false if there is no whole one. */
 static bool
-rpc_serve_line(struct rpc *r, struct client *c)
+rpc_serve_line(struct rpc *r, struct rpc_client *c)
 {
 	const struct rpc_ticket ticket = {.rpc = r, .client = c - r->client, .serial = c->serial};
-	const char *end = memchr(c->in + c->looked, '\n', c->in_len - c->looked);
 	size_t len;
+	const char *line = rpc_client_line(c, &len);
 	char *text;
 
-	c->looked = c->in_len;
-	if (end == NULL)
+	if (line == NULL)
 		return false;
-	len = end - c->in;
 	c->waits = len != 0; /* it may get its answer while this is called */
-	text = len != 0 ? rpc_request(r->parts, &ticket, c->in, len) : NULL;
+	text = len != 0 ? rpc_request(r->parts, &ticket, line, len) : NULL;
 	if (text != rpc_later) {
 		c->waits = false;
-		rpc_put_answer(c, text);
+		rpc_client_put_answer(c, text);
 	}
-	c->in_len -= len + 1;
-	memmove(c->in, end + 1, c->in_len);
-	c->looked = 0;
-	return true;
-}
-
-/* Reads more. Returns false if the client has gone. */
-static bool
-rpc_fill(struct client *c, bool hung_up)
-{
-	size_t size = c->in_size;
-	ssize_t n;
-	char *in;
-
-	/* What is full is not read further: whether its other end is closed, epoll tells. */
-	if (c->in_len == RPC_REQUEST_MAX) {
-		c->ended |= hung_up;
-		return true;
-	}
-	if (c->in_len == c->in_size) {
-		size = size == 0 ? INPUT_FIRST : RTE_MIN(2 * size, (size_t)RPC_REQUEST_MAX);
-		in = realloc(c->in, size);
-		if (in == NULL)
-			return false;
-		c->in = in;
-		c->in_size = size;
-	}
-	n = recv(c->fd, c->in + c->in_len, c->in_size - c->in_len, MSG_DONTWAIT);
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR;
-	c->in_len += n;
-	c->ended = n == 0;
+	rpc_client_line_done(c, len);
 	return true;
 }
 
 /* Reads, handles one request, and writes. */
 static void
-rpc_serve(struct rpc *r, struct client *c, uint32_t events)
+rpc_serve(struct rpc *r, struct rpc_client *c, uint32_t events)
 {
 	bool more = false;
 
 	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && !c->ended &&
-			!rpc_fill(c, events & (EPOLLHUP | EPOLLERR))) {
-		rpc_end_client(c);
+			!rpc_client_fill(c, events & (EPOLLHUP | EPOLLERR))) {
+		rpc_client_end(c);
 		return;
 	}
-	if (rpc_hears(c) && c->looked < c->in_len)
+	if (rpc_client_hears(c) && c->looked < c->in_len)
 		more = rpc_serve_line(r, c);
-	if (!more && rpc_hears(c) && c->in_len == RPC_REQUEST_MAX)
+	if (!more && rpc_client_hears(c) && c->in_len == RPC_REQUEST_MAX)
 		rpc_put_last(c, "request: longer than " RTE_STR(RPC_REQUEST_MAX) " bytes");
-	if (!rpc_flush(c) || (c->closing && c->out_len == 0) ||
+	if (!rpc_client_flush(c) || (c->closing && c->out_len == 0) ||
 			(c->ended && !more && !c->waits && c->out_len == 0)) {
-		rpc_end_client(c);
+		rpc_client_end(c);
 		return;
 	}
 	rpc_watch(r, c);
@@ -278,7 +158,7 @@ rpc_accept(struct rpc *r)
 			"at most " RTE_STR(RPC_CLIENTS) " at a time; try again\"},\"id\":null}\n";
 	int fd = accept4(r->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	struct epoll_event e = {.events = EPOLLIN};
-	struct client *c = r->client;
+	struct rpc_client *c = r->client;
 
 	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS))
 		rpc_rest(r, errno);
@@ -294,7 +174,7 @@ rpc_accept(struct rpc *r)
 	} else if (epoll_ctl(r->epoll, EPOLL_CTL_ADD, fd, &e) != 0) {
 		close(fd);
 	} else {
-		*c = (struct client){.fd = fd, .serial = ++r->serial, .events = EPOLLIN};
+		*c = (struct rpc_client){.fd = fd, .serial = ++r->serial, .events = EPOLLIN};
 		rpc_log_client(r, fd);
 	}
 }
@@ -302,14 +182,14 @@ rpc_accept(struct rpc *r)
 void
 rpc_answer(struct rpc_ticket *ticket, json_t *result, int code, const char *error)
 {
-	struct client *c = &ticket->rpc->client[ticket->client];
+	struct rpc_client *c = &ticket->rpc->client[ticket->client];
 
 	if (c->fd < 0 || c->serial != ticket->serial) {
 		json_decref(result);
 	} else {
 		c->waits = false;
 		if (ticket->id != NULL)
-			rpc_put_answer(c, rpc_text(ticket->id, result, code, error));
+			rpc_client_put_answer(c, rpc_text(ticket->id, result, code, error));
 		else
 			json_decref(result);
 		wake_up(ticket->rpc->parts->wake);
@@ -328,7 +208,7 @@ void
 rpc_tell(struct rpc *r, json_t *event)
 {
 	char *text = NULL, lost[160];
-	struct client *c;
+	struct rpc_client *c;
 
 	for (c = r->client; c < r->client + RPC_CLIENTS; c++) {
 		if (c->fd < 0 || !c->subscribed)
@@ -339,10 +219,10 @@ rpc_tell(struct rpc *r, json_t *event)
 			break;
 		if (c->lost != 0) {
 			snprintf(lost, sizeof(lost), RPC_EVENTS_LOST, c->lost);
-			if (rpc_put(c, lost, UNREAD_MAX))
+			if (rpc_client_put(c, lost, RPC_UNREAD_MAX))
 				c->lost = 0;
 		}
-		c->lost += c->lost != 0 || !rpc_put(c, text, UNREAD_MAX);
+		c->lost += c->lost != 0 || !rpc_client_put(c, text, RPC_UNREAD_MAX);
 		rpc_watch(r, c);
 	}
 	free(text);
@@ -352,7 +232,7 @@ rpc_tell(struct rpc *r, json_t *event)
 bool
 rpc_has_listeners(const struct rpc *r)
 {
-	const struct client *c;
+	const struct rpc_client *c;
 
 	for (c = r != NULL ? r->client : NULL; c != NULL && c < r->client + RPC_CLIENTS; c++)
 		if (c->fd >= 0 && c->subscribed)
@@ -364,7 +244,7 @@ void
 rpc_work(struct rpc *r)
 {
 	struct epoll_event e[EVENTS_MAX];
-	struct client *c;
+	struct rpc_client *c;
 	int i, n;
 
 	if (r == NULL)
@@ -379,14 +259,14 @@ rpc_work(struct rpc *r)
 	for (c = r->client; c < r->client + RPC_CLIENTS; c++)
 		if (c->fd >= 0 &&
 				(c->out_len != 0 || (c->ended && !c->waits) ||
-						(rpc_hears(c) && c->looked < c->in_len)))
+						(rpc_client_hears(c) && c->looked < c->in_len)))
 			rpc_serve(r, c, 0);
 }
 
 void
 rpc_tick(struct rpc *r)
 {
-	struct client *c;
+	struct rpc_client *c;
 
 	if (r == NULL)
 		return;
@@ -394,12 +274,12 @@ rpc_tick(struct rpc *r)
 	if (r->rests && rpc_listens(r))
 		r->rests = false;
 	for (c = r->client; c < r->client + RPC_CLIENTS; c++) {
-		if (c->fd < 0 || c->out_len < UNREAD_MAX / 2 || ++c->slow < RPC_PATIENCE)
+		if (c->fd < 0 || c->out_len < RPC_UNREAD_MAX / 2 || ++c->slow < RPC_PATIENCE)
 			continue;
 		say(NOTICE,
 				"control socket: a client that does not read its answers is "
 				"disconnected\n");
-		rpc_end_client(c);
+		rpc_client_end(c);
 	}
 }
 
@@ -497,15 +377,15 @@ rpc_open(struct rpc **rpc, struct parts *parts)
 void
 rpc_close(struct rpc *r)
 {
-	struct client *c;
+	struct rpc_client *c;
 
 	if (r == NULL)
 		return;
 	for (c = r->client; c < r->client + RPC_CLIENTS; c++) {
 		if (c->fd < 0)
 			continue;
-		rpc_flush(c);
-		rpc_end_client(c);
+		rpc_client_flush(c);
+		rpc_client_end(c);
 	}
 	unlink(r->path);
 	rpc_free(r);

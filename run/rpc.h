@@ -21,13 +21,7 @@ struct rpc;
 /* Clients at a time. Tools stay for milliseconds; those that watch stay. */
 #define RPC_CLIENTS 16
 
-/* Longest request: a file of 256 ports with all their keys is a quarter of that. */
-#define RPC_REQUEST_MAX (1024 * 1024)
-
-/* What is kept at most for a client that does not read. All ports with all counters are half of that. */
-#define RPC_ANSWER_MAX (1024 * 1024)
-
-/* How long a client may leave that unread, when more is to be written, in seconds. */
+/* How long a client may leave what was written to it unread, in seconds, when much waits (RPC_UNREAD_MAX). */
 #define RPC_PATIENCE 10
 
 /*

@@ -9,8 +9,8 @@
 
 #include <rte_common.h>
 
-#include "run/rpc.h"
 #include "run/rpc_call.h"
+#include "run/rpc_client.h"
 
 static const struct rpc_method {
 	const char *name;

@@ -4,8 +4,8 @@
 /* A line of the control socket: what is a request, and what is answered to one. */
 #include <jansson.h>
 
-#include "run/rpc.h"
 #include "run/rpc_call.h"
+#include "run/rpc_client.h"
 #include "unit.h"
 #include "whole.h"
 
