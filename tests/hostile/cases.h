@@ -34,7 +34,7 @@ extern const struct hcase cases_share[];   /* more than a share of the workers' 
 extern const struct hcase cases_uplink[];  /* more than a share of what the uplink brings */
 extern const struct hcase cases_order[];   /* other front ends, none of them hostile */
 extern const struct hcase cases_message[]; /* single malformed messages */
-extern const struct hcase cases_storm[];   /* many of them, and what a message may cost */
+extern const struct hcase cases_storm[];   /* masses of messages, and what one may cost */
 
 /* A guest that sends as fast as it can until it is killed: run as a child of cases_life.c. */
 int victim_run(const char *socket);

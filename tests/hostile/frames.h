@@ -2,9 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * The frames that the tests send: a sequence number and a pattern that follows from it, so
- * that a frame which arrives shows by itself whether it is whole and which one it is.
- * No state; any thread.
+ * The frames that the tests send: a sequence number and a pattern that follows from it. A frame
+ * that arrives shows by itself which one it is and whether it is whole. No state; any thread.
  */
 #ifndef HOSTILE_FRAMES_H
 #define HOSTILE_FRAMES_H
@@ -12,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* EtherTypes for local experiments (IEEE 802): who sent it. */
+/* EtherTypes for local experiments (IEEE 802). They tell who sent the frame. */
 #define TYPE_NEIGHBOUR 0x88b5
 #define TYPE_CASE 0x88b6
 #define TYPE_MOVER 0x88b7
@@ -25,10 +24,10 @@
 
 extern const uint8_t mac_broadcast[6];
 
-/* An address of our own range (locally administered), by number. */
+/* Makes address number `number` of a range of our own (locally administered). */
 void mac_make(uint8_t *mac, uint32_t number);
 
-/* len >= FRAME_HEADER; a frame below FRAME_MIN carries no sequence number. */
+/* `len` is at least FRAME_HEADER; a frame shorter than FRAME_MIN carries no sequence number. */
 void frame_make(uint8_t *frame, const uint8_t *dst, const uint8_t *src, uint16_t type, uint64_t seq,
 		size_t len);
 
@@ -36,7 +35,7 @@ uint16_t frame_type(const uint8_t *frame);
 
 uint64_t frame_seq(const uint8_t *frame);
 
-/* 0, or where the pattern is broken. For frames of FRAME_MIN and more. */
+/* Returns where the pattern is broken, or 0. For frames of FRAME_MIN bytes and more. */
 size_t frame_damage(const uint8_t *frame, size_t len);
 
 #endif

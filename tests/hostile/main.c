@@ -2,23 +2,22 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * hostile: guests that break the rules, against a vhost-switch of its own. Prints TAP.
+ * hostile: guests that break the rules, against a vhost-switch that it starts. Prints TAP.
  *
- *	hostile [--switch PROGRAM] [--workers 1|2] [--mergeable] [--packed] [--offload] [--plain]
- *	        [--keep] [CASE...]
- *	hostile --uplink|--rates [--patient] [--switch PROGRAM] [--workers 1|2] [CASE...]
- *	hostile --soak SECONDS [--seed N] [--lcores LCORES] [--switch PROGRAM] ... [CASE...]
- *	hostile --list
+ * 	hostile [--switch PROGRAM] [--workers 1|2] [--mergeable] [--packed] [--offload] [--plain]
+ * 	        [--keep] [CASE...]
+ * 	hostile --uplink|--rates [--patient] [--switch PROGRAM] [--workers 1|2] [CASE...]
+ * 	hostile --soak SECONDS [--seed N] [--lcores LCORES] [--switch PROGRAM] ... [CASE...]
+ * 	hostile --list
  *
- * --mergeable and --packed: all guests have mergeable buffers, packed rings; of the cases those
- * are run that look different then. --offload: the switch offers checksums and segmentation, and
- * the cases for that are run, with the widest vectors. --plain: the switch uses no vector instructions of its
- * own (base/simd.h).
+ * --mergeable and --packed: all guests have mergeable buffers, or packed rings; only cases that
+ * differ then are run. --offload: the switch offers checksums and segmentation, and the cases for
+ * that are run, with the widest vectors. --plain: the switch uses no vector instructions of its own
+ * (base/simd.h).
  *
- * --uplink: the switch has an uplink that brings frames without end.
- * --rates: guests that want more than their share (cases_share.c). These are for a program that
- * is not sanitized: what its work costs is what is told by frame/cost.h. --patient: frames
- * wait for room for as long as can be set.
+ * --uplink: the switch has an uplink that brings frames without end. --rates: guests that want more
+ * than their share (cases_share.c). Both are for a program without sanitizers, whose work costs
+ * what frame/cost.h says. --patient: frames wait for room for as long as can be set.
  *
  * The program under test is build-san/vhost-switch unless another is named (also by the
  * variable HOSTILE_SWITCH). Begin to read in hostile.h.
@@ -41,10 +40,10 @@
 #define SLOW_MS 1500  /* a case that takes longer says so */
 #define LOG_TAIL 3000 /* bytes of the log that are shown with a failure */
 
-/* How often a case is run until honest guests get their share: what is unfair is so each time. */
+/* How often a case is run before honest guests must have got their share: what is unfair is unfair each time. */
 #define TRIES 4
 
-/* And where they are run, when nobody names them. */
+/* The tables of cases, and the modes in which they are run if no case is named. */
 static const struct group {
 	const struct hcase *cases;
 	unsigned modes;
@@ -78,7 +77,7 @@ static const struct group {
 
 #define N_GROUPS (sizeof(groups) / sizeof(groups[0]))
 
-/* Set by SIGINT and SIGTERM: no further case is begun, and all is put away. */
+/* Set by SIGINT and SIGTERM: no further case is begun, and everything is cleaned up. */
 static volatile sig_atomic_t interrupted;
 
 static void
@@ -246,7 +245,7 @@ run_case(struct hostile *h, const struct hcase *c, const struct options *o)
 	bool failed;
 
 	case_begin(h);
-	if (h->neighbours == NULL) { /* the first one, or the one before failed */
+	if (h->neighbours == NULL) { /* this is the first case, or the last one failed */
 		if (!set_up(h)) {
 			tear_down(h, o->keep);
 			return;
@@ -273,7 +272,10 @@ run_case(struct hostile *h, const struct hcase *c, const struct options *o)
 		remark("%jd ms", (intmax_t)(vu_now_ms() - begin));
 	if (!h->failed)
 		return;
-	/* A switch that is dead, hangs or lost something says nothing about the next case. */
+	/*
+	 * After a failure the switch may be dead, hang or have lost something: it would say nothing
+	 * about the next case.
+	 */
 	failed = h->failed;
 	show_log(h);
 	tear_down(h, o->keep);
@@ -314,7 +316,7 @@ run_all(struct hostile *h, const struct options *o)
 	return n_failed > 0 ? 1 : 0;
 }
 
-/* build-san/vhost-switch of the tree in which this program lies. */
+/* Returns build-san/vhost-switch of the tree that this program is in. */
 static const char *
 default_program(const char *self)
 {

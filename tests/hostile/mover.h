@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * One pair of movers that exchanges numbered frames. For movers.c, which has what is done to them.
- * Each function that returns a bool has reported the failure when it returns false. Main thread only.
+ * One pair of movers, which exchanges numbered frames. movers.c has what is done to them. A
+ * function that returns false has noted the failure. Main thread only.
  */
 #ifndef HOSTILE_MOVER_H
 #define HOSTILE_MOVER_H
@@ -58,7 +58,10 @@ bool mover_drain(struct movers *m, struct end *e);
 /* The switch's counters of a guest must be what it did. None of its frames may be under way. */
 bool mover_check_counters(struct movers *m, struct end *e);
 
-/* Returns how many frames of all its connections the switch says it has dropped; `tell`: why, too. */
+/*
+ * Returns how many frames of all its connections the switch has dropped, by its counters; `tell`
+ * prints the reasons.
+ */
 uint64_t mover_dropped(struct movers *m, const struct end *e, bool tell);
 
 #endif

@@ -4,10 +4,10 @@
 /*
  * Movers: honest guests that come, go, reboot and migrate, in pairs that exchange numbered frames.
  *
- * Four guests: two talk to each other, two to stations on the wire, that is, to packet sockets on
- * the interface of the switch's uplink. Whatever an act does, each frame that was sent before or
- * after it must arrive, whole and in order, except where a guest dies in the middle.
- * Main thread only.
+ * There are four guests: two talk to each other, two to stations on the wire, which are packet
+ * sockets on the interface of the switch's uplink. Whatever an act does, each frame that was sent
+ * before or after it must arrive, whole and in order, except where a guest dies in the middle. Main
+ * thread only.
  */
 #ifndef HOSTILE_MOVERS_H
 #define HOSTILE_MOVERS_H
@@ -29,13 +29,13 @@ struct movers_done {
 	int64_t slowest_ms; /* that one took to connect */
 };
 
-/* Connects them, and makes each known to its peer. NULL, and a failure, if one could not. */
+/* Connects them, and makes each known to its peer. Returns NULL, and notes a failure, if one could not. */
 struct movers *movers_open(struct hostile *h);
 
-/* One act of one of them, both drawn from the generator (odd_messages.h). False: a failure. */
+/* Does one act with one of them, both drawn from the generator (odd_messages.h). Returns false after a failure. */
 bool movers_act(struct movers *m, uint64_t *random);
 
-/* All talk, and the switch's counters of each must be what it sent. False: a failure. */
+/* Lets all talk; the switch's counters of each must be what it sent. Returns false after a failure. */
 bool movers_settle(struct movers *m);
 
 const struct movers_done *movers_done(const struct movers *m);

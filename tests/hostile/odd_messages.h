@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/*
- * Malformed vhost-user messages, described by a few fields, and at random.
- * No state; any thread.
- */
+/* Malformed vhost-user messages, described by a few fields, or drawn at random. No state; any thread. */
 #ifndef HOSTILE_ODD_MESSAGES_H
 #define HOSTILE_ODD_MESSAGES_H
 
@@ -26,23 +23,23 @@ enum odd_fd {
 struct odd_message {
 	uint32_t request;
 	uint32_t flags;                /* 0: version 1, and an acknowledgement wanted */
-	uint32_t size;                 /* of the payload, as it is said */
-	uint64_t value;                /* its first eight bytes */
-	struct vu_table_region region; /* SET_MEM_TABLE: each of them */
-	bool no_regions;               /* ... and no more than their number */
+	uint32_t size;                 /* of the payload, as the header says */
+	uint64_t value;                /* the first eight bytes of the payload */
+	struct vu_table_region region; /* SET_MEM_TABLE: what each region is */
+	bool no_regions;               /* SET_MEM_TABLE: the number of regions, and none of them */
 	int n_fds;
 	enum odd_fd fd_kind;
-	size_t bytes; /* send only so many of it; 0: all */
+	size_t bytes; /* only so many of the message are sent; 0: all */
 	bool must_refuse;
 };
 
-/* Makes it, descriptors and all. */
+/* Makes the message, with its file descriptors. */
 void odd_make(struct vu_msg *msg, const struct odd_message *m);
 
-/* Closes its descriptors: they were ours to send. */
+/* Closes its file descriptors, which odd_make() opened. */
 void odd_free(struct vu_msg *msg);
 
-/* One of all kinds; the same for the same state of the generator. */
+/* Draws a message of any kind. The same state of the generator gives the same message. */
 struct odd_message odd_random(uint64_t *state);
 
 /* The next number of a generator (xorshift64*). */

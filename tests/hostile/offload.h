@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * A guest that leaves offloads to the switch, and three receivers: one takes them all, one
- * checksums alone, one nothing. For cases; main thread.
+ * A guest that leaves offloads to the switch, and three receivers: one takes all offloads, one
+ * checksums alone, one none. For cases; main thread.
  */
 #ifndef HOSTILE_OFFLOAD_H
 #define HOSTILE_OFFLOAD_H
@@ -19,7 +19,7 @@ struct trio {
 	struct packet *heard;
 };
 
-/* `features`: offloads of the sender. False, and a failure, if one cannot. */
+/* `features` are the offloads of the sender. Returns false, and notes a failure, if a guest cannot be opened. */
 bool trio_open(struct hostile *h, struct trio *t, uint64_t features);
 
 void trio_close(struct trio *t);
@@ -28,8 +28,8 @@ void trio_close(struct trio *t);
 bool trio_send(struct trio *t, const struct packet *p, unsigned descs);
 
 /*
- * All that has come for receiver `i` is what must become of `p`, whole. `perhaps`: or nothing has
- * come at all, and then false without a failure.
+ * All that has arrived at receiver `i` must be what becomes of `p`, and nothing may be missing.
+ * With `perhaps`, nothing at all may have arrived; then it returns false and notes no failure.
  */
 bool trio_hears(struct trio *t, unsigned i, const struct packet *p, bool perhaps);
 

@@ -19,7 +19,7 @@
 struct packet_spec {
 	bool ipv6, udp;
 	unsigned tags;       /* VLAN tags, at most 2 */
-	unsigned extensions; /* IPv6: headers of 8 bytes in front of TCP's or UDP's */
+	unsigned extensions; /* IPv6: headers of 8 bytes before TCP's or UDP's */
 	uint32_t payload;    /* bytes */
 	uint16_t gso_size;   /* 0: not to be cut */
 };
@@ -35,7 +35,7 @@ struct packet {
 void packet_make(struct packet *p, const struct packet_spec *s, const uint8_t *dst,
 		const uint8_t *src, uint32_t seed);
 
-/* Whether the sender asks for anything. */
+/* Returns true if the sender asks for an offload. */
 static inline bool
 packet_asks(const struct packet *p)
 {
@@ -43,15 +43,16 @@ packet_asks(const struct packet *p)
 }
 
 /*
- * What is wrong with a frame that became of `p`, whose payload begins `at` bytes into p's; NULL:
- * nothing. `takes`: features of the receiver. *got: bytes of payload in it. It must be p itself
- * if the receiver takes what is asked for, else finished: every length and checksum right
- * (given that the sum that the sender had put there was right).
+ * Returns what is wrong with a frame that was made of `p`, whose payload begins `at` bytes into
+ * p's; NULL if nothing is. `takes` are the features of the receiver; *got is the frame's bytes of
+ * payload. It must be p itself if the receiver takes what is asked for. Otherwise it must be
+ * finished: every length and checksum is right (given that the partial sum of the sender was
+ * right).
  */
 const char *packet_wrong(const struct packet *p, uint64_t takes, const struct vr_net_hdr *vnet,
 		const uint8_t *frame, uint32_t len, uint32_t at, uint32_t *got);
 
-/* What is wrong with any frame that has come with this header, whatever was sent. */
+/* Returns what is wrong with a frame that has arrived with this header, whatever was sent; NULL if nothing is. */
 const char *packet_unsound(uint64_t takes, const struct vr_net_hdr *vnet, uint32_t len);
 
 #endif

@@ -12,13 +12,13 @@
 
 struct nic_opts pairs_opts(unsigned n);
 
-/* `*p` with n pairs, and one to talk to. */
+/* Opens `*p` with n pairs, and a guest to talk to. */
 bool pairs_open(struct hostile *h, unsigned n, struct party **p, struct party **peer);
 
-/* A frame on each transmit ring, and one back. */
+/* Sends a frame on each transmit ring, and one back. */
 bool pairs_say(struct party *p, struct party *peer);
 
-/* Enables rings from `from` up to before `to`, or disables them, and waits until that is so. */
+/* Enables or disables the rings from `from` to `to` - 1, and waits until that is done. */
 bool pairs_enable(struct party *p, unsigned from, unsigned to, bool on);
 
 #endif

@@ -3,7 +3,7 @@
  */
 /*
  * A pest: a process that connects and misbehaves, at random and without end, until it is killed.
- * What comes of it is of no interest; what becomes of others beside it is.
+ * What happens to it does not matter; what happens to others beside it does.
  */
 #ifndef HOSTILE_PEST_H
 #define HOSTILE_PEST_H

@@ -4,10 +4,10 @@
 /*
  * A contest: greedy guests against the gauge's honest pair.
  *
- * A thread keeps rings of the greedy ones full while they are at work. They are at work and at
- * rest by turns; the gauge's rate is taken in either, and the median of what it keeps is
- * judged. Turns in which a ring of theirs was found empty now and then do not count: there
- * they were not as greedy as they can be, as this program had no CPU.
+ * A thread keeps the rings of the greedy guests full while they are at work. They work and rest by
+ * turns; the gauge's rate is measured in both, and the median of what it keeps is judged. A turn
+ * does not count if one of their rings was found empty now and then: this program had no CPU, and
+ * they were not as greedy as they can be.
  */
 #ifndef HOSTILE_SHARE_H
 #define HOSTILE_SHARE_H
@@ -21,7 +21,7 @@
 /* A ring of which each entry is available again as soon as it was used. */
 struct pumped {
 	struct vr_ring *vr;
-	uint16_t shown; /* entries, at most */
+	uint16_t shown; /* the most entries that are available at a time */
 	bool sends;
 };
 
@@ -31,10 +31,10 @@ struct contest {
 	unsigned n_rings;
 	pthread_t thread;
 	bool stop, attack;   /* the main thread's wishes */
-	uint64_t looks, dry; /* at all rings while at work; with one of them empty */
+	uint64_t looks, dry; /* looks at all rings while at work; those that found one empty */
 };
 
-/* All of `n` entries of a ring name the first `heads` descriptors by turns. */
+/* Keeps `n` entries of a ring available. They name its first `heads` descriptors by turns. */
 void contest_pump(struct contest *c, struct vr_ring *vr, unsigned n, unsigned heads, bool sends);
 
 /* Judges what the honest pair keeps beside c->h->greedy guests. */

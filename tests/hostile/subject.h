@@ -2,12 +2,11 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * The subject of the tests: a vhost-switch process, started here, watched from outside.
+ * The subject of the tests: a vhost-switch process that is started here and watched from outside.
  *
- * Its log and its statistics go to files in a directory of its own; what this module knows of
- * it comes from them, from its telemetry socket and from /proc. The process dies with this
- * program, however that ends.
- * Main thread only.
+ * Its log and its statistics go to files in a directory of its own. What this module knows of it
+ * comes from them, from its telemetry socket and from /proc. The process dies with this program,
+ * however that ends. Main thread only.
  */
 #ifndef HOSTILE_SUBJECT_H
 #define HOSTILE_SUBJECT_H
@@ -19,7 +18,7 @@
 
 #include "frame/drops.h"
 
-/* Waiting for anything ends then: far above what it takes on a busy machine. */
+/* Every wait ends after this time, which is far more than anything takes on a busy machine. */
 #define PATIENCE_MS 30000
 
 struct subject {
@@ -27,7 +26,7 @@ struct subject {
 	unsigned workers;
 	const char *lcores;     /* for EAL; NULL: as fits the workers */
 	const char *idle_sleep; /* --idle-sleep; NULL: its workers never sleep */
-	const char *tap;        /* a tap of that name is its uplink, untagged; NULL: none is */
+	const char *tap;        /* a tap of that name is its untagged uplink; NULL: it has none */
 	bool offload;           /* it offers checksums and segmentation */
 	bool mergeable;         /* it offers mergeable buffers */
 	bool plain;             /* it may use no vectors of its own */
@@ -39,57 +38,57 @@ struct subject {
 	char log_path[96], table_path[96];
 	char honest_socket[96]; /* for the neighbours */
 	char socket[96];        /* for the guests of the cases */
-	char uml_socket[96];    /* for those of them that are User Mode Linux */
-	char *log;              /* all of it, as far as it was read */
+	char uml_socket[96];    /* for guests of the cases that play User Mode Linux */
+	char *log;              /* what has been read of it */
 	size_t log_len;
 	int telemetry; /* connected socket; -1: not yet */
 };
 
-/* What the statistics say of a port, or add up to over all of them. */
+/* Counters of a port, or their sums over all ports. */
 struct totals {
 	uint64_t received, delivered, dropped, sent, flooded;
 	uint64_t drop[DROP_MAX];
 };
 
-/* Descriptors, threads and mapped guest memory of the process. */
+/* What the process holds: file descriptors, threads, memory. */
 struct holdings {
 	unsigned fds, threads, regions;
-	unsigned sockets;     /* of the descriptors */
+	unsigned sockets;     /* those of the descriptors that are sockets */
 	unsigned maps;        /* regions of any memory */
 	uint64_t resident_kb; /* hugepages too */
 	uint64_t huge_kb;
 };
 
-/* False: it did not come up; its log is in *s then. */
+/* Starts it. Returns false if it did not come up; s->log tells why. */
 bool subject_start(struct subject *s);
 
-/* Whether it still runs. */
+/* Returns true if it still runs. */
 bool subject_alive(struct subject *s);
 
-/* Reads on in the log. */
+/* Reads what is new in the log. */
 void subject_read_log(struct subject *s);
 
-/* How often `text` stands in the log from `from` on. */
+/* Returns how often the log has `text`, from `from` on. */
 unsigned subject_log_count(struct subject *s, size_t from, const char *text);
 
-/* Waits for `text` in the log behind `from`; NULL after `timeout_ms`, or when it died. */
+/* Waits for `text` in the log after `from`. Returns NULL after `timeout_ms`, or if the process died. */
 const char *subject_log_wait(struct subject *s, size_t from, const char *text, int timeout_ms);
 
 /*
- * The device that has this address by the last line of the log after `from` that tells of it:
- * "VHOST_DATA: (N) MAC_ADDRESS ...". Waits for one; -1: none came.
+ * Returns the device that has this address, by the last such line of the log after `from`:
+ * "VHOST_DATA: (N) MAC_ADDRESS ...". Waits for a line; -1 if none came.
  */
 int subject_device(struct subject *s, size_t from, const uint8_t *mac);
 
-/* Opens the telemetry socket, which stays open: each opening costs the switch a thread. */
+/* Opens the telemetry socket, which stays open, as each connection costs the switch a thread. */
 bool subject_telemetry(struct subject *s);
 
 /* The counters of a device at this moment. */
 bool subject_counters(struct subject *s, int device, struct totals *t);
 
 /*
- * Waits until the counters say that so many frames were received, and delivered or dropped; for a
- * device that has just sent the last of them. They are in *t in any case.
+ * Waits until the counters say that so many frames were received, and delivered or dropped. For a
+ * device that has just sent the last of them. In any case *t has the counters.
  */
 bool subject_counted(struct subject *s, int device, uint64_t received, struct totals *t);
 
@@ -99,10 +98,10 @@ int64_t subject_stopped(struct subject *s);
 /* Free buffers of the uplink's pool; -1: no answer. */
 int64_t subject_buffers_free(struct subject *s);
 
-/* The last statistics table. For a process that has ended. */
+/* Reads the last statistics table of a process that has ended. */
 bool subject_last_table(struct subject *s, struct totals *t);
 
-/* Why a table contradicts itself, NULL if it does not. */
+/* Returns why a table contradicts itself; NULL if it does not. */
 const char *subject_totals_wrong(const struct totals *t);
 
 bool subject_holdings(const struct subject *s, struct holdings *hold);
@@ -110,7 +109,7 @@ bool subject_holdings(const struct subject *s, struct holdings *hold);
 /* Waits until it has no more than so many descriptors open. */
 bool subject_wait_fds(const struct subject *s, unsigned fds, int timeout_ms);
 
-/* SIGTERM and the end of it. True: status 0 within the time; s->status tells. */
+/* Sends SIGTERM and waits. Returns true if it ended with status 0 in time; s->status has its status. */
 bool subject_stop(struct subject *s, int timeout_ms);
 
 /* Ends it in any case, and removes its files unless `keep`. */

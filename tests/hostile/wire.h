@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * An uplink for the subject: net_pcap, which plays a file of frames without end.
- * The frames are for the two guests of the gauge, by turns.
+ * An uplink for the subject: net_pcap, which plays a file of frames again and again. The frames are
+ * for the two guests of the gauge, by turns.
  */
 #ifndef HOSTILE_WIRE_H
 #define HOSTILE_WIRE_H

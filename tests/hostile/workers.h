@@ -4,10 +4,10 @@
 /*
  * The time that the switch's workers have had a CPU, as the kernel counts it.
  *
- * A worker never sleeps, so it had a CPU whenever it did not wait for one. The kernel counts the
- * waits when the worker gets its CPU back: differences are exact between two moments at which it
- * had one. Other programs on the machine make no difference to what is measured in this time.
- * Any thread, once they are found.
+ * A worker never sleeps, so it had a CPU whenever it did not wait for one. The kernel counts a wait
+ * when the worker gets its CPU back, so differences are exact between two moments at which it had
+ * one. Other programs on the machine do not disturb what is measured in this time. Any thread, once
+ * the workers are found.
  */
 #ifndef HOSTILE_WORKERS_H
 #define HOSTILE_WORKERS_H
@@ -26,7 +26,7 @@ struct workers {
 /* Looks for `n` workers of a process. */
 bool workers_find(struct workers *w, pid_t pid, unsigned n);
 
-/* How long a worker has waited for a CPU, ns. */
+/* Returns how long a worker has waited for a CPU, in ns. */
 uint64_t worker_waited(const struct workers *w, unsigned i);
 
 void workers_forget(struct workers *w);
