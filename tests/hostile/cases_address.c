@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Source and destination addresses, by the million and stolen. See cases.h. */
+/* Source and destination addresses: a million of them, and stolen ones. See cases.h. */
 #include <string.h>
 
 #include "cases.h"
@@ -10,9 +10,9 @@
 #define HDR 12
 #define SMALL 60 /* bytes of a frame */
 #define MILLION 1000000
-#define BATCH 2048 /* no more than the receiver has buffers for */
+#define BATCH 2048 /* frames; the receiver has buffers for as many */
 #define MOVES 8000
-#define MOVE_LINES 100 /* that the log may have for them */
+#define MOVE_LINES 100 /* at most so many in the log for all moves */
 
 /* A guest with many small frames under way, and one that can take them all. */
 static bool
@@ -49,7 +49,7 @@ send_batch(struct party *from, unsigned n)
 	return raw_returned(from, from->nic.tx, n, NULL);
 }
 
-/* Takes `n` frames off a receive ring. */
+/* Takes `n` frames from a receive ring. */
 static bool
 take(struct party *p, unsigned n)
 {
@@ -77,19 +77,19 @@ run_million(struct hostile *h, const void *arg)
 	while (source < MILLION && !h->failed) {
 		for (unsigned i = 0; i < BATCH; i++) {
 			source++;
-			frames[i].at[HDR + 7] = 0x77; /* nobody's */
+			frames[i].at[HDR + 7] = 0x77; /* an address that nobody has */
 			memcpy(frames[i].at + HDR + 8, &source, sizeof(source));
 		}
 		if (!send_batch(from, BATCH) || !take(to, BATCH))
 			return;
 	}
-	/* Those that had their addresses before still get their frames, and nobody else does. */
+	/* Guests whose addresses were known before still get their frames, and nobody else gets them. */
 	party_says(to, from);
 	party_says(third, to);
 	party_says(to, third);
 	party_hears_nothing(third);
 	party_hears_nothing(from);
-	/* A newcomer finds room in the table, though this one has taken all that it may. */
+	/* A newcomer still finds room in the table when this guest has taken all that it may. */
 	struct party *late = party_open(h, NULL);
 
 	if (late != NULL && party_meet(late, to)) {
@@ -130,7 +130,7 @@ run_stolen(struct hostile *h, const void *arg)
 	}
 	lines = subject_log_count(&h->subject, h->log_mark, " moved from ");
 	EXPECT(h, lines > 0 && lines < MOVE_LINES, "%u lines in the log for moves", lines);
-	/* The last to use it has it. */
+	/* The last guest to use it has it. */
 	party_says(a, to);
 	party_says(b, to);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Event descriptors that are none, or that block. See cases.h. */
+/* File descriptors that are no eventfds, or that block. See cases.h. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 
 #define REPEATS 500
 #define BLOCKERS 10
-#define BLOCK_MS 300 /* how long each would hold up a worker */
+#define BLOCK_MS 300 /* how long each of them would block a worker */
 #define EVENT_FULL 0xfffffffffffffffeULL
 
 enum kind { PIPE_FULL, SOCKET_FULL, FILE_MEMFD, DEV_NULL, PIPE_READ_END };
@@ -73,7 +73,7 @@ set_fd(struct party *p, uint32_t request, unsigned ring, int fd)
 	return vu_dev_request(&p->nic.dev, &msg);
 }
 
-/* The descriptor is that of calls for both rings of `bad`, which it and its peer then make work. */
+/* Makes it the call descriptor of both rings of `bad`, and has frames sent both ways. */
 static void
 call_by(struct hostile *h, struct party *bad, struct party *peer, int fd)
 {
@@ -89,7 +89,7 @@ call_by(struct hostile *h, struct party *bad, struct party *peer, int fd)
 			break;
 }
 
-/* A call descriptor that is no eventfd: the device is stopped rather than a worker. */
+/* A call descriptor that is no eventfd: the device is stopped, and no worker blocks. */
 static void
 run_call(struct hostile *h, const void *arg)
 {
@@ -127,8 +127,8 @@ run_full_event(struct hostile *h, const void *arg)
 }
 
 /*
- * The flag that keeps a write from blocking is shared with the guest, which takes it away
- * once the descriptor is in use, and fills the counter.
+ * The switch shares the flag that keeps a write from blocking (O_NONBLOCK) with the guest, which
+ * clears it once the descriptor is in use, and fills the counter.
  */
 static void
 run_made_blocking(struct hostile *h, const void *arg)
@@ -151,24 +151,24 @@ run_made_blocking(struct hostile *h, const void *arg)
 	vr_call_enable(bad->nic.rx, true);
 	careful = is_careful(h);
 	MUST(h, fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) == 0, "fcntl");
-	/* The switch may signal once as it begins: empty it, fill it, make it block. */
+	/* The switch may signal once at the start: empty the counter, fill it, and make it block. */
 	while (read(fd, &count, sizeof(count)) > 0)
 		continue;
 	MUST(h, write(fd, &full, sizeof(full)) == sizeof(full) && fcntl(fd, F_SETFL, O_RDWR) == 0,
 			"the counter could not be filled");
 	frame_make(frame, bad->mac, peer->mac, TYPE_CASE, ++h->seq, sizeof(frame));
 	MUST(h, nic_send(&peer->nic, frame, sizeof(frame), NULL) == 0, "no frame sent");
-	/* Whatever becomes of the bad one, these two go on. */
+	/* Whatever happens to the bad guest, these two go on. */
 	party_says(other, peer);
 	party_says(peer, other);
 	EXPECT(h, party_drain(peer) == 0, "a worker hangs in the write");
-	/* Lets go of a worker that hangs in it, so that the cases to come mean something. */
+	/* Releases a worker that hangs in it, so that further cases mean something. */
 	EXPECT(h, read(fd, &count, sizeof(count)) == sizeof(count), "read");
 	close(fd);
 	expect_blocked(h, bad, careful);
 }
 
-/* One guest after the other does that: a worker must not be caught by it again and again. */
+/* One guest after another does that: a worker must not be blocked again and again. */
 static void
 run_blocking_many(struct hostile *h, const void *arg)
 {
@@ -196,18 +196,21 @@ run_blocking_many(struct hostile *h, const void *arg)
 				"the counter could not be filled");
 		frame_make(frame, bad->mac, peer->mac, TYPE_CASE, ++h->seq, sizeof(frame));
 		MUST(h, nic_send(&peer->nic, frame, sizeof(frame), NULL) == 0, "no frame sent");
-		/* It is taken by now, or the worker waits for us. */
+		/* By now the signal is sent, or the worker blocks in it. */
 		poll(NULL, 0, BLOCK_MS);
 		close(fd);
 		party_close(bad);
 		party_close(peer);
 	}
-	/* The first one is caught in the act; then no worker waits, and there is nothing to stop. */
+	/*
+	 * The first guest is caught in the act. From then on no worker blocks, and there is no
+	 * reason to stop a device.
+	 */
 	h->stops = subject_log_count(&h->subject, h->log_mark, " stopped: ");
 	EXPECT(h, h->stops <= 1, "%u guests made a worker wait", h->stops);
 }
 
-/* What User Mode Linux is signalled by, and how its other end is. */
+/* A descriptor by which User Mode Linux is signalled, and the state of its other end. */
 enum uml_end { END_FULL, END_CLOSED, END_MADE_BLOCKING };
 
 static int
@@ -229,7 +232,10 @@ make_uml_socket(enum uml_end how, int *other)
 	return fd[0];
 }
 
-/* A socket that nobody reads, or has closed: signals are lost, and no worker waits, or dies of it. */
+/*
+ * A socket that nobody reads, or whose other end is closed: signals are lost, and no worker blocks
+ * or dies of it.
+ */
 static void
 run_uml(struct hostile *h, const void *arg)
 {
@@ -245,7 +251,7 @@ run_uml(struct hostile *h, const void *arg)
 		close(other);
 }
 
-/* It is signalled as an eventfd would be: eight bytes, for what it has not asked for. */
+/* It is signalled like an eventfd: with eight bytes. */
 static void
 run_uml_signal(struct hostile *h, const void *arg)
 {
@@ -273,7 +279,7 @@ run_uml_signal(struct hostile *h, const void *arg)
 	close(fd[1]);
 }
 
-/* A pipe is none: another of its writers could have its lock for ever. */
+/* A pipe is no eventfd: another of its writers could hold its lock for ever. */
 static void
 run_uml_pipe(struct hostile *h, const void *arg)
 {
@@ -290,7 +296,7 @@ run_uml_pipe(struct hostile *h, const void *arg)
 	close(other);
 }
 
-/* No call descriptor, and kick descriptors that are none: a poll-mode switch needs neither. */
+/* No call descriptor, and kick descriptors that are no eventfds: a poll-mode switch needs neither. */
 static void
 run_odd_kick(struct hostile *h, const void *arg)
 {
@@ -313,7 +319,7 @@ run_odd_kick(struct hostile *h, const void *arg)
 			return;
 }
 
-/* One after the other, without end: the one before is closed. */
+/* One descriptor after another: each replaces the last one, which is closed. */
 static void
 run_repeated(struct hostile *h, const void *arg)
 {

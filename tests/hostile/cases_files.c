@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Files whose owner can make others wait, in the place of memory and eventfds. See cases.h. */
+/* Files whose owner can make others wait, sent as memory or as eventfds. See cases.h. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 
 #define SIZE (2UL << 20)
 
-/* How long others may have to wait behind the message: nothing of it is waited for. */
+/* How long the message may delay others: the switch must not wait for the file at all. */
 #define WAIT_MS 5000
 
 struct use {
@@ -64,7 +64,7 @@ others_served(struct hostile *h)
 	party_close(b);
 }
 
-/* It comes with a message of a guest that is being set up, while its owner does not answer. */
+/* The file comes with a message of a guest that is being set up, and its owner does not answer. */
 static void
 run_withheld(struct hostile *h, const void *arg)
 {
@@ -90,7 +90,7 @@ run_withheld(struct hostile *h, const void *arg)
 	withheld_close(w);
 }
 
-/* A file on a disk: no fault of its owner's, perhaps, but the disk may be anybody's. */
+/* A file on a disk: its owner may be honest, but who serves the disk is unknown. */
 static void
 run_disk(struct hostile *h, const void *arg)
 {

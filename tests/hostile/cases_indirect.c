@@ -11,7 +11,7 @@
 #define HDR 12
 #define ENTRY ((uint32_t)sizeof(struct vr_desc))
 
-/* What comes of a chain with an indirect table. */
+/* What must happen to a chain with an indirect table. */
 enum end {
 	ARRIVES,
 	DROPPED, /* a bad descriptor; the chain comes back */
@@ -21,7 +21,7 @@ enum end {
 struct table_case {
 	void (*lay)(struct party *p, const struct buf *f, const struct buf *table);
 	enum end end;
-	enum fault_reason reason; /* of STOPPED */
+	enum fault_reason reason; /* with STOPPED */
 	bool not_negotiated;
 };
 
@@ -235,7 +235,7 @@ run(struct hostile *h, const void *arg)
 	party_hears_nothing(peer);
 }
 
-/* The receive ring's way through the same code: a table for the device to write. */
+/* The same code for the receive ring: a table that the device is to write to. */
 static void
 run_receive(struct hostile *h, const void *arg)
 {
@@ -260,7 +260,7 @@ run_receive(struct hostile *h, const void *arg)
 	MUST(h, raw_returned(p, p->nic.rx, 1, &used), "the frame did not arrive");
 	EXPECT(h, used == HDR + LEN && memcmp(to.at + HDR, frame, LEN) == 0,
 			"the frame arrived as %u bytes, or changed", used);
-	/* And now one that is nested. */
+	/* Now a nested one. */
 	raw_entry(p->nic.tx, table.at, 1, table.gpa, ENTRY, VR_DESC_INDIRECT, 0);
 	raw_desc(p->nic.rx, 0, table.gpa + ENTRY, ENTRY, VR_DESC_INDIRECT, 0);
 	raw_post_one(p->nic.rx, 0);
@@ -278,7 +278,7 @@ run_receive(struct hostile *h, const void *arg)
 				&(const struct table_case){.lay = fn, .end = comes, __VA_ARGS__}, \
 				0 \
 	}
-/* Entries of tables for packed rings have no next; and what looks the same there. */
+/* Entries of a packed ring's table have no `next`; what is there instead means nothing. */
 #define ONCE(name, says, fn, comes, ...) \
 	{ \
 		"indirect-" name, says, run, \

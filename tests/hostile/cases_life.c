@@ -25,7 +25,7 @@
 #define CROWD 300   /* connections at a time: more than there are ports */
 #define PATIENT_MS 20000
 
-/* Formats of the rings of a child, as it is told them. */
+/* Formats of a child's rings, by which it is told them. */
 #define VICTIM_SPLIT ':'
 #define VICTIM_PACKED '+'
 
@@ -57,7 +57,7 @@ hear_batch(struct party *to, const struct buf *f)
 	return true;
 }
 
-/* The transmit ring is disabled and enabled with frames on it: none is lost, none repeated. */
+/* The transmit ring is disabled and enabled while it holds frames: none is lost, none repeated. */
 static void
 run_toggle_tx(struct hostile *h, const void *arg)
 {
@@ -87,7 +87,7 @@ run_toggle_tx(struct hostile *h, const void *arg)
 	party_hears_nothing(peer);
 }
 
-/* Frames for a disabled receive ring wait their time; then they are dropped and counted. */
+/* Frames for a disabled receive ring wait for the configured time; then they are dropped and counted. */
 static void
 run_toggle_rx(struct hostile *h, const void *arg)
 {
@@ -129,7 +129,7 @@ run_handover(struct hostile *h, const void *arg)
 	if (!party_pair(h, &p, &peer) || !lay_batch(p, peer, f))
 		return;
 	for (unsigned i = 0; i < TOGGLES / 2 && !h->failed; i++) {
-		/* Frames under way: which of them the switch has taken is for the base to tell. */
+		/* Frames under way: the base must say which of them the switch has taken. */
 		post_batch(p);
 		MUST(h, vu_dev_stop(&p->nic.dev, base) == 0, "stopping failed");
 		EXPECT(h, base[1] == vr_base(p->nic.tx), "transmit ring: base %u, but %u are used",
@@ -172,7 +172,7 @@ run_reboots(struct hostile *h, const void *arg)
 	}
 }
 
-/* Features changed while it runs: must be refused, and the old ones stay in force. */
+/* Features that change while the device runs: they must be refused, and the old ones stay in force. */
 static void
 run_features_running(struct hostile *h, const void *arg)
 {
@@ -205,7 +205,7 @@ run_reset_owner(struct hostile *h, const void *arg)
 		return;
 	MUST(h, vu_dev_request(&p->nic.dev, &msg) == 0 && vu_dev_sync(&p->nic.dev) == 0,
 			"RESET_OWNER failed");
-	/* The device is as before its set-up: what is posted stays where it is. */
+	/* The device is as it was before its set-up: what is posted stays in the ring. */
 	raw_untouched(p, peer);
 }
 
@@ -245,7 +245,7 @@ run_deaths(struct hostile *h, const void *arg)
 	remark("%d deaths in %jd ms", DEATHS, (intmax_t)(vu_now_ms() - begin));
 }
 
-/* A child that runs victim_run(); returns its pid once it sends, 0 on failure. */
+/* Starts a child that runs victim_run(). Returns its pid once it sends, or 0 after a failure. */
 static pid_t
 start_victim(struct hostile *h, const struct party *peer)
 {
@@ -304,7 +304,7 @@ run_kills(struct hostile *h, const void *arg)
 	party_says(other, peer);
 }
 
-/* To the guest whose address ends in the four digits; behind them the format of its rings. */
+/* The argument is four digits, in which the receiver's address ends, and the format of the rings. */
 int
 victim_run(const char *arg)
 {
@@ -332,7 +332,7 @@ victim_run(const char *arg)
 	}
 }
 
-/* More connections than there are ports; the last are turned away, all are forgotten. */
+/* More connections than there are ports: the last ones are refused, and nothing is left of any. */
 static void
 run_crowd(struct hostile *h, const void *arg)
 {
@@ -357,7 +357,7 @@ run_crowd(struct hostile *h, const void *arg)
 		close(sock[i]);
 	remark("%u connections served at a time, %u turned away", served, refused);
 	EXPECT(h, n == CROWD && served >= 64, "%u connections were served", served);
-	/* The first newcomer may come before the last of the crowd was seen to go. */
+	/* The first newcomer may come before the switch has seen the last of the crowd go. */
 	EXPECT(h, subject_wait_fds(&h->subject, h->base.fds + 2, PATIENT_MS),
 			"the crowd was not forgotten");
 	if (party_pair(h, &p, &peer))

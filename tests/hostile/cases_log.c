@@ -17,7 +17,7 @@
 #define PAGE 4096UL
 #define TOGGLES 400
 #define STORM 3000
-#define RARPS_A_SECOND 100 /* of one guest, that others hear at most */
+#define RARPS_A_SECOND 100 /* of one guest that reach the others, at most */
 
 static struct nic_opts
 log_opts(void)
@@ -29,7 +29,7 @@ log_opts(void)
 	return opts;
 }
 
-/* Two guests that have met: one that can be migrated, and whose log is not on yet. */
+/* Two guests that have met. One of them can be migrated; its log is not on yet. */
 static bool
 log_pair(struct hostile *h, struct party **p, struct party **peer)
 {
@@ -50,7 +50,7 @@ log_size(const struct party *p)
 	return (r->gpa + r->size) / PAGE / 8 + 1;
 }
 
-/* *fd_kept: the file of vu_dev_set_log(); NULL: closed. */
+/* *fd_kept is the log's file; if fd_kept is NULL, the file is closed. */
 static int
 set_log(struct party *p, uint64_t file, uint64_t size, uint64_t offset, int *fd_kept)
 {
@@ -74,10 +74,10 @@ logging(struct party *p, bool on)
 	return EXPECT(p->h, err == 0, "logging could not be switched: %s", strerror(-err));
 }
 
-/* A log that makes no sense: the connection is ended. */
+/* A log that makes no sense: the connection is closed. */
 struct odd_log {
 	uint64_t file, size, offset;
-	uint32_t payload; /* bytes of the message; 0: as it must be */
+	uint32_t payload; /* bytes of the message; 0: the right number */
 	unsigned n_fds;
 };
 
@@ -106,7 +106,7 @@ run_odd(struct hostile *h, const void *arg)
 		party_meet(p, peer);
 }
 
-/* A log that lacks bits for some of the memory: the device is stopped when it is to be used. */
+/* A log that lacks bits for some of the memory: the device is stopped when the log is used first. */
 static void
 run_short(struct hostile *h, const void *arg)
 {
@@ -124,7 +124,7 @@ run_short(struct hostile *h, const void *arg)
 	}
 }
 
-/* LOG_ALL, and no log: served, and nothing is logged. One that comes at last has all bits. */
+/* LOG_ALL without a log: served, and nothing is logged. A log that comes later has all bits set. */
 static void
 run_no_log(struct hostile *h, const void *arg)
 {
@@ -138,7 +138,7 @@ run_no_log(struct hostile *h, const void *arg)
 	if (!log_pair(h, &p, &peer) || !logging(p, true) || !party_talk(p, peer, 20))
 		return;
 	MUST(h, set_log(p, PAGE, log_size(p), 0, &fd) == 0, "the log was refused");
-	/* Its answer comes before the bits: librte_vhost gives it in front of the hook. */
+	/* The answer comes before the bits are set: librte_vhost answers before it calls the hook. */
 	MUST(h, vu_dev_sync(&p->nic.dev) == 0, "no answer");
 	log = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
 	close(fd);
@@ -151,7 +151,7 @@ run_no_log(struct hostile *h, const void *arg)
 	party_talk(p, peer, 20);
 }
 
-/* The file is cut off while its bits are set: that guest is stopped, and no other. */
+/* The log's file is truncated while its bits are set: that guest is stopped, and no other. */
 static void
 run_truncated(struct hostile *h, const void *arg)
 {
@@ -181,7 +181,7 @@ run_truncated(struct hostile *h, const void *arg)
 		party_says(peer, next);
 }
 
-/* Switched on and off, and the log replaced, under traffic: bits are set, nothing is lost. */
+/* Logging is switched on and off, and the log replaced, under traffic: bits are set, and nothing is lost. */
 static void
 run_toggled(struct hostile *h, const void *arg)
 {
@@ -215,7 +215,7 @@ run_toggled(struct hostile *h, const void *arg)
 	close(fd);
 }
 
-/* RESET_OWNER unmaps a log: nothing is written where it was, with LOG_ALL and all set up anew. */
+/* RESET_OWNER unmaps a log: nothing is written where it was, even after all was set up again with LOG_ALL. */
 static void
 run_reset(struct hostile *h, const void *arg)
 {
@@ -239,7 +239,7 @@ run_reset(struct hostile *h, const void *arg)
 	party_talk(p, peer, 20);
 }
 
-/* Announcements without end: others hear a bounded number, and nothing stands still. */
+/* Announcements without end: a bounded number of them reaches the others, and nothing stalls. */
 static void
 run_rarps(struct hostile *h, const void *arg)
 {
@@ -261,7 +261,7 @@ run_rarps(struct hostile *h, const void *arg)
 		while (nic_recv(&peer->nic, frame, sizeof(frame)) > 0)
 			heard += frame_type(frame) == TYPE_RARP;
 	}
-	/* The last one goes out in front of what the guest itself sends then. */
+	/* The last one leaves before what the guest itself sends then. */
 	frame_make(frame, peer->mac, p->mac, TYPE_CASE, ++h->seq, LEN);
 	MUST(h, vu_dev_sync(&p->nic.dev) == 0 && nic_send(&p->nic, frame, LEN, NULL) == 0,
 			"no answer");
@@ -277,7 +277,7 @@ run_rarps(struct hostile *h, const void *arg)
 	party_talk(p, peer, 3);
 }
 
-/* Of addresses that are nobody's. */
+/* Announcements of addresses that nobody has. */
 static void
 run_rarp_odd(struct hostile *h, const void *arg)
 {
@@ -345,7 +345,7 @@ run_mtu(struct hostile *h, const void *arg)
 			"it was not said once");
 }
 
-/* The descriptor that is to tell of an error in logging. */
+/* The descriptor by which an error in logging is signalled (SET_LOG_FD). */
 static void
 run_log_fds(struct hostile *h, const void *arg)
 {

@@ -36,7 +36,7 @@ pair_apart(struct hostile *h, struct party **bad, struct party **peer, bool huge
 	return vu_dev_sync(&(*bad)->nic.dev) == 0 && party_meet(*bad, *peer);
 }
 
-/* A table that comes and goes under traffic, with the rings in it throughout. */
+/* A region that comes and goes under traffic; the rings are in another one. */
 static void
 run_replaced(struct hostile *h, const void *arg)
 {
@@ -100,7 +100,7 @@ run_shrunk(struct hostile *h, const void *arg)
 	party_hears_nothing(peer);
 }
 
-/* The region of the rings goes: they are left alone, and work when all is set up anew. */
+/* The region of the rings goes: they are left alone, and work when all is set up again. */
 static void
 run_without_rings(struct hostile *h, const void *arg)
 {
@@ -125,7 +125,7 @@ run_without_rings(struct hostile *h, const void *arg)
 	EXPECT(h, h->stops <= 1, "%u lines that it was stopped", h->stops);
 }
 
-/* A region that ends within a page: what is behind it in the file is not the guest's. */
+/* A region that ends within a page: what follows in the file is not the guest's. */
 static void
 run_within_page(struct hostile *h, const void *arg)
 {
@@ -156,7 +156,7 @@ run_within_page(struct hostile *h, const void *arg)
 /* What lies in the region whose file is truncated. */
 enum lost { SOURCE, TARGET, TABLE, HUGE_SOURCE };
 
-/* The bad one goes, and its neighbour talks to a next one. */
+/* The bad guest goes, and its neighbour talks to a new one. */
 static void
 replace(struct hostile *h, struct party *bad, struct party *peer)
 {
@@ -168,7 +168,7 @@ replace(struct hostile *h, struct party *bad, struct party *peer)
 		party_says(peer, next);
 }
 
-/* Stopped for its memory, and nobody but it; a new connection works. */
+/* It is stopped for its memory, and no other is; a new connection works. */
 static void
 mourn(struct hostile *h, struct party *bad, struct party *peer)
 {
@@ -226,8 +226,9 @@ mappings(struct hostile *h)
 }
 
 /*
- * A frame in many pieces, each on a page by itself, with others in between: each one that was
- * mapped by itself would be two more mappings, and a process may have 65530.
+ * A frame in many pieces, each on a page of its own with other pages between them. If the switch
+ * mapped each page by itself, that would be two more mappings for each, and a process may have
+ * 65530.
  */
 static void
 run_truncated_pieces(struct hostile *h, const void *arg)
@@ -261,7 +262,7 @@ run_truncated_pieces(struct hostile *h, const void *arg)
 	party_close(bad);
 }
 
-/* The file of the rings themselves. This process does not touch them any more either. */
+/* The file of the rings themselves is truncated. This process must not touch them any more either. */
 static void
 run_truncated_rings(struct hostile *h, const void *arg)
 {
@@ -276,8 +277,8 @@ run_truncated_rings(struct hostile *h, const void *arg)
 }
 
 /*
- * Two guests, of whom the bad one promises more of its second region than its file has. Returns that region; or
- * NULL after what there is to see: librte_vhost 22.11 takes such a table, 24.11.8 refuses it.
+ * Two guests. The bad one's table promises more of its second region than the file has. Returns
+ * that region; or NULL if librte_vhost refuses such a table, as 24.11.8 does (22.11 takes it).
  */
 static struct vu_region *
 pair_promising(struct hostile *h, struct party **bad, struct party **peer)
@@ -303,7 +304,7 @@ pair_promising(struct hostile *h, struct party **bad, struct party **peer)
 	return NULL;
 }
 
-/* A frame in what is missing. */
+/* A frame in the part that the file lacks. */
 static void
 run_larger_than_file(struct hostile *h, const void *arg)
 {
@@ -318,7 +319,7 @@ run_larger_than_file(struct hostile *h, const void *arg)
 	mourn(h, bad, peer);
 }
 
-/* The rings are said to be in what is missing: librte_vhost itself looks at them first. */
+/* The rings are said to be in the part that the file lacks: librte_vhost itself looks at them first. */
 static void
 run_rings_beyond_file(struct hostile *h, const void *arg)
 {
@@ -340,7 +341,7 @@ run_rings_beyond_file(struct hostile *h, const void *arg)
 	{ \
 		what \
 	}
-#define NOT_MERGING (IN(0) | IN(PACKED)) /* it looks the same there */
+#define NOT_MERGING (IN(0) | IN(PACKED)) /* with MERGEABLE it would be the same */
 
 const struct hcase cases_memory[] = {
 		{"table-replaced", "memory table replaced under traffic: nothing lost",

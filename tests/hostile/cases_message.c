@@ -5,9 +5,9 @@
  * Single malformed messages: truncated, repeated, out of order, with wrong descriptors.
  * See cases.h.
  *
- * Each is said twice: to begin with, and by a guest that works. What the switch answers is
- * its own affair (a refusal, the end of the connection, or nothing), but for those marked
- * REFUSED; what counts is that it lives, that others notice nothing, and that all is given
+ * Each is sent twice: as the first message of a connection, and by a guest that works. The switch
+ * may answer as it likes (a refusal, the end of the connection, or nothing), except to those marked
+ * REFUSED. What counts is that it lives, that others notice nothing, and that everything is given
  * back.
  */
 #define _GNU_SOURCE
@@ -23,7 +23,7 @@
 #include "odd_messages.h"
 #include "raw.h"
 
-/* What came of a message. */
+/* What happened to a message. */
 static const char *
 verdict_of(int sock, const struct odd_message *m)
 {
@@ -38,7 +38,7 @@ verdict_of(int sock, const struct odd_message *m)
 		return "closed";
 	if (m->bytes > 0)
 		return "cut";
-	/* The question behind it is answered unless the connection is closed. */
+	/* The question that follows is answered unless the connection is closed. */
 	msg = vu_msg_new(VU_GET_FEATURES);
 	if (vu_send(sock, &msg) < 0)
 		return "closed";

@@ -5,8 +5,8 @@
  * Offload headers (virtio 1.2, 5.1.6.2) that do not fit their frames. See cases.h.
  *
  * Run with --offload: the switch has --tx-csum 1 --tso 1. Each frame goes to a guest that takes
- * offloads, to one that takes checksums alone, and to one that takes none. What may not be
- * asked for is dropped and counted; all else arrives, as it is or finished.
+ * offloads, to one that takes checksums alone, and to one that takes none. A frame that asks for
+ * what it may not is dropped and counted; any other arrives, as it was sent or finished.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -16,7 +16,7 @@
 #include "offload.h"
 #include "raw.h"
 
-/* A good packet, what is done to it, and what comes of it. */
+/* A good packet, what is done to it, and what must happen to it. */
 struct shape {
 	struct packet_spec spec;
 	void (*bend)(struct packet *p, unsigned value);
@@ -30,7 +30,7 @@ bend_start(struct packet *p, unsigned value)
 	p->vnet.csum_start = (uint16_t)value;
 }
 
-/* The sum is of what follows from there, whatever that is. */
+/* The sum is that of the bytes from there on, whatever they are. */
 static void
 bend_sum(struct packet *p, unsigned value)
 {
@@ -39,7 +39,7 @@ bend_sum(struct packet *p, unsigned value)
 	p->headers = p->l4 + p->vnet.csum_offset + 2U;
 }
 
-/* The sum is so far after the place where it begins. */
+/* The checksum's place is so far after its start. */
 static void
 bend_sum_far(struct packet *p, unsigned value)
 {
@@ -47,7 +47,7 @@ bend_sum_far(struct packet *p, unsigned value)
 	p->headers = p->l4 + value + 2U;
 }
 
-/* Just behind the frame, and at its last bytes. */
+/* Just past the end of the frame, and at its last bytes. */
 static void
 bend_start_to_end(struct packet *p, unsigned value)
 {
@@ -125,7 +125,7 @@ bend_data_offset(struct packet *p, unsigned value)
 static void
 bend_protocol(struct packet *p, unsigned value)
 {
-	/* Neither of the two that have checksums of this kind, nor an extension header. */
+	/* Neither of the two protocols that have checksums of this kind, nor an extension header. */
 	static const uint8_t protocols[] = {1, 2, 4, 41, 44, 47, 50, 51, 58, 59, 89, 132, 136, 255};
 
 	p->bytes[p->l3 + (p->bytes[p->l3] >> 4 == 6 ? 6 : 9)] = protocols[value];
@@ -148,7 +148,7 @@ bend_ethertype(struct packet *p, unsigned value)
 	memcpy(p->bytes + p->l3 - 2, types[value], 2);
 }
 
-/* Lengths in the headers that are none: no offload's business, and mended where it is cut. */
+/* Wrong lengths in the headers: they do not concern offloads, and segmentation corrects them. */
 static void
 bend_ip_length(struct packet *p, unsigned value)
 {
@@ -156,14 +156,14 @@ bend_ip_length(struct packet *p, unsigned value)
 			&(uint16_t){(uint16_t)(value * 16411)}, 2);
 }
 
-/* An extension header, by turns the first and the last of four, says so many units. */
+/* The length field of an extension header, by turns the first and the last of four, is so many units. */
 static void
 bend_extension(struct packet *p, unsigned value)
 {
 	p->bytes[p->l3 + 40 + (value % 2 != 0 ? 0 : 24) + 1] = (uint8_t)value;
 }
 
-/* A type of extension header behind itself, for ever: all of the frame is a chain of them. */
+/* An extension header that is followed by its like again and again: the whole frame is a chain of them. */
 static void
 bend_endless(struct packet *p, unsigned value)
 {
@@ -180,7 +180,7 @@ static void
 bend_tags(struct packet *p, unsigned value)
 {
 	(void)value;
-	/* A third tag, which takes the place of what was said to follow. */
+	/* A third tag, where the header says that IP begins. */
 	memcpy(p->bytes + p->l3 - 2, (const uint8_t[]){0x81, 0}, 2);
 }
 
@@ -220,7 +220,7 @@ run(struct hostile *h, const void *arg)
 	for (unsigned v = s->from; v <= s->to; v += s->step > 0 ? s->step : 1)
 		if (!to_all(&t, &p, &s->spec, s, v))
 			return;
-	/* It goes on with those that are good. */
+	/* Good packets still arrive. */
 	if (!to_all(&t, &p, &(const struct packet_spec){.payload = 3000, .gso_size = 1000},
 			    &(const struct shape){.reason = DROP_NONE}, 0))
 		return;
@@ -260,7 +260,7 @@ run_not_negotiated(struct hostile *h, const void *arg)
 			p.vnet.gso_type |= asks[a].more;
 			if (!trio_send(&t, &p, 1))
 				return;
-			/* Too long for a frame that may not be cut at all. */
+			/* It is too long for a frame that is not to be segmented. */
 			expect_drops(t.bad,
 					p.len > 1522 && !h->subject.mergeable &&
 									(asks[a].features &
@@ -294,7 +294,7 @@ run_pieces(struct hostile *h, const void *arg)
 	if (!trio_open(h, &t, VU_F_CSUM | VU_F_HOST_TSO4 | VU_F_HOST_TSO6))
 		return;
 	for (unsigned k = 0; k < 4 && !h->failed; k++) {
-		/* Frames of more than 1500 bytes are none, but with mergeable buffers. */
+		/* Frames of more than 1500 bytes are refused, except with mergeable buffers. */
 		bool fits = specs[k].gso_size < 1500;
 
 		for (unsigned i = 0; i < RECEIVERS; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Offload headers at random, and such that change while they are read. See cases.h. */
+/* Offload headers at random, and headers that change while they are read. See cases.h. */
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "offload.h"
 #include "raw.h"
 
-#define FRAMES 6000 /* in each mode, and others */
+#define FRAMES 6000 /* other ones in each mode */
 #define SEED 0xc5c5c5c5ULL
 #define PAYLOAD_MAX 4000
 #define RACE_MS 400
@@ -25,7 +25,7 @@ number(uint64_t *state, uint64_t below)
 	return (odd_number(state) >> 8) % below;
 }
 
-/* One field of the virtio-net header, to what is likely to be looked at wrong. */
+/* Sets one field of the virtio-net header to a value that code is likely to get wrong. */
 static void
 bend_header(struct packet *p, uint64_t *state)
 {
@@ -95,12 +95,12 @@ make_any(struct packet *p, const struct trio *t, unsigned to, uint64_t *state)
 		if (p->len <= p->headers)
 			break;
 	}
-	/* If it arrives, then because this is what the header says. */
+	/* If it arrives, it is because the header says so. */
 	if (!packet_asks(p))
 		return;
 	p->l4 = p->vnet.csum_start;
 	if (p->vnet.gso_type ==
-			0) /* of any protocol: what is before the sum's end stays as it is */
+			0) /* any protocol may be meant: bytes before the end of the checksum stay as they are */
 		p->headers = p->l4 + p->vnet.csum_offset + 2U;
 	else
 		p->headers = p->l4 +
@@ -157,12 +157,12 @@ run_fuzz(struct hostile *h, const void *arg)
 }
 
 struct race_state {
-	uint8_t *header, *frame; /* in guest memory, raced */
+	uint8_t *header, *frame; /* in guest memory; a second thread changes them */
 	const struct packet *p;
 	bool stop;
 };
 
-/* One byte of what decides, wrong and right by turns. */
+/* A byte that decides what is done with the frame, wrong and right by turns. */
 static void *
 racer(void *arg)
 {
@@ -181,7 +181,7 @@ racer(void *arg)
 	return NULL;
 }
 
-/* What has come is in itself as it must be. Returns how many. */
+/* Each frame that has arrived must be sound in itself. Returns how many there were. */
 static unsigned
 look(struct trio *t, unsigned i)
 {

@@ -2,12 +2,12 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Front ends other than QEMU, by the order of their messages: none is hostile, each must work. And the
- * messages that some of them send where they were not offered. See cases.h.
+ * Front ends other than QEMU, by the order of their messages: none is hostile, and each must work.
+ * Also messages that some of them send although they were not offered. See cases.h.
  *
- * Two orders can't work, as librte_vhost looks addresses up when they come, and begins with a ring at its
- * kick: memory after addresses, which ends the connection, and addresses after the kick. No front end is known
- * that has one of them; the protocol has rings start with their kicks.
+ * Two orders can't work, as librte_vhost looks up addresses when they come, and starts a ring at
+ * its kick: memory after addresses, which closes the connection, and addresses after the kick. No
+ * front end is known that has one of them; in the protocol, rings start with their kicks.
  */
 #include <stdio.h>
 #include <string.h>
@@ -17,19 +17,19 @@
 
 #define TALKS 20
 
-/* What a front end makes of the protocol's features. */
+/* What a front end does about the protocol's features. */
 enum protocol {
-	NO_PROTOCOL, /* the device's feature for them is not agreed on */
-	UNSET,       /* it is, and SET_PROTOCOL_FEATURES never comes */
+	NO_PROTOCOL, /* the device's feature for them is not negotiated */
+	UNSET,       /* it is negotiated, and SET_PROTOCOL_FEATURES never comes */
 	NO_ACK,      /* acknowledgements are not among them */
-	QUIET,       /* they are, and no message asks for one */
-	ACK,         /* messages without an answer of their own ask for one */
-	ACK_ALL,     /* all messages do */
+	QUIET,       /* they are, and no message asks for an acknowledgement */
+	ACK,         /* messages without an answer of their own ask for an acknowledgement */
+	ACK_ALL,     /* all messages ask for an acknowledgement */
 };
 
 struct order {
 	enum protocol protocol;
-	bool uml; /* on a port with uml=yes: nobody but the switch answers for the device */
+	bool uml; /* on a port with uml=yes: the switch alone offers features for the device */
 	const char *messages; /* after features and owner: see order.h */
 };
 
@@ -45,14 +45,14 @@ set_protocol(struct vu_dev_opts *o, enum protocol protocol)
 		o->acks = VU_ACK_NEVER;
 	if (protocol != ACK_ALL)
 		return;
-	/* As rust-vmm's front ends have it, which ask for the number of queues, too. */
+	/* What rust-vmm's front ends negotiate; they ask for the number of queues, too. */
 	o->acks = VU_ACK_ALL;
 	o->owner_first = true;
 	o->features |= VU_F_MQ;
 	o->protocol |= VU_PROTOCOL_MQ;
 }
 
-/* Frames go both ways; and again when the guest has hung up and another one has come. */
+/* Frames go both ways, and do so again after the guest has hung up and another one has come. */
 static void
 run_order(struct hostile *h, const void *arg)
 {

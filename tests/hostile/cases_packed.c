@@ -19,11 +19,11 @@
 #define POLL_NS 20000
 #define RESERVED 0x7f78 /* flags that mean nothing in a ring */
 
-/* Something written into the transmit ring at its place, and what comes of it. */
+/* What is written into the transmit ring at the place that is filled next, and what must happen. */
 struct written {
 	void (*write)(struct party *p, const struct buf *f);
-	enum fault_reason stops; /* FAULT_NONE: the frame arrives, ... */
-	uint16_t n, id;          /* ... and comes back as one of so many, of that name */
+	enum fault_reason stops; /* FAULT_NONE: the frame arrives */
+	uint16_t n, id; /* then its chain of n descriptors comes back with this buffer id */
 };
 
 static struct vr_place
@@ -38,7 +38,7 @@ write_id_huge(struct party *p, const struct buf *f)
 	raw_packed(p->nic.tx, p->nic.tx->fill_at, f->gpa, f->len, UINT16_MAX, 0);
 }
 
-/* The name is in the last descriptor of a chain; in the others it means nothing. */
+/* The buffer id is in the last descriptor of a chain; in the others it means nothing. */
 static void
 write_ids_apart(struct party *p, const struct buf *f)
 {
@@ -47,7 +47,7 @@ write_ids_apart(struct party *p, const struct buf *f)
 	raw_packed(p->nic.tx, p->nic.tx->fill_at, f->gpa, HDR, 5, VR_DESC_NEXT);
 }
 
-/* What tells whose it is matters in a chain's first descriptor alone. */
+/* The AVAIL and USED flags matter in a chain's first descriptor alone. */
 static void
 write_owners_wrong(struct party *p, const struct buf *f)
 {
@@ -64,7 +64,7 @@ write_reserved(struct party *p, const struct buf *f)
 	raw_packed(p->nic.tx, p->nic.tx->fill_at, f->gpa, f->len, 9, RESERVED);
 }
 
-/* The two flags in the states that are not "available": nothing is there; then it is. */
+/* The two flags in the three states that are not "available": nothing is taken. Then it becomes available. */
 static void
 write_not_yet(struct party *p, const struct buf *f)
 {
@@ -78,7 +78,7 @@ write_not_yet(struct party *p, const struct buf *f)
 	for (unsigned i = 0; i < 3; i++) {
 		vr_raw_packed(p->nic.tx, at.at, f->gpa, f->len, 6, not_yet[i]);
 		vr_kick_always(p->nic.tx);
-		/* Once another guest was served all rings were polled. */
+		/* When another guest was served, all rings have been polled. */
 		party_says(p->h->party + 1, p);
 		EXPECT(p->h, p->nic.tx->packed[at.at].flags == not_yet[i],
 				"a descriptor with flags %04x was taken", not_yet[i]);
@@ -87,7 +87,7 @@ write_not_yet(struct party *p, const struct buf *f)
 	raw_packed(p->nic.tx, at, f->gpa, f->len, 6, 0);
 }
 
-/* Entries of a table: neither NEXT nor what would tell the owner means anything there. */
+/* Entries of a table: neither NEXT nor AVAIL nor USED means anything there. */
 static void
 write_table_flags(struct party *p, const struct buf *f)
 {
@@ -119,7 +119,7 @@ write_table_between(struct party *p, const struct buf *f)
 	raw_packed(p->nic.tx, p->nic.tx->fill_at, f->gpa, HDR, 1, VR_DESC_NEXT);
 }
 
-/* Every descriptor has one behind it, the last one the first. */
+/* Every descriptor is followed by another one, and the last one by the first. */
 static void
 write_loop(struct party *p, const struct buf *f)
 {
@@ -127,7 +127,7 @@ write_loop(struct party *p, const struct buf *f)
 		raw_packed(p->nic.tx, behind(p->nic.tx, i), f->gpa, 0, 1, VR_DESC_NEXT);
 }
 
-/* Waits until the place is used, and copies what the switch wrote there. */
+/* Waits until the descriptor at a place is used, and copies what the switch wrote there. */
 static bool
 returned(struct party *p, const struct vr_ring *vr, struct vr_place at, struct vr_packed_desc *d)
 {
@@ -143,7 +143,7 @@ returned(struct party *p, const struct vr_ring *vr, struct vr_place at, struct v
 	return true;
 }
 
-/* `n` descriptors at the ring's place were taken and given back: on behind them. */
+/* The next `n` descriptors were taken and given back: moves the ring's place past them. */
 static void
 pass(struct vr_ring *vr, unsigned n)
 {

@@ -4,10 +4,10 @@
 /*
  * Packed rings that change while the switch reads them. See cases.h.
  *
- * A second thread writes over one field of descriptors, all around the ring, as fast as it
- * can, while good frames are posted there. Where the switch stands after that is not known: the
- * device is stopped or loses its place, and is set up anew; and it goes on. Sanitizers and
- * neighbours watch, and what arrives is looked at.
+ * A second thread overwrites one field of descriptors, all around the ring, as fast as it can,
+ * while good frames are posted there. The device may be stopped, or lose its place in the ring;
+ * then it is set up again, and must go on. Sanitizers and neighbours watch, and what arrives is
+ * checked.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -20,8 +20,8 @@
 #define LEN 200
 #define HDR 12
 #define RACE_MS 500
-#define HUNGRY_MS 20000 /* where nothing has come of it yet: a busy machine */
-#define STUCK_MS 20     /* nothing comes back for so long: it lost its place */
+#define HUNGRY_MS 20000 /* at most so long if no frame has got through yet, as on a busy machine */
+#define STUCK_MS 20     /* if nothing comes back for so long, the device has lost its place */
 #define A_ROUND 16
 
 struct race {
@@ -78,7 +78,7 @@ flip_id(struct vr_ring *vr, uint16_t at, uint64_t random, uint64_t gpa)
 	__atomic_store_n(&vr->packed[at].id, (uint16_t)random, __ATOMIC_RELAXED);
 }
 
-/* All flags but those that tell whose it is. */
+/* All flags except AVAIL and USED. */
 static void
 flip_kind(struct vr_ring *vr, uint16_t at, uint64_t random, uint64_t gpa)
 {
@@ -97,7 +97,7 @@ flip_kind(struct vr_ring *vr, uint16_t at, uint64_t random, uint64_t gpa)
 	vr_raw_packed_flags(vr, at, owner | kinds[random % 7]);
 }
 
-/* And those: descriptors become available and unavailable. */
+/* AVAIL and USED: descriptors become available and unavailable. */
 static void
 flip_owner(struct vr_ring *vr, uint16_t at, uint64_t random, uint64_t gpa)
 {
@@ -151,7 +151,7 @@ is_back(const struct vr_ring *vr, struct vr_place at)
 			__atomic_load_n(&vr->packed[at.at].flags, __ATOMIC_ACQUIRE), at.lap);
 }
 
-/* Frames for the raced receive ring. */
+/* Frames for the receive ring, which the second thread changes. */
 static void
 feed(struct race_state *r)
 {
@@ -164,7 +164,7 @@ feed(struct race_state *r)
 	nic_flush(&r->peer->nic);
 }
 
-/* Posts until the last of a round does not come back where it must. */
+/* Posts frames until the last one of a round does not come back at its place. */
 static void
 post_until(struct race_state *r, int64_t begin)
 {

@@ -11,9 +11,9 @@
 
 #define LEN 200
 #define HDR 12
-#define LAPS 50 /* that a driver is ahead of itself */
+#define LAPS 50 /* of the ring that a driver is ahead of itself */
 
-/* Rings of any size, also those that are no power of two; chains go round their ends. */
+/* Rings of any size, powers of two or not; chains wrap around their ends. */
 static void
 run_sizes(struct hostile *h, const void *arg)
 {
@@ -46,7 +46,7 @@ run_sizes(struct hostile *h, const void *arg)
 	}
 }
 
-/* Positions and laps that are past the ring, or not where it stands. */
+/* Positions past the ring, and positions or laps other than the ring's own. */
 static void
 run_base(struct hostile *h, const void *arg)
 {
@@ -77,15 +77,15 @@ run_base(struct hostile *h, const void *arg)
 		MUST(h, party_set_base(bad, bases[i]), "the connection was closed");
 		party_recovers(bad, peer);
 		while (nic_recv(&peer->nic, (uint8_t[FRAME_ROOM]){0}, FRAME_ROOM) > 0)
-			continue; /* what the ring held, taken for available */
+			continue; /* frames that the ring held, which look available */
 	}
 	h->stops = stops_of(h, bad);
 	EXPECT(h, h->stops >= 5 && h->stops <= n, "%u lines that it was stopped", h->stops);
 }
 
 /*
- * Made available once more though it was not given back: the flags of the next laps, one after
- * the other, in all descriptors, while the receiver takes nothing.
+ * Descriptors that were not given back are made available again: they get the flags of the next
+ * laps, one lap after another, while the receiver takes nothing.
  */
 static void
 run_laps_ahead(struct hostile *h, const void *arg)
@@ -114,7 +114,7 @@ run_laps_ahead(struct hostile *h, const void *arg)
 	party_says(other, bad);
 	h->stops = stops_of(h, bad);
 	EXPECT(h, h->stops <= 1, "%u lines that it was stopped", h->stops);
-	/* Its rings are set up anew; the receiver's too, which were used up. */
+	/* Its rings are set up again; those of the receiver too, whose buffers were used up. */
 	if (!party_restart(peer) || !party_restart(bad))
 		return;
 	while (nic_recv(&peer->nic, (uint8_t[FRAME_ROOM]){0}, FRAME_ROOM) > 0)
@@ -124,7 +124,7 @@ run_laps_ahead(struct hostile *h, const void *arg)
 	h->stops = stops_of(h, bad);
 }
 
-/* Event areas that hold nonsense: a signal too many, or too few of its own. */
+/* Event areas that hold nonsense: the guest gets too many signals, or too few, and harms nobody else. */
 static void
 run_events(struct hostile *h, const void *arg)
 {
@@ -173,7 +173,7 @@ run_formats(struct hostile *h, const void *arg)
 	(void)arg;
 	if (!party_pair(h, &p, &peer))
 		return;
-	h->drops_any = true; /* of what was under way at a reboot */
+	h->drops_any = true; /* frames that were under way at a reboot */
 	for (unsigned i = 0; i < 30 && !h->failed; i++) {
 		uint64_t want = features[i % 7] | VU_F_VERSION_1 | VU_F_PROTOCOL_FEATURES |
 				(h->features & ~VU_F_RING_PACKED);
@@ -188,13 +188,13 @@ run_formats(struct hostile *h, const void *arg)
 		if (party_drain(peer) != 0)
 			fail(h, "the peer's buffers did not come back");
 		while (nic_recv(&p->nic, (uint8_t[FRAME_ROOM]){0}, FRAME_ROOM) > 0)
-			continue; /* or none: those that were under way */
+			continue; /* frames that were under way, if any */
 		if (!party_talk(p, peer, 20))
 			return;
 	}
 }
 
-/* IN_ORDER agreed on, and descriptors, or names, in any order. */
+/* IN_ORDER is negotiated, and descriptors or buffer ids come in any order. */
 static void
 run_disorder(struct hostile *h, const void *arg)
 {
@@ -243,7 +243,7 @@ run_event_across_end(struct hostile *h, const void *arg)
 	vu_dev_set_vring_addr(&bad->nic.dev, 1);
 	*area = keep;
 	MUST(h, vu_dev_sync(&bad->nic.dev) == 0, "the connection was closed");
-	/* librte_vhost notices the one by itself, and the ring is as if it was not there. */
+	/* librte_vhost itself refuses the driver's area, and the ring is then not used at all. */
 	if (device) {
 		expect_stop(h, bad, FAULT_RING_ADDRESS);
 		raw_untouched(bad, peer);

@@ -32,7 +32,10 @@ run_queue_num(struct hostile *h, const void *arg)
 		return;
 	EXPECT(h, p->nic.dev.queue_num == PAIRS, "%ju pairs", (uintmax_t)p->nic.dev.queue_num);
 	pairs_say(p, peer);
-	/* With a payload that it has not, and with a wish that it does not need. */
+	/*
+	 * With a payload, which it does not have, and with a request for an acknowledgement, which
+	 * it does not need.
+	 */
 	for (unsigned i = 0; i < 100; i++) {
 		msg = vu_msg_u64(VU_GET_QUEUE_NUM, i);
 		msg.size = i % 2 != 0 ? 8 : 0;
@@ -43,7 +46,7 @@ run_queue_num(struct hostile *h, const void *arg)
 				"asked %u times: no right answer", i);
 	}
 	pairs_say(p, peer);
-	/* With a descriptor: refused, and that is closed. */
+	/* With a file descriptor: the message is refused, and the descriptor closed. */
 	msg = vu_msg_new(VU_GET_QUEUE_NUM);
 	msg.fd[0] = fd;
 	msg.n_fds = 1;
@@ -53,7 +56,7 @@ run_queue_num(struct hostile *h, const void *arg)
 	close(fd);
 }
 
-/* A message about a ring; what kind, by number. */
+/* Makes a message about a ring, of a kind given by number. */
 #define KINDS 8
 
 static struct vu_msg
@@ -81,7 +84,7 @@ about_ring(unsigned kind, uint32_t ring, int fd)
 	return msg;
 }
 
-/* Rings that were never set up are told of, one message each; the first pair goes on. */
+/* One message of each kind about each ring that was never set up; the first pair goes on. */
 static void
 run_indices(struct hostile *h, const void *arg)
 {
@@ -112,7 +115,7 @@ run_indices(struct hostile *h, const void *arg)
 	close(fd);
 }
 
-/* Past those that there are: each ends the connection, and nothing is left of it. */
+/* Messages about rings past the last one: each closes the connection, and nothing is left of it. */
 static void
 run_past(struct hostile *h, const void *arg)
 {
@@ -143,7 +146,7 @@ run_past(struct hostile *h, const void *arg)
 		pairs_say(p, peer);
 }
 
-/* Enabled, with nothing behind them: everything goes by the first pair. */
+/* Rings that are enabled and were never set up: everything goes by the first pair. */
 static void
 run_enabled(struct hostile *h, const void *arg)
 {
@@ -156,7 +159,7 @@ run_enabled(struct hostile *h, const void *arg)
 		return;
 }
 
-/* Set up, with buffers in them, and never enabled: not one is used. */
+/* Rings that are set up, with buffers in them, and never enabled: no buffer is used. */
 static void
 run_set_up(struct hostile *h, const void *arg)
 {
@@ -184,7 +187,7 @@ run_set_up(struct hostile *h, const void *arg)
 		return;
 	for (unsigned i = 2; i < RINGS; i++)
 		EXPECT(h, vr_used_pending(&dev->ring[i]) == 0, "ring %u was used", i);
-	/* And now they are: each frame arrives. */
+	/* Now they are enabled: each frame arrives. */
 	h->drops_any = true;
 	if (!pairs_enable(p, 2, RINGS, true))
 		return;
@@ -194,7 +197,7 @@ run_set_up(struct hostile *h, const void *arg)
 			return;
 }
 
-/* Descriptors for rings that are not there, again and again. */
+/* File descriptors for rings that are not there, again and again. */
 static void
 run_fds(struct hostile *h, const void *arg)
 {
@@ -244,7 +247,7 @@ run_base(struct hostile *h, const void *arg)
 	}
 }
 
-/* With queue pairs, without, with: rings that are not negotiated any more are left alone. */
+/* Reboots with queue pairs, without, and with them: rings that are not negotiated any more are left alone. */
 static void
 run_reboots(struct hostile *h, const void *arg)
 {

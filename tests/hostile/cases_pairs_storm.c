@@ -19,7 +19,7 @@
 #define A_ROUND 8
 #define EVENT_FULL 0xfffffffffffffffeULL
 
-/* One ring is told of again and again, what it was told before; the others carry frames. */
+/* Messages about one ring, again and again, that change nothing; the others carry frames. */
 static void
 run_messages(struct hostile *h, const void *arg)
 {
@@ -64,7 +64,7 @@ run_messages(struct hostile *h, const void *arg)
 	pairs_say(p, peer);
 }
 
-/* Enabled before there is memory; then only one side of each pair. */
+/* Rings are enabled before there is memory; then only one ring of each pair is. */
 static void
 run_halves(struct hostile *h, const void *arg)
 {
@@ -89,7 +89,7 @@ run_halves(struct hostile *h, const void *arg)
 	vu_dev_close(&dev);
 }
 
-/* Sources that are made up, on all transmit rings: a newcomer is learned all the same. */
+/* Made-up source addresses on all transmit rings: a newcomer is learned all the same. */
 static void
 run_sources(struct hostile *h, const void *arg)
 {
@@ -104,7 +104,7 @@ run_sources(struct hostile *h, const void *arg)
 	for (unsigned i = 0; i < ROUNDS && !h->failed; i++) {
 		for (unsigned k = 0; k < PAIRS * A_ROUND; k++) {
 			frame_make(frame, peer->mac, p->mac, TYPE_CASE, ++h->seq, LEN);
-			frame[7] = 0x78; /* nobody's */
+			frame[7] = 0x78; /* an address that nobody has */
 			source++;
 			memcpy(frame + 8, &source, sizeof(source));
 			p->nic.tx_pair = k % PAIRS;
@@ -130,7 +130,7 @@ run_sources(struct hostile *h, const void *arg)
 	pairs_say(p, peer);
 }
 
-/* The call descriptor of one ring among many is made to block, and full: others go on. */
+/* The call descriptor of one ring among many is made blocking and full: the others go on. */
 static void
 run_blocking(struct hostile *h, const void *arg)
 {

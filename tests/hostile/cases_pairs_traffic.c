@@ -19,8 +19,8 @@
 #define FLOW_AT 35 /* the byte of a frame that tells its flow */
 
 /*
- * Rings of other pairs come and go as fast as messages can, while the first pair is in use: what
- * it sends arrives, all of it, and what is sent to the device is delivered or counted.
+ * Rings of other pairs are enabled and disabled as fast as messages go, while the first pair is in
+ * use: all that it sends arrives, and all that is sent to the device is delivered or counted.
  */
 static void
 run_toggled(struct hostile *h, const void *arg)
@@ -95,7 +95,10 @@ count_flows(struct party *p, unsigned *arrived)
 		arrived[frame[FLOW_AT] % FLOWS]++;
 }
 
-/* One receive ring is never looked at: its flows are lost when it is full, and counted; no other is. */
+/*
+ * The guest never looks at one receive ring: when it is full, its flows are dropped and counted; no
+ * other flow is.
+ */
 static void
 run_dry(struct hostile *h, const void *arg)
 {
@@ -119,7 +122,7 @@ run_dry(struct hostile *h, const void *arg)
 	EXPECT(h, t.dropped >= A_ROUND, "the ring was never full");
 	for (unsigned flow = 0; flow < FLOWS; flow++)
 		short_of += arrived[flow] < rounds;
-	/* 1 in 16 rings has some of 64 flows, and by far not all. */
+	/* One ring of 16 has some of the 64 flows, but by far not all. */
 	EXPECT(h, short_of > 0 && short_of < FLOWS / 4, "%u flows were held up", short_of);
 	p->nic.n_pairs = PAIRS;
 	count_flows(p, arrived);
@@ -130,7 +133,7 @@ run_dry(struct hostile *h, const void *arg)
 	pairs_say(p, peer);
 }
 
-/* One ring among 32 breaks the rules: the device is stopped, once, and served when set up anew. */
+/* One ring among 32 breaks the rules: the device is stopped once, and works when it is set up again. */
 static void
 run_broken(struct hostile *h, const void *arg)
 {
@@ -145,7 +148,7 @@ run_broken(struct hostile *h, const void *arg)
 	vr = &p->nic.dev.ring[ring];
 	vr_raw_avail_idx(vr, (uint16_t)(vr->published + vr->size + 1));
 	if (ring % 2 == 0) {
-		/* Of so many flows some go there. */
+		/* Some of so many flows go to that ring. */
 		for (unsigned i = 0; i < FLOWS; i++)
 			send_flow(h, peer, p, (uint8_t)i);
 	}
@@ -161,7 +164,7 @@ run_broken(struct hostile *h, const void *arg)
 	pairs_say(p, peer);
 }
 
-/* Hung up with frames under way on all rings. */
+/* The guest hangs up with frames under way on all rings. */
 static void
 run_deaths(struct hostile *h, const void *arg)
 {

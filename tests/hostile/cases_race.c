@@ -4,10 +4,10 @@
 /*
  * Memory that changes while the switch reads it. See cases.h.
  *
- * A second thread writes one value after the other into a descriptor, a table or a frame, as
- * fast as it can, while the same buffer is posted over and over. The switch may deliver,
- * drop, or stop the device (then it is set up anew, and it goes on); it must not mix what it
- * checked with what it finds later. The sanitizers watch, and what arrives is looked at.
+ * A second thread writes one value after another into a descriptor, a table or a frame, as fast as
+ * it can, while the same buffer is posted again and again. The switch may deliver, drop, or stop
+ * the device (which is then set up again, and must go on). It must not mix what it checked with
+ * what it reads later. The sanitizers watch, and what arrives is checked.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -20,8 +20,8 @@
 #define HDR 12
 #define ENTRY ((uint32_t)sizeof(struct vr_desc))
 #define RACE_MS 700     /* some 100,000 frames */
-#define HUNGRY_MS 20000 /* where nothing has come of it yet: a busy machine */
-#define STUCK_MS 100    /* nothing comes back for so long: the device was stopped */
+#define HUNGRY_MS 20000 /* at most so long if no frame has got through yet, as on a busy machine */
+#define STUCK_MS 100    /* if nothing comes back for so long, the device was stopped */
 #define A_ROUND 16      /* buffers under way at a time */
 
 struct race_state;
@@ -29,15 +29,15 @@ struct race_state;
 struct race {
 	bool (*lay)(struct race_state *r);
 	void (*flip)(struct race_state *r, unsigned turn);
-	bool receive; /* the raced buffer is one to receive into */
-	bool index;   /* the available index itself is raced: any number comes back */
+	bool receive; /* the buffer that changes is one to receive into */
+	bool index;   /* the available index itself changes: any number comes back */
 };
 
 struct race_state {
 	const struct race *race;
 	struct party *bad, *peer, *other;
 	struct buf f, table;
-	volatile struct vr_desc *desc; /* what is raced */
+	volatile struct vr_desc *desc; /* what the second thread changes */
 	bool stop;
 	uint64_t arrived;
 };
@@ -52,7 +52,7 @@ racer(void *arg)
 	return NULL;
 }
 
-/* What arrived must be as the switch decided on it. */
+/* What arrived must agree with what the switch decided. */
 static void
 look(struct race_state *r, struct party *p)
 {
@@ -83,7 +83,7 @@ goes_on(const struct race_state *r, int64_t begin)
 	return vu_now_ms() - begin < limit;
 }
 
-/* Posts again and again. False once nothing comes back any more. */
+/* Posts again and again. Returns false once nothing comes back any more. */
 static bool
 post_until(struct race_state *r, int64_t begin)
 {
@@ -214,7 +214,7 @@ flip_table_length(struct race_state *r, unsigned turn)
 {
 	static const uint32_t lens[] = {2 * ENTRY, 64 * ENTRY, 2 * ENTRY, 1000 * ENTRY};
 
-	/* Mostly lengths that pass, so that many get through; now and then others. */
+	/* Mostly lengths that pass, as many frames must get through; now and then others. */
 	r->desc->len = turn % 4096 == 0 ? UINT32_MAX : lens[turn % 4];
 }
 

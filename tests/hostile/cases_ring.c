@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Broken rings: the device is stopped, and works again once it is set up anew. See cases.h. */
+/* Broken rings: the device is stopped, and works again once it is set up again. See cases.h. */
 #include <string.h>
 
 #include "cases.h"
@@ -9,7 +9,7 @@
 
 #define LEN 200
 
-/* Breaks a ring; the switch has to stop the device, for that reason. */
+/* How a ring is broken, and the reason for which the switch must stop the device. */
 struct breach {
 	void (*commit)(struct party *p, struct vr_ring *vr, const struct vr_seg *good);
 	enum fault_reason reason;
@@ -56,7 +56,7 @@ head_huge(struct party *p, struct vr_ring *vr, const struct vr_seg *good)
 	raw_post_one(vr, UINT16_MAX);
 }
 
-/* Good frames in front of the bad head: they may pass, it may not. */
+/* Good frames before the bad head: they may pass, it may not. */
 static void
 head_behind_good(struct party *p, struct vr_ring *vr, const struct vr_seg *good)
 {
@@ -95,7 +95,7 @@ loop_of_one(struct party *p, struct vr_ring *vr, const struct vr_seg *good)
 	chain_of(p, vr, good, 0);
 }
 
-/* Around the whole ring, of empty buffers, which take no room anywhere. */
+/* A chain around the whole ring, of empty buffers, which need no room anywhere. */
 static void
 loop_of_all(struct party *p, struct vr_ring *vr, const struct vr_seg *good)
 {
@@ -131,13 +131,13 @@ run(struct hostile *h, const void *arg)
 	if (b->receive) {
 		frame_make(frame, bad->mac, peer->mac, TYPE_CASE, ++h->seq, sizeof(frame));
 		MUST(h, nic_send(&peer->nic, frame, sizeof(frame), NULL) == 0, "no frame sent");
-		/* It waits for room, until the main thread sees the fault or its time is over. */
+		/* The frame waits for room, until the main lcore sees the fault or the frame's time is over. */
 		h->drops_any = true;
 	}
 	if (!expect_stop(h, bad, b->reason))
 		return;
 	if (b->commit == head_behind_good) {
-		/* Two good frames in front of the bad one were the device's to take. */
+		/* The device might take the two good frames before the bad one. */
 		while (nic_recv(&peer->nic, frame, sizeof(frame)) != 0)
 			continue;
 	}

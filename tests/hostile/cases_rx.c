@@ -11,11 +11,11 @@
 #define HDR 12
 #define ELSEWHERE 0xdead0000000ULL
 
-/* A receive chain from descriptor 0 on. `to`: a good buffer of FRAME_ROOM bytes. */
+/* Lays out a receive chain from descriptor 0 on. `to` is a good buffer of FRAME_ROOM bytes. */
 struct rx_shape {
 	void (*lay)(struct party *p, const struct buf *to);
-	enum drop_reason reason; /* for the frame that meets it */
-	bool kept;               /* it stays in the ring: a shorter frame fits */
+	enum drop_reason reason; /* why the frame that meets the chain is dropped */
+	bool kept;               /* the chain stays in the ring: a shorter frame fits */
 };
 
 static void
@@ -115,7 +115,7 @@ run(struct hostile *h, const void *arg)
 	raw_post_one(bad->nic.rx, 0);
 	if (!send_to(peer, bad, frame, LEN))
 		return;
-	/* Where buffers are merged, what one is too small for waits for a second. */
+	/* With mergeable buffers, a frame that one buffer is too small for waits for a second one. */
 	expect_drops(peer, s->kept && h->subject.mergeable ? DROP_RING_FULL : s->reason, 1);
 	if (!s->kept) {
 		MUST(h, raw_returned(bad, bad->nic.rx, 1, &len), "the chain did not come back");
@@ -226,7 +226,7 @@ run_none(struct hostile *h, const void *arg)
 	party_says(p, peer);
 }
 
-/* A receive buffer that lies on the ring itself: its own business. */
+/* A receive buffer that lies on the ring itself: the guest harms itself alone. */
 static void
 run_on_ring(struct hostile *h, const void *arg)
 {
@@ -247,7 +247,7 @@ run_on_ring(struct hostile *h, const void *arg)
 	for (unsigned i = 0; i < 8; i++)
 		if (!send_to(peer, p, frame, LEN))
 			return;
-	/* What it did to its indices may have stopped it, with a line in the log, or not. */
+	/* It has overwritten its own indices, so it may have been stopped, with a line in the log, or not. */
 	h->stops = stops_of(h, p);
 	EXPECT(h, h->stops <= 1, "%u lines that it was stopped", h->stops);
 	party_recovers(p, peer);

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Guests that want more than their share of a worker. How they are judged: share.h.
+ * Guests that want more than their share of a worker. share.h tells how they are judged.
  *
  * With two workers each of them is beside one sender of the gauge, by the order in which they
  * connect; both senders must keep their share.
@@ -14,7 +14,7 @@
 #include "packet.h"
 #include "share.h"
 
-#define RING VR_SIZE_MAX /* milliseconds of work, while this program waits for a CPU */
+#define RING VR_SIZE_MAX /* entries: milliseconds of work, for while this program waits for a CPU */
 #define HEADS 64
 #define SMALL_RING 256
 #define TABLE 1024 /* the longest indirect table */
@@ -23,10 +23,10 @@
 #define BUF 1600
 #define LONG 65000 /* payload of a frame that is to be cut */
 #define GSO 1448
-#define PARTS 45 /* that it is cut into */
+#define PARTS 45 /* frames that it is cut into */
 /*
- * Frames that are shown at a time where each costs microseconds, or hundreds of them: what takes
- * milliseconds, so that they last while this program waits for a CPU, and are soon over.
+ * Frames that are made available at a time, where each costs microseconds or hundreds of them. They
+ * take milliseconds: long enough to last while this program waits for a CPU, and soon over.
  */
 #define DEAR 1024
 #define DEARER 256
@@ -35,8 +35,8 @@
 #define HEADER 12
 
 /*
- * A guest whose rings are empty and the case's own. Its receive ring has no buffers, and of
- * `features` it takes what the switch offers.
+ * Opens a guest whose rings are empty, for the case to fill. It takes those of `features` that the
+ * switch offers.
  */
 static struct party *
 open_bare(struct hostile *h, unsigned ring, unsigned pairs, uint64_t features)
@@ -64,7 +64,7 @@ open_two(struct hostile *h, struct party **from, uint64_t sends, struct party **
 	return *to != NULL && party_meet(*from, *to) && raw_receive_begin(*to, *from);
 }
 
-/* `from` sends frames of `len` bytes by a ring as fast as it can, and shows `n` at a time. */
+/* `from` sends frames of `len` bytes by a ring as fast as it can, and makes `n` available at a time. */
 static bool
 send_always(struct contest *c, struct party *from, struct vr_ring *vr, unsigned n,
 		const uint8_t *to, uint32_t len)
@@ -80,7 +80,7 @@ send_always(struct contest *c, struct party *from, struct vr_ring *vr, unsigned 
 	return true;
 }
 
-/* The same with frames of TCP that are to be cut. */
+/* The same with TCP frames that are to be segmented. */
 static bool
 send_long(struct contest *c, struct party *from, unsigned n, const struct party *to)
 {
@@ -154,7 +154,7 @@ greedy_empty(struct contest *c)
 	return true;
 }
 
-/* The longest frames, from as many queue pairs as there may be, into one ring. */
+/* The longest frames, from as many queue pairs as are allowed, into one ring. */
 static bool
 greedy_pairs(struct contest *c)
 {
@@ -170,7 +170,7 @@ greedy_pairs(struct contest *c)
 	return true;
 }
 
-/* To a guest whose receive chains are as long as can be, and hold little more than nothing. */
+/* Frames to a guest whose receive chains are as long as possible and hold hardly anything. */
 static bool
 greedy_receiver(struct contest *c)
 {
@@ -181,7 +181,7 @@ greedy_receiver(struct contest *c)
 			receive_chains(c, peer, RING, HEADER + FRAME_MIN, 0);
 }
 
-/* To a guest that never takes anything. */
+/* Frames to a guest that never takes anything. */
 static bool
 greedy_deaf(struct contest *c)
 {
@@ -203,7 +203,7 @@ greedy_long(struct contest *c)
 			receive_always(c, peer, HEADER + PACKET_ROOM);
 }
 
-/* Frames of 64 KiB, to a guest for which they are cut, and summed up. */
+/* Frames of 64 KiB, to a guest for which the switch segments them and computes checksums. */
 static bool
 greedy_cut(struct contest *c)
 {
@@ -213,7 +213,7 @@ greedy_cut(struct contest *c)
 			send_long(c, p, DEARER, peer) && receive_always(c, peer, BUF);
 }
 
-/* The same, and its chains are as long as can be: most frames are dropped for that. */
+/* The same, and its chains are as long as possible: most frames are dropped for that. */
 static bool
 greedy_cut_chains(struct contest *c)
 {
@@ -246,7 +246,7 @@ greedy_cut_in_vain(struct contest *c)
 	return true;
 }
 
-/* To everybody, and there are many. */
+/* Broadcasts, to many guests. */
 static bool
 open_crowd(struct contest *c, struct party **from)
 {

@@ -2,11 +2,10 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Messages in masses, and messages whose cost a guest must not be able to run up.
- * See cases.h.
+ * Masses of messages, and messages whose cost must be bounded. See cases.h.
  *
- * librte_vhost has one thread for all connections and handles messages that were never
- * offered: what holds up that thread, or makes it allocate, concerns every guest.
+ * librte_vhost has one thread for all connections, and handles messages that were never offered.
+ * What delays that thread, or makes it allocate, concerns every guest.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -27,8 +26,8 @@
 #define STOPS 50
 #define CONNECTIONS 3000
 #define HELD 60
-#define HELD_MS 5000         /* at 0.2 s for each they would be 12,000 */
-#define UNREAD_MS 300        /* with no room for a question: nobody reads them any more */
+#define HELD_MS 5000  /* at 0.2 s for each they would be 12,000 */
+#define UNREAD_MS 300 /* if a question finds no room for so long, nobody reads them any more */
 #define GROWTH_KB (48 << 10) /* of memory, for one connection: its rings take 2 MiB */
 
 /* 30 rings of 32768 entries: librte_vhost keeps 2 MiB for each, some of it twice under sanitizers. */
@@ -37,7 +36,7 @@
 #define VU_POSTCOPY_ADVISE 28
 #define VU_POSTCOPY_LISTEN 29
 
-/* As librte_vhost has it; other back ends leave the padding out. */
+/* The layout of librte_vhost; other back ends leave the padding out. */
 struct inflight {
 	uint64_t mmap_size, mmap_offset;
 	uint16_t num_queues, queue_size;
@@ -88,7 +87,7 @@ run_storm(struct hostile *h, const void *arg)
 			close(sock);
 	}
 	others_served(h);
-	/* In whatever way rings were left: the lines say which devices were stopped. */
+	/* Whatever state the rings were left in, the lines say which devices were stopped. */
 	h->stops = subject_log_count(&h->subject, h->log_mark, " stopped: ");
 }
 
@@ -120,7 +119,7 @@ run_fds_exhausted(struct hostile *h, const void *arg)
 	others_served(h);
 }
 
-/* Connected, and then nothing. */
+/* Connections that say nothing. */
 static void
 run_silent(struct hostile *h, const void *arg)
 {
@@ -138,7 +137,7 @@ run_silent(struct hostile *h, const void *arg)
 	close(sock);
 }
 
-/* Made and ended again, every other one with a question in between. */
+/* Connections that are made and closed again, every other one with a question in between. */
 static void
 run_connections(struct hostile *h, const void *arg)
 {
@@ -170,7 +169,7 @@ run_held(struct hostile *h, const void *arg)
 	close(sock);
 }
 
-/* The same in numbers: they may not add up to seconds for those that come after them. */
+/* Many of them: their delays must not add up to seconds for those that come after them. */
 static void
 run_held_many(struct hostile *h, const void *arg)
 {
@@ -203,7 +202,7 @@ run_unread(struct hostile *h, const void *arg)
 	(void)arg;
 	if (sock < 0)
 		return;
-	/* Until the switch has stopped to read: then it has no room for its answers. */
+	/* Until the switch has stopped reading, as it has no room for its answers. */
 	while (waiting < 64 << 20 && poll(&room, 1, UNREAD_MS) == 1) {
 		ssize_t n = send(sock, question, sizeof(question), MSG_DONTWAIT | MSG_NOSIGNAL);
 
@@ -228,7 +227,7 @@ inflight_msg(uint32_t request, uint64_t size, uint16_t queues, uint16_t entries)
 	return msg;
 }
 
-/* How much more memory the switch has than at first. */
+/* Returns how much more memory the switch has than at first. */
 static int64_t
 growth_kb(struct hostile *h, const struct holdings *before)
 {
@@ -258,7 +257,7 @@ run_inflight_get(struct hostile *h, const void *arg)
 	others_served(h);
 }
 
-/* The same from the guest, smaller than what it says is in it: the library writes behind it. */
+/* The same buffer from the guest, and smaller than it says: the library would write past its end. */
 static void
 run_inflight_set(struct hostile *h, const void *arg)
 {
@@ -282,8 +281,8 @@ run_inflight_set(struct hostile *h, const void *arg)
 }
 
 /*
- * Post-copy migration hands the guest a userfaultfd for the switch's memory: a page that it
- * never supplies holds up for ever who touches it.
+ * Post-copy migration hands the guest a userfaultfd for the switch's memory: whoever touches a page
+ * that the guest never supplies waits for ever.
  */
 static void
 run_postcopy(struct hostile *h, const void *arg)
@@ -327,7 +326,7 @@ run_postcopy(struct hostile *h, const void *arg)
 	vu_dev_close(&dev);
 }
 
-/* The largest rings, as many as there may be, which have their price; and then more. */
+/* As many of the largest rings as are allowed, which cost memory; and then more. */
 static void
 run_rings(struct hostile *h, const void *arg)
 {
@@ -351,7 +350,7 @@ run_rings(struct hostile *h, const void *arg)
 	others_served(h);
 }
 
-/* Breaks its ring and starts anew, again and again: a line each time, and it works each time. */
+/* A guest breaks its ring and starts again, many times: each time there is a line, and it works. */
 static void
 run_stops(struct hostile *h, const void *arg)
 {
@@ -365,7 +364,7 @@ run_stops(struct hostile *h, const void *arg)
 		uint16_t used = vr_base(p->nic.tx);
 
 		raw_post_one(p->nic.tx, UINT16_MAX);
-		/* Once others were served the ring was polled. */
+		/* When others were served, the ring has been polled. */
 		party_says(peer, p);
 		EXPECT(h, vr_base(p->nic.tx) == used, "the broken ring was used");
 		party_recovers(p, peer);

@@ -9,12 +9,12 @@
 
 #define LEN 200      /* of the frame in question */
 #define HDR 12       /* of the virtio-net header: VERSION_1 */
-#define LONGEST 1522 /* what is switched without --mergeable 1: payload 1500, two tags */
+#define LONGEST 1522 /* the longest without --mergeable 1: a payload of 1500, two tags */
 #define ELSEWHERE 0xdead0000000ULL
 
 /*
- * Lays out a chain from descriptor 0 on, from a good buffer: header and frame. Returns false
- * when it had no memory.
+ * Lays out a chain from descriptor 0 on, from a good buffer with header and frame. Returns false if
+ * there was no memory.
  */
 struct shape {
 	bool (*lay)(struct party *p, const struct buf *f);
@@ -156,7 +156,7 @@ lay_bytes(struct party *p, const struct buf *f)
 	for (unsigned i = 0; i < f->len; i++)
 		seg[i] = (struct vr_seg){f->gpa + i, 1};
 	raw_chain(p->nic.tx, 0, seg, f->len, 0);
-	/* A good frame is to follow from descriptor 100 on, which this chain takes. */
+	/* A good frame is to follow from descriptor 100 on, which this chain occupies. */
 	return true;
 }
 
@@ -274,7 +274,7 @@ lay_to_itself(struct party *p, const struct buf *f)
 	return one(p, f->gpa, f->len, 0);
 }
 
-/* The frame in question, and a good one behind it. */
+/* Posts the frame in question, and a good one after it. */
 static void
 run(struct hostile *h, const void *arg)
 {

@@ -4,9 +4,9 @@
 /*
  * The uplink's one source, and a guest that is full.
  *
- * The uplink brings frames without end, for the gauge's two guests by turns (wire.h). One of
- * them takes nothing at times. What comes for the other is counted, for each
- * second of CPU time of the worker that polls the uplink.
+ * The uplink brings frames without end, for the gauge's two guests by turns (wire.h). At times one
+ * of them takes nothing. Meanwhile the other one's rate is measured, in the CPU time of the worker
+ * that polls the uplink.
  */
 #define _GNU_SOURCE
 #include <poll.h>
@@ -20,7 +20,7 @@
 #define POLL_MS 1
 #define UPLINK_WORKER 0
 
-/* Frames/s that come for the other guest. */
+/* Returns how many frames a second arrive at the other guest. */
 static double
 rate(struct hostile *h, bool full)
 {
@@ -37,7 +37,8 @@ rate(struct hostile *h, bool full)
 	waited = worker_waited(&h->workers, UPLINK_WORKER);
 	if (!EXPECT(h, subject_counters(&h->subject, h->gauge_device[1], &before), "no telemetry"))
 		return 0;
-	nanosleep(&(struct timespec){.tv_nsec = WINDOW_MS * 1000000}, NULL); /* it goes on */
+	nanosleep(&(struct timespec){.tv_nsec = WINDOW_MS * 1000000},
+			NULL); /* the window in which frames are counted */
 	if (!EXPECT(h, subject_counters(&h->subject, h->gauge_device[1], &after), "no telemetry"))
 		return 0;
 	waited = worker_waited(&h->workers, UPLINK_WORKER) - waited;

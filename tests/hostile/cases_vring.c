@@ -13,10 +13,10 @@
 #define LEN 200
 #define MOVES 40
 
-/* Something that is said about the running transmit ring, 1, or the receive ring, 0. */
+/* What is said about a running ring: the transmit ring, 1, or the receive ring, 0. */
 struct set_up {
 	void (*say)(struct party *p, unsigned ring);
-	bool stops; /* it must stop the device: FAULT_RING_ADDRESS */
+	bool stops; /* the device must be stopped, for FAULT_RING_ADDRESS */
 	unsigned ring;
 };
 
@@ -25,7 +25,7 @@ say_num(struct party *p, unsigned ring, uint32_t num)
 {
 	struct vu_msg msg = vu_msg_state(VU_SET_VRING_NUM, ring, num);
 
-	/* Refused or not: the verdict is in what the switch does. */
+	/* It may be refused or not: the verdict depends on what the switch does afterwards. */
 	vu_dev_request(&p->nic.dev, &msg);
 }
 
@@ -102,7 +102,7 @@ desc_null(struct party *p, unsigned ring)
 	say_addresses(p, ring, -(int64_t)p->nic.dev.ring[ring].addr.desc, 0, 0);
 }
 
-/* The descriptors' last one is past the end of the region. */
+/* The last descriptor is past the end of the region. */
 static void
 desc_across_end(struct party *p, unsigned ring)
 {
@@ -113,7 +113,7 @@ desc_across_end(struct party *p, unsigned ring)
 	say_addresses(p, ring, (int64_t)(end - p->nic.dev.ring[ring].addr.desc) - size + 16, 0, 0);
 }
 
-/* The used ring's event index, behind its last entry, is past the end of the region. */
+/* The used ring's event index, which follows its last entry, is past the end of the region. */
 static void
 used_across_end(struct party *p, unsigned ring)
 {
@@ -168,7 +168,8 @@ run_moved(struct hostile *h, const void *arg)
 		return;
 	f = raw_frame(p, peer->mac, LEN);
 	tx = p->nic.tx;
-	raw_desc(tx, 5, f.gpa, f.len, 0, 0); /* before the copy: what it takes is the original's */
+	raw_desc(tx, 5, f.gpa, f.len, 0,
+			0); /* before the rings are copied: the frame is taken from the original */
 	ring[0] = *tx;
 	if (f.at == NULL || vr_init(&ring[1], &p->nic.dev.mem, 0, tx->size, tx->features) < 0) {
 		fail(h, "no memory for a second ring");
@@ -192,7 +193,7 @@ run_moved(struct hostile *h, const void *arg)
 	vr_free(&ring[1]);
 }
 
-/* A base that is not where the ring stands. */
+/* A base other than the ring's own position. */
 static void
 run_base(struct hostile *h, const void *arg)
 {
@@ -223,7 +224,7 @@ run_base(struct hostile *h, const void *arg)
 	{ \
 		"ring-" name, says, run, SAID(.say = fn, .stops = stopped, .ring = r), 0 \
 	}
-/* Where the areas of a packed ring differ: cases_packed.c. */
+/* cases_packed_ring.c has what differs with the areas of packed rings. */
 #define SPLIT(name, says, fn, stopped, r) \
 	{ \
 		"ring-" name, says, run, SAID(.say = fn, .stops = stopped, .ring = r), IN(0) \
