@@ -13,7 +13,7 @@
 #define RING_SIZE_DEFAULT 256
 #define TIMEOUT_DEFAULT_MS 5000
 
-/* Reads until the answer to `request`; anything else on this socket is against the protocol. */
+/* Reads the answer to `request`; anything else on this socket breaks the protocol. */
 static int
 recv_answer(struct vu_dev *dev, uint32_t request, struct vu_msg *answer)
 {
@@ -103,7 +103,7 @@ vu_dev_set_mem(struct vu_dev *dev)
 	int err;
 
 	err = vu_dev_request(dev, &msg);
-	/* The old memory may be unmapped by us as soon as the back end is done with it. */
+	/* We may unmap the old memory as soon as the back end is done with it. */
 	if (err == 0 && !dev->ack)
 		err = vu_dev_sync(dev);
 	return err;

@@ -4,14 +4,14 @@
 /*
  * A virtio-net device as its driver has it: one vhost-user connection, guest memory, rings.
  *
- *	vu_dev_open()	handshake: features, protocol features, owner
- *	vu_dev_start()	memory table, then each ring: size, base, addresses, event fds, enable
- *	vu_dev_stop()	disable each ring, GET_VRING_BASE
- *	vu_dev_close()
+ * 	vu_dev_open()	handshake: features, protocol features, owner
+ * 	vu_dev_start()	memory table, then each ring: size, base, addresses, event fds, enable
+ * 	vu_dev_stop()	disable each ring, GET_VRING_BASE
+ * 	vu_dev_close()
  *
- * or the steps one by one, in any order, for tests that want another one. Every message goes
- * through vu_dev_request(), which asks for an acknowledgement wherever REPLY_ACK allows it, so
- * that a refusal (-EREMOTEIO) is seen where it happens.
+ * Tests that want another order call the steps one by one. Every message goes through
+ * vu_dev_request(), which asks for an acknowledgement wherever REPLY_ACK allows it, so a refusal
+ * (-EREMOTEIO) is seen where it happens.
  *
  * Ring 2q is the device's receive ring of queue pair q (it writes there), 2q + 1 the transmit
  * ring. One thread per device.
@@ -29,11 +29,11 @@
 #define VU_PAIRS_MAX 16
 #define VU_RINGS_MAX (2 * VU_PAIRS_MAX)
 
-/* Which messages carry NEED_REPLY once REPLY_ACK is agreed. */
+/* Which messages carry NEED_REPLY once REPLY_ACK is negotiated. */
 enum vu_ack {
-	VU_ACK_SETS,  /* those that have no answer of their own */
-	VU_ACK_ALL,   /* those that have one, too: it must come once all the same */
-	VU_ACK_NEVER, /* none, as it was agreed on for the back end's requests alone */
+	VU_ACK_SETS,  /* messages that have no answer of their own */
+	VU_ACK_ALL,   /* also messages that have one: it must come once all the same */
+	VU_ACK_NEVER, /* none: REPLY_ACK was negotiated for the back end's requests alone */
 };
 
 struct vu_dev_opts {
@@ -45,8 +45,8 @@ struct vu_dev_opts {
 	struct vu_mem_opts mem;
 	int timeout_ms; /* for each answer; 0: 5000 */
 	enum vu_ack acks;
-	bool owner_first; /* SET_OWNER comes before all other messages, not before SET_FEATURES */
-	bool unset;       /* SET_PROTOCOL_FEATURES is never sent, though its feature is agreed on */
+	bool owner_first; /* SET_OWNER comes first of all messages, not just before SET_FEATURES */
+	bool unset; /* SET_PROTOCOL_FEATURES is never sent, though its feature is negotiated */
 };
 
 struct vu_dev {
@@ -56,25 +56,25 @@ struct vu_dev {
 	uint64_t features; /* negotiated */
 	uint64_t offered_protocol;
 	uint64_t protocol;
-	bool ack;     /* ask for acknowledgements; set when REPLY_ACK is agreed */
+	bool ack;     /* ask for acknowledgements; set when REPLY_ACK is negotiated */
 	bool ack_all; /* also with messages that have an answer */
 	bool started;
 	struct vu_mem mem;
 	struct vr_ring ring[VU_RINGS_MAX];
 	unsigned n_rings;
-	uint64_t queue_num; /* queue pairs that the back end has, as it says; 1: did not say */
+	uint64_t queue_num; /* queue pairs that the back end says it has; 1 if it did not say */
 };
 
 /*
- * More than one queue pair needs MQ among the features and the protocol features. If the back
- * end lacks it, or has not so many (GET_QUEUE_NUM), the device has one, or so many as there are.
+ * More than one queue pair needs MQ among the features and the protocol features. If the back end
+ * lacks it, the device has one; if the back end has fewer (GET_QUEUE_NUM), the device has as many.
  *
  * Takes over the connected socket `sock`, negotiates, makes memory and empty rings: in
  * region i % regions for ring i. On failure everything is released, the socket too.
  */
 int vu_dev_open(struct vu_dev *dev, int sock, const struct vu_dev_opts *opts);
 
-/* Memory and rings alone, with all that is wanted as negotiated, and nobody at the other end. */
+/* Makes memory and rings alone. All wanted features count as negotiated, and nobody is at the other end. */
 int vu_dev_open_unconnected(struct vu_dev *dev, const struct vu_dev_opts *opts);
 
 int vu_dev_start(struct vu_dev *dev);
@@ -86,16 +86,17 @@ int vu_dev_stop(struct vu_dev *dev, uint16_t *base);
 void vu_dev_close(struct vu_dev *dev);
 
 /*
- * Like a guest that is restarted with its memory and connection kept: what was negotiated is
- * asked anew, rings are emptied. For a device that is stopped.
+ * Restarts a guest that keeps its memory and connection: features are negotiated again, rings are
+ * emptied. For a device that is stopped.
  */
 int vu_dev_renegotiate(struct vu_dev *dev, uint64_t features);
 
 /*
- * Like a guest that was migrated: the device, stopped, is another back end's from now on, or
- * another connection's, with copies of its memory in the same places of this process. `sock`
- * is taken over; the old one and the old memory's files go to the caller: *sock, and
- * fd[] of each region. Then vu_dev_start(). After a failure it can only be closed.
+ * Moves a guest, as by a migration: the stopped device goes to another back end or another
+ * connection, with copies of its memory at the same addresses of this process. *sock is the new
+ * socket, and afterwards the old one; fd[] gets the old memory's files, one for each region. Both
+ * are the caller's to close. vu_dev_start() comes next. After a failure the device can only be
+ * closed.
  */
 int vu_dev_move(struct vu_dev *dev, int *sock, int *fd);
 
@@ -107,14 +108,14 @@ int vu_dev_move(struct vu_dev *dev, int *sock, int *fd);
  */
 int vu_dev_request(struct vu_dev *dev, struct vu_msg *msg);
 
-/* For those that have: the answer replaces the message. Close its descriptors, if any. */
+/* For messages that have one: the answer replaces the message. Close its descriptors, if any. */
 int vu_dev_query(struct vu_dev *dev, struct vu_msg *msg);
 
 int vu_dev_query_u64(struct vu_dev *dev, uint32_t request, uint64_t *value);
 
 /*
- * Wait until the back end has worked off all that was sent: messages are handled in order, so
- * the answer to GET_FEATURES says that.
+ * Waits until the back end has handled all that was sent: messages are handled in order, so the
+ * answer to GET_FEATURES shows it.
  */
 int vu_dev_sync(struct vu_dev *dev);
 
@@ -124,9 +125,9 @@ int vu_dev_set_features(struct vu_dev *dev, uint64_t features);
 int vu_dev_set_mem(struct vu_dev *dev);
 
 /*
- * A log of written pages: `size` bytes from `offset` on of a new file of `file` bytes. That is
- * *fd, and the caller's to close, also on failure; -1: there is none. Its answer comes whether
- * it was wanted or not.
+ * Sets a log of written pages: `size` bytes from `offset` on of a new file of `file` bytes. *fd is
+ * the file, which the caller closes, also after a failure; -1 if there is none. This message is
+ * answered whether that was asked for or not.
  */
 int vu_dev_set_log(struct vu_dev *dev, uint64_t file, uint64_t size, uint64_t offset, int *fd);
 

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Numbers in network byte order, and the sum of RFC 1071: for what makes frames by hand, and
- * looks at those that come. Nothing of it is the switch's, which it is to judge.
+ * Numbers in network byte order, and the sum of RFC 1071: for code that makes frames by hand and
+ * checks those that arrive. It shares nothing with the switch, which it is to judge.
  *
  * No state; any thread.
  */
@@ -38,7 +38,7 @@ get32(const uint8_t *at)
 	return get16(at) << 16 | get16(at + 2);
 }
 
-/* The sum of `from` and 16-bit words, folded to 16 bits; a last byte is filled up with zeroes. */
+/* Returns the sum of `from` and 16-bit words, folded to 16 bits. An odd last byte is padded with a zero. */
 static inline uint32_t
 inet_sum(uint32_t from, const uint8_t *at, uint32_t len)
 {

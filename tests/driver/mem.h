@@ -5,8 +5,8 @@
  * Guest memory: some shared regions, each with a guest physical address, and a simple
  * allocator that only ever moves forward. The rings and buffers of a device lie in it.
  *
- * A region is a memfd, so that its descriptor can be handed to the back end. The memory is
- * the owner's alone to write until a table of it has been sent; then the back end has it too.
+ * A region is a memfd, so that its descriptor can be handed to the back end. Only the owner writes
+ * to the memory until a table with it has been sent; from then on the back end does, too.
  */
 #ifndef DRIVER_MEM_H
 #define DRIVER_MEM_H
@@ -23,7 +23,7 @@
 #define VU_HUGE_PAGE (2UL << 20)
 
 struct vu_region {
-	uint8_t *base; /* where this process has it: also the table's uva */
+	uint8_t *base; /* where this process has mapped it; also the user address in the table */
 	uint64_t gpa;
 	size_t size;
 	size_t fd_offset; /* where in the file it begins */
@@ -52,27 +52,27 @@ int vu_mem_create(struct vu_mem *mem, const struct vu_mem_opts *opts);
 /* One more region at `gpa` (a memory hot-plug). Returns its number. */
 int vu_mem_add(struct vu_mem *mem, uint64_t gpa, size_t size, size_t fd_offset, bool hugetlb);
 
-/* Unmaps one; those behind it move down. The back end is not told: send a table. */
+/* Unmaps one; the numbers of those after it go down by one. The back end is not told: send a table. */
 void vu_mem_remove(struct vu_mem *mem, unsigned region);
 
 /*
- * Puts a copy of a region in its place: the same bytes at the same addresses, in a file of its
- * own. The old file is the caller's to close.
+ * Replaces a region by a copy: the same bytes at the same addresses, in a new file. The caller
+ * closes the old one.
  */
 int vu_mem_copy(struct vu_mem *mem, unsigned region);
 
 void vu_mem_destroy(struct vu_mem *mem);
 
-/* Whether all of it is on huge pages. */
+/* Returns true if all of it is on huge pages. */
 bool vu_mem_huge(const struct vu_mem *mem);
 
-/* `size` zeroed bytes of a region, aligned (a power of two); NULL when it is full. */
+/* Takes `size` zeroed bytes of a region, aligned to a power of two. Returns NULL if it is full. */
 void *vu_mem_alloc(struct vu_mem *mem, unsigned region, size_t size, size_t align);
 
 /* Guest physical address of a pointer into the memory; UINT64_MAX if it is not in it. */
 uint64_t vu_mem_gpa(const struct vu_mem *mem, const void *ptr);
 
-/* The way back, for `len` bytes in one region; NULL if they are not there. */
+/* Returns where `len` bytes at a guest address are; NULL unless one region has them. */
 void *vu_mem_ptr(const struct vu_mem *mem, uint64_t gpa, size_t len);
 
 /* A SET_MEM_TABLE message with all regions (at most VU_TABLE_REGIONS_MAX of them). */

@@ -110,7 +110,7 @@ make_buffers(struct nic *nic, struct nic_pair *p, const struct nic_opts *o)
 		post_rx(nic, p->rx, buf);
 	}
 	vr_publish(p->rx, 0);
-	/* Frames that were sent are taken back when there is need; nobody waits for them. */
+	/* Frames that were sent are reclaimed when their buffers are needed; nobody waits for them. */
 	vr_call_enable(p->tx, false);
 	return 0;
 }
@@ -125,7 +125,7 @@ free_buffers(struct nic *nic)
 	}
 }
 
-/* All of it that is in the guest's own memory. */
+/* Makes all that is in the guest's own memory. */
 static int
 lay_out(struct nic *nic, const struct nic_opts *o)
 {
@@ -161,7 +161,7 @@ bring_up(struct nic *nic, const struct nic_opts *o)
 	return err;
 }
 
-/* The device's options, with what the card's say of ring and region sizes. */
+/* Returns the device's options, with ring and region sizes as the card needs them. */
 static struct vu_dev_opts
 device_opts(const struct nic_opts *opts)
 {
@@ -224,7 +224,7 @@ nic_reboot(struct nic *nic, uint64_t features, const struct nic_opts *opts)
 		err = vu_dev_renegotiate(&nic->dev, features);
 	if (err < 0)
 		return err;
-	/* The memory is the guest's again: buffers are laid out anew behind the rings. */
+	/* The memory is the guest's again: the buffers are laid out again after the rings. */
 	for (unsigned i = 0; i < mem->n; i++) {
 		uint8_t *end = mem->region[i].base + opts->dev.mem.skew;
 
@@ -393,7 +393,7 @@ next_frame_buffers(struct nic *nic, struct vr_ring *vr)
 		return -EPROTO;
 	memcpy(&hdr, buf, nic->hdr_len);
 	nic->rx_hdr = hdr;
-	/* VERSION_1 demands a 1 there, which not every device writes: see rx_hdr. */
+	/* VERSION_1 demands a 1 there. Not every device writes it: see rx_hdr. */
 	if ((nic->dev.features & VU_F_MRG_RXBUF) == 0)
 		return 1;
 	if (hdr.num_buffers == 0)

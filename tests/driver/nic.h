@@ -29,7 +29,7 @@ struct nic_opts {
 	const char *order; /* of the messages that start it: see order.h. NULL: vu_dev_start() */
 };
 
-/* How a frame that goes out is laid out in descriptors. All zero: one for all. */
+/* How a frame to send is laid out in descriptors. All zero: in one. */
 struct nic_layout {
 	unsigned descs; /* that the frame is cut into; 0 and 1: one */
 	bool header_apart;
@@ -48,8 +48,8 @@ struct nic {
 	struct vu_dev dev;
 	struct nic_pair pair[VU_PAIRS_MAX];
 	unsigned n_pairs;
-	unsigned tx_pair;   /* frames go out there; yours to set */
-	unsigned rx_pair;   /* the frame received last came there */
+	unsigned tx_pair;   /* frames are sent by this pair; the caller sets it */
+	unsigned rx_pair;   /* the pair by which the last frame was received */
 	struct vr_ring *rx; /* of pair 0 */
 	struct vr_ring *tx;
 	unsigned hdr_len;
@@ -61,43 +61,43 @@ struct nic {
 	unsigned rx_merged;       /* buffers that it took */
 };
 
-/* On the connected socket `sock`: handshake, start, receive buffers posted. */
+/* Opens a card on the connected socket `sock`: handshake, start, receive buffers posted. */
 int nic_open(struct nic *nic, int sock, const struct nic_opts *opts);
 
 /*
- * Memory, rings and posted buffers, with all the wanted features as negotiated: for who tells a
- * back end about them in another way than over a socket.
+ * Makes memory, rings and posted buffers; all wanted features count as negotiated. For callers that
+ * tell a back end about them in another way than over a socket.
  */
 int nic_open_unconnected(struct nic *nic, const struct nic_opts *opts);
 
 /* Hangs up with everything as it is. Idempotent after a successful nic_open(). */
 void nic_close(struct nic *nic);
 
-/* Stops the rings in order, empties them, negotiates anew and starts again: a reboot. */
+/* Reboots: stops the rings in order, empties them, negotiates again and starts. */
 int nic_reboot(struct nic *nic, uint64_t features, const struct nic_opts *opts);
 
-/* A frame of Ethernet, without FCS. -ENOBUFS when the ring is full: nothing was sent. */
+/* Sends an Ethernet frame, without FCS. -ENOBUFS if the ring is full: nothing was sent. */
 int nic_send(struct nic *nic, const void *frame, size_t len, const struct nic_layout *how);
 
-/* The same with the 10 or 12 byte header given; NULL: all zero. Not shown to the device yet. */
+/* The same with this header of 10 or 12 bytes (NULL: all zero). The frame is not made available yet. */
 int nic_queue(struct nic *nic, const struct vr_net_hdr *hdr, const void *frame, size_t len,
 		const struct nic_layout *how);
 
-/* Show what was queued, and kick. */
+/* Makes available what was queued, and kicks. */
 void nic_flush(struct nic *nic);
 
-/* Takes back what the device has sent; a number of frames, or -EPROTO. */
+/* Reclaims buffers of frames that the device has taken. Returns how many, or -EPROTO. */
 int nic_reclaim(struct nic *nic);
 
-/* Frames, sent or queued, that the device has not given back, as far as nic_reclaim() saw. */
+/* Returns how many frames, sent or queued, the device has not given back, as of the last nic_reclaim(). */
 unsigned nic_in_flight(const struct nic *nic);
 
 /* Wait until all that was sent has been taken by the device. */
 int nic_drain(struct nic *nic, int timeout_ms);
 
 /*
- * The next frame: its length, 0 if there is none, -EPROTO if the device broke the ring's
- * rules, -EMSGSIZE if the frame is longer than `room`. The buffers are posted again. Receive
+ * Takes the next frame. Returns its length, 0 if there is none, -EPROTO if the device broke the
+ * ring's rules, -EMSGSIZE if the frame is longer than `room`. The buffers are posted again. Receive
  * rings are looked at by turns.
  */
 int nic_recv(struct nic *nic, void *frame, size_t room);

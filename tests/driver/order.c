@@ -136,7 +136,7 @@ find(const char *name, size_t len)
 	return NULL;
 }
 
-/* All that is joined, for one ring. What is the device's is done with its first. */
+/* Does all that is joined, for one ring. What concerns the device is done with the first ring. */
 static int
 run_joined(struct vu_dev *dev, const char *text, size_t len, unsigned ring)
 {

@@ -15,7 +15,7 @@
 
 #include "device.h"
 
-/* 0, a negative errno of the message that failed, -EINVAL for a word that is none. */
+/* Returns 0, a negative errno of the message that failed, or -EINVAL for an unknown word. */
 int vu_order(struct vu_dev *dev, const char *order);
 
 #endif

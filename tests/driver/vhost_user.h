@@ -4,9 +4,9 @@
 /*
  * The vhost-user socket, seen from the front end: what QEMU or virtio-user is to a switch.
  *
- * This is the lowest layer: messages on the wire and file descriptors beside them. It knows
- * no device and keeps no state, so a test that misbehaves can send what it likes. device.h
- * builds an orderly device on it, nic.h a network card on that.
+ * This is the lowest layer: messages and the file descriptors that come with them. It knows no
+ * device and keeps no state, so a test that misbehaves can send what it likes. device.h builds an
+ * orderly device on it, nic.h a network card on that.
  *
  * Functions return 0 or a count when they succeed and a negative errno when not:
  * -ETIMEDOUT when the other side says nothing in time, -ECONNRESET when it hung up,
@@ -168,21 +168,21 @@ struct vu_msg {
 /* Connect to a back end that serves `path`; tries again until there is one. Returns the socket. */
 int vu_connect(const char *path, int timeout_ms);
 
-/* The other way round: serve `path` (a stale file is replaced), for a back end in client mode. */
+/* Serves `path` (a stale file is replaced), for a back end in client mode. */
 int vu_listen(const char *path);
 
 int vu_accept(int listen_fd, int timeout_ms);
 
-/* Any bytes, any descriptors, as they are. Sends all of it or fails. */
+/* Sends any bytes and descriptors as they are: all of them, or it fails. */
 int vu_send_bytes(int sock, const void *bytes, size_t len, const int *fd, int n_fds);
 
 /*
- * A message as it stands in `msg`: header, then msg->size bytes of payload (at most the room
- * that there is for it: a larger size is sent as a lie), with msg->n_fds descriptors.
+ * Sends a message as it is in `msg`: the header, then msg->size bytes of payload, with msg->n_fds
+ * descriptors. No more payload is sent than `msg` has room for, even if its size says more.
  */
 int vu_send(int sock, const struct vu_msg *msg);
 
-/* One message of the back end. A payload over the room there is gives -EPROTO. */
+/* Receives one message of the back end. A payload for which there is no room gives -EPROTO. */
 int vu_recv(int sock, struct vu_msg *msg, int timeout_ms);
 
 /* An empty message for `request`, version set; fill in payload, size and fds. */
@@ -195,7 +195,7 @@ struct vu_msg vu_msg_state(uint32_t request, uint32_t index, uint32_t num);
 
 void vu_msg_close_fds(struct vu_msg *msg);
 
-/* 0 once the back end has hung up; anything that it still sends is thrown away. */
+/* Waits until the back end has hung up, and returns 0 then. What it still sends is thrown away. */
 int vu_wait_hangup(int sock, int timeout_ms);
 
 /* Milliseconds of the monotonic clock, for deadlines. */

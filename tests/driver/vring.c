@@ -81,7 +81,7 @@ vr_reset(struct vr_ring *vr, uint16_t base)
 		vr->chain[i] = 0;
 		vr->cookie[i] = NULL;
 	}
-	/* The last one ends the list where the first begins it: a ring that is in order goes round. */
+	/* The last entry links to the first: with IN_ORDER the ring is used round and round. */
 	vr->next[vr->size - 1] = 0;
 	vr->free_head = vr->oldest = 0;
 	vr->free_tail = (uint16_t)(vr->size - 1);
@@ -161,7 +161,7 @@ vr_kick(struct vr_ring *vr)
 {
 	bool wanted;
 
-	/* Our index must be out before the device's wish is read, or both sides may wait. */
+	/* Our index must be visible before we read whether the device wants a kick, or both sides may wait. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	wanted = vr->format->kick_wanted(vr);
 	if (wanted)
@@ -175,7 +175,7 @@ vr_kick_always(struct vr_ring *vr)
 	uint64_t one = 1;
 	ssize_t n;
 
-	/* Fails only when the counter is full: then the device has been told often enough. */
+	/* Fails only if the counter is full: then the device has been kicked often enough. */
 	n = write(vr->kick_fd, &one, sizeof(one));
 	(void)n;
 }
@@ -241,7 +241,7 @@ bool
 vr_call_enable(struct vr_ring *vr, bool on)
 {
 	vr->format->want_calls(vr, on);
-	/* Our wish must be out before the index is read again: see vr_kick. */
+	/* Our request must be visible before the index is read again: see vr_kick(). */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return vr->format->peek(vr, &(struct vr_used_elem){0, 0});
 }
@@ -318,7 +318,7 @@ vr_raw_chain(struct vr_ring *vr, uint16_t id, const struct vr_packed_desc *d, un
 		uint16_t flags = (uint16_t)(d[i].flags | (i + 1 < n ? VR_DESC_NEXT : 0) |
 				vr_packed_owner(true, vr->fill_at.lap));
 
-		/* Until all of it is written the first one is as the lap before left it. */
+		/* Until the whole chain is written, the first descriptor has the flags of the last lap. */
 		if (i == 0)
 			first_flags = flags;
 		vr_raw_packed(vr, vr->fill_at.at, d[i].addr, d[i].len, id,

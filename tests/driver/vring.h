@@ -2,15 +2,15 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * A virtqueue, the driver's side, laid out by hand in guest memory: split, or packed when
- * RING_PACKED is among its features. All tests that write rings use this one; bench/lane.h says why
- * the load generator has its own.
+ * A virtqueue, the driver's side, laid out by hand in guest memory: split, or packed if RING_PACKED
+ * is among its features. All tests that write rings use this one; bench/lane.h says why the load
+ * generator has its own.
  *
- * Two ways to use it. The orderly one: vr_add() or vr_add_indirect() fills descriptors,
- * vr_publish() shows them to the device, vr_take_used() gets them back. The hostile one:
- * write ring->desc, ring->avail and ring->used, or ring->packed and the event areas (plain
- * pointers to the shared memory), or use the vr_raw_ calls, which check nothing. The two do not
- * mix on one descriptor.
+ * There are two ways to use it. The orderly one: vr_add() or vr_add_indirect() fills descriptors,
+ * vr_publish() makes them available, vr_take_used() gets them back. The hostile one: write
+ * ring->desc, ring->avail and ring->used, or ring->packed and the event areas (plain pointers to
+ * the shared memory), or use the vr_raw_ calls, which check nothing. The two do not mix on one
+ * descriptor.
  *
  * With IN_ORDER descriptors are handed out in the ring's order, as that feature demands, and
  * the device has to return each buffer by itself: one that returns several as one breaks the
@@ -66,7 +66,7 @@ struct vr_used_elem {
 struct vr_used {
 	uint16_t flags;
 	uint16_t idx;
-	struct vr_used_elem ring[]; /* the u16 behind [size] is avail_event with EVENT_IDX */
+	struct vr_used_elem ring[]; /* the u16 after [size] entries is avail_event with EVENT_IDX */
 };
 
 /* The header before each frame: 12 bytes with VERSION_1 or MRG_RXBUF, else the first 10. */
@@ -89,13 +89,13 @@ struct vr_net_hdr {
 #define VR_HDR_GSO_UDP_L4 5
 #define VR_HDR_GSO_ECN 0x80
 
-/* A piece of a buffer, by guest physical address. */
+/* A segment of a buffer, by guest physical address. */
 struct vr_seg {
 	uint64_t gpa;
 	uint32_t len;
 };
 
-/* Of a chain in a packed ring that is not shown yet: its first flags, its descriptors. */
+/* A chain in a packed ring that is not available yet: its first flags, its descriptors. */
 struct vr_held {
 	uint16_t flags;
 	uint16_t n;
@@ -127,10 +127,10 @@ struct vr_ring {
 		struct vr_used *used;
 		struct vr_event *device_event; /* packed */
 	};
-	/* The addresses that SET_VRING_ADDR will tell; a test may bend them. */
+	/* The addresses that SET_VRING_ADDR will send; a test may change them. */
 	struct vu_vring_addr addr;
 
-	uint16_t size;     /* of split rings a power of two */
+	uint16_t size;     /* a power of two if the ring is split */
 	uint64_t features; /* read by vr_reset() and vr_restart() */
 	const struct vr_format *format;
 
@@ -141,25 +141,25 @@ struct vr_ring {
 	uint16_t used_idx;  /* next used slot to read */
 
 	/* Private: a packed ring. */
-	struct vr_place fill_at; /* next descriptor to fill, ... */
-	struct vr_place show_at; /* ... to show, ... */
-	struct vr_place kick_at; /* ... to kick for, ... */
-	struct vr_place seen_at; /* ... to come back */
-	struct vr_held *held;    /* [position]: of a chain that begins there */
-	unsigned n_held;         /* chains filled and not shown */
-	bool shown;              /* some since the last look at whether to kick */
+	struct vr_place fill_at; /* the next descriptor to fill */
+	struct vr_place show_at; /* the next one to make available */
+	struct vr_place kick_at; /* the first one that the device was not kicked for */
+	struct vr_place seen_at; /* the next one to come back */
+	struct vr_held *held;    /* [position]: the chain that begins there */
+	unsigned n_held;         /* chains that are filled and not available */
+	bool shown; /* some were made available since the last look at whether to kick */
 
 	/*
 	 * Private. Buffers have names: split: the head descriptor; packed: the buffer id.
 	 */
-	uint16_t free_head; /* names, by the order in which they are used next */
+	uint16_t free_head; /* the first free name; they are linked in the order of use */
 	uint16_t free_tail;
 	unsigned n_names; /* free ones */
 	uint16_t n_free;  /* descriptors */
 	uint16_t oldest;  /* with IN_ORDER: the name that must come back next */
 	uint16_t *next;   /* free list, and split: chain */
-	uint16_t *chain;  /* descriptors of the buffer of that name; 0: none has it */
-	void **cookie;    /* of the buffer of that name */
+	uint16_t *chain;  /* descriptors of the buffer with that name; 0: none has it */
+	void **cookie;    /* [name]: the caller's pointer for that buffer */
 
 	struct vr_desc *laid; /* tests/hostile/raw.h, packed: not yet posted; freed by vr_free */
 
@@ -172,8 +172,8 @@ int
 vr_init(struct vr_ring *vr, struct vu_mem *mem, unsigned region, uint16_t size, uint64_t features);
 
 /*
- * The same in memory of the caller's, which vr_free() leaves alone. Who wants to see each byte that
- * a device touches beyond its ring allocates areas of their exact size.
+ * The same in the caller's memory, which vr_free() leaves alone. Areas that are allocated in their
+ * exact size let a sanitizer see each byte that a device touches beyond its ring.
  */
 int vr_init_in(struct vr_ring *vr, const struct vr_areas *in, uint16_t size, uint64_t features);
 
@@ -201,17 +201,17 @@ vr_device_bytes(uint16_t size, uint64_t features)
 }
 
 /*
- * Private and shared state back to an empty ring, in the format that vr->features tell,
- * beginning at `base` (as SET_VRING_BASE has it), as when taking over there.
+ * Sets private and shared state to that of an empty ring which begins at `base` (as in
+ * SET_VRING_BASE), in the format that vr->features tell.
  */
 void vr_reset(struct vr_ring *vr, uint16_t base);
 
-/* The same from the beginning, as a driver does after a reset. */
+/* The same at the first position, as a driver does after a reset. */
 void vr_restart(struct vr_ring *vr);
 
 /*
- * Where the device stands by what it gave back, for SET_VRING_BASE: what lies behind it was
- * never given back, and the device takes it up again.
+ * Returns the device's position by what it gave back, for SET_VRING_BASE. What follows was never
+ * given back, and the device takes it again.
  */
 uint16_t vr_base(const struct vr_ring *vr);
 
@@ -224,79 +224,80 @@ vr_hdr_len(uint64_t features)
 }
 
 /*
- * One buffer: `n_out` pieces that the device reads, then `n_in` that it writes, as a chain.
- * Returns its name, or -ENOSPC. Not seen by the device before vr_publish().
+ * Adds one buffer as a chain: `n_out` segments that the device reads, then `n_in` that it writes.
+ * Returns its name, or -ENOSPC. The device does not see it before vr_publish().
  */
 int
 vr_add(struct vr_ring *vr, const struct vr_seg *seg, unsigned n_out, unsigned n_in, void *cookie);
 
 /*
- * The same with one ring descriptor, and the pieces in an indirect table at `table`: room for
- * as many descriptors of 16 bytes.
+ * The same with one ring descriptor, and the segments in an indirect table at `table`, where there
+ * is room for as many descriptors of 16 bytes.
  */
 int vr_add_indirect(struct vr_ring *vr, void *table, uint64_t table_gpa, const struct vr_seg *seg,
 		unsigned n_out, unsigned n_in, void *cookie);
 
-/* Show all that was added; with `n` > 0 only the next n buffers of it. */
+/* Makes all that was added available; with `n` > 0 only its next n buffers. */
 void vr_publish(struct vr_ring *vr, unsigned n);
 
-/* Write to the kick fd if the device asked for it (flags or event index) since the last time. */
+/* Writes to the kick fd if the device asked for it (by flags or event index) since the last time. */
 bool vr_kick(struct vr_ring *vr);
 
-/* Write to it in any case. */
+/* Writes to the kick fd in any case. */
 void vr_kick_always(struct vr_ring *vr);
 
 /*
- * The next buffer that the device gave back: 1 and its name, length and cookie (each may be
- * NULL), 0 if there is none, -EPROTO if it gave back one that it did not have.
+ * Takes the next buffer that the device gave back. Returns 1, with its name, length and cookie
+ * (each pointer may be NULL); 0 if there is none; -EPROTO if the device gave back one that it did
+ * not have.
  */
 int vr_take_used(struct vr_ring *vr, uint16_t *head, uint32_t *len, void **cookie);
 
-/* The same, and it stays there. */
+/* The same, but the buffer stays in the ring. */
 int vr_peek_used(const struct vr_ring *vr, uint16_t *head, uint32_t *len, void **cookie);
 
 /* How many buffers wait to be taken back. */
 unsigned vr_used_pending(const struct vr_ring *vr);
 
-/* Ask for, or do without, a call when buffers come back. True if some wait already. */
+/* Asks for a call when buffers come back, or does without. Returns true if some wait already. */
 bool vr_call_enable(struct vr_ring *vr, bool on);
 
-/* Read the call fd: how often it was signalled since the last time. */
+/* Reads the call fd. Returns how often it was signalled since the last time. */
 uint64_t vr_calls(struct vr_ring *vr);
 
-/* Wait for a call; 0 or -ETIMEDOUT. Does not reset it. */
+/* Waits for a call, which it does not reset. Returns 0 or -ETIMEDOUT. */
 int vr_wait_call(struct vr_ring *vr, int timeout_ms);
 
-/* Raw writes: no check, nothing private touched. */
+/* Raw writes, which check nothing and leave private state alone. */
 void vr_raw_desc(struct vr_ring *vr, uint16_t i, uint64_t addr, uint32_t len, uint16_t flags,
 		uint16_t next);
 
 /* avail->ring[slot % size] = head */
 void vr_raw_avail(struct vr_ring *vr, uint16_t slot, uint16_t head);
 
-/* Shows `n` heads of a split ring, any numbers, where the driver stands. */
+/* Makes `n` heads of a split ring available, whatever their numbers, at the driver's position. */
 void vr_raw_post(struct vr_ring *vr, const uint16_t *head, unsigned n);
 
 /* avail->idx = idx, after all that was written before. */
 void vr_raw_avail_idx(struct vr_ring *vr, uint16_t idx);
 
-/* A descriptor of a packed ring, its flags last. */
+/* Writes a descriptor of a packed ring, its flags last. */
 void vr_raw_packed(struct vr_ring *vr, uint16_t at, uint64_t addr, uint32_t len, uint16_t id,
 		uint16_t flags);
 
 /*
- * Shows a chain of `n` descriptors where the driver of a packed ring stands. Their flags say what
- * they are; NEXT, the owner's flags and the id are put in here.
+ * Makes a chain of `n` descriptors available at the driver's position in a packed ring. Their flags
+ * say what they are; this call adds NEXT, AVAIL, USED and the id.
  */
 void vr_raw_chain(struct vr_ring *vr, uint16_t id, const struct vr_packed_desc *d, unsigned n);
 
-/* Returns true if a buffer came back, and which one: not checked, and it stays there. */
+/* Returns true if a buffer came back, and which one. It is not checked, and stays in the ring. */
 bool vr_raw_used(const struct vr_ring *vr, struct vr_used_elem *e);
 
-/* Steps past it. In a packed ring it took `n` descriptors. */
+/* Steps past that buffer, which took `n` descriptors of a packed ring. */
 void vr_raw_step(struct vr_ring *vr, unsigned n);
 
-/* Only its flags, after all that was written before. */
+/* Writes only the flags of a descriptor, after all that was written before. */
 void vr_raw_packed_flags(struct vr_ring *vr, uint16_t at, uint16_t flags);
 
 static inline uint16_t

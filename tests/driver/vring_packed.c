@@ -12,7 +12,7 @@ reset(struct vr_ring *vr, uint16_t base)
 	struct vr_place at = vr_packed_place(base);
 
 	memset(vr->packed, 0, vr_desc_bytes(vr->size));
-	/* All of them were used before: in front of the place on its lap, behind it on the last. */
+	/* All descriptors count as used: those before the position on this lap, the others on the last one. */
 	for (uint16_t i = 0; i < vr->size; i++)
 		vr->packed[i].flags = vr_packed_owner(false, i < at.at ? at.lap : !at.lap);
 	*vr->driver_event = *vr->device_event = (struct vr_event){0, VR_EVENT_ENABLE};
@@ -37,7 +37,7 @@ add(struct vr_ring *vr, const struct vr_seg *seg, unsigned n, unsigned n_out, ui
 		d->addr = seg[k].gpa;
 		d->len = seg[k].len;
 		d->id = name;
-		/* The first one keeps the flags of the lap before until it is shown. */
+		/* The first descriptor keeps the flags of the last lap until the chain is made available. */
 		if (k == 0)
 			vr->held[head] = (struct vr_held){f, (uint16_t)n};
 		else
@@ -92,7 +92,7 @@ kick_wanted(struct vr_ring *vr)
 	vr->shown = false;
 	if (e.flags != VR_EVENT_DESC || (vr->features & VU_F_EVENT_IDX) == 0)
 		return shown && e.flags != VR_EVENT_DISABLE;
-	/* As numbers on one line, on which `now` stands. */
+	/* The positions are made comparable: numbers that go on growing from lap to lap. */
 	if (now <= old)
 		old = (uint16_t)(old - vr->size);
 	if (at.lap != vr->show_at.lap)
@@ -106,14 +106,14 @@ is_used(const struct vr_ring *vr, struct vr_place p)
 	return vr_packed_is_used(__atomic_load_n(&vr->packed[p.at].flags, __ATOMIC_ACQUIRE), p.lap);
 }
 
-/* Goes over what came back, and says how many buffers that were. */
+/* Moves *p past the buffers that came back. Returns how many there are. */
 static unsigned
 walk_used(const struct vr_ring *vr, struct vr_place *p)
 {
 	unsigned n = 0;
 	uint16_t id;
 
-	/* An id that is none ends it: how far to go on is not known then. */
+	/* An unknown id ends the count: its number of descriptors is not known. */
 	while (n < vr->size && is_used(vr, *p)) {
 		n++;
 		id = vr->packed[p->at].id;
@@ -139,7 +139,7 @@ peek(const struct vr_ring *vr, struct vr_used_elem *e)
 
 	if (!is_used(vr, vr->seen_at))
 		return false;
-	/* The length says something only where the device wrote (section 2.8.1). */
+	/* The length means something only if the device wrote (section 2.8.1). */
 	*e = (struct vr_used_elem){d->id, (d->flags & VR_DESC_WRITE) != 0 ? d->len : 0};
 	return true;
 }

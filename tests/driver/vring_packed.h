@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * How a packed ring is written by hand: virtio 1.2 section 2.8. Positions, laps, and whose a
- * descriptor is. The orderly interface is vring.h's, for both formats.
+ * How a packed ring is written by hand (virtio 1.2 section 2.8): positions, laps, and the flags
+ * that tell who owns a descriptor. vring.h has the orderly interface for both formats.
  *
  * No state; any thread.
  */
@@ -43,7 +43,7 @@ struct vr_place {
 	bool lap;
 };
 
-/* The two flags that say that a descriptor is available, or used, on that lap (2.8.1). */
+/* Returns the AVAIL and USED flags of a descriptor that is available, or used, on that lap (2.8.1). */
 static inline uint16_t
 vr_packed_owner(bool available, bool lap)
 {
@@ -56,7 +56,7 @@ vr_packed_is_used(uint16_t flags, bool lap)
 	return (flags & (VR_DESC_AVAIL | VR_DESC_USED)) == vr_packed_owner(false, lap);
 }
 
-/* Over `n` descriptors, at most a whole lap. */
+/* Returns the place `n` descriptors further on, at most one lap. */
 static inline struct vr_place
 vr_packed_behind(struct vr_place p, uint16_t size, unsigned n)
 {
@@ -67,7 +67,7 @@ vr_packed_behind(struct vr_place p, uint16_t size, unsigned n)
 	return (struct vr_place){(uint16_t)to, p.lap};
 }
 
-/* As event areas and SET_VRING_BASE have it. */
+/* Returns a place as event areas and SET_VRING_BASE have it. */
 static inline uint16_t
 vr_packed_off_wrap(struct vr_place p)
 {

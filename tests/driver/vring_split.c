@@ -95,7 +95,7 @@ peek(const struct vr_ring *vr, struct vr_used_elem *e)
 		return false;
 	*e = vr->used->ring[vr->used_idx & (vr->size - 1)];
 	if (n > vr->size)
-		e->id = vr->size; /* nobody's */
+		e->id = vr->size; /* no descriptor */
 	return true;
 }
 
@@ -114,7 +114,7 @@ take(struct vr_ring *vr, uint16_t name)
 static void
 want_calls(struct vr_ring *vr, bool on)
 {
-	/* One behind what was read: the device gets there after a whole turn of 65536. */
+	/* The index before the one that was read: the device reaches it only after 65536 more buffers. */
 	uint16_t event = (uint16_t)(on ? vr->used_idx : vr->used_idx - 1);
 
 	if ((vr->features & VU_F_EVENT_IDX) != 0)

@@ -18,34 +18,34 @@
 #define RING VR_SIZE_MAX /* a millisecond of work at least, while this program has no CPU */
 #define HEADS 64         /* buffers: they stay in the caches, as those of a busy guest */
 #define LEN 60
-#define ROOM 2048 /* to receive floods of the cases as well */
+#define ROOM 2048 /* bytes of a receive buffer, which also holds what the cases flood */
 #define TICK_NS 250000
-#define LOOK_NS 100000 /* a moment's length: this thread may share a worker's CPU */
+#define LOOK_NS 100000 /* between two looks: this thread may share a worker's CPU */
 #define LOOKS 20
 #define CONNECT_MS 8000
 #define POLL_MS 1
 
-/* A moment, as the thread saw it. */
+/* What the thread saw at one moment. */
 struct sample {
 	uint64_t at;     /* ns */
-	uint64_t frames; /* that the switch has taken until then */
-	uint64_t waited; /* by the worker for a CPU, ns */
+	uint64_t frames; /* that the switch had taken by then */
+	uint64_t waited; /* how long the worker had waited for a CPU by then, in ns */
 };
 
-/* What the switch takes of one sender's frames. */
+/* How fast the switch takes one sender's frames. */
 struct meter {
 	struct vr_ring *tx;
 	unsigned worker;
 	uint16_t shown;
 	struct sample last;
-	/* The window: it begins at a moment at which the worker had its CPU. */
+	/* The window, which begins at a moment at which the worker had its CPU. */
 	bool open;
 	struct sample first;
-	uint64_t dry_ns, dry_frames; /* in it, with an empty ring */
-	/* Since gauge_begin(). */
+	uint64_t dry_ns, dry_frames; /* in the window, while the ring was empty */
+	/* Rates since gauge_begin(). */
 	uint64_t ns, frames;
-	double before; /* of the window before */
-	double least;  /* that two windows in a row had at most */
+	double before; /* of the last window */
+	double least;  /* the least that the better one of two windows in a row had */
 	unsigned windows;
 };
 
@@ -61,7 +61,7 @@ struct gauge {
 	struct meter meter[WORKERS_MAX];
 };
 
-/* Time with a CPU between two moments. */
+/* Returns how long the worker had a CPU between two moments. */
 static uint64_t
 cpu_ns(const struct sample *a, const struct sample *b)
 {
@@ -75,7 +75,7 @@ close_window(struct meter *m, uint64_t frames, uint64_t ns)
 {
 	double rate = (double)frames * 1e9 / (double)ns;
 
-	/* What happens on this program's side, or a sibling of the CPU, is seldom as long as two. */
+	/* A disturbance by this program, or by the CPU's sibling, seldom lasts for two windows. */
 	if (m->windows < 2)
 		m->least = m->windows == 0 || rate > m->before ? rate : m->before;
 	else if (rate < m->least && m->before < m->least)
@@ -104,7 +104,7 @@ advance(struct meter *m, const struct sample *s)
 	m->dry_ns = m->dry_frames = 0;
 }
 
-/* All of a moment; not if this thread lost its CPU in the middle. */
+/* Notes all of a moment. Returns false if this thread lost its CPU in the middle. */
 static bool
 look(const struct gauge *g, const struct meter *m, struct sample *s)
 {
@@ -117,7 +117,7 @@ look(const struct gauge *g, const struct meter *m, struct sample *s)
 	return now_ns() < s->at + LOOK_NS;
 }
 
-/* Notes how far the switch has come, and shows it all buffers again. */
+/* Notes how far the switch has come, and makes all buffers available again. */
 static void
 take_sample(struct gauge *g, struct meter *m)
 {
@@ -128,7 +128,7 @@ take_sample(struct gauge *g, struct meter *m)
 		;
 	used = (uint16_t)s.frames;
 	done = (uint16_t)(s.frames - m->last.frames);
-	/* It went on after `last`, and had not waited for that: so it had its CPU at `last`. */
+	/* The worker went on after `last` and had not waited for a CPU, so it had its CPU at `last`. */
 	if (done != 0 && s.waited - m->last.waited < LOOK_NS)
 		advance(m, &m->last);
 	if (used == m->shown) {
@@ -149,7 +149,10 @@ run(void *arg)
 	const struct sched_param first = {.sched_priority = 1};
 	struct gauge *g = arg;
 
-	/* It has little to do, but the rings must not run dry. Without the right to it they do at times. */
+	/*
+	 * The thread has little to do, but the rings must not run dry. Without the right to this
+	 * priority they do at times.
+	 */
 	pthread_setschedparam(pthread_self(), SCHED_FIFO, &first);
 	while (!__atomic_load_n(&g->stop, __ATOMIC_ACQUIRE)) {
 		for (unsigned i = __atomic_load_n(&g->full, __ATOMIC_ACQUIRE); i < 2; i++)
@@ -173,7 +176,7 @@ gauge_connect(const char *socket, const struct workers *w)
 					.rx_size = RING,
 					.tx_size = RING,
 					.mem.region_size = 4 << 20},
-			.rx_bufs = HEADS, /* what is flooded at first may not wait for room */
+			.rx_bufs = HEADS, /* frames that are flooded at first must find room */
 			.tx_bufs = 1,
 	};
 	struct gauge *g = calloc(1, sizeof(*g));
@@ -206,7 +209,7 @@ gauge_mac(const struct gauge *g, unsigned i)
 	return g->mac[i];
 }
 
-/* All entries of the ring name a few buffers: of `len` bytes, with this frame in them if any. */
+/* Lets all entries of the ring name a few buffers of `len` bytes, which hold this frame if one is given. */
 static bool
 lay_out(struct nic *nic, struct vr_ring *vr, const uint8_t *frame, uint32_t len, uint16_t flags)
 {
@@ -233,7 +236,7 @@ gauge_go(struct gauge *g)
 		struct meter *m = &g->meter[i];
 		struct vr_ring *tx = g->nic[i].tx;
 
-		/* What it had sent before is done: the address is known. */
+		/* The frame that it sent before was forwarded, so its address is known. */
 		if (nic_drain(&g->nic[i], CONNECT_MS) != 0)
 			return false;
 		frame_make(frame, g->mac[i ^ 1], g->mac[i], TYPE_CASE, 0, LEN);

@@ -12,9 +12,10 @@
 
 #define WINDOW 16 /* frames under way to one: far fewer than its 256 buffers */
 #define HELLO_LEN 60
-#define HELLO (1ULL << 63) /* in the number of a frame: it may be lost, and comes again */
+#define HELLO \
+	(1ULL << 63) /* a bit in a frame's number: such a frame may be lost, and is sent again */
 #define HELLO_MS 5
-#define STALL_MS 1500 /* far above what a frame waits, and a worker for its CPU */
+#define STALL_MS 1500 /* far more than a frame waits in the switch, or a worker for its CPU */
 
 static size_t
 length_of(uint64_t seq)
@@ -87,7 +88,7 @@ look_at(struct movers *m, struct end *e, const uint8_t *frame, size_t len)
 {
 	uint64_t seq;
 
-	/* Until the switch knows who is where, frames of others come too. */
+	/* Until the switch knows all addresses, frames for others arrive too. */
 	if (len < FRAME_MIN || frame_type(frame) != TYPE_MOVER || memcmp(frame, e->mac, 6) != 0)
 		return true;
 	if (memcmp(frame + 6, e->peer->mac, 6) != 0)
@@ -155,7 +156,7 @@ skip(struct movers *m, struct end *a)
 	for (unsigned i = 0; i < 2; i++) {
 		struct end *to = both[i], *from = to->peer;
 
-		/* What the sender's ring still holds may come, and what waits at the uplink. */
+		/* What the sender's ring still holds may arrive, and so may what waits at the uplink. */
 		if (from->sent == to->got || from->wire >= 0 || nic_in_flight(&from->nic) != 0)
 			continue;
 		if (!miss(m, from, from->sent - to->got))

@@ -24,7 +24,7 @@
 #define PAGE 4096UL
 #define STATION_ROOM (8 << 20) /* bytes that a station's socket holds: others use the wire too */
 
-/* Has its pages logged from now on; *fd: the log. */
+/* Switches the logging of its pages on. *fd is the log. */
 static bool
 log_on(struct movers *m, struct end *e, size_t size, int *fd)
 {
@@ -79,7 +79,7 @@ check_log(struct movers *m, struct end *e, unsigned region, const uint8_t *befor
 	return true;
 }
 
-/* Traffic while pages are logged, up to frames that lie in its rings when these are stopped. */
+/* Traffic while pages are logged; the last frames are still in its rings when these are stopped. */
 static bool
 last_round(struct movers *m, struct end *e)
 {
@@ -92,7 +92,7 @@ last_round(struct movers *m, struct end *e)
 				(e->peer->wire < 0 &&
 						!mover_send_one(m, e->peer, e->peer->sent + 1, &n)))
 			return false;
-	/* What the switch holds for a guest that is gone is dropped: this side must be through. */
+	/* The switch drops what it holds for a guest that is gone, so it must have taken the peer's frames. */
 	return mover_drain(m, e->peer);
 }
 
@@ -110,7 +110,10 @@ stop(struct movers *m, struct end *e)
 			base[1], vr_base(e->nic.rx), vr_base(e->nic.tx));
 }
 
-/* Goes on at a new connection with a copy of the memory; the old one ends after that, or before. */
+/*
+ * Goes on at a new connection with a copy of the memory. The old connection is closed after that,
+ * or before (`early`).
+ */
 static bool
 take_over(struct movers *m, struct end *e, bool early)
 {
@@ -140,7 +143,7 @@ take_over(struct movers *m, struct end *e, bool early)
 	return EXPECT(m->h, err == 0, "mover %td could not go on: %s", e - m->end, strerror(-err));
 }
 
-/* A migration: pages logged, stopped with frames under way, taken over by another connection. */
+/* A migration: its pages are logged, it is stopped with frames under way, and another connection takes over. */
 static bool
 act_move(struct movers *m, struct end *e, uint64_t r)
 {
@@ -152,7 +155,10 @@ act_move(struct movers *m, struct end *e, uint64_t r)
 	bool ok;
 	int fd;
 
-	/* Buffers that were filled before are posted again now: that is the guest's own writing. */
+	/*
+	 * Posts buffers again that were filled before. The guest itself writes to its memory then,
+	 * which no log has.
+	 */
 	ok = log_on(m, e, size, &fd) && mover_receive_all(m, e, &n);
 	for (unsigned i = 0; i < mem->n; i++) {
 		before[i] = malloc(mem->region[i].size);

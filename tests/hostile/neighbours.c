@@ -21,7 +21,7 @@
 #define A_TICK 4
 #define SETTLE_MS 8000
 #define POLL_MS 1
-#define DELAY_NS 500000 /* shorter ones are not worth a look at what the worker waited */
+#define DELAY_NS 500000 /* for a shorter delay it is not looked up how long the worker waited */
 #define MAC_BASE 0x01000000
 #define SEEN_MAX 64
 #define MERGE_BUF 224 /* a window of longest frames fills most of the 256 buffers */
@@ -31,13 +31,13 @@ struct neighbour {
 	uint8_t mac[6];
 	uint64_t sent;   /* frames to the peer; shared with the main thread */
 	uint64_t got;    /* frames of the peer; likewise */
-	uint64_t heard;  /* of them, up to the check before; main thread */
+	uint64_t heard;  /* frames of the peer at the last check; main thread */
 	unsigned worker; /* that polls its transmit ring */
 	struct stamp {
 		uint64_t at;     /* ns */
-		uint64_t waited; /* by the worker, until then */
+		uint64_t waited; /* how long the worker had waited for a CPU by then, in ns */
 	} stamp[WINDOW];         /* when a frame was sent, by its number */
-	uint64_t looked;         /* when it began to look for frames */
+	uint64_t looked;         /* when it last began to look for frames */
 	uint64_t delay;          /* longest of a frame that came, ns; shared */
 };
 
@@ -48,7 +48,7 @@ struct neighbours {
 	bool running;
 	pthread_t thread;
 	bool stop, pause;     /* main thread's wishes */
-	bool paused;          /* and that it is so */
+	bool paused;          /* the thread's answer to `pause` */
 	pthread_mutex_t lock; /* guards what follows */
 	char error[256];
 	uint64_t seen[SEEN_MAX]; /* sequence numbers of the cases' frames */
@@ -109,8 +109,8 @@ look_at(struct neighbours *n, unsigned i, const uint8_t *frame, size_t len)
 }
 
 /*
- * Frame `seq` for `me` has come, so the worker has had its CPU meanwhile: what it waited for that
- * is known. When `me` last looked, the frame was not there yet.
+ * Frame `seq` for `me` has arrived, so the worker has had its CPU meanwhile, and it is known how
+ * long it waited for it. When `me` last looked, the frame was not there yet.
  */
 static void
 note_delay(struct neighbours *n, struct neighbour *me, struct neighbour *peer, uint64_t seq,
@@ -208,7 +208,7 @@ neighbours_connect(const char *socket, uint64_t features, const struct workers *
 		struct neighbour *me = &n->each[n->up];
 
 		mac_make(me->mac, MAC_BASE + n->up);
-		me->worker = n->up % w->n; /* the one with fewest rings gets the next */
+		me->worker = n->up % w->n; /* the worker with the fewest rings gets the next one */
 		sock = vu_connect(socket, SETTLE_MS);
 		err = sock < 0 ? sock : nic_open(&me->nic, sock, &opts);
 		if (err < 0) {
@@ -296,7 +296,7 @@ neighbours_check(struct neighbours *n, uint64_t *delay_ns)
 	const char *error;
 	bool heard, settled;
 
-	/* A case may be over before their thread had a turn: then there is nothing to judge yet. */
+	/* A case may be over before the neighbours' thread has run: then there is nothing to judge yet. */
 	__atomic_store_n(&n->pause, false, __ATOMIC_RELEASE);
 	heard = wait_until(n, all_heard);
 	__atomic_store_n(&n->pause, true, __ATOMIC_RELEASE);

@@ -32,7 +32,7 @@ make_fd(enum odd_fd kind)
 	case ODD_READ_ONLY:
 	case ODD_EMPTY:
 	default:
-		/* Named as the driver's memory, so that its mappings are counted with that. */
+		/* It has the name of the driver's memory, with which its mappings are counted. */
 		fd[0] = memfd_create("guest-memory", MFD_CLOEXEC);
 		if (fd[0] < 0 || kind == ODD_EMPTY)
 			return fd[0];
@@ -96,7 +96,7 @@ odd_number(uint64_t *state)
 	return *state * 0x2545f4914f6cdd1dULL;
 }
 
-/* A number that is one of the awkward ones, more often than not. */
+/* Returns a number, most of the time an awkward one. */
 static uint64_t
 awkward(uint64_t *state)
 {

@@ -31,14 +31,14 @@ trio_open(struct hostile *h, struct trio *t, uint64_t features)
 		opts = party_opts();
 		opts.dev.features |= takes[i];
 		opts.dev.rx_size = RING;
-		/* Who takes packets of 64 KiB needs room for them in one buffer, or in many. */
+		/* A guest that takes packets of 64 KiB needs room for them in one buffer, or in many. */
 		if (takes[i] == TAKES_ALL && !h->subject.mergeable)
 			opts.rx_buf_size = ARENA;
 		else
 			opts.rx_bufs = 512;
 		opts.dev.mem.region_size = 2 << 20;
 		t->to[i] = party_open(h, &opts);
-		/* The newcomer begins: what it says is not flooded, for the other is known by then. */
+		/* The newcomer sends first: its frame is not flooded, as the other guest is known by then. */
 		if (t->to[i] == NULL ||
 				!(i == 0 ? party_meet(t->bad, t->to[i])
 					 : party_meet(t->to[i], t->bad)))
@@ -64,7 +64,7 @@ trio_send(struct trio *t, const struct packet *p, unsigned descs)
 	uint32_t len = hdr_len + p->len, at = 0, each = len / descs;
 	struct vr_seg seg[DESCS_MAX];
 	struct vr_ring *tx = t->bad->nic.tx;
-	/* The region's end is nobody's: no buffer reaches so far. */
+	/* The end of the region is free: no buffer reaches so far. */
 	struct buf b = raw_end_buf(t->bad, 1, ARENA);
 
 	memcpy(b.at, &p->vnet, hdr_len);

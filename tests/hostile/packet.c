@@ -132,7 +132,7 @@ packet_unsound(uint64_t takes, const struct vr_net_hdr *vnet, uint32_t len)
 	return NULL;
 }
 
-/* It came as it is: the same bytes, and a header that says the same of them. */
+/* It arrived unchanged: the same bytes, and a header that says the same about them. */
 static const char *
 changed(const struct packet *p, const struct vr_net_hdr *vnet, const uint8_t *frame, uint32_t len)
 {
@@ -149,7 +149,7 @@ changed(const struct packet *p, const struct vr_net_hdr *vnet, const uint8_t *fr
 	return NULL;
 }
 
-/* Of TCP's or UDP's header of a frame that is one of several. */
+/* Checks the TCP or UDP header of a frame that is one of several segments. */
 static const char *
 wrong_part(const struct packet *p, const uint8_t *frame, uint32_t len, uint32_t at)
 {
@@ -194,9 +194,9 @@ packet_wrong(const struct packet *p, uint64_t takes, const struct vr_net_hdr *vn
 	wrong = cut ? wrong_part(p, frame, len, at) : NULL;
 	if (wrong != NULL)
 		return wrong;
-	/* What was there is the sum of the pseudo header, with the length of the whole. */
+	/* The sender had put the sum of the pseudo header there, with the length of the whole packet. */
 	begin = get16(p->bytes + field);
-	if ((p->vnet.csum_offset & 1) != 0) /* its bytes count as those of two numbers */
+	if ((p->vnet.csum_offset & 1) != 0) /* at an odd offset its bytes belong to two numbers */
 		begin = (begin & 0xff) << 8 | begin >> 8;
 	if (cut)
 		begin += (0xffff - ((p->len - p->l4) & 0xffff)) + len - p->l4;

@@ -25,7 +25,11 @@ party_opts(void)
 									VU_F_PROTOCOL_FEATURES,
 							.protocol = VU_PROTOCOL_REPLY_ACK,
 							.timeout_ms = PATIENCE_MS,
-							/* The first page of each is free for buffers that begin in the one before. */
+							/*
+							 * The first page of each region is free,
+							 * for buffers that begin in the region
+							 * before.
+							 */
 							.mem = {.n_regions = 2,
 									.region_size = 512 << 10,
 									.gpa = 0x100000,
@@ -115,7 +119,7 @@ party_close_all(struct hostile *h)
 		party_close(&h->party[i]);
 }
 
-/* As nic_recv_wait() and nic_drain(), but leaves the processors to the switch meanwhile. */
+/* Like nic_recv_wait() and nic_drain(), but sleeps in between, which leaves the CPUs to the switch. */
 static int
 receive(struct party *p, uint8_t *frame, size_t room)
 {
@@ -220,8 +224,8 @@ bool
 party_meet(struct party *a, struct party *b)
 {
 	/*
-	 * Only the first may be flooded, if b is a newcomer too: the neighbours know that
-	 * frames of this type may come. b answers once a is known.
+	 * If b is a newcomer too, the first frame may be flooded; the neighbours accept frames of
+	 * this type. b answers when a is known.
 	 */
 	return party_says(a, b) && learned(a) && party_says(b, a) && learned(b);
 }

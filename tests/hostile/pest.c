@@ -15,13 +15,13 @@
 #include "odd_messages.h"
 
 #define MAC_BASE 0x06000000
-#define PACE_MS 4 /* between two things that it does: it is to annoy, not to take a CPU */
+#define PACE_MS 4 /* between two acts: it must disturb, and not take a CPU */
 #define LEN 120
 #define FRAMES 16
 #define HALF 7 /* bytes of a message's header */
 #define MESSAGES 20
 #define ROUNDS 30
-#define LEARN 4 /* of so many frames one has a new source address */
+#define LEARN 4 /* one frame of so many has a new source address */
 
 struct pest {
 	const char *socket;
@@ -41,7 +41,7 @@ pace(void)
 	poll(NULL, 0, PACE_MS);
 }
 
-/* Connects, says nothing or half a message, and goes. */
+/* Connects, sends nothing or half a message, and closes. */
 static void
 be_silent(struct pest *p)
 {
@@ -75,7 +75,7 @@ send_messages(struct pest *p)
 		close(sock);
 }
 
-/* Frames to its own peer alone, once the switch knows that one: nobody else is to hear of it. */
+/* Frames to its own peer alone, which the switch knows by then: nobody else may get them. */
 static void
 send_frames(struct pest *p, struct nic *nic, const uint8_t *mac, const uint8_t *peer)
 {
@@ -91,7 +91,7 @@ send_frames(struct pest *p, struct nic *nic, const uint8_t *mac, const uint8_t *
 	nic_reclaim(nic);
 }
 
-/* A descriptor as no driver writes it, in a ring that the switch uses. */
+/* Writes a descriptor that no driver writes, into a ring that the switch uses. */
 static void
 spoil(struct pest *p, struct vr_ring *vr)
 {
@@ -117,7 +117,7 @@ spoil(struct pest *p, struct vr_ring *vr)
 	}
 }
 
-/* Two guests: one sends to the other, spoils its rings or the other's, and hangs up at some time. */
+/* Two guests: one sends to the other, corrupts its rings or the other's, and hangs up at some time. */
 static void
 be_guests(struct pest *p)
 {

@@ -97,7 +97,7 @@ raw_chain(struct vr_ring *vr, uint16_t first, const struct vr_seg *seg, unsigned
 	}
 }
 
-/* Shows the chain that is laid out from `head` on. One without an end is as long as its ring. */
+/* Writes the chain that is laid out from `head` on. A chain without an end is as long as its ring. */
 static void
 post_packed(struct vr_ring *vr, uint16_t head)
 {
@@ -199,7 +199,7 @@ raw_receive_begin(struct party *p, struct party *peer)
 	return EXPECT(p->h, err == 0, "the ring could not be used up: %s", strerror(-err));
 }
 
-/* What the switch writes to of a ring: a copy. */
+/* Copies what the switch writes to in a ring. */
 static uint8_t *
 copy_used(const struct vr_ring *vr, size_t *size)
 {
@@ -229,7 +229,7 @@ raw_untouched(struct party *p, struct party *peer)
 		before[i] = copy_used(ring[i], &size);
 	frame_make(frame, p->mac, peer->mac, TYPE_CASE, ++p->h->seq, sizeof(frame));
 	err = nic_send(&peer->nic, frame, sizeof(frame), NULL);
-	/* Once this frame is settled every ring was polled. */
+	/* When this frame was forwarded, every ring has been polled. */
 	if (err == 0)
 		err = party_drain(peer);
 	expect_drops(peer, DROP_GONE, 1);

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define TURNS 5      /* that count, of each kind */
-#define TURNS_MAX 40 /* and that are tried */
+#define TURNS 5      /* that count */
+#define TURNS_MAX 40 /* that are tried until so many count */
 #define WINDOWS 3    /* of the gauge, each turn */
 #define SETTLE_NS 3000000
 #define IDLE_MS 30 /* frames may wait for ever for a guest that takes nothing */
@@ -24,7 +24,7 @@ pump(void *arg)
 	const struct sched_param first = {.sched_priority = 1};
 	struct contest *c = arg;
 
-	/* Without the right to it more turns do not count. */
+	/* Without the right to this priority more turns do not count. */
 	pthread_setschedparam(pthread_self(), SCHED_FIFO, &first);
 	while (!__atomic_load_n(&c->stop, __ATOMIC_ACQUIRE)) {
 		bool attack = __atomic_load_n(&c->attack, __ATOMIC_ACQUIRE), dry = false;
@@ -40,7 +40,7 @@ pump(void *arg)
 			__atomic_fetch_add(&c->looks, 1, __ATOMIC_RELAXED);
 			__atomic_fetch_add(&c->dry, dry, __ATOMIC_RELAXED);
 		}
-		nanosleep(&nap, NULL); /* the switch is at work meanwhile */
+		nanosleep(&nap, NULL); /* the pace of the load: nothing is waited for */
 	}
 	return NULL;
 }
@@ -65,7 +65,10 @@ left(const struct contest *c)
 	return n;
 }
 
-/* They show nothing more, and what is under way is done; or nothing becomes of it for a while. */
+/*
+ * The greedy guests make nothing more available. Waits until all that is under way is done, or
+ * until nothing has been done for a while.
+ */
 static void
 rest(struct contest *c)
 {
@@ -82,7 +85,7 @@ rest(struct contest *c)
 	} while (n > 0 && vu_now_ms() < since + IDLE_MS);
 }
 
-/* The gauge's rate with the greedy ones at work. False: they were not so all the time. */
+/* Measures the gauge's rate with the greedy guests at work. Returns false if they were not busy all the time. */
 static bool
 beside(struct contest *c, struct gauge_rate *r)
 {
@@ -116,7 +119,7 @@ contest_judge(struct contest *c)
 	double kept[TURNS];
 	unsigned n = 0;
 
-	c->h->drops_any = true; /* nobody looks after what waits at the end */
+	c->h->drops_any = true; /* frames that wait at the end are lost */
 	if (!EXPECT(c->h, pthread_create(&c->thread, NULL, pump, c) == 0, "no thread"))
 		return;
 	for (unsigned i = 0; i < TURNS_MAX && n < TURNS; i++)
@@ -124,7 +127,7 @@ contest_judge(struct contest *c)
 			kept[n++] = rate_kept(c->h, with.mean, &alone);
 	__atomic_store_n(&c->stop, true, __ATOMIC_RELEASE);
 	pthread_join(c->thread, NULL);
-	gauge_begin(c->h->gauge); /* the verdict is on what the case does from here on: nothing */
+	gauge_begin(c->h->gauge); /* from here on the case does nothing, and the verdict is about that */
 	if (!EXPECT(c->h, n == TURNS, "the greedy guests could not be kept busy"))
 		return;
 	qsort(kept, n, sizeof(kept[0]), compare);

@@ -25,21 +25,22 @@
 #define TAP "soak"
 #define CASES_MAX 512
 #define PESTS 2
-#define ACTS 6       /* of the movers, from one case to the next */
-#define WARM_ACTS 40 /* each kind for each of them, in all likelihood */
+#define ACTS 6       /* acts of the movers between two cases */
+#define WARM_ACTS 40 /* enough for each mover to do each kind of act, in all likelihood */
 #define WARM_CASES 3
 #define REPORT_MS 600000
 #define SETTLE_MS 20000
 #define POLL_MS 10
 
 /*
- * Growth of a process that holds nothing more than before: what allocators keep, and what a
- * sanitizer's quarantine does (1 MiB, below); of the number of its mappings: glibc's arenas.
+ * How much a process may grow that holds nothing more than before: by what allocators and a
+ * sanitizer's quarantine keep (1 MiB, see below), and in the number of its mappings by glibc's
+ * arenas.
  */
 #define GROWTH_KB (16 << 10)
 #define GROWTH_MAPS 64
 #define BUFFERS_UNDER_WAY \
-	64 /* frames that were sent, and whose buffers nobody has asked back yet */
+	64 /* buffers of frames that were sent and that nobody has reclaimed yet */
 #define SANITIZER "exitcode=99:detect_leaks=1:quarantine_size_mb=1"
 
 struct soak {
@@ -50,7 +51,7 @@ struct soak {
 	unsigned n_cases, next_case;
 	pid_t pest[PESTS];
 	struct holdings start; /* after the warm-up */
-	int64_t buffers_free;  /* of the uplink, then */
+	int64_t buffers_free;  /* of the uplink, after the warm-up */
 	unsigned run, kills, acts;
 };
 
@@ -62,7 +63,7 @@ own_network(void)
 
 	if (unshare(CLONE_NEWNET) < 0)
 		return false;
-	/* The kernel must not speak on the uplink: neighbours do not know its frames. */
+	/* The kernel must not send on the uplink: the neighbours expect no such frames. */
 	fd = open("/proc/sys/net/ipv6/conf/default/disable_ipv6", O_WRONLY | O_CLOEXEC);
 	ok = fd < 0 ? errno == ENOENT : write(fd, "1", 1) == 1;
 	if (fd >= 0)
@@ -70,7 +71,7 @@ own_network(void)
 	return ok;
 }
 
-/* Fisher and Yates: each case once, then again in another order. */
+/* Shuffles the cases (Fisher-Yates): each is run once, then all again in another order. */
 static void
 shuffle(struct soak *s)
 {
@@ -129,7 +130,7 @@ kill_pest(struct soak *s, unsigned i)
 	s->kills++;
 }
 
-/* What it holds must become what it was after the warm-up. */
+/* The switch must come to hold no more than after the warm-up. */
 static bool
 settled(struct soak *s, const struct holdings *base, struct holdings *now)
 {
@@ -150,7 +151,7 @@ settled(struct soak *s, const struct holdings *base, struct holdings *now)
 			base->sockets, base->threads, base->regions);
 }
 
-/* Acts of the movers beside pests, of which one is killed after each and replaced. */
+/* Acts of the movers beside pests; after each act one pest is killed and replaced. */
 static bool
 moves(struct soak *s, unsigned n, const struct holdings *base)
 {
@@ -170,7 +171,7 @@ moves(struct soak *s, unsigned n, const struct holdings *base)
 		kill_pest(s, i);
 	if (!ok || (base != NULL && !settled(s, base, &now)))
 		return false;
-	/* The pests' stops are announced by nobody. */
+	/* Nobody announces the devices that are stopped because of pests. */
 	h->stops = subject_log_count(&h->subject, h->log_mark, " stopped: ");
 	h->stopped = subject_stopped(&h->subject) - h->stops;
 	case_verdict(h);
@@ -192,7 +193,7 @@ report(const struct soak *s, int64_t begin)
 	fflush(stdout);
 }
 
-/* Neighbours, whose connections are as old as the switch: the counters must be what they sent. */
+/* The neighbours have been connected since the switch started: the counters must be what they sent. */
 static bool
 check_sums(struct soak *s)
 {

@@ -49,7 +49,7 @@ static void
 run_program(const struct subject *s, pid_t parent)
 {
 	const char *lcores = s->workers > 1 ? "0@0,1@0,2@1" : "0@0,1@1";
-	/* With an uplink: so long that a source which one guest holds up stands still. */
+	/* With an uplink: frames wait so long that a source which one guest holds up would stall. */
 	const char *delay = s->patient ? "100000" : s->uplink ? "1000" : "15";
 	const char *const yes_no[] = {"0", "1"};
 	char tap[64], uml[160], wire[192], file[128];
@@ -97,7 +97,7 @@ run_program(const struct subject *s, pid_t parent)
 	table = open(s->table_path, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	if (log < 0 || table < 0 || dup2(table, 1) < 0 || dup2(log, 2) < 0)
 		_exit(126);
-	/* A report must end the program with a status that nothing else has. */
+	/* A sanitizer's report must end the program with a status that nothing else has. */
 	setenv("ASAN_OPTIONS", "exitcode=99:detect_leaks=1:quarantine_size_mb=16", 0);
 	setenv("UBSAN_OPTIONS", "halt_on_error=1:exitcode=99:print_stacktrace=1", 0);
 	setenv("RUNTIME_DIRECTORY", s->dir, 1);
@@ -131,7 +131,7 @@ subject_start(struct subject *s)
 		s->pid = 0;
 		return false;
 	}
-	/* The sanitized program with hugepages to clear takes seconds on a busy machine. */
+	/* The sanitized program, which clears hugepages first, takes seconds on a busy machine. */
 	return subject_log_wait(s, 0, "vhost-switch: ready", 6 * PATIENCE_MS) != NULL;
 }
 
@@ -219,7 +219,7 @@ subject_device(struct subject *s, size_t from, const uint8_t *mac)
 	return line != NULL && sscanf(line, "%d)", &device) == 1 ? device : -1;
 }
 
-/* Entries of a folder of links; those that lead to a name with `but` in it do not count. */
+/* Counts the links in a folder, except those that lead to a name with `but` in it. */
 static unsigned
 count_entries(const char *path, const char *but)
 {
@@ -243,7 +243,7 @@ count_entries(const char *path, const char *but)
 	return n;
 }
 
-/* Lines of a file that hold `text`; the number behind it, if any, in *value. */
+/* Counts the lines of a file that contain `text`. *value is the number that follows it, if any. */
 static unsigned
 count_lines(const char *path, const char *text, uint64_t *value)
 {
@@ -276,7 +276,7 @@ subject_holdings(const struct subject *s, struct holdings *hold)
 		return false;
 	memset(hold, 0, sizeof(*hold));
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)s->pid);
-	/* EAL has one for each hugepage that its heap takes: that is memory. */
+	/* EAL has a descriptor for each hugepage of its heap: these count as memory. */
 	hold->fds = count_entries(path, "memfd:seg_");
 	hold->sockets = count_entries(path, NULL) - count_entries(path, "socket:");
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)s->pid);
@@ -344,7 +344,7 @@ subject_end(struct subject *s, bool keep)
 	free(s->log);
 	s->log = NULL;
 	s->log_len = 0;
-	/* With the folder that EAL made for its run-time files. */
+	/* Removes the folder that EAL made for its run-time files, too. */
 	if (!keep && s->dir[0] != '\0')
 		nftw(s->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	s->dir[0] = '\0';

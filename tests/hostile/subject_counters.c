@@ -27,7 +27,7 @@ reason_named(const char *name, size_t len)
 	return DROP_MAX;
 }
 
-/* "NAME: reason 1, reason 2": adds up. */
+/* Adds up the counters of "NAME: reason 1, reason 2". */
 static void
 read_reasons(const char *line, struct totals *t)
 {
@@ -47,7 +47,7 @@ read_reasons(const char *line, struct totals *t)
 	}
 }
 
-/* The columns are found by their headings, so that further ones may be added. */
+/* The columns are found by their headings, so more of them can be added. */
 static void
 read_total(const char *head, const char *line, struct totals *t)
 {
@@ -67,7 +67,7 @@ read_total(const char *head, const char *line, struct totals *t)
 
 	snprintf(names, sizeof(names), "%s", head);
 	line += strcspn(line, "0123456789");
-	name = strtok_r(names, " \t", &save); /* heading of the names' column */
+	name = strtok_r(names, " \t", &save); /* the heading of the column of names */
 	while ((name = strtok_r(NULL, " \t", &save)) != NULL) {
 		if (sscanf(line, "%llu%n", &n, &used) != 1)
 			return;
@@ -129,7 +129,7 @@ subject_telemetry(struct subject *s)
 			recv(s->telemetry, hello, sizeof(hello), 0) > 0;
 }
 
-/* The answer to a command, as text; false when there is none in time. */
+/* Reads the answer to a command, as text. Returns false if there is none in time. */
 static bool
 ask(struct subject *s, const char *command, char *answer)
 {
@@ -144,7 +144,7 @@ ask(struct subject *s, const char *command, char *answer)
 	return n > 0;
 }
 
-/* "name":123 in an answer; -1 if it is not there. */
+/* Returns the number in "name":123 of an answer; -1 if it is not there. */
 static int64_t
 number_of(const char *answer, const char *name)
 {

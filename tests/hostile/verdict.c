@@ -13,29 +13,29 @@
 #define POLL_MS 2
 
 /*
- * The longest that a neighbour's frame may be under way, of its worker's CPU time: no client may
- * hang a worker for longer. A visit to a ring may take 200 us, and of the eight guests that
- * most cases have at most each may have one before the neighbour's turn, and one
- * more before a ring is tried again that another worker was filling: 3.2 ms. The
- * sanitized program takes some three times as long.
+ * The longest that a neighbour's frame may be under way, in its worker's CPU time: no client may
+ * hang a worker for longer. A visit to a ring may take 200 us. Most cases have at most eight
+ * guests. Each may have one visit before the neighbour's turn, and one more before a ring is tried
+ * again that another worker was filling: 3.2 ms. The sanitized program takes some three times as
+ * long.
  */
 #define DELAY_NS 10000000
 
 /*
- * With k greedy guests beside it an honest one keeps KEPT / (k + 1) of its rate. In a window
- * of 10 ms that also bounds how long a worker does nothing at all.
+ * Beside k greedy guests an honest one keeps KEPT / (k + 1) of its rate. In a window of 10 ms this
+ * also bounds how long a worker may do nothing at all.
  */
 #define KEPT 0.8
 
 /*
- * Rates that are taken when all is over, until one of them is usual: so much of the best so far.
- * A CPU whose sibling is busy does half of its work, or less.
+ * After a case, rates are measured until one of them is usual: at least this part of the best one
+ * so far. A CPU whose sibling is busy does half of its work, or less.
  */
 #define BASE_WINDOWS 2
 #define BASE_TRIES 20
 #define USUAL 0.3
 
-/* Memory that stays behind: allocators keep some, a leak a case would be far above. */
+/* Memory that may stay allocated: allocators keep some; a leak in each case would be far more. */
 #define RESIDENT_KB (192 << 10)
 
 static const char *const sanitizer_marks[] = {"Sanitizer", "runtime error:"};
@@ -99,7 +99,7 @@ is_careful(struct hostile *h)
 void
 expect_blocked(struct hostile *h, const struct party *p, bool careful)
 {
-	/* The minute may be over; in a soak its line may be among those that were left out. */
+	/* The minute may be over, or, in a soak, its line may be among those that the log left out. */
 	bool any = careful || h->soak;
 
 	if (any)
@@ -120,7 +120,7 @@ expect_stop(struct hostile *h, struct party *p, enum fault_reason reason)
 	return true;
 }
 
-/* What became of the frames of each guest. They are all settled: their buffers are back. */
+/* Checks what has become of each guest's frames. No frame is under way: all buffers are back. */
 static void
 check_drops(struct hostile *h)
 {
@@ -171,7 +171,7 @@ check_holdings(struct hostile *h)
 	h->base.fds = now.fds;
 }
 
-/* Notes what an honest guest did not get, if it is the first such thing. */
+/* Notes what an honest guest did not get, unless something is noted already. */
 __attribute__((format(printf, 2, 3))) static void
 unfair(struct hostile *h, const char *format, ...)
 {
@@ -195,7 +195,7 @@ check_neighbours(struct hostile *h, uint64_t *delay)
 				(double)*delay / 1e6);
 }
 
-/* Whether the gauge has its usual rate; the best one is noted. */
+/* Returns true if the gauge has its usual rate. Notes the best one. */
 static bool
 is_usual(struct hostile *h, const struct gauge_rate *r)
 {
@@ -243,7 +243,7 @@ expect_share(struct hostile *h, double kept)
 				kept, h->greedy, fair);
 }
 
-/* The gauge's share: `beside` was taken beside the case. */
+/* Judges the gauge's share: `beside` was measured while the case ran. */
 static void
 check_share(struct hostile *h, const struct gauge_rate *beside, uint64_t delay)
 {
@@ -294,7 +294,7 @@ case_verdict(struct hostile *h)
 	struct gauge_rate beside;
 	uint64_t delay;
 
-	/* A case that is over sooner is judged by one window, in which it happened. */
+	/* A case that is over sooner is judged by the one window in which it happened. */
 	if (!h->soak && subject_alive(&h->subject) &&
 			!gauge_read(h->gauge, 1, PATIENCE_MS, &beside))
 		unfair(h, "an honest pair got nothing");

@@ -11,7 +11,7 @@
 #include "gauge.h"
 
 #define MAC 0x05000000
-#define COUNT 64 /* a burst of the switch; net_pcap holds them in mbufs */
+#define COUNT 64 /* frames: a burst of the switch; net_pcap holds them in mbufs */
 #define LEN 60
 
 /* The file's header (draft-ietf-opsawg-pcap), and what is before each frame. */

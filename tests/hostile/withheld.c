@@ -29,7 +29,7 @@ struct withheld {
 	char dir[32];
 };
 
-/* libfuse hands its operations the data that fuse_new() was given. */
+/* libfuse passes the data that fuse_new() was given to its operations. */
 static void
 wait_for_leave(void)
 {
@@ -95,7 +95,7 @@ read_file(const char *path, char *to, size_t len, off_t at, struct fuse_file_inf
 	return (int)len;
 }
 
-/* close(2) waits for this one. */
+/* close(2) waits for this answer. */
 static int
 flush_file(const char *path, struct fuse_file_info *fi)
 {
