@@ -41,8 +41,8 @@ static const char usage[] =
 		"  --port NAME,KEY=VALUE,...\n"
 		"                          a port by name, with settings of its own (below); may be\n"
 		"                          repeated\n"
-		"  --config FILE           settings of the switch and of ports; those of the command\n"
-		"                          line go before it\n"
+		"  --config FILE           settings of the switch and of ports; the command line\n"
+		"                          overrides it\n"
 		"  --control PATH          the socket where tools ask about the switch and change\n"
 		"                          it, or none (control in EAL's run-time folder)\n"
 		"  --client                connect to the sockets, and reconnect, instead of serving\n"
@@ -65,8 +65,8 @@ static const char usage[] =
 		"  --vmdq 0|1              the uplink's frames are sorted 0 in software, 1 by the\n"
 		"                          NIC's VMDq pools (by the NIC where it can)\n"
 		"  --tx-csum 0|1           offer guests checksum offload (0)\n"
-		"  --tso 0|1               offer guests segmentation offload, and with it that of\n"
-		"                          checksums (0)\n"
+		"  --tso 0|1               offer guests segmentation offload, and with it checksum\n"
+		"                          offload (0)\n"
 		"  -P                      uplink promiscuous\n"
 		"  -h, --help              this text\n"
 		"  --version               print the version\n"
@@ -76,7 +76,7 @@ static const char usage[] =
 		"\n"
 		"Settings of --port:\n";
 
-/* Adds what is there without being asked for, and names all ports. */
+/* Adds the default socket or device if no option names one, and names all ports. */
 static bool
 conf_complete(struct conf *c)
 {

@@ -31,8 +31,8 @@ eal_check_cpus(const struct eal_said *said)
 		return true;
 	cpus_text(&cpus.usable, have, sizeof(have));
 	cpus_example(&cpus.usable, example, sizeof(example));
-	say_error("%s %s: CPU %d is not there, or not for this process, which has %s: take of "
-		  "those, as in %s",
+	say_error("%s %s: CPU %d is not there, or not for this process, which has %s: name "
+		  "CPUs that it has, as in %s",
 			said->lcores_option, said->lcores, missing, have, example);
 	return false;
 }

@@ -29,7 +29,7 @@ master_doc = "index"
 # Fragments that a chapter and a man page include.
 exclude_patterns = ["*.inc.rst"]
 highlight_language = "none"
-smartquotes = False  # "--" stands for itself here
+smartquotes = False  # keep "--" as it is
 nitpicky = True
 
 html_theme = "alabaster"
@@ -47,7 +47,7 @@ man_show_urls = True
 
 
 class Console(Lexer):
-    """Commands as they are typed, without a prompt; or, where some line has the prompt "# ", commands and answers.
+    """Commands without a prompt; or, if some line has the prompt "# ", commands and answers.
 
     Pygments' own lexer of that name takes a line without a prompt for an answer, and paints it as unimportant.
     """

@@ -69,6 +69,6 @@ guest_check(struct guest *g)
 	if (fault == FAULT_NONE)
 		return;
 	add_relaxed(&g->all->faults, 1);
-	say(WARNING, "%s stopped: %s; it is served again once its driver sets it up anew\n", name,
+	say(WARNING, "%s stopped: %s; it is served again once its driver has reset it\n", name,
 			fault_name(fault));
 }
