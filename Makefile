@@ -2,32 +2,32 @@
 # Copyright (c) 2026 vhost-switch contributors
 #
 # make               build/vhost-switch
-# make VHOST=cuse    the one with the cuse back end, in build-cuse/ (it needs libfuse3;
-#                    CONFIG_RTE_LIBRTE_VHOST_USER=n says the same)
-# make V=1           shows the commands
-# make SANITIZE=1    either with ASan and UBSan, in a folder named ...-san/
-# make SANITIZE=thread  with ThreadSanitizer, in a folder named ...-tsan/
+# make VHOST=cuse    the same with the cuse back end, in build-cuse/ (needs libfuse3;
+#                    CONFIG_RTE_LIBRTE_VHOST_USER=n does the same)
+# make V=1           show the commands
+# make SANITIZE=1    build with ASan and UBSan, in build-san/ or build-cuse-san/
+# make SANITIZE=thread  build with ThreadSanitizer, in build-tsan/ or build-cuse-tsan/
 # make demo          install what is missing, build, show real guests at work
 # make check         install what is missing, build, run all tests; parts of it:
-# make check-unit    in seconds
+# make check-unit    unit tests, in seconds
 # make check-tsan    threads, under ThreadSanitizer
-# make check-mutants the switch broken on purpose, which unit tests must find; make mutants: all ways
-# make check-e2e     real guests in containers' manner, and hostile ones
+# make check-mutants the switch broken on purpose, which unit tests must find; make mutants: every mutant
+# make check-e2e     whole switches with guests as containers are, and with hostile ones
 # make check-vm      virtual machines
-# make fuzz          inputs made by coverage, against what guests can reach; FUZZ_SECONDS=60 each
+# make fuzz          fuzzing of what guests can reach; FUZZ_SECONDS=60 for each target
 # make check-fresh   README's commands on minimal systems of three Debian releases
-# make soak HOURS=1  all that guests do, honest and hostile, for hours; a part of an hour: HOURS=0.02
+# make soak HOURS=1  honest and hostile guests at once, for hours; HOURS=0.02 is a part of one
 # make bench         compare with dpdk-testpmd and Open vSwitch
 # make bench-against BEFORE=FILE  compare with another build of the switch
 # make doc           the guide and the man page, in build/doc
-# make install       what was built, and what goes with it; DESTDIR, PREFIX
-# make uninstall     removes them again
+# make install       what was built, and the files that belong to it; DESTDIR, PREFIX
+# make uninstall     remove them again
 # make deb           Debian packages, in build/deb
 # make lint, format  static checks of C, Python and shell; layout of C
 # make graph         which floor and which module includes which, as figures
-# make help          this
+# make help          this list
 
-# The back end: user or cuse. The name that DPDK's configuration had for it works too.
+# The back end: user or cuse. DPDK's old option for it works, too.
 VHOST ?= $(if $(filter n,$(CONFIG_RTE_LIBRTE_VHOST_USER)),cuse,user)
 ifeq ($(filter user cuse,$(VHOST)),)
 $(error VHOST=$(VHOST): must be user or cuse)
@@ -35,7 +35,7 @@ endif
 
 KIND :=
 ifeq ($(FUZZ),1)
-# clang alone has libFuzzer. What counts as covered are the switch's own sources.
+# Only clang has libFuzzer. Coverage counts the switch's own sources alone.
 KIND := -fuzz
 CC := clang
 COVERAGE := -fsanitize=fuzzer-no-link
@@ -46,8 +46,8 @@ KIND := -san
 SANFLAGS := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 OPT := -O1
 else ifeq ($(SANITIZE),thread)
-# DPDK's locks and rings are inline functions. Of two kinds, the one that is made of the compiler's
-# atomics is what the sanitizer understands; in memory and to DPDK's libraries both are the same.
+# DPDK's locks and rings are inline functions, in two variants. The sanitizer understands the one that
+# uses the compiler's atomics. In memory, and for DPDK's libraries, both are the same.
 KIND := -tsan
 SANFLAGS := -fsanitize=thread -fno-omit-frame-pointer -DRTE_FORCE_INTRINSICS -DRTE_USE_C11_MEM_MODEL \
 	-Wno-tsan -Wno-maybe-uninitialized
@@ -56,13 +56,13 @@ TSAN_SOURCES := tests/tsan/heap.c
 else
 OPT := -O3
 endif
-# Programs; and the objects, which both back ends share.
+# BUILD is for programs. OBJ is for objects, which both back ends share.
 BUILD := build$(if $(filter cuse,$(VHOST)),-cuse)$(KIND)
 OBJ := build$(KIND)
 
 PKGCONF ?= pkg-config
-# pkg-config is asked when a recipe first needs the answer, and then no more: by then the packages
-# are there, which a target may have installed.
+# pkg-config is asked once, when a recipe first needs the answer: a target may install the packages
+# before that.
 ask = $(eval $(1) := $$(shell $(PKGCONF) $(2)))$($(1))
 DPDK_CFLAGS = $(call ask,DPDK_CFLAGS,--cflags libdpdk)
 DPDK_ALONE = $(call ask,DPDK_ALONE,--libs libdpdk)
@@ -71,7 +71,7 @@ JANSSON_LIBS = $(call ask,JANSSON_LIBS,--libs jansson)
 
 VERSION := $(shell cat VERSION)
 
-# A short line for each file that is made. V=1: the commands themselves.
+# Prints a short line for each file that is made. V=1 prints the commands instead.
 ifneq ($(V),1)
 say = @printf '  %-7s %s\n' '$(1)' '$@'
 Q := @
@@ -83,14 +83,13 @@ ALL_CPPFLAGS := -std=gnu11 -D_GNU_SOURCE -DVHOST_SWITCH_VERSION='"$(VERSION)"' -
 ALL_CFLAGS := $(ALL_CPPFLAGS) $(WARNINGS) $(CFLAGS) $(SANFLAGS) -MMD -MP
 ALL_LDFLAGS := $(LDFLAGS) $(SANFLAGS)
 
-# main.c, and a folder for each part of the switch: README has the way through them.
+# The switch is main.c and a folder for each part: README says in which order to read them.
 PARTS := base conf frame switch guest uplink run
 PLAIN_SOURCES := main.c $(wildcard $(PARTS:%=%/*.c))
 CUSE_SOURCES := $(wildcard guest/cuse/*.c)
 SOURCES := $(PLAIN_SOURCES) $(CUSE_SOURCES)
 HEADERS := main.h $(wildcard $(PARTS:%=%/*.h) guest/cuse/*.h)
-# These differ with the back end: with the cuse one they are compiled with VHOST_CUSE, into a folder of
-# their own.
+# These differ with the back end: for cuse they are compiled with VHOST_CUSE, into another folder.
 CUSE_STARTS := guest/cuse/cuse.c
 BACK_END_SOURCES := main.c conf/conf_parse.c conf/conf_option.c
 WITH_CUSE := $(OBJ)/with-cuse
@@ -104,7 +103,7 @@ OBJECTS := $(PLAIN_OBJECTS)
 endif
 CTL_OBJECTS := $(patsubst %.c,$(OBJ)/%.o,$(wildcard ctl/*.c))
 
-# libfuse is needed for this one file.
+# Only this file needs libfuse.
 FUSE_OBJECTS := $(OBJ)/guest/cuse/node.o
 FUSE_CFLAGS = $(call ask,FUSE_CFLAGS,--cflags fuse3)
 FUSE_LIBS = $(call ask,FUSE_LIBS,--libs fuse3)
@@ -156,8 +155,8 @@ OF_THE_SWITCH := $(PLAIN_OBJECTS) $(CUSE_OBJECTS) $(WITH_CUSE_OBJECTS) $(CTL_OBJ
 -include $(OF_THE_SWITCH:.o=.d)
 -include bench/bench.mk doc/doc.mk contrib/install.mk debian/deb.mk scripts/lint.mk tests/hostile/hostile.mk tests/unit/unit.mk tests/cuse/cuse.mk tests/fuzz/fuzz.mk bench/stages/stages.mk tests/vm/tools/tools.mk
 
-# What each suite of tests/run needs built. The sanitizer build is where hostile guests go. Suites share
-# folders, so they are built one after the other.
+# The programs that each suite of tests/run needs. Hostile guests play against the sanitizer build.
+# Suites share folders, so they are built one after the other.
 SUITES := unit san hostile fuzz tsan mutants e2e vm fresh
 
 test-programs:
@@ -195,14 +194,14 @@ programs-vm: $(BUILD)/vhost-switch $(BUILD)/vhost-switch-ctl loadgen cuse-progra
 programs-fresh:
 
 HOURS ?= 1
-# SOAK_ARGS: others of build-san/hostile, as --packed or --seed 2.
+# SOAK_ARGS: further options of build-san/hostile, such as --packed or --seed 2.
 soak:
 	sh scripts/install-deps unit
 	$(MAKE) programs-hostile
 	scripts/with-hugepages 1536 build-san/hostile \
 		--soak $$(awk 'BEGIN { print $(HOURS) * 3600 }') $(SOAK_ARGS)
 
-# Scripts, for a machine where there is no make yet.
+# These are scripts, so that a machine without make can run them.
 demo:
 	sh scripts/demo
 
@@ -212,7 +211,7 @@ check:
 check-unit check-fuzz check-tsan check-mutants check-e2e check-vm:
 	sh scripts/check $(@:check-%=%)
 
-# `make check` has two of these releases.
+# `make check` tries two of these releases.
 check-fresh:
 	FRESH_RELEASES="bookworm trixie forky" sh scripts/check fresh
 

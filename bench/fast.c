@@ -299,8 +299,8 @@ mode_latency(struct gen *gen)
 		err = -ENOMEM;
 		goto out;
 	}
-	memset(l.sample, 0xff,
-			l.room * sizeof(*l.sample)); /* page faults now, and not while measuring */
+	/* Page faults happen now, and not while measuring. */
+	memset(l.sample, 0xff, l.room * sizeof(*l.sample));
 	gen_totals(gen, &sent0, &received0);
 	run_paced(gen, &l, c->warmup, false);
 	run_paced(gen, &l, c->seconds, true);

@@ -123,7 +123,7 @@ class Turns:
             return self.bench.measure(switch, *argv)
 
     def rate(self, setup, argv):
-        """Returns frames/s as they arrive, and the ticks of a second. In bursts the time that a reader takes is added."""
+        """Returns frames/s as they arrive, and the ticks of a second. In bursts the reader's time is added."""
         result = self.measure(setup, *argv)
         lost = max(0, int(result.get("lost", 0))) / int(result["sent"])
         rate, hz = float(result["mpps_high"]) * 1e6 * (1 - lost), float(result["hz"])

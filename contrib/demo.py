@@ -1,13 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""Shows vhost-switch at its main job, in two acts. A Linux network stack that is plugged into it as a
-guest pings a host behind its uplink. Then two containers (dpdk-testpmd) exchange frames through it at
-full rate, with pings meanwhile. Ends with who sent and received how much, what was dropped and why, and
-the two figures that a visitor came for.
+"""Shows vhost-switch at its main job, in two acts. First a Linux network stack, plugged in as a guest,
+pings a host beyond the uplink. Then two containers (dpdk-testpmd) exchange frames through the switch at
+full rate, while the pings go on. At the end it prints who sent and received how much, what was dropped
+and why, and the two main figures: frames/s and the time of a ping.
 
-Run it with `sh scripts/demo`, which installs and reserves what it needs. Everything is in network
-namespaces of its own, and gone afterwards.
+Run it with `sh scripts/demo`, which installs and reserves what it needs. All of it is in network
+namespaces of its own, and removed afterwards.
 """
 
 import collections
@@ -31,8 +31,8 @@ from lib.testpmd import HUGE, ORDINARY, Testpmd, virtio_user  # noqa: E402
 
 SECONDS = 5  # of traffic: long enough for a steady rate
 PINGS = 20
-REACH = 30  # pings of a second each until the path is there, on a busy machine
-BURSTS = 16  # of 32 frames, that each container sends first, and that then go to and fro
+REACH = 30  # pings, one a second, until the first answer, on a busy machine
+BURSTS = 16  # of 32 frames: each container sends them first, and the two then return them to each other
 CONTAINERS = (("container A", "02:00:00:00:0a:01"), ("container B", "02:00:00:00:0b:01"))
 GUEST_IP, HOST_IP = "192.0.2.1", "192.0.2.2"  # RFC 5737: for examples
 UPLINK = "up0"
@@ -42,7 +42,7 @@ ROOT = os.path.dirname(HERE)
 
 
 class Box:
-    """Where sockets and run-time files lie."""
+    """The folder of sockets and run-time files."""
 
     def __init__(self):
         self.directory = tempfile.mkdtemp(prefix="vs-demo-")
@@ -65,7 +65,7 @@ def say(text):
 
 
 class Cpus:
-    """Who spins where: the worker has a CPU for itself if there are two, the guests each if there are four."""
+    """Chooses CPUs: the worker has one for itself if there are two, and so has each guest if there are four."""
 
     def __init__(self):
         self.usable = sorted(os.sched_getaffinity(0))
@@ -102,14 +102,14 @@ def containers(stack, box, switch, cpus, pages):
 
 
 def reach(ns):
-    """Waits until the host behind the uplink answers for the first time: links come up, and ARP asks once a second."""
+    """Waits until the host beyond the uplink answers for the first time: links come up, and ARP asks once a second."""
     for _ in range(REACH):
         if ns.run("ping", "-c", "1", "-W", "1", HOST_IP, check=False)[0] == 0:
             return
 
 
 def ping(ns):
-    """Pings the host behind the uplink; returns (answered, sent, median in ms or None)."""
+    """Pings the host beyond the uplink; returns (answered, sent, median in ms or None)."""
     _, text, _ = ns.run("ping", "-i", "0.1", "-c", PINGS, HOST_IP, check=False)
     sent, answered = re.search(r"(\d+) packets transmitted, (\d+) received", text).groups()
     times = [float(ms) for ms in re.findall(r"time=([\d.]+) ms", text)]
@@ -119,7 +119,7 @@ def ping(ns):
 
 def show(before, after, seconds):
     names = {0: "device 0: Linux, in a namespace", 1: "device 1: container A (testpmd)",
-             2: "device 2: container B (testpmd)", "uplink": "uplink: tap, host behind it"}
+             2: "device 2: container B (testpmd)", "uplink": "uplink: tap, host beyond it"}
     say(f"\n{'':<34} {'sent':>14} {'received':>14} {'sent/s':>12} {'received/s':>12}")
     for row, name in names.items():
         # What the switch received is what the guest sent.
@@ -162,7 +162,7 @@ def main():
                    eal=["--vdev", f"net_tap0,iface={UPLINK}"],
                    memory=("--in-memory",) if pages is HUGE else (*ORDINARY, "-m", SWITCH_MIB)))
         host.up(UPLINK, address=f"{HOST_IP}/24")
-        say("device 0: a Linux network stack in a namespace; it pings the host behind the uplink ...")
+        say("device 0: a Linux network stack in a namespace; it pings the host beyond the uplink ...")
         guest = linux_guest(stack, box, switch, cpus, pages)
         reach(guest)
         quiet = ping(guest)
@@ -182,7 +182,7 @@ def main():
             return 1
         moved = sum(after[device].received - before[device].received for device in (1, 2))
         say(f"Between the containers: {moved / seconds:,.0f} frames/s. Dropped since the start: {dropped} frames.\n"
-            f"From the Linux guest to the host behind the uplink and back: {quiet[2]:.3f} ms (half of the pings took "
+            f"From the Linux guest to the host beyond the uplink and back: {quiet[2]:.3f} ms (half of the pings took "
             f"less).\nPings answered: {quiet[0]} of {quiet[1]}; beside the containers' traffic "
             f"{meanwhile[0]} of {meanwhile[1]}.")
     return 0

@@ -4,13 +4,13 @@
 #	make install [DESTDIR=] [PREFIX=]	program, qemu-wrap.py, contrib; man pages and guide, if built
 #	make uninstall				the same two variables: removes them again
 #
-# Installs what is built already, and builds nothing: who installs is root, in many cases, and who
-# builds is not. Included by the Makefile, after doc.mk.
+# It installs what is built already, and builds nothing: one often installs as root, and should not
+# build as root. The Makefile includes this file after doc.mk.
 
 PREFIX ?= /usr/local
 PLACE = $(DESTDIR)$(PREFIX)
 
-# What goes where: the source, a colon, its place below PREFIX. Programs are those in bin/.
+# Each word is a source, a colon, and its place below PREFIX. Files for bin/ are programs.
 INSTALLED := \
 	$(BUILD)/vhost-switch:bin/vhost-switch \
 	$(BUILD)/vhost-switch-ctl:bin/vhost-switch-ctl \

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
 #
-#	make deb	Debian packages, in build/deb, looked at by lintian
+#	make deb	Debian packages, in build/deb, checked by lintian
 #
-# They are built in a copy of the sources, so that nothing of this tree's builds gets in.
+# They are built in a copy of the sources, so that nothing that was built in this tree gets into them.
 
 DEB := build/deb
 DEB_SOURCE := $(DEB)/vhost-switch-$(VERSION)

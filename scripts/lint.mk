@@ -5,10 +5,10 @@
 #	make format	lays out C as .clang-format has it
 #	make graph	draws which floor and which module includes which, in doc/graph and build/graph
 #
-# clang-tidy, which takes minutes, reads the switch alone; what tests do wrong, their runs show.
+# clang-tidy takes minutes, so it reads the switch alone: running the tests shows their mistakes.
 # The kernel module keeps the kernel's layout.
 
-# What a search for files must not look into.
+# Folders that searches for files leave out.
 NOT_OURS := -name .git -o -name 'build*' -type d -o -name __pycache__
 OURS = $(shell find . \( $(NOT_OURS) \) -prune -o -type f $(1) -print | sed 's,^\./,,' | sort)
 C_OF_TESTS = $(call OURS,\( -path './tests/*.c' -o -path './bench/*.c' \))
@@ -20,7 +20,7 @@ script_of = $(shell grep -lE '^\#!.*\b($(1))$$' $(call OURS,! -name '*.*'))
 PYTHON_FILES = $(sort $(call OURS,-name '*.py') $(call script_of,python3))
 SHELL_FILES = $(call script_of,sh|bash)
 VERSION_FLAG := -DVHOST_SWITCH_VERSION='"$(VERSION)"'
-# It reads no header of the system, so these macros are stood in for; a ';' would end the option.
+# It reads no system header, so macros of those are replaced here; a ';' would end the option.
 CPPCHECK := cppcheck --quiet -D'RTE_STR(x)=\#x' \
 	-D'json_array_foreach(a,i,v)=if(((v)=json_array_get((a),((i)=0))))' \
 	-D'json_object_foreach(o,k,v)=if(((v)=json_object_get((o),((k)=key_of(o)))))' \
@@ -38,7 +38,7 @@ lint-names:
 lint-layers:
 	scripts/check-layers
 
-# What is not checked: .shellcheckrc.
+# .shellcheckrc says what is not checked.
 lint-shell: lint-deps
 	shellcheck $(SHELL_FILES)
 
@@ -70,7 +70,7 @@ graph: graph-deps
 	dot -Tsvg $(GRAPH)/floors.dot | sed '1a $(GRAPH_HEADER)' >$(GRAPH)/floors.svg
 	dot -Tsvg -o $(MODULES)/modules.svg $(MODULES)/modules.dot
 
-# Below the first line of the file, as XML wants it.
+# It follows the first line of the file, where XML must have its declaration.
 GRAPH_HEADER := <!-- SPDX-License-Identifier: BSD-3-Clause\n     Copyright (c) 2026 vhost-switch contributors -->
 
 .PHONY: graph lint lint-licences lint-names lint-layers lint-shell lint-python lint-c lint-layout format

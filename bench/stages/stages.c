@@ -201,8 +201,8 @@ main(int argc, char **argv)
 			(double)rte_get_tsc_hz() * 1e-9);
 	printf("%-8s%6s%8s%10s%10s%10s%10s%10s\n", "rings", "bytes", "entries", "fetch", "route",
 			"deliver", "retire", "whole");
-	measure(false, plain, sizes[0], 256,
-			false); /* warms up: until the CPU has its clock rate */
+	/* The first measurement only warms up: until the CPU has its clock rate. */
+	measure(false, plain, sizes[0], 256, false);
 	for (packed = 0; packed < 2; packed++) {
 		for (i = 0; i < RTE_DIM(sizes); i++)
 			measure(packed, plain, sizes[i], 256, true);

@@ -6,7 +6,7 @@ import re
 
 ROW = re.compile(r"^(device \d|uplink).*?([\d,]+)\s+([\d,]+)\s+([\d,]+)\s+([\d,]+)$", re.M)
 LAST = re.compile(r"""Between the containers: ([\d,]+) frames/s\. Dropped since the start: (\d+) frames\.
-From the Linux guest to the host behind the uplink and back: [\d.]+ ms .*
+From the Linux guest to the host beyond the uplink and back: [\d.]+ ms .*
 Pings answered: (\d+) of (\d+); beside the containers' traffic (\d+) of (\d+)\.\n\Z""")
 
 
