@@ -16,7 +16,7 @@
 #include "run/addresses.h"
 #include "run/change.h"
 #include "run/parts.h"
-#include "run/rpc_events.h"
+#include "run/plan.h"
 #include "run/settings.h"
 #include "switch/port.h"
 #include "uplink/uplink.h"
@@ -43,12 +43,9 @@ struct changes {
 	enum step step;
 	unsigned int jobs; /* with the registrar */
 	struct conf *draft;
-	struct conf *before;      /* the settings when it began, settled */
-	struct conf *next;        /* the draft, settled */
-	uint8_t kind[SOCKET_MAX]; /* enum change */
-	bool late[SOCKET_MAX];    /* its socket's path is free only when another port has gone */
-	bool served[SOCKET_MAX];  /* its socket was made by this change */
-	bool dry;                 /* it is only checked */
+	struct plan plan;
+	bool served[SOCKET_MAX]; /* by port: its socket was made by this change */
+	bool dry;                /* it is only checked */
 	char *diff;
 	char error[512];
 	change_done done;
@@ -75,33 +72,13 @@ changes_create(struct parts *parts, struct conf *given, int argc, char **argv)
 	return c;
 }
 
-/*
- * Publishes the settings while ports go: those of c->next, but the former ones for these ports, and
- * without ports whose sockets' paths are still in use. Returns false without memory.
- */
+/* Publishes the settings while ports go. Returns false without memory. */
 static bool
 changes_publish_between(struct changes *c, bool going)
 {
-	struct conf *mid = malloc(sizeof(*mid));
-	struct conf_port *p;
-	unsigned int i;
-	bool ok;
+	struct conf *mid = plan_between(&c->plan, going);
+	bool ok = mid != NULL && settings_publish(&c->settings, mid);
 
-	if (mid == NULL)
-		return false;
-	*mid = *c->next;
-	for (i = 0; i < SOCKET_MAX; i++) {
-		p = &mid->port[i];
-		if (c->kind[i] == CHANGE_REMOVE || c->kind[i] == CHANGE_REMAKE) {
-			*p = c->before->port[i];
-			p->going = going;
-			mid->nports = RTE_MAX(mid->nports, i + 1);
-		} else if (c->late[i]) {
-			memset(p, 0, sizeof(*p));
-		}
-	}
-	conf_make_tables(mid);
-	ok = settings_publish(&c->settings, mid);
 	free(mid);
 	return ok;
 }
@@ -128,56 +105,19 @@ changes_give(struct changes *c, bool serve, unsigned int index, const struct con
 static void
 changes_clear(struct changes *c)
 {
+	plan_end(&c->plan);
 	free(c->draft);
-	free(c->before);
-	free(c->next);
 	free(c->diff);
-	c->draft = c->before = c->next = NULL;
+	c->draft = NULL;
 	c->diff = NULL;
 	c->step = STEP_IDLE;
-}
-
-/* Returns the names of ports that are made again, a line each, or NULL without memory. */
-static char *
-changes_reconnects(const struct changes *c)
-{
-	char *text = NULL;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
-	unsigned int i;
-
-	if (out == NULL)
-		return NULL;
-	for (i = 0; i < SOCKET_MAX && c->next != NULL; i++)
-		if (c->kind[i] == CHANGE_REMAKE)
-			fprintf(out, "%s\n", c->next->port[i].name);
-	return fclose(out) == 0 ? text : NULL;
-}
-
-/* Tells those who watch. */
-static void
-changes_tell(const struct changes *c)
-{
-	static const char *const event[] = {[CHANGE_ADD] = "port.added",
-			[CHANGE_LIVE] = "port.changed",
-			[CHANGE_REMAKE] = "port.changed",
-			[CHANGE_REMOVE] = "port.removed"};
-	const struct conf *from;
-	unsigned int i;
-
-	for (i = 0; i < SOCKET_MAX; i++) {
-		from = c->kind[i] == CHANGE_REMOVE ? c->before : c->next;
-		if (c->kind[i] != CHANGE_NONE)
-			rpc_event(c->parts->rpc, event[c->kind[i]], "{s:s}", "port",
-					from->port[i].name);
-	}
 }
 
 static void
 changes_finish(struct changes *c, bool ok)
 {
 	const change_done done = c->done;
-	char *reconnects = changes_reconnects(c);
+	char *reconnects = plan_reconnects(&c->plan);
 	const struct change_result r = {.ok = ok,
 			.error = c->error,
 			.diff = c->diff != NULL ? c->diff : "",
@@ -185,7 +125,7 @@ changes_finish(struct changes *c, bool ok)
 
 	c->done = NULL;
 	if (ok && !c->dry) {
-		changes_tell(c);
+		plan_tell(&c->plan, c->parts->rpc);
 		*c->given = *c->draft;
 	}
 	if (done != NULL)
@@ -213,9 +153,8 @@ changes_serve(struct changes *c, bool late)
 
 	c->step = late ? STEP_REPLACE : STEP_SERVE;
 	for (i = 0; i < SOCKET_MAX && ok; i++)
-		if (late ? c->kind[i] == CHANGE_REMAKE || c->late[i]
-			 : c->kind[i] == CHANGE_ADD && !c->late[i])
-			ok = changes_give(c, true, i, c->next);
+		if (plan_serves(&c->plan, i, late))
+			ok = changes_give(c, true, i, c->plan.next);
 	return ok;
 }
 
@@ -227,10 +166,10 @@ changes_undo(struct changes *c)
 
 	c->step = STEP_UNDO;
 	for (i = 0; i < SOCKET_MAX; i++) {
-		if (c->kind[i] != CHANGE_ADD || c->late[i])
+		if (!plan_serves(&c->plan, i, false))
 			continue;
 		if (c->served[i])
-			changes_give(c, false, i, c->next);
+			changes_give(c, false, i, c->plan.next);
 		c->why[i][0] = '\0';
 	}
 }
@@ -248,8 +187,8 @@ changes_remove(struct changes *c)
 		return;
 	}
 	for (i = 0; i < SOCKET_MAX; i++)
-		if (c->kind[i] == CHANGE_REMOVE || c->kind[i] == CHANGE_REMAKE)
-			changes_give(c, false, i, c->before);
+		if (plan_removes(&c->plan, i))
+			changes_give(c, false, i, c->plan.before);
 }
 
 /* Returns true once no slot is in use by a guest of a port that goes. */
@@ -257,13 +196,12 @@ static bool
 changes_cleared(const struct changes *c)
 {
 	const struct ports *all = c->parts->ports;
-	unsigned int i, index;
+	unsigned int i;
 
 	for (i = 0; i < ports_used(all); i++) {
 		if (port_state(&all->port[i]) == PORT_FREE || all->port[i].settings == NULL)
 			continue;
-		index = all->port[i].settings - c->parts->conf->port;
-		if (c->kind[index] == CHANGE_REMOVE || c->kind[index] == CHANGE_REMAKE)
+		if (plan_removes(&c->plan, all->port[i].settings - c->parts->conf->port))
 			return false;
 	}
 	return true;
@@ -273,7 +211,7 @@ changes_cleared(const struct changes *c)
 static void
 changes_replace(struct changes *c)
 {
-	if (settings_publish(&c->settings, c->next)) {
+	if (settings_publish(&c->settings, c->plan.next)) {
 		addresses_settle(c->parts);
 		changes_serve(c, true);
 	} else {
@@ -291,7 +229,7 @@ changes_begin(struct changes *c)
 		changes_finish(c, false);
 		return;
 	}
-	settings_forget(c->parts, c->before, c->kind);
+	settings_forget(c->parts, c->plan.before, c->plan.kind);
 	if (!changes_serve(c, false))
 		changes_undo(c);
 	changes_work(c);
@@ -324,7 +262,7 @@ changes_step(struct changes *c)
 			changes_remove(c);
 		return true;
 	case STEP_UNDO:
-		settings_publish(&c->settings, c->before);
+		settings_publish(&c->settings, c->plan.before);
 		addresses_settle(c->parts);
 		changes_finish(c, false);
 		return false;
@@ -337,7 +275,7 @@ changes_step(struct changes *c)
 		changes_replace(c);
 		return true;
 	case STEP_REPLACE:
-		settings_own(c->next, c->kind, c->error, sizeof(c->error));
+		settings_own(c->plan.next, c->plan.kind, c->error, sizeof(c->error));
 		changes_finish(c, true);
 		return false;
 	case STEP_IDLE:
@@ -360,30 +298,6 @@ changes_work(struct changes *c)
 		}
 	} while (c->jobs == 0 && changes_step(c));
 	settings_reclaim(&c->settings, false);
-}
-
-/* Checks what is proposed. Returns false, after an error was printed, if it can't be. */
-static bool
-changes_check(struct changes *c)
-{
-	const struct conf *now = c->parts->conf;
-	unsigned int i, k;
-
-	if (!conf_settle(c->next) || !uplink_allows(c->parts->uplink, c->next))
-		return false;
-	for (i = 0; i < SOCKET_MAX; i++) {
-		c->kind[i] = conf_change(now, c->next, i);
-		c->late[i] = c->served[i] = false;
-	}
-	for (i = 0; i < SOCKET_MAX; i++) {
-		if (c->kind[i] != CHANGE_ADD)
-			continue;
-		for (k = 0; k < now->nports; k++)
-			if ((c->kind[k] == CHANGE_REMOVE || c->kind[k] == CHANGE_REMAKE) &&
-					strcmp(now->port[k].socket, c->next->port[i].socket) == 0)
-				c->late[i] = true;
-	}
-	return true;
 }
 
 /* Prints the difference into memory. Returns NULL without any. */
@@ -419,22 +333,23 @@ changes_propose(struct changes *c, struct conf *draft, bool dry, change_done don
 	c->arg = arg;
 	c->dry = dry;
 	c->error[0] = '\0';
-	c->before = malloc(sizeof(*c->before));
-	c->next = malloc(sizeof(*c->next));
+	memset(c->served, 0, sizeof(c->served));
 	c->diff = changes_diff(c);
-	if (c->before == NULL || c->next == NULL || c->diff == NULL) {
+	if (!plan_begin(&c->plan) || c->diff == NULL) {
 		changes_refuse(c, "no memory");
 		changes_finish(c, false);
 		return;
 	}
 	/* What was decided at start stays. */
-	*c->next = *c->given;
-	conf_take_ports(c->next, draft);
-	*draft = *c->next;
-	*c->before = *c->parts->conf;
+	*c->plan.next = *c->given;
+	conf_take_ports(c->plan.next, draft);
+	*draft = *c->plan.next;
+	*c->plan.before = *c->parts->conf;
 	say_error_into(c->error, sizeof(c->error));
-	ok = changes_check(c);
+	ok = conf_settle(c->plan.next) && uplink_allows(c->parts->uplink, c->plan.next);
 	say_error_into(NULL, 0);
+	if (ok)
+		plan_compare(&c->plan);
 	if (ok && !dry)
 		changes_begin(c);
 	else

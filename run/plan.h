@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/*
+ * What a change of ports comes to: which of them are added, changed, made again or removed, and which
+ * settings are in effect on the way. It belongs to the change (change.h), which takes the steps.
+ *
+ * Main lcore.
+ */
+#ifndef PLAN_H
+#define PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conf/conf.h"
+#include "conf/conf_diff.h"
+
+struct rpc;
+
+struct plan {
+	struct conf *before;      /* the settings when it began, settled */
+	struct conf *next;        /* those that are wanted, settled */
+	uint8_t kind[SOCKET_MAX]; /* enum change */
+	bool late[SOCKET_MAX];    /* its socket's path is free only when another port has gone */
+};
+
+/* Returns true if a port's guests end and its socket is removed, perhaps to be made again. */
+static inline bool
+plan_removes(const struct plan *p, unsigned int index)
+{
+	return p->kind[index] == CHANGE_REMOVE || p->kind[index] == CHANGE_REMAKE;
+}
+
+/* Returns true if a port's socket is made: with `late`, after others were removed, else before. */
+static inline bool
+plan_serves(const struct plan *p, unsigned int index, bool late)
+{
+	if (late)
+		return p->kind[index] == CHANGE_REMAKE || p->late[index];
+	return p->kind[index] == CHANGE_ADD && !p->late[index];
+}
+
+/* Makes room for both settings. Returns false without memory; plan_end() is called then, too. */
+bool plan_begin(struct plan *p);
+
+/* Frees what belongs to it. */
+void plan_end(struct plan *p);
+
+/* Compares both settings: sets what becomes of each port. */
+void plan_compare(struct plan *p);
+
+/*
+ * Returns the settings while ports go, to be freed: those that are wanted, but the former ones for these
+ * ports, marked as `going`, and without ports whose sockets' paths are still in use. NULL: no memory.
+ */
+struct conf *plan_between(const struct plan *p, bool going);
+
+/* Returns the names of ports that are made again, a line each, to be freed, or NULL without memory. */
+char *plan_reconnects(const struct plan *p);
+
+/* Tells those who watch what was done. */
+void plan_tell(const struct plan *p, struct rpc *rpc);
+
+#endif /* PLAN_H */
