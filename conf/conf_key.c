@@ -2,7 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* The keys of a port, each with its parser: see conf_port.h for the contract. */
-#include <stdlib.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <rte_common.h>
@@ -58,13 +59,25 @@ key_parse_role(const struct setting *s)
 	return true;
 }
 
+/* Reads a number within bounds. Returns false, after an error was printed, if it is none. */
+static bool
+key_parse_number(const struct setting *s, uint64_t min, uint64_t max, uint64_t *n)
+{
+	char allowed[64];
+
+	if (number_parse(s->value, 10, max, n) && *n >= min)
+		return true;
+	snprintf(allowed, sizeof(allowed), "a number from %" PRIu64 " to %" PRIu64, min, max);
+	return key_wrong(s, allowed);
+}
+
 static bool
 key_parse_guests(const struct setting *s)
 {
 	uint64_t n;
 
-	if (!number_parse(s->value, 10, GUEST_MAX, &n) || n == 0)
-		return key_wrong(s, "a number from 1 to " RTE_STR(GUEST_MAX));
+	if (!key_parse_number(s, 1, GUEST_MAX, &n))
+		return false;
 	s->port->guests = n;
 	return true;
 }
@@ -74,8 +87,8 @@ key_parse_vlan(const struct setting *s)
 {
 	uint64_t n;
 
-	if (!number_parse(s->value, 10, VLAN_LAST, &n))
-		return key_wrong(s, "a number from 0 to " RTE_STR(VLAN_LAST));
+	if (!key_parse_number(s, 0, VLAN_LAST, &n))
+		return false;
 	s->port->vlan = n;
 	s->port->vlan_given = true;
 	return true;
@@ -187,8 +200,8 @@ key_parse_mtu(const struct setting *s)
 {
 	uint64_t n;
 
-	if (!number_parse(s->value, 10, MTU_MAX, &n) || n < MTU_MIN)
-		return key_wrong(s, "a number from " RTE_STR(MTU_MIN) " to " RTE_STR(MTU_MAX));
+	if (!key_parse_number(s, MTU_MIN, MTU_MAX, &n))
+		return false;
 	s->port->mtu = n;
 	return true;
 }
@@ -198,8 +211,8 @@ key_parse_queues(const struct setting *s)
 {
 	uint64_t n;
 
-	if (!number_parse(s->value, 10, QUEUE_PAIRS_MAX, &n) || n == 0)
-		return key_wrong(s, "a number from 1 to " RTE_STR(QUEUE_PAIRS_MAX));
+	if (!key_parse_number(s, 1, QUEUE_PAIRS_MAX, &n))
+		return false;
 	s->port->queues = n;
 	return true;
 }

@@ -134,11 +134,10 @@ changes_finish(struct changes *c, bool ok)
 	changes_clear(c);
 }
 
-static bool
-changes_refuse(struct changes *c, const char *why)
+static void
+changes_lack_memory(struct changes *c)
 {
-	snprintf(c->error, sizeof(c->error), "%s", why);
-	return false;
+	snprintf(c->error, sizeof(c->error), "no memory");
 }
 
 /*
@@ -182,7 +181,7 @@ changes_remove(struct changes *c)
 
 	c->step = STEP_REMOVE;
 	if (!changes_publish_between(c, true)) {
-		changes_refuse(c, "no memory");
+		changes_lack_memory(c);
 		changes_undo(c);
 		return;
 	}
@@ -215,7 +214,7 @@ changes_replace(struct changes *c)
 		addresses_settle(c->parts);
 		changes_serve(c, true);
 	} else {
-		changes_refuse(c, "no memory");
+		changes_lack_memory(c);
 		c->step = STEP_REPLACE;
 	}
 }
@@ -225,7 +224,7 @@ static void
 changes_begin(struct changes *c)
 {
 	if (!changes_publish_between(c, false)) {
-		changes_refuse(c, "no memory");
+		changes_lack_memory(c);
 		changes_finish(c, false);
 		return;
 	}
@@ -336,7 +335,7 @@ changes_propose(struct changes *c, struct conf *draft, bool dry, change_done don
 	memset(c->served, 0, sizeof(c->served));
 	c->diff = changes_diff(c);
 	if (!plan_begin(&c->plan) || c->diff == NULL) {
-		changes_refuse(c, "no memory");
+		changes_lack_memory(c);
 		changes_finish(c, false);
 		return;
 	}

@@ -396,9 +396,3 @@ rpc_fd(const struct rpc *r)
 {
 	return r != NULL ? r->epoll : -1;
 }
-
-const char *
-rpc_path(const struct rpc *r)
-{
-	return r != NULL ? r->path : "";
-}

@@ -43,7 +43,4 @@ void rpc_work(struct rpc *r);
 /* Ends clients that do not read. Once a second. NULL is allowed. */
 void rpc_tick(struct rpc *r);
 
-/* The path of the socket. */
-const char *rpc_path(const struct rpc *r);
-
 #endif /* RPC_H */
