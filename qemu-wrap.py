@@ -173,14 +173,10 @@ def emit(options):
 
 def is_probe(options):
     """Whether QEMU is only asked what it can do, or is started with no machine for such questions."""
-    for option in options:
-        if option.flag in ("-h", "-help", "-version"):
-            return True
-        if option.flag in ("-machine", "-M") and option.fields and option.fields.get("type") == "none":
-            return True
-        if option.flag not in TEXT and re.search(r"(^|,)(help|\?)$", option.words[-1]):
-            return True
-    return False
+    return any(option.flag in ("-h", "-help", "-version") or
+               option.flag not in TEXT and re.search(r"(^|,)(help|\?)$", option.words[-1])
+               for option in options) or \
+        any(fields.get("type") == "none" for fields in with_flag(options, "-machine", "-M"))
 
 
 def has_vhost(fields):
@@ -197,11 +193,10 @@ def with_flag(options, *flags):
 
 def find_netdevs(options, settings):
     """The netdevs that are the switch's."""
-    for option in options:
-        if option.flag in ("-nic", "-net") and option.fields and \
-                option.fields.get("type") == "tap" and has_vhost(option.fields):
-            raise Refusal(f"{' '.join(option.words)}: {option.flag} can't be redirected: "
-                          "write it as -netdev and -device")
+    for flag in ("-nic", "-net"):
+        for fields in with_flag(options, flag):
+            if fields.get("type") == "tap" and has_vhost(fields):
+                raise Refusal(f"{flag} {fields.original}: {flag} can't be redirected: write it as -netdev and -device")
     return [fields for fields in with_flag(options, "-netdev")
             if fields.get("type") == "vhost-user" or
             fields.get("type") == "tap" and (has_vhost(fields) or settings.every_tap)]
@@ -241,15 +236,12 @@ def more_memory(options):
 
 # --- The machine
 
-def unescaped(path):
-    """A path of /proc/mounts, where some characters are octal."""
-    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path)
-
-
 def mounted_hugetlbfs():
     """(page size, folder) of each hugetlbfs that this user may write to, largest pages first."""
     with open("/proc/mounts", encoding="utf-8", errors="surrogateescape") as mounts:
-        folders = [unescaped(path) for _, path, kind, *_ in map(str.split, mounts) if kind == "hugetlbfs"]
+        paths = [path for _, path, kind, *_ in map(str.split, mounts) if kind == "hugetlbfs"]
+    # Some characters are octal there.
+    folders = [re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path) for path in paths]
     return sorted(((os.statvfs(folder).f_bsize, folder) for folder in folders if os.access(folder, os.W_OK)),
                   key=lambda pair: -pair[0])
 
@@ -273,11 +265,9 @@ def find_folder(settings, size):
         return settings.hugetlbfs
     usable = [(page, folder) for page, folder in mounted_hugetlbfs() if size % page == 0 and
               hugepages(page, "nr_hugepages") + hugepages(page, "nr_overcommit_hugepages")]
-    for page, folder in usable:
-        if hugepages(page, "free_hugepages") * page >= size:
-            return folder
-    if not usable:
-        return None
+    enough = [folder for page, folder in usable if hugepages(page, "free_hugepages") * page >= size]
+    if enough or not usable:
+        return enough[0] if enough else None
     page, folder = usable[0]
     warn(f"{folder}: {hugepages(page, 'free_hugepages')} of {size // page} hugepages of {page >> 10} kB are free: "
          f"reserve more, or set hugetlbfs to none")
@@ -318,8 +308,9 @@ def choose_back_end(settings, name):
     path = settings.vhost_user_path.replace("{id}", str(name))
     if settings.back_end != "auto":
         return settings.back_end
-    if node_runs(settings.us_vhost_path) != socket_runs(path):
-        return "user" if socket_runs(path) else "cuse"
+    listens = socket_runs(path)
+    if node_runs(settings.us_vhost_path) != listens:
+        return "user" if listens else "cuse"
     if file_type(settings.us_vhost_path) == stat.S_IFCHR:
         return "cuse"
     return "user" if file_type(path) == stat.S_IFSOCK else "cuse"
@@ -408,7 +399,10 @@ def to_vhost_user(options, taps, settings):
         if option.fields in taps:
             name = str(option.fields.get("id"))
             path = settings.vhost_user_path.replace("{id}", name)
-            check_socket(path, settings)
+            # The emulator would say it in more words.
+            if not settings.show and file_type(path) != stat.S_IFSOCK and "server" not in settings.chardev_options:
+                raise Refusal(f"vhost_user_path {path}: no such socket: start vhost-switch first, "
+                              "or set vhost_user_path")
             changed.append(Option("-chardev", ",".join(
                 [f"socket,id=qemu-wrap-{name}", "path=" + path.replace(",", ",,")] +
                 [settings.chardev_options] * bool(settings.chardev_options))))
@@ -425,12 +419,6 @@ def to_vhost_user_netdev(fields):
     fields.set("chardev", f"qemu-wrap-{name}")
     if count > 1:
         fields.set("queues", count)
-
-
-def check_socket(path, settings):
-    """The emulator would say it in more words."""
-    if not settings.show and file_type(path) != stat.S_IFSOCK and "server" not in settings.chardev_options:
-        raise Refusal(f"vhost_user_path {path}: no such socket: start vhost-switch first, or set vhost_user_path")
 
 
 def turn_offloads_off(fields, settings):
