@@ -2,16 +2,17 @@
 # Copyright (c) 2026 vhost-switch contributors
 """Kernel and initramfs of the test guests and machines.
 
-The kernel is Debian's current one of a series (6.1, or 6.12 of its backports), fetched as a
-package and unpacked, without being installed, under build/vm/, where later runs find it. The initramfs is
-made anew each run from busybox-static, a few of the kernel's modules, programs of this machine
-with their libraries, and a script beside this file as the first process: same input, same bytes.
+The kernel is Debian's current one of a series (6.1, or 6.12 of its backports; in later releases than
+Debian 12, the release's own), fetched as a package and unpacked, without being installed, under
+build/vm/, where later runs find it. The initramfs is made anew each run from busybox-static, a few of
+the kernel's modules, programs of this machine with their libraries, and a script beside this file as
+the first process: same input, same bytes.
 """
 import fcntl
 import lzma
 import os
+import platform
 import re
-import shutil
 import stat
 import subprocess
 import tempfile
@@ -22,12 +23,18 @@ HERE = Path(__file__).resolve().parent
 CACHE = HERE.parents[1] / "build" / "vm"
 BUSYBOX = Path("/bin/busybox")
 XZ_MAGIC = b"\xfd7zXZ\0"
-SERIES = "6.1"  # of most tests
+OLDEST = platform.freedesktop_os_release().get("VERSION_CODENAME") == "bookworm"
+OWN = ""  # the series that this release of Debian has
+SERIES = "6.1" if OLDEST else OWN  # of most tests
+NEWER = "6.12" if OLDEST else OWN  # another one, where there are two
 WITH_BACKPORTS = HERE.parents[1] / "scripts" / "with-backports"
-# Downloads the newest kernel of the series $1.
-DOWNLOAD = """
-package=$(apt-cache show linux-image-amd64 | grep -oE "linux-image-$1\\.[^ ,]*-amd64" | head -n 1)
-[ -n "$package" ] && apt-get download -qq "$package"
+# Downloads the newest kernel whose version begins with the pattern $1. From 7.x on its package only depends on those
+# that have the kernel, the modules, and what is common to them.
+DOWNLOAD = r"""
+package=$(apt-cache show linux-image-amd64 | grep -oE "linux-image-$1[^ ,]*-amd64" | head -n 1)
+[ -n "$package" ]
+apt-get download -qq "$package" $(apt-cache depends "$package" |
+    sed -nE "s/^ +Depends: (linux-(base|binary|modules)-[0-9]\S+)$/\1/p")
 """
 
 
@@ -47,15 +54,16 @@ def _fetch(series):
     with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
         # apt drops its rights for a download, unless they do not suffice: let them.
         os.chmod(scratch, 0o777)
-        download = ["sh", "-ec", DOWNLOAD, "sh", series]
+        download = ["sh", "-ec", DOWNLOAD, "sh", f"{series}\\." if series else "[0-9]"]
         if subprocess.run(download, cwd=scratch, check=False, stderr=subprocess.DEVNULL).returncode:
             # No package lists on a fresh machine, or old ones, or it is in the backports.
             subprocess.run([WITH_BACKPORTS, *download], cwd=scratch, check=True)
-        deb, = Path(scratch).glob("*.deb")
         root = Path(scratch, "root")
-        subprocess.run(["dpkg", "-x", deb, root], check=True)
+        for deb in Path(scratch).glob("*.deb"):
+            subprocess.run(["dpkg", "-x", deb, root], check=True)
         _unpack_kernel(root)
-        return root.rename(CACHE / deb.name.split("_")[0])
+        name, = Path(scratch).glob("linux-image-*.deb")
+        return root.rename(CACHE / name.name.split("_")[0])
 
 
 def _unpack_kernel(root):
@@ -64,15 +72,17 @@ def _unpack_kernel(root):
     The packed kernel would be unpacked by the emulated processor at each boot, 3.5 s of 6; the ELF file
     inside boots directly (PVH entry). 6.12 is packed with zstd, which Python knows not: that stays packed.
     """
-    packed, = root.glob("boot/vmlinuz-*")
+    packed, = [*root.glob("boot/vmlinuz-*"), *root.glob("usr/lib/modules/*/vmlinuz")]
     image = packed.read_bytes()
     start = image.find(XZ_MAGIC)
     (root / "vmlinux").write_bytes(image if start < 0 else lzma.LZMADecompressor().decompress(image[start:]))
-    shutil.rmtree(root / "boot")
+    packed.unlink()
 
 
 def _kernel_modules(root):
     """The module tree of an unpacked kernel, with the index that modprobe wants."""
+    if not (root / "lib").exists():
+        (root / "lib").symlink_to("usr/lib")
     modules, = root.glob("lib/modules/*")
     if not (modules / "modules.dep.bin").exists():
         subprocess.run(["depmod", "-b", root, modules.name], check=True)
@@ -84,7 +94,7 @@ def _kernel(series):
     CACHE.mkdir(parents=True, exist_ok=True)
     with open(CACHE / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        cached = sorted(CACHE.glob(f"linux-image-{series}.*"))
+        cached = sorted(CACHE.glob(f"linux-image-{series}.*" if series else "linux-image-[0-9]*"))
         root = cached[-1] if cached else _fetch(series)
         return root / "vmlinux", _kernel_modules(root)
 

@@ -47,7 +47,7 @@ class Failed(AssertionError):
 class Machine(Qemu):
     """`modules`: loaded at boot, with all that they need. `hugepages`: of 2 MiB, at /dev/hugepages.
 
-    `series` of Linux: 6.1 or 6.12. `words` go to the kernel, `arguments` to QEMU, `chipset` are options of q35.
+    `series` of Linux: see image.py. `words` go to the kernel, `arguments` to QEMU, `chipset` are options of q35.
     """
 
     def __init__(self, box, name, *, modules=(), hugepages=0, words="", arguments=(), chipset="",
