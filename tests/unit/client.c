@@ -25,7 +25,7 @@ say_number(void *arg)
 		pause();
 }
 
-/* The child: one more thread, and then nothing but to wait for the test to let go. */
+/* The child starts one more thread, and then waits until the test closes its end of the pipe. */
 static void
 wait_for_end(int tell, int hold)
 {

@@ -2,9 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * A process that plays a client of vhost-net: a copy of the test that just waits,
- * so it has the memory and the descriptors that the test had when it made it, at
- * the same addresses and numbers.
+ * A process that plays a client of vhost-net: a copy of the test (by fork) that just waits. It has
+ * the memory and the descriptors that the test had by then, at the same addresses and numbers.
  */
 #ifndef CLIENT_H
 #define CLIENT_H
@@ -16,7 +15,7 @@
 struct client {
 	pid_t pid;
 	pid_t thread; /* one of its threads that is not the first */
-	int hold;     /* it ends when this is closed */
+	int hold;     /* the process ends when this is closed */
 };
 
 struct client client_start(void);

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Command lines given to conf_parse(), and what came of them. In a header, as each
- * program has the options of its own build (see unit.mk).
+ * Command lines given to conf_parse(), and what it made of them. In a header, as each program has
+ * the options of its own build (see unit.mk).
  */
 #ifndef UNIT_CONF_LINE_H
 #define UNIT_CONF_LINE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Packets and what becomes of them: see packet.h. Byte by byte, as the RFCs have it. */
+/* Packets and what becomes of them: see packet.h. Written byte by byte, after the RFCs. */
 #include "packet.h"
 #include "tests/driver/inet.h"
 
@@ -177,7 +177,7 @@ packet_expect(const struct packet *p, const struct packet_spec *s, const uint8_t
 	begin = pseudo(p, s, frame, l4_len);
 	field = get16(frame + p->l4 + p->vnet.csum_offset);
 	if (partial) {
-		/* One number or the other that is none, in this arithmetic. */
+		/* 0 and 0xffff are the same number in this arithmetic. */
 		assert_int_equal(field % 0xffff, begin % 0xffff);
 	} else {
 		assert_int_equal(inet_sum(begin, frame + p->l4, l4_len), 0xffff);

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Packets of TCP and UDP as a guest's stack makes them that leaves checksum and segmentation
- * to others; and a look at what became of them that knows nothing of the code under test.
+ * TCP and UDP packets, made as by a guest's stack that leaves checksum and segmentation to others,
+ * and a check of what became of them. The check shares nothing with the code under test.
  */
 #ifndef UNIT_PACKET_H
 #define UNIT_PACKET_H
@@ -35,9 +35,9 @@ struct packet {
 void packet_make(struct packet *p, const struct packet_spec *s);
 
 /*
- * Frame number `i`, whose payload begins `at` bytes into the packet's, must be what p is cut
- * into: every header field, and every checksum with its bytes in place. `partial`: of the
- * checksum there is only the pseudo header's sum. Returns the length of its payload.
+ * Frame number `i`, whose payload begins `at` bytes into the packet's, must be the right segment of
+ * p, in every header field and every checksum. With `partial` the checksum field holds only the sum
+ * of the pseudo header. Returns the length of the frame's payload.
  */
 uint32_t packet_expect(const struct packet *p, const struct packet_spec *s, const uint8_t *frame,
 		uint32_t len, unsigned int i, uint32_t at, bool partial);

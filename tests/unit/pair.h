@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* A sender's ring, a receiver's, and what a worker has between them. */
+/* A sender's ring, a receiver's ring, and what a worker has between them. */
 #ifndef UNIT_PAIR_H
 #define UNIT_PAIR_H
 

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * One ring, of either format, in plain memory: what a guest would write.
+ * One ring, of either format, in plain memory, with calls that write what a guest would.
  *
  * Guest memory is two regions that touch at RING_SEAM, and nothing else. Each of them, and each area
  * of the ring, is an allocation of its own, so that the sanitizer sees what goes beyond it.
@@ -47,8 +47,8 @@ struct ring *ring_create(unsigned int size, uint16_t index);
 struct ring *ring_create_packed(uint16_t size, uint16_t at);
 
 /*
- * Lays an empty ring out in memory of the caller's, with both sides at `base`, as SET_VRING_BASE has
- * it. The driver's side is made again; of the switch's side, what says where and how long it is.
+ * Lays an empty ring out in the caller's memory, with both sides at `base`, as SET_VRING_BASE has
+ * it. The driver's side is made again; on the switch's side, the addresses and the size are set.
  */
 void ring_lay(struct ring *r, const struct vr_areas *in, uint16_t size, uint64_t features,
 		uint16_t base);
@@ -61,13 +61,13 @@ void ring_destroy(struct ring *r);
 /* Lets the device signal. */
 void ring_call(struct ring *r);
 
-/* Signals since the last time. */
+/* Returns how often the device has signalled since the last call. */
 uint64_t ring_calls(struct ring *r);
 
 /* Takes n bytes of guest memory that nobody uses. */
 uint64_t ring_bytes(struct ring *r, uint32_t n);
 
-/* Where a guest address is; all of n bytes must be in one region. */
+/* Returns where a guest address is; all of the n bytes must be in one region. */
 uint8_t *ring_at(struct ring *r, uint64_t gpa, uint32_t n);
 
 void
@@ -81,22 +81,22 @@ void ring_table(struct ring *r, uint64_t table, uint16_t i, uint64_t gpa, uint32
 void ring_offer(struct ring *r, uint16_t head);
 
 /*
- * Makes a chain of n descriptors available, in a packed ring. Their flags say what they are;
- * NEXT, the owner's flags and the id are put in here.
+ * Makes a chain of n descriptors available in a packed ring. Their flags say what they are; this
+ * call adds NEXT, AVAIL, USED and the id.
  */
 void ring_chain(struct ring *r, uint16_t id, const struct vr_packed_desc *d, unsigned int n);
 
-/* Offers one descriptor, in either format: of that number, or with that id. */
+/* Offers one descriptor, in either format. `i` is its number in a split ring, and its id in a packed one. */
 void ring_one(struct ring *r, uint16_t i, uint64_t gpa, uint32_t len, uint16_t flags);
 
 /* Takes the next used buffer, in either format. Returns false if there is none. */
 bool ring_used(struct ring *r, uint32_t *id, uint32_t *len);
 
-/* The next used entry must be there and be this; or must not be there. */
+/* The next used entry must be this one; or there must be none. */
 void ring_expect(struct ring *r, uint32_t id, uint32_t len);
 void ring_expect_none(struct ring *r);
 
-/* Fills buf with a frame of `len` bytes; what is behind its header follows from `seed`. */
+/* Fills buf with a frame of `len` bytes; what follows its header depends on `seed`. */
 void frame_make(uint8_t *buf, const struct rte_ether_addr *to, const struct rte_ether_addr *from,
 		uint32_t len, uint32_t seed);
 

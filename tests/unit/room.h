@@ -2,7 +2,7 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * What frames go through: ports with rings in plain memory, the table, one lane. No
+ * All that frames go through: ports with rings in plain memory, the forwarding table, one lane. No
  * thread runs: the test plays the worker and the main lcore. Needs EAL.
  */
 #ifndef UNIT_ROOM_H
@@ -30,28 +30,28 @@ struct room {
 	struct lane *lane; /* the one of `lanes` */
 	struct ring *tx[GUEST_MAX], *rx[GUEST_MAX];
 	struct rx_set set
-			[GUEST_MAX]; /* what each one receives by: rx[], if the test does nothing about it */
+			[GUEST_MAX]; /* what each guest receives by: rx[], unless the test changes it */
 	unsigned int guests;
 	struct rte_ether_addr mac[GUEST_MAX];            /* of each guest: mac_of(i, 0) */
 	uint16_t tx_next[GUEST_MAX], rx_next[GUEST_MAX]; /* descriptors to use next */
 };
 
 /*
- * `guests` guests with ports 0 and on, options as by default. What finds no room
- * waits until room_expire(), and is offered again with each poll.
+ * Makes a room with guests on ports 0 and on, and default options. A frame that finds no room waits
+ * until room_expire(), and is tried again at each poll.
  */
 struct room *room_create(unsigned int guests);
 
 /*
- * Nothing waits, and of the first `ports` ports the sums agree: received = delivered +
- * dropped at each, sent = delivered + flooded over all of them.
+ * For when no frame waits: the sums of the first `ports` ports must agree. At each port received =
+ * delivered + dropped; over all of them sent = delivered + flooded.
  */
 void room_check_sums(const struct room *r, unsigned int ports);
 
 /* The same, with the address of each guest in the table. */
 struct room *room_create_known(unsigned int guests);
 
-/* Ends it; gives up what still waits, and checks that the sums agree. */
+/* Ends it: drops frames that still wait, and checks that the sums agree. */
 void room_destroy(struct room *r);
 
 /* The same for cmocka, whose state is the room: of ROOM_GUESTS guests whose addresses are in the table. */
@@ -62,7 +62,7 @@ int room_teardown(void **state);
 /* Puts an address into the table, as the main lcore does. */
 void room_learn(struct room *r, uint16_t port, const struct rte_ether_addr *mac);
 
-/* Takes a request to learn from the queue. False: there is none. */
+/* Takes a request to learn from the queue. Returns false if there is none. */
 bool room_request(struct room *r, struct learn_request *q);
 
 /* Guest `port` sends a frame with its address 0, or offers an empty buffer. */
@@ -73,10 +73,10 @@ void room_offer(struct room *r, uint16_t port, unsigned int buffers);
 /* The worker looks at what a guest sends. */
 void room_poll(struct room *r, uint16_t port);
 
-/* The time to wait is over for all that waits at a guest. */
+/* Lets the time be over for all frames of a guest that wait. */
 void room_expire(struct room *r, uint16_t port);
 
-/* Takes the next frame that a guest received; NULL: there is none. Good until the next room_offer(). */
+/* Takes the next frame that a guest received. Returns NULL if there is none. Valid until the next room_offer(). */
 const uint8_t *room_take(struct room *r, uint16_t port, uint32_t *len);
 
 /* The next frame at `to` must be what room_send() put into `from`; or there must be none. */

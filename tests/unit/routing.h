@@ -33,7 +33,7 @@ uint64_t routing_ports(const struct room *r, unsigned int i);
 
 struct source *routing_source(struct room *r, uint16_t port);
 
-/* One frame from a port goes to exactly these; if there are none, for that reason. */
+/* One frame from a port must go to exactly these ports; if there are none, it must be dropped for that reason. */
 void assert_route(struct room *r, uint16_t port, const struct rte_ether_addr *to, uint64_t ports,
 		enum drop_reason reason);
 

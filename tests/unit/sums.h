@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* The ways to add up bytes (frame/sum.h), each of which every test runs that has to do with them. */
+/* The ways to add up bytes (frame/sum.h). Tests that depend on them run once with each. */
 #ifndef SUMS_H
 #define SUMS_H
 

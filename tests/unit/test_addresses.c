@@ -74,7 +74,7 @@ test_they_come_back_with_their_guest(void **state)
 	addresses_forget_port(p, A);
 	assert_int_equal(fixed_at(w, key[0]), PORT_MAX);
 	assert_int_equal(fixed_at(w, key[2]), B);
-	/* Somebody else uses one meanwhile. */
+	/* Another guest uses one of them meanwhile. */
 	assert_int_equal(fdb_learn(p->fdb, key[1], B, &old), FDB_ADDED);
 	addresses_return(p, B);
 	assert_int_equal(fixed_at(w, key[0]), PORT_MAX);
@@ -129,7 +129,10 @@ test_deleted_ones_stay_away(void **state)
 	assert_int_equal(fdb_used(p->fdb), 0);
 }
 
-/* Settings that no longer allow an address to its port, or lack the port, end it: at once, or while it waits. */
+/*
+ * Settings that no longer allow an address to its port, or lack the port, end it, whether it is in
+ * the table or waits.
+ */
 static void
 test_settings_end_them(void **state)
 {

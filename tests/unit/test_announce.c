@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Announcements of migrated guests: one frame each, from the guest's port, in the way of any frame. */
+/* Announcements of migrated guests: one frame each, from the guest's port, forwarded like any frame. */
 #include <rte_arp.h>
 #include <rte_cycles.h>
 
@@ -130,7 +130,7 @@ test_idle_ring(void **state)
 	assert_int_equal(q.port, 0);
 	assert_int_equal(room_count(r, 0)->received, 1);
 	assert_int_equal(room_count(r, 0)->delivered, 1);
-	/* Once; and the guest was given back nothing that it did not send. */
+	/* It is sent once, and the guest gets nothing back that it did not send. */
 	assert_false(source_has_work(&ring_of(r, 0)->source));
 	assert_ptr_equal(ring_of(r, 0)->source.ops, &tx_source_ops);
 	arm(r, 0);
@@ -139,7 +139,7 @@ test_idle_ring(void **state)
 	ring_expect_none(r->tx[0]);
 }
 
-/* The guest has sent to guest `to` when it is announced: the announcement goes in front of that, and holds up nothing. */
+/* The guest has sent to guest `to` when it is announced: the announcement goes first, and delays nothing. */
 static void
 announce_before_others(struct room *r, uint16_t to)
 {
@@ -169,7 +169,7 @@ test_busy_ring(void **state)
 	announce_before_others(r, 1);
 }
 
-/* Where there is no room it waits as others do; frames of the guest may be done with first. */
+/* Without room it waits like other frames; frames of the guest may be done first. */
 static void
 test_waits(void **state)
 {
@@ -185,7 +185,7 @@ test_waits(void **state)
 	assert_int_equal(room_owed(r, 0), 0);
 }
 
-/* While it waits, the guest floods more than one visit may cost: what is too much stays in its ring. */
+/* While it waits, the guest floods more than one visit may cost: the rest stays in its ring. */
 static void
 test_waits_during_flood(void **state)
 {
@@ -216,7 +216,7 @@ test_waits_during_flood(void **state)
 	assert_int_equal(room_owed(r, 0), 0);
 }
 
-/* Withdrawn while it waits: it is over, and was counted. */
+/* The ring is withdrawn while the announcement waits: it is dropped, and was counted. */
 static void
 test_withdrawn(void **state)
 {
@@ -230,7 +230,7 @@ test_withdrawn(void **state)
 	assert_false(source_has_work(&ring_of(r, 0)->source));
 }
 
-/* Not polled before it is withdrawn: it is made later. */
+/* The ring is withdrawn before it is polled: the announcement is made later. */
 static void
 test_not_polled(void **state)
 {
@@ -246,7 +246,7 @@ test_not_polled(void **state)
 	room_expect_none(r, 1);
 }
 
-/* However often it is asked for, it is made a hundred times a second at most. */
+/* However often it is requested, it is made a hundred times a second at most. */
 static void
 test_rate(void **state)
 {

@@ -11,7 +11,7 @@
 #include "switch/lanes.h"
 #include "switch/round.h"
 
-/* The two busy rings of one worker are parted; nothing moves after that. */
+/* The two busy rings of one worker are separated; nothing moves after that. */
 static void
 test_parted(void **state)
 {
@@ -41,7 +41,7 @@ test_stays(void **state)
 	assert_int_equal(balance_step(even, 0, about, 2, 0, &to), 0);
 }
 
-/* However rings are spread at first: each step takes something off the busiest worker, and it ends. */
+/* However rings are spread at first, each step takes load off the busiest worker, and the steps end. */
 static void
 test_ends(void **state)
 {
@@ -100,7 +100,7 @@ two_teardown(void **state)
 	return 0;
 }
 
-/* Frames that wait move with their ring, and stay in front of those that follow. */
+/* Frames that wait move with their ring, and stay before those that follow. */
 static void
 test_order(void **state)
 {

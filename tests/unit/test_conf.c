@@ -202,7 +202,7 @@ test_port_mask(void **state)
 	refused("-- -p", "-p", "needs a value", "--help");
 	accept("-- -P -p1");
 	assert_true(conf.promiscuous);
-	/* What makes no sense without an uplink is not ignored. */
+	/* Options that make no sense without an uplink are refused, not ignored. */
 	refused("-- -P", "-P", "no uplink", "-p");
 	refused("-- --vm2vm 0", "--vm2vm 0", "-p", "--vm2vm 1");
 }
@@ -233,7 +233,7 @@ test_sockets(void **state)
 	refused("-- --client=1", "--client", "--help", "");
 }
 
-/* Whose the sockets are. What can be wrong with the values is in test_cuse_conf.c. */
+/* Owner and mode of the sockets. test_cuse_conf.c has the wrong values. */
 static void
 test_socket_owner(void **state)
 {
@@ -317,12 +317,12 @@ test_words(void **state)
 	refused("-- stray --stats 1", "stray", "no option", "--help");
 	refused("-- -- --stats", "--stats", "no option", "--help");
 	refused("-- -Px", "x", "unknown", "--help");
-	/* EAL's options in front are not ours to judge, nor are those that only a later EAL has. */
+	/* EAL's options before "--" are not ours to judge, not even those that only a later EAL has. */
 	accept("-l 0,1 -m 64 --vdev net_tap0 --a-new-one 5 -- --stats 6");
 	assert_int_equal(conf.stats, 6);
 }
 
-/* An option on the wrong side of "--", in each spelling; and a word that belongs to nothing. */
+/* An option on the wrong side of "--", in each spelling; and a word that belongs to no option. */
 static void
 test_sides(void **state)
 {
@@ -345,7 +345,7 @@ test_sides(void **state)
 	assert_false(conf.promiscuous);
 }
 
-/* Of letters written together, the line names the one that is wrong. */
+/* When letters are written together, the message names the wrong one. */
 static void
 test_letters(void **state)
 {
@@ -384,7 +384,7 @@ test_help(void **state)
 	assert_int_equal(parse("-- --version"), CONF_DONE);
 	assert_string_equal(out, "vhost-switch " VHOST_SWITCH_VERSION "\n");
 	assert_int_equal(parse("--version"), CONF_DONE);
-	/* A wrong value before it is said first. */
+	/* A wrong value before --help is reported first. */
 	refused("-- --stats x --help", "--stats", "x", "");
 }
 

@@ -202,7 +202,7 @@ test_no_text_at_all(void **state)
 	say_error_into(NULL, 0);
 }
 
-/* The command line goes before the file, setting by setting and port by port. */
+/* The command line overrides the file, setting by setting and port by port. */
 static void
 test_command_line_goes_first(void **state)
 {
@@ -230,7 +230,7 @@ is_two(void *arg, unsigned int index)
 	return index == 2;
 }
 
-/* Ports keep their indexes; new ones get those that nobody has, had, or uses. */
+/* Ports keep their indexes; new ones get indexes that no port has, had, or still uses. */
 static void
 test_places(void **state)
 {

@@ -64,7 +64,7 @@ test_port_wrong(void **state)
 	refused("-- --port a,socket=b --port a,socket=c", "--port a", "twice", "");
 	refused("-- --port a,socket=b --port c,socket=b", "--port c", "b", "twice");
 	refused("-- --socket-file b --port c,socket=b", "--port c", "b", "twice");
-	/* The tag that another port has by its place. */
+	/* The tag that another port has by its index. */
 	refused("-- --port a,socket=a,vlan=1001 --port b,socket=b", "--port a", "vlan=1001",
 			"port b");
 	accept("-- --port a,socket=a,vlan=1001 --port b,socket=b,vlan=1000");
@@ -145,7 +145,7 @@ test_port_offers(void **state)
 	assert_int_equal(a->mtu, 1500);
 	assert_int_equal(a->queues, 16);
 	assert_false(a->owned || a->mode_given);
-	/* The options are for those that say nothing, wherever they stand. */
+	/* The global options hold for ports that say nothing, wherever the options stand. */
 	accept("-- --port a,socket=a --port b,socket=b,tso=no,csum=no,mergeable=no --tso 1 --mergeable 1");
 	assert_true(a->csum == CHOICE_YES && a->tso == CHOICE_YES && a->mergeable == CHOICE_YES);
 	assert_true(b->csum == CHOICE_NO && b->tso == CHOICE_NO && b->mergeable == CHOICE_NO);
@@ -153,7 +153,7 @@ test_port_offers(void **state)
 	assert_int_equal(b->mtu, 1500);
 	accept("-- --port a,socket=a,csum=no --tso 1");
 	assert_true(a->csum == CHOICE_NO && a->tso == CHOICE_NO);
-	/* What one port offers, the switch is ready for. */
+	/* The switch is ready for what any one port offers. */
 	accept("-- --port a,socket=a,tso=yes,mergeable=yes --port b,socket=b,mtu=1400,queues=2");
 	assert_true(a->csum == CHOICE_YES && b->csum == CHOICE_NO && b->tso == CHOICE_NO);
 	assert_true(conf.offers.tso && conf.offers.csum && conf.offers.mergeable);
@@ -225,7 +225,7 @@ test_tags(void **state)
 	assert_int_equal(conf_tag_owner(&conf, 30), TAG_SHARED); /* two ports */
 	assert_int_equal(conf_tag_owner(&conf, 0), 6);
 	assert_int_equal(conf_tag_owner(&conf, 1007), 7);
-	/* No tags, and all without one; then with one port that has one all the same. */
+	/* No tags at all; then one port that has a tag all the same. */
 	accept("-- --vlan-base 0");
 	assert_false(conf.tagged);
 	accept("-- --vlan-base 0 --port a,socket=a,vlan=10 --socket-file b");

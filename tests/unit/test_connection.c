@@ -18,7 +18,7 @@
 
 #define NEW_SOCKETS 5u
 
-/* Connections that set nothing up take no place, and only so many may be there. */
+/* Connections that set nothing up take no port, and their number is limited. */
 static void
 test_places(void **state)
 {
@@ -35,7 +35,7 @@ test_places(void **state)
 	plug_wait_connections(p, 4 + 8);
 	for (i = 0; i < GUEST_MAX; i++)
 		assert_int_equal(p->r->ports.port[i].state, PORT_FREE);
-	/* One more is hung up on; when another goes, there is room. */
+	/* One more is closed by the switch; when another goes, there is room. */
 	bare[12] = vu_connect(p->path, PLUG_WAIT_MS);
 	assert_true(bare[12] >= 0);
 	assert_int_equal(recv(bare[12], &byte, 1, 0), 0);
@@ -50,7 +50,7 @@ test_places(void **state)
 	assert_int_equal(p->g->port, 0);
 	assert_int_equal(p->r->ports.port[0].state, PORT_USED);
 	assert_ptr_equal(p->w->guests.placed[0], p->g);
-	/* It stays its own while the driver stops and starts. */
+	/* The port stays the guest's while its driver stops and starts. */
 	assert_int_equal(vu_dev_stop(&p->dev, NULL), 0);
 	assert_int_equal(p->r->ports.port[0].state, PORT_USED);
 	vu_dev_close(&p->dev);
@@ -59,7 +59,7 @@ test_places(void **state)
 	assert_null(p->w->guests.placed[0]);
 }
 
-/* Of librte_vhost's own struct, the releases that were looked at are known, and no others. */
+/* The layout of librte_vhost's own struct is known for the releases that were inspected, and for no others. */
 static void
 test_releases(void **state)
 {
@@ -82,12 +82,12 @@ test_releases(void **state)
 	for (unsigned int i = 0; i < RTE_DIM(release); i++)
 		assert_int_equal(message_know(release[i].version), release[i].known);
 	assert_true(message_know(rte_version()));
-	/* The running one's is where it was thought to be: that is how the answer is ours. */
+	/* In the running release the field is where it was expected, as the answer is the switch's own. */
 	plug_connect(p, QUEUE_PAIRS_MAX);
 	assert_int_equal(p->dev.queue_num, QUEUE_PAIRS_MAX);
 }
 
-/* How many pairs there are is answered only if no descriptor came with the question: none is lost. */
+/* The number of pairs is answered only if no descriptor came with the question: none is leaked. */
 static void
 test_question_with_descriptors(void **state)
 {
@@ -109,7 +109,7 @@ test_question_with_descriptors(void **state)
 	assert_true(client_open_files() <= files);
 }
 
-/* Does librte_vhost's thread wait, if it is of a release that waits in poll(2)? */
+/* Returns true if librte_vhost's thread waits in poll(2), or is of a release that does not do so. */
 static bool
 vhost_thread_waits(void)
 {
@@ -132,7 +132,7 @@ vhost_thread_waits(void)
 	return state == 'S';
 }
 
-/* A socket that is made while librte_vhost's thread waits is noticed, and not a second later. */
+/* A socket that is made while librte_vhost's thread waits is noticed at once, and not a second later. */
 static void
 test_new_socket(void **state)
 {

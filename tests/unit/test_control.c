@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* The main lcore's work: how much of it is done at a stretch. */
+/* The main lcore's work: how much of it is done in one turn. */
 #include <rte_common.h>
 #include <rte_ring_elem.h>
 
@@ -51,7 +51,7 @@ test_all_that_there_is_time_for(void **state)
 	assert_false(woken(r));
 }
 
-/* As with a NIC whose filters take long: one a turn, and no turn without one; nothing is forgotten. */
+/* Requests that take long, as for a NIC with slow filters: one in each turn; none is forgotten. */
 static void
 test_the_rest_has_another_turn(void **state)
 {

@@ -45,7 +45,7 @@ table(pid_t pid, const void *at, uint64_t len)
 	return caller_table(pid, &r, 1, &m, fd);
 }
 
-/* That region i of the table is this memory, as whoever maps its file sees it. */
+/* Region i of the table must be this memory, as seen by whoever maps its file. */
 static void
 is_region(unsigned int i, const void *at, uint64_t len, uint8_t fill)
 {
@@ -56,7 +56,7 @@ is_region(unsigned int i, const void *at, uint64_t len, uint8_t fill)
 	assert_true(i < m.payload.memory.nregions);
 	assert_int_equal(r.user_addr, (uintptr_t)at);
 	assert_int_equal(r.size, len);
-	/* Mapped as librte_vhost does it: from the file's begin. */
+	/* It is mapped as librte_vhost does it: from the beginning of the file. */
 	p = mmap(NULL, r.mmap_offset + len, PROT_READ | PROT_WRITE, MAP_SHARED, fd[i], 0);
 	assert_ptr_not_equal(p, MAP_FAILED);
 	for (k = 0; k < len; k += PAGE)
@@ -82,7 +82,7 @@ test_process(void **state)
 	assert_int_equal(caller_process(-1), -ESRCH);
 }
 
-/* A process that has ended, though its number may be another's. */
+/* A process that has ended; its number may be another's by now. */
 static void
 test_handle(void **state)
 {
@@ -115,7 +115,7 @@ test_descriptor(void **state)
 	copy = caller_descriptor(c.pid, event);
 	assert_true(copy >= 0);
 	assert_true(fcntl(copy, F_GETFD) & FD_CLOEXEC);
-	/* It is the very one: what the client counted is there. */
+	/* It is the same eventfd: it has the client's count. */
 	assert_int_equal(eventfd_read(copy, &value), 0);
 	assert_int_equal(value, 3);
 	close(copy);
@@ -126,7 +126,7 @@ test_descriptor(void **state)
 	assert_int_equal(client_open_files(), before - 1); /* the client's end */
 }
 
-/* Makes a system call of this process fail as if the kernel had none such. */
+/* Makes a system call fail in this process as if the kernel did not have it. */
 static bool
 forget_call(unsigned int number)
 {
@@ -142,7 +142,7 @@ forget_call(unsigned int number)
 			prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
-/* On an old kernel the module takes over; here it is asked for, and not there. */
+/* On an old kernel the module takes over. Here it is asked for and is not there. */
 static void
 test_descriptor_on_old_kernel(void **state)
 {
@@ -208,7 +208,7 @@ test_memfd(void **state)
 	assert_int_equal(m.payload.memory.region[0].gpa, 0x100000);
 	is_region(0, at, LEN, 0x5a);
 	assert_int_equal(client_open_files(), before);
-	/* A part of it, whose offset is that in the file. */
+	/* A part of the memory: the offset is that in the file. */
 	assert_int_equal(table(c.pid, at + 3 * PAGE, PAGE), 0);
 	assert_int_equal(m.payload.memory.region[0].mmap_offset, 3 * PAGE);
 	is_region(0, at + 3 * PAGE, PAGE, 0x5a);
@@ -264,7 +264,7 @@ test_anonymous(void **state)
 	munmap(private, LEN);
 }
 
-/* Two files and a hole in front, behind and between, in one table. */
+/* Two files with holes before, between and after them, in one table. */
 static void
 test_several_files(void **state)
 {
@@ -348,7 +348,10 @@ test_short_file(void **state)
 	munmap(room, 2 * LEN);
 }
 
-/* The switch may open more than its client: what that can only read is not for writing. */
+/*
+ * The switch may open more files than its client: a file that the client can only read is not
+ * mapped for writing.
+ */
 static void
 test_read_only(void **state)
 {
@@ -372,7 +375,7 @@ test_read_only(void **state)
 	munmap(at, LEN);
 }
 
-/* The ring of a packet socket is mapped shared and for writing, too, and is no file. */
+/* The ring of a packet socket is mapped shared and for writing, too, but is no regular file. */
 static void
 test_no_regular_file(void **state)
 {
@@ -401,7 +404,7 @@ test_no_regular_file(void **state)
 	close(s);
 }
 
-/* A client that maps by turns a file of its own and one that it may only read, in one place. */
+/* A client that maps two files by turns at one address: its own, and one that it may only read. */
 static void
 swap_for_ever(uint8_t *at, int own, int secret)
 {

@@ -119,7 +119,7 @@ test_owner(void **state)
 	assert_int_equal(conf.node_gid, 0);
 	user = getpwnam("nobody");
 	assert_non_null(user);
-	uid = user->pw_uid; /* the next search takes the place of this one */
+	uid = user->pw_uid; /* the next search overwrites the result of this one */
 	group = getgrgid(user->pw_gid);
 	assert_non_null(group);
 	snprintf(line, sizeof(line), "-- --dev-owner nobody:%s", group->gr_name);
@@ -159,7 +159,7 @@ test_mode(void **state)
 	refused("-- --dev-mode", "--dev-mode", "needs a value", "--help");
 }
 
-/* Sockets beside the node, or instead of it, have owner and mode too; not those that QEMU makes. */
+/* Sockets beside the node, or instead of it, have owner and mode too, except those that QEMU makes. */
 static void
 test_no_node(void **state)
 {

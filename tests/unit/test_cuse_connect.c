@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* The connection that a session makes: where there is none left, many at once, back ends that lie or say nothing. */
+/* The connection that a session makes: none is left, many are made at once, the back end lies or says nothing. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -92,7 +92,7 @@ test_many(void **state)
 
 #define PATIENCE 2 /* seconds */
 
-/* A back end that answers as it should not: one byte string for whatever it is asked. */
+/* A back end that lies: it answers every question with the same bytes. */
 struct liar {
 	int listener;
 	const void *answer;
@@ -108,7 +108,7 @@ lie(void *arg)
 	int s = accept(l->listener, NULL, NULL);
 	char request[64];
 
-	/* Until the front end has had enough. */
+	/* It answers until the front end hangs up. */
 	while (read(s, request, sizeof(request)) > 0)
 		if (l->len > 0 && write(s, l->answer, l->len) < 0)
 			break;
@@ -168,7 +168,7 @@ test_wrong_answers(void **state)
 	assert_int_equal(ask_liar(*state, &other, MSG_HEADER + 8), -EBUSY);
 }
 
-/* Half an answer: given up after a while, as others wait. */
+/* Half an answer: the session gives up after a while, as others wait. */
 static void
 test_no_answer(void **state)
 {

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Descriptors that a session takes from its client: which are refused, and that those of front ends
- * (guest/fd_gate.h) and its own are never taken for each other.
+ * Descriptors that a session takes from its client: which are refused, and that its copies are
+ * never taken for descriptors of front ends (guest/fd_gate.h).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -61,7 +61,7 @@ note_and_close(int sock, int peer, int file)
 
 /*
  * A front end had sent a file that librte_vhost has closed since, and the session's own copy of the
- * same file has the same number: the end of the front end's connection does not take it away.
+ * same file has the same number. It must not be closed when the front end's connection ends.
  */
 static void
 test_descriptor_that_looks_like_a_front_ends(void **state)
@@ -79,7 +79,7 @@ test_descriptor_that_looks_like_a_front_ends(void **state)
 	assert_int_equal(opener_set_file(o, VHOST_SET_VRING_CALL, 0, o->call[0]), 0);
 	assert_int_equal(o->session.ring[0].call.fd, fd);
 	fd_gate_close(pair[0]);
-	/* The thread that ended one connection begins another: the first one's rest is closed. */
+	/* The thread that ended one connection begins another: what was left of the first one is closed. */
 	assert_true(fd_gate_open(other[0], "test", false));
 	assert_true(fcntl(fd, F_GETFD) >= 0);
 	fd_gate_close(other[0]);
@@ -91,7 +91,7 @@ test_descriptor_that_looks_like_a_front_ends(void **state)
 	}
 }
 
-/* While a copy is made nothing is closed by its number: the copy may have that already. */
+/* While a copy is made, nothing is closed by its number: the copy may have that number already. */
 static void
 test_nothing_is_closed_while_a_copy_is_made(void **state)
 {

@@ -74,7 +74,7 @@ test_unknown(void **state)
 		assert_int_equal(ioctl_sizes(unknown[i], NULL, 0, &in, &out), -ENOTTY);
 		assert_int_equal(ioctl_ring_message(unknown[i], NULL, &m, &fd), -ENOTTY);
 	}
-	/* Known, and not on a ring. */
+	/* Known commands that are not about a ring. */
 	assert_int_equal(ioctl_ring_message(VHOST_SET_MEM_TABLE, NULL, &m, &fd), -ENOTTY);
 	assert_int_equal(ioctl_ring_message(VHOST_SET_OWNER, NULL, &m, &fd), -ENOTTY);
 }
@@ -92,7 +92,7 @@ test_table_size(void **state)
 	assert_int_equal(ioctl_sizes(VHOST_SET_MEM_TABLE, &head, 8, &in, &out), 0);
 	assert_int_equal(in, 8 + 3 * 32);
 	assert_int_equal(out, 0);
-	/* The client made it smaller in between: the rest of what was fetched is no matter. */
+	/* The client made it smaller in between: the rest of what was fetched does not matter. */
 	head.nregions = 0;
 	assert_int_equal(ioctl_sizes(VHOST_SET_MEM_TABLE, &head, 8 + 3 * 32, &in, &out), 0);
 	assert_int_equal(in, 8);
@@ -129,7 +129,7 @@ test_states(void **state)
 			{VHOST_SET_VRING_NUM, MSG_SET_VRING_NUM, 32768, 32768},
 			{VHOST_SET_VRING_BASE, MSG_SET_VRING_BASE, 0, 0},
 			{VHOST_SET_VRING_BASE, MSG_SET_VRING_BASE, 65535, 65535},
-			/* What is in `num` of a question is nothing that was asked. */
+			/* `num` of a question means nothing. */
 			{VHOST_GET_VRING_BASE, MSG_GET_VRING_BASE, UINT32_MAX, 0},
 	};
 	struct message m;
@@ -216,7 +216,7 @@ test_descriptors(void **state)
 		assert_int_equal(fd, -1);
 		f.fd = -2;
 		assert_int_equal(ioctl_ring_message(known[i].cmd, &f, &m, &fd), -EBADF);
-		/* An index that would reach other bits of the message's number. */
+		/* An index that would overflow into other bits of the message's number. */
 		f = (struct vhost_vring_file){.index = 0x100, .fd = 40};
 		assert_int_equal(ioctl_ring_message(known[i].cmd, &f, &m, &fd), -ENOBUFS);
 	}

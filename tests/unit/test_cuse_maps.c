@@ -157,7 +157,7 @@ test_offset(void **state)
 	is_frag(0, 0x40000, A + 0x3000, 0x2000, 0x103000, 7);
 	assert_int_equal(find_one(text, 0x40000, A + 0xffff, 1), 0);
 	is_frag(0, 0x40000, A + 0xffff, 1, 0x10ffff, 7);
-	/* Before its begin, past its end, around both. */
+	/* Before its start, past its end, around both. */
 	assert_int_equal(find_one(text, 0, A - 1, 1), -EFAULT);
 	assert_int_equal(find_one(text, 0, A - 1, 2), -EFAULT);
 	assert_int_equal(find_one(text, 0, A + 0xffff, 2), -EFAULT);
@@ -274,7 +274,7 @@ test_not_shared(void **state)
 	is_frag(1, 0x10000 + 8 * PAGE, A + 8 * PAGE, PAGE, 8 * PAGE, 7);
 	assert_int_equal(find(text, &none, 0), -ENXIO);
 	assert_int_equal(find_one(text, 0, A, 0), -ENXIO);
-	/* One good region does not make up for one that is not there. */
+	/* One good region does not excuse one that is missing. */
 	assert_int_equal(find(text,
 					 (const struct vhost_memory_region[]){{0, PAGE, A, 0},
 							 {PAGE, PAGE, A + 100 * PAGE, 0}},

@@ -31,7 +31,7 @@
 
 struct kernel {
 	struct node *node;
-	int fd; /* our end of what is /dev/cuse to the node */
+	int fd; /* our end of the socket that is /dev/cuse to the node */
 	uint64_t unique;
 	uint32_t pid;       /* of the caller */
 	unsigned int turns; /* that the last ioctl took */
@@ -213,7 +213,7 @@ test_announced(void **state)
 	assert_string_equal(k->reply.info, "DEVNAME=usvhost");
 }
 
-/* Nothing there, then: no request, and a session that the kernel ends. */
+/* There is no request; then the kernel ends the session. */
 static void
 test_no_request(void **state)
 {
@@ -277,7 +277,7 @@ test_table_that_changes(void **state)
 	assert_int_equal(node_ioctl(k, in.fh, VHOST_SET_OWNER, NULL), 0);
 	table->regions[0] = (struct vhost_memory_region){0, 0x1000, (uintptr_t)k->ram, 0};
 	in.in_size = 8 + 32;
-	/* It has grown: one turn more, for all of it. */
+	/* It has grown: one more turn, for all of it. */
 	table->nregions = 2;
 	assert_int_equal(ask(k, FUSE_IOCTL, &in, sizeof(in), room, in.in_size), 0);
 	assert_true(k->reply.ioctl.flags & FUSE_IOCTL_RETRY);
@@ -318,7 +318,7 @@ test_verdicts(void **state)
 	assert_int_equal(node_ioctl(k, fh, VHOST_SET_VRING_CALL, &f), -ESRCH);
 }
 
-/* Reading, writing and waiting are nothing that the device does. */
+/* The device supports neither reading nor writing nor polling. */
 static void
 test_other_requests(void **state)
 {

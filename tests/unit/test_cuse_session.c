@@ -42,7 +42,10 @@ test_as_qemu_does(void **state)
 	for (round = 0; round < 3; round++) {
 		opener_driver_up(o, 100 * round);
 		rte_vhost_get_negotiated_features(vhost_end.vid, &features);
-		/* What its guest may send is allowed untold; what it takes is not. */
+		/*
+		 * Offloads that the guest may send are negotiated without its asking; those that it
+		 * receives are not.
+		 */
 		assert_int_equal(features,
 				1ULL << VIRTIO_F_VERSION_1 |
 						1ULL << VHOST_USER_F_PROTOCOL_FEATURES |
@@ -50,7 +53,7 @@ test_as_qemu_does(void **state)
 						1ULL << VIRTIO_NET_F_HOST_TSO4);
 		for (i = 0; i < 2; i++)
 			opener_check_ring(o, i);
-		/* The driver goes down: the index comes back as the data path left it. */
+		/* The driver goes down: the index that comes back is the one that the data path left. */
 		for (i = 0; i < 2; i++)
 			assert_int_equal(opener_set_file(o, VHOST_NET_SET_BACKEND, i, -1), 0);
 		for (i = 0; i < 2; i++)
@@ -67,7 +70,7 @@ test_as_qemu_does(void **state)
 	assert_int_equal(vhost_end.connections, 1);
 }
 
-/* To vhost-net the index is a mere question: a ring goes on without being set up anew. */
+/* For vhost-net, asking for the index changes nothing: a ring goes on without being set up again. */
 static void
 test_goes_on_after_its_index_was_asked_for(void **state)
 {
@@ -130,7 +133,7 @@ test_owner(void **state)
 	assert_int_equal(session_ioctl(&o->session, other.pid, VHOST_SET_VRING_NUM, &s, NULL),
 			-EPERM);
 	assert_int_equal(session_ioctl(&o->session, 0, VHOST_SET_VRING_NUM, &s, NULL), -ESRCH);
-	/* Until the owner lets go. */
+	/* Others may own it only after the owner has reset it. */
 	assert_int_equal(session_ioctl(&o->session, other.pid, VHOST_RESET_OWNER, NULL, NULL),
 			-EPERM);
 	assert_int_equal(opener_simple(o, VHOST_RESET_OWNER), 0);
@@ -188,7 +191,7 @@ test_running_ring_keeps_its_size(void **state)
 	assert_int_equal(opener_set_state(o, VHOST_SET_VRING_BASE, 1, 0), -EBUSY);
 	assert_int_equal(opener_set_file(o, VHOST_NET_SET_BACKEND, 1, -1), 0);
 	assert_int_equal(opener_set_state(o, VHOST_SET_VRING_BASE, 1, 0), 0);
-	/* The verdict of librte_vhost itself, on features that change under way. */
+	/* librte_vhost itself judges features that change while the device runs. */
 	assert_int_equal(opener_set_u64(o, VHOST_SET_FEATURES, 0), -EINVAL);
 	assert_int_equal(opener_set_u64(o, VHOST_SET_FEATURES, 1ULL << VIRTIO_F_VERSION_1), 0);
 }

@@ -2,9 +2,9 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * The log of written pages: after each burst its bits are compared with the pages of guest
- * memory, rings included, that are not what they were. Buffers are filled with a byte that no
- * frame contains, so that each page that was written has changed.
+ * The log of written pages. After each burst its bits are compared with the pages of guest memory,
+ * rings included, that have changed. Buffers are filled with a byte that no frame contains, so each
+ * page that was written has changed.
  */
 #include <rte_common.h>
 
@@ -96,7 +96,7 @@ teardown(void **state)
 	return 0;
 }
 
-/* From here on what changes is looked at. */
+/* From here on changes are looked for. */
 static void
 watch(struct side *s)
 {
@@ -247,7 +247,7 @@ deliver(struct side *s, bool mergeable)
 		assert_true(rx_deliver(vq, &s->burst, (UINT64_C(1) << n) - 1, &s->count).taken ==
 				(UINT64_C(1) << n) - 1);
 		pages += expect_marks(s);
-		/* Those that are left over serve nobody: they are taken with tiny frames. */
+		/* Buffers that are left over fit no long frame: tiny frames use them up. */
 		while (has_room(vq)) {
 			frames(s, BURST_MAX);
 			s->burst.cost = 0;
@@ -270,7 +270,7 @@ test_deliver_mergeable(void **state)
 	deliver(*state, true);
 }
 
-/* Buffers that are no good go back: the ring is written, and nothing else. */
+/* Unusable buffers go back: only the ring is written to. */
 static void
 test_spoilt(void **state)
 {
@@ -304,7 +304,7 @@ send(struct side *s, bool in_order)
 		watch(s);
 		assert_int_equal(source->ops->fetch(source, &s->burst, BURST_MAX), n);
 		assert_int_equal(expect_marks(s), 0);
-		/* The last one first: with the order kept, nothing can be returned yet. */
+		/* The last one first: in order, nothing can be returned yet. */
 		if (n > 1) {
 			source->ops->retire(
 					source, s->burst.frame, UINT64_C(1) << (n - 1), &s->count);
@@ -378,7 +378,7 @@ test_packed_chain(void **state)
 	}
 }
 
-/* Nothing is noted while nobody asks for it. */
+/* Nothing is noted while logging is off. */
 static void
 test_off(void **state)
 {
@@ -396,7 +396,7 @@ test_off(void **state)
 		assert_int_equal(s->log[i], 0);
 }
 
-/* A log that is too short is known to be; nothing is written behind it, or beside memory. */
+/* A log that is too short is recognised; nothing is written past its end or for addresses outside memory. */
 static void
 test_covers(void **state)
 {

@@ -116,7 +116,7 @@ test_strangers(void **state)
 	read_line("-v -h");
 	assert_true(said.help);
 	assert_null(said.unknown);
-	/* A value that is missing is EAL's to miss. */
+	/* A missing value is left for EAL to report. */
 	read_line("--file-prefix");
 	assert_null(said.file_prefix);
 }
@@ -176,7 +176,7 @@ test_missing(void **state)
 			{"(1,2)", -1},
 			{"(1,7)", 7},
 			{"0@(1,2),(5,6)@(2,9)", 9},
-			/* No list, which is EAL's to say. */
+			/* No valid list: that is left for EAL to report. */
 			{"", -1},
 			{"x", -1},
 			{"0x3", 0},
@@ -227,7 +227,7 @@ test_text(void **state)
 	}
 }
 
-/* What the process may use is found, and stays as it was. */
+/* The CPUs that the process may use are found, and do not change. */
 static void
 test_find(void **state)
 {
@@ -246,7 +246,7 @@ test_find(void **state)
 	assert_int_equal(sched_getaffinity(0, sizeof(after), &after), 0);
 	assert_true(CPU_EQUAL(&after, &one));
 	assert_true(CPU_EQUAL(&found.allowed, &one));
-	/* taskset is no limit. */
+	/* A mask that was set with taskset is no limit. */
 	CPU_AND(&after, &found.usable, &before);
 	assert_true(CPU_EQUAL(&after, &before));
 	assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Explaining a frame: it is what routing does with one that is sent, and leaves no trace. */
+/* Explaining a frame: the answer is what routing does with a frame that is sent, and asking leaves no trace. */
 #include <inttypes.h>
 
 #include <rte_common.h>
@@ -129,7 +129,7 @@ test_tag_for_nic(void **state)
 	assert_true(explained_ports() == PORT(1) && !x.tagged);
 }
 
-/* What the table has of both addresses. */
+/* What the table has about both addresses. */
 static void
 test_entries(void **state)
 {

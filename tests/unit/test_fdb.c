@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* The forwarding table: what it learns, keeps, forgets; and when places are used again. */
+/* The forwarding table: what it learns, keeps and forgets, and when positions are used again. */
 #include <rte_malloc.h>
 #include <rte_rcu_qsbr.h>
 
@@ -228,7 +228,7 @@ test_uplink_takes_nothing_in_use(void **state)
 	assert_int_equal(old, 99);
 	assert_at(t, guest, 1);
 	assert_int_equal(fdb_count(t->fdb, PORT_UPLINK), 0);
-	/* The other way round it is a move: a machine migrated to here. */
+	/* The other direction is a move: a machine migrated to this host. */
 	learn(t, PORT_UPLINK, 0);
 	assert_int_equal(fdb_learn(t->fdb, host, 1, &old), FDB_MOVED);
 	assert_int_equal(old, PORT_UPLINK);
@@ -258,7 +258,7 @@ test_uplink_takes_what_is_idle(void **state)
 	assert_at(t, key, PORT_UPLINK);
 	assert_int_equal(fdb_count(t->fdb, 1), 0);
 	assert_int_equal(fdb_count(t->fdb, PORT_UPLINK), 1);
-	/* A guest that uses it has it back at once. */
+	/* A guest that uses it gets it back at once. */
 	assert_int_equal(fdb_learn(t->fdb, key, 1, &old), FDB_MOVED);
 	assert_int_equal(old, PORT_UPLINK);
 	assert_int_equal(fdb_learn(t->fdb, key, PORT_UPLINK, &old), FDB_KEPT);
@@ -396,7 +396,7 @@ fill(struct table *t)
 	assert_int_equal(t->fdb->used, FDB_SIZE);
 }
 
-/* A removed position is another's only when no reader can be looking at it. */
+/* A removed position is used again only when no reader can be looking at it. */
 static void
 test_grace_period(void **state)
 {
@@ -442,7 +442,7 @@ test_second_grace_period(void **state)
 		assert_int_equal(learn(t, 10, 1000 + i), FDB_ADDED);
 }
 
-/* Learned and forgotten for ever: no position is lost on the way. */
+/* Addresses are learned and forgotten again and again: no position is lost. */
 static void
 test_churn(void **state)
 {

@@ -141,7 +141,7 @@ test_room_again(void **state)
 	assert_true(n->u.promiscuous);
 	ticks(n, 1);
 	assert_false(n->u.promiscuous);
-	/* And all over. */
+	/* Everything fits again. */
 	assert_int_equal(add(n, 0, n->room), FILTER_NONE);
 	assert_true(n->u.promiscuous);
 }
@@ -158,7 +158,7 @@ test_shares(void **state)
 		add(n, 0, i);
 	for (i = 0; i < n->room / 2; i++) {
 		assert_int_equal(add(n, 1, i), FILTER_PORT);
-		/* Whose it was is told, and the port lets it in all the same. */
+		/* It is known whose filter it was, and the port receives the address all the same. */
 		assert_int_equal(in_port(n, 0), n->room - 1 - i);
 		assert_true(n->u.promiscuous);
 		mac = mac_of(0, lost.addr_bytes[5]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Frames for all guests, through real rings: a copy for each, waiting for those who have no room, giving up. */
+/* Frames for all guests, through real rings: a copy for each, waiting for guests without room, giving up. */
 #include "switch/park.h"
 #include "room.h"
 
@@ -52,7 +52,7 @@ test_flood_errands(void **state)
 	room_poll(r, 0);
 	assert_int_equal(room_owed(r, 0), 0);
 	assert_int_equal(room_count(r, 3)->missed, 1);
-	/* It was delivered: a copy that was missed makes it no dropped frame. */
+	/* It was delivered: one missed copy does not make it a dropped frame. */
 	assert_int_equal(count_dropped(room_count(r, 0)), 0);
 	room_expect_none(r, 1);
 	room_expect_none(r, 2);
@@ -73,7 +73,7 @@ test_flood_nobody(void **state)
 		assert_int_equal(room_count(r, i)->missed, 1);
 }
 
-/* What is for all reaches a guest that was paused, when it is back in time; else it is counted. */
+/* A flooded frame reaches a guest that was paused, if it is back in time; otherwise it is counted as missed. */
 static void
 test_flood_over_paused(void **state)
 {

@@ -70,7 +70,7 @@ add_ipv6(struct packet *p, uint16_t from, uint8_t protocol, uint16_t port)
 	add16(p, 443);
 }
 
-/* Its class, when it lies in `fragments` fragments, the first n-1 of them `cut` bytes long. */
+/* Returns its class when it is in `fragments` fragments, of which all except the last have `cut` bytes. */
 static unsigned int
 class_of(const struct packet *p, unsigned int frags, uint32_t cut)
 {
@@ -111,7 +111,7 @@ udp6(uint16_t from, uint16_t port)
 	return class_of(&p, 1, 0);
 }
 
-/* Different classes that n calls come to. */
+/* How many different classes n calls return. */
 #define CLASSES(n, call) \
 	__extension__({ \
 		uint64_t seen = 0; \
@@ -163,7 +163,7 @@ test_addresses(void **state)
 	(void)state;
 	assert_true(CLASSES(500, by_mac(i, false)) > 60);
 	assert_true(CLASSES(500, by_mac(i, true)) > 60);
-	/* Of what is not understood nothing else counts; nor of an IP header that is none. */
+	/* In a frame that is not understood nothing else counts; the same holds for a broken IP header. */
 	assert_int_equal(CLASSES(500, by_payload(i, 0x88b5)), 1);
 	assert_int_equal(CLASSES(0x4000, by_payload(i, 0x0800)), 1);
 	assert_int_equal(CLASSES(0x4000, by_payload(i, 0x86dd)), 1);
@@ -251,7 +251,10 @@ protocol6(uint8_t protocol, uint16_t port)
 	return class_of(&p, 1, 0);
 }
 
-/* What looks like ports is none: all fragments of a datagram go one way, and ICMP to a host. */
+/*
+ * Bytes that only look like ports do not count: all fragments of a datagram go one way, and so does
+ * ICMP to a host.
+ */
 static void
 test_no_ports(void **state)
 {
@@ -268,7 +271,7 @@ test_no_ports(void **state)
 	assert_true(CLASSES(500, protocol6(IPPROTO_TCP, i)) > 60);
 }
 
-/* Cut off anywhere: what is left counts, and nothing behind it is read. */
+/* A frame that is truncated anywhere: what is left counts, and nothing past its end is read. */
 static void
 test_short(void **state)
 {
@@ -320,7 +323,7 @@ test_frags(void **state)
 	}
 }
 
-/* Looked at once: a guest that changes its bytes meanwhile does not change the flow of a frame that waits. */
+/* The bytes are read once: a guest that changes them later does not change the flow of a frame that waits. */
 static void
 test_once(void **state)
 {

@@ -70,7 +70,7 @@ test_full_ring(void **state)
 	assert_int_equal(room_count(r, 1)->missed, 0);
 }
 
-/* Others who send to the full ring, or with other rings, are not held up. */
+/* Other senders are not delayed, except in what they send to the full ring. */
 static void
 test_full_ring_others(void **state)
 {
@@ -95,7 +95,7 @@ test_deadline(void **state)
 	room_send(r, 0, &r->mac[1], 60, 2);
 	room_poll(r, 0);
 	room_expire(r, 0);
-	/* It is offered once more: room in the last moment serves. */
+	/* It is tried once more: room in the last moment is enough. */
 	room_offer(r, 1, 1);
 	room_poll(r, 0);
 	room_expect(r, 1, 0, &r->mac[1], 60, 1);
@@ -222,8 +222,8 @@ test_release(void **state)
 }
 
 /*
- * A ring that is full for however long takes its share of the places. What is beyond is
- * dropped, and frames to others go on: some wait for room, too, and lose nothing by it.
+ * However long a ring is full, it takes no more than its share of the places for frames that wait.
+ * What exceeds it is dropped. Frames to others go on: some wait for room, too, and none is lost.
  */
 static void
 test_park_share(void **state)
@@ -291,7 +291,7 @@ test_ring_in_use(void **state)
 	room_expect(r, 1, 0, &r->mac[1], 60, 2);
 	room_expect(r, 1, 0, &mac_broadcast, 60, 3);
 	assert_int_equal(room_parked(r, 0), 0);
-	/* For so long, and no longer. */
+	/* They wait for put_off_time, and no longer. */
 	rte_spinlock_lock(&r->rx[1]->vq.lock);
 	room_send(r, 0, &r->mac[1], 60, 4);
 	room_poll(r, 0);
@@ -332,8 +332,8 @@ test_many_frags(void **state)
 }
 
 /*
- * At random: guests send to each other and to all, offer room or none, are late.
- * Each receiver sees the frames of each sender in the order they were sent.
+ * At random, guests send to each other and to all, offer room or none, and are late. Each receiver
+ * sees the frames of each sender in the order in which they were sent.
  */
 static void
 test_order_at_random(void **state)

@@ -2,9 +2,9 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Frames with offloads through forwarding: flooded to guests that take them and to guests
- * that do not, waiting for room, in order with the frames around them. Every sum agrees at
- * the end (room_destroy()).
+ * Frames with offloads through forwarding: they are flooded to guests that take offloads and to
+ * guests that do not, wait for room, and stay in order with other frames. Every sum agrees at the
+ * end (room_destroy()).
  */
 #include "switch/forward.h"
 #include "frame/offload.h"
@@ -82,7 +82,7 @@ expect_parts(struct room *r, uint16_t port, bool partial)
 	assert_int_equal(at, PAYLOAD);
 }
 
-/* All of it, in as many buffers as the first one's header says. */
+/* Takes all of the frame, in as many buffers as the header in the first one says. */
 static void
 expect_carried(struct room *r, uint16_t port)
 {
@@ -133,7 +133,7 @@ test_flood(void **state)
 	}
 }
 
-/* What waits is a copy of its own: the burst goes on with other frames meanwhile. */
+/* A frame that waits is a copy of its own: the burst is used for other frames meanwhile. */
 static void
 test_wait(void **state)
 {

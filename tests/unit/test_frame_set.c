@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Sets of frames: the empty one, the full one, and each that has its ends set or not. */
+/* Sets of frames: the empty set, the full set, and sets with and without their first and last bits. */
 #include <rte_common.h>
 
 #include "frame/frame_set.h"

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Completing checksums and cutting frames, in each way to add up bytes: what comes out is compared
- * with what a computation of its own, byte by byte, says (packet.h).
+ * Completing checksums and segmenting frames, in each way to add up bytes. The result is compared
+ * with an independent computation, byte by byte (packet.h).
  */
 #include <rte_common.h>
 
@@ -72,8 +72,8 @@ make_frags(struct cut *c, uint32_t first, uint32_t step)
 }
 
 /*
- * Copies a frame to c->out, with its checksum if the receiver does not take that as it is. All ways to
- * complete it come to the same.
+ * Copies a frame to c->out, and completes its checksum if the receiver does not take it as it is.
+ * All ways to complete it must give the same.
  */
 static void
 copy_out(struct cut *c, const struct frame *f, bool takes)
@@ -252,7 +252,7 @@ test_udp_zero(void **state)
 	memset(last, 0, 2);
 	make_frags(c, 42, 2);
 	expect_all(c, &s, false);
-	/* Now with what is missing to the sum of all ones. */
+	/* Now with a payload that makes the sum all ones. */
 	memcpy(last, c->out + c->packet.l4 + 6, 2);
 	make_frags(c, 42, 2);
 	expect_all(c, &s, false);
@@ -270,7 +270,7 @@ test_udp_zero(void **state)
 	assert_int_equal(c->out[c->packet.l4 + 16] | c->out[c->packet.l4 + 17], 0);
 }
 
-/* The source's own headers are never written to, so that a flood can begin anew. */
+/* The source's own headers are never written to, so a flood can start again from them. */
 static void
 test_source_unchanged(void **state)
 {
@@ -307,9 +307,9 @@ sum_from(const uint8_t *bytes, uint32_t at, uint32_t len)
 }
 
 /*
- * Checksums of any protocol: bytes that are none, a sum that begins anywhere behind Ethernet's
- * header and is anywhere after that, also where no headers are copied from, in frames of odd
- * and even lengths and odd fragments.
+ * Checksums of any protocol: unknown bytes, a sum that begins anywhere after the Ethernet header
+ * and is stored anywhere after that, also past the copied headers, in frames of odd and even
+ * lengths and odd fragments.
  */
 static void
 test_generic(void **state)
@@ -340,7 +340,7 @@ test_generic(void **state)
 		c->packet.bytes[13] = 0x2f;
 		at = start + offset;
 		if (round % 4 < 2) {
-			/* A sum that comes out as 0: the last word is what is missing of it. */
+			/* A sum that comes out as 0: the last word is chosen for that. */
 			i = c->packet.len - 2 - (c->packet.len - start) % 2;
 			if (i >= at + 2) {
 				c->packet.bytes[i] = c->packet.bytes[i + 1] = 0;

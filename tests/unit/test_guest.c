@@ -20,7 +20,7 @@
 #define PAIRS VU_PAIRS_MAX
 #define FAULTS 100000u
 
-/* All there can be, then one, then all again. */
+/* All queue pairs, then one, then all again. */
 static void
 test_sixteen(void **state)
 {
@@ -58,7 +58,7 @@ test_parks(void **state)
 		assert_null(p->g->ring[i].source.park);
 }
 
-/* Set up but not enabled; enabled in any order; the first pair disabled; half a pair. */
+/* Rings that are set up but not enabled; enabled in any order; without the first pair; half a pair. */
 static void
 test_any_order(void **state)
 {
@@ -71,7 +71,7 @@ test_any_order(void **state)
 		assert_int_equal(vu_dev_setup_ring(&p->dev, i), 0);
 	plug_enable(p, 6, true);
 	plug_enable(p, 7, true);
-	assert_null(plug_set(p)); /* librte_vhost begins with the first pair */
+	assert_null(plug_set(p)); /* librte_vhost starts the device with the first pair */
 	plug_enable(p, 1, true);
 	plug_enable(p, 0, true);
 	plug_assert_rings(p, plug_pair(0) | plug_pair(3), 0);
@@ -87,7 +87,7 @@ test_any_order(void **state)
 	plug_assert_rings(p, UINT32_C(1) << 7 | 1, 0);
 }
 
-/* While a message about one ring is carried out, that ring alone is paused, and keeps its place. */
+/* While a message about one ring is handled, that ring alone is paused, and keeps its place. */
 static void
 test_one_ring_paused(void **state)
 {
@@ -131,7 +131,7 @@ test_one_ring_paused(void **state)
 	plug_assert_rings(p, all & ~UINT32_C(4), 4);
 	guest_ring(p->g, 2, true);
 	plug_assert_rings(p, all, 0);
-	/* It does not come back: at the next message its place is gone. */
+	/* If the ring does not come back, it loses its place at the next message. */
 	assert_true(guest_before(p->g, &m));
 	guest_ring(p->g, 2, false);
 	assert_true(guest_after(p->g, &m));
@@ -149,7 +149,7 @@ test_one_ring_paused(void **state)
 	guest_ring(p->g, 2, false);
 	plug_assert_rings(p, all & ~UINT32_C(4), 0);
 	guest_ring(p->g, 2, true);
-	/* About the device: all of them, places kept. */
+	/* A message about the device pauses all rings, which keep their places. */
 	m.request = MSG_SET_OWNER;
 	assert_true(guest_before(p->g, &m));
 	plug_assert_rings(p, 0, all);
@@ -157,7 +157,7 @@ test_one_ring_paused(void **state)
 	plug_assert_rings(p, all, 0);
 }
 
-/* Other rings' indices are theirs: only the paused one's go through librte_vhost. */
+/* Only the indices of the paused ring go through librte_vhost; those of other rings stay. */
 static void
 test_indices(void **state)
 {
@@ -178,7 +178,7 @@ test_indices(void **state)
 		assert_int_equal(p->g->ring[i].last_avail, i == 2 ? 102 : 200 + i);
 }
 
-/* A device that stops loses all rings; those of further pairs that nobody tells of are not ready either. */
+/* A device that stops loses all rings; further pairs of which no message tells are not ready either. */
 static void
 test_stop(void **state)
 {
@@ -197,7 +197,7 @@ test_stop(void **state)
 	assert_int_equal(vu_dev_start_ring(&p->dev, 0), 0);
 	assert_int_equal(vu_dev_sync(&p->dev), 0);
 	plug_assert_rings(p, plug_pair(0), 0);
-	/* And with them again. */
+	/* Now with queue pairs again. */
 	assert_int_equal(vu_dev_get_vring_base(&p->dev, 0, &base), 0);
 	assert_int_equal(vu_dev_set_features(&p->dev, PLUG_FEATURES), 0);
 	assert_int_equal(vu_dev_setup_ring(&p->dev, 2), 0);
@@ -227,8 +227,9 @@ ask(void *arg)
 }
 
 /*
- * Enables or disables a ring while a worker, this thread, is in the middle of a burst. Returns
- * whether that waits for it; then *set is the set that the worker has found, as it was.
+ * Enables or disables a ring while a worker, played by this thread, is in the middle of a burst.
+ * Returns true if that waits for the worker, and *found, the set that the worker sees, has not
+ * changed.
  */
 static bool
 waits_for_worker(struct plug *p, unsigned int ring, bool on, const struct rx_set *found)
@@ -251,7 +252,7 @@ waits_for_worker(struct plug *p, unsigned int ring, bool on, const struct rx_set
 	return waits;
 }
 
-/* What a worker has found in the table of ports stays as it is until its burst is over. */
+/* What a worker has found in the table of ports does not change until its burst is over. */
 static void
 test_grace(void **state)
 {
@@ -267,11 +268,11 @@ test_grace(void **state)
 	plug_enable(p, 3, false); /* its grace period is the last; no set was shown since */
 	assert_int_equal(rte_rcu_qsbr_thread_register(v, 0), 0);
 	rte_rcu_qsbr_thread_online(v, 0);
-	/* One set more can be shown at once; the next would be the one that was found. */
+	/* One more set can be published at once; the next one would overwrite the set that was found. */
 	found = plug_set(p);
 	shown = !waits_for_worker(p, 2, true, found) && plug_set(p) != found;
 	kept = waits_for_worker(p, 4, true, found);
-	/* A ring that is withdrawn is not touched before nobody can be using it. */
+	/* A ring that is withdrawn is touched only when no worker can be using it. */
 	rx = waits_for_worker(p, 6, false, plug_set(p));
 	tx = waits_for_worker(p, 5, false, plug_set(p));
 	rte_rcu_qsbr_thread_offline(v, 0);

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * The uplink's link and lengths: what a port that is down, or carries no more, is not given.
- * The port is of net_ring, whose way out is its way in, and whose link can be switched.
+ * The uplink's link and lengths: frames that a port does not get because it is down, or because
+ * they are too long for it. The port is one of net_ring, whose link can be switched.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -32,7 +32,7 @@ offer(struct wire *w, const uint32_t *len, unsigned int n, bool tagged)
 	return uplink_deliver(w->u, 0, &w->burst, (UINT64_C(1) << n) - 1, 1001, &w->count);
 }
 
-/* Waits until the switch has looked at the link, and for what it says. */
+/* Waits until the switch has seen this state of the link. */
 static void
 wait_link(struct wire *w, bool up)
 {
@@ -114,7 +114,7 @@ test_lengths(void **state)
 	assert_int_equal(w->count.sent_bytes, 100 + 60 + 100 + 101 + 60 + 104);
 }
 
-/* Of a frame that is to be cut, the segments count. */
+/* For a frame that is to be segmented, the lengths of its segments count. */
 static void
 test_lengths_of_segments(void **state)
 {
@@ -139,7 +139,7 @@ test_lengths_of_segments(void **state)
 	assert_int_equal(on_wire(w), 0);
 }
 
-/* A port that has work of its own to do in such calls is called now and then, by worker 0. */
+/* Worker 0 calls a port now and then if the port does work of its own in such calls. */
 static void
 test_calls(void **state)
 {

@@ -35,8 +35,8 @@ bits_of_new_log(struct plug *p)
 }
 
 /*
- * A log that comes before LOG_ALL is empty. One that comes when rings are served with LOG_ALL says that
- * all was written: what really was by then is known nowhere.
+ * A log that comes before LOG_ALL is empty. A log that comes while rings are served with LOG_ALL
+ * says that all pages were written, as nobody knows which ones really were.
  */
 static void
 test_late_log(void **state)
@@ -51,16 +51,16 @@ test_late_log(void **state)
 	assert_int_equal(vu_dev_set_features(&p->dev, PLUG_FEATURES | VU_F_LOG_ALL), 0);
 	assert_int_equal(vu_dev_sync(&p->dev), 0);
 	assert_true(p->g->ring[0].logging && p->g->ring[1].logging);
-	/* Another instead: rings are paused, as the old one goes. */
+	/* Another log instead: the rings are paused, as the old log goes. */
 	assert_int_equal(bits_of_new_log(p), all);
 	plug_assert_rings(p, plug_pair(0), 0);
-	/* Its driver starts anew: by QEMU's order the log comes last, and is another. */
+	/* The driver starts again: in QEMU's order the log comes last, and is a new one. */
 	assert_int_equal(vu_dev_stop(&p->dev, NULL), 0);
 	assert_int_equal(vu_dev_set_features(&p->dev, PLUG_FEATURES | VU_F_LOG_ALL), 0);
 	assert_int_equal(vu_dev_start(&p->dev), 0);
 	assert_int_equal(bits_of_new_log(p), all);
 	assert_true(p->g->ring[0].logging && p->g->ring[1].logging);
-	/* And at a connection that has had none. */
+	/* The same at a connection that has had no log. */
 	vu_dev_close(&p->dev);
 	plug_connect(p, 1);
 	assert_int_equal(vu_dev_set_features(&p->dev, PLUG_FEATURES | VU_F_LOG_ALL), 0);
@@ -70,7 +70,10 @@ test_late_log(void **state)
 	assert_true(p->g->ring[0].logging && p->g->ring[1].logging);
 }
 
-/* A log is forgotten when the device stops that does not use it: it may be too short when it starts again. */
+/*
+ * A device that does not use its log forgets it when it stops: the log may be too short when the
+ * device starts again.
+ */
 static void
 test_old_log(void **state)
 {

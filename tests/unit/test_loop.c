@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* The main lcore's loop, in a thread of its own: what it learns, and whose places it clears. */
+/* The main lcore's loop, in a thread of its own: what it learns, and which slots it clears. */
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -73,7 +73,7 @@ teardown(void **state)
 	return 0;
 }
 
-/* What was asked for by the tenant before is not learned as the next one's. */
+/* A request of the last tenant is not learned for the next one. */
 static void
 test_epoch(void **state)
 {
@@ -93,7 +93,7 @@ test_epoch(void **state)
 	assert_int_equal(fdb_learn(t, fdb_key(&gone, 0), 1, &old), FDB_ADDED);
 }
 
-/* A place that was left is free for the next tenant, who has nothing of the last one's. */
+/* A slot that a guest has left becomes free for the next tenant, who inherits nothing. */
 static void
 test_left(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* What the table of vhost-user messages says of each: its rings, whether it is wanted, its refusal. */
+/* What the table of vhost-user messages says about each: its rings, if it is offered, how it is refused. */
 #include <rte_common.h>
 
 #include "guest/device.h"
@@ -101,7 +101,7 @@ test_messages_wanted(void **state)
 	whole_destroy(w);
 }
 
-/* What librte_vhost refuses by itself; of others the hook after it ends the connection. */
+/* Messages that librte_vhost itself refuses; for others the hook that follows ends the connection. */
 static void
 test_messages_unknown(void **state)
 {
@@ -116,7 +116,7 @@ test_messages_unknown(void **state)
 	}
 }
 
-/* A refused message does no harm, and asks for no answer. */
+/* A refused message is made harmless, and asks for no answer. */
 static void
 test_messages_doomed(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* What guests ask for in their virtio-net headers, against the bytes that are there. */
+/* What guests ask for in their virtio-net headers, checked against the bytes of the frame. */
 #include <rte_common.h>
 
 #include "frame/offload.h"
@@ -116,7 +116,7 @@ test_good(void **state)
 	}
 }
 
-/* A checksum alone is asked of no protocol: it has to be within what is there, behind Ethernet's header. */
+/* A checksum alone depends on no protocol: it only has to be within the frame, after the Ethernet header. */
 static enum drop_reason
 bounds(const struct asked *a, uint32_t len)
 {
@@ -163,7 +163,7 @@ test_header_wrong(void **state)
 			vnet->csum_offset += by[k];
 			assert_int_equal(check(a, ALL), bounds(a, a->packet.len));
 			vnet->csum_offset -= by[k];
-			/* A hint: whatever it says, it is not looked at. */
+			/* This field is a hint: whatever it says, it is not looked at. */
 			vnet->hdr_len += by[k];
 			assert_int_equal(check(a, ALL), DROP_NONE);
 			vnet->hdr_len -= by[k];
@@ -199,7 +199,7 @@ test_gso_wrong(void **state)
 	}
 }
 
-/* What was not negotiated, one by one. */
+/* Each offload that was not negotiated. */
 static void
 test_not_negotiated(void **state)
 {

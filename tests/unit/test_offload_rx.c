@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Frames with offloads from one ring to another, split and packed: carried to a guest that
- * takes them, finished for any other, all of what one is cut into or nothing. In each way to add up
+ * Frames with offloads from one ring to another, split and packed: carried to a guest that takes
+ * them, finished for any other. A guest gets all segments of a frame or none. In each way to add up
  * bytes.
  */
 #include <rte_common.h>
@@ -252,7 +252,7 @@ test_finished(void **state)
 			assert_int_equal(w->count.sent_bytes, w->packet.len);
 			assert_int_equal(w->count.segments, n > 1 ? n : 0);
 			assert_int_equal(w->count.checksums, takes ? 0 : n);
-			/* Anew: without the buffers that are left. */
+			/* Starts again without the buffers that are left. */
 			teardown((void **)&w);
 			setup((void **)&w);
 			*state = w;
@@ -261,7 +261,7 @@ test_finished(void **state)
 	}
 }
 
-/* What a guest takes in part only is cut: segments without ECN, without one address family. */
+/* What a guest takes only in part is segmented for it: without ECN, or without one address family. */
 static void
 test_feature_missing(void **state)
 {
@@ -346,7 +346,7 @@ test_never_any_room(void **state)
 	}
 }
 
-/* A buffer that can't be used among those of the segments: back they go, up to that one. */
+/* An unusable buffer among those of the segments: the buffers go back, up to that one. */
 static void
 test_bad_buffer(void **state)
 {
@@ -376,7 +376,7 @@ test_bad_buffer(void **state)
 	}
 }
 
-/* What the sender writes after the check, into headers and all, reaches nobody's headers. */
+/* What the sender writes after the check, even into headers, reaches no receiver's headers. */
 static void
 test_private_headers(void **state)
 {
@@ -405,7 +405,7 @@ test_private_headers(void **state)
 	}
 }
 
-/* A checksum that the uplink's NIC has looked at: told to those that may be told. */
+/* A checksum that the uplink's NIC has verified: guests that negotiated it are told. */
 static void
 test_data_valid(void **state)
 {
@@ -429,7 +429,7 @@ test_data_valid(void **state)
 	}
 }
 
-/* Long frames: only what is to be cut may be, and only by who has it negotiated. */
+/* Long frames: only frames that are to be segmented may be long, and only if the sender has negotiated that. */
 static void
 test_long(void **state)
 {

@@ -109,7 +109,7 @@ test_any_order(void **state)
 		from = vq->last_used;
 		for (i = 5; i > 0; i--)
 			packed_put(vq, u[i - 1], i);
-		/* Nothing is seen before all of it is. */
+		/* The guest sees nothing before it can see all. */
 		ring_expect_none(r);
 		packed_publish(vq, from);
 		for (i = 5; i > 0; i--)
@@ -288,7 +288,7 @@ offer_frame(struct ring *r, uint16_t id, uint32_t len)
 	ring_send(r, id, &to, &from, len, len);
 }
 
-/* From ring to ring, by the policy that split rings have: frames of one buffer and of several. */
+/* From ring to ring, by the same policy as with split rings: frames of one buffer and of several. */
 static void
 test_forward(void **state)
 {
@@ -308,7 +308,7 @@ test_forward(void **state)
 		len = 60 + 37 * i;
 		offer_frame(tx, i, len);
 		offer_frame(tx, i + 100, 60);
-		/* For the first two chains, one of two buffers; for the second, what is left. */
+		/* The first two chains take one of two buffers; the second gets what is left. */
 		room[0] = (struct vr_packed_desc){.addr = gpa, .len = HDR, .flags = WRITE};
 		room[1] = (struct vr_packed_desc){.addr = gpa + HDR, .len = 1024, .flags = WRITE};
 		ring_chain(rx, 1, room, 2);
@@ -333,7 +333,7 @@ test_forward(void **state)
 	free(b);
 }
 
-/* VIRTIO_F_IN_ORDER: what is done with first waits for what was taken first. */
+/* VIRTIO_F_IN_ORDER: a frame that is done first waits for those that were taken before it. */
 static void
 test_in_order(void **state)
 {
@@ -382,8 +382,8 @@ test_order_overrun(void **state)
 }
 
 /*
- * The same without that order: a burst of what was taken on several laps is given back at once,
- * and ends where it began. The guest is told of it all the same.
+ * The same without that order: a burst that was taken on several laps is given back at once, and
+ * ends where it began. The guest is signalled all the same.
  */
 static void
 test_whole_laps(void **state)
@@ -422,8 +422,8 @@ nonsense(uint64_t *random, uint64_t usual)
 }
 
 /*
- * Descriptors that no driver would write, in rings that go on as if they were sound: nothing is
- * read or written but guest memory (the sanitizer looks), and nothing goes on for ever.
+ * Descriptors that no driver would write, in rings that go on as if they were sound. Only guest
+ * memory is read and written (the sanitizer looks), and nothing loops for ever.
  */
 static void
 test_nonsense(void **state)
@@ -464,7 +464,7 @@ test_nonsense(void **state)
 		if (tx->vq.in_order->head != tx->vq.in_order->tail)
 			tx->vq.in_order->head = tx->vq.in_order->tail;
 	}
-	/* It met both: frames that are sound, and rings that are not. */
+	/* Both were met: frames that are sound, and rings that are not. */
 	assert_true(count.sent > 1000);
 	assert_true(faults > 1000);
 	ring_destroy(rx);

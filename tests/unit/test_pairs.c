@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* A guest with several receive rings: which flow goes to which, and who waits when one of them is full or gone. */
+/* A guest with several receive rings: which flow goes to which ring, and what waits when a ring is full or gone. */
 #include "flows.h"
 
 #define FLOWS 100 /* that are sent */
@@ -60,7 +60,7 @@ test_flooded(void **state)
 	assert_int_equal(room_count(p->r, 0)->flooded, 1);
 }
 
-/* One full ring holds up its own flows; the others go on as if nothing were. */
+/* One full ring delays its own flows; the others go on undisturbed. */
 static void
 test_one_full(void **state)
 {
@@ -80,7 +80,7 @@ test_one_full(void **state)
 									     : i % 3,
 						i % 5),
 				i);
-	/* No more polls than without a full ring. */
+	/* It takes no more polls than without a full ring. */
 	for (i = 0; i < 7; i++)
 		room_poll(p->r, 0);
 	assert_int_equal(room_parked(p->r, 0), 4);
@@ -107,7 +107,7 @@ test_one_full(void **state)
 	assert_int_equal(room_parked(p->r, 0), 0);
 }
 
-/* What a full ring could not take in time is lost; its own flows alone. */
+/* Frames that a full ring could not take in time are lost, those of its own flows alone. */
 static void
 test_one_full_for_long(void **state)
 {
@@ -127,7 +127,7 @@ test_one_full_for_long(void **state)
 	assert_int_equal(room_parked(p->r, 0), 0);
 }
 
-/* A ring that is paused keeps its flows: they wait, the others go on. */
+/* A ring that is paused keeps its flows: they wait, and the others go on. */
 static void
 test_one_paused(void **state)
 {
@@ -160,7 +160,7 @@ test_one_paused(void **state)
 	assert_int_equal(room_count(p->r, MANY)->missed, 1);
 }
 
-/* A ring whose guest broke the rules refuses its flows; the main lcore stops the others in a moment. */
+/* A broken ring refuses its flows; soon the main lcore stops the guest's other rings, too. */
 static void
 test_one_stopped(void **state)
 {
@@ -179,7 +179,7 @@ test_one_stopped(void **state)
 	assert_int_equal(room_parked(p->r, 0), 0);
 }
 
-/* Rings come while frames wait: nothing of a flow overtakes those, in whichever ring it is now. */
+/* Rings come while frames wait: no later frame of a flow overtakes them, whichever ring the flow has now. */
 static void
 test_rings_come(void **state)
 {

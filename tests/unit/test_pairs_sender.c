@@ -2,8 +2,9 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * A guest with several receive rings, to which others send by several rings of their own: what one
- * ring brings goes to one; and order, whatever comes and goes.
+ * A guest with several receive rings, to which others send by several rings of their own. All
+ * frames of one transmit ring go to one receive ring, and they stay in order, whatever comes and
+ * goes.
  */
 #include "switch/park.h"
 #include "flows.h"
@@ -26,7 +27,7 @@ expect_numbers(struct flows *p, unsigned int ring, uint32_t first, unsigned int 
 	assert_false(flows_take(p, ring, &d));
 }
 
-/* A sender with as many rings: what one of them brings goes to one, whatever the flow. */
+/* A sender with at least as many rings: all that one of them brings goes to one receive ring, whatever the flow. */
 static void
 test_by_pair(void **state)
 {
@@ -45,7 +46,7 @@ test_by_pair(void **state)
 			expect_numbers(p, pair % n, 0, 20);
 		}
 	}
-	/* One ring too few of them, and each flow has its own again. */
+	/* With fewer rings than the receiver has, the ring depends on the flow again. */
 	flows_send_by(p, 0, 0, RINGS - 1);
 	for (i = 0; i < RINGS; i++)
 		flows_send(p, 0, flows_number(p, i, 0), i);
@@ -54,7 +55,7 @@ test_by_pair(void **state)
 		expect_numbers(p, i, i, 1);
 }
 
-/* A pair whose ring is full, or paused, waits as a whole, and holds up no other. */
+/* If the ring of a pair is full or paused, the whole pair waits, and no other does. */
 static void
 test_one_pair_full(void **state)
 {
@@ -125,8 +126,8 @@ send_some(struct flows *p, uint64_t *random, unsigned int from, uint32_t sent[])
 
 /*
  * At random: two guests, whose own rings come and go, send flows to one whose rings are full or
- * not, paused or not, come and go; what waits is offered again with each poll, or later. Frames
- * are lost, and none overtakes another of its flow.
+ * not, paused or not, and come and go. What waits is tried again at each poll, or later. Frames are
+ * lost, but none overtakes another of its flow.
  */
 static void
 test_order_at_random(void **state)

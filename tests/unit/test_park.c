@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Frames that wait: their copies, and the limits of the place where they do. */
+/* Frames that wait: their copies, and how many of them there may be. */
 #include <rte_common.h>
 
 #include "frame/flow.h"
@@ -126,7 +126,7 @@ test_errands(void **state)
 		assert_int_equal(!!port_set_has(&p->blocked.port, i), i == 3 || i == PORT_UPLINK);
 }
 
-/* Flows of ports: a port that was cleared has none of before. */
+/* Flows of ports: a port that was cleared has no flow of its former tenant. */
 static void
 test_flows(void **state)
 {
@@ -168,7 +168,7 @@ test_full_of_errands(void **state)
 	assert_false(port_set_has(&p->blocked.port, 250));
 	for (i = 0; i < PARK_ERRANDS; i++)
 		assert_int_equal(p->errand[i].epoch, i);
-	/* What is done is owed no longer. */
+	/* A copy that was delivered is no longer owed. */
 	for (i = 0; i < PARK_ERRANDS - 1; i++)
 		assert_false(park_done(p, &p->errand[i]));
 	assert_true(park_done(p, &p->errand[i]));
@@ -176,7 +176,7 @@ test_full_of_errands(void **state)
 		assert_int_equal(p->owed[i], 0);
 }
 
-/* Ports that are full for ever take places, and leave some, however many they are. */
+/* However many ports are full for ever, they leave some places free. */
 static void
 test_share(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Which worker polls a guest, on a machine that is made up, and on this one. */
+/* Which worker polls a guest, on an invented machine and on this one. */
 #include "switch/place.h"
 #include "unit.h"
 

@@ -26,7 +26,7 @@ ask(struct whole *w, const char *line)
 	return answer;
 }
 
-/* The line is refused by this code, with an error that has these words; the answer has this id. */
+/* The line must be refused with this code and an error that has these words; the answer must have this id. */
 static void
 refused(struct whole *w, const char *line, int code, const char *words, const char *id)
 {
@@ -128,7 +128,7 @@ test_notifications_have_none(void **state)
 	assert_null(ask(*state, REQUEST("\"method\": \"hello\"")));
 	assert_null(ask(*state, REQUEST("\"method\": \"dance\"")));
 	assert_null(ask(*state, REQUEST("\"method\": \"fdb.del\", \"params\": {\"mac\": 1}")));
-	/* This can't be known to be one. */
+	/* This line can't be recognised as a notification. */
 	refused(*state, REQUEST("\"method\": \"hello\", \"params\": 1"), RPC_CODE_PARAMS, "params",
 			"null");
 }

@@ -69,7 +69,7 @@ test_idle(void **state)
 	}
 }
 
-/* Who had work is visited once in each round, with many others in front. */
+/* A guest that had work is visited in each round, however many others come before it. */
 static void
 test_busy(void **state)
 {
@@ -83,7 +83,7 @@ test_busy(void **state)
 		assert_int_equal(taken(t, 3), i + 1);
 		assert_int_equal(taken(t, 70), i + 1);
 	}
-	/* And no more than once, also when its turn among the others comes. */
+	/* It is visited no more than once, even when its turn among the others comes. */
 	for (i = 0; i < BURST_MAX; i++)
 		send_one(t, 3);
 	for (k = 1; k <= GUESTS; k++) {

@@ -62,7 +62,7 @@ test_no_uplink(void **state)
 	assert_route(r, 1, &mac0, PORT(0), DROP_NONE);
 }
 
-/* A guest that is paused for a moment gets what is for all, when it is back. */
+/* A guest that is paused for a moment gets flooded frames when it is back. */
 static void
 test_paused(void **state)
 {
@@ -126,7 +126,7 @@ test_link_local(void **state)
 			r->conf.tagged = true;
 			assert_route(r, 0, &cases[i / 2].to, stays ? 0 : to,
 					stays ? DROP_LINK_LOCAL : DROP_NONE);
-			/* From the wire these come without a tag, which tells nobody's. */
+			/* From the wire these come without a tag, so they belong to no device. */
 			assert_route(r, PORT_UPLINK, &cases[i / 2].to, 0,
 					stays ? DROP_LINK_LOCAL : DROP_VLAN);
 			r->conf.tagged = false;
@@ -239,7 +239,7 @@ test_vm2vm_nic(void **state)
 	assert_int_equal(f[5].reason, DROP_TO_SENDER);
 }
 
-/* A whole burst of every kind, mixed: each frame as if it were alone. */
+/* A whole burst of all kinds, mixed: each frame is routed as if it were alone. */
 static void
 test_burst(void **state)
 {
@@ -280,7 +280,7 @@ test_burst(void **state)
 	}
 }
 
-/* What the main lcore is asked to learn after one frame of `from` at a port; nothing: false. */
+/* Returns true if the main lcore is asked to learn something after one frame of `from` at a port, and what. */
 static bool
 asked(struct room *r, uint16_t port, const struct rte_ether_addr *from, struct learn_request *q)
 {
@@ -318,7 +318,7 @@ test_learning(void **state)
 	assert_int_equal(q.port, PORT_UPLINK);
 	assert_true(asked(r, 0, &host, &q)); /* a host that became a guest */
 	assert_int_equal(q.port, 0);
-	/* To be seen is to be used; what was not is the uplink's, if that uses it. */
+	/* An address that is seen is in use; one that is not in use moves to the uplink, if it comes from there. */
 	r->fdb->clock = 1;
 	assert_false(asked(r, PORT_UPLINK, &fresh, &q));
 	r->fdb->clock = 100;
@@ -375,7 +375,7 @@ test_learning_bounded(void **state)
 			;
 	}
 	assert_int_equal(n, 16);
-	/* That one is out of credit is no other's loss. */
+	/* When one port is out of credit, no other is affected. */
 	assert_true(asked(r, 1, &stranger, &q));
 }
 

@@ -95,7 +95,7 @@ assert_from_uplink(struct room *r, const struct rte_ether_addr *to,
 	assert_true(routing_ports(r, 0) == ports);
 }
 
-/* What a pool brings is for its device alone, whatever the NIC thought of it. */
+/* What a pool brings is for its device alone, whatever the NIC took it for. */
 static void
 test_pool(void **state)
 {
@@ -112,7 +112,7 @@ test_pool(void **state)
 	assert_from_uplink(r, &mac_broadcast, &host, 1000, 0, DROP_VLAN);
 }
 
-/* Where the software's queue gets a copy of what pools get, that is dropped. */
+/* If the software's queue gets a copy of what pools get, the copy is dropped. */
 static void
 test_copies(void **state)
 {
@@ -141,7 +141,10 @@ test_reflected(void **state)
 	assert_from_uplink(r, &mac_broadcast, &mac1, 1001, 0, DROP_TO_SENDER);
 	assert_from_uplink(r, &mac_broadcast, &mac0, 1001, PORT(1), DROP_NONE);
 	assert_from_uplink(r, &mac1, &mac0, 1001, PORT(1), DROP_NONE);
-	/* One to itself (802.1Q: as to any other port), and one that it would have had alone. */
+	/*
+	 * A frame to its own sender (802.1Q: handled as at any port), and one that only its sender
+	 * would have got.
+	 */
 	assert_from_uplink(r, &mac1, &mac1, 1001, 0, DROP_TO_SENDER);
 	assert_from_uplink(r, &stranger, &mac1, 1001, 0, DROP_TO_SENDER);
 }
@@ -182,7 +185,7 @@ test_reflected_untagged(void **state)
 			fail_msg("case %zu: to %" PRIx64 ", %s", i, routing_ports(r, i),
 					drop_name(r->lane->burst.frame[i].reason));
 	assert_false(room_request(r, &q)); /* nobody has moved */
-	/* With nobody else there, it was for the one that it came from. */
+	/* If nobody else is there, it was for its own sender. */
 	r->ports.port[1].sink = r->ports.port[SILENT].sink = NULL;
 	assert_from_uplink(r, &mac_broadcast, &mac0, 0, 0, DROP_TO_SENDER);
 }

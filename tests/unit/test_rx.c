@@ -36,7 +36,7 @@ test_deliver(void **state)
 		room[i] = ring_room(p->rx, 10 + i, 2048);
 	}
 	assert_int_equal(pair_fetch(p, BURST_MAX), 4);
-	/* Not those that go elsewhere; the others in order. */
+	/* Frames for others are skipped; the rest is delivered in order. */
 	o = pair_deliver(p, 0xd);
 	assert_int_equal(o.taken, 0xd);
 	assert_int_equal(o.refused, 0);
@@ -68,7 +68,7 @@ test_deliver_short_header(void **state)
 	ring_expect(p->rx, 0, 70);
 }
 
-/* The first frame that finds no room ends the burst: none overtakes it. */
+/* The first frame that finds no room ends the burst, as none may overtake it. */
 static void
 test_deliver_no_room(void **state)
 {
@@ -264,7 +264,7 @@ test_deliver_mergeable_bad(void **state)
 	ring_expect_none(p->rx);
 }
 
-/* Chains that no frame fits into go back; after many in a row the device is stopped. */
+/* Chains that hold no frame go back; after many in a row the device is stopped. */
 static void
 test_useless(void **state)
 {
@@ -291,7 +291,7 @@ test_useless(void **state)
 	}
 }
 
-/* Chains that hold too little are looked at once for however many frames, until more come. */
+/* Chains that hold too little are looked at once, for any number of frames, until more chains come. */
 static void
 test_known(void **state)
 {
@@ -324,7 +324,7 @@ test_known(void **state)
 	}
 }
 
-/* What was routed on is what arrives, whatever the sender writes meanwhile. */
+/* The header that was used for routing is the one that arrives, whatever the sender writes meanwhile. */
 static void
 test_private_header(void **state)
 {

@@ -56,7 +56,7 @@ test_equal(void **state)
 		assert_true(t[i].got > t[0].got * 0.97 && t[i].got < t[0].got * 1.03);
 }
 
-/* Rounds are shared by those who are about even: a worker does not walk past all for one visit. */
+/* Guests that are about even share rounds: a worker does not pass all of them for a single visit. */
 static void
 test_rounds(void **state)
 {
@@ -73,7 +73,7 @@ test_rounds(void **state)
 	assert_true(visits > 64 * 10000 / 2);
 }
 
-/* Who has no company never waits; nor does somebody with less to do than a share. */
+/* A guest that is alone never waits; nor does one that has less to do than its share. */
 static void
 test_alone(void **state)
 {
@@ -90,7 +90,7 @@ test_alone(void **state)
 	assert_int_equal(two[0].visits, 1000);
 }
 
-/* Nothing to do saves nothing up, and a debt is not for ever. */
+/* A guest without work saves nothing up, and a debt does not last for ever. */
 static void
 test_no_savings(void **state)
 {
@@ -206,7 +206,7 @@ test_long_receive_chains(void **state)
 	cost = forward_poll(r->lane, &r->tx[0]->vq.source);
 	assert_true(cost < COST_VISIT_MAX / 4);
 	assert_true(share->used > (CHAIN_MAX - 64) * COST_DESC);
-	/* Not all of a burst at once: it waits until its guest may have more. */
+	/* Not all of a burst is done at once: the rest waits until its guest may have more. */
 	assert_true(room_count(r, 1)->sent > 0 && room_count(r, 1)->sent < 10);
 	assert_false(share_may(&r->lane->clock, share));
 	r->lane->clock.now = share->used;

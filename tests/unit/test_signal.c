@@ -14,7 +14,7 @@
 /* A thread that waits for good ends the program, and so the test. */
 #define LIMIT_SECONDS 30
 
-/* An eventfd that takes no more: who writes to it waits. */
+/* An eventfd whose counter is full: a write to it blocks. */
 static int
 full(void)
 {
@@ -39,7 +39,7 @@ call(void *arg)
 	return NULL;
 }
 
-/* Two threads that wait for one descriptor both get away; who comes late does not wait. */
+/* Two threads that block on one descriptor are both freed; a thread that comes later does not block. */
 static void
 test_two_wait(void **state)
 {
@@ -59,7 +59,7 @@ test_two_wait(void **state)
 	close(fd);
 }
 
-/* From then on nobody waits, and guests are signalled as ever. */
+/* From then on nobody blocks, and guests are signalled as before. */
 static void
 test_careful(void **state)
 {

@@ -2,8 +2,9 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Bursts of chains of one descriptor: what is taken, where it ends, and that vector code and its twin in plain
- * C never differ. Buffers are as long as what is written to them, between bytes that must stay.
+ * Bursts of chains of one descriptor: what is taken, where a burst ends, and that vector code and
+ * its twin in plain C never differ. Buffers are just as long as what is written to them, and bytes
+ * around them must not change.
  */
 #include <rte_vhost.h>
 
@@ -125,7 +126,7 @@ check_random(bool packed, uint16_t flags)
 		full += plain.n == max;
 		some += plain.n != 0 && plain.n < max;
 	}
-	/* Both ends are met often: that of the burst, and another shape. */
+	/* Both ways to end are met often: the burst is full, or a chain has another shape. */
 	assert_true(full > ROUNDS / 10 && some > ROUNDS / 10);
 	ring_destroy(r);
 }
@@ -146,7 +147,7 @@ test_random_packed(void **state)
 	check_random(true, WRITE);
 }
 
-/* What a walk of one chain after the other finds is what a burst finds. */
+/* A burst finds what a walk from chain to chain finds. */
 static void
 test_same_as_one_by_one(void **state)
 {
@@ -214,7 +215,7 @@ check_put(uint32_t len)
 	for (i = 0; i < b->n; i++) {
 		b->frag[i] = (struct fragment){sent, len};
 		b->frame[i] = (struct frame){.nfrags = 1, .len = len, .frag = &b->frag[i]};
-		/* Receivers get the private copy, whatever is in the sender's memory by now. */
+		/* Receivers get the private copy of the header, whatever is in the sender's memory by now. */
 		other = (struct rte_ether_hdr){.dst_addr = mac_of(3, 3), .src_addr = mac_of(4, 4)};
 		b->frame[i].eth = other;
 		memset(ring_at(r, RING_GPA + i * 4096, 4096), 0xa5, 4096);

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Workers that sleep, with the loop of a real worker in a thread of its own and real eventfds: no
- * wake-up is lost, nobody waits for a sleeper, and what it waits for may go meanwhile.
+ * Workers that sleep, with the loop of a real worker in a thread of its own and real eventfds. No
+ * wake-up is lost, nobody waits for a sleeping worker, and rings may go while it sleeps.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -183,8 +183,8 @@ rounds(void)
 }
 
 /*
- * A frame is shown at any moment of the worker's way to sleep. Either the driver sees the wish and
- * kicks, or the worker sees the frame.
+ * A frame becomes available at any moment while the worker goes to sleep. Either the driver sees
+ * that a kick is wanted and kicks, or the worker sees the frame.
  */
 static void
 race(struct night *n, uint64_t features)
@@ -271,7 +271,7 @@ test_come_and_go(void **state)
 	take_away(n, 0);
 }
 
-/* A ring's kick descriptor is replaced while it is paused; kicks of the old one wake nobody. */
+/* A ring's kick descriptor is replaced while the ring is paused; kicks by the old one wake nobody. */
 static void
 test_new_kickfd(void **state)
 {
@@ -381,7 +381,7 @@ test_frames_wait(void **state)
 	take_away(n, 0);
 }
 
-/* A broken ring, whose bell rings for ever, keeps nobody awake, and nothing is written into it. */
+/* A broken ring that is kicked again and again keeps no worker awake, and nothing is written into it. */
 static void
 test_broken(void **state)
 {
@@ -401,7 +401,7 @@ test_broken(void **state)
 	take_away(n, 0);
 }
 
-/* What a guest's owner made block, and emptied, is not waited for. */
+/* A kick descriptor that the guest made blocking and emptied is not waited for. */
 static void
 test_take_never_waits(void **state)
 {

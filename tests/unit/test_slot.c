@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Which place a guest gets: whoever comes first, a port's first guest has the port's own. */
+/* Which slot a guest gets: whoever comes first, a port's first guest has the port's own slot. */
 #include <unistd.h>
 
 #include <rte_common.h>
@@ -12,7 +12,7 @@
 #include "switch/port.h"
 #include "unit.h"
 
-/* What a place is chosen by. */
+/* What a slot is chosen by. */
 static struct places {
 	struct conf conf;
 	struct ports ports;
@@ -117,14 +117,14 @@ test_limits(void **state)
 	refused("a", "port a", "has 64");
 	for (i = 0; i < GUEST_MAX - 64 - 2; i++)
 		assert_int_not_equal(slot_take(&all->ports, &all->conf, 2), SLOT_NONE);
-	/* All that is left is the port's own place, which is kept for it. */
+	/* Only the port's own slot is left, which is kept for it. */
 	assert_int_not_equal(slot_take(&all->ports, &all->conf, 2), SLOT_NONE);
 	refused("./c", "port c", "kept for other ports");
 	expect("b", 1, 1001, "vm1");
 	refused("b", "port vm1", "guests=");
 }
 
-/* A port with its own tag, for one guest or several; nobody else gets that tag by place. */
+/* A port with its own tag, for one guest or several; no other device gets that tag by its number. */
 static void
 test_tags(void **state)
 {
@@ -153,7 +153,7 @@ test_tag_past_last(void **state)
 	expect("c", 2, 7, "c");
 }
 
-/* A guest that has just left still has its place until the main lcore has cleared it. */
+/* A guest that has just left keeps its slot until the main lcore has cleared it. */
 static void
 test_leaving(void **state)
 {

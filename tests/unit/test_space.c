@@ -42,11 +42,11 @@ test_share(void **state)
 	RTE_SET_USED(state);
 	assert_true(space_table(&s, &m, &share));
 	assert_int_equal(share, most);
-	/* In the place of the one before, not beside it. */
+	/* A new size replaces the last one; it is not added. */
 	assert_true(space_table(&s, &m, &share));
 	m = table(most, 1);
 	assert_false(space_table(&s, &m, &share));
-	/* What is refused changes nothing: the old one counts. */
+	/* A refused size changes nothing: the old one counts. */
 	m = log_of(1);
 	assert_false(space_log(&s, &m, &share));
 	m = table(most - GIB, 0);
@@ -61,7 +61,7 @@ test_share(void **state)
 	space_release(&s);
 }
 
-/* Each takes all that it may; the last one has enough, and all is given back. */
+/* Each guest takes all that it may; the last one still has enough, and all is given back. */
 static void
 test_greedy(void **state)
 {

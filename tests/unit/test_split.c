@@ -33,7 +33,7 @@ walk(struct ring *r, uint16_t head, bool writable)
 	return split_walk(&r->vq, head, writable, &chain);
 }
 
-/* The chain of descriptor 0 is sound, and is these fragments. */
+/* The chain of descriptor 0 must be sound, and consist of these fragments. */
 static void
 assert_chain(struct ring *r, unsigned int n, uint64_t len)
 {
@@ -50,7 +50,7 @@ assert_frag(struct ring *r, unsigned int i, uint64_t gpa, uint32_t len)
 	assert_int_equal(frag[i].len, len);
 }
 
-/* The chain of descriptor 0 can be given back, and no more. */
+/* The chain of descriptor 0 can be given back, but not used. */
 static void
 assert_bad(struct ring *r, bool writable)
 {
@@ -205,7 +205,7 @@ test_buffer_across_seam(void **state)
 	assert_chain(r, 2, RING_END - RING_GPA);
 }
 
-/* No more fragments than there is room for, however they come about. */
+/* No more fragments than there is room for, whatever they come from. */
 static void
 test_room_for_frags(void **state)
 {
@@ -367,7 +367,7 @@ test_notify_by_flag(void **state)
 	assert_int_equal(ring_calls(r), 2);
 }
 
-/* Signalled if the index that the guest named is among those just put. */
+/* It is signalled if the index that the guest named is among those just written. */
 static void
 test_notify_by_event(void **state)
 {
@@ -416,7 +416,7 @@ test_suppress(void **state)
 		assert_false(vring_need_event(*avail_event, i, 0));
 }
 
-/* The short way must never take what the long way would not, or elsewhere. */
+/* The fast path must never take what the slow path would not take, or find it elsewhere. */
 static void
 test_single_against_walk(void **state)
 {

@@ -210,7 +210,7 @@ test_table(void **state)
 	all->ports.n = 3;
 	all->ports.port[0].state = PORT_USED;
 	all->ports.port[1].state = PORT_FREE;
-	all->ports.port[2].state = PORT_LEAVING; /* still its own until it is put away */
+	all->ports.port[2].state = PORT_LEAVING; /* still the guest's, until the slot is cleared */
 	all->parts.uplink = &uplink;
 	all->guests.faults = 11;
 	c[0] = (struct port_count){.received = 1000000,

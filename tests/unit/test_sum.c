@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Adding up bytes, in each way that this CPU has, against a loop over single bytes. Bytes end where
- * memory does: what reads or writes one more is killed.
+ * Adding up bytes, in each way that this CPU has, compared with a loop over single bytes. Bytes end
+ * where memory ends: reading or writing one more is fatal.
  */
 #define ALLOW_EXPERIMENTAL_API /* EAL's limit: see base/simd.c */
 
@@ -135,7 +135,7 @@ test_alignments(void **state)
 	}
 }
 
-/* Each sum that there is: that of all ones and that of nothing are different ones. */
+/* Every possible sum: that of all ones and that of no bytes differ. */
 static void
 test_each_sum(void **state)
 {
@@ -156,7 +156,7 @@ test_each_sum(void **state)
 	}
 }
 
-/* Bytes in parts, of which some begin at odd places: as for a frame in fragments. */
+/* Bytes in parts, some of which begin at odd offsets, as in a frame of several fragments. */
 static void
 test_parts(void **state)
 {

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * What several threads do at a time to one ring, with real threads: two workers fill it, and
- * a driver looks whether it must sleep while a worker looks whether it sleeps.
+ * One ring and several real threads: two workers fill it at the same time, and a driver checks if
+ * it may sleep while a worker checks if the driver sleeps.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -47,7 +47,7 @@ struct rounds {
 	uint32_t turn[2]; /* how many each has begun */
 };
 
-/* Waits until the other is here, too. */
+/* Waits until the other thread is here, too. */
 static void
 meet(struct rounds *r, unsigned int who)
 {
@@ -185,10 +185,11 @@ test_two_fill_one(void **state)
 }
 
 /*
- * The driver goes to sleep: it asks for a signal, and then looks whether something came. The
- * worker makes something come, and then looks whether a signal is wanted. One of both must see
- * what the other wrote. Without a full barrier a CPU's store waits in its buffer while its load
- * is done, x86's too: after some ten thousand rounds neither does, and the driver sleeps for ever.
+ * The driver goes to sleep: it asks for a signal, and then checks if something came. The worker
+ * delivers something, and then checks if a signal is wanted. One of the two must see what the other
+ * wrote. Without a full barrier a CPU's store may wait in its store buffer while the load is done,
+ * on x86 too. After some ten thousand rounds neither sees the other's store, and the driver sleeps
+ * for ever.
  */
 struct doze {
 	struct virtqueue *vq;
@@ -211,7 +212,7 @@ be_worker(void *arg)
 
 	go_anywhere();
 	for (i = 0; i < d->rounds; i++) {
-		/* The line that is looked at is here: what takes long is to write the other. */
+		/* The cache line that is read is here already: writing the other one is what takes long. */
 		(void)load_relaxed(d->asks);
 		meet(&d->together, 0);
 		dither(&random);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Transmit rings as sources of frames: lengths, shapes, offloads, and what is given back. */
+/* Transmit rings as sources of frames: lengths, shapes of chains, offloads, and what is given back. */
 #include <rte_common.h>
 
 #include "pair.h"

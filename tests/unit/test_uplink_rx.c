@@ -45,7 +45,7 @@ retire_one(struct wire *w)
 	w->u->pool[0].source.ops->retire(&w->u->pool[0].source, w->burst.frame, 1, &w->count);
 }
 
-/* Fetches one frame: what guests get of it, as forwarding copies it. */
+/* Fetches one frame, and compares what guests get of it, copied as forwarding does. */
 static void
 assert_fetched(struct wire *w, const uint8_t *want, uint32_t len, int tci)
 {
@@ -84,11 +84,11 @@ test_strip(void **state)
 		wire_put(w, in, wire_tagged(in, none, 100, 3), segment, 0, 99);
 		assert_fetched(w, in, 100, -1);
 	}
-	/* The port took it off: what is left in the frame is the guest's. */
+	/* The port has stripped the tag: a tag that is left in the frame is the guest's. */
 	wire_put(w, in, wire_tagged(in, inner, 100, 4), 0,
 			RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED, 1002);
 	assert_fetched(w, in, 104, 1002);
-	/* A tag that is cut off in the middle is none. */
+	/* A tag that is truncated does not count as one. */
 	wire_tagged(in, one, 100, 5);
 	wire_put(w, in, 17, 0, 0, 0);
 	assert_fetched(w, in, 17, -1);
@@ -138,7 +138,7 @@ test_untagged(void **state)
 	assert_fetched(w, in, len, 1001);
 }
 
-/* Priority tags there: stripped as any other tag of the uplink's, or kept. */
+/* Priority tags on an untagged uplink: stripped like any other tag of the uplink, or kept. */
 static void
 untagged_priority(struct wire *w, bool stripped)
 {

@@ -24,7 +24,7 @@ test_insert(void **state)
 					1);
 			len = wire_tagged(want, one, lens[i], i);
 			wire_assert(w, want, len);
-			/* Without a tag of the sender's: as it is. */
+			/* If the sender's device has no tag, the frame leaves unchanged. */
 			if (lens[i] < 60)
 				continue;
 			assert_int_equal(uplink_deliver(w->u, 0, &w->burst, 1, 0, &w->count).taken,
@@ -104,7 +104,7 @@ test_tags_out(void **state)
 			memcpy(w->bytes[0] + 14, &be, 2);
 		}
 		wire_guest_frame(w, 0, len, cut);
-		/* Its bytes as they are, but for the outer tag. */
+		/* Its bytes are unchanged, except the outer tag. */
 		memcpy(want, w->bytes[0], len);
 		if (!cases[i / 2].type) {
 			memmove(want + 16, want + 12, len - 12);
@@ -123,7 +123,7 @@ test_tags_out(void **state)
 	wire_assert_empty(w);
 }
 
-/* What an mbuf held before must never reach the wire behind a short frame. */
+/* What an mbuf held before must never reach the wire in the padding of a short frame. */
 static void
 test_padding(void **state)
 {
@@ -155,7 +155,7 @@ test_padding(void **state)
 	}
 }
 
-/* A port that puts tags on itself is told which, and only for frames without one. */
+/* A port that inserts tags itself is told which one, and only for frames that have none. */
 static void
 test_insert_by_port(void **state)
 {
@@ -230,7 +230,7 @@ test_no_mbuf(void **state)
 	assert_int_equal(uplink_deliver(w->u, 0, &w->burst, 1, 1001, &w->count).taken, 1);
 }
 
-/* --vm2vm 2: the frame brings its tag along, and the sender's is for the others. */
+/* --vm2vm 2: a frame that was given its destination's tag leaves with it; others get the sender's. */
 static void
 test_nic_tags(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Pools: what a NIC calls them, a row each; what the port is configured with. */
+/* Pools: how NICs number them, one row for each; and what the port is configured with. */
 #include <rte_ethdev.h>
 
 #include "conf/conf_parse.h"
@@ -103,7 +103,7 @@ test_none(void **state)
 	static const struct rte_eth_dev_info without[] = {
 			NIC("net_tap", 0, 0, 0, 0),
 			NIC(IGB, 0, 0, 0, 0),
-			/* Pools, but of a driver whose numbers nobody has looked at. */
+			/* Pools of a driver whose numbering is unknown. */
 			NIC("net_bnxt", 64, 128, 0, 0),
 			/* Too few to keep one for strangers, or no queues to them. */
 			NIC(IGB, 1, 1, 0, 0),

@@ -25,12 +25,13 @@ int unit_eal(void **state);
 int unit_eal_end(void **state);
 
 /*
- * For a program whose tests meet vector code and its twin in plain C (base/simd.h): the group of tests that
- * follows runs twice, once with each, first in a child of this process. Does nothing without AVX2.
+ * For a program whose tests meet vector code and its twin in plain C (base/simd.h): the group of
+ * tests that follows runs twice. A child of this process runs it with plain C, then the process
+ * itself with vectors. Does nothing without AVX2.
  */
 void unit_both(void);
 
-/* Whether rings are to be read by AVX2 now. */
+/* Returns true if rings are to be read with AVX2 now. */
 bool unit_avx2(void);
 
 /*
@@ -40,16 +41,16 @@ bool unit_avx2(void);
  */
 void unit_lacks(const char *what);
 
-/* Takes what the process writes to a file descriptor (1 or 2). */
+/* Captures what the process writes to a file descriptor (1 or 2). */
 struct capture {
 	int fd;
-	int before; /* where it went */
-	int file;   /* where it goes meanwhile */
+	int before; /* where the output went */
+	int file;   /* where the output goes meanwhile */
 };
 
 void capture_begin(struct capture *c, int fd);
 
-/* Ends it. Returns the text: free() it. */
+/* Ends the capture. Returns the text: free() it. */
 char *capture_end(struct capture *c);
 
 /* Zeroed memory at cache line boundaries, as the switch's structs want it: free() it. */

@@ -96,7 +96,7 @@ vhost_end_setup(void **state)
 
 	if (unit_eal(state) != 0)
 		return -1;
-	rte_log_set_level_pattern("lib.vhost.*", RTE_LOG_EMERG); /* what is refused is said */
+	rte_log_set_level_pattern("lib.vhost.*", RTE_LOG_EMERG); /* it logs each refusal */
 	snprintf(vhost_end.folder, sizeof(vhost_end.folder), "/tmp/vs-unit-XXXXXX");
 	if (mkdtemp(vhost_end.folder) == NULL)
 		return -1;

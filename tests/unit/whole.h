@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* A room (room.h) with all that main() makes around it: for what is librte_vhost's thread's or the main lcore's. */
+/* A room (room.h) with all that main() makes around it. For code of librte_vhost's thread and of the main lcore. */
 #ifndef UNIT_WHOLE_H
 #define UNIT_WHOLE_H
 
@@ -21,7 +21,7 @@ struct whole {
 	struct parts parts;
 };
 
-/* The same as room_create(); nobody is told of the service. */
+/* Like room_create(). No service manager is notified. */
 struct whole *whole_create(unsigned int guests);
 
 void whole_destroy(struct whole *w);
