@@ -6,8 +6,8 @@
  *
  * The whole life of the process: options are checked, EAL starts, the uplink and
  * the forwarding table are made, workers run, sockets open. Then the main lcore
- * sleeps until a signal, a second, or somebody's wake-up; and takes all down in
- * the reverse order. Where to go from here: switch/ for the way of a frame,
+ * serves signals, a timer of a second, and wake-ups by other threads. At the end
+ * it takes everything down in the reverse order. Read on in switch/ for the way of a frame,
  * guest/guest.c for the life of a guest, run/control.c for what the main lcore does.
  */
 #include <errno.h>
@@ -88,7 +88,7 @@ make_lanes(struct whole *w)
 	return true;
 }
 
-/* What all lanes share: RCU, the table of addresses, the queue of requests to learn. */
+/* Makes what all lanes share: RCU, the table of addresses, the queue of requests to learn. */
 static bool
 make_shared(struct whole *w)
 {
@@ -106,7 +106,7 @@ make_shared(struct whole *w)
 	return false;
 }
 
-/* Tells rooms what they work on, as far as it is made by main() itself. */
+/* Gives each part of the switch the objects of main() that it works on. */
 static void
 introduce(struct whole *w)
 {
@@ -178,8 +178,8 @@ start(struct whole *w)
 }
 
 /*
- * Lets the workers finish and the guests go; the counters are final then. With a worker that
- * hangs the process ends here: what it uses can't be taken down.
+ * Ends the workers and the guests. The counters are final then. If a worker hangs, the process ends
+ * here: what that worker uses can't be freed.
  */
 static void
 stop(struct whole *w, bool served)
@@ -240,7 +240,7 @@ main(int argc, char **argv)
 	}
 	if (!settle(&w))
 		return EXIT_FAILURE;
-	/* Before any thread is there, so that all of them inherit it. */
+	/* Before any other thread exists, so that all of them inherit the mask. */
 	control_block_signals();
 	if (!log_init() || !eal_start(&args, argc, argv))
 		return EXIT_FAILURE;

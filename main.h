@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * The switch as main() makes it: what there is one of, a room's object each. main.c alone includes
- * this; each room is given what it works on.
+ * The switch as main() makes it: the one object of each part. Only main.c includes this file; it gives
+ * each part what that works on.
  */
 #ifndef MAIN_H
 #define MAIN_H

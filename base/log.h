@@ -32,13 +32,13 @@ struct listener {
 };
 
 /*
- * From now on the calling thread's say_error() writes there, cut to fit, for somebody else than the
- * reader of stderr, as a client of the control socket. The first error stays, as the reason of
- * those that follow. Returns who listened before.
+ * From now on the calling thread's say_error() writes there, cut to fit, and not to stderr: a client of
+ * the control socket gets the error. The first error is kept, as it is the reason for those that
+ * follow. Returns the previous listener.
  */
 struct listener say_error_to(struct listener next);
 
-/* The same for one text; NULL: to stderr again. */
+/* Does the same for one text. NULL: errors go to stderr again. */
 void say_error_into(char *text, size_t size);
 
 /*

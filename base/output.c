@@ -57,8 +57,8 @@ output_write_on(void *arg)
 		n = write(b->fd, text, len);
 		if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
 			/*
-			 * We must not make it blocking: it is shared with the process that started
-			 * us.
+			 * It is non-blocking. We must not change that: the file is shared with the
+			 * process that started us.
 			 */
 			nanosleep(&(const struct timespec){.tv_nsec = 10000000}, NULL);
 			continue;

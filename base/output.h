@@ -31,7 +31,7 @@ bool output_start(void);
 bool output_started(void);
 
 /*
- * Has text written. Returns false if there is no room for all of it; then nothing is written. Any
+ * Puts text into the buffer. Returns false, and takes none of it, if there is no room for all of it. Any
  * thread; never waits.
  */
 bool output_put(enum output to, const char *text, size_t len);

@@ -11,8 +11,8 @@
 #include "base/simd.h"
 
 /*
- * ThreadSanitizer takes a vector load of a ring for a race with its driver: no such load is atomic
- * in C. It is shown the plain code.
+ * ThreadSanitizer reports a vector load of a ring as a race with its driver, as no such load is atomic
+ * in C. So its build uses the plain code.
  */
 bool
 simd_avx2(void)

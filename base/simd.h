@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Which vector instructions this process may use. What is compiled for them has a twin in plain C
- * that does the same, which runs everywhere else, and whatever the vector code leaves.
+ * Which vector instructions this process may use. All code that is compiled for them has a twin in plain
+ * C that does the same. The twin runs on other CPUs, and on what the vector code leaves over.
  */
 #ifndef SIMD_H
 #define SIMD_H
@@ -12,7 +12,7 @@
 
 #include <rte_config.h>
 
-/* Functions with these attributes use AVX2, AVX-512, whatever the compiler's options say. */
+/* Functions with these attributes may use AVX2, or AVX-512, whatever the compiler's options are. */
 #ifdef RTE_ARCH_X86_64
 #define SIMD_AVX2 __attribute__((target("avx2")))
 #define SIMD_AVX512 __attribute__((target("avx512f,avx512bw")))

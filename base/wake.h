@@ -5,7 +5,7 @@
  * Waking a thread that waits for file descriptors, the main lcore or a worker: an eventfd, written to
  * once for any number of reasons.
  *
- * Any thread wakes; the one that is woken alone answers. Main lcore makes and ends it.
+ * Any thread may wake; only the thread that is woken answers. The main lcore makes and ends it.
  */
 #ifndef WAKE_H
 #define WAKE_H

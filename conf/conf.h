@@ -4,9 +4,9 @@
 /*
  * The settings of the switch and of its ports, in one struct.
  *
- * There are two kinds. As given: what the user wrote, complete and named, with defaults open. As
- * settled by conf_settle(): each default decided, checked, and with the tables that frames are looked
- * up in. The switch works on a settled one, which is never changed: a new one takes its place
+ * There are two kinds. Settings *as given* are what the user wrote, complete and named, with defaults left
+ * open. Settings *as settled* by conf_settle() are checked, each default is decided, and they have the tables
+ * for looking frames up. The switch uses settled ones, which are never changed: new ones replace them
  * (run/change.h).
  */
 #ifndef CONF_H
@@ -46,7 +46,7 @@
 /* Longest name of a port, which has to fit tables and log lines. */
 #define PORT_NAME_MAX 47
 
-/* What a VLAN tag on the uplink names if it is not one device; see conf_tag_owner(). */
+/* The owner of a VLAN tag on the uplink that does not name exactly one device; see conf_tag_owner(). */
 #define TAG_NOBODY UINT16_MAX
 #define TAG_SHARED (UINT16_MAX - 1) /* every device with that tag */
 
@@ -56,7 +56,7 @@ enum role {
 	ROLE_CLIENT,
 };
 
-/* A setting of a port: as the switch's option says, or its own. */
+/* A setting of a port: the value of the switch's option, or one of its own. */
 enum choice {
 	CHOICE_DEFAULT,
 	CHOICE_NO,
@@ -70,7 +70,7 @@ enum choice {
 struct conf_port {
 	char name[PORT_NAME_MAX + 1];
 	bool named;                   /* by the user; else after its socket */
-	bool from_file;               /* and not from the command line */
+	bool from_file;               /* it comes from the file, and not from the command line */
 	char socket[SOCKET_PATH_MAX]; /* "": the cuse back end's device */
 	enum role role;
 	uint16_t guests; /* at a time */

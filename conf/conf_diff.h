@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * What changes from one struct conf to the next. Ports are compared by index; conf_place() gives them
- * the indexes of those whose names they have.
+ * Compares one struct conf with the next. Ports are compared by index, so conf_place() first gives a port
+ * of the next one the index of the port with the same name.
  *
  * Any thread.
  */

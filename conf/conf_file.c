@@ -21,10 +21,10 @@
 /* Longest line, with those that continue it: sixteen addresses are 288 bytes. */
 #define FILE_LINE_MAX 4096
 
-/* Room for what a parser says. */
+/* Room for a parser's error. */
 #define FILE_ERROR_MAX 512
 
-/* Where reading is. */
+/* The state of reading a file. */
 struct reader {
 	struct conf *conf;
 	const char *name; /* of the file */
@@ -33,7 +33,7 @@ struct reader {
 	unsigned int next_line;
 	bool in_switch;
 	struct conf_port *port; /* the section's; NULL: none */
-	struct listener before; /* who hears errors, while parsers are listened to */
+	struct listener before; /* the former listener of errors; see file_listen() */
 	char error[FILE_ERROR_MAX];
 	char text[FILE_LINE_MAX];
 };
@@ -46,7 +46,7 @@ file_wrong(const struct reader *r, const char *what)
 	return false;
 }
 
-/* Between these two, errors of options' parsers are kept, and then printed with their place. */
+/* Between these two calls the parsers' errors are kept, and printed with their place after that. */
 static void
 file_listen(struct reader *r)
 {
@@ -92,7 +92,7 @@ file_is_comment(const char *text)
 	return *text == '#' || *text == ';';
 }
 
-/* Skips comments between the lines of one that goes on. */
+/* Skips comments between the parts of a line that continues. */
 static void
 file_skip_comments(struct reader *r)
 {

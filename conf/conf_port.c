@@ -106,7 +106,7 @@ conf_port_is_alone(const struct conf *c, const struct conf_port *p)
 	return true;
 }
 
-/* Takes ports of a file away that have the name or the socket of one of the command line. */
+/* Removes ports of a file that have the name or the socket of a port of the command line. */
 static void
 conf_port_make_way(struct conf *c, const struct conf_port *p)
 {
@@ -120,7 +120,7 @@ conf_port_make_way(struct conf *c, const struct conf_port *p)
 			i++;
 			continue;
 		}
-		/* The new one behind the last comes along. */
+		/* This also moves the new port, which follows the last one. */
 		memmove(&c->port[i], &c->port[i + 1], (c->nports - i) * sizeof(*p));
 		memset(&c->port[c->nports--], 0, sizeof(*p));
 	}

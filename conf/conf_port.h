@@ -110,7 +110,7 @@ struct conf_port *conf_port_create(struct conf *c, const char *name,
 /* Sets a key back to its default. Returns false, after an error was printed, if there is no such key. */
 bool conf_port_unset(struct conf_port *p, const char *what, const char *key);
 
-/* Returns true if a port has all that it needs, and a socket of its own; else prints what is missing. */
+/* Returns true if a port has all that it needs, and a socket of its own; otherwise prints what is missing. */
 bool conf_port_complete(const struct conf *c, const struct conf_port *p);
 
 void conf_port_remove(struct conf *c, struct conf_port *p);

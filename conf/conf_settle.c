@@ -102,7 +102,7 @@ settle_inherit_owner(const struct conf *c, struct conf_port *p)
 }
 
 /*
- * Decides who owns a port's socket. Returns false if the port says so of a socket that the switch
+ * Decides who owns a port's socket. Returns false if the port names an owner for a socket that the switch
  * does not make.
  */
 static bool
@@ -176,7 +176,7 @@ settle_refuse(const char *option, const char *why)
 	return false;
 }
 
-/* Checks the options against each other, and against what the ports' settings came to. */
+/* Checks the options against each other, and against the settled ports. */
 static bool
 settle_switch_ok(const struct conf *c)
 {

@@ -13,7 +13,7 @@
 
 #include "ctl.h"
 
-/* How long the switch has for an answer. A change waits for guests that hang up: 2 s. */
+/* How long the switch has for an answer. A change may wait 2 s for guests to be disconnected. */
 #define PATIENCE_S 15
 
 void
@@ -29,7 +29,7 @@ ctl_die(int status, const char *format, ...)
 	exit(status);
 }
 
-/* Returns a stream from the switch. NULL: there is none, and errno says why. */
+/* Returns a stream from the switch, or NULL if there is none, and errno says why. */
 static FILE *
 ask_connect(const char *path)
 {
@@ -76,7 +76,7 @@ ctl_read(struct ctl *c)
 	return answer;
 }
 
-/* Sends a line. What becomes of it, the answer tells. */
+/* Sends a line. Errors show when the answer is read. */
 static void
 ask_send(int fd, char *text)
 {

@@ -33,15 +33,15 @@ struct ctl {
 };
 
 /*
- * Asks the switch. `params` is taken. Returns the result, which the caller frees. Does not return if
- * there is no switch, or if it refuses: says why, and exits.
+ * Asks the switch. Takes `params`. Returns the result, which the caller frees. If there is no switch, or
+ * if it refuses, this prints why and exits.
  */
 json_t *ctl_ask(struct ctl *c, const char *method, json_t *params);
 
 /* Returns true if there is a switch to ask. */
 bool ctl_reaches(struct ctl *c);
 
-/* From now on ctl_read() waits as long as it takes. */
+/* From now on ctl_read() waits without a limit. */
 void ctl_wait_for_ever(const struct ctl *c);
 
 /* Reads one line that the switch sends by itself. NULL: it has hung up. */

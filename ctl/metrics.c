@@ -3,7 +3,7 @@
  */
 /*
  * Counters for monitors, in the OpenMetrics text format 1.0 or the older one of Prometheus (0.0.4): see
- * ctl.h. In the older one a counter's own name ends in _total, there is no kind "info", and no end.
+ * ctl.h. In the older one a counter's own name ends in _total, and there is no type "info" and no mark at the end.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,7 @@
 #define REQUEST_MAX 1024
 #define HEADERS_MAX 100
 
-/* How long a client has for it, in seconds. */
+/* How long a client has to send its request, in seconds. */
 #define REQUEST_S 5
 
 struct page {
@@ -199,8 +199,8 @@ metrics_print(struct ctl *c, enum metrics_format format, FILE *out)
 }
 
 /*
- * Reads a request to its end; a part left unread would have the kernel take the answer back. Returns the
- * format that it asks for: who does not name OpenMetrics may not know it.
+ * Reads a request to its end: if a part were left unread, closing the socket would discard the answer. Returns
+ * the format that it asks for: a client that does not name OpenMetrics may not know it.
  */
 static enum metrics_format
 metrics_read_headers(void)

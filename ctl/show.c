@@ -11,7 +11,7 @@
 #define COLUMNS_MAX 10
 #define CELL_MAX 128
 
-/* A table in the making: cells are printed once the width of each column is known. */
+/* A table whose cells are printed once the width of each column is known. */
 struct table {
 	unsigned int columns, rows, room;
 	char (*cell)[CELL_MAX];
@@ -40,7 +40,7 @@ table_add(struct table *t, const char *const *text)
 	t->rows++;
 }
 
-/* Prints and frees a table. Spaces behind the last column are left out. */
+/* Prints and frees a table. No line ends with spaces. */
 static void
 table_print(struct table *t)
 {

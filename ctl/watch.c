@@ -57,7 +57,7 @@ watch_print_rate(const json_t *now, const json_t *before, const char *key, doubl
 	printf(" %14.0f", n < 0 ? 0 : n / seconds);
 }
 
-/* Prints what came to pass between two samples. */
+/* Prints the rates between two samples. */
 static void
 watch_print(const json_t *before, const json_t *now, double seconds)
 {

@@ -6,7 +6,7 @@
 #include "frame/copy.h"
 #include "frame/sum.h"
 
-/* Returns the checksum, from the sum of all bytes that it is of. */
+/* Returns the checksum, from the sum of all bytes that it covers. */
 static inline uint16_t
 checksum_from(const struct frame *f, uint16_t sum)
 {
@@ -19,8 +19,8 @@ checksum_from(const struct frame *f, uint16_t sum)
 }
 
 /*
- * Adds the frame's bytes from `at` on, which are not among the headers, to `sum`, which is of those
- * from `start` on. Copies them to their place in `to`, if that is not NULL.
+ * Adds the frame's bytes from `at` on, which are not in the copy of its headers, to `sum`, the sum of
+ * its bytes from `start` to `at`. Copies them to their place in `to`, if that is not NULL.
  */
 static __rte_always_inline uint16_t
 checksum_add_rest(uint8_t *to, const struct frame *f, uint32_t start, uint32_t at, uint16_t sum)

@@ -40,10 +40,10 @@
 #define COST_SIGNAL 2048
 
 /*
- * While there is work, one look is made for so much of it at a port that had none when last looked at. A look
- * takes some 15 cycles, so however many guests are idle, they cost the busy ones little of their time; and one
- * of 256 that begins to send is seen after work of 65,536 at most, less than a visit may cost. With half of it 254 idle
- * guests made a frame of the other two take 1.14 times as long.
+ * While there is work, one look at an idle port is made for each COST_LOOK of work. A look takes some 15
+ * cycles, so idle guests, however many, cost the busy ones little time. One of 256 guests that begins to send is
+ * seen after work of 65,536 at most, less than a visit may cost. With half of this value 254 idle guests made a
+ * frame of the other two take 1.14 times as long.
  */
 #define COST_LOOK 256
 
@@ -53,10 +53,10 @@
 #define COST_SUM(n) ((n) / 10)
 
 /*
- * What a visit to a source may cost. A visit ends when it has cost that much, so it may cost one
+ * The most that a visit to a source may cost. A visit ends when it has cost that much, so it may cost one
  * step more: a burst of plain frames for one ring, or the longest walk for a frame (4096
- * descriptors, 82,000). Together that is 80 us at 2.3 GHz, which leaves the rest of 200 us for slow
- * memory.
+ * descriptors, 82,000). Together that is 80 us at 2.3 GHz. A visit must not last longer than 200 us, so
+ * 120 us are left for slow memory.
  */
 #define COST_VISIT_MAX 100000
 

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * A set of a burst's frames: bit i is frame i. Sets are joined, cut and compared by the
- * operators of integers, and 0 is the empty one; what is here is what those don't say.
+ * A set of a burst's frames: bit i is frame i, and 0 is the empty set. Union, intersection and comparison
+ * are the operators of integers; this file has the other operations.
  *
  * A value, which belongs to whoever holds it. Any thread.
  */
@@ -18,7 +18,7 @@
 
 typedef uint64_t frame_set;
 
-/* The first `n` frames, at most BURST_MAX. */
+/* Returns the set of the first `n` frames, at most BURST_MAX. */
 static inline frame_set
 frame_set_of(unsigned int n)
 {
@@ -32,27 +32,28 @@ frame_set_is_first(frame_set s)
 	return (s & (s + 1)) == 0;
 }
 
-/* Frame `i` alone. */
+/* Returns the set of frame `i` alone. */
 static inline frame_set
 frame_set_one(unsigned int i)
 {
 	return UINT64_C(1) << i;
 }
 
-/* The number of the first frame of a set that has one. */
+/* Returns the number of the first frame of a set that is not empty. */
 static inline unsigned int
 frame_set_first(frame_set s)
 {
 	return __builtin_ctzll(s);
 }
 
-/* The first frame as a set, and all but the first; of the empty set nothing. */
+/* Returns the set of a set's first frame, or the empty set. */
 static inline frame_set
 frame_set_head(frame_set s)
 {
 	return s & -s;
 }
 
+/* Returns a set without its first frame, or the empty set. */
 static inline frame_set
 frame_set_tail(frame_set s)
 {
@@ -65,7 +66,7 @@ frame_set_count(frame_set s)
 	return __builtin_popcountll(s);
 }
 
-/* All but the first n frames of a set that has as many. */
+/* Returns a set without its first n frames. It must have as many. */
 static inline frame_set
 frame_set_after(frame_set s, unsigned int n)
 {

@@ -4,8 +4,8 @@
 /*
  * The Internet checksum's sum (RFC 1071): of bytes, or of bytes while they are copied.
  *
- * Sums are folded to 16 bits, in the byte order of the frame. They are of bytes from an even place
- * on; sum_from_odd() makes them fit an odd one.
+ * Sums are folded to 16 bits, in the byte order of the frame. They are sums of bytes that begin at an
+ * even place; sum_from_odd() adapts them to an odd one.
  *
  * There are several ways to add up the same numbers: in plain C, and by vector instructions where
  * they may be used (base/simd.h). sum_choose() takes the widest, once, after EAL's start and before
@@ -33,10 +33,10 @@ enum sum_way {
 	SUM_WAYS,
 };
 
-/* Most bytes that can be added up, as vectors have sums of 32 bits with a sign: a frame has half. */
+/* Most bytes that can be added up, as vectors hold signed sums of 32 bits: twice the longest frame. */
 #define SUM_MAX ((128u << 10) - 64)
 
-/* Both return a sum of SUM_MAX bytes at most, not folded. */
+/* Both functions return the sum of at most SUM_MAX bytes, not folded. */
 struct sum_ops {
 	uint64_t (*bytes)(const uint8_t *p, uint32_t len);
 	uint64_t (*copy)(uint8_t *to, const uint8_t *from, uint32_t len);
@@ -48,7 +48,7 @@ extern struct sum_ops sum_ops;
 /* Takes the widest way. */
 void sum_choose(void);
 
-/* Takes this way, if the CPU and EAL allow it; else returns false. Tests run all of them. */
+/* Takes this way. Returns false if the CPU or EAL does not allow it. Tests run all ways. */
 bool sum_use(enum sum_way way);
 
 static inline uint16_t
@@ -69,7 +69,7 @@ sum_add(uint16_t sum, uint16_t more)
 	return s + (s >> 16);
 }
 
-/* Returns what a sum is if its bytes begin after an `odd` number of others. */
+/* Returns the sum of the same bytes if they begin at an odd place (`odd`), or the sum itself. */
 static inline uint16_t
 sum_from_odd(uint16_t sum, bool odd)
 {

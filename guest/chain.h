@@ -28,7 +28,7 @@
  */
 enum chain_status {
 	CHAIN_OK,
-	CHAIN_NONE,     /* not now: there are too few, or they may not be read */
+	CHAIN_NONE,     /* not now: there are too few chains, or no more may be read */
 	CHAIN_FAULT,    /* the ring itself is broken; the queue is stopped */
 	CHAIN_BAD,      /* wrong direction, not in guest memory, or of no use: it can be returned */
 	CHAIN_TOO_MANY, /* more of them, or longer ones, than a frame may have */

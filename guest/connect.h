@@ -4,9 +4,9 @@
 /*
  * Connections, and which of them become guests with a place in the table of ports.
  *
- * A connection takes nothing but memory of the switch's own. Its place, of which there are
- * few, it gets when its driver has set the device up, and keeps until it ends. How
- * many connections of a port may wait for that is bounded.
+ * A connection alone takes only memory of the switch. It gets a place, of which there are few, when
+ * its driver has set the device up, and keeps it until it ends. The number of connections of a port
+ * that may wait for their drivers is bounded.
  *
  * librte_vhost's thread, except where it says otherwise.
  */
@@ -23,16 +23,16 @@ struct guests;
 /* Room for "device 255", or a port's name. */
 #define GUEST_WHO_MAX (PORT_NAME_MAX + sizeof("device "))
 
-/* A connection at socket `path`. NULL: refused, and why was said. */
+/* Makes a guest of a connection at socket `path`. Returns NULL, after the reason was logged, if it is refused. */
 struct guest *guest_connect(struct guests *all, int vid, const char *path);
 
-/* Gives a guest a place, if it has none yet. False: there is none, and that was said. */
+/* Gives a guest a place, if it has none yet. Returns false, after that was logged, if there is none. */
 bool guest_place(struct guest *g);
 
-/* The connection is over, and its rings are stopped: its place is left to the main lcore to clear. */
+/* Ends a guest whose connection is over and whose rings are stopped. The main lcore clears its place. */
 void guest_end(struct guest *g);
 
-/* Writes what log lines call a guest: by its place, once it has one. Returns `name`. Any thread. */
+/* Writes the name of a guest for the log: that of its place, once it has one. Returns `name`. Any thread. */
 const char *guest_who(const struct guest *g, char name[GUEST_WHO_MAX]);
 
 #endif /* GUEST_CONNECT_H */

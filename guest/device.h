@@ -46,9 +46,9 @@ struct ring_address {
 /* How far a guest has come. */
 enum guest_phase {
 	GUEST_UNUSED,    /* it is kept for a later connection */
-	GUEST_CONNECTED, /* its device is not set up, or no more */
+	GUEST_CONNECTED, /* its device is not set up, or no longer */
 	GUEST_RUNNING,   /* librte_vhost says that the device is set up */
-	GUEST_DOOMED,    /* the front end broke the protocol: nothing more of it is looked at */
+	GUEST_DOOMED,    /* the front end broke the protocol: its further messages are ignored */
 };
 
 /* What is done about a message, between guest_before() and guest_after(). */
@@ -89,9 +89,9 @@ struct guest {
 	uint8_t next_set;   /* index in set[] of the next one to publish */
 	bool set_in_use;    /* no grace period has passed since that one was withdrawn */
 	/*
-	 * Main lcore and librte_vhost's thread both look for faults: what one of them reads of a
-	 * stopped guest, the other must not clear meanwhile. For the same reason `port` and
-	 * `index`, which give the guest's name, are written under this lock.
+	 * Main lcore and librte_vhost's thread both look for faults. While one of them reads the state of
+	 * a stopped guest, the other must not clear it. For the same reason `port` and `index`, which
+	 * give the guest's name, are written under this lock.
 	 */
 	rte_spinlock_t fault_lock;
 	bool fault_logged; /* guarded by fault_lock */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* What is done about each vhost-user message: see dispatch.h for the contract. */
+/* The table of vhost-user messages: see dispatch.h for the contract. */
 #include <inttypes.h>
 
 #include <linux/virtio_net.h>
@@ -19,8 +19,8 @@
 #include "guest/fds.h"
 
 /*
- * librte_vhost (22.11) maps the file from the offset on and then adds the offset again,
- * so any but 0, which is what front ends send, leads it outside.
+ * librte_vhost (22.11) maps the file from the offset on and then adds the offset again, so any offset
+ * except 0, which is what front ends send, leads outside of the mapping.
  */
 static bool
 dispatch_log_valid(const struct message *m, unsigned int rings)
@@ -78,8 +78,8 @@ guest_features(const struct guest *g)
 }
 
 /*
- * Takes features out of the message that librte_vhost would refuse, as it did not offer them.
- * While the device runs it refuses any change, and so do we: what changes is left in.
+ * Removes features from the message that librte_vhost would refuse, as it did not offer them. While the
+ * device runs librte_vhost refuses any change, and so do we: features that change are left in.
  */
 static bool
 dispatch_allow_features(struct guest *g, struct message *m)
@@ -135,7 +135,7 @@ dispatch_allow_table(struct guest *g, struct message *m)
 	return false;
 }
 
-/* It is disabled after the hook behind the message. */
+/* Returns the ring that the message disables: librte_vhost does so after the hook that follows the message. */
 static uint32_t
 dispatch_ends_disabled(const struct guest *g, const struct message *m)
 {
@@ -143,7 +143,7 @@ dispatch_ends_disabled(const struct guest *g, const struct message *m)
 	return m->payload.state.num == 0 ? message_rings(m) : 0;
 }
 
-/* Without queue pairs all but one are thrown away. */
+/* Returns the rings of all queue pairs except the first, which librte_vhost drops if VIRTIO_NET_F_MQ is missing. */
 static uint32_t
 dispatch_ends_pairs(const struct guest *g, const struct message *m)
 {
@@ -176,7 +176,7 @@ dispatch_before_rarp(struct guest *g, const struct message *m)
 	announce_ask(&g->conn.announcement, &mac);
 }
 
-/* More regions than descriptors came with: all of those are closed. */
+/* Names more regions than file descriptors: librte_vhost closes all that came. */
 static bool
 dispatch_spoil_table(struct message *m)
 {
@@ -203,7 +203,7 @@ dispatch_spoil_inflight(struct message *m)
 	return true;
 }
 
-/* It would hand out a userfaultfd: with it, any access to memory could be held up. */
+/* librte_vhost would send a userfaultfd, by which the front end could hold up any access to memory. */
 static bool
 dispatch_spoil_never(struct message *m)
 {
@@ -211,7 +211,7 @@ dispatch_spoil_never(struct message *m)
 	return false;
 }
 
-/* Those without a row are not offered; librte_vhost acts on them as on others of the device. */
+/* Messages without a row are not offered. librte_vhost acts on them as on others of the whole device. */
 static const struct message_kind dispatch_table[] = {
 		[0] = {.unknown = true},
 		[MSG_GET_FEATURES] = {.scope = SCOPE_NOTHING, .offered = true},
@@ -327,7 +327,7 @@ message_doom(struct message *m)
 {
 	const struct message_kind *k = message_kind(m);
 
-	/* With no acknowledgement asked for, a failure ends the connection. */
+	/* If no acknowledgement is asked for, a failure ends the connection. */
 	m->flags &= ~MSG_NEED_REPLY;
 	return k->spoil == NULL || k->spoil(m);
 }

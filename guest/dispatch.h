@@ -5,7 +5,8 @@
  * The one table of vhost-user messages: for each of them what it is about, who may send it, what is done
  * before librte_vhost acts on it and after, and how it is refused.
  *
- * guest.c goes by it, around each message. Constant. librte_vhost's thread calls what it has.
+ * guest.c uses it before and after each message. The table is constant; librte_vhost's thread calls its
+ * functions.
  */
 #ifndef GUEST_DISPATCH_H
 #define GUEST_DISPATCH_H
@@ -32,7 +33,7 @@ enum message_scope {
 
 struct message_kind {
 	enum message_scope scope;
-	/* False: never offered. librte_vhost does not ask, and carries out what was never negotiated. */
+	/* False: never offered. librte_vhost carries out such messages all the same. */
 	bool offered;
 	bool for_uml; /* offered to User Mode Linux alone (uml=yes) */
 	/* librte_vhost does not act on it: it refuses it by itself, and closes what came with it. */
@@ -40,39 +41,40 @@ struct message_kind {
 	/* Returns true if it is well formed, for a device of so many rings. NULL: it always is. */
 	bool (*valid)(const struct message *m, unsigned int rings);
 	/*
-	 * Decides before anything is paused, and may change the message. False: the connection is to
-	 * end over it, which was said. NULL: it is allowed.
+	 * Decides before anything is paused, and may change the message. Returns false, after the reason was
+	 * logged, if the connection must end. NULL: the message is allowed.
 	 */
 	bool (*allow)(struct guest *g, struct message *m);
-	/* The rings that it ends the use of, which librte_vhost tells late or not at all. NULL: none. */
+	/* Returns the rings whose use it ends, which librte_vhost tells late or not at all. NULL: none. */
 	uint32_t (*ends)(const struct guest *g, const struct message *m);
 	/* Prepares for it while its rings are paused. NULL: nothing to do. */
 	void (*before)(struct guest *g, const struct message *m);
-	/* Notes what came of it, before its rings are used again. NULL: nothing to do. */
+	/* Notes its result, before its rings are used again. NULL: nothing to do. */
 	void (*after)(struct guest *g, const struct message *m);
 	/*
-	 * Makes it one that librte_vhost refuses, and does no harm by: it then closes the descriptors
-	 * that came with it. False: it must not see the message at all. NULL: it is so as it stands.
+	 * Changes the message so that librte_vhost refuses it without harm, and closes the file descriptors
+	 * that came with it. Returns false if librte_vhost must not see the message at all. NULL: it does so
+	 * without a change.
 	 */
 	bool (*spoil)(struct message *m);
 };
 
-/* The row of a message. One that librte_vhost does not know has one, too. */
+/* Returns the row of a message. Messages that librte_vhost does not know have rows, too. */
 const struct message_kind *message_kind(const struct message *m);
 
-/* The rings that a well formed message is about, as bits. */
+/* Returns the rings that a well formed message is about, as bits. */
 uint32_t message_rings(const struct message *m);
 
 /* Returns true if the guest may send such a message. */
 bool message_wanted(const struct guest *g, const struct message *m);
 
 /*
- * Makes librte_vhost end the connection over a message. False: it must not see it at all, as what
- * it would do is not harmless.
+ * Changes a message so that librte_vhost ends the connection. Returns false if it must not see the
+ * message at all, as it would do harm.
  */
 bool message_doom(struct message *m);
 
-/* Features that the switch offers and librte_vhost knows nothing of. */
+/* Returns the features that the switch offers and librte_vhost does not know. */
 uint64_t guest_features(const struct guest *g);
 
 #endif /* GUEST_DISPATCH_H */

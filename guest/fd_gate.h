@@ -5,7 +5,7 @@
  * The gate through which other processes' file descriptors enter this one.
  *
  * librte_vhost receives file descriptors from front ends by recvmsg(2), and then does what a
- * message says: stat, map, close. Each of these can wait for ever if the file is not ours, as one
+ * message says: stat, map, close. Each of these can wait without end if the file is not ours, such as one
  * of a FUSE file system; and 22.11 to 26.07 lose a file descriptor with many malformed messages. So
  * this file has its own recvmsg(), which the linker prefers to libc's for the libraries too. It
  * checks every file descriptor before librte_vhost sees it:
@@ -18,7 +18,7 @@
  *
  * A pipe is one of the others. A writer takes the pipe's lock (pipe_write() of Linux), also with
  * O_NONBLOCK or RWF_NOWAIT, in a wait that no signal ends; and another writer, in a page fault on
- * memory that is withheld, may hold the lock for ever. The last close takes the lock, too. A
+ * memory that is withheld, may hold the lock without end. The last close takes the lock, too. A
  * socket's writer has no lock while it copies, and each call can say that it must not wait.
  *
  * All file descriptors are noted. Those that are still open when librte_vhost is done with the

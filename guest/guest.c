@@ -30,7 +30,7 @@
 #include "switch/lanes.h"
 #include "switch/port.h"
 
-/* Waits until workers use nothing any more that was withdrawn. */
+/* Waits until workers no longer use anything that was withdrawn. */
 static void
 guest_quiesce(struct guest *g)
 {

@@ -9,7 +9,7 @@
  *
  * A front end that leaves as soon as it has seen the features needs one that is not offered: its
  * guest started when the switch offered more. QEMU with reconnect= then connects again every
- * second, for ever. That is logged once for each process, until it stays.
+ * second, without end. That is logged once for each process, until it stays.
  *
  * All of it belongs to librte_vhost's thread; where there are two, they take turns (vhost_user.c).
  */

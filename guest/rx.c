@@ -9,9 +9,9 @@
  * first frame that finds no room. Nothing is written outside of the buffers that the guest offered,
  * and nothing is visible to it before ring_publish().
  *
- * Most frames need nothing but the copy, and fit into a single descriptor: as many of these as begin
- * a burst are put into the ring together. A later one, or one with offloads, tries a single descriptor
- * first. Else room.h finds chains for the frame, within bounds.
+ * Most frames need only the copy, and fit into a single descriptor: those at the beginning of a burst
+ * are put into the ring together. For a later one, or one with offloads, a single descriptor is tried
+ * first. If that fails, room.h finds chains for the frame, within bounds.
  */
 #include "frame/checksum.h"
 #include "frame/copy.h"

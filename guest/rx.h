@@ -22,10 +22,10 @@ struct outcome
 rx_deliver(struct virtqueue *vq, struct burst *b, frame_set want, struct port_count *count);
 
 /*
- * How many buffers ahead of the one that is written another is brought into the cache. A store that has to
- * wait for its cache line holds up all later ones: without this a frame of 1518 bytes
- * took 110 to 311 cycles (rings of 256 and of 1024), and with it 94 and 276. Three and four were no
- * better, and with six the first ones were lost again.
+ * While a buffer is written, the buffer this many places after it is prefetched. A store that has to
+ * wait for its cache line holds up all later ones. Without this a frame of 1518 bytes took 110 cycles
+ * (rings of 256) and 311 (rings of 1024), with it 94 and 276. Three and four places were no better, and
+ * with six the first lines had left the cache again.
  */
 #define RX_AHEAD 2
 
@@ -48,7 +48,7 @@ rx_put_ahead(const struct frame *frame, frame_set run, const struct fragment *to
 
 #ifdef SIMD_AVX2
 /*
- * Writes the plain frames of `run` into to[0] to to[n - 1], one each, behind the virtio-net header of
+ * Writes the plain frames of `run` into to[0] to to[n - 1], one each, after the virtio-net header of
  * 12 bytes. There are at least n frames. Each to[].len becomes the bytes that were written. Returns how
  * many it wrote: it stops before a frame that does not fit, or is shorter than any honest one.
  */

@@ -30,7 +30,7 @@ static const uint64_t features = 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_F_R
 
 /*
  * User Mode Linux is not offered these. No monitor answers for the device: its driver would use a
- * control queue that nobody serves, and wait for ever; without that queue it does not accept the
+ * control queue that nobody serves, and wait without end; without that queue it does not accept the
  * others. Its packed rings do not start either: it sends (6.1) position 0 with wrap counters of 0,
  * but its driver begins with 1.
  */
@@ -99,7 +99,7 @@ serve_port(const struct conf_port *p, const struct rte_vhost_device_ops *ops)
 	mode_t before = 0;
 	bool ok;
 
-	/* The mode holds from the first moment on. */
+	/* The socket has its mode from the first moment on. */
 	if (p->mode_given)
 		before = umask(~p->mode & 0777);
 	ok = serve_path(p, p->socket, ops);

@@ -6,9 +6,9 @@
  *
  * Either is a file that its owner can shorten at any time, or that
  * finds no free hugepage when it is first touched: the access then raises
- * SIGBUS in the thread that made it. The handler puts zeroes in the place of the whole
- * mapping of that file, so that the access ends well, and stops the guest. Nothing
- * outside of the mapping is touched. A SIGBUS anywhere else ends the process, as ever.
+ * SIGBUS in the thread that made it. The handler replaces the whole mapping of that file by
+ * zeroes, so that the access succeeds, and stops the guest. Nothing
+ * outside of the mapping is touched. A SIGBUS anywhere else ends the process, as usual.
  */
 #ifndef GUEST_SIGBUS_H
 #define GUEST_SIGBUS_H
@@ -20,8 +20,8 @@ struct guests;
 void sigbus_init(struct guests *all);
 
 /*
- * Notes for whom librte_vhost's thread works from here on: memory that it maps
- * and reads before the guest's map is known is charged to that guest.
+ * Notes the guest for which librte_vhost's thread works from here on: if memory vanishes that it maps
+ * and reads before the guest's map is known, that guest is stopped.
  */
 void sigbus_working_for(struct guest *g);
 

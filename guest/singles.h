@@ -7,7 +7,7 @@
  * which ring_single() or ring_walk() handles.
  *
  * Where AVX2 may be used, singles_avx2.c reads four descriptors at a time. It leaves to the code
- * here what it can't take: the last few, a ring's end, and buffers outside of the largest region.
+ * here what it can't handle: the last few, a ring's end, and buffers outside of the largest region.
  *
  * Called by the thread that owns the queue at the time (see virtqueue.h).
  */
@@ -22,7 +22,7 @@
 #include "guest/packed.h"
 #include "guest/split.h"
 
-/* What a burst of chains has to be. */
+/* The conditions that each chain of a burst must meet. */
 struct singles {
 	uint16_t flags; /* exactly these: 0, or VRING_DESC_F_WRITE */
 	uint32_t skip;  /* bytes at the front of each buffer that are left out; at most `least` */
@@ -99,7 +99,7 @@ singles_packed(const struct virtqueue *vq, const struct singles *s, uint16_t at,
 }
 
 #ifdef SIMD_AVX2
-/* The same, by AVX2, as far as it goes. */
+/* The same by AVX2. They may stop earlier: the functions above go on from there. */
 unsigned int singles_split_avx2(const struct virtqueue *vq, const struct singles *s, uint16_t at,
 		unsigned int max, struct fragment *to, uint16_t *id);
 unsigned int singles_packed_avx2(const struct virtqueue *vq, const struct singles *s, uint16_t at,

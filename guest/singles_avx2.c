@@ -4,10 +4,10 @@
 /*
  * Singles, four descriptors at a time: see singles.h for the contract.
  *
- * Of each four, two vectors hold the addresses and two halves the rest (length, id, flags), in the
- * order 0 2 1 3. That is what unpacking two descriptors a vector gives, and unpacking the
- * results once more puts them in order. Addresses, and offsets into a region, are compared as
- * signed numbers: no region has 2^63 bytes, and an offset that is negative is outside.
+ * One vector holds the four addresses and another one the second halves (length, id, flags), both in
+ * the order 0 2 1 3. Unpacking two vectors of two descriptors gives that order, and unpacking the
+ * results once more restores the order of the ring. Addresses, and offsets into a region, are compared
+ * as signed numbers: no region has 2^63 bytes, and an offset that is negative is outside.
  */
 #include "base/simd.h"
 #include "guest/singles.h"
@@ -16,10 +16,10 @@
 
 #include <immintrin.h>
 
-/* The largest region, and what each chain has to be, in all four places. */
+/* The largest region, and the conditions for each chain, in all four places. */
 struct quad {
 	__m256i gpa, host, size;
-	__m256i shape, flags; /* of the second half: these bits have to be so */
+	__m256i shape, flags; /* bits of the second half that are compared, and their values */
 	__m256i least, most, skip;
 };
 
@@ -47,7 +47,7 @@ quad_is_right(const struct quad *q, __m256i rest)
 	return _mm256_cmpeq_epi64(_mm256_and_si256(rest, q->shape), q->flags);
 }
 
-/* Finds four buffers. Returns false, and writes nothing, unless all are as they have to be. */
+/* Finds four buffers. Returns false, and writes nothing, unless all meet the conditions. */
 SIMD_AVX2 static inline bool
 quad_find(const struct quad *q, __m256i addr, __m256i rest, struct fragment *to)
 {
@@ -139,8 +139,8 @@ singles_packed_avx2(const struct virtqueue *vq, const struct singles *s, uint16_
 		if (_mm256_movemask_epi8(quad_is_right(&q, rest)) != -1)
 			break;
 		/*
-		 * A vector load is not known to be atomic: what it has of a descriptor may be older
-		 * than its flags. All is read again, now that they are known to be there.
+		 * A vector load is not known to be atomic: its other bytes of a descriptor may be older
+		 * than the flags. So all is read again, now that the flags were seen.
 		 */
 		fence_acquire();
 		first = quad_pair(&ring[i], &ring[i + 1]);

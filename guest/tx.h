@@ -17,9 +17,9 @@ extern const struct source_ops tx_source_ops;
 
 #ifdef SIMD_AVX2
 /*
- * Sets the first n frames of a burst, which are one fragment each: b->frag[i], behind a virtio-net header
- * of `skip` bytes in the same buffer. id[] are their numbers at the source. Returns those whose header
- * asks for something.
+ * Sets the first n frames of a burst. Frame i is the one fragment b->frag[i], after a virtio-net header of
+ * `skip` bytes in the same buffer; id[] has the frames' numbers at the source. Returns the frames whose
+ * header asks for something.
  */
 frame_set tx_set_avx2(struct burst *b, const uint16_t *id, unsigned int n, uint32_t skip);
 #else

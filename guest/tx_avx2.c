@@ -11,7 +11,7 @@
 
 #include <immintrin.h>
 
-/* The first two vectors of a frame, which is written as them. */
+/* The size of a vector. A frame begins with two of them. */
 #define HALF sizeof(__m128i)
 static_assert(offsetof(struct frame, nfrags) == HALF - 2, "Ethernet header, nfrags");
 static_assert(offsetof(struct frame, len) == HALF, "len, id, ndesc, tci");

@@ -12,10 +12,10 @@
 #include "guest/signal.h"
 #include "guest/vhost_thread.h"
 
-/* As it is called by the releases that wait in poll(2). */
+/* The thread's name in the releases that wait in poll(2). */
 #define THREAD_NAME "vhost-events\n"
 
-/* Is this the thread of this process with that number? */
+/* Returns true if the thread of this process with that number has this name. */
 static bool
 vhost_thread_is(const char *number)
 {

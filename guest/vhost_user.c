@@ -322,7 +322,7 @@ vhost_user_remove(struct guests *all, unsigned int index, const char *path)
 	const struct timespec nap = {.tv_nsec = REMOVE_NAP_NS};
 	unsigned int looks;
 
-	/* So that librte_vhost's thread itself ends them, in the usual order. */
+	/* Hanging up makes librte_vhost's thread itself end them, in the usual order. */
 	for (looks = 0; vhost_user_hang_up(all, index) && looks < REMOVE_LOOKS; looks++)
 		nanosleep(&nap, NULL);
 	rte_vhost_driver_unregister(path);

@@ -16,7 +16,7 @@ struct guests;
 
 /*
  * Serves (or with --client connects to) every socket of all->conf. A stale socket
- * file is replaced. False: why was said. Main lcore, once workers run.
+ * file is replaced. Returns false, after an error was printed, if that fails. Main lcore, once workers run.
  */
 bool vhost_user_start(struct guests *all);
 
@@ -49,12 +49,12 @@ struct ring_move {
  */
 bool vhost_user_move(struct guests *all, const struct ring_move *m, bool moved[]);
 
-/* Has guests work with other settings, at once. Main lcore. */
+/* Makes guests use other settings, at once. Main lcore. */
 void vhost_user_settle(struct guests *all, const struct conf *next);
 
 /*
- * Serves one more socket, whatever --client says, and no longer serves it. False:
- * why was said. Main lcore, between the two calls around this one.
+ * Serves one more socket, whatever --client says. Returns false, after an error was printed, if that fails.
+ * The second call ends that. Main lcore, between vhost_user_start() and vhost_user_stop().
  */
 bool vhost_user_serve(struct guests *all, const char *path);
 void vhost_user_unserve(const char *path);

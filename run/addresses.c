@@ -71,7 +71,7 @@ addresses_allowed(const struct parts *p, uint64_t key, uint16_t port)
 	if (!conf_mac_named(p->conf, &mac))
 		return port == PORT_UPLINK || (port_policy(&p->ports->port[port]) & PORT_MACS) == 0;
 	if (port == PORT_UPLINK)
-		return true; /* its addresses are not checked, as a frame of a guest's may come back */
+		return true; /* its addresses are not checked, as the wire may send a guest's frame back */
 	c = p->ports->port[port].settings;
 	for (i = 0; i < c->nmacs; i++)
 		if (rte_is_same_ether_addr(&c->mac[i], &mac))
@@ -115,7 +115,7 @@ addresses_settle(const struct parts *p)
 		addresses_forget_if(p, addresses_not_allowed, (void *)(uintptr_t)p);
 }
 
-/* Puts an address into the table for good. Returns false if the port has all that it may have. */
+/* Puts an address that does not age into the table. Returns false if the port has as many as it may have. */
 static bool
 addresses_put(const struct parts *p, uint64_t key, uint16_t port)
 {

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * The table of addresses and the uplink's filters for them, kept in step; and which addresses the
- * ports' settings allow.
+ * Keeps the table of addresses and the uplink's filters for them in step, and tells which addresses
+ * the ports' settings allow.
  *
  * Main lcore.
  */
@@ -46,8 +46,8 @@ void addresses_settle(const struct parts *p);
 bool addresses_fix(const struct parts *p, uint64_t key, uint16_t port);
 
 /*
- * Ends that a static address (key 0: any) of a guest (PORT_MAX: of any) comes back. Returns the number of those
- * that waited for their guests.
+ * Makes a static address (key 0: all) of a guest (PORT_MAX: of all guests) an ordinary one, which does not come
+ * back with its guest. Returns how many of them waited for their guests.
  */
 uint32_t addresses_forget_static(const struct parts *p, uint64_t key, unsigned int port);
 

@@ -32,7 +32,7 @@ struct change_result {
 	bool ok;
 	bool busy;              /* refused, as another change is being made */
 	const char *reconnects; /* lines: names of ports whose guests have to connect again */
-	const char *error;      /* why it was refused; with `ok`: "", or what did not come of it */
+	const char *error;      /* why it was refused; with `ok`: "" or a warning */
 	const char *diff;       /* lines; see conf_diff_print() */
 };
 
@@ -67,7 +67,7 @@ struct conf *changes_read(const struct changes *c, const char *text, size_t len)
 /* Proposes the file as it is now, and logs what comes of it. */
 void changes_reload(struct changes *c);
 
-/* Returns true if a guest is in a slot, which a new port can't have then. For conf_port_create(). */
+/* Returns true if a guest is in a slot, so that a new port can't have it. For conf_port_create(). */
 bool changes_slot_taken(void *parts, unsigned int index);
 
 /* Returns true while a change is being made: others are refused. */

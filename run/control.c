@@ -103,7 +103,7 @@ control_use_filters(const struct parts *p)
 	uint16_t port;
 	uint64_t key;
 
-	/* The rest is done in a second. */
+	/* Addresses that are left are handled a second later. */
 	while (uplink_has_room(p->uplink) && rte_get_tsc_cycles() - begin < control_stretch()) {
 		key = fdb_unfiltered(p->fdb, &at, &port);
 		if (key == 0)
@@ -358,7 +358,7 @@ control_on_second(struct control *c)
 	log_tick();
 }
 
-/* The terminal was closed, or somebody expects the habit of a daemon: guests keep their network. */
+/* SIGHUP comes from a closed terminal, or from somebody who wants the file read again. Guests keep their network. */
 static void
 control_on_signal(struct control *c)
 {

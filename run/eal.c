@@ -124,7 +124,7 @@ eal_start(struct eal_args *args, int argc, char **argv)
 {
 	if (!eal_args_make(args, argc, argv))
 		return false;
-	if (args->said.help) /* EAL prints its own, and ends the process */
+	if (args->said.help) /* EAL prints its usage, and ends the process */
 		return eal_init(args);
 	if (!eal_check(&args->said, args->no_huge))
 		return false;

@@ -16,7 +16,7 @@
 
 #define MILLION 1000000u
 
-/* A move has to take so much of its CPU off the busiest worker: less is noise. */
+/* A move must relieve the busiest worker of this much of its CPU: less is noise. */
 #define GAIN_PERCENT 2
 
 /* Reads a lane's counters; a sleep that goes on counts up to now. */
@@ -38,7 +38,7 @@ load_read(const struct lane *l, uint64_t now)
 }
 
 /*
- * Returns what part of `all` that is, in millionths. A round or a sleep may have ended while its
+ * Returns the share of `part` in `all`, in millionths. A round or a sleep may have ended while its
  * counters were read: a share then is a little too high in one second, and too low in the next.
  */
 static uint64_t
@@ -125,8 +125,8 @@ struct balance {
 };
 
 /*
- * Adds the rings of one guest that a lane polls. They are taken to cost the same, and a frame to cost
- * the worker's mean.
+ * Adds the rings of one guest that a lane polls. It assumes that these rings cost the same, and that each
+ * frame costs the worker's mean.
  */
 static void
 balance_add(struct balance *b, const struct loads *all, const struct lane *l, unsigned int device)

@@ -18,7 +18,7 @@ struct balance;
 struct lane;
 struct lanes;
 
-/* Of the last second. */
+/* One worker's load in the last second. */
 struct worker_load {
 	uint64_t busy;   /* millionths of its time: in rounds that had something to do */
 	uint64_t asleep; /* millionths of its time */
@@ -33,7 +33,7 @@ struct loads {
 	} mark[WORKER_MAX]; /* the counters at that time */
 	struct worker_load worker[WORKER_MAX];
 	uint64_t received[WORKER_MAX][GUEST_MAX]; /* frames of each guest, at that time */
-	uint64_t moved[WORKER_MAX][GUEST_MAX];    /* and in the second before */
+	uint64_t moved[WORKER_MAX][GUEST_MAX];    /* frames of each guest in the second before */
 };
 
 /* Works out all workers' loads since the last call. Main lcore, once a second. */
@@ -49,8 +49,7 @@ struct worker_load loads_of(const struct loads *all, unsigned int worker);
 struct balance *loads_weigh(const struct loads *all, const struct lanes *lanes);
 
 /*
- * Chooses the next ring that is to move off the busiest worker. Returns false if nothing is left that
- * helps.
+ * Chooses the next ring to move off the busiest worker. Returns false if no further move helps.
  */
 bool loads_next_move(struct balance *b, unsigned int workers, uint16_t *device, uint16_t *pair,
 		unsigned int *worker);

@@ -24,7 +24,7 @@
 static int
 notify_connect_to(const char *name)
 {
-	/* A manager that does not listen must not keep the main lcore for ever. */
+	/* A manager that does not read must not block the main lcore. */
 	const struct timeval limit = {.tv_sec = 1};
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	size_t size = strlen(name);

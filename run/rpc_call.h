@@ -20,7 +20,7 @@
 struct parts;
 struct rpc;
 
-/* The number of this interface. Within one number methods, keys and events are only added. */
+/* The version of this interface. As long as it stays the same, methods, keys and events are only added. */
 #define RPC_API 1
 
 /* Codes of errors: those of JSON-RPC 2.0 section 5.1, and the switch's own. */

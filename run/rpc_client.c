@@ -31,7 +31,7 @@ rpc_client_fill(struct rpc_client *c, bool hung_up)
 	ssize_t n;
 	char *in;
 
-	/* What is full is not read further: whether its other end is closed, epoll tells. */
+	/* The buffer is full, so nothing is read. epoll tells if the other end is closed. */
 	if (c->in_len == RPC_REQUEST_MAX) {
 		c->ended |= hung_up;
 		return true;

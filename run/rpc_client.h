@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * A client of the control socket: what it has sent and was not looked at yet, and what is to be written
- * to it. Nothing here waits for a client, and what is kept for one is bounded.
+ * A client of the control socket: what it has sent that was not handled yet, and what is to be written
+ * to it. Nothing here waits for a client, and what is kept for a client is bounded.
  *
  * rpc.c accepts clients and decides whose turn it is. Main lcore.
  */
@@ -17,7 +17,7 @@
 /* Longest request: a file of 256 ports with all their keys is a quarter of that. */
 #define RPC_REQUEST_MAX (1024 * 1024)
 
-/* What is kept at most for a client that does not read. All ports with all counters are half of that. */
+/* Most bytes that are kept for a client that does not read. All ports with all counters are half of that. */
 #define RPC_ANSWER_MAX (1024 * 1024)
 
 /* A client is not read further while this much waits to be written to it. */

@@ -17,7 +17,7 @@
 
 struct rpc;
 
-/* What a client is told that was too slow for some events; their number is a uint64_t. */
+/* The line for a client that was too slow for some events. The number of those events is a uint64_t. */
 #define RPC_EVENTS_LOST \
 	"{\"jsonrpc\":\"2.0\",\"method\":\"event\",\"params\":{\"event\":\"events.lost\"," \
 	"\"count\":%" PRIu64 "}}"
@@ -29,8 +29,8 @@ bool rpc_has_listeners(const struct rpc *r);
 void rpc_tell(struct rpc *r, json_t *event);
 
 /*
- * An event, with its time: `name` as "port.up", and what json_pack() makes of the rest, an object
- * without braces. Does nothing if nobody wants events.
+ * Sends an event, with its time: `name`, such as "port.up", and what json_pack() makes of the other
+ * arguments, an object without braces. Does nothing if nobody wants events.
  */
 void rpc_event(struct rpc *r, const char *name, const char *format, ...);
 

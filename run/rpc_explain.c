@@ -17,7 +17,7 @@
 #include "switch/lane.h"
 #include "uplink/link.h"
 
-/* Stands for the address of a guest that has none yet: a local one. */
+/* A local address, which is used for a guest that has none yet. */
 static const struct rte_ether_addr made_up = {{0x02, 0x00, 0x00, 0x00, 0x00, 0xfe}};
 
 /* Room for a step: three names and a sentence. */
@@ -48,7 +48,7 @@ explain_sentence(enum drop_reason reason)
 	return sentence[reason];
 }
 
-/* Chooses a source address that the port has, as well as that can be told. */
+/* Chooses a source address that the port has, or probably has. */
 static struct rte_ether_addr
 explain_source(const struct parts *p, unsigned int port)
 {

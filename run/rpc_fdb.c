@@ -74,8 +74,8 @@ fdb_show(const struct parts *p, const struct fdb_entry *e)
 }
 
 /*
- * Adds static addresses whose guests are away. They come after the table: position *at is its length and
- * more. Returns how many were added.
+ * Adds static addresses whose guests are away. They follow the table's entries, so their positions (*at)
+ * begin at its length. Returns how many were added.
  */
 static unsigned int
 fdb_show_waiting(json_t *entries, const struct parts *p, uint32_t *at, unsigned int most)
@@ -156,7 +156,7 @@ rpc_fdb_add(struct rpc_call *call)
 	return RPC_DONE;
 }
 
-/* Whom fdb.del and fdb.flush forget. */
+/* The addresses that fdb.del and fdb.flush forget. */
 struct fdb_wanted {
 	uint64_t key;      /* 0: any address */
 	unsigned int port; /* PORT_MAX: any port's */

@@ -71,7 +71,7 @@ rpc_text(json_t *id, json_t *result, int code, const char *error)
 
 	if (id == NULL)
 		id = json_null();
-	/* Names of files may be any bytes, and a text that was cut may end within a character. */
+	/* JSON needs UTF-8: names of files may be any bytes, and a shortened text may end within a character. */
 	snprintf(ascii, sizeof(ascii), "%s", error);
 	for (c = ascii; *c != '\0'; c++)
 		if ((unsigned char)*c >= 0x80)

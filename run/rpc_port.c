@@ -63,7 +63,7 @@ port_changed(void *arg, const struct change_result *r)
 	free(t);
 }
 
-/* Proposes a draft, and answers when that has come to something. */
+/* Proposes a draft. The answer comes when it is in effect or was refused. */
 static enum rpc_end
 port_propose(struct rpc_call *call, struct conf *draft, bool dry)
 {
@@ -129,7 +129,7 @@ port_value(const json_t *value, char text[PORT_VALUE_MAX])
 	return json_is_array(value);
 }
 
-/* Sets a key from a parameter: from its default on, as the keys of --port add up. */
+/* Sets a key from a parameter. It is reset to its default first, as some keys of --port add to what is set. */
 static bool
 port_set_key(struct conf_port *p, const char *what, const char *key, const json_t *value)
 {

@@ -29,7 +29,7 @@ worker_add_moved(json_t *moved, const struct parts *p, uint16_t device, unsigned
 					"device", (int)device, "worker", (int)worker));
 }
 
-/* Fails a call of which nothing, or not all, was done. */
+/* Fails a call of which nothing, or only a part, was done. */
 static enum rpc_end
 worker_fail_busy(struct rpc_call *call)
 {

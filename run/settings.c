@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Settings take each other's place: see settings.h for the contract. */
+/* Replaces the settings: see settings.h for the contract. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -25,7 +25,7 @@
 struct former {
 	struct former *next;
 	const struct conf *conf;
-	uint64_t token; /* of the grace period after which they do not */
+	uint64_t token; /* of the grace period after which workers do not use them */
 };
 
 bool

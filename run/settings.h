@@ -2,8 +2,7 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * The settings that everybody works with, and how others take their place: as a whole, while all
- * threads go on.
+ * The settings that all threads use, and their replacement: as a whole, while all threads go on.
  *
  * Main lcore.
  */
@@ -24,7 +23,7 @@ struct settings {
 };
 
 /*
- * Has everybody use other settings, of which this takes a copy. The former ones are freed when no
+ * Makes all threads use other settings, of which this takes a copy. The former ones are freed when no
  * worker can use them any more (settings_reclaim()); other threads use them only while they hold the
  * locks that are taken here. Returns false without memory.
  */
@@ -34,15 +33,14 @@ bool settings_publish(struct settings *s, const struct conf *next);
 void settings_reclaim(struct settings *s, bool all);
 
 /*
- * After publishing: forgets addresses that ports may not have any more, and those of ports that have
- * another tag than *before says, as the uplink's filters go by it. `kind`: how each port changed (enum
+ * After publishing: forgets addresses that ports may not have any more, and those of ports whose tag is
+ * not the one in *before, as the uplink's filters depend on it. `kind`: how each port changed (enum
  * change).
  */
 void settings_forget(const struct parts *p, const struct conf *before, const uint8_t *kind);
 
 /*
- * Gives sockets that stay the owners and modes that *now says. What fails is written to `error`, if that
- * is "" so far.
+ * Gives sockets that stay the owners and modes of *now. A failure is written to `error`, if that is still "".
  */
 void settings_own(const struct conf *now, const uint8_t *kind, char *error, size_t size);
 

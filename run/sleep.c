@@ -102,7 +102,7 @@ sleeper_ask(struct sleeper *s, struct source *from)
 {
 	int fd;
 
-	/* The list is being changed, so the eventfd was written to: this sleep ends at once. */
+	/* Somebody changes the list, and has written to the eventfd: this sleep ends at once. */
 	if (s->n == FDS_MAX)
 		return false;
 	fd = from->ops->ask != NULL ? from->ops->ask(from) : SOURCE_NAPS;
@@ -140,7 +140,7 @@ sleeper_has_to_nap(const struct sleeper *s)
 	return false;
 }
 
-/* Chooses how long to sleep at most. Returns NULL for ever. */
+/* Chooses how long to sleep at most. Returns NULL if there is no limit. */
 static const struct timespec *
 sleeper_limit(struct sleeper *s, struct timespec *limit)
 {
@@ -192,7 +192,7 @@ sleeper_round(struct sleeper *s, const bool *stop)
 	s->fd[0] = (struct pollfd){.fd = s->wake.fd, .events = POLLIN};
 	s->n = 1;
 	sleeper_each(s, sleeper_ask);
-	/* The wishes must be visible before the rings are looked at: see the drivers' own barrier. */
+	/* Drivers must see the requests before the rings are looked at. Their own barrier pairs with this. */
 	fence_seq_cst();
 	quiet = sleeper_each(s, sleeper_is_quiet);
 	if (quiet && !load_relaxed(stop))

@@ -6,19 +6,19 @@
  *
  * A worker that found nothing for that long asks the drivers of all rings that it polls for
  * notifications, and after a full barrier looks at the rings once more: a driver either sees the
- * wish, or its frame is seen here. Then the worker goes offline for RCU, so that no grace period
- * waits for it, and waits for the kick descriptors of its rings and for an eventfd of its own. Who
- * gives it a source, takes one away, or ends it, writes to that one (lanes.h). Back online it asks
+ * request, or its frame is seen here. Then the worker goes offline for RCU, so that no grace period
+ * waits for it, and waits for the kick file descriptors of its rings and for an eventfd of its own. Whoever
+ * gives it a source, takes one away, or ends it, writes to that eventfd (lanes.h). Back online it asks
  * for no more notifications, and polls.
  *
  * While it is offline the worker touches nothing that others may withdraw. It waits by ppoll(2) and
- * not by an epoll set: librte_vhost closes a ring's kick descriptor once the ring was taken away,
- * but the guest has another of the same open file, so an epoll set would keep it for ever.
+ * not by an epoll set: librte_vhost closes a ring's kick file descriptor once the ring was taken away,
+ * but the guest has another one of the same open file, so an epoll set would keep reporting it.
  *
  * A source that cannot wake the worker (the uplink) is looked at after naps: the longer nothing
  * came, the longer they are.
  *
- * The worker's, except where it says otherwise.
+ * Called by the worker, except where it says otherwise.
  */
 #ifndef SLEEP_H
 #define SLEEP_H

@@ -4,7 +4,7 @@
 /*
  * Static addresses of guests (fdb.add). Each belongs to a guest of a port, by name, and not to the connection
  * that the guest has at the moment: it leaves the table with the guest, waits here, and is put back when
- * the guest is there again. It ends when somebody deletes it, or its port.
+ * the guest is back. It ends when somebody deletes it or its port.
  *
  * Main lcore.
  */
@@ -21,7 +21,7 @@ struct static_address {
 	uint64_t key; /* see fdb_key() */
 	char port[PORT_NAME_MAX + 1];
 	uint16_t number;           /* of the guest, at its port */
-	char guest[SLOT_NAME_MAX]; /* its name, which comes of both */
+	char guest[SLOT_NAME_MAX]; /* its name, made of both */
 	bool waits;                /* the guest is away */
 };
 

@@ -8,6 +8,7 @@
  *	/vhost_switch/ports		the ports in use
  *	/vhost_switch/port,<name>	counters of a device (its index), or "uplink"
  *	/vhost_switch/switch		workers, addresses learned, devices stopped, devices with a VMDq pool
+ *	/vhost_switch/workers		what each worker did in the last second
  */
 #ifndef TELEMETRY_H
 #define TELEMETRY_H
@@ -17,7 +18,7 @@ struct parts;
 /* Registers the commands. Main lcore, after everything else was made. */
 void telemetry_start(const struct parts *p);
 
-/* Between these two no answer is in progress: what answers read may be replaced. Main lcore. */
+/* Between these two calls no answer is in progress, so data that answers read may be replaced. Main lcore. */
 void telemetry_pause(void);
 void telemetry_resume(void);
 

@@ -104,7 +104,7 @@ workers_end(struct workers *all)
 	}
 	rte_eal_mp_wait_lcore();
 	for (i = 0; i < lanes->n; i++)
-		tsan_acquire(&all->worker[i]); /* as that call has waited, unseen by the sanitizer */
+		tsan_acquire(&all->worker[i]); /* that call has waited, which the sanitizer does not see */
 	return true;
 }
 

@@ -32,7 +32,7 @@ struct workers {
 	struct worker worker[WORKER_MAX];
 };
 
-/* Starts a worker for each lane, which sleeps after so many microseconds without work; 0: never. */
+/* Starts a worker for each lane. Workers sleep after `idle_sleep` microseconds without work; 0: never. */
 void
 workers_start(struct workers *all, struct lanes *lanes, struct uplink *uplink, uint32_t idle_sleep);
 
@@ -45,7 +45,7 @@ int worker_run(void *worker);
  */
 bool workers_end(struct workers *all);
 
-/* Frees what they had. When they have ended, and nobody gives or takes sources any more. */
+/* Frees what workers had. Called when they have ended, and nobody gives or takes sources any more. */
 void workers_free(struct workers *all);
 
 #endif /* WORKER_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Which ring is to move: see balance.h for the contract. */
+/* Chooses a ring to move: see balance.h for the contract. */
 #include <rte_common.h>
 
 #include "switch/balance.h"

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Chooses which ring is to move to another worker, so that the busiest worker has less to do.
+ * Chooses the ring to move to another worker, so that the busiest worker has less to do.
  *
  * No state. Any thread.
  */

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Where a frame would go that nobody has sent: route_burst() itself routes it, in a lane made for it.
- * Nothing is learned, counted or kept from ageing by that.
+ * Tells where a frame would go, without sending it: route_burst() itself routes it, in a lane that is made
+ * for it. This learns and counts nothing, and keeps no address from ageing.
  *
  * Main lcore.
  */
@@ -28,7 +28,7 @@ struct question {
 	struct rte_ether_addr source, to;
 };
 
-/* What becomes of it. */
+/* What would become of the frame. */
 struct explanation {
 	enum drop_reason reason; /* DROP_NONE: it goes to the ports below */
 	bool flooded;            /* it goes to all that may get it */
@@ -40,9 +40,9 @@ struct explanation {
 };
 
 /*
- * Explains a frame. Two things are not asked: whether a destination has room, and whether the uplink's
- * link is up. A frame of the uplink is one of its default queue, not of a VMDq pool. Returns false
- * without memory.
+ * Explains a frame. It does not tell whether a destination has room, nor whether the uplink's
+ * link is up. A frame of the uplink is taken to come from its default queue, not from a VMDq pool. Returns
+ * false without memory.
  */
 bool explain_frame(const struct shared *all, const struct question *q, struct explanation *x);
 

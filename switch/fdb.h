@@ -233,8 +233,8 @@ void fdb_destroy(struct fdb *t);
 enum fdb_verdict fdb_learn(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old);
 
 /*
- * Puts an address at a port, whoever had it (*old; the port itself if it is new), and keeps it there:
- * until it is forgotten, nobody else gets it. Main lcore.
+ * Puts an address at a port, and keeps it there: until it is forgotten, no other port gets it. *old is set
+ * to the port that had it, or to this port if it is new. Main lcore.
  */
 enum fdb_verdict fdb_fix(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old);
 
@@ -245,9 +245,9 @@ enum fdb_verdict fdb_fix(struct fdb *t, uint64_t key, uint16_t port, uint16_t *o
 bool fdb_next(const struct fdb *t, uint32_t *at, struct fdb_entry *e);
 
 /*
- * Returns a table that has copies of the entries of `n` keys, as far as they are in t, and no others,
- * to look up in: what a reader notes in it is lost with it. It must not outlive t, nor its next
- * change. Returns NULL without memory. Main lcore.
+ * Returns a table for look-ups alone, with copies of the entries of `n` keys, as far as they are in t. What a
+ * reader writes into it does not reach t. It is valid until t changes. Returns NULL without memory. Main
+ * lcore.
  */
 struct fdb *fdb_excerpt(const struct fdb *t, const uint64_t *key, unsigned int n);
 

@@ -60,7 +60,7 @@ struct polled {
 #define POLLED_MAX (GUEST_MAX + PORT_MAX)
 #define POLLED_WORDS ((POLLED_MAX + 63) / 64)
 
-/* What all lanes of a switch work on. */
+/* The objects that all lanes of a switch share. */
 struct shared {
 	const struct conf *conf; /* the policy; replaced as a whole, see lane_conf() */
 	struct ports *ports;
@@ -81,8 +81,8 @@ struct lane {
 	unsigned int npoll;              /* slots of poll[], up to the last one in use */
 	struct polled *poll[POLLED_MAX]; /* entries of polled[] that have sources; NULL: none */
 	struct polled polled[POLLED_MAX];
-	uint64_t busy[POLLED_WORDS]; /* entries of poll[] that had work when last looked at: a bit each */
-	unsigned int look_at;        /* entry of poll[] to look at next, of those that had none */
+	uint64_t busy[POLLED_WORDS]; /* a bit for each entry of poll[]: it had work at the last look */
+	unsigned int look_at;        /* entry of poll[] without work to look at next */
 	uint32_t worked;             /* cost of the work in this round */
 	uint32_t look_credit;        /* cost of work that no look was made for yet */
 	struct dests dests;

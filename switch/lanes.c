@@ -72,7 +72,7 @@ lanes_hide(struct lane *l, const struct polled *p)
 	store_release(&l->npoll, i);
 }
 
-/* Has a worker that sleeps look at its sources, which have changed. */
+/* Wakes a worker that sleeps: its list of sources has changed. */
 static void
 lanes_wake(const struct lane *l)
 {

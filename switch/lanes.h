@@ -5,7 +5,7 @@
  * All lanes: choosing the one that polls a source, and waiting until none uses what was withdrawn.
  *
  * The main lcore makes them before workers run. Then librte_vhost's thread gives sources to lanes
- * and takes them away again; who else does so holds the same lock (guest/vhost_user.c).
+ * and takes them away again; any other thread that does so holds the same lock (guest/vhost_user.c).
  */
 #ifndef LANES_H
 #define LANES_H
@@ -35,16 +35,16 @@ void lanes_add(struct lanes *all, struct source *s, const void *memory);
 void lanes_remove(struct lanes *all, struct source *s);
 
 /*
- * Has a guest's source polled by lane `to` instead. Its frames keep their order, and those that wait go
- * on waiting. Returns false if a worker has not finished its burst after some milliseconds: then all
- * is as before. Any thread that may call lanes_add().
+ * Moves a guest's source to lane `to`. Its frames keep their order, and frames that wait go on waiting.
+ * Returns false, and moves nothing, if a worker has not finished its burst after some milliseconds. Any
+ * thread that may call lanes_add().
  */
 bool lanes_move(struct lanes *all, struct source *s, unsigned int to);
 
 /* Has source `i` of the uplink polled by the first lane, for as long as it runs. Main lcore. */
 void lanes_add_uplink(struct lanes *all, struct source *s, unsigned int i);
 
-/* Has workers that sleep look whether they are to stop. Any thread. */
+/* Wakes all workers that sleep, so that they see if they must stop. Any thread. */
 void lanes_wake_all(struct lanes *all);
 
 /*

@@ -35,7 +35,7 @@ unsigned int place_choose(const struct seat *seat, unsigned int n, int node, dis
 /* Returns the NUMA node of the page at an address; -1: not known. */
 int place_node_of(const void *address);
 
-/* Returns distances of this machine. */
+/* The distance_fn of this machine. */
 int place_distance(int a, int b);
 
 #endif /* PLACE_H */

@@ -10,7 +10,7 @@
 #include "switch/round.h"
 #include "switch/source.h"
 
-/* Visits a source at the charge of a share. Returns true if the share may have more. */
+/* Visits a source, and charges the cost to a share. Returns true if the share allows further visits. */
 static inline bool
 round_visit(struct lane *l, struct share *share, struct source *s)
 {
@@ -26,8 +26,8 @@ round_visit(struct lane *l, struct share *share, struct source *s)
 }
 
 /*
- * Visits each source once, as long as their share allows; the next round goes on there. Returns false if
- * none has work.
+ * Visits each source once, as long as their share allows; the next round goes on after the last one visited.
+ * Returns false if none has work.
  */
 static __rte_noinline bool
 round_visit_all(struct lane *l, struct polled *p, unsigned int n)
@@ -51,8 +51,8 @@ round_visit_all(struct lane *l, struct polled *p, unsigned int n)
 }
 
 /*
- * Visits what has work at a port; returns false if nothing has. Most ports have one source here, and
- * most of those have nothing to do: for these a look reads nothing else.
+ * Visits the sources of a port that have work. Returns false if none has. Most ports have one source in this
+ * lane, which usually has nothing to do: then this reads only the entry and the source's bell.
  */
 static inline bool
 round_poll_port(struct lane *l, struct polled *p)

@@ -8,9 +8,9 @@
 struct lane;
 
 /*
- * Visits the sources of the lane that have something to do: those that had in the last round, and those of
- * the others that are found. A round without work looks at all; one with work looks at some of them, in
- * turn. Called by the lane's worker.
+ * Visits the sources of the lane that have something to do. Ports that had work in the last round are always
+ * looked at. Of the others a round without work looks at all, and a round with work at some, in turn. Called
+ * by the lane's worker.
  */
 void lane_round(struct lane *l);
 

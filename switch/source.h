@@ -49,9 +49,9 @@ struct source_ops {
 			struct port_count *count);
 	/*
 	 * For a worker that is about to sleep (run/sleep.h); NULL for a source that can't wake it.
-	 * ask() has who fills the source write to a file descriptor when there is something to
-	 * fetch, and returns it, SOURCE_NAPS or SOURCE_NEVER. hush() ends that, and if `kicked` takes
-	 * what was written. is_over() returns true if nothing will be fetched any more, whatever the
+	 * ask() returns a file descriptor, to which whoever fills the source will write when there is
+	 * something to fetch; or SOURCE_NAPS, or SOURCE_NEVER. hush() ends that, and if `kicked` reads
+	 * what was written. is_over() returns true if nothing will ever be fetched again, whatever the
 	 * bell says.
 	 */
 	int (*ask)(struct source *s);
@@ -60,7 +60,7 @@ struct source_ops {
 };
 
 /* What ask() returns instead of a file descriptor; poll(2) passes over both. */
-#define SOURCE_NAPS (-1)  /* it can't wake the worker: it has to be looked at now and then */
+#define SOURCE_NAPS (-1)  /* it can't wake the worker, which has to look at it now and then */
 #define SOURCE_NEVER (-2) /* nothing will come */
 
 struct source {

@@ -160,7 +160,7 @@ filter_make_room(struct uplink *u, uint16_t device, struct rte_ether_addr *lost)
 	for (i = 1; i < GUEST_MAX; i++)
 		if (f->of[i] > f->of[rich])
 			rich = i;
-	/* Otherwise the two would take filters from each other for ever. */
+	/* Otherwise the two would take filters from each other without end. */
 	if (f->of[rich] <= f->of[device] + 1)
 		return false;
 	for (i = 0; f->list[i].device != rich; i++)

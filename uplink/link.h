@@ -2,7 +2,7 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * What the port carries now: its link, and how long frames may be.
+ * Finds out what the port carries now: the state of its link, and how long frames may be.
  *
  * The main lcore asks the kernel (netdev.h) if the port is an interface of the kernel, else ethdev.
  * It publishes one number, u->limit, which workers read once a burst.

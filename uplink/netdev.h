@@ -5,7 +5,7 @@
  * The kernel's interface under a port: its state, as the kernel tells it, and its changes.
  *
  * Drivers that send and receive by an interface of the kernel (net_af_packet and others) tell
- * little about it: some report a link as up for ever. So the kernel itself is asked, by rtnetlink,
+ * little about it: some always report a link as up. So the kernel itself is asked, by rtnetlink,
  * with the interface's index, which stays when its name changes. Main lcore.
  */
 #ifndef UPLINK_NETDEV_H
@@ -44,7 +44,7 @@ void netdev_drain(const struct netdev *d);
  */
 bool netdev_ask(int index, struct netdev_state *state);
 
-/* Whether there is an interface of this name. */
+/* Returns true if there is an interface of this name. */
 bool netdev_exists(const char *name);
 
 /*

@@ -41,12 +41,12 @@ void uplink_stop(struct uplink *u, struct port_count *count);
 void uplink_free(struct uplink *u);
 
 /*
- * Returns true if ports may have other settings while the uplink runs; else prints which of them was
- * decided when it was opened. `u` NULL: there is none. Main lcore.
+ * Returns true if ports may have the settings *next while the uplink runs; otherwise prints which of them was
+ * decided when it was opened. `u` NULL: there is no uplink. Main lcore.
  */
 bool uplink_allows(const struct uplink *u, const struct conf *next);
 
-/* From now on these are the settings; NULL is allowed. Main lcore. */
+/* Makes the uplink use these settings from now on. `u` may be NULL. Main lcore. */
 void uplink_set_conf(struct uplink *u, const struct conf *c);
 
 /*
