@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* What a change of ports comes to: whose socket is made or removed when, and the settings on the way. */
+#include <stdlib.h>
+
+#include "conf/conf.h"
+#include "conf/conf_diff.h"
+#include "conf/conf_option.h"
+#include "conf/conf_parse.h"
+#include "conf/conf_port.h"
+#include "run/plan.h"
+#include "unit.h"
+
+/* Indexes of ports: A is removed, B is made again, C takes A's path, and D is new. E only has another tag. */
+enum { A, B, E, C, D };
+
+static int
+setup(void **state)
+{
+	struct plan *p = unit_zalloc(sizeof(*p));
+
+	assert_true(plan_begin(p));
+	conf_defaults(p->before);
+	assert_true(conf_port_add(p->before, "a,socket=/a"));
+	assert_true(conf_port_add(p->before, "b,socket=/b"));
+	assert_true(conf_port_add(p->before, "e,socket=/e"));
+	conf_defaults(p->next);
+	assert_true(conf_port_add(p->next, "c,socket=/a"));
+	assert_true(conf_port_add(p->next, "d,socket=/d"));
+	assert_true(conf_port_add(p->next, "e,socket=/e,vlan=7"));
+	assert_true(conf_port_add(p->next, "b,socket=/b,mtu=1400"));
+	assert_true(conf_settle(p->before));
+	assert_true(conf_place(p->next, p->before, NULL, NULL) && conf_settle(p->next));
+	plan_compare(p);
+	*state = p;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	plan_end(*state);
+	free(*state);
+	return 0;
+}
+
+static void
+test_whose_socket_when(void **state)
+{
+	static const struct {
+		bool removed, before, after;
+	} want[] = {[A] = {.removed = true},
+			[B] = {.removed = true, .after = true},
+			[C] = {.after = true},
+			[D] = {.before = true},
+			[E] = {.removed = false}};
+	const struct plan *p = *state;
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(want); i++) {
+		assert_int_equal(plan_removes(p, i), want[i].removed);
+		assert_int_equal(plan_serves(p, i, false), want[i].before);
+		assert_int_equal(plan_serves(p, i, true), want[i].after);
+	}
+}
+
+/* Ports that go keep their former settings until they are gone; others have theirs from the start. */
+static void
+test_between(void **state)
+{
+	struct plan *p = *state;
+	struct conf *mid = plan_between(p, true);
+
+	assert_non_null(mid);
+	assert_string_equal(mid->port[A].name, "a");
+	assert_true(mid->port[A].going);
+	assert_true(mid->port[B].going);
+	assert_int_equal(mid->port[B].mtu, p->before->port[B].mtu);
+	assert_false(conf_port_used(&mid->port[C]));
+	assert_string_equal(mid->port[D].name, "d");
+	assert_false(mid->port[D].going);
+	assert_int_equal(mid->port[E].vlan, 7);
+	free(mid);
+}
+
+static void
+test_who_has_to_connect_again(void **state)
+{
+	char *names = plan_reconnects(*state);
+
+	assert_string_equal(names, "b\n");
+	free(names);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+			TEST(test_whose_socket_when),
+			TEST(test_between),
+			TEST(test_who_has_to_connect_again),
+	};
+
+	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
+}
