@@ -50,8 +50,8 @@ struct conf_port;
 			"guest's tag. A priority tag (VLAN 0) is no VLAN (keep)") \
 	X(uml, "yes|no", \
 			"yes: its guests are User Mode Linux: they may be signalled by sockets, and are " \
-			"offered nothing that a virtual machine's monitor would have to do for them, as " \
-			"queue pairs and an MTU (no)") \
+			"offered nothing that a virtual machine's monitor would have to do for them, " \
+			"such as queue pairs and an MTU (no)") \
 	X(owner, "USER:GROUP", "who owns its socket, by names or numbers (--dev-owner)") \
 	X(mode, "MODE", "the permissions of its socket, in octal (--dev-mode)") \
 	X(mtu, "N", \

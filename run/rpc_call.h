@@ -67,20 +67,20 @@ enum rpc_end {
  */
 #define RPC_METHODS(X) \
 	X(hello, "hello", "", \
-			"the number of this interface, the version, the process, and the methods there " \
-			"are") \
+			"the version of this interface, the switch's version, its process, and all " \
+			"methods") \
 	X(port_list, "port.list", "[name]", \
 			"ports: settings, state and, if it is down, why; their guests, with counters") \
 	X(port_add, "port.add", "name, socket, KEY...", "adds a port, with the keys of --port") \
 	X(port_set, "port.set", "name, KEY...", \
-			"changes keys of a port; null: to its default. Answers with the ports whose " \
-			"guests have to connect again") \
+			"changes keys of a port; null sets a key to its default. Answers with the ports " \
+			"whose guests have to connect again") \
 	X(port_del, "port.del", "name", "ends a port's guests and removes it") \
 	X(fdb_list, "fdb.list", "[port], [from], [limit]", \
 			"learned addresses, a page at a time: ask again with `from` as `next` says") \
 	X(fdb_add, "fdb.add", "mac, port", \
-			"puts an address at a guest or the uplink, where it stays until it is deleted, also " \
-			"when the guest leaves and comes back") \
+			"puts an address at a guest or the uplink, where it stays until it is deleted, even " \
+			"if the guest leaves and comes back") \
 	X(fdb_del, "fdb.del", "mac", "forgets an address") \
 	X(fdb_flush, "fdb.flush", "[port]", "forgets all addresses, or a port's") \
 	X(explain, "explain", "from, to, [vlan], [source]", \
@@ -94,7 +94,7 @@ enum rpc_end {
 	X(stats, "stats", "[port]", "counters of the switch, and of all ports or one") \
 	X(config_check, "config.check", "[text]", "what config.apply would change") \
 	X(config_apply, "config.apply", "[text]", \
-			"makes ports be as the command line and a file say; without text: the file of " \
+			"changes ports to what the command line and a file say; without text: the file of " \
 			"--config") \
 	X(config_save, "config.save", "", "the present settings as a file") \
 	X(log_set, "log.set", "level", "the least level that is logged: error to debug") \
