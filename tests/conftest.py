@@ -47,6 +47,6 @@ def box():
 
 @pytest.fixture(scope="module")
 def module_box():
-    """The same for what the tests of a module share; such a module uses no `box` beside it."""
+    """The same for a whole module; its tests do not use `box` as well."""
     with a_box() as made:
         yield made

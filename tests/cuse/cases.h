@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Cases of a test program, in TAP. Each runs in a child of its own: it may change its user, its
- * limits, its namespaces, and what it leaves open ends with it.
+ * Cases of a test program, in TAP. Each runs in a child of its own: it may change its user, limits
+ * and namespaces, and what it leaves open is closed when it ends.
  */
 #ifndef CUSE_CASES_H
 #define CUSE_CASES_H
@@ -18,7 +18,7 @@ struct test_case {
 	void (*run)(const char *subject);
 };
 
-/* Ends the process, and so the case, with a line that says what was not so. */
+/* Ends the process, and with it the case, with a line that says what did not hold. */
 #define CHECK(condition) \
 	do { \
 		if (!(condition)) { \
@@ -39,12 +39,12 @@ struct test_case {
 		} \
 	} while (0)
 
-/* Runs them in order, each with the name of what it tries; the exit status. */
+/* Runs cases in order, each under the name of what it tries. Returns the exit status. */
 int run_cases(const struct test_case *cases, unsigned n, const char *subject);
 
 #define RUN_CASES(cases, subject) run_cases(cases, sizeof(cases) / sizeof((cases)[0]), subject)
 
-/* How many descriptors the process has. */
+/* Returns how many descriptors the process has. */
 int open_descriptors(void);
 
 #endif

@@ -13,19 +13,19 @@
 #define REGIONS 64 /* the most that vhost-net takes */
 #define PAGE 4096UL
 
-/* A memory table with room for too many. */
+/* A memory table with room for more regions than are allowed. */
 struct table {
 	struct vhost_memory head;
 	struct vhost_memory_region region[REGIONS + 2];
 };
 
-/* A new open of the node, with this process as the owner. */
+/* Opens the node once more, with this process as the owner. */
 int owned(const char *node);
 
-/* Errors that a refusal may have; anything else, success too, is a bug. */
+/* The errors that a refusal may have; any other result, success included, is a bug. */
 void refused(int ret, const char *what, unsigned row);
 
-/* Shared memory of its own, of `pages`; *file, if wanted, is what is mapped. */
+/* Maps new shared memory of so many pages. *file, unless NULL, is the file that is mapped. */
 uint8_t *shared(unsigned pages, int *file);
 
 void memory_tables(const char *node);

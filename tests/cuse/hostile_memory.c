@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Memory tables that a client of a vhost-net node may not have; and what all hostile cases use. */
+/* Memory tables that a client of a vhost-net node may not set; and functions that all hostile cases use. */
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -96,7 +96,7 @@ bend(struct table *t, unsigned row, uint8_t *good)
 	case 9:
 		r->userspace_addr = UINT64_MAX - PAGE + 1;
 		break;
-	case 10: /* its stack: nobody else can have it */
+	case 10: /* its stack, which nobody else can map */
 		r->userspace_addr = (uintptr_t)t & ~(PAGE - 1);
 		r->memory_size = PAGE;
 		break;
@@ -150,7 +150,7 @@ memory_tables(const char *node)
 	}
 }
 
-/* More pieces than there can be regions, after joining; and as many as there can be. */
+/* More regions than are allowed, even after joining; and exactly as many. */
 void
 many_pieces(const char *node)
 {

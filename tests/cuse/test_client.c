@@ -2,12 +2,12 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Well-behaved clients of a vhost-net node, that do as QEMU does.
+ * Well-behaved clients of a vhost-net node, which do what QEMU does.
  *
- *	client NODE		cases, in TAP: frames between openers, interrupts, restarts
- *	client NODE echo MAC	sends back what comes for it, until its stdin ends
- *	client NODE stream	frames between two openers all the time, until its stdin ends;
- *				then it tells how many there were. Loses none, or fails
+ * 	client NODE		cases, in TAP: frames between openers, interrupts, restarts
+ * 	client NODE echo MAC	sends back what comes for it, until its stdin ends
+ * 	client NODE stream	frames between two openers all the time, until its stdin ends;
+ * 				then it tells how many there were. Loses none, or fails
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -55,7 +55,7 @@ card_open(struct card *c, const char *node, const struct nic_opts *opts, uint8_t
 	vr_call_enable(c->v.nic.rx, true);
 }
 
-/* A frame of a number, which says its size and content too. */
+/* Makes a frame with this number, from which its size and content follow. */
 static size_t
 make_frame(uint8_t *f, const uint8_t *dst, const uint8_t *src, uint32_t number)
 {
@@ -81,7 +81,7 @@ send_frame(struct card *c, const struct card *to, uint32_t number)
 	CHECK_IS(nic_send(&c->v.nic, frame, size, &how), 0);
 }
 
-/* The next frame is this one, and an interrupt told of it. Returns how many interrupts came. */
+/* The next frame must be this one, and an interrupt must have announced it. Returns how many interrupts came. */
 static uint64_t
 expect_frame(struct card *c, const struct card *from, uint32_t number)
 {
@@ -95,7 +95,8 @@ expect_frame(struct card *c, const struct card *from, uint32_t number)
 			CHECK_IS(vr_wait_call(c->v.nic.rx, PATIENCE_MS), 0);
 			calls += vr_calls(c->v.nic.rx);
 		}
-	} while (n >= 60 && memcmp(got + 6, from->mac, 6) != 0); /* flooded, of a stranger */
+	} while (n >= 60 &&
+			memcmp(got + 6, from->mac, 6) != 0); /* a flooded frame of another sender */
 	CHECK_IS(n, size);
 	CHECK(memcmp(got, due, size) == 0);
 	return calls;
@@ -175,7 +176,7 @@ two_processes(const char *node)
 	CHECK(waitpid(child, &status, 0) == child && status == 0);
 }
 
-/* The guest reboots: everything anew; then it is paused: everything goes on where it was. */
+/* The guest reboots: everything is set up again. Then it is paused: everything goes on where it was. */
 static void
 stop_and_start(const char *node)
 {
@@ -222,7 +223,7 @@ memory_changes(const char *node)
 	}
 }
 
-/* An answer without the ring being stopped: as vhost-net, the device goes on. */
+/* The index is asked for without stopping the ring: as with vhost-net, the device goes on. */
 static void
 asks_for_the_index(const char *node)
 {

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Tries the kernel module: who gets an eventfd of whom, and the error of each wrong argument.
+ * Tries the kernel module: who may take an eventfd of whom, and the error for each wrong argument.
  *
  * Run as root where eventfd_link.ko is loaded and the kernel has pidfd_getfd(2), which is the
  * oracle: for an eventfd both must give the same verdict.
@@ -61,7 +61,7 @@ become(uid_t real, uid_t effective)
 	CHECK(setresuid(real, effective, effective) == 0);
 }
 
-/* The target's life: once a byte comes on `orders` it answers what its eventfd counted. */
+/* What the target does: for each byte on `orders` it answers with the count of its eventfd. */
 static void
 live(int orders, int answers, uid_t uid, bool dumpable)
 {
@@ -150,7 +150,7 @@ oracle(pid_t pid, int fd)
 	return ret;
 }
 
-/* Both say so: 0 or a negative errno. */
+/* Both must give this answer: 0 or a negative errno. */
 static int
 verdict(pid_t pid, int fd)
 {
@@ -255,7 +255,7 @@ users(const char *device)
 	}
 }
 
-/* What the caller has on its /proc does not count. */
+/* What the caller has mounted on /proc does not count. */
 static void
 false_proc(const char *device)
 {

@@ -2,12 +2,12 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * What a client of a vhost-net node may try, and must not get away with.
+ * What a client of a vhost-net node may try, without doing harm.
  *
- *	hostile_opener NODE	cases, in TAP
+ *         hostile_opener NODE     cases, in TAP
  *
- * Each case is a process of its own; that the switch is as before, and that nobody else noticed,
- * is looked at from outside (tests/vm/cuse_side.py).
+ * Each case is a process of its own. tests/vm/cuse_side.py checks from outside that the switch is
+ * as before, and that nobody else was affected.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -85,7 +85,7 @@ unknown_ioctls(const char *node)
 		CHECK_IS(vhostnet_ioctl(fd, known[i], &t), -ENOTTY);
 	for (unsigned nr = 0x80; nr < 0x100; nr++)
 		CHECK_IS(vhostnet_ioctl(fd, _IOWR(VHOST_VIRTIO, nr, struct table), &t), -ENOTTY);
-	/* A known number with a size that is another's. */
+	/* A known number with the size of another command. */
 	CHECK_IS(vhostnet_ioctl(fd, _IOW(VHOST_VIRTIO, 0x10, uint64_t[4]), &t), -ENOTTY);
 	/* (TCGETS would do for a terminal.) */
 	CHECK_IS(vhostnet_ioctl(fd, 0x5401, &t), -ENOTTY);
@@ -123,7 +123,7 @@ bad_pointers(const char *node)
 		for (unsigned k = 0; k < ON_A_RING; k++)
 			CHECK_IS(vhostnet_ioctl(fd, on_a_ring[k], bad[i]), -EFAULT);
 	}
-	/* A table whose head is there and whose regions are not. */
+	/* A table whose head is readable and whose regions are not. */
 	table = (void *)(last + PAGE - sizeof(*table));
 	table->nregions = 1;
 	CHECK_IS(vhostnet_ioctl(fd, VHOST_SET_MEM_TABLE, table), -EFAULT);
@@ -227,7 +227,7 @@ wrong_order(const char *node)
 	vhostnet_close(&v);
 }
 
-/* Opens without a word cost nothing; those that become a device are limited, and given back. */
+/* Opens that do nothing cost nothing; those that become devices are limited, and the devices are freed. */
 static void
 many_opens(const char *node)
 {
@@ -285,8 +285,8 @@ pass(struct vhostnet *from, struct vhostnet *to, const uint8_t *frame)
 }
 
 /*
- * Frames from one of its cards to the other, which takes none, for as long as it lives. Not to
- * everybody: that would fill the rings of others, as it may.
+ * Sends frames from one of its cards to the other, which takes none, for as long as it lives. It
+ * does not send to everybody, as that would fill the rings of others, which is allowed.
  */
 static void
 traffic(struct vhostnet *a, struct vhostnet *b)
@@ -325,7 +325,7 @@ killed(const char *node)
 	}
 }
 
-/* Who has the file, but is not its owner; and an owner who is gone. */
+/* A process that has the file but does not own it; and an owner that is gone. */
 static void
 inherited(const char *node)
 {

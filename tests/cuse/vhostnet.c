@@ -72,7 +72,7 @@ vhostnet_set_mem(const struct vhostnet *v)
 	return ret;
 }
 
-/* What the rings' call fds are while the guest has no driver that wants interrupts. */
+/* Sets the rings' call fds to what they are while no driver in the guest wants interrupts. */
 static int
 set_masked(const struct vhostnet *v, unsigned ring)
 {
@@ -133,7 +133,7 @@ start(struct vhostnet *v)
 		ret = vhostnet_set_fd(v->fd, VHOST_SET_VRING_CALL, i, v->nic.dev.ring[i].call_fd);
 	if (ret == 0)
 		ret = vhostnet_ioctl(v->fd, VHOST_SET_FEATURES, &features);
-	/* A question that QEMU asks of every vhost; it goes on without an answer. */
+	/* A question that QEMU asks every vhost device; it goes on without an answer. */
 	if (ret == 0 && vhostnet_ioctl(v->fd, VHOST_GET_BACKEND_FEATURES, &none) != -ENOTTY)
 		ret = -EPROTO;
 	if (ret == 0)

@@ -2,14 +2,16 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * A network card of tests/driver whose back end is a vhost-net node: QEMU's ioctls, in QEMU's order.
+ * A network card of tests/driver whose back end is a vhost-net node: QEMU's ioctls, in QEMU's
+ * order.
  *
- *	vhostnet_open()		as when QEMU starts
- *	vhostnet_start()	as when the guest's driver comes up
- *	vhostnet_stop()		as when it resets the device
- *	vhostnet_close()
+ * 	vhostnet_open()		as when QEMU starts
+ * 	vhostnet_start()	as when the guest's driver comes up
+ * 	vhostnet_stop()		as when it resets the device
+ * 	vhostnet_close()
  *
- * Between start and stop the calls of nic.h carry frames. 0 or a negative errno. One thread a card.
+ * Between start and stop the calls of nic.h carry frames. Functions return 0 or a negative errno.
+ * One thread a card.
  */
 #ifndef CUSE_VHOSTNET_H
 #define CUSE_VHOSTNET_H
@@ -39,7 +41,7 @@ int vhostnet_ioctl(int fd, unsigned long request, const void *arg);
 
 int vhostnet_open(struct vhostnet *v, const char *node, const struct nic_opts *opts);
 
-/* From a thread that is not the process's first, as a vCPU of QEMU is. */
+/* The same from a thread that is not the process's first, like a vCPU of QEMU. */
 int vhostnet_start(struct vhostnet *v);
 
 /* `base`: of VHOSTNET_RINGS indices; may be NULL. */
@@ -47,7 +49,7 @@ int vhostnet_stop(struct vhostnet *v, uint16_t *base);
 
 void vhostnet_close(struct vhostnet *v);
 
-/* The steps of a start, for those who do them wrongly. */
+/* The steps of a start, for tests that do them wrongly. */
 
 int vhostnet_set_mem(const struct vhostnet *v);
 

@@ -18,7 +18,7 @@ STRANGER = "02:00:00:00:00:99"
 UNKNOWN = "02:00:00:00:77:77"
 SPANNING_TREE, PAUSE, LACP, PAE, LLDP, LAST = (f"01:80:c2:00:00:{i:02x}" for i in (0, 1, 2, 3, 0xe, 0xf))
 LINK_LOCAL = (SPANNING_TREE, PAUSE, LACP, PAE, LLDP, LAST)
-GVRP = "01:80:c2:00:00:21"  # a group like any other to a bridge that has no GVRP
+GVRP = "01:80:c2:00:00:21"  # for a bridge without GVRP this is a group like any other
 
 
 @pytest.mark.parametrize("vm2vm", [0, 1])
@@ -48,7 +48,7 @@ def test_link_local_addresses_are_forwarded_if_asked_for(box):
 @pytest.mark.parametrize("uplink", [TAP, AF_PACKET])
 @pytest.mark.parametrize("vlan_base", [1000, 0])
 def test_nothing_returns_to_the_owner_of_its_source(box, uplink, vlan_base):
-    """The wire sends back what one guest sent: with the tag of the one, and with those of the others."""
+    """The wire sends back what one guest sent, with its own tag and with those of others."""
     with room(box, 3, uplink=uplink, vlan_base=vlan_base) as r:
         one, two, three = r.guests
         for dst in (BROADCAST, MULTICAST, UNKNOWN, two.mac, one.mac):
@@ -60,7 +60,7 @@ def test_nothing_returns_to_the_owner_of_its_source(box, uplink, vlan_base):
             else:
                 due = {two} if dst == two.mac else set() if dst == one.mac else {two, three}
                 assert r.reached(r.uplink, data) == due, dst
-        # Nobody has moved by it.
+        # No address has moved.
         assert r.reached(r.uplink, r.to_guest(one, frame(one.mac, STRANGER)),
                          arrives=frame(one.mac, STRANGER)) == {one}
 

@@ -176,7 +176,7 @@ def test_owner_and_mode_of_a_socket_change_at_once(box):
         assert control.ask("port.set", name="a", mode="0604", owner="1:2")["reconnects"] == []
         status = os.stat(switch.socket("a"))
         assert (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, status.st_ino) == (0o604, 1, 2, before)
-        # What somebody put in its place is left alone.
+        # A file that somebody put in its place is left alone.
         os.rename(switch.socket("a"), switch.socket("b"))
         os.symlink(switch.socket("b"), switch.socket("a"))
         assert "can't be given the mode 0666" in control.ask("port.set", name="a", mode="0666")["warning"]
@@ -209,7 +209,7 @@ def test_addresses_can_be_put_and_forgotten(box):
 
 
 def test_static_addresses_wait_for_their_guest(box):
-    """They come back with it, whoever used them meanwhile; not if they, or their port, were deleted."""
+    """They come back with it, whoever used them meanwhile, unless they or their port were deleted."""
     kept, deleted = "02:00:00:00:00:42", "02:00:00:00:00:43"
 
     def static(control):
@@ -244,7 +244,7 @@ def test_static_addresses_wait_for_their_guest(box):
 
 
 def test_a_frame_is_explained_as_it_goes(box):
-    """What is explained is where the frame goes that is sent then, and no trace is left of the question."""
+    """A frame that is sent then goes where the answer says, and the question leaves no trace."""
     with room(box, 3, uplink=TAP) as r, Control(r.switch) as control:
         one, two, three = r.guests
         names = {guest["device"]: guest["name"] for guest in control.ask("port.list")["ports"][0]["guests"]}
@@ -319,13 +319,13 @@ def while_numbered_frames_pass(switch, control, guests, change):
 
 def test_nobody_notices_ports_that_come_and_go(box):
     """Eight guests exchange numbered frames while ports are added, changed and removed, some with guests."""
-    # Who connects to a port that is about to go is refused, and librte_vhost says so.
+    # A guest that connects to a port that is about to go is refused, and librte_vhost logs that.
     with Switch(box, ["--port", "a,socket=a,guests=8"], allow_log=["failed to add vhost user connection"]) as switch, \
             Control(switch) as control:
         path = switch.socket("b")
 
         def held():
-            """Descriptors, but for EAL's memory, which may have grown; and threads."""
+            """Descriptors, except those of EAL's memory, which may have grown; and threads."""
             links = [link for link in switch.links() if "/memfd:seg" not in link]
             return len(links), len(os.listdir(f"/proc/{switch.pid}/task"))
 

@@ -30,7 +30,7 @@ def request(method, number=1, **params):
 
 
 def say(path, data, end=False):
-    """What is answered to these bytes, until the switch hangs up or has answered once."""
+    """The answer to these bytes: one line, or None if the switch hangs up."""
     with contextlib.closing(connect(path)) as client, client.makefile("rb") as lines:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             client.sendall(data)
@@ -92,7 +92,7 @@ def test_a_line_without_an_end(control):
 
 
 def test_one_that_hangs_up_behind_a_change_and_a_full_buffer(control):
-    """The main lcore does not turn round and round until the change is made."""
+    """The main lcore does not spin until the change is made."""
     with contextlib.closing(connect(control.path)) as client:
         client.setblocking(False)
         with contextlib.suppress(BlockingIOError):
@@ -195,7 +195,7 @@ def test_ten_thousand_connections_leave_nothing_behind(control):
 
 
 def test_the_switch_ends_while_a_change_is_made(box):
-    """Who waits for the change is told, and nothing of it is left (the sanitizer would complain)."""
+    """A client that waits for the change is answered, and nothing is leaked (the sanitizer would complain)."""
     for _ in range(3):
         with Switch(box, ["--port", "a,socket=a"], program=sanitized_binary(), stats_every=0) as switch, \
                 Control(switch) as control:

@@ -80,7 +80,7 @@ def test_events_are_followed(box):
     with Switch(box, ["--port", "a,socket=a"]) as switch, Control(switch) as control:
         path = f"{switch.directory}/dpdk/{switch.prefix}/control"
         with proc.Process([CTL, "--socket", path, "events", "--count", "2"]) as events:
-            # The first of these that it hears is the first of the two.
+            # The first event that it receives must be the first of the two.
             while events.running():
                 control.ask("port.add", name="b", socket="b")
                 control.ask("port.del", name="b")
@@ -116,7 +116,7 @@ SAMPLE = re.compile(r'^(vhost_switch_\w+)(?:\{((?:\w+="(?:[^"\\\n]|\\["\\n])*",?
 
 
 def promtool(*arguments, text=None):
-    """Prometheus' own judge of metrics and alerts, which must have nothing to say on stderr."""
+    """Runs Prometheus' own checker of metrics and alerts, which must print nothing on stderr."""
     result = subprocess.run(["promtool", *arguments], input=text, capture_output=True, text=True, timeout=60,
                             check=False)
     assert result.returncode == 0 and result.stderr == "", f"{arguments}: {result}"
@@ -187,7 +187,7 @@ def test_metrics_as_prometheus_reads_them(box):
         older = ctl(r.switch, "metrics", "prometheus")
         text = ctl(r.switch, "metrics")
         assert promtool("check", "metrics", text=older) == ""
-        # Only what has times is taken into its store.
+        # Its store takes only samples with times.
         lines = [line if line.startswith("#") else f"{line} 1700000000" for line in text.splitlines()]
         with open(box.path("timed"), "w", encoding="utf-8") as timed:
             timed.write("\n".join(lines) + "\n")
@@ -205,13 +205,13 @@ def test_metrics_as_prometheus_reads_them(box):
 
 
 def test_alerts_are_raised():
-    """Each by the counter that it watches, and not before it is time: as tests/e2e/alerts.yml says."""
+    """Each is raised by the counter that it watches, and only after its time, as tests/e2e/alerts.yml says."""
     assert "SUCCESS: 4 rules found" in promtool("check", "rules", os.path.join(ROOT, "contrib", "alerts.yml"))
     assert "SUCCESS" in promtool("test", "rules", os.path.join(ROOT, "tests", "e2e", "alerts.yml"))
 
 
 def completed(switch, line):
-    """What bash offers behind a line."""
+    """What bash offers to complete a line."""
     script = f"""
 source {ROOT}/contrib/vhost-switch-ctl.bash
 compopt() {{ :; }}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""The build with the cuse back end, as far as it goes without /dev/cuse: what it links, its sockets, its words.
+"""The build with the cuse back end, as far as it goes without /dev/cuse: what it links, its sockets, its options.
 
 tests/vm has the device itself, tests/unit its parts.
 """
@@ -45,7 +45,7 @@ def libraries(program):
 
 
 def refused(box, *options, program=CUSE, before=()):
-    """Its last words, of status 1."""
+    """Asserts status 1, and returns its last line."""
     argv = [*before, program, "--lcores", ONE_WORKER, "--in-memory", "--no-pci", "--file-prefix",
             box.unique("cuse"), "--", *options]
     status, _, err = proc.run(argv, check=False, cwd=box.directory, env={"RUNTIME_DIRECTORY": box.directory})
@@ -92,7 +92,7 @@ def test_other_back_ends_are_refused():
 
 
 def test_serves_sockets(box):
-    """As the other build does: nothing of the device is looked for where only sockets are asked for."""
+    """It does so like the other build: if only sockets are asked for, it does not look for the device."""
     path = box.path("a")
     with Switch(box, ["--socket-file", path], program=CUSE) as switch, Guests(box, [path, path]) as guests:
         one, two = guests
@@ -100,7 +100,7 @@ def test_serves_sockets(box):
             guest.port.send(frame(BROADCAST, guest.mac))
             switch.wait_registered(guest.mac)
         one.port.send(frame(two.mac, one.mac))
-        two.port.until(frame(two.mac, one.mac))  # behind what was flooded
+        two.port.until(frame(two.mac, one.mac))  # after what was flooded
         transfer(one.port, [two.port], [frame(two.mac, one.mac, i) for i in range(64)])
 
 
@@ -122,7 +122,7 @@ def test_no_dev_cuse(box):
     before = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", WITHOUT_CUSE, "sh"]
     assert refused(box, before=before) == \
         "vhost-switch: /dev/cuse: No such file or directory; load the kernel's module: modprobe cuse"
-    # All that it had made by then is gone again.
+    # All that it had made by then was removed.
     assert not [name for _, _, names in os.walk(box.directory) for name in names if name.startswith("vhost")]
     assert not [name for _, names, _ in os.walk(box.directory) for name in names if name.startswith("cuse-")]
 

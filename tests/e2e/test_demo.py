@@ -11,7 +11,7 @@ from lib.proc import Process
 from lib.switch import ROOT
 
 
-# A machine that has no hugepages, nor can have some.
+# A machine that has no hugepages and can have none.
 WITHOUT = ("unshare", "--mount", "--propagation", "private", "sh", "-ec", """
 sed "/^HugePages_/s/[0-9]*$/0/" /proc/meminfo > "$1"
 mount --bind "$1" /proc/meminfo

@@ -220,7 +220,7 @@ def test_parts_of_files_are_in_them():
             with open(os.path.join(ROOT, block.mark.removeprefix(guide.PART)), encoding="utf-8") as f:
                 lines = iter([line.strip() for line in f])
             for line in block.text.splitlines():
-                assert line.strip() in lines, f"{block}: {line}"  # `in` reads on from where it was
+                assert line.strip() in lines, f"{block}: {line}"  # `in` goes on after the last match
 
 
 def test_a_message_that_no_source_has_is_noticed():
@@ -262,7 +262,7 @@ def test_lists_of_the_guide_are_those_of_the_source():
 
 
 def test_every_reason_is_in_the_text_of_the_guide():
-    """By another way than the script's: each name that the program can print is a term, with words below it."""
+    """This does not use the script: each name that the program can print must be a term, with text below it."""
     drops = "".join(text for path, text in guide.sources().items() if path == "frame/drops.h")
     names = set(re.findall(r'X\(\w+, "([^"]+)"', drops)) - {"none", "not stopped"}
     assert len(names) > 20 and {"long_frame", "bad_offload"} < names
@@ -342,7 +342,7 @@ def test_example_of_each_option_uses_it():
 
 
 def test_guide_and_man_page_build_without_a_warning(box):
-    """All of it anew: what was built before is not looked at again, and so warns no more."""
+    """Everything is built again, as files that are up to date would not warn."""
     _, out, err = proc.run(["make", "doc", f"DOC={box.path('build/doc')}"], cwd=ROOT, env={"MAKEFLAGS": ""})
     assert not re.search(r"\bwarning\b|\berror\b", out + err, re.I), out + err
     html = box.path("build/doc/html")
@@ -376,7 +376,7 @@ def check_commands_are_painted(commands, dialogue):
 
 
 def show_man_page(path):
-    """The page as it is read. groff has nothing to complain of."""
+    """The page as it is read. groff must have nothing to complain about."""
     text = proc.run(["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", path],
                     env={"LC_ALL": "C.UTF-8", "MANWIDTH": "80", "MANROFFSEQ": ""})
     assert text[2] == ""
@@ -407,13 +407,13 @@ def walk(text):
 
 
 def function(sources, step):
-    """What is between the name of a function at the beginning of a line and the end of its body; None: not there."""
+    """The text from a function's name at the beginning of a line to the end of its body; None: there is none."""
     found = re.search(rf"^{step['name']}\(.*?^}}", sources.get(step["file"], ""), re.M | re.S)
     return found[0] if found else None
 
 
 def untrue(sources, text):
-    """What a walk says that the sources do not."""
+    """The steps of a walk that the sources do not have."""
     for step, caller in walk(text):
         where = f"{step['file']}:{step['name']}"
         if function(sources, step) is None:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""Frames with sequence numbers and patterns: all arrive, in order, unchanged, where they should and nowhere else."""
+"""Frames with sequence numbers and patterns: all arrive in order and unchanged, where they should and nowhere else."""
 
 import pytest
 
@@ -75,7 +75,7 @@ def test_flood_reaches_all_but_the_sender(box):
             for dst in (BROADCAST, MULTICAST, UNKNOWN):
                 assert r.reached(sender, frame(dst, sender.mac)) == set(r.others(sender)), dst
         table = r.switch.next_table()
-    assert table["total"].flooded >= 2 * 12  # each of those frames: one copy more for two of three
+    assert table["total"].flooded >= 2 * 12  # each of those frames has one more copy, for two of three guests
 
 
 def test_flood_of_all_sizes(box):
@@ -224,7 +224,7 @@ def test_nothing_goes_directly_without_vm2vm(box, uplink):
             for dst in (BROADCAST, MULTICAST, UNKNOWN, *(other.mac for other in r.others(sender))):
                 assert r.reached(sender, frame(dst, sender.mac)) == {r.uplink}, dst
         one, two, _ = r.guests
-        # What a switch behind the uplink sends back, with the tag of the one it is for, arrives.
+        # A frame that a switch behind the uplink sends back, with its receiver's tag, arrives.
         data = numbered(two.mac, one.mac, rounds=3)
         transfer(r.uplink.port, [two.port], [tagged(f, r.tag(two)) for f in data], data)
 

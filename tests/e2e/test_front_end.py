@@ -74,7 +74,7 @@ def test_offer(box):
 
 @pytest.mark.parametrize("options, most", [([], 1500), (["--mergeable", "1"], 9000)], ids=["plain", "mergeable"])
 def test_mtu(options, most, box):
-    """One that frames can't carry is refused, and said once; the connection goes on."""
+    """An MTU that is not possible is refused and logged once; the connection goes on."""
     with Switch(box, options, allow_log=[*REFUSED, "MTU .* refused"]) as switch, FrontEnd(switch.socket()) as front:
         assert front.acknowledged(NET_SET_MTU, 68)
         assert front.acknowledged(NET_SET_MTU, most)
@@ -90,7 +90,7 @@ CSUM, HOST_TSO4, MRG_RXBUF, GET_QUEUE_NUM = 0, 11, 15, 17
 
 
 def test_ports_offer_what_they_say(box):
-    """One offers more than the options, one less, one what they say."""
+    """One port offers more than the options say, one less, one the same."""
     ports = ["--port", "more,socket=more,mergeable=yes,mtu=4000",
              "--port", "less,socket=less,csum=no,queues=2,mtu=1000", "--port", "as,socket=as,owner=0:7,mode=0624"]
     with Switch(box, [*ports, "--tso", "1"], allow_log=[*REFUSED, "MTU .* refused"]) as switch:
@@ -196,7 +196,7 @@ def test_who_leaves_at_the_features_is_told_of_once(box, options, more):
                 look_and_leave(path)
             if more:
                 wait_for(lambda n=visits: len(told()) >= n, what=f"told of at visit {visits}")
-            with FrontEnd(path):  # it stays; so it is worth a line again
+            with FrontEnd(path):  # it stays, so there is a line for it again
                 switch.wait_output(r"(port usvhost: connected: (.|\n)*){%d}" % visits)
             switch.wait_output(r"(port usvhost: disconnected(.|\n)*){%d}" % visits)
         assert len(told()) == (2 if more else 0)

@@ -50,7 +50,7 @@ def test_tcp(box, kind):
 
 
 def test_partial_checksums_are_warned_of(box):
-    """Ping works, TCP does not, until the command is run that the switch names at its start."""
+    """Ping works, and TCP does not until the command is run that the switch names when it starts."""
     with stacks(box, AF_PACKET) as s:
         command = WARNING.search(s.switch.stderr)[1].split()
         assert command[:3] == ["ethtool", "-K", s.uplink.far]
@@ -65,7 +65,7 @@ def test_partial_checksums_are_warned_of(box):
 
 
 def test_merged_frames_are_warned_of(box):
-    """Of a NIC it would be its GRO: here of the near end, which has that off by default."""
+    """With a NIC, its GRO merges frames. Here the near end does, which has GRO off by default."""
     uplink = Uplink(AF_PACKET)
     uplink.ns.run("ethtool", "-K", uplink.far, *FINISHED)
     uplink.ns.run("ethtool", "-K", uplink.near, "gro", "on")
@@ -150,7 +150,7 @@ def back_up(r, *names):
 @pytest.mark.parametrize("kind, end", [(TAP, "near"), (AF_PACKET, "near"), (AF_PACKET, "far"), (AF_XDP, "far"),
                                        (PCAP, "far")])
 def test_frames_for_a_port_that_is_down(box, kind, end):
-    """They are dropped under a name at once; nothing of them leaves when it is up again."""
+    """They are dropped at once for a named reason; none of them leaves when the port is up again."""
     with room(box, 2, uplink=kind, vlan_base=0, allow_log=XDP_LOG) as r:
         one, two = r.guests
         r.introduce_uplink(STRANGER)
@@ -189,7 +189,7 @@ class Flood(Background):
 
 @pytest.mark.parametrize("kind", [TAP, AF_PACKET])
 def test_an_interface_changes_under_traffic(box, kind):
-    """Down, up, another MTU, another name, then removed: the switch lives, counts, and says each in a line."""
+    """Down, up, another MTU, another name, then removed: the switch goes on, counts, and logs each change in a line."""
     # Drivers find their interface by its first name: what they can't do any more is said in their words.
     with room(box, 2, uplink=kind, vlan_base=0, allow_log=["TAP|tap|AFPACKET|up0"]) as r:
         one, two = r.guests
@@ -221,7 +221,7 @@ def test_an_interface_changes_under_traffic(box, kind):
             link_is(r, "down (interface removed)")
             again = (r"port 0: there is an interface other0 again, which is not the one that was removed: "
                      r"start the switch")
-            ns.veth("other0", "peer0")  # as when a container's network is set up anew
+            ns.veth("other0", "peer0")  # as when a container's network is set up again
             r.switch.wait_output(again)
             ns.ip("link", "set", "other0", "mtu", 1400)  # no news
             lost = link_is(r, "down (interface removed)")[0].reasons["link_down"]

@@ -47,7 +47,7 @@ def test_lacp_with_idle_guests(box):
         with Telemetry(switch) as telemetry:
             counters = telemetry.ask("/vhost_switch/port,uplink")
             assert counters["link"] == "up"
-            assert counters["sent"] == 0  # no guest had anything to do with it
+            assert counters["sent"] == 0  # without anything that a guest did
 
         out = frame(BROADCAST, guest.mac, 1)
         guest.port.send(out)

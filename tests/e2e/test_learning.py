@@ -41,7 +41,7 @@ def test_address_moves_to_the_last_that_used_it(box):
 
 
 def roam(one, two, three):
-    """An address that two guests send by in turns. Returns how many seconds it took."""
+    """Two guests send with one address by turns. Returns how many seconds it took."""
     begin = time.monotonic()
     for seq in range(MOVES):
         for guest in (one, two):
@@ -134,7 +134,7 @@ def test_uplink_does_not_take_an_address_in_use(box):
             begin = time.monotonic()
             teach(r, one, ROAMER)
             from_wire(r, two, ROAMER)
-            return time.monotonic() - begin < HOLD  # else this machine was too busy to say
+            return time.monotonic() - begin < HOLD  # otherwise this machine was too busy to tell
         wait_for(comes_back, what="frame of a guest and its reflection within a second")
         for other in (two, three):
             assert r.reached(other, frame(ROAMER, other.mac)) == {one}
@@ -174,5 +174,5 @@ def test_addresses_of_a_guest_that_left_are_forgotten(box):
                 assert guest.port.receive() is not None
             assert r.reached(one, frame(visitor.mac, one.mac)) == set()
             visitors.pmd.quit()
-        r.switch.wait_table(lambda t: t.devices() == [0, 1])  # the visitor gone
+        r.switch.wait_table(lambda t: t.devices() == [0, 1])  # the visitor has gone
         assert r.reached(one, frame(visitor.mac, one.mac)) == {two}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""scripts/check-licences, a part of make lint, finds what it is there to find."""
+"""scripts/check-licences, a part of make lint, finds each file without copyright or licence."""
 
 import os
 

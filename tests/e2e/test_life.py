@@ -46,7 +46,7 @@ def test_signal_under_traffic(box, number):
 
 
 def test_hang_up_changes_nothing(box):
-    """SIGHUP, as from a terminal that is closed: the switch says so, and guests keep their network."""
+    """SIGHUP, as from a terminal that is closed: the switch logs it, and guests keep their network."""
     with room(box, 2) as r:
         one, two = r.guests
         for times in (1, 2):
@@ -160,7 +160,7 @@ def test_main_lcore_sleeps(box, uplink):
 
 
 def test_guests_come_and_go_without_a_trace(box):
-    """Descriptors, threads and memory are as before; the index and the tag of the one that left are given again."""
+    """Descriptors, threads and memory are as before; the index and the tag of a guest that left are used again."""
     with Switch(box) as switch:
         def visit():
             with Guests(box, [switch.socket()] * 2) as guests:

@@ -25,7 +25,7 @@ from lib.wait import DEADLINE, wait_for
 
 WATCHDOG = {"WATCHDOG_USEC": "30000000"}
 HANGS = r"the worker on lcore (\d+) hangs: none of its bursts ended for \d+ s"
-LOOKS = 5  # a second apart: so long it takes until a worker is said to hang
+LOOKS = 5  # looks, one a second, after which a worker is reported as hanging
 GOES_ON = r"the worker on lcore (\d+) goes on"
 PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207  # linux/ptrace.h
 WALL = 0x40000000  # __WALL: threads, too
@@ -109,7 +109,7 @@ def test_watchdog_is_fed_if_it_is_ours(box, manager, whose, feeds):
 
 
 def test_watchdog_is_fed_while_the_worker_sleeps(box, manager):
-    """It sleeps for longer than a burst may take, and is no worker that hangs."""
+    """It sleeps for longer than a burst may take, but does not count as hanging."""
     box.foreign_sockets.add("notify")
     with Switch(box, ["--idle-sleep", "50"], env=environment(box, **WATCHDOG), stats_every=0) as switch, \
             Guests(box, [switch.socket()]), Telemetry(switch) as telemetry:
@@ -120,7 +120,7 @@ def test_watchdog_is_fed_while_the_worker_sleeps(box, manager):
 
 @contextlib.contextmanager
 def hung(pid, lcore):
-    """The thread of this lcore stops, for as long as the block lasts."""
+    """Stops the thread of this lcore for as long as the block lasts."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.ptrace.argtypes = [ctypes.c_long] * 4
     libc.ptrace.restype = ctypes.c_long

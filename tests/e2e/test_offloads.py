@@ -131,7 +131,7 @@ def some_packets(to=STRANGER):
 
 
 def introduce(r, s, to=STRANGER):
-    """The sender says something, and what is behind the uplink answers: both are known then."""
+    """The sender sends a frame, and the station behind the uplink answers: then both are known."""
     s.send(packet(IP, UDP, 20, to))
     device, _ = r.switch.wait_registered(SENDER)
     return device
@@ -247,7 +247,7 @@ OFFLOADS = {0: "CSUM", 1: "GUEST_CSUM", 7: "GUEST_TSO4", 8: "GUEST_TSO6", 9: "GU
 
 
 class FrontEnd:
-    """As much of one as negotiates."""
+    """As much of a front end as negotiation needs."""
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)

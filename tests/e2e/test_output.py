@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""Nobody reads what the switch says: it goes on, and ends when it is told to. It does not say too much."""
+"""Nobody reads the switch's output: it goes on, and ends when it is told to. It does not log too much."""
 
 import contextlib
 import fcntl
@@ -31,7 +31,7 @@ def pipe():
 
 
 def fill(end):
-    """So that whoever writes next waits. By an open file of our own: the flag is not the switch's."""
+    """Fills the pipe, so the next write blocks. It is opened again for that, as the flag must not be the switch's."""
     own = os.open(f"/proc/self/fd/{end}", os.O_WRONLY | os.O_NONBLOCK)
     with contextlib.suppress(BlockingIOError):
         while True:
@@ -66,14 +66,14 @@ def answers(box):
 
 
 def half_a_message(box):
-    """librte_vhost says two lines about it."""
+    """librte_vhost logs two lines about it."""
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(os.path.join(box.directory, "a"))
         client.send(GET_FEATURES[:6])
 
 
 def waits_for_reader(process):
-    """Whether a thread of it is in a write to a full pipe."""
+    """Returns true if one of its threads is in a write to a full pipe."""
     for task in os.listdir(f"/proc/{process.pid}/task"):
         with open(f"/proc/{process.pid}/task/{task}/wchan", encoding="ascii") as f:
             if "pipe_write" in f.read():

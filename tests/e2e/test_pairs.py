@@ -78,7 +78,7 @@ class Stream(Background):
         assert not self.problem, self.problem
 
     def finish(self):
-        """Ends it with a last frame of each flow; when those are there, the others are, or are lost."""
+        """Ends it with a last frame of each flow: when those have arrived, the others have, too, or are lost."""
         self.over.set()
         self.join()
         first, end = self.sent, time.monotonic() + DEADLINE

@@ -48,7 +48,7 @@ def test_files(box):
             guest.port.send(frame(BROADCAST, guest.mac))
             assert switch.wait_registered(guest.mac) == (guest.index, VLAN_BASE + guest.index)
         for guest in guests:
-            # Rings run over: so not all come, and each may be the first.
+            # Rings overflow: not all frames arrive, and any may be the first.
             got = collections.Counter()
             while len(got) < len(SIZES) or min(got.values()) < 10:
                 data = guest.port.receive()

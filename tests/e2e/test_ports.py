@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""Ports: who is who by socket, and what each may do; seen frame by frame, on the wire too."""
+"""Ports: each guest is known by its socket, and what it may do is seen frame by frame, also on the wire."""
 
 import contextlib
 import re
@@ -87,7 +87,7 @@ def test_ports_that_share_a_tag_are_a_vlan_of_the_uplink(box):
             if guest is not one and guest is not two:
                 data = frame(BROADCAST, STRANGER)
                 assert r.reached(r.uplink, r.to_guest(guest, data), arrives=data) == {guest}
-        # Its tag by its place, not by its port.
+        # This one has its tag by its number, not by its port.
         assert r.reached(r.uplink, frames.tagged(frame(one.mac, STRANGER), 1000)) == set()
 
 
@@ -111,7 +111,7 @@ def test_source_addresses(box):
         assert r.reached(other, frame(STRANGER, other.mac)) == {r.uplink}
         assert r.reached(other, frame("02:aa:00:00:00:01", other.mac)) == {held}
         assert r.reached(other, frame("02:aa:00:00:00:02", other.mac)) == {held, free, r.uplink}
-        # Who is held to nothing may use what nobody has named.
+        # A guest without such a setting may use addresses that no port names.
         assert r.reached(free, frame(other.mac, "02:aa:00:00:00:03")) == {other}
         table = r.switch.next_table()
         assert table[0].reasons == {"spoofed_mac": 9} and table[1].reasons == {"spoofed_mac": 6}
@@ -159,7 +159,7 @@ def connect(path):
 
 
 def test_connections_take_no_places(box):
-    """More of them than there are devices: neighbours have theirs, and so has the next guest of that socket."""
+    """There are more connections than devices: neighbours keep their devices, and the socket's next guest gets one."""
     refused = [r"port a: guest refused: \d+ connections", r"VHOST_CONFIG: \(a\) failed to add vhost user connection"]
     with Switch(box, ["--socket-file", "a", "--socket-file", "b"], allow_log=refused) as switch, \
             contextlib.ExitStack() as bare:

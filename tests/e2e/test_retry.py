@@ -17,7 +17,7 @@ from lib.wait import wait_for
 RING = 256
 FRAMES = 300  # more than the ring of the stopped guest takes, less than that and the sender's ring
 PATIENT = ["--rx-retry-num", "1000", "--rx-retry-delay", "60000"]  # a minute
-# A worker that waited on the spot would come round once in 100 ms.
+# A worker that waited in a loop would come round once in 100 ms.
 SLOW = ["--rx-retry-num", "100", "--rx-retry-delay", "1000"]
 KEPT = 0.3  # share of its rate that a pair keeps at least; caches and other work vary it
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""--idle-sleep: an idle switch costs next to nothing, and whoever has something to send wakes it."""
+"""--idle-sleep: an idle switch costs next to nothing, and any sender wakes it."""
 
 import os
 import time

@@ -2,7 +2,7 @@
 # Copyright (c) 2026 vhost-switch contributors
 """Where the switch is started: as another user, in a container, in a cpuset, beside other DPDK programs.
 
-Each either works or is one line with the remedy, and the remedy is then followed.
+Each either works or ends with one line that names the remedy, which the test then follows.
 """
 
 import contextlib
@@ -73,7 +73,7 @@ def test_hugepages_asked_for_and_not_free(box):
 
 
 def test_two_switches_in_memory_on_ordinary_pages(box):
-    """--in-memory is not lost where it must not reach EAL: the prefix is then nobody's."""
+    """--in-memory counts even where it must not reach EAL: no process has the prefix then."""
     hide = ("unshare", "--mount", "--propagation", "private", "sh", "-ec",
             'mount -t tmpfs none /sys/kernel/mm/hugepages\nexec "$@"', "sh")
     with Switch(box, ["--socket-file", "one"], before=hide) as one, \
@@ -130,7 +130,7 @@ def test_cpuset_without_cpu_0(box):
 
 
 def test_taskset_is_no_cpuset(box):
-    """A choice that can be undone: CPU 0 may be named, and nothing is refused."""
+    """A mask can be undone: CPU 0 may be named, and nothing is refused."""
     with Switch(box, lcores="0@0,1@1", before=["taskset", "-c", "1"]):
         pass
 
@@ -196,7 +196,7 @@ CONNECT = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1]
 
 
 def may_connect(path, *, uid=NOBODY, gid=NOBODY):
-    """Whether such a user's process gets through to the socket."""
+    """Returns true if a process of such a user can connect to the socket."""
     as_user = ["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups"]
     status, _, err = proc.run([*as_user, "/usr/bin/python3", "-c", CONNECT, path], check=False)
     assert status == 0 or "PermissionError" in err, err

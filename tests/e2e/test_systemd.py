@@ -44,7 +44,7 @@ def test_invalid_unit_is_noticed(unit):
     with open(unit, "a", encoding="ascii") as f:
         f.write("[Service]\nProtectSystem=somewhat\n")
     _, out, err = proc.run(["systemd-analyze", "verify", "--man=no", unit], check=False)
-    # systemd 252 and 257 word it differently.
+    # The wording of systemd 252 and 257 differs.
     said = out + err
     assert re.search(r"vhost-switch\.service:\d+: Failed to parse (protect system value|ProtectSystem=)", said), said
 
@@ -84,7 +84,7 @@ def assignments(text):
 
 
 def test_defaults_are_those_of_the_unit():
-    """What the service does without the file is what it does with the file as delivered."""
+    """Without the file, the service does the same as with the delivered file."""
     environment = re.search(r"^Environment=(.*)$", read(UNIT), re.M)[1]
     assert dict(word.split("=", 1) for word in shlex.split(environment)) == assignments(read(DEFAULTS))
 

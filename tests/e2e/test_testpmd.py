@@ -123,7 +123,7 @@ def test_one_socket_for_each_device(box):
 
 
 def test_driver_is_restarted(box):
-    """What a reboot does to the rings: stopped, set up anew by the same process on the same connection, used again."""
+    """A reboot stops the rings, and the same process sets them up and uses them again on the same connection."""
     with Switch(box) as switch:
         with pair(box, switch) as (a, b):
             run_traffic(a, b)
@@ -144,7 +144,7 @@ def test_driver_is_restarted(box):
 # --client: the guests own the sockets, the switch connects.
 
 CLIENT = ["--client"] + [word for name in ("a0", "a1", "b0", "b1") for word in ("--socket-file", name)]
-# What librte_vhost says while the other side is not there.
+# What librte_vhost logs while the other side is not there.
 AWAY = [r"VHOST_CONFIG: .*(failed to connect|reconnecting|reconnect|Connection refused|No such file)"]
 
 

@@ -71,7 +71,7 @@ def test_to_uplink(box, uplink, vlan_base, own_tags):
 
 @pytest.mark.parametrize("strip", [0, 1])
 def test_priority_tags_from_an_untagged_uplink(box, strip):
-    """VLAN 0 is no VLAN: the tag goes or stays as that of any uplink does; VLANs are the guests' own."""
+    """VLAN 0 is no VLAN: the tag is stripped or kept as on any uplink; VLANs are the guests' own."""
     with room(box, 2, ["--vlan-strip", strip], uplink=AF_PACKET, vlan_base=0) as r:
         guest = r.guests[0]
         for tags, left in (((5 << 13,), ()), ((0,), ()), ((5 << 13, 7), (7,)), ((7,), (7,)),

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""qemu-wrap.py: line in, vector out; what it refuses; what it leaves of itself when the emulator runs.
+"""qemu-wrap.py: the command line that it makes, what it refuses, and what stays of it while the emulator runs.
 
 The vectors come from --print, so no emulator and no switch is needed. A stand-in for the emulator
 tells what it was started with. Real QEMU is in tests/vm.
@@ -313,7 +313,7 @@ def test_print_anywhere_on_the_line():
 
 
 def test_settings_at_the_top_of_the_file(box):
-    """Each of them is read (one of the classic's never was)."""
+    """Each of them is read. (The classic wrapper never read one of them.)"""
     with open(WRAP, encoding="utf-8") as f:
         text = f.read()
     for name, value in {"emul_path": "/my qemu", "back_end": "user", "vhost_user_path": "/my.sock", "hugetlbfs": "none",
@@ -342,9 +342,9 @@ def test_back_end_by_what_is_there(box):
 
 
 def test_back_end_that_runs_is_preferred(box):
-    """A file that was left behind does not count while the other back end's switch is there."""
+    """A stale file does not count while the other back end's switch runs."""
     node, path = box.path("node"), box.path("usvhost")
-    os.mknod(node, 0o600 | stat.S_IFCHR, os.makedev(4095, 77))  # nobody has such a number
+    os.mknod(node, 0o600 | stat.S_IFCHR, os.makedev(4095, 77))  # no process has such a number
     settings = {"HUGETLBFS": "none", "VHOST_USER_PATH": box.path("us{id}"), "US_VHOST_PATH": node}
     tap = ["-netdev", "tap,id=vhost,vhost=on"]
 
@@ -359,7 +359,7 @@ def test_back_end_that_runs_is_preferred(box):
         settings["US_VHOST_PATH"] = "/dev/null"  # a device that is there
         assert chosen() == "cuse"
     settings["US_VHOST_PATH"] = box.path("nothing")
-    assert chosen() == "user"  # no switch, but its socket is what there is
+    assert chosen() == "user"  # no switch runs, but its socket is there
 
 
 def in_own_mounts(script):

@@ -28,7 +28,7 @@ SLICE_TESTS = ("test_ring[split, any order, scalar]", "test_ring[packed, any ord
                "test_guest_to_uplink_and_back[one worker-tap]", "test_guest_to_uplink_and_back[one worker-af_packet]",
                "test_client_mode_guest_is_killed_and_comes_back",
                "test_what_is_installed_works_and_goes_again[/usr/local]")
-# What a minimal system lacks, and the commands bring.
+# What a minimal system lacks, and the commands install.
 NOT_THERE = ("make", "cc", "gcc", "git", "sudo", "python3", "pkg-config", "ip", "ping")
 
 

@@ -20,7 +20,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 const char *__asan_default_options(void);
 
-/* What was freed is kept apart for a while: by default 256 MiB of it. */
+/* ASan keeps freed memory in quarantine, by default 256 MiB of it. */
 const char *
 __asan_default_options(void)
 {
@@ -84,8 +84,8 @@ fuzz_eal(void)
 }
 
 /*
- * An input may take so many seconds of CPU time: thousands of times what any takes, however busy
- * the machine is. libFuzzer's -timeout is for those that wait.
+ * An input may take so many seconds of CPU time, which is thousands of times what any takes,
+ * however busy the machine is. libFuzzer's -timeout is for inputs that wait.
  */
 #define CPU_SECONDS 20
 

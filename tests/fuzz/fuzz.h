@@ -22,11 +22,11 @@ struct input {
 	size_t left;
 };
 
-/* Each target has these: once, before the first input; and with each one. */
+/* Each target has these two: one is called once, before the first input, the other with each input. */
 void fuzz_setup(void);
 void fuzz_one(struct input *in);
 
-/* EAL as unit tests have it, ended at exit. What the switch logs is made, and thrown away. */
+/* Starts EAL as unit tests do; it ends at exit. The switch's log lines are formatted and thrown away. */
 void fuzz_eal(void);
 
 /* Copies up to `n` bytes, and zeroes for those that are missing. Returns how many there were. */
@@ -74,7 +74,10 @@ fuzz_u64(struct input *in)
 	return v;
 }
 
-/* Memory of just this size at a 64-byte boundary, zeroed: ASan sees the first byte after it. free() it. */
+/*
+ * Zeroed memory of just this size at a 64-byte boundary: ASan sees an access to the first byte
+ * after it. free() it.
+ */
 void *fuzz_exact(size_t size);
 
 #endif /* FUZZ_H */

@@ -11,7 +11,7 @@
 #include "honest.h"
 
 #define BUFFER 1600u      /* bytes of a receive buffer, of which a frame takes less */
-#define GAP 64u           /* between two buffers, nobody's */
+#define GAP 64u           /* bytes between two buffers, which belong to neither */
 #define FILL 0xee         /* what ring_room() puts into them */
 #define BEGIN 65000u      /* where the indices begin, as room.c has it */
 #define ROUNDS 40         /* of a worker: all is delivered by then */
@@ -38,7 +38,7 @@ reset_ring(struct ring *r)
 	vq->useless = 0;
 }
 
-/* The next `n` bytes of guest memory are the switch's to use. */
+/* Lets the switch use the next `n` bytes of guest memory. */
 static void
 open_memory(struct ring *r, uint32_t n)
 {
@@ -79,7 +79,7 @@ honest_reset(struct honest *h)
 	for (port = 0; port <= HOSTILE_PORT; port++)
 		l->polled[port].share.used = 0;
 	memset(&l->hints, 0, sizeof(l->hints));
-	while (room_request(h->r, &q)) /* nobody learns */
+	while (room_request(h->r, &q)) /* requests to learn are ignored */
 		;
 }
 
@@ -138,7 +138,7 @@ honest_poll(struct honest *h, struct source *s)
 	share_round_over(c);
 }
 
-/* Whether it is the frame that is due from the other guest. */
+/* Returns true if it is the next frame that must come from the other guest. */
 static bool
 is_due(struct honest *h, uint16_t to, const uint8_t *got, uint32_t len)
 {
@@ -212,7 +212,7 @@ exchange(struct honest *h, struct source *hostile)
 		}
 		honest_poll(h, hostile);
 		honest_take(h);
-		/* What they sent to a hostile guest that takes nothing. */
+		/* Drops what they sent to a hostile guest that takes nothing. */
 		for (port = 0; port < HONEST && i > PATIENT_ROUNDS; port++)
 			room_expire(h->r, port);
 	}

@@ -2,11 +2,11 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * The honest guests beside a hostile one: two of a room (room.h), who exchange frames all the
- * while, and whose memory nobody else may touch.
+ * The honest guests beside a hostile one: two guests of a room (room.h) that exchange frames all
+ * the time, and whose memory nobody else may touch.
  *
- * ASan refuses every access to their memory outside of what they have offered: there is no byte
- * that could be overwritten, or read for another, unseen. What arrives must be whole.
+ * ASan reports every access to their memory outside the buffers that they have offered: no byte can
+ * be overwritten or leaked unseen. What arrives must be whole.
  */
 #ifndef FUZZ_HONEST_H
 #define FUZZ_HONEST_H
@@ -26,24 +26,24 @@ struct honest {
 
 void honest_create(struct honest *h);
 
-/* As at the beginning, for the next input. */
+/* Resets everything for the next input. */
 void honest_reset(struct honest *h);
 
 /* Port `port` offers `n` receive buffers, as far as its ring and its memory last. */
 void honest_offer(struct honest *h, uint16_t port, unsigned int n);
 
-/* It sends a frame to anybody; one to the other honest guest is waited for. */
+/* Port `port` sends a frame to any address. A frame to the other honest guest must arrive. */
 void honest_send(struct honest *h, uint16_t port, const struct rte_ether_addr *to, uint32_t len);
 
 /* A worker polls one source, in a round of its own. */
 void honest_poll(struct honest *h, struct source *s);
 
-/* Takes all that arrived, and looks at it. */
+/* Takes all that arrived, and checks it. */
 void honest_take(struct honest *h);
 
 /*
- * The input is over. What honest guests sent to each other arrives, in order; then all that
- * still waits at `hostile` is given up, and the sums agree.
+ * Ends an input. What honest guests sent to each other must arrive, in order; then all that still
+ * waits at `hostile` is dropped, and the sums must agree.
  */
 void honest_end(struct honest *h, struct source *hostile);
 

@@ -72,7 +72,10 @@ hostile_gpa(struct input *in)
 {
 	uint16_t v = fuzz_u16(in);
 
-	/* Two of four quarters are memory from its beginning on; one is about its ends. */
+	/*
+	 * Two quarters of the numbers are addresses from the beginning of memory on; one quarter is
+	 * around its ends.
+	 */
 	switch (v >> 14) {
 	case 0:
 	case 1:
@@ -166,7 +169,7 @@ offer(struct hostile_ring *h, struct input *in)
 		vr->fill_at.lap ^= head & 1;
 		return;
 	}
-	/* From the shared index on, which the input may have bent. */
+	/* From the shared index on, which the input may have changed. */
 	vr->published = vr->avail->idx;
 	for (; n > 0; n--, head++)
 		vr_raw_post(vr, &head, 1);

@@ -4,9 +4,10 @@
 /*
  * A guest that breaks the rules: its memory, and the two rings that an input fills.
  *
- * Memory is two regions that touch at RING_SEAM, as in ring.h but small, so that few bits of an
- * input say an address that is there, or just not. Everything that the switch may reach is an
- * allocation of its exact size, each ring's areas too: ASan sees one byte more.
+ * Memory is two regions that touch at RING_SEAM, as in ring.h but small: a few bits of an input are
+ * enough for an address that is just inside memory, or just outside. Everything that the switch may
+ * reach is an allocation of its exact size, each ring's areas too: ASan sees an access to one byte
+ * more.
  */
 #ifndef FUZZ_HOSTILE_RING_H
 #define FUZZ_HOSTILE_RING_H
@@ -23,7 +24,7 @@ struct hostile_ring {
 	struct ring ring; /* the memory and the park last for all inputs */
 };
 
-/* What a ring begins with, and what was negotiated for it. */
+/* How a ring begins, and what was negotiated for it. */
 struct hostile_setup {
 	bool packed;
 	uint16_t size, at;
@@ -35,10 +36,10 @@ struct hostile_setup {
 
 void hostile_ring_create(struct hostile_ring *h);
 
-/* A new ring in place of the last; the memory is shared with `mem` of another, if that is not NULL. */
+/* Replaces the ring by a new one. It shares the memory `mem` of another ring, if that is not NULL. */
 void hostile_ring_setup(struct hostile_ring *h, const struct hostile_setup *s, struct ring *mem);
 
-/* One step of its driver, as the input says: a descriptor, bytes anywhere, something offered. */
+/* Does one step of its driver, as the input says: a descriptor, bytes anywhere, something made available. */
 void hostile_ring_step(struct hostile_ring *h, uint8_t op, struct input *in);
 #define HOSTILE_STEPS 5
 

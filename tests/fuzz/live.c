@@ -100,7 +100,7 @@ configure(void)
 	assert_int_equal(conf_parse(&live.r->conf, RTE_DIM(argv) - 1, argv), CONF_RUN);
 }
 
-/* The end: before EAL's, whose memory leads to what is freed here. */
+/* The end of the switch, which comes before EAL's: pointers in EAL's memory lead to what is freed here. */
 static void
 stop(void)
 {
@@ -268,7 +268,7 @@ live_poll(void)
 	look_after();
 }
 
-/* Places of guests that have left: the main lcore clears them. */
+/* Clears the slots of guests that have left, as the main lcore does. */
 static void
 clear_places(void)
 {
@@ -297,7 +297,7 @@ live_end(void)
 	live_settle(-1);
 	live_poll();
 	clear_places();
-	/* Strangers' files are closed by threads of their own. */
+	/* Threads of their own close files of unknown kinds. */
 	while (client_open_files() != live.files)
 		wait_a_moment(until);
 }

@@ -15,7 +15,7 @@ import threading
 
 
 class Background(threading.Thread):
-    """A thread for as long as the block lasts. What work() raises, the block raises at its end."""
+    """A thread for as long as the block lasts. The block raises at its end what work() raised."""
 
     def __init__(self):
         super().__init__(daemon=True)

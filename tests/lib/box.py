@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""Where the things of one test lie, and what they are called."""
+"""Where the files of one test are, and what they are called."""
 
 import itertools
 import os
@@ -9,7 +9,7 @@ import tempfile
 
 
 class Box:
-    """A directory of one test: sockets and run-time files lie there. Short, as socket paths end at 108 bytes."""
+    """The directory of one test, with its sockets. Its name is short, as socket paths end at 108 bytes."""
 
     def __init__(self):
         self.directory = tempfile.mkdtemp(prefix="vs-")

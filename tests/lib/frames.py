@@ -77,7 +77,7 @@ def flow_frame(dst, src, flow, seq=0, size=MINIMUM):
 
 
 def flow_of(data):
-    """(flow, sequence number) of what flow_frame() made; None of anything else."""
+    """(flow, sequence number) of what flow_frame() made; None for anything else."""
     return struct.unpack_from("!II", data, 46)[::-1] if data[42:46] == _MAGIC else None
 
 
@@ -93,7 +93,7 @@ def untagged(data):
 
 
 def sequence(data):
-    """The sequence number of a frame of ours, None of a stranger's."""
+    """The sequence number of a frame of ours, None for others."""
     at = data.find(_MAGIC, HEADER, HEADER + 16)
     return None if at < 0 else struct.unpack_from("!I", data, at + 4)[0]
 
@@ -160,7 +160,7 @@ class Port:
                 select.select([], [self.sender], [], 0.1)
 
     def receive(self, deadline=DEADLINE):
-        """The next frame, None when the deadline passed without one."""
+        """The next frame; None if the deadline passed without one."""
         end = time.monotonic() + deadline
         while True:
             try:
@@ -180,7 +180,7 @@ class Port:
         return got
 
     def until(self, last, deadline=DEADLINE):
-        """All frames up to the frame `last`, that one left out."""
+        """All frames up to the frame `last`, without that one."""
         got = []
         end = time.monotonic() + deadline
         while True:

@@ -16,7 +16,7 @@ from lib.frames import Port
 from lib.netns import Namespace
 from lib.testpmd import HUGE, ONE_LCORE, Testpmd, tap, virtio_user
 
-MTU = 1504  # a tag more than usual
+MTU = 1504  # one tag more than usual
 JUMBO_MTU = 9004
 
 
@@ -90,7 +90,7 @@ class Guests:
         return self.pmd.queue_stats(self.guests.index(guest) * (3 if self.jumbo else 2))
 
     def _tell(self):
-        """For a failed test: how many frames passed each port, here and in the kernel."""
+        """Tells, after a failed test, how many frames passed each port, here and in the kernel."""
         try:
             self.pmd.signal(signal.SIGCONT)
             print("guests' ports (received, sent):", self.pmd.port_stats())

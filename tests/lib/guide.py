@@ -35,7 +35,7 @@ class Block:
         return [re.sub(r"\s+#\s.*$", "", line).strip() for line in joined.splitlines() if line.strip()]
 
     def dialogue(self):
-        """[(command behind "# ", what comes of it)], each in one line."""
+        """[(command after "# ", its output)], each in one line."""
         lines = re.sub(r"\\\n\s*", " ", self.text).splitlines()
         at = [i for i, line in enumerate(lines) if line.startswith("# ")]
         assert at and at[0] == 0, f"{self}: begins with no command"
@@ -54,7 +54,7 @@ def _indent(line):
 
 
 def _body(lines, i, indent):
-    """The lines of a block that begins behind line i: (first line's number, text without its indent)."""
+    """The lines of a block that begins after line i: (first line's number, text without its indent)."""
     body, first = [], None
     while i < len(lines) and (not lines[i].strip() or _indent(lines[i]) > indent):
         if first is None and re.match(r"\s*:\w+:", lines[i]):
@@ -117,7 +117,7 @@ def squeeze(command):
 
 
 def fit(text):
-    """A command of the guide for this machine: its CPUs, no KVM, none of its NICs."""
+    """A command of the guide, adapted to this machine: its CPUs, no KVM, none of its NICs."""
     count = os.cpu_count()
 
     def cpus(match):
@@ -151,7 +151,7 @@ def _formats(text, shared=()):
 
 
 def _pattern(text):
-    """A format as a regular expression; None where hardly a word of it is fixed."""
+    """A format as a regular expression; None if hardly a word of it is fixed."""
     if len(re.sub(r"[^A-Za-z]", "", SPECIFIER.sub("", text))) < 12:
         return None
     result, at = "", 0
@@ -182,6 +182,6 @@ def messages():
     for path, text in sources().items():
         if not path.startswith(("tests/", "bench/", "contrib/", "doc/")):
             found.update(_formats(text, shared))
-    # refuse() in conf_parse.c puts the option in front; complain() in session.c the process, and the error behind.
+    # refuse() in conf_parse.c prepends the option; complain() in session.c the process, and appends the error.
     around = r"(?:-{1,2}[\w-]+(?: \S+)?: |cuse: process \d+: )?%s(?:: [A-Z][a-z ]+)?"
     return [re.compile(around % p) for p in map(_pattern, sorted(found)) if p]

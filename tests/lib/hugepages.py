@@ -15,7 +15,7 @@ def counts():
 
 
 def require(mib):
-    """Fails with the remedy when fewer are free than a test run needs."""
+    """Fails, and names the remedy, if fewer are free than a test run needs."""
     total, free = counts()
     pages = mib // SIZE_MIB
     assert free >= pages, (

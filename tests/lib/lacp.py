@@ -22,7 +22,7 @@ ADDRESS = "01:80:c2:00:00:02"
 SYSTEM = "02:00:00:00:ac:00"
 ACTIVE, SHORT, AGGREGATION, SYNCHRONIZATION, COLLECTING, DISTRIBUTING = (1 << i for i in range(6))
 IN_USE = SYNCHRONIZATION | COLLECTING | DISTRIBUTING
-ASK_SECONDS = 1.0  # how often it speaks unasked
+ASK_SECONDS = 1.0  # seconds between messages that are not answers
 
 
 class Partner(Background):
@@ -40,7 +40,7 @@ class Partner(Background):
                     self._speak(link)
 
     def _listen(self):
-        """Returns whether something came before it is time to speak."""
+        """Returns true if something came before it is time to send."""
         ready, _, _ = select.select(self.ports, [], [], ASK_SECONDS)
         for port in ready:
             link = self.ports.index(port)
@@ -65,7 +65,7 @@ class Partner(Background):
                                     SlowProtocol() / message))
 
     def in_use(self, link):
-        """Whether the other end said last that it sends and receives by this link."""
+        """Returns true if the other end's last message says that it sends and receives by this link."""
         return bool(self.heard[link]) and self.heard[link][-1] & IN_USE == IN_USE
 
     def wait_up(self):

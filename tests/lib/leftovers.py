@@ -35,7 +35,7 @@ def _names(place):
 
 
 def _held():
-    """What may become less, but not more."""
+    """Counts that may fall, but not rise."""
     held = {"descriptors": len(os.listdir("/proc/self/fd"))}
     if os.environ.get("CI"):
         total, free = hugepages.counts()
@@ -60,7 +60,7 @@ class Leftovers:
         return seen
 
     def _left(self):
-        """Sentences about what is not as before."""
+        """Sentences about what is not as it was."""
         now, held = self._look(), _held()
         return ([f"{what}: {sorted(self.before[what])} then, {sorted(now[what])} now"
                  for what in now if now[what] != self.before[what]] +

@@ -15,7 +15,7 @@ from lib.switch import ROOT
 
 SCRIPT = os.path.join(ROOT, "scripts", "minroot")
 MAKE_SECONDS = 900  # a minute, and what a slow mirror adds
-# What a user's copy lacks: history, and what was built here. Were it there, it would not be built there.
+# What a user's copy lacks: history, and what was built here, as the minimal system must build it itself.
 NOT_SOURCES = shutil.ignore_patterns(".git", "build", "build-*", "__pycache__", "*.pyc")
 SOURCES = "root/src"
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""Network namespaces without a name: they go when the last process or descriptor in them goes.
+"""Network namespaces without a name: they end with the last process or descriptor in them.
 
 IPv6 is off in them, so that no frame appears that a test did not send.
 inside() moves the calling thread into the namespace and back; a test's main thread calls it.
@@ -57,7 +57,7 @@ class Namespace:
             self.fd = -1
 
     def inside(self, call):
-        """Calls call() with this thread in the namespace."""
+        """Calls call() while this thread is in the namespace."""
         home = _own_namespace()
         try:
             _check(LIBC.setns(self.fd, CLONE_NEWNET), "setns")

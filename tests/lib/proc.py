@@ -133,13 +133,13 @@ class Process:
             os.kill(self.pid, number)
 
     def kill(self):
-        """SIGKILL, as a crash would do."""
+        """Ends it by SIGKILL, like a crash."""
         self.signal(signal.SIGKILL)
         self.wait()
         self._close()
 
     def end(self):
-        """Whatever state it is in, afterwards it is gone."""
+        """Ends it, whatever state it is in."""
         if self.running():
             self.signal(signal.SIGCONT)
             self.signal(signal.SIGTERM)
@@ -174,7 +174,7 @@ class Process:
         return len(os.listdir(f"/proc/{self.pid}/task"))
 
     def states(self):
-        """What each thread of each process is at, for messages of failed tests."""
+        """What each thread of each process is doing, for messages of failed tests."""
         states = [process.state() for process in self.everyone if process.running()]
         return "\n".join(states) + f"\nload: {os.getloadavg()}"
 
@@ -195,7 +195,7 @@ class Process:
         return f"--- {self.name}: threads\n" + "\n".join(lines)
 
     def stopped(self):
-        """Whether SIGSTOP has reached all its threads: one that runs goes on for a moment."""
+        """Returns true if SIGSTOP has stopped all its threads, which may run on for a moment."""
         for path in glob.glob(f"/proc/{self.pid}/task/*/stat"):
             with open(path, encoding="ascii", errors="replace") as stat:
                 if stat.read().rsplit(")", 1)[1].split()[0] != "T":

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""A switch, guests that the test speaks for, and maybe an uplink; and who got which frame.
+"""A switch, guests that the test sends for, and perhaps an uplink. It tells who got which frame.
 
     with room(box, guests=3, uplink=TAP) as r:
         assert r.reached(r.guests[0], frame) == {r.guests[1], r.uplink}
@@ -47,7 +47,7 @@ class Room:
         return frames.tagged(data, self.tag(guest)) if self.tag(guest) else data
 
     def introduce(self, *guests):
-        """Each guest says something, so that the switch learns its address; all that hear it forget it."""
+        """Each guest sends a frame, from which the switch learns its address. Receivers ignore it."""
         for guest in guests:
             assert self.reached(guest, frames.frame(frames.BROADCAST, guest.mac))
             device, tag = self.switch.wait_registered(guest.mac)
@@ -66,7 +66,7 @@ class Room:
         return [guest for guest in self.guests if guest is not sender]
 
     def got(self, sender, data):
-        """Sends `data` and returns {receiver: [frames]}: what came at each before a fence sent behind it."""
+        """Sends `data` and returns {receiver: [frames]}: what came at each before a fence that was sent after it."""
         if sender is self.uplink:
             return self._got_from_uplink(data)
         mark = next(self._fences)
@@ -91,7 +91,7 @@ class Room:
         if self.uplink:
             return self._fenced_by_uplink([sender])[sender]
         other = next((guest for guest in self.introduced if guest is not sender), None)
-        if other is None:  # everybody else is to stay silent
+        if other is None:  # everybody else must stay silent
             return sender.port.pending()
         fence = frames.frame(frames.BROADCAST, other.mac, next(self._fences))
         other.port.send(fence)

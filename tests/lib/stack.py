@@ -53,7 +53,7 @@ class Stacks:
         return ns.inside(listen)
 
     def stream(self, sender, receiver, address, mbytes):
-        """A TCP connection carries that many MB; each byte arrives as it was."""
+        """Sends that many MB over a TCP connection; each byte must arrive unchanged."""
         server = self.server(receiver, address)
         result = []
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""Starting a switch that is to refuse what it is told."""
+"""Starting a switch that must refuse its options."""
 
 import re
 
@@ -16,7 +16,7 @@ def start(box, options=(), *, eal=(), lcores=ONE_WORKER, ns=None, before=(), mem
 
 
 def refused(result, *words):
-    """Asserts status 1 and that the last word is one line of ours with all the words; returns the line."""
+    """Asserts status 1 and that the last line is one of ours with all the words; returns the line."""
     status, out, err = result
     assert status == 1, f"status {status}\n{err}"
     assert err.endswith("\n"), "last line has no end"

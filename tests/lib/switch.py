@@ -47,7 +47,7 @@ class Switch(Process):
         self.program = program or binary()
         self.directory = cwd or box.directory
         self.status = None
-        self.stop_took = None  # seconds, those aside in which other work had the CPU
+        self.stop_took = None  # seconds, without those in which other work had the CPU
         self.prefix = box.unique("sw")
         options = [str(o) for o in options]
         if stats_every and "--stats" not in options:

@@ -20,9 +20,9 @@ HUGE = ("--in-memory", "--single-file-segments")
 ORDINARY = ("--no-huge",)  # where there are no hugepages: one memfd
 # Offers of a frame to a full ring, and the time between: on a busy machine a second can pass.
 RETRIES = 100000
-BURSTS = 4  # of 32 frames, that each port sends first: they go to and fro, once each time the guests get a CPU
+BURSTS = 4  # bursts of 32 frames that each port sends first: they go to and fro, once each time the guests get a CPU
 RETRY_US = 10
-EOF_SECONDS = 5  # after which it gets a signal: it was not at the prompt
+EOF_SECONDS = 5  # seconds after which it gets a signal, as it was not at the prompt
 
 
 def virtio_user(index, path, mac=None, **arguments):
@@ -30,7 +30,7 @@ def virtio_user(index, path, mac=None, **arguments):
     queues = arguments.pop("queues", 1)
     text = f"net_virtio_user{index},path={path},queues={queues}"
     if queues > 1:
-        text += ",cq=1"  # the driver says by the control queue how many it uses
+        text += ",cq=1"  # by the control queue the driver says how many it uses
     if mac:
         text += f",mac={mac}"
     return text + "".join(f",{key}={value}" for key, value in arguments.items())
@@ -94,7 +94,7 @@ class Testpmd(Process):
         return text
 
     def command(self, text, deadline=DEADLINE):
-        """Gives a command, returns what it printed up to the next prompt."""
+        """Gives a command, and returns what it printed up to the next prompt."""
         self.send(text + "\n")
         return self.wait_prompt(deadline)
 

@@ -36,7 +36,7 @@ class Uplink:
         return ["--vdev", f"net_af_packet0,iface={self.near}{size}"]
 
     def open(self):
-        """When the switch is ready: the tap is there, frames can pass."""
+        """To be called when the switch is ready: the tap exists, and frames can pass."""
         if self.kind == TAP:
             self.ns.up(self.near, MTU)
         self.port = Port(self.ns, self.far)

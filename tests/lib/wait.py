@@ -13,7 +13,7 @@ POLL = 0.01
 
 
 def pause():
-    """Lets others run between two looks at a condition."""
+    """Lets other processes run between two looks at a condition."""
     select.select([], [], [], POLL)
 
 

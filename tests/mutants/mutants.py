@@ -16,9 +16,9 @@ class Mutant:
     instead: str
     test: str
     case: str = ""
-    dies: bool = False  # a test that waits for good, or crashes, has found it as well
+    dies: bool = False  # a test that hangs or crashes has found it, too
     tsan: bool = False  # ThreadSanitizer must report a race, in its build
-    alone: bool = False  # what fails is seen only while two threads run at the same time
+    alone: bool = False  # the failure shows only while two threads run at the same time
     check: bool = True  # make check has time for it
 
 

@@ -19,13 +19,13 @@ import traceback
 
 from lib.wait import wait_for
 
-# No udev here to make /dev/virtio-ports/.
+# There is no udev here that makes /dev/virtio-ports/.
 PORT = "/dev/vport*p1"
 
 
 def run(command, deadline):
     """A shell command in the project's folder: (status, output)."""
-    # Output by way of a file: it may leave processes behind that keep a pipe open.
+    # Its output goes to a file: it may leave processes that keep a pipe open.
     with tempfile.TemporaryFile() as output:
         child = subprocess.Popen(["sh", "-c", command], cwd=os.environ["ROOT"], stdin=subprocess.DEVNULL,
                                  stdout=output, stderr=subprocess.STDOUT, process_group=0)
@@ -56,20 +56,20 @@ def held(number):
 
 
 def ask(number, name, *arguments, **keywords):
-    """Calls a method of what is held, or reads an attribute."""
+    """Calls a method of a held object, or reads an attribute."""
     value = getattr(held(number), name)
     return value(*arguments, **keywords) if callable(value) else value
 
 
 def release(number, failed):
-    """Leaves its block, by an exception if the test failed."""
+    """Leaves its block, with an exception if the test failed."""
     made, _held[number] = _held[number], None
     if hasattr(made, "__exit__"):
         made.__exit__(*((RuntimeError, RuntimeError("the test failed"), None) if failed else (None, None, None)))
 
 
 def tell():
-    """What the processes that tests started here said at last."""
+    """The last output of the processes that tests started here."""
     processes = sys.modules.get("lib.proc")
     if not processes:
         return ""
@@ -83,7 +83,7 @@ def answer(line):
     try:
         number, function, arguments, keywords = pickle.loads(base64.b64decode(line))
         result = (number, True, function(*arguments, **keywords))
-    except BaseException:  # whatever it is, the test is told
+    except BaseException:  # whatever it is, the test gets it
         result = (number, False, traceback.format_exc())
     return base64.b64encode(pickle.dumps(result)) + b"\n"
 

@@ -41,7 +41,7 @@ class BootRom(Process):
             ["sh", "-c", 'exec "$0" "$@" 3<>' + node,
              "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-accel", "tcg",
              "-machine", "q35,memory-backend=mem,graphics=off", "-m", MEMORY, "-serial", f"file:{self.console}",
-             "-boot", "reboot-timeout=1",  # on a busy machine it may have given up
+             "-boot", "reboot-timeout=1",  # on a busy machine the ROM may have given up
              "-object", f"{kind},id=mem,size={MEMORY},share=on",
              "-netdev", "tap,id=n0,script=no,downscript=no,vhost=on,vhostforce=on,vhostfd=3",
              "-device", f"virtio-net-pci,netdev=n0,mac=52:54:00:00:00:{device:02x},bootindex=0"],
@@ -62,7 +62,7 @@ def _address(device):
 
 
 def _answer(request, address):
-    """What a DHCP server says to a request (RFC 2131, 2132); None if it is none of ours."""
+    """What a DHCP server says to a request (RFC 2131, 2132); None if it is not for us."""
     options, at = {}, 240
     while at + 1 < len(request) and request[at] != 255:
         if request[at] == 0:

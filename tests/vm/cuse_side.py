@@ -34,7 +34,7 @@ NODE = "/dev/usvhost"
 VHOST_SET_OWNER = 0xAF01
 MAC = "cc:bb:bb:bb:bb:01"
 HOST = "cc:bb:bb:bb:bb:ff"
-LONG = 120  # seconds for what takes some: all here is emulated
+LONG = 120  # seconds for slow things: everything here is emulated
 USER, GROUP, STRANGER = 1000, 2000, 1001
 FRAMES = 200
 # A device that is set up anew takes nothing for a moment, longer on a busy machine: frames wait for it.
@@ -95,7 +95,7 @@ def wait_as_before(switch, before):
 
 @contextlib.contextmanager
 def echoing(mac, *before):
-    """A client that sends back what comes for it."""
+    """A client that sends back what it receives."""
     with Process([*before, CLIENT, NODE, "echo", mac], name="echo", stdin=True) as client:
         yield client
         client.child.stdin.close()
@@ -112,7 +112,7 @@ def echoes(switch, uplink, mac=MAC):
         transfer(port, [port], there, back, deadline=LONG, window=16, strangers=True)
 
 
-# Clients that do as QEMU does.
+# Clients that do what QEMU does.
 
 def clients_exchange_frames():
     with a_switch() as (switch, _):
@@ -151,7 +151,7 @@ def testpmd_is_a_client():
             for guest in guests:
                 guest.port.send(frames.frame(HOST, guest.mac))
                 switch.wait_registered(guest.mac)
-            for source, sink in ((one, two), (two, one)):  # behind what was flooded
+            for source, sink in ((one, two), (two, one)):  # after what was flooded
                 last = frames.frame(sink.mac, source.mac)
                 source.port.send(last)
                 sink.port.until(last)
@@ -204,7 +204,7 @@ def node_has_owner_and_mode():
 
 
 def fails(box, said, *options):
-    """The switch does not start, and says why in one line, its last."""
+    """The switch must not start, and its last line says why."""
     switch = Switch(box, options, program=PROGRAM, ready=False, stats_every=0)
     with contextlib.closing(contextlib.ExitStack()) as stack:
         stack.callback(switch.end)
@@ -240,7 +240,7 @@ def no_dev_cuse():
 
 
 def switch_is_killed():
-    """The name is free again, and clients learn that the node is dead."""
+    """The name is free again, and clients see that the node is gone."""
     with a_box() as box:
         for _ in range(2):
             with a_switch(box=box) as (switch, uplink), \

@@ -17,7 +17,7 @@ from lib.wait import DEADLINE, wait_for
 from vm.qemu import BOOT_DEADLINE, Qemu
 
 MEMORY_MIB = 256
-STREAMS = "/tmp/streams"  # in the guest, while streams shall go on: their process identifiers
+STREAMS = "/tmp/streams"  # files in the guest that exist while streams are to go on; they hold process identifiers
 
 
 @dataclass
@@ -154,7 +154,7 @@ class Guest(Shell, Qemu):
         return True
 
     def unplug_memory(self, name):
-        """Takes it out; its kernel agrees where it uses no page of it."""
+        """Takes it out, which the guest's kernel allows if it uses no page of it."""
         self.qmp("device_del", id=f"d{name}")
         self.wait_event("DEVICE_DELETED")
         self.qmp("object-del", id=f"m{name}")
@@ -165,7 +165,7 @@ class Guest(Shell, Qemu):
         """Takes the network card out, and ends its connection."""
         self.qmp("device_del", id="nic0")
         self.wait_event("DEVICE_DELETED")
-        self.qmp("netdev_del", id="n0")  # and its chardev with it
+        self.qmp("netdev_del", id="n0")  # with its chardev
 
     def plug(self):
         """Puts it in again (a card that connects, not one that is connected to)."""

@@ -26,7 +26,7 @@ PARTS = r"s/^ +Depends: (linux-(headers|kbuild|compiler)-\S+)$/\1/p"
 
 def _fetch(release):
     with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
-        # apt drops its rights for a download, unless they do not suffice: let them.
+        # apt downloads as another user, who must be able to write here.
         os.chmod(scratch, 0o777)
         download = ["sh", "-ec", DOWNLOAD, "sh", f"linux-headers-{release}", PARTS]
         subprocess.run([WITH_BACKPORTS, *download], cwd=scratch, check=True)

@@ -101,13 +101,13 @@ class Host:
             self.carrier.end()
 
     def meet(self, address, tag):
-        """Makes the guest with this address reachable, by its device's tag."""
+        """Makes the guest with this address reachable, with its device's tag."""
         name = self._tap(tag) if self.carrier else self.wire
         self.ns.ip("route", "replace", f"{address}/32", "dev", name, "src", ADDRESS)
         self.ways[address] = name
 
     def pin(self, address, mac):
-        """Sends to this guest without asking for its address again."""
+        """Enters this guest's address for good: it is not asked for again."""
         self.ns.ip("neigh", "replace", address, "lladdr", mac, "nud", "permanent", "dev", self.ways[address])
 
     def _tap(self, tag):
@@ -124,7 +124,7 @@ class Host:
         return name
 
     def reaches(self, address):
-        """Whether one echo comes back within a second."""
+        """Returns true if one echo comes back within a second."""
         return self.ns.run("ping", "-q", "-c", 1, "-W", 1, address, check=False)[0] == 0
 
     def echo(self, address, size, count):

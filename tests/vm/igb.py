@@ -72,12 +72,12 @@ class Igb(Machine):
         self.port.close()
 
     def set_link(self, up):
-        """Plugs the cable in, or pulls it."""
+        """Plugs the cable in, or pulls it out."""
         self.qmp("set_link", name="nic0", up=up)
 
 
 class Voices(Guests):
-    """In the machine: guests that are spoken for from outside, by their place in the list."""
+    """In the machine: guests for which the test outside sends, by their place in the list."""
 
     def each(self):
         return [(guest.index, guest.mac) for guest in self.guests]

@@ -52,11 +52,11 @@ def _output(*argv):
 def _fetch(series):
     """Puts the unpacked kernel into the cache; returns where."""
     with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
-        # apt drops its rights for a download, unless they do not suffice: let them.
+        # apt downloads as another user, who must be able to write here.
         os.chmod(scratch, 0o777)
         download = ["sh", "-ec", DOWNLOAD, "sh", f"{series}\\." if series else "[0-9]"]
         if subprocess.run(download, cwd=scratch, check=False, stderr=subprocess.DEVNULL).returncode:
-            # No package lists on a fresh machine, or old ones, or it is in the backports.
+            # A fresh machine has no package lists, or old ones; or the kernel is in the backports.
             subprocess.run([WITH_BACKPORTS, *download], cwd=scratch, check=True)
         root = Path(scratch, "root")
         for deb in Path(scratch).glob("*.deb"):

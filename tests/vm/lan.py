@@ -75,7 +75,7 @@ class Lan:
             self.core = stack.pop_all()
 
     def kill_switch(self):
-        """As a crash would: nothing is put away."""
+        """Kills the switch like a crash: nothing is cleaned up."""
         self.switch.kill()
         self.switch.status = self.switch.child.returncode
         self.core.close()

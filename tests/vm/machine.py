@@ -83,7 +83,7 @@ class Machine(Qemu):
             try:
                 _, match = self.channel.until(rb"([^\n]*)\n", deadline)
             except TimeoutError:
-                self.answers = False  # nor will it in the tests to come: they need not wait
+                self.answers = False  # it will not in later tests either, so they need not wait
                 raise
             answered, succeeded, result = pickle.loads(base64.b64decode(match[1]))
             if answered == number:  # an earlier call may have been given up
@@ -104,7 +104,7 @@ class Machine(Qemu):
         return output
 
     def tell(self):
-        """For a failed test: all that is known about it."""
+        """Tells, after a failed test, all that is known about it."""
         try:
             return self.tail() + "\n" + (self.call(agent.tell, deadline=DEADLINE) if self.answers else self._stuck())
         except (AssertionError, OSError) as problem:

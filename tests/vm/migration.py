@@ -117,7 +117,7 @@ class Wire(threading.Thread):
             raise self.problem
 
     def lost(self, first, end):
-        """Those of the datagrams first to end - 1 that did not come back (when later ones did)."""
+        """Those of the datagrams first to end - 1 that did not come back, while later ones did."""
         return sorted(set(range(first, end)) - set(self.returned))
 
     def finish(self):

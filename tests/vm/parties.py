@@ -37,7 +37,7 @@ LARGE = 60000
 
 
 def has(guest, bit):
-    """Whether the guest's driver negotiated a feature."""
+    """Returns true if the guest's driver negotiated a feature."""
     return guest.run("cat /sys/bus/virtio/devices/virtio0/features").strip()[bit] == "1"
 
 
@@ -142,7 +142,7 @@ class Party:
 
     @contextlib.contextmanager
     def running(self, command):
-        """Something that does not end during the block."""
+        """Runs something that must not end during the block."""
         job = self.spawn(command)
         try:
             yield
@@ -258,7 +258,7 @@ class HostParty(Party):
         self.ns = lan.host.ns
         self.stack = stack
         if lan.kind == AF_PACKET:
-            # What goes into a veth pair unfinished stays so, and the switch is not told.
+            # A veth pair leaves unfinished frames as they are, and does not tell the switch.
             self.offload(rx=False, tx=False, tso=False, gso=False, gro=False)
         for guest in lan.guests.values():
             self._meet(guest, lan.host.ways[guest.address])

@@ -88,7 +88,7 @@ def is_stopped_and_continued(lan, a):
 
 
 def stands_still(lan, a):
-    """Its rings stay as they are, and run full."""
+    """Its rings stay as they are, and fill up."""
     def dropped(table):
         return sum(row.reasons.get("ring_full", 0) for row in table.rows.values())
     before = dropped(lan.switch.next_table())

@@ -37,7 +37,7 @@ def serve(command):
 
 
 def due(command):
-    """What the command asks of the device."""
+    """What the command says about the device."""
     owner = re.search(r"--dev-owner (\w+):(\w+)", command)
     mode = re.search(r"--dev-mode (\d+)", command)
     return (*(owner.groups() if owner else ("root", "root")), int(mode[1], 8) if mode else 0o600)

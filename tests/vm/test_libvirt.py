@@ -119,7 +119,7 @@ class Domain(Shell):
         return os.path.join(self.directory, name)
 
     def _domain(self, image, substitutes):
-        """The file's text, with what a user adapts too, for a machine with no disk image and no KVM."""
+        """The file's text, adapted as a user would, for a machine with no disk image and no KVM."""
         with open(os.path.join(DOMAINS, f"{self.name}.xml"), encoding="utf-8") as f:
             text = f.read()
         serial = (f"<serial type='file'><source path='{self._path('console')}'/></serial>"
@@ -172,7 +172,7 @@ class Domain(Shell):
         self.wait_for("ip link show eth1")
 
     def unplug(self):
-        """It is out when its kernel agrees: libvirt forgets it then."""
+        """Takes it out, when the guest's kernel agrees: then libvirt forgets it."""
         self.libvirt.virsh("detach-device", self.name, self._path("card.xml"), "--live")
         wait_for(lambda: SECOND_MAC not in self.libvirt.virsh("dumpxml", self.name)[1], what="the card is out")
 

@@ -90,7 +90,7 @@ def ways(*names):
 
 @contextlib.contextmanager
 def frames_as_they_come(party):
-    """Its kernel does not put frames together before they can be seen."""
+    """Its kernel does not merge frames before they can be seen."""
     party.offload(gro=False)
     try:
         with party.watch() as seen:
@@ -147,7 +147,7 @@ def test_datagrams(scene, way, family):
         assert total["packets"] > total["lost_packets"]
         sent = sender.bursts(receiver, **BURST, bursts=50, family=family)
     if "c" not in way:
-        assert sent["pieces"] >= 50  # by the sending kernel, which has checksums left to the switch
+        assert sent["pieces"] >= 50  # by the sending kernel, which leaves checksums to the switch
         assert seen["unfinished"] > 0
     else:
         assert seen["unfinished"] == 0

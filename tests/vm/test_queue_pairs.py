@@ -50,7 +50,7 @@ def packets(party):
 
 
 def knock(host, party):
-    """Flows to the party's kernel, which answers each at once: nobody listens there."""
+    """Sends flows to the party's kernel, which answers each at once, as nobody listens there."""
     with contextlib.ExitStack() as stack:
         flows = [stack.enter_context(s) for s in host.ns.inside(lambda: [socket.socket() for _ in range(FLOWS)])]
         for flow in flows:
@@ -62,7 +62,7 @@ def knock(host, party):
 
 
 def check_used(host, party, count):
-    """It has that many pairs, and all of them are in use."""
+    """Asserts that it has that many pairs, and that all of them are in use."""
     before = packets(party)
     assert before.keys() == set(itertools.product(("rx", "tx"), range(count)))
 
@@ -92,7 +92,7 @@ def test_pairs_come_and_go_under_traffic(parties):
         finally:
             steady.finish()
             # A flow that moves to another queue may overtake itself there; and what Linux puts into a queue that
-            # it has just disabled is lost: no more than was under way then.
+            # it has just disabled is lost, but no more than was under way then.
             changing.finish(ordered=False, may_lose=SHRINKS * Pinger.WINDOW)
     check_used(host, b, PAIRS)
 

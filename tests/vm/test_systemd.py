@@ -47,7 +47,7 @@ def wait_serving(machine):
 
 
 def systemctl(machine, *commands):
-    """Runs these where systemd is process 1, else it does not answer; returns what they say."""
+    """Runs these where systemd is process 1, as it answers nobody else; returns what they print."""
     script = " && ".join(f"systemctl {command}" for command in commands)
     return machine.run(f"nsenter --mount --pid --target $(pidof systemd) sh -c '{script}' || {{ cat {LOG}; false; }}",
                        deadline=60)
@@ -78,7 +78,7 @@ def test_ready_when_the_socket_is_there(machine):
 
 
 def test_hung_switch_is_ended_and_started_again(machine):
-    """Stopped as a whole it feeds no watchdog, either; tests/e2e/test_notify.py has a worker that hangs alone."""
+    """A switch that is stopped as a whole feeds no watchdog; tests/e2e/test_notify.py has a single hung worker."""
     wait_serving(machine)
     machine.run(f"mkdir -p {UNITS}/vhost-switch.service.d && "
                 f"printf '[Service]\nWatchdogSec=10\n' > {UNITS}/vhost-switch.service.d/fast.conf")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""The programs of tools/ see what they are there to see."""
+"""The programs of tools/ see what they must see."""
 
 import os
 import socket

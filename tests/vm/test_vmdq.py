@@ -83,7 +83,7 @@ class TestThreeGuests:
     @pytest.mark.parametrize("tags", [(), (7,)], ids=["untagged", "tagged by the guest"])
     @pytest.mark.parametrize("to", [ELSEWHERE, frames.BROADCAST, frames.MULTICAST])
     def test_to_uplink(self, three, to, tags):
-        """With the tag of its device, if it has none."""
+        """A frame without a tag leaves with that of its device."""
         room = three.room
         for guest in room.guests[:2]:
             data = frames.frame(to, guest.mac, size=1000, tags=tags)
@@ -117,7 +117,7 @@ class TestThreeGuests:
 
 
 def set_link(party, up):
-    """Until the switch has seen it: it looks ten times a second."""
+    """Waits until the switch has seen it, which looks ten times a second."""
     words = f"its link is {'up' if up else 'down'}"
     before = party.switch.stderr().count(words)
     party.machine.set_link(up)
@@ -211,7 +211,7 @@ def test_others_take_the_places_of_those_that_left(igb):
 
 
 def test_jumbo(igb):
-    """Not into pools, as 82576's driver can't; so the switch sorts, by itself."""
+    """The 82576's driver can't put jumbo frames into pools, so the switch sorts by itself."""
     with Party(igb, ["-P"], jumbo=True) as party:
         room = party.room
         guest, room.silent = party.join(address(0), address(1))
