@@ -71,7 +71,7 @@ def test_guests_ping(box, image):
 
 @pytest.mark.parametrize("folder", [HUGETLBFS, "none"])
 def test_memory_for_cuse_is_shared(folder):
-    """The memory options for a netdev of the cuse back end, without that netdev: QEMU takes them, and maps the memory shared."""
+    """The memory options for cuse netdevs, without such a netdev: QEMU takes them, and maps the memory shared."""
     line = "-m 64 -netdev tap,id=n0,vhost=on"
     _, out, _ = proc.run([WRAP, "--print", *line.split()],
                          env={"QEMU_WRAP_BACK_END": "cuse", "QEMU_WRAP_HUGETLBFS": folder})
