@@ -215,7 +215,6 @@ run_deaths(struct hostile *h, const void *arg)
 {
 	struct nic_opts opts = party_opts();
 	struct party *p, *peer = party_open(h, NULL);
-	uint8_t frame[LEN], got[FRAME_ROOM];
 	int64_t begin = vu_now_ms();
 
 	(void)arg;
@@ -229,18 +228,7 @@ run_deaths(struct hostile *h, const void *arg)
 		p = party_open(h, &opts);
 		if (p == NULL)
 			return;
-		for (unsigned k = 0; k < BATCH; k++) {
-			frame_make(frame, peer->mac, p->mac, TYPE_CASE, ++h->seq, LEN);
-			nic_queue(&p->nic, NULL, frame, LEN, NULL);
-			frame_make(frame, p->mac, peer->mac, TYPE_CASE, ++h->seq, LEN);
-			nic_queue(&peer->nic, NULL, frame, LEN, NULL);
-		}
-		nic_flush(&peer->nic);
-		nic_flush(&p->nic);
-		party_close(p);
-		while (nic_recv(&peer->nic, got, sizeof(got)) > 0)
-			continue;
-		nic_reclaim(&peer->nic);
+		party_dies(p, peer, BATCH, LEN);
 	}
 	remark("%d deaths in %jd ms", DEATHS, (intmax_t)(vu_now_ms() - begin));
 }

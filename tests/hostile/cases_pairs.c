@@ -13,12 +13,8 @@
 #include "raw.h"
 
 #define LEN 200
-#define TOGGLES 1500
-#define DEATHS 150
 #define FLOWS 64
 #define A_ROUND 8
-#define DRY_ROUNDS 600
-#define FLOW_AT 35 /* the byte of a frame that tells its flow */
 
 static void
 run_queue_num(struct hostile *h, const void *arg)

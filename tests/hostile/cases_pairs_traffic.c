@@ -3,7 +3,6 @@
  */
 /* Queue pairs under traffic: rings that come and go, are never looked at, or break. See cases.h. */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <string.h>
 
 #include "cases.h"
@@ -170,7 +169,6 @@ run_deaths(struct hostile *h, const void *arg)
 {
 	struct nic_opts opts = pairs_opts(PAIRS);
 	struct party *p, *peer = party_open(h, NULL);
-	uint8_t frame[FRAME_ROOM];
 
 	(void)arg;
 	opts.dev.protocol &= ~VU_PROTOCOL_REPLY_ACK;
@@ -184,19 +182,7 @@ run_deaths(struct hostile *h, const void *arg)
 		p = party_open(h, &opts);
 		if (p == NULL)
 			return;
-		for (unsigned k = 0; k < PAIRS; k++) {
-			p->nic.tx_pair = k;
-			frame_make(frame, peer->mac, p->mac, TYPE_CASE, ++h->seq, LEN);
-			nic_queue(&p->nic, NULL, frame, LEN, NULL);
-			frame_make(frame, p->mac, peer->mac, TYPE_CASE, ++h->seq, LEN);
-			nic_queue(&peer->nic, NULL, frame, LEN, NULL);
-		}
-		nic_flush(&peer->nic);
-		nic_flush(&p->nic);
-		party_close(p);
-		while (nic_recv(&peer->nic, frame, sizeof(frame)) > 0)
-			continue;
-		nic_reclaim(&peer->nic);
+		party_dies(p, peer, PAIRS, LEN);
 	}
 }
 

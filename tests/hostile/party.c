@@ -113,6 +113,26 @@ party_close(struct party *p)
 }
 
 void
+party_dies(struct party *p, struct party *peer, unsigned n, size_t len)
+{
+	uint8_t frame[FRAME_ROOM];
+
+	for (unsigned i = 0; i < n; i++) {
+		p->nic.tx_pair = i % p->nic.n_pairs;
+		frame_make(frame, peer->mac, p->mac, TYPE_CASE, ++p->h->seq, len);
+		nic_queue(&p->nic, NULL, frame, len, NULL);
+		frame_make(frame, p->mac, peer->mac, TYPE_CASE, ++p->h->seq, len);
+		nic_queue(&peer->nic, NULL, frame, len, NULL);
+	}
+	nic_flush(&peer->nic);
+	nic_flush(&p->nic);
+	party_close(p);
+	while (nic_recv(&peer->nic, frame, sizeof(frame)) > 0)
+		continue;
+	nic_reclaim(&peer->nic);
+}
+
+void
 party_close_all(struct hostile *h)
 {
 	for (unsigned i = 0; i < PARTIES_MAX; i++)

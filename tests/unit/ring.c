@@ -102,6 +102,13 @@ ring_destroy(struct ring *r)
 	free(r);
 }
 
+int
+ring_teardown(void **state)
+{
+	ring_destroy(*state);
+	return 0;
+}
+
 void
 ring_call(struct ring *r)
 {

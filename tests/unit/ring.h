@@ -58,6 +58,9 @@ void ring_reset(struct ring *r, uint16_t base);
 
 void ring_destroy(struct ring *r);
 
+/* The same for cmocka, whose state is the ring. */
+int ring_teardown(void **state);
+
 /* Lets the device signal. */
 void ring_call(struct ring *r);
 

@@ -23,13 +23,6 @@ setup(void **state)
 	return 0;
 }
 
-static int
-teardown(void **state)
-{
-	ring_destroy(*state);
-	return 0;
-}
-
 static enum chain_status
 walk(struct ring *r, uint16_t at, bool writable)
 {
@@ -471,7 +464,7 @@ test_nonsense(void **state)
 	free(b);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, ring_teardown)
 
 int
 main(void)

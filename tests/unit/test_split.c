@@ -19,13 +19,6 @@ setup(void **state)
 	return 0;
 }
 
-static int
-teardown(void **state)
-{
-	ring_destroy(*state);
-	return 0;
-}
-
 static enum chain_status
 walk(struct ring *r, uint16_t head, bool writable)
 {
@@ -467,7 +460,7 @@ test_single_against_walk(void **state)
 	assert_true(taken > 1000 && left > 1000);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, ring_teardown)
 
 int
 main(void)
