@@ -14,5 +14,6 @@ frames    frames with sequence numbers, raw sockets to send and receive them
 hugepages where a test needs some
 leftovers what must not be left behind
 guide     the guide's commands and messages
+qemu_words  names that differ from one QEMU to the next
 vlan_matrix  who gets which frame from the uplink
 """

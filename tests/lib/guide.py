@@ -2,12 +2,14 @@
 # Copyright (c) 2026 vhost-switch contributors
 """The guide's blocks of code, as doc/hacking.rst ("The guide") describes their marks; and what the sources can say.
 
-Reads files alone; starts nothing.
+Reads files alone; starts nothing, except that fit() may ask QEMU for its version.
 """
 
 import glob
 import os
 import re
+
+from lib.qemu_words import reconnect
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DOC = os.path.join(ROOT, "doc")
@@ -128,6 +130,8 @@ def fit(text):
     text = re.sub(r" -l ([\d,]+)", cpus, text)
     if "--no-pci" not in text:
         text = re.sub(r"\b(vhost-switch|dpdk-testpmd) (?=-l|--lcores)", r"\1 --no-pci ", text)
+    if "reconnect=1" in text:
+        text = text.replace("reconnect=1", reconnect())
     return text.replace("-accel kvm -cpu host", "-accel tcg -cpu max")
 
 

@@ -13,6 +13,7 @@ import itertools
 import re
 from dataclasses import dataclass
 
+from lib.qemu_words import reconnect
 from lib.wait import DEADLINE, wait_for
 from vm.qemu import BOOT_DEADLINE, Qemu
 
@@ -30,7 +31,7 @@ class Nic:
     pairs: int = 1
 
     def chardev(self):
-        mode = "server=on,wait=off" if self.server else "reconnect=1"
+        mode = "server=on,wait=off" if self.server else reconnect()
         return f"socket,id=c0,path={self.path},{mode}"
 
     def netdev(self):
