@@ -30,6 +30,7 @@
 #define COST_COPY 16   /* to copy a fragment of a frame, bytes aside */
 #define COST_DESC 20   /* to look at a descriptor of a chain, beyond the first */
 #define COST_DEST 64   /* a destination of a burst: its ring's lock, index and event */
+#define COST_PAUSE 140 /* to try for a lock once more */
 #define COST_WAIT 32   /* to offer a frame that waits once more */
 #define COST_ERRAND 40 /* to look at one port that such a frame waits for */
 #define COST_PARK 112  /* to park a copy of a frame, or to drop it because it may not wait */

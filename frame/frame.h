@@ -114,15 +114,18 @@ frame_own_tag(const struct frame *f)
 	return ether_is_tag(f->eth.ether_type);
 }
 
+/* Longest of the frames that go by the straight way: 1500 bytes, an Ethernet header and a tag. */
+#define FRAME_PLAIN_MAX RTE_ETHER_MAX_LEN
+
 /* The frames of one poll (see forward.c). */
 struct burst {
 	unsigned int n;
 	unsigned int nfrags;
-	uint32_t cost;             /* cost of the visit so far; see cost.h */
-	uint32_t paid;             /* the part of `cost` that receivers pay for */
-	uint32_t fetched;          /* unusual cost of the fetch */
-	unsigned int frags_max;    /* no further frame is fetched beyond that */
-	frame_set plain;           /* frames of one fragment, with neither offloads nor flags */
+	uint32_t cost;          /* cost of the visit so far; see cost.h */
+	uint32_t paid;          /* the part of `cost` that receivers pay for */
+	uint32_t fetched;       /* unusual cost of the fetch */
+	unsigned int frags_max; /* no further frame is fetched beyond that */
+	frame_set plain; /* frames of one fragment, of FRAME_PLAIN_MAX bytes at most, which ask for nothing */
 	bool put_off;              /* the current destination took less than it has room for */
 	struct share_clock *clock; /* the worker's */
 	struct share *receiver;    /* share of the current destination; NULL: none */

@@ -187,8 +187,11 @@ packed_show(struct vring_packed_desc *d, uint64_t half)
 /* The next used position of a ring, in registers while several chains are returned. */
 struct packed_used {
 	struct vring_packed_desc *ring;
-	uint64_t lap; /* the owner's flags, where they are in a used_half */
+	uint64_t lap;  /* the owner's flags, where they are in a used_half */
+	uint64_t half; /* of the first chain, which is held back */
 	uint16_t at, size;
+	uint16_t held_at; /* its position */
+	bool held;        /* there is one */
 };
 
 #define PACKED_LAP ((uint64_t)(PACKED_AVAIL | PACKED_USED) << 48)
@@ -199,8 +202,11 @@ packed_used_begin(const struct virtqueue *vq)
 	return (struct packed_used){
 			.ring = vq->ring,
 			.lap = vq->used_wrap ? PACKED_LAP : 0,
+			.half = vq->held_half,
 			.at = vq->last_used,
 			.size = vq->size,
+			.held_at = vq->held_at,
+			.held = vq->held,
 	};
 }
 
@@ -209,6 +215,9 @@ packed_used_end(const struct packed_used *p, struct virtqueue *vq)
 {
 	vq->last_used = p->at;
 	vq->used_wrap = p->lap != 0;
+	vq->held_half = p->half;
+	vq->held_at = p->held_at;
+	vq->held = p->held;
 }
 
 /*
@@ -216,17 +225,17 @@ packed_used_end(const struct packed_used *p, struct virtqueue *vq)
  * the next packed_publish(), and the guest stops there; so it sees all of them at once.
  */
 static __rte_always_inline void
-packed_used_put(struct packed_used *p, struct virtqueue *vq, struct used_chain u, uint32_t len)
+packed_used_put(struct packed_used *p, struct used_chain u, uint32_t len)
 {
 	uint64_t half = len | (uint64_t)u.id << 32 | p->lap;
 	uint32_t next = p->at + (uint32_t)u.ndesc;
 
 	if (len != 0)
 		half |= (uint64_t)VRING_DESC_F_WRITE << 48;
-	if (unlikely(!vq->held)) {
-		vq->held = true;
-		vq->held_at = p->at;
-		vq->held_half = half;
+	if (unlikely(!p->held)) {
+		p->held = true;
+		p->held_at = p->at;
+		p->half = half;
 	} else {
 		packed_show(&p->ring[p->at], half);
 	}
@@ -243,39 +252,44 @@ packed_put(struct virtqueue *vq, struct used_chain u, uint32_t len)
 {
 	struct packed_used p = packed_used_begin(vq);
 
-	packed_used_put(&p, vq, u, len);
+	packed_used_put(&p, u, len);
 	packed_used_end(&p, vq);
 }
 
-/* Returns true if used positions from `from` on passed the guest's event index (section 2.8.14). */
+/* A used position, and its lap. */
+struct packed_at {
+	uint16_t at;
+	bool wrap;
+};
+
+/*
+ * Returns true if the used positions from `from` to `to` passed the guest's event index (section
+ * 2.8.14).
+ */
 static inline bool
-packed_need_event(const struct virtqueue *vq, uint16_t from, uint16_t off_wrap)
+packed_need_event(const struct virtqueue *vq, uint16_t from, struct packed_at to, uint16_t off_wrap)
 {
-	uint16_t old = from, now = vq->last_used;
+	uint16_t old = from, now = to.at;
 	uint16_t event = off_wrap & ~(1u << VRING_PACKED_EVENT_F_WRAP_CTR);
 
 	/* Puts the positions on one line, which ends at the used one. */
 	if (now <= old)
 		old -= vq->size;
-	if ((off_wrap >> VRING_PACKED_EVENT_F_WRAP_CTR) != vq->used_wrap)
+	if ((off_wrap >> VRING_PACKED_EVENT_F_WRAP_CTR) != to.wrap)
 		event -= vq->size;
 	return vring_need_event(event, now, old);
 }
 
 /*
- * Makes all chains since used position `from` visible to the guest. Returns true if it wants a
- * signal; see vq_signal().
+ * Returns true if the guest wants a signal after the used positions from `from` to `to` were shown to
+ * it; see vq_signal().
  */
 static inline bool
-packed_publish(struct virtqueue *vq, uint16_t from)
+packed_wants_signal(const struct virtqueue *vq, uint16_t from, struct packed_at to)
 {
 	struct vring_packed_desc_event e;
 	uint32_t both;
 
-	if (vq->held) {
-		packed_show(&vq->ring[vq->held_at], vq->held_half);
-		vq->held = false;
-	}
 	if (vq->callfd < 0)
 		return false;
 	/* The guest must see the descriptors before we check if it sleeps. */
@@ -283,8 +297,19 @@ packed_publish(struct virtqueue *vq, uint16_t from)
 	both = load_relaxed((const uint32_t *)vq->driver_event);
 	memcpy(&e, &both, sizeof(e));
 	if (e.flags == VRING_PACKED_EVENT_FLAG_DESC && vq->event_idx)
-		return packed_need_event(vq, from, e.off_wrap);
+		return packed_need_event(vq, from, to, e.off_wrap);
 	return e.flags != VRING_PACKED_EVENT_FLAG_DISABLE;
+}
+
+/* Makes all chains since used position `from` visible to the guest. Returns true if it wants a signal. */
+static inline bool
+packed_publish(struct virtqueue *vq, uint16_t from)
+{
+	if (vq->held) {
+		packed_show(&vq->ring[vq->held_at], vq->held_half);
+		vq->held = false;
+	}
+	return packed_wants_signal(vq, from, (struct packed_at){vq->last_used, vq->used_wrap});
 }
 
 /* Asks the guest not to notify us: we poll. */

@@ -194,22 +194,36 @@ ring_put(struct virtqueue *vq, struct used_chain u, uint32_t len, const bool pac
 		split_put(vq, u.id, len);
 }
 
-/* Puts n chains of one descriptor each, with these ids, which were filled as room[] says. */
+/*
+ * Puts n chains of one descriptor each, with these ids, which were filled as room[] says: from used
+ * index `at` on in a split ring, from *p on in a packed one.
+ */
+static __rte_always_inline void
+ring_put_singles_at(struct virtqueue *vq, uint16_t at, struct packed_used *p, const uint16_t *id,
+		const struct fragment *room, unsigned int n, const bool packed)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		if (packed)
+			packed_used_put(p, (struct used_chain){id[i], 1}, room[i].len);
+		else
+			split_put_at(vq, at + i, id[i], room[i].len);
+	}
+}
+
+/* The same from the next used position on. */
 static __rte_always_inline void
 ring_put_singles(struct virtqueue *vq, const uint16_t *id, const struct fragment *room,
 		unsigned int n, const bool packed)
 {
 	struct packed_used p = packed_used_begin(vq);
-	unsigned int i;
 
-	for (i = 0; i < n; i++) {
-		if (packed)
-			packed_used_put(&p, vq, (struct used_chain){id[i], 1}, room[i].len);
-		else
-			split_put(vq, id[i], room[i].len);
-	}
+	ring_put_singles_at(vq, vq->last_used, &p, id, room, n, packed);
 	if (packed)
 		packed_used_end(&p, vq);
+	else
+		vq->last_used += n;
 }
 
 /* Puts the chains of the first n frames, of which nothing was written. */
@@ -221,7 +235,7 @@ ring_put_frames(struct virtqueue *vq, const struct frame *f, unsigned int n, con
 
 	for (; f < end; f++) {
 		if (packed)
-			packed_used_put(&p, vq, (struct used_chain){f->id, f->ndesc}, 0);
+			packed_used_put(&p, (struct used_chain){f->id, f->ndesc}, 0);
 		else
 			split_put(vq, f->id, 0);
 	}

@@ -4,10 +4,11 @@
 /*
  * Fills a guest's receive ring.
  *
- * Any worker may do it: the ring's lock is taken once a burst and held while it copies; a ring that
- * another worker fills is left for a later visit. The order of a burst is kept: filling ends at the
+ * Any worker may do it: the ring's lock is taken once a burst and held while it copies. While several
+ * workers want the ring, each takes a part of it and copies without the lock (lease.h); a ring that
+ * can't be had soon is left for a later visit. The order of a burst is kept: filling ends at the
  * first frame that finds no room. Nothing is written outside of the buffers that the guest offered,
- * and nothing is visible to it before ring_publish().
+ * and nothing is visible to it before ring_publish() or lease_end().
  *
  * Most frames need only the copy, and fit into a single descriptor: those at the beginning of a burst
  * are put into the ring together. For a later one, or one with offloads, a single descriptor is tried
@@ -16,9 +17,17 @@
 #include "frame/checksum.h"
 #include "frame/copy.h"
 #include "frame/gso.h"
+#include "guest/lease.h"
 #include "guest/room.h"
 #include "guest/rx.h"
 #include "switch/count.h"
+
+/*
+ * Number of times to try for the lock of a ring that another worker fills. A try takes up to 140 cycles
+ * (PAUSE on Intel since Skylake), a burst of 64 short frames some 2,200, and frames that have to wait instead
+ * more than 5,000.
+ */
+#define LOCK_TRIES 16
 
 /* Work that was done for a burst; it is counted after the ring's lock was released. */
 struct tally {
@@ -327,6 +336,43 @@ rx_put_plain(const struct virtqueue *vq, const struct frame *frame, frame_set ru
 	return k;
 }
 
+/* Plain frames, and the next chains of one descriptor, one for each of the first n frames. */
+struct run {
+	frame_set frames;
+	unsigned int n;
+	struct fragment room[BURST_MAX]; /* buffers; when they were filled, the bytes in them */
+	uint16_t id[BURST_MAX];          /* what returns them */
+};
+
+/* Finds the plain frames that `want` begins with, and chains of the wanted kind for them. */
+static __rte_always_inline void
+rx_find_run(const struct cursor *c, const struct burst *b, frame_set want, const struct singles *s,
+		struct run *r, const bool packed)
+{
+	frame_set odd = want & ~b->plain;
+
+	r->n = 0;
+	r->frames = unlikely(odd != 0) ? want & (frame_set_head(odd) - 1) : want;
+	if (likely(!vq_logging(c->vq) && r->frames != 0))
+		r->n = ring_singles(c, s, frame_set_count(r->frames), r->room, r->id, packed);
+}
+
+/* Writes the frames of a run, up to the first one that its buffer does not take. Returns how many. */
+static __rte_always_inline unsigned int
+rx_put_run(const struct virtqueue *vq, struct filling *to, struct run *r)
+{
+	const struct frame *frame = to->b->frame;
+	unsigned int i, k = 0;
+
+	if (likely(vq->avx2 && vq->hdr_len == sizeof(struct virtio_net_hdr_mrg_rxbuf)))
+		k = rx_put_avx2(frame, r->frames, r->room, r->n);
+	if (unlikely(k < r->n))
+		k += rx_put_plain(vq, frame, frame_set_after(r->frames, k), r->room + k, r->n - k);
+	for (i = 0; i < k; i++)
+		to->tally.bytes += r->room[i].len - vq->hdr_len;
+	return k;
+}
+
 /*
  * The usual case, for many frames at once: puts the first frames of `want` into the next chains, as
  * far as the frames are plain and the chains singles that take them. Returns those that were taken.
@@ -336,26 +382,15 @@ rx_fill_singles(struct cursor *c, struct filling *to, frame_set want, const bool
 {
 	const struct singles any = {.flags = VRING_DESC_F_WRITE, .most = UINT32_MAX};
 	struct virtqueue *vq = c->vq;
-	const struct frame *frame = to->b->frame;
-	frame_set odd = want & ~to->b->plain, run;
-	struct fragment room[BURST_MAX];
-	uint16_t id[BURST_MAX];
-	unsigned int i, n, k = 0;
+	unsigned int k;
+	struct run r;
 
-	run = unlikely(odd != 0) ? want & (frame_set_head(odd) - 1) : want;
-	if (unlikely(vq_logging(vq) || run == 0))
-		return 0;
-	n = ring_singles(c, &any, frame_set_count(run), room, id, packed);
-	if (likely(vq->avx2 && vq->hdr_len == sizeof(struct virtio_net_hdr_mrg_rxbuf)))
-		k = rx_put_avx2(frame, run, room, n);
-	if (unlikely(k < n))
-		k += rx_put_plain(vq, frame, frame_set_after(run, k), room + k, n - k);
-	ring_put_singles(vq, id, room, k, packed);
-	for (i = 0; i < k; i++)
-		to->tally.bytes += room[i].len - vq->hdr_len;
+	rx_find_run(c, to->b, want, &any, &r, packed);
+	k = rx_put_run(vq, to, &r);
+	ring_put_singles(vq, r.id, r.room, k, packed);
 	ring_skip(c, k, packed);
 	ring_take(c);
-	return run & ~frame_set_after(run, k);
+	return r.frames & ~frame_set_after(r.frames, k);
 }
 
 static __rte_always_inline struct outcome
@@ -399,9 +434,113 @@ rx_deliver_into(struct virtqueue *vq, struct filling *to, frame_set want, struct
 	uint16_t from = vq->last_used;
 
 	*o = rx_fill_ring(vq, to, want, packed);
+	if (unlikely(vq->known.valid) && o->taken != 0)
+		vq->known.valid = false;
 	if (!ring_has_put(vq, from, packed) || vq_broken(vq))
 		return false;
 	return ring_publish(vq, from, packed);
+}
+
+/*
+ * Fills a part of the ring, with the lock released while it copies. Taking the lock again has to wait
+ * for others, but while there is a lease none of them holds it for longer than it takes to begin or end one.
+ * Returns true if the guest is to be signalled.
+ */
+static __rte_always_inline bool
+rx_deliver_leased(struct virtqueue *vq, struct filling *to, frame_set want, struct outcome *o,
+		const bool packed)
+{
+	const struct singles any = {
+			.flags = VRING_DESC_F_WRITE,
+			.least = vq->hdr_len + FRAME_PLAIN_MAX, /* takes every plain frame */
+			.most = UINT32_MAX,
+	};
+	struct cursor c = ring_begin(vq, packed);
+	struct lease l;
+	struct run r;
+
+	rx_find_run(&c, to->b, want, &any, &r, packed);
+	o->taken = r.frames & ~frame_set_after(r.frames, r.n);
+	if (r.n == 0)
+		return false;
+	ring_skip(&c, r.n, packed);
+	ring_take(&c);
+	if (unlikely(vq->known.valid))
+		vq->known.valid = false;
+	l = lease_begin(vq, r.n, packed);
+	rte_spinlock_unlock(&vq->leases.lock);
+	rx_put_run(vq, to, &r);
+	lease_put(vq, &l, r.id, r.room, r.n, packed);
+	rte_spinlock_lock(&vq->leases.lock);
+	return lease_end(vq, &l, packed);
+}
+
+/*
+ * Delivers into a ring that other workers want, too. Frames that can't be leased have to wait until
+ * nobody has a lease; no more begin until then.
+ */
+static __rte_always_inline bool
+rx_deliver_contended(struct virtqueue *vq, struct filling *to, frame_set want, struct outcome *o,
+		const bool packed)
+{
+	struct outcome rest = {0, 0};
+	bool signal = false;
+	struct cursor c;
+
+	if (lease_possible(&vq->leases)) {
+		signal = rx_deliver_leased(vq, to, want, o, packed);
+		want &= ~o->taken;
+	}
+	if (want == 0)
+		return signal;
+	if (vq->leases.n != 0) {
+		c = ring_begin(vq, packed);
+		if (ring_more(&c, packed)) {
+			to->b->put_off = true;
+			vq->leases.contended = 0;
+		}
+		return signal;
+	}
+	signal |= rx_deliver_into(vq, to, want, &rest, packed);
+	o->taken |= rest.taken;
+	o->refused = rest.refused;
+	return signal;
+}
+
+/* The same as rx_deliver_into(), for a ring that may be contended. */
+static __rte_noinline bool
+rx_deliver_beside(struct virtqueue *vq, struct filling *to, frame_set want, struct outcome *o)
+{
+	*o = (struct outcome){0, 0};
+	return vq->packed ? rx_deliver_contended(vq, to, want, o, true)
+			  : rx_deliver_contended(vq, to, want, o, false);
+}
+
+/*
+ * Takes the lock of a ring that another worker holds, if it is let go soon: after a burst of short
+ * frames, or when a lease was begun. From then on leases are taken.
+ */
+static __rte_noinline bool
+rx_lock_contended(struct virtqueue *vq, struct burst *b)
+{
+	unsigned int i;
+
+	for (i = 0; i < LOCK_TRIES; i++) {
+		rte_pause();
+		b->cost += COST_PAUSE;
+		if (rte_spinlock_is_locked(&vq->leases.lock) ||
+				!rte_spinlock_trylock(&vq->leases.lock))
+			continue;
+		vq->leases.contended = LEASE_BURSTS;
+		return true;
+	}
+	return false;
+}
+
+static inline bool
+rx_lock(struct virtqueue *vq, struct burst *b)
+{
+	return likely(rte_spinlock_trylock(&vq->leases.lock)) || rx_lock_contended(vq, b);
 }
 
 struct outcome
@@ -413,15 +552,16 @@ rx_deliver(struct virtqueue *vq, struct burst *b, frame_set want, struct port_co
 	unsigned int n;
 	bool signal;
 
-	if (unlikely(!rte_spinlock_trylock(&vq->lock))) {
+	if (unlikely(!rx_lock(vq, b))) {
 		b->put_off = true;
 		return (struct outcome){0, 0};
 	}
-	signal = vq->packed ? rx_deliver_into(vq, &to, want, &o, true)
-			    : rx_deliver_into(vq, &to, want, &o, false);
-	if (unlikely(vq->known.valid) && o.taken != 0)
-		vq->known.valid = false;
-	rte_spinlock_unlock(&vq->lock);
+	if (unlikely(vq->leases.contended != 0 || vq->leases.n != 0))
+		signal = rx_deliver_beside(vq, &to, want, &o);
+	else
+		signal = vq->packed ? rx_deliver_into(vq, &to, want, &o, true)
+				    : rx_deliver_into(vq, &to, want, &o, false);
+	rte_spinlock_unlock(&vq->leases.lock);
 
 	b->cost += COST_DEST;
 	if (o.taken != 0) {

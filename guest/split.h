@@ -165,12 +165,18 @@ split_single(const struct virtqueue *vq, uint16_t head, uint16_t flags, uint32_t
 	return (struct fragment){guest_mem_at(vq->mem, d.addr, d.len), d.len};
 }
 
-/* Returns the chain of `head` to the guest, with `len` bytes written to it. */
+/* Returns the chain of `head`, with `len` bytes written to it, by the entry at used index `at`. */
+static inline void
+split_put_at(struct virtqueue *vq, uint16_t at, uint16_t head, uint32_t len)
+{
+	vq->used->ring[at & (vq->size - 1)] = (struct vring_used_elem){.id = head, .len = len};
+}
+
+/* The same by the next entry. */
 static inline void
 split_put(struct virtqueue *vq, uint16_t head, uint32_t len)
 {
-	vq->used->ring[vq->last_used++ & (vq->size - 1)] =
-			(struct vring_used_elem){.id = head, .len = len};
+	split_put_at(vq, vq->last_used++, head, len);
 }
 
 /* Returns the used index after which the guest wants a signal, with EVENT_IDX. */
@@ -181,21 +187,28 @@ split_used_event(const struct virtqueue *vq)
 }
 
 /*
- * Makes all chains since used index `from` visible to the guest. Returns true if the guest wants a
- * signal (section 2.7.7): the caller does that by vq_signal(), after it has released the ring's
- * lock.
+ * Makes the chains from used index `from` to `to` visible to the guest, which sees all before them.
+ * Returns true if the guest wants a signal (section 2.7.7): the caller does that by vq_signal(), after
+ * it has released the ring's lock.
  */
 static inline bool
-split_publish(struct virtqueue *vq, uint16_t from)
+split_show(struct virtqueue *vq, uint16_t from, uint16_t to)
 {
-	store_release(&vq->used->idx, vq->last_used);
+	store_release(&vq->used->idx, to);
 	if (vq->callfd < 0)
 		return false;
 	/* The guest must see the index before we check if it sleeps. */
 	rte_smp_mb();
 	if (vq->event_idx)
-		return vring_need_event(split_used_event(vq), vq->last_used, from);
+		return vring_need_event(split_used_event(vq), to, from);
 	return !(load_relaxed(&vq->avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
+}
+
+/* The same for all chains since used index `from`. */
+static inline bool
+split_publish(struct virtqueue *vq, uint16_t from)
+{
+	return split_show(vq, from, vq->last_used);
 }
 
 /* Asks the guest not to notify us: we poll (section 2.7.10). */

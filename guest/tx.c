@@ -208,7 +208,7 @@ tx_fetch_singles(struct cursor *c, struct burst *b, unsigned int max, const bool
 	const struct singles usual = {
 			.skip = vq->hdr_len,
 			.least = vq->hdr_len + TX_SET_LEAST,
-			.most = PLAIN_MAX,
+			.most = vq->hdr_len + FRAME_PLAIN_MAX,
 	};
 	uint16_t id[BURST_MAX];
 	unsigned int i, n = ring_singles(c, &usual, max, b->frag, id, packed);

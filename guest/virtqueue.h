@@ -7,7 +7,7 @@
  *
  * librte_vhost's thread writes it while the queue is withdrawn (guest.c). While it is published, a
  * transmit queue belongs to the one worker that polls it; any worker may fill a receive queue, one
- * at a time under `lock`.
+ * at a time under its lock, or several at a time by leases (lease.h).
  *
  * The ring formats (split.h, packed.h) know how descriptors are laid out. tx.c and rx.c have the
  * policy of what a frame may look like, once for both.
@@ -35,6 +35,23 @@
 
 struct announcement;
 struct in_order;
+
+/* More workers than that do not fill a ring at the same time. */
+#define LEASES_MAX 8
+
+/*
+ * The parts of a receive ring that workers fill while they do not hold its lock, oldest first: n of
+ * them, from `first` on and round. See lease.h.
+ */
+struct leases {
+	rte_spinlock_t lock; /* of a receive ring: held by the worker that fills it */
+	uint16_t contended;  /* number of bursts for which leases are still taken */
+	uint8_t first, n;
+	uint8_t done;            /* bit i: lease i has ended, and an earlier one has not */
+	uint8_t laps;            /* packed: bit i: lap of to[i] */
+	uint16_t shown;          /* used position up to which the guest sees all */
+	uint16_t to[LEASES_MAX]; /* used positions at which they end */
+};
 
 /* What is needed to return a chain to the guest. */
 struct used_chain {
@@ -68,50 +85,59 @@ struct virtqueue {
 		struct vring_packed_desc *ring; /* packed */
 	};
 	struct source source; /* a transmit ring as a source of frames */
-	uint16_t last_avail;  /* position of the next available entry to take */
-	uint16_t last_used;   /* position of the next used entry to write */
 	uint16_t size;        /* number of entries, up to 32768; a power of two in split rings */
 	uint8_t hdr_len;      /* 10, or 12 with num_buffers */
 	uint8_t fault;        /* enum fault_reason; once set, nothing is touched */
 	bool packed;          /* VIRTIO_F_RING_PACKED negotiated */
-	bool avail_wrap;      /* packed: laps of last_avail and last_used */
-	bool used_wrap;
-	bool event_idx;   /* VIRTIO_RING_F_EVENT_IDX negotiated */
-	bool indirect;    /* VIRTIO_RING_F_INDIRECT_DESC negotiated */
-	bool mergeable;   /* VIRTIO_NET_F_MRG_RXBUF negotiated */
-	bool logging;     /* VHOST_F_LOG_ALL: writes are noted; see dirty_log.h */
+	bool event_idx;       /* VIRTIO_RING_F_EVENT_IDX negotiated */
+	bool indirect;        /* VIRTIO_RING_F_INDIRECT_DESC negotiated */
+	bool mergeable;       /* VIRTIO_NET_F_MRG_RXBUF negotiated */
+	bool logging;         /* VHOST_F_LOG_ALL: writes are noted; see dirty_log.h */
 	uint8_t offloads; /* set of enum offload that its driver may send, or takes; see offload.h */
+	bool avx2;        /* AVX2 may be used; see singles.h */
 
+	const struct guest_mem *mem __rte_cache_aligned;
 	union {
 		struct vring_desc *desc;                            /* split */
 		const struct vring_packed_desc_event *driver_event; /* packed */
-	} __rte_cache_aligned;
+	};
 	union {
 		struct vring_used *used;                      /* split */
 		struct vring_packed_desc_event *device_event; /* packed */
 	};
+	struct in_order *in_order; /* a transmit ring with VIRTIO_F_IN_ORDER; else NULL */
 	/* The announcement of a transmit ring's guest. */
 	struct announcement *announcement;
-	struct in_order *in_order; /* a transmit ring with VIRTIO_F_IN_ORDER; else NULL */
-	uint64_t held_half;        /* packed: the first chain that was put and not published */
-	uint16_t held_at;          /* packed: position for held_half */
-	bool held;                 /* packed: held_half is valid */
-	bool avx2;                 /* AVX2 may be used; see singles.h */
-	const struct guest_mem *mem;
-	int callfd;          /* -1: the guest wants no signals */
-	int kickfd;          /* of a transmit ring; negative: its driver can't wake us */
-	bool callsocket;     /* callfd is a socket, and no eventfd */
-	uint32_t frame_max;  /* longest frame, bytes */
-	rte_spinlock_t lock; /* of a receive ring: held by the worker that fills it */
+	uint32_t frame_max; /* longest frame, bytes */
+	int callfd;         /* -1: the guest wants no signals */
+	int kickfd;         /* of a transmit ring; negative: its driver can't wake us */
+	bool callsocket;    /* callfd is a socket, and no eventfd */
+
+	/*
+	 * Each burst changes what is in this line, and nothing in the two before it: so workers that
+	 * fill one receive ring take a single line from each other.
+	 */
+	uint16_t last_avail __rte_cache_aligned; /* position of the next available entry to take */
+	uint16_t last_used;                      /* position of the next used entry to write */
+	bool avail_wrap;                         /* packed: laps of last_avail and last_used */
+	bool used_wrap;
+	bool held;          /* packed: held_half is valid */
+	uint16_t held_at;   /* packed: position for held_half */
+	uint64_t held_half; /* packed: the first chain that was put and not published */
+	struct leases leases;
+
 	/* The members from here on are for receive rings, and seldom used. */
-	struct room_known known;
+	struct room_known known __rte_cache_aligned;
 	bool longwinded;     /* its last chain was longer than drivers need */
 	uint16_t useless_at; /* last_used when a chain was last returned because nothing fits into it */
 	uint32_t useless; /* chains of that kind in a row */
 } __rte_cache_aligned;
 
 /* A poll of an idle ring reads its first line alone: 64 bytes, though DPDK spaces data by 128 on arm64. */
-static_assert(offsetof(struct virtqueue, offloads) < RTE_CACHE_LINE_MIN_SIZE, "struct virtqueue");
+static_assert(offsetof(struct virtqueue, avx2) < RTE_CACHE_LINE_MIN_SIZE, "struct virtqueue");
+static_assert(offsetof(struct virtqueue, known) - offsetof(struct virtqueue, last_avail) ==
+				RTE_CACHE_LINE_SIZE,
+		"struct virtqueue");
 
 /* Stops a queue whose guest broke the rules; the main lcore will log that. */
 static inline void

@@ -55,7 +55,7 @@ hostile_ring_setup(struct hostile_ring *h, const struct hostile_setup *s, struct
 			.in_order = s->in_order ? in_order_create(s->size) : NULL,
 			.source = {.ops = &tx_source_ops, .park = park, .port = port},
 	};
-	rte_spinlock_init(&vq->lock);
+	rte_spinlock_init(&vq->leases.lock);
 	ring_lay(&h->ring, own, s->size, features,
 			s->packed ? VR_PACKED_START | s->at % s->size : s->at);
 	vq->avx2 = vq->avx2 && !s->plain;

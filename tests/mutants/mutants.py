@@ -24,11 +24,13 @@ class Mutant:
 
 MUTANTS = (
     Mutant("rx-lock", "a receive ring's lock is not taken", "guest/rx.c",
-           "!rte_spinlock_trylock(&vq->lock)", "rte_spinlock_trylock(&vq->lock) < 0",
+           "likely(rte_spinlock_trylock(&vq->leases.lock))", "rte_spinlock_trylock(&vq->leases.lock) >= 0",
            "forward", "test_ring_in_use"),
     Mutant("rx-lock-race", "the same; a race that ThreadSanitizer must see", "guest/rx.c",
-           "!rte_spinlock_trylock(&vq->lock)", "rte_spinlock_trylock(&vq->lock) < 0",
+           "likely(rte_spinlock_trylock(&vq->leases.lock))", "rte_spinlock_trylock(&vq->leases.lock) >= 0",
            "threads", tsan=True),
+    Mutant("lease-order", "a lease is shown before an earlier one", "guest/lease.h",
+           "if (all->first != l->place)", "if (all->first > LEASES_MAX)", "lease", "test_order"),
     Mutant("rx-set-grace", "a set of receive rings is written again while workers may read it", "guest/guest.c",
            "\tif (g->set_in_use)\n\t\tguest_quiesce(g);\n", "", "guest", "test_grace"),
     Mutant("pause-grace", "a ring is taken from workers without waiting for them", "guest/guest.c",

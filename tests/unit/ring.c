@@ -33,7 +33,7 @@ create(uint16_t size, uint64_t features, uint16_t base)
 			.source = {.ops = &tx_source_ops, .park = park_create()},
 	};
 	assert_non_null(r->vq.source.park);
-	rte_spinlock_init(&r->vq.lock);
+	rte_spinlock_init(&r->vq.leases.lock);
 	ring_lay(r, &r->own, size, features, base);
 	return r;
 }

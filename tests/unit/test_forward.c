@@ -273,7 +273,7 @@ test_ring_in_use(void **state)
 	for (i = 0; i < 3; i++)
 		room_offer(r, 1, 1);
 	room_offer(r, 2, 4);
-	rte_spinlock_lock(&r->rx[1]->vq.lock);
+	rte_spinlock_lock(&r->rx[1]->vq.leases.lock);
 	room_send(r, 0, &r->mac[1], 60, 0);
 	room_send(r, 0, &r->mac[2], 60, 1);
 	room_poll(r, 0);
@@ -285,14 +285,14 @@ test_ring_in_use(void **state)
 	assert_int_equal(room_parked(r, 0), 3);
 	assert_int_equal(room_count(r, 3)->missed, 1);
 	room_expect_none(r, 1);
-	rte_spinlock_unlock(&r->rx[1]->vq.lock);
+	rte_spinlock_unlock(&r->rx[1]->vq.leases.lock);
 	room_poll(r, 0);
 	room_expect(r, 1, 0, &r->mac[1], 60, 0);
 	room_expect(r, 1, 0, &r->mac[1], 60, 2);
 	room_expect(r, 1, 0, &mac_broadcast, 60, 3);
 	assert_int_equal(room_parked(r, 0), 0);
 	/* They wait for put_off_time, and no longer. */
-	rte_spinlock_lock(&r->rx[1]->vq.lock);
+	rte_spinlock_lock(&r->rx[1]->vq.leases.lock);
 	room_send(r, 0, &r->mac[1], 60, 4);
 	room_poll(r, 0);
 	room_poll(r, 0);
@@ -301,7 +301,7 @@ test_ring_in_use(void **state)
 	room_poll(r, 0);
 	assert_int_equal(room_parked(r, 0), 0);
 	assert_int_equal(room_count(r, 0)->drop[DROP_RING_FULL], 1);
-	rte_spinlock_unlock(&r->rx[1]->vq.lock);
+	rte_spinlock_unlock(&r->rx[1]->vq.leases.lock);
 }
 
 /* Too many fragments to wait: dropped at once, while its neighbours wait. */

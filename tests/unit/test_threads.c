@@ -12,11 +12,11 @@
 #include <rte_pause.h>
 
 #include "base/atomic.h"
-#include "guest/ring.h"
+#include "guest/lease.h"
 #include "ring.h"
 #include "pair.h"
 
-#define BUFFER 200u
+#define BUFFER 1600u   /* long enough to be leased */
 #define FILLINGS 300u  /* of a ring, by two workers */
 #define SHARED 100u    /* of those, by both of them: only these can go wrong */
 #define TRIES 3000u    /* a machine may have no second CPU for that */
@@ -105,9 +105,15 @@ fill_on(void *arg)
 	}
 }
 
+/* A ring that is filled, and where its buffers are. */
+struct filled {
+	struct ring *r;
+	uint64_t gpa[SIZE];
+};
+
 /* What is in a buffer that came back must be one of the frames, whole. */
 static bool
-is_whole(struct ring *r, uint32_t id, uint32_t len)
+is_whole(const struct filled *in, uint32_t id, uint32_t len)
 {
 	const struct rte_ether_addr to = mac_of(1, 1), from = mac_of(2, 2);
 	uint8_t want[BUFFER];
@@ -116,35 +122,38 @@ is_whole(struct ring *r, uint32_t id, uint32_t len)
 		return false;
 	len -= HDR;
 	frame_make(want, &to, &from, len, len);
-	return memcmp(ring_at(r, r->vq.desc[id].addr, HDR + len) + HDR, want, len) == 0;
+	return memcmp(ring_at(in->r, in->gpa[id], HDR + len) + HDR, want, len) == 0;
 }
 
 /* Counts the buffers that came back, each once and with a frame. */
 static unsigned int
-take(struct ring *r)
+take(const struct filled *to)
 {
 	bool seen[SIZE] = {false};
 	unsigned int n = 0;
 	uint32_t id, len;
 
-	while (ring_used(r, &id, &len)) {
-		n += id < SIZE && !seen[id] && is_whole(r, id, len);
+	while (ring_used(to->r, &id, &len)) {
+		n += id < SIZE && !seen[id] && is_whole(to, id, len);
 		seen[id % SIZE] = true;
-		memset(ring_at(r, r->vq.desc[id % SIZE].addr, BUFFER), 0xee, BUFFER);
+		memset(ring_at(to->r, to->gpa[id % SIZE], BUFFER), 0xee, BUFFER);
 	}
 	return n;
 }
 
-/* Two workers, one receive ring: each buffer is filled once, with one frame. */
+/*
+ * Two workers, one receive ring: each buffer is filled once, with one frame. Every other time parts of it
+ * are leased from the beginning, else once a worker has found it taken.
+ */
 static void
-test_two_fill_one(void **state)
+two_fill_one(void **state, struct filled *to)
 {
 	struct rounds rounds = {{0}};
+	struct ring *r = to->r;
 	struct filler f[2];
 	cpu_set_t before;
 	pthread_t thread;
 	unsigned int i, k, last, good = 0, shared = 0;
-	struct ring *r;
 
 	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
 	for (i = 0; i < RTE_DIM(f); i++) {
@@ -153,22 +162,24 @@ test_two_fill_one(void **state)
 		for (k = 0; k < 8; k++)
 			pair_send(f[i].own, k, 60 + 8 * i + k);
 		assert_int_equal(pair_fetch(f[i].own, 8), 8);
-		f[i].to = &f[0].own->rx->vq;
+		f[i].to = &r->vq;
 	}
-	r = f[0].own->rx;
 	assert_int_equal(pthread_create(&thread, NULL, fill_on, &f[1]), 0);
 	go_anywhere();
 	for (i = 0; i < FILLINGS || (shared < SHARED && i < TRIES); i++) {
-		for (k = 0; k < SIZE && i == 0; k++)
-			ring_room(r, k, BUFFER);
-		for (k = 0; k < SIZE && i != 0; k++)
-			ring_offer(r, k);
+		for (k = 0; k < SIZE; k++) {
+			if (i == 0)
+				to->gpa[k] = ring_room(r, k, BUFFER);
+			else
+				ring_one(r, k, to->gpa[k], BUFFER, WRITE);
+		}
+		r->vq.leases.contended = i % 2 ? LEASE_BURSTS : 0;
 		last = f[1].delivered;
 		meet(&rounds, 0);
 		k = f[0].delivered;
 		fill(&f[0]);
 		meet(&rounds, 0);
-		good += take(r);
+		good += take(to);
 		shared += f[0].delivered != k && f[1].delivered != last;
 	}
 	f[1].over = true;
@@ -182,6 +193,23 @@ test_two_fill_one(void **state)
 		*state = f[i].own;
 		pair_teardown(state);
 	}
+	ring_destroy(r);
+}
+
+static void
+test_two_fill_split(void **state)
+{
+	struct filled to = {.r = ring_create(SIZE, UINT16_MAX - 2)};
+
+	two_fill_one(state, &to);
+}
+
+static void
+test_two_fill_packed(void **state)
+{
+	struct filled to = {.r = ring_create_packed(SIZE, SIZE - 3)};
+
+	two_fill_one(state, &to);
 }
 
 /*
@@ -298,7 +326,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-			cmocka_unit_test(test_two_fill_one),
+			cmocka_unit_test(test_two_fill_split),
+			cmocka_unit_test(test_two_fill_packed),
 			cmocka_unit_test(test_sleeper_split),
 			cmocka_unit_test(test_sleeper_packed),
 	};
