@@ -83,7 +83,9 @@ int subject_device(struct subject *s, size_t from, const uint8_t *mac);
 /* Opens the telemetry socket, which stays open, as each connection costs the switch a thread. */
 bool subject_telemetry(struct subject *s);
 
-/* The counters of a device at this moment. */
+#define SUBJECT_UPLINK (-1) /* in place of a device */
+
+/* The counters of a device, or of the uplink, at this moment. */
 bool subject_counters(struct subject *s, int device, struct totals *t);
 
 /*

@@ -162,7 +162,10 @@ subject_counters(struct subject *s, int device, struct totals *t)
 	char command[48], answer[TELEMETRY_ROOM];
 
 	memset(t, 0, sizeof(*t));
-	snprintf(command, sizeof(command), "/vhost_switch/port,%d", device);
+	if (device == SUBJECT_UPLINK)
+		snprintf(command, sizeof(command), "/vhost_switch/port,uplink");
+	else
+		snprintf(command, sizeof(command), "/vhost_switch/port,%d", device);
 	if (!ask(s, command, answer) || number_of(answer, "received") < 0)
 		return false;
 	t->received = (uint64_t)number_of(answer, "received");
