@@ -2,9 +2,7 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* The uplink as a sink of frames: see switch/sink.h for the contract. Any worker. */
-#include "frame/cost.h"
 #include "frame/flow.h"
-#include "frame/offload.h"
 #include "switch/lane.h"
 #include "switch/source.h"
 #include "uplink/uplink.h"
@@ -25,32 +23,12 @@ uplink_sink_tag_of(const struct port *p)
 	return port_vlan(p) | (port_policy(p) & PORT_NO_TAGS ? UPLINK_RETAG : 0);
 }
 
-/* Returns the cost of offering frames. */
-static uint32_t
-uplink_sink_cost_of(const struct burst *b, frame_set frames)
-{
-	uint32_t cost = COST_DEST;
-	const struct frame *f;
-	unsigned int i;
-
-	FRAME_SET_FOREACH(i, frames) {
-		f = &b->frame[i];
-		cost += frame_cost(f);
-		if (f->offload != 0)
-			cost += offload_frames(f) * COST_PART + COST_SUM(f->len);
-	}
-	return cost;
-}
-
 static struct outcome
 uplink_sink_deliver(struct sink *k, struct lane *l, const struct source *from, frame_set want)
 {
-	struct outcome o = uplink_deliver(uplink_of(k), l->id, &l->burst, want,
+	return uplink_deliver(uplink_of(k), l->id, &l->burst, want,
 			uplink_sink_tag_of(&l->shared.ports->port[from->port]),
 			&l->count[PORT_UPLINK]);
-
-	l->burst.cost += uplink_sink_cost_of(&l->burst, want);
-	return o;
 }
 
 static enum drop_reason

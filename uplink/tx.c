@@ -16,8 +16,11 @@
 #include "base/atomic.h"
 #include "frame/copy.h"
 #include "frame/checksum.h"
+#include "frame/cost.h"
 #include "frame/gso.h"
+#include "frame/offload.h"
 #include "switch/count.h"
+#include "uplink/tag.h"
 #include "uplink/uplink.h"
 #include "uplink/uplink_priv.h"
 
@@ -27,64 +30,6 @@
 /* Most mbufs of a frame that the NIC is to cut: 64 KiB and a tag, with at least 2 KiB in each. */
 #define MBUFS_MAX 33
 
-/* The bits of a tag that name the VLAN; the others are its priority. */
-#define VLAN_ID 0xfff
-
-/*
- * Adds a tag to the frame with header *eth that begins 4 bytes after `to`; it then begins at `to`.
- */
-static void
-uplink_tx_put_tag(uint8_t *to, const struct rte_ether_hdr *eth, uint16_t tci)
-{
-	struct rte_ether_hdr *outer = (struct rte_ether_hdr *)to;
-	struct rte_vlan_hdr *tag = (struct rte_vlan_hdr *)(outer + 1);
-
-	*outer = *eth;
-	outer->ether_type = RTE_BE16(RTE_ETHER_TYPE_VLAN);
-	tag->vlan_tci = rte_cpu_to_be_16(tci);
-	tag->eth_proto = eth->ether_type;
-}
-
-/* Returns the tag to add to a frame of a sender with the tag `vlan`; 0: none. */
-static inline uint16_t
-uplink_tx_tag_of(const struct uplink *u, const struct frame *f, uint16_t vlan)
-{
-	if (frame_own_tag(f))
-		return 0; /* it keeps its own tag */
-	return u->nic_tags && f->tagged ? f->tci : vlan & VLAN_ID;
-}
-
-/*
- * VLAN 0 is no VLAN (IEEE 802.1Q table 9-2): a guest's priority tag is replaced by the tag of its
- * port, with the guest's priority. So is any tag of a guest that may use none. `frame` is not in
- * the guest's memory.
- */
-static void
-uplink_tx_retag(uint8_t *frame, uint16_t vlan)
-{
-	struct rte_ether_hdr *eth = (struct rte_ether_hdr *)frame;
-	struct rte_vlan_hdr *tag = (struct rte_vlan_hdr *)(eth + 1);
-	uint16_t tci = rte_be_to_cpu_16(tag->vlan_tci), id = vlan & VLAN_ID;
-
-	if ((tci & VLAN_ID) != 0 && !(vlan & UPLINK_RETAG))
-		return;
-	if ((tci & VLAN_ID) == 0 && id == 0) /* it is in no VLAN, and stays so */
-		return;
-	eth->ether_type = RTE_BE16(RTE_ETHER_TYPE_VLAN);
-	tag->vlan_tci = rte_cpu_to_be_16((tci & ~VLAN_ID) | id);
-}
-
-/* Has the NIC add a tag, if it can. Returns the tag that the switch has to add, or 0. */
-static inline uint16_t
-uplink_tx_tag_by_nic(const struct uplink *u, struct rte_mbuf *m, uint16_t tag)
-{
-	if (tag == 0 || !u->insert_hw)
-		return tag;
-	m->ol_flags |= RTE_MBUF_F_TX_VLAN;
-	m->vlan_tci = tag;
-	return 0;
-}
-
 /*
  * Fills an mbuf with a frame that needs nothing except the tag. Returns the bytes that a tag takes
  * in it.
@@ -92,20 +37,20 @@ uplink_tx_tag_by_nic(const struct uplink *u, struct rte_mbuf *m, uint16_t tag)
 static uint16_t
 uplink_tx_fill(const struct uplink *u, struct rte_mbuf *m, const struct frame *f, uint16_t vlan)
 {
-	uint16_t tag = uplink_tx_tag_by_nic(u, m, uplink_tx_tag_of(u, f, vlan));
+	uint16_t tag = uplink_tag_by_nic(u, m, uplink_tag_of(u, f, vlan));
 	uint16_t extra = tag != 0 ? RTE_VLAN_HLEN : 0;
 	uint8_t *start = rte_pktmbuf_mtod(m, uint8_t *), *end = start + extra + f->len;
 
 	frame_copy(start + extra, f);
 	if (tag != 0)
-		uplink_tx_put_tag(start, &f->eth, tag);
+		uplink_tag_put(start, &f->eth, tag);
 	if (end - start < WIRE_MIN) {
 		/* Padding is zeroed, as the bytes of an earlier frame must not be sent. */
 		memset(end, 0, WIRE_MIN - (end - start));
 		end = start + WIRE_MIN;
 	}
 	if (unlikely(frame_own_tag(f)))
-		uplink_tx_retag(start, vlan);
+		uplink_tag_replace(start, vlan);
 	m->data_len = m->pkt_len = end - start;
 	return extra;
 }
@@ -175,6 +120,67 @@ uplink_tx_transmit_all(struct uplink *u, struct uplink_tx *tx, struct rte_mbuf *
 	}
 	rte_pktmbuf_free_bulk(m + i, n - i);
 	return o;
+}
+
+/*
+ * Returns the first of the wanted frames, as far as they are plain and nothing is to be done except to add
+ * the sender's tag: none has one of its own, and none is too short or too long. *bytes gets the sum of their
+ * lengths.
+ */
+static inline frame_set
+uplink_tx_plain_of(const struct uplink *u, const struct burst *b, frame_set want, uint32_t limit,
+		uint64_t *bytes)
+{
+	const struct frame *f;
+	frame_set left = want;
+	uint64_t sum = 0;
+
+	if (unlikely(u->nic_tags || limit < WIRE_MIN))
+		return 0;
+	for (; left & b->plain & frame_set_head(left); left = frame_set_tail(left)) {
+		f = &b->frame[frame_set_first(left)];
+		if (unlikely(f->len - WIRE_MIN > limit - WIRE_MIN || frame_own_tag(f)))
+			break;
+		sum += f->len;
+	}
+	*bytes = sum;
+	return want & ~left;
+}
+
+/*
+ * Delivers such frames. An mbuf of the pool has one segment and one owner (rte_mbuf_raw_alloc()), so
+ * only what differs is set: rte_pktmbuf_alloc_bulk() would also write its second cache line.
+ */
+static frame_set
+uplink_tx_deliver_plain(struct uplink *u, struct uplink_tx *tx, const struct burst *b,
+		frame_set want, uint16_t vlan)
+{
+	struct rte_mbuf *m[BURST_MAX];
+	unsigned int n = frame_set_count(want), i = 0, k;
+	uint16_t tag = vlan & VLAN_ID, extra = tag != 0 && !u->insert_hw ? RTE_VLAN_HLEN : 0;
+	uint64_t flags = tag != 0 && u->insert_hw ? RTE_MBUF_F_TX_VLAN : 0;
+	const struct frame *f;
+	uint8_t *to;
+
+	if (rte_mempool_get_bulk(u->mbufs, (void **)m, n) != 0) {
+		tx->reason = DROP_NO_MBUF;
+		return 0;
+	}
+	FRAME_SET_FOREACH(k, want) {
+		f = &b->frame[k];
+		to = (uint8_t *)m[i]->buf_addr + RTE_PKTMBUF_HEADROOM;
+		copy_bytes(to + extra, f->frag->base, f->len);
+		if (extra != 0)
+			uplink_tag_put(to, &f->eth, tag);
+		else
+			memcpy(to, &f->eth, sizeof(f->eth));
+		m[i]->data_off = RTE_PKTMBUF_HEADROOM;
+		m[i]->ol_flags = flags;
+		m[i]->vlan_tci = tag;
+		m[i]->data_len = m[i]->pkt_len = f->len + extra;
+		i++;
+	}
+	return uplink_tx_transmit_all(u, tx, m, b, want).taken;
 }
 
 /* Delivers frames that take one mbuf each. */
@@ -247,7 +253,7 @@ uplink_tx_fill_chain(const struct uplink *u, struct rte_mbuf **m, unsigned int n
 		const struct frame *f, uint16_t vlan)
 {
 	uint8_t front[RTE_VLAN_HLEN + HEADERS_MAX];
-	uint16_t tag = uplink_tx_tag_by_nic(u, m[0], uplink_tx_tag_of(u, f, vlan));
+	uint16_t tag = uplink_tag_by_nic(u, m[0], uplink_tag_of(u, f, vlan));
 	uint32_t extra = tag != 0 ? RTE_VLAN_HLEN : 0, left = f->len + extra;
 	struct fragment to[MBUFS_MAX], headers = {.base = front, .len = f->headers->len + extra};
 	unsigned int i;
@@ -262,9 +268,9 @@ uplink_tx_fill_chain(const struct uplink *u, struct rte_mbuf **m, unsigned int n
 	frags_copy(to, extra, f->frag, f->len);
 	memcpy(front + extra, f->headers->bytes, f->headers->len);
 	if (tag != 0)
-		uplink_tx_put_tag(front, &f->eth, tag);
+		uplink_tag_put(front, &f->eth, tag);
 	if (frame_own_tag(f))
-		uplink_tx_retag(front, vlan);
+		uplink_tag_replace(front, vlan);
 	frags_copy(to, 0, &headers, headers.len);
 	nic_mark(m[0], f, extra);
 }
@@ -398,6 +404,23 @@ uplink_tx_deliver_odd(struct uplink *u, struct uplink_tx *tx, struct burst *b, f
 	return (struct outcome){.taken = uplink_tx_deliver_cut(u, tx, f, vlan, count) ? one : 0};
 }
 
+/* Returns the cost of offering frames of any kind. */
+static uint32_t
+uplink_tx_cost_of(const struct burst *b, frame_set frames)
+{
+	const struct frame *f;
+	uint32_t cost = 0;
+	unsigned int i;
+
+	FRAME_SET_FOREACH(i, frames) {
+		f = &b->frame[i];
+		cost += frame_cost(f);
+		if (f->offload != 0)
+			cost += offload_frames(f) * COST_PART + COST_SUM(f->len);
+	}
+	return cost;
+}
+
 struct outcome
 uplink_deliver(struct uplink *u, unsigned int id, struct burst *b, frame_set want, uint16_t vlan,
 		struct port_count *count)
@@ -411,14 +434,19 @@ uplink_deliver(struct uplink *u, unsigned int id, struct burst *b, frame_set wan
 	tx->reason = DROP_UPLINK_FULL;
 	/* While the link is down no frame waits, not even for waiting segments. */
 	while (want != 0 && (likely(uplink_tx_flush(u, tx)) || limit == 0)) {
-		run = uplink_tx_run_of(b, want, limit, &len);
+		run = uplink_tx_plain_of(u, b, want, limit, &len);
 		if (likely(run != 0)) {
+			o = (struct outcome){.taken = uplink_tx_deliver_plain(u, tx, b, run, vlan)};
+			b->cost += frame_set_count(run) * COST_COPY + COST_BYTES(len);
+		} else if ((run = uplink_tx_run_of(b, want, limit, &len)) != 0) {
 			o = (struct outcome){
 					.taken = uplink_tx_deliver_run(u, tx, b, run, vlan, count)};
+			b->cost += uplink_tx_cost_of(b, run);
 		} else {
 			run = frame_set_head(want);
 			len = uplink_tx_bytes_of(b, run);
 			o = uplink_tx_deliver_odd(u, tx, b, run, vlan, limit, count);
+			b->cost += uplink_tx_cost_of(b, run);
 		}
 		all.taken |= o.taken;
 		all.refused |= o.refused;
@@ -427,6 +455,7 @@ uplink_deliver(struct uplink *u, unsigned int id, struct burst *b, frame_set wan
 			break;
 		want &= ~run;
 	}
+	b->cost += COST_DEST;
 	count_add(&count->sent, frame_set_count(all.taken));
 	count_add(&count->sent_bytes, bytes);
 	return all;

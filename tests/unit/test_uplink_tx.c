@@ -35,6 +35,42 @@ test_insert(void **state)
 	wire_assert_empty(w);
 }
 
+/*
+ * Frames that only need the tag, between others: a guest's own tag, one that is padded, two fragments, a
+ * jumbo frame for which the link is too short. All leave in order, with the header that was checked.
+ */
+static void
+test_mixed(void **state)
+{
+	static const uint16_t none[] = {0}, own[] = {7, 0}, one[] = {1001, 0};
+	static const uint32_t lens[] = {60, 100, 1514, 56, 300, 64, 1600, 61};
+	struct wire *w = *state;
+	uint8_t want[WIRE_FRAME];
+	struct outcome o;
+	uint32_t i, len;
+
+	for (i = 0; i < RTE_DIM(lens); i++) {
+		len = wire_tagged(w->bytes[i], i == 1 ? own : none, lens[i], i);
+		wire_guest_frame(w, i, len, i == 4 ? 40 : 0);
+	}
+	assert_int_equal(w->burst.plain, 0xaf);
+	w->u->limit = 1518;
+	/* The guest changes what was checked. */
+	memset(w->bytes[0], 0xff, sizeof(struct rte_ether_hdr));
+	o = uplink_deliver(w->u, 0, &w->burst, 0xff, 1001, &w->count);
+	assert_int_equal(o.taken, 0xbf);
+	assert_int_equal(o.refused, 0x40);
+	assert_int_equal(w->burst.frame[6].reason, DROP_LONG);
+	for (i = 0; i < RTE_DIM(lens); i++) {
+		if (i == 6)
+			continue;
+		len = wire_tagged(want, i == 1 ? own : one, lens[i], i);
+		wire_assert(w, want, len);
+	}
+	wire_assert_empty(w);
+	assert_int_equal(w->count.sent, 7);
+}
+
 static void
 test_guest_tagged(void **state)
 {
@@ -259,6 +295,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 			TEST(test_insert, wire_setup),
+			TEST(test_mixed, wire_setup),
 			TEST(test_guest_tagged, wire_setup),
 			TEST(test_tags_out, wire_setup),
 			TEST(test_padding, wire_setup),

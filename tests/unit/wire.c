@@ -75,6 +75,9 @@ wire_guest_frame(struct wire *w, unsigned int i, uint32_t len, uint32_t cut)
 	f->frag[0] = (struct fragment){w->bytes[i], cut != 0 ? cut : len};
 	f->frag[1] = (struct fragment){w->bytes[i] + cut, len - cut};
 	memcpy(&f->eth, w->bytes[i], sizeof(f->eth));
+	w->burst.plain &= ~frame_set_one(i);
+	if (cut == 0 && len <= FRAME_PLAIN_MAX)
+		w->burst.plain |= frame_set_one(i);
 }
 
 void
