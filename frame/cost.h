@@ -68,6 +68,9 @@ frame_cost(const struct frame *f)
 	return f->nfrags * COST_COPY + COST_BYTES(f->len);
 }
 
+/* The most that a copy of a plain frame costs. */
+#define COST_PLAIN_MAX (COST_COPY + COST_BYTES(FRAME_PLAIN_MAX))
+
 /* A fetch takes no further frame once it has cost that much: a third of a visit. */
 #define COST_FETCH_MAX 32768
 

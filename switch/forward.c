@@ -379,8 +379,12 @@ forward_trim(struct lane *l, struct source *s)
 	struct burst *b = &l->burst;
 	struct dests *d = &l->dests;
 	uint32_t cost = b->cost + d->n * COST_DEST;
-	unsigned int i, k, fan, copies = 0;
+	unsigned int i, k, fan, copies = 0, most = b->n * RTE_MAX(d->nflood, 1u);
 
+	/* To few ports even the longest plain frames may all go: no look at each of them. */
+	if (b->plain == frame_set_of(b->n) && most <= PARK_ERRANDS / 2 &&
+			cost + most * COST_PLAIN_MAX <= COST_VISIT_MAX)
+		return;
 	for (i = 0; i < b->n; i++) {
 		fan = d->flood >> i & 1 ? d->nflood : 1;
 		cost += fan * frame_cost(&b->frame[i]);
