@@ -59,6 +59,7 @@ hostile_ring_setup(struct hostile_ring *h, const struct hostile_setup *s, struct
 	ring_lay(&h->ring, own, s->size, features,
 			s->packed ? VR_PACKED_START | s->at % s->size : s->at);
 	vq->avx2 = vq->avx2 && !s->plain;
+	vq->leases.contended = s->leased ? UINT16_MAX : 0;
 	ring_call(&h->ring);
 	if (!s->calls) /* it polls */
 		vr_call_enable(&h->ring.vr, false);

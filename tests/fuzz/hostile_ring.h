@@ -29,7 +29,8 @@ struct hostile_setup {
 	bool packed;
 	uint16_t size, at;
 	bool mergeable, event_idx, indirect, in_order, logging, calls, short_header;
-	bool plain; /* its rings are read without AVX2 */
+	bool plain;  /* its rings are read without AVX2 */
+	bool leased; /* parts of its receive ring are leased, as if several workers filled it */
 	uint8_t offloads;
 	uint32_t frame_max;
 };

@@ -63,6 +63,7 @@ begin(struct input *in, bool packed)
 			.short_header = bits & 64,
 			.frame_max = bits & 128 ? JUMBO : 1522,
 			.plain = bits & 0x8000,
+			.leased = bits & 0x4000,
 	};
 
 	all.honest.r->ports.port[HOSTILE_PORT].policy = bits >> 8 & (PORT_ISOLATED | PORT_NO_TAGS);
