@@ -148,7 +148,7 @@ uplink_tx_plain_of(const struct uplink *u, const struct burst *b, frame_set want
 }
 
 /*
- * Delivers such frames. An mbuf of the pool has one segment and one owner (rte_mbuf_raw_alloc()), so
+ * Delivers such frames. An mbuf of the pool has one segment and one owner (DPDK promises it of raw mbufs), so
  * only what differs is set: rte_pktmbuf_alloc_bulk() would also write its second cache line.
  */
 static frame_set
