@@ -76,7 +76,7 @@ lease_begin(struct virtqueue *vq, unsigned int n, const bool packed)
 }
 
 /*
- * Puts the n chains of a lease, as ring_put_singles() does, without the lock.  In a packed
+ * Puts the n chains of a lease, as ring_put_singles() does, without the lock. In a packed
  * ring all of them may be shown at once: the guest takes them in order, so it stops at an earlier lease
  * that has not ended.
  */

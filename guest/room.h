@@ -9,7 +9,7 @@
  * each visit, and a search that failed is not repeated (struct room_known). For chains that are
  * longer than any driver needs the receiver is charged (room_charge()).
  *
- * Used by rx.c only, while the worker holds the ring's lock.
+ * Used by fill.h only, while the worker holds the ring's lock.
  */
 #ifndef GUEST_ROOM_H
 #define GUEST_ROOM_H

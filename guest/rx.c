@@ -11,14 +11,11 @@
  * and nothing is visible to it before ring_publish() or lease_end().
  *
  * Most frames need only the copy, and fit into a single descriptor: those at the beginning of a burst
- * are put into the ring together. For a later one, or one with offloads, a single descriptor is tried
- * first. If that fails, room.h finds chains for the frame, within bounds.
+ * are put into the ring together. Later ones, and those with offloads, are put one by one (fill.h).
  */
-#include "frame/checksum.h"
 #include "frame/copy.h"
-#include "frame/gso.h"
+#include "guest/fill.h"
 #include "guest/lease.h"
-#include "guest/room.h"
 #include "guest/rx.h"
 #include "switch/count.h"
 
@@ -29,126 +26,6 @@
  */
 #define LOCK_TRIES 16
 
-/* Work that was done for a burst; it is counted after the ring's lock was released. */
-struct tally {
-	uint64_t bytes, checksums, segments;
-	uint64_t frags; /* fragments beyond the first of each frame */
-};
-
-/* One burst that is put into one ring; `at` is the cursor of frames that are not the common case. */
-struct filling {
-	struct cursor at;
-	struct burst *b;
-	struct tally tally;
-};
-
-/* Returns true if a frame, which need not be cut, has a checksum that its receiver wants completed. */
-static inline bool
-rx_wants_checksum(const struct virtqueue *vq, const struct frame *f)
-{
-	return (f->offload & ~vq->offloads & OFFLOAD_CSUM) != 0;
-}
-
-/*
- * Writes the header of a frame with offloads or flags. Flags, and what they stand for, are only for a
- * guest that takes them.
- */
-static void
-rx_put_offload(const struct virtqueue *vq, uint8_t *to, const struct frame *f)
-{
-	struct virtio_net_hdr vnet = {0};
-
-	if (vq->offloads & OFFLOAD_CSUM)
-		vnet = f->vnet;
-	memcpy(to, &vnet, sizeof(vnet));
-}
-
-/*
- * Writes the virtio-net header: zeroes for most frames, and the number of buffers (virtio 1.2
- * section 5.1.6.4), which the short header lacks.
- */
-static inline void
-rx_put_header(const struct virtqueue *vq, uint8_t *to, const struct frame *f, uint16_t nheads,
-		bool plain)
-{
-	const uint64_t zero = 0;
-
-	if (likely(plain)) {
-		memcpy(to, &zero, 8);
-		memcpy(to + 8, &zero, 2);
-	} else {
-		rx_put_offload(vq, to, f);
-	}
-	if (likely(vq->hdr_len > sizeof(struct virtio_net_hdr)))
-		memcpy(to + 10, &nheads, 2);
-}
-
-/* Copies a frame with offloads or flags, and completes its checksum if the receiver wants that. */
-static __rte_noinline void
-rx_put_unfinished(const struct virtqueue *vq, uint8_t *to, const struct frame *f)
-{
-	if (rx_wants_checksum(vq, f))
-		checksum_copy(to, f);
-	else
-		frame_copy(to, f);
-}
-
-/*
- * The common case: the next entry is one descriptor that takes the frame. Returns false, and does
- * nothing, in any other case.
- */
-static __rte_always_inline bool
-rx_fill_single(struct cursor *c, const struct frame *f, const bool plain, const bool packed)
-{
-	struct virtqueue *vq = c->vq;
-	uint32_t need = vq->hdr_len + f->len;
-	uint8_t *base = ring_single(c, VRING_DESC_F_WRITE, need, packed).base;
-
-	if (unlikely(base == NULL))
-		return false;
-	rx_put_header(vq, base, f, 1, plain);
-	if (plain)
-		frame_copy_plain(base + vq->hdr_len, f);
-	else
-		rx_put_unfinished(vq, base + vq->hdr_len, f);
-	if (unlikely(vq_logging(vq)))
-		dirty_write(vq->mem, base, need);
-	ring_put(vq, c->used, need, packed);
-	ring_take(c);
-	return true;
-}
-
-/* Writes header and frame into the room that ends at the cursor, and returns its chains as used. */
-static __rte_always_inline void
-rx_fill_room(const struct cursor *end, struct room *r, const struct frame *f, const bool packed)
-{
-	struct virtqueue *vq = end->vq;
-	uint8_t vnet[HDR_MAX];
-	struct fragment header = {.base = vnet, .len = vq->hdr_len};
-	struct fragment front = frame_front(f), field;
-	uint16_t sum;
-	uint32_t left = vq->hdr_len + f->len, n;
-	unsigned int i;
-
-	rx_put_header(vq, vnet, f, r->n, f->vnet.flags == 0);
-	frags_copy(r->frag, 0, &header, header.len);
-	frags_copy(r->frag, vq->hdr_len, f->frag, f->len);
-	frags_copy(r->frag, vq->hdr_len, &front, front.len);
-	if (unlikely(rx_wants_checksum(vq, f))) {
-		sum = checksum_of(f);
-		field = (struct fragment){.base = (uint8_t *)&sum, .len = sizeof(sum)};
-		frags_copy(r->frag, vq->hdr_len + checksum_at(f), &field, field.len);
-	}
-	if (unlikely(vq_logging(vq)))
-		dirty_frags(vq->mem, r->frag, left);
-	for (i = 0; i < r->n; i++) {
-		n = RTE_MIN(left, r->len[i]);
-		ring_put(vq, r->used[i], n, packed);
-		left -= n;
-	}
-	ring_take(end);
-}
-
 /* Prefetches descriptors and bytes for the frames after this one. */
 static __rte_always_inline void
 rx_look_ahead(const struct cursor *c, const struct burst *b, frame_set want, const bool packed)
@@ -158,162 +35,6 @@ rx_look_ahead(const struct cursor *c, const struct burst *b, frame_set want, con
 	if (next != 0)
 		frame_prefetch(&b->frame[frame_set_first(next)]);
 	ring_prefetch(c, 4, packed);
-}
-
-/* Finds room for a frame in several buffers, and fills it. */
-static enum chain_status
-rx_fill_found(struct filling *to, const struct frame *f, const bool packed)
-{
-	struct cursor *c = &to->at, end = *c;
-	struct virtqueue *vq = c->vq;
-	enum chain_status status;
-	struct room r;
-
-	status = room_find(&end, vq->hdr_len + f->len, &r, packed);
-	room_charge(vq, to->b, &r);
-	if (status == CHAIN_OK)
-		rx_fill_room(&end, &r, f, packed);
-	else if (status == CHAIN_BAD)
-		room_give_back(&r, &end, packed);
-	else
-		room_note(c, &end, &r, status);
-	/* Without room no chain is taken, except those that can't be used. */
-	ring_rewind(c);
-	return status;
-}
-
-/* Finds room for a frame, if it may be looked for. */
-static __rte_noinline enum chain_status
-rx_fill_chains(struct filling *to, const struct frame *f, const bool packed)
-{
-	struct virtqueue *vq = to->at.vq;
-	enum chain_status status = room_known(&to->at, vq->hdr_len + f->len, packed);
-
-	if (status != CHAIN_OK)
-		return status;
-	return room_may_look(vq, to->b) ? rx_fill_found(to, f, packed) : CHAIN_NONE;
-}
-
-/*
- * Checks that all segments of a frame find room: a segment that was put into a ring can't be taken
- * out again.
- */
-static enum chain_status
-rx_find_all(const struct filling *to, const struct gso *gso, const bool packed)
-{
-	struct virtqueue *vq = to->at.vq;
-	struct cursor c = ring_begin(vq, packed);
-	enum chain_status status = CHAIN_OK;
-	unsigned int i, chains = 0, looked = 0;
-	struct room r;
-
-	if (gso->n > vq->size)
-		return CHAIN_TOO_MANY;
-	if (!room_may_look(vq, to->b))
-		return CHAIN_NONE;
-	for (i = 0; i < gso->n && status == CHAIN_OK; i++) {
-		if (looked > RX_LOOK_MAX)
-			return CHAIN_TOO_MANY;
-		status = room_find(&c, vq->hdr_len + gso_len(gso, i), &r, packed);
-		looked += r.chain.looked;
-		chains += r.n;
-		room_charge(vq, to->b, &r);
-	}
-	return status == CHAIN_BAD ? room_give_back_all(vq, to->b, chains, packed) : status;
-}
-
-/* Puts one frame, with or without offloads and flags, into the next buffers. */
-static inline enum chain_status
-rx_fill_any(struct filling *to, const struct frame *f, const bool packed)
-{
-	if (likely(rx_fill_single(&to->at, f, false, packed)))
-		return CHAIN_OK;
-	return rx_fill_chains(to, f, packed);
-}
-
-/* Puts one segment of a frame into the ring, which has room for all of them. */
-static inline enum chain_status
-rx_fill_part(struct filling *to, const struct frame *f, const bool packed)
-{
-	if (likely(rx_fill_single(&to->at, f, false, packed)))
-		return CHAIN_OK;
-	return rx_fill_found(to, f, packed);
-}
-
-/* Returns true if a frame that was not taken has to be offered again. */
-static inline bool
-rx_may_wait(enum chain_status status)
-{
-	return status == CHAIN_NONE || status == CHAIN_FAULT;
-}
-
-/* Notes that the checksums of `n` frames, which *f became, were completed if the receiver wants it. */
-static inline void
-rx_note_checksums(struct filling *to, const struct frame *f, unsigned int n)
-{
-	if (!rx_wants_checksum(to->at.vq, f))
-		return;
-	to->b->cost += COST_SUM(f->len);
-	to->tally.checksums += n;
-}
-
-/* Puts the segments of a frame into the ring that the guest does not take whole. */
-static __rte_noinline enum chain_status
-rx_fill_cut(struct filling *to, const struct frame *f, const bool packed)
-{
-	enum chain_status status = CHAIN_OK;
-	const struct frame *part;
-	struct gso gso;
-
-	gso_begin(&gso, f);
-	if (gso.n > 1)
-		status = rx_find_all(to, &gso, packed);
-	ring_rewind(&to->at);
-	while (status == CHAIN_OK && (part = gso_next(&gso)) != NULL)
-		status = gso.n > 1 ? rx_fill_part(to, part, packed) : rx_fill_any(to, part, packed);
-	if (unlikely(rx_may_wait(status) && gso.i > 1)) {
-		/* The guest has changed descriptors that were valid a moment ago. */
-		return CHAIN_BAD;
-	}
-	if (status != CHAIN_OK)
-		return status;
-	to->b->cost += gso.n * COST_PART;
-	if (gso.n > 1)
-		to->tally.segments += gso.n;
-	rx_note_checksums(to, f, gso.n);
-	return CHAIN_OK;
-}
-
-/* Puts a frame with offloads or flags into the ring. */
-static __rte_noinline enum chain_status
-rx_fill_offload(struct filling *to, const struct frame *f, const bool packed)
-{
-	enum chain_status status;
-
-	if ((f->offload & OFFLOAD_GSO) != 0 && (f->offload & ~to->at.vq->offloads) != 0)
-		return rx_fill_cut(to, f, packed);
-	status = rx_fill_any(to, f, packed);
-	if (status == CHAIN_OK)
-		rx_note_checksums(to, f, 1);
-	return status;
-}
-
-/*
- * Puts one frame into the next buffers. All chains before *c were taken, so other cases find that
- * position in the virtqueue. They do not get *c itself, as that would keep it in memory.
- */
-static __rte_always_inline enum chain_status
-rx_fill_one(struct filling *to, struct cursor *c, const struct frame *f, const bool packed)
-{
-	bool plain = f->offload == 0 && f->vnet.flags == 0;
-	enum chain_status status;
-
-	if (likely(plain) && likely(rx_fill_single(c, f, true, packed)))
-		return CHAIN_OK;
-	ring_rewind(&to->at);
-	status = plain ? rx_fill_chains(to, f, packed) : rx_fill_offload(to, f, packed);
-	ring_rewind(c);
-	return status;
 }
 
 /* The same as rx_put_avx2(), for any header and length. */
@@ -329,7 +50,7 @@ rx_put_plain(const struct virtqueue *vq, const struct frame *frame, frame_set ru
 		if (unlikely(to[k].len < vq->hdr_len + f->len))
 			break;
 		rx_put_ahead(frame, run, to, k, n);
-		rx_put_header(vq, to[k].base, f, 1, true);
+		fill_put_header(vq, to[k].base, f, 1, true);
 		frame_copy_plain(to[k].base + vq->hdr_len, f);
 		to[k].len = vq->hdr_len + f->len;
 	}
@@ -410,9 +131,9 @@ rx_fill_ring(struct virtqueue *vq, struct filling *to, frame_set want, const boo
 		f = &b->frame[frame_set_first(want)];
 		one = frame_set_head(want);
 		rx_look_ahead(&c, b, want, packed);
-		status = rx_fill_one(to, &c, f, packed);
+		status = fill_one(to, &c, f, packed);
 		if (unlikely(status != CHAIN_OK)) {
-			if (rx_may_wait(status))
+			if (fill_may_wait(status))
 				break;
 			f->reason = status == CHAIN_BAD ? DROP_RX_DESCRIPTOR : DROP_TOO_BIG;
 			o.refused |= one;
