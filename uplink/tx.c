@@ -157,8 +157,7 @@ uplink_tx_deliver_plain(struct uplink *u, struct uplink_tx *tx, const struct bur
 {
 	struct rte_mbuf *m[BURST_MAX];
 	unsigned int n = frame_set_count(want), i = 0, k;
-	uint16_t tag = vlan & VLAN_ID, extra = tag != 0 && !u->insert_hw ? RTE_VLAN_HLEN : 0;
-	uint64_t flags = tag != 0 && u->insert_hw ? RTE_MBUF_F_TX_VLAN : 0;
+	uint16_t tag, extra;
 	const struct frame *f;
 	uint8_t *to;
 
@@ -168,15 +167,14 @@ uplink_tx_deliver_plain(struct uplink *u, struct uplink_tx *tx, const struct bur
 	}
 	FRAME_SET_FOREACH(k, want) {
 		f = &b->frame[k];
-		to = (uint8_t *)m[i]->buf_addr + RTE_PKTMBUF_HEADROOM;
-		copy_bytes(to + extra, f->frag->base, f->len);
-		if (extra != 0)
-			uplink_tag_put(to, &f->eth, tag);
-		else
-			memcpy(to, &f->eth, sizeof(f->eth));
 		m[i]->data_off = RTE_PKTMBUF_HEADROOM;
-		m[i]->ol_flags = flags;
-		m[i]->vlan_tci = tag;
+		m[i]->ol_flags = 0;
+		tag = uplink_tag_by_nic(u, m[i], vlan & VLAN_ID);
+		extra = tag != 0 ? RTE_VLAN_HLEN : 0;
+		to = rte_pktmbuf_mtod(m[i], uint8_t *);
+		frame_copy_plain(to + extra, f);
+		if (tag != 0)
+			uplink_tag_put(to, &f->eth, tag);
 		m[i]->data_len = m[i]->pkt_len = f->len + extra;
 		i++;
 	}
@@ -438,14 +436,16 @@ uplink_deliver(struct uplink *u, unsigned int id, struct burst *b, frame_set wan
 		if (likely(run != 0)) {
 			o = (struct outcome){.taken = uplink_tx_deliver_plain(u, tx, b, run, vlan)};
 			b->cost += frame_set_count(run) * COST_COPY + COST_BYTES(len);
-		} else if ((run = uplink_tx_run_of(b, want, limit, &len)) != 0) {
-			o = (struct outcome){
-					.taken = uplink_tx_deliver_run(u, tx, b, run, vlan, count)};
-			b->cost += uplink_tx_cost_of(b, run);
 		} else {
-			run = frame_set_head(want);
-			len = uplink_tx_bytes_of(b, run);
-			o = uplink_tx_deliver_odd(u, tx, b, run, vlan, limit, count);
+			run = uplink_tx_run_of(b, want, limit, &len);
+			if (run != 0) {
+				o = (struct outcome){.taken = uplink_tx_deliver_run(
+								     u, tx, b, run, vlan, count)};
+			} else {
+				run = frame_set_head(want);
+				len = uplink_tx_bytes_of(b, run);
+				o = uplink_tx_deliver_odd(u, tx, b, run, vlan, limit, count);
+			}
 			b->cost += uplink_tx_cost_of(b, run);
 		}
 		all.taken |= o.taken;
