@@ -214,22 +214,13 @@ static void
 run_deaths(struct hostile *h, const void *arg)
 {
 	struct nic_opts opts = party_opts();
-	struct party *p, *peer = party_open(h, NULL);
 	int64_t begin = vu_now_ms();
 
 	(void)arg;
 	opts.rx_bufs = 8;
 	opts.dev.protocol = 0; /* no acknowledgements: faster */
 	opts.dev.mem.region_size = 128 << 10;
-	if (peer == NULL)
-		return;
-	h->drops_any = true;
-	for (unsigned i = 0; i < DEATHS && !h->failed; i++) {
-		p = party_open(h, &opts);
-		if (p == NULL)
-			return;
-		party_dies(p, peer, BATCH, LEN);
-	}
+	party_deaths(h, &opts, DEATHS, BATCH, LEN);
 	remark("%d deaths in %jd ms", DEATHS, (intmax_t)(vu_now_ms() - begin));
 }
 

@@ -235,7 +235,7 @@ run_reset(struct hostile *h, const void *arg)
 			nic_reboot(&p->nic,
 					p->nic.dev.offered & (p->nic.dev.features | VU_F_LOG_ALL),
 					&p->opts) == 0,
-			"it could not be set up anew");
+			"it could not be set up again");
 	party_talk(p, peer, 20);
 }
 

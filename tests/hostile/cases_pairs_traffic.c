@@ -168,22 +168,13 @@ static void
 run_deaths(struct hostile *h, const void *arg)
 {
 	struct nic_opts opts = pairs_opts(PAIRS);
-	struct party *p, *peer = party_open(h, NULL);
 
 	(void)arg;
 	opts.dev.protocol &= ~VU_PROTOCOL_REPLY_ACK;
 	opts.rx_bufs = opts.tx_bufs = 4;
 	opts.dev.rx_size = opts.dev.tx_size = 64;
 	opts.dev.mem.region_size = 1 << 20;
-	if (peer == NULL)
-		return;
-	h->drops_any = true;
-	for (unsigned i = 0; i < DEATHS && !h->failed; i++) {
-		p = party_open(h, &opts);
-		if (p == NULL)
-			return;
-		party_dies(p, peer, PAIRS, LEN);
-	}
+	party_deaths(h, &opts, DEATHS, PAIRS, LEN);
 }
 
 #define RING(n) \
@@ -196,11 +187,11 @@ const struct hcase cases_pairs_traffic[] = {
 		{"pairs-toggled",
 				"rings enabled and disabled 1500 times under traffic: all accounted for",
 				run_toggled},
-		{"pairs-broken-tx", "ring 9 broken among 32: stopped, and works anew", run_broken,
+		{"pairs-broken-tx", "ring 9 broken among 32: stopped, and works again", run_broken,
 				RING(9), .modes = IN(0)},
-		{"pairs-broken-rx", "ring 8 broken among 32: stopped, and works anew", run_broken,
+		{"pairs-broken-rx", "ring 8 broken among 32: stopped, and works again", run_broken,
 				RING(8), .modes = IN(0)},
-		{"pairs-broken-first", "ring 1 broken among 32: stopped, and works anew",
+		{"pairs-broken-first", "ring 1 broken among 32: stopped, and works again",
 				run_broken, RING(1), .modes = IN(0)},
 		{"pairs-dry", "one of 16 receive rings never looked at: its flows are lost, no others",
 				run_dry},

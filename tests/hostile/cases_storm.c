@@ -399,7 +399,7 @@ const struct hcase cases_storm[] = {
 				run_postcopy, NULL, 0},
 		{"rings-many", "32 rings of 32768: bounded; one more: not made", run_rings, NULL,
 				0},
-		{"stops", "stopped and started anew 50 times: a line each time, and it works",
-				run_stops, NULL, 0},
+		{"stops", "stopped and reset 50 times: a line each time, and it works", run_stops,
+				NULL, 0},
 		{.name = NULL},
 };

@@ -171,8 +171,12 @@ struct party *party_open_uml(struct hostile *h, const struct nic_opts *opts);
 /* Connects a socket and no more, for cases that speak the protocol themselves. */
 int party_socket(struct hostile *h);
 
-/* Hangs up with `n` frames of `len` bytes under way in each direction, by all queue pairs in turn. */
-void party_dies(struct party *p, struct party *peer, unsigned n, size_t len);
+/*
+ * A guest connects and hangs up, `times` over, with `n` frames of `len` bytes under way in each direction, by
+ * all queue pairs in turn. Its peer stays.
+ */
+void party_deaths(struct hostile *h, const struct nic_opts *opts, unsigned times, unsigned n,
+		size_t len);
 
 /* Hangs up. */
 void party_close(struct party *p);

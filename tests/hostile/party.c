@@ -112,7 +112,8 @@ party_close(struct party *p)
 	p->h->open--;
 }
 
-void
+/* Hangs up with frames under way: see party_deaths(). */
+static void
 party_dies(struct party *p, struct party *peer, unsigned n, size_t len)
 {
 	uint8_t frame[FRAME_ROOM];
@@ -130,6 +131,22 @@ party_dies(struct party *p, struct party *peer, unsigned n, size_t len)
 	while (nic_recv(&peer->nic, frame, sizeof(frame)) > 0)
 		continue;
 	nic_reclaim(&peer->nic);
+}
+
+void
+party_deaths(struct hostile *h, const struct nic_opts *opts, unsigned times, unsigned n, size_t len)
+{
+	struct party *p, *peer = party_open(h, NULL);
+
+	if (peer == NULL)
+		return;
+	h->drops_any = true;
+	for (unsigned i = 0; i < times && !h->failed; i++) {
+		p = party_open(h, opts);
+		if (p == NULL)
+			return;
+		party_dies(p, peer, n, len);
+	}
 }
 
 void
@@ -263,7 +280,7 @@ party_restart(struct party *p)
 {
 	int err = nic_reboot(&p->nic, p->nic.dev.features, &p->opts);
 
-	return EXPECT(p->h, err == 0, "the device could not be set up anew: %s", strerror(-err));
+	return EXPECT(p->h, err == 0, "the device could not be set up again: %s", strerror(-err));
 }
 
 bool

@@ -235,25 +235,31 @@ test_odd_beside(void **state)
 	ring_expect_none(p->rx);
 }
 
+/* Two buffers, of which another worker has leased the first; and two frames, of 60 and 61 bytes. */
+static struct lease
+one_is_leased(struct pair *p)
+{
+	p->rx->vq.leases.contended = LEASE_BURSTS;
+	p->burst.put_off = false;
+	ring_room(p->rx, 0, BUFFER);
+	ring_room(p->rx, 1, BUFFER);
+	pair_send(p, 0, 60);
+	pair_send(p, 1, 61);
+	assert_int_equal(pair_fetch(p, 2), 2);
+	p->rx->vq.last_avail++;
+	return begin(p->rx, 1);
+}
+
 /* A buffer that does not take its frame ends what is leased. */
 static void
 test_small(void **state)
 {
 	struct pair *p = *state;
-	struct lease l;
+	struct lease l = one_is_leased(p);
 
-	p->rx->vq.leases.contended = LEASE_BURSTS;
 	p->rx->vq.mergeable = true;
-	ring_room(p->rx, 0, BUFFER);
-	ring_room(p->rx, 1, BUFFER);
 	ring_room(p->rx, 2, 50);
 	ring_room(p->rx, 3, BUFFER);
-	pair_send(p, 0, 60);
-	pair_send(p, 1, 61);
-	assert_int_equal(pair_fetch(p, 2), 2);
-	p->rx->vq.last_avail++;
-	l = begin(p->rx, 1);
-	p->burst.put_off = false;
 	assert_int_equal(pair_deliver(p, 3).taken, 1);
 	assert_true(p->burst.put_off);
 	end(p->rx, l, 0, 1);
@@ -270,17 +276,8 @@ static void
 test_full(void **state)
 {
 	struct pair *p = *state;
-	struct lease l;
+	struct lease l = one_is_leased(p);
 
-	p->rx->vq.leases.contended = LEASE_BURSTS;
-	ring_room(p->rx, 0, BUFFER);
-	ring_room(p->rx, 1, BUFFER);
-	pair_send(p, 0, 60);
-	pair_send(p, 1, 61);
-	assert_int_equal(pair_fetch(p, 2), 2);
-	p->rx->vq.last_avail++;
-	l = begin(p->rx, 1);
-	p->burst.put_off = false;
 	assert_int_equal(pair_deliver(p, 3).taken, 1);
 	assert_false(p->burst.put_off);
 	assert_int_equal(p->rx->vq.leases.contended, LEASE_BURSTS); /* others are here */

@@ -37,7 +37,7 @@ HOST = "cc:bb:bb:bb:bb:ff"
 LONG = 120  # seconds for slow things: everything here is emulated
 USER, GROUP, STRANGER = 1000, 2000, 1001
 FRAMES = 200
-# A device that is set up anew takes nothing for a moment, longer on a busy machine: frames wait for it.
+# A device that is set up again takes nothing for a moment, longer on a busy machine: frames wait for it.
 PATIENT = ["--rx-retry-num", "1000", "--rx-retry-delay", "10000"]
 
 

@@ -4,7 +4,7 @@
 
 The kernel is Debian's current one of a series (6.1, or 6.12 of its backports; in later releases than
 Debian 12, the release's own), fetched as a package and unpacked, without being installed, under
-build/vm/, where later runs find it. The initramfs is made anew each run from busybox-static, a few of
+build/vm/, where later runs find it. The initramfs is made again in each run from busybox-static, a few of
 the kernel's modules, programs of this machine with their libraries, and a script beside this file as
 the first process: same input, same bytes.
 """
