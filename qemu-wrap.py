@@ -20,7 +20,7 @@ passed on as it is; so is each option that is not named here. Netdevs that stay 
 (tap without vhost=on, bridge, user, ...) are named on stderr.
 `--print` shows the command and neither opens nor runs anything.
 
-parse() makes options of words, rewrite() changes options, emit() makes words of them again.
+parse() makes options of words, rewrite() changes options, Option.emit() makes words of them again.
 """
 
 # Settings. The environment goes before them: QEMU_WRAP_ and the name in capitals (QEMU_WRAP_EMUL_PATH).
@@ -50,6 +50,10 @@ every_tap = "0"
 # What the switch must not be given by guests. "": leave offloads alone.
 offloads = "csum gso guest_tso4 guest_tso6 guest_ecn"
 
+# The settings are all that has a name so far.
+SETTINGS = {name: value for name, value in globals().items() if not name.startswith("__")}
+
+import itertools
 import json
 import os
 import re
@@ -59,8 +63,6 @@ import stat
 import sys
 from types import SimpleNamespace
 
-SETTINGS = {name: globals()[name] for name in ("emul_path", "back_end", "us_vhost_path", "vhost_user_path",
-                                               "chardev_options", "hugetlbfs", "every_tap", "offloads")}
 MEMORY_ID = "qemu-wrap-mem"
 # QEMU's memory if no -m tells, on all machines that take virtio-net-pci; and the unit that it rounds up to.
 DEFAULT_MEMORY = 128 << 20
@@ -68,7 +70,7 @@ MEMORY_UNIT = 8192
 
 # Options whose value has named fields that matter here: what the first one is called if it has no name.
 FIELDS = {"-netdev": "type", "-nic": "type", "-net": "type", "-device": "driver", "-object": "qom-type",
-          "-machine": "type", "-M": "type", "-m": "size", "-numa": "type"}
+          "-machine": "type", "-m": "size", "-numa": "type"}
 # Options whose value is any text. The value of any other option begins with no hyphen, or has no
 # meaning here: it then passes as an option of its own.
 TEXT = {"-append", "-name", "-mem-path", "-kernel", "-initrd", "-fw_cfg", "-smbios", "-acpitable"}
@@ -88,23 +90,21 @@ class Fields:
 
     def __init__(self, flag, text):
         self.original = text
+        self.line = f"{flag} {text}"  # as messages name it
         self.changed = False
         self.is_json = text.startswith("{")
         if self.is_json:
             try:
                 self.items = [(key, value, None) for key, value in json.loads(text).items()]
             except ValueError as problem:
-                raise Refusal(f"{flag} {text}: not valid JSON ({problem}): correct it") from None
+                raise Refusal(f"{self.line}: not valid JSON ({problem}): correct it") from None
         else:
-            raw_items = re.findall(r"(?:[^,]|,,)+", text)
-            self.items = [self._parsed(raw, FIELDS[flag] if i == 0 else None) for i, raw in enumerate(raw_items)]
-
-    @staticmethod
-    def _parsed(raw, implied):
-        key, equals, value = raw.replace(",,", ",").partition("=")
-        if equals:
-            return key, value, raw
-        return (implied, key, raw) if implied else (key, "on", raw)
+            self.items = []
+            for raw in re.findall(r"(?:[^,]|,,)+", text):
+                key, equals, value = raw.replace(",,", ",").partition("=")
+                if not equals:
+                    key, value = (key, "on") if self.items else (FIELDS[flag], key)
+                self.items.append((key, value, raw))
 
     def get(self, key):
         """The field's value, None if it has none. The last one counts, as in QEMU."""
@@ -140,12 +140,18 @@ class Fields:
         return ",".join(raw for _, _, raw in self.items)
 
 
+def flag_of(word):
+    """The option that a word begins, with one hyphen and by its longer name. None: the word is a disk image."""
+    flag = "-" + word.lstrip("-") if word.startswith("-") else None
+    return "-machine" if flag == "-M" else flag
+
+
 class Option:
-    """One option: `words` as they stood; `flag` with one hyphen (None: a disk image); `fields` if it has some."""
+    """One option: `words` as they stood, the `flag` that they begin with, and `fields` if it has some."""
 
     def __init__(self, *words):
         self.words = words
-        self.flag = "-" + words[0].lstrip("-") if words[0].startswith("-") else None
+        self.flag = flag_of(words[0])
         self.value = words[1] if len(words) > 1 else None
         has_fields = self.flag in FIELDS and self.value is not None
         self.fields = Fields(self.flag, self.value) if has_fields else None
@@ -155,32 +161,23 @@ class Option:
 
 
 def parse(words):
-    """The options of a command line."""
-    options = []
-    words = list(words)
-    while words:
-        count = 2 if "-" + words[0].lstrip("-") in FIELDS.keys() | TEXT and words[0].startswith("-") else 1
-        options.append(Option(*words[:count]))
-        del words[:count]
-    return options
-
-
-def emit(options):
-    return [word for option in options for word in option.emit()]
+    """The options of a command line. The last one may lack its value."""
+    rest = iter(words)
+    return [Option(word, *itertools.islice(rest, flag_of(word) in FIELDS.keys() | TEXT)) for word in rest]
 
 
 # --- What is on the line
 
 def is_probe(options):
-    """Whether QEMU is only asked what it can do, or is started with no machine for such questions."""
+    """Returns true if QEMU is only asked what it can do, or is started with no machine for such questions."""
     return any(option.flag in ("-h", "-help", "-version") or
                option.flag not in TEXT and re.search(r"(^|,)(help|\?)$", option.words[-1])
                for option in options) or \
-        any(fields.get("type") == "none" for fields in with_flag(options, "-machine", "-M"))
+        any(fields.get("type") == "none" for fields in with_flag(options, "-machine"))
 
 
 def has_vhost(fields):
-    """Whether a tap is to be served by vhost: QEMU's own rule."""
+    """Returns true if vhost is to serve a tap: QEMU's own rule."""
     if fields.get("vhost") is not None:
         return fields.is_on("vhost")
     return fields.is_on("vhostforce") or fields.get("vhostfd") is not None or fields.get("vhostfds") is not None
@@ -193,17 +190,16 @@ def with_flag(options, *flags):
 
 def find_netdevs(options, settings):
     """The netdevs that are the switch's."""
-    for flag in ("-nic", "-net"):
-        for fields in with_flag(options, flag):
-            if fields.get("type") == "tap" and has_vhost(fields):
-                raise Refusal(f"{flag} {fields.original}: {flag} can't be redirected: write it as -netdev and -device")
+    for fields in with_flag(options, "-nic", "-net"):
+        if fields.get("type") == "tap" and has_vhost(fields):
+            raise Refusal(f"{fields.line}: it can't be redirected: write it as -netdev and -device")
     return [fields for fields in with_flag(options, "-netdev")
             if fields.get("type") == "vhost-user" or
-            fields.get("type") == "tap" and (has_vhost(fields) or settings.every_tap)]
+            fields.get("type") == "tap" and (has_vhost(fields) or settings.every_tap == "1")]
 
 
 def parse_size(text, unit):
-    """Bytes, of a size as QEMU takes it; `unit`: of a number without suffix."""
+    """The bytes of a size that is written as QEMU takes it. `unit` is that of a number without a suffix."""
     match = re.fullmatch(r"\s*(0[xX][0-9a-fA-F]+|\d+(?:\.\d*)?|\.\d+)([bBkKmMgGtTpPeE]?)", str(text))
     if not match:
         raise Refusal(f"memory size {text}: not understood: write it as 4096, 4G or 4096M")
@@ -214,24 +210,11 @@ def parse_size(text, unit):
 
 def memory_size(options):
     """The guest's memory in bytes, of all -m and -machine options together."""
-    sizes = [parse_size(fields.get("size"), 1 << 20)
-             for fields in with_flag(options, "-m") if fields.get("size") is not None]
-    sizes += [parse_size(fields.get("memory.size"), 1)
-              for fields in with_flag(options, "-machine", "-M") if fields.get("memory.size") is not None]
+    given = [(fields.get("size"), 1 << 20) for fields in with_flag(options, "-m")]
+    given += [(fields.get("memory.size"), 1) for fields in with_flag(options, "-machine")]
+    sizes = [parse_size(text, unit) for text, unit in given if text is not None]
     size = sizes[-1] if sizes else 0
     return -(-(size or DEFAULT_MEMORY) // MEMORY_UNIT) * MEMORY_UNIT
-
-
-def base_memory(options):
-    """Ids of the backends that are the guest's memory already."""
-    return ({fields.get("memory-backend") for fields in with_flag(options, "-machine", "-M")} |
-            {fields.get("memdev") for fields in with_flag(options, "-numa")}) - {None}
-
-
-def more_memory(options):
-    """Ids of the backends that are plugged in beside it. (Not an nvdimm: sharing writes to its file.)"""
-    return {fields.get("memdev") for fields in with_flag(options, "-device")
-            if re.match(r"pc-dimm$|virtio-mem", str(fields.get("driver")))}
 
 
 # --- The machine
@@ -274,26 +257,23 @@ def find_folder(settings, size):
     return folder
 
 
-def file_type(path):
-    """As in stat.S_IFMT, 0 if there is no such file."""
+def status(path):
+    """What stat() tells of a file; zeroes if there is no such file."""
     try:
-        return stat.S_IFMT(os.stat(path).st_mode)
+        return os.stat(path)
     except OSError:
-        return 0
+        return SimpleNamespace(st_mode=0, st_rdev=0)
 
 
 def node_runs(path):
-    """Whether the kernel has a device behind this node. (To open it would make a guest.)"""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return False
+    """Returns true if the kernel has a device for this node. (To open it would make a guest.)"""
+    found = status(path)
     number = f"{os.major(found.st_rdev)}:{os.minor(found.st_rdev)}"
     return stat.S_ISCHR(found.st_mode) and os.path.exists(f"/sys/dev/char/{number}")
 
 
 def socket_runs(path):
-    """Whether somebody listens there, as far as the kernel shows it. (To connect would make a guest.)"""
+    """Returns true if the kernel shows somebody who listens there. (To connect would make a guest.)"""
     try:
         with open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as f:
             fields = [line.rstrip("\n").split(maxsplit=7) for line in f]
@@ -303,17 +283,19 @@ def socket_runs(path):
     return any(len(f) == 8 and f[7] == path and int(f[3], 16) & accepting for f in fields[1:])
 
 
-def choose_back_end(settings, name):
-    """`name`: the id of a netdev that is to be redirected."""
-    path = settings.vhost_user_path.replace("{id}", str(name))
+def socket_path(settings, fields):
+    """Where the switch serves this netdev."""
+    return settings.vhost_user_path.replace("{id}", str(fields.get("id")))
+
+
+def choose_back_end(settings, path):
+    """The back end for all netdevs; `path` is the socket of one of them."""
     if settings.back_end != "auto":
         return settings.back_end
-    listens = socket_runs(path)
-    if node_runs(settings.us_vhost_path) != listens:
-        return "user" if listens else "cuse"
-    if file_type(settings.us_vhost_path) == stat.S_IFCHR:
+    is_node = stat.S_ISCHR(status(settings.us_vhost_path).st_mode)
+    if node_runs(settings.us_vhost_path) or is_node and not socket_runs(path):
         return "cuse"
-    return "user" if file_type(path) == stat.S_IFSOCK else "cuse"
+    return "user" if stat.S_ISSOCK(status(path).st_mode) else "cuse"
 
 
 # --- The changes
@@ -326,106 +308,84 @@ def rewrite(options, settings):
     warn_of_others(options, netdevs)
     if not netdevs:
         return options
-    kind = choose_back_end(settings, netdevs[0].get("id"))
+    kind = choose_back_end(settings, socket_path(settings, netdevs[0]))
     taps = [fields for fields in netdevs if fields.get("type") == "tap"]
     ids = {fields.get("id") for fields in netdevs}
     for fields in taps:
         if fields.get("id") is None:
-            raise Refusal(f"-netdev {fields.original}: it has no id: add one")
-    if kind == "user":
-        options = to_vhost_user(options, taps, settings)
-    else:
-        for fields in taps:
+            raise Refusal(f"{fields.line}: it has no id: add one")
+        if kind == "user":
+            to_vhost_user(options, fields, settings)
+        else:
             give_descriptor(fields, settings)
     for fields in with_flag(options, "-device"):
         if str(fields.get("driver")).startswith("virtio-net") and fields.get("netdev") in ids:
-            turn_offloads_off(fields, settings)
+            for name in settings.offloads.split():
+                fields.set(name, False)
     return with_memory(options, settings, classic=bool(taps) and kind == "cuse")
 
 
 def warn_of_others(options, netdevs):
-    """What is not redirected works, too, and so nobody would notice that it goes past the switch."""
-    for option in options:
-        kind = option.fields.get("type") if option.flag in ("-netdev", "-nic", "-net") and option.fields else None
-        if kind in (None, "nic", "none", "hubport") or option.fields in netdevs:
+    """Names the netdevs that are not redirected: they work, so nobody would notice that they bypass the switch."""
+    for fields in with_flag(options, "-netdev", "-nic", "-net"):
+        kind = fields.get("type")
+        if kind in (None, "nic", "none", "hubport") or fields in netdevs:
             continue
-        remedy = "add vhost=on, or set every_tap to 1" if kind == "tap" and option.flag == "-netdev" else \
+        remedy = "add vhost=on, or set every_tap to 1" if kind == "tap" and fields.line.startswith("-netdev ") else \
             "for the switch it is -netdev tap,id=...,vhost=on"
-        warn(f"{' '.join(option.words)}: not on the switch: {remedy}")
+        warn(f"{fields.line}: not on the switch: {remedy}")
 
 
 def queue_pairs(fields):
-    """How many queue pairs a tap netdev asks for."""
+    """The number of queue pairs that a tap netdev asks for."""
     if fields.get("fds") is not None:
         return str(fields.get("fds")).count(":") + 1
     count = str(fields.get("queues"))
     return int(count) if count.isdigit() else 1
 
 
-def give_descriptor(fields, settings):
-    """cuse: an open descriptor of the switch's device; one that is there already is kept."""
-    if queue_pairs(fields) > 1:
-        raise Refusal(f"-netdev {fields.original}: several queue pairs: cuse carries one: "
-                      "take one, or the vhost-user back end")
-    if fields.get("vhostfd") is None or not is_open_node(fields.get("vhostfd"), settings.us_vhost_path):
-        fields.drop("vhostfd", "vhostfds")
-        fields.set("vhost", True)
-        fields.set("vhostfd", str(open_node(settings)))
-
-
 def is_open_node(descriptor, path):
-    """Whether that is the number of a descriptor of this very node, and not one of the kernel's vhost-net."""
+    """Returns true for the number of a descriptor of this very node, and not one of the kernel's vhost-net."""
     try:
         return os.path.samestat(os.fstat(int(descriptor)), os.stat(path))
-    except (ValueError, OSError):
+    except (TypeError, ValueError, OSError):
         return False
 
 
-def open_node(settings):
-    """A descriptor for the emulator. Each open makes a device in the switch, so --print opens another file."""
+def give_descriptor(fields, settings):
+    """cuse: the tap gets an open descriptor of the switch's device, unless it has one."""
+    if queue_pairs(fields) > 1:
+        raise Refusal(f"{fields.line}: several queue pairs: cuse carries one: take one, or the vhost-user back end")
+    if is_open_node(fields.get("vhostfd"), settings.us_vhost_path):
+        return
     try:
+        # Each open makes a device in the switch, so --print opens another file.
         descriptor = os.open(os.devnull if settings.show else settings.us_vhost_path, os.O_RDWR)
     except OSError as problem:
         raise Refusal(f"us_vhost_path {settings.us_vhost_path}: {problem.strerror}: start vhost-switch (made with "
                       f"VHOST=cuse) first; or set vhost_user_path, now {settings.vhost_user_path}") from None
     os.set_inheritable(descriptor, True)
-    return descriptor
+    fields.drop("vhostfd", "vhostfds")
+    fields.set("vhost", True)
+    fields.set("vhostfd", str(descriptor))
 
 
-def to_vhost_user(options, taps, settings):
-    """vhost-user: each tap becomes a vhost-user netdev, with a chardev before it."""
-    changed = []
-    for option in options:
-        if option.fields in taps:
-            name = str(option.fields.get("id"))
-            path = settings.vhost_user_path.replace("{id}", name)
-            # The emulator would say it in more words.
-            if not settings.show and file_type(path) != stat.S_IFSOCK and "server" not in settings.chardev_options:
-                raise Refusal(f"vhost_user_path {path}: no such socket: start vhost-switch first, "
-                              "or set vhost_user_path")
-            changed.append(Option("-chardev", ",".join(
-                [f"socket,id=qemu-wrap-{name}", "path=" + path.replace(",", ",,")] +
-                [settings.chardev_options] * bool(settings.chardev_options))))
-            to_vhost_user_netdev(option.fields)
-        changed.append(option)
-    return changed
-
-
-def to_vhost_user_netdev(fields):
+def to_vhost_user(options, fields, settings):
+    """vhost-user: the tap becomes a vhost-user netdev, with a chardev before it."""
+    path = socket_path(settings, fields)
+    # The emulator would take more words to say it.
+    if not settings.show and not stat.S_ISSOCK(status(path).st_mode) and "server" not in settings.chardev_options:
+        raise Refusal(f"vhost_user_path {path}: no such socket: start vhost-switch first, or set vhost_user_path")
+    chardev = f"qemu-wrap-{fields.get('id')}"
+    words = [f"socket,id={chardev}", "path=" + path.replace(",", ",,"), settings.chardev_options]
+    place = [option.fields for option in options].index(fields)
+    options.insert(place, Option("-chardev", ",".join(filter(None, words))))
     count = queue_pairs(fields)
-    name = fields.get("id")
     fields.drop(*(key for key, _, _ in fields.items if key not in ("type", "id")))
     fields.set("type", "vhost-user")
-    fields.set("chardev", f"qemu-wrap-{name}")
+    fields.set("chardev", chardev)
     if count > 1:
         fields.set("queues", count)
-
-
-def turn_offloads_off(fields, settings):
-    for name in settings.offloads.split():
-        if fields.get(name) not in (False, "off"):
-            fields.drop(name)
-            fields.set(name, False)
 
 
 def with_memory(options, settings, classic):
@@ -433,50 +393,52 @@ def with_memory(options, settings, classic):
 
     `classic`: with the options of the cuse back end, -mem-path and -mem-prealloc.
     """
-    base = base_memory(options)
-    shared = base | more_memory(options)
+    base = ({fields.get("memory-backend") for fields in with_flag(options, "-machine")} |
+            {fields.get("memdev") for fields in with_flag(options, "-numa")}) - {None}
+    # An nvdimm is not among them: if it were shared, the guest would write to its file.
+    plugged = {fields.get("memdev") for fields in with_flag(options, "-device")
+               if re.match(r"pc-dimm$|virtio-mem", str(fields.get("driver")))}
     for fields in with_flag(options, "-object"):
-        if fields.get("id") in shared:
-            share(fields, settings)
+        kind = fields.get("qom-type")
+        if fields.get("id") not in base | plugged:
+            continue
+        if kind == "memory-backend-ram":
+            put_memory(fields, find_folder(settings, parse_size(fields.get("size") or 0, 1)))
+        elif str(kind).startswith("memory-backend") and not fields.is_on("share"):
+            fields.set("share", True)
     return options if base else options + new_memory(options, settings, classic)
 
 
-def share(fields, settings):
-    """Makes a memory backend one that can be shared."""
-    kind = fields.get("qom-type")
-    if kind == "memory-backend-ram":
-        folder = find_folder(settings, parse_size(fields.get("size") or 0, 1))
-        fields.set("qom-type", "memory-backend-file" if folder else "memory-backend-memfd")
-        if folder:
-            fields.set("mem-path", folder)
-            fields.set("prealloc", True)
-    if str(kind).startswith("memory-backend") and not fields.is_on("share"):
-        fields.set("share", True)
+def put_memory(fields, folder, prealloc=True):
+    """Makes a memory backend a shared one, of files in the folder or, without one, of a memfd."""
+    fields.set("qom-type", "memory-backend-file" if folder else "memory-backend-memfd")
+    if folder:
+        fields.set("mem-path", folder)
+    fields.set("share", True)
+    if folder and prealloc:
+        fields.set("prealloc", True)
 
 
 def new_memory(options, settings, classic):
     """Options that make one shared backend the guest's memory.
 
-    -mem-path alone would be private memory since QEMU 2.2: it stands there for those who look for it.
-    QEMU refuses it together with `-machine memory-backend=`, and passes over it when a NUMA node has memory.
+    -mem-path alone has meant private memory since QEMU 2.2. It is given for programs that look for it on the line.
+    QEMU refuses it together with `-machine memory-backend=`, and ignores it when a NUMA node has memory.
     """
     given = next((option.value for option in options if option.flag == "-mem-path"), None)
     size = memory_size(options)
     folder = given or find_folder(settings, size)
-    backend = [f"memory-backend-{'file' if folder else 'memfd'}", f"id={MEMORY_ID}",
-               f"size={size >> 20}M" if size % (1 << 20) == 0 else f"size={size}"]
-    if folder:
-        backend.append("mem-path=" + folder.replace(",", ",,"))
-    backend.append("share=on")
-    added = [Option("-mem-path", folder)] if classic and folder and not given else []
-    has_path = bool(given or added)
-    if folder and not any(option.flag == "-mem-prealloc" for option in options):
-        added += [Option("-mem-prealloc")] if classic else []
-        backend += [] if classic else ["prealloc=on"]
+    has_path = bool(given or classic and folder)
     if has_path and with_flag(options, "-numa"):
         raise Refusal("-numa: its nodes name no memory: give each a shared memory backend (memdev=)")
+    prealloc = folder and not any(option.flag == "-mem-prealloc" for option in options)
+    added = [Option("-mem-path", folder)] if has_path and not given else []
+    added += [Option("-mem-prealloc")] if classic and prealloc else []
+    text = f"{size >> 20}M" if size % (1 << 20) == 0 else size
+    backend = Option("-object", f"memory-backend-ram,id={MEMORY_ID},size={text}")
+    put_memory(backend.fields, folder, prealloc and not classic)
     attach = ("-numa", f"node,memdev={MEMORY_ID}") if has_path else ("-machine", f"memory-backend={MEMORY_ID}")
-    return added + [Option("-object", ",".join(backend)), Option(*attach)]
+    return added + [backend, Option(*attach)]
 
 
 # --- The run
@@ -491,7 +453,6 @@ def read_settings(environment):
     for name, allowed in (("back_end", ("auto", "cuse", "user")), ("every_tap", ("0", "1"))):
         if getattr(settings, name) not in allowed:
             raise Refusal(f"{name} {getattr(settings, name)}: unknown: use one of {', '.join(allowed)}")
-    settings.every_tap = settings.every_tap == "1"
     return settings
 
 
@@ -523,7 +484,7 @@ def main(words, environment):
     options = parse(words)
     given = [option for option in options if option.words != ("--print",)]
     settings.show = len(given) < len(options)
-    command = [settings.emul_path] + emit(rewrite(given, settings))
+    command = [settings.emul_path] + [word for option in rewrite(given, settings) for word in option.emit()]
     if settings.show:
         sys.stdout.reconfigure(errors="surrogateescape")
         print(shlex.join(command))

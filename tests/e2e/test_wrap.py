@@ -24,7 +24,7 @@ from lib.switch import ROOT
 WRAP = os.path.join(ROOT, "qemu-wrap.py")
 EMULATOR = "/usr/bin/qemu-system-x86_64"
 OFF = "csum=off,gso=off,guest_tso4=off,guest_tso6=off,guest_ecn=off"
-JSON_OFF = '"csum":false,"gso":false,"guest_tso4":false,"guest_tso6":false,"guest_ecn":false'
+JSON_OFF = '"gso":false,"guest_tso4":false,"guest_tso6":false,"guest_ecn":false'
 
 CUSE = {"BACK_END": "cuse", "HUGETLBFS": "/dev/hugepages"}
 CUSE_MEMFD = {"BACK_END": "cuse", "HUGETLBFS": "none"}
@@ -73,7 +73,7 @@ TABLE = [
      f"{CARD},{OFF} {TAP},vhostfd=3 -netdev tap,id=n2,vhost=on,vhostfd=4 -device virtio-net-device,netdev=n2,{OFF} "
      f"-device driver=virtio-net-pci-non-transitional,id=x,netdev=n1,{OFF} {memfd('128M')}"),
     ("offloads that were on, or off", CUSE_MEMFD, f"{TAP} {CARD},csum=on,gso=off,mrg_rxbuf=on",
-     f"{TAP},vhostfd=3 {CARD},gso=off,mrg_rxbuf=on,csum=off,guest_tso4=off,guest_tso6=off,guest_ecn=off "
+     f"{TAP},vhostfd=3 {CARD},csum=off,gso=off,mrg_rxbuf=on,guest_tso4=off,guest_tso6=off,guest_ecn=off "
      f"{memfd('128M')}"),
     ("another descriptor is replaced", CUSE_MEMFD, "-netdev tap,fd=28,id=n1,vhost=on,vhostfd=30,sndbuf=0",
      f"-netdev tap,fd=28,id=n1,vhost=on,sndbuf=0,vhostfd=3 {memfd('128M')}"),
@@ -85,7 +85,8 @@ TABLE = [
      """-netdev '{"type":"tap","fd":"28","vhost":true,"vhostfd":"30","id":"n1"}' """
      """-device '{"driver":"virtio-net-pci","csum":true,"netdev":"n1","bus":"pci.1"}'""",
      """-netdev '{"type":"tap","fd":"28","vhost":true,"id":"n1","vhostfd":"3"}' """
-     f"""-device '{{"driver":"virtio-net-pci","netdev":"n1","bus":"pci.1",{JSON_OFF}}}' {memfd('128M')}"""),
+     f"""-device '{{"driver":"virtio-net-pci","csum":false,"netdev":"n1","bus":"pci.1",{JSON_OFF}}}' """
+     f"{memfd('128M')}"),
     ("mem-path and mem-prealloc that are there", CUSE, f"-mem-prealloc -mem-path /huge,1 -m 64 {TAP}",
      f"-mem-prealloc -mem-path /huge,1 -m 64 {TAP},vhostfd=3 "
      "-object memory-backend-file,id=qemu-wrap-mem,size=64M,mem-path=/huge,,1,share=on "
@@ -119,7 +120,7 @@ TABLE = [
      f"""-object '{{"qom-type":"memory-backend-memfd","id":"pc.ram","size":1,"share":true}}' {USER_TAP}"""),
     ("the same on hugetlbfs", USER_HUGE, f"-M q35,memory-backend=r -object memory-backend-ram,id=r,size=64M {TAP}",
      "-M q35,memory-backend=r "
-     f"-object memory-backend-file,id=r,size=64M,mem-path=/dev/hugepages,prealloc=on,share=on {USER_TAP}"),
+     f"-object memory-backend-file,id=r,size=64M,mem-path=/dev/hugepages,share=on,prealloc=on {USER_TAP}"),
     ("memory of NUMA nodes and DIMMs is shared, an nvdimm is not", USER,
      "-object memory-backend-file,id=a,size=1G,mem-path=/h,share=off -numa node,memdev=a "
      "-object memory-backend-memfd,id=b,size=1G -numa node,memdev=b -object memory-backend-ram,id=c,size=1G "
