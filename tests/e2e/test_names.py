@@ -15,7 +15,9 @@ COMPLETE = {
                  "int put(void) { return rte_eal_init(0, 0); }\n"),
     "a/ring.h": "/* put() comes before rte_eal_init(), as test_NAME.c shows. */\nint put(void);\n",
     "tools/tell.py": "# put() is C's.\ndef take():\n    pass\n",
-    "doc/guide.rst": "``put()`` is in ``a/ring.c``.\n"}
+    "a/tell.h": '/* doc/guide.rst, "Why rings", and "How to\n * put" in doc/guide.rst, say why. */\n',
+    "doc/guide.rst": ("Why rings\n=========\n\n``put()`` is in ``a/ring.c`` (:doc:`guide`, \"How to put\").\n\n"
+                      "How to put\n----------\n")}
 
 
 def check(box, files):
@@ -38,7 +40,11 @@ def test_complete_folder_passes(box):
     ("b.py", "import os\n# see missing.py", "missing.py"),
     ("b.py", '"""Calls give()."""', "give()"),
     ("doc/b.rst", "``give()`` gives.", "give()"),
-    ("c.mk", "# as other.mk has it", "other.mk")))
+    ("c.mk", "# as other.mk has it", "other.mk"),
+    ("a/b.h", '/* see "What\n * rings do" in doc/guide.rst */', '"What rings do" of doc/guide.rst'),
+    ("c.md", 'as it was (doc/guide.rst,\n"What rings do")', '"What rings do" of doc/guide.rst'),
+    ("b.py", '"""doc/guide.rst ("What rings do") says how."""', '"What rings do" of doc/guide.rst'),
+    ("doc/b.rst", 'See :doc:`guide`, "What rings do".', '"What rings do" of doc/guide.rst')))
 def test_what_is_not_there(box, name, text, what):
     status, said = check(box, COMPLETE | {name: text})
     if what is None:
