@@ -13,7 +13,7 @@
  * The members after the message in the struct that librte_vhost's hooks get (vhu_msg_context in its
  * vhost_user.h, which says that hooks rely on it).
  */
-struct descriptors {
+struct message_fds {
 	int fd[8]; /* -1: none */
 	int n;
 };
@@ -49,7 +49,7 @@ message_know(const char *version)
 bool
 message_bare(const struct message *m)
 {
-	struct descriptors d;
+	struct message_fds d;
 	unsigned int i;
 
 	if (message_size == 0)

@@ -5,6 +5,8 @@
  * The few vhost-user messages that the switch reads itself, as they are on the wire (vhost-user
  * protocol, "Message Specification"). librte_vhost passes each message to its hooks in this form,
  * before and after it carries it out.
+ *
+ * librte_vhost's thread; the cuse thread makes messages of its own.
  */
 #ifndef GUEST_MESSAGE_H
 #define GUEST_MESSAGE_H
@@ -58,7 +60,7 @@ enum message_request {
 #define MSG_HEADER 12 /* bytes before the payload */
 
 /* In the u64 of SET_VRING_KICK, _CALL and _ERR: no file descriptor comes with it. */
-#define MSG_NO_DESCRIPTOR (1u << 8)
+#define MSG_NO_FD (1u << 8)
 
 struct message_region {
 	uint64_t gpa;

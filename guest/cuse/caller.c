@@ -62,7 +62,7 @@ caller_lives(int handle)
 
 /* Copies it by pidfd_getfd(2), which Linux has since 5.6. */
 static int
-caller_descriptor_by_pidfd(pid_t process, int fd)
+caller_fd_by_pidfd(pid_t process, int fd)
 {
 	int copy, error, pidfd = (int)syscall(SYS_pidfd_open, process, 0);
 
@@ -76,7 +76,7 @@ caller_descriptor_by_pidfd(pid_t process, int fd)
 
 /* Copies it by our module, on a kernel without that call. */
 static int
-caller_descriptor_by_module(pid_t process, int fd)
+caller_fd_by_module(pid_t process, int fd)
 {
 	struct eventfd_link_get from = {.pid = process, .fd = fd};
 	int copy, error, link = open("/dev/" EVENTFD_LINK_DEVICE, O_RDWR | O_CLOEXEC);
@@ -90,11 +90,11 @@ caller_descriptor_by_module(pid_t process, int fd)
 }
 
 int
-caller_descriptor(pid_t process, int fd)
+caller_fd(pid_t process, int fd)
 {
-	int copy = caller_descriptor_by_pidfd(process, fd);
+	int copy = caller_fd_by_pidfd(process, fd);
 
-	return copy == -ENOSYS ? caller_descriptor_by_module(process, fd) : copy;
+	return copy == -ENOSYS ? caller_fd_by_module(process, fd) : copy;
 }
 
 static bool

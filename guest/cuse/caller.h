@@ -41,7 +41,7 @@ bool caller_lives(int handle);
  * descriptor; -ESRCH if it is gone; -EPERM if we may not; -EINVAL if the module found no eventfd;
  * -ENOSYS if there is neither the call nor the module.
  */
-int caller_descriptor(pid_t process, int fd);
+int caller_fd(pid_t process, int fd);
 
 /*
  * Fills in SET_MEM_TABLE of n regions of a process's memory, and opens the files (fd[],

@@ -109,7 +109,7 @@ ioctls_addr_message(const void *arg, struct message *m)
 	return 0;
 }
 
-/* Makes the message for a ring's file descriptor. Returns 0, or -errno of vhost-net. */
+/* Reads a ring's index and its file descriptor. Returns 0, or -errno of vhost-net. */
 static int
 ioctls_read_file(const void *arg, struct vhost_vring_file *f)
 {
@@ -119,6 +119,7 @@ ioctls_read_file(const void *arg, struct vhost_vring_file *f)
 	return f->fd < VHOST_FILE_UNBIND ? -EBADF : 0;
 }
 
+/* Makes the message for a ring's file descriptor, which is to be sent with it. */
 static int
 ioctls_file_message(uint32_t request, const void *arg, struct message *m, int *fd)
 {
@@ -129,7 +130,7 @@ ioctls_file_message(uint32_t request, const void *arg, struct message *m, int *f
 		return rc;
 	m->request = request;
 	m->size = sizeof(m->payload.u64);
-	m->payload.u64 = f.index | (f.fd < 0 ? MSG_NO_DESCRIPTOR : 0);
+	m->payload.u64 = f.index | (f.fd < 0 ? MSG_NO_FD : 0);
 	*fd = f.fd;
 	return 0;
 }

@@ -271,7 +271,7 @@ session_give_back_event(
 	struct message m = {
 			.request = request,
 			.size = sizeof(m.payload.u64),
-			.payload.u64 = index | (e->fd < 0 ? MSG_NO_DESCRIPTOR : 0),
+			.payload.u64 = index | (e->fd < 0 ? MSG_NO_FD : 0),
 	};
 
 	if (e->state != PART_LOST)
@@ -316,12 +316,12 @@ session_give_back(struct session *b, uint32_t index)
 
 /* Returns a copy of the client's eventfd. */
 static int
-session_event_descriptor(struct session *b, int fd)
+session_event_fd(struct session *b, int fd)
 {
 	int copy;
 
 	fd_gate_making();
-	copy = caller_descriptor(b->owner, fd);
+	copy = caller_fd(b->owner, fd);
 	fd_gate_made(&copy, 1);
 	if (copy < 0) {
 		if (copy == -ENOSYS)
@@ -429,7 +429,7 @@ session_ring_ioctl(struct session *b, unsigned int cmd, const void *in, void *ou
 	if (b->ring[index].enabled && ioctl_wants_stopped(cmd))
 		return -EBUSY;
 	if (fd >= 0) {
-		fd = session_event_descriptor(b, fd);
+		fd = session_event_fd(b, fd);
 		if (fd < 0)
 			return fd;
 	}

@@ -34,7 +34,7 @@ run_cases(const struct test_case *cases, unsigned n, const char *subject)
 }
 
 int
-open_descriptors(void)
+open_fds(void)
 {
 	DIR *folder = opendir("/proc/self/fd");
 	int n = -3; /* itself, "." and ".." */

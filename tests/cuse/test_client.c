@@ -130,7 +130,7 @@ exchange(struct card *a, struct card *b, uint32_t first, uint32_t n)
 static void
 two_opens(const char *node)
 {
-	int before = open_descriptors();
+	int before = open_fds();
 	struct card a, b;
 
 	card_open(&a, node, &one_region, 1);
@@ -142,7 +142,7 @@ two_opens(const char *node)
 	exchange(&a, &b, 1, FRAMES);
 	vhostnet_close(&a.v);
 	vhostnet_close(&b.v);
-	CHECK_IS(open_descriptors(), before);
+	CHECK_IS(open_fds(), before);
 }
 
 static void

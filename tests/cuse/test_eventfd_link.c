@@ -174,7 +174,7 @@ copies(const char *device)
 	struct target t = start(0, true, &channel);
 	const pid_t ids[] = {t.pid, t.thread};
 	uint64_t count = 0;
-	int before = open_descriptors();
+	int before = open_fds();
 
 	for (unsigned i = 0; i < 2; i++) {
 		int fd = ask(ids[i], t.event);
@@ -186,8 +186,8 @@ copies(const char *device)
 		CHECK(read(channel.answers, &count, 8) == 8 && count == 40 + i);
 		close(fd);
 	}
-	CHECK(open_descriptors() == before);
-	CHECK(ask(t.pid, t.event) >= 0 && open_descriptors() == before + 1);
+	CHECK(open_fds() == before);
+	CHECK(ask(t.pid, t.event) >= 0 && open_fds() == before + 1);
 	end(&t);
 }
 
@@ -312,7 +312,7 @@ wrong_arguments(const char *device)
 	if (dead == 0)
 		_exit(0);
 	CHECK(waitid(P_PID, dead, &info, WEXITED | WNOWAIT) == 0);
-	before = open_descriptors();
+	before = open_fds();
 	CHECK(ask(dead, t.event) == -ESRCH); /* a zombie */
 	CHECK(waitpid(dead, NULL, 0) == dead && ask(dead, t.event) == -ESRCH);
 	CHECK(ask(0, t.event) == -EINVAL);
@@ -328,7 +328,7 @@ wrong_arguments(const char *device)
 	CHECK(ioctl(link_fd, EVENTFD_LINK_GET + 1, &from) == -1 && errno == ENOTTY);
 	CHECK(ioctl(link_fd, TIOCGWINSZ, &from) == -1 && errno == ENOTTY);
 	CHECK(ioctl(link_fd, _IOW(0xEF, 0x01, uint64_t[2]), &from) == -1 && errno == ENOTTY);
-	CHECK(open_descriptors() == before);
+	CHECK(open_fds() == before);
 	CHECK(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, 0}) == 0);
 	CHECK(ask(t.pid, t.event) == -EMFILE);
 	end(&t);

@@ -180,14 +180,14 @@ descriptors(const char *node)
 	table[n++] = INT32_MAX;
 	table[n++] = -2;
 	table[n++] = INT32_MIN;
-	before = open_descriptors();
+	before = open_fds();
 	for (int i = 0; i < n; i++) {
 		CHECK(i >= n - 4 || table[i] >= 0);
 		for (unsigned k = 3; k < 6; k++)
 			refused(vhostnet_set_fd(fd, on_a_ring[k], k % 2, table[i]), "descriptor",
 					i);
 	}
-	CHECK_IS(open_descriptors(), before);
+	CHECK_IS(open_fds(), before);
 }
 
 /* Rings where no memory is, or before there is any; wrong order of all that a start does. */

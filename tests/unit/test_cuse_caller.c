@@ -112,17 +112,17 @@ test_descriptor(void **state)
 	RTE_SET_USED(state);
 	close(event);
 	before = client_open_files();
-	copy = caller_descriptor(c.pid, event);
+	copy = caller_fd(c.pid, event);
 	assert_true(copy >= 0);
 	assert_true(fcntl(copy, F_GETFD) & FD_CLOEXEC);
 	/* It is the same eventfd: it has the client's count. */
 	assert_int_equal(eventfd_read(copy, &value), 0);
 	assert_int_equal(value, 3);
 	close(copy);
-	assert_int_equal(caller_descriptor(c.pid, 987), -EBADF);
-	assert_int_equal(caller_descriptor(c.pid, -1), -EBADF);
+	assert_int_equal(caller_fd(c.pid, 987), -EBADF);
+	assert_int_equal(caller_fd(c.pid, -1), -EBADF);
 	client_end(&c);
-	assert_int_equal(caller_descriptor(c.pid, event), -ESRCH);
+	assert_int_equal(caller_fd(c.pid, event), -ESRCH);
 	assert_int_equal(client_open_files(), before - 1); /* the client's end */
 }
 
@@ -160,9 +160,7 @@ test_descriptor_on_old_kernel(void **state)
 	for (i = 0; i < RTE_DIM(calls); i++) {
 		old = fork();
 		if (old == 0)
-			_exit(forget_call(calls[i]) && caller_descriptor(c.pid, 987) == expected
-							? 0
-							: 1);
+			_exit(forget_call(calls[i]) && caller_fd(c.pid, 987) == expected ? 0 : 1);
 		assert_int_equal(waitpid(old, &status, 0), old);
 		assert_int_equal(status, 0);
 	}

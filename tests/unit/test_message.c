@@ -46,7 +46,7 @@ test_message_rings(void **state)
 		}
 	}
 	m.request = MSG_SET_VRING_KICK;
-	m.payload.u64 = MSG_NO_DESCRIPTOR | 31;
+	m.payload.u64 = MSG_NO_FD | 31;
 	assert_int_equal(message_rings(&m), UINT32_C(1) << 31);
 }
 
