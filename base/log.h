@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* How the switch speaks to its user: a log by rte_log, and last words. */
+/* How the switch speaks to its user: a log by rte_log, and last words. Any thread, if nothing else is said. */
 #ifndef LOG_H
 #define LOG_H
 

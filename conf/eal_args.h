@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* EAL's part of the command line, adapted to machines without hugepages. */
+/* EAL's part of the command line, adapted to machines without hugepages. Main lcore, at start and end. */
 #ifndef EAL_ARGS_H
 #define EAL_ARGS_H
 

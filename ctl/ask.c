@@ -44,7 +44,7 @@ ask_connect(const char *path)
 	if (fd >= 0 && connect(fd, (const struct sockaddr *)&un, sizeof(un)) == 0 &&
 			setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0)
 		return fdopen(fd, "r");
-	return NULL; /* this process ends soon, and the descriptor with it */
+	return NULL; /* this process ends soon, and the file descriptor with it */
 }
 
 bool

@@ -33,7 +33,7 @@ enum message_scope {
 
 struct message_kind {
 	enum message_scope scope;
-	/* False: never offered. librte_vhost carries out such messages all the same. */
+	/* False: it was never offered. librte_vhost carries out such messages all the same. */
 	bool offered;
 	bool for_uml; /* offered to User Mode Linux alone (uml=yes) */
 	/* librte_vhost does not act on it: it refuses it by itself, and closes what came with it. */

@@ -8,6 +8,8 @@
  * librte_vhost loses. In addition, memory tables that are obviously wrong are made invalid before
  * the library reads them; a connection whose table failed gets no second one; and while few file
  * descriptors are left new guests are refused.
+ *
+ * librte_vhost's thread, except where it says otherwise.
  */
 #ifndef GUEST_FDS_H
 #define GUEST_FDS_H
@@ -20,7 +22,7 @@ struct message;
 /* Raises the limit of open files to what the system allows. Main lcore, at start. */
 void fds_init(void);
 
-/* Returns true if there are enough for one more guest. librte_vhost's thread. */
+/* Returns true if there are enough for one more guest. */
 bool fds_left(void);
 
 /* Ends the connection of a socket that fds_hurry() has found; -1 is allowed. */

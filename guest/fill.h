@@ -8,7 +8,8 @@
  * Most frames fit into a single descriptor, so that is tried first. If it fails, room.h finds chains for the
  * frame, within bounds. rx.c has bursts, and the plain frames that need none of this.
  *
- * Used by rx.c only, while the worker holds the ring's lock.
+ * Used by rx.c only, while the worker holds the ring's lock. Exception: fill_put_header() and struct
+ * filling are also used for buffers that the worker has leased (lease.h), without the lock.
  */
 #ifndef GUEST_FILL_H
 #define GUEST_FILL_H
@@ -18,7 +19,7 @@
 #include "frame/gso.h"
 #include "guest/room.h"
 
-/* Work that was done for a burst; it is counted after the ring's lock was released. */
+/* Work that was done for a burst. It is counted at the end, after the ring's lock was released. */
 struct tally {
 	uint64_t bytes, checksums, segments;
 	uint64_t frags; /* fragments beyond the first of each frame */

@@ -2,7 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * A virtqueue of either format, as tx.c and rx.c, the one policy, use it.
+ * A virtqueue of either format, as tx.c and rx.c (with fill.h and lease.h) use it: they are the one
+ * policy for both.
  *
  * `packed` is vq->packed, known at compile time: callers have one body, which is compiled for each
  * format (see tx_fetch()), so that neither format costs the other anything.

@@ -12,17 +12,16 @@
 
 struct guest;
 
-/* Reads the memory table. False: there is none. */
+/* Reads the memory table. Returns false if there is none. */
 bool snapshot_memory(struct guest *g);
 
-/* Reads where the log of written pages is; see dirty_log.h. Not while it is in use. */
+/* Reads where the log of written pages is; see dirty_log.h. Called while it is not in use. */
 void snapshot_log(struct guest *g);
 
 /*
- * Reads ring `index`: addresses, size, indices, call descriptor, what was
- * negotiated; and checks that it lies in the guest's memory (virtio 1.2 section
- * 2.7: size, alignment). False: it can't be used; if the guest is to blame the
- * ring is marked with the fault.
+ * Reads ring `index`: addresses, size, indices, call file descriptor, what was negotiated. Checks
+ * its size and alignment (virtio 1.2 section 2.7), and that it lies in the guest's memory. Returns
+ * false if it can't be used; if the guest is to blame, the ring is marked with the fault.
  */
 bool snapshot_ring(struct guest *g, unsigned int index);
 

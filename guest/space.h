@@ -8,6 +8,8 @@
  * Files can be sparse: all 128 TiB cost a front end nothing. So a guest may have a 64th of what
  * others have left: 1.75 TiB if there is no other, and 33 GiB if 255 others have taken all that
  * they could. This also bounds how long librte_vhost's thread is busy with one guest's log.
+ *
+ * librte_vhost's threads; what all guests have is kept under a lock.
  */
 #ifndef GUEST_SPACE_H
 #define GUEST_SPACE_H

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * The vhost-user back end: sockets, and the callbacks of librte_vhost that make
- * guests of connections.
+ * The vhost-user back end: sockets, and the callbacks of librte_vhost that make guests of
+ * connections. Each function says who calls it; vhost_user.c says how they take turns.
  */
 #ifndef GUEST_VHOST_USER_H
 #define GUEST_VHOST_USER_H
@@ -28,7 +28,7 @@ bool vhost_user_add(const struct conf_port *p);
 
 /*
  * Ends the guests of port `index`, and no longer serves its socket. The port must be `going` in the
- * present settings. As vhost_user_add().
+ * present settings. It may wait, and is called, as vhost_user_add() is.
  */
 void vhost_user_remove(struct guests *all, unsigned int index, const char *path);
 

@@ -44,7 +44,7 @@ struct in_order;
  * them, from `first` on and round. See lease.h.
  */
 struct leases {
-	rte_spinlock_t lock; /* of a receive ring: held by the worker that fills it */
+	rte_spinlock_t lock; /* of a receive ring: held to fill it, and to begin or end a lease */
 	uint16_t contended;  /* number of bursts for which leases are still taken */
 	uint8_t first, n;
 	uint8_t done;            /* bit i: lease i has ended, and an earlier one has not */
@@ -118,8 +118,8 @@ struct virtqueue {
 	 * fill one receive ring take a single line from each other.
 	 */
 	uint16_t last_avail __rte_cache_aligned; /* position of the next available entry to take */
-	uint16_t last_used;                      /* position of the next used entry to write */
-	bool avail_wrap;                         /* packed: laps of last_avail and last_used */
+	uint16_t last_used; /* position of the next used entry that is neither written nor leased */
+	bool avail_wrap;    /* packed: laps of last_avail and last_used */
 	bool used_wrap;
 	bool held;          /* packed: held_half is valid */
 	uint16_t held_at;   /* packed: position for held_half */

@@ -4,6 +4,8 @@
 /*
  * The main lcore's loop while workers run: it sleeps, and wakes for signals, once a second, and
  * when another thread wakes it (base/wake.h). It is the only writer of the forwarding table.
+ *
+ * Main lcore.
  */
 #ifndef CONTROL_H
 #define CONTROL_H
@@ -23,15 +25,11 @@ bool control_run(const struct parts *p);
 
 /*
  * Learns what workers have asked for, at least one request, until so many cycles of the TSC have
- * passed; then it wakes the main lcore for the rest. *moves counts addresses that moved. Main
- * lcore.
+ * passed; then it wakes the main lcore for the rest. *moves counts addresses that moved.
  */
 void control_learn(const struct parts *p, unsigned int *moves, uint64_t cycles);
 
-/*
- * Prints the statistics table. Returns false without memory, or while nobody reads stdout. Main
- * lcore.
- */
+/* Prints the statistics table. Returns false without memory, or while nobody reads stdout. */
 bool control_table(const struct parts *p);
 
 #endif /* CONTROL_H */

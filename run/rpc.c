@@ -129,8 +129,8 @@ rpc_log_client(struct rpc *r, int fd)
 }
 
 /*
- * Accepts nobody until the next second: there is no descriptor or memory for one more client, and as long as
- * it waits, epoll would report the listener again and again.
+ * Accepts nobody until the next second: there is no file descriptor or memory for one more client, and as
+ * long as it waits, epoll would report the listener again and again.
  */
 static void
 rpc_rest(struct rpc *r, int why)

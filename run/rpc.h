@@ -34,7 +34,7 @@ bool rpc_open(struct rpc **rpc, struct parts *parts);
 /* Ends all connections, after what they take at once of their answers, and removes the socket. NULL is allowed. */
 void rpc_close(struct rpc *r);
 
-/* Returns the descriptor that is readable when there is something to do; -1 for NULL. */
+/* Returns the file descriptor that is readable when there is something to do; -1 for NULL. */
 int rpc_fd(const struct rpc *r);
 
 /* Does some of what there is to do, in some hundred microseconds. NULL is allowed. */

@@ -106,7 +106,7 @@ sleeper_ask(struct sleeper *s, struct source *from)
 	if (s->n == FDS_MAX)
 		return false;
 	fd = from->ops->ask != NULL ? from->ops->ask(from) : SOURCE_NAPS;
-	/* An entry without a descriptor is passed over by the kernel. */
+	/* The kernel passes over an entry without a file descriptor. */
 	s->fd[s->n] = (struct pollfd){.fd = fd, .events = POLLIN};
 	s->asked[s->n++] = from;
 	return true;
@@ -157,7 +157,7 @@ sleeper_limit(struct sleeper *s, struct timespec *limit)
 }
 
 /*
- * Waits, offline. A signal, an error, or a descriptor whose number has another meaning by now all
+ * Waits, offline. A signal, an error, or a file descriptor whose number has another meaning by now all
  * end the wait: the worker looks at its rings then, as after any other.
  */
 static void

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Adds up what workers count (switch/count.h), and prints it as a table. */
+/*
+ * Adds up what workers count (switch/count.h), and prints it as a table.
+ *
+ * Main lcore, except where it says otherwise.
+ */
 #ifndef STATS_H
 #define STATS_H
 
@@ -20,7 +24,7 @@ struct stats {
 	struct port_count outside[PORT_MAX]; /* by slot: counted by librte_vhost's thread */
 };
 
-/* Adds up what the workers counted for a port. Main lcore, or any thread while no worker runs. */
+/* Adds up what was counted for a port. Any thread; while frames move the sum is a few frames old. */
 void stats_port(const struct parts *p, uint16_t port, struct port_count *sum);
 
 /*

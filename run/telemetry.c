@@ -83,7 +83,7 @@ telemetry_add_counter(void *d, const char *name, uint64_t value)
 	rte_tel_data_add_dict_uint(d, name, value);
 }
 
-/* Returns how many rings of a device are in use, for receiving or for transmitting. */
+/* Adds how many rings of a device are in use, for receiving and for transmitting. */
 static void
 telemetry_add_rings(struct rte_tel_data *d, const struct parts *p, unsigned int port)
 {

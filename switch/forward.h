@@ -2,11 +2,13 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * The way of a burst: fetch, learn, route, deliver, retire.
+ * The way of a burst: fetch, route, deliver, settle, retire.
  *
- * This is the file to read first for the data path. Two passes: route.c looks
- * up the whole burst and groups it by destination; then each destination is
- * visited once. What it had no room for waits in the source's park.
+ * This is the file to read first for the data path. Two passes: route.c looks up the whole burst and
+ * groups it by destination; then each destination is visited once. What it had no room for waits in
+ * the source's park.
+ *
+ * All that it works on belongs to the lane and its worker, except sinks (sink.h).
  */
 #ifndef FORWARD_H
 #define FORWARD_H
@@ -26,7 +28,7 @@ uint32_t forward_poll(struct lane *l, struct source *s);
 
 /*
  * Drops the parked frames of a source that is being stopped: counts them in `count` (the source
- * port's) and gives them back. Only while no worker uses the source.
+ * port's) and gives them back. Called while no worker uses the source.
  */
 void forward_release(struct source *s, struct port_count *count);
 

@@ -23,8 +23,7 @@ struct source;
 struct lanes {
 	unsigned int n;
 	struct lane *lane[WORKER_MAX];
-	struct rte_rcu_qsbr
-			*qsbr; /* each lane's worker reports to it between bursts; see grace.h */
+	struct rte_rcu_qsbr *qsbr; /* each worker reports to it between bursts; see grace.h */
 };
 
 /*

@@ -8,7 +8,7 @@
  * socket, which guest/vhost_user.c serves like any other. So the rest of a guest's life is the
  * same. The cuse thread handles the node's requests; it never touches the data path.
  *
- * Main lcore.
+ * The main lcore makes and ends it.
  */
 #ifndef GUEST_CUSE_CUSE_H
 #define GUEST_CUSE_CUSE_H

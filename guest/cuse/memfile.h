@@ -10,7 +10,7 @@
 
 /*
  * Returns true if `handle`, opened with O_PATH, is of tmpfs or hugetlbfs: of the kernel's own
- * mounts of them, as a memfd is, or of one that `process` sees. Must be called before the file is
+ * mounts of them, as a memfd is, or of one that `process` sees. It is called before the file is
  * opened or used in any way, as the server of its file system may not answer. Called by the cuse
  * thread.
  */

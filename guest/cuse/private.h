@@ -21,15 +21,18 @@
 struct guests;
 
 struct private_socket {
-	char bound[SOCKET_PATH_MAX]; /* its path for librte_vhost; "": not served */
+	char bound[SOCKET_PATH_MAX]; /* its path for librte_vhost; "": it is not served */
 	char path[32];               /* its path for connect(2), by our handle */
-	int handle;                  /* -1: none */
+	int handle;                  /* -1: there is none */
 };
 
-/* Makes and serves the socket. False: why was said. After vhost_user_start(). */
+/*
+ * Makes the socket and serves it. Called after vhost_user_start(). Returns false after an error was
+ * logged.
+ */
 bool private_serve(struct private_socket *s, struct guests *guests);
 
-/* Ends serving it. */
+/* Ends serving it. Called before vhost_user_stop(). */
 void private_end(struct private_socket *s);
 
 #endif /* GUEST_CUSE_PRIVATE_H */
