@@ -15,7 +15,7 @@
  * process may always be traced, as ptrace_may_access() has it.
  *
  * No answer outlives its reason. Number and mm of the target are pinned before the check, and the
- * descriptor is looked up under task_lock() only while the task still has that mm: it has not
+ * file descriptor is looked up under task_lock() only while the task still has that mm: it has not
  * ended, so that the number was its own all the time, and it has executed no other program, whose
  * rights and descriptors would be others.
  *
@@ -42,7 +42,7 @@
 
 #include "eventfd_link.h"
 
-/* Where the pid namespace of the process that loads the module is the one that numbers processes. */
+/* Processes have the numbers of the pid namespace in which the module was loaded. */
 struct eventfd_link {
 	struct vfsmount *proc;
 	struct pid_namespace *numbers; /* held by the mount */
@@ -50,7 +50,7 @@ struct eventfd_link {
 
 static struct eventfd_link eventfd_link;
 
-/* What older kernels have under another name. */
+/* Older kernels have these functions under other names. */
 
 static struct vfsmount *
 mount_proc(struct file_system_type *type, struct pid_namespace *numbers)
@@ -73,7 +73,7 @@ open_in(struct vfsmount *mount, const char *name)
 #endif
 }
 
-/* Under files->file_lock. */
+/* Called with files->file_lock held. */
 static struct file *
 lookup_locked(struct files_struct *files, unsigned int fd)
 {
@@ -84,9 +84,7 @@ lookup_locked(struct files_struct *files, unsigned int fd)
 #endif
 }
 
-/* The rest. */
-
-/* 0 if the caller, by its real ids, may trace the task, which has this number. */
+/* Returns 0 if the caller, by its real ids, may trace the task, which has this number. */
 static int
 may_trace(const struct eventfd_link *link, struct task_struct *task, pid_t number)
 {
@@ -95,7 +93,8 @@ may_trace(const struct eventfd_link *link, struct task_struct *task, pid_t numbe
 	struct cred *real;
 	struct file *memory;
 
-	if (same_thread_group(task, current)) /* always, though it may not open its own memory */
+	/* A process may trace itself, even if it may not open its own memory. */
+	if (same_thread_group(task, current))
 		return 0;
 	real = prepare_creds();
 	if (!real)
@@ -120,7 +119,7 @@ may_trace(const struct eventfd_link *link, struct task_struct *task, pid_t numbe
 	return 0;
 }
 
-/* A reference to the task's file `fd`, if the task still has `mm`. */
+/* Returns a reference to the task's file `fd`, if the task still has `mm`. */
 static struct file *
 get_file_of(struct task_struct *task, const struct mm_struct *mm, unsigned int fd)
 {
@@ -140,7 +139,7 @@ get_file_of(struct task_struct *task, const struct mm_struct *mm, unsigned int f
 	return file;
 }
 
-/* Whether it is an eventfd: 0 or -EINVAL. */
+/* Returns 0 if the file is an eventfd, and -EINVAL if not. */
 static int
 check_eventfd(struct file *file)
 {
@@ -152,7 +151,7 @@ check_eventfd(struct file *file)
 	return 0;
 }
 
-/* A new descriptor of the caller for the file. */
+/* Returns a new file descriptor of the caller's for the file. */
 static int
 give(struct file *file)
 {
@@ -240,7 +239,7 @@ eventfd_link_init(void)
 	struct file_system_type *type;
 	int ret;
 
-	type = get_fs_type("proc"); /* never a module: no reference to drop */
+	type = get_fs_type("proc"); /* procfs is never a module, so there is no reference to drop */
 	if (!type)
 		return -ENODEV;
 	eventfd_link.numbers = task_active_pid_ns(current);

@@ -7,12 +7,12 @@
  *	struct eventfd_link_get from = { .pid = pid, .fd = fd };
  *	int mine = ioctl(link, EVENTFD_LINK_GET, &from);
  *
- * gives the caller a descriptor of its own (close-on-exec) for the eventfd that process `pid` has
+ * gives the caller a file descriptor of its own (close-on-exec) for the eventfd that process `pid` has
  * as `fd`: what pidfd_getfd(2) does on kernels that have it, and only for eventfds. Any thread of
  * the process will do as `pid`, which is a number of the caller's pid namespace. The caller must be
  * allowed to trace that process, as by ptrace(2).
  *
- * -1 and errno:
+ * If it fails it returns -1, and errno says why:
  *	EBADF	`fd` is not open in that process
  *	EFAULT	the argument is no readable address
  *	EINVAL	`pid` is not positive, or the descriptor is no eventfd

@@ -44,7 +44,7 @@ int run_cases(const struct test_case *cases, unsigned n, const char *subject);
 
 #define RUN_CASES(cases, subject) run_cases(cases, sizeof(cases) / sizeof((cases)[0]), subject)
 
-/* Returns how many descriptors the process has. */
+/* Returns how many file descriptors the process has. */
 int open_fds(void);
 
 #endif

@@ -2,8 +2,8 @@
 # Copyright (c) 2026 vhost-switch contributors
 #
 # Programs that tests/vm runs inside a machine with /dev/cuse: each test_NAME.c becomes
-# $(BUILD)/tests/cuse/NAME. Included by the Makefile
-# behind bench.mk, which has the driver library. None of this needs DPDK.
+# $(BUILD)/tests/cuse/NAME. The Makefile includes it after bench.mk, which has the driver library.
+# None of this needs DPDK.
 #
 #	make cuse-programs
 

@@ -22,7 +22,7 @@ struct table {
 /* Opens the node once more, with this process as the owner. */
 int owned(const char *node);
 
-/* The errors that a refusal may have; any other result, success included, is a bug. */
+/* Checks that `ret` is an error that a refusal may have; any other result, success included, is a bug. */
 void refused(int ret, const char *what, unsigned row);
 
 /* Maps new shared memory of so many pages. *file, unless NULL, is the file that is mapped. */

@@ -57,7 +57,7 @@ set_table(int fd, const struct table *t)
 	return vhostnet_ioctl(fd, VHOST_SET_MEM_TABLE, t);
 }
 
-/* A row of a memory table that must be refused; t->region[0] is good when it is called. */
+/* Makes a table that must be refused of one whose region[0] is good. */
 static void
 bend(struct table *t, unsigned row, uint8_t *good)
 {
@@ -78,7 +78,7 @@ bend(struct table *t, unsigned row, uint8_t *good)
 	case 3:
 		t->head.nregions = 0;
 		break;
-	case 4: /* nothing there */
+	case 4: /* there is nothing */
 		r->userspace_addr = 0;
 		break;
 	case 5:
@@ -87,7 +87,7 @@ bend(struct table *t, unsigned row, uint8_t *good)
 	case 6:
 		r->memory_size = 1UL << 40;
 		break;
-	case 7: /* past the end of addresses */
+	case 7: /* it ends past the last address */
 		r->memory_size = UINT64_MAX - r->userspace_addr + 2;
 		break;
 	case 8:
@@ -150,7 +150,7 @@ memory_tables(const char *node)
 	}
 }
 
-/* More regions than are allowed, even after joining; and exactly as many. */
+/* Sets more regions than are allowed, even after joining, and exactly as many. */
 void
 many_pieces(const char *node)
 {

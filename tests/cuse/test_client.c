@@ -81,7 +81,7 @@ send_frame(struct card *c, const struct card *to, uint32_t number)
 	CHECK_IS(nic_send(&c->v.nic, frame, size, &how), 0);
 }
 
-/* The next frame must be this one, and an interrupt must have announced it. Returns how many interrupts came. */
+/* Checks that the next frame is this one, and that an interrupt announced it. Returns how many interrupts came. */
 static uint64_t
 expect_frame(struct card *c, const struct card *from, uint32_t number)
 {

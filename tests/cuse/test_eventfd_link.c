@@ -61,7 +61,7 @@ become(uid_t real, uid_t effective)
 	CHECK(setresuid(real, effective, effective) == 0);
 }
 
-/* What the target does: for each byte on `orders` it answers with the count of its eventfd. */
+/* The target's process: for each byte on `orders` it answers with the count of its eventfd. */
 static void
 live(int orders, int answers, uid_t uid, bool dumpable)
 {
@@ -126,7 +126,7 @@ end(struct target *t)
 	CHECK(waitpid(t->pid, NULL, 0) == t->pid);
 }
 
-/* The module's answer: a descriptor or a negative errno. */
+/* Asks the module. Returns a file descriptor or a negative errno. */
 static int
 ask(pid_t pid, int fd)
 {
@@ -136,7 +136,7 @@ ask(pid_t pid, int fd)
 	return ret < 0 ? -errno : ret;
 }
 
-/* The same by pidfd_getfd(2). */
+/* Does the same by pidfd_getfd(2). */
 static int
 oracle(pid_t pid, int fd)
 {
@@ -150,7 +150,7 @@ oracle(pid_t pid, int fd)
 	return ret;
 }
 
-/* Both must give this answer: 0 or a negative errno. */
+/* Asks both, which must agree. Returns 0 or a negative errno. */
 static int
 verdict(pid_t pid, int fd)
 {

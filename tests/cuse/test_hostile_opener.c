@@ -190,7 +190,7 @@ descriptors(const char *node)
 	CHECK_IS(open_fds(), before);
 }
 
-/* Rings where no memory is, or before there is any; wrong order of all that a start does. */
+/* Sets rings where no memory is, or before there is any, and takes the steps of a start in a wrong order. */
 static void
 wrong_order(const char *node)
 {
@@ -203,7 +203,7 @@ wrong_order(const char *node)
 		for (unsigned i = 0; i < ON_A_RING; i++) {
 			unsigned long request = on_a_ring[(first + i) % ON_A_RING];
 
-			/* With nonsense in it; what it says must not kill the switch. */
+			/* The addresses are nonsense, which must not kill the switch. */
 			addr.desc_user_addr = addr.used_user_addr = addr.avail_user_addr = i * 16;
 			if (request == VHOST_SET_VRING_ADDR)
 				vhostnet_ioctl(v.fd, request, &addr);
@@ -218,7 +218,7 @@ wrong_order(const char *node)
 	}
 	CHECK_IS(vhostnet_open(&v, node, &plain), 0);
 	CHECK_IS(vhostnet_start(&v), 0);
-	/* While it runs. */
+	/* These fail while it runs. */
 	CHECK_IS(vhostnet_set_state(v.fd, VHOST_SET_VRING_NUM, 0, 128), -EBUSY);
 	CHECK_IS(vhostnet_set_state(v.fd, VHOST_SET_VRING_BASE, 1, 7), -EBUSY);
 	CHECK_IS(vhostnet_stop(&v, NULL), 0);
@@ -272,7 +272,7 @@ random_ioctls(const char *node)
 	vhostnet_close(&v);
 }
 
-/* A frame from one card to another, which gets it. */
+/* Sends a frame from one card to another, which must get it. */
 static void
 pass(struct vhostnet *from, struct vhostnet *to, const uint8_t *frame)
 {

@@ -36,15 +36,15 @@ struct vhostnet {
 	struct nic nic;
 };
 
-/* An ioctl: 0 or a negative errno. */
+/* Makes an ioctl. Returns 0 or a negative errno. */
 int vhostnet_ioctl(int fd, unsigned long request, const void *arg);
 
 int vhostnet_open(struct vhostnet *v, const char *node, const struct nic_opts *opts);
 
-/* The same from a thread that is not the process's first, like a vCPU of QEMU. */
+/* Starts it from a thread that is not the process's first, like a vCPU of QEMU. */
 int vhostnet_start(struct vhostnet *v);
 
-/* `base`: of VHOSTNET_RINGS indices; may be NULL. */
+/* Stops it. `base` gets the VHOSTNET_RINGS indices, and may be NULL. */
 int vhostnet_stop(struct vhostnet *v, uint16_t *base);
 
 void vhostnet_close(struct vhostnet *v);

@@ -11,7 +11,7 @@ from lib.switch import ONE_WORKER, TWO_WORKERS
 from lib.uplink import AF_PACKET, TAP
 
 ROUNDS = 20  # times every size
-STRANGER = "02:00:00:00:00:99"  # behind the uplink
+STRANGER = "02:00:00:00:00:99"  # beyond the uplink
 UNKNOWN = "02:00:00:00:77:77"
 UPLINKS = pytest.mark.parametrize("uplink", [TAP, AF_PACKET])
 
@@ -224,7 +224,7 @@ def test_nothing_goes_directly_without_vm2vm(box, uplink):
             for dst in (BROADCAST, MULTICAST, UNKNOWN, *(other.mac for other in r.others(sender))):
                 assert r.reached(sender, frame(dst, sender.mac)) == {r.uplink}, dst
         one, two, _ = r.guests
-        # A frame that a switch behind the uplink sends back, with its receiver's tag, arrives.
+        # A frame that a switch beyond the uplink sends back, with its receiver's tag, arrives.
         data = numbered(two.mac, one.mac, rounds=3)
         transfer(r.uplink.port, [two.port], [tagged(f, r.tag(two)) for f in data], data)
 

@@ -23,7 +23,7 @@ from lib.telemetry import Telemetry
 from lib.uplink import AF_PACKET, AF_XDP, PCAP, TAP, Uplink
 from lib.wait import pause, wait_for
 
-STRANGER = "02:00:00:00:00:99"  # behind the uplink
+STRANGER = "02:00:00:00:00:99"  # beyond the uplink
 MBYTES, IPERF_MBYTES = 100, 20
 FINISHED = ["tx", "off", "tso", "off"]
 WARNING = re.compile(r"^vhost-switch: port 0: .* ping works then, and TCP does not; run: (ethtool -K .*)$", re.M)

@@ -153,7 +153,7 @@ def test_address_is_followed_to_the_wire_and_back(box):
             def followed():
                 from_wire(r, two, ROAMER)
                 return r.reached(three, frame(ROAMER, three.mac)) == {r.uplink}
-            wait_for(followed, what=f"{ROAMER} behind the uplink")
+            wait_for(followed, what=f"{ROAMER} beyond the uplink")
             assert time.monotonic() - begin > HOLD, "taken from a guest that had just used it"
             assert r.reached(two, frame(ROAMER, two.mac)) == {r.uplink}
             assert r.reached(one, frame(ROAMER, one.mac)) == {r.uplink}

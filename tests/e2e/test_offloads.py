@@ -3,7 +3,7 @@
 """Offloads of real guests: what leaves the switch has the checksum that it should have, in frames that fit.
 
 The sender is a dpdk-testpmd that leaves checksums of TCP and UDP, and TCP's segmentation, to its virtio
-device. What it is to send comes from a tap of its own; what became of it is looked at behind the uplink,
+device. What it is to send comes from a tap of its own; what became of it is looked at beyond the uplink,
 and at a guest, by scapy and by a sum of our own.
 """
 
@@ -26,7 +26,7 @@ from lib.testpmd import Testpmd, tap, virtio_user
 from lib.uplink import AF_PACKET, TAP
 
 SENDER = "cc:bb:bb:bb:bb:5e"
-STRANGER = "02:00:00:00:00:99"  # behind the uplink
+STRANGER = "02:00:00:00:00:99"  # beyond the uplink
 MSS = 1000
 JUMBO_MTU = 9004
 SIZES = (0, 1, 2, 333, 1300)  # bytes of payload
@@ -131,7 +131,7 @@ def some_packets(to=STRANGER):
 
 
 def introduce(r, s, to=STRANGER):
-    """The sender sends a frame, and the station behind the uplink answers: then both are known."""
+    """The sender sends a frame, and the station beyond the uplink answers: then both are known."""
     s.send(packet(IP, UDP, 20, to))
     device, _ = r.switch.wait_registered(SENDER)
     return device

@@ -56,7 +56,7 @@ def switch(box, **streams):
 
 
 def answers(box):
-    """Whether librte_vhost's thread answers a question."""
+    """Returns True if librte_vhost's thread answers a question."""
     with socket.socket(socket.AF_UNIX) as s, contextlib.suppress(OSError):
         s.settimeout(DEADLINE)
         s.connect(os.path.join(box.directory, "a"))

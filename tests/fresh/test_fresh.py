@@ -18,7 +18,7 @@ from lib.minroot import SOURCES, MinRoot
 RELEASES = "bookworm trixie"
 # What a step may take: many times what it does, as it downloads and other work shares the machine.
 SECONDS = 900
-# Guests exchange frames by split and by packed rings, and with a network behind the uplink; one is killed and
+# Guests exchange frames by split and by packed rings, and with a network beyond the uplink; one is killed and
 # returns; `make install`.
 SLICE = ("(test_ring and scalar and any and not mergeable and not pairs)"
          " or (test_guest_to_uplink_and_back and one)"

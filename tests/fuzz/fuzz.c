@@ -55,8 +55,8 @@ end_eal(void)
 }
 
 /*
- * LeakSanitizer does not know rte_malloc()'s memory, from where pointers lead to what is in use.
- * In fragments as large as can be: it looks for each in all of the process's mappings.
+ * LeakSanitizer does not know rte_malloc()'s memory, from where pointers lead to what is in use. It is
+ * told in fragments as large as can be, because it looks for each in all of the process's mappings.
  */
 static int
 add_root(const struct rte_memseg_list *list, const struct rte_memseg *m, size_t len, void *arg)

@@ -75,7 +75,7 @@ fuzz_u64(struct input *in)
 }
 
 /*
- * Zeroed memory of just this size at a 64-byte boundary: ASan sees an access to the first byte
+ * Returns zeroed memory of just this size at a 64-byte boundary: ASan sees an access to the first byte
  * after it. free() it.
  */
 void *fuzz_exact(size_t size);

@@ -12,9 +12,9 @@
 
 #define BUFFER 1600u      /* bytes of a receive buffer, of which a frame takes less */
 #define GAP 64u           /* bytes between two buffers, which belong to neither */
-#define FILL 0xee         /* what ring_room() puts into them */
+#define FILL 0xee         /* what ring_room() writes into them */
 #define BEGIN 65000u      /* where the indices begin, as room.c has it */
-#define ROUNDS 40         /* of a worker: all is delivered by then */
+#define ROUNDS 40         /* rounds of a worker, after which all is delivered */
 #define PATIENT_ROUNDS 10 /* more of them: frames for a guest that takes none wait no longer */
 #define OFFERED_MAX 200u  /* buffers, of which the memory holds more */
 #define SENT_MAX 200u     /* frames, likewise */
@@ -88,7 +88,7 @@ honest_offer(struct honest *h, uint16_t port, unsigned int n)
 {
 	struct ring *rx = h->r->rx[port];
 
-	/* In a circle: what is offered now stands before what was offered longest ago. */
+	/* Memory is used in a circle: the next buffer takes the place of the oldest one. */
 	for (; n > 0 && (uint16_t)(rx->vr.published - rx->vr.used_idx) < OFFERED_MAX; n--) {
 		if (rx->free + BUFFER + 3 * GAP > RING_SEAM)
 			rx->free = RING_GPA;
@@ -152,7 +152,7 @@ is_due(struct honest *h, uint16_t to, const uint8_t *got, uint32_t len)
 	return memcmp(got, want, len) == 0;
 }
 
-/* The header of a guest that took no offload, and a frame, with nothing of it after its end. */
+/* Checks that there are the header of a guest that took no offload, the frame, and nothing after it. */
 static void
 check_frame(const struct ring *rx, const uint8_t *got, uint32_t len)
 {
@@ -196,7 +196,7 @@ all_there(const struct honest *h)
 	return true;
 }
 
-/* What was sent before, with frames of the hostile guest in between, and then one more each. */
+/* Has all arrive that was sent, and one more frame each, with frames of the hostile guest in between. */
 static void
 exchange(struct honest *h, struct source *hostile)
 {

@@ -107,7 +107,7 @@ hostile_write(struct ring *r, uint64_t gpa, const void *bytes, uint32_t n)
 	}
 }
 
-/* A length: mostly small, or what is just a frame, or anything. */
+/* Returns a length: mostly small, or just that of a frame, or any number. */
 static uint32_t
 take_len(struct input *in)
 {
@@ -118,7 +118,7 @@ take_len(struct input *in)
 	return v < 0xe0 ? fuzz_u16(in) : v < 0xf0 ? 1522 + 12 + (v & 7) : fuzz_u32(in);
 }
 
-/* Descriptor `at`, or the next one of a packed ring, with the flags of one that is available. */
+/* Writes descriptor `at`, or the next one of a packed ring, with the flags of one that is available. */
 static void
 put_desc(struct hostile_ring *h, struct input *in)
 {
@@ -138,7 +138,7 @@ put_desc(struct hostile_ring *h, struct input *in)
 	vr->fill_at = vr_packed_behind(vr->fill_at, vr->size, 1);
 }
 
-/* A whole indirect table, of entries that follow each other in memory. */
+/* Writes a whole indirect table, of entries that follow each other in memory. */
 static void
 put_table(struct hostile_ring *h, struct input *in)
 {
@@ -151,32 +151,32 @@ put_table(struct hostile_ring *h, struct input *in)
 		d = (struct vr_desc){gpa, len, kind & 7, i + 1};
 		if (i + 1 == n)
 			d.flags &= ~NEXT;
-		if (h->ring.vq.packed) /* flags stand where next does */
+		if (h->ring.vq.packed) /* a packed entry has its flags in the place of `next` */
 			d = (struct vr_desc){gpa, len, 0, d.flags};
 		hostile_write(&h->ring, table + i * sizeof(d), &d, sizeof(d));
 		gpa += kind & 8 ? len : 0;
 	}
 }
 
-/* Heads from one on, as many as the input says. */
+/* Makes heads available, from one on, as many as the input says. */
 static void
 offer(struct hostile_ring *h, struct input *in)
 {
 	struct vr_ring *vr = &h->ring.vr;
 	uint16_t head = fuzz_u8(in), n = fuzz_u8(in);
 
-	if (h->ring.vq.packed) { /* skips, so that other places are looked at with the next */
+	if (h->ring.vq.packed) { /* this skips places, so that the switch looks at others next */
 		vr->fill_at.at = (vr->fill_at.at + n) % vr->size;
 		vr->fill_at.lap ^= head & 1;
 		return;
 	}
-	/* From the shared index on, which the input may have changed. */
+	/* It goes on from the shared index, which the input may have changed. */
 	vr->published = vr->avail->idx;
 	for (; n > 0; n--, head++)
 		vr_raw_post(vr, &head, 1);
 }
 
-/* Bytes of the input at any place of one area. */
+/* Writes bytes of the input at any place of one area. */
 static void
 put_bytes(struct hostile_ring *h, struct input *in)
 {

@@ -44,7 +44,7 @@ void hostile_ring_setup(struct hostile_ring *h, const struct hostile_setup *s, s
 void hostile_ring_step(struct hostile_ring *h, uint8_t op, struct input *in);
 #define HOSTILE_STEPS 5
 
-/* A guest address, near one of the ends of memory unless the input wants another. */
+/* Returns a guest address, near one of the ends of memory unless the input wants another. */
 uint64_t hostile_gpa(struct input *in);
 
 /* Writes bytes at a guest address, as far as there is memory. */

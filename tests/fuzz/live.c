@@ -33,7 +33,7 @@
 #undef vring
 
 #define HONEST 2
-#define ROUNDS 64 /* of the worker, by which a frame has arrived */
+#define ROUNDS 64 /* rounds of the worker, after which a frame has arrived */
 #define PATH_ROOM 80
 
 static struct {
@@ -68,7 +68,7 @@ wait_a_moment(time_t until)
 	nanosleep(&moment, NULL);
 }
 
-/* Connected guests, as librte_vhost's thread has them. */
+/* Returns how many guests are connected, for librte_vhost's thread. */
 static unsigned int
 count_connected(void)
 {
@@ -80,7 +80,7 @@ count_connected(void)
 	return n;
 }
 
-/* Two ports: that of honest guests, and one with all that can be offered. */
+/* Makes two ports: that of honest guests, and one with all that can be offered. */
 static void
 configure(void)
 {
@@ -100,7 +100,7 @@ configure(void)
 	assert_int_equal(conf_parse(&live.r->conf, RTE_DIM(argv) - 1, argv), CONF_RUN);
 }
 
-/* The end of the switch, which comes before EAL's: pointers in EAL's memory lead to what is freed here. */
+/* Ends the switch, before EAL ends: pointers in EAL's memory lead to what is freed here. */
 static void
 stop(void)
 {
@@ -141,7 +141,7 @@ connect_honest(unsigned int i)
 	room_learn(live.r, place_of_latest(), &live.mac[i]);
 }
 
-/* libFuzzer names functions that are new, by a program that it has pipes to: from here on. */
+/* Starts the program by which libFuzzer names new functions: its pipes are open from here on. */
 static void
 start_symbolizer(void)
 {
@@ -183,9 +183,10 @@ live_settle(int sock)
 	while (sock >= 0 && ioctl(sock, SIOCOUTQ, &unread) == 0 && unread != 0)
 		wait_a_moment(until);
 	/*
-	 * One thread, one message at a time, and each socket once a round. The first question is
-	 * answered after the message that it was at. If that has hung up, which the next round sees,
-	 * perhaps behind the second question, the third is answered when that is done, too.
+	 * librte_vhost's one thread handles a message at a time, and each socket once a round. It answers
+	 * the first question after the message that it was at. If that front end has hung up, the thread
+	 * sees it in the next round, perhaps after the second question; the third one is answered when
+	 * that is done, too.
 	 */
 	for (i = 0; i < 3; i++)
 		assert_int_equal(vu_dev_sync(&live.nic[0].dev), 0);
@@ -210,7 +211,7 @@ poll_sources(void)
 	share_round_over(&l->clock);
 }
 
-/* What the main lcore does once in a while; nobody learns an address. */
+/* Does what the main lcore does once in a while, except that nobody learns an address. */
 static void
 look_after(void)
 {
@@ -225,7 +226,7 @@ look_after(void)
 			guest_check(live.w->guests.placed[i]);
 }
 
-/* From one honest guest to the other, perhaps after frames of others. */
+/* Sends a frame from one honest guest to the other, where it may arrive after frames of others. */
 static void
 exchange(unsigned int from)
 {

@@ -15,12 +15,12 @@
 
 #include "fuzz.h"
 
-/* EAL, the switch, both honest guests. */
+/* Makes EAL, the switch, and both honest guests. */
 void live_setup(void);
 
 const char *live_path(void);
 
-/* An input begins. */
+/* Begins an input. */
 void live_begin(void);
 
 /*
@@ -36,8 +36,8 @@ void live_settle(int sock);
 void live_poll(void);
 
 /*
- * The input is over, and what it connected is closed. Returns when that is known; then as many
- * descriptors are open as when it began, and no place is taken.
+ * Called when the input is over, and what it connected is closed. Returns when that is known; then
+ * as many file descriptors are open as when it began, and no slot is in use.
  */
 void live_end(void);
 

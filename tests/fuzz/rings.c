@@ -12,7 +12,7 @@
 #include "rings.h"
 
 #define JUMBO 9022u
-#define STEPS_MAX 256 /* of an input: it must not take long */
+#define STEPS_MAX 256 /* of an input, which must not take long */
 #define OFFER_MAX 64
 
 static struct {
@@ -47,7 +47,7 @@ take_size(struct input *in, bool packed)
 	return packed ? 1 + v % 300 : 1u << v % 10;
 }
 
-/* What is negotiated: the same for both rings, except sizes, places and offloads. */
+/* Begins both rings: what is negotiated is the same for both, except sizes, places and offloads. */
 static void
 begin(struct input *in, bool packed)
 {
@@ -84,10 +84,11 @@ take_address(struct input *in)
 
 	if (v % 8 < HOSTILE_PORT + 1)
 		return mac_of(v % 8, 0);
-	return v % 8 == 3 ? mac_broadcast : mac_of(v, 7); /* nobody's: to all */
+	/* The last one is nobody's, so the frame is flooded. */
+	return v % 8 == 3 ? mac_broadcast : mac_of(v, 7);
 }
 
-/* A packet with a virtio-net header that fits it, which may be bent; or a frame of any type. */
+/* Writes a packet with a virtio-net header that fits it, with one byte changed; or a frame of any type. */
 static void
 put_frame(struct input *in)
 {
@@ -120,7 +121,7 @@ put_frame(struct input *in)
 	hostile_write(&all.tx.ring, gpa + all.tx.ring.vq.hdr_len, p->bytes, p->len);
 }
 
-/* What was taken is given back: at once if it was filled, else as soon as it waits no more. */
+/* Checks that what was taken was given back, except the chains of frames that wait. */
 static void
 check_ring(const struct virtqueue *vq, unsigned int waiting)
 {

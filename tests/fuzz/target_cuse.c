@@ -28,12 +28,12 @@
 #define STEPS_MAX 64
 #define OPENS 2 /* of the node at a time */
 #define TURNS_MAX 8
-/* The client's memory, at the same address in each run; before and after it there is none. */
+/* The client's memory is at the same address in each run; before and after it there is none. */
 #define AT 0x520000000000u
 #define LEN 0x40000u
 #define RING_ROOM 0x1000u
 #define RING_SIZE 64u
-#define FD_FIRST 200 /* the client's descriptors: events, a file, and none from the last on */
+#define FD_FIRST 200 /* the client's file descriptors: events, a file, and none from the last on */
 #define FD_EVENTS 4
 
 static struct {
@@ -61,8 +61,8 @@ static const unsigned int commands[] = {
 		VHOST_SET_VRING_ERR,
 		VHOST_RESET_OWNER,
 };
-#define COMMANDS_GLOBAL 4 /* of a device as a whole */
-#define COMMANDS_RING 10  /* and up to these for each ring */
+#define COMMANDS_GLOBAL 4 /* those of a device as a whole come first */
+#define COMMANDS_RING 10  /* then, up to here, those for each ring */
 
 /* The argument of an ioctl, as far as there is one: a memory table is the longest. */
 union argument {
@@ -93,7 +93,7 @@ send_request(uint32_t opcode, const void *body, size_t len, const void *data, si
 	assert_int_equal(send(kernel.fd, message, h.len, 0), h.len);
 }
 
-/* Each request is answered, once. Returns the answer's error. */
+/* Sends a request, which must be answered once. Returns the answer's error. */
 static int
 ask(uint32_t opcode, const void *body, size_t len, const void *data, size_t data_len)
 {
@@ -108,7 +108,7 @@ ask(uint32_t opcode, const void *body, size_t len, const void *data, size_t data
 	return h->error;
 }
 
-/* The process whose ioctls they are: forked before there is anything else that it could name. */
+/* Makes the process whose ioctls they are, before there is anything else that it could name. */
 static void
 make_client(void)
 {
@@ -166,7 +166,7 @@ release(unsigned int i)
 	kernel.open[i] = 0;
 }
 
-/* Regions side by side, as QEMU has them about its holes. */
+/* Makes a table of regions that adjoin each other, as QEMU's do around its holes. */
 static void
 good_table(union argument *a, uint8_t arg)
 {
@@ -240,7 +240,7 @@ bend(union argument *a, struct input *in)
 	}
 }
 
-/* An ioctl, with as many turns as the node asks for; `in` may have other bytes for each. */
+/* Makes an ioctl, with as many turns as the node asks for; `in` may have other bytes for each. */
 static void
 do_ioctl(uint64_t fh, unsigned int cmd, union argument *a, struct input *in, bool changing)
 {
@@ -281,7 +281,7 @@ one_ioctl(unsigned int open, uint8_t which, unsigned int ring, uint8_t arg, stru
 	do_ioctl(the_open(open), cmd, &a, in, changing);
 }
 
-/* As QEMU does it when a guest's driver starts. */
+/* Sets a device up as QEMU does when a guest's driver starts. */
 static void
 set_up(unsigned int open, uint8_t arg, struct input *in)
 {
@@ -294,7 +294,7 @@ set_up(unsigned int open, uint8_t arg, struct input *in)
 			one_ioctl(open, i, ring, ring, in, false);
 }
 
-/* Any number for an ioctl, with an argument of any bytes. */
+/* Makes an ioctl of any number, with an argument of any bytes. */
 static void
 odd_ioctl(unsigned int open, struct input *in)
 {

@@ -30,7 +30,7 @@
 #define LINES 2 /* connections at a time */
 #define MEMORY 0x40000u
 #define GPA 0x100000u
-/* Where its memory is in the front end: an address that is the same in each run. */
+/* Its memory has the same address in the front end in each run. */
 #define AT 0x510000000000u
 #define RING_ROOM 0x1000u /* for the areas of one */
 #define RING_SIZE 64u
@@ -53,10 +53,10 @@ static struct {
 	int sock[LINES];
 	int memory; /* a memfd */
 	uint8_t *at;
-	unsigned int line; /* that is spoken by */
+	unsigned int line; /* the one that is in use */
 } client;
 
-/* In the order of a front end that sets up a device; then all others. */
+/* They are in the order in which a front end sets a device up; then come all others. */
 static const uint8_t requests[] = {
 		MSG_GET_FEATURES,
 		MSG_GET_PROTOCOL_FEATURES,
@@ -83,8 +83,8 @@ static const uint8_t requests[] = {
 		MSG_POSTCOPY_ADVISE,
 		MSG_GET_STATUS,
 };
-#define REQUESTS_GLOBAL 7 /* of a device as a whole */
-#define REQUESTS_RING 13  /* and up to these for each ring */
+#define REQUESTS_GLOBAL 7 /* those of a device as a whole come first */
+#define REQUESTS_RING 13  /* then, up to here, those for each ring */
 
 void
 fuzz_setup(void)
@@ -121,7 +121,7 @@ end(void)
 	close(client.memory);
 }
 
-/* The connection that is spoken by, which is made when something is to be said. */
+/* Returns the connection that is in use, and makes it if there is none. */
 static int
 line(void)
 {
@@ -135,7 +135,7 @@ line(void)
 	return *sock;
 }
 
-/* Takes answers, so that the back end can go on: descriptors in them are closed by the kernel. */
+/* Takes answers, so that the back end can go on; the kernel closes file descriptors in them. */
 static void
 drain(int sock)
 {
@@ -193,7 +193,7 @@ add_fds(struct vu_msg *m, enum kind kind, int n)
 	}
 }
 
-/* One, two, four or eight regions of the one file, side by side. */
+/* Makes a table of one, two, four or eight adjacent regions of the one file. */
 static void
 good_table(struct vu_msg *m, uint8_t arg)
 {
@@ -251,7 +251,7 @@ good_u64(struct vu_msg *m, uint64_t value)
 	m->size = sizeof(m->payload.u64);
 }
 
-/* A message as an honest front end sends it, for ring `ring` where it is about one. */
+/* Returns a message as an honest front end sends it, for ring `ring` if it is about one. */
 static struct vu_msg
 good_message(uint32_t request, unsigned int ring, uint8_t arg)
 {
@@ -322,7 +322,7 @@ send_message(struct vu_msg *m)
 	vu_msg_close_fds(m);
 }
 
-/* Numbers in it are others: anywhere in header and payload, of any width. */
+/* Changes numbers in it: anywhere in header and payload, of any width. */
 static void
 bend(struct vu_msg *m, struct input *in)
 {
@@ -354,7 +354,7 @@ bytes_message(struct input *in)
 	send_message(&m);
 }
 
-/* A message of which the end never comes: who waits for it is soon told that none will. */
+/* Sends a message without its end: who waits for the end is soon told that it will not come. */
 static void
 half_message(struct input *in)
 {
@@ -368,7 +368,7 @@ half_message(struct input *in)
 	vu_msg_close_fds(&m);
 }
 
-/* The whole device, as an honest front end sets it up: so much is then there to be bent. */
+/* Sets the whole device up as an honest front end does, so that there is much to change. */
 static void
 set_up(struct input *in)
 {
@@ -388,7 +388,7 @@ set_up(struct input *in)
 	}
 }
 
-/* Entries of a ring: split ones in a row, which all name the same buffer. */
+/* Writes entries of a ring: split ones in a row, which all name the same buffer. */
 static void
 fill_ring(struct input *in)
 {
@@ -411,7 +411,7 @@ fill_memory(struct input *in)
 	fuzz_take(in, client.at + at, RTE_MIN(fuzz_u8(in), MEMORY - at));
 }
 
-/* Its memory is as short as it likes, under the switch's hands. Our own is not touched then. */
+/* Shortens its memory while the switch uses it. The target does not touch its own mapping then. */
 static void
 shorten(struct input *in)
 {

@@ -41,7 +41,7 @@ free_frags(void)
 		free(cut.frag[cut.frame.nfrags - 1].base);
 }
 
-/* The packet's bytes in fragments of `first`, then of `step` bytes; the last has the rest. */
+/* Cuts the packet into a fragment of `first` bytes and others of `step`; the last has the rest. */
 static void
 make_frags(uint32_t first, uint32_t step)
 {
@@ -60,7 +60,7 @@ make_frags(uint32_t first, uint32_t step)
 	}
 }
 
-/* A packet of TCP or UDP, in which some bytes are then others, or bytes of any kind. */
+/* Takes a packet of TCP or UDP with some bytes changed, or bytes of any kind. */
 static void
 take_packet(struct input *in)
 {
@@ -93,7 +93,7 @@ take_packet(struct input *in)
 	fuzz_take(in, p->bytes, at);
 }
 
-/* What a frame consists of, one after the other. */
+/* Gathers the bytes of a frame, in order. */
 static void
 gather(const struct frame *f)
 {
@@ -107,7 +107,7 @@ gather(const struct frame *f)
 	assert_int_equal(at, f->len);
 }
 
-/* What a receiver gets, in memory of its exact size; each way to complete a checksum gives the same. */
+/* Makes what a receiver gets, in memory of its exact size; each way to complete a checksum gives the same. */
 static void
 copy_out(const struct frame *f, bool partial)
 {
@@ -129,7 +129,7 @@ copy_out(const struct frame *f, bool partial)
 	free(to);
 }
 
-/* The number in the checksum's place covers the frame, if not what is left to the receiver. */
+/* Checks the checksum, or the sum of the pseudo header if the rest is left to the receiver. */
 static void
 check_sum(const struct frame *f, bool partial)
 {
@@ -148,7 +148,7 @@ check_sum(const struct frame *f, bool partial)
 				0);
 }
 
-/* Every byte that is no field of those that cutting changes is where it was. */
+/* Checks that each byte is where it was, except the fields that cutting changes. */
 static void
 check_bytes(const struct frame *f, uint32_t payload_at)
 {

@@ -136,7 +136,7 @@ check_answer(const json_t *request, const json_t *answer)
 	}
 }
 
-/* Each line of the text has its answer; there are no others. */
+/* Checks that each line of the text has its answer, and that there are no others. */
 static void
 check_answers(const char *text, size_t len, const struct heard *h)
 {
@@ -166,7 +166,7 @@ send_piece(int fd, const char *text, size_t len)
 	rpc_work(w->parts.rpc);
 }
 
-/* A client that was there all the time. */
+/* Checks that a client that was there all the time is still served. */
 static void
 check_other(int fd)
 {

@@ -58,7 +58,7 @@ class Process:
             pass
 
     def _take(self, pipe, into):
-        """Takes what was written until now. Returns whether there may be more later."""
+        """Takes what was written until now. Returns True if there may be more later."""
         with self.changed:
             while not pipe.closed and select.select([pipe], [], [], 0)[0]:
                 data = os.read(pipe.fileno(), 65536)

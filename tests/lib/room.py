@@ -56,7 +56,7 @@ class Room:
             assert tag == self.tag(guest), f"device {device} has tag {tag}"
 
     def introduce_uplink(self, mac):
-        """A station behind the uplink says something; afterwards what is for it goes nowhere else."""
+        """A station beyond the uplink says something; afterwards what is for it goes nowhere else."""
         guest = self.guests[0]
         self.reached(self.uplink, self.to_guest(guest, frames.frame(guest.mac, mac)),
                      arrives=frames.frame(guest.mac, mac))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""A guest and the host behind the uplink, each with Linux's own network stack, in a namespace each.
+"""A guest and the host beyond the uplink, each with Linux's own network stack, in a namespace each.
 
 The guest is dpdk-testpmd between a virtio-user port and a tap, whose kernel side has the guest's address.
 """

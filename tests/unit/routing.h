@@ -17,10 +17,10 @@
 #define PORT(n) (UINT64_C(1) << (n))
 
 extern struct source routing_uplink;
-extern const struct rte_ether_addr host; /* behind the uplink */
+extern const struct rte_ether_addr host; /* beyond the uplink */
 extern const struct rte_ether_addr stranger, multicast;
 
-/* Fixtures: guests 0 and 1 are known, 2 is silent, 3 is away; there is an uplink, and a host behind it. */
+/* Fixtures: guests 0 and 1 are known, 2 is silent, 3 is away; there is an uplink, and a host beyond it. */
 int routing_setup(void **state);
 int routing_teardown(void **state);
 

@@ -12,6 +12,6 @@ machine-init, agent  what runs in there
 igb       a machine with an 82576 NIC as the uplink, and the other end of its wire
 cuse_side the tests of the cuse back end, as they run in their machine
 boot_rom  QEMU with a boot ROM alone as guest, and the server that it boots from
-host      the host behind the uplink, and an echo stream that accounts for each reply
+host      the host beyond the uplink, and an echo stream that accounts for each reply
 lan       switch, guests and host together
 """

@@ -3,7 +3,7 @@
 """Runs in a machine (machine.py): carries out calls that come over a virtio-serial line.
 
 A request is one line, the pickled and encoded tuple (number, function, arguments, keywords); so is the
-answer (number, whether it succeeded, result or what went wrong). Functions are named by their
+answer (number, True if it succeeded, result or what went wrong). Functions are named by their
 modules, which are imported here. What functions print goes to the machine's console.
 """
 

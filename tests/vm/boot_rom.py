@@ -81,7 +81,7 @@ def _answer(request, address):
 
 
 class Server(threading.Thread):
-    """DHCP and TFTP on the host behind the uplink, for that many guests."""
+    """DHCP and TFTP on the host beyond the uplink, for that many guests."""
 
     def __init__(self, uplink, guests):
         super().__init__(daemon=True)

@@ -166,7 +166,7 @@ def testpmd_is_a_client():
 # QEMU.
 
 def qemu_is_a_client():
-    """Two guests boot from the network behind the uplink; one is killed while it loads, the other goes on."""
+    """Two guests boot from the network beyond the uplink; one is killed while it loads, the other goes on."""
     with a_switch() as (switch, uplink), contextlib.ExitStack() as stack:
         before = held(switch)
         server = stack.enter_context(Server(uplink, 2))

@@ -38,7 +38,7 @@ class Nic:
         return "vhost-user,id=n0,chardev=c0" + (f",queues={self.pairs}" if self.pairs > 1 else "")
 
     def device(self):
-        """In a root port, so that it can be pulled; without a boot ROM."""
+        """The card is in a root port, so that it can be pulled, and has no boot ROM."""
         device = f"virtio-net-pci,id=nic0,bus=port0,netdev=n0,mac={self.mac},romfile="
         if self.pairs > 1:
             # An interrupt for each queue, one for the control queue, one for changes of the configuration.
@@ -144,7 +144,7 @@ class Guest(Shell, Qemu):
     # Its memory.
 
     def plug_memory(self, name, size):
-        """Puts a DIMM of so many bytes in, as shared memory. Returns whether QEMU took it."""
+        """Puts a DIMM of so many bytes in, as shared memory. Returns True if QEMU took it."""
         self.qmp("object-add", **{"qom-type": "memory-backend-memfd", "id": f"m{name}", "size": size, "share": True})
         try:
             self.qmp("device_add", driver="pc-dimm", id=f"d{name}", memdev=f"m{name}")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""The host behind the uplink: an IP stack in the uplink's namespace, one address on all VLANs.
+"""The host beyond the uplink: an IP stack in the uplink's namespace, one address on all VLANs.
 
 Host.meet() makes a guest reachable. With VLAN tags each tag has a tap, and a thread carries
 frames between the taps (untagged) and the wire (tagged): what VLAN interfaces would do, on
@@ -128,7 +128,7 @@ class Host:
         return self.ns.run("ping", "-q", "-c", 1, "-W", 1, address, check=False)[0] == 0
 
     def echo(self, address, size, count):
-        """That many echoes of that size come back, each."""
+        """Asserts that `count` echoes of that size come back, each once."""
         pinger = Pinger(self, address, size)
         try:
             wait_for(lambda: len(pinger.got) >= count, what=f"echoes of {address}")
@@ -183,7 +183,7 @@ class Pinger(threading.Thread):
         """`size`: bytes after the ICMP header, even."""
         super().__init__(daemon=True)
         self.address = address
-        self.body = (bytes(range(256)) * (size // 256 + 1))[:max(0, size - 4)]  # behind the number
+        self.body = (bytes(range(256)) * (size // 256 + 1))[:max(0, size - 4)]  # after the number
         self.identity = os.getpid() & 0xFFFF
         self.sent = 0
         self.got = []

@@ -45,7 +45,7 @@ class Wire(Port):
         self.socket.bind(far)
 
     def connect(self):
-        """Once QEMU is there. Then a send waits, with a deadline, while the NIC takes nothing."""
+        """Connects, once QEMU is there. After that a send waits, with a deadline, while the NIC takes nothing."""
         self.socket.connect(self.near)
 
     def until(self, last, deadline=DEADLINE_THERE):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""A switch with an uplink, Linux guests on it, and the host behind the uplink.
+"""A switch with an uplink, Linux guests on it, and the host beyond the uplink.
 
     with Lan(box, image, "ab") as lan:
         lan.boot()
@@ -126,7 +126,7 @@ class Lan:
         return self.host.reaches(guest.address)
 
     def all_ping(self, size, between_guests=None):
-        """Every pair both ways; `between_guests`: a larger size where the uplink is not on the way."""
+        """Every pair pings both ways. `between_guests` is a larger size, where the uplink is not on the way."""
         for guest in self.guests.values():
             for other in self.others(guest):
                 echo(guest, other.address, between_guests or size)
@@ -135,8 +135,8 @@ class Lan:
 
 
 def echo(guest, address, size):
-    """That many echoes of that size come back to the guest.
+    """Asserts that COUNT echoes of that size come back to the guest.
 
-    Each by a ping of its own: busybox's waits as long as it is told only while nothing has come back at all.
+    Each has a ping of its own: busybox's waits as long as it is told only while nothing has come back at all.
     """
     guest.run(f"for i in $(seq {COUNT}); do ping -q -c 1 -W 20 -s {size} {address} || exit 1; done")

@@ -2,7 +2,7 @@
 # Copyright (c) 2026 vhost-switch contributors
 """A guest that moves from one QEMU to the next, and everything that is on the wire meanwhile.
 
-The host behind the uplink is not an IP stack but a thread with a raw socket: no frame is there
+The host beyond the uplink is not an IP stack but a thread with a raw socket: no frame is there
 that is not accounted for. It sends numbered datagrams; the guest forwards them, back to that host, and may
 send numbered echo requests of its own, which are never answered.
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""Who takes part in a transfer: a guest, or the host behind the uplink; what runs there, and what its kernel counted.
+"""Who takes part in a transfer: a guest, or the host beyond the uplink; what runs there, and what its kernel counted.
 
 Both have iperf3, ethtool and the programs of tools/, an IPv4 and an IPv6 address, and servers that run from
 meet() on. To be used from the test's main thread.
@@ -78,7 +78,7 @@ def _on_host(ns, command):
 
 
 class HostJob:
-    """The same on the host behind the uplink; ends with its block."""
+    """The same on the host beyond the uplink; ends with its block."""
 
     def __init__(self, ns, command):
         self.process = _on_host(ns, f"exec {command}")
@@ -190,7 +190,7 @@ class Party:
         self.run(f"ethtool -K {self.interface} {words}")
 
     def offloads(self):
-        """{feature: whether it is on}."""
+        """{feature: True if it is on}."""
         return {name: state == "on" for name, state in
                 re.findall(r"^\s*([\w-]+): (on|off)", self.run(f"ethtool -k {self.interface}"), re.M)}
 

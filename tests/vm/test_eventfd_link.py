@@ -38,7 +38,7 @@ def check_module(machine, module):
 
 
 def test_header_is_complete(tmp_path):
-    """Usable from user space with nothing before it."""
+    """It can be used from user space, and needs no other header before it."""
     source = tmp_path / "use.c"
     source.write_text('#include "eventfd_link/eventfd_link.h"\n'
                       "struct eventfd_link_get get;\nunsigned long request = EVENTFD_LINK_GET;\n")

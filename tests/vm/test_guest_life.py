@@ -2,9 +2,9 @@
 # Copyright (c) 2026 vhost-switch contributors
 """What happens to a guest under traffic does not touch its neighbour.
 
-Guest a reboots, crashes, loses its driver, ... while a, b and the host behind the uplink send to
+Guest a reboots, crashes, loses its driver, ... while a, b and the host beyond the uplink send to
 each other. An echo stream between the host and b must lose nothing meanwhile; a must be back
-afterwards, and the switch hold as many descriptors, threads and mappings as before.
+afterwards, and the switch must hold as many file descriptors, threads and mappings as before.
 """
 
 import contextlib

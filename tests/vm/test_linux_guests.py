@@ -37,9 +37,10 @@ def test_ping(box, image, vlan_base, nics):
 
 
 def addresses_are_found_free(lan, guest):
-    """By its search for duplicates, on a wire where a neighbour sends all back; whoever hears himself gives his up.
+    """The guest looks for duplicates of its address on a wire where a neighbour sends all back.
 
-    Linux would know its own search by a number in it (RFC 7527), which other systems do not send.
+    If it heard itself it would give the address up. Linux would know its own search by a number in it
+    (RFC 7527), which other systems do not send.
     """
     guest.run("cd /proc/sys/net/ipv6/conf && echo 0 | tee all/enhanced_dad > eth0/enhanced_dad")
     with Mirror(lan.host) as mirror:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""Linux guests that leave checksums and segments to the switch, among themselves and to the host behind the uplink.
+"""Linux guests that leave checksums and segments to the switch, among themselves and to the host beyond the uplink.
 
 Whatever arrives, in a guest or on the wire, is looked at frame by frame (tools/inspect.c), and no kernel may count
 a bad checksum, in no test. What a guest wrote unfinished arrives so, at one that takes it; anybody else
@@ -115,7 +115,7 @@ def test_agreed_features(scene):
 @ways("ab", "ba")
 def test_segments_cross_as_they_are(scene, way, family):
     sender, receiver = scene.pick(way)
-    # As it does by itself if the other end is fast enough.
+    # Linux does this by itself if the other end is fast enough.
     sender.run(f"echo {SEGMENTS} > /proc/sys/net/ipv4/tcp_min_tso_segs")
     with frames_as_they_come(receiver) as seen:
         sender.iperf(receiver, MANY, family)

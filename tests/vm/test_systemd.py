@@ -98,7 +98,7 @@ def test_service_has_an_uplink_and_stops_in_order(machine):
     systemctl(machine, "restart vhost-switch")
     wait_serving(machine)
     machine.run("ip link show up0")
-    # Telemetry is found by the command of the guide as it stands there, with nothing set for it.
+    # Telemetry is found by the command of the guide as it is written there, with nothing set for it.
     (command,) = [c for block in guide.blocks() for c in block.commands() if "dpdk-telemetry.py" in c]
     assert '"received": ' in machine.run(f'test -z "$RUNTIME_DIRECTORY" && {command}', deadline=60)
     ended = systemctl(machine, "stop vhost-switch", "show -p Result,ExecMainStatus,ActiveState vhost-switch")

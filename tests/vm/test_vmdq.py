@@ -72,7 +72,7 @@ class TestThreeGuests:
         assert wait_for(look, what=f"{case.name} reaches {due}") is True
 
     def test_what_reached_nobody_was_counted(self, three):
-        """Some of it a NIC with pools drops by itself."""
+        """A NIC with pools drops some of it by itself."""
         reasons = three.switch.next_table()["uplink"].reasons
         if three.has_pools:
             assert set(reasons) == set(three.asked)

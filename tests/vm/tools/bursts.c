@@ -120,7 +120,7 @@ connected(const char *address, const char *port)
 	return fd;
 }
 
-/* Whether the kernel took it as one piece. */
+/* Sends a burst. Returns true if the kernel took it as one piece. */
 static bool
 send_burst(int fd, const uint8_t *data, int length, int segments)
 {
@@ -131,11 +131,11 @@ send_burst(int fd, const uint8_t *data, int length, int segments)
 	setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &off, sizeof(off));
 	for (int i = 0; i < segments; i++)
 		send(fd, data + (size_t)i * (size_t)length, (size_t)length,
-				0); /* what fails is sent again */
+				0); /* a burst that fails is sent again */
 	return false;
 }
 
-/* Waits a second for the answer. */
+/* Waits a second for the answer. Returns true if it came. */
 static bool
 answered(int fd, uint32_t burst)
 {

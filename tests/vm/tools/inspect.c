@@ -15,7 +15,7 @@
  *	wrong N		any other wrong checksum, length or header; the first is shown
  *	missed N	that the kernel had no room for here
  *
- * One thread. Runs in test guests and on the wire behind an uplink. IPv4: RFC 791; IPv6: RFC 8200; TCP: RFC 9293;
+ * One thread. Runs in test guests and on the wire beyond an uplink. IPv4: RFC 791; IPv6: RFC 8200; TCP: RFC 9293;
  * UDP: RFC 768 (a frame without a checksum counts as wrong: no system here sends one); sums: RFC 1071.
  */
 
@@ -65,7 +65,7 @@ struct verdict {
 	const char *wrong; /* NULL: nothing is */
 };
 
-/* Where a protocol keeps its checksum; -1: no checksum known here. */
+/* Returns where a protocol keeps its checksum, or -1 if that is not known here. */
 static int
 checksum_offset(uint8_t protocol)
 {
@@ -82,7 +82,7 @@ checksum_offset(uint8_t protocol)
 	}
 }
 
-/* `pseudo`: the sum of the pseudo header. */
+/* Checks TCP and UDP; `pseudo` is the sum of the pseudo header. */
 static void
 check_transport(struct rest r, uint8_t protocol, uint32_t pseudo, bool left_open, struct verdict *v)
 {
@@ -204,7 +204,7 @@ count(struct counts *c, const uint8_t *frame, size_t length, size_t tag, bool le
 		describe(frame, length, v.wrong, c->first_wrong, sizeof(c->first_wrong));
 }
 
-/* One frame, or false: nothing there. */
+/* Reads and counts one frame. Returns false if there is none. */
 static bool
 receive(int fd, struct counts *c)
 {
