@@ -134,7 +134,8 @@ ring_single(struct cursor *c, uint16_t flags, uint32_t least, const bool packed)
 
 /*
  * Reads up to `max` chains from the cursor on, as far as they are singles (singles.h): to[] gets their
- * buffers, id[] what returns them. Returns how many there are. The cursor does not move.
+ * buffers, id[] what returns them. Returns how many there are, no more than the ring has. The cursor does
+ * not move.
  */
 static __rte_always_inline unsigned int
 ring_singles(const struct cursor *c, const struct singles *s, unsigned int max, struct fragment *to,
@@ -155,8 +156,12 @@ ring_singles(const struct cursor *c, const struct singles *s, unsigned int max, 
 		return 0;
 	if (likely(vq->avx2)) {
 		n = singles_packed_avx2(vq, s, at, wrap, max, to, id);
+		if (likely(n == max))
+			return n;
 		packed_advance(vq, &at, &wrap, n);
 	}
+	/* A small ring's descriptors may be available for the next lap already, if the guest changes them now. */
+	max = RTE_MIN(max, (unsigned int)vq->size);
 	return n + singles_packed(vq, s, at, wrap, max - n, to + n, id + n);
 }
 

@@ -260,23 +260,24 @@ tx_fetch(struct source *s, struct burst *b, unsigned int max)
 	return vq->packed ? tx_fetch_burst(vq, b, max, true) : tx_fetch_burst(vq, b, max, false);
 }
 
-/* Moves the ring's read position back by the frames from `from` on. */
+/*
+ * Moves the ring's read position back by the frames from `from` on. A hostile guest may have led the burst
+ * around a packed ring several times.
+ */
 static void
 tx_unfetch(struct source *s, struct burst *b, unsigned int from)
 {
 	struct virtqueue *vq = container_of(s, struct virtqueue, source);
-	unsigned int i, back = 0;
+	unsigned int i, at, back = 0;
 
 	for (i = from; i < b->n; i++)
 		back += vq->packed ? b->frame[i].ndesc : 1;
 	if (unlikely(vq->in_order != NULL))
 		vq->in_order->tail -= b->n - from;
 	b->n = from;
-	if (vq->packed && back > vq->last_avail) {
-		vq->last_avail += vq->size;
+	for (at = vq->last_avail; vq->packed && back > at; at += vq->size)
 		vq->avail_wrap = !vq->avail_wrap;
-	}
-	vq->last_avail -= back;
+	vq->last_avail = at - back;
 	ring_set_bell(vq, vq->packed);
 }
 

@@ -6,6 +6,11 @@
  * its twin in plain C never differ. Buffers are just as long as what is written to them, and bytes
  * around them must not change.
  */
+#include <signal.h>
+
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <rte_vhost.h>
 
 #include "guest/ring.h"
@@ -195,6 +200,55 @@ test_no_memory(void **state)
 	ring_destroy(r);
 }
 
+/* A page whose first write makes the only descriptor of a ring available for the next lap. */
+static struct {
+	void *page;
+	size_t size;
+	uint16_t *flags;
+} lap;
+
+static void
+on_write(int signal)
+{
+	(void)signal;
+	*lap.flags ^= PACKED_AVAIL | PACKED_USED;
+	mprotect(lap.page, lap.size, PROT_READ | PROT_WRITE);
+}
+
+/*
+ * A guest may make descriptors available once more while a burst reads them. No more are taken than
+ * the ring has, or its position would not be in the ring any more.
+ */
+static void
+test_next_lap(void **state)
+{
+	const struct sigaction act = {.sa_handler = on_write};
+	const struct singles any = {.most = UINT32_MAX};
+	struct ring *r = ring_create_packed(1, 0);
+	struct sigaction before;
+	uint16_t id[BURST_MAX];
+	struct cursor c;
+	unsigned int n;
+
+	(void)state;
+	r->vq.avx2 = unit_avx2();
+	ring_one(r, 0, RING_GPA, 100, 0);
+	lap.flags = &r->vq.ring[0].flags;
+	lap.size = sysconf(_SC_PAGESIZE);
+	lap.page = mmap(NULL, lap.size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(lap.page, MAP_FAILED);
+	assert_int_equal(sigaction(SIGSEGV, &act, &before), 0);
+	c = ring_begin(&r->vq, true);
+	n = ring_singles(&c, &any, BURST_MAX, lap.page, id, true);
+	assert_int_equal(sigaction(SIGSEGV, &before, NULL), 0);
+	ring_skip(&c, n, true);
+	assert_int_equal(c.at, 0);
+	assert_int_equal(n, 1);
+	assert_true(packed_is_available(&r->vq, 0, c.wrap));
+	munmap(lap.page, lap.size);
+	ring_destroy(r);
+}
+
 /* Frames of all lengths, into buffers just as long, between bytes that must stay as they are. */
 static void
 check_put(uint32_t len)
@@ -259,6 +313,7 @@ main(void)
 			cmocka_unit_test(test_random_packed),
 			cmocka_unit_test(test_same_as_one_by_one),
 			cmocka_unit_test(test_no_memory),
+			cmocka_unit_test(test_next_lap),
 			cmocka_unit_test(test_put),
 	};
 
