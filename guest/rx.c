@@ -252,7 +252,9 @@ rx_lock_contended(struct virtqueue *vq, struct burst *b)
 		if (rte_spinlock_is_locked(&vq->leases.lock) ||
 				!rte_spinlock_trylock(&vq->leases.lock))
 			continue;
-		vq->leases.contended = LEASE_BURSTS;
+		/* If there are leases and no more may begin, a frame waits for their end. */
+		if (vq->leases.n == 0 || vq->leases.contended != 0)
+			vq->leases.contended = LEASE_BURSTS;
 		return true;
 	}
 	return false;

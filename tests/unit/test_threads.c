@@ -12,6 +12,7 @@
 #include <rte_pause.h>
 
 #include "base/atomic.h"
+#include "frame/cost.h"
 #include "guest/lease.h"
 #include "ring.h"
 #include "pair.h"
@@ -22,6 +23,8 @@
 #define TRIES 3000u    /* a machine may have no second CPU for that */
 #define ROUNDS 100000u /* of driver and worker */
 #define SPINS 2000u    /* before the CPU is left to others */
+#define MEETINGS 20u /* of workers, in which one has to wait for a ring's lock */
+#define TIMES 500000u /* it is held at most; see TRIES */
 #define PAUSES_MAX 16u /* that make one begin later than the other */
 
 /* EAL keeps its threads on one CPU; ours are to run at the same time. */
@@ -212,6 +215,73 @@ test_two_fill_packed(void **state)
 	two_fill_one(state, &to);
 }
 
+/* A worker that takes the lock of a ring again and again, each time for a moment. */
+struct holder {
+	rte_spinlock_t *lock;
+	unsigned int times;
+	bool stop;
+};
+
+static void *
+hold_often(void *arg)
+{
+	struct holder *h = arg;
+	uint64_t random = 3;
+	unsigned int spins = 0;
+
+	go_anywhere();
+	while (!load_relaxed(&h->stop)) {
+		rte_spinlock_lock(h->lock);
+		dither(&random);
+		rte_spinlock_unlock(h->lock);
+		add_relaxed(&h->times, 1);
+		wait_a_little(&spins);
+	}
+	return NULL;
+}
+
+/*
+ * While a frame that can't be leased waits for the end of leases, no more begin: not even by a worker
+ * that finds the lock held, or among many workers that frame would wait for ever.
+ */
+static void
+test_waits_its_turn(void **state)
+{
+	struct pair *p = *state;
+	struct virtqueue *vq = &p->rx->vq;
+	struct holder h = {.lock = &vq->leases.lock};
+	unsigned int i, met = 0, spins = 0;
+	bool taken = false;
+	cpu_set_t before;
+	pthread_t thread;
+
+	for (i = 0; i < 2; i++)
+		ring_room(p->rx, i, BUFFER);
+	pair_send(p, 0, 60);
+	assert_int_equal(pair_fetch(p, 1), 1);
+	vq->leases.contended = LEASE_BURSTS;
+	vq->last_avail++;
+	lease_begin(vq, 1, false);
+	p->burst.plain = 0;
+	assert_int_equal(pair_deliver(p, 1).taken, 0);
+	p->burst.plain = 1;
+	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+	assert_int_equal(pthread_create(&thread, NULL, hold_often, &h), 0);
+	go_anywhere();
+	while (!taken && met < MEETINGS && load_relaxed(&h.times) < TIMES) {
+		p->burst.put_off = false;
+		taken = pair_deliver(p, 1).taken != 0;
+		assert_true(taken || p->burst.put_off);
+		met += p->burst.cost > COST_DEST && p->burst.cost % COST_PAUSE == COST_DEST;
+		wait_a_little(&spins);
+	}
+	store_relaxed(&h.stop, true);
+	pthread_join(thread, NULL);
+	assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
+	assert_false(taken);
+	assert_int_equal(vq->leases.n, 1);
+}
+
 /*
  * The driver goes to sleep: it asks for a signal, and then checks if something came. The worker
  * delivers something, and then checks if a signal is wanted. One of the two must see what the other
@@ -328,6 +398,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(test_two_fill_split),
 			cmocka_unit_test(test_two_fill_packed),
+			cmocka_unit_test_setup_teardown(
+					test_waits_its_turn, pair_setup, pair_teardown),
 			cmocka_unit_test(test_sleeper_split),
 			cmocka_unit_test(test_sleeper_packed),
 	};
