@@ -136,7 +136,7 @@ slot_set(struct port *port, const struct conf_port *p, uint16_t tag)
 }
 
 void
-slot_settle(struct ports *all, const struct conf *now, const struct conf *next)
+slot_set_conf(struct ports *all, const struct conf *now, const struct conf *next)
 {
 	const struct conf_port *p;
 	struct port *port;

@@ -378,10 +378,10 @@ vhost_user_move(struct guests *all, const struct ring_move *m, bool moved[])
 }
 
 void
-vhost_user_settle(struct guests *all, const struct conf *next)
+vhost_user_set_conf(struct guests *all, const struct conf *next)
 {
 	pthread_mutex_lock(&turn);
-	slot_settle(all->ports, all->conf, next);
+	slot_set_conf(all->ports, all->conf, next);
 	all->conf = next;
 	pthread_mutex_unlock(&turn);
 }

@@ -50,7 +50,7 @@ struct ring_move {
 bool vhost_user_move(struct guests *all, const struct ring_move *m, bool moved[]);
 
 /* Makes guests use other settings, at once. Main lcore. */
-void vhost_user_settle(struct guests *all, const struct conf *next);
+void vhost_user_set_conf(struct guests *all, const struct conf *next);
 
 /*
  * Serves one more socket, whatever --client says. Returns false, after an error was printed, if that fails.

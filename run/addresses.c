@@ -108,7 +108,7 @@ addresses_not_allowed(void *parts, uint64_t key, uint16_t port)
 }
 
 void
-addresses_settle(const struct parts *p)
+addresses_enforce(const struct parts *p)
 {
 	statics_drop_ports(p->statics, p->conf);
 	if (p->conf->nmacs != 0)

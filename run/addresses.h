@@ -37,7 +37,7 @@ void addresses_forget_port(const struct parts *p, uint16_t port);
 void addresses_return(const struct parts *p, uint16_t port);
 
 /* Forgets the addresses that the present settings do not allow to their ports. */
-void addresses_settle(const struct parts *p);
+void addresses_enforce(const struct parts *p);
 
 /*
  * Puts an address at a port, where it stays until it is deleted, also while the port's guest is away. Returns

@@ -211,7 +211,7 @@ static void
 changes_replace(struct changes *c)
 {
 	if (settings_publish(&c->settings, c->plan.next)) {
-		addresses_settle(c->parts);
+		addresses_enforce(c->parts);
 		changes_serve(c, true);
 	} else {
 		changes_lack_memory(c);
@@ -262,7 +262,7 @@ changes_step(struct changes *c)
 		return true;
 	case STEP_UNDO:
 		settings_publish(&c->settings, c->plan.before);
-		addresses_settle(c->parts);
+		addresses_enforce(c->parts);
 		changes_finish(c, false);
 		return false;
 	case STEP_REMOVE:

@@ -43,7 +43,7 @@ settings_publish(struct settings *s, const struct conf *next)
 	*copy = *next;
 	f->conf = p->conf;
 	telemetry_pause();
-	vhost_user_settle(p->guests, copy);
+	vhost_user_set_conf(p->guests, copy);
 	p->conf = copy;
 	telemetry_resume();
 	lanes_set_conf(p->lanes, copy);
@@ -91,7 +91,7 @@ settings_forget(const struct parts *p, const struct conf *before, const uint8_t 
 		if (kind[index] == CHANGE_LIVE && settings_tag_differs(now, &before->port[index]))
 			addresses_forget_port(p, i);
 	}
-	addresses_settle(p);
+	addresses_enforce(p);
 }
 
 void

@@ -122,7 +122,7 @@ session_call_bare(struct session *b, uint32_t request)
  * before it starts rings, and answers the next question after that.
  */
 static int
-session_settle(struct session *b)
+session_await_rings(struct session *b)
 {
 	return session_call_bare(b, MSG_GET_FEATURES);
 }
@@ -260,7 +260,7 @@ session_set_mem_table(struct session *b, const void *in)
 	rc = caller_lives(b->handle) ? session_call(b, &m, fd, n) : -ESRCH;
 	for (i = 0; i < n; i++)
 		close(fd[i]);
-	return rc == 0 ? session_settle(b) : rc;
+	return rc == 0 ? session_await_rings(b) : rc;
 }
 
 /* Sends one of a ring's file descriptors again, if librte_vhost has closed it. */
@@ -395,7 +395,7 @@ session_get_vring_base(struct session *b, uint32_t index, struct message *m, voi
 	if (!r->enabled)
 		return 0;
 	rc = session_give_back(b, index);
-	return rc == 0 ? session_settle(b) : rc;
+	return rc == 0 ? session_await_rings(b) : rc;
 }
 
 static int
@@ -408,7 +408,7 @@ session_set_backend(struct session *b, uint32_t index, struct message *m)
 		rc = session_call(b, m, NULL, 0);
 	if (rc == 0)
 		b->ring[index].enabled = enable;
-	return rc == 0 && enable ? session_settle(b) : rc;
+	return rc == 0 && enable ? session_await_rings(b) : rc;
 }
 
 static int

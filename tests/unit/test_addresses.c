@@ -149,17 +149,17 @@ test_settings_end_them(void **state)
 	p->conf = &others;
 	w->r->ports.port[A].settings = &others.port[A];
 	w->r->ports.port[A].policy = PORT_MACS;
-	addresses_settle(p);
+	addresses_enforce(p);
 	addresses_return(p, A);
 	assert_int_equal(fixed_at(w, key[0]), PORT_MAX);
 	assert_int_equal(w->statics.n, 1);
 	read_settings(&others, one, RTE_DIM(one));
-	addresses_settle(p);
+	addresses_enforce(p);
 	assert_int_equal(w->statics.n, 1);
 	addresses_forget_port(p, B);
 	p->conf = &settings;
 	memset(&settings.port[B], 0, sizeof(settings.port[B]));
-	addresses_settle(p);
+	addresses_enforce(p);
 	assert_int_equal(w->statics.n, 0);
 }
 
