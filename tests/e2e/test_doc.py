@@ -329,6 +329,14 @@ def test_figures_of_readme_are_those_of_the_guide():
         assert guide.squeeze(f"{name} {numbers.replace('|', '')}") in measured, name
 
 
+def test_each_fuzz_target_is_in_the_guide():
+    with open(os.path.join(guide.DOC, "hacking.rst"), encoding="utf-8") as f:
+        rows = set(re.findall(r"^``(\w+)``", f.read(), re.M))
+    files = os.listdir(os.path.join(ROOT, "tests", "fuzz"))
+    targets = {m[1] for m in map(re.compile(r"target_(\w+)\.c").fullmatch, files) if m}
+    assert targets and targets <= rows, targets - rows
+
+
 def test_example_of_each_option_uses_it():
     with open(os.path.join(guide.DOC, "options.inc.rst"), encoding="utf-8") as f:
         parts = re.split(r"^``(-.*)``$", f.read(), flags=re.M)[1:]
