@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Reading the command line into struct conf. Called once, before any thread exists. */
+/*
+ * Reads the command line into struct conf: at start, and again with each file that changes ports
+ * (run/change.h).
+ *
+ * Main lcore, as getopt_long(3) has variables of its own, except where it says otherwise.
+ */
 #ifndef CONF_PARSE_H
 #define CONF_PARSE_H
 

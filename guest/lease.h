@@ -27,8 +27,8 @@
 #include "guest/ring.h"
 
 /*
- * Bursts for which leases are taken after workers have met at a ring. Then one burst is filled without; another
- * worker that wants the ring meanwhile has to wait for that burst.
+ * Bursts for which leases are taken after workers have met at a ring. Then one burst is filled under the
+ * lock; another worker that wants the ring meanwhile has to wait for that burst.
  */
 #define LEASE_BURSTS 256
 

@@ -78,7 +78,7 @@ session_complain(struct session *b, const char *what, int error)
 	say(WARNING, "cuse: process %d: %s: %s\n", (int)b->owner, what, strerror(-error));
 }
 
-/* Gives the connection up: the next answer might belong to an older call. */
+/* Gives a connection that failed up: the next answer might belong to an older call. Returns rc. */
 static int
 session_note_loss(struct session *b, int rc)
 {
