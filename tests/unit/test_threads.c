@@ -23,8 +23,8 @@
 #define TRIES 3000u    /* a machine may have no second CPU for that */
 #define ROUNDS 100000u /* of driver and worker */
 #define SPINS 2000u    /* before the CPU is left to others */
-#define MEETINGS 20u /* of workers, in which one has to wait for a ring's lock */
-#define TIMES 500000u /* it is held at most; see TRIES */
+#define MEETINGS 20u   /* of workers, in which one has to wait for a ring's lock */
+#define TIMES 500000u  /* it is held at most; see TRIES */
 #define PAUSES_MAX 16u /* that make one begin later than the other */
 
 /* EAL keeps its threads on one CPU; ours are to run at the same time. */
