@@ -2,8 +2,9 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * The main lcore's loop while workers run: it sleeps, and wakes for signals, once a second, and
- * when another thread wakes it (base/wake.h). It is the only writer of the forwarding table.
+ * The main lcore's loop while workers run: it sleeps, and wakes for signals, once a second, when it
+ * has to look at the uplink's link, and when another thread wakes it (base/wake.h). It is the only
+ * writer of the forwarding table.
  *
  * Main lcore.
  */

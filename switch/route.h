@@ -2,9 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Policy: where a frame goes. Mechanics (fetching, copying, waiting) are in forward.c. The keys of
- * ports that decide are in conf/conf_port.h; doc/design.rst, "The forwarding table", says when an
- * address moves.
+ * Policy: where a frame goes. Mechanics (fetching, copying, waiting) are in forward.c; the rules are
+ * those of doc/architecture.rst, "What happens to a frame".
  *
  * What it writes belongs to the lane. Exception: learn.h takes its requests.
  */
