@@ -117,14 +117,16 @@ parse_check_sides(int first, char **argv)
 {
 	struct eal_said said;
 
-	if (!eal_options_read(&said, first, argv)) {
-		say_error("no memory for the command line");
-		return false;
-	}
+	eal_options_read(&said, first, argv);
 	if (said.unknown != NULL && parse_is_own(said.unknown)) {
 		say_error("%s: is an option of the switch and not of EAL: it goes after \"--\", "
 			  "as in vhost-switch -l 0,1 -- --stats 5",
 				said.unknown);
+		return false;
+	}
+	if (said.bare != NULL) {
+		say_error("%s: needs a value; vhost-switch -h -- lists the options of EAL",
+				said.bare);
 		return false;
 	}
 	if (said.unknown == NULL && said.stray != NULL) {

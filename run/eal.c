@@ -4,13 +4,16 @@
 /*
  * EAL's start: see eal.h for the contract.
  *
- * EAL answers an unknown option with a hundred lines of usage on stdout, and many errors with
- * several lines of its log, of which the first one names the cause. So while it starts, stdout is
- * redirected, and its log is read on the way to stderr.
+ * EAL answers many errors with several lines of its log, of which the first one names the cause, and some
+ * releases with a hundred lines of usage on stdout as well. What it does not take is found before it
+ * starts (eal_check.h, eal_ask.h). For the rest stdout is redirected while it starts, and its log is read
+ * on the way to stderr.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,38 +25,54 @@
 #include "conf/eal_args.h"
 #include "conf/eal_check.h"
 #include "run/eal.h"
+#include "run/eal_ask.h"
 #include "base/log.h"
 
-/* The first error that EAL logged. Static, as its log may outlive the start. */
+/*
+ * What EAL logs while it starts. Static, as its log may outlive the start.
+ *
+ * The lines are held back for as long as they are few: if EAL does not start because of an
+ * option, the switch's own line says all of it. With --log-level they are printed at once.
+ */
 static struct {
-	char first[256];
-	FILE *log; /* stays open: another thread of EAL may write at any time */
+	char first[256]; /* the first error */
+	char held[4096];
+	size_t n;    /* bytes held */
+	bool passes; /* no longer held back */
+	FILE *log; /* stays open: EAL's threads may write at any time, and its lock guards the rest */
 } complaint;
 
-/* Keeps a line of EAL's log without its prefix and its end. */
+/* Prints what was held back. From now on nothing is. Also called if EAL ends the process. */
 static void
-eal_keep(const char *text, size_t size)
+eal_let_pass(void)
 {
-	static const char prefix[] = "EAL: ";
-	const size_t skip = sizeof(prefix) - 1;
-
-	if (size > skip && memcmp(text, prefix, skip) == 0) {
-		text += skip;
-		size -= skip;
-	}
-	while (size > 0 && (text[size - 1] == '\n' || text[size - 1] == '.'))
-		size--;
-	snprintf(complaint.first, sizeof(complaint.first), "%.*s", (int)size, text);
+	if (complaint.log == NULL)
+		return;
+	flockfile(complaint.log);
+	complaint.passes = true;
+	fwrite(complaint.held, 1, complaint.n, stderr);
+	complaint.n = 0;
+	funlockfile(complaint.log);
 }
 
 static ssize_t
 eal_write_log(void *cookie, const char *text, size_t size)
 {
+	const int level = rte_log_cur_msg_loglevel();
+
 	RTE_SET_USED(cookie);
+	/* Levels above that are no errors: the version, if -v asks for it. */
 	if (complaint.first[0] == '\0' && rte_log_cur_msg_logtype() == RTE_LOGTYPE_EAL &&
-			rte_log_cur_msg_loglevel() <= (int)RTE_LOG_ERR)
-		eal_keep(text, size);
-	return fwrite(text, 1, size, stderr) == size ? (ssize_t)size : -1;
+			level == (int)RTE_LOG_ERR)
+		eal_ask_trim(complaint.first, sizeof(complaint.first), text, size);
+	/* rte_panic() logs as critical, and ends the process at once. */
+	if (level == (int)RTE_LOG_CRIT || size > sizeof(complaint.held) - complaint.n)
+		eal_let_pass();
+	if (complaint.passes)
+		return fwrite(text, 1, size, stderr) == size ? (ssize_t)size : -1;
+	memcpy(complaint.held + complaint.n, text, size);
+	complaint.n += size;
+	return size;
 }
 
 /* Redirects stdout to nowhere. Returns a copy of the old one, or -1 if it was not redirected. */
@@ -82,14 +101,67 @@ eal_put_stdout_back(int saved)
 	close(saved);
 }
 
-static void
-eal_say_why(const struct eal_said *said, int error)
+/* Returns true if the text has the words, with spaces or as they are: "--iova-mode", "iova mode". */
+static bool
+eal_names(const char *text, const char *words, size_t len)
 {
-	if (said->unknown != NULL)
-		say_error("EAL does not start: %s: is no option of %s, or not with this value; "
-			  "vhost-switch -h -- lists what it takes",
-				said->unknown, rte_version());
-	else if (complaint.first[0] != '\0')
+	const char *at;
+	size_t i;
+
+	for (at = text; len > 0 && *at != '\0'; at++) {
+		if (at > text && isalnum((unsigned char)at[-1]))
+			continue;
+		for (i = 0; i < len && (at[i] == words[i] || (at[i] == ' ' && words[i] == '-'));
+				i++)
+			;
+		if (i == len && !isalnum((unsigned char)at[i]) && at[i] != '-')
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Prints the error, and returns true, if EAL's words name an option or the value of one. Alone they are
+ * no line of ours: most have either the one or the other, and each release has its own.
+ */
+static bool
+eal_say_option(const struct eal_args *args, const char *why)
+{
+	const char *name, *value;
+	size_t len;
+	int i;
+
+	for (i = 1; i < args->argc; i++) {
+		name = args->word[i];
+		if (name[0] != '-')
+			continue;
+		len = strcspn(name, "=");
+		value = name[len] == '='             ? name + len + 1
+				: i + 1 < args->argc ? args->word[i + 1]
+						     : "";
+		if (value[0] == '-')
+			value = "";
+		/* A short value, as a number, may be in any text. */
+		if (!(name[1] == '-' && eal_names(why, name + 2, len - 2)) &&
+				!(strlen(value) > 2 && eal_names(why, value, strlen(value))))
+			continue;
+		say_error("EAL does not start: %.*s%s%s: %s; vhost-switch -h -- lists what %s takes",
+				(int)len, name, *value != '\0' ? " " : "", value, why,
+				rte_version());
+		return true;
+	}
+	return false;
+}
+
+static void
+eal_say_why(const struct eal_args *args, int error)
+{
+	if (complaint.first[0] != '\0' && eal_say_option(args, complaint.first)) {
+		complaint.n = 0; /* says no more */
+		return;
+	}
+	eal_let_pass();
+	if (complaint.first[0] != '\0')
 		say_error("EAL does not start: %s", complaint.first);
 	else if (error != 0)
 		say_error("EAL does not start: %s; the lines above say what it lacks",
@@ -98,7 +170,25 @@ eal_say_why(const struct eal_said *said, int error)
 		say_error("EAL does not start; the lines above say what it lacks");
 }
 
-/* Calls rte_eal_init(), hides its usage and keeps its first error. */
+/* Prints an error, and nothing else, if EAL does not take the options. */
+static bool
+eal_takes(const struct eal_args *args)
+{
+	char why[256];
+
+	if (eal_ask(args, why, sizeof(why)))
+		return true;
+	if (args->said.unknown != NULL)
+		say_error("EAL does not start: %s: is no option of %s, or not with this value; "
+			  "vhost-switch -h -- lists what it takes",
+				args->said.unknown, rte_version());
+	else if (why[0] == '\0' || !eal_say_option(args, why))
+		say_error("EAL does not start: %s; vhost-switch -h -- lists what %s takes",
+				why[0] != '\0' ? why : "it refuses an option", rte_version());
+	return false;
+}
+
+/* Calls rte_eal_init(), hides its usage, holds its log back and keeps its first error. */
 static bool
 eal_init(struct eal_args *args)
 {
@@ -106,6 +196,7 @@ eal_init(struct eal_args *args)
 	int saved = -1, rc;
 
 	complaint.log = fopencookie(NULL, "w", to_stderr);
+	complaint.passes = args->said.help || args->said.log_level || atexit(eal_let_pass) != 0;
 	if (complaint.log != NULL)
 		rte_openlog_stream(complaint.log);
 	if (!args->said.help)
@@ -115,7 +206,9 @@ eal_init(struct eal_args *args)
 	eal_put_stdout_back(saved);
 	rte_openlog_stream(NULL);
 	if (rc < 0)
-		eal_say_why(&args->said, rte_errno);
+		eal_say_why(args, rte_errno);
+	else
+		eal_let_pass();
 	return rc >= 0;
 }
 
@@ -126,7 +219,7 @@ eal_start(struct eal_args *args, int argc, char **argv)
 		return false;
 	if (args->said.help) /* EAL prints its usage, and ends the process */
 		return eal_init(args);
-	if (!eal_check(&args->said, args->no_huge))
+	if (!eal_check(&args->said, args->no_huge) || !eal_takes(args))
 		return false;
 	if (args->no_huge)
 		fputs("vhost-switch: no hugepages are free, so ordinary pages are used, which is "

@@ -167,12 +167,38 @@ def test_prefix_of_a_killed_switch(box):
 
 @pytest.mark.parametrize("eal,words", [
     (["--no-such-eal-option"], ["--no-such-eal-option", "no option of DPDK", "-h --"]),
-    (["-m", "999999999"], ["EAL does not start: .*memory"]),
-    (["--vdev", "net_nonsense0"], ["EAL does not start: .*net_nonsense0"]),
-    (["--iova-mode", "nonsense"], ["EAL does not start: .*iova-mode"]),
+    (["--no-pci=5"], ["--no-pci=5", "not with this value", "-h --"]),
+    (["--vdev", "net_nonsense0"], ["EAL does not start: --vdev net_nonsense0: ", "-h --"]),
+    (["--iova-mode", "nonsense"], ["EAL does not start: --iova-mode nonsense: ", "-h --"]),
+    (["--iova=nonsense"], ["EAL does not start: --iova-mode nonsense: "]),
+    (["--file-prefix"], ["--file-prefix: needs a value", "-h --"]),
 ], ids=lambda v: v[0] if v[0].startswith("-") else "")
 def test_what_eal_refuses_is_named(box, eal, words):
-    refused(start(box, eal=eal), *words)
+    """By one line, the same for each release of DPDK."""
+    result = start(box, eal=eal)
+    refused(result, *words)
+    before_eal(result)
+
+
+def test_log_level_shows_what_eal_says(box):
+    result = start(box, eal=["--vdev", "net_nonsense0", "--log-level=lib.eal:8"])
+    refused(result, "--vdev net_nonsense0: ")
+    assert "EAL: Detected CPU lcores" in result[2]
+
+
+def test_log_levels_can_be_listed(box):
+    status, out, _ = proc.run([binary(), "--log-level=help", "--"], check=False, cwd=box.directory)
+    assert status == 0 and "lib.eal" in out
+
+
+def test_memory_that_eal_lacks(box):
+    refused(start(box, eal=["-m", "999999999"]), "EAL does not start: .*memory")
+
+
+def test_options_are_spelled_as_one_likes(box):
+    """Shortened, joined with a value, and more than once: the last one counts."""
+    with Switch(box, eal=["--file", "first", "--file-prefix=second", "-n4", "--no-pci", "--main-l=0"]) as switch:
+        assert "EAL: Detected CPU lcores" in switch.stderr
 
 
 @pytest.mark.parametrize("words", [["-l", "0,1", "--stats", "5"], ["-p", "1", "--"], ["--", "--no-pci"]], ids=" ".join)

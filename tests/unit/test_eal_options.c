@@ -9,6 +9,7 @@
 #include <rte_common.h>
 
 #include "conf/cpus.h"
+#include "conf/eal_args.h"
 #include "conf/eal_options.h"
 #include "unit.h"
 
@@ -29,7 +30,7 @@ read_line(const char *line)
 		word[n++] = next;
 	word[n] = NULL;
 	memcpy(before, word, sizeof(word));
-	assert_true(eal_options_read(&said, n, word));
+	eal_options_read(&said, n, word);
 	assert_memory_equal(before, word, (n + 1) * sizeof(*word));
 }
 
@@ -41,7 +42,7 @@ test_nothing(void **state)
 	RTE_SET_USED(state);
 	read_line("");
 	assert_memory_equal(&said, &nothing, sizeof(said));
-	read_line("--no-pci -n 4 --vdev net_tap0 --log-level=lib.eal:8");
+	read_line("--no-pci -n 4 --vdev net_tap0 --main-lcore=1");
 	assert_memory_equal(&said, &nothing, sizeof(said));
 }
 
@@ -116,9 +117,67 @@ test_strangers(void **state)
 	read_line("-v -h");
 	assert_true(said.help);
 	assert_null(said.unknown);
-	/* A missing value is left for EAL to report. */
-	read_line("--file-prefix");
+	read_line("--no-pci -x --trace- dir"); /* --trace-bufsz, -dir or -mode? */
+	assert_string_equal(said.unknown, "-x");
+	read_line("--trace- dir");
+	assert_string_equal(said.unknown, "--trace-");
+	read_line("--no-pci --file-prefix");
 	assert_null(said.file_prefix);
+	assert_string_equal(said.bare, "--file-prefix");
+	read_line("--log-level=lib.eal:8");
+	assert_true(said.log_level && !said.help);
+	read_line("--log-level help");
+	assert_true(said.help);
+}
+
+/* What EAL gets is the same for all spellings, and has nothing twice. */
+static void
+test_plain(void **state)
+{
+	static const struct {
+		const char *line, *plain;
+	} cases[] = {
+			{"--no-huge", "--no-huge"},
+			{"--no-huge --file-prefix a -l 0,1", "--no-huge --file-prefix a -l 0,1"},
+			{"--file-prefix a --no-huge --file=b", "--no-huge --file-prefix b"},
+			{"--no-huge --no-huge --no-pci", "--no-huge --no-pci"},
+			{"--lcor 0@1 --no-huge -l2", "--no-huge -l 2"},
+			{"-l2 --no-huge --lcores=0@1", "--no-huge --lcores 0@1"},
+			{"-vn4 -m64", "-v -n 4 -m 64"},
+			{"-m 64 -vx -R5 -R", "-m 64 -v -vx --remap-lcore-ids"},
+			{"-m 64 -R5", "-m 64 --remap-lcore-ids=5"},
+			{"-m 64 --memory-size 32", "--memory-size 32"},
+			{"--huge-unlink=never --no-huge", "--huge-unlink=never --no-huge"},
+			{"--no-huge --huge-u", "--no-huge --huge-unlink"},
+			/* Each of these counts. */
+			{"-m 1 -a 1 --allow 2 -a3", "-m 1 -a 1 --allow 2 -a 3"},
+			{"-m 1 --vdev x --vdev=x", "-m 1 --vdev x --vdev x"},
+			{"-m 1 --log-level=a:1 --log-level b:2",
+					"-m 1 --log-level a:1 --log-level b:2"},
+			/* EAL is to judge what is not in the table. */
+			{"-m 1 --new 5 --new=6 -m 2", "--new 5 --new=6 -m 2"},
+			{"-m 1 --no-pci=5 --no-pci", "-m 1 --no-pci=5 --no-pci"},
+	};
+	char plain[256], line[256], *word[WORDS_MAX], *save = NULL;
+	struct eal_args args;
+	size_t i, len;
+	int n, k;
+
+	RTE_SET_USED(state);
+	for (i = 0; i < RTE_DIM(cases); i++) {
+		memset(&args, 0, sizeof(args));
+		snprintf(line, sizeof(line), "vhost-switch %s", cases[i].line);
+		for (n = 0; (word[n] = strtok_r(n == 0 ? line : NULL, " ", &save)) != NULL; n++)
+			;
+		assert_true(eal_args_make(&args, n, word));
+		assert_false(args.no_huge);
+		assert_string_equal(args.argv[0], "vhost-switch");
+		for (k = 1, len = 0, plain[0] = '\0'; k < args.argc; k++)
+			len += snprintf(plain + len, sizeof(plain) - len, "%s%s", k > 1 ? " " : "",
+					args.argv[k]);
+		assert_string_equal(plain, cases[i].plain);
+		eal_args_free(&args);
+	}
 }
 
 static void
@@ -260,6 +319,7 @@ main(void)
 			cmocka_unit_test(test_values),
 			cmocka_unit_test(test_memory),
 			cmocka_unit_test(test_strangers),
+			cmocka_unit_test(test_plain),
 			cmocka_unit_test(test_has),
 			cmocka_unit_test(test_missing),
 			cmocka_unit_test(test_text),
