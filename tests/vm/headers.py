@@ -7,6 +7,7 @@ Fetched as packages and unpacked, without being installed, under build/vm/, wher
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -45,9 +46,9 @@ def headers(release):
         if not root.exists():
             _fetch(release)
     folder = root / "usr/src" / f"linux-headers-{release}"
-    # Where the other half of the headers is: absolute, as if it were installed.
-    common = f"{root}/usr/src/linux-headers-{release.removesuffix('amd64')}common/Makefile"
-    (folder / "Makefile").write_text(f"include {common}\n")
+    # It names the other half of the headers, and since Linux 6.13 this folder too, by where they would be installed.
+    makefile = folder / "Makefile"
+    makefile.write_text(re.sub(r"(?<=[ =])/\S*?usr/src/", f"{root}/usr/src/", makefile.read_text()))
     return folder
 
 
@@ -56,9 +57,9 @@ def build(release, folder):
     os.makedirs(folder)
     for name in SOURCES:
         shutil.copy(SOURCE / name, folder)
-    # No BTF: it wants another package, and is for debuggers.
+    # No BTF: it wants another package (pahole), and is for debuggers. Linux 7.2 warns of another version of pahole.
     done = subprocess.run(["make", "-C", folder, f"KDIR={headers(release)}", "CONFIG_DEBUG_INFO_BTF_MODULES=",
-                           "KCFLAGS=-Werror"],
+                           "PAHOLE_VERSION=$(CONFIG_PAHOLE_VERSION)", "KCFLAGS=-Werror"],
                           check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert done.returncode == 0, done.stdout
     assert "warning" not in done.stdout.lower(), done.stdout
