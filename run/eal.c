@@ -65,7 +65,7 @@ eal_write_log(void *cookie, const char *text, size_t size)
 	if (complaint.first[0] == '\0' && rte_log_cur_msg_logtype() == RTE_LOGTYPE_EAL &&
 			level == (int)RTE_LOG_ERR)
 		eal_ask_trim(complaint.first, sizeof(complaint.first), text, size);
-	/* rte_panic() logs as critical, and ends the process at once. */
+	/* A panic is critical, and ends the process at once. */
 	if (level == (int)RTE_LOG_CRIT || size > sizeof(complaint.held) - complaint.n)
 		eal_let_pass();
 	if (complaint.passes)
