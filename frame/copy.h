@@ -19,6 +19,7 @@
 #include <rte_memcpy.h>
 #include <rte_prefetch.h>
 
+#include "base/prefetch.h"
 #include "frame/frame.h"
 
 /* Up to this length inlined moves are faster than a call of the C library's memcpy. */
@@ -51,7 +52,7 @@ copy_prefetch(uint8_t *p, uint32_t len)
 	uint32_t off;
 
 	for (off = 0; off < len; off += RTE_CACHE_LINE_SIZE)
-		__builtin_prefetch(p + off, 1, 3);
+		prefetch_write(p + off);
 }
 
 /* Returns the private copy of a frame's headers, or of the Ethernet header alone. */
