@@ -83,6 +83,7 @@ singles_packed(const struct virtqueue *vq, const struct singles *s, uint16_t at,
 
 	for (i = 0; i < max; i++) {
 		d = &vq->ring[at];
+		packed_prefetch(vq, at);
 		/* The flags, and what is in the same half, are there before the address is read. */
 		rest = load_acquire((used_half *)&d->len);
 		if ((rest >> 48 & PACKED_SINGLE) != expect ||
