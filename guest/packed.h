@@ -89,15 +89,13 @@ packed_advance(const struct virtqueue *vq, uint16_t *at, bool *wrap, uint16_t n)
 #define PACKED_AHEAD 64
 
 /*
- * Prefetches the descriptor that is read PACKED_AHEAD after the one at position `at`. In a shorter ring that may
- * be any address, which does no harm.
+ * Prefetches the descriptor at a position, which may be up to a lap beyond the ring's end. In a ring that is
+ * shorter than a burst it may be any address, which does no harm.
  */
 static __rte_always_inline void
 packed_prefetch(const struct virtqueue *vq, uint32_t at)
 {
-	uint32_t ahead = at + PACKED_AHEAD;
-
-	rte_prefetch0(&vq->ring[ahead < vq->size ? ahead : ahead - vq->size]);
+	rte_prefetch0(&vq->ring[at < vq->size ? at : at - vq->size]);
 }
 
 /* Adds a descriptor's buffer. */

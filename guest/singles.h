@@ -83,7 +83,8 @@ singles_packed(const struct virtqueue *vq, const struct singles *s, uint16_t at,
 
 	for (i = 0; i < max; i++) {
 		d = &vq->ring[at];
-		packed_prefetch(vq, at);
+		if (i % 4 == 0) /* once a cache line */
+			packed_prefetch(vq, at + PACKED_AHEAD);
 		/* The flags, and what is in the same half, are there before the address is read. */
 		rest = load_acquire((used_half *)&d->len);
 		if ((rest >> 48 & PACKED_SINGLE) != expect ||

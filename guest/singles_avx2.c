@@ -133,7 +133,7 @@ singles_packed_avx2(const struct virtqueue *vq, const struct singles *s, uint16_
 
 	max = RTE_MIN(max, (unsigned int)vq->size - at);
 	for (i = 0; i + 4 <= max; i += 4) {
-		packed_prefetch(vq, at + i);
+		packed_prefetch(vq, at + i + PACKED_AHEAD);
 		first = quad_pair(&ring[i], &ring[i + 1]);
 		second = quad_pair(&ring[i + 2], &ring[i + 3]);
 		rest = _mm256_unpackhi_epi64(first, second);
