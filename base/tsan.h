@@ -25,6 +25,13 @@ void __tsan_acquire(void *at);
 void __tsan_release(void *at);
 #endif
 
+/* Of a function that reads what another thread may be writing, because an old value does as well. */
+#ifdef TSAN_ON
+#define TSAN_STALE __attribute__((no_sanitize("thread")))
+#else
+#define TSAN_STALE
+#endif
+
 /*
  * Orders this thread's work up to here before the work of another thread after its tsan_acquire().
  */

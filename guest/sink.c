@@ -3,6 +3,7 @@
  */
 /* Chooses a receive ring: see sink.h for the contract. */
 #include "frame/flow.h"
+#include "guest/ahead.h"
 #include "guest/rx.h"
 #include "guest/sink.h"
 #include "guest/virtqueue.h"
@@ -118,9 +119,20 @@ guest_is_open(const struct sink *k)
 	return first == NULL || !vq_broken(first);
 }
 
+/* By flows, one ring is as likely as the other. */
+static void
+guest_ahead(const struct sink *k, const struct source *from, bool next)
+{
+	const struct virtqueue *vq = guest_sink_ring_of_pair(guest_sink_set_of(k), from);
+
+	if (vq != NULL)
+		ahead_ring(vq, next);
+}
+
 const struct sink_ops guest_sink_ops = {
 		.deliver = guest_deliver,
 		.why_not = guest_why_not,
 		.behind = guest_behind,
 		.is_open = guest_is_open,
+		.ahead = guest_ahead,
 };

@@ -14,6 +14,7 @@
 
 #include "frame/copy.h"
 #include "frame/cost.h"
+#include "guest/ahead.h"
 #include "guest/in_order.h"
 #include "guest/kick.h"
 #include "guest/ring.h"
@@ -358,6 +359,12 @@ tx_is_over(const struct source *s)
 	return vq_broken(container_of(s, const struct virtqueue, source));
 }
 
+static void
+tx_ahead(const struct source *s, bool next)
+{
+	ahead_ring(container_of(s, const struct virtqueue, source), next);
+}
+
 const struct source_ops tx_source_ops = {
 		.fetch = tx_fetch,
 		.unfetch = tx_unfetch,
@@ -365,4 +372,5 @@ const struct source_ops tx_source_ops = {
 		.ask = tx_ask,
 		.hush = tx_hush,
 		.is_over = tx_is_over,
+		.ahead = tx_ahead,
 };

@@ -44,13 +44,15 @@ forward_free_to_go(struct burst *b, frame_set want, uint64_t flows)
  * the visit has cost enough, the remaining destinations are put off until the next visit.
  */
 static inline void
-forward_deliver(struct lane *l, const struct source *s, const struct flow_set *blocked)
+forward_deliver(struct lane *l, struct source *s, const struct flow_set *blocked)
 {
 	struct dests *d = &l->dests;
 	struct burst *b = &l->burst;
 	frame_set want;
 	unsigned int i;
 
+	if (s->last_to != d->port[0]) /* a store would take the cache line from others */
+		s->last_to = d->port[0];
 	for (i = 0; i < d->n; i++) {
 		want = d->want[i];
 		d->delay[i] = DELAY_NONE;

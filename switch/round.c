@@ -8,7 +8,14 @@
 #include "switch/forward.h"
 #include "switch/lane.h"
 #include "switch/round.h"
+#include "switch/sink.h"
 #include "switch/source.h"
+
+/*
+ * Number of busy ports from which on their rings are prefetched. Fewer, with rings of 256 entries, stay in an L2
+ * cache of 1 or 2 MB.
+ */
+#define AHEAD_LEAST 8
 
 /* Visits a source, and charges the cost to a share. Returns true if the share allows further visits. */
 static inline bool
@@ -69,21 +76,52 @@ round_poll_port(struct lane *l, struct polled *p)
 	return true;
 }
 
+/* Prefetches for a port's source, and for where its last frames went. */
+static inline void
+round_ahead(const struct lane *l, const struct polled *p, bool next)
+{
+	const struct source *s = p != NULL ? load_acquire(&p->source[0]) : NULL;
+	const struct sink *k;
+
+	if (unlikely(s == NULL || s->ops->ahead == NULL))
+		return;
+	s->ops->ahead(s, next);
+	k = port_sink(&l->shared.ports->port[s->last_to]);
+	if (k != NULL && k->ops->ahead != NULL)
+		k->ops->ahead(k, s, next);
+}
+
+/* Lists the busy ports. Returns how many there are. */
+static inline unsigned int
+round_list(const struct lane *l, unsigned int n, uint16_t *list)
+{
+	unsigned int w, k = 0;
+	uint64_t left;
+
+	for (w = 0; w * 64 < n; w++)
+		for (left = l->busy[w]; left != 0; left &= left - 1)
+			list[k++] = w * 64 + __builtin_ctzll(left);
+	return k;
+}
+
 /* Serves the busy ports. Those that have nothing any more are no longer busy. */
 static inline void
 round_busy(struct lane *l, unsigned int n)
 {
+	unsigned int i, at, busy;
+	uint16_t list[POLLED_MAX];
 	struct polled *p;
-	uint64_t left;
-	unsigned int i, w;
 
-	for (w = 0; w * 64 < n; w++) {
-		for (left = l->busy[w]; left != 0; left &= left - 1) {
-			i = w * 64 + __builtin_ctzll(left);
-			p = i < n ? load_acquire(&l->poll[i]) : NULL;
-			if (p == NULL || !round_poll_port(l, p))
-				l->busy[w] &= ~(UINT64_C(1) << (i % 64));
-		}
+	busy = round_list(l, n, list);
+	for (at = 0; at < busy; at++) {
+		i = list[at];
+		if (busy >= AHEAD_LEAST && at + 2 < busy)
+			round_ahead(l, load_acquire(&l->poll[list[at + 2]]), false);
+		if (busy >= AHEAD_LEAST && at + 1 < busy)
+			round_ahead(l, load_acquire(&l->poll[list[at + 1]]), true);
+		p = i < n ? load_acquire(&l->poll[i]) : NULL;
+		if (p == NULL || !round_poll_port(l, p))
+			l->busy[i / 64] &= ~(UINT64_C(1) << (i % 64));
 	}
 }
 

@@ -41,6 +41,8 @@ struct sink_ops {
 			struct frame *f);
 	/* Returns true if flooded frames go to this port, too. */
 	bool (*is_open)(const struct sink *k);
+	/* Prefetches what will be needed for a burst of that source, as source_ops' ahead() does. */
+	void (*ahead)(const struct sink *k, const struct source *from, bool next);
 };
 
 struct sink {

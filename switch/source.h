@@ -57,6 +57,11 @@ struct source_ops {
 	int (*ask)(struct source *s);
 	void (*hush)(struct source *s, bool kicked);
 	bool (*is_over)(const struct source *s);
+	/*
+	 * Prefetches what a visit will need: the `next` one of the worker, or that after it. NULL if
+	 * there is nothing to prefetch.
+	 */
+	void (*ahead)(const struct source *s, bool next);
 };
 
 /* What ask() returns instead of a file descriptor; poll(2) passes over both. */
@@ -74,6 +79,7 @@ struct source {
 	uint16_t port;       /* port that its frames come from */
 	uint16_t pair;       /* of a guest: the ring's queue pair; of the uplink: 0 */
 	uint16_t device;     /* of the uplink: the one device that its frames are for; SOURCE_ANY */
+	uint16_t last_to;    /* port that its last frames went to, or 0 */
 	uint16_t copied; /* of the uplink: devices below this one also get its frames from a pool */
 };
 

@@ -3,6 +3,8 @@
  */
 /* The rounds of a lane with many guests: the idle ones cost little, and are still seen soon. */
 #include "frame/cost.h"
+#include "guest/ahead.h"
+#include "guest/tx.h"
 #include "room.h"
 #include "switch/round.h"
 
@@ -123,6 +125,87 @@ test_beside_work(void **state)
 	assert_true(all > RECEIVER);
 }
 
+#define MANY_EACH 4 /* frames of each guest in a round */
+
+/* Each guest sends some frames to the next one. */
+static void
+send_around(struct test *t)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < GUESTS; i++) {
+		room_offer(t->r, (i + 1) % GUESTS, MANY_EACH);
+		for (k = 0; k < MANY_EACH; k++)
+			room_send(t->r, i, &t->r->mac[(i + 1) % GUESTS], 60, t->sent + k);
+	}
+}
+
+static void
+expect_around(struct test *t)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < GUESTS; i++)
+		for (k = 0; k < MANY_EACH; k++)
+			room_expect(t->r, (i + 1) % GUESTS, i, &t->r->mac[(i + 1) % GUESTS], 60,
+					t->sent + k);
+	t->sent += MANY_EACH;
+}
+
+/*
+ * While many guests are busy, rings are prefetched for later visits. That must not need what a guest may
+ * lack just then: a sink, a receive ring, a source that can prefetch, a source at all.
+ */
+static void
+test_many(void **state)
+{
+	const struct source_ops *ops = &tx_source_ops;
+	struct source_ops lacking = *ops;
+	struct test *t = *state;
+	struct room *r = t->r;
+	struct source *gone = &r->tx[9]->vq.source;
+	unsigned int round;
+
+	lacking.ahead = NULL; /* as for an announcement */
+	r->tx[7]->vq.source.ops = &lacking;
+	/* Each ring, and its index, goes round. */
+	for (round = 0; round <= ROOM_RING / MANY_EACH; round++) {
+		send_around(t);
+		if (round == 1)
+			store_release(&r->ports.port[5].sink, NULL);
+		if (round == 2)
+			r->set[6].vq[0] = NULL;
+		if (round == 3)
+			lanes_remove(&r->lanes, gone);
+		lane_round(r->lane);
+		store_release(&r->ports.port[5].sink, &r->set[5].sink);
+		r->set[6].vq[0] = &r->rx[6]->vq;
+		if (round == 3)
+			lanes_add(&r->lanes, gone, r->tx[9]);
+		lane_round(r->lane);
+		expect_around(t);
+	}
+	r->tx[7]->vq.source.ops = ops;
+}
+
+/* What is prefetched of a packed ring may be behind its end, and of a short one far behind. */
+static void
+test_packed_ahead(void **state)
+{
+	const uint16_t size[] = {1, 7, 256};
+	struct ring *ring;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(size); i++) {
+		ring = ring_create_packed(size[i], size[i] - 1);
+		ahead_ring(&ring->vq, false);
+		ahead_ring(&ring->vq, true);
+		assert_int_equal(ring->vq.last_avail, size[i] - 1);
+		ring_destroy(ring);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -132,6 +215,8 @@ main(void)
 			TEST(test_idle),
 			TEST(test_busy),
 			TEST(test_beside_work),
+			TEST(test_many),
+			cmocka_unit_test(test_packed_ahead),
 	};
 
 	return cmocka_run_group_tests_name("round", tests, unit_eal, unit_eal_end);
