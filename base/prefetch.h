@@ -2,7 +2,7 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Prefetching what is about to be written. rte_prefetch.h has the rest.
+ * Prefetching what is about to be written. For what is read there are the functions of DPDK.
  *
  * A line that is only read may be in the caches of several CPUs. A store to it has to wait until the others
  * have given it up, and all later stores wait behind it.
