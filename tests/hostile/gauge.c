@@ -16,7 +16,13 @@
 #include "nic.h"
 
 #define RING VR_SIZE_MAX /* a millisecond of work at least, while this program has no CPU */
-#define HEADS 64         /* buffers: they stay in the caches, as those of a busy guest */
+#define HEADS 64 /* buffers of a sender: they stay in the caches, as those of a busy guest */
+/*
+ * Buffers of a receiver. While two workers fill its ring they may be as far apart as all leases together
+ * (guest/lease.h: 8, each of a burst of 64), and must not write to one buffer at the same time: ThreadSanitizer
+ * would see a race that is none of the switch.
+ */
+#define RX_HEADS 512
 #define LEN 60
 #define ROOM 2048 /* bytes of a receive buffer, which also holds what the cases flood */
 #define TICK_NS 250000
@@ -209,11 +215,12 @@ gauge_mac(const struct gauge *g, unsigned i)
 	return g->mac[i];
 }
 
-/* Lets all entries of the ring name a few buffers of `len` bytes, which hold this frame if one is given. */
+/* Lets all entries of the ring name `heads` buffers of `len` bytes, which hold this frame if one is given. */
 static bool
-lay_out(struct nic *nic, struct vr_ring *vr, const uint8_t *frame, uint32_t len, uint16_t flags)
+lay_out(struct nic *nic, struct vr_ring *vr, unsigned heads, const uint8_t *frame, uint32_t len,
+		uint16_t flags)
 {
-	for (uint16_t i = 0; i < HEADS; i++) {
+	for (uint16_t i = 0; i < heads; i++) {
 		uint8_t *at = vu_mem_alloc(&nic->dev.mem, 0, nic->hdr_len + len, 64);
 
 		if (at == NULL)
@@ -223,7 +230,7 @@ lay_out(struct nic *nic, struct vr_ring *vr, const uint8_t *frame, uint32_t len,
 		vr_raw_desc(vr, i, vu_mem_gpa(&nic->dev.mem, at), nic->hdr_len + len, flags, 0);
 	}
 	for (unsigned i = 0; i < RING; i++)
-		vr_raw_avail(vr, (uint16_t)i, (uint16_t)(i % HEADS));
+		vr_raw_avail(vr, (uint16_t)i, (uint16_t)(i % heads));
 	return true;
 }
 
@@ -240,8 +247,9 @@ gauge_go(struct gauge *g)
 		if (nic_drain(&g->nic[i], CONNECT_MS) != 0)
 			return false;
 		frame_make(frame, g->mac[i ^ 1], g->mac[i], TYPE_CASE, 0, LEN);
-		if (!lay_out(&g->nic[i], tx, frame, LEN, 0) ||
-				!lay_out(&g->nic[i], g->nic[i].rx, NULL, ROOM, VR_DESC_WRITE))
+		if (!lay_out(&g->nic[i], tx, HEADS, frame, LEN, 0) ||
+				!lay_out(&g->nic[i], g->nic[i].rx, RX_HEADS, NULL, ROOM,
+						VR_DESC_WRITE))
 			return false;
 		tx->avail->flags = g->nic[i].rx->avail->flags = VR_AVAIL_NO_INTERRUPT;
 		*m = (struct meter){.tx = tx, .worker = i};
