@@ -6,9 +6,8 @@
 #include "guest/ahead.h"
 #include "guest/ring.h"
 
-/* Of a cache line: entries of an available ring, and descriptors. */
+/* Entries of an available ring in a cache line. */
 #define LINE_ENTRIES (RTE_CACHE_LINE_MIN_SIZE / sizeof(uint16_t))
-#define LINE_DESCS (RTE_CACHE_LINE_MIN_SIZE / sizeof(struct vring_desc))
 
 /* Descriptors of successive entries mostly follow each other, so each line of them is prefetched once. */
 TSAN_STALE void
@@ -20,10 +19,10 @@ ahead_ring(const struct virtqueue *vq, bool next)
 	if (unlikely(vq_broken(vq)))
 		return;
 	if (vq->packed) {
-		for (i = 0; next && i < BURST_MAX; i += LINE_DESCS)
+		for (i = 0; next && i < BURST_MAX; i += SINGLES_LINE)
 			packed_prefetch(vq, at + i);
 	} else if (next) {
-		for (i = 0; i < BURST_MAX; i += LINE_DESCS)
+		for (i = 0; i < BURST_MAX; i += SINGLES_LINE)
 			split_prefetch(vq, at + i);
 	} else {
 		rte_prefetch0(&vq->avail->idx);

@@ -93,6 +93,7 @@ singles_split_avx2(const struct virtqueue *vq, const struct singles *s, uint16_t
 
 	max = RTE_MIN(max, (unsigned int)vq->size - (at & (vq->size - 1)));
 	for (i = 0; i + 4 <= max; i += 4) {
+		split_prefetch(vq, at + i + SINGLES_AHEAD);
 		head = _mm_loadl_epi64((const __m128i *)&avail[i]);
 		if (unlikely(_mm_cvtsi128_si64(_mm_subs_epu16(head, last)) != 0))
 			break;
@@ -133,7 +134,7 @@ singles_packed_avx2(const struct virtqueue *vq, const struct singles *s, uint16_
 
 	max = RTE_MIN(max, (unsigned int)vq->size - at);
 	for (i = 0; i + 4 <= max; i += 4) {
-		packed_prefetch(vq, at + i + PACKED_AHEAD);
+		packed_prefetch(vq, at + i + SINGLES_AHEAD);
 		first = quad_pair(&ring[i], &ring[i + 1]);
 		second = quad_pair(&ring[i + 2], &ring[i + 3]);
 		rest = _mm256_unpackhi_epi64(first, second);
