@@ -135,7 +135,8 @@ round_others(struct lane *l, unsigned int n)
 	if (l->worked != 0) {
 		l->look_credit += l->worked;
 		looks = RTE_MIN(l->look_credit / COST_LOOK, n);
-		l->look_credit -= looks * COST_LOOK;
+		/* After a look at all nothing is owed: else it would add up, and many ports that come later cost it all. */
+		l->look_credit = looks < n ? l->look_credit - looks * COST_LOOK : 0;
 	}
 	for (; looks > 0; looks--) {
 		i = l->look_at;

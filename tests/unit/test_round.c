@@ -125,6 +125,23 @@ test_beside_work(void **state)
 	assert_true(all > RECEIVER);
 }
 
+/* Work beyond what a look at all ports is worth is not kept for ports that come later. */
+static void
+test_no_credit(void **state)
+{
+	struct test *t = *state;
+	unsigned int i, k;
+
+	for (k = 0; k < 40; k++) {
+		for (i = 0; i < 12 * RECEIVER; i++)
+			send_one(t, i % RECEIVER);
+		room_offer(t->r, RECEIVER, 12 * RECEIVER);
+		lane_round(t->r->lane);
+		assert_true(t->r->lane->look_credit < GUESTS * COST_LOOK);
+	}
+	assert_true(t->r->lane->worked > GUESTS * COST_LOOK);
+}
+
 #define MANY_EACH 4 /* frames of each guest in a round */
 
 /* Each guest sends some frames to the next one. */
@@ -215,6 +232,7 @@ main(void)
 			TEST(test_idle),
 			TEST(test_busy),
 			TEST(test_beside_work),
+			TEST(test_no_credit),
 			TEST(test_many),
 			cmocka_unit_test(test_packed_ahead),
 	};
