@@ -15,7 +15,7 @@
 /*
  * Brings the cache line at p into this CPU's cache, and takes it from the others; any address will do. On x86 this
  * is written as an instruction, because GCC makes a prefetch for reading of __builtin_prefetch(p, 1) unless it is
- * told that the CPU has this one. Those that lack it do nothing instead.
+ * told that the CPU has this one. Those that lack it, Intel's before Broadwell, do nothing instead.
  */
 static inline void
 prefetch_write(const void *p)
