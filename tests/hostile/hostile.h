@@ -78,6 +78,7 @@ struct hostile {
 	unsigned open;   /* guests */
 	unsigned greedy; /* the most guests that were open at a time, unless the case says another number */
 	bool failed;
+	bool unjudged;    /* rates and delays are printed, and fail no case */
 	char unfair[160]; /* what the honest guests did not get; empty if they got all */
 
 	struct holdings base; /* what the switch held when the neighbours alone were connected */

@@ -171,13 +171,13 @@ check_holdings(struct hostile *h)
 	h->base.fds = now.fds;
 }
 
-/* Notes what an honest guest did not get, unless something is noted already. */
+/* Notes what an honest guest did not get, if that is judged, unless something is noted already. */
 __attribute__((format(printf, 2, 3))) static void
 unfair(struct hostile *h, const char *format, ...)
 {
 	va_list ap;
 
-	if (h->unfair[0] != '\0')
+	if (h->unjudged || h->unfair[0] != '\0')
 		return;
 	va_start(ap, format);
 	vsnprintf(h->unfair, sizeof(h->unfair), format, ap);
