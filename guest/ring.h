@@ -67,14 +67,11 @@ ring_prefetch(const struct cursor *c, uint16_t i, const bool packed)
 {
 	if (!packed)
 		split_prefetch(c->vq, c->at + i);
-	else if (likely(c->at + i < c->vq->size))
-		rte_prefetch0(&c->vq->ring[c->at + i]);
+	else
+		packed_prefetch(c->vq, c->at + i);
 }
 
-/*
- * Prefetches all available chains, `max` at most. Packed descriptors are contiguous, so the CPU's
- * own prefetcher loads them.
- */
+/* Prefetches all available chains of a split ring, `max` at most. Descriptors of a packed one follow each other. */
 static __rte_always_inline void
 ring_prefetch_all(const struct cursor *c, unsigned int max, const bool packed)
 {
@@ -154,14 +151,12 @@ ring_singles(const struct cursor *c, const struct singles *s, unsigned int max, 
 	}
 	if (unlikely(vq_broken(vq)))
 		return 0;
-	if (likely(vq->avx2)) {
-		n = singles_packed_avx2(vq, s, at, wrap, max, to, id);
-		if (likely(n == max))
-			return n;
-		packed_advance(vq, &at, &wrap, n);
-	}
 	/* A small ring's descriptors may be available for the next lap already, if the guest changes them now. */
 	max = RTE_MIN(max, (unsigned int)vq->size);
+	if (likely(vq->avx2)) {
+		n = singles_packed_avx2(vq, s, at, wrap, max, to, id);
+		packed_advance(vq, &at, &wrap, n);
+	}
 	return n + singles_packed(vq, s, at, wrap, max - n, to + n, id + n);
 }
 
