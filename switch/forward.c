@@ -51,8 +51,7 @@ forward_deliver(struct lane *l, struct source *s, const struct flow_set *blocked
 	frame_set want;
 	unsigned int i;
 
-	if (s->last_to != d->port[0]) /* a store would take the cache line from others */
-		s->last_to = d->port[0];
+	s->last_to = d->port[0];
 	for (i = 0; i < d->n; i++) {
 		want = d->want[i];
 		d->delay[i] = DELAY_NONE;

@@ -76,10 +76,11 @@ round_poll_port(struct lane *l, struct polled *p)
 	return true;
 }
 
-/* Prefetches for a port's source, and for where its last frames went. */
+/* Prefetches for the source of an entry of l->poll, and for where its last frames went. */
 static inline void
-round_ahead(const struct lane *l, const struct polled *p, bool next)
+round_ahead(const struct lane *l, unsigned int i, bool next)
 {
+	const struct polled *p = load_acquire(&l->poll[i]);
 	const struct source *s = p != NULL ? load_acquire(&p->source[0]) : NULL;
 	const struct sink *k;
 
@@ -108,17 +109,17 @@ round_list(const struct lane *l, unsigned int n, uint16_t *list)
 static inline void
 round_busy(struct lane *l, unsigned int n)
 {
-	unsigned int i, at, busy;
 	uint16_t list[POLLED_MAX];
+	unsigned int i, at, busy = round_list(l, n, list);
+	unsigned int ahead = busy >= AHEAD_LEAST ? busy : 0; /* of them are prefetched for */
 	struct polled *p;
 
-	busy = round_list(l, n, list);
 	for (at = 0; at < busy; at++) {
 		i = list[at];
-		if (busy >= AHEAD_LEAST && at + 2 < busy)
-			round_ahead(l, load_acquire(&l->poll[list[at + 2]]), false);
-		if (busy >= AHEAD_LEAST && at + 1 < busy)
-			round_ahead(l, load_acquire(&l->poll[list[at + 1]]), true);
+		if (at + 2 < ahead)
+			round_ahead(l, list[at + 2], false);
+		if (at + 1 < ahead)
+			round_ahead(l, list[at + 1], true);
 		p = i < n ? load_acquire(&l->poll[i]) : NULL;
 		if (p == NULL || !round_poll_port(l, p))
 			l->busy[i / 64] &= ~(UINT64_C(1) << (i % 64));
