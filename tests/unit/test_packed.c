@@ -399,33 +399,6 @@ test_whole_laps(void **state)
 	free(b);
 }
 
-/*
- * A burst that was fetched on several laps, as a guest made its descriptors available again meanwhile. All
- * but its first frame are left in the ring: the position is the one after that frame, on the first lap.
- */
-static void
-test_back_by_laps(void **state)
-{
-	struct ring *r = *state;
-	struct source *s = &r->vq.source;
-	struct burst *b = unit_zalloc(sizeof(*b));
-	struct frame frame[3 * SIZE - 1];
-	unsigned int i;
-
-	for (i = 0; i < RTE_DIM(frame); i++) {
-		offer_frame(r, 100 + i, 60);
-		assert_int_equal(s->ops->fetch(s, b, BURST_MAX), 1);
-		frame[i] = b->frame[0];
-	}
-	memcpy(b->frame, frame, sizeof(frame));
-	b->n = RTE_DIM(frame);
-	s->ops->unfetch(s, b, 1);
-	assert_int_equal(b->n, 1);
-	assert_int_equal(r->vq.last_avail, 1);
-	assert_true(r->vq.avail_wrap);
-	free(b);
-}
-
 /* A word with some bits that mean something, and some that do not. */
 static uint64_t
 nonsense(uint64_t *random, uint64_t usual)
@@ -508,7 +481,6 @@ main(void)
 			TEST(test_in_order),
 			TEST(test_order_overrun),
 			TEST(test_whole_laps),
-			TEST(test_back_by_laps),
 			TEST(test_nonsense),
 	};
 

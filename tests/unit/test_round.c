@@ -205,7 +205,7 @@ test_many(void **state)
 	r->tx[7]->vq.source.ops = ops;
 }
 
-/* What is prefetched of a packed ring may be behind its end, and of a short one far behind. */
+/* What is prefetched of a packed ring may be beyond its end, and of a short one far beyond. */
 static void
 test_packed_ahead(void **state)
 {

@@ -240,6 +240,38 @@ test_fetch_frags(void **state)
 	assert_true(rounds > 1);
 }
 
+#define LAP 7 /* descriptors of a packed ring */
+
+/*
+ * A burst that was fetched on several laps, as a guest made its descriptors available again meanwhile. All
+ * but its first frame are left in the ring: the position is the one after that frame, on the first lap.
+ */
+static void
+test_back_by_laps(void **state)
+{
+	const struct rte_ether_addr to = mac_of(1, 1), from = mac_of(2, 2);
+	struct ring *r = ring_create_packed(LAP, 0);
+	struct source *s = &r->vq.source;
+	struct burst *b = unit_zalloc(sizeof(*b));
+	struct frame frame[3 * LAP - 1];
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(frame); i++) {
+		ring_send(r, 100 + i, &to, &from, 60, 60);
+		assert_int_equal(s->ops->fetch(s, b, BURST_MAX), 1);
+		frame[i] = b->frame[0];
+	}
+	memcpy(b->frame, frame, sizeof(frame));
+	b->n = RTE_DIM(frame);
+	s->ops->unfetch(s, b, 1);
+	assert_int_equal(b->n, 1);
+	assert_int_equal(r->vq.last_avail, 1);
+	assert_true(r->vq.avail_wrap);
+	free(b);
+	ring_destroy(r);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, pair_setup, pair_teardown)
 
 int
@@ -253,6 +285,7 @@ main(void)
 			TEST(test_fetch_bad),
 			TEST(test_fetch_fault),
 			TEST(test_fetch_frags),
+			cmocka_unit_test(test_back_by_laps),
 	};
 
 	unit_both();
