@@ -5,7 +5,7 @@
  * Prefetching what is about to be written. For what is read there are the functions of DPDK.
  *
  * A line that is only read may be in the caches of several CPUs. A store to it has to wait until the others
- * have given it up, and all later stores wait behind it.
+ * have given it up, and all later stores wait for that one.
  */
 #ifndef PREFETCH_H
 #define PREFETCH_H
