@@ -206,10 +206,11 @@ exchange(struct honest *h, struct source *hostile)
 	for (port = 0; port < HONEST; port++)
 		send_to_other(h, port, 60 + port);
 	for (i = 0; i < ROUNDS && !all_there(h); i++) {
-		for (port = 0; port < HONEST; port++) {
+		/* Both offer first: buffers that only the hostile guest's turn meets would all be taken by it. */
+		for (port = 0; port < HONEST; port++)
 			honest_offer(h, port, BURST_MAX);
+		for (port = 0; port < HONEST; port++)
 			honest_poll(h, &h->r->tx[port]->vq.source);
-		}
 		honest_poll(h, hostile);
 		honest_take(h);
 		/* Drops what they sent to a hostile guest that takes nothing. */
