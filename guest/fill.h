@@ -153,7 +153,7 @@ fill_found(struct filling *to, const struct frame *f, const bool packed)
 	if (status == CHAIN_OK)
 		fill_room(&end, &r, f, packed);
 	else if (status == CHAIN_BAD)
-		room_give_back(&r, &end, packed);
+		room_give_back(&end, r.used, r.n, packed);
 	else
 		room_note(c, &end, &r, status);
 	/* Without room no chain is taken, except those that can't be used. */
@@ -183,6 +183,8 @@ fill_find_all(const struct filling *to, const struct gso *gso, const bool packed
 	struct virtqueue *vq = to->at.vq;
 	struct cursor c = ring_begin(vq, packed);
 	enum chain_status status = CHAIN_OK;
+	/* Each chain has a descriptor, so before the last segment there are RX_LOOK_MAX of them at most. */
+	struct used_chain used[RX_LOOK_MAX + RX_BUFFERS_MAX];
 	unsigned int i, chains = 0, looked = 0;
 	struct room r;
 
@@ -195,10 +197,13 @@ fill_find_all(const struct filling *to, const struct gso *gso, const bool packed
 			return CHAIN_TOO_MANY;
 		status = room_find(&c, vq->hdr_len + gso_len(gso, i), &r, packed);
 		looked += r.chain.looked;
+		memcpy(&used[chains], r.used, r.n * sizeof(used[0]));
 		chains += r.n;
 		room_charge(vq, to->b, &r);
 	}
-	return status == CHAIN_BAD ? room_give_back_all(vq, to->b, chains, packed) : status;
+	if (status == CHAIN_BAD)
+		room_give_back(&c, used, chains, packed);
+	return status;
 }
 
 /* Puts one frame, with or without offloads and flags, into the next buffers. */
@@ -236,24 +241,38 @@ fill_note_checksums(struct filling *to, const struct frame *f, unsigned int n)
 	to->tally.checksums += n;
 }
 
+/*
+ * Puts all segments of a frame into the ring. Of several each had room a moment ago: if one has none now, or
+ * more descriptors are read than it took to find room, the guest has changed them, and the rest is refused.
+ */
+static enum chain_status
+fill_parts(struct filling *to, struct gso *gso, const bool packed)
+{
+	const uint32_t most = to->b->cost + RX_LOOK_MAX * COST_DESC;
+	enum chain_status status = CHAIN_OK;
+	const struct frame *part;
+
+	while (status == CHAIN_OK && (part = gso_next(gso)) != NULL) {
+		if (unlikely(to->b->cost > most))
+			return CHAIN_BAD;
+		status = gso->n > 1 ? fill_part(to, part, packed) : fill_any(to, part, packed);
+	}
+	return unlikely(fill_may_wait(status) && gso->i > 1) ? CHAIN_BAD : status;
+}
+
 /* Puts the segments of a frame into the ring that the guest does not take whole. */
 static __rte_noinline enum chain_status
 fill_cut(struct filling *to, const struct frame *f, const bool packed)
 {
 	enum chain_status status = CHAIN_OK;
-	const struct frame *part;
 	struct gso gso;
 
 	gso_begin(&gso, f);
 	if (gso.n > 1)
 		status = fill_find_all(to, &gso, packed);
 	ring_rewind(&to->at);
-	while (status == CHAIN_OK && (part = gso_next(&gso)) != NULL)
-		status = gso.n > 1 ? fill_part(to, part, packed) : fill_any(to, part, packed);
-	if (unlikely(fill_may_wait(status) && gso.i > 1)) {
-		/* The guest has changed descriptors that were valid a moment ago. */
-		return CHAIN_BAD;
-	}
+	if (status == CHAIN_OK)
+		status = fill_parts(to, &gso, packed);
 	if (status != CHAIN_OK)
 		return status;
 	to->b->cost += gso.n * COST_PART;

@@ -66,39 +66,22 @@ room_count_useless(struct virtqueue *vq, uint16_t from)
 		vq_fault(vq, FAULT_RX_USELESS);
 }
 
-/* Returns the chains of a room, which are the next ones, unused: the last one can't be used. */
+/*
+ * Returns n chains, which are the next ones up to the cursor, unused: the last one can't be used. None of
+ * them is read again, as the guest may have made them longer.
+ */
 static void
-room_give_back(const struct room *r, const struct cursor *c, const bool packed)
+room_give_back(const struct cursor *end, const struct used_chain *used, unsigned int n,
+		const bool packed)
 {
-	struct virtqueue *vq = c->vq;
+	struct virtqueue *vq = end->vq;
 	uint16_t from = vq->last_used;
 	unsigned int i;
 
-	for (i = 0; i < r->n; i++)
-		ring_put(vq, r->used[i], 0, packed);
-	ring_take(c);
+	for (i = 0; i < n; i++)
+		ring_put(vq, used[i], 0, packed);
+	ring_take(end);
 	room_count_useless(vq, from);
-}
-
-/* Returns the next `n` chains unused, which were for several frames, and reads them again. */
-static enum chain_status
-room_give_back_all(struct virtqueue *vq, struct burst *b, unsigned int n, const bool packed)
-{
-	struct cursor c = ring_begin(vq, packed);
-	uint16_t from = vq->last_used;
-	struct fragment frag[CHAIN_MAX];
-	struct chain chain;
-
-	for (; n > 0 && ring_more(&c, packed); n--) {
-		chain = (struct chain){.frag = frag, .max = CHAIN_MAX};
-		if (ring_walk(&c, true, &chain, packed) == CHAIN_FAULT)
-			return CHAIN_FAULT;
-		b->cost += chain.looked * COST_DESC;
-		ring_put(vq, c.used, 0, packed);
-		ring_take(&c);
-	}
-	room_count_useless(vq, from);
-	return CHAIN_BAD;
 }
 
 /* Returns true if a chain of so many bytes can be used for a frame, as its first or a later one. */

@@ -44,7 +44,7 @@ $(BUILD)/tests/unit/cuse_conf: $(WITH_CUSE)/conf/conf_parse.o $(WITH_CUSE)/conf/
 unit: $(UNIT_PROGRAM)
 
 # What reads guests' memory is also run under sanitizers by tests/run: make SANITIZE=1 unit-san.
-unit-san: $(addprefix $(BUILD)/tests/unit/,memory singles split packed tx rx dirty_log announce \
+unit-san: $(addprefix $(BUILD)/tests/unit/,memory singles split packed tx rx rx_changes dirty_log announce \
 	sum offload gso offload_rx forward_offload flow)
 
 # And those that have threads, under ThreadSanitizer: make SANITIZE=thread unit-tsan. Not so `guest`:
