@@ -15,7 +15,7 @@
  * frame, would have to be removed from its lane by another thread, with a grace period, and until then
  * each round would visit two sources of that guest and not one.
  *
- * librte_vhost's thread asks for it while the ring is withdrawn; then it belongs to the worker that
+ * librte_vhost's thread asks for it while all transmit rings are withdrawn; then it belongs to the worker that
  * polls the ring.
  */
 #ifndef GUEST_ANNOUNCE_H
@@ -46,7 +46,7 @@ struct announcement {
  */
 void announce_ask(struct announcement *a, const struct rte_ether_addr *mac);
 
-/* Makes a transmit ring send the announcement first, if it is due. */
+/* Makes a transmit ring send the announcement first, if it is due. No other ring may have it. */
 void announce_arm(struct virtqueue *vq, struct announcement *a);
 
 #endif /* GUEST_ANNOUNCE_H */

@@ -66,6 +66,7 @@ struct connection {
 	uint64_t features; /* negotiated features that librte_vhost does not know */
 	struct ring_address address[RINGS_MAX]; /* as last given by the front end */
 	struct announcement announcement;       /* that the guest is here now */
+	uint32_t announcer; /* the ring whose worker has the announcement, as a bit */
 	struct peer peer;
 	enum message_step step;
 	bool log_mapped; /* librte_vhost has mapped a log of written pages */

@@ -267,7 +267,7 @@ static const struct message_kind dispatch_table[] = {
 				.offered = true,
 				.valid = dispatch_ring_valid,
 				.ends = dispatch_ends_disabled},
-		[MSG_SEND_RARP] = {.scope = SCOPE_FIRST_TX,
+		[MSG_SEND_RARP] = {.scope = SCOPE_TX,
 				.offered = true,
 				.valid = dispatch_mac_valid,
 				.before = dispatch_before_rarp},
@@ -304,8 +304,8 @@ message_rings(const struct message *m)
 		return UINT32_C(1) << m->payload.state.index;
 	case SCOPE_RING_FD:
 		return UINT32_C(1) << message_ring_of_fd(m);
-	case SCOPE_FIRST_TX:
-		return RINGS_TX & RINGS_FIRST_PAIR;
+	case SCOPE_TX:
+		return RINGS_TX;
 	case SCOPE_DEVICE:
 	default:
 		return RINGS_ALL;

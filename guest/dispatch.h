@@ -26,9 +26,9 @@ enum message_scope {
 	 */
 	SCOPE_DEVICE,
 	SCOPE_RING, /* the one that payload.state names; librte_vhost touches no other ring's state */
-	SCOPE_RING_FD,  /* the one of message_ring_of_fd() */
-	SCOPE_FIRST_TX, /* the first transmit ring, by which the guest is announced */
-	SCOPE_NOTHING,  /* it is a question, or changes nothing that workers use */
+	SCOPE_RING_FD, /* the one of message_ring_of_fd() */
+	SCOPE_TX,      /* all transmit rings, by one of which the guest is announced */
+	SCOPE_NOTHING, /* it is a question, or changes nothing that workers use */
 };
 
 struct message_kind {

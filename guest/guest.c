@@ -122,6 +122,21 @@ guest_has_park(struct guest *g, unsigned int index)
 	return s->park != NULL;
 }
 
+/*
+ * Lets the first transmit ring of `rings`, which no worker uses yet, announce the guest if that is due. While
+ * another one that may do so is in use, the announcement belongs to that one's worker.
+ */
+static void
+guest_announce(struct guest *g, uint32_t rings)
+{
+	uint32_t first = rings & RINGS_TX & -(rings & RINGS_TX);
+
+	if (first == 0 || (g->published & ~rings & g->conn.announcer))
+		return;
+	g->conn.announcer = first;
+	announce_arm(&g->ring[__builtin_ctz(first)], &g->conn.announcement);
+}
+
 /* Lets workers use rings that are ready. */
 static void
 guest_publish(struct guest *g, uint32_t rings)
@@ -138,10 +153,7 @@ guest_publish(struct guest *g, uint32_t rings)
 	if (rings & RINGS_RX)
 		guest_publish_set(g);
 	guest_publish_tx_rings(g);
-	/* One ring is enough to announce the guest. */
-	left = g->published & RINGS_TX;
-	if (rings & left & -left)
-		announce_arm(&g->ring[__builtin_ctz(left)], &g->conn.announcement);
+	guest_announce(g, rings);
 	for (left = rings & RINGS_TX; left != 0; left &= left - 1) {
 		vq = &g->ring[__builtin_ctz(left)];
 		lanes_add(g->all->lanes, &vq->source, vq->desc);

@@ -15,6 +15,7 @@
 #include "guest/connect.h"
 #include "guest/fault.h"
 #include "guest/message.h"
+#include "guest/tx.h"
 #include "plug.h"
 
 #define PAIRS VU_PAIRS_MAX
@@ -155,6 +156,55 @@ test_one_ring_paused(void **state)
 	plug_assert_rings(p, 0, all);
 	assert_true(guest_after(p->g, &m));
 	plug_assert_rings(p, all, 0);
+}
+
+/* Returns the transmit rings that have an announcement to make, as bits. */
+static uint32_t
+announcers(const struct plug *p)
+{
+	uint32_t rings = 0;
+	unsigned int i;
+
+	for (i = 0; i < RINGS_MAX; i++)
+		if (p->g->published >> i & 1 && ring_is_tx(i) &&
+				p->g->ring[i].source.ops != &tx_source_ops)
+			rings |= UINT32_C(1) << i;
+	return rings;
+}
+
+/* One ring announces the guest, whichever are enabled, and no worker uses it when that is asked for. */
+static void
+test_announcer(void **state)
+{
+	struct message m = {.flags = MSG_VERSION,
+			.size = 8,
+			.request = MSG_SEND_RARP,
+			.payload.u64 = 0x020000000002};
+	struct plug *p = *state;
+	uint32_t tx = 0xa8; /* all but the first, which is disabled */
+
+	plug_connect(p, 4);
+	assert_int_equal(vu_dev_start(&p->dev), 0);
+	plug_enable(p, 1, false);
+	assert_int_equal(announcers(p), 0);
+	assert_true(guest_before(p->g, &m));
+	assert_int_equal(p->g->published & RINGS_TX, 0);
+	assert_true(guest_after(p->g, &m));
+	assert_int_equal(p->g->published & RINGS_TX, tx);
+	assert_int_equal(announcers(p), 1 << 3);
+	/* Another one does not begin with it as well, though it is the first now. */
+	plug_enable(p, 1, true);
+	assert_int_equal(announcers(p), 1 << 3);
+	plug_enable(p, 3, false);
+	assert_int_equal(announcers(p), 0);
+	/* It is left to the next ring that comes. */
+	plug_enable(p, 5, false);
+	plug_enable(p, 5, true);
+	assert_int_equal(announcers(p), 1 << 5);
+	assert_true(guest_before(p->g, &m));
+	assert_int_equal(p->g->published & RINGS_TX, 0);
+	assert_true(guest_after(p->g, &m));
+	assert_int_equal(announcers(p), 1 << 1);
 }
 
 /* Only the indices of the paused ring go through librte_vhost; those of other rings stay. */
@@ -351,6 +401,7 @@ main(void)
 			TEST(test_parks),
 			TEST(test_any_order),
 			TEST(test_one_ring_paused),
+			TEST(test_announcer),
 			TEST(test_indices),
 			TEST(test_stop),
 			TEST(test_signal_after_pause),
