@@ -299,10 +299,11 @@ guest_stop(struct guest *g)
 void
 guest_ring(struct guest *g, unsigned int index, bool ready)
 {
-	uint32_t ring = UINT32_C(1) << index;
+	uint32_t ring;
 
 	if (index >= RINGS_MAX)
 		return;
+	ring = UINT32_C(1) << index;
 	guest_pause(g, ring);
 	if (ready) {
 		g->ready |= ring;
