@@ -104,7 +104,11 @@ static void
 link_publish(struct uplink *u)
 {
 	const struct uplink_link *l = &u->link;
-	uint32_t limit = l->whole;
+	/*
+	 * An mbuf holds a frame of this length, and its tag (port.c). A port that came since the start may
+	 * have guests with longer frames.
+	 */
+	uint32_t limit = RTE_MIN(l->whole, u->frame_max);
 
 	if (l->driver >= 0 && drivers[l->driver].sends_by)
 		limit = RTE_MIN(limit, l->state.mtu + RTE_ETHER_HDR_LEN);

@@ -454,6 +454,11 @@ uplink_deliver(struct uplink *u, unsigned int id, struct burst *b, frame_set wan
 		if ((o.taken | o.refused) != run)
 			break;
 		want &= ~run;
+		/* One frame may be cut into more than a thousand. */
+		if (unlikely(b->cost >= COST_VISIT_MAX && want != 0)) {
+			b->put_off = true;
+			break;
+		}
 	}
 	b->cost += COST_DEST;
 	count_add(&count->sent, frame_set_count(all.taken));
