@@ -31,8 +31,8 @@ static struct bucket {
 } buckets[SPEAKERS][2];
 
 static FILE *stream;
-static unsigned int left_out; /* since the last tick */
-static unsigned int unread;   /* found no room, as nobody reads stderr */
+static unsigned int left_out; /* lines left out since the last tick */
+static unsigned int unread;   /* lines that found no room, as nobody reads stderr */
 
 static void
 log_put_line(const char *text, size_t size)

@@ -9,7 +9,7 @@
 
 #define COMM_MAX 16 /* the kernel's TASK_COMM_LEN, with its terminator */
 
-/* The process's name; empty if it cannot be read. */
+/* Reads the process's name; it is empty if that is not possible. */
 static void
 process_read_name(pid_t pid, char comm[COMM_MAX])
 {

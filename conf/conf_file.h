@@ -26,7 +26,7 @@ struct conf;
 /* Reads a file into settings that are at their defaults. */
 bool conf_file_read(struct conf *c, const char *name);
 
-/* The same with its text. */
+/* Reads a text of `len` bytes as conf_file_read() reads a file; errors call it `name`. */
 bool conf_file_parse(struct conf *c, const char *text, size_t len, const char *name);
 
 /* Writes settings as given as a file that is read as the same. */

@@ -25,15 +25,15 @@ enum conf_result {
  */
 enum conf_result conf_parse(struct conf *c, int argc, char **argv);
 
+/* Does what conf_parse() does, except conf_settle(): *c gets the settings as given. */
+enum conf_result conf_parse_given(struct conf *c, int argc, char **argv);
+
 /*
- * The same as conf_parse_given() with a text in the place of what --config names; NULL: reads that
- * file.
+ * Does what conf_parse_given() does, with `text` of `len` bytes in the place of the file that --config names;
+ * NULL: reads that file.
  */
 enum conf_result
 conf_parse_with(struct conf *c, int argc, char **argv, const char *text, size_t len);
-
-/* The same without conf_settle(): the settings as given. */
-enum conf_result conf_parse_given(struct conf *c, int argc, char **argv);
 
 /*
  * Settles settings that are as given: decides what they leave open, makes the tables, and checks

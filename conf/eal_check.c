@@ -37,7 +37,7 @@ eal_check_cpus(const struct eal_said *said)
 	return false;
 }
 
-/* The file that EAL locks for as long as a primary process runs with this prefix. */
+/* Writes the path of the file that EAL locks for as long as a primary process runs with this prefix. */
 static void
 eal_check_config_path(const char *prefix, char *path, size_t size)
 {

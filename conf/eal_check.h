@@ -3,7 +3,7 @@
  */
 /*
  * Finds what would keep EAL from starting, before EAL prints about it: each error is one line with
- * the remedy. EAL reports errors that are not found here (see run/eal.h).
+ * the remedy. EAL itself reports errors that are not found here.
  */
 #ifndef EAL_CHECK_H
 #define EAL_CHECK_H
@@ -13,7 +13,7 @@
 struct eal_said;
 
 /*
- * Returns false if EAL can't start with what the command line says, and an error was logged:
+ * Returns false if EAL can't start with what the command line says, and an error was printed:
  * a CPU that is not there, a prefix that another process uses, hugepages that can't be had.
  */
 bool eal_check(const struct eal_said *said, bool no_huge);

@@ -14,7 +14,7 @@
 
 #define HUGEPAGES "/sys/kernel/mm/hugepages"
 
-/* Free pages of one size, by the name of its folder in sysfs. */
+/* Returns the number of free pages of one size, by the name of its folder in sysfs. */
 static unsigned long
 hugepages_pages_free(const char *size)
 {

@@ -59,7 +59,7 @@
 	X(COPY, "pool_copy", \
 			"from the uplink: a second copy of what the device's VMDq pool receives")
 
-/* Why the rings of a guest were stopped: it broke the virtio specification. */
+/* Why a guest was stopped: it broke the virtio specification, or the memory that it shares can't be used. */
 #define FAULT_REASONS(X) \
 	X(NONE, "none", "not stopped") \
 	X(AVAIL_OVERRUN, "available index ahead by more than the ring", \
@@ -72,8 +72,8 @@
 			"an indirect table is nested, chained, empty or of an odd size") \
 	X(RING_ADDRESS, "ring outside of its memory", \
 			"a ring is misaligned, or does not lie within one memory region") \
-	X(CALLFD, "call descriptor that is no eventfd, or blocks", \
-			"the descriptor to signal the guest with is something else, or is made to block") \
+	X(CALLFD, "call file descriptor that is no eventfd, or blocks", \
+			"the file descriptor to signal the guest with is something else, or is made to block") \
 	X(MEMORY, "memory that is not there", \
 			"a page of guest memory vanished (file truncated, or no hugepage left)") \
 	X(RX_USELESS, "receive buffers that no frame fits into", \

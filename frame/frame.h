@@ -114,7 +114,7 @@ frame_own_tag(const struct frame *f)
 	return ether_is_tag(f->eth.ether_type);
 }
 
-/* Longest of the frames that go by the straight way: 1500 bytes, an Ethernet header and a tag. */
+/* Longest plain frame: 1500 bytes, an Ethernet header and a tag. */
 #define FRAME_PLAIN_MAX RTE_ETHER_MAX_LEN
 
 /* The frames of one poll (see forward.c). */

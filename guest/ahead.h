@@ -4,8 +4,8 @@
 /*
  * Brings what a worker will soon read of a ring into the cache.
  *
- * With many busy guests rings do not stay in the cache. Then one load of a visit waits for the other: the
- * available index, an available entry, a descriptor. So the first two are prefetched while another guest
+ * With many busy guests rings do not stay in the cache. Then each load of a visit waits for the one before it:
+ * the available index, an available entry, a descriptor. So the first two are prefetched while another guest
  * is visited, and descriptors in the visit after that (switch/round.c).
  *
  * Any worker, between two bursts. The position in a receive ring may be changing in another worker; nothing

@@ -187,7 +187,7 @@ fd_gate_hold(struct gate *c, int fd)
 		fd_gate_prune(c);
 	if (c->n == HELD_MAX) {
 		say(WARNING,
-				"socket %s: a front end sent more than %d descriptors, and is "
+				"socket %s: a front end sent more than %d file descriptors, and is "
 				"disconnected\n",
 				c->path, HELD_MAX);
 		shutdown(c->own, SHUT_RDWR);
@@ -256,7 +256,7 @@ fd_gate_refuse(struct gate *c, int fd)
 
 	if (!c->told)
 		say(WARNING,
-				"socket %s: a front end sent a descriptor of %s, which is not used, as its "
+				"socket %s: a front end sent a file descriptor of %s, which is not used, as its "
 				"owner could make the switch wait: memory must be memfd, tmpfs or hugetlbfs "
 				"(memory-backend-memfd,share=on of QEMU), what signals a ring an eventfd "
 				"(with uml=yes of --port a socket)\n",

@@ -123,7 +123,7 @@ bool message_know(const char *version);
  */
 bool message_bare(const struct message *m);
 
-/* The ring that SET_VRING_KICK, _CALL or _ERR is about. */
+/* Returns the ring that SET_VRING_KICK, _CALL or _ERR is about. */
 static inline unsigned int
 message_ring_of_fd(const struct message *m)
 {

@@ -178,7 +178,7 @@ signal_look_on(void *arg)
 			store_relaxed(&careful, left - 1);
 		if (left != 0 && !told)
 			say(WARNING,
-					"a guest's owner made its call descriptor block; for %d s all guests are "
+					"a guest's owner made its call file descriptor block; for %d s all guests are "
 					"signalled in a way that can't, which costs more\n",
 					SIGNAL_CAREFUL);
 		told = left != 0;

@@ -21,18 +21,22 @@
 #include <stdbool.h>
 
 /*
- * A thread waits for two looks at most, which is half of the 10 ms for which a guest may delay it.
+ * Milliseconds from one look to the next. A call waits for two looks at most, which is half of the 10 ms for
+ * which a guest may delay a thread.
  */
 #define SIGNAL_LOOK 2
 
 /*
- * The next look after one that found no call. 500 looks a second would be all that an idle switch
+ * Milliseconds to the next look after one that found no call. 500 looks a second would be all that an idle switch
  * with --idle-sleep does, and 1 % of a CPU. A call that begins now waits for this and one more look:
  * still less than those 10 ms.
  */
 #define SIGNAL_LOOK_IDLE 6
 
-/* One wait of some milliseconds a minute is less than a thousandth of a worker's time. */
+/*
+ * Seconds for which all guests are signalled carefully. One wait of some milliseconds a minute is less than a
+ * thousandth of a worker's time.
+ */
 #define SIGNAL_CAREFUL 60
 
 /*

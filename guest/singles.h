@@ -37,8 +37,8 @@
 struct singles {
 	uint16_t flags; /* exactly these: 0, or VRING_DESC_F_WRITE */
 	uint32_t skip;  /* bytes at the front of each buffer that are left out; at most `least` */
-	uint32_t least; /* a buffer has between `least` */
-	uint32_t most;  /* and `most` bytes */
+	uint32_t least; /* bytes of the smallest buffer that will do */
+	uint32_t most;  /* bytes of the largest */
 };
 
 /* Finds a buffer that may be in any region. Returns false unless all of it is in one. */

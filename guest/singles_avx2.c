@@ -69,7 +69,7 @@ quad_find(const struct quad *q, __m256i addr, __m256i rest, struct fragment *to)
 	return true;
 }
 
-/* Two descriptors in a vector. */
+/* Loads two descriptors into a vector. */
 SIMD_AVX2 static inline __m256i
 quad_pair(const void *first, const void *second)
 {
@@ -109,7 +109,7 @@ singles_split_avx2(const struct virtqueue *vq, const struct singles *s, uint16_t
 	return i;
 }
 
-/* The ids in the second halves, in order. */
+/* Returns the ids in the second halves, in order. */
 SIMD_AVX2 static inline __m128i
 quad_ids(__m256i rest)
 {

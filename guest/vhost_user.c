@@ -99,7 +99,7 @@ vhost_user_passed_gate(const struct guest *g)
 		return true;
 	if (!told)
 		say(ERR,
-				"guests refused: librte_vhost takes descriptors past the switch; link it "
+				"guests refused: librte_vhost takes file descriptors past the switch; link it "
 				"as a shared library, or all of DPDK statically\n");
 	told = true;
 	return false;

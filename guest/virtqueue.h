@@ -36,7 +36,7 @@
 struct announcement;
 struct in_order;
 
-/* More workers than that do not fill a ring at the same time. */
+/* Leases of a ring at a time: as many as `done` and `laps` have bits. A further worker waits for its turn. */
 #define LEASES_MAX 8
 
 /*

@@ -16,7 +16,7 @@
 
 struct parts;
 
-/* Blocks SIGINT and SIGTERM until control_run() takes them. */
+/* Blocks SIGINT, SIGTERM and SIGHUP until control_run() takes them, and ignores SIGPIPE. */
 void control_block_signals(void);
 
 /*

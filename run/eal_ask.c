@@ -42,7 +42,7 @@ eal_ask_log(void *cookie, const char *text, size_t size)
 	return size;
 }
 
-/* The child's whole life. */
+/* Has EAL read the options, and ends with what it said. This is all that the child does. */
 static __rte_noreturn void
 eal_ask_child(const struct eal_args *args, int pipe)
 {

@@ -18,13 +18,16 @@
 struct eal_args;
 
 /*
- * Returns false if EAL refuses an option: why has the first line that it printed, without "EAL: ", or is
+ * Returns false if EAL refuses an option: `why` has the first line that it printed, without "EAL: ", or is
  * empty. Returns true as well if no child can be made: EAL's start then finds out. Main lcore, while the
  * process has one thread; nothing is printed.
  */
 bool eal_ask(const struct eal_args *args, char *why, size_t size);
 
-/* Copies an error of EAL or of a library without its prefix and its end. */
+/*
+ * Copies an error of EAL or of a library into `to`, which has `size` bytes, without its prefix and its end, and cut
+ * to fit. Any thread.
+ */
 void eal_ask_trim(char *to, size_t size, const char *text, size_t len);
 
 #endif /* RUN_EAL_ASK_H */

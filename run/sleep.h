@@ -38,7 +38,7 @@ struct sleeper;
  */
 struct sleeper *sleeper_create(struct lane *l, struct rte_rcu_qsbr *qsbr, uint32_t after_us);
 
-/* Main lcore, when the worker has ended. NULL is allowed. */
+/* Frees a sleeper. Main lcore, when the worker has ended. NULL is allowed. */
 void sleeper_destroy(struct sleeper *s);
 
 /* Sleeps if nothing was found for long enough. Between two rounds; `stop` ends the worker. */

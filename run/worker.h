@@ -36,7 +36,7 @@ struct workers {
 void
 workers_start(struct workers *all, struct lanes *lanes, struct uplink *uplink, uint32_t idle_sleep);
 
-/* The loop of a struct worker on its lcore, until it is told to stop. */
+/* Runs the loop of a struct worker on its lcore, until it is told to stop. */
 int worker_run(void *worker);
 
 /*

@@ -35,7 +35,7 @@ unsigned int place_choose(const struct seat *seat, unsigned int n, int node, dis
 /* Returns the NUMA node of the page at an address; -1: not known. */
 int place_node_of(const void *address);
 
-/* The distance_fn of this machine. */
+/* Returns the distance of two nodes by this machine's firmware (a distance_fn). */
 int place_distance(int a, int b);
 
 #endif /* PLACE_H */

@@ -111,7 +111,8 @@ round_busy(struct lane *l, unsigned int n)
 {
 	uint16_t list[POLLED_MAX];
 	unsigned int i, at, busy = round_list(l, n, list);
-	unsigned int ahead = busy >= AHEAD_LEAST ? busy : 0; /* of them are prefetched for */
+	/* Busy ports whose rings are prefetched; 0: too few. */
+	unsigned int ahead = busy >= AHEAD_LEAST ? busy : 0;
 	struct polled *p;
 
 	for (at = 0; at < busy; at++) {
@@ -136,7 +137,7 @@ round_others(struct lane *l, unsigned int n)
 	if (l->worked != 0) {
 		l->look_credit += l->worked;
 		looks = RTE_MIN(l->look_credit / COST_LOOK, n);
-		/* After a look at all nothing is owed: else it would add up, and many ports that come later cost it all. */
+		/* A look at all ports pays what is owed: else it would add up, and all would be looked at for long. */
 		l->look_credit = looks < n ? l->look_credit - looks * COST_LOOK : 0;
 	}
 	for (; looks > 0; looks--) {

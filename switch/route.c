@@ -90,7 +90,7 @@ route_ask_to_learn(struct lane *l, struct source *s, uint64_t key, bool known)
 }
 
 /*
- * The rest of route_learn(), for an address that is another port's so far, or unknown (`e` NULL). Returns
+ * Does the rest of route_learn(), for an address that is another port's so far, or unknown (`e` NULL). Returns
  * the port that it belongs to, or PORT_MAX if the sender must not use it.
  */
 static __rte_noinline uint16_t

@@ -331,7 +331,7 @@ session_event_fd(struct session *b, int fd)
 					copy);
 		else if (copy == -EPERM)
 			session_complain(b,
-					"its descriptors may not be copied; run the switch as root",
+					"its file descriptors may not be copied; run the switch as root",
 					copy);
 		return copy;
 	}

@@ -73,7 +73,7 @@ set_fd(struct party *p, uint32_t request, unsigned ring, int fd)
 	return vu_dev_request(&p->nic.dev, &msg);
 }
 
-/* Makes it the call descriptor of both rings of `bad`, and has frames sent both ways. */
+/* Makes it the call file descriptor of both rings of `bad`, and has frames sent both ways. */
 static void
 call_by(struct hostile *h, struct party *bad, struct party *peer, int fd)
 {
@@ -89,7 +89,7 @@ call_by(struct hostile *h, struct party *bad, struct party *peer, int fd)
 			break;
 }
 
-/* A call descriptor that is no eventfd: the device is stopped, and no worker blocks. */
+/* A call file descriptor that is no eventfd: the device is stopped, and no worker blocks. */
 static void
 run_call(struct hostile *h, const void *arg)
 {
@@ -296,7 +296,7 @@ run_uml_pipe(struct hostile *h, const void *arg)
 	close(other);
 }
 
-/* No call descriptor, and kick descriptors that are no eventfds: a poll-mode switch needs neither. */
+/* No call file descriptor, and kick descriptors that are no eventfds: a poll-mode switch needs neither. */
 static void
 run_odd_kick(struct hostile *h, const void *arg)
 {
@@ -353,18 +353,20 @@ run_repeated(struct hostile *h, const void *arg)
 	}
 
 const struct hcase cases_fds[] = {
-		{"call-pipe", "call descriptor is a full pipe: stopped", run_call, KIND(PIPE_FULL),
-				0},
-		{"call-pipe-end", "call descriptor is a pipe's read end: stopped", run_call,
+		{"call-pipe", "call file descriptor is a full pipe: stopped", run_call,
+				KIND(PIPE_FULL), 0},
+		{"call-pipe-end", "call file descriptor is a pipe's read end: stopped", run_call,
 				KIND(PIPE_READ_END), 0},
-		{"call-socket", "call descriptor is a full socket: stopped", run_call,
+		{"call-socket", "call file descriptor is a full socket: stopped", run_call,
 				KIND(SOCKET_FULL), 0},
-		{"call-memfd", "call descriptor is a file: stopped", run_call, KIND(FILE_MEMFD), 0},
-		{"call-null", "call descriptor is /dev/null: stopped", run_call, KIND(DEV_NULL), 0},
-		{"call-full", "call descriptor is a full, blocking eventfd: signals are lost, no more",
+		{"call-memfd", "call file descriptor is a file: stopped", run_call,
+				KIND(FILE_MEMFD), 0},
+		{"call-null", "call file descriptor is /dev/null: stopped", run_call,
+				KIND(DEV_NULL), 0},
+		{"call-full", "call file descriptor is a full, blocking eventfd: signals are lost, no more",
 				run_full_event, NULL, 0},
 		{"call-made-blocking",
-				"call descriptor made blocking, and full, while in use: others go on",
+				"call file descriptor made blocking, and full, while in use: others go on",
 				run_made_blocking, NULL, 0},
 		{"call-blocking-many",
 				"10 guests do that in turn: one holds a worker up, for a moment",
@@ -377,9 +379,9 @@ const struct hcase cases_fds[] = {
 				END(END_MADE_BLOCKING), 0},
 		{"uml-closed", "its socket has no other end: the same", run_uml, END(END_CLOSED),
 				0},
-		{"uml-pipe", "its call descriptor is a pipe: stopped", run_uml_pipe, NULL, 0},
-		{"kick-odd", "no call descriptor, and a pipe for kick and err: works", run_odd_kick,
-				NULL, 0},
+		{"uml-pipe", "its call file descriptor is a pipe: stopped", run_uml_pipe, NULL, 0},
+		{"kick-odd", "no call file descriptor, and a pipe for kick and err: works",
+				run_odd_kick, NULL, 0},
 		{"fds-repeated", "500 event descriptors, one after the other: none is left open",
 				run_repeated, NULL, 0},
 		{.name = NULL},

@@ -81,7 +81,7 @@ run_withheld(struct hostile *h, const void *arg)
 		others_served(h);
 		EXPECT(h,
 				subject_log_wait(&h->subject, h->log_mark,
-						"a front end sent a descriptor of file system fuse",
+						"a front end sent a file descriptor of file system fuse",
 						PATIENCE_MS) != NULL,
 				"the log does not name the file system");
 		close(sock);

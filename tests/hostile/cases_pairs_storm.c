@@ -130,7 +130,7 @@ run_sources(struct hostile *h, const void *arg)
 	pairs_say(p, peer);
 }
 
-/* The call descriptor of one ring among many is made blocking and full: the others go on. */
+/* The call file descriptor of one ring among many is made blocking and full: the others go on. */
 static void
 run_blocking(struct hostile *h, const void *arg)
 {
@@ -187,7 +187,7 @@ const struct hcase cases_pairs_storm[] = {
 		{"pairs-sources", "made-up sources on 16 rings: newcomers are learned", run_sources,
 				.modes = IN(0)},
 		{"pairs-call-blocking",
-				"call descriptor of ring 17 made blocking, and full: others go on",
+				"call file descriptor of ring 17 made blocking, and full: others go on",
 				run_blocking, NUMBER(8)},
 		{.name = NULL},
 };

@@ -93,7 +93,7 @@ stops_of(struct hostile *h, const struct party *p)
 bool
 is_careful(struct hostile *h)
 {
-	return subject_log_count(&h->subject, 0, "made its call descriptor block") > 0;
+	return subject_log_count(&h->subject, 0, "made its call file descriptor block") > 0;
 }
 
 void

@@ -5,7 +5,6 @@
 #include <rte_common.h>
 
 #include "conf_line.h"
-#include "main.h"
 
 static void
 test_defaults(void **state)
