@@ -90,8 +90,11 @@ look_at(struct neighbours *n, unsigned i, const uint8_t *frame, size_t len)
 	}
 	if (memcmp(frame, me->mac, 6) != 0 || memcmp(frame + 6, peer->mac, 6) != 0 ||
 			frame_type(frame) != TYPE_NEIGHBOUR) {
-		complain(n, "neighbour %u got a frame of type %04x, %zu bytes, that is not for it",
-				i, frame_type(frame), len);
+		complain(n,
+				"neighbour %u got a frame of type %04x, %zu bytes, that is not for it: number %ju, "
+				"to ..:%02x:%02x from ..:%02x:%02x, it is ..:%02x:%02x",
+				i, frame_type(frame), len, (uintmax_t)seq, frame[4], frame[5],
+				frame[10], frame[11], me->mac[4], me->mac[5]);
 		return;
 	}
 	if (seq != me->got)
