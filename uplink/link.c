@@ -104,11 +104,7 @@ static void
 link_publish(struct uplink *u)
 {
 	const struct uplink_link *l = &u->link;
-	/*
-	 * An mbuf holds a frame of this length, and its tag (port.c). A port that came since the start may
-	 * have guests with longer frames.
-	 */
-	uint32_t limit = RTE_MIN(l->whole, u->frame_max);
+	uint32_t limit = l->whole;
 
 	if (l->driver >= 0 && drivers[l->driver].sends_by)
 		limit = RTE_MIN(limit, l->state.mtu + RTE_ETHER_HDR_LEN);
@@ -324,14 +320,17 @@ link_set_lengths(struct uplink *u, const struct rte_eth_dev_info *info)
 	struct uplink_link *l = &u->link;
 	uint32_t slot;
 
-	u->rx_max = u->frame_max;
-	l->whole = UINT32_MAX;
+	/*
+	 * An mbuf holds a frame of this length, and its tag (port.c). A port that came since the start may
+	 * have guests with longer frames.
+	 */
+	u->rx_max = l->whole = u->frame_max;
 	if (l->driver < 0)
 		return;
-	l->whole = u->carries;
+	l->whole = RTE_MIN(l->whole, u->carries);
 	if (drivers[l->driver].slots) {
 		slot = link_slot_size(info);
-		l->whole = slot - SLOT_TX_FRONT - RTE_VLAN_HLEN;
+		l->whole = RTE_MIN(u->frame_max, slot - SLOT_TX_FRONT - RTE_VLAN_HLEN);
 		u->rx_max = RTE_MIN(u->rx_max, slot - SLOT_RX_FRONT - 1);
 	}
 	/* Longer frames are never offered to it. */

@@ -37,11 +37,11 @@
 /* mbufs in the cache of each lcore (rte_mempool's per-lcore cache). */
 #define MBUF_CACHE 256
 
-/* Returns the size of an mbuf that holds a whole frame; NICs count receive buffers in KiB. */
+/* Returns the size of an mbuf that holds a whole frame and the sender's tag; NICs count receive buffers in KiB. */
 static uint16_t
 uplink_port_mbuf_room(const struct conf *c)
 {
-	return RTE_PKTMBUF_HEADROOM + RTE_ALIGN_CEIL(conf_frame_max(c), 1024);
+	return RTE_PKTMBUF_HEADROOM + RTE_ALIGN_CEIL(conf_frame_max(c) + RTE_VLAN_HLEN, 1024);
 }
 
 /* Returns the number of receive queues to set up. */

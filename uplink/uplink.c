@@ -224,11 +224,25 @@ uplink_allows(const struct uplink *u, const struct conf *next)
 	return true;
 }
 
+/* Logs that ports have jumbo frames which the uplink, as it was opened, can't take. */
+static void
+uplink_say_frame_max(const struct uplink *u, const struct conf *before, const struct conf *now)
+{
+	if (conf_frame_max(before) > u->frame_max || conf_frame_max(now) <= u->frame_max)
+		return;
+	say(NOTICE,
+			"port %u was opened without mergeable=yes and takes frames with %u bytes of payload at "
+			"most: longer ones stay between guests until the switch is restarted with these ports\n",
+			u->port, u->frame_max - conf_frame_of(0));
+}
+
 void
 uplink_set_conf(struct uplink *u, const struct conf *c)
 {
-	if (u != NULL)
-		u->conf = c;
+	if (u == NULL)
+		return;
+	uplink_say_frame_max(u, u->conf, c);
+	u->conf = c;
 }
 
 void

@@ -71,7 +71,7 @@ struct uplink_link {
 	int timer;  /* timerfd, where the link has to be polled; else -1 */
 	struct netdev netdev;      /* open if `driver` is not -1 */
 	struct netdev_state state; /* as the kernel told it last */
-	uint32_t whole;            /* longest frame that the driver sends, without its first tag */
+	uint32_t whole; /* longest frame that the driver is given, without its first tag */
 	bool up;
 	bool gone; /* its interface was removed, and the driver finds no other; any thread reads it */
 	bool again;  /* there is another one of the same name */

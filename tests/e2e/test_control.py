@@ -170,6 +170,17 @@ def test_a_port_is_made_again_where_guests_have_to_agree(box):
             assert sorted(name for name in os.listdir(switch.directory) if name in "abc") == ["b", "c"]
 
 
+def test_jumbo_frames_that_came_too_late_for_the_uplink_stay_between_guests(box):
+    said = "takes frames with 1500 bytes of payload at most: longer ones stay between guests until"
+    with room(box, uplink=TAP, vlan_base=0, ports=["a"]) as r, Control(r.switch) as control:
+        control.ask("port.set", name="a", isolated=True)
+        assert said not in r.switch.stderr
+        control.ask("port.set", name="a", mergeable=True)
+        control.ask("port.add", name="b", socket=r.switch.socket("b"), mergeable=True)
+        wait_for(lambda: said in r.switch.stderr, what="it is logged")
+        assert r.switch.stderr.count(said) == 1
+
+
 def test_owner_and_mode_of_a_socket_change_at_once(box):
     with Switch(box, ["--port", "a,socket=a"]) as switch, Control(switch) as control:
         before = os.stat(switch.socket("a")).st_ino
