@@ -318,7 +318,7 @@ static void
 link_set_lengths(struct uplink *u, const struct rte_eth_dev_info *info)
 {
 	struct uplink_link *l = &u->link;
-	uint32_t slot;
+	uint32_t slot, sends = u->carries;
 
 	/*
 	 * An mbuf holds a frame of this length, and its tag (port.c). A port that came since the start may
@@ -327,12 +327,12 @@ link_set_lengths(struct uplink *u, const struct rte_eth_dev_info *info)
 	u->rx_max = l->whole = u->frame_max;
 	if (l->driver < 0)
 		return;
-	l->whole = RTE_MIN(l->whole, u->carries);
 	if (drivers[l->driver].slots) {
 		slot = link_slot_size(info);
-		l->whole = RTE_MIN(u->frame_max, slot - SLOT_TX_FRONT - RTE_VLAN_HLEN);
+		sends = slot - SLOT_TX_FRONT - RTE_VLAN_HLEN;
 		u->rx_max = RTE_MIN(u->rx_max, slot - SLOT_RX_FRONT - 1);
 	}
+	l->whole = RTE_MIN(l->whole, sends);
 	/* Longer frames are never offered to it. */
 	u->carries = UINT32_MAX;
 }
