@@ -5,6 +5,7 @@
 #include "guest/ring.h"
 #include "guest/tx.h"
 #include "switch/park.h"
+#include "packet.h"
 #include "ring.h"
 
 const struct rte_ether_addr mac_broadcast = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
@@ -138,6 +139,22 @@ ring_at(struct ring *r, uint64_t gpa, uint32_t n)
 
 	assert_true(gpa >= g->gpa && gpa + n <= g->gpa + g->size);
 	return g->host + (gpa - g->gpa);
+}
+
+uint64_t
+ring_packet(struct ring *r, const struct packet *p, uint32_t *len)
+{
+	uint32_t hdr = r->vq.hdr_len;
+	uint64_t gpa;
+	uint8_t *at;
+
+	*len = hdr + p->len;
+	gpa = ring_bytes(r, *len);
+	at = ring_at(r, gpa, *len);
+	memset(at, 0, hdr);
+	memcpy(at, &p->vnet, sizeof(p->vnet));
+	memcpy(at + hdr, p->bytes, p->len);
+	return gpa;
 }
 
 void

@@ -18,6 +18,8 @@
 #include "tests/driver/vring.h"
 #include "unit.h"
 
+struct packet;
+
 #define RING_GPA UINT64_C(0x100000)
 #define RING_BYTES UINT64_C(0x80000)
 #define RING_SEAM (RING_GPA + RING_BYTES)
@@ -69,6 +71,12 @@ uint64_t ring_calls(struct ring *r);
 
 /* Takes n bytes of guest memory that nobody uses. */
 uint64_t ring_bytes(struct ring *r, uint32_t n);
+
+/*
+ * Writes a packet, after its virtio-net header, into guest memory that nobody uses. Returns its address; *len gets
+ * the bytes of both.
+ */
+uint64_t ring_packet(struct ring *r, const struct packet *p, uint32_t *len);
 
 /* Returns where a guest address is; all of the n bytes must be in one region. */
 uint8_t *ring_at(struct ring *r, uint64_t gpa, uint32_t n);

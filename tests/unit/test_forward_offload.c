@@ -54,15 +54,9 @@ send(struct room *r, struct rte_ether_addr to)
 	uint16_t i = r->tx_next[0]++ % ROOM_RING;
 	uint32_t len;
 	uint64_t gpa;
-	uint8_t *at;
 
 	make(to);
-	len = tx->vq.hdr_len + packet.len;
-	gpa = ring_bytes(tx, len);
-	at = ring_at(tx, gpa, len);
-	memset(at, 0, tx->vq.hdr_len);
-	memcpy(at, &packet.vnet, sizeof(packet.vnet));
-	memcpy(at + tx->vq.hdr_len, packet.bytes, packet.len);
+	gpa = ring_packet(tx, &packet, &len);
 	ring_desc(tx, i, gpa, len, 0, 0);
 	ring_offer(tx, i);
 }

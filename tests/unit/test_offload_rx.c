@@ -72,11 +72,7 @@ send_packet(struct way *w, const struct packet_spec *s, uint32_t first, uint32_t
 
 	packet_make(&w->packet, s);
 	w->tx->free = RING_GPA;
-	total = HDR + w->packet.len;
-	gpa = ring_bytes(w->tx, total);
-	memset(ring_at(w->tx, gpa, HDR), 0, HDR);
-	memcpy(ring_at(w->tx, gpa, HDR), &w->packet.vnet, sizeof(w->packet.vnet));
-	memcpy(ring_at(w->tx, gpa + HDR, w->packet.len), w->packet.bytes, w->packet.len);
+	gpa = ring_packet(w->tx, &w->packet, &total);
 	for (done = 0; done < total; done += n, n = step, i++) {
 		n = RTE_MIN(n, total - done);
 		ring_desc(w->tx, i, gpa + done, n, done + n < total ? NEXT : 0, i + 1);

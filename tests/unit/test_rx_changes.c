@@ -68,11 +68,7 @@ deliver(struct way *w, unsigned int parts, const struct vr_desc *last)
 
 	packet_make(&w->packet, &s);
 	memcpy(w->packet.bytes + HEADERS + PART - ENTRY, last, ENTRY);
-	total = HDR + w->packet.len;
-	gpa = ring_bytes(w->tx, total);
-	memset(ring_at(w->tx, gpa, HDR), 0, HDR);
-	memcpy(ring_at(w->tx, gpa, HDR), &w->packet.vnet, sizeof(w->packet.vnet));
-	memcpy(ring_at(w->tx, gpa + HDR, w->packet.len), w->packet.bytes, w->packet.len);
+	gpa = ring_packet(w->tx, &w->packet, &total);
 	ring_one(w->tx, 0, gpa, total, 0);
 	assert_int_equal(w->tx->vq.source.ops->fetch(&w->tx->vq.source, &w->burst, 1), 1);
 	assert_int_equal(w->burst.frame->reason, DROP_NONE);
