@@ -296,7 +296,7 @@ run_uml_pipe(struct hostile *h, const void *arg)
 	close(other);
 }
 
-/* No call file descriptor, and kick descriptors that are no eventfds: a poll-mode switch needs neither. */
+/* No call file descriptor, and kick file descriptors that are no eventfds: a poll-mode switch needs neither. */
 static void
 run_odd_kick(struct hostile *h, const void *arg)
 {
