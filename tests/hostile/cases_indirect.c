@@ -248,7 +248,7 @@ run_receive(struct hostile *h, const void *arg)
 	if (!party_pair(h, &p, &peer) || !raw_receive_begin(p, peer))
 		return;
 	table = raw_buf(p, 0, 8 * ENTRY);
-	to = raw_buf(p, 0, FRAME_ROOM);
+	to = raw_buf(p, 0, BUF_ROOM);
 	if (table.at == NULL || to.at == NULL)
 		return;
 	raw_entry(p->nic.tx, table.at, 0, to.gpa, HDR, VR_DESC_WRITE | VR_DESC_NEXT, 1);

@@ -195,7 +195,7 @@ run_truncated(struct hostile *h, const void *arg)
 	MUST(h, ftruncate(r->fd, 0) == 0, "ftruncate");
 	h->drops_any = true;
 	if (lost == TARGET) {
-		raw_desc(bad->nic.rx, 0, r->gpa, FRAME_ROOM, VR_DESC_WRITE, 0);
+		raw_desc(bad->nic.rx, 0, r->gpa, BUF_ROOM, VR_DESC_WRITE, 0);
 		raw_post_one(bad->nic.rx, 0);
 		frame_make(frame, bad->mac, peer->mac, TYPE_CASE, ++h->seq, LEN);
 		MUST(h, nic_send(&peer->nic, frame, LEN, NULL) == 0, "no frame sent");

@@ -195,7 +195,7 @@ run_rx_loop(struct hostile *h, const void *arg)
 	if (!party_pair(h, &bad, &peer) || !raw_receive_begin(bad, peer))
 		return;
 	rx = bad->nic.rx;
-	to = raw_buf(bad, 0, FRAME_ROOM);
+	to = raw_buf(bad, 0, BUF_ROOM);
 	if (to.at == NULL)
 		return;
 	for (unsigned i = rx->size; i-- > 0;)

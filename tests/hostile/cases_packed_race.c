@@ -202,7 +202,7 @@ run(struct hostile *h, const void *arg)
 		return;
 	do {
 		f = raw_frame(r.bad, r.peer->mac, LEN);
-		to = raw_buf(r.bad, 0, FRAME_ROOM);
+		to = raw_buf(r.bad, 0, BUF_ROOM);
 		if (f.at == NULL || to.at == NULL ||
 				(r.race->receive && !raw_receive_begin(r.bad, r.peer)))
 			return;

@@ -273,8 +273,8 @@ flip_index(struct race_state *r, unsigned turn)
 static bool
 lay_receive(struct race_state *r)
 {
-	struct buf to = raw_buf(r->bad, 0, FRAME_ROOM);
-	struct vr_seg seg[2] = {{to.gpa, HDR}, {to.gpa + HDR, FRAME_ROOM - HDR}};
+	struct buf to = raw_buf(r->bad, 0, BUF_ROOM);
+	struct vr_seg seg[2] = {{to.gpa, HDR}, {to.gpa + HDR, BUF_ROOM - HDR}};
 
 	if (to.at == NULL)
 		return false;
@@ -287,7 +287,7 @@ lay_receive(struct race_state *r)
 static void
 flip_receive(struct race_state *r, unsigned turn)
 {
-	static const uint32_t lens[] = {FRAME_ROOM - HDR, 20, UINT32_MAX, FRAME_ROOM - HDR};
+	static const uint32_t lens[] = {BUF_ROOM - HDR, 20, UINT32_MAX, BUF_ROOM - HDR};
 	static const uint16_t flags[] = {VR_DESC_WRITE, 0, VR_DESC_WRITE};
 
 	r->desc->len = lens[turn % 4];

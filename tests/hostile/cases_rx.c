@@ -11,7 +11,7 @@
 #define HDR 12
 #define ELSEWHERE 0xdead0000000ULL
 
-/* Lays out a receive chain from descriptor 0 on. `to` is a good buffer of FRAME_ROOM bytes. */
+/* Lays out a receive chain from descriptor 0 on. `to` is a good buffer of BUF_ROOM bytes. */
 struct rx_shape {
 	void (*lay)(struct party *p, const struct buf *to);
 	enum drop_reason reason; /* why the frame that meets the chain is dropped */
@@ -107,8 +107,8 @@ run(struct hostile *h, const void *arg)
 
 	if (!party_pair(h, &bad, &peer) || !raw_receive_begin(bad, peer))
 		return;
-	to = raw_buf(bad, 0, FRAME_ROOM);
-	good = raw_buf(bad, 0, FRAME_ROOM);
+	to = raw_buf(bad, 0, BUF_ROOM);
+	good = raw_buf(bad, 0, BUF_ROOM);
 	if (to.at == NULL || good.at == NULL)
 		return;
 	s->lay(bad, &to);

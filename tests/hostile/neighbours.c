@@ -195,7 +195,7 @@ neighbours_connect(const char *socket, uint64_t features, const struct workers *
 	struct nic_opts opts = {
 			.dev = {.features = VU_F_VERSION_1 | VU_F_PROTOCOL_FEATURES | features,
 					.protocol = VU_PROTOCOL_REPLY_ACK},
-			.tx_buf_size = FRAME_ROOM,
+			.tx_buf_size = BUF_ROOM,
 	};
 	struct neighbours *n = calloc(1, sizeof(*n));
 	uint8_t frame[FRAME_MIN];

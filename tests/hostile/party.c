@@ -35,8 +35,8 @@ party_opts(void)
 									.gpa = 0x100000,
 									.skew = 4096},
 					},
-			.tx_buf_size = FRAME_ROOM,
-			.rx_buf_size = FRAME_ROOM,
+			.tx_buf_size = BUF_ROOM,
+			.rx_buf_size = BUF_ROOM,
 			.rx_bufs = 32,
 			.tx_bufs = 8,
 	};
