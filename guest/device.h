@@ -70,6 +70,7 @@ struct connection {
 	struct peer peer;
 	enum message_step step;
 	bool log_mapped; /* librte_vhost has mapped a log of written pages */
+	bool log_late;   /* all bits of that are still to be set; see dirty_switch_late() */
 	bool mtu_told;   /* it was logged that its MTU is too large */
 };
 

@@ -89,8 +89,16 @@ dirty_switch_base(struct guest *g, const struct message *m)
 	snapshot_log(g);
 	if (g->conn.step == STEP_LOG)
 		dirty_switch_set(g);
-	if (g->phase == GUEST_RUNNING && dirty_switch_is_logging(g))
-		dirty_all(&g->mem);
+	g->conn.log_late = g->phase == GUEST_RUNNING && dirty_switch_is_logging(g);
+}
+
+void
+dirty_switch_late(struct guest *g)
+{
+	if (!g->conn.log_late)
+		return;
+	g->conn.log_late = false;
+	dirty_all(&g->mem);
 }
 
 void

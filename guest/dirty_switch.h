@@ -35,6 +35,12 @@ bool dirty_switch_can(const struct guest *g, const struct message *m);
  */
 bool dirty_switch_alone(const struct message *m);
 
+/*
+ * After every message: sets all bits of a log that came late. A large log takes tens of milliseconds,
+ * so the caller holds no lock for which other threads wait.
+ */
+void dirty_switch_late(struct guest *g);
+
 /* After librte_vhost has acted on SET_LOG_BASE, or SET_FEATURES: switches the log of what workers use. */
 void dirty_switch_base(struct guest *g, const struct message *m);
 void dirty_switch_features(struct guest *g, const struct message *m);

@@ -144,6 +144,8 @@ vhost_user_after_message(int vid, void *message)
 	if (g != NULL)
 		ok = guest_after(g, message);
 	pthread_mutex_unlock(&turn);
+	if (g != NULL)
+		dirty_switch_late(g);
 	return ok ? RTE_VHOST_MSG_RESULT_NOT_HANDLED : RTE_VHOST_MSG_RESULT_ERR;
 }
 

@@ -2,9 +2,13 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* SET_LOG_BASE: logs of dirty pages that come late, or that are too old to be used. */
+#include <semaphore.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "guest/slot.h"
+#include "guest/vhost_user.h"
 #include "plug.h"
 
 #define PAGE 4096
@@ -93,6 +97,46 @@ test_old_log(void **state)
 	plug_assert_rings(p, plug_pair(0), 0);
 }
 
+static sem_t touched, filled;
+
+/* Keeps the thread that touches a log without a page there, until it has one. */
+static void
+wait_for_page(int sig)
+{
+	(void)sig;
+	sem_post(&touched);
+	while (sem_wait(&filled) != 0)
+		;
+}
+
+/* While the bits of a log are set, which may take long, the main lcore does not wait for it. */
+static void
+test_main_lcore_goes_on(void **state)
+{
+	const struct ring_move none = {.port = SOCKET_MAX, .device = GUEST_MAX, .pair = PAIR_ANY};
+	bool moved[GUEST_MAX], took_turn;
+	struct sigaction sa = {.sa_handler = wait_for_page}, old;
+	struct plug *p = *state;
+	int fd;
+
+	plug_connect(p, 1);
+	assert_int_equal(vu_dev_set_features(&p->dev, PLUG_FEATURES | VU_F_LOG_ALL), 0);
+	assert_int_equal(vu_dev_start(&p->dev), 0);
+	assert_int_equal(sem_init(&touched, 0, 0) | sem_init(&filled, 0, 0), 0);
+	assert_int_equal(sigaction(SIGBUS, &sa, &old), 0);
+	/* librte_vhost answers before the bits are set. */
+	assert_int_equal(vu_dev_set_log(&p->dev, 0, PAGE, 0, &fd), 0);
+	while (sem_wait(&touched) != 0)
+		;
+	took_turn = vhost_user_move(&p->w->guests, &none, moved);
+	assert_int_equal(ftruncate(fd, PAGE), 0);
+	sem_post(&filled);
+	assert_int_equal(vu_dev_sync(&p->dev), 0);
+	sigaction(SIGBUS, &old, NULL);
+	close(fd);
+	assert_true(took_turn);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, plug_setup, plug_teardown)
 
 int
@@ -101,6 +145,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			TEST(test_late_log),
 			TEST(test_old_log),
+			TEST(test_main_lcore_goes_on),
 	};
 
 	return cmocka_run_group_tests_name("log_base", tests, unit_eal, unit_eal_end);
