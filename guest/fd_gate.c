@@ -68,6 +68,7 @@ struct gate {
 	bool passed;   /* a message was received */
 	bool uml;
 	bool told; /* it was logged that file descriptors were rejected */
+	bool full; /* more were sent than can be noted */
 	unsigned int refused;
 	unsigned int n;
 	struct held held[HELD_MAX];
@@ -179,21 +180,35 @@ fd_gate_forget(int fd)
 	}
 }
 
+/* Ends a connection that sent too much: messages that it had sent before are still received. */
 static void
+fd_gate_end_full(struct gate *c)
+{
+	say(WARNING,
+			"socket %s: a front end sent more than %d file descriptors, and is "
+			"disconnected\n",
+			c->path, HELD_MAX);
+	c->full = true;
+	shutdown(c->own, SHUT_RDWR);
+}
+
+/* Notes a file descriptor. Returns false if that is not possible: then nobody may have it. */
+static bool
 fd_gate_hold(struct gate *c, int fd)
 {
 	fd_gate_forget(fd);
+	if (c->full)
+		return false;
 	if (c->n == HELD_MAX)
 		fd_gate_prune(c);
 	if (c->n == HELD_MAX) {
-		say(WARNING,
-				"socket %s: a front end sent more than %d file descriptors, and is "
-				"disconnected\n",
-				c->path, HELD_MAX);
-		shutdown(c->own, SHUT_RDWR);
-	} else if (fd_gate_identify(fd, &c->held[c->n].is)) {
-		c->held[c->n++].fd = fd;
+		fd_gate_end_full(c);
+		return false;
 	}
+	if (!fd_gate_identify(fd, &c->held[c->n].is))
+		return false;
+	c->held[c->n++].fd = fd;
+	return true;
 }
 
 void
@@ -268,7 +283,7 @@ fd_gate_refuse(struct gate *c, int fd)
 
 /*
  * Returns a file that can't be mapped for writing, and is no eventfd. Returns -1 if no file
- * descriptor is left, which librte_vhost also treats as none.
+ * descriptor is left.
  */
 static int
 fd_gate_nothing(void)
@@ -280,20 +295,22 @@ fd_gate_nothing(void)
 	return fd;
 }
 
-/* Checks one file descriptor that was received. Returns the one that librte_vhost gets instead. */
+/*
+ * Checks one file descriptor that was received. Returns the one that librte_vhost gets instead, or -1,
+ * which it treats as none.
+ */
 static int
 fd_gate_admit(struct gate *c, int fd)
 {
-	if (fd_gate_is_harmless(c, fd)) {
-		fd_gate_hold(c, fd);
-		return fd;
+	if (!fd_gate_is_harmless(c, fd)) {
+		fd_gate_refuse(c, fd);
+		fd_gate_dispose(fd);
+		fd = fd_gate_nothing();
 	}
-	fd_gate_refuse(c, fd);
-	fd_gate_dispose(fd);
-	fd = fd_gate_nothing();
-	if (fd >= 0)
-		fd_gate_hold(c, fd);
-	return fd;
+	if (fd < 0 || fd_gate_hold(c, fd))
+		return fd;
+	close(fd);
+	return -1;
 }
 
 static void

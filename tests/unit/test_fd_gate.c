@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 vhost-switch contributors
+ */
+/* What the gate does with the file descriptors of a connection (guest/fd_gate.h). The test plays librte_vhost. */
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "guest/fd_gate.h"
+#include "unit.h"
+
+#define NOTED 256 /* most file descriptors of a connection */
+#define MORE 20
+
+static int pair[2]; /* librte_vhost's end, and the front end's */
+
+static int
+connect_pair(void **state)
+{
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_true(fd_gate_open(pair[0], "test", false));
+	return 0;
+}
+
+static int
+hang_up(void **state)
+{
+	(void)state;
+	close(pair[0]);
+	close(pair[1]);
+	return 0;
+}
+
+/* The front end sends a message with a file; it keeps none of its own. Returns false if it can't. */
+static bool
+front_end_sends(int file)
+{
+	char byte = 1, room[CMSG_SPACE(sizeof(int))] = {0};
+	struct iovec iov = {&byte, 1};
+	struct msghdr msg = {.msg_iov = &iov,
+			.msg_iovlen = 1,
+			.msg_control = room,
+			.msg_controllen = sizeof(room)};
+	struct cmsghdr *h = CMSG_FIRSTHDR(&msg);
+	bool sent;
+
+	*h = (struct cmsghdr){CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+	memcpy(CMSG_DATA(h), &file, sizeof(file));
+	sent = sendmsg(pair[1], &msg, MSG_NOSIGNAL) == 1;
+	close(file);
+	return sent;
+}
+
+/* Returns what librte_vhost receives, which loses it. */
+static int
+received(void)
+{
+	char byte, room[CMSG_SPACE(sizeof(int))] = {0};
+	struct iovec iov = {&byte, 1};
+	struct msghdr msg = {.msg_iov = &iov,
+			.msg_iovlen = 1,
+			.msg_control = room,
+			.msg_controllen = sizeof(room)};
+	int fd;
+
+	assert_int_equal(recvmsg(pair[0], &msg, 0), 1);
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+	return fd;
+}
+
+static bool
+send_memory(void)
+{
+	int file = memfd_create("of a front end", MFD_CLOEXEC);
+
+	assert_true(file >= 0);
+	return front_end_sends(file);
+}
+
+/* What can't be noted is not handed on, and a connection that sends so much is ended: nothing stays open. */
+static void
+test_too_many(void **state)
+{
+	unsigned int open = client_open_files(), handed_on = 0, i;
+	struct capture c;
+	int next[2];
+	char *said;
+
+	(void)state;
+	for (i = 0; i < NOTED; i++) {
+		assert_true(send_memory());
+		assert_true(received() >= 0);
+	}
+	/* These are on their way when the connection is ended. */
+	for (i = 0; i < MORE; i++)
+		assert_true(send_memory());
+	capture_begin(&c, STDERR_FILENO);
+	for (i = 0; i < MORE; i++)
+		handed_on += received() >= 0;
+	said = capture_end(&c);
+	assert_int_equal(handed_on, 0);
+	assert_string_equal(said,
+			"vhost-switch: socket test: a front end sent more than 256 file "
+			"descriptors, and is disconnected\n");
+	free(said);
+	assert_false(send_memory());
+	assert_int_equal(client_open_files(), open + NOTED);
+	fd_gate_close(pair[0]);
+	/* The thread that ended one connection begins another. */
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, next), 0);
+	assert_true(fd_gate_open(next[0], "test", false));
+	fd_gate_close(next[0]);
+	close(next[0]);
+	close(next[1]);
+	assert_true(client_open_files() <= open);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, connect_pair, hang_up)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+			TEST(test_too_many),
+	};
+
+	return cmocka_run_group_tests_name("fd_gate", tests, NULL, NULL);
+}
