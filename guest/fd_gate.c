@@ -4,12 +4,12 @@
 /*
  * Checks file descriptors that are received: see fd_gate.h for the contract.
  *
- * recvmsg(2) has no argument of ours: hence this file's variables. The lock is held only briefly;
- * nothing that may wait is called under it.
+ * recvmsg(2) has no argument of ours: hence this file's variables. The lock is held only briefly, as the
+ * main lcore takes it, too; nothing that may wait is called under it. The last close of memory frees its
+ * pages, which takes 140 ms for each GiB.
  */
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/atomic.h"
 #include "conf/conf.h"
+#include "guest/apart.h"
 #include "guest/fds.h"
 #include "guest/fd_gate.h"
 #include "guest/fd_name.h"
@@ -37,12 +37,6 @@
  * sends.
  */
 #define REFUSED_MAX 64
-
-/*
- * Threads that close front ends' files at a time. Each may wait as long as the owner of a file
- * likes.
- */
-#define CLOSERS_MAX 64
 
 /* Longest time that librte_vhost takes to destroy a device, in seconds. */
 #define DESTROYED_AFTER 2
@@ -77,8 +71,7 @@ struct gate {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards everything below */
 static struct gate *connections;
-static unsigned int makers;  /* threads between fd_gate_making() and fd_gate_made() */
-static unsigned int closers; /* number of threads that close files; atomic */
+static unsigned int makers; /* threads between fd_gate_making() and fd_gate_made() */
 
 static time_t
 fd_gate_now(void)
@@ -232,38 +225,6 @@ fd_gate_made(const int *fd, unsigned int n)
 	pthread_mutex_unlock(&lock);
 }
 
-static void *
-fd_gate_closer(void *arg)
-{
-	close((int)(intptr_t)arg);
-	sub_relaxed(&closers, 1);
-	return NULL;
-}
-
-void
-fd_gate_dispose(int fd)
-{
-	pthread_attr_t attr;
-	pthread_t thread;
-	sigset_t all, old;
-	bool ok;
-
-	/* It stays open, which is better than waiting. */
-	if (add_relaxed(&closers, 1) > CLOSERS_MAX) {
-		sub_relaxed(&closers, 1);
-		return;
-	}
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	ok = pthread_create(&thread, &attr, fd_gate_closer, (void *)(intptr_t)fd) == 0;
-	pthread_attr_destroy(&attr);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (!ok)
-		sub_relaxed(&closers, 1);
-}
-
 static void
 fd_gate_refuse(struct gate *c, int fd)
 {
@@ -304,12 +265,13 @@ fd_gate_admit(struct gate *c, int fd)
 {
 	if (!fd_gate_is_harmless(c, fd)) {
 		fd_gate_refuse(c, fd);
-		fd_gate_dispose(fd);
+		apart_close(fd); /* if it stays open, that is better than waiting */
 		fd = fd_gate_nothing();
 	}
 	if (fd < 0 || fd_gate_hold(c, fd))
 		return fd;
-	close(fd);
+	if (!apart_close(fd))
+		close(fd); /* it is harmless: this ends */
 	return -1;
 }
 
@@ -332,30 +294,35 @@ fd_gate_admit_all(struct gate *c, struct msghdr *m)
 	}
 }
 
-/* Closes what remains of a connection whose device was destroyed. */
-static void
-fd_gate_clear(struct gate *c)
+/* Closes what remains of a list of connections. Without the lock. */
+static void *
+fd_gate_clear(void *list)
 {
+	struct gate *c, *next;
 	unsigned int i;
 
-	fd_gate_prune(c);
-	for (i = 0; i < c->n; i++)
-		close(c->held[i].fd);
-	free(c);
+	for (c = list; c != NULL; c = next) {
+		next = c->next;
+		for (i = 0; i < c->n; i++)
+			close(c->held[i].fd);
+		free(c);
+	}
+	return NULL;
 }
 
 /*
- * Cleans up after connections that are over. Called by the thread that ended one: librte_vhost has
- * destroyed its device before the thread gets here again.
+ * Returns the connections that are over, for fd_gate_clear(): their file descriptors that are still open were
+ * lost, so their numbers can't become another file's before that. Called by the thread that ended one:
+ * librte_vhost has destroyed its device before the thread gets here again.
  */
-static void
+static struct gate *
 fd_gate_sweep(bool own)
 {
-	struct gate **at = &connections, *c;
+	struct gate **at = &connections, *c, *over = NULL;
 
 	/* A number may now belong to a maker's file: fd_gate_tick() tries again. */
 	if (makers != 0)
-		return;
+		return NULL;
 	while ((c = *at) != NULL) {
 		if (c->sock >= 0 ||
 				(own ? !pthread_equal(c->who, pthread_self())
@@ -364,14 +331,17 @@ fd_gate_sweep(bool own)
 			continue;
 		}
 		*at = c->next;
-		fd_gate_clear(c);
+		fd_gate_prune(c);
+		c->next = over;
+		over = c;
 	}
+	return over;
 }
 
 bool
 fd_gate_open(int sock, const char *path, bool uml)
 {
-	struct gate *c = calloc(1, sizeof(*c));
+	struct gate *c = calloc(1, sizeof(*c)), *over;
 
 	if (c == NULL)
 		return false;
@@ -385,10 +355,11 @@ fd_gate_open(int sock, const char *path, bool uml)
 	c->since = fd_gate_now();
 	snprintf(c->path, sizeof(c->path), "%s", path);
 	pthread_mutex_lock(&lock);
-	fd_gate_sweep(true);
+	over = fd_gate_sweep(true);
 	c->next = connections;
 	connections = c;
 	pthread_mutex_unlock(&lock);
+	fd_gate_clear(over);
 	return true;
 }
 
@@ -424,10 +395,10 @@ fd_gate_close(int sock)
 void
 fd_gate_tick(void)
 {
-	struct gate *c;
+	struct gate *c, *over;
 
 	pthread_mutex_lock(&lock);
-	fd_gate_sweep(false);
+	over = fd_gate_sweep(false);
 	for (c = connections; c != NULL; c = c->next) {
 		if (c->sock < 0 || c->passed || fd_gate_now() - c->since < FD_GATE_PATIENCE)
 			continue;
@@ -437,6 +408,9 @@ fd_gate_tick(void)
 		shutdown(c->own, SHUT_RDWR);
 	}
 	pthread_mutex_unlock(&lock);
+	/* The main lcore has other things to do. */
+	if (over != NULL && !apart_run(fd_gate_clear, over))
+		fd_gate_clear(over);
 }
 
 /*
@@ -457,7 +431,7 @@ fd_gate_receive(int sock, struct msghdr *m, int flags)
 ssize_t
 recvmsg(int sock, struct msghdr *m, int flags)
 {
-	struct gate *c;
+	struct gate *c, *over = NULL;
 	ssize_t n;
 
 	pthread_mutex_lock(&lock);
@@ -474,8 +448,9 @@ recvmsg(int sock, struct msghdr *m, int flags)
 	if (n >= 0) {
 		c->passed |= n > 0;
 		fd_gate_admit_all(c, m);
-		fd_gate_sweep(true);
+		over = fd_gate_sweep(true);
 	}
 	pthread_mutex_unlock(&lock);
+	fd_gate_clear(over);
 	return n;
 }

@@ -73,7 +73,4 @@ bool fd_gate_is_memory(int fd);
 void fd_gate_making(void);
 void fd_gate_made(const int *fd, unsigned int n);
 
-/* Closes a file that is not ours in a thread of its own, as closing may wait. Any thread. */
-void fd_gate_dispose(int fd);
-
 #endif /* GUEST_FD_GATE_H */

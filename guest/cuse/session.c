@@ -14,6 +14,7 @@
 #include "guest/cuse/caller.h"
 #include "guest/cuse/front.h"
 #include "guest/fds.h"
+#include "guest/apart.h"
 #include "guest/fd_gate.h"
 #include "guest/message.h"
 #include "base/log.h"
@@ -337,7 +338,7 @@ session_event_fd(struct session *b, int fd)
 	}
 	if (fds_is_eventfd(copy) && caller_lives(b->handle))
 		return copy;
-	fd_gate_dispose(copy);
+	apart_close(copy);
 	return -EINVAL;
 }
 

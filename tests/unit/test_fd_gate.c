@@ -2,11 +2,16 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* What the gate does with the file descriptors of a connection (guest/fd_gate.h). The test plays librte_vhost. */
+#include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/atomic.h"
 #include "client.h"
 #include "guest/fd_gate.h"
 #include "unit.h"
@@ -14,7 +19,57 @@
 #define NOTED 256 /* most file descriptors of a connection */
 #define MORE 20
 
+#define WAIT_S 30 /* generous, as the machine may be busy */
+
 static int pair[2]; /* librte_vhost's end, and the front end's */
+
+/* What is seen of the close of one file descriptor; atomic. */
+static int watched = -1;
+static pthread_t closer;
+static bool others_go_on;
+
+static time_t later; /* seconds by which the clock is advanced */
+
+int
+clock_gettime(clockid_t clock, struct timespec *t)
+{
+	int rc = (int)syscall(SYS_clock_gettime, clock, t);
+
+	t->tv_sec += later;
+	return rc;
+}
+
+static void *
+ask(void *arg)
+{
+	fd_gate_passed(-1);
+	return arg;
+}
+
+/* Returns true if another thread may call functions of the gate now. */
+static bool
+gate_is_free(void)
+{
+	struct timespec until;
+	pthread_t thread;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += WAIT_S - later;
+	return pthread_create(&thread, NULL, ask, NULL) == 0 &&
+			pthread_timedjoin_np(thread, NULL, &until) == 0;
+}
+
+/* Replaces libc's function for the switch, too. */
+int
+close(int fd)
+{
+	if (fd >= 0 && fd == load_relaxed(&watched)) {
+		closer = pthread_self();
+		others_go_on = gate_is_free();
+		store_release(&watched, -1);
+	}
+	return (int)syscall(SYS_close, fd);
+}
 
 static int
 connect_pair(void **state)
@@ -107,6 +162,8 @@ test_too_many(void **state)
 			"descriptors, and is disconnected\n");
 	free(said);
 	assert_false(send_memory());
+	for (i = 0; i < WAIT_S * 1000 && client_open_files() > open + NOTED; i++)
+		usleep(1000);
 	assert_int_equal(client_open_files(), open + NOTED);
 	fd_gate_close(pair[0]);
 	/* The thread that ended one connection begins another. */
@@ -118,6 +175,41 @@ test_too_many(void **state)
 	assert_true(client_open_files() <= open);
 }
 
+/* Memory that is closed at the end of its connection may be large: nobody waits for its pages. */
+static void
+test_large_memory(void **state)
+{
+	unsigned int i;
+	int next[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, next), 0);
+	/* By librte_vhost's thread, without the lock. */
+	assert_true(send_memory());
+	store_relaxed(&watched, received());
+	fd_gate_close(pair[0]);
+	assert_true(fd_gate_open(next[0], "test", false));
+	assert_int_equal(load_acquire(&watched), -1);
+	assert_true(pthread_equal(closer, pthread_self()));
+	assert_true(others_go_on);
+	fd_gate_close(next[0]);
+	/* If that does nothing for some seconds, by a thread of its own. */
+	assert_true(fd_gate_open(pair[0], "test", false));
+	assert_true(send_memory());
+	store_relaxed(&watched, received());
+	fd_gate_close(pair[0]);
+	later += 3;
+	fd_gate_tick();
+	for (i = 0; i < WAIT_S * 1000 && load_acquire(&watched) >= 0; i++)
+		usleep(1000);
+	assert_int_equal(load_acquire(&watched), -1);
+	assert_false(pthread_equal(closer, pthread_self()));
+	assert_true(others_go_on);
+	later = 0;
+	close(next[0]);
+	close(next[1]);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, connect_pair, hang_up)
 
 int
@@ -125,6 +217,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 			TEST(test_too_many),
+			TEST(test_large_memory),
 	};
 
 	return cmocka_run_group_tests_name("fd_gate", tests, NULL, NULL);
