@@ -44,7 +44,7 @@
 #include "uplink/uplink.h"
 
 static void
-say_too_few(void)
+main_say_too_few(void)
 {
 	char example[64] = "-l 0,1";
 	struct cpus cpus;
@@ -56,7 +56,7 @@ say_too_few(void)
 }
 
 static bool
-make_lanes(struct whole *w)
+main_make_lanes(struct whole *w)
 {
 	const struct shared shared = {
 			.conf = w->conf,
@@ -68,7 +68,7 @@ make_lanes(struct whole *w)
 	struct lanes *all = &w->lanes;
 
 	if (n == 0) {
-		say_too_few();
+		main_say_too_few();
 		return false;
 	}
 	if (n > WORKER_MAX) {
@@ -90,7 +90,7 @@ make_lanes(struct whole *w)
 
 /* Makes what all lanes share: RCU, the table of addresses, the queue of requests to learn. */
 static bool
-make_shared(struct whole *w)
+main_make_shared(struct whole *w)
 {
 	size_t size = rte_rcu_qsbr_get_memsize(WORKER_MAX);
 	struct rte_rcu_qsbr *qsbr = rte_zmalloc("qsbr", size, RTE_CACHE_LINE_SIZE);
@@ -108,7 +108,7 @@ make_shared(struct whole *w)
 
 /* Gives each part of the switch the objects of main() that it works on. */
 static void
-introduce(struct whole *w)
+main_introduce(struct whole *w)
 {
 	w->wake.fd = -1;
 	w->guests = (struct guests){
@@ -133,7 +133,7 @@ introduce(struct whole *w)
 }
 
 static bool
-settle(struct whole *w)
+main_settle(struct whole *w)
 {
 	w->conf = malloc(sizeof(*w->conf));
 	if (w->conf == NULL) {
@@ -145,7 +145,7 @@ settle(struct whole *w)
 }
 
 static bool
-open_uplink(struct whole *w)
+main_open_uplink(struct whole *w)
 {
 	unsigned int i;
 
@@ -156,9 +156,10 @@ open_uplink(struct whole *w)
 }
 
 static bool
-start(struct whole *w)
+main_start(struct whole *w)
 {
-	if (!make_shared(w) || !make_lanes(w) || (w->conf->uplink && !open_uplink(w)))
+	if (!main_make_shared(w) || !main_make_lanes(w) ||
+			(w->conf->uplink && !main_open_uplink(w)))
 		return false;
 	w->parts.fdb = w->fdb;
 	w->parts.uplink = w->uplink;
@@ -182,7 +183,7 @@ start(struct whole *w)
  * here: what that worker uses can't be freed.
  */
 static void
-stop(struct whole *w, bool served)
+main_stop(struct whole *w, bool served)
 {
 	notify_send(&w->notify, "STOPPING=1");
 	store_relaxed(&w->guests.ending, true);
@@ -201,9 +202,9 @@ stop(struct whole *w, bool served)
 	uplink_stop(w->uplink, &w->stats.outside[PORT_UPLINK]);
 }
 
-/* Frees what start() made, all or part of it. */
+/* Frees what main_start() made, all or part of it. */
 static void
-release(struct whole *w)
+main_release(struct whole *w)
 {
 	unsigned int i;
 
@@ -238,7 +239,7 @@ main(int argc, char **argv)
 	case CONF_RUN:
 		break;
 	}
-	if (!settle(&w))
+	if (!main_settle(&w))
 		return EXIT_FAILURE;
 	/* Before any other thread exists, so that all of them inherit the mask. */
 	control_block_signals();
@@ -246,19 +247,19 @@ main(int argc, char **argv)
 		return EXIT_FAILURE;
 	w.argc = argc;
 	w.argv = argv;
-	introduce(&w);
+	main_introduce(&w);
 	notify_open(&w.notify);
 	if (!log_start())
 		say_error("no thread for the log: end other processes, or raise their limit");
-	else if ((served = start(&w))) {
+	else if ((served = main_start(&w))) {
 		ready_say(w.conf, w.lanes.n);
 		notify_send(&w.notify, "READY=1");
 		rc = control_run(&w.parts) ? EXIT_SUCCESS : EXIT_FAILURE;
 	}
-	stop(&w, served);
+	main_stop(&w, served);
 	if (rc == EXIT_SUCCESS)
 		control_table(&w.parts);
-	release(&w);
+	main_release(&w);
 	notify_close(&w.notify);
 	rte_eal_cleanup();
 	output_flush();

@@ -38,7 +38,7 @@ conf_node_name(struct conf *c, const char *name)
 
 /* Reads a number that is an ID; the largest number means none. */
 static bool
-node_parse_id(const char *text, uint32_t *id)
+conf_node_parse_id(const char *text, uint32_t *id)
 {
 	uint64_t value;
 	bool ok = number_parse(text, 10, UINT32_MAX - 1, &value);
@@ -48,23 +48,23 @@ node_parse_id(const char *text, uint32_t *id)
 }
 
 static bool
-node_find_user(const char *name, uid_t *id)
+conf_node_find_user(const char *name, uid_t *id)
 {
 	const struct passwd *user = getpwnam(name);
 
 	if (user == NULL)
-		return node_parse_id(name, id);
+		return conf_node_parse_id(name, id);
 	*id = user->pw_uid;
 	return true;
 }
 
 static bool
-node_find_group(const char *name, gid_t *id)
+conf_node_find_group(const char *name, gid_t *id)
 {
 	const struct group *group = getgrnam(name);
 
 	if (group == NULL)
-		return node_parse_id(name, id);
+		return conf_node_parse_id(name, id);
 	*id = group->gr_gid;
 	return true;
 }
@@ -83,12 +83,12 @@ conf_owner(const char *what, const char *text, uid_t *uid, gid_t *gid)
 	}
 	memcpy(user, text, len);
 	user[len] = '\0';
-	if (!node_find_user(user, uid)) {
+	if (!conf_node_find_user(user, uid)) {
 		say_error("%s%s: there is no user '%s'; add it, or give its number", what, text,
 				user);
 		return false;
 	}
-	if (!node_find_group(colon + 1, gid)) {
+	if (!conf_node_find_group(colon + 1, gid)) {
 		say_error("%s%s: there is no group '%s'; add it, or give its number", what, text,
 				colon + 1);
 		return false;

@@ -24,7 +24,7 @@ static const struct rte_ether_addr made_up = {{0x02, 0x00, 0x00, 0x00, 0x00, 0xf
 #define STEP_MAX 384
 
 __attribute__((format(printf, 2, 3))) static void
-explain_add(json_t *steps, const char *format, ...)
+rpc_explain_add(json_t *steps, const char *format, ...)
 {
 	char text[STEP_MAX];
 	va_list args;
@@ -37,7 +37,7 @@ explain_add(json_t *steps, const char *format, ...)
 
 /* Returns the sentence that the documentation has for a reason. */
 static const char *
-explain_sentence(enum drop_reason reason)
+rpc_explain_sentence(enum drop_reason reason)
 {
 /* clang-tidy misses a comma in sentences of two strings: NOLINTBEGIN */
 #define SENTENCE(name, text, doc) [DROP_##name] = doc,
@@ -50,7 +50,7 @@ explain_sentence(enum drop_reason reason)
 
 /* Chooses a source address that the port has, or probably has. */
 static struct rte_ether_addr
-explain_source(const struct parts *p, unsigned int port)
+rpc_explain_source(const struct parts *p, unsigned int port)
 {
 	const struct conf_port *c = p->ports->port[port].settings;
 	struct fdb_entry e;
@@ -63,7 +63,7 @@ explain_source(const struct parts *p, unsigned int port)
 }
 
 static bool
-explain_read_mac(struct rpc_call *call, const char *key, const char *text,
+rpc_explain_read_mac(struct rpc_call *call, const char *key, const char *text,
 		struct rte_ether_addr *mac)
 {
 	if (mac_parse(text, mac))
@@ -75,47 +75,48 @@ explain_read_mac(struct rpc_call *call, const char *key, const char *text,
 
 /* Says what the table has of an address. */
 static void
-explain_entry(json_t *steps, const struct parts *p, const char *what, const struct fdb_entry *e,
+rpc_explain_entry(json_t *steps, const struct parts *p, const char *what, const struct fdb_entry *e,
 		const struct rte_ether_addr *mac)
 {
 	char name[SLOT_NAME_MAX];
 
 	if (rte_is_multicast_ether_addr(mac))
-		explain_add(steps, "%s " MAC_FORMAT ": a group address", what, MAC_BYTES(*mac));
+		rpc_explain_add(steps, "%s " MAC_FORMAT ": a group address", what, MAC_BYTES(*mac));
 	else if (e->key == 0)
-		explain_add(steps, "%s " MAC_FORMAT ": not in the table of addresses", what,
+		rpc_explain_add(steps, "%s " MAC_FORMAT ": not in the table of addresses", what,
 				MAC_BYTES(*mac));
 	else if (e->fixed)
-		explain_add(steps, "%s " MAC_FORMAT ": in the table at %s, by fdb.add", what,
+		rpc_explain_add(steps, "%s " MAC_FORMAT ": in the table at %s, by fdb.add", what,
 				MAC_BYTES(*mac), slot_name(p->ports, e->port, name));
 	else
-		explain_add(steps, "%s " MAC_FORMAT ": in the table at %s, used %u s ago", what,
+		rpc_explain_add(steps, "%s " MAC_FORMAT ": in the table at %s, used %u s ago", what,
 				MAC_BYTES(*mac), slot_name(p->ports, e->port, name),
 				p->fdb->clock - e->seen);
 }
 
 /* Says where the frame goes, and returns that in a word. */
 static const char *
-explain_verdict(json_t *steps, const struct parts *p, const struct explanation *x)
+rpc_explain_verdict(json_t *steps, const struct parts *p, const struct explanation *x)
 {
 	char name[SLOT_NAME_MAX];
 	unsigned int i;
 
 	if (x->reason != DROP_NONE) {
-		explain_add(steps, "it is dropped: %s", explain_sentence(x->reason));
+		rpc_explain_add(steps, "it is dropped: %s", rpc_explain_sentence(x->reason));
 		return "dropped";
 	}
 	if (x->flooded || x->n > 1)
-		explain_add(steps, "it goes to all %u ports that may get it", x->n);
+		rpc_explain_add(steps, "it goes to all %u ports that may get it", x->n);
 	else
-		explain_add(steps, "it goes to %s", slot_name(p->ports, x->port[0], name));
+		rpc_explain_add(steps, "it goes to %s", slot_name(p->ports, x->port[0], name));
 	if (x->tagged)
-		explain_add(steps, "it leaves with the tag of VLAN %u, by which the NIC sorts it",
+		rpc_explain_add(steps,
+				"it leaves with the tag of VLAN %u, by which the NIC sorts it",
 				x->tci & 0xfff);
 	for (i = 0; i < x->n; i++)
 		if (x->port[i] == PORT_UPLINK && p->uplink != NULL && !uplink_is_up(p->uplink))
-			explain_add(steps, "the uplink drops it at present: %s",
-					explain_sentence(DROP_LINK_DOWN));
+			rpc_explain_add(steps, "the uplink drops it at present: %s",
+					rpc_explain_sentence(DROP_LINK_DOWN));
 	if (x->flooded || x->n > 1)
 		return "flooded";
 	return x->port[0] == PORT_UPLINK ? "uplink" : "delivered";
@@ -137,23 +138,23 @@ rpc_explain(struct rpc_call *call)
 	if (!rpc_read(call, "{s:s, s:s, s?i, s?s}", "from", &from, "to", &to, "vlan", &vlan,
 			    "source", &source) ||
 			!rpc_read_port(call, from, &port) ||
-			!explain_read_mac(call, "to", to, &q.to))
+			!rpc_explain_read_mac(call, "to", to, &q.to))
 		return RPC_FAILED;
 	if (vlan < 0 || vlan > VLAN_LAST)
 		return rpc_fail(call, RPC_CODE_PARAMS,
 				"vlan %d: must be from 1 to %d, or 0 for none", vlan, VLAN_LAST);
 	q.from = port;
 	q.vlan = vlan;
-	q.source = explain_source(p, port);
-	if (source != NULL && !explain_read_mac(call, "source", source, &q.source))
+	q.source = rpc_explain_source(p, port);
+	if (source != NULL && !rpc_explain_read_mac(call, "source", source, &q.source))
 		return RPC_FAILED;
 	if (!explain_frame(&shared, &q, &x))
 		return rpc_fail(call, RPC_CODE_REFUSED, "no memory");
 	steps = json_array();
 	ports = json_array();
-	explain_entry(steps, p, "from", &x.source, &q.source);
-	explain_entry(steps, p, "to", &x.to, &q.to);
-	verdict = explain_verdict(steps, p, &x);
+	rpc_explain_entry(steps, p, "from", &x.source, &q.source);
+	rpc_explain_entry(steps, p, "to", &x.to, &q.to);
+	verdict = rpc_explain_verdict(steps, p, &x);
 	for (i = 0; x.reason == DROP_NONE && i < x.n; i++)
 		json_array_append_new(ports, json_string(slot_name(p->ports, x.port[i], name)));
 	call->result = json_pack("{s:s, s:s, s:o, s:o}", "verdict", verdict, "reason",

@@ -40,7 +40,7 @@ rpc_read_port(struct rpc_call *call, const char *name, unsigned int *port)
 }
 
 static bool
-fdb_read_mac(struct rpc_call *call, const char *text, uint64_t *key)
+rpc_fdb_read_mac(struct rpc_call *call, const char *text, uint64_t *key)
 {
 	struct rte_ether_addr mac;
 
@@ -56,7 +56,7 @@ fdb_read_mac(struct rpc_call *call, const char *text, uint64_t *key)
 }
 
 static json_t *
-fdb_show(const struct parts *p, const struct fdb_entry *e)
+rpc_fdb_show(const struct parts *p, const struct fdb_entry *e)
 {
 	static const char *const filters[] = {
 			[FILTER_NONE] = "none", [FILTER_PORT] = "port", [FILTER_POOL] = "pool"};
@@ -78,7 +78,7 @@ fdb_show(const struct parts *p, const struct fdb_entry *e)
  * begin at its length. Returns how many were added.
  */
 static unsigned int
-fdb_show_waiting(json_t *entries, const struct parts *p, uint32_t *at, unsigned int most)
+rpc_fdb_show_waiting(json_t *entries, const struct parts *p, uint32_t *at, unsigned int most)
 {
 	const struct statics *s = p->statics;
 	const struct static_address *a;
@@ -124,11 +124,11 @@ rpc_fdb_list(struct rpc_call *call)
 	while (n < (unsigned int)limit && fdb_next(p->fdb, &at, &e)) {
 		if (port != PORT_MAX && e.port != port)
 			continue;
-		json_array_append_new(entries, fdb_show(p, &e));
+		json_array_append_new(entries, rpc_fdb_show(p, &e));
 		n++;
 	}
 	if (name == NULL && at >= p->fdb->positions)
-		n += fdb_show_waiting(entries, p, &at, limit - n);
+		n += rpc_fdb_show_waiting(entries, p, &at, limit - n);
 	call->result = json_pack("{s:o, s:o}", "entries", entries, "next",
 			n == (unsigned int)limit ? json_integer(at) : json_null());
 	return RPC_DONE;
@@ -143,7 +143,7 @@ rpc_fdb_add(struct rpc_call *call)
 	uint64_t key;
 
 	if (!rpc_read(call, "{s:s, s:s}", "mac", &mac, "port", &name) ||
-			!fdb_read_mac(call, mac, &key) || !rpc_read_port(call, name, &port))
+			!rpc_fdb_read_mac(call, mac, &key) || !rpc_read_port(call, name, &port))
 		return RPC_FAILED;
 	if (!addresses_allowed(p, key, port))
 		return rpc_fail(call, RPC_CODE_REFUSED,
@@ -163,7 +163,7 @@ struct fdb_wanted {
 };
 
 static bool
-fdb_is_wanted(void *arg, uint64_t key, uint16_t port)
+rpc_fdb_is_wanted(void *arg, uint64_t key, uint16_t port)
 {
 	const struct fdb_wanted *w = arg;
 
@@ -171,9 +171,9 @@ fdb_is_wanted(void *arg, uint64_t key, uint16_t port)
 }
 
 static enum rpc_end
-fdb_forget(struct rpc_call *call, const struct fdb_wanted *w)
+rpc_fdb_forget(struct rpc_call *call, const struct fdb_wanted *w)
 {
-	uint32_t n = addresses_forget_if(call->parts, fdb_is_wanted, (void *)(uintptr_t)w);
+	uint32_t n = addresses_forget_if(call->parts, rpc_fdb_is_wanted, (void *)(uintptr_t)w);
 
 	n += addresses_forget_static(call->parts, w->key, w->port);
 	call->result = json_pack("{s:i}", "flushed", (int)n);
@@ -186,9 +186,9 @@ rpc_fdb_del(struct rpc_call *call)
 	struct fdb_wanted w = {.port = PORT_MAX};
 	const char *mac;
 
-	if (!rpc_read(call, "{s:s}", "mac", &mac) || !fdb_read_mac(call, mac, &w.key))
+	if (!rpc_read(call, "{s:s}", "mac", &mac) || !rpc_fdb_read_mac(call, mac, &w.key))
 		return RPC_FAILED;
-	fdb_forget(call, &w);
+	rpc_fdb_forget(call, &w);
 	if (json_integer_value(json_object_get(call->result, "flushed")) != 0)
 		return RPC_DONE;
 	json_decref(call->result);
@@ -204,5 +204,5 @@ rpc_fdb_flush(struct rpc_call *call)
 
 	if (!rpc_read(call, "{s?s}", "port", &name) || !rpc_read_port(call, name, &w.port))
 		return RPC_FAILED;
-	return fdb_forget(call, &w);
+	return rpc_fdb_forget(call, &w);
 }

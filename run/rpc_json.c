@@ -92,7 +92,7 @@ rpc_text(json_t *id, json_t *result, int code, const char *error)
 
 /* Names the methods there are. */
 static void
-json_no_method(struct rpc_call *call, const char *name)
+rpc_json_no_method(struct rpc_call *call, const char *name)
 {
 	size_t i, len;
 
@@ -104,20 +104,20 @@ json_no_method(struct rpc_call *call, const char *name)
 }
 
 static enum rpc_end
-json_call(struct rpc_call *call, const char *name)
+rpc_json_call(struct rpc_call *call, const char *name)
 {
 	size_t i;
 
 	for (i = 0; i < RTE_DIM(methods); i++)
 		if (strcmp(methods[i].name, name) == 0)
 			return methods[i].call(call);
-	json_no_method(call, name);
+	rpc_json_no_method(call, name);
 	return RPC_FAILED;
 }
 
 /* Reads a request. Returns its method's name, or NULL once the call has failed. */
 static const char *
-json_read(struct rpc_call *call, json_t *request)
+rpc_json_read(struct rpc_call *call, json_t *request)
 {
 	const char *name = json_string_value(json_object_get(request, "method"));
 	const char *version = json_string_value(json_object_get(request, "jsonrpc"));
@@ -162,10 +162,10 @@ rpc_request(struct parts *parts, const struct rpc_ticket *ticket, const char *li
 	if (request == NULL) {
 		rpc_fail(&call, RPC_CODE_PARSE, "column %d: %s", error.column, error.text);
 	} else {
-		name = json_read(&call, request);
+		name = rpc_json_read(&call, request);
 		wanted = call.ticket.id != NULL || name == NULL;
 		if (name != NULL)
-			end = json_call(&call, name);
+			end = rpc_json_call(&call, name);
 	}
 	if (end == RPC_DONE && call.result == NULL)
 		call.result = json_object();

@@ -33,7 +33,7 @@ rpc_port_settings(const struct conf_port *p)
 
 /* Returns the lines of a text as an array. */
 static json_t *
-port_lines(const char *text)
+rpc_port_lines(const char *text)
 {
 	json_t *lines = json_array();
 	size_t len;
@@ -48,14 +48,14 @@ port_lines(const char *text)
 }
 
 static void
-port_changed(void *arg, const struct change_result *r)
+rpc_port_changed(void *arg, const struct change_result *r)
 {
 	struct rpc_ticket *t = arg;
 	json_t *result = NULL;
 
 	if (r->ok) {
-		result = json_pack("{s:o, s:o}", "diff", port_lines(r->diff), "reconnects",
-				port_lines(r->reconnects));
+		result = json_pack("{s:o, s:o}", "diff", rpc_port_lines(r->diff), "reconnects",
+				rpc_port_lines(r->reconnects));
 		if (r->error[0] != '\0')
 			json_object_set_new(result, "warning", json_string(r->error));
 	}
@@ -65,7 +65,7 @@ port_changed(void *arg, const struct change_result *r)
 
 /* Proposes a draft. The answer comes when it is in effect or was refused. */
 static enum rpc_end
-port_propose(struct rpc_call *call, struct conf *draft, bool dry)
+rpc_port_propose(struct rpc_call *call, struct conf *draft, bool dry)
 {
 	struct rpc_ticket *t = malloc(sizeof(*t));
 
@@ -75,13 +75,13 @@ port_propose(struct rpc_call *call, struct conf *draft, bool dry)
 	}
 	*t = call->ticket;
 	json_incref(t->id);
-	changes_propose(call->parts->changes, draft, dry, port_changed, t);
+	changes_propose(call->parts->changes, draft, dry, rpc_port_changed, t);
 	return RPC_LATER;
 }
 
 /* Returns true, once the call has failed, while another change is being made. */
 static bool
-port_is_busy(struct rpc_call *call)
+rpc_port_is_busy(struct rpc_call *call)
 {
 	if (!changes_busy(call->parts->changes))
 		return false;
@@ -90,11 +90,11 @@ port_is_busy(struct rpc_call *call)
 }
 
 static struct conf *
-port_draft(struct rpc_call *call)
+rpc_port_draft(struct rpc_call *call)
 {
 	struct conf *draft;
 
-	if (port_is_busy(call))
+	if (rpc_port_is_busy(call))
 		return NULL;
 	draft = changes_draft(call->parts->changes);
 	if (draft == NULL)
@@ -104,7 +104,7 @@ port_draft(struct rpc_call *call)
 
 /* Writes a parameter's value as the text that --port has for it. Returns false for other types. */
 static bool
-port_value(const json_t *value, char text[PORT_VALUE_MAX])
+rpc_port_value(const json_t *value, char text[PORT_VALUE_MAX])
 {
 	size_t i, len = 0;
 	const json_t *item;
@@ -131,13 +131,13 @@ port_value(const json_t *value, char text[PORT_VALUE_MAX])
 
 /* Sets a key from a parameter. It is reset to its default first, as some keys of --port add to what is set. */
 static bool
-port_set_key(struct conf_port *p, const char *what, const char *key, const json_t *value)
+rpc_port_set_key(struct conf_port *p, const char *what, const char *key, const json_t *value)
 {
 	char text[PORT_VALUE_MAX];
 
 	if (json_is_null(value))
 		return conf_port_unset(p, what, key);
-	if (port_value(value, text))
+	if (rpc_port_value(value, text))
 		return conf_port_unset(p, what, key) && conf_port_set(p, what, key, text);
 	say_error("%s: %s: must be a string, a number, true, false, null, or an array of strings",
 			what, key);
@@ -146,7 +146,7 @@ port_set_key(struct conf_port *p, const char *what, const char *key, const json_
 
 /* Sets a port's keys from the parameters, except its name. Returns false once the call has failed. */
 static bool
-port_set_keys(struct rpc_call *call, const struct conf *draft, struct conf_port *p)
+rpc_port_set_keys(struct rpc_call *call, const struct conf *draft, struct conf_port *p)
 {
 	char what[PORT_NAME_MAX + sizeof("port ")];
 	const char *key;
@@ -157,7 +157,7 @@ port_set_keys(struct rpc_call *call, const struct conf *draft, struct conf_port 
 	say_error_into(call->error, sizeof(call->error));
 	json_object_foreach(call->params, key, value)
 		if (ok && strcmp(key, "name") != 0)
-			ok = port_set_key(p, what, key, value);
+			ok = rpc_port_set_key(p, what, key, value);
 	call->code = ok ? RPC_CODE_REFUSED : RPC_CODE_PARAMS;
 	ok = ok && conf_port_complete(draft, p);
 	say_error_into(NULL, 0);
@@ -166,7 +166,7 @@ port_set_keys(struct rpc_call *call, const struct conf *draft, struct conf_port 
 
 /* Returns the port of the parameter `name`, or NULL once the call has failed. */
 static struct conf_port *
-port_find(struct rpc_call *call, struct conf *draft)
+rpc_port_find(struct rpc_call *call, struct conf *draft)
 {
 	const char *name = json_string_value(json_object_get(call->params, "name"));
 	unsigned int index;
@@ -184,10 +184,10 @@ port_find(struct rpc_call *call, struct conf *draft)
 
 /* Proposes a draft whose port `p` the parameters describe. NULL: the call has failed. */
 static enum rpc_end
-port_submit(struct rpc_call *call, struct conf *draft, struct conf_port *p)
+rpc_port_submit(struct rpc_call *call, struct conf *draft, struct conf_port *p)
 {
-	if (p != NULL && port_set_keys(call, draft, p))
-		return port_propose(call, draft, false);
+	if (p != NULL && rpc_port_set_keys(call, draft, p))
+		return rpc_port_propose(call, draft, false);
 	free(draft);
 	return RPC_FAILED;
 }
@@ -201,22 +201,23 @@ rpc_port_add(struct rpc_call *call)
 
 	if (name == NULL)
 		return rpc_fail(call, RPC_CODE_PARAMS, "name: must be a string");
-	draft = port_draft(call);
+	draft = rpc_port_draft(call);
 	if (draft == NULL)
 		return RPC_FAILED;
 	call->code = RPC_CODE_REFUSED;
 	say_error_into(call->error, sizeof(call->error));
 	p = conf_port_create(draft, name, changes_slot_taken, call->parts);
 	say_error_into(NULL, 0);
-	return port_submit(call, draft, p);
+	return rpc_port_submit(call, draft, p);
 }
 
 enum rpc_end
 rpc_port_set(struct rpc_call *call)
 {
-	struct conf *draft = port_draft(call);
+	struct conf *draft = rpc_port_draft(call);
 
-	return draft != NULL ? port_submit(call, draft, port_find(call, draft)) : RPC_FAILED;
+	return draft != NULL ? rpc_port_submit(call, draft, rpc_port_find(call, draft))
+			     : RPC_FAILED;
 }
 
 enum rpc_end
@@ -228,10 +229,10 @@ rpc_port_del(struct rpc_call *call)
 
 	if (!rpc_read(call, "{s:s}", "name", &name))
 		return RPC_FAILED;
-	draft = port_draft(call);
+	draft = rpc_port_draft(call);
 	if (draft == NULL)
 		return RPC_FAILED;
-	p = port_find(call, draft);
+	p = rpc_port_find(call, draft);
 	if (p == NULL) {
 		free(draft);
 		return RPC_FAILED;
@@ -244,12 +245,12 @@ rpc_port_del(struct rpc_call *call)
 				name);
 	}
 	conf_port_remove(draft, p);
-	return port_propose(call, draft, false);
+	return rpc_port_propose(call, draft, false);
 }
 
 /* Proposes what the command line and a file say. */
 static enum rpc_end
-port_apply(struct rpc_call *call, bool dry)
+rpc_port_apply(struct rpc_call *call, bool dry)
 {
 	const char *text = NULL;
 	struct conf *draft;
@@ -257,13 +258,13 @@ port_apply(struct rpc_call *call, bool dry)
 
 	if (!rpc_read(call, "{s?s%}", "text", &text, &len))
 		return RPC_FAILED;
-	if (port_is_busy(call))
+	if (rpc_port_is_busy(call))
 		return RPC_FAILED;
 	say_error_into(call->error, sizeof(call->error));
 	draft = changes_read(call->parts->changes, text, len);
 	say_error_into(NULL, 0);
 	if (draft != NULL)
-		return port_propose(call, draft, dry);
+		return rpc_port_propose(call, draft, dry);
 	call->code = RPC_CODE_REFUSED;
 	return RPC_FAILED;
 }
@@ -271,13 +272,13 @@ port_apply(struct rpc_call *call, bool dry)
 enum rpc_end
 rpc_config_check(struct rpc_call *call)
 {
-	return port_apply(call, true);
+	return rpc_port_apply(call, true);
 }
 
 enum rpc_end
 rpc_config_apply(struct rpc_call *call)
 {
-	return port_apply(call, false);
+	return rpc_port_apply(call, false);
 }
 
 enum rpc_end

@@ -41,26 +41,26 @@ rpc_hello(struct rpc_call *call)
 }
 
 static void
-show_add(void *to, const char *name, uint64_t value)
+rpc_show_add(void *to, const char *name, uint64_t value)
 {
 	json_object_set_new(to, name, json_integer((json_int_t)value));
 }
 
 /* Adds a port's counters, and its drops by reason. */
 static void
-show_add_counters(json_t *to, const struct parts *p, uint16_t port)
+rpc_show_add_counters(json_t *to, const struct parts *p, uint16_t port)
 {
 	json_t *drops = json_object();
 	struct port_count c;
 
 	stats_port(p, port, &c);
-	stats_show(&c, show_add, to);
-	stats_show_drops(&c, show_add, drops);
+	stats_show(&c, rpc_show_add, to);
+	stats_show_drops(&c, rpc_show_add, drops);
 	json_object_set_new(to, "drops", drops);
 }
 
 static json_t *
-show_workers_of(const struct parts *p, uint16_t device)
+rpc_show_workers_of(const struct parts *p, uint16_t device)
 {
 	json_t *ids = json_array();
 	unsigned int i;
@@ -73,7 +73,7 @@ show_workers_of(const struct parts *p, uint16_t device)
 
 /* Describes the guest in a slot, and says in *why why it does not work, or "". */
 static json_t *
-show_guest(const struct parts *p, uint16_t slot, char *why, size_t size)
+rpc_show_guest(const struct parts *p, uint16_t slot, char *why, size_t size)
 {
 	const struct guest *g = load_acquire(&p->guests->placed[slot]);
 	const struct port *port = &p->ports->port[slot];
@@ -81,14 +81,14 @@ show_guest(const struct parts *p, uint16_t slot, char *why, size_t size)
 	uint8_t fault = FAULT_NONE;
 	json_t *o = json_pack("{s:s, s:i, s:i, s:o, s:i}", "name", slot_name(p->ports, slot, name),
 			"device", slot, "vlan", port_vlan(port), "workers",
-			show_workers_of(p, slot), "addresses", (int)fdb_count(p->fdb, slot));
+			rpc_show_workers_of(p, slot), "addresses", (int)fdb_count(p->fdb, slot));
 
 	if (g != NULL) {
 		fault = guest_fault_reason(g);
-		show_add(o, "receive_rings", guest_rings(g, RINGS_RX));
-		show_add(o, "transmit_rings", guest_rings(g, RINGS_TX));
+		rpc_show_add(o, "receive_rings", guest_rings(g, RINGS_RX));
+		rpc_show_add(o, "transmit_rings", guest_rings(g, RINGS_TX));
 	}
-	show_add_counters(o, p, slot);
+	rpc_show_add_counters(o, p, slot);
 	if (fault != FAULT_NONE)
 		snprintf(why, size, "stopped: %s", fault_name(fault));
 	else if (g == NULL || guest_rings(g, RINGS_ALL) == 0)
@@ -101,7 +101,7 @@ show_guest(const struct parts *p, uint16_t slot, char *why, size_t size)
 
 /* Says why a port without a guest that works has none. */
 static const char *
-show_why_absent(const struct parts *p, unsigned int index)
+rpc_show_why_absent(const struct parts *p, unsigned int index)
 {
 	const char *why = changes_why(p->changes, index);
 
@@ -113,7 +113,7 @@ show_why_absent(const struct parts *p, unsigned int index)
 }
 
 static json_t *
-show_port(const struct parts *p, unsigned int index)
+rpc_show_port(const struct parts *p, unsigned int index)
 {
 	const struct conf_port *c = &p->conf->port[index];
 	json_t *guests = json_array();
@@ -124,13 +124,13 @@ show_port(const struct parts *p, unsigned int index)
 	for (i = 0; i < ports_used(p->ports); i++) {
 		if (port_state(&p->ports->port[i]) != PORT_USED || p->ports->port[i].settings != c)
 			continue;
-		json_array_append_new(guests, show_guest(p, i, why, sizeof(why)));
+		json_array_append_new(guests, rpc_show_guest(p, i, why, sizeof(why)));
 		working += why[0] == '\0';
 	}
 	if (working != 0)
 		reason = "";
 	else
-		reason = why[0] != '\0' ? why : show_why_absent(p, index);
+		reason = why[0] != '\0' ? why : rpc_show_why_absent(p, index);
 	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:o, s:o}", "name", c->name, "kind",
 			c->socket[0] != '\0' ? "vhost-user" : "cuse", "state",
 			working != 0 ? "up" : "down", "why", reason, "index", (int)index,
@@ -138,7 +138,7 @@ show_port(const struct parts *p, unsigned int index)
 }
 
 static json_t *
-show_uplink(const struct parts *p)
+rpc_show_uplink(const struct parts *p)
 {
 	const char *link = uplink_link_text(p->uplink);
 	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "name", "uplink", "kind", "dpdk",
@@ -146,7 +146,7 @@ show_uplink(const struct parts *p)
 			uplink_is_up(p->uplink) ? "" : "its link is down", "link", link,
 			"addresses", (int)fdb_count(p->fdb, PORT_UPLINK));
 
-	show_add_counters(o, p, PORT_UPLINK);
+	rpc_show_add_counters(o, p, PORT_UPLINK);
 	return o;
 }
 
@@ -164,9 +164,9 @@ rpc_port_list(struct rpc_call *call)
 	for (i = 0; i < p->conf->nports; i++)
 		if (conf_port_used(&p->conf->port[i]) &&
 				(name == NULL || strcmp(p->conf->port[i].name, name) == 0))
-			json_array_append_new(ports, show_port(p, i));
+			json_array_append_new(ports, rpc_show_port(p, i));
 	if (p->uplink != NULL && (name == NULL || strcmp(name, "uplink") == 0))
-		json_array_append_new(ports, show_uplink(p));
+		json_array_append_new(ports, rpc_show_uplink(p));
 	if (name != NULL && json_array_size(ports) == 0) {
 		json_decref(ports);
 		return rpc_fail(call, RPC_CODE_NONE, "port %s: there is none", name);
@@ -176,7 +176,7 @@ rpc_port_list(struct rpc_call *call)
 }
 
 static json_t *
-show_worker(const struct parts *p, const struct lane *l)
+rpc_show_worker(const struct parts *p, const struct lane *l)
 {
 	const struct worker_load w = loads_of(p->loads, l->id);
 	json_t *rings = json_array();
@@ -215,22 +215,22 @@ rpc_worker_list(struct rpc_call *call)
 		return RPC_FAILED;
 	workers = json_array();
 	for (i = 0; i < all->n; i++)
-		json_array_append_new(workers, show_worker(call->parts, all->lane[i]));
+		json_array_append_new(workers, rpc_show_worker(call->parts, all->lane[i]));
 	call->result = json_pack("{s:o}", "workers", workers);
 	return RPC_DONE;
 }
 
 /* Counters of a port in use, by its name. */
 static json_t *
-show_stats(const struct parts *p, uint16_t port)
+rpc_show_stats(const struct parts *p, uint16_t port)
 {
 	char name[SLOT_NAME_MAX];
 	json_t *o = json_pack("{s:s}", "name", slot_name(p->ports, port, name));
 
 	if (port != PORT_UPLINK)
-		show_add(o, "device", port);
-	show_add(o, "addresses", fdb_count(p->fdb, port));
-	show_add_counters(o, p, port);
+		rpc_show_add(o, "device", port);
+	rpc_show_add(o, "addresses", fdb_count(p->fdb, port));
+	rpc_show_add_counters(o, p, port);
 	return o;
 }
 
@@ -247,14 +247,14 @@ rpc_stats(struct rpc_call *call)
 	ports = json_array();
 	for (i = 0; i < ports_used(p->ports); i++)
 		if (port_state(&p->ports->port[i]) == PORT_USED && (only == PORT_MAX || only == i))
-			json_array_append_new(ports, show_stats(p, i));
+			json_array_append_new(ports, rpc_show_stats(p, i));
 	if (p->uplink != NULL && (only == PORT_MAX || only == PORT_UPLINK))
-		json_array_append_new(ports, show_stats(p, PORT_UPLINK));
+		json_array_append_new(ports, rpc_show_stats(p, PORT_UPLINK));
 	all = json_object();
-	show_add(all, "workers", p->lanes->n);
-	show_add(all, "addresses", fdb_used(p->fdb));
-	show_add(all, "devices_stopped", load_relaxed(&p->guests->faults));
-	show_add(all, "buffers_free", uplink_buffers_free(p->uplink));
+	rpc_show_add(all, "workers", p->lanes->n);
+	rpc_show_add(all, "addresses", fdb_used(p->fdb));
+	rpc_show_add(all, "devices_stopped", load_relaxed(&p->guests->faults));
+	rpc_show_add(all, "buffers_free", uplink_buffers_free(p->uplink));
 	call->result = json_pack("{s:o, s:o}", "switch", all, "ports", ports);
 	return RPC_DONE;
 }

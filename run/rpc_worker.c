@@ -20,7 +20,7 @@
 #define MOVES_MAX 32
 
 static void
-worker_add_moved(json_t *moved, const struct parts *p, uint16_t device, unsigned int worker)
+rpc_worker_add_moved(json_t *moved, const struct parts *p, uint16_t device, unsigned int worker)
 {
 	char name[SLOT_NAME_MAX];
 
@@ -31,7 +31,7 @@ worker_add_moved(json_t *moved, const struct parts *p, uint16_t device, unsigned
 
 /* Fails a call of which nothing, or only a part, was done. */
 static enum rpc_end
-worker_fail_busy(struct rpc_call *call)
+rpc_worker_fail_busy(struct rpc_call *call)
 {
 	return rpc_fail(call, RPC_CODE_BUSY,
 			"a guest is being set up, or a worker does not answer: ask again");
@@ -61,11 +61,11 @@ rpc_worker_move(struct rpc_call *call)
 	m.device = device;
 	m.worker = worker;
 	if (!vhost_user_move(p->guests, &m, moved))
-		return worker_fail_busy(call);
+		return rpc_worker_fail_busy(call);
 	list = json_array();
 	for (i = 0; i < GUEST_MAX; i++)
 		if (moved[i])
-			worker_add_moved(list, p, i, worker);
+			rpc_worker_add_moved(list, p, i, worker);
 	if (json_array_size(list) == 0) {
 		json_decref(list);
 		return rpc_fail(call, RPC_CODE_NONE, "port %s: no such guest has rings in use",
@@ -98,7 +98,7 @@ rpc_worker_rebalance(struct rpc_call *call)
 		if (!vhost_user_move(p->guests, &m, moved))
 			break;
 		if (moved[m.device])
-			worker_add_moved(list, p, m.device, m.worker);
+			rpc_worker_add_moved(list, p, m.device, m.worker);
 	}
 	free(b);
 	call->result = json_pack("{s:o}", "moved", list);

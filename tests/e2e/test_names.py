@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""scripts/check-names, a part of make lint: comments and texts name nothing that is not there."""
+"""scripts/check-names, a part of make lint: comments and texts name nothing that is not there, and static
+functions are named after their file."""
 
 import os
 
@@ -51,3 +52,20 @@ def test_what_is_not_there(box, name, text, what):
         assert (status, said) == (0, "")
     else:
         assert (status, said) == (1, f"{name}: {what}: there is no such thing\n")
+
+
+@pytest.mark.parametrize("name, text, function", (
+    ("a/rpc_ring.c", "static int\nrpc_ring_put(int a,\n\tint b)\n{\n}", None),
+    ("a/rpc_ring.c", "static int\nring_put(void)\n{\n}", "ring_put"),  # looks like ring.c's
+    ("a/rpc_wire.c", "static int *\nwire_put(void)\n{\n}", None),
+    ("a/wire.c", "static int\na_put(void)\n{\n}", None),
+    ("a/wire.c", "struct cable {\n};\nstatic int\ncable_put(struct cable *c)\n{\n}", None),
+    ("a/wire.c", "static inline int\ncable_put(struct cable *c)\n{\n}", "cable_put"),
+    ("tests/wire.c", "static int\nput_it(void)\n{\n}", None)))
+def test_static_functions_are_named_after_their_file(box, name, text, function):
+    status, said = check(box, COMPLETE | {name: text})
+    if function is None:
+        assert (status, said) == (0, "")
+    else:
+        stem = os.path.basename(name).removesuffix(".c")
+        assert (status, said) == (1, f"{name}: {function}(): does not begin with {stem}_\n")
