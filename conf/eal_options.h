@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Reads EAL's options, as far as the switch has to know them: EAL answers errors with a hundred
- * lines of usage, so the usual mistakes are looked for before EAL starts.
+ * Reads EAL's options, as far as the switch has to know them. The usual mistakes are found before EAL
+ * starts; run/eal.c says what EAL itself would answer.
  *
  * Looks at nothing except the words; its only state is getopt's. Main lcore, before EAL starts.
  */
