@@ -8,12 +8,12 @@
 
 Called as QEMU would be, by hand or by libvirt (<emulator>), it
 
-  - redirects each `-netdev tap,vhost=on`. Back end "cuse": one descriptor of us_vhost_path is opened
+  - redirects each `-netdev tap,vhost=on`. Back end "cuse": one file descriptor of us_vhost_path is opened
     for it, and passed as vhostfd. Back end "user": it becomes a vhost-user netdev with a chardev;
-  - turns offloads off on the virtio-net devices of these netdevs, wherever they stand;
+  - turns offloads off on the virtio-net devices of these netdevs, wherever on the line they are;
   - gives the guest memory that the switch can map: on hugetlbfs where there is some, else in a memfd.
     Memory backends that are on the line already are kept, and shared;
-  - becomes the emulator (exec), which so has this process's id, signals, descriptors and exit status.
+  - becomes the emulator (exec), which so has this process's id, signals, file descriptors and exit status.
 
 A line without such netdevs, or that only asks what QEMU can do (`-version`, `-machine none`, ...), is
 passed on as it is; so is each option that is not named here. Netdevs that stay outside of the switch
@@ -35,7 +35,7 @@ back_end = "auto"
 # cuse: the switch's character device, /dev/<dev-basename>.
 us_vhost_path = "/dev/usvhost"
 
-# user: the switch's socket. "{id}" stands for the netdev's id.
+# user: the switch's socket. "{id}" is replaced by the netdev's id.
 vhost_user_path = "/run/vhost-switch/usvhost"
 
 # user: further options of the chardev: "reconnect=1", or "server=on,wait=off" for vhost-switch --client.
@@ -301,7 +301,7 @@ def choose_back_end(settings, path):
 # --- The changes
 
 def rewrite(options, settings):
-    """The options with the switch's netdevs redirected; descriptors are opened on the way."""
+    """The options with the switch's netdevs redirected; file descriptors are opened on the way."""
     if is_probe(options):
         return options
     netdevs = find_netdevs(options, settings)
@@ -317,7 +317,7 @@ def rewrite(options, settings):
         if kind == "user":
             to_vhost_user(options, fields, settings)
         else:
-            give_descriptor(fields, settings)
+            give_fd(fields, settings)
     for fields in with_flag(options, "-device"):
         if str(fields.get("driver")).startswith("virtio-net") and fields.get("netdev") in ids:
             for name in settings.offloads.split():
@@ -344,30 +344,30 @@ def queue_pairs(fields):
     return int(count) if count.isdigit() else 1
 
 
-def is_open_node(descriptor, path):
-    """Returns true for the number of a descriptor of this very node, and not one of the kernel's vhost-net."""
+def is_open_node(fd, path):
+    """Returns true for the number of a file descriptor of this very node, and not one of the kernel's vhost-net."""
     try:
-        return os.path.samestat(os.fstat(int(descriptor)), os.stat(path))
+        return os.path.samestat(os.fstat(int(fd)), os.stat(path))
     except (TypeError, ValueError, OSError):
         return False
 
 
-def give_descriptor(fields, settings):
-    """cuse: the tap gets an open descriptor of the switch's device, unless it has one."""
+def give_fd(fields, settings):
+    """cuse: the tap gets an open file descriptor of the switch's device, unless it has one."""
     if queue_pairs(fields) > 1:
         raise Refusal(f"{fields.line}: several queue pairs: cuse carries one: take one, or the vhost-user back end")
     if is_open_node(fields.get("vhostfd"), settings.us_vhost_path):
         return
     try:
         # Each open makes a device in the switch, so --print opens another file.
-        descriptor = os.open(os.devnull if settings.show else settings.us_vhost_path, os.O_RDWR)
+        fd = os.open(os.devnull if settings.show else settings.us_vhost_path, os.O_RDWR)
     except OSError as problem:
         raise Refusal(f"us_vhost_path {settings.us_vhost_path}: {problem.strerror}: start vhost-switch (made with "
                       f"VHOST=cuse) first; or set vhost_user_path, now {settings.vhost_user_path}") from None
-    os.set_inheritable(descriptor, True)
+    os.set_inheritable(fd, True)
     fields.drop("vhostfd", "vhostfds")
     fields.set("vhost", True)
-    fields.set("vhostfd", str(descriptor))
+    fields.set("vhostfd", str(fd))
 
 
 def to_vhost_user(options, fields, settings):

@@ -30,7 +30,7 @@ BURSTS = ("--mode", "bursts", "--ring", 1024)
 SIZES = (64, 256, 1518)
 # What drivers do: a descriptor is written again for each buffer (lane.h). FIXED is written once.
 FIXED, SPLIT = "fixed", "split"
-LABELS = {FIXED: "split", SPLIT: "split, written anew", "packed": "packed"}
+LABELS = {FIXED: "split", SPLIT: "split, written again", "packed": "packed"}
 # Rings as QEMU makes them: with 64 guests and rings of 1024 the generator's buffers leave the cache.
 MANY = ("--guests", 64, "--ring", 256)
 

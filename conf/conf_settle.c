@@ -42,8 +42,8 @@ static bool
 settle_offer(const struct conf *c, struct conf_port *p)
 {
 	if (p->tso == CHOICE_YES && p->csum == CHOICE_NO) {
-		say_error("--port %s: csum=no: segments need checksums, so it can't stand beside "
-			  "tso=yes",
+		say_error("--port %s: csum=no: segments need checksums, so tso=yes must be left out, "
+			  "or csum=no",
 				p->name);
 		return false;
 	}

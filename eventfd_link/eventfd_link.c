@@ -17,7 +17,7 @@
  * No answer outlives its reason. Number and mm of the target are pinned before the check, and the
  * file descriptor is looked up under task_lock() only while the task still has that mm: it has not
  * ended, so that the number was its own all the time, and it has executed no other program, whose
- * rights and descriptors would be others.
+ * rights and file descriptors would be others.
  *
  * There is no state but the mount, made at load and constant; any number of threads may call.
  */

@@ -15,8 +15,8 @@
  * If it fails it returns -1, and errno says why:
  *	EBADF	`fd` is not open in that process
  *	EFAULT	the argument is no readable address
- *	EINVAL	`pid` is not positive, or the descriptor is no eventfd
- *	EMFILE	the caller has as many descriptors as it may have
+ *	EINVAL	`pid` is not positive, or the file descriptor is no eventfd
+ *	EMFILE	the caller has as many file descriptors as it may have
  *	ENOMEM
  *	ENOTTY	another ioctl
  *	EPERM	the caller may not trace that process; nobody may trace a kernel thread

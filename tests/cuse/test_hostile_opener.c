@@ -161,7 +161,7 @@ numbers_out_of_range(const char *node)
 }
 
 static void
-descriptors(const char *node)
+fds(const char *node)
 {
 	int fd = owned(node), ends[2], table[64], n = 0, before;
 
@@ -184,8 +184,8 @@ descriptors(const char *node)
 	for (int i = 0; i < n; i++) {
 		CHECK(i >= n - 4 || table[i] >= 0);
 		for (unsigned k = 3; k < 6; k++)
-			refused(vhostnet_set_fd(fd, on_a_ring[k], k % 2, table[i]), "descriptor",
-					i);
+			refused(vhostnet_set_fd(fd, on_a_ring[k], k % 2, table[i]),
+					"file descriptor", i);
 	}
 	CHECK_IS(open_fds(), before);
 }
@@ -354,7 +354,7 @@ static const struct test_case cases[] = {
 		{"calls that are not ioctl", other_calls},
 		{"bad pointers", bad_pointers},
 		{"numbers out of range", numbers_out_of_range},
-		{"descriptors that are no eventfds", descriptors},
+		{"file descriptors that are no eventfds", fds},
 		{"memory that is not there, or not to be had", memory_tables},
 		{"memory in many pieces", many_pieces},
 		{"a start in the wrong order", wrong_order},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* A network card with a vhost-net node behind it: see vhostnet.h. */
+/* A network card that is made of a vhost-net node: see vhostnet.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>

@@ -323,7 +323,7 @@ vr_raw_chain(struct vr_ring *vr, uint16_t id, const struct vr_packed_desc *d, un
 			first_flags = flags;
 		vr_raw_packed(vr, vr->fill_at.at, d[i].addr, d[i].len, id,
 				i == 0 ? vr_packed_owner(false, !first.lap) : flags);
-		vr->fill_at = vr_packed_behind(vr->fill_at, vr->size, 1);
+		vr->fill_at = vr_packed_after(vr->fill_at, vr->size, 1);
 	}
 	vr_raw_packed_flags(vr, first.at, first_flags);
 	vr->show_at = vr->kick_at = vr->fill_at;
@@ -341,5 +341,5 @@ vr_raw_step(struct vr_ring *vr, unsigned n)
 	if (vr->format == &vr_split)
 		vr->used_idx++;
 	else
-		vr->seen_at = vr_packed_behind(vr->seen_at, vr->size, n);
+		vr->seen_at = vr_packed_after(vr->seen_at, vr->size, n);
 }

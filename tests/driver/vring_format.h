@@ -4,7 +4,7 @@
 /*
  * What differs between the two formats of rings; private to vring.c. Names of buffers are head
  * descriptors in split rings, and buffer ids in packed ones. vring.c keeps the list of free names
- * in vr_ring.next, and what each name stands for.
+ * in vr_ring.next, and what each name is of.
  */
 #ifndef DRIVER_VRING_FORMAT_H
 #define DRIVER_VRING_FORMAT_H

@@ -42,7 +42,7 @@ add(struct vr_ring *vr, const struct vr_seg *seg, unsigned n, unsigned n_out, ui
 			vr->held[head] = (struct vr_held){f, (uint16_t)n};
 		else
 			d->flags = f;
-		vr->fill_at = vr_packed_behind(vr->fill_at, vr->size, 1);
+		vr->fill_at = vr_packed_after(vr->fill_at, vr->size, 1);
 	}
 	vr->n_held++;
 	return name;
@@ -73,7 +73,7 @@ publish(struct vr_ring *vr, unsigned n)
 		const struct vr_held *held = &vr->held[vr->show_at.at];
 
 		vr_raw_packed_flags(vr, vr->show_at.at, held->flags);
-		vr->show_at = vr_packed_behind(vr->show_at, vr->size, held->n);
+		vr->show_at = vr_packed_after(vr->show_at, vr->size, held->n);
 	}
 }
 
@@ -119,7 +119,7 @@ walk_used(const struct vr_ring *vr, struct vr_place *p)
 		id = vr->packed[p->at].id;
 		if (id >= vr->size || vr->chain[id] == 0)
 			break;
-		*p = vr_packed_behind(*p, vr->size, vr->chain[id]);
+		*p = vr_packed_after(*p, vr->size, vr->chain[id]);
 	}
 	return n;
 }
@@ -147,7 +147,7 @@ peek(const struct vr_ring *vr, struct vr_used_elem *e)
 static void
 take(struct vr_ring *vr, uint16_t name)
 {
-	vr->seen_at = vr_packed_behind(vr->seen_at, vr->size, vr->chain[name]);
+	vr->seen_at = vr_packed_after(vr->seen_at, vr->size, vr->chain[name]);
 	vr->oldest = vr->next[name];
 	vr_give_names(vr, name, name, 1);
 }

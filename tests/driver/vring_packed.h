@@ -58,7 +58,7 @@ vr_packed_is_used(uint16_t flags, bool lap)
 
 /* Returns the place `n` descriptors further on, at most one lap. */
 static inline struct vr_place
-vr_packed_behind(struct vr_place p, uint16_t size, unsigned n)
+vr_packed_after(struct vr_place p, uint16_t size, unsigned n)
 {
 	unsigned to = p.at + n;
 

@@ -336,7 +336,7 @@ def test_nobody_notices_ports_that_come_and_go(box):
         path = switch.socket("b")
 
         def held():
-            """Descriptors, except those of EAL's memory, which may have grown; and threads."""
+            """File descriptors, except those of EAL's memory, which may have grown; and threads."""
             links = [link for link in switch.links() if "/memfd:seg" not in link]
             return len(links), len(os.listdir(f"/proc/{switch.pid}/task"))
 
@@ -364,7 +364,7 @@ def test_nobody_notices_ports_that_come_and_go(box):
         while_numbered_frames_pass(switch, control, 8, lambda i: change(i) if i % 20 else change_with_guests(i))
         assert control.names() == ["a"]
         wait_for(lambda: held() <= before,
-                 what=lambda: f"no descriptor or thread is left behind: {before}, {held()}, {switch.links()}")
+                 what=lambda: f"no file descriptor or thread is left behind: {before}, {held()}, {switch.links()}")
 
 
 def test_a_file_is_applied_again_and_again(box):

@@ -156,7 +156,7 @@ def main_thread(pid):
         return used, int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)$", status.read(), re.M).group(1))
 
 
-def test_no_descriptor_for_a_client(box):
+def test_no_fd_for_a_client(box):
     """The client waits, and the main lcore sleeps meanwhile: it does not spin on the listening socket."""
     with Switch(box, ["--port", "a,socket=a"], stats_every=0) as switch, Control(switch) as control:
         control.ask("hello")  # all that it opens at its start is open
@@ -190,7 +190,7 @@ def test_ten_thousand_connections_leave_nothing_behind(control):
             if i % 4:
                 client.sendall(request("port.list")[:i % 40] if i % 4 == 1 else request("hello") if i % 4 == 2
                                else request("port.set", name="a", mtu=1400 + i % 64))
-    wait_for(lambda: held() <= before, what="their descriptors are closed")
+    wait_for(lambda: held() <= before, what="their file descriptors are closed")
     control.ask("port.set", name="a", mtu=None)
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""The guide, the man page and README: they build without a warning, their commands work as they stand, their options
+"""The guide, the man page and README: they build without a warning, their commands work as they are, their options
 are those of --help, and the messages that they quote exist.
 
 Commands are taken from the text itself; doc/hacking.rst ("The guide") says how a block is marked. Those that need
@@ -372,7 +372,7 @@ def test_guide_and_man_page_build_without_a_warning(box):
 
 
 def check_commands_are_painted(commands, dialogue):
-    """A command that stands alone is no answer ("go", grey); in a dialogue the answers are, and the commands not."""
+    """A command alone is no answer ("go", grey); in a dialogue the answers are, and the commands not."""
     with open(commands, encoding="utf-8") as f:
         text = f.read()
     blocks = re.findall(r'<div class="highlight-console[^>]*>(.*?)</div>', text, re.S)

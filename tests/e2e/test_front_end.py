@@ -42,12 +42,12 @@ class FrontEnd:
     def __exit__(self, *exception):
         self.socket.close()
 
-    def send(self, request, payload=b"", flags=VERSION, descriptors=()):
+    def send(self, request, payload=b"", flags=VERSION, fds=()):
         message = struct.pack("=III", request, flags, len(payload)) + payload
-        socket.send_fds(self.socket, [message], descriptors)
+        socket.send_fds(self.socket, [message], fds)
 
-    def ask(self, request, payload=b"", flags=VERSION, descriptors=()):
-        self.send(request, payload, flags, descriptors)
+    def ask(self, request, payload=b"", flags=VERSION, fds=()):
+        self.send(request, payload, flags, fds)
         answer = self.socket.recv(12 + 8, socket.MSG_WAITALL)
         assert len(answer) == 20, "the connection is over"
         return struct.unpack_from("=Q", answer, 12)[0]
@@ -131,7 +131,7 @@ def test_log_is_taken(box):
         log = os.memfd_create("log")
         os.ftruncate(log, 1 << 16)
         # The answer has no payload.
-        front.send(SET_LOG_BASE, log_base(1 << 16), descriptors=[log])
+        front.send(SET_LOG_BASE, log_base(1 << 16), fds=[log])
         assert len(front.socket.recv(12, socket.MSG_WAITALL)) == 12
         assert front.acknowledged(SET_FEATURES, front.features)
         os.close(log)
@@ -144,7 +144,7 @@ def test_log_that_leads_astray(payload, box):
     """librte_vhost would write beside it, or could not map it: the connection ends, nothing is lost."""
     with Switch(box, allow_log=REFUSED) as switch:
         with FrontEnd(switch.socket()):
-            before = switch.descriptors()
+            before = switch.fds()
         for _ in range(5):
             with FrontEnd(switch.socket()) as front:
                 log = os.memfd_create("log")
@@ -153,7 +153,7 @@ def test_log_that_leads_astray(payload, box):
                 os.close(log)
                 assert front.is_over()
         with FrontEnd(switch.socket()):
-            wait_for(lambda: switch.descriptors() == before, what="as many descriptors as before")
+            wait_for(lambda: switch.fds() == before, what="as many file descriptors as before")
 
 
 @pytest.mark.parametrize("mac", ["ffffffffffff", "010000000001", "000000000000"])

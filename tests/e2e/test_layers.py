@@ -58,7 +58,7 @@ def test_house_in_order_passes(box):
      "guest/cuse/node.c: includes run/loop.h: guest is below run\n"),
     # Sideways.
     ({"uplink/port.c": '#include "guest/ring.h"\n'},
-     "uplink/port.c: includes guest/ring.h: uplink stands beside guest\n"),
+     "uplink/port.c: includes guest/ring.h: uplink is beside guest\n"),
     # main.h is main.c's.
     ({"run/loop.c": '#include "main.h"\n'}, "run/loop.c: includes main.h: only main.c includes main.h\n"),
     # Circles on one floor: of headers, of three modules; a file may name its own header.

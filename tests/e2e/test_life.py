@@ -160,7 +160,7 @@ def test_main_lcore_sleeps(box, uplink):
 
 
 def test_guests_come_and_go_without_a_trace(box):
-    """Descriptors, threads and memory are as before; the index and the tag of a guest that left are used again."""
+    """File descriptors, threads and memory are as before; the index and the tag of a guest that left are used again."""
     with Switch(box) as switch:
         def visit():
             with Guests(box, [switch.socket()] * 2) as guests:
@@ -169,9 +169,9 @@ def test_guests_come_and_go_without_a_trace(box):
             switch.wait_table(lambda t: not t.devices())  # no device
 
         visit()  # what is allocated once and kept
-        before = (switch.descriptors(), switch.threads())
+        before = (switch.fds(), switch.threads())
         resident = switch.resident_kib()
         for _ in range(3):
             visit()
-        assert (switch.descriptors(), switch.threads()) == before
+        assert (switch.fds(), switch.threads()) == before
         assert switch.resident_kib() - resident < 4096

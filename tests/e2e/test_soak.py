@@ -53,10 +53,10 @@ def test_eight_guests_all_to_all(box):
             switch.wait_table(lambda t: not t.devices())  # all guests gone
 
         visit(0, steps=2)
-        before = (switch.descriptors(), switch.threads())
+        before = (switch.fds(), switch.threads())
         resident = switch.resident_kib()
         visit(SECONDS, steps=GUESTS)
-        assert (switch.descriptors(), switch.threads()) == before
+        assert (switch.fds(), switch.threads()) == before
         assert switch.resident_kib() - resident < GROWTH_KIB
         table = switch.stop()
         assert table["departed"].received > 0

@@ -88,7 +88,7 @@ def test_two_switches_in_memory_on_ordinary_pages(box):
 
 @contextlib.contextmanager
 def cpuset(box, cpus):
-    """What puts a program into a cpuset: words that go in front of a command."""
+    """What puts a program into a cpuset: words that go before a command."""
     root = box.path("cgroup")
     os.mkdir(root)
     for kind in (("cgroup", "-o", "cpuset"), ("cgroup2",)):

@@ -60,7 +60,7 @@ GUIDE_BECOMES = (f"{GUIDE_BEGIN},vhostfd=3 -device virtio-net-pci,netdev=hostnet
 # (name, settings, line, what it becomes)
 TABLE = [
     ("the guide's example", CUSE, GUIDE, GUIDE_BECOMES),
-    ("one descriptor for each netdev", CUSE_MEMFD,
+    ("one file descriptor for each netdev", CUSE_MEMFD,
      f"{TAP} -netdev tap,id=n2,vhost=on -netdev user,id=n3",
      f"{TAP},vhostfd=3 -netdev tap,id=n2,vhost=on,vhostfd=4 -netdev user,id=n3 {memfd('128M')}"),
     ("the device before its netdev, others between", CUSE_MEMFD,
@@ -75,7 +75,7 @@ TABLE = [
     ("offloads that were on, or off", CUSE_MEMFD, f"{TAP} {CARD},csum=on,gso=off,mrg_rxbuf=on",
      f"{TAP},vhostfd=3 {CARD},csum=off,gso=off,mrg_rxbuf=on,guest_tso4=off,guest_tso6=off,guest_ecn=off "
      f"{memfd('128M')}"),
-    ("another descriptor is replaced", CUSE_MEMFD, "-netdev tap,fd=28,id=n1,vhost=on,vhostfd=30,sndbuf=0",
+    ("another file descriptor is replaced", CUSE_MEMFD, "-netdev tap,fd=28,id=n1,vhost=on,vhostfd=30,sndbuf=0",
      f"-netdev tap,fd=28,id=n1,vhost=on,sndbuf=0,vhostfd=3 {memfd('128M')}"),
     ("vhost in other words", CUSE_MEMFD, "-netdev type=tap,id=n1,vhost -netdev tap,id=n2,vhostforce=yes",
      f"-netdev type=tap,id=n1,vhost=on,vhostfd=3 -netdev tap,id=n2,vhostforce=yes,vhost=on,vhostfd=4 {memfd('128M')}"),
@@ -197,7 +197,7 @@ REFUSED = [
     ("unknown back end", {"BACK_END": "kernel"}, TAP, "back_end kernel: unknown: use one of auto, cuse, user"),
     ("unknown switch", {"EVERY_TAP": "yes"}, TAP, "every_tap yes: unknown: use one of 0, 1"),
     ("several queue pairs through cuse", CUSE, "-netdev tap,id=n1,vhost=on,queues=4", "several queue pairs"),
-    ("the same with descriptors", CUSE, "-netdev tap,id=n1,vhost=on,fds=3:4,vhostfds=5:6", "several queue pairs"),
+    ("the same with file descriptors", CUSE, "-netdev tap,id=n1,vhost=on,fds=3:4,vhostfds=5:6", "several queue pairs"),
     ("-nic", CUSE, "-nic tap,model=virtio-net-pci,vhost=on", "-nic tap,.*: write it as -netdev and -device"),
     ("-net", USER, "-net nic,model=virtio -net tap,vhost=on", "-net tap,vhost=on.*: write it as -netdev and -device"),
     ("no id", USER, "-netdev tap,vhost=on", "-netdev tap,vhost=on: it has no id: add one"),
@@ -393,7 +393,7 @@ def test_too_few_hugepages_are_said():
     assert re.fullmatch(r"qemu-wrap: /\S+: \d+ of 524288 hugepages of 2048 kB are free: reserve more, .*\n", err)
 
 
-def test_emulator_gets_descriptors_words_status_and_process(box, stand_in):
+def test_emulator_gets_fds_words_status_and_process(box, stand_in):
     """Through exec, and no shell: quotes, blanks and patterns arrive as they are."""
     node = box.path("usvhost node")
     with open(node, "w", encoding="ascii"):
@@ -411,8 +411,8 @@ def test_emulator_gets_descriptors_words_status_and_process(box, stand_in):
                             "-netdev", "tap,id=n2,vhost=on,vhostfd=4", "-m", "64", *shlex.split(memfd("64M"))]
 
 
-def test_descriptor_of_the_node_is_kept(box, stand_in):
-    """A caller that opened the node itself (libvirt's <backend vhost=>) has its own descriptor used."""
+def test_fd_of_the_node_is_kept(box, stand_in):
+    """A caller that opened the node itself (libvirt's <backend vhost=>) has its own file descriptor used."""
     node = box.path("usvhost")
     with open(node, "w+", encoding="ascii") as opened:
         words = shlex.split(f"-netdev tap,id=n1,vhost=on,vhostfd={opened.fileno()}")

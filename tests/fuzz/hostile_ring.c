@@ -135,7 +135,7 @@ put_desc(struct hostile_ring *h, struct input *in)
 	}
 	vr_raw_packed(vr, vr->fill_at.at, gpa, len, kind >> 3,
 			flags | vr_packed_owner(true, vr->fill_at.lap));
-	vr->fill_at = vr_packed_behind(vr->fill_at, vr->size, 1);
+	vr->fill_at = vr_packed_after(vr->fill_at, vr->size, 1);
 }
 
 /* Writes a whole indirect table, of entries that follow each other in memory. */

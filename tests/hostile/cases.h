@@ -28,7 +28,7 @@ extern const struct hcase cases_address[]; /* source and destination addresses *
 extern const struct hcase cases_life[];    /* reboots, pauses, sudden death */
 extern const struct hcase cases_memory[];  /* memory tables and their files */
 extern const struct hcase cases_vring[];   /* the set-up of rings */
-extern const struct hcase cases_fds[];     /* event descriptors */
+extern const struct hcase cases_fds[];     /* eventfds */
 extern const struct hcase cases_files[];   /* files whose owner can make others wait */
 extern const struct hcase cases_share[];   /* more than a share of the workers' time */
 extern const struct hcase cases_uplink[];  /* more than a share of what the uplink brings */

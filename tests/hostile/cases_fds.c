@@ -99,7 +99,7 @@ run_call(struct hostile *h, const void *arg)
 	if (!party_pair(h, &bad, &peer))
 		return;
 	fd = make_fd(*(const enum kind *)arg, &other);
-	MUST(h, fd >= 0, "no descriptor");
+	MUST(h, fd >= 0, "no file descriptor");
 	EXPECT(h, set_fd(bad, VU_SET_VRING_CALL, 0, fd) == 0, "the message was refused");
 	close(fd);
 	if (expect_stop(h, bad, FAULT_CALLFD)) {
@@ -128,7 +128,7 @@ run_full_event(struct hostile *h, const void *arg)
 
 /*
  * The switch shares the flag that keeps a write from blocking (O_NONBLOCK) with the guest, which
- * clears it once the descriptor is in use, and fills the counter.
+ * clears it once the file descriptor is in use, and fills the counter.
  */
 static void
 run_made_blocking(struct hostile *h, const void *arg)
@@ -210,7 +210,7 @@ run_blocking_many(struct hostile *h, const void *arg)
 	EXPECT(h, h->stops <= 1, "%u guests made a worker wait", h->stops);
 }
 
-/* A descriptor by which User Mode Linux is signalled, and the state of its other end. */
+/* A file descriptor by which User Mode Linux is signalled, and the state of its other end. */
 enum uml_end { END_FULL, END_CLOSED, END_MADE_BLOCKING };
 
 static int
@@ -319,7 +319,7 @@ run_odd_kick(struct hostile *h, const void *arg)
 			return;
 }
 
-/* One descriptor after another: each replaces the last one, which is closed. */
+/* One file descriptor after another: each replaces the last one, which is closed. */
 static void
 run_repeated(struct hostile *h, const void *arg)
 {
@@ -382,7 +382,7 @@ const struct hcase cases_fds[] = {
 		{"uml-pipe", "its call file descriptor is a pipe: stopped", run_uml_pipe, NULL, 0},
 		{"kick-odd", "no call file descriptor, and a pipe for kick and err: works",
 				run_odd_kick, NULL, 0},
-		{"fds-repeated", "500 event descriptors, one after the other: none is left open",
+		{"fds-repeated", "500 eventfds, one after the other: none is left open",
 				run_repeated, NULL, 0},
 		{.name = NULL},
 };

@@ -289,7 +289,7 @@ run_receive(struct hostile *h, const void *arg)
 const struct hcase cases_indirect[] = {
 		CASE("good", "two entries: arrives", lay_good, ARRIVES),
 		ONCE("scattered", "entries out of order: arrives", lay_scattered, ARRIVES),
-		CASE("behind-direct", "an ordinary descriptor, then a table: arrives",
+		CASE("after-direct", "an ordinary descriptor, then a table: arrives",
 				lay_behind_direct, ARRIVES),
 		CASE("odd-address", "a table at an odd address: arrives", lay_odd_address, ARRIVES),
 		CASE("write-flag", "WRITE beside INDIRECT: means nothing, arrives", lay_write_flag,

@@ -345,7 +345,7 @@ run_mtu(struct hostile *h, const void *arg)
 			"it was not said once");
 }
 
-/* The descriptor by which an error in logging is signalled (SET_LOG_FD). */
+/* The file descriptor by which an error in logging is signalled (SET_LOG_FD). */
 static void
 run_log_fds(struct hostile *h, const void *arg)
 {
@@ -377,8 +377,8 @@ const struct hcase cases_log[] = {
 		ODD("empty", "a log of no bytes: closed", 65536, 0, 0, 0, 1),
 		ODD("huge", "a log of 2^60 bytes: closed", 65536, 1ULL << 60, 0, 0, 1),
 		ODD("payload", "a log's message that is too short: closed", 65536, 4096, 0, 8, 1),
-		ODD("no-fd", "a log without its descriptor: closed", 65536, 4096, 0, 0, 0),
-		ODD("two-fds", "a log with two descriptors: closed", 65536, 4096, 0, 0, 2),
+		ODD("no-fd", "a log without its file descriptor: closed", 65536, 4096, 0, 0, 0),
+		ODD("two-fds", "a log with two file descriptors: closed", 65536, 4096, 0, 0, 2),
 		{"log-short", "a log shorter than the memory: stopped once it is used", run_short,
 				&(const uint64_t){16}},
 		{"log-one", "a log of one byte: stopped once it is used", run_short,
@@ -391,7 +391,8 @@ const struct hcase cases_log[] = {
 				run_toggled},
 		{"log-reset", "RESET_OWNER, and on without the log: nothing is written to it",
 				run_reset},
-		{"log-fds", "200 descriptors for the log's errors: none stays open", run_log_fds},
+		{"log-fds", "200 file descriptors for the log's errors: none stays open",
+				run_log_fds},
 		{"rarp-storm", "3000 announcements: at most 100 a second are heard", run_rarps,
 				.modes = IN(0)},
 		{"rarp-odd", "announcements of addresses that are nobody's: closed", run_rarp_odd},

@@ -27,9 +27,9 @@ struct written {
 };
 
 static struct vr_place
-behind(const struct vr_ring *vr, unsigned n)
+after(const struct vr_ring *vr, unsigned n)
 {
-	return vr_packed_behind(vr->fill_at, vr->size, n);
+	return vr_packed_after(vr->fill_at, vr->size, n);
 }
 
 static void
@@ -42,8 +42,8 @@ write_id_huge(struct party *p, const struct buf *f)
 static void
 write_ids_apart(struct party *p, const struct buf *f)
 {
-	raw_packed(p->nic.tx, behind(p->nic.tx, 2), f->gpa + 50, f->len - 50, 77, 0);
-	raw_packed(p->nic.tx, behind(p->nic.tx, 1), f->gpa + HDR, 50 - HDR, 0xffff, VR_DESC_NEXT);
+	raw_packed(p->nic.tx, after(p->nic.tx, 2), f->gpa + 50, f->len - 50, 77, 0);
+	raw_packed(p->nic.tx, after(p->nic.tx, 1), f->gpa + HDR, 50 - HDR, 0xffff, VR_DESC_NEXT);
 	raw_packed(p->nic.tx, p->nic.tx->fill_at, f->gpa, HDR, 5, VR_DESC_NEXT);
 }
 
@@ -51,7 +51,7 @@ write_ids_apart(struct party *p, const struct buf *f)
 static void
 write_owners_wrong(struct party *p, const struct buf *f)
 {
-	struct vr_place next = behind(p->nic.tx, 1);
+	struct vr_place next = after(p->nic.tx, 1);
 
 	vr_raw_packed(p->nic.tx, next.at, f->gpa + HDR, f->len - HDR, 3,
 			vr_packed_owner(false, next.lap));
@@ -113,8 +113,8 @@ write_table_between(struct party *p, const struct buf *f)
 	if (table.at == NULL)
 		return;
 	memcpy(table.at, &entry, sizeof(entry));
-	raw_packed(p->nic.tx, behind(p->nic.tx, 2), f->gpa + HDR + 40, f->len - HDR - 40, 1, 0);
-	raw_packed(p->nic.tx, behind(p->nic.tx, 1), table.gpa, sizeof(entry), 1,
+	raw_packed(p->nic.tx, after(p->nic.tx, 2), f->gpa + HDR + 40, f->len - HDR - 40, 1, 0);
+	raw_packed(p->nic.tx, after(p->nic.tx, 1), table.gpa, sizeof(entry), 1,
 			VR_DESC_INDIRECT | VR_DESC_NEXT);
 	raw_packed(p->nic.tx, p->nic.tx->fill_at, f->gpa, HDR, 1, VR_DESC_NEXT);
 }
@@ -124,7 +124,7 @@ static void
 write_loop(struct party *p, const struct buf *f)
 {
 	for (unsigned i = p->nic.tx->size; i-- > 0;)
-		raw_packed(p->nic.tx, behind(p->nic.tx, i), f->gpa, 0, 1, VR_DESC_NEXT);
+		raw_packed(p->nic.tx, after(p->nic.tx, i), f->gpa, 0, 1, VR_DESC_NEXT);
 }
 
 /* Waits until the descriptor at a place is used, and copies what the switch wrote there. */
@@ -147,7 +147,7 @@ returned(struct party *p, const struct vr_ring *vr, struct vr_place at, struct v
 static void
 pass(struct vr_ring *vr, unsigned n)
 {
-	vr->fill_at = vr->show_at = vr->kick_at = vr->seen_at = behind(vr, n);
+	vr->fill_at = vr->show_at = vr->kick_at = vr->seen_at = after(vr, n);
 }
 
 static void
@@ -199,7 +199,7 @@ run_rx_loop(struct hostile *h, const void *arg)
 	if (to.at == NULL)
 		return;
 	for (unsigned i = rx->size; i-- > 0;)
-		raw_packed(rx, behind(rx, i), to.gpa, 0, 1, VR_DESC_NEXT | VR_DESC_WRITE);
+		raw_packed(rx, after(rx, i), to.gpa, 0, 1, VR_DESC_NEXT | VR_DESC_WRITE);
 	h->drops_any = true;
 	frame_make(frame, bad->mac, peer->mac, TYPE_CASE, ++h->seq, sizeof(frame));
 	MUST(h, nic_send(&peer->nic, frame, sizeof(frame), NULL) == 0, "no frame sent");

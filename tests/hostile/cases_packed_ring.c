@@ -109,7 +109,7 @@ run_laps_ahead(struct hostile *h, const void *arg)
 	at = bad->nic.tx->fill_at;
 	for (unsigned i = 0; i < LAPS * bad->nic.tx->size; i++) {
 		raw_packed(bad->nic.tx, at, f.gpa, f.len, (uint16_t)i, 0);
-		at = vr_packed_behind(at, bad->nic.tx->size, 1);
+		at = vr_packed_after(at, bad->nic.tx->size, 1);
 	}
 	party_says(other, bad);
 	h->stops = stops_of(h, bad);

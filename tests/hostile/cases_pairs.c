@@ -42,12 +42,12 @@ run_queue_num(struct hostile *h, const void *arg)
 				"asked %u times: no right answer", i);
 	}
 	pairs_say(p, peer);
-	/* With a file descriptor: the message is refused, and the descriptor closed. */
+	/* With a file descriptor: the message is refused, and the file descriptor closed. */
 	msg = vu_msg_new(VU_GET_QUEUE_NUM);
 	msg.fd[0] = fd;
 	msg.n_fds = 1;
 	vu_send(p->nic.dev.sock, &msg);
-	EXPECT(h, vu_wait_hangup(p->nic.dev.sock, PATIENCE_MS) == 0, "a descriptor was taken");
+	EXPECT(h, vu_wait_hangup(p->nic.dev.sock, PATIENCE_MS) == 0, "a file descriptor was taken");
 	party_close(p);
 	close(fd);
 }
@@ -297,7 +297,7 @@ const struct hcase cases_pairs[] = {
 				run_enabled},
 		{"pairs-set-up", "rings set up and never enabled: not used; enabled: they are",
 				run_set_up},
-		{"pairs-fds", "600 event descriptors for rings that are not there: none stays open",
+		{"pairs-fds", "600 eventfds for rings that are not there: none stays open",
 				run_fds},
 		{"pairs-base", "GET_VRING_BASE of single rings: right, and the others go on",
 				run_base},

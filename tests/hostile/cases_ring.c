@@ -160,7 +160,7 @@ const struct hcase cases_ring[] = {
 		CASE("tx", "head-at-size", "head index just past the ring: stopped", head_at_size,
 				FAULT_HEAD, false),
 		CASE("tx", "head-huge", "head index 65535: stopped", head_huge, FAULT_HEAD, false),
-		CASE("tx", "head-behind-good", "a bad head behind good ones: stopped",
+		CASE("tx", "head-after-good", "a bad head after good ones: stopped",
 				head_behind_good, FAULT_HEAD, false),
 		CASE("tx", "next-at-size", "next index just past the ring: stopped", next_at_size,
 				FAULT_HEAD, false),

@@ -91,7 +91,7 @@ run_storm(struct hostile *h, const void *arg)
 	h->stops = subject_log_count(&h->subject, h->log_mark, " stopped: ");
 }
 
-/* Connections until there are no more descriptors for them. */
+/* Connections until there are no more file descriptors for them. */
 static void
 run_fds_exhausted(struct hostile *h, const void *arg)
 {
@@ -111,7 +111,7 @@ run_fds_exhausted(struct hostile *h, const void *arg)
 	EXPECT(h,
 			subject_log_wait(&h->subject, h->log_mark, "file descriptors run out",
 					PATIENCE_MS) != NULL,
-			"the log says nothing of descriptors");
+			"the log says nothing of file descriptors");
 	EXPECT(h, subject_alive(&h->subject), "the switch is dead");
 	while (n > 0)
 		close(sock[--n]);
@@ -376,10 +376,10 @@ run_stops(struct hostile *h, const void *arg)
 }
 
 const struct hcase cases_storm[] = {
-		{"storm", "300 malformed messages of all kinds: alive, and no descriptor lost",
+		{"storm", "300 malformed messages of all kinds: alive, and no file descriptor lost",
 				run_storm},
 		{"fds-exhausted",
-				"connections until descriptors run out: new guests refused, then served",
+				"connections until file descriptors run out: new guests refused, then served",
 				run_fds_exhausted},
 		{"silent", "a connection that says nothing: ended after some seconds", run_silent},
 		{"connections", "3000 connections in a row: nothing is left of them",
@@ -393,7 +393,7 @@ const struct hcase cases_storm[] = {
 		{"inflight-get", "an inflight buffer of 64 MiB asked for: not made",
 				run_inflight_get, NULL, 0},
 		{"inflight-set",
-				"an inflight buffer that is too small: nothing behind it is written",
+				"an inflight buffer that is too small: nothing after it is written",
 				run_inflight_set},
 		{"postcopy", "post-copy migration: no worker waits for a guest's page",
 				run_postcopy, NULL, 0},

@@ -256,7 +256,6 @@ const struct hcase cases_vring[] = {
 				used_across_end, true, 1),
 		{"ring-moved", "ring addresses changed under traffic: nothing lost", run_moved,
 				NULL, 0},
-		{"ring-base", "a base that is not where the ring stands: harmless", run_base, NULL,
-				0},
+		{"ring-base", "a base that is not where the ring is: harmless", run_base, NULL, 0},
 		{.name = NULL},
 };

@@ -163,7 +163,7 @@ void expect_share(struct hostile *h, double kept);
 /* Options for a small guest: two regions that touch, few buffers. */
 struct nic_opts party_opts(void);
 
-/* Connects a guest; opts NULL stands for party_opts(). Returns NULL, and notes a failure, if it cannot. */
+/* Connects a guest; opts NULL means party_opts(). Returns NULL, and notes a failure, if it cannot. */
 struct party *party_open(struct hostile *h, const struct nic_opts *opts);
 
 /* The same, at the port for User Mode Linux. */

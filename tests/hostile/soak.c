@@ -145,7 +145,7 @@ settled(struct soak *s, const struct holdings *base, struct holdings *now)
 		poll(NULL, 0, POLL_MS);
 	} while (vu_now_ms() < deadline);
 	return fail(s->h,
-			"%u descriptors, of them %u sockets, %u threads, %u regions of guest memory; "
+			"%u file descriptors, of them %u sockets, %u threads, %u regions of guest memory; "
 			"%u, %u, %u, %u before",
 			now->fds, now->sockets, now->threads, now->regions, base->fds,
 			base->sockets, base->threads, base->regions);
@@ -230,7 +230,7 @@ check_leaks(struct soak *s)
 
 	if (!settled(s, a, &b))
 		return false;
-	printf("# done: held at the end: %u descriptors, %u sockets, %u threads, %u mappings (%u), %ju MiB (%ju), "
+	printf("# done: held at the end: %u file descriptors, %u sockets, %u threads, %u mappings (%u), %ju MiB (%ju), "
 	       "huge %ju MiB (%ju)\n",
 			b.fds, b.sockets, b.threads, b.maps, a->maps,
 			(uintmax_t)b.resident_kb >> 10, (uintmax_t)a->resident_kb >> 10,

@@ -276,7 +276,7 @@ subject_holdings(const struct subject *s, struct holdings *hold)
 		return false;
 	memset(hold, 0, sizeof(*hold));
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)s->pid);
-	/* EAL has a descriptor for each hugepage of its heap: these count as memory. */
+	/* EAL has a file descriptor for each hugepage of its heap: these count as memory. */
 	hold->fds = count_entries(path, "memfd:seg_");
 	hold->sockets = count_entries(path, NULL) - count_entries(path, "socket:");
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)s->pid);

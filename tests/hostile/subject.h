@@ -53,7 +53,7 @@ struct totals {
 /* What the process holds: file descriptors, threads, memory. */
 struct holdings {
 	unsigned fds, threads, regions;
-	unsigned sockets;     /* those of the descriptors that are sockets */
+	unsigned sockets;     /* those of the file descriptors that are sockets */
 	unsigned maps;        /* regions of any memory */
 	uint64_t resident_kb; /* hugepages too */
 	uint64_t huge_kb;
@@ -108,7 +108,7 @@ const char *subject_totals_wrong(const struct totals *t);
 
 bool subject_holdings(const struct subject *s, struct holdings *hold);
 
-/* Waits until it has no more than so many descriptors open. */
+/* Waits until it has no more than so many file descriptors open. */
 bool subject_wait_fds(const struct subject *s, unsigned fds, int timeout_ms);
 
 /* Sends SIGTERM and waits. Returns true if it ended with status 0 in time; s->status has its status. */

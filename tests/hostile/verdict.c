@@ -160,7 +160,8 @@ check_holdings(struct hostile *h)
 			break;
 		poll(NULL, 0, POLL_MS);
 	} while (vu_now_ms() < deadline);
-	EXPECT(h, now.fds <= h->base.fds, "%u descriptors open; %u before", now.fds, h->base.fds);
+	EXPECT(h, now.fds <= h->base.fds, "%u file descriptors open; %u before", now.fds,
+			h->base.fds);
 	EXPECT(h, now.threads == h->base.threads, "%u threads; %u before", now.threads,
 			h->base.threads);
 	EXPECT(h, now.regions == h->base.regions, "%u regions of guest memory mapped; %u before",

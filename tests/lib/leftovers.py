@@ -2,7 +2,7 @@
 # Copyright (c) 2026 vhost-switch contributors
 """What a test may not leave behind.
 
-Always compared: descriptors and children of this process, files with our prefix in the places where
+Always compared: file descriptors and children of this process, files with our prefix in the places where
 DPDK keeps some. With CI set nothing else runs on the machine: then also hugepages in use, interfaces
 and named namespaces of the whole machine.
 """
@@ -36,7 +36,7 @@ def _names(place):
 
 def _held():
     """Counts that may fall, but not rise."""
-    held = {"descriptors": len(os.listdir("/proc/self/fd"))}
+    held = {"file descriptors": len(os.listdir("/proc/self/fd"))}
     if os.environ.get("CI"):
         total, free = hugepages.counts()
         held["hugepages"] = total - free

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""Network namespaces without a name: they end with the last process or descriptor in them.
+"""Network namespaces without a name: they end with the last process or file descriptor in them.
 
 IPv6 is off in them, so that no frame appears that a test did not send.
 inside() moves the calling thread into the namespace and back; a test's main thread calls it.

@@ -159,7 +159,7 @@ class Process:
 
     # What the kernel says about it.
 
-    def descriptors(self):
+    def fds(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
     def links(self):

@@ -132,7 +132,7 @@ def with_tags(data, tags):
     return data[:12] + b"".join(struct.pack("!HH", *tag) for tag in tags) + data[12:]
 
 
-D = 1 << 16  # stands for the device's tag
+D = 1 << 16  # means the device's tag
 LEAVING = (
     Leaving("none", (), ((C, D),), ()),
     Leaving("a VLAN", ((C, 7),), ((C, 7),), ((C, 7),), True),

@@ -3,8 +3,8 @@
  */
 /*
  * The lock of EAL's heap, told to ThreadSanitizer. rte_malloc() and rte_free() write zeroes into memory
- * under that lock; the library is not instrumented, so that only those writes are seen. Here stand the
- * calls that this program and librte_vhost make, in front of EAL's: each comes after the one before it.
+ * under that lock; the library is not instrumented, so that only those writes are seen. This program
+ * and librte_vhost call these functions, and they call EAL's: each call comes after the one before it.
  *
  * Part of the switch that SANITIZE=thread builds, and of no other.
  */

@@ -3,7 +3,7 @@
  */
 /*
  * A process that plays a client of vhost-net: a copy of the test (by fork) that just waits. It has
- * the memory and the descriptors that the test had by then, at the same addresses and numbers.
+ * the memory and the file descriptors that the test had by then, at the same addresses and numbers.
  */
 #ifndef CLIENT_H
 #define CLIENT_H
@@ -25,7 +25,7 @@ void client_end(struct client *c);
 /* `len` bytes of a new memfd, all of whose bytes are `fill`, mapped shared; at `at` unless NULL. */
 void *client_memory(void *at, size_t len, uint8_t fill);
 
-/* Descriptors that this process has open. */
+/* File descriptors that this process has open. */
 unsigned int client_open_files(void);
 
 #endif /* CLIENT_H */

@@ -18,14 +18,14 @@
 #define OPENER_RAM (1u << 20) /* bytes */
 #define OPENER_RING 256u      /* entries of a ring */
 #define OPENER_AREA 0x10000u  /* bytes for a ring's three areas */
-#define OPENER_TAP 1          /* any descriptor stands for the tap */
+#define OPENER_TAP 1          /* any file descriptor will do as the tap */
 
 struct opener {
 	struct session session;
 	struct client client;
 	uint8_t *ram;         /* the client's, mapped here too */
 	int call[2], kick[2]; /* eventfds, with the same numbers in the client */
-	int no_event;         /* a descriptor that is no eventfd */
+	int no_event;         /* a file descriptor that is no eventfd */
 	unsigned int files;   /* open here before the session was */
 };
 

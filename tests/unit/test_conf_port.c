@@ -145,7 +145,7 @@ test_port_offers(void **state)
 	assert_int_equal(a->mtu, 1500);
 	assert_int_equal(a->queues, 16);
 	assert_false(a->owned || a->mode_given);
-	/* The global options hold for ports that say nothing, wherever the options stand. */
+	/* The global options hold for ports that say nothing, wherever the options are. */
 	accept("-- --port a,socket=a --port b,socket=b,tso=no,csum=no,mergeable=no --tso 1 --mergeable 1");
 	assert_true(a->csum == CHOICE_YES && a->tso == CHOICE_YES && a->mergeable == CHOICE_YES);
 	assert_true(b->csum == CHOICE_NO && b->tso == CHOICE_NO && b->mergeable == CHOICE_NO);

@@ -87,9 +87,9 @@ test_releases(void **state)
 	assert_int_equal(p->dev.queue_num, QUEUE_PAIRS_MAX);
 }
 
-/* The number of pairs is answered only if no descriptor came with the question: none is leaked. */
+/* The number of pairs is answered only if no file descriptor came with the question: none is leaked. */
 static void
-test_question_with_descriptors(void **state)
+test_question_with_fds(void **state)
 {
 	struct vu_msg m = vu_msg_new(VU_GET_QUEUE_NUM);
 	struct plug *p = *state;
@@ -160,7 +160,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 			TEST(test_places),
-			TEST(test_question_with_descriptors),
+			TEST(test_question_with_fds),
 			TEST(test_releases),
 			TEST(test_new_socket),
 	};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* What is taken from a client's process: its number, its descriptors, its memory. */
+/* What is taken from a client's process: its number, its file descriptors, its memory. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -102,7 +102,7 @@ test_handle(void **state)
 }
 
 static void
-test_descriptor(void **state)
+test_fd(void **state)
 {
 	int event = eventfd(3, EFD_NONBLOCK), copy;
 	unsigned int before;
@@ -144,7 +144,7 @@ forget_call(unsigned int number)
 
 /* On an old kernel the module takes over. Here it is asked for and is not there. */
 static void
-test_descriptor_on_old_kernel(void **state)
+test_fd_on_old_kernel(void **state)
 {
 	static const unsigned int calls[] = {SYS_pidfd_open, SYS_pidfd_getfd};
 	struct client c;
@@ -459,8 +459,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(test_process),
 			cmocka_unit_test(test_handle),
-			cmocka_unit_test(test_descriptor),
-			cmocka_unit_test(test_descriptor_on_old_kernel),
+			cmocka_unit_test(test_fd),
+			cmocka_unit_test(test_fd_on_old_kernel),
 			cmocka_unit_test(test_disk),
 			cmocka_unit_test(test_memfd),
 			cmocka_unit_test(test_unlinked_file),

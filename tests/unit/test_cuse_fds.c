@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Descriptors that a session takes from its client: which are refused, and that its copies are
- * never taken for descriptors of front ends (guest/fd_gate.h).
+ * File descriptors that a session takes from its client: which are refused, and that its copies are
+ * never taken for file descriptors of front ends (guest/fd_gate.h).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 #include "opener.h"
 
 static void
-test_descriptors(void **state)
+test_fds(void **state)
 {
 	static const unsigned int commands[] = {
 			VHOST_SET_VRING_KICK, VHOST_SET_VRING_CALL, VHOST_SET_VRING_ERR};
@@ -64,7 +64,7 @@ note_and_close(int sock, int peer, int file)
  * same file has the same number. It must not be closed when the front end's connection ends.
  */
 static void
-test_descriptor_that_looks_like_a_front_ends(void **state)
+test_fd_that_looks_like_a_front_ends(void **state)
 {
 	struct opener *o = *state;
 	int pair[2], other[2], low, fd;
@@ -126,8 +126,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-			TEST(test_descriptors),
-			TEST(test_descriptor_that_looks_like_a_front_ends),
+			TEST(test_fds),
+			TEST(test_fd_that_looks_like_a_front_ends),
 			TEST(test_nothing_is_closed_while_a_copy_is_made),
 	};
 

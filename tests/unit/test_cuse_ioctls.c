@@ -187,7 +187,7 @@ test_addresses(void **state)
 }
 
 static void
-test_descriptors(void **state)
+test_fds(void **state)
 {
 	static const struct {
 		unsigned int cmd;
@@ -291,7 +291,7 @@ main(void)
 			cmocka_unit_test(test_table_size),
 			cmocka_unit_test(test_states),
 			cmocka_unit_test(test_addresses),
-			cmocka_unit_test(test_descriptors),
+			cmocka_unit_test(test_fds),
 			cmocka_unit_test(test_backend),
 			cmocka_unit_test(test_what_needs_a_stopped_ring),
 			cmocka_unit_test(test_features),

@@ -351,7 +351,7 @@ test_stale_hint(void **state)
 	assert_int_equal(t->hints->position[fdb_hint(a)], at_a); /* renewed */
 	t->hints->position[fdb_hint(c)] = at_a;
 	assert_unknown(t, c);
-	/* The entry behind a hint is forgotten, and the hint is still there. */
+	/* The entry that a hint leads to is forgotten, and the hint is still there. */
 	fdb_forget_port(t->fdb, 1, NULL, NULL);
 	t->hints->position[fdb_hint(a)] = at_a;
 	assert_unknown(t, a);
@@ -429,7 +429,7 @@ test_second_grace_period(void **state)
 
 	fill(t);
 	fdb_forget_port(t->fdb, 9, NULL, NULL);  /* waits */
-	fdb_forget_port(t->fdb, 10, NULL, NULL); /* is put behind it */
+	fdb_forget_port(t->fdb, 10, NULL, NULL); /* is put after it */
 	quiesce(t);
 	fdb_tick(t->fdb, 1, NULL, NULL); /* frees those of 9, begins to wait for 10 */
 	for (i = 0; i < FDB_PER_GUEST; i++)

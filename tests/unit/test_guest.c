@@ -122,7 +122,7 @@ test_one_ring_paused(void **state)
 			assert_int_equal(p->g->ring[k].source.pair, k / 2);
 		}
 	}
-	/* With another descriptor a ring is not ready, and then ready again, as librte_vhost has it. */
+	/* With another file descriptor a ring is not ready, and then ready again, as librte_vhost has it. */
 	m.request = MSG_SET_VRING_CALL;
 	m.payload.state.index = 2;
 	assert_true(guest_before(p->g, &m));

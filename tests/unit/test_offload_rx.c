@@ -332,7 +332,7 @@ test_never_any_room(void **state)
 		assert_int_equal(w->burst.frame->reason, DROP_TOO_BIG);
 		ring_expect_none(rx->r);
 		retire(w);
-		/* What fits is taken from where the ring stands. */
+		/* What fits is taken from where the ring is. */
 		s = (struct packet_spec){.payload = SIZE * 100, .gso_size = 100};
 		send_packet(w, &s, 54, 4096);
 		assert_int_equal(deliver(w, rx).taken, 1);

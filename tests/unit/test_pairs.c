@@ -91,7 +91,7 @@ test_one_full(void **state)
 	room_poll(p->r, 0);
 	assert_int_equal(room_parked(p->r, 0), 5);
 	flows_offer(p, 2, 3);
-	flows_send(p, 0, flows_number(p, 2, 0), 1001); /* behind those before it */
+	flows_send(p, 0, flows_number(p, 2, 0), 1001); /* after those before it */
 	room_poll(p->r, 0);
 	for (i = 0; i < 3; i++) {
 		assert_true(flows_take(p, 2, &d));

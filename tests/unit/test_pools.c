@@ -15,7 +15,7 @@
 #define QUEUES 6
 #define POOLS 4
 
-/* A port of DPDK with a ring behind each receive queue; no pool fills them by itself. */
+/* A port of DPDK whose receive queues are rings; no pool fills them by itself. */
 struct nic {
 	struct uplink u;
 	struct uplink_pool pool[POOLS]; /* [0]: what is sorted in software, as in uplink.c */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Signals to guests whose owners make their descriptors block. */
+/* Signals to guests whose owners make their file descriptors block. */
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -39,7 +39,7 @@ call(void *arg)
 	return NULL;
 }
 
-/* Two threads that block on one descriptor are both freed; a thread that comes later does not block. */
+/* Two threads that block on one file descriptor are both freed; a thread that comes later does not block. */
 static void
 test_two_wait(void **state)
 {

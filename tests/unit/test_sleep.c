@@ -271,7 +271,7 @@ test_come_and_go(void **state)
 	take_away(n, 0);
 }
 
-/* A ring's kick descriptor is replaced while the ring is paused; kicks by the old one wake nobody. */
+/* A ring's kick file descriptor is replaced while the ring is paused; kicks by the old one wake nobody. */
 static void
 test_new_kickfd(void **state)
 {
@@ -401,7 +401,7 @@ test_broken(void **state)
 	take_away(n, 0);
 }
 
-/* A kick descriptor that the guest made blocking and emptied is not waited for. */
+/* A kick file descriptor that the guest made blocking and emptied is not waited for. */
 static void
 test_take_never_waits(void **state)
 {

@@ -115,7 +115,7 @@ test_lengths(void **state)
 	}
 }
 
-/* Both begin anywhere, so also at odd addresses; behind the copy nothing changes. */
+/* Both begin anywhere, so also at odd addresses; after the copy nothing changes. */
 static void
 test_alignments(void **state)
 {

@@ -42,8 +42,8 @@ void vhost_end_wait_disabled(unsigned int ring);
 void vhost_end_wait_connections(unsigned int n);
 
 /*
- * Waits until n descriptors are open here. librte_vhost reports that a connection is gone before it
- * closes its descriptors.
+ * Waits until n file descriptors are open here. librte_vhost reports that a connection is gone before it
+ * closes its file descriptors.
  */
 void vhost_end_wait_files(unsigned int n);
 

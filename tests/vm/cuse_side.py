@@ -127,7 +127,7 @@ def client_reaches_the_uplink():
 
 
 def without_pidfd_getfd(module):
-    """The descriptors come by way of the kernel module, where it is; else a line says what to do."""
+    """The file descriptors come by way of the kernel module, where it is; else a line says what to do."""
     hint = r"process \d+: this kernel has no pidfd_getfd\(2\): load the module eventfd_link"
     with a_switch(before=[NO_PIDFD_GETFD], allow_log=[hint]) as (switch, uplink):
         status, _, problem = run([CLIENT, NODE, "echo", MAC], check=False)

@@ -32,7 +32,7 @@ _RECEIVE_BUFFER = 16 << 20
 
 
 class _Carrier(threading.Thread):
-    """Frames between the wire and the taps. `taps` ({tag: descriptor}) grows while it runs."""
+    """Frames between the wire and the taps. `taps` ({tag: file descriptor}) grows while it runs."""
 
     def __init__(self, wire):
         super().__init__(daemon=True)
@@ -75,8 +75,8 @@ class _Carrier(threading.Thread):
     def end(self):
         os.write(self.woken, b"e")
         self.join()
-        for descriptor in (self.wake, self.woken, *self.taps.values()):
-            os.close(descriptor)
+        for fd in (self.wake, self.woken, *self.taps.values()):
+            os.close(fd)
         if self.problem:
             raise self.problem
 

@@ -118,7 +118,7 @@ def held(switch):
     """What a guest costs the switch."""
     with open(f"/proc/{switch.pid}/maps", encoding="ascii") as f:
         guest_memory = sum("memfd:memory-backend" in line for line in f)
-    return switch.descriptors(), switch.threads(), guest_memory
+    return switch.fds(), switch.threads(), guest_memory
 
 
 @pytest.mark.parametrize("event", [
