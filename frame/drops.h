@@ -79,7 +79,7 @@
 	X(RX_USELESS, "receive buffers that no frame fits into", \
 			"256 receive chains in a row could take no frame: too short, of the wrong " \
 			"direction, or outside of guest memory") \
-	X(LOG, "log of written pages shorter than its memory", \
+	X(LOG, "dirty log shorter than its memory", \
 			"its front end migrates it with a bitmap that lacks bits for some of its pages")
 
 #define DROP_ENUM(name, text, doc) DROP_##name,

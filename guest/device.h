@@ -69,7 +69,7 @@ struct connection {
 	uint32_t announcer; /* the ring whose worker has the announcement, as a bit */
 	struct peer peer;
 	enum message_step step;
-	bool log_mapped; /* librte_vhost has mapped a log of written pages */
+	bool log_mapped; /* librte_vhost has mapped a dirty log */
 	bool log_late;   /* all bits of that are still to be set; see dirty_switch_late() */
 	bool mtu_told;   /* it was logged that its MTU is too large */
 };

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Tells a front end which pages of its guest were written, while the guest is migrated.
+ * The dirty log tells a front end which pages of its guest were written, while the guest is migrated.
  *
  * The front end provides a bitmap (VHOST_USER_SET_LOG_BASE), with one bit for each 4 KiB of
  * guest-physical addresses, and switches it on and off with VHOST_F_LOG_ALL, also while the guest

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Switches the log of written pages (dirty_log.h) on and off while a guest runs, without a pause:
+ * Switches the dirty log (dirty_log.h) on and off while a guest runs, without a pause:
  * no frame is dropped before the end of a migration.
  *
  * A front end begins with SET_LOG_BASE; then comes SET_FEATURES, the same as before except LOG_ALL,

@@ -111,7 +111,7 @@ dispatch_allow_log(struct guest *g, struct message *m)
 
 	if (space_log(&g->space, m, &share))
 		return true;
-	dispatch_say_share(g, "log of written pages", share);
+	dispatch_say_share(g, "dirty log", share);
 	return false;
 }
 

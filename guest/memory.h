@@ -41,7 +41,7 @@ struct guest_mapping {
 struct guest_mem {
 	unsigned int n;
 	struct guest_region region[GUEST_REGIONS]; /* largest first */
-	uint8_t *log;      /* the front end's bitmap of written pages; see dirty_log.h */
+	uint8_t *log;      /* the dirty log: the front end's bitmap; see dirty_log.h */
 	uint64_t log_size; /* bytes; 0: there is none */
 
 	/* These are for sigbus.c, which may run in a thread that works for another guest. */

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Guest memory that vanishes, or the log of a guest's written pages (dirty_log.h).
+ * Guest memory that vanishes, or a guest's dirty log (dirty_log.h).
  *
  * Either is a file that its owner can shorten at any time, or that
  * finds no free hugepage when it is first touched: the access then raises

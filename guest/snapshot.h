@@ -15,7 +15,7 @@ struct guest;
 /* Reads the memory table. Returns false if there is none. */
 bool snapshot_memory(struct guest *g);
 
-/* Reads where the log of written pages is; see dirty_log.h. Called while it is not in use. */
+/* Reads where the dirty log is; see dirty_log.h. Called while it is not in use. */
 void snapshot_log(struct guest *g);
 
 /*

@@ -3,11 +3,11 @@
  */
 /*
  * Bounds how much of this process's address space a guest may use: its memory, each region from the
- * beginning of its file on, as librte_vhost maps it, and the log of written pages.
+ * beginning of its file on, as librte_vhost maps it, and the dirty log.
  *
  * Files can be sparse: all 128 TiB cost a front end nothing. So a guest may have a 64th of what
  * others have left: 1.75 TiB if there is no other, and 33 GiB if 255 others have taken all that
- * they could. This also bounds how long librte_vhost's thread is busy with one guest's log.
+ * they could. This also bounds how long librte_vhost's thread is busy with one guest's dirty log.
  *
  * librte_vhost's threads; what all guests have is kept under a lock.
  */

@@ -125,7 +125,7 @@ int vu_dev_set_features(struct vu_dev *dev, uint64_t features);
 int vu_dev_set_mem(struct vu_dev *dev);
 
 /*
- * Sets a log of written pages: `size` bytes from `offset` on of a new file of `file` bytes. *fd is
+ * Sets a dirty log: `size` bytes from `offset` on of a new file of `file` bytes. *fd is
  * the file, which the caller closes, also after a failure; -1 if there is none. This message is
  * answered whether that was asked for or not.
  */

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""What a front end is offered, and how it is answered: features, MTU, the log of written pages."""
+"""What a front end is offered, and how it is answered: features, MTU, the dirty log."""
 
 import os
 import re

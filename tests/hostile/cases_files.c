@@ -124,7 +124,7 @@ run_disk(struct hostile *h, const void *arg)
 const struct hcase cases_files[] = {
 		{"file-table", "memory in a file of a file system that does not answer: others are served",
 				run_withheld, USE(VU_SET_MEM_TABLE, 40, 0, 1)},
-		{"file-log", "a log of written pages in such a file", run_withheld,
+		{"file-log", "a dirty log in such a file", run_withheld,
 				USE(VU_SET_LOG_BASE, 16, 0, 1)},
 		{"file-call", "such a file to signal a ring by", run_withheld,
 				USE(VU_SET_VRING_CALL, 8, 0, 1)},

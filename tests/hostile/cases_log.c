@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Live migration's messages: logs of written pages, RARP, MTU. See cases.h. */
+/* Live migration's messages: dirty logs, RARP, MTU. See cases.h. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * The log of written pages. After each burst its bits are compared with the pages of guest memory,
+ * The dirty log. After each burst its bits are compared with the pages of guest memory,
  * rings included, that have changed. Buffers are filled with a byte that no frame contains, so each
  * page that was written has changed.
  */
