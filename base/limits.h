@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Limits that size arrays. */
+/* Limits that size arrays. Constants; any thread. */
 #ifndef LIMITS_H
 #define LIMITS_H
 

@@ -21,7 +21,10 @@ enum output { OUTPUT_TABLE, OUTPUT_LOG }; /* stdout, stderr */
 /* Bytes that wait to be read: a table of all 256 devices, or some thousand lines. */
 #define OUTPUT_ROOM (256 << 10)
 
-/* How long the end of the process waits for a reader that reads nothing, in milliseconds. */
+/*
+ * How long the end of the process waits for a reader that reads nothing, in milliseconds. A reader that lives
+ * reads much sooner, and an end that takes a second is not noticed: service managers wait for many.
+ */
 #define OUTPUT_PATIENCE 1000
 
 /* Starts the threads. Returns false if that fails. Main lcore, once, after signals were blocked. */

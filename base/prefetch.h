@@ -6,6 +6,8 @@
  *
  * A line that is only read may be in the caches of several CPUs. A store to it has to wait until the others
  * have given it up, and all later stores wait for that one.
+ *
+ * No state; any thread.
  */
 #ifndef PREFETCH_H
 #define PREFETCH_H

@@ -8,8 +8,8 @@
 
 #include "ctl.h"
 
-#define COLUMNS_MAX 10
-#define CELL_MAX 128
+#define COLUMNS_MAX 10 /* show_ports() has the most: 9 */
+#define CELL_MAX 128 /* bytes; only the reason why a port is down is longer at times, and is cut */
 
 /* A table whose cells are printed once the width of each column is known. */
 struct table {

@@ -9,6 +9,8 @@
  * scripts/doc-lists.
  *
  * X(enum name, name in the statistics, sentence for the documentation)
+ *
+ * Constants; any thread.
  */
 #ifndef DROPS_H
 #define DROPS_H

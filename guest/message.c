@@ -19,8 +19,9 @@ struct message_fds {
 };
 
 /*
- * Bytes of the largest message, after which those file descriptors come, since a release (25.03
- * added messages of crypto devices). Releases after the last one are not known.
+ * Bytes of the largest message, after which those file descriptors come, since a release: the size of
+ * VhostUserMsg, as the compiler lays it out (25.03 added messages of crypto devices). RELEASE_LAST is the last
+ * one that was inspected; later ones are not known.
  */
 static const struct {
 	unsigned int release; /* year * 100 + month */

@@ -2,13 +2,7 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Fills a guest's receive ring.
- *
- * Any worker may do it: the ring's lock is taken once a burst and held while it copies. While several
- * workers want the ring, each takes a part of it and copies without the lock (lease.h); a ring that
- * can't be had soon is left for a later visit. The order of a burst is kept: filling ends at the
- * first frame that finds no room. Nothing is written outside of the buffers that the guest offered,
- * and nothing is visible to it before ring_publish() or lease_end().
+ * Fills a guest's receive ring: see rx.h for the contract.
  *
  * Most frames need only the copy, and fit into a single descriptor: those at the beginning of a burst
  * are put into the ring together. Later ones, and those with offloads, are put one by one (fill.h).

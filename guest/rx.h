@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Fills a guest's receive ring: see rx.c. */
+/*
+ * Fills a guest's receive ring.
+ *
+ * Any worker may do it: the ring's lock is taken once a burst and held while it copies. While several
+ * workers want the ring, each takes a part of it and copies without the lock (lease.h); a ring that
+ * can't be had soon is left for a later visit. The order of a burst is kept: filling ends at the
+ * first frame that finds no room. Nothing is written outside of the buffers that the guest offered,
+ * and nothing is visible to it before ring_publish() or lease_end().
+ */
 #ifndef GUEST_RX_H
 #define GUEST_RX_H
 

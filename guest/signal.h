@@ -20,6 +20,8 @@
 #include <signal.h>
 #include <stdbool.h>
 
+#include "base/limits.h"
+
 /*
  * Milliseconds from one look to the next. A call waits for two looks at most, which is half of the 10 ms for
  * which a guest may delay a thread.
@@ -47,11 +49,12 @@ bool signal_start(void);
 
 /*
  * Signals a guest by its eventfd. Returns false if the eventfd was made to block; stop the guest
- * then. Any thread; SIGNAL_THREADS are watched, as many as the switch has.
+ * then. Any thread; SIGNAL_THREADS of them are watched.
  */
 bool signal_guest(int fd);
 
-#define SIGNAL_THREADS 80
+/* The workers, and 16 others: the main lcore, the cuse thread, librte_vhost's (two with --client), the helpers. */
+#define SIGNAL_THREADS (WORKER_MAX + 16)
 
 /* Interrupts the system call of a thread, and does nothing else. */
 #define SIGNAL_INTERRUPT SIGUSR1

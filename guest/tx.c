@@ -2,13 +2,11 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * A guest's transmit ring as a source of frames.
+ * A guest's transmit ring: see tx.h for the contract.
  *
  * Fetching reads all chains of one descriptor that a burst begins with at once (singles.h), then the
  * front of their frames. From the first other chain on it looks at the rest of the burst in three
  * passes (available entries, descriptors, headers), each of which prefetches what the next one reads.
- * Called by the worker that polls the ring (see virtqueue.h), and by librte_vhost's thread while the
- * ring is withdrawn.
  */
 #include <stddef.h>
 

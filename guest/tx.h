@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* A guest's transmit ring as a source of frames: see tx.c. */
+/*
+ * A guest's transmit ring as a source of frames (switch/source.h).
+ *
+ * A fetch reads what the guest has made available, up to a burst, into views of its frames. Their chains
+ * are the switch's until they are retired, which gives them back in order where the guest wants that
+ * (in_order.h). A frame that can't be switched stays in the burst, with its drop reason.
+ *
+ * Called by the worker that polls the ring (see virtqueue.h), and by librte_vhost's thread while the
+ * ring is withdrawn.
+ */
 #ifndef GUEST_TX_H
 #define GUEST_TX_H
 
