@@ -13,6 +13,7 @@
 #ifndef GUEST_IN_ORDER_H
 #define GUEST_IN_ORDER_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -21,6 +22,12 @@
 #include <rte_common.h> /* rte_align32pow2() before that */
 
 #include "guest/virtqueue.h"
+
+/*
+ * Most chains that are taken before the oldest one is returned: all that wait for one are returned with it, in
+ * one visit, which takes 10 us for so many. Rings are rarely longer: those of QEMU have 1024 entries at most.
+ */
+#define IN_ORDER_MAX 4096
 
 struct in_order {
 	uint16_t head, tail; /* free running: position of the oldest chain, and of the next one */
@@ -51,6 +58,18 @@ static inline bool
 in_order_is_full(const struct in_order *o)
 {
 	return (uint16_t)(o->tail - o->head) > o->mask;
+}
+
+/*
+ * Returns how many chains may be taken now, of which in_order_is_full() may still find that they are too many.
+ * If there are none, one that was taken waits for room.
+ */
+static inline unsigned int
+in_order_room(const struct in_order *o)
+{
+	return o->mask < IN_ORDER_MAX
+			? UINT_MAX
+			: (unsigned int)(IN_ORDER_MAX - (uint16_t)(o->tail - o->head));
 }
 
 /* Notes a chain that was taken. Returns its number for in_order_done(). */

@@ -256,6 +256,8 @@ tx_fetch(struct source *s, struct burst *b, unsigned int max)
 {
 	struct virtqueue *vq = container_of(s, struct virtqueue, source);
 
+	if (unlikely(vq->in_order != NULL))
+		max = RTE_MIN(max, in_order_room(vq->in_order));
 	return vq->packed ? tx_fetch_burst(vq, b, max, true) : tx_fetch_burst(vq, b, max, false);
 }
 

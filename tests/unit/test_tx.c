@@ -4,6 +4,7 @@
 /* Transmit rings as sources of frames: lengths, shapes of chains, offloads, and what is given back. */
 #include <rte_common.h>
 
+#include "guest/in_order.h"
 #include "pair.h"
 
 /* Offers the frame of `total` bytes, header included, at gpa, cut up as `cut` says (0 ends). */
@@ -272,6 +273,46 @@ test_back_by_laps(void **state)
 	ring_destroy(r);
 }
 
+#define LONG_RING 8192
+
+/*
+ * A driver that wants its buffers back in order, and whose first frame waits. So many wait for that at most
+ * that it takes a bounded time to return them; the others are fetched after that.
+ */
+static void
+test_order_bound(void **state)
+{
+	const struct rte_ether_addr to = mac_of(1, 1), from = mac_of(2, 2);
+	struct ring *r = ring_create(LONG_RING, 0);
+	struct burst *b = unit_zalloc(sizeof(*b));
+	struct source *s = &r->vq.source;
+	struct port_count count = {0};
+	struct frame first;
+	unsigned int i, n, got = 0;
+
+	(void)state;
+	r->vq.in_order = in_order_create(LONG_RING);
+	ring_send(r, 0, &to, &from, 60, 60);
+	for (i = 1; i < LONG_RING; i++)
+		ring_offer(r, 0);
+	while ((n = s->ops->fetch(s, b, BURST_MAX)) != 0) {
+		if (got == 0)
+			first = b->frame[0];
+		s->ops->retire(s, b->frame, frame_set_of(n) & ~frame_set_of(got == 0), &count);
+		got += n;
+	}
+	assert_int_equal(got, IN_ORDER_MAX);
+	ring_expect_none(r);
+	s->ops->retire(s, &first, 1, &count);
+	for (i = 0; i < IN_ORDER_MAX; i++)
+		ring_expect(r, 0, 0);
+	ring_expect_none(r);
+	assert_int_equal(s->ops->fetch(s, b, BURST_MAX), BURST_MAX);
+	assert_int_equal(r->vq.fault, FAULT_NONE);
+	free(b);
+	ring_destroy(r);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, pair_setup, pair_teardown)
 
 int
@@ -286,6 +327,7 @@ main(void)
 			TEST(test_fetch_fault),
 			TEST(test_fetch_frags),
 			cmocka_unit_test(test_back_by_laps),
+			cmocka_unit_test(test_order_bound),
 	};
 
 	unit_both();
