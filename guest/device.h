@@ -32,6 +32,14 @@
 #define RINGS_TX UINT32_C(0xaaaaaaaa)
 #define RINGS_FIRST_PAIR UINT32_C(3)
 
+/*
+ * For each ring of a set in order, with its index in i, an unsigned int. The set is read once, before: the
+ * loop may change the variable that it came from.
+ */
+#define RING_SET_FOREACH(i, set) \
+	for (uint32_t rings_left = (set); rings_left != 0 && ((i) = __builtin_ctz(rings_left), 1); \
+			rings_left &= rings_left - 1)
+
 static inline bool
 ring_is_tx(unsigned int index)
 {

@@ -43,17 +43,15 @@ static void
 guest_publish_set(struct guest *g)
 {
 	struct rx_set *set = &g->set[g->next_set];
-	uint32_t rings = (g->published | g->held) & RINGS_RX;
 	unsigned int i;
 
 	if (g->set_in_use)
 		guest_quiesce(g);
 	set->sink.ops = &guest_sink_ops;
 	set->port = g->port;
-	for (set->n = 0; rings != 0; rings &= rings - 1) {
-		i = __builtin_ctz(rings);
+	set->n = 0;
+	RING_SET_FOREACH(i, (g->published | g->held) & RINGS_RX)
 		set->vq[set->n++] = g->published >> i & 1 ? &g->ring[i] : NULL;
-	}
 	store_release(&g->all->ports->port[g->port].sink, set->n != 0 ? &set->sink : NULL);
 	g->next_set ^= 1;
 	g->set_in_use = true;
@@ -71,8 +69,7 @@ guest_publish_tx_rings(struct guest *g)
 static void
 guest_pause(struct guest *g, uint32_t rings)
 {
-	struct virtqueue *vq;
-	uint32_t left;
+	unsigned int i;
 
 	rings &= g->published;
 	if (rings == 0)
@@ -81,16 +78,14 @@ guest_pause(struct guest *g, uint32_t rings)
 	g->held |= rings;
 	if (rings & RINGS_RX)
 		guest_publish_set(g);
-	for (left = rings & RINGS_TX; left != 0; left &= left - 1)
-		lanes_remove(g->all->lanes, &g->ring[__builtin_ctz(left)].source);
+	RING_SET_FOREACH(i, rings & RINGS_TX)
+		lanes_remove(g->all->lanes, &g->ring[i].source);
 	guest_quiesce(g);
-	for (left = rings & RINGS_TX; left != 0; left &= left - 1) {
-		vq = &g->ring[__builtin_ctz(left)];
-		forward_release(&vq->source, &g->all->outside[g->port]);
-	}
+	RING_SET_FOREACH(i, rings & RINGS_TX)
+		forward_release(&g->ring[i].source, &g->all->outside[g->port]);
 	guest_check(g);
-	for (left = rings; left != 0; left &= left - 1)
-		snapshot_base(g, __builtin_ctz(left));
+	RING_SET_FOREACH(i, rings)
+		snapshot_base(g, i);
 }
 
 /* Ends the pause of `rings` that won't be back: no frame is to wait for them. */
@@ -141,47 +136,40 @@ guest_announce(struct guest *g, uint32_t rings)
 static void
 guest_publish(struct guest *g, uint32_t rings)
 {
-	struct virtqueue *vq;
-	uint32_t left;
+	unsigned int i;
 
 	if (rings == 0)
 		return;
-	for (left = rings; left != 0; left &= left - 1)
-		ring_suppress(&g->ring[__builtin_ctz(left)]);
+	RING_SET_FOREACH(i, rings)
+		ring_suppress(&g->ring[i]);
 	store_relaxed(&g->published, g->published | rings);
 	g->held &= ~rings;
 	if (rings & RINGS_RX)
 		guest_publish_set(g);
 	guest_publish_tx_rings(g);
 	guest_announce(g, rings);
-	for (left = rings & RINGS_TX; left != 0; left &= left - 1) {
-		vq = &g->ring[__builtin_ctz(left)];
-		lanes_add(g->all->lanes, &vq->source, vq->desc);
-	}
+	RING_SET_FOREACH(i, rings & RINGS_TX)
+		lanes_add(g->all->lanes, &g->ring[i].source, g->ring[i].desc);
 	/* The guest may have missed a signal in between; one too many is harmless. */
-	for (left = rings; left != 0; left &= left - 1) {
-		vq = &g->ring[__builtin_ctz(left)];
-		if (vq->callfd >= 0)
-			vq_signal(vq);
-	}
+	RING_SET_FOREACH(i, rings)
+		if (g->ring[i].callfd >= 0)
+			vq_signal(&g->ring[i]);
 }
 
 /* Reads the rings again that are ready and not in use, and lets workers use them. */
 static void
 guest_resume(struct guest *g)
 {
-	uint32_t due = g->ready & ~g->published, good = 0, left;
+	uint32_t due = g->ready & ~g->published, good = 0;
 	unsigned int i;
 
 	/* If a table failed, librte_vhost has no memory. */
 	if (g->phase != GUEST_RUNNING || g->conn.step == STEP_TABLE ||
 			(g->published == 0 && !snapshot_memory(g)))
 		return;
-	for (left = due; left != 0; left &= left - 1) {
-		i = __builtin_ctz(left);
+	RING_SET_FOREACH(i, due)
 		if (snapshot_ring(g, i) && (!ring_is_tx(i) || guest_has_park(g, i)))
 			good |= UINT32_C(1) << i;
-	}
 	guest_publish(g, good);
 	guest_let_go(g, due & ~good);
 	guest_check(g);
@@ -322,12 +310,12 @@ guest_ring(struct guest *g, unsigned int index, bool ready)
 int
 guest_move(struct guest *g, uint16_t pair, unsigned int worker)
 {
-	uint32_t left = g->published & RINGS_TX;
 	struct source *s;
+	unsigned int i;
 	int n = 0;
 
-	for (; left != 0; left &= left - 1) {
-		s = &g->ring[__builtin_ctz(left)].source;
+	RING_SET_FOREACH(i, g->published & RINGS_TX) {
+		s = &g->ring[i].source;
 		if (pair != PAIR_ANY && s->pair != pair)
 			continue;
 		if (!lanes_move(g->all->lanes, s, worker))

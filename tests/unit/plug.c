@@ -53,10 +53,8 @@ plug_assert_rings(const struct plug *p, uint32_t rings, uint32_t paused)
 	}
 	assert_non_null(set);
 	assert_int_equal(set->n, __builtin_popcount(left));
-	for (; left != 0; left &= left - 1, k++) {
-		i = __builtin_ctz(left);
-		assert_ptr_equal(set->vq[k], paused >> i & 1 ? NULL : &p->g->ring[i]);
-	}
+	RING_SET_FOREACH(i, left)
+		assert_ptr_equal(set->vq[k++], paused >> i & 1 ? NULL : &p->g->ring[i]);
 	assert_int_equal(guest_rings(p->g, RINGS_RX), __builtin_popcount(rings & RINGS_RX));
 	assert_int_equal(guest_rings(p->g, RINGS_TX), __builtin_popcount(rings & RINGS_TX));
 }
