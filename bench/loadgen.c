@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -236,9 +237,50 @@ parse_features(char *list)
 	return features;
 }
 
+/* Options whose value is a number. */
+static const struct number_option {
+	int id;
+	const char *name;
+	unsigned min, max;
+	size_t member; /* of struct gen_conf: an unsigned, or an int */
+} numbers[] = {
+		{OPT_GUESTS, "--guests", 1, GEN_GUESTS_MAX, offsetof(struct gen_conf, n_guests)},
+		{OPT_SIZE, "--size", 64, 9018, offsetof(struct gen_conf, size)},
+		{OPT_RING, "--ring", 64, VR_SIZE_MAX, offsetof(struct gen_conf, ring)},
+		{OPT_WINDOW, "--window", 1, VR_SIZE_MAX, offsetof(struct gen_conf, window)},
+		{OPT_MIN_LEN, "--min-len", ETHER_MIN, 9014, offsetof(struct gen_conf, min_len)},
+		{OPT_MAX_LEN, "--max-len", ETHER_MIN, 9014, offsetof(struct gen_conf, max_len)},
+		{OPT_SEED, "--seed", 0, 1u << 30, offsetof(struct gen_conf, seed)},
+		{OPT_CPU, "--cpu", 0, 1023, offsetof(struct gen_conf, cpu)},
+		{OPT_PEER_CPU, "--peer-cpu", 0, 1023, offsetof(struct gen_conf, peer_cpu)},
+		{OPT_HEADROOM, "--headroom", 0, 256, offsetof(struct gen_conf, headroom)},
+		{OPT_GAP_NS, "--gap-ns", 0, 1000000, offsetof(struct gen_conf, gap_ns)},
+		{OPT_QUIET_MS, "--quiet-ms", 1, 100000, offsetof(struct gen_conf, quiet_ms)},
+		{OPT_PAIRS, "--pairs", 1, GEN_PAIRS_MAX, offsetof(struct gen_conf, n_pairs)},
+		{OPT_BUFFERS, "--buffers", 1, VR_SIZE_MAX, offsetof(struct gen_conf, buffers)},
+};
+
+/* Returns false if the option has no number. */
+static bool
+parse_number(struct gen_conf *c, int id)
+{
+	unsigned value;
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		if (numbers[i].id != id)
+			continue;
+		value = number(numbers[i].name, optarg, numbers[i].min, numbers[i].max);
+		memcpy((char *)c + numbers[i].member, &value, sizeof(value));
+		return true;
+	}
+	return false;
+}
+
 static void
 parse_option(struct gen_conf *c, int id)
 {
+	if (parse_number(c, id))
+		return;
 	switch (id) {
 	case OPT_MODE:
 		c->mode = optarg;
@@ -251,20 +293,8 @@ parse_option(struct gen_conf *c, int id)
 	case OPT_LISTEN:
 		c->listen = true;
 		break;
-	case OPT_GUESTS:
-		c->n_guests = number("--guests", optarg, 1, GEN_GUESTS_MAX);
-		break;
 	case OPT_FLOWS:
 		c->flows = parse_flows(optarg);
-		break;
-	case OPT_SIZE:
-		c->size = number("--size", optarg, 64, 9018);
-		break;
-	case OPT_RING:
-		c->ring = number("--ring", optarg, 64, VR_SIZE_MAX);
-		break;
-	case OPT_WINDOW:
-		c->window = number("--window", optarg, 1, VR_SIZE_MAX);
 		break;
 	case OPT_SECONDS:
 		c->seconds = positive("--seconds", optarg);
@@ -278,50 +308,20 @@ parse_option(struct gen_conf *c, int id)
 	case OPT_FEATURES:
 		c->features = parse_features(optarg);
 		break;
-	case OPT_MIN_LEN:
-		c->min_len = number("--min-len", optarg, ETHER_MIN, 9014);
-		break;
-	case OPT_MAX_LEN:
-		c->max_len = number("--max-len", optarg, ETHER_MIN, 9014);
-		break;
 	case OPT_LAYOUTS:
 		c->layouts = true;
-		break;
-	case OPT_SEED:
-		c->seed = number("--seed", optarg, 0, 1u << 30);
-		break;
-	case OPT_CPU:
-		c->cpu = (int)number("--cpu", optarg, 0, 1023);
-		break;
-	case OPT_PEER_CPU:
-		c->peer_cpu = (int)number("--peer-cpu", optarg, 0, 1023);
 		break;
 	case OPT_COPY:
 		c->copy = true;
 		break;
-	case OPT_HEADROOM:
-		c->headroom = number("--headroom", optarg, 0, 256);
-		break;
-	case OPT_GAP_NS:
-		c->gap_ns = number("--gap-ns", optarg, 0, 1000000);
-		break;
-	case OPT_QUIET_MS:
-		c->quiet_ms = number("--quiet-ms", optarg, 1, 100000);
-		break;
 	case OPT_RINGS:
 		c->kind = parse_rings(optarg);
-		break;
-	case OPT_PAIRS:
-		c->n_pairs = number("--pairs", optarg, 1, GEN_PAIRS_MAX);
 		break;
 	case OPT_FRAMES:
 		c->frames = parse_frames(optarg);
 		break;
 	case OPT_TAKE:
 		c->take = true;
-		break;
-	case OPT_BUFFERS:
-		c->buffers = number("--buffers", optarg, 1, VR_SIZE_MAX);
 		break;
 	case OPT_READ:
 		c->read = true;

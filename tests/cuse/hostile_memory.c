@@ -57,13 +57,46 @@ set_table(int fd, const struct table *t)
 	return vhostnet_ioctl(fd, VHOST_SET_MEM_TABLE, t);
 }
 
+static void
+name_mapping(struct vhost_memory_region *r, void *at, unsigned pages)
+{
+	CHECK(at != MAP_FAILED);
+	r->userspace_addr = (uintptr_t)at;
+	r->memory_size = pages * PAGE;
+}
+
+/* Rows 11 to 14 of bend(): has the region name a mapping of a file that must not be taken. */
+static void
+bend_file(struct vhost_memory_region *r, unsigned row)
+{
+	int file = open("/etc/passwd", O_RDONLY), own;
+	void *at;
+
+	switch (row) {
+	case 11: /* a file that it may only read */
+		name_mapping(r, mmap(NULL, PAGE, PROT_READ, MAP_SHARED, file, 0), 1);
+		break;
+	case 12: /* the same, privately writable */
+		name_mapping(r, mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0), 1);
+		break;
+	case 13: /* a file that ends before its mapping */
+		CHECK((at = shared(4, &own)) != NULL && ftruncate(own, PAGE) == 0);
+		name_mapping(r, at, 4);
+		break;
+	case 14: /* a device */
+		at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, open("/dev/mem", O_RDWR),
+				0xb8000);
+		name_mapping(r, at, 1);
+		break;
+	}
+	close(file);
+}
+
 /* Makes a table that must be refused of one whose region[0] is good. */
 static void
 bend(struct table *t, unsigned row, uint8_t *good)
 {
 	struct vhost_memory_region *r = t->region;
-	int file = open("/etc/passwd", O_RDONLY), own;
-	void *at;
 
 	switch (row) {
 	case 0:
@@ -97,39 +130,16 @@ bend(struct table *t, unsigned row, uint8_t *good)
 		r->userspace_addr = UINT64_MAX - PAGE + 1;
 		break;
 	case 10: /* its stack, which nobody else can map */
-		r->userspace_addr = (uintptr_t)t & ~(PAGE - 1);
-		r->memory_size = PAGE;
+		name_mapping(r, (void *)((uintptr_t)t & ~(PAGE - 1)), 1);
 		break;
-	case 11: /* a file that it may only read */
-		at = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, file, 0);
-		CHECK(at != MAP_FAILED);
-		r->userspace_addr = (uintptr_t)at;
-		r->memory_size = PAGE;
-		break;
-	case 12: /* the same, privately writable */
-		at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
-		CHECK(at != MAP_FAILED);
-		r->userspace_addr = (uintptr_t)at;
-		r->memory_size = PAGE;
-		break;
-	case 13: /* a file that ends before its mapping */
-		CHECK((at = shared(4, &own)) != NULL && ftruncate(own, PAGE) == 0);
-		r->userspace_addr = (uintptr_t)at;
-		r->memory_size = 4 * PAGE;
-		break;
-	case 14: /* a device */
-		at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, open("/dev/mem", O_RDWR),
-				0xb8000);
-		CHECK(at != MAP_FAILED);
-		r->userspace_addr = (uintptr_t)at;
-		r->memory_size = PAGE;
-		break;
-	default: /* two at one guest address */
+	case 15: /* two at one guest address */
 		t->head.nregions = 2;
 		r[1] = r[0];
 		r[1].userspace_addr = (uintptr_t)shared(4, NULL);
+		break;
+	default:
+		bend_file(r, row);
 	}
-	close(file);
 }
 #define TABLES 16
 

@@ -34,6 +34,14 @@ struct vr_format {
 	uint16_t (*base)(const struct vr_ring *vr);
 };
 
+/* Both formats give their functions the names of the members. */
+#define VR_FORMAT \
+	{ \
+		.reset = reset, .add = add, .fill_table = fill_table, .publish = publish, \
+		.kick_wanted = kick_wanted, .pending = pending, .peek = peek, .take = take, \
+		.want_calls = want_calls, .base = base, \
+	}
+
 extern const struct vr_format vr_split;
 extern const struct vr_format vr_packed;
 

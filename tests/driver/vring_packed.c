@@ -176,15 +176,4 @@ base(const struct vr_ring *vr)
 	return vr_packed_off_wrap(p);
 }
 
-const struct vr_format vr_packed = {
-		.reset = reset,
-		.add = add,
-		.fill_table = fill_table,
-		.publish = publish,
-		.kick_wanted = kick_wanted,
-		.pending = pending,
-		.peek = peek,
-		.take = take,
-		.want_calls = want_calls,
-		.base = base,
-};
+const struct vr_format vr_packed = VR_FORMAT;

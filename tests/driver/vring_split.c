@@ -130,15 +130,4 @@ base(const struct vr_ring *vr)
 	return vr_raw_used_idx(vr);
 }
 
-const struct vr_format vr_split = {
-		.reset = reset,
-		.add = add,
-		.fill_table = fill_table,
-		.publish = publish,
-		.kick_wanted = kick_wanted,
-		.pending = pending,
-		.peek = peek,
-		.take = take,
-		.want_calls = want_calls,
-		.base = base,
-};
+const struct vr_format vr_split = VR_FORMAT;

@@ -98,6 +98,8 @@ interrupted_now(void)
 struct options {
 	bool list, keep;
 	unsigned mode;
+	double soak; /* seconds; 0: no soak */
+	uint64_t seed;
 	char **names;
 	int n_names;
 };
@@ -335,6 +337,51 @@ default_program(const char *self)
 	return "build-san/vhost-switch";
 }
 
+/* Takes an option. Returns -1, or the exit status if that was all. */
+static int
+parse_option(struct hostile *h, struct options *o, int c)
+{
+	if (c == 's')
+		h->subject.program = optarg;
+	else if (c == 'w')
+		h->subject.workers = (unsigned)atoi(optarg);
+	else if (c == 'm')
+		o->mode |= MERGEABLE;
+	else if (c == 'p')
+		o->mode |= PACKED;
+	else if (c == 'o')
+		o->mode |= OFFLOAD;
+	else if (c == 'r')
+		o->mode |= RATES;
+	else if (c == 'u')
+		o->mode |= UPLINK;
+	else if (c == 'P')
+		h->subject.patient = true;
+	else if (c == 'U')
+		h->unjudged = true;
+	else if (c == 'n')
+		h->subject.plain = true;
+	else if (c == 'k')
+		o->keep = true;
+	else if (c == 'l')
+		o->list = true;
+	else if (c == 'S')
+		o->soak = strtod(optarg, NULL);
+	else if (c == 'e')
+		o->seed = strtoull(optarg, NULL, 10);
+	else if (c == 'i')
+		h->subject.idle_sleep = optarg;
+	else if (c == 'c')
+		h->subject.lcores = optarg;
+	else if (c == 'q')
+		return pest_run(optarg);
+	else if (c == 'v')
+		return victim_run(optarg);
+	else
+		return 2;
+	return -1;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -361,54 +408,17 @@ main(int argc, char **argv)
 	};
 	static struct hostile h;
 	static char self[PATH_MAX];
-	struct options o = {0};
-	double soak = 0; /* seconds */
-	uint64_t seed = 1;
+	struct options o = {.seed = 1};
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	int c;
+	int c, rc;
 
 	h.self = n > 0 ? self : argv[0];
 	h.subject.workers = 1;
 	h.subject.program = getenv("HOSTILE_SWITCH");
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		if (c == 's')
-			h.subject.program = optarg;
-		else if (c == 'w')
-			h.subject.workers = (unsigned)atoi(optarg);
-		else if (c == 'm')
-			o.mode |= MERGEABLE;
-		else if (c == 'p')
-			o.mode |= PACKED;
-		else if (c == 'o')
-			o.mode |= OFFLOAD;
-		else if (c == 'r')
-			o.mode |= RATES;
-		else if (c == 'u')
-			o.mode |= UPLINK;
-		else if (c == 'P')
-			h.subject.patient = true;
-		else if (c == 'U')
-			h.unjudged = true;
-		else if (c == 'n')
-			h.subject.plain = true;
-		else if (c == 'k')
-			o.keep = true;
-		else if (c == 'l')
-			o.list = true;
-		else if (c == 'S')
-			soak = strtod(optarg, NULL);
-		else if (c == 'e')
-			seed = strtoull(optarg, NULL, 10);
-		else if (c == 'i')
-			h.subject.idle_sleep = optarg;
-		else if (c == 'c')
-			h.subject.lcores = optarg;
-		else if (c == 'q')
-			return pest_run(optarg);
-		else if (c == 'v')
-			return victim_run(optarg);
-		else
-			return 2;
+		rc = parse_option(&h, &o, c);
+		if (rc >= 0)
+			return rc;
 	}
 	if (h.subject.program == NULL)
 		h.subject.program = default_program(self);
@@ -422,8 +432,8 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, interrupt);
 	signal(SIGTERM, interrupt);
-	if (soak > 0)
-		return soak_run(&h, &o, soak, seed);
+	if (o.soak > 0)
+		return soak_run(&h, &o, o.soak, o.seed);
 	if (!o.list)
 		return run_all(&h, &o);
 	for (unsigned g = 0; g < N_GROUPS; g++)

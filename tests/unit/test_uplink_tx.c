@@ -87,6 +87,14 @@ test_guest_tagged(void **state)
 	wire_assert(w, w->bytes[0], len);
 }
 
+static void
+put_tag(uint8_t *frame, uint16_t type, uint16_t tci)
+{
+	const uint16_t tag[] = {rte_cpu_to_be_16(type), rte_cpu_to_be_16(tci)};
+
+	memcpy(frame + 2 * RTE_ETHER_ADDR_LEN, tag, sizeof(tag));
+}
+
 /*
  * What leaves by the uplink, for each tag of a guest's own and each tag of its device: the outer
  * tag of a C-VLAN, an S-VLAN (802.1ad) or of no VLAN at all, with and without another inside.
@@ -124,21 +132,15 @@ test_tags_out(void **state)
 	struct wire *w = *state;
 	uint8_t want[2048];
 	uint32_t i, cut, len;
-	uint16_t be;
 
 	for (i = 0; i < 2 * RTE_DIM(cases); i++) {
-		const uint16_t own = cases[i / 2].own, inner = cases[i / 2].inner;
-		uint16_t tci[] = {0x999, inner, 0}, none[] = {0};
+		uint16_t tci[] = {0x999, cases[i / 2].inner, 0}, none[] = {0};
 
 		cut = i % 2 ? 15 : 0; /* fragments that end within the tag */
 		len = wire_tagged(w->bytes[0], cases[i / 2].type ? tci : none, 100, i);
 		len = cases[i / 2].type ? len : 100;
-		if (cases[i / 2].type) {
-			be = rte_cpu_to_be_16(cases[i / 2].type);
-			memcpy(w->bytes[0] + 12, &be, 2);
-			be = rte_cpu_to_be_16(own);
-			memcpy(w->bytes[0] + 14, &be, 2);
-		}
+		if (cases[i / 2].type)
+			put_tag(w->bytes[0], cases[i / 2].type, cases[i / 2].own);
 		wire_guest_frame(w, 0, len, cut);
 		/* Its bytes are unchanged, except the outer tag. */
 		memcpy(want, w->bytes[0], len);
@@ -146,10 +148,7 @@ test_tags_out(void **state)
 			memmove(want + 16, want + 12, len - 12);
 			len += 4;
 		}
-		be = rte_cpu_to_be_16(cases[i / 2].type_out);
-		memcpy(want + 12, &be, 2);
-		be = rte_cpu_to_be_16(cases[i / 2].out);
-		memcpy(want + 14, &be, 2);
+		put_tag(want, cases[i / 2].type_out, cases[i / 2].out);
 		assert_int_equal(uplink_deliver(w->u, 0, &w->burst, 1, cases[i / 2].device,
 						 &w->count)
 						 .taken,
