@@ -117,6 +117,7 @@ main_introduce(struct whole *w)
 			.lanes = &w->lanes,
 			.wake = &w->wake,
 			.outside = w->stats.outside,
+			.spaces.lock = PTHREAD_MUTEX_INITIALIZER,
 	};
 	w->parts = (struct parts){
 			.conf = w->conf,

@@ -109,7 +109,7 @@ dispatch_allow_log(struct guest *g, struct message *m)
 {
 	uint64_t share;
 
-	if (space_log(&g->space, m, &share))
+	if (space_log(&g->all->spaces, &g->space, m, &share))
 		return true;
 	dispatch_say_share(g, "dirty log", share);
 	return false;
@@ -129,7 +129,7 @@ dispatch_allow_table(struct guest *g, struct message *m)
 				guest_who(g, name), m->payload.memory.nregions, GUEST_REGIONS);
 	if (!fds_table_ok(m))
 		return false;
-	if (space_table(&g->space, m, &share))
+	if (space_table(&g->all->spaces, &g->space, m, &share))
 		return true;
 	dispatch_say_share(g, "memory", share);
 	return false;

@@ -336,7 +336,7 @@ guest_disconnect(struct guest *g)
 {
 	guest_stop(g);
 	fd_gate_close(g->conn.socket);
-	space_release(&g->space);
+	space_release(&g->all->spaces, &g->space);
 	g->ready = 0;
 	peer_disconnected(&g->conn.peer, &g->all->peers, guest_settings(g),
 			g->phase == GUEST_DOOMED || load_relaxed(&g->all->ending));

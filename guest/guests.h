@@ -14,6 +14,7 @@
 
 #include "base/limits.h"
 #include "guest/peer.h"
+#include "guest/space.h"
 
 struct conf;
 struct guest;
@@ -31,6 +32,7 @@ struct guests {
 	struct guest *placed[GUEST_MAX]; /* by slot; any thread may read it */
 	struct guest *list;              /* all guests that there ever were */
 	struct peers peers;              /* front ends that left */
+	struct spaces spaces;
 	uint64_t faults; /* guests stopped for breaking the rules; any thread reads it */
 	bool ending;     /* the switch ends: nobody asks why front ends leave */
 };

@@ -1,38 +1,30 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/*
- * Shares of the address space: see space.h for the contract. librte_vhost's threads, of which
- * --client has two: hence the lock.
- */
-#include <pthread.h>
-
+/* Shares of the address space: see space.h for the contract. */
 #include "guest/message.h"
 #include "guest/space.h"
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static uint64_t taken; /* bytes taken by all guests */
-
 static bool
-space_take(struct space *s, uint64_t memory, uint64_t log, uint64_t *share)
+space_take(struct spaces *all, struct space *s, uint64_t memory, uint64_t log, uint64_t *share)
 {
 	uint64_t had = s->memory + s->log;
 	bool ok;
 
-	pthread_mutex_lock(&lock);
-	*share = (SPACE_ALL - (taken - had)) / SPACE_SHARE;
+	pthread_mutex_lock(&all->lock);
+	*share = (SPACE_ALL - (all->taken - had)) / SPACE_SHARE;
 	ok = memory <= *share && log <= *share - memory;
 	if (ok) {
-		taken += memory + log - had;
+		all->taken += memory + log - had;
 		s->memory = memory;
 		s->log = log;
 	}
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&all->lock);
 	return ok;
 }
 
 bool
-space_table(struct space *s, const struct message *m, uint64_t *share)
+space_table(struct spaces *all, struct space *s, const struct message *m, uint64_t *share)
 {
 	struct message_region r;
 	uint64_t sum = 0;
@@ -42,19 +34,19 @@ space_table(struct space *s, const struct message *m, uint64_t *share)
 		r = m->payload.memory.region[i];
 		sum += r.size + r.mmap_offset; /* each below 2^48 */
 	}
-	return space_take(s, sum, s->log, share);
+	return space_take(all, s, sum, s->log, share);
 }
 
 bool
-space_log(struct space *s, const struct message *m, uint64_t *share)
+space_log(struct spaces *all, struct space *s, const struct message *m, uint64_t *share)
 {
-	return space_take(s, s->memory, m->payload.log.mmap_size, share);
+	return space_take(all, s, s->memory, m->payload.log.mmap_size, share);
 }
 
 void
-space_release(struct space *s)
+space_release(struct spaces *all, struct space *s)
 {
 	uint64_t share;
 
-	space_take(s, 0, 0, &share);
+	space_take(all, s, 0, 0, &share);
 }

@@ -9,11 +9,12 @@
  * others have left: 1.75 TiB if there is no other, and 33 GiB if 255 others have taken all that
  * they could. This also bounds how long librte_vhost's thread is busy with one guest's dirty log.
  *
- * librte_vhost's threads; what all guests have is kept under a lock.
+ * librte_vhost's threads, of which --client has two: so what all guests have is kept under a lock.
  */
 #ifndef GUEST_SPACE_H
 #define GUEST_SPACE_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -31,14 +32,20 @@ struct space {
 	uint64_t memory, log;
 };
 
+/* Of all guests. */
+struct spaces {
+	pthread_mutex_t lock;
+	uint64_t taken; /* bytes */
+};
+
 /*
  * Account for a memory table, or a log, that replaces the guest's old one. The message's numbers
  * were checked. They return false if it is more than the guest's share, which is then in *share.
  */
-bool space_table(struct space *s, const struct message *m, uint64_t *share);
-bool space_log(struct space *s, const struct message *m, uint64_t *share);
+bool space_table(struct spaces *all, struct space *s, const struct message *m, uint64_t *share);
+bool space_log(struct spaces *all, struct space *s, const struct message *m, uint64_t *share);
 
 /* Gives everything back. */
-void space_release(struct space *s);
+void space_release(struct spaces *all, struct space *s);
 
 #endif /* GUEST_SPACE_H */

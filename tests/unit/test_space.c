@@ -36,54 +36,56 @@ test_share(void **state)
 {
 	const uint64_t most = SPACE_ALL / SPACE_SHARE;
 	struct message m = table(most, 0);
+	struct spaces all = {.lock = PTHREAD_MUTEX_INITIALIZER};
 	struct space s = {0};
 	uint64_t share;
 
 	RTE_SET_USED(state);
-	assert_true(space_table(&s, &m, &share));
+	assert_true(space_table(&all, &s, &m, &share));
 	assert_int_equal(share, most);
 	/* A new size replaces the last one; it is not added. */
-	assert_true(space_table(&s, &m, &share));
+	assert_true(space_table(&all, &s, &m, &share));
 	m = table(most, 1);
-	assert_false(space_table(&s, &m, &share));
+	assert_false(space_table(&all, &s, &m, &share));
 	/* A refused size changes nothing: the old one counts. */
 	m = log_of(1);
-	assert_false(space_log(&s, &m, &share));
+	assert_false(space_log(&all, &s, &m, &share));
 	m = table(most - GIB, 0);
-	assert_true(space_table(&s, &m, &share));
+	assert_true(space_table(&all, &s, &m, &share));
 	m = log_of(GIB);
-	assert_true(space_log(&s, &m, &share));
+	assert_true(space_log(&all, &s, &m, &share));
 	m = log_of(GIB + 1);
-	assert_false(space_log(&s, &m, &share));
-	space_release(&s);
+	assert_false(space_log(&all, &s, &m, &share));
+	space_release(&all, &s);
 	m = table(most, 0);
-	assert_true(space_table(&s, &m, &share));
-	space_release(&s);
+	assert_true(space_table(&all, &s, &m, &share));
+	space_release(&all, &s);
 }
 
 /* Each guest takes all that it may; the last one still has enough, and all is given back. */
 static void
 test_greedy(void **state)
 {
+	struct spaces all = {.lock = PTHREAD_MUTEX_INITIALIZER};
 	struct space s[GUESTS] = {{0}};
 	struct message m = table(UINT64_C(1) << 47, 0);
 	uint64_t share, first;
 	unsigned int i;
 
 	RTE_SET_USED(state);
-	assert_false(space_table(&s[0], &m, &first));
+	assert_false(space_table(&all, &s[0], &m, &first));
 	for (i = 0; i < GUESTS; i++) {
 		m = table(UINT64_C(1) << 47, 0);
-		assert_false(space_table(&s[i], &m, &share));
+		assert_false(space_table(&all, &s[i], &m, &share));
 		assert_true(share >= 32 * GIB);
 		m = table(share, 0);
-		assert_true(space_table(&s[i], &m, &share));
+		assert_true(space_table(&all, &s[i], &m, &share));
 	}
 	for (i = 0; i < GUESTS; i++)
-		space_release(&s[i]);
+		space_release(&all, &s[i]);
 	m = table(first, 0);
-	assert_true(space_table(&s[0], &m, &share));
-	space_release(&s[0]);
+	assert_true(space_table(&all, &s[0], &m, &share));
+	space_release(&all, &s[0]);
 }
 
 int

@@ -17,6 +17,7 @@ whole_create(unsigned int guests)
 			.lanes = &r->lanes,
 			.wake = &r->wake,
 			.outside = w->stats.outside,
+			.spaces.lock = PTHREAD_MUTEX_INITIALIZER,
 	};
 	w->notify = (struct notify){.fd = -1};
 	w->parts = (struct parts){
