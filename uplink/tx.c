@@ -67,7 +67,7 @@ uplink_tx_fill_complete(
 
 /* Fills an mbuf with a frame that needs a checksum. Returns true if the switch computed it. */
 static __rte_noinline bool
-uplink_tx_fill_unfinished(const struct uplink *u, struct uplink_tx *tx, struct rte_mbuf *m,
+uplink_tx_fill_offload(const struct uplink *u, struct uplink_tx *tx, struct rte_mbuf *m,
 		const struct frame *f, uint16_t vlan)
 {
 	if (nic_takes(&u->nic, f, 1)) {
@@ -200,7 +200,7 @@ uplink_tx_deliver_run(struct uplink *u, struct uplink_tx *tx, const struct burst
 		/* rte_pktmbuf_alloc_bulk() has set as many as there are bits. NOLINTBEGIN */
 		if (likely(f->offload == 0))
 			uplink_tx_fill(u, m[i++], f, vlan);
-		else if (uplink_tx_fill_unfinished(u, tx, m[i++], f, vlan))
+		else if (uplink_tx_fill_offload(u, tx, m[i++], f, vlan))
 			done |= frame_set_one(k);
 		/* NOLINTEND */
 	}
