@@ -27,6 +27,7 @@
 struct race {
 	void (*flip)(struct vr_ring *vr, uint16_t at, uint64_t random, uint64_t gpa);
 	bool receive;
+	uint16_t size; /* entries of its rings; 0: as many as any guest's */
 };
 
 struct race_state {
@@ -164,15 +165,28 @@ feed(struct race_state *r)
 	nic_flush(&r->peer->nic);
 }
 
+/* Opens the two guests, which have met. */
+static bool
+open_guests(struct hostile *h, struct race_state *r)
+{
+	struct nic_opts opts = party_opts();
+
+	if (r->race->size != 0)
+		opts.dev.rx_size = opts.dev.tx_size = r->race->size;
+	r->bad = party_open(h, &opts);
+	r->peer = r->bad != NULL ? party_open(h, NULL) : NULL;
+	return r->peer != NULL && party_meet(r->bad, r->peer);
+}
+
 /* Posts frames until the last one of a round does not come back at its place. */
 static void
 post_until(struct race_state *r, int64_t begin)
 {
-	struct vr_place last;
+	struct vr_place last = r->vr->fill_at;
 	int64_t since;
 
 	do {
-		for (uint16_t i = 0; i < A_ROUND; i++) {
+		for (uint16_t i = 0; i < A_ROUND && i < r->vr->size; i++) {
 			last = r->vr->fill_at;
 			raw_desc(r->vr, i, r->gpa, HDR + LEN, r->race->receive ? VR_DESC_WRITE : 0,
 					0);
@@ -198,7 +212,7 @@ run(struct hostile *h, const void *arg)
 	pthread_t thread;
 
 	h->drops_any = true;
-	if (!party_pair(h, &r.bad, &r.peer))
+	if (!open_guests(h, &r))
 		return;
 	do {
 		f = raw_frame(r.bad, r.peer->mac, LEN);
@@ -240,5 +254,12 @@ const struct hcase cases_packed_race[] = {
 		CASE("all", "all of a descriptor changes while it is read", .flip = flip_all),
 		{"packed-race-receive", "all of a receive descriptor changes while it is read", run,
 				&(const struct race){.flip = flip_all, .receive = true}},
+		/* The switch may come around such a ring within one burst. */
+		CASE("owner-1", "the only descriptor of a ring changes hands", .flip = flip_owner,
+				.size = 1),
+		CASE("owner-3", "all three descriptors of a ring change hands", .flip = flip_owner,
+				.size = 3),
+		CASE("receive-2", "both descriptors of a receive ring change in any way",
+				.flip = flip_all, .receive = true, .size = 2),
 		{.name = NULL},
 };
