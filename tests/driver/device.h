@@ -108,7 +108,7 @@ int vu_dev_move(struct vu_dev *dev, int *sock, int *fd);
  */
 int vu_dev_request(struct vu_dev *dev, struct vu_msg *msg);
 
-/* For messages that have one: the answer replaces the message. Close its descriptors, if any. */
+/* For messages that have one: the answer replaces the message. Close its file descriptors, if any. */
 int vu_dev_query(struct vu_dev *dev, struct vu_msg *msg);
 
 int vu_dev_query_u64(struct vu_dev *dev, uint32_t request, uint64_t *value);

@@ -5,7 +5,7 @@
  * Guest memory: some shared regions, each with a guest physical address, and a simple
  * allocator that only ever moves forward. The rings and buffers of a device lie in it.
  *
- * A region is a memfd, so that its descriptor can be handed to the back end. Only the owner writes
+ * A region is a memfd, so that its file descriptor can be handed to the back end. Only the owner writes
  * to the memory until a table with it has been sent; from then on the back end does, too.
  */
 #ifndef DRIVER_MEM_H

@@ -142,7 +142,7 @@ send_iov(int sock, struct iovec *iov, int n_iov, const int *fd, int n_fds)
 			continue;
 		if (n < 0)
 			return errno == EPIPE ? -ECONNRESET : -errno;
-		/* The descriptors went with the first byte. */
+		/* The file descriptors went with the first byte. */
 		mh.msg_control = NULL;
 		mh.msg_controllen = 0;
 		while (mh.msg_iovlen > 0 && (size_t)n >= mh.msg_iov->iov_len) {
@@ -179,7 +179,7 @@ vu_send(int sock, const struct vu_msg *msg)
 	return send_iov(sock, iov, payload > 0 ? 2 : 1, msg->fd, msg->n_fds);
 }
 
-/* Exactly `len` bytes, and what descriptors come with them. */
+/* Exactly `len` bytes, and what file descriptors come with them. */
 static int
 recv_exact(int sock, void *buf, size_t len, struct vu_msg *msg, int64_t deadline)
 {

@@ -173,12 +173,12 @@ int vu_listen(const char *path);
 
 int vu_accept(int listen_fd, int timeout_ms);
 
-/* Sends any bytes and descriptors as they are: all of them, or it fails. */
+/* Sends any bytes and file descriptors as they are: all of them, or it fails. */
 int vu_send_bytes(int sock, const void *bytes, size_t len, const int *fd, int n_fds);
 
 /*
  * Sends a message as it is in `msg`: the header, then msg->size bytes of payload, with msg->n_fds
- * descriptors. No more payload is sent than `msg` has room for, even if its size says more.
+ * file descriptors. No more payload is sent than `msg` has room for, even if its size says more.
  */
 int vu_send(int sock, const struct vu_msg *msg);
 

@@ -3,7 +3,7 @@
  */
 /*
  * A front end's messages to the real librte_vhost: those that a device is set up by, in any
- * order, bent at any byte, cut off, with descriptors of any kind; or bytes of any kind.
+ * order, bent at any byte, cut off, with file descriptors of any kind; or bytes of any kind.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -103,8 +103,8 @@ class Server(threading.Thread):
     def __exit__(self, *exception):
         os.write(self.woken, b"e")
         self.join()
-        for descriptor in (self.wake, self.woken):
-            os.close(descriptor)
+        for fd in (self.wake, self.woken):
+            os.close(fd)
         for s in (self.requests, self.data, *self.dhcp):
             s.close()
         self.host.close()
