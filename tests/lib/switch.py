@@ -66,12 +66,14 @@ class Switch(Process):
                 raise
 
     def __exit__(self, kind, value, trace):
+        good = False
         try:
             if kind is None and self.status is None:
                 self.stop()
+            good = kind is None
         finally:
             self.end()
-            if kind is not None:
+            if not good:
                 print(self.tail(60))
 
     def socket(self, name="usvhost"):
