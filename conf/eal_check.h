@@ -3,7 +3,7 @@
  */
 /*
  * Finds what would keep EAL from starting, before EAL prints about it: each error is one line with
- * the remedy. EAL itself reports errors that are not found here.
+ * the remedy. EAL itself reports errors that are not found here. Main lcore, before EAL starts.
  */
 #ifndef EAL_CHECK_H
 #define EAL_CHECK_H
