@@ -148,8 +148,8 @@ test_each_sum(void **state)
 		fill(r, p, 98);
 		if (sum == 0)
 			memset(p, 0, 98);
-		rest = sum_add(sum, ~reference(p, 98));
-		memcpy(p + 98, sum == 0 ? &(uint16_t){0} : &rest, 2);
+		rest = sum == 0 ? 0 : sum_add(sum, ~reference(p, 98));
+		memcpy(p + 98, &rest, 2);
 		assert_int_equal(reference(p, 100), sum);
 		assert_int_equal(sum_bytes(p, 100), sum);
 		assert_int_equal(sum_copy(r->to, p, 100), sum);
