@@ -21,6 +21,7 @@
 
 #include <rte_common.h>
 
+#include "base/atomic.h"
 #include "client.h"
 #include "guest/cuse/ioctls.h"
 #include "guest/cuse/node.h"
@@ -353,7 +354,7 @@ test_opens(void **state)
 	announce(k);
 	for (i = 0; i < RTE_DIM(fh); i++)
 		fh[i] = open_node(k);
-	assert_int_equal(vhost_end.connections, 0);
+	assert_int_equal(load_acquire(&vhost_end.connections), 0);
 	for (i = 0; i < 10; i++)
 		assert_int_equal(node_ioctl(k, fh[i * 100], VHOST_SET_OWNER, NULL), 0);
 	vhost_end_wait_connections(10);
