@@ -167,8 +167,8 @@ uplink_tx_deliver_plain(struct uplink *u, struct uplink_tx *tx, const struct bur
 	}
 	FRAME_SET_FOREACH(k, want) {
 		f = &b->frame[k];
-		m[i]->data_off =
-				RTE_PKTMBUF_HEADROOM; /* NOLINT: the pool has set as many as there are bits */
+		/* The pool has set as many mbufs as there are bits. NOLINTNEXTLINE */
+		m[i]->data_off = RTE_PKTMBUF_HEADROOM;
 		m[i]->ol_flags = 0;
 		tag = uplink_tag_by_nic(u, m[i], vlan & VLAN_ID);
 		extra = tag != 0 ? RTE_VLAN_HLEN : 0;
