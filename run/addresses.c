@@ -192,7 +192,7 @@ addresses_forget_static(const struct parts *p, uint64_t key, unsigned int port)
 }
 
 void
-addresses_tick(const struct parts *p, uint32_t seconds)
+addresses_tick(const struct parts *p)
 {
-	fdb_tick(p->fdb, seconds, addresses_gone, p->uplink);
+	fdb_tick(p->fdb, addresses_gone, p->uplink);
 }

@@ -54,7 +54,7 @@ uint32_t addresses_forget_static(const struct parts *p, uint64_t key, unsigned i
 /* Forgets the addresses that `unwanted` chooses. Returns their number. */
 uint32_t addresses_forget_if(const struct parts *p, fdb_unwanted_fn unwanted, void *arg);
 
-/* Forgets idle addresses; `seconds` since start. Once a second. */
-void addresses_tick(const struct parts *p, uint32_t seconds);
+/* Forgets idle addresses. Once a second; see fdb_tick(). */
+void addresses_tick(const struct parts *p);
 
 #endif /* ADDRESSES_H */

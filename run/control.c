@@ -343,7 +343,7 @@ control_on_second(struct control *c)
 	if (c->moves > MOVES_LOGGED)
 		say(NOTICE, "%u more addresses moved in this second\n", c->moves - MOVES_LOGGED);
 	c->moves = 0;
-	addresses_tick(p, c->seconds);
+	addresses_tick(p); /* once, however late it is */
 	loads_sample(p->loads, p->lanes, rte_get_tsc_cycles());
 	if (p->uplink != NULL)
 		control_use_filters(p);

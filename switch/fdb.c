@@ -309,19 +309,20 @@ fdb_forget_if(struct fdb *t, fdb_unwanted_fn unwanted, void *arg, fdb_gone_fn go
 }
 
 void
-fdb_tick(struct fdb *t, uint32_t seconds, fdb_gone_fn gone, void *arg)
+fdb_tick(struct fdb *t, fdb_gone_fn gone, void *arg)
 {
+	const uint32_t now = t->clock + 1;
 	struct fdb_entry *e;
 	uint32_t i, left;
 
-	store_relaxed(&t->clock, seconds);
+	store_relaxed(&t->clock, now);
 	left = t->aging == 0 ? 0 : t->used;
 	for (i = 0; i < t->positions && left != 0; i++) {
 		e = &t->entry[i];
 		if (e->key == 0)
 			continue;
 		left--;
-		if (!e->fixed && seconds - load_relaxed(&e->seen) > t->aging)
+		if (!e->fixed && now - load_relaxed(&e->seen) > t->aging)
 			fdb_remove(t, e, gone, arg);
 	}
 	fdb_reclaim(t);

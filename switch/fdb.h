@@ -78,7 +78,7 @@ struct fdb {
 	struct rte_hash *hash;
 	struct fdb_entry *entry;
 	uint32_t positions; /* length of entry[] */
-	uint32_t clock;     /* seconds since start */
+	uint32_t clock;     /* seconds since start, but see fdb_tick() */
 	uint32_t used;      /* entries in use */
 	uint32_t aging;     /* seconds; 0: never */
 	uint32_t count[PORT_MAX];
@@ -279,9 +279,11 @@ uint32_t
 fdb_forget_if(struct fdb *t, fdb_unwanted_fn unwanted, void *arg, fdb_gone_fn gone, void *gone_arg);
 
 /*
- * Advances the clock to `seconds` since start, forgets idle addresses and
- * reclaims positions whose grace period is over. Main lcore, once a second.
+ * Advances the clock by a second, forgets idle addresses and reclaims positions whose grace period is over.
+ * Main lcore, once a second. Seconds in which it could not call this must be left out, not made up for:
+ * all addresses would look idle that workers have used meanwhile, or that nobody could use as the
+ * whole process stood still.
  */
-void fdb_tick(struct fdb *t, uint32_t seconds, fdb_gone_fn gone, void *arg);
+void fdb_tick(struct fdb *t, fdb_gone_fn gone, void *arg);
 
 #endif /* FDB_H */

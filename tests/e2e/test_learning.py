@@ -3,6 +3,7 @@
 """The forwarding table as guests see it: learn, move, age, forget, refuse."""
 
 import re
+import signal
 import time
 
 from lib.frames import BROADCAST, frame
@@ -91,6 +92,19 @@ def test_idle_address_is_forgotten(box):
                  "the idle one's address forgotten")
         assert r.reached(third, frame(busy.mac, third.mac)) == {busy}, "an address in use must stay"
         teach(r, idle, idle.mac)
+
+
+def test_nobody_ages_while_the_switch_is_stopped(box):
+    """A debugger, or a machine that is saved and goes on later: all the time has passed at once then."""
+    aging = 3
+    with room(box, 3, ["--aging", str(aging)]) as r:
+        one, two, _ = r.guests
+        r.switch.signal(signal.SIGSTOP)
+        wait_for(r.switch.stopped, what="the switch stopped")
+        time.sleep(aging + 1.5)
+        r.switch.signal(signal.SIGCONT)
+        for _ in range(20):  # the first may be earlier than the main lcore
+            assert r.reached(one, frame(two.mac, one.mac)) == {two}, "a frame for a known address went to others"
 
 
 def test_group_source_is_refused(box):

@@ -155,7 +155,7 @@ test_no_trace(void **state)
 	uint32_t at;
 
 	*before = r->ports;
-	fdb_tick(r->fdb, 5, NULL, NULL);
+	fdb_tick(r->fdb, NULL, NULL);
 	assert_true(explain(r, 0, 0, &known, &other));
 	assert_true(explain(r, 0, 0, &stranger, &other));
 	assert_true(explain(r, 0, 0, &other, &host)); /* would move to port 0 */

@@ -70,6 +70,14 @@ gone(void *arg, uint64_t key, uint16_t port)
 	t->port = port;
 }
 
+/* Lets time pass until the table's clock shows so many seconds. */
+static void
+tick_to(struct table *t, uint32_t seconds)
+{
+	while (t->fdb->clock < seconds)
+		fdb_tick(t->fdb, gone, t);
+}
+
 /* Address i of a port: all differ. */
 static uint64_t
 key_of(uint16_t port, uint32_t i)
@@ -162,16 +170,16 @@ test_age(void **state)
 {
 	struct table *t = *state;
 
-	fdb_tick(t->fdb, 10, gone, t);
+	tick_to(t, 10);
 	learn(t, 1, 0);
 	learn(t, 1, 1);
 	learn(t, 1, 2);
-	fdb_tick(t->fdb, 200, gone, t);
+	tick_to(t, 200);
 	fdb_touch(t->fdb, fdb_lookup(t->fdb, t->hints, key_of(1, 1))); /* as workers do */
 	learn(t, 1, 2);                                                /* as the main lcore */
-	fdb_tick(t->fdb, 10 + AGING, gone, t);
+	tick_to(t, 10 + AGING);
 	assert_int_equal(t->gone, 0);
-	fdb_tick(t->fdb, 10 + AGING + 1, gone, t);
+	tick_to(t, 10 + AGING + 1);
 	assert_int_equal(t->gone, 1);
 	assert_true(t->key == key_of(1, 0));
 	assert_int_equal(t->port, 1);
@@ -179,7 +187,7 @@ test_age(void **state)
 	assert_at(t, key_of(1, 1), 1);
 	assert_at(t, key_of(1, 2), 1);
 	assert_int_equal(fdb_count(t->fdb, 1), 2);
-	fdb_tick(t->fdb, 200 + AGING + 1, NULL, NULL);
+	tick_to(t, 200 + AGING + 1);
 	assert_int_equal(fdb_count(t->fdb, 1), 0);
 	assert_int_equal(t->fdb->used, 0);
 }
@@ -190,7 +198,8 @@ test_ageless(void **state)
 	struct table *t = *state;
 
 	learn(t, 1, 0);
-	fdb_tick(t->fdb, UINT32_MAX, gone, t);
+	t->fdb->clock = UINT32_MAX - 1;
+	fdb_tick(t->fdb, gone, t);
 	assert_int_equal(t->gone, 0);
 	assert_at(t, key_of(1, 0), 1);
 }
@@ -204,7 +213,7 @@ test_move(void **state)
 
 	learn(t, 1, 0);
 	assert_at(t, key, 1); /* its hint is set */
-	fdb_tick(t->fdb, AGING, gone, t);
+	tick_to(t, AGING);
 	assert_int_equal(fdb_learn(t->fdb, key, 2, &old), FDB_MOVED);
 	assert_int_equal(old, 1);
 	assert_at(t, key, 2);
@@ -212,7 +221,7 @@ test_move(void **state)
 	assert_int_equal(fdb_count(t->fdb, 2), 1);
 	assert_int_equal(t->fdb->used, 1);
 	/* To move is to be used. */
-	fdb_tick(t->fdb, AGING + 1, gone, t);
+	tick_to(t, AGING + 1);
 	assert_int_equal(t->gone, 0);
 }
 
@@ -244,15 +253,15 @@ test_uplink_takes_what_is_idle(void **state)
 	uint64_t key = key_of(1, 0);
 	uint16_t old = 99;
 
-	fdb_tick(t->fdb, 7, NULL, NULL);
+	tick_to(t, 7);
 	learn(t, 1, 0);
 	assert_int_equal(fdb_learn(t->fdb, key, PORT_UPLINK, &old), FDB_KEPT);
-	fdb_tick(t->fdb, 8, NULL, NULL); /* perhaps a moment later */
+	tick_to(t, 8); /* perhaps a moment later */
 	assert_int_equal(fdb_learn(t->fdb, key, PORT_UPLINK, &old), FDB_KEPT);
 	learn(t, 1, 0);
-	fdb_tick(t->fdb, 9, NULL, NULL);
+	tick_to(t, 9);
 	assert_int_equal(fdb_learn(t->fdb, key, PORT_UPLINK, &old), FDB_KEPT);
-	fdb_tick(t->fdb, 10, NULL, NULL); /* more than a second in any case */
+	tick_to(t, 10); /* more than a second in any case */
 	assert_int_equal(fdb_learn(t->fdb, key, PORT_UPLINK, &old), FDB_MOVED);
 	assert_int_equal(old, 1);
 	assert_at(t, key, PORT_UPLINK);
@@ -277,7 +286,7 @@ test_idle_while_uplink_is_full(void **state)
 	for (i = 0; i < FDB_PER_UPLINK; i++)
 		assert_int_equal(learn(t, PORT_UPLINK, i), FDB_ADDED);
 	learn(t, 1, 0);
-	fdb_tick(t->fdb, FDB_HOLD, NULL, NULL);
+	tick_to(t, FDB_HOLD);
 	assert_int_equal(fdb_learn(t->fdb, key, PORT_UPLINK, &old), FDB_MOVED);
 	assert_int_equal(old, 1);
 	assert_int_equal(fdb_count(t->fdb, 1), 0);
@@ -408,12 +417,12 @@ test_grace_period(void **state)
 	e = fdb_lookup(t->fdb, t->hints, key_of(9, 0));
 	fdb_forget_port(t->fdb, 9, NULL, NULL);
 	for (i = 0; i < 5; i++) {
-		fdb_tick(t->fdb, 1, NULL, NULL);
+		fdb_tick(t->fdb, NULL, NULL);
 		assert_int_equal(learn(t, 9, 1000 + i), FDB_FULL);
 		assert_true(e->key == 0);
 	}
 	quiesce(t);
-	fdb_tick(t->fdb, 2, NULL, NULL);
+	fdb_tick(t->fdb, NULL, NULL);
 	for (i = 0; i < FDB_PER_GUEST; i++)
 		assert_int_equal(learn(t, 9, 1000 + i), FDB_ADDED);
 	assert_at(t, e->key, 9);
@@ -431,7 +440,7 @@ test_second_grace_period(void **state)
 	fdb_forget_port(t->fdb, 9, NULL, NULL);  /* waits */
 	fdb_forget_port(t->fdb, 10, NULL, NULL); /* is put after it */
 	quiesce(t);
-	fdb_tick(t->fdb, 1, NULL, NULL); /* frees those of 9, begins to wait for 10 */
+	fdb_tick(t->fdb, NULL, NULL); /* frees those of 9, begins to wait for 10 */
 	for (i = 0; i < FDB_PER_GUEST; i++)
 		assert_int_equal(learn(t, 9, 1000 + i), FDB_ADDED);
 	assert_int_equal(learn(t, 10, 1000), FDB_FULL);
@@ -454,12 +463,12 @@ test_churn(void **state)
 			assert_int_equal(learn(t, 5, round * FDB_PER_GUEST + i), FDB_ADDED);
 		fdb_forget_port(t->fdb, 5, NULL, NULL);
 		quiesce(t);
-		fdb_tick(t->fdb, round, NULL, NULL);
+		fdb_tick(t->fdb, NULL, NULL);
 	}
 	quiesce(t);
-	fdb_tick(t->fdb, round, NULL, NULL);
+	fdb_tick(t->fdb, NULL, NULL);
 	quiesce(t);
-	fdb_tick(t->fdb, round, NULL, NULL);
+	fdb_tick(t->fdb, NULL, NULL);
 	fill(t);
 }
 
