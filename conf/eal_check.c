@@ -2,6 +2,7 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* Finds what would keep EAL from starting: see eal_check.h for the contract. */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,6 +17,8 @@
 #include "conf/hugepages.h"
 #include "base/log.h"
 #include "base/process.h"
+
+#define EAL_CHECK_RANKS 16 /* EAL's limit, in each release */
 
 static bool
 eal_check_cpus(const struct eal_said *said)
@@ -99,6 +102,85 @@ eal_check_say_no_mount(const char *huge_dir)
 			  "/dev/hugepages");
 }
 
+/* Reads a number without a sign or a unit. Returns where it ends, or NULL if there is none, or it is too large. */
+static const char *
+eal_check_read(const char *text, unsigned long *number)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)text[0]))
+		return NULL;
+	errno = 0;
+	*number = strtoul(text, &end, 10);
+	return errno == 0 ? end : NULL;
+}
+
+/* EAL takes what is no number for 0, and what follows a number for nothing. `least` to `most` is the range. */
+static bool
+eal_check_number(const char *option, const char *value, const char *what, unsigned long least,
+		unsigned long most)
+{
+	const char *end;
+	unsigned long n;
+
+	if (value == NULL)
+		return true;
+	end = eal_check_read(value, &n);
+	if (end != NULL && *end == '\0' && n >= least && n <= most)
+		return true;
+	say_error("%s %s: must be a number of %s from %lu to %lu: correct it, or leave it out",
+			option, value, what, least, most);
+	return false;
+}
+
+static bool
+eal_check_numbers(const struct eal_said *said)
+{
+	const bool letter = said->pages != NULL && strcmp(said->pages, "-m") == 0;
+
+	return eal_check_number("-n", said->channels, "memory channels", 1, INT_MAX) &&
+			eal_check_number("-r", said->ranks, "memory ranks", 1, EAL_CHECK_RANKS) &&
+			eal_check_number("-m", letter ? said->amount : NULL, "MiB", 0, INT_MAX);
+}
+
+/* Returns the MiB of all NUMA nodes, or 0 if this is no list of numbers, which EAL says better. */
+static unsigned long long
+eal_check_sum(const char *list)
+{
+	unsigned long long sum = 0;
+	unsigned long n;
+
+	for (;;) {
+		list = eal_check_read(list, &n);
+		if (list == NULL)
+			return 0;
+		sum += n;
+		if (*list == '\0')
+			return sum;
+		if (*list++ != ',')
+			return 0;
+	}
+}
+
+/* EAL takes this amount when it starts, or does not start. */
+static bool
+eal_check_amount(const struct eal_said *said)
+{
+	unsigned long long asked, have;
+
+	if (said->pages == NULL)
+		return true;
+	asked = eal_check_sum(said->amount);
+	have = hugepages_mib();
+	if (asked <= have)
+		return true;
+	say_error("%s%s%s: %llu MiB of hugepages can be had: ask for less, or leave it out, as the "
+		  "switch takes what it needs",
+			said->pages, strchr(said->pages, '=') != NULL ? "" : " ",
+			strchr(said->pages, '=') != NULL ? "" : said->amount, have);
+	return false;
+}
+
 static bool
 eal_check_hugepages(const struct eal_said *said)
 {
@@ -112,6 +194,8 @@ eal_check_hugepages(const struct eal_said *said)
 				said->pages);
 		return false;
 	}
+	if (!eal_check_amount(said))
+		return false;
 	/* With --in-memory the kernel itself provides the pages, without asking for permission. */
 	if (said->in_memory)
 		return true;
@@ -133,6 +217,6 @@ eal_check_hugepages(const struct eal_said *said)
 bool
 eal_check(const struct eal_said *said, bool no_huge)
 {
-	return eal_check_cpus(said) && eal_check_prefix(said) &&
+	return eal_check_cpus(said) && eal_check_numbers(said) && eal_check_prefix(said) &&
 			(no_huge || eal_check_hugepages(said));
 }

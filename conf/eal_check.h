@@ -14,7 +14,8 @@ struct eal_said;
 
 /*
  * Returns false if EAL can't start with what the command line says, and an error was printed:
- * a CPU that is not there, a prefix that another process uses, hugepages that can't be had.
+ * a CPU that is not there, a number that is none, a prefix that another process uses, hugepages that
+ * can't be had, or not as many as that.
  */
 bool eal_check(const struct eal_said *said, bool no_huge);
 

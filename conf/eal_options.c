@@ -161,8 +161,14 @@ eal_options_note(struct eal_said *s, const struct eal_option *o)
 	case 'm':
 	case OPT_PAGES:
 		s->memory = true;
-		if (s->pages == NULL)
-			s->pages = o->is_letter ? "-m" : o->word;
+		s->pages = o->is_letter ? "-m" : o->word;
+		s->amount = o->value;
+		break;
+	case 'n':
+		s->channels = o->value;
+		break;
+	case 'r':
+		s->ranks = o->value;
 		break;
 	case OPT_FILE_PREFIX:
 		s->file_prefix = o->value;

@@ -14,15 +14,15 @@
 
 #define HUGEPAGES "/sys/kernel/mm/hugepages"
 
-/* Returns the number of free pages of one size, by the name of its folder in sysfs. */
+/* Returns a number that the kernel gives for the pages of one size, by the name of its folder in sysfs. */
 static unsigned long
-hugepages_pages_free(const char *size)
+hugepages_count(const char *size, const char *what)
 {
 	unsigned long n = 0;
 	char path[512];
 	FILE *f;
 
-	snprintf(path, sizeof(path), HUGEPAGES "/%s/free_hugepages", size);
+	snprintf(path, sizeof(path), HUGEPAGES "/%s/%s", size, what);
 	f = fopen(path, "r");
 	if (f == NULL)
 		return 0;
@@ -43,9 +43,38 @@ hugepages_free(void)
 		return false;
 	while ((e = readdir(dir)) != NULL)
 		if (e->d_name[0] != '.')
-			n += hugepages_pages_free(e->d_name);
+			n += hugepages_count(e->d_name, "free_hugepages");
 	closedir(dir);
 	return n != 0;
+}
+
+/* Returns how many pages of one size a process may still get. */
+static unsigned long
+hugepages_to_be_had(const char *size)
+{
+	unsigned long all = hugepages_count(size, "free_hugepages");
+	unsigned long gone = hugepages_count(size, "resv_hugepages");
+	unsigned long more = hugepages_count(size, "nr_overcommit_hugepages");
+	unsigned long made = hugepages_count(size, "surplus_hugepages");
+
+	return (all > gone ? all - gone : 0) + (more > made ? more - made : 0);
+}
+
+unsigned long long
+hugepages_mib(void)
+{
+	DIR *dir = opendir(HUGEPAGES);
+	unsigned long long kib = 0;
+	unsigned long size;
+	struct dirent *e;
+
+	if (dir == NULL)
+		return 0;
+	while ((e = readdir(dir)) != NULL)
+		if (sscanf(e->d_name, "hugepages-%lukB", &size) == 1)
+			kib += (unsigned long long)size * hugepages_to_be_had(e->d_name);
+	closedir(dir);
+	return kib >> 10;
 }
 
 /* Returns true if pages of this mount's size are free. */
@@ -58,7 +87,7 @@ hugepages_gives_pages(const char *folder)
 	if (statfs(folder, &fs) != 0)
 		return false;
 	snprintf(size, sizeof(size), "hugepages-%lukB", (unsigned long)fs.f_bsize >> 10);
-	return hugepages_pages_free(size) != 0;
+	return hugepages_count(size, "free_hugepages") != 0;
 }
 
 enum hugepages_mount

@@ -11,6 +11,12 @@
 /* Returns true if a page of any size is free. */
 bool hugepages_free(void);
 
+/*
+ * Returns the MiB of all pages that a process may still get: the free ones that no other process has reserved,
+ * and those that the kernel would add (nr_overcommit_hugepages).
+ */
+unsigned long long hugepages_mib(void);
+
 /* What happens to a process that takes pages from a mount, as EAL does without --in-memory. */
 enum hugepages_mount {
 	HUGEPAGES_MOUNT_GOOD,

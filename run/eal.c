@@ -40,6 +40,7 @@ static struct {
 	size_t n;    /* bytes held */
 	bool passes; /* no longer held back */
 	FILE *log; /* stays open: EAL's threads may write at any time, and its lock guards the rest */
+	FILE *to; /* where it goes: stderr as it was before EAL started */
 } complaint;
 
 /* Prints what was held back. From now on nothing is. Also called if EAL ends the process. */
@@ -50,7 +51,7 @@ eal_let_pass(void)
 		return;
 	flockfile(complaint.log);
 	complaint.passes = true;
-	fwrite(complaint.held, 1, complaint.n, stderr);
+	fwrite(complaint.held, 1, complaint.n, complaint.to);
 	complaint.n = 0;
 	funlockfile(complaint.log);
 }
@@ -69,7 +70,7 @@ eal_write_log(void *cookie, const char *text, size_t size)
 	if (level == (int)RTE_LOG_CRIT || size > sizeof(complaint.held) - complaint.n)
 		eal_let_pass();
 	if (complaint.passes)
-		return fwrite(text, 1, size, stderr) == size ? (ssize_t)size : -1;
+		return fwrite(text, 1, size, complaint.to) == size ? (ssize_t)size : -1;
 	memcpy(complaint.held + complaint.n, text, size);
 	complaint.n += size;
 	return size;
@@ -160,6 +161,14 @@ eal_say_why(const struct eal_args *args, int error)
 		complaint.n = 0; /* says no more */
 		return;
 	}
+	/* An option is at fault, or what it names. Else EAL met a fault of the machine, and all that it said counts. */
+	if (complaint.first[0] != '\0' && (error == EINVAL || error == ENODEV)) {
+		complaint.n = 0;
+		say_error("EAL does not start: %s; vhost-switch -h -- lists what %s takes, "
+			  "--log-level=lib.eal:8 shows all that it says",
+				complaint.first, rte_version());
+		return;
+	}
 	eal_let_pass();
 	if (complaint.first[0] != '\0')
 		say_error("EAL does not start: %s", complaint.first);
@@ -195,15 +204,21 @@ eal_init(struct eal_args *args)
 	static const cookie_io_functions_t to_stderr = {.write = eal_write_log};
 	int saved = -1, rc;
 
+	complaint.to = stderr;
 	complaint.log = fopencookie(NULL, "w", to_stderr);
 	complaint.passes = args->said.help || args->said.log_level || atexit(eal_let_pass) != 0;
-	if (complaint.log != NULL)
+	if (complaint.log != NULL) {
+		setvbuf(complaint.log, NULL, _IOLBF, 0);
 		rte_openlog_stream(complaint.log);
+		/* Of some errors EAL prints a line past its log. In glibc stderr is a variable. */
+		stderr = complaint.log;
+	}
 	if (!args->said.help)
 		saved = eal_put_stdout_aside();
 	rte_errno = 0;
 	rc = rte_eal_init(args->argc, args->argv);
 	eal_put_stdout_back(saved);
+	stderr = complaint.to;
 	rte_openlog_stream(NULL);
 	if (rc < 0)
 		eal_say_why(args, rte_errno);

@@ -172,6 +172,16 @@ def test_prefix_of_a_killed_switch(box):
     (["--iova-mode", "nonsense"], ["EAL does not start: --iova-mode nonsense: ", "-h --"]),
     (["--iova=nonsense"], ["EAL does not start: --iova-mode nonsense: "]),
     (["--file-prefix"], ["--file-prefix: needs a value", "-h --"]),
+    (["-n", "x"], ["-n x: must be a number of memory channels from 1", "leave it out"]),
+    (["-n", "0"], ["-n 0: must be a number of memory channels from 1"]),
+    (["-r", "17"], ["-r 17: must be a number of memory ranks from 1 to 16"]),
+    (["-m", "64k"], ["-m 64k: must be a number of MiB from 0"]),
+    (["-m", "999999999"], [r"-m 999999999: \d+ MiB of hugepages can be had", "ask for less"]),
+    (["--socket-mem", "1,999999999"], [r"--socket-mem 1,999999999: \d+ MiB of hugepages can be had"]),
+    (["--numa-mem=999999999"], [r"--numa-mem=999999999: \d+ MiB of hugepages can be had"]),
+    (["--proc-type", "x"], ["EAL does not start: .*process type", "-h --"]),
+    (["--main-lcore", "99"], ["EAL does not start: .*lcore", "-h --"]),
+    (["-d", "x"], ["EAL does not start: .*x: cannot open", "-h --"]),
 ], ids=lambda v: v[0] if v[0].startswith("-") else "")
 def test_what_eal_refuses_is_named(box, eal, words):
     """By one line, the same for each release of DPDK."""
@@ -192,7 +202,10 @@ def test_log_levels_can_be_listed(box):
 
 
 def test_memory_that_eal_lacks(box):
-    refused(start(box, eal=["-m", "999999999"]), "EAL does not start: .*memory")
+    """Of a NUMA node that is not there. EAL's own lines are shown, and end with ours."""
+    result = start(box, eal=["--socket-mem", "0,0,0,0,0,0,0,2"])
+    refused(result, "EAL does not start: .*memory")
+    assert "EAL: " in result[2]
 
 
 def test_options_are_spelled_as_one_likes(box):

@@ -42,7 +42,7 @@ test_nothing(void **state)
 	RTE_SET_USED(state);
 	read_line("");
 	assert_memory_equal(&said, &nothing, sizeof(said));
-	read_line("--no-pci -n 4 --vdev net_tap0 --main-lcore=1");
+	read_line("--no-pci --vdev net_tap0 --main-lcore=1");
 	assert_memory_equal(&said, &nothing, sizeof(said));
 }
 
@@ -63,6 +63,11 @@ test_values(void **state)
 	assert_string_equal(said.lcores, "0@1");
 	assert_string_equal(said.lcores_option, "--lcores");
 	assert_string_equal(said.file_prefix, "a");
+	read_line("-n4 -n 2 --memory-ranks=8 --numa-mem=64,1 -m 32");
+	assert_string_equal(said.channels, "2");
+	assert_string_equal(said.ranks, "8");
+	assert_string_equal(said.pages, "-m");
+	assert_string_equal(said.amount, "32");
 }
 
 static void
