@@ -143,6 +143,11 @@ guest_place(struct guest *g)
 	connect_be_at(g, g->index, slot_take(g->all->ports, g->all->conf, g->index));
 	if (g->port == SLOT_NONE)
 		return false;
+	/*
+	 * A worker may be in a burst since the slot was another guest's, with a frame for that one: before
+	 * this guest's rings are published a grace period has to pass.
+	 */
+	g->set_in_use = true;
 	store_release(&g->all->placed[g->port], g);
 	say(INFO, "device %u connected: %s\n", g->port, slot_name(g->all->ports, g->port, name));
 	wake_up(g->all->wake);

@@ -97,7 +97,7 @@ struct guest {
 	uint32_t published; /* rings that workers use */
 	uint32_t held;      /* rings that are paused for a moment: frames wait for them */
 	uint8_t next_set;   /* index in set[] of the next one to publish */
-	bool set_in_use;    /* no grace period has passed since that one was withdrawn */
+	bool set_in_use; /* no grace period has passed since that one was withdrawn, or the slot taken */
 	/*
 	 * Main lcore and librte_vhost's thread both look for faults. While one of them reads the state of
 	 * a stopped guest, the other must not clear it. For the same reason `port` and `index`, which

@@ -14,10 +14,10 @@
 
 /*
  * How often a new guest waits for the main lcore to clear the slot of a guest that has just left,
- * as when a guest is restarted: it takes microseconds, unless the main lcore is busy. All
- * connections wait meanwhile.
+ * as when a guest is restarted: it takes microseconds, unless the main lcore is busy, or a worker has lost
+ * its CPU in the middle of a burst, for some milliseconds. All connections wait meanwhile.
  */
-#define CLEAR_NAPS 100
+#define CLEAR_NAPS 400
 #define CLEAR_NAP_NS 50000
 
 unsigned int

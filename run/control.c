@@ -211,26 +211,47 @@ control_tell_guests(struct control *c)
 		control_tell_guest(c, i, port_state(&all->port[i]) == PORT_USED);
 }
 
+/*
+ * A worker may have looked up an address of the last guest, and be about to park the frame. It notes the
+ * slot's epoch with that: so the epoch is counted after the worker's burst, or the frame would wait for
+ * the next guest. (A frame that waits already, and is just offered: see guest_place().)
+ */
+bool
+control_free_slots(const struct parts *p, const uint16_t *slot, unsigned int n)
+{
+	struct port *port;
+	unsigned int i;
+
+	if (n != 0 && !lanes_wait(p->lanes, control_stretch()))
+		return false;
+	for (i = 0; i < n; i++) {
+		port = &p->ports->port[slot[i]];
+		stats_log_departed(p, slot[i]);
+		stats_retire(p, slot[i]);
+		port->registered = false;
+		store_relaxed(&port->epoch, port->epoch + 1);
+		store_release(&port->state, PORT_FREE);
+	}
+	return true;
+}
+
 /* Clears the slots whose guests have left, for the next guests. */
 static void
 control_clear_ports(struct control *c)
 {
 	const struct parts *p = c->parts;
-	struct port *port;
-	unsigned int i;
+	uint16_t left[GUEST_MAX];
+	unsigned int i, n = 0;
 
 	for (i = 0; i < ports_used(p->ports); i++) {
-		port = &p->ports->port[i];
-		if (port_state(port) != PORT_LEAVING)
+		if (port_state(&p->ports->port[i]) != PORT_LEAVING)
 			continue;
 		control_tell_guest(c, i, false); /* it may have left since control_tell_guests() */
 		addresses_forget_port(p, i);
-		stats_log_departed(p, i);
-		stats_retire(p, i);
-		port->registered = false;
-		store_relaxed(&port->epoch, port->epoch + 1);
-		store_release(&port->state, PORT_FREE);
+		left[n++] = i;
 	}
+	if (!control_free_slots(p, left, n))
+		wake_up(p->wake); /* again, after other events */
 }
 
 static void

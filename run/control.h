@@ -30,6 +30,12 @@ bool control_run(const struct parts *p);
  */
 void control_learn(const struct parts *p, unsigned int *moves, uint64_t cycles);
 
+/*
+ * Frees n slots whose guests have left, and whose addresses are forgotten. Returns false, and frees none, if a
+ * worker has not finished its burst in the time that the main lcore has for one thing.
+ */
+bool control_free_slots(const struct parts *p, const uint16_t *slot, unsigned int n);
+
 /* Prints the statistics table. Returns false without memory, or while nobody reads stdout. */
 bool control_table(const struct parts *p);
 

@@ -154,10 +154,7 @@ lanes_find(const struct lanes *all, const struct source *s)
 	return NULL;
 }
 
-/*
- * Waits for a grace period, for so many cycles of the TSC at most. Returns true if it is over.
- */
-static bool
+bool
 lanes_wait(struct lanes *all, uint64_t most)
 {
 	/* A burst takes some microseconds; this thread may share a worker's CPU. */

@@ -8,7 +8,7 @@
  *
  *   FREE --(librte_vhost's thread: a connection)--> USED
  *   USED --(librte_vhost's thread: it ended)------> LEAVING
- *   LEAVING --(main lcore: addresses forgotten, counters put away)--> FREE
+ *   LEAVING --(main lcore: addresses forgotten, a grace period, counters put away)--> FREE
  *
  * Only the owner named there writes the slot. Exception: the main lcore changes the settings of a USED
  * one (`settings`, `vlan`, `policy`), under the lock that librte_vhost's thread holds (slot.h).

@@ -3,6 +3,7 @@
  */
 /* The main lcore's work: how much of it is done in one turn. */
 #include <rte_common.h>
+#include <rte_rcu_qsbr.h>
 #include <rte_ring_elem.h>
 
 #include "whole.h"
@@ -74,6 +75,30 @@ test_the_rest_has_another_turn(void **state)
 	assert_int_equal(fdb_count(r->fdb, 0), 0);
 }
 
+/* A worker may be about to park a frame for the guest that has left: the slot's epoch must not change before. */
+static void
+test_slot_is_freed_after_bursts(void **state)
+{
+	struct whole *w = *state;
+	struct rte_rcu_qsbr *v = w->r->lanes.qsbr;
+	struct port *port = &w->r->ports.port[1];
+	const uint32_t epoch = port->epoch;
+	const uint16_t slot = 1;
+	bool early, kept;
+
+	port->state = PORT_LEAVING;
+	assert_int_equal(rte_rcu_qsbr_thread_register(v, 0), 0);
+	rte_rcu_qsbr_thread_online(v, 0);
+	early = control_free_slots(&w->parts, &slot, 1);
+	kept = port->state == PORT_LEAVING && port->epoch == epoch;
+	rte_rcu_qsbr_thread_offline(v, 0);
+	assert_true(control_free_slots(&w->parts, &slot, 1));
+	rte_rcu_qsbr_thread_unregister(v, 0);
+	assert_true(!early && kept);
+	assert_int_equal(port->state, PORT_FREE);
+	assert_int_equal(port->epoch, epoch + 1);
+}
+
 int
 main(void)
 {
@@ -82,6 +107,8 @@ main(void)
 					whole_setup, whole_teardown),
 			cmocka_unit_test_setup_teardown(test_the_rest_has_another_turn, whole_setup,
 					whole_teardown),
+			cmocka_unit_test_setup_teardown(test_slot_is_freed_after_bursts,
+					whole_setup, whole_teardown),
 	};
 
 	return cmocka_run_group_tests_name("control", tests, unit_eal, unit_eal_end);

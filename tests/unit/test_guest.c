@@ -340,6 +340,45 @@ test_grace(void **state)
 	assert_true(shown && kept && rx && tx);
 }
 
+static void *
+start(void *arg)
+{
+	struct asker *a = arg;
+
+	assert_int_equal(vu_dev_start(&a->p->dev), 0);
+	assert_int_equal(vu_dev_sync(&a->p->dev), 0);
+	store_release(&a->done, true);
+	return NULL;
+}
+
+/*
+ * A worker has found that a frame is for the guest that had the slot before, and is about to deliver it: the next
+ * guest shows no ring until that burst is over.
+ */
+static void
+test_frame_for_the_one_before(void **state)
+{
+	struct plug *p = *state;
+	struct rte_rcu_qsbr *v = p->r->lanes.qsbr;
+	struct asker a = {.p = p};
+	uint64_t token;
+	bool waits;
+
+	plug_connect(p, 1);
+	assert_int_equal(rte_rcu_qsbr_thread_register(v, 0), 0);
+	rte_rcu_qsbr_thread_online(v, 0);
+	token = load_acquire(&v->token);
+	assert_int_equal(pthread_create(&a.thread, NULL, start, &a), 0);
+	while (load_acquire(&v->token) == token && !load_acquire(&a.done))
+		usleep(1000);
+	waits = !load_acquire(&a.done) && plug_set(p) == NULL;
+	rte_rcu_qsbr_thread_offline(v, 0);
+	pthread_join(a.thread, NULL);
+	rte_rcu_qsbr_thread_unregister(v, 0);
+	assert_true(waits);
+	assert_non_null(plug_set(p));
+}
+
 /* A guest may have waited for a signal that did not come while its ring was paused: it gets one. */
 static void
 test_signal_after_pause(void **state)
@@ -417,6 +456,7 @@ main(void)
 			TEST(test_stop),
 			TEST(test_signal_after_pause),
 			TEST(test_grace),
+			TEST(test_frame_for_the_one_before),
 			TEST(test_fault_while_stopped),
 	};
 
