@@ -260,11 +260,13 @@ run_kills(struct hostile *h, const void *arg)
 {
 	struct party *peer = party_open(h, NULL), *other = party_open(h, NULL);
 	uint8_t got[FRAME_ROOM];
+	struct holdings before;
 	uint64_t arrived = 0;
 
 	(void)arg;
 	h->drops_any = true;
-	if (peer == NULL || other == NULL || !party_meet(peer, other))
+	if (peer == NULL || other == NULL || !party_meet(peer, other) ||
+			!subject_holdings(&h->subject, &before))
 		return;
 	for (unsigned i = 0; i < KILLS && !h->failed; i++) {
 		pid_t pid = start_victim(h, peer);
@@ -277,6 +279,9 @@ run_kills(struct hostile *h, const void *arg)
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
 	}
+	/* Until the switch has seen that the last of them are gone, it takes frames from their rings. */
+	EXPECT(h, subject_wait_fds(&h->subject, before.fds, PATIENCE_MS),
+			"the dead were not forgotten");
 	while (nic_recv(&peer->nic, got, sizeof(got)) > 0)
 		arrived++;
 	remark("%ju frames arrived of %d processes", (uintmax_t)arrived, KILLS);

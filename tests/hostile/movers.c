@@ -246,11 +246,20 @@ act_reboot(struct movers *m, struct end *e, uint64_t r)
 bool
 movers_act(struct movers *m, uint64_t *random)
 {
-	static bool (*const acts[])(struct movers *, struct end *, uint64_t) = {
-			act_move, act_reconnect, act_die, act_reboot};
+	static const struct {
+		const char *name;
+		bool (*run)(struct movers *m, struct end *e, uint64_t r);
+	} acts[] = {
+			{"migration", act_move},
+			{"reconnect", act_reconnect},
+			{"death", act_die},
+			{"reboot", act_reboot},
+	};
 	uint64_t r = odd_number(random) >> 8;
 
-	return acts[r % 4](m, &m->end[r / 4 % MOVERS], r / 16);
+	m->done.act = acts[r % 4].name;
+	m->done.mover = r / 4 % MOVERS;
+	return acts[r % 4].run(m, &m->end[m->done.mover], r / 16);
 }
 
 bool

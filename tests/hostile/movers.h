@@ -27,6 +27,8 @@ struct movers_done {
 	uint64_t lost;   /* that the switch dropped and counted */
 	unsigned moves, reconnects, reboots, deaths, logs;
 	int64_t slowest_ms; /* that one took to connect */
+	const char *act;    /* the last one that was begun */
+	unsigned mover;     /* with which it was */
 };
 
 /* Connects them, and makes each known to its peer. Returns NULL, and notes a failure, if one could not. */

@@ -49,8 +49,9 @@ struct neighbours {
 	pthread_t thread;
 	bool stop, pause;     /* main thread's wishes */
 	bool paused;          /* the thread's answer to `pause` */
+	uint64_t stood;       /* longest time between two turns of the thread, ns; shared */
 	pthread_mutex_t lock; /* guards what follows */
-	char error[256];
+	char error[320];
 	uint64_t seen[SEEN_MAX]; /* sequence numbers of the cases' frames */
 	unsigned n_seen;
 };
@@ -74,6 +75,41 @@ length_of(uint64_t seq)
 	return 60 + seq * 211 % 1455;
 }
 
+/* Returns who has this address; NEIGHBOURS: none of them. */
+static unsigned
+neighbour_of(const struct neighbours *n, const uint8_t *mac)
+{
+	unsigned i = 0;
+
+	while (i < NEIGHBOURS && memcmp(n->each[i].mac, mac, 6) != 0)
+		i++;
+	return i;
+}
+
+/*
+ * Notes a frame that is not for neighbour i. If its own receiver gets it, too, it was flooded; if its
+ * number is an old one, the buffer was not written. `sender` and `receiver` are NEIGHBOURS where the frame has
+ * another address.
+ */
+static void
+complain_stray(struct neighbours *n, unsigned i, const uint8_t *frame, size_t len)
+{
+	unsigned sender = neighbour_of(n, frame + 6), receiver = neighbour_of(n, frame);
+	bool pair = sender < NEIGHBOURS && receiver == (sender ^ 1);
+	bool whole = len < FRAME_MIN || frame_damage(frame, len) == 0;
+
+	complain(n,
+			"neighbour %u got a frame that is not for it: from %02x:%02x:%02x:%02x:%02x:%02x "
+			"(neighbour %u) to %02x:%02x:%02x:%02x:%02x:%02x (neighbour %u), type %04x, "
+			"%zu bytes, %s, number %ju; that pair has sent %ju and received %ju so far",
+			i, frame[6], frame[7], frame[8], frame[9], frame[10], frame[11], sender,
+			frame[0], frame[1], frame[2], frame[3], frame[4], frame[5], receiver,
+			frame_type(frame), len, whole ? "whole" : "damaged",
+			(uintmax_t)(len < FRAME_MIN ? 0 : frame_seq(frame)),
+			(uintmax_t)(pair ? n->each[sender].sent : 0),
+			(uintmax_t)(pair ? n->each[receiver].got : 0));
+}
+
 static void
 look_at(struct neighbours *n, unsigned i, const uint8_t *frame, size_t len)
 {
@@ -90,11 +126,7 @@ look_at(struct neighbours *n, unsigned i, const uint8_t *frame, size_t len)
 	}
 	if (memcmp(frame, me->mac, 6) != 0 || memcmp(frame + 6, peer->mac, 6) != 0 ||
 			frame_type(frame) != TYPE_NEIGHBOUR) {
-		complain(n,
-				"neighbour %u got a frame of type %04x, %zu bytes, that is not for it: number %ju, "
-				"to ..:%02x:%02x from ..:%02x:%02x, it is ..:%02x:%02x",
-				i, frame_type(frame), len, (uintmax_t)seq, frame[4], frame[5],
-				frame[10], frame[11], me->mac[4], me->mac[5]);
+		complain_stray(n, i, frame, len);
 		return;
 	}
 	if (seq != me->got)
@@ -174,10 +206,15 @@ run(void *arg)
 {
 	const struct timespec tick = {.tv_nsec = TICK_NS};
 	struct neighbours *n = arg;
+	uint64_t last = now_ns(), now;
 
 	while (!__atomic_load_n(&n->stop, __ATOMIC_ACQUIRE)) {
 		bool pause = __atomic_load_n(&n->pause, __ATOMIC_ACQUIRE);
 
+		now = now_ns();
+		if (now - last > n->stood)
+			__atomic_store_n(&n->stood, now - last, __ATOMIC_RELAXED);
+		last = now;
 		for (unsigned i = 0; i < NEIGHBOURS; i++) {
 			receive_all(n, i);
 			if (!pause)
@@ -291,6 +328,12 @@ neighbours_got(const struct neighbours *n)
 	for (unsigned i = 0; i < NEIGHBOURS; i++)
 		got += __atomic_load_n(&n->each[i].got, __ATOMIC_ACQUIRE);
 	return got;
+}
+
+uint64_t
+neighbours_stood(const struct neighbours *n)
+{
+	return __atomic_load_n(&n->stood, __ATOMIC_RELAXED);
 }
 
 const char *

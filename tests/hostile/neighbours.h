@@ -57,6 +57,12 @@ bool neighbours_settle(struct neighbours *n);
 uint64_t neighbours_sent(const struct neighbours *n, unsigned i);
 uint64_t neighbours_got(const struct neighbours *n);
 
+/*
+ * Returns the longest time, in ns, for which their thread had no turn: because of other programs, or because
+ * the whole machine stood still, and perhaps the switch with it.
+ */
+uint64_t neighbours_stood(const struct neighbours *n);
+
 /* Returns true if a neighbour has seen a frame of the cases with that sequence number, and forgets it. */
 bool neighbours_saw(struct neighbours *n, uint64_t seq);
 

@@ -53,7 +53,16 @@ struct soak {
 	struct holdings start; /* after the warm-up */
 	int64_t buffers_free;  /* of the uplink, after the warm-up */
 	unsigned run, kills, acts;
+	int64_t begin; /* ms */
 };
+
+/* Says when a failure was found, and returns false. */
+static bool
+failed_in(const struct soak *s, const char *what)
+{
+	remark("in %s, %jd s after the start", what, (intmax_t)(vu_now_ms() - s->begin) / 1000);
+	return false;
+}
 
 static bool
 own_network(void)
@@ -97,9 +106,7 @@ hostile_case(struct soak *s)
 	c->run(s->h, c->arg);
 	case_verdict(s->h);
 	s->run++;
-	if (s->h->failed)
-		printf("# in case %s\n", c->name);
-	return !s->h->failed;
+	return !s->h->failed || failed_in(s, c->name);
 }
 
 static bool
@@ -153,7 +160,7 @@ settled(struct soak *s, const struct holdings *base, struct holdings *now)
 
 /* Acts of the movers beside pests; after each act one pest is killed and replaced. */
 static bool
-moves(struct soak *s, unsigned n, const struct holdings *base)
+act_beside_pests(struct soak *s, unsigned n, const struct holdings *base)
 {
 	struct hostile *h = s->h;
 	struct holdings now;
@@ -176,6 +183,21 @@ moves(struct soak *s, unsigned n, const struct holdings *base)
 	h->stopped = subject_stopped(&h->subject) - h->stops;
 	case_verdict(h);
 	return !h->failed;
+}
+
+/* The same, and says where it failed. */
+static bool
+moves(struct soak *s, unsigned n, const struct holdings *base)
+{
+	const struct movers_done *d = movers_done(s->movers);
+	char what[96];
+
+	if (act_beside_pests(s, n, base))
+		return true;
+	snprintf(what, sizeof(what),
+			"acts of the movers beside pests, the last one a %s of mover %u",
+			d->act != NULL ? d->act : "connect", d->mover);
+	return failed_in(s, what);
 }
 
 static void
@@ -295,7 +317,7 @@ say(unsigned number, bool ok, const char *text)
 int
 soak_run(struct hostile *h, const struct options *o, double seconds, uint64_t seed)
 {
-	struct soak s = {.h = h, .random = seed * 2 + 1};
+	struct soak s = {.h = h, .random = seed * 2 + 1, .begin = vu_now_ms()};
 	const struct hcase *c = NULL;
 	unsigned group = 0;
 	bool ok;

@@ -185,12 +185,33 @@ unfair(struct hostile *h, const char *format, ...)
 	va_end(ap);
 }
 
+/* Says what else is known when neighbours were harmed: if frames were flooded, and if the machine stood still. */
+static void
+tell_neighbours(struct hostile *h)
+{
+	struct totals t;
+	int device;
+
+	for (unsigned i = 0; i < NEIGHBOURS; i++) {
+		device = subject_device(&h->subject, 0, neighbours_mac(h->neighbours, i));
+		if (device >= 0 && subject_counters(&h->subject, device, &t))
+			remark("neighbour %u is device %d: %ju of its frames received, %ju delivered, %ju dropped; "
+			       "%ju further copies flooded, those of its first frame included; %ju frames sent to it",
+					i, device, (uintmax_t)t.received, (uintmax_t)t.delivered,
+					(uintmax_t)t.dropped, (uintmax_t)t.flooded,
+					(uintmax_t)t.sent);
+	}
+	remark("the neighbours' thread had no turn for up to %.1f s",
+			(double)neighbours_stood(h->neighbours) / 1e9);
+}
+
 static void
 check_neighbours(struct hostile *h, uint64_t *delay)
 {
 	const char *error = neighbours_check(h->neighbours, delay);
 
-	EXPECT(h, error == NULL, "%s", error);
+	if (!EXPECT(h, error == NULL, "%s", error))
+		tell_neighbours(h);
 	if (*delay > DELAY_NS)
 		unfair(h, "a neighbour's frame was under way for %.1f ms of its worker's time",
 				(double)*delay / 1e6);
