@@ -171,12 +171,15 @@ def checksum(data):
 class Pinger(threading.Thread):
     """Echo requests to a guest at a steady rate, until finish(); every reply is accounted for.
 
-    No more than WINDOW are on their way, so that a guest whose emulated processor stands still
-    for long has room for them all in its ring, and a loss is the switch's.
+    No more than WINDOW are on their way, so that a guest whose emulated processor stands still for long has
+    room for them all in its ring, and a loss is the switch's. Of large ones there are fewer: a guest that answers
+    them all at once drops those replies for which its ICMP socket has no memory (OutErrors in /proc/net/snmp).
     """
 
     INTERVAL = 0.005
     WINDOW = 64
+    SOCKET = 128 << 10  # Linux's ICMP socket may send this many bytes at once ...
+    BUFFER = 1024  # ... of which a reply takes up to twice its size, and this
     REPLIES_ONLY = struct.pack("I", ~1 & 0xFFFFFFFF)  # ICMP_FILTER: all but type 0 are kept away
 
     def __init__(self, host, address, size=512):
@@ -185,6 +188,7 @@ class Pinger(threading.Thread):
         self.address = address
         self.body = (bytes(range(256)) * (size // 256 + 1))[:max(0, size - 4)]  # after the number
         self.identity = os.getpid() & 0xFFFF
+        self.window = min(self.WINDOW, self.SOCKET // (2 * size + self.BUFFER))
         self.sent = 0
         self.got = []
         self.wrong = None
@@ -211,13 +215,17 @@ class Pinger(threading.Thread):
         while not self.enough.is_set():
             now = time.monotonic()
             if now >= due:
-                if self.sent - len(self.got) < self.WINDOW:
+                if not self.full():
                     self._send()
                 due = now + self.INTERVAL
             self._receive(due - time.monotonic())
         end = time.monotonic() + DEADLINE
         while len(set(self.got)) < self.sent and time.monotonic() < end:
             self._receive(0.1)
+
+    def full(self):
+        """Returns true if as many are on their way as may be."""
+        return self.sent - len(self.got) >= self.window
 
     def _send(self):
         head = struct.pack("!BBHHHI", 8, 0, 0, self.identity, self.sent & 0xFFFF, self.sent)

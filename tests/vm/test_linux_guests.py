@@ -2,10 +2,14 @@
 # Copyright (c) 2026 vhost-switch contributors
 """Linux's own virtio-net driver, in all its shapes, against the switch."""
 
+import os
+import signal
+
 import pytest
 
 from lib.uplink import AF_PACKET, TAP
-from vm.host import Mirror
+from lib.wait import wait_for
+from vm.host import Mirror, Pinger
 from vm.lan import HEADERS, Lan
 from vm.parties import has
 
@@ -59,3 +63,15 @@ def test_ping_jumbo(box, image, uplink, largest):
             assert has(guest, MRG_RXBUF)
         for size in (56, 1472, 4000, 8972):
             lan.all_ping(min(size, largest - HEADERS), size)
+        stands_still(lan, lan.guests["a"], largest - HEADERS)
+
+
+def stands_still(lan, guest, size):
+    """Nothing is lost while the guest gets no CPU, as on a busy machine: it can answer a whole window at once."""
+    os.kill(guest.pid, signal.SIGSTOP)
+    pinger = Pinger(lan.host, guest.address, size)
+    try:
+        wait_for(pinger.full, what="a window of echoes is on its way")
+    finally:
+        os.kill(guest.pid, signal.SIGCONT)
+        pinger.finish()
