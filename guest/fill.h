@@ -149,7 +149,7 @@ fill_found(struct filling *to, const struct frame *f, const bool packed)
 	struct room r;
 
 	status = room_find(&end, vq->hdr_len + f->len, &r, packed);
-	room_charge(vq, to->b, &r);
+	room_charge(to->b, &r);
 	if (status == CHAIN_OK)
 		fill_room(&end, &r, f, packed);
 	else if (status == CHAIN_BAD)
@@ -170,7 +170,7 @@ fill_chains(struct filling *to, const struct frame *f, const bool packed)
 
 	if (status != CHAIN_OK)
 		return status;
-	return room_may_look(vq, to->b) ? fill_found(to, f, packed) : CHAIN_NONE;
+	return room_may_look(to->b) ? fill_found(to, f, packed) : CHAIN_NONE;
 }
 
 /*
@@ -190,7 +190,7 @@ fill_find_all(const struct filling *to, const struct gso *gso, const bool packed
 
 	if (gso->n > vq->size)
 		return CHAIN_TOO_MANY;
-	if (!room_may_look(vq, to->b))
+	if (!room_may_look(to->b))
 		return CHAIN_NONE;
 	for (i = 0; i < gso->n && status == CHAIN_OK; i++) {
 		if (looked > RX_LOOK_MAX)
@@ -199,7 +199,7 @@ fill_find_all(const struct filling *to, const struct gso *gso, const bool packed
 		looked += r.chain.looked;
 		memcpy(&used[chains], r.used, r.n * sizeof(used[0]));
 		chains += r.n;
-		room_charge(vq, to->b, &r);
+		room_charge(to->b, &r);
 	}
 	if (status == CHAIN_BAD)
 		room_give_back(&c, used, chains, packed);

@@ -161,29 +161,37 @@ room_note(const struct cursor *from, const struct cursor *to, const struct room 
 
 /*
  * Returns true if room may be looked for in chains: not if the visit has cost enough, and not while
- * a guest whose chains are longer than any driver needs has used up its share.
+ * a guest whose chains are longer than any driver needs has used up its share. Short chains between the
+ * long ones do not end that: only the account does, which each worker has of its own.
  */
 static inline bool
-room_may_look(const struct virtqueue *vq, struct burst *b)
+room_may_look(struct burst *b)
 {
+	struct share *receiver = b->receiver;
+
 	if (unlikely(b->cost >= COST_VISIT_MAX)) {
 		b->put_off = true;
 		return false;
 	}
-	return likely(!vq->longwinded) || b->receiver == NULL || share_may(b->clock, b->receiver);
+	if (likely(receiver == NULL || !receiver->long_chains))
+		return true;
+	if (!share_may(b->clock, receiver))
+		return false;
+	receiver->long_chains = false;
+	return true;
 }
 
 /* Charges a search to the visit, and for what is too much to the receiver. */
 static void
-room_charge(struct virtqueue *vq, struct burst *b, const struct room *r)
+room_charge(struct burst *b, const struct room *r)
 {
 	uint32_t cost = r->chain.looked * COST_DESC;
 	uint32_t most = (r->n + 1) * RX_CHAIN_FREE * COST_DESC;
 
 	b->cost += cost;
-	vq->longwinded = cost > most;
-	if (likely(!vq->longwinded) || b->receiver == NULL)
+	if (likely(cost <= most) || b->receiver == NULL)
 		return;
+	b->receiver->long_chains = true;
 	b->paid += cost - most;
 	share_charge(b->clock, b->receiver, cost - most);
 }

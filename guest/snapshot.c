@@ -105,7 +105,7 @@ snapshot_indices(struct guest *g, unsigned int index)
 	if (rte_vhost_get_vring_base(g->conn.vid, index, &vq->last_avail, &vq->last_used) != 0)
 		return false;
 	vq->held = false;
-	vq->known.valid = vq->longwinded = false;
+	vq->known.valid = false;
 	vq->useless = 0;
 	if (!vq->packed)
 		return true;

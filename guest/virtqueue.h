@@ -128,7 +128,6 @@ struct virtqueue {
 
 	/* The members from here on are for receive rings, and seldom used. */
 	struct room_known known __rte_cache_aligned;
-	bool longwinded;     /* its last chain was longer than drivers need */
 	uint16_t useless_at; /* last_used when a chain was last returned because nothing fits into it */
 	uint32_t useless; /* chains of that kind in a row */
 } __rte_cache_aligned;

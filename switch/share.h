@@ -30,6 +30,7 @@
 
 struct share {
 	uint64_t used; /* in units of the worker's clock */
+	bool long_chains; /* as a receiver it was charged for chains that are longer than drivers need (room.h) */
 };
 
 struct share_clock {

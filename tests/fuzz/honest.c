@@ -34,7 +34,7 @@ reset_ring(struct ring *r)
 	close_memory(r);
 	r->free = RING_GPA;
 	ring_reset(r, BEGIN);
-	vq->known.valid = vq->longwinded = false;
+	vq->known.valid = false;
 	vq->useless = 0;
 }
 

@@ -220,6 +220,41 @@ test_longer_before_copy(void **state)
 	assert_in_range(i, 2, 2 + RX_LOOK_MAX / CHAIN_MAX);
 }
 
+/*
+ * A short chain after each long one: the receiver's ring is full all the same while the receiver is ahead of
+ * its share, but only for the worker whose account that is.
+ */
+static void
+test_short_chains_between(void **state)
+{
+	const struct vr_desc none = {0};
+	struct share other = {0};
+	struct way *w = *state;
+	uint64_t table = ring_bytes(w->rx, TABLE), buffer = ring_bytes(w->rx, BUFFER);
+	unsigned int i;
+
+	long_table(w, table, buffer);
+	ring_desc(w->rx, 0, table, TABLE, INDIRECT, 0);
+	ring_desc(w->rx, 1, buffer, BUFFER - 1, WRITE | NEXT, 2);
+	ring_desc(w->rx, 2, buffer + BUFFER - 1, 1, WRITE, 0);
+	for (i = 0; i < 4; i++) {
+		ring_offer(w->rx, 0);
+		ring_offer(w->rx, 1);
+	}
+	assert_int_equal(deliver(w, 2, &none).taken, 1);
+	assert_true(w->receiver.used > SHARE_AHEAD);
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(deliver(w, 2, &none).taken, 0);
+		assert_int_equal(w->burst.cost, COST_DEST);
+		w->burst.receiver = &other;
+		assert_int_equal(deliver(w, 2, &none).taken, i == 0);
+		w->burst.receiver = &w->receiver;
+	}
+	w->clock.now = w->receiver.used;
+	assert_int_equal(deliver(w, 2, &none).taken, 1);
+	assert_true(w->receiver.used > w->clock.now + SHARE_AHEAD);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -229,6 +264,7 @@ main(void)
 			TEST(test_returned),
 			TEST(test_longer_before_return),
 			TEST(test_longer_before_copy),
+			TEST(test_short_chains_between),
 	};
 
 	return cmocka_run_group_tests_name("rx_changes", tests, unit_eal, unit_eal_end);
