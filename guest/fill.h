@@ -30,6 +30,7 @@ struct filling {
 	struct cursor at;
 	struct burst *b;
 	struct tally tally;
+	uint32_t looked; /* descriptors that were read to find room for the frame in hand */
 };
 
 /* Returns true if a frame, which need not be cut, has a checksum that its receiver wants completed. */
@@ -148,13 +149,14 @@ fill_found(struct filling *to, const struct frame *f, const bool packed)
 	enum chain_status status;
 	struct room r;
 
-	status = room_find(&end, vq->hdr_len + f->len, &r, packed);
+	status = room_find(&end, vq->hdr_len + f->len, to->looked, &r, packed);
+	to->looked = r.chain.looked;
 	room_charge(to->b, &r);
 	if (status == CHAIN_OK)
 		fill_room(&end, &r, f, packed);
 	else if (status == CHAIN_BAD)
 		room_give_back(&end, r.used, r.n, packed);
-	else
+	else if (r.before == 0)
 		room_note(c, &end, &r, status);
 	/* Without room no chain is taken, except those that can't be used. */
 	ring_rewind(c);
@@ -170,6 +172,7 @@ fill_chains(struct filling *to, const struct frame *f, const bool packed)
 
 	if (status != CHAIN_OK)
 		return status;
+	to->looked = 0;
 	return room_may_look(to->b) ? fill_found(to, f, packed) : CHAIN_NONE;
 }
 
@@ -183,8 +186,7 @@ fill_find_all(const struct filling *to, const struct gso *gso, const bool packed
 	struct virtqueue *vq = to->at.vq;
 	struct cursor c = ring_begin(vq, packed);
 	enum chain_status status = CHAIN_OK;
-	/* Each chain has a descriptor, so before the last segment there are RX_LOOK_MAX of them at most. */
-	struct used_chain used[RX_LOOK_MAX + RX_BUFFERS_MAX];
+	struct used_chain used[RX_LOOK_MAX]; /* each chain has a descriptor */
 	unsigned int i, chains = 0, looked = 0;
 	struct room r;
 
@@ -193,10 +195,8 @@ fill_find_all(const struct filling *to, const struct gso *gso, const bool packed
 	if (!room_may_look(to->b))
 		return CHAIN_NONE;
 	for (i = 0; i < gso->n && status == CHAIN_OK; i++) {
-		if (looked > RX_LOOK_MAX)
-			return CHAIN_TOO_MANY;
-		status = room_find(&c, vq->hdr_len + gso_len(gso, i), &r, packed);
-		looked += r.chain.looked;
+		status = room_find(&c, vq->hdr_len + gso_len(gso, i), looked, &r, packed);
+		looked = r.chain.looked;
 		memcpy(&used[chains], r.used, r.n * sizeof(used[0]));
 		chains += r.n;
 		room_charge(to->b, &r);
@@ -248,12 +248,12 @@ fill_note_checksums(struct filling *to, const struct frame *f, unsigned int n)
 static enum chain_status
 fill_parts(struct filling *to, struct gso *gso, const bool packed)
 {
-	const uint32_t most = to->b->cost + RX_LOOK_MAX * COST_DESC;
 	enum chain_status status = CHAIN_OK;
 	const struct frame *part;
 
+	to->looked = 0;
 	while (status == CHAIN_OK && (part = gso_next(gso)) != NULL) {
-		if (unlikely(to->b->cost > most))
+		if (unlikely(to->looked > RX_LOOK_STOP))
 			return CHAIN_BAD;
 		status = gso->n > 1 ? fill_part(to, part, packed) : fill_any(to, part, packed);
 	}

@@ -25,11 +25,14 @@
 #define RX_BUFFERS_MAX 80
 
 /*
- * Most descriptors that are read to find room for one frame: two chains of the greatest length,
- * each with an indirect table. Linux needs 19 a chain, which is 836 for 64 KiB that are cut into
- * frames of 1,500 bytes.
+ * Most descriptors that are read to find room for one frame, or for all segments that it is cut into: two
+ * chains of the greatest length, each with an indirect table. Linux needs 19 a chain, which is 836 for 64 KiB
+ * that are cut into frames of 1,500 bytes.
  */
 #define RX_LOOK_MAX (4 * CHAIN_MAX)
+
+/* After so many no further chain is read: it may have as many as are left. */
+#define RX_LOOK_STOP (RX_LOOK_MAX / 2)
 
 /*
  * Descriptors of a chain for which the sender of the frame is charged: the header and the fragments
@@ -48,7 +51,8 @@ struct room {
 	unsigned int n; /* number of chains */
 	struct used_chain used[RX_BUFFERS_MAX];
 	uint32_t len[RX_BUFFERS_MAX]; /* bytes that each chain holds */
-	struct chain chain;           /* fragments of all chains, in order */
+	uint32_t before;    /* descriptors that were read for earlier segments of the same frame */
+	struct chain chain; /* fragments of all chains, in order */
 	struct fragment frag[CHAIN_MAX];
 };
 
@@ -96,19 +100,20 @@ room_is_useful(const struct virtqueue *vq, uint32_t len, bool first)
 
 /*
  * Gathers chains for `need` bytes (virtio-net header and frame) from the cursor on, without taking
- * them. After CHAIN_BAD the last of them can't be used.
+ * them. After CHAIN_BAD the last of them can't be used. `looked`: see r->before.
  */
 static __rte_always_inline enum chain_status
-room_find(struct cursor *c, uint32_t need, struct room *r, const bool packed)
+room_find(struct cursor *c, uint32_t need, uint32_t looked, struct room *r, const bool packed)
 {
 	unsigned int limit = c->vq->mergeable ? RX_BUFFERS_MAX : 1;
 	enum chain_status status;
 	uint64_t before;
 
 	r->n = 0;
-	r->chain = (struct chain){.frag = r->frag, .max = CHAIN_MAX};
+	r->before = looked;
+	r->chain = (struct chain){.frag = r->frag, .max = CHAIN_MAX, .looked = looked};
 	do {
-		if (unlikely(r->n == limit || r->chain.looked > RX_LOOK_MAX / 2))
+		if (unlikely(r->n == limit || r->chain.looked > RX_LOOK_STOP))
 			return CHAIN_TOO_MANY;
 		if (!ring_more(c, packed))
 			return CHAIN_NONE;
@@ -185,7 +190,7 @@ room_may_look(struct burst *b)
 static void
 room_charge(struct burst *b, const struct room *r)
 {
-	uint32_t cost = r->chain.looked * COST_DESC;
+	uint32_t cost = (r->chain.looked - r->before) * COST_DESC;
 	uint32_t most = (r->n + 1) * RX_CHAIN_FREE * COST_DESC;
 
 	b->cost += cost;

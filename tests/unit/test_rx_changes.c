@@ -110,14 +110,13 @@ test_returned(void **state)
 	ring_desc(w->rx, 0, table, TABLE, INDIRECT, 0);
 	ring_desc(w->rx, 1, RING_END, BUFFER, WRITE, 0);
 	ring_offer(w->rx, 0);
-	ring_offer(w->rx, 0);
 	ring_offer(w->rx, 1);
-	assert_int_equal(deliver(w, 3, &none).refused, 1);
+	assert_int_equal(deliver(w, 2, &none).refused, 1);
 	assert_int_equal(w->burst.frame->reason, DROP_RX_DESCRIPTOR);
-	expect_unused(w, 2, 1);
-	assert_true(w->receiver.used > 2 * (CHAIN_MAX - 2 * RX_CHAIN_FREE) * COST_DESC);
+	expect_unused(w, 1, 1);
+	assert_true(w->receiver.used > (CHAIN_MAX - 2 * RX_CHAIN_FREE) * COST_DESC);
 	assert_in_range(w->burst.cost - w->burst.paid, 0,
-			6 * RX_CHAIN_FREE * COST_DESC + COST_DEST + COST_SIGNAL);
+			4 * RX_CHAIN_FREE * COST_DESC + COST_DEST + COST_SIGNAL);
 }
 
 /* A page of the receiver's; when it is read, descriptor 0 becomes the longest chain. */
@@ -211,13 +210,41 @@ test_longer_before_copy(void **state)
 	assert_int_equal(deliver(w, n + 1, &longer).refused, 1);
 	assert_int_equal(w->burst.frame->reason, DROP_RX_DESCRIPTOR);
 	assert_memory_equal(ring_at(w->rx, table, ENTRY), &longer, ENTRY); /* it was changed */
-	/* Twice what room may cost, and one more chain, of which the receiver pays most. */
-	assert_in_range(w->burst.cost, RX_LOOK_MAX * COST_DESC,
-			(2 * RX_LOOK_MAX + CHAIN_MAX + 1) * COST_DESC);
-	assert_true(w->receiver.used > (RX_LOOK_MAX - CHAIN_MAX) * COST_DESC);
+	/* The short chains, and then three long ones, of which the receiver pays most. */
+	assert_in_range(w->burst.cost, RX_LOOK_STOP * COST_DESC,
+			RX_LOOK_MAX * COST_DESC + COST_DEST + COST_SIGNAL);
+	assert_true(w->receiver.used > (RX_LOOK_STOP - 5 * RX_CHAIN_FREE) * COST_DESC);
 	for (i = 0; ring_used(w->rx, &id, &len); i++)
 		assert_int_equal(len, BUFFER);
 	assert_in_range(i, 2, 2 + RX_LOOK_MAX / CHAIN_MAX);
+}
+
+/*
+ * Chains that are as long as they may be before the search ends, the last ones too short for a segment: for
+ * all segments no more descriptors are read than for one frame.
+ */
+static void
+test_long_chains(void **state)
+{
+	const struct vr_desc none = {0};
+	struct way *w = *state;
+	uint64_t table = ring_bytes(w->rx, 2 * TABLE), buffer = ring_bytes(w->rx, BUFFER);
+	const uint64_t tables[] = {table, table + TABLE};
+	unsigned int i, k;
+
+	w->rx->vq.mergeable = true;
+	for (k = 0; k < 2; k++) {
+		for (i = 0; i < CHAIN_MAX - 2; i++)
+			ring_table(w->rx, tables[k], i, 0, 0, WRITE | NEXT, i + 1);
+		ring_table(w->rx, tables[k], i, buffer, k == 0 ? BUFFER : BUFFER / 3 + 1, WRITE, 0);
+		ring_desc(w->rx, k, tables[k], TABLE - ENTRY, INDIRECT, 0);
+	}
+	for (i = 0; i < SIZE; i++)
+		ring_offer(w->rx, i >= 4);
+	assert_int_equal(deliver(w, 10, &none).refused, 1);
+	assert_int_equal(w->burst.frame->reason, DROP_TOO_BIG);
+	ring_expect_none(w->rx);
+	assert_in_range(w->burst.cost, RX_LOOK_STOP * COST_DESC, RX_LOOK_MAX * COST_DESC);
 }
 
 /*
@@ -264,6 +291,7 @@ main(void)
 			TEST(test_returned),
 			TEST(test_longer_before_return),
 			TEST(test_longer_before_copy),
+			TEST(test_long_chains),
 			TEST(test_short_chains_between),
 	};
 
