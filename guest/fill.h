@@ -178,20 +178,23 @@ fill_chains(struct filling *to, const struct frame *f, const bool packed)
 
 /*
  * Checks that all segments of a frame find room: a segment that was put into a ring can't be taken
- * out again.
+ * out again. A search is known to fail, and is noted, only if there is no room for the first one.
  */
 static enum chain_status
 fill_find_all(const struct filling *to, const struct gso *gso, const bool packed)
 {
 	struct virtqueue *vq = to->at.vq;
-	struct cursor c = ring_begin(vq, packed);
-	enum chain_status status = CHAIN_OK;
+	const struct cursor from = ring_begin(vq, packed);
+	enum chain_status status = room_known(&from, vq->hdr_len + gso_len(gso, 0), packed);
+	struct cursor c = from;
 	struct used_chain used[RX_LOOK_MAX]; /* each chain has a descriptor */
 	unsigned int i, chains = 0, looked = 0;
 	struct room r;
 
 	if (gso->n > vq->size)
 		return CHAIN_TOO_MANY;
+	if (status != CHAIN_OK)
+		return status;
 	if (!room_may_look(to->b))
 		return CHAIN_NONE;
 	for (i = 0; i < gso->n && status == CHAIN_OK; i++) {
@@ -203,6 +206,8 @@ fill_find_all(const struct filling *to, const struct gso *gso, const bool packed
 	}
 	if (status == CHAIN_BAD)
 		room_give_back(&c, used, chains, packed);
+	else if (status != CHAIN_OK && i == 1)
+		room_note(&from, &c, &r, status);
 	return status;
 }
 

@@ -9,6 +9,7 @@
 #include <rte_common.h>
 
 #include "guest/rx.h"
+#include "frame/cost.h"
 #include "frame/offload.h"
 #include "ring.h"
 #include "packet.h"
@@ -308,6 +309,31 @@ test_no_room(void **state)
 	}
 }
 
+/* Not even room for the first: that is looked for once, until more buffers come. */
+static void
+test_no_room_for_the_first(void **state)
+{
+	struct packet_spec s = {.payload = 4000, .gso_size = 1000};
+	struct way *w = *state;
+	struct receiver *rx;
+	unsigned int i, k;
+
+	for (i = 0; i < 2; i++) {
+		rx = &w->rx[i];
+		rx->r->vq.mergeable = true;
+		send_packet(w, &s, 54, 4096);
+		offer_room(rx, 2, 400);
+		for (k = 0; k < 3; k++) {
+			assert_int_equal(deliver(w, rx).taken, 0);
+			assert_int_equal(w->burst.cost, COST_DEST + (k == 0 ? 2 * COST_DESC : 0));
+		}
+		offer_room(rx, 4, 1100);
+		assert_int_equal(deliver(w, rx).taken, 1);
+		assert_int_equal(expect_cut(w, rx, &s, false), 4);
+		retire(w);
+	}
+}
+
 static void
 test_never_any_room(void **state)
 {
@@ -463,6 +489,7 @@ main(void)
 			TEST(test_finished),
 			TEST(test_feature_missing),
 			TEST(test_no_room),
+			TEST(test_no_room_for_the_first),
 			TEST(test_never_any_room),
 			TEST(test_bad_buffer),
 			TEST(test_private_headers),
