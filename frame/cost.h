@@ -28,7 +28,9 @@
 #define COST_VISIT 128 /* a poll that finds something, and publishing its results */
 #define COST_FRAME 16  /* to fetch, route and retire a frame */
 #define COST_COPY 16   /* to copy a fragment of a frame, bytes aside */
+#define COST_SEARCH 96 /* to search the table for an address (fdb.h), or to ask to learn one */
 #define COST_DESC 20   /* to look at a descriptor of a chain, beyond the first */
+#define COST_FLOOD 16  /* to look if a port takes the flooded frames of a burst */
 #define COST_DEST 64   /* a destination of a burst: its ring's lock, index and event */
 #define COST_PAUSE 140 /* to try for a lock once more */
 #define COST_WAIT 32   /* to offer a frame that waits once more */

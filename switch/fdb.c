@@ -21,6 +21,7 @@ fdb_lookup_slow(const struct fdb *t, struct fdb_hints *h, uint64_t key)
 	struct fdb_entry *e;
 	int32_t position;
 
+	h->searches++;
 	position = rte_hash_lookup(t->hash, &key);
 	if (position < 0)
 		return NULL;

@@ -65,6 +65,7 @@ struct fdb_entry {
 
 struct fdb_hints {
 	uint32_t position[FDB_HINTS];
+	uint32_t searches; /* look-ups in the table itself: those that no hint answered */
 };
 
 /* Positions removed, waiting for a grace period. */

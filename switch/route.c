@@ -8,6 +8,7 @@
 
 #include "conf/conf.h"
 #include "frame/copy.h"
+#include "frame/cost.h"
 #include "frame/frame.h"
 #include "switch/fdb.h"
 #include "switch/lane.h"
@@ -98,6 +99,7 @@ route_learn_new(struct lane *l, struct source *s, const struct frame *f, const s
 {
 	const struct shared *all = &l->shared;
 
+	l->burst.cost += COST_SEARCH;
 	/* Our guests' frames may come back on the wire: then the address has not moved. */
 	if (e != NULL && s->port == PORT_UPLINK && !fdb_idle(all->fdb, e))
 		return fdb_port(e);
@@ -220,6 +222,7 @@ route_to_tag(struct lane *l, struct frame *f, uint16_t vid, uint16_t except)
 	frame_set bit = frame_set_one(f - l->burst.frame);
 	uint16_t verdict = route_to_none(f, DROP_NO_PORT);
 
+	l->burst.cost += n * COST_FLOOD;
 	for (i = 0; i < n; i++) {
 		if (i == except || !route_has_tag(all, i, vid) || !route_takes_frames(all, i))
 			continue;
@@ -371,6 +374,7 @@ route_flood(struct lane *l, const struct source *s, struct burst *b, frame_set f
 	const struct ports *all = l->shared.ports;
 	unsigned int i, ports = 0, n = ports_used(all);
 
+	b->cost += n * COST_FLOOD;
 	for (i = 0; i < n; i++) {
 		if (i == s->port || i == but || !route_takes_frames(all, i) ||
 				route_both_isolated(all, s->port, i))
@@ -431,6 +435,7 @@ route_burst(struct lane *l, struct source *s, struct burst *b)
 	struct frame *f;
 	unsigned int i;
 
+	l->hints.searches = 0;
 	l->dests.n = 0;
 	l->dests.flood = 0;
 	l->dests.nflood = 0;
@@ -455,4 +460,5 @@ route_burst(struct lane *l, struct source *s, struct burst *b)
 	flood |= route_end_run(l, last, run);
 	if (unlikely(flood != 0))
 		route_flood(l, s, b, flood, s->port);
+	b->cost += l->hints.searches * COST_SEARCH;
 }

@@ -33,6 +33,8 @@
 #define PAIRS_SHOWN 512
 #define CROWD 40 /* ports that broadcasts go to */
 #define HEADER 12
+#define STRANGERS 2048 /* addresses: more than a port may have */
+#define MAC_STRANGE 0x07000000
 
 /*
  * Opens a guest whose rings are empty, for the case to fill. It takes those of `features` that the
@@ -191,6 +193,26 @@ greedy_deaf(struct contest *c)
 			send_always(c, p, p->nic.tx, RING, peer->mac, FRAME_MIN);
 }
 
+/* Frames with more addresses than are learned, to the sender itself: dropped as soon as they were routed. */
+static bool
+greedy_strangers(struct contest *c)
+{
+	struct party *p, *peer;
+
+	if (!open_two(c->h, &p, 0, &peer, 0))
+		return false;
+	for (uint16_t i = 0; i < STRANGERS; i++) {
+		struct buf b = raw_frame(p, p->mac, FRAME_MIN);
+
+		if (b.at == NULL)
+			return false;
+		mac_make(b.at + HEADER + 6, MAC_STRANGE + i);
+		vr_raw_desc(p->nic.tx, i, b.gpa, b.len, 0, 0);
+	}
+	contest_pump(c, p->nic.tx, RING, STRANGERS, true);
+	return true;
+}
+
 /* Frames of 64 KiB, to a guest that takes them as they are. */
 static bool
 greedy_long(struct contest *c)
@@ -319,6 +341,8 @@ const struct hcase cases_share[] = {
 				"and a sender to receive chains as long as can be, with their owner",
 				greedy_receiver, 2),
 		CASE("deaf", "and a sender to a guest that takes nothing", greedy_deaf, 1),
+		CASE("strangers", "and a sender with more addresses than are learned",
+				greedy_strangers, 1),
 		CASE("long", "and a sender of frames of 64 KiB", greedy_long, 1),
 		CASE("cut", "and one whose frames of 64 KiB are cut", greedy_cut, 1),
 		CASE("cut-chains", "the same, into chains as long as can be, with their owner",

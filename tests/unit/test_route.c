@@ -4,6 +4,7 @@
 /* Policy: which frame of a guest goes where; what is learned. */
 #include <rte_cycles.h>
 
+#include "frame/cost.h"
 #include "switch/route.h"
 #include "routing.h"
 
@@ -379,6 +380,37 @@ test_learning_bounded(void **state)
 	assert_true(asked(r, 1, &stranger, &q));
 }
 
+/* Returns the cost to route two frames of guest 0, from these addresses. */
+static uint32_t
+cost_of(struct room *r, const struct rte_ether_addr *to, const struct rte_ether_addr *from)
+{
+	struct burst *b = &r->lane->burst;
+
+	b->n = b->cost = 0;
+	routing_add(r, to, from);
+	routing_add(r, to, from);
+	route_burst(r->lane, routing_source(r, 0), b);
+	return b->cost;
+}
+
+/* Only what most frames do not need is charged here: searches of the table, requests, a look at all ports. */
+static void
+test_cost(void **state)
+{
+	struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
+	struct room *r = *state;
+
+	/* The table's first address, mac0, is what all hints name as yet. */
+	assert_int_equal(cost_of(r, &mac1, &mac0), COST_SEARCH);
+	assert_int_equal(cost_of(r, &mac1, &mac0), 0);
+	assert_int_equal(cost_of(r, &mac1, &stranger), 2 * COST_SEARCH);
+	assert_int_equal(cost_of(r, &mac1, &stranger), 2 * COST_SEARCH);
+	assert_int_equal(cost_of(r, &mac1, &host), 2 * COST_SEARCH); /* it is the uplink's */
+	assert_int_equal(cost_of(r, &mac1, &host), COST_SEARCH);
+	assert_int_equal(cost_of(r, &mac_broadcast, &mac0), GUESTS * COST_FLOOD);
+	assert_int_equal(cost_of(r, &stranger, &mac0), COST_SEARCH + GUESTS * COST_FLOOD);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, routing_setup, routing_teardown)
 
 int
@@ -386,6 +418,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 			TEST(test_guest),
+			TEST(test_cost),
 			cmocka_unit_test_setup_teardown(test_zero_destination_empty_table,
 					setup_unknown, routing_teardown),
 			TEST(test_no_uplink),
