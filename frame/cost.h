@@ -30,6 +30,13 @@
 #define COST_COPY 16   /* to copy a fragment of a frame, bytes aside */
 #define COST_SEARCH 96 /* to search the table for an address (fdb.h), or to ask to learn one */
 #define COST_DESC 20   /* to look at a descriptor of a chain, beyond the first */
+/*
+ * The same if the guest has many regions of memory, for each beyond COST_REGIONS_FREE: both the descriptor and
+ * its buffer may be in the last one that is looked at. Virtual machines have two or three regions.
+ */
+#define COST_REGION 3
+#define COST_REGIONS_FREE 3
+#define COST_DROP 24   /* to drop a frame, beyond what each costs: none has the cost of a copy */
 #define COST_FLOOD 16  /* to look if a port takes the flooded frames of a burst */
 #define COST_DEST 64   /* a destination of a burst: its ring's lock, index and event */
 #define COST_PAUSE 140 /* to try for a lock once more */

@@ -17,6 +17,7 @@
 
 #include <rte_branch_prediction.h>
 
+#include "frame/cost.h"
 #include "frame/drops.h"
 #include "frame/frame.h"
 #include "guest/memory.h"
@@ -42,6 +43,15 @@ struct chain {
 	uint64_t len;     /* sum of their bytes */
 	uint32_t looked;  /* descriptors that were read, with empty ones */
 };
+
+/* Returns the cost to read so many descriptors of chains in a guest's memory. */
+static inline uint32_t
+chain_cost(const struct guest_mem *mem, uint32_t looked)
+{
+	uint32_t more = mem->n > COST_REGIONS_FREE ? mem->n - COST_REGIONS_FREE : 0;
+
+	return looked * (COST_DESC + more * COST_REGION);
+}
 
 /* Half a descriptor; in an indirect table it may be at any address. */
 typedef uint64_t __attribute__((aligned(1), may_alias)) half_desc;

@@ -151,7 +151,7 @@ fill_found(struct filling *to, const struct frame *f, const bool packed)
 
 	status = room_find(&end, vq->hdr_len + f->len, to->looked, &r, packed);
 	to->looked = r.chain.looked;
-	room_charge(to->b, &r);
+	room_charge(to->b, vq->mem, &r);
 	if (status == CHAIN_OK)
 		fill_room(&end, &r, f, packed);
 	else if (status == CHAIN_BAD)
@@ -202,7 +202,7 @@ fill_find_all(const struct filling *to, const struct gso *gso, const bool packed
 		looked = r.chain.looked;
 		memcpy(&used[chains], r.used, r.n * sizeof(used[0]));
 		chains += r.n;
-		room_charge(to->b, &r);
+		room_charge(to->b, vq->mem, &r);
 	}
 	if (status == CHAIN_BAD)
 		room_give_back(&c, used, chains, packed);

@@ -188,9 +188,9 @@ room_may_look(struct burst *b)
 
 /* Charges a search to the visit, and for what is too much to the receiver. */
 static void
-room_charge(struct burst *b, const struct room *r)
+room_charge(struct burst *b, const struct guest_mem *mem, const struct room *r)
 {
-	uint32_t cost = (r->chain.looked - r->before) * COST_DESC;
+	uint32_t cost = chain_cost(mem, r->chain.looked - r->before);
 	uint32_t most = (r->n + 1) * RX_CHAIN_FREE * COST_DESC;
 
 	b->cost += cost;

@@ -64,14 +64,16 @@ tx_fetch_chain(struct cursor *at, struct burst *b, struct frame *f, const bool p
 			.n = 1,
 	};
 	enum chain_status status = CHAIN_OK;
+	uint32_t cost;
 
 	*c.frag = ring_single(at, 0, 1, packed);
 	c.len = c.frag->len;
 	if (unlikely(c.frag->base == NULL)) {
 		c.n = c.len = 0;
 		status = ring_walk(at, false, &c, packed);
-		b->cost += c.looked * COST_DESC;
-		tx_fetched_much(b, c.looked * COST_DESC);
+		cost = chain_cost(vq->mem, c.looked);
+		b->cost += cost;
+		tx_fetched_much(b, cost);
 	}
 	if (unlikely(status == CHAIN_FAULT))
 		return false;

@@ -186,8 +186,10 @@ forward_settle(struct lane *l, struct source *s)
 	count_add(&count->flooded, copies - frame_set_count(sent));
 	if (unlikely(left != 0))
 		left = forward_park_burst(l, s, left, sent);
-	FRAME_SET_FOREACH(i, all & ~sent & ~left)
+	FRAME_SET_FOREACH(i, all & ~sent & ~left) {
+		b->cost += COST_DROP;
 		count_add(&count->drop[b->frame[i].reason], 1);
+	}
 	s->ops->retire(s, b->frame, all & ~left, count);
 }
 

@@ -35,6 +35,7 @@
 #define HEADER 12
 #define STRANGERS 2048 /* addresses: more than a port may have */
 #define MAC_STRANGE 0x07000000
+#define REGIONS 8
 
 /*
  * Opens a guest whose rings are empty, for the case to fill. It takes those of `features` that the
@@ -213,6 +214,39 @@ greedy_strangers(struct contest *c)
 	return true;
 }
 
+/* Frames that are too short to have addresses. */
+static bool
+greedy_short(struct contest *c)
+{
+	struct party *p, *peer;
+
+	return open_two(c->h, &p, 0, &peer, 0) && send_always(c, p, p->nic.tx, RING, peer->mac, 1);
+}
+
+/* Frames of the longest chains of one byte each, all in the last of as many regions as may be. */
+static bool
+greedy_regions(struct contest *c)
+{
+	struct nic_opts opts = party_opts();
+	struct party *p, *peer;
+	struct buf table;
+
+	opts.dev.mem.n_regions = REGIONS;
+	p = party_open(c->h, &opts);
+	peer = p != NULL ? party_open(c->h, &opts) : NULL;
+	if (peer == NULL || !party_meet(p, peer))
+		return false;
+	table = raw_buf(p, REGIONS - 1, TABLE * sizeof(struct vr_desc));
+	if (table.at == NULL)
+		return false;
+	for (unsigned i = 0; i < TABLE; i++)
+		raw_entry(p->nic.tx, table.at, i, table.gpa, 1, i == TABLE - 1 ? 0 : VR_DESC_NEXT,
+				(uint16_t)(i + 1));
+	vr_raw_desc(p->nic.tx, 0, table.gpa, table.len, VR_DESC_INDIRECT, 0);
+	contest_pump(c, p->nic.tx, p->nic.tx->size, 1, true);
+	return true;
+}
+
 /* Frames of 64 KiB, to a guest that takes them as they are. */
 static bool
 greedy_long(struct contest *c)
@@ -343,6 +377,9 @@ const struct hcase cases_share[] = {
 		CASE("deaf", "and a sender to a guest that takes nothing", greedy_deaf, 1),
 		CASE("strangers", "and a sender with more addresses than are learned",
 				greedy_strangers, 1),
+		CASE("short", "and a sender of frames that are too short", greedy_short, 1),
+		CASE("regions", "and one whose chains are in the last of eight regions",
+				greedy_regions, 1),
 		CASE("long", "and a sender of frames of 64 KiB", greedy_long, 1),
 		CASE("cut", "and one whose frames of 64 KiB are cut", greedy_cut, 1),
 		CASE("cut-chains", "the same, into chains as long as can be, with their owner",

@@ -154,6 +154,39 @@ test_empty_chains(void **state)
 	assert_true(visits >= BURST_MAX * CHAIN_MAX * COST_DESC / COST_VISIT_MAX);
 }
 
+/* A frame that is dropped costs about as much as one that is delivered. */
+static void
+test_dropped(void **state)
+{
+	struct room *r = *state;
+	unsigned int i;
+
+	for (i = 0; i < BURST_MAX; i++)
+		ring_one(r->tx[0], i, ring_bytes(r->tx[0], 1), 1, 0);
+	assert_int_equal(forward_poll(r->lane, &r->tx[0]->vq.source),
+			COST_VISIT + BURST_MAX * (COST_FRAME + COST_DROP));
+	assert_int_equal(room_count(r, 0)->drop[DROP_SHORT], BURST_MAX);
+}
+
+/* Many regions of memory make each look at a descriptor longer. */
+static void
+test_regions(void **state)
+{
+	struct room *r = *state;
+	struct ring *tx = r->tx[0];
+	unsigned int i, k;
+	uint32_t cost[2];
+
+	for (k = 0; k < 2; k++) {
+		for (i = 0; i < 8; i++)
+			ring_desc(tx, i, 0, 0, i < 7 ? NEXT : 0, i + 1);
+		ring_offer(tx, 0);
+		cost[k] = forward_poll(r->lane, &tx->vq.source);
+		tx->mem.n = GUEST_REGIONS;
+	}
+	assert_int_equal(cost[1] - cost[0], 8 * COST_REGION * (GUEST_REGIONS - COST_REGIONS_FREE));
+}
+
 /* Broadcasts to many ports pay for each copy; what a visit does not do the next ones do, in order. */
 static void
 test_broadcasts(void **state)
@@ -226,6 +259,8 @@ main(void)
 			cmocka_unit_test(test_alone),
 			cmocka_unit_test(test_no_savings),
 			TEST(test_empty_chains),
+			TEST(test_dropped),
+			TEST(test_regions),
 			TEST(test_broadcasts),
 			TEST(test_long_receive_chains),
 	};
