@@ -109,17 +109,20 @@ packed_table(struct virtqueue *vq, const struct vring_packed_desc *d, bool writa
 	uint32_t i, n = d->len / sizeof(*d);
 	enum chain_status status = CHAIN_OK;
 	struct vring_packed_desc entry;
-	const uint8_t *table;
+	const uint8_t *table, *at;
 
 	if (!vq->indirect || (d->flags & VRING_DESC_F_NEXT) || n == 0 || n > CHAIN_MAX ||
 			d->len % sizeof(*d) != 0 || d->addr + d->len < d->addr)
 		return chain_fault(vq, FAULT_INDIRECT);
+	table = guest_mem_at(vq->mem, d->addr, d->len); /* NULL: it is not in one region */
 	for (i = 0; i < n && status == CHAIN_OK; i++) {
 		c->looked++;
-		table = guest_mem_at(vq->mem, d->addr + i * sizeof(entry), sizeof(entry));
-		if (unlikely(table == NULL))
+		at = likely(table != NULL)
+				? table + i * sizeof(entry)
+				: guest_mem_at(vq->mem, d->addr + i * sizeof(entry), sizeof(entry));
+		if (unlikely(at == NULL))
 			return CHAIN_BAD;
-		entry = packed_read(table);
+		entry = packed_read(at);
 		if (unlikely(entry.flags & VRING_DESC_F_INDIRECT))
 			return chain_fault(vq, FAULT_INDIRECT);
 		/*

@@ -78,6 +78,7 @@ split_prefetch(const struct virtqueue *vq, uint16_t i)
 /* The table that a chain is in: the ring's own, or an indirect one (section 2.7.5.3). */
 struct split_table {
 	const struct vring_desc *ring; /* NULL: indirect, at gpa */
+	const uint8_t *indirect;       /* all of it, if that is in one region; else NULL */
 	uint64_t gpa;
 	uint32_t n; /* number of descriptors */
 };
@@ -91,6 +92,7 @@ split_enter(const struct virtqueue *vq, struct split_table *t, const struct vrin
 			d->addr + d->len < d->addr)
 		return false;
 	t->ring = NULL;
+	t->indirect = guest_mem_at(vq->mem, d->addr, d->len);
 	t->gpa = d->addr;
 	t->n = d->len / sizeof(*d);
 	return true;
@@ -102,6 +104,8 @@ split_at(const struct virtqueue *vq, const struct split_table *t, uint16_t at)
 {
 	if (t->ring != NULL)
 		return &t->ring[at];
+	if (likely(t->indirect != NULL))
+		return t->indirect + at * sizeof(struct vring_desc);
 	return guest_mem_at(vq->mem, t->gpa + at * sizeof(struct vring_desc),
 			sizeof(struct vring_desc));
 }
