@@ -10,6 +10,7 @@
  */
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,8 +39,15 @@
  */
 #define REFUSED_MAX 64
 
-/* Longest time that librte_vhost takes to destroy a device, in seconds. */
+/*
+ * Longest time that librte_vhost takes to destroy a device, in seconds; and the bytes of memory for each of
+ * which it may take one more. The last close frees a GiB in 140 ms, so that is a hundred times as long as needed:
+ * what is closed too early here would be closed once more by librte_vhost, when another file has its number.
+ */
 #define DESTROYED_AFTER 2
+#define DESTROYED_BYTES (64 << 20)
+
+#define BLOCK 512 /* bytes, of st_blocks */
 
 /* Identifies an open file, also after another has got its number. */
 struct identity {
@@ -59,6 +67,7 @@ struct gate {
 	int own;       /* copy of `sock`, whose number may belong to another file soon */
 	time_t since;  /* time at which it began, or ended */
 	pthread_t who; /* thread that ended it */
+	time_t wait;   /* seconds for which that thread may destroy its device */
 	bool passed;   /* a message was received */
 	bool uml;
 	bool told; /* it was logged that file descriptors were rejected */
@@ -326,7 +335,7 @@ fd_gate_sweep(bool own)
 	while ((c = *at) != NULL) {
 		if (c->sock >= 0 ||
 				(own ? !pthread_equal(c->who, pthread_self())
-				     : fd_gate_now() - c->since < DESTROYED_AFTER)) {
+				     : fd_gate_now() - c->since < c->wait)) {
 			at = &c->next;
 			continue;
 		}
@@ -376,6 +385,20 @@ fd_gate_passed(int sock)
 	return passed;
 }
 
+/* Returns how long librte_vhost may take to destroy the device of a connection. */
+static time_t
+fd_gate_destroyed_after(const struct gate *c)
+{
+	uint64_t blocks = 0;
+	struct stat st;
+	unsigned int i;
+
+	for (i = 0; i < c->n; i++)
+		if (fd_gate_is_memory(c->held[i].fd) && fstat(c->held[i].fd, &st) == 0)
+			blocks += st.st_blocks;
+	return DESTROYED_AFTER + blocks / (DESTROYED_BYTES / BLOCK);
+}
+
 void
 fd_gate_close(int sock)
 {
@@ -388,6 +411,7 @@ fd_gate_close(int sock)
 		c->sock = c->own = -1;
 		c->since = fd_gate_now();
 		c->who = pthread_self();
+		c->wait = fd_gate_destroyed_after(c);
 	}
 	pthread_mutex_unlock(&lock);
 }

@@ -18,6 +18,7 @@
 
 #define NOTED 256 /* most file descriptors of a connection */
 #define MORE 20
+#define MUCH (128 << 20) /* bytes of memory, for which there are two more seconds */
 
 #define WAIT_S 30 /* generous, as the machine may be busy */
 
@@ -210,6 +211,34 @@ test_large_memory(void **state)
 	close(next[1]);
 }
 
+/* librte_vhost takes long to destroy a device with much memory: nothing is closed that it may still close. */
+static void
+test_slow_destruction(void **state)
+{
+	int next[2], file = memfd_create("of a front end", MFD_CLOEXEC);
+	unsigned int i;
+
+	(void)state;
+	assert_true(file >= 0);
+	assert_int_equal(posix_fallocate(file, 0, MUCH), 0);
+	assert_true(front_end_sends(file));
+	store_relaxed(&watched, received());
+	fd_gate_close(pair[0]);
+	later += 3;
+	fd_gate_tick();
+	/* That thread is done. */
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, next), 0);
+	assert_true(fd_gate_open(next[0], "test", false));
+	for (i = 0; i < WAIT_S * 1000 && load_acquire(&watched) >= 0; i++)
+		usleep(1000);
+	assert_int_equal(load_acquire(&watched), -1);
+	assert_true(pthread_equal(closer, pthread_self()));
+	later = 0;
+	fd_gate_close(next[0]);
+	close(next[0]);
+	close(next[1]);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, connect_pair, hang_up)
 
 int
@@ -218,6 +247,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			TEST(test_too_many),
 			TEST(test_large_memory),
+			TEST(test_slow_destruction),
 	};
 
 	return cmocka_run_group_tests_name("fd_gate", tests, NULL, NULL);
