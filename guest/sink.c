@@ -17,14 +17,16 @@ guest_sink_set_of(const struct sink *k)
 }
 
 /*
- * Returns true if receive rings are filled by queue pair: if the sender has a transmit ring for
- * each of them. Then frames that its driver put into one ring stay together, no header is read, and
- * workers that poll its different rings fill different ones. Otherwise each flow has its ring.
+ * Receive rings are filled by queue pair if the sender has a transmit ring for each of them. Then
+ * frames that its driver put into one ring stay together, no header is read, and workers that poll
+ * its different rings fill different ones. Otherwise each flow has its ring.
  */
 static inline bool
-guest_sink_by_pairs(const struct rx_set *rx, const struct lane *l, const struct source *from)
+guest_by_flow(const struct sink *k, const struct lane *l, const struct source *from)
 {
-	return rx->n == 1 || load_relaxed(&l->shared.ports->port[from->port].tx_rings) >= rx->n;
+	const struct rx_set *rx = guest_sink_set_of(k);
+
+	return rx->n != 1 && load_relaxed(&l->shared.ports->port[from->port].tx_rings) < rx->n;
 }
 
 static inline struct virtqueue *
@@ -61,7 +63,7 @@ guest_sink_fill(struct virtqueue *vq, struct lane *l, uint16_t port, frame_set w
 
 /* Offers each frame to the ring of its flow. */
 static __rte_noinline struct outcome
-guest_sink_fill_by_flows(const struct rx_set *rx, struct lane *l, frame_set want)
+guest_sink_fill_by_flow(const struct rx_set *rx, struct lane *l, frame_set want)
 {
 	frame_set part[QUEUE_PAIRS_MAX] = {0};
 	struct outcome all = {0, 0}, one;
@@ -85,9 +87,9 @@ guest_deliver(struct sink *k, struct lane *l, const struct source *from, frame_s
 	const struct rx_set *rx = guest_sink_set_of(k);
 
 	l->burst.receiver = &l->polled[rx->port].share;
-	if (likely(guest_sink_by_pairs(rx, l, from)))
-		return guest_sink_fill(guest_sink_ring_of_pair(rx, from), l, rx->port, want);
-	return guest_sink_fill_by_flows(rx, l, want);
+	if (unlikely(guest_by_flow(k, l, from)))
+		return guest_sink_fill_by_flow(rx, l, want);
+	return guest_sink_fill(guest_sink_ring_of_pair(rx, from), l, rx->port, want);
 }
 
 /* Without a ring the guest is gone, or paused for longer than a frame waits. */
@@ -96,18 +98,10 @@ guest_why_not(const struct sink *k, const struct lane *l, const struct source *f
 		struct frame *f)
 {
 	const struct rx_set *rx = guest_sink_set_of(k);
-	const struct virtqueue *vq = guest_sink_by_pairs(rx, l, from)
-			? guest_sink_ring_of_pair(rx, from)
-			: rx->vq[flow_ring(f, rx->n)];
+	const struct virtqueue *vq = guest_by_flow(k, l, from) ? rx->vq[flow_ring(f, rx->n)]
+							       : guest_sink_ring_of_pair(rx, from);
 
 	return vq == NULL ? DROP_GONE : DROP_RING_FULL;
-}
-
-static uint64_t
-guest_behind(const struct sink *k, const struct lane *l, const struct source *from, struct frame *f)
-{
-	return guest_sink_by_pairs(guest_sink_set_of(k), l, from) ? FLOWS_ALL
-								  : UINT64_C(1) << flow_of(f);
 }
 
 /* Returns false after the guest was stopped for breaking the rules, which its first ring tells. */
@@ -132,7 +126,7 @@ guest_ahead(const struct sink *k, const struct source *from, bool next)
 const struct sink_ops guest_sink_ops = {
 		.deliver = guest_deliver,
 		.why_not = guest_why_not,
-		.behind = guest_behind,
+		.by_flow = guest_by_flow,
 		.is_open = guest_is_open,
 		.ahead = guest_ahead,
 };

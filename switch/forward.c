@@ -79,13 +79,15 @@ forward_miss(struct lane *l, const struct source *s, uint16_t port, struct frame
 	return k == NULL ? DROP_GONE : k->ops->why_not(k, l, s, f);
 }
 
-/* Returns the flows of a source to a port that must not overtake this frame: at least its own. */
+/* Returns the flows of a source to a port that must wait while this frame does: all, or its own. */
 static uint64_t
 forward_held_up(const struct lane *l, const struct source *s, uint16_t port, struct frame *f)
 {
 	const struct sink *k = port_sink(&l->shared.ports->port[port]);
 
-	return k == NULL ? FLOWS_ALL : k->ops->behind(k, l, s, f);
+	if (k == NULL || k->ops->by_flow == NULL || !k->ops->by_flow(k, l, s))
+		return FLOWS_ALL;
+	return UINT64_C(1) << flow_of(f);
 }
 
 /*
@@ -195,7 +197,7 @@ forward_settle(struct lane *l, struct source *s)
 
 /* Returns true if an errand has to wait for earlier ones that were just tried in vain. */
 static bool
-forward_is_behind(struct park *p, const struct errand *e)
+forward_is_held_up(struct park *p, const struct errand *e)
 {
 	uint64_t flows = flow_set_get(&p->blocked, e->port);
 
@@ -213,7 +215,7 @@ forward_retry_gather(
 		struct lane *l, struct park *p, unsigned int first, unsigned int n, uint64_t now)
 {
 	struct burst *b = &l->burst;
-	bool behind, gone;
+	bool held_up, gone;
 	struct errand *e;
 	unsigned int i;
 	int last = -1;
@@ -223,9 +225,9 @@ forward_retry_gather(
 	l->dests.n = 0;
 	for (i = first; i < n; i++) {
 		e = &p->errand[i];
-		behind = forward_is_behind(p, e);
+		held_up = forward_is_held_up(p, e);
 		gone = port_epoch(&l->shared.ports->port[e->port]) != e->epoch;
-		e->idle = behind && !gone && now < p->slot[e->slot].deadline;
+		e->idle = held_up && !gone && now < p->slot[e->slot].deadline;
 		if (e->idle)
 			continue;
 		/* The errands of one frame follow each other. */
@@ -235,7 +237,7 @@ forward_retry_gather(
 			last = e->slot;
 			b->frame[b->n++] = p->slot[last].frame;
 		}
-		if (!behind && !gone)
+		if (!held_up && !gone)
 			dests_add(&l->dests, e->port, frame_set_one(b->n - 1));
 	}
 	b->cost += b->n * COST_WAIT + (i - first) * COST_ERRAND;

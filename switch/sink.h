@@ -34,11 +34,10 @@ struct sink_ops {
 	enum drop_reason (*why_not)(const struct sink *k, const struct lane *l,
 			const struct source *from, struct frame *f);
 	/*
-	 * Returns the flows (flow.h) of that source that must not overtake a frame: at least its
-	 * own.
+	 * Returns true if the frames of that source are queued by flow (flow.h): then a frame that waits holds up
+	 * its own flow only. Otherwise it holds up all later ones. NULL: never by flow.
 	 */
-	uint64_t (*behind)(const struct sink *k, const struct lane *l, const struct source *from,
-			struct frame *f);
+	bool (*by_flow)(const struct sink *k, const struct lane *l, const struct source *from);
 	/* Returns true if flooded frames go to this port, too. */
 	bool (*is_open)(const struct sink *k);
 	/* Prefetches what will be needed for a burst of that source, as source_ops' ahead() does. */

@@ -2,7 +2,6 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* The uplink as a sink of frames: see switch/sink.h for the contract. Any worker. */
-#include "frame/flow.h"
 #include "switch/lane.h"
 #include "switch/source.h"
 #include "uplink/uplink.h"
@@ -40,18 +39,6 @@ uplink_why_not(const struct sink *k, const struct lane *l, const struct source *
 	return uplink_reason(uplink_of(k), l->id);
 }
 
-/* The uplink's frames keep their order, whatever their flow. */
-static uint64_t
-uplink_behind(const struct sink *k, const struct lane *l, const struct source *from,
-		struct frame *f)
-{
-	RTE_SET_USED(k);
-	RTE_SET_USED(l);
-	RTE_SET_USED(from);
-	RTE_SET_USED(f);
-	return FLOWS_ALL;
-}
-
 /* It takes frames also while its link is down: it refuses and counts them. */
 static bool
 uplink_is_open(const struct sink *k)
@@ -63,6 +50,5 @@ uplink_is_open(const struct sink *k)
 const struct sink_ops uplink_sink_ops = {
 		.deliver = uplink_sink_deliver,
 		.why_not = uplink_why_not,
-		.behind = uplink_behind,
 		.is_open = uplink_is_open,
 };
