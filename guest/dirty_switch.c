@@ -49,7 +49,8 @@ dirty_switch_can(const struct guest *g, const struct message *m)
 		return ((m->payload.u64 ^ dirty_switch_features_of(g)) & ~LOG_ALL) == 0;
 	case MSG_SET_VRING_ADDR:
 		a = &g->conn.address[m->payload.addr.index];
-		return (g->published >> m->payload.addr.index & 1) != 0 && message_bare(m) &&
+		return (g->published >> m->payload.addr.index & 1) != 0 &&
+				message_bare(m, g->all->message_size) &&
 				a->desc == m->payload.addr.desc &&
 				a->used == m->payload.addr.used &&
 				a->avail == m->payload.addr.avail;

@@ -10,6 +10,7 @@
 #define GUEST_GUESTS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/limits.h"
@@ -33,8 +34,9 @@ struct guests {
 	struct guest *list;              /* all guests that there ever were */
 	struct peers peers;              /* front ends that left */
 	struct spaces spaces;
-	uint64_t faults; /* guests stopped for breaking the rules; any thread reads it */
-	bool ending;     /* the switch ends: nobody asks why front ends leave */
+	size_t message_size; /* of librte_vhost's own struct; 0: not known (message.h) */
+	uint64_t faults;     /* guests stopped for breaking the rules; any thread reads it */
+	bool ending;         /* the switch ends: nobody asks why front ends leave */
 };
 
 /* Frees all guests at exit. Main lcore, when everything else has stopped. */

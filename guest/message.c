@@ -29,33 +29,30 @@ static const struct {
 } layouts[] = {{2211, 644}, {2503, 1084}};
 #define RELEASE_LAST 2511
 
-/* That size for the running release; 0: not known. Written once, before there is a connection. */
-static size_t message_size;
-
-bool
-message_know(const char *version)
+size_t
+message_size_in(const char *version)
 {
 	unsigned int i, year, month, release;
+	size_t size = 0;
 
-	message_size = 0;
 	if (sscanf(version, "DPDK %u.%u", &year, &month) != 2)
-		return false;
+		return 0;
 	release = year * 100 + month;
 	for (i = 0; i < RTE_DIM(layouts) && release <= RELEASE_LAST; i++)
 		if (release >= layouts[i].release)
-			message_size = layouts[i].size;
-	return message_size != 0;
+			size = layouts[i].size;
+	return size;
 }
 
 bool
-message_bare(const struct message *m)
+message_bare(const struct message *m, size_t size)
 {
 	struct message_fds d;
 	unsigned int i;
 
-	if (message_size == 0)
+	if (size == 0)
 		return false;
-	memcpy(&d, (const uint8_t *)m + message_size, sizeof(d));
+	memcpy(&d, (const uint8_t *)m + size, sizeof(d));
 	for (i = 0; i < RTE_DIM(d.fd); i++)
 		if (d.fd[i] != -1)
 			return false;

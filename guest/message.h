@@ -12,6 +12,7 @@
 #define GUEST_MESSAGE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <rte_ether.h>
@@ -110,18 +111,18 @@ struct message {
 void message_answer(struct message *m, uint64_t value);
 
 /*
- * Finds out where the running release of librte_vhost keeps the file descriptors that come with a
- * message: it passes a struct of its own to its hooks. `version`: as from rte_version() ("DPDK
- * 22.11.3"). Returns false if this switch does not know the release; message_bare() is false from
- * then on. Called once, before any socket is served.
+ * Returns the size of librte_vhost's own struct of a message in a release, or 0 if this switch does
+ * not know the release. librte_vhost passes that struct to its hooks, and after it the file
+ * descriptors that came with the message. `version`: as from rte_version() ("DPDK 22.11.3").
  */
-bool message_know(const char *version);
+size_t message_size_in(const char *version);
 
 /*
- * Returns true if no file descriptors came with a message that librte_vhost's hook got. Returns
- * false also if that is not known; then librte_vhost may handle the message.
+ * Returns true if no file descriptors came with a message that librte_vhost's hook got. `size`: of
+ * its struct, in the running release. Returns false also if that is 0; then librte_vhost may handle
+ * the message.
  */
-bool message_bare(const struct message *m);
+bool message_bare(const struct message *m, size_t size);
 
 /* Returns the ring that SET_VRING_KICK, _CALL or _ERR is about. */
 static inline unsigned int

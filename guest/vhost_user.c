@@ -124,11 +124,11 @@ vhost_user_before_message(int vid, void *message)
 	if (g != NULL && g->conn.step == STEP_LOG && dirty_switch_alone(m))
 		return RTE_VHOST_MSG_RESULT_OK;
 	/* The library would answer with the number that it could serve. */
-	if (m->request == MSG_GET_QUEUE_NUM && g != NULL && message_bare(m)) {
+	if (m->request == MSG_GET_QUEUE_NUM && g != NULL && message_bare(m, g->all->message_size)) {
 		message_answer(m, queues);
 		return RTE_VHOST_MSG_RESULT_REPLY;
 	}
-	if (m->request == MSG_GET_FEATURES && g != NULL && message_bare(m) &&
+	if (m->request == MSG_GET_FEATURES && g != NULL && message_bare(m, g->all->message_size) &&
 			vhost_user_answer_features(vid, g, m))
 		return RTE_VHOST_MSG_RESULT_REPLY;
 	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
@@ -229,9 +229,10 @@ static const struct rte_vhost_device_ops device_ops = {
 
 /* Without that release's size, librte_vhost handles those messages by itself. */
 static void
-vhost_user_know_messages(void)
+vhost_user_know_messages(struct guests *all)
 {
-	if (message_know(rte_version()))
+	all->message_size = message_size_in(rte_version());
+	if (all->message_size != 0)
 		return;
 	say(WARNING,
 			"%s: its librte_vhost is not known to this version, so guests are not offered "
@@ -263,7 +264,7 @@ vhost_user_start(struct guests *all)
 	unsigned int i;
 
 	connections.all = all;
-	vhost_user_know_messages();
+	vhost_user_know_messages(all);
 	vhost_user_keep_thread();
 	for (i = 0; i < c->nports; i++)
 		/* Without a socket, the cuse back end serves it. */

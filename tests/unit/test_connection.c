@@ -80,8 +80,8 @@ test_releases(void **state)
 	struct plug *p = *state;
 
 	for (unsigned int i = 0; i < RTE_DIM(release); i++)
-		assert_int_equal(message_know(release[i].version), release[i].known);
-	assert_true(message_know(rte_version()));
+		assert_int_equal(message_size_in(release[i].version) != 0, release[i].known);
+	assert_true(message_size_in(rte_version()) != 0);
 	/* In the running release the field is where it was expected, as the answer is the switch's own. */
 	plug_connect(p, QUEUE_PAIRS_MAX);
 	assert_int_equal(p->dev.queue_num, QUEUE_PAIRS_MAX);
