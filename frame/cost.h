@@ -45,7 +45,7 @@
 #define COST_PARK 112  /* to park a copy of a frame, or to drop it because it may not wait */
 /* To check the headers of a frame with offloads, and to copy them if it has to wait. */
 #define COST_HEADERS 200
-#define COST_PART 128 /* to make one of the frames that a long one is cut into */
+#define COST_SEGMENT 128 /* to make one of the segments that a long frame is cut into */
 /* A write to an eventfd, which may wake a sleeper: about a microsecond. */
 #define COST_SIGNAL 2048
 

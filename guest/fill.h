@@ -222,7 +222,7 @@ fill_any(struct filling *to, const struct frame *f, const bool packed)
 
 /* Puts one segment of a frame into the ring, which has room for all of them. */
 static inline enum chain_status
-fill_part(struct filling *to, const struct frame *f, const bool packed)
+fill_segment(struct filling *to, const struct frame *f, const bool packed)
 {
 	if (likely(fill_single(&to->at, f, false, packed)))
 		return CHAIN_OK;
@@ -251,16 +251,16 @@ fill_note_checksums(struct filling *to, const struct frame *f, unsigned int n)
  * more descriptors are read than it took to find room, the guest has changed them, and the rest is refused.
  */
 static enum chain_status
-fill_parts(struct filling *to, struct gso *gso, const bool packed)
+fill_segments(struct filling *to, struct gso *gso, const bool packed)
 {
 	enum chain_status status = CHAIN_OK;
-	const struct frame *part;
+	const struct frame *f;
 
 	to->looked = 0;
-	while (status == CHAIN_OK && (part = gso_next(gso)) != NULL) {
+	while (status == CHAIN_OK && (f = gso_next(gso)) != NULL) {
 		if (unlikely(to->looked > RX_LOOK_STOP))
 			return CHAIN_BAD;
-		status = gso->n > 1 ? fill_part(to, part, packed) : fill_any(to, part, packed);
+		status = gso->n > 1 ? fill_segment(to, f, packed) : fill_any(to, f, packed);
 	}
 	return unlikely(fill_may_wait(status) && gso->i > 1) ? CHAIN_BAD : status;
 }
@@ -277,10 +277,10 @@ fill_cut(struct filling *to, const struct frame *f, const bool packed)
 		status = fill_find_all(to, &gso, packed);
 	ring_rewind(&to->at);
 	if (status == CHAIN_OK)
-		status = fill_parts(to, &gso, packed);
+		status = fill_segments(to, &gso, packed);
 	if (status != CHAIN_OK)
 		return status;
-	to->b->cost += gso.n * COST_PART;
+	to->b->cost += gso.n * COST_SEGMENT;
 	if (gso.n > 1)
 		to->tally.segments += gso.n;
 	fill_note_checksums(to, f, gso.n);

@@ -415,7 +415,7 @@ uplink_tx_cost_of(const struct burst *b, frame_set frames)
 		f = &b->frame[i];
 		cost += frame_cost(f);
 		if (f->offload != 0)
-			cost += offload_frames(f) * COST_PART + COST_SUM(f->len);
+			cost += offload_frames(f) * COST_SEGMENT + COST_SUM(f->len);
 	}
 	return cost;
 }

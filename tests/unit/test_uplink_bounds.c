@@ -8,8 +8,8 @@
 #include "packet.h"
 #include "wire.h"
 
-#define CUT 8     /* frames in a burst */
-#define PARTS 200 /* what each of them is cut into */
+#define CUT 8        /* frames in a burst */
+#define SEGMENTS 200 /* what each of them is cut into */
 
 static struct packet packet;
 static struct headers headers[CUT];
@@ -42,11 +42,11 @@ test_longer_than_mbufs(void **state)
 	wire_assert_empty(w);
 }
 
-/* Makes frame i of the burst one that is to be cut into PARTS. */
+/* Makes frame i of the burst one that is to be cut into SEGMENTS. */
 static void
 make_cut(struct wire *w, unsigned int i)
 {
-	const struct packet_spec spec = {.payload = PARTS, .gso_size = 1, .seed = i};
+	const struct packet_spec spec = {.payload = SEGMENTS, .gso_size = 1, .seed = i};
 	struct frame *f = &w->burst.frame[i];
 
 	packet_make(&packet, &spec);
@@ -56,7 +56,7 @@ make_cut(struct wire *w, unsigned int i)
 	assert_int_equal(offload_check(f, &packet.vnet, &headers[i], OFFLOAD_CSUM | OFFLOAD_TSO4,
 					 w->u->frame_max),
 			DROP_NONE);
-	assert_int_equal(offload_frames(f), PARTS);
+	assert_int_equal(offload_frames(f), SEGMENTS);
 }
 
 /* Frames that become many: a visit ends when it has cost enough, and the others wait for the next one. */
@@ -64,7 +64,7 @@ static void
 test_visit_ends(void **state)
 {
 	struct wire *w = *state;
-	uint32_t one = PARTS * COST_PART;
+	uint32_t one = SEGMENTS * COST_SEGMENT;
 	struct outcome o;
 	unsigned int i;
 
@@ -76,7 +76,7 @@ test_visit_ends(void **state)
 	assert_int_equal(o.taken, frame_set_of(COST_VISIT_MAX / one + 1));
 	assert_true(w->burst.put_off);
 	assert_in_range(w->burst.cost, COST_VISIT_MAX, COST_VISIT_MAX + 2 * one);
-	assert_int_equal(w->count.segments, frame_set_count(o.taken) * PARTS);
+	assert_int_equal(w->count.segments, frame_set_count(o.taken) * SEGMENTS);
 }
 
 #define TEST(name, setup) cmocka_unit_test_setup_teardown(name, setup, wire_teardown)
