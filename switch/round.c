@@ -76,7 +76,10 @@ round_poll_port(struct lane *l, struct polled *p)
 	return true;
 }
 
-/* Prefetches for the source of an entry of l->poll, and for where its last frames went. */
+/*
+ * Prefetches for the source of an entry of l->poll, and for where its last frames went. `next`: it is visited
+ * next; otherwise after one more.
+ */
 static inline void
 round_ahead(const struct lane *l, unsigned int i, bool next)
 {
@@ -92,7 +95,27 @@ round_ahead(const struct lane *l, unsigned int i, bool next)
 		k->ops->ahead(k, s, next);
 }
 
-/* Lists the busy ports. Returns how many there are. */
+/* Returns entry i of the n of l->poll. NULL: no source is there any more. */
+static inline struct polled *
+round_entry(const struct lane *l, unsigned int i, unsigned int n)
+{
+	return i < n ? load_acquire(&l->poll[i]) : NULL;
+}
+
+static inline bool
+round_is_busy(const struct lane *l, unsigned int i)
+{
+	return l->busy[i / 64] >> (i % 64) & 1;
+}
+
+/* Changes what round_is_busy() returns. */
+static inline void
+round_flip_busy(struct lane *l, unsigned int i)
+{
+	l->busy[i / 64] ^= UINT64_C(1) << (i % 64);
+}
+
+/* Lists the busy ports, so that the round may change which are. Returns how many there are. */
 static inline unsigned int
 round_list(const struct lane *l, unsigned int n, uint16_t *list)
 {
@@ -110,20 +133,19 @@ static inline void
 round_busy(struct lane *l, unsigned int n)
 {
 	uint16_t list[POLLED_MAX];
-	unsigned int i, at, busy = round_list(l, n, list);
+	unsigned int at, busy = round_list(l, n, list);
 	/* Busy ports whose rings are prefetched; 0: too few. */
 	unsigned int ahead = busy >= AHEAD_LEAST ? busy : 0;
 	struct polled *p;
 
 	for (at = 0; at < busy; at++) {
-		i = list[at];
 		if (at + 2 < ahead)
 			round_ahead(l, list[at + 2], false);
 		if (at + 1 < ahead)
 			round_ahead(l, list[at + 1], true);
-		p = i < n ? load_acquire(&l->poll[i]) : NULL;
+		p = round_entry(l, list[at], n);
 		if (p == NULL || !round_poll_port(l, p))
-			l->busy[i / 64] &= ~(UINT64_C(1) << (i % 64));
+			round_flip_busy(l, list[at]);
 	}
 }
 
@@ -143,10 +165,9 @@ round_others(struct lane *l, unsigned int n)
 	for (; looks > 0; looks--) {
 		i = l->look_at;
 		l->look_at = i + 1 < n ? i + 1 : 0;
-		p = i < n ? load_acquire(&l->poll[i]) : NULL;
-		if (p == NULL || (l->busy[i / 64] >> (i % 64) & 1) || !round_poll_port(l, p))
-			continue;
-		l->busy[i / 64] |= UINT64_C(1) << (i % 64);
+		p = round_entry(l, i, n);
+		if (p != NULL && !round_is_busy(l, i) && round_poll_port(l, p))
+			round_flip_busy(l, i);
 	}
 }
 
