@@ -120,7 +120,7 @@ static bool
 addresses_put(const struct parts *p, uint64_t key, uint16_t port)
 {
 	uint16_t old;
-	enum fdb_verdict verdict = fdb_fix(p->fdb, key, port, &old);
+	enum fdb_verdict verdict = fdb_add_static(p->fdb, key, port, &old);
 
 	if (verdict == FDB_FULL)
 		return false;

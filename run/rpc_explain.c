@@ -85,7 +85,7 @@ rpc_explain_entry(json_t *steps, const struct parts *p, const char *what, const 
 	else if (e->key == 0)
 		rpc_explain_add(steps, "%s " MAC_FORMAT ": not in the table of addresses", what,
 				MAC_BYTES(*mac));
-	else if (e->fixed)
+	else if (e->is_static)
 		rpc_explain_add(steps, "%s " MAC_FORMAT ": in the table at %s, by fdb.add", what,
 				MAC_BYTES(*mac), slot_name(p->ports, e->port, name));
 	else

@@ -67,7 +67,7 @@ rpc_fdb_show(const struct parts *p, const struct fdb_entry *e)
 	snprintf(text, sizeof(text), MAC_FORMAT, MAC_BYTES(mac));
 	o = json_pack("{s:s, s:s, s:i, s:b, s:s}", "mac", text, "port",
 			slot_name(p->ports, e->port, name), "age", (int)(p->fdb->clock - e->seen),
-			"static", e->fixed, "filter", filters[e->filter]);
+			"static", e->is_static, "filter", filters[e->filter]);
 	if (e->port != PORT_UPLINK)
 		json_object_set_new(o, "device", json_integer(e->port));
 	return o;

@@ -148,7 +148,7 @@ fdb_add(struct fdb *t, uint64_t key, uint16_t port)
 	e = &t->entry[position];
 	e->port = port;
 	e->filter = FILTER_NONE;
-	e->fixed = false;
+	e->is_static = false;
 	e->seen = t->clock;
 	store_release(&e->key, key);
 	fdb_add_to(&t->count[port], 1);
@@ -169,7 +169,7 @@ fdb_learn(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old)
 		store_relaxed(&e->seen, t->clock);
 		return FDB_SAME;
 	}
-	if (e->fixed || (port == PORT_UPLINK && !fdb_idle(t, e)))
+	if (e->is_static || (port == PORT_UPLINK && !fdb_idle(t, e)))
 		return FDB_KEPT;
 	if (fdb_full(t, port) && port != PORT_UPLINK)
 		return FDB_FULL;
@@ -190,20 +190,20 @@ fdb_learn(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old)
 }
 
 enum fdb_verdict
-fdb_fix(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old)
+fdb_add_static(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old)
 {
 	int32_t position = rte_hash_lookup(t->hash, &key);
 	enum fdb_verdict verdict;
 
 	*old = port;
 	if (position >= 0) {
-		t->entry[position].fixed = false;
+		t->entry[position].is_static = false;
 		store_relaxed(&t->entry[position].seen, t->clock - FDB_HOLD);
 	}
 	verdict = fdb_learn(t, key, port, old);
 	position = rte_hash_lookup(t->hash, &key);
 	if (position >= 0 && verdict != FDB_FULL)
-		t->entry[position].fixed = true;
+		t->entry[position].is_static = true;
 	return verdict;
 }
 
@@ -244,7 +244,7 @@ fdb_excerpt(const struct fdb *t, const uint64_t *key, unsigned int n)
 				.seen = load_relaxed(&e->seen), /* workers write it */
 				.port = e->port,
 				.filter = e->filter,
-				.fixed = e->fixed};
+				.is_static = e->is_static};
 	}
 	return x;
 }
@@ -323,7 +323,7 @@ fdb_tick(struct fdb *t, fdb_gone_fn gone, void *arg)
 		if (e->key == 0)
 			continue;
 		left--;
-		if (!e->fixed && now - load_relaxed(&e->seen) > t->aging)
+		if (!e->is_static && now - load_relaxed(&e->seen) > t->aging)
 			fdb_remove(t, e, gone, arg);
 	}
 	fdb_reclaim(t);

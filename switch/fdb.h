@@ -60,7 +60,7 @@ struct fdb_entry {
 	uint32_t seen; /* clock when last used as a source */
 	uint16_t port;
 	uint8_t filter; /* enum filter_state */
-	bool fixed;     /* it was not learned: it neither ages nor moves; main lcore's */
+	bool is_static; /* it was not learned: it neither ages nor moves; main lcore's */
 };
 
 struct fdb_hints {
@@ -237,7 +237,7 @@ enum fdb_verdict fdb_learn(struct fdb *t, uint64_t key, uint16_t port, uint16_t 
  * Puts an address at a port, and keeps it there: until it is forgotten, no other port gets it. *old is set
  * to the port that had it, or to this port if it is new. Main lcore.
  */
-enum fdb_verdict fdb_fix(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old);
+enum fdb_verdict fdb_add_static(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old);
 
 /*
  * Copies the next entry in use from position *at on, and moves *at past it. Returns false if there is

@@ -199,20 +199,20 @@ def test_owner_and_mode_of_a_socket_change_at_once(box):
 def test_addresses_can_be_put_and_forgotten(box):
     with room(box, 2) as r, Control(r.switch) as control:
         one, two = r.guests
-        fixed = "02:00:00:00:00:42"
+        static = "02:00:00:00:00:42"
         name = control.ask("port.list")["ports"][0]["guests"][1]["name"]
-        control.ask("fdb.add", mac=fixed, port=name)
+        control.ask("fdb.add", mac=static, port=name)
         assert [entry["static"] for entry in control.ask("fdb.list", port=name)["entries"]
-                if entry["mac"].lower() == fixed] == [True]
-        data = frame(fixed, one.mac)
+                if entry["mac"].lower() == static] == [True]
+        data = frame(static, one.mac)
         one.port.send(data)
         two.port.until(data)
         # Another guest that uses the address does not get it.
-        one.port.send(frame(BROADCAST, fixed))
-        one.port.send(frame(fixed, one.mac, 3))
-        two.port.until(frame(fixed, one.mac, 3))
-        assert control.ask("fdb.del", mac=fixed) == {"flushed": 1}
-        assert "is not in the table" in control.refused("fdb.del", mac=fixed).message
+        one.port.send(frame(BROADCAST, static))
+        one.port.send(frame(static, one.mac, 3))
+        two.port.until(frame(static, one.mac, 3))
+        assert control.ask("fdb.del", mac=static) == {"flushed": 1}
+        assert "is not in the table" in control.refused("fdb.del", mac=static).message
         assert control.ask("fdb.flush", port=name)["flushed"] == 1
         assert control.ask("fdb.flush")["flushed"] >= 1
         assert control.ask("fdb.list")["entries"] == []

@@ -50,13 +50,13 @@ teardown(void **state)
 
 /* Returns the port that an address is static at, or PORT_MAX. */
 static uint16_t
-fixed_at(const struct whole *w, uint64_t k)
+static_at(const struct whole *w, uint64_t k)
 {
 	struct fdb_entry e;
 	uint32_t at = 0;
 
 	while (fdb_next(w->parts.fdb, &at, &e))
-		if (e.key == k && e.fixed)
+		if (e.key == k && e.is_static)
 			return e.port;
 	return PORT_MAX;
 }
@@ -72,20 +72,20 @@ test_they_come_back_with_their_guest(void **state)
 	assert_true(addresses_fix(p, key[1], A));
 	assert_true(addresses_fix(p, key[2], B));
 	addresses_forget_port(p, A);
-	assert_int_equal(fixed_at(w, key[0]), PORT_MAX);
-	assert_int_equal(fixed_at(w, key[2]), B);
+	assert_int_equal(static_at(w, key[0]), PORT_MAX);
+	assert_int_equal(static_at(w, key[2]), B);
 	/* Another guest uses one of them meanwhile. */
 	assert_int_equal(fdb_learn(p->fdb, key[1], B, &old), FDB_ADDED);
 	addresses_return(p, B);
-	assert_int_equal(fixed_at(w, key[0]), PORT_MAX);
+	assert_int_equal(static_at(w, key[0]), PORT_MAX);
 	addresses_return(p, A);
-	assert_int_equal(fixed_at(w, key[0]), A);
-	assert_int_equal(fixed_at(w, key[1]), A);
+	assert_int_equal(static_at(w, key[0]), A);
+	assert_int_equal(static_at(w, key[1]), A);
 	assert_int_equal(fdb_count(p->fdb, B), 1);
 	/* Each time. */
 	addresses_forget_port(p, A);
 	addresses_return(p, A);
-	assert_int_equal(fixed_at(w, key[0]), A);
+	assert_int_equal(static_at(w, key[0]), A);
 }
 
 static void
@@ -100,8 +100,8 @@ test_the_last_owner_has_it(void **state)
 	addresses_forget_port(p, A);
 	assert_true(addresses_fix(p, key[1], PORT_UPLINK));
 	addresses_return(p, A);
-	assert_int_equal(fixed_at(w, key[0]), B);
-	assert_int_equal(fixed_at(w, key[1]), PORT_UPLINK);
+	assert_int_equal(static_at(w, key[0]), B);
+	assert_int_equal(static_at(w, key[1]), PORT_UPLINK);
 	assert_int_equal(fdb_count(p->fdb, A), 0);
 }
 
@@ -119,8 +119,8 @@ test_deleted_ones_stay_away(void **state)
 	assert_int_equal(addresses_forget_static(p, key[0], PORT_MAX), 0);
 	assert_int_equal(addresses_forget_static(p, 0, B), 0); /* B is there, so nothing waits */
 	addresses_return(p, A);
-	assert_int_equal(fixed_at(w, key[0]), PORT_MAX);
-	assert_int_equal(fixed_at(w, key[1]), A);
+	assert_int_equal(static_at(w, key[0]), PORT_MAX);
+	assert_int_equal(static_at(w, key[1]), A);
 	addresses_forget_port(p, A);
 	addresses_forget_port(p, B);
 	assert_int_equal(addresses_forget_static(p, 0, PORT_MAX), 1);
@@ -151,7 +151,7 @@ test_settings_end_them(void **state)
 	w->r->ports.port[A].policy = PORT_MACS;
 	addresses_enforce(p);
 	addresses_return(p, A);
-	assert_int_equal(fixed_at(w, key[0]), PORT_MAX);
+	assert_int_equal(static_at(w, key[0]), PORT_MAX);
 	assert_int_equal(w->statics.n, 1);
 	read_settings(&others, one, RTE_DIM(one));
 	addresses_enforce(p);
