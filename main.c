@@ -134,7 +134,7 @@ main_introduce(struct whole *w)
 }
 
 static bool
-main_settle(struct whole *w)
+main_resolve(struct whole *w)
 {
 	w->conf = malloc(sizeof(*w->conf));
 	if (w->conf == NULL) {
@@ -142,7 +142,7 @@ main_settle(struct whole *w)
 		return false;
 	}
 	*w->conf = w->given;
-	return conf_settle(w->conf);
+	return conf_resolve(w->conf);
 }
 
 static bool
@@ -240,7 +240,7 @@ main(int argc, char **argv)
 	case CONF_RUN:
 		break;
 	}
-	if (!main_settle(&w))
+	if (!main_resolve(&w))
 		return EXIT_FAILURE;
 	/* Before any other thread exists, so that all of them inherit the mask. */
 	control_block_signals();

@@ -29,7 +29,7 @@ struct whole {
 	int argc; /* the command line */
 	char **argv;
 	struct conf given; /* the settings as given */
-	struct conf *conf; /* as settled at start; parts.conf has the present ones */
+	struct conf *conf; /* as resolved at start; parts.conf has the present ones */
 	struct wake wake;
 	struct ports ports;
 	struct fdb *fdb;

@@ -5,8 +5,8 @@
  * The settings of the switch and of its ports, in one struct.
  *
  * There are two kinds. Settings *as given* are what the user wrote, complete and named, with defaults left
- * open. Settings *as settled* by conf_settle() are checked, each default is decided, and they have the tables
- * for looking frames up. The switch uses settled ones, which are never changed: new ones replace them
+ * open. Settings *as resolved* by conf_resolve() are checked, each default is decided, and they have the tables
+ * for looking frames up. The switch uses resolved ones, which are never changed: new ones replace them
  * (run/change.h).
  */
 #ifndef CONF_H
@@ -79,10 +79,10 @@ struct conf_port {
 	bool isolated;    /* reaches no other isolated port */
 	bool no_own_tags; /* frames that a guest tagged itself are dropped */
 	bool uml;         /* its guests are User Mode Linux */
-	bool owned;       /* its socket has this owner; settled: --dev-owner's, if that is given */
+	bool owned;       /* its socket has this owner; resolved: --dev-owner's, if that is given */
 	uid_t uid;
 	gid_t gid;
-	bool mode_given; /* its socket has these permissions; settled: --dev-mode's, likewise */
+	bool mode_given; /* its socket has these permissions; resolved: --dev-mode's, likewise */
 	mode_t mode;
 	uint32_t mtu;                     /* largest payload of its guests' frames, bytes */
 	uint16_t queues;                  /* pairs, at most */
@@ -136,7 +136,7 @@ struct conf {
 	uint32_t aging;           /* seconds; 0: never */
 	uint32_t idle_sleep;      /* microseconds without work until a worker sleeps; 0: never */
 
-	/* By conf_settle(): */
+	/* By conf_resolve(): */
 	struct {
 		bool csum, tso, mergeable;
 	} offers;    /* what at least one port offers */

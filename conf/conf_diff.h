@@ -32,7 +32,7 @@ enum change {
 bool conf_place(struct conf *next, const struct conf *now,
 		bool (*taken)(void *arg, unsigned int index), void *arg);
 
-/* Returns how the port at an index changes; both are settled. */
+/* Returns how the port at an index changes; both are resolved. */
 enum change conf_change(const struct conf *now, const struct conf *next, unsigned int index);
 
 /*

@@ -254,5 +254,5 @@ conf_parse(struct conf *c, int argc, char **argv)
 {
 	enum conf_result result = conf_parse_given(c, argc, argv);
 
-	return result != CONF_RUN || conf_settle(c) ? result : CONF_ERROR;
+	return result != CONF_RUN || conf_resolve(c) ? result : CONF_ERROR;
 }

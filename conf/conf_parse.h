@@ -25,7 +25,7 @@ enum conf_result {
  */
 enum conf_result conf_parse(struct conf *c, int argc, char **argv);
 
-/* Does what conf_parse() does, except conf_settle(): *c gets the settings as given. */
+/* Does what conf_parse() does, except conf_resolve(): *c gets the settings as given. */
 enum conf_result conf_parse_given(struct conf *c, int argc, char **argv);
 
 /*
@@ -40,6 +40,6 @@ conf_parse_with(struct conf *c, int argc, char **argv, const char *text, size_t 
  * ports against each other and against the switch. Returns false, after an error was printed, if
  * they can't be used together. Any thread.
  */
-bool conf_settle(struct conf *c);
+bool conf_resolve(struct conf *c);
 
 #endif /* CONF_PARSE_H */

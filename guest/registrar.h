@@ -23,7 +23,7 @@ struct job {
 	struct job *next;
 	bool serve;            /* make the socket; else end its guests, and remove it */
 	uint16_t index;        /* of the port */
-	struct conf_port port; /* as settled */
+	struct conf_port port; /* as resolved */
 	bool ok;               /* it could be done */
 	char error[256];       /* why not */
 };

@@ -16,7 +16,7 @@ struct conf_port;
 struct rte_vhost_device_ops;
 
 /*
- * Serves (role=client: connects to) the socket of a settled port. A stale socket file is replaced.
+ * Serves (role=client: connects to) the socket of a resolved port. A stale socket file is replaced.
  * Returns false, after an error was printed, if that fails; nothing is served then.
  */
 bool serve_port(const struct conf_port *p, const struct rte_vhost_device_ops *ops);

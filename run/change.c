@@ -345,7 +345,7 @@ changes_propose(struct changes *c, struct conf *draft, bool dry, change_done don
 	*draft = *c->plan.next;
 	*c->plan.before = *c->parts->conf;
 	say_error_into(c->error, sizeof(c->error));
-	ok = conf_settle(c->plan.next) && uplink_allows(c->parts->uplink, c->plan.next);
+	ok = conf_resolve(c->plan.next) && uplink_allows(c->parts->uplink, c->plan.next);
 	say_error_into(NULL, 0);
 	if (ok)
 		plan_compare(&c->plan);

@@ -4,12 +4,12 @@
 /*
  * Changes of ports while the switch runs.
  *
- * All of them go one way, whoever asks for them: a copy of the settings as given is changed, settled
+ * All of them go one way, whoever asks for them: a copy of the settings as given is changed, resolved
  * and compared with the present ones, and takes their place as a whole, or not at all. Sockets are
  * made and removed by a thread of their own (registrar.h), so a change takes some turns of the main
  * lcore's loop; one is made at a time.
  *
- *   check    settle a copy, and ask the uplink; nothing has happened yet
+ *   check    resolve a copy, and ask the uplink; nothing has happened yet
  *   publish  live changes are in effect, new ports are known
  *   serve    new sockets are made; if one can't be made, all is as it was before
  *   remove   guests of removed ports, and of those that are made again, end; sockets go

@@ -19,8 +19,8 @@
 struct rpc;
 
 struct plan {
-	struct conf *before;      /* the settings when it began, settled */
-	struct conf *next;        /* those that are wanted, settled */
+	struct conf *before;      /* the settings when it began, resolved */
+	struct conf *next;        /* those that are wanted, resolved */
 	uint8_t kind[SOCKET_MAX]; /* enum change */
 	bool late[SOCKET_MAX];    /* its socket's path is free only when another port has gone */
 };

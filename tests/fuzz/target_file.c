@@ -3,7 +3,7 @@
  */
 /*
  * Configuration files of any kind. What is accepted is written and read as the same, has no
- * difference from itself, can be settled or is refused with a reason, and finds places beside
+ * difference from itself, can be resolved or is refused with a reason, and finds places beside
  * other settings.
  */
 #include "base/log.h"
@@ -71,10 +71,10 @@ fuzz_one(struct input *in)
 	if (take(&one, text, len)) {
 		check_same();
 		say_error_into(error, sizeof(error));
-		ok = conf_settle(&two);
+		ok = conf_resolve(&two);
 		assert_true(ok || error[0] != '\0');
 		if (ok)
-			assert_true(conf_settle(&two));
+			assert_true(conf_resolve(&two));
 		conf_place(&one, &two, is_taken, (void *)(uintptr_t)parity);
 		say_error_into(NULL, 0);
 	}

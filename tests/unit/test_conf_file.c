@@ -277,7 +277,7 @@ test_kinds_of_change(void **state)
 		assert_true(read_text(&now, A));
 		snprintf(text, sizeof(text), A "%s", rows[i].keys);
 		assert_true(read_text(&next, text));
-		assert_true(conf_settle(&now) && conf_settle(&next));
+		assert_true(conf_resolve(&now) && conf_resolve(&next));
 		if (conf_change(&now, &next, 0) != rows[i].change)
 			fail_msg("%s", text);
 		assert_int_equal(conf_change(&now, &next, 1), CHANGE_NONE);
@@ -287,18 +287,18 @@ test_kinds_of_change(void **state)
 	assert_int_equal(conf_change(&next, &now, 1), CHANGE_REMOVE);
 }
 
-/* Settling twice is settling once; a key that is unset is as if it had never been set. */
+/* Resolving twice is resolving once; a key that is unset is as if it had never been set. */
 static void
-test_settled_and_unset(void **state)
+test_resolved_and_unset(void **state)
 {
 	char *text, *again;
 
 	(void)state;
 	assert_true(read_text(&now, A "tso=yes\nvlan=9\nmac=02:00:00:00:00:01\n"));
 	next = now;
-	assert_true(conf_settle(&next));
+	assert_true(conf_resolve(&next));
 	text = conf_text(&next, NULL);
-	assert_true(conf_settle(&next));
+	assert_true(conf_resolve(&next));
 	again = conf_text(&next, NULL);
 	assert_string_equal(text, again);
 	free(again);
@@ -325,7 +325,7 @@ main(void)
 			cmocka_unit_test(test_command_line_goes_first),
 			cmocka_unit_test(test_places),
 			cmocka_unit_test(test_kinds_of_change),
-			cmocka_unit_test(test_settled_and_unset),
+			cmocka_unit_test(test_resolved_and_unset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

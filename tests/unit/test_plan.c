@@ -30,8 +30,8 @@ setup(void **state)
 	assert_true(conf_port_add(p->next, "d,socket=/d"));
 	assert_true(conf_port_add(p->next, "e,socket=/e,vlan=7"));
 	assert_true(conf_port_add(p->next, "b,socket=/b,mtu=1400"));
-	assert_true(conf_settle(p->before));
-	assert_true(conf_place(p->next, p->before, NULL, NULL) && conf_settle(p->next));
+	assert_true(conf_resolve(p->before));
+	assert_true(conf_place(p->next, p->before, NULL, NULL) && conf_resolve(p->next));
 	plan_compare(p);
 	*state = p;
 	return 0;

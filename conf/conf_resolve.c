@@ -20,7 +20,7 @@
 
 /* Decides who listens, and so how many guests there can be. */
 static bool
-settle_role(const struct conf *c, struct conf_port *p)
+resolve_role(const struct conf *c, struct conf_port *p)
 {
 	if (p->role == ROLE_DEFAULT)
 		p->role = c->client && p->socket[0] != '\0' ? ROLE_CLIENT : ROLE_SERVER;
@@ -39,7 +39,7 @@ settle_role(const struct conf *c, struct conf_port *p)
 
 /* Decides what a port's guests are offered, where its keys leave that to the options. */
 static bool
-settle_offer(const struct conf *c, struct conf_port *p)
+resolve_offer(const struct conf *c, struct conf_port *p)
 {
 	if (p->tso == CHOICE_YES && p->csum == CHOICE_NO) {
 		say_error("--port %s: csum=no: segments need checksums, so tso=yes must be left out, "
@@ -66,7 +66,7 @@ settle_offer(const struct conf *c, struct conf_port *p)
 
 /* Sets in the switch's options all features that some port offers. */
 static bool
-settle_offers(struct conf *c)
+resolve_offers(struct conf *c)
 {
 	bool csum = false, tso = false, mergeable = false;
 	unsigned int i;
@@ -74,7 +74,7 @@ settle_offers(struct conf *c)
 	for (i = 0; i < c->nports; i++) {
 		if (!conf_port_used(&c->port[i]))
 			continue;
-		if (!settle_offer(c, &c->port[i]))
+		if (!resolve_offer(c, &c->port[i]))
 			return false;
 		csum |= c->port[i].csum == CHOICE_YES;
 		tso |= c->port[i].tso == CHOICE_YES;
@@ -88,7 +88,7 @@ settle_offers(struct conf *c)
 
 /* A socket without an owner or a mode of its own has the switch's. */
 static void
-settle_inherit_owner(const struct conf *c, struct conf_port *p)
+resolve_inherit_owner(const struct conf *c, struct conf_port *p)
 {
 	if (!p->owned && c->node_owned) {
 		p->owned = true;
@@ -106,10 +106,10 @@ settle_inherit_owner(const struct conf *c, struct conf_port *p)
  * does not make.
  */
 static bool
-settle_owner(const struct conf *c, struct conf_port *p)
+resolve_owner(const struct conf *c, struct conf_port *p)
 {
 	if (p->role != ROLE_CLIENT) {
-		settle_inherit_owner(c, p);
+		resolve_inherit_owner(c, p);
 		return true;
 	}
 	if (!p->owned && !p->mode_given)
@@ -122,7 +122,7 @@ settle_owner(const struct conf *c, struct conf_port *p)
 
 /* Returns true if no other port names the tag that a port has by its slot. */
 static bool
-settle_tag_ok(const struct conf *c, unsigned int i)
+resolve_tag_ok(const struct conf *c, unsigned int i)
 {
 	uint16_t tag = conf_vlan(c, i);
 	unsigned int k;
@@ -140,14 +140,14 @@ settle_tag_ok(const struct conf *c, unsigned int i)
 }
 
 static int
-settle_compare_macs(const void *a, const void *b)
+resolve_compare_macs(const void *a, const void *b)
 {
 	return memcmp(a, b, sizeof(struct rte_ether_addr));
 }
 
 /* Lists the addresses that ports name. */
 static void
-settle_list_macs(struct conf *c)
+resolve_list_macs(struct conf *c)
 {
 	unsigned int i, k;
 
@@ -155,7 +155,7 @@ settle_list_macs(struct conf *c)
 	for (i = 0; i < c->nports; i++) /* a free entry has none */
 		for (k = 0; k < c->port[i].nmacs; k++)
 			c->mac[c->nmacs++] = c->port[i].mac[k];
-	qsort(c->mac, c->nmacs, sizeof(c->mac[0]), settle_compare_macs);
+	qsort(c->mac, c->nmacs, sizeof(c->mac[0]), resolve_compare_macs);
 }
 
 void
@@ -170,76 +170,76 @@ conf_port_name_all(struct conf *c)
 
 /* An option that can't be fulfilled is an error; it is never ignored. */
 static bool
-settle_refuse(const char *option, const char *why)
+resolve_refuse(const char *option, const char *why)
 {
 	say_error("%s: %s", option, why);
 	return false;
 }
 
-/* Checks the options against each other, and against the settled ports. */
+/* Checks the options against each other, and against the resolved ports. */
 static bool
-settle_switch_ok(const struct conf *c)
+resolve_switch_ok(const struct conf *c)
 {
 	if (c->vm2vm == VM2VM_UPLINK && !c->uplink)
-		return settle_refuse("--vm2vm 0",
+		return resolve_refuse("--vm2vm 0",
 				"everything goes to the uplink, and there is none: "
 				"give one with -p, or use --vm2vm 1");
 	if (c->vm2vm == VM2VM_NIC && (!c->uplink || c->vmdq == VMDQ_OFF || !c->tagged))
-		return settle_refuse("--vm2vm 2",
+		return resolve_refuse("--vm2vm 2",
 				"the NIC switches between VMDq pools, by tag: that needs -p, and "
 				"neither --vmdq 0 nor --vlan-base 0; or use --vm2vm 1");
 	if (c->vmdq == VMDQ_ON && !c->uplink)
-		return settle_refuse(
+		return resolve_refuse(
 				"--vmdq 1", "there is no uplink that could sort: give one with -p");
 	if (c->vmdq == VMDQ_ON && !c->tagged)
-		return settle_refuse("--vmdq 1",
+		return resolve_refuse("--vmdq 1",
 				"VMDq pools are chosen by tag, and with --vlan-base 0 there is "
 				"none: use --vmdq 0, or leave it out");
 	if (c->promiscuous && !c->uplink)
-		return settle_refuse(
+		return resolve_refuse(
 				"-P", "there is no uplink to make promiscuous: give one with -p");
 	return true;
 }
 
 /* Completes all ports, and checks that they are compatible with each other. */
 static bool
-settle_ports(struct conf *c)
+resolve_ports(struct conf *c)
 {
 	struct conf_port *p;
 	unsigned int i;
 
 	for (i = 0; i < c->nports; i++) {
 		p = &c->port[i];
-		if (conf_port_used(p) && (!settle_role(c, p) || !settle_owner(c, p)))
+		if (conf_port_used(p) && (!resolve_role(c, p) || !resolve_owner(c, p)))
 			return false;
 	}
 	for (i = 0; i < c->nports; i++)
-		if (conf_port_used(&c->port[i]) && !settle_tag_ok(c, i))
+		if (conf_port_used(&c->port[i]) && !resolve_tag_ok(c, i))
 			return false;
 	conf_make_tables(c);
-	return settle_offers(c);
+	return resolve_offers(c);
 }
 
 bool
-conf_settle(struct conf *c)
+conf_resolve(struct conf *c)
 {
 	if (c->tso && c->tx_csum_given && !c->tx_csum)
-		return settle_refuse("--tso 1",
+		return resolve_refuse("--tso 1",
 				"segments need checksums: leave --tx-csum 0 out, or use --tso 0");
-	return settle_ports(c) && conf_node_check_owned(c) && settle_switch_ok(c);
+	return resolve_ports(c) && conf_node_check_owned(c) && resolve_switch_ok(c);
 }
 
 bool
 conf_mac_named(const struct conf *c, const struct rte_ether_addr *mac)
 {
 	return c->nmacs != 0 &&
-			bsearch(mac, c->mac, c->nmacs, sizeof(c->mac[0]), settle_compare_macs) !=
+			bsearch(mac, c->mac, c->nmacs, sizeof(c->mac[0]), resolve_compare_macs) !=
 			NULL;
 }
 
 /* Adds a port to those with this tag. */
 static void
-settle_claim_tag(struct conf *c, uint16_t vid, uint16_t owner)
+resolve_claim_tag(struct conf *c, uint16_t vid, uint16_t owner)
 {
 	uint16_t *o = &c->tag_owner[vid];
 
@@ -260,7 +260,7 @@ conf_map_tags(struct conf *c)
 		if (!p->vlan_given)
 			continue;
 		c->tagged |= p->vlan != 0;
-		settle_claim_tag(c, p->vlan, p->guests == 1 ? i : TAG_SHARED);
+		resolve_claim_tag(c, p->vlan, p->guests == 1 ? i : TAG_SHARED);
 	}
 	/* A tag that ports name belongs to those ports alone. */
 	for (i = 0; i < GUEST_MAX; i++) {
@@ -296,7 +296,7 @@ void
 conf_make_tables(struct conf *c)
 {
 	conf_map_tags(c);
-	settle_list_macs(c);
+	resolve_list_macs(c);
 }
 
 uint32_t
