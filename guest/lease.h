@@ -36,7 +36,7 @@
 struct lease {
 	uint16_t from;  /* first used position */
 	bool from_wrap; /* packed: its lap */
-	uint8_t place;  /* in struct leases */
+	uint8_t slot;   /* in struct leases */
 };
 
 /* Returns true if a lease may begin. */
@@ -57,7 +57,7 @@ lease_begin(struct virtqueue *vq, unsigned int n, const bool packed)
 	struct lease l = {
 			.from = vq->last_used,
 			.from_wrap = vq->used_wrap,
-			.place = (all->first + all->n) % LEASES_MAX,
+			.slot = (all->first + all->n) % LEASES_MAX,
 	};
 
 	if (all->n++ == 0) {
@@ -70,9 +70,9 @@ lease_begin(struct virtqueue *vq, unsigned int n, const bool packed)
 		packed_advance(vq, &vq->last_used, &vq->used_wrap, n);
 	else
 		vq->last_used += n;
-	all->to[l.place] = vq->last_used;
-	all->laps &= ~(1u << l.place);
-	all->laps |= vq->used_wrap << l.place;
+	all->to[l.slot] = vq->last_used;
+	all->laps &= ~(1u << l.slot);
+	all->laps |= vq->used_wrap << l.slot;
 	return l;
 }
 
@@ -108,8 +108,8 @@ lease_end(struct virtqueue *vq, const struct lease *l, const bool packed)
 	uint16_t from = all->shown, to;
 	bool wrap;
 
-	all->done |= 1u << l->place;
-	if (all->first != l->place)
+	all->done |= 1u << l->slot;
+	if (all->first != l->slot)
 		return false;
 	do {
 		to = all->to[all->first];

@@ -11,8 +11,8 @@
  * pair of ports are never reordered. If a source's frames go to a port by flow (flow.h), this holds
  * for each flow: a full ring holds up only its own flows.
  *
- * A destination may use a share of the free places. So even if many destinations are full for a
- * long time, places remain for frames to others.
+ * A destination may use a share of the free slots. So even if many destinations are full for a
+ * long time, slots remain for frames to others.
  *
  * An errand is one copy that is still owed: a flooded frame has one for each full ring. A frame is
  * given back to its source when its last errand is done.
@@ -30,7 +30,7 @@
 
 /*
  * How many frames of a source may wait: as many as arrive at 8.5 million frames/s in the default
- * retry time of 60 us. If all places are taken, the source is not fetched from, which delays only
+ * retry time of 60 us. If all slots are taken, the source is not fetched from, which delays only
  * that source. One destination takes 409 at most.
  */
 #define PARK_FRAMES 512
@@ -41,8 +41,8 @@
 #define PARK_ERRANDS 2048
 
 /*
- * One destination may be owed this many times as many copies as places are free. So k full
- * destinations leave 1 / (4k + 1) of the places, and a single one can use four fifths. A copy
+ * One destination may be owed this many times as many copies as slots are free. So k full
+ * destinations leave 1 / (4k + 1) of the slots, and a single one can use four fifths. A copy
  * beyond that is dropped at once, too.
  */
 #define PARK_SHARE 4
@@ -65,7 +65,7 @@ struct parked {
 
 struct errand {
 	uint32_t epoch; /* epoch of the port: a later tenant of its slot gets nothing */
-	uint16_t slot;  /* place of the frame in the park */
+	uint16_t slot;  /* of the frame */
 	uint16_t port;
 	bool idle; /* not offered in this pass, as it must not overtake another */
 };
