@@ -53,11 +53,11 @@ gso_patch_ipv6(struct headers *h, uint32_t len)
 }
 
 static void
-gso_patch_tcp(struct headers *h, uint32_t ahead, bool first, bool last)
+gso_patch_tcp(struct headers *h, uint32_t offset, bool first, bool last)
 {
 	struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)(h->bytes + h->l4);
 
-	tcp->sent_seq = rte_cpu_to_be_32(rte_be_to_cpu_32(tcp->sent_seq) + ahead);
+	tcp->sent_seq = rte_cpu_to_be_32(rte_be_to_cpu_32(tcp->sent_seq) + offset);
 	if (!last)
 		tcp->tcp_flags &= ~(RTE_TCP_FIN_FLAG | RTE_TCP_PSH_FLAG);
 	if (!first)
@@ -90,9 +90,9 @@ gso_patch_pseudo_sum(struct gso *gso)
 	memcpy(h->bytes + at, &sum, sizeof(sum));
 }
 
-/* Makes the headers of a frame that begins `ahead` bytes into the payload, from the copy. */
+/* Makes the headers of a segment that begins `offset` bytes into the payload, from the copy. */
 static void
-gso_patch_headers(struct gso *gso, uint32_t ahead)
+gso_patch_headers(struct gso *gso, uint32_t offset)
 {
 	bool first = gso->i == 0, last = gso->i == gso->n - 1;
 	struct headers *h = &gso->headers;
@@ -102,7 +102,7 @@ gso_patch_headers(struct gso *gso, uint32_t ahead)
 	else
 		gso_patch_ipv4(h, gso->frame.len, gso->i);
 	if (h->tcp)
-		gso_patch_tcp(h, ahead, first, last);
+		gso_patch_tcp(h, offset, first, last);
 	else
 		gso_patch_udp(h, gso->frame.len);
 }

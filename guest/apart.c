@@ -11,8 +11,8 @@
 #include "guest/apart.h"
 
 /*
- * Threads that close front ends' files at a time. Each may wait as long as the owner of a file
- * likes.
+ * So many threads close front ends' files at a time, at most. Each may wait as long as the owner of its
+ * file likes, so without a bound front ends could use up memory.
  */
 #define CLOSERS_MAX 64
 

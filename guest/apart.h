@@ -2,9 +2,9 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Threads of their own for what may take long: above all, closing files that are not ours. Their owner may
- * make that wait without end (fd_gate.h). Such a thread takes no signals, and nobody waits for it. Any thread
- * may call these.
+ * Does what may take long in threads of its own. Above all, these close files that are not ours, whose owner
+ * may make that wait without end (fd_gate.h). Such a thread takes no signals, and nobody waits for it. Any
+ * thread may call these.
  */
 #ifndef GUEST_APART_H
 #define GUEST_APART_H
@@ -14,7 +14,7 @@
 /* Runs a function in a thread of its own. Returns false if there is no memory for that. */
 bool apart_run(void *(*run)(void *), void *arg);
 
-/* Closes a file in a thread of its own. Returns false, and leaves it open, if too many of these wait. */
+/* Closes a file in a thread of its own. Returns false, and leaves it open, if too many threads wait. */
 bool apart_close(int fd);
 
 #endif /* GUEST_APART_H */

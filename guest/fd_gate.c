@@ -280,7 +280,7 @@ fd_gate_admit(struct gate *c, int fd)
 	if (fd < 0 || fd_gate_hold(c, fd))
 		return fd;
 	if (!apart_close(fd))
-		close(fd); /* it is harmless: this ends */
+		close(fd); /* it is harmless, so closing it does not wait for anybody */
 	return -1;
 }
 
@@ -303,7 +303,7 @@ fd_gate_admit_all(struct gate *c, struct msghdr *m)
 	}
 }
 
-/* Closes what remains of a list of connections. Without the lock. */
+/* Closes what remains of a list of connections. The caller does not hold the lock, as this may take long. */
 static void *
 fd_gate_clear(void *list)
 {
@@ -432,7 +432,7 @@ fd_gate_tick(void)
 		shutdown(c->own, SHUT_RDWR);
 	}
 	pthread_mutex_unlock(&lock);
-	/* The main lcore has other things to do. */
+	/* Closing may take long, and the main lcore has to serve others meanwhile. */
 	if (over != NULL && !apart_run(fd_gate_clear, over))
 		fd_gate_clear(over);
 }

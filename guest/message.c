@@ -19,9 +19,8 @@ struct message_fds {
 };
 
 /*
- * Bytes of the largest message, after which those file descriptors come, since a release: the size of
- * VhostUserMsg, as the compiler lays it out (25.03 added messages of crypto devices). RELEASE_LAST is the last
- * one that was inspected; later ones are not known.
+ * The size of VhostUserMsg, as the compiler lays it out, from a release on: those file descriptors come after it.
+ * 25.03 added messages of crypto devices, which are larger. No release after RELEASE_LAST has been inspected.
  */
 static const struct {
 	unsigned int release; /* year * 100 + month */

@@ -53,7 +53,7 @@ bool signal_start(void);
  */
 bool signal_guest(int fd);
 
-/* The workers, and 16 others: the main lcore, the cuse thread, librte_vhost's (two with --client), the helpers. */
+/* Besides the workers there are the main lcore, the cuse thread, librte_vhost's (two with --client), and helpers. */
 #define SIGNAL_THREADS (WORKER_MAX + 16)
 
 /* Interrupts the system call of a thread, and does nothing else. */

@@ -9,7 +9,7 @@
  * others have left: 1.75 TiB if there is no other, and 33 GiB if 255 others have taken all that
  * they could. This also bounds how long librte_vhost's thread is busy with one guest's dirty log.
  *
- * librte_vhost's threads, of which --client has two: so what all guests have is kept under a lock.
+ * Called by librte_vhost's threads. With --client there are two, so a lock guards what all guests have.
  */
 #ifndef GUEST_SPACE_H
 #define GUEST_SPACE_H
@@ -32,7 +32,7 @@ struct space {
 	uint64_t memory, log;
 };
 
-/* Of all guests. */
+/* What all guests have mapped. */
 struct spaces {
 	pthread_mutex_t lock;
 	uint64_t taken; /* bytes */
@@ -45,7 +45,7 @@ struct spaces {
 bool space_table(struct spaces *all, struct space *s, const struct message *m, uint64_t *share);
 bool space_log(struct spaces *all, struct space *s, const struct message *m, uint64_t *share);
 
-/* Gives everything back. */
+/* Notes that a guest has nothing mapped any more. */
 void space_release(struct spaces *all, struct space *s);
 
 #endif /* GUEST_SPACE_H */

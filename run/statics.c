@@ -8,7 +8,7 @@
 
 #include "run/statics.h"
 
-/* Places of the first list: most switches need no other, as few guests have a static address. */
+/* The first list has room for so many: most switches need no other, as few guests have a static address. */
 #define SIZE_FIRST 16u
 
 void

@@ -185,7 +185,7 @@ test_large_memory(void **state)
 
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, next), 0);
-	/* By librte_vhost's thread, without the lock. */
+	/* librte_vhost's thread closes it, and does not hold the lock. */
 	assert_true(send_memory());
 	store_relaxed(&watched, received());
 	fd_gate_close(pair[0]);
@@ -194,7 +194,7 @@ test_large_memory(void **state)
 	assert_true(pthread_equal(closer, pthread_self()));
 	assert_true(others_go_on);
 	fd_gate_close(next[0]);
-	/* If that does nothing for some seconds, by a thread of its own. */
+	/* If that thread does nothing for some seconds, a thread of its own closes it. */
 	assert_true(fd_gate_open(pair[0], "test", false));
 	assert_true(send_memory());
 	store_relaxed(&watched, received());

@@ -47,9 +47,9 @@ unit: $(UNIT_PROGRAM)
 unit-san: $(addprefix $(BUILD)/tests/unit/,memory singles split packed tx rx rx_changes dirty_log announce \
 	sum offload gso offload_rx forward_offload flow)
 
-# And those that have threads, under ThreadSanitizer: make SANITIZE=thread unit-tsan. Not so `guest` and
-# `cuse_session`: between messages they use what is librte_vhost's thread's, ordered by answers that come by a
-# socket. The other tests of the cuse back end have one thread.
+# Those that have threads are also run under ThreadSanitizer: make SANITIZE=thread unit-tsan. Exceptions are `guest`
+# and `cuse_session`: between messages they use what belongs to librte_vhost's thread. Answers that come by a socket
+# order that, which ThreadSanitizer does not see. The other tests of the cuse back end have one thread.
 unit-tsan: $(addprefix $(BUILD)/tests/unit/,threads signal loop sleep fd_gate cuse_connect cuse_fds cuse_node)
 
 -include $(UNIT_SHARED_OBJ:.o=.d) $(UNIT_TEST_OBJ:.o=.d)
