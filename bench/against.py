@@ -27,10 +27,12 @@ from runner import Bench, Failed, add_options, machine, parsed, preferred
 from turns import running, stopped
 
 BURSTS = ("--mode", "bursts", "--ring", 1024)
+LONG_BURSTS = ("--mode", "bursts", "--ring", 4096, "--buffers", 1024)  # with the buffers of a ring of 1024
 SIZES = (64, 256, 1518)
 # What drivers do: a descriptor is written again for each buffer (lane.h). FIXED is written once.
 FIXED, SPLIT = "fixed", "split"
 LABELS = {FIXED: "split", SPLIT: "split, written again", "packed": "packed"}
+KINDS = {"udp": "plain", "csum": "checksum completed"}
 # Rings as QEMU makes them: with 64 guests and rings of 1024 the generator's buffers leave the cache.
 MANY = ("--guests", 64, "--ring", 256)
 
@@ -47,6 +49,11 @@ def cases():
             yield f"{LABELS[rings]} {size} B, bursts", (words + BURSTS, "mpps_high", True)
         yield f"{LABELS[rings]} {size} B, guests poll", (words, "mpps_high", True)
         yield f"{LABELS[rings]} {size} B, guests poll, read", (words + ("--read",), "mpps_high", True)
+    for size, (kind, label) in itertools.product((64, 1518), KINDS.items()):
+        words = ("--frames", kind, "--size", size)
+        yield f"{label} {size} B, long bursts", (words + LONG_BURSTS, "mpps_high", True)
+        yield f"{label} {size} B, bursts, read", (words + BURSTS + ("--read",), "mpps_high", True)
+        yield f"{label} {size} B, guests poll, read", (words + ("--read",), "mpps_high", True)
     for size in (64, 1518):
         yield f"64 guests, all send, {size} B", (MANY + ("--size", size, "--flows", "ring"), "mpps_high", True)
         yield f"64 guests, 2 talk, {size} B", (MANY + ("--size", size), "mpps_high", True)
@@ -66,7 +73,9 @@ def parse_options():
 
 
 def measure(bench, places, chosen):
-    with stopped(VhostSwitch(places["this"])) as this, stopped(VhostSwitch(places["before"])) as before:
+    # Guests use these options only where a case has them do so.
+    this, before = (VhostSwitch(places[which], options=VhostSwitch.offloads) for which in ("this", "before"))
+    with stopped(this), stopped(before):
         switches = [("this", this), ("before", before)]
         for number in range(bench.options.rounds):
             print(f"round {number + 1} of {bench.options.rounds}", file=sys.stderr)

@@ -62,7 +62,7 @@ checksum_copy(uint8_t *to, const struct frame *f)
 	} else if (likely(h->l4 < h->len)) {
 		sum = sum_bytes(h->bytes + h->l4, h->len - h->l4);
 		sum = checksum_from(f, checksum_add_rest(to, f, h->l4, h->len, sum));
-		memcpy(to, h->bytes, h->len);
+		copy_bytes(to, h->bytes, h->len);
 	} else {
 		sum = checksum_of(f);
 		frame_copy(to, f);

@@ -19,6 +19,19 @@
 #define EXTENSION_UNIT 8
 #define EXTENSION_MIN 8
 
+/* Any of these bits says that an IPv4 datagram is a fragment. */
+#define OFFLOAD_FRAGMENT RTE_BE16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)
+
+/*
+ * Bytes of a long frame that are copied first: two tags, IPv6, and TCP with all of its options have
+ * 122. Copying HEADERS_MAX bytes took 3 cycles more.
+ */
+#define OFFLOAD_FIRST 128
+
+/* Where IP and TCP begin in most frames. */
+#define USUAL_L3 ((uint32_t)sizeof(struct rte_ether_hdr))
+#define USUAL_L4 (USUAL_L3 + (uint32_t)sizeof(struct rte_ipv4_hdr))
+
 const uint64_t offload_csum_features = 1ULL << VIRTIO_NET_F_CSUM | 1ULL << VIRTIO_NET_F_GUEST_CSUM;
 const uint64_t offload_tso_features = 1ULL << VIRTIO_NET_F_HOST_TSO4 |
 		1ULL << VIRTIO_NET_F_HOST_TSO6 | 1ULL << VIRTIO_NET_F_HOST_ECN |
@@ -101,10 +114,7 @@ offload_parse_ipv4(struct headers *h, uint32_t n, uint8_t *protocol)
 	if (h->l3 + sizeof(*ip) > n || ip->version_ihl >> 4 != 4)
 		return false;
 	len = (ip->version_ihl & 0xf) * 4;
-	if (len < sizeof(*ip) || h->l3 + len > n ||
-			(ip->fragment_offset &
-					RTE_BE16(RTE_IPV4_HDR_MF_FLAG |
-							RTE_IPV4_HDR_OFFSET_MASK)) != 0)
+	if (len < sizeof(*ip) || h->l3 + len > n || (ip->fragment_offset & OFFLOAD_FRAGMENT) != 0)
 		return false;
 	h->ipv6 = h->extended = false;
 	h->l4 = h->l3 + len;
@@ -220,10 +230,42 @@ offload_check_gso(struct frame *f, const struct virtio_net_hdr *asked, uint8_t m
 	return DROP_NONE;
 }
 
+/*
+ * The usual case of offload_is_known(), with the same result in fewer steps: TCP over IPv4, without tags and
+ * without options of IPv4.
+ */
+static inline bool
+offload_is_usual(struct headers *h, uint32_t n, const struct virtio_net_hdr *asked)
+{
+	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)(h->bytes + USUAL_L3);
+	uint32_t len;
+
+	if (unlikely(n < USUAL_L4 + sizeof(struct rte_tcp_hdr) ||
+			    offload_be16_at(h, offsetof(struct rte_ether_hdr, ether_type)) !=
+					    RTE_BE16(RTE_ETHER_TYPE_IPV4) ||
+			    ip->version_ihl != RTE_IPV4_VHL_DEF ||
+			    ip->next_proto_id != IPPROTO_TCP ||
+			    (ip->fragment_offset & OFFLOAD_FRAGMENT) != 0))
+		return false;
+	len = (h->bytes[USUAL_L4 + offsetof(struct rte_tcp_hdr, data_off)] >> 4) * 4;
+	if (unlikely(len < sizeof(struct rte_tcp_hdr) || USUAL_L4 + len > n ||
+			    asked->csum_start != USUAL_L4 ||
+			    asked->csum_offset != offsetof(struct rte_tcp_hdr, cksum)))
+		return false;
+	h->l3 = USUAL_L3;
+	h->l4 = USUAL_L4;
+	h->len = USUAL_L4 + len;
+	h->ipv6 = h->extended = false;
+	h->tcp = true;
+	return true;
+}
+
 /* Returns true if the headers are those of TCP or UDP whose checksum is the one asked for. */
 static bool
 offload_is_known(struct headers *h, uint32_t n, const struct virtio_net_hdr *asked)
 {
+	if (likely(offload_is_usual(h, n, asked)))
+		return true;
 	return offload_parse(h, n) && asked->csum_start == h->l4 &&
 			asked->csum_offset == offload_csum_offset(h);
 }
@@ -250,23 +292,50 @@ offload_is_generic(struct headers *h, uint32_t len, const struct virtio_net_hdr 
 	return true;
 }
 
-enum drop_reason
-offload_check(struct frame *f, const struct virtio_net_hdr *asked, struct headers *h, uint8_t may,
-		uint32_t frame_max)
+/* Copies the first n bytes of a frame, which are its headers. */
+static inline void
+offload_hold(struct frame *f, struct headers *h, uint32_t n)
 {
-	uint32_t n = RTE_MIN(f->len, (uint32_t)HEADERS_MAX);
-
-	if (likely(n <= f->frag->len))
-		copy_bytes(h->bytes, f->frag->base, n);
-	else
+	if (unlikely(n > f->frag->len))
 		frame_peek(f, h->bytes, n);
+	else if (n == OFFLOAD_FIRST)
+		memcpy(h->bytes, f->frag->base, OFFLOAD_FIRST);
+	else
+		copy_bytes(h->bytes, f->frag->base, n);
 	/* The code after this reads the copy, and never again the guest's memory. */
 	rte_compiler_barrier();
 	memcpy(&f->eth, h->bytes, sizeof(f->eth));
 	h->held = n;
+}
+
+/*
+ * Copies and parses the headers of a frame. A frame that fits into the copy is held as a whole; of a longer
+ * one so many bytes as nearly always do, or else all that there is room for.
+ */
+static inline bool
+offload_find(struct frame *f, const struct virtio_net_hdr *asked, struct headers *h)
+{
+	uint32_t n = f->len <= HEADERS_MAX ? f->len : OFFLOAD_FIRST;
+
+	RTE_BUILD_BUG_ON(OFFLOAD_FIRST >= HEADERS_MAX);
+	offload_hold(f, h, n);
 	h->generic = false;
+	if (likely(offload_is_known(h, n, asked)))
+		return true;
+	if (n < f->len) {
+		offload_hold(f, h, HEADERS_MAX);
+		if (offload_is_known(h, HEADERS_MAX, asked))
+			return true;
+	}
+	return offload_is_generic(h, f->len, asked);
+}
+
+enum drop_reason
+offload_check(struct frame *f, const struct virtio_net_hdr *asked, struct headers *h, uint8_t may,
+		uint32_t frame_max)
+{
 	if (!(may & OFFLOAD_CSUM) || !(asked->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
-			!(offload_is_known(h, n, asked) || offload_is_generic(h, f->len, asked)))
+			!offload_find(f, asked, h))
 		return DROP_OFFLOAD;
 	f->headers = h;
 	f->offload = OFFLOAD_CSUM;

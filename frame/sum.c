@@ -31,6 +31,8 @@ struct sum_ops sum_ops = {sum_bytes_plain, sum_copy_plain};
 
 #include <immintrin.h>
 
+#define VECTOR ((uint32_t)sizeof(__m256i))
+
 /*
  * One instruction adds two signed words of 16 bits into one of 32, so words are made signed: 0x8000 is
  * subtracted from each, and in the end added back.
@@ -54,32 +56,69 @@ sum_of_avx2(__m256i sum, uint32_t n)
 	return (int64_t)_mm_cvtsi128_si32(s) + n / 2 * INT64_C(0x8000);
 }
 
-/* Also copies the bytes, if `to` is not NULL, which is known at compile time. */
+/* Zeroes, as many bytes of ones, and zeroes: a vector of each. */
+static const int64_t sum_masks[12] = {[4] = -1, [5] = -1, [6] = -1, [7] = -1};
+
+static SIMD_AVX2 inline __m256i
+sum_mask_avx2(uint32_t skip)
+{
+	return _mm256_loadu_si256((const __m256i *)((const uint8_t *)sum_masks + skip));
+}
+
+/* Returns a vector of the first `n` bytes of v, or of its last n, and of zeroes; n is 32 at most. */
+static SIMD_AVX2 inline __m256i
+sum_first_avx2(__m256i v, uint32_t n)
+{
+	return _mm256_and_si256(v, sum_mask_avx2(2 * sizeof(v) - n));
+}
+
+static SIMD_AVX2 inline __m256i
+sum_last_avx2(__m256i v, uint32_t n)
+{
+	return _mm256_and_si256(v, sum_mask_avx2(n));
+}
+
+/* Loads a vector, and stores it if `to` is not NULL. */
+static SIMD_AVX2 inline __m256i
+sum_take_avx2(uint8_t *to, const uint8_t *from, uint32_t at)
+{
+	__m256i v = _mm256_loadu_si256((const __m256i *)(from + at));
+
+	if (to != NULL)
+		_mm256_storeu_si256((__m256i *)(to + at), v);
+	return v;
+}
+
+/*
+ * Also copies the bytes, if `to` is not NULL, which is known at compile time. Where that can be, vectors are
+ * aligned in the copy: of others each second one is in two cache lines, which took 10 cycles more for 1460 bytes. So
+ * the first vector and the last one overlap with others, and only those of their bytes are added that are in no other.
+ */
 static SIMD_AVX2 __rte_always_inline uint64_t
 sum_any_avx2(uint8_t *to, const uint8_t *from, uint32_t len)
 {
-	__m256i a = _mm256_setzero_si256(), b = a, v, w;
-	uint32_t at;
+	const uint32_t whole = len & ~1u; /* words */
+	uint32_t at = -(uintptr_t)(to != NULL ? to : from) % VECTOR, added;
+	__m256i a, b = _mm256_setzero_si256();
+	uint64_t sum;
 
-	for (at = 0; at + 64 <= len; at += 64) {
-		v = _mm256_loadu_si256((const __m256i *)(from + at));
-		w = _mm256_loadu_si256((const __m256i *)(from + at + 32));
-		if (to != NULL) {
-			_mm256_storeu_si256((__m256i *)(to + at), v);
-			_mm256_storeu_si256((__m256i *)(to + at + 32), w);
-		}
-		a = sum_add_avx2(a, v);
-		b = sum_add_avx2(b, w);
+	if (unlikely(len < 2 * VECTOR))
+		return sum_words(0, to, from, len);
+	if (unlikely(at & 1))
+		at = 0;
+	added = 2 * VECTOR + (whole - at) / VECTOR * VECTOR;
+	a = sum_add_avx2(b, sum_first_avx2(sum_take_avx2(to, from, 0), at));
+	for (; at + 2 * VECTOR <= whole; at += 2 * VECTOR) {
+		a = sum_add_avx2(a, sum_take_avx2(to, from, at));
+		b = sum_add_avx2(b, sum_take_avx2(to, from, at + VECTOR));
 	}
-	if (at + 32 <= len) {
-		v = _mm256_loadu_si256((const __m256i *)(from + at));
-		if (to != NULL)
-			_mm256_storeu_si256((__m256i *)(to + at), v);
-		a = sum_add_avx2(a, v);
-		at += 32;
+	if (at + VECTOR <= whole) {
+		a = sum_add_avx2(a, sum_take_avx2(to, from, at));
+		at += VECTOR;
 	}
-	return sum_words(sum_of_avx2(_mm256_add_epi32(a, b), at), to != NULL ? to + at : NULL,
-			from + at, len - at);
+	b = sum_add_avx2(b, sum_last_avx2(sum_take_avx2(to, from, whole - VECTOR), whole - at));
+	sum = sum_of_avx2(_mm256_add_epi32(a, b), added);
+	return sum_rest(sum, to != NULL ? to + whole : NULL, from + whole, len - whole);
 }
 
 static SIMD_AVX2 uint64_t

@@ -6,10 +6,10 @@
  * to it (checksums, segments). What was put is not visible to the guest before it is published.
  *
  * Most frames fit into a single descriptor, so that is tried first. If it fails, room.h finds chains for the
- * frame, within bounds. rx.c has bursts, and the plain frames that need none of this.
+ * frame, within bounds. rx.c has bursts, and frames that take one buffer each.
  *
- * Used by rx.c only, while the worker holds the ring's lock. Exception: fill_put_header() and struct
- * filling are also used for buffers that the worker has leased (lease.h), without the lock.
+ * Used by rx.c only, while the worker holds the ring's lock. Exception: fill_put(), fill_note_checksums() and
+ * struct filling are also used for buffers that the worker has leased (lease.h), without the lock.
  */
 #ifndef GUEST_FILL_H
 #define GUEST_FILL_H
@@ -32,6 +32,20 @@ struct filling {
 	struct tally tally;
 	uint32_t looked; /* descriptors that were read to find room for the frame in hand */
 };
+
+/* Returns true if a frame needs only the copy, after a header of zeroes. */
+static inline bool
+fill_is_plain(const struct frame *f)
+{
+	return f->offload == 0 && f->vnet.flags == 0;
+}
+
+/* Returns true if a frame has to be cut into segments, as its receiver does not take it whole. */
+static inline bool
+fill_wants_cut(const struct virtqueue *vq, const struct frame *f)
+{
+	return (f->offload & OFFLOAD_GSO) != 0 && (f->offload & ~vq->offloads) != 0;
+}
 
 /* Returns true if a frame, which need not be cut, has a checksum that its receiver wants completed. */
 static inline bool
@@ -74,14 +88,30 @@ fill_put_header(const struct virtqueue *vq, uint8_t *to, const struct frame *f, 
 		memcpy(to + 10, &nheads, 2);
 }
 
-/* Copies a frame with offloads or flags, and completes its checksum if the receiver wants that. */
+/*
+ * Writes a frame with offloads or flags into one buffer: its header, and its bytes with their checksum if the
+ * receiver wants that completed.
+ */
 static __rte_noinline void
 fill_put_unfinished(const struct virtqueue *vq, uint8_t *to, const struct frame *f)
 {
+	fill_put_header(vq, to, f, 1, false);
 	if (fill_wants_checksum(vq, f))
-		checksum_copy(to, f);
+		checksum_copy(to + vq->hdr_len, f);
 	else
-		frame_copy(to, f);
+		frame_copy(to + vq->hdr_len, f);
+}
+
+/* Writes a frame into one buffer, which holds it. */
+static __rte_always_inline void
+fill_put(const struct virtqueue *vq, uint8_t *to, const struct frame *f, const bool plain)
+{
+	if (plain) {
+		fill_put_header(vq, to, f, 1, true);
+		frame_copy_plain(to + vq->hdr_len, f);
+	} else {
+		fill_put_unfinished(vq, to, f);
+	}
 }
 
 /*
@@ -97,11 +127,7 @@ fill_single(struct cursor *c, const struct frame *f, const bool plain, const boo
 
 	if (unlikely(base == NULL))
 		return false;
-	fill_put_header(vq, base, f, 1, plain);
-	if (plain)
-		frame_copy_plain(base + vq->hdr_len, f);
-	else
-		fill_put_unfinished(vq, base + vq->hdr_len, f);
+	fill_put(vq, base, f, plain);
 	if (unlikely(vq_logging(vq)))
 		dirty_write(vq->mem, base, need);
 	ring_put(vq, c->used, need, packed);
@@ -293,7 +319,7 @@ fill_offload(struct filling *to, const struct frame *f, const bool packed)
 {
 	enum chain_status status;
 
-	if ((f->offload & OFFLOAD_GSO) != 0 && (f->offload & ~to->at.vq->offloads) != 0)
+	if (fill_wants_cut(to->at.vq, f))
 		return fill_cut(to, f, packed);
 	status = fill_any(to, f, packed);
 	if (status == CHAIN_OK)
@@ -308,7 +334,7 @@ fill_offload(struct filling *to, const struct frame *f, const bool packed)
 static __rte_always_inline enum chain_status
 fill_one(struct filling *to, struct cursor *c, const struct frame *f, const bool packed)
 {
-	bool plain = f->offload == 0 && f->vnet.flags == 0;
+	bool plain = fill_is_plain(f);
 	enum chain_status status;
 
 	if (likely(plain) && likely(fill_single(c, f, true, packed)))

@@ -11,9 +11,9 @@
  * so a grace period after a ring was withdrawn it has none.
  *
  * Only chains of one descriptor are leased: a frame takes exactly one of them, so it is known before
- * the copy what is taken. All other frames need the ring for themselves: no leases, and the lock
- * held while they are copied. While such a frame waits for the end of leases no more begin
- * (`contended` is 0).
+ * the copy what is taken. Its checksum may be completed in that copy. All other frames need the ring for
+ * themselves: no leases, and the lock held while they are copied. While such a frame waits for the end of leases
+ * no more begin (`contended` is 0).
  *
  * A lease costs each burst the lock once more, and the cache line that it is in. So leases are taken only
  * for a while after a worker has found the lock held.

@@ -4,8 +4,8 @@
 /*
  * Fills a guest's receive ring: see rx.h for the contract.
  *
- * Most frames need only the copy, and fit into a single descriptor: those at the beginning of a burst
- * are put into the ring together. Later ones, and those with offloads, are put one by one (fill.h).
+ * Most frames, with offloads or without, fit into a single descriptor: those at the beginning of a burst are put
+ * into the ring together. Later ones, long ones, and those that have to be cut are put one by one (fill.h).
  */
 #include "frame/copy.h"
 #include "guest/fill.h"
@@ -31,58 +31,89 @@ rx_look_ahead(const struct cursor *c, const struct burst *b, frame_set want, con
 	ring_prefetch(c, 4, packed);
 }
 
-/* The same as rx_put_avx2(), for any header and length. */
-static inline unsigned int
-rx_put_plain(const struct virtqueue *vq, const struct frame *frame, frame_set run,
-		struct fragment *to, unsigned int n)
-{
-	const struct frame *f;
-	unsigned int k;
-
-	for (k = 0; k < n; k++, run = frame_set_tail(run)) {
-		f = &frame[frame_set_first(run)];
-		if (unlikely(to[k].len < vq->hdr_len + f->len))
-			break;
-		rx_put_ahead(frame, run, to, k, n);
-		fill_put_header(vq, to[k].base, f, 1, true);
-		frame_copy_plain(to[k].base + vq->hdr_len, f);
-		to[k].len = vq->hdr_len + f->len;
-	}
-	return k;
-}
-
-/* Plain frames, and the next chains of one descriptor, one for each of the first n frames. */
+/* Frames that take one buffer each, and the next chains of one descriptor, for the first n of them. */
 struct run {
 	frame_set frames;
 	unsigned int n;
+	unsigned int plain;              /* of these n, so many plain ones come first */
 	struct fragment room[BURST_MAX]; /* buffers; when they were filled, the bytes in them */
 	uint16_t id[BURST_MAX];          /* what returns them */
 };
 
-/* Finds the plain frames that `want` begins with, and chains of the wanted kind for them. */
+/*
+ * Returns the frames that `want` begins with, as far as each of them, with offloads or without, goes into one
+ * buffer that is long enough for any plain frame.
+ */
+static __rte_noinline frame_set
+rx_whole(const struct virtqueue *vq, const struct burst *b, frame_set want)
+{
+	frame_set odd = want & ~b->plain;
+	const struct frame *f;
+
+	for (; odd != 0; odd = frame_set_tail(odd)) {
+		f = &b->frame[frame_set_first(odd)];
+		if (f->len > FRAME_PLAIN_MAX || fill_wants_cut(vq, f))
+			return want & (frame_set_head(odd) - 1);
+	}
+	return want;
+}
+
+/* Finds the frames that `want` begins with and that take one buffer each, and chains of the wanted kind. */
 static __rte_always_inline void
 rx_find_run(const struct cursor *c, const struct burst *b, frame_set want, const struct singles *s,
 		struct run *r, const bool packed)
 {
 	frame_set odd = want & ~b->plain;
 
-	r->n = 0;
-	r->frames = unlikely(odd != 0) ? want & (frame_set_head(odd) - 1) : want;
-	if (likely(!vq_logging(c->vq) && r->frames != 0))
-		r->n = ring_singles(c, s, frame_set_count(r->frames), r->room, r->id, packed);
+	r->n = r->plain = 0;
+	r->frames = unlikely(odd != 0) ? rx_whole(c->vq, b, want) : want;
+	if (unlikely(vq_logging(c->vq) || r->frames == 0))
+		return;
+	r->n = ring_singles(c, s, frame_set_count(r->frames), r->room, r->id, packed);
+	r->plain = r->n;
+	if (unlikely(odd != 0))
+		r->plain = RTE_MIN(r->n, frame_set_count(want & (frame_set_head(odd) - 1)));
+}
+
+/*
+ * The same as rx_put_avx2() for any header, length, and kind of frames: from the k-th frame of a run on.
+ * Returns how many were written, with those k.
+ */
+static __rte_noinline unsigned int
+rx_put_each(const struct virtqueue *vq, struct filling *to, struct run *r, unsigned int k)
+{
+	const struct frame *frame = to->b->frame, *f;
+	frame_set left = frame_set_after(r->frames, k);
+	struct fragment *room;
+
+	for (; k < r->n; k++, left = frame_set_tail(left)) {
+		f = &frame[frame_set_first(left)];
+		room = &r->room[k];
+		if (unlikely(room->len < vq->hdr_len + f->len))
+			break;
+		rx_put_ahead(frame, left, r->room, k, r->n);
+		if (fill_is_plain(f)) {
+			fill_put(vq, room->base, f, true);
+		} else {
+			fill_put(vq, room->base, f, false);
+			fill_note_checksums(to, f, 1);
+		}
+		room->len = vq->hdr_len + f->len;
+		to->tally.frags += f->nfrags - 1;
+	}
+	return k;
 }
 
 /* Writes the frames of a run, up to the first one that its buffer does not take. Returns how many. */
 static __rte_always_inline unsigned int
 rx_put_run(const struct virtqueue *vq, struct filling *to, struct run *r)
 {
-	const struct frame *frame = to->b->frame;
 	unsigned int i, k = 0;
 
 	if (likely(vq->avx2 && vq->hdr_len == sizeof(struct virtio_net_hdr_mrg_rxbuf)))
-		k = rx_put_avx2(frame, r->frames, r->room, r->n);
+		k = rx_put_avx2(to->b->frame, r->frames, r->room, r->plain);
 	if (unlikely(k < r->n))
-		k += rx_put_plain(vq, frame, frame_set_after(r->frames, k), r->room + k, r->n - k);
+		k = rx_put_each(vq, to, r, k);
 	for (i = 0; i < k; i++)
 		to->tally.bytes += r->room[i].len - vq->hdr_len;
 	return k;
@@ -90,7 +121,7 @@ rx_put_run(const struct virtqueue *vq, struct filling *to, struct run *r)
 
 /*
  * The usual case, for many frames at once: puts the first frames of `want` into the next chains, as
- * far as the frames are plain and the chains singles that take them. Returns those that were taken.
+ * far as each takes one buffer, and the chains are singles that take them. Returns those that were taken.
  */
 static __rte_always_inline frame_set
 rx_fill_singles(struct cursor *c, struct filling *to, frame_set want, const bool packed)
@@ -165,9 +196,10 @@ static __rte_always_inline bool
 rx_deliver_leased(struct virtqueue *vq, struct filling *to, frame_set want, struct outcome *o,
 		const bool packed)
 {
+	/* Each buffer takes any frame of rx_whole(), so all that are leased are filled. */
 	const struct singles any = {
 			.flags = VRING_DESC_F_WRITE,
-			.least = vq->hdr_len + FRAME_PLAIN_MAX, /* takes every plain frame */
+			.least = vq->hdr_len + FRAME_PLAIN_MAX,
 			.most = UINT32_MAX,
 	};
 	struct cursor c = ring_begin(vq, packed);
@@ -263,7 +295,7 @@ rx_lock(struct virtqueue *vq, struct burst *b)
 struct outcome
 rx_deliver(struct virtqueue *vq, struct burst *b, frame_set want, struct port_count *count)
 {
-	struct filling to = {.b = b};
+	struct filling to = {.b = b, .at.vq = vq};
 	const struct tally *t = &to.tally;
 	struct outcome o;
 	unsigned int n;

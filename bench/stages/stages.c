@@ -7,10 +7,11 @@
  * memory stays in this CPU's cache as far as it fits, so this measures the switch's own work. Only
  * `make bench` shows what it costs to share rings with another CPU.
  *
- *	stages [--plain]
+ *	stages [--plain] [--csum]
  *
- * --plain: the code without vectors (base/simd.h). It prints what the fastest tenth of the bursts take at
- * most, because other load makes bursts slower and never faster. Pin it: taskset -c 0.
+ * --plain: the code without vectors (base/simd.h). --csum: frames whose checksum the switch completes. It prints
+ * what the fastest tenth of the bursts take at most, because other load makes bursts slower and never faster. Pin
+ * it: taskset -c 0.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,10 @@
 
 #include <rte_cycles.h>
 
+#include "frame/offload.h"
+#include "frame/sum.h"
 #include "guest/rx.h"
+#include "packet.h"
 #include "room.h"
 #include "run/stats.h"
 #include "switch/forward.h"
@@ -32,6 +36,8 @@
 #define HUGE_PAGE (UINT64_C(2) << 20)
 
 enum { FETCH, ROUTE, DELIVER, RETIRE, WHOLE, STAGES };
+
+static bool plain, csum;
 
 struct stand {
 	struct room *room;
@@ -125,9 +131,28 @@ compare(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-static struct stand *
-stand_make(bool packed, bool plain, uint32_t len, unsigned int entries)
+/* Writes a frame of TCP that leaves its checksum to the switch. */
+static void
+write_csum(struct room *r, uint8_t *to, uint32_t len)
 {
+	struct packet_spec s = {.payload = 0};
+	struct packet *p = unit_zalloc(sizeof(*p));
+
+	packet_make(p, &s);
+	s.payload = len - p->headers;
+	packet_make(p, &s);
+	assert_int_equal(p->len, len);
+	memcpy(to, &p->vnet, sizeof(p->vnet));
+	memcpy(to + HDR, p->bytes, len);
+	memcpy(to + HDR, &r->mac[1], RTE_ETHER_ADDR_LEN);
+	memcpy(to + HDR + RTE_ETHER_ADDR_LEN, &r->mac[0], RTE_ETHER_ADDR_LEN);
+	free(p);
+}
+
+static struct stand *
+stand_make(bool packed, uint32_t len, unsigned int entries)
+{
+	uint8_t *host;
 	struct stand *st = unit_zalloc(sizeof(*st));
 	unsigned int i;
 
@@ -139,9 +164,14 @@ stand_make(bool packed, bool plain, uint32_t len, unsigned int entries)
 	st->room->set[1].vq[0] = &st->rx->vq;
 	lay_out(st->tx, entries, HDR + len, 0);
 	lay_out(st->rx, entries, STRIDE, WRITE);
-	for (i = 0; i < entries; i++)
-		frame_make(st->tx->mem.region[0].host + (size_t)i * STRIDE + HDR, &st->room->mac[1],
-				&st->room->mac[0], len, i);
+	host = st->tx->mem.region[0].host;
+	for (i = 0; i < entries; i++, host += STRIDE) {
+		if (csum)
+			write_csum(st->room, host, len);
+		else
+			frame_make(host + HDR, &st->room->mac[1], &st->room->mac[0], len, i);
+	}
+	st->tx->vq.offloads = OFFLOAD_CSUM;
 	if (plain)
 		st->tx->vq.avx2 = st->rx->vq.avx2 = false;
 	return st;
@@ -160,9 +190,9 @@ stand_end(struct stand *st)
 }
 
 static void
-measure(bool packed, bool plain, uint32_t len, unsigned int entries, bool shown)
+measure(bool packed, uint32_t len, unsigned int entries, bool shown)
 {
-	struct stand *st = stand_make(packed, plain, len, entries);
+	struct stand *st = stand_make(packed, len, entries);
 	unsigned int k, i;
 
 	for (k = 0; k < 2 * BURSTS; k++) {
@@ -191,23 +221,28 @@ int
 main(int argc, char **argv)
 {
 	static const uint32_t sizes[] = {60, 252, 1514};
-	bool plain = argc > 1 && strcmp(argv[1], "--plain") == 0;
 	void *state = NULL;
 	unsigned int i, packed;
 
+	for (i = 1; i < (unsigned int)argc; i++) {
+		plain = plain || strcmp(argv[i], "--plain") == 0;
+		csum = csum || strcmp(argv[i], "--csum") == 0;
+	}
 	if (unit_eal(&state) != 0)
 		return EXIT_FAILURE;
+	if (!plain)
+		sum_choose();
 	printf("cycles a frame, %s, %.1f GHz TSC\n", plain || !unit_avx2() ? "plain C" : "AVX2",
 			(double)rte_get_tsc_hz() * 1e-9);
 	printf("%-8s%6s%8s%10s%10s%10s%10s%10s\n", "rings", "bytes", "entries", "fetch", "route",
 			"deliver", "retire", "whole");
 	/* The first measurement only warms up: until the CPU has its clock rate. */
-	measure(false, plain, sizes[0], 256, false);
+	measure(false, sizes[0], 256, false);
 	for (packed = 0; packed < 2; packed++) {
 		for (i = 0; i < RTE_DIM(sizes); i++)
-			measure(packed, plain, sizes[i], 256, true);
+			measure(packed, sizes[i], 256, true);
 		for (i = 0; i < RTE_DIM(sizes); i++)
-			measure(packed, plain, sizes[i], 1024, true);
+			measure(packed, sizes[i], 1024, true);
 	}
 	return unit_eal_end(&state) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

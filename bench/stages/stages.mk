@@ -19,3 +19,4 @@ $(STAGES): $(OBJ)/obj/stages.o $(UNIT_SHARED_OBJ) $(UNIT_SWITCH_OBJ) $(FUSE_OBJE
 stages: $(STAGES)
 	$(STAGES)
 	$(STAGES) --plain
+	$(STAGES) --csum

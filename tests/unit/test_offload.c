@@ -116,6 +116,27 @@ test_good(void **state)
 	}
 }
 
+/* Headers of a long frame of any length that there is room for: also if the first look at them was too short. */
+static void
+test_long_headers(void **state)
+{
+	struct packet_spec s = {.ipv6 = true, .payload = 1200};
+	struct asked *a = *state;
+
+	for (s.ip_options = 0; s.ip_options <= 176; s.ip_options += 8) {
+		make(a, s);
+		assert_int_equal(check(a, ALL), DROP_NONE);
+		assert_int_equal(a->headers.len, a->packet.headers);
+		assert_false(a->headers.generic);
+		assert_true(a->headers.held >= a->headers.len);
+		assert_memory_equal(a->headers.bytes, a->packet.bytes, a->headers.held);
+	}
+	/* One more, and the checksum is that of an unknown protocol. */
+	make(a, s);
+	assert_int_equal(check(a, ALL), DROP_NONE);
+	assert_true(a->headers.generic);
+}
+
 /* A checksum alone depends on no protocol: it only has to be within the frame, after the Ethernet header. */
 static enum drop_reason
 bounds(const struct asked *a, uint32_t len)
@@ -354,6 +375,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 			TEST(test_good),
+			TEST(test_long_headers),
 			TEST(test_truncated),
 			TEST(test_header_wrong),
 			TEST(test_gso_wrong),

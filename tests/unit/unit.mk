@@ -45,7 +45,7 @@ unit: $(UNIT_PROGRAM)
 
 # What reads guests' memory is also run under sanitizers by tests/run: make SANITIZE=1 unit-san.
 unit-san: $(addprefix $(BUILD)/tests/unit/,memory singles split packed tx rx rx_changes dirty_log announce \
-	sum offload gso offload_rx forward_offload flow)
+	sum offload gso offload_rx rx_whole forward_offload flow)
 
 # Those that have threads are also run under ThreadSanitizer: make SANITIZE=thread unit-tsan. Exceptions are `guest`
 # and `cuse_session`: between messages they use what belongs to librte_vhost's thread. Answers that come by a socket
