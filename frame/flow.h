@@ -44,4 +44,19 @@ flow_ring(struct frame *f, unsigned int n)
 	return flow_of(f) * n / FLOWS;
 }
 
+/* Returns the frames of `want` whose classes are not among `flows`. */
+static inline frame_set
+flow_others(struct burst *b, frame_set want, uint64_t flows)
+{
+	frame_set ok = 0;
+	unsigned int i;
+
+	if (flows == FLOWS_ALL)
+		return 0;
+	FRAME_SET_FOREACH(i, want)
+		if (!(flows >> flow_of(&b->frame[i]) & 1))
+			ok |= frame_set_one(i);
+	return ok;
+}
+
 #endif /* FLOW_H */

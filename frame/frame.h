@@ -24,6 +24,7 @@
 #include <rte_ether.h>
 
 #include "frame/frame_set.h"
+#include "frame/touch.h"
 
 struct rte_mbuf;
 struct share;
@@ -129,10 +130,23 @@ struct burst {
 	bool put_off;              /* the current destination took less than it has room for */
 	struct share_clock *clock; /* the worker's */
 	struct share *receiver;    /* share of the current destination; NULL: none */
+	struct touch touch;        /* of visits that are examined */
 	alignas(RTE_CACHE_LINE_MIN_SIZE) struct frame frame[BURST_MAX];
 	struct fragment frag[BURST_FRAGS];
 	struct headers headers[BURST_MAX]; /* of those frames that have offloads */
 };
+
+/* Touches the pages of n fragments. Returns false if that takes long; then not all of them were touched. */
+static inline bool
+burst_touch(struct burst *b, const struct fragment *p, unsigned int n)
+{
+	const struct fragment *end = p + n;
+
+	for (; p < end; p++)
+		if (!touch_range(&b->touch, p->base, p->base + p->len))
+			return false;
+	return true;
+}
 
 /* The result of offering frames to a destination. */
 struct outcome {

@@ -166,9 +166,12 @@ fill_room(const struct cursor *end, struct room *r, const struct frame *f, const
 	ring_take(end);
 }
 
-/* Finds room for a frame in several buffers, and fills it. */
+/*
+ * Finds room for a frame in several buffers, and fills it. `touch`: the frame may be put off, as pages of the room
+ * have to be made.
+ */
 static enum chain_status
-fill_found(struct filling *to, const struct frame *f, const bool packed)
+fill_found(struct filling *to, const struct frame *f, bool touch, const bool packed)
 {
 	struct cursor *c = &to->at, end = *c;
 	struct virtqueue *vq = c->vq;
@@ -178,6 +181,10 @@ fill_found(struct filling *to, const struct frame *f, const bool packed)
 	status = room_find(&end, vq->hdr_len + f->len, to->looked, &r, packed);
 	to->looked = r.chain.looked;
 	room_charge(to->b, vq->mem, &r);
+	if (status == CHAIN_OK && touch && !room_touch(to->b, &r)) {
+		ring_rewind(c);
+		return CHAIN_NONE;
+	}
 	if (status == CHAIN_OK)
 		fill_room(&end, &r, f, packed);
 	else if (status == CHAIN_BAD)
@@ -199,7 +206,7 @@ fill_chains(struct filling *to, const struct frame *f, const bool packed)
 	if (status != CHAIN_OK)
 		return status;
 	to->looked = 0;
-	return room_may_look(to->b) ? fill_found(to, f, packed) : CHAIN_NONE;
+	return room_may_look(to->b) ? fill_found(to, f, true, packed) : CHAIN_NONE;
 }
 
 /*
@@ -229,6 +236,8 @@ fill_find_all(const struct filling *to, const struct gso *gso, const bool packed
 		memcpy(&used[chains], r.used, r.n * sizeof(used[0]));
 		chains += r.n;
 		room_charge(to->b, vq->mem, &r);
+		if (status == CHAIN_OK && !room_touch(to->b, &r))
+			return CHAIN_NONE;
 	}
 	if (status == CHAIN_BAD)
 		room_give_back(&c, used, chains, packed);
@@ -252,7 +261,7 @@ fill_segment(struct filling *to, const struct frame *f, const bool packed)
 {
 	if (likely(fill_single(&to->at, f, false, packed)))
 		return CHAIN_OK;
-	return fill_found(to, f, packed);
+	return fill_found(to, f, false, packed);
 }
 
 /* Returns true if a frame that was not taken has to be offered again. */

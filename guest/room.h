@@ -201,4 +201,17 @@ room_charge(struct burst *b, const struct guest_mem *mem, const struct room *r)
 	share_charge(b->clock, b->receiver, cost - most);
 }
 
+/*
+ * Touches the pages of room that was found, in a visit that is examined. Returns false if that takes long; then
+ * the frame is put off.
+ */
+static inline bool
+room_touch(struct burst *b, const struct room *r)
+{
+	if (likely(!b->touch.on) || burst_touch(b, r->frag, r->chain.n))
+		return true;
+	b->put_off = true;
+	return false;
+}
+
 #endif /* GUEST_ROOM_H */

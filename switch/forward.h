@@ -26,6 +26,9 @@ struct source;
  */
 uint32_t forward_poll(struct lane *l, struct source *s);
 
+/* The same for a visit that stall_begin() says is to be examined. */
+uint32_t forward_poll_examined(struct lane *l, struct source *s);
+
 /*
  * Drops the parked frames of a source that is being stopped: counts them in `count` (the source
  * port's) and gives them back. Called while no worker uses the source.

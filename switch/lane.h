@@ -68,6 +68,30 @@ struct shared {
 	struct learn_queue *learn; /* NULL: nothing is learned (explain.h) */
 };
 
+/* What the kernel says of this thread. */
+struct stall_seen {
+	uint64_t faults;   /* page faults */
+	uint64_t sleeps;   /* how often it slept */
+	uint64_t switches; /* how often it lost its CPU to another */
+};
+
+/* What a worker knows of the time that guests' memory takes: see stall.h. */
+struct stall {
+	bool timed;      /* visits are timed */
+	bool asked;      /* `seen` was read at the last look, or later */
+	uint64_t next;   /* when the next look is due */
+	uint64_t until;  /* when visits are no longer timed */
+	uint64_t worked; /* cost of the work since the last look */
+	uint64_t busy;   /* busy cycles of the lane (load.h) at that time */
+	struct stall_seen seen;
+	struct share *visit; /* share of the source that is visited */
+	struct share *payer; /* the same; NULL for the uplink, whose memory is our own */
+	uint64_t mark;       /* when the visit's time before was accounted for */
+	uint32_t cost;       /* of the visit, at that time */
+	uint32_t owed;     /* what the payer is charged at its end, for pages of what was fetched */
+	frame_set touched; /* frames of the burst that were touched as a whole */
+};
+
 struct lane {
 	struct shared shared;
 	unsigned int id; /* number among all lanes; 0 also polls the uplink */
@@ -78,6 +102,7 @@ struct lane {
 	uint64_t put_off_time; /* further TSC cycles, for a destination that was put off */
 	struct share_clock clock;
 	struct lane_load load;
+	struct stall stall;
 	unsigned int npoll;              /* slots of poll[], up to the last one in use */
 	struct polled *poll[POLLED_MAX]; /* entries of polled[] that have sources; NULL: none */
 	struct polled polled[POLLED_MAX];

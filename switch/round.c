@@ -10,12 +10,24 @@
 #include "switch/round.h"
 #include "switch/sink.h"
 #include "switch/source.h"
+#include "switch/stall.h"
 
 /*
  * Number of busy ports from which on their rings are prefetched. Fewer, with rings of 256 entries, stay in an L2
  * cache of 1 or 2 MB.
  */
 #define AHEAD_LEAST 8
+
+/* The same as forward_poll(), and returns the cost with that of page faults. */
+static __rte_cold uint32_t
+round_poll_timed(struct lane *l, struct share *share, struct source *s)
+{
+	uint32_t cost;
+
+	stall_begin(l, s, share);
+	cost = l->burst.touch.on ? forward_poll_examined(l, s) : forward_poll(l, s);
+	return cost + stall_end(l, cost);
+}
 
 /* Visits a source, and charges the cost to a share. Returns true if the share allows further visits. */
 static inline bool
@@ -25,11 +37,21 @@ round_visit(struct lane *l, struct share *share, struct source *s)
 
 	if (unlikely(!share_may(&l->clock, share)))
 		return false;
-	cost = forward_poll(l, s);
+	if (likely(!l->stall.timed))
+		cost = forward_poll(l, s);
+	else
+		cost = round_poll_timed(l, share, s);
 	l->worked += cost;
 	if (cost != 0)
 		share_visited(&l->clock, share, cost);
 	return true;
+}
+
+/* Returns true if a source of a share has work, or has to wait for others. */
+static inline bool
+round_has_work(struct lane *l, struct share *share, const struct source *s)
+{
+	return likely(!l->stall.timed) ? source_has_work(s) : stall_has_work(l, share, s);
 }
 
 /*
@@ -47,7 +69,7 @@ round_visit_all(struct lane *l, struct polled *p, unsigned int n)
 		if (at >= n)
 			at = 0;
 		s = load_acquire(&p->source[at]);
-		if (s == NULL || !source_has_work(s))
+		if (s == NULL || !round_has_work(l, &p->share, s))
 			continue;
 		found = true;
 		if (!round_visit(l, &p->share, s))
@@ -70,7 +92,7 @@ round_poll_port(struct lane *l, struct polled *p)
 	if (unlikely(n != 1))
 		return round_visit_all(l, p, n);
 	s = load_acquire(&p->source[0]);
-	if (s == NULL || !source_has_work(s))
+	if (s == NULL || !round_has_work(l, &p->share, s))
 		return false;
 	round_visit(l, &p->share, s);
 	return true;
@@ -181,5 +203,8 @@ lane_round(struct lane *l)
 	round_busy(l, n);
 	round_others(l, n);
 	load_round(&l->load, l->clock.least != UINT64_MAX);
+	l->stall.worked += l->worked;
+	if (unlikely(l->load.last >= l->stall.next))
+		stall_look(l);
 	share_round_over(&l->clock);
 }

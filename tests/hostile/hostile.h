@@ -72,10 +72,11 @@ struct hostile {
 	uint64_t seq;      /* of the frames of cases */
 
 	/* Of the case that runs. */
-	size_t log_mark; /* where the log stood when it began */
-	unsigned stops;  /* lines "device N stopped" that it announced */
-	bool drops_any;  /* it cannot say how many frames are dropped */
-	unsigned open;   /* guests */
+	size_t log_mark;  /* where the log stood when it began */
+	unsigned stops;   /* lines "device N stopped" that it announced */
+	bool drops_any;   /* it cannot say how many frames are dropped */
+	bool slow_memory; /* a visit to its guests may last long, once */
+	unsigned open;    /* guests */
 	unsigned greedy; /* the most guests that were open at a time, unless the case says another number */
 	bool failed;
 	bool unjudged;    /* rates and delays are printed, and fail no case */

@@ -16,7 +16,7 @@
  * (base/simd.h).
  *
  * --uplink: the switch has an uplink that brings frames without end. --rates: guests that want more
- * than their share (cases_share.c). Both are for a program without sanitizers, whose work costs
+ * than their share (cases_share.c, cases_fresh.c). Both are for a program without sanitizers, whose work costs
  * what frame/cost.h says. --patient: frames wait for room for as long as can be set.
  * --unjudged: the rates and delays of honest guests are printed and not judged, for a program that is many times slower
  * than usual.
@@ -71,6 +71,7 @@ static const struct group {
 		{cases_fds, IN(0)},
 		{cases_files, IN(0)},
 		{cases_share, IN(RATES)},
+		{cases_fresh, IN(RATES)},
 		{cases_uplink, IN(UPLINK)},
 		{cases_order, IN(0) | IN(PACKED)},
 		{cases_message, IN(0)},

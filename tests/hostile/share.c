@@ -7,6 +7,7 @@
 
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #define TURNS 5      /* that count */
@@ -16,6 +17,21 @@
 #define IDLE_MS 30 /* frames may wait for ever for a guest that takes nothing */
 #define PUMP_NS 200000
 #define DRY_MAX 0.05 /* of the looks */
+
+/* Gives the memory of buffers back that were used up to this index. */
+static void
+forget(struct pumped *p, uint16_t used)
+{
+	while (p->fresh != NULL && p->given != used) {
+		unsigned slot = p->given % p->slots;
+		unsigned n = (uint16_t)(used - p->given);
+
+		if (n > p->slots - slot)
+			n = p->slots - slot;
+		madvise(p->fresh + slot * p->each, n * p->each, MADV_REMOVE);
+		p->given = (uint16_t)(p->given + n);
+	}
+}
 
 static void *
 pump(void *arg)
@@ -33,6 +49,7 @@ pump(void *arg)
 			struct pumped *p = &c->ring[i];
 			uint16_t used = vr_raw_used_idx(p->vr);
 
+			forget(p, used);
 			dry = dry || (p->sends && used == p->vr->avail->idx);
 			vr_raw_avail_idx(p->vr, (uint16_t)(used + p->shown));
 		}
@@ -50,7 +67,21 @@ contest_pump(struct contest *c, struct vr_ring *vr, unsigned n, unsigned heads, 
 {
 	for (unsigned i = 0; i < vr->size; i++)
 		vr_raw_avail(vr, (uint16_t)i, (uint16_t)(i % heads));
-	c->ring[c->n_rings++] = (struct pumped){vr, (uint16_t)n, sends};
+	c->ring[c->n_rings++] = (struct pumped){.vr = vr, .shown = (uint16_t)n, .sends = sends};
+}
+
+void
+contest_forget(struct contest *c, const struct vr_ring *vr, void *memory, size_t each,
+		unsigned slots)
+{
+	for (struct pumped *p = c->ring; p < c->ring + c->n_rings; p++) {
+		if (p->vr != vr)
+			continue;
+		p->fresh = memory;
+		p->each = each;
+		p->slots = slots;
+		p->given = vr_raw_used_idx(vr);
+	}
 }
 
 /* Frames of the greedy ones that the switch has not given back. */

@@ -23,6 +23,10 @@ struct pumped {
 	struct vr_ring *vr;
 	uint16_t shown; /* the most entries that are available at a time */
 	bool sends;
+	uint8_t *fresh; /* memory of the buffers, which is given back when they were used; NULL: it stays */
+	size_t each; /* bytes of it for each of `slots` buffers */
+	unsigned slots;
+	uint16_t given; /* used index up to which it was given back */
 };
 
 struct contest {
@@ -36,6 +40,10 @@ struct contest {
 
 /* Keeps `n` entries of a ring available. They name its first `heads` descriptors by turns. */
 void contest_pump(struct contest *c, struct vr_ring *vr, unsigned n, unsigned heads, bool sends);
+
+/* Gives memory of the ring's buffers back to the kernel when they were used: `each` bytes for each of `slots`. */
+void contest_forget(struct contest *c, const struct vr_ring *vr, void *memory, size_t each,
+		unsigned slots);
 
 /* Judges what the honest pair keeps beside c->h->greedy guests. */
 void contest_judge(struct contest *c);
