@@ -31,8 +31,10 @@ lint: lint-licences lint-names lint-layers lint-shell lint-python lint-c lint-la
 lint-licences:
 	scripts/check-licences
 
+# A name that was changed may be part of a mutant, which is then none any more.
 lint-names:
 	scripts/check-names
+	tests/mutants/run --texts
 
 # Which file may include which.
 lint-layers:

@@ -30,6 +30,10 @@ def test_ours():
     assert proc.run([SCRIPT, ROOT], check=False) == (0, "", "")
 
 
+def test_mutants_can_be_made():
+    assert proc.run([os.path.join(ROOT, "tests", "mutants", "run"), "--texts"], check=False) == (0, "", "")
+
+
 def test_complete_folder_passes(box):
     assert check(box, COMPLETE) == (0, "")
 

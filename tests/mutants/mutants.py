@@ -30,7 +30,7 @@ MUTANTS = (
            "likely(rte_spinlock_trylock(&vq->leases.lock))", "rte_spinlock_trylock(&vq->leases.lock) >= 0",
            "threads", tsan=True),
     Mutant("lease-order", "a lease is shown before an earlier one", "guest/lease.h",
-           "if (all->first != l->place)", "if (all->first > LEASES_MAX)", "lease", "test_order"),
+           "if (all->first != l->slot)", "if (all->first > LEASES_MAX)", "lease", "test_order"),
     Mutant("rx-set-grace", "a set of receive rings is written again while workers may read it", "guest/guest.c",
            "\tif (g->set_in_use)\n\t\tguest_quiesce(g);\n", "", "guest", "test_grace"),
     Mutant("pause-grace", "a ring is taken from workers without waiting for them", "guest/guest.c",
