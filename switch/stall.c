@@ -105,11 +105,12 @@ stall_trust(struct share *share, uint64_t took, struct stall_seen before, struct
 {
 	uint64_t faults = now.faults - before.faults;
 
+	took = RTE_MIN(took, STALL_SLEEP);
 	if (now.switches != before.switches)
 		return RTE_MIN(took, faults * RTE_MAX(share->fault, STALL_UNSURE));
 	if (now.sleeps != before.sleeps)
-		return RTE_MIN(took, STALL_SLEEP);
-	took = RTE_MIN(took, RTE_MIN(faults * STALL_CLEAR, STALL_SLEEP));
+		return took;
+	took = RTE_MIN(took, faults * STALL_CLEAR);
 	share->fault = took / faults;
 	return took;
 }
@@ -208,7 +209,8 @@ stall_allow(struct burst *b, uint64_t now, uint16_t look)
 
 /*
  * Ends a part of a visit that is examined, in which n frames were handled and whose cost is not complete: `more` is
- * missing. Begins the next. Returns what the guest is to be charged, if its memory was slow; NULL: there is none.
+ * missing. Begins the next. Returns what is to be charged to this share, if its guest's memory was slow. NULL: the
+ * memory is our own.
  */
 static uint32_t
 stall_lap(struct lane *l, struct share *share, uint32_t more, unsigned int n)

@@ -315,6 +315,9 @@ test_trust(void **state)
 	/* Now it is known how long such a page takes. */
 	now.switches++;
 	assert_int_equal(stall_trust(&s, hours, before, now), 400000);
+	/* However many there are, the charge fits into a cost. */
+	now.faults += 100000;
+	assert_int_equal(stall_trust(&s, hours, before, now), 1 << 28);
 }
 
 /* A guest that begins again is examined twice as long. */
