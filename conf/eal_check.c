@@ -167,6 +167,7 @@ static bool
 eal_check_amount(const struct eal_said *said)
 {
 	unsigned long long asked, have;
+	bool whole; /* the option was written with its amount */
 
 	if (said->pages == NULL)
 		return true;
@@ -174,10 +175,10 @@ eal_check_amount(const struct eal_said *said)
 	have = hugepages_mib();
 	if (asked <= have)
 		return true;
+	whole = strchr(said->pages, '=') != NULL;
 	say_error("%s%s%s: %llu MiB of hugepages can be had: ask for less, or leave it out, as the "
 		  "switch takes what it needs",
-			said->pages, strchr(said->pages, '=') != NULL ? "" : " ",
-			strchr(said->pages, '=') != NULL ? "" : said->amount, have);
+			said->pages, whole ? "" : " ", whole ? "" : said->amount, have);
 	return false;
 }
 

@@ -31,7 +31,7 @@ extern const struct hcase cases_vring[];   /* the set-up of rings */
 extern const struct hcase cases_fds[];     /* eventfds */
 extern const struct hcase cases_files[];   /* files whose owner can make others wait */
 extern const struct hcase cases_share[];   /* more than a share of the workers' time */
-extern const struct hcase cases_fresh[];   /* pages that are made anew each time */
+extern const struct hcase cases_fresh[];   /* pages that are made again each time */
 extern const struct hcase cases_uplink[];  /* more than a share of what the uplink brings */
 extern const struct hcase cases_order[];   /* other front ends, none of them hostile */
 extern const struct hcase cases_message[]; /* single malformed messages */
