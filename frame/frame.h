@@ -127,7 +127,8 @@ struct burst {
 	uint32_t fetched;       /* unusual cost of the fetch */
 	unsigned int frags_max; /* no further frame is fetched beyond that */
 	frame_set plain; /* frames of one fragment, of FRAME_PLAIN_MAX bytes at most, which ask for nothing */
-	bool put_off;              /* the current destination took less than it has room for */
+	bool put_off; /* the current destination took less than it has room for */
+	bool cold;    /* many guests are busy: frames of this one have left the cache */
 	struct share_clock *clock; /* the worker's */
 	struct share *receiver;    /* share of the current destination; NULL: none */
 	struct touch touch;        /* of visits that are examined */

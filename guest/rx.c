@@ -82,16 +82,17 @@ rx_find_run(const struct cursor *c, const struct burst *b, frame_set want, const
 static __rte_noinline unsigned int
 rx_put_each(const struct virtqueue *vq, struct filling *to, struct run *r, unsigned int k)
 {
-	const struct frame *frame = to->b->frame, *f;
+	const struct burst *b = to->b;
 	frame_set left = frame_set_after(r->frames, k);
+	const struct frame *f;
 	struct fragment *room;
 
 	for (; k < r->n; k++, left = frame_set_tail(left)) {
-		f = &frame[frame_set_first(left)];
+		f = &b->frame[frame_set_first(left)];
 		room = &r->room[k];
 		if (unlikely(room->len < vq->hdr_len + f->len))
 			break;
-		rx_put_ahead(frame, left, r->room, k, r->n);
+		rx_put_ahead(b, left, room, r->n - k, b->cold);
 		if (fill_is_plain(f)) {
 			fill_put(vq, room->base, f, true);
 		} else {
@@ -111,7 +112,7 @@ rx_put_run(const struct virtqueue *vq, struct filling *to, struct run *r)
 	unsigned int i, k = 0;
 
 	if (likely(vq->avx2 && vq->hdr_len == sizeof(struct virtio_net_hdr_mrg_rxbuf)))
-		k = rx_put_avx2(to->b->frame, r->frames, r->room, r->plain);
+		k = rx_put_avx2(to->b, r->frames, r->room, r->plain);
 	if (unlikely(k < r->n))
 		k = rx_put_each(vq, to, r, k);
 	for (i = 0; i < k; i++)

@@ -17,9 +17,9 @@
 
 #include "base/simd.h"
 #include "frame/copy.h"
+#include "guest/virtqueue.h"
 
 struct port_count;
-struct virtqueue;
 
 /*
  * Copies the frames of `want` into the ring, in order, until it has no room for the next one. A
@@ -34,24 +34,26 @@ rx_deliver(struct virtqueue *vq, struct burst *b, frame_set want, struct port_co
  * wait for its cache line holds up all later ones. Without this a frame of 1518 bytes took 110 cycles
  * (rings of 256) and 311 (rings of 1024), with it 94 and 276. Three and four places were no better, and
  * with six the first lines had left the cache again.
+ *
+ * If many guests are busy, the frame is prefetched as well: with 64 that all send, 1518 bytes were 1.19 to 1.23
+ * times as fast. With two, whose frames are still in the cache, that cost 3 %, and short frames were slower.
  */
 #define RX_AHEAD 2
 
-/* Looks ahead from the k-th of n buffers, which is for the first frame of `run`. */
+/* Looks ahead from to[0], the first of n buffers, which is for the first frame of `run`. */
 static inline void
-rx_put_ahead(const struct frame *frame, frame_set run, const struct fragment *to, unsigned int k,
-		unsigned int n)
+rx_put_ahead(const struct burst *b, frame_set run, const struct fragment *to, unsigned int n,
+		const bool cold)
 {
 	const struct frame *f;
 
-	if (unlikely(k + RX_AHEAD >= n))
+	if (unlikely(n <= RX_AHEAD))
 		return;
-	f = &frame[frame_set_first(frame_set_tail(frame_set_tail(run)))];
-	copy_prefetch(to[k + RX_AHEAD].base,
-			RTE_MIN(to[k + RX_AHEAD].len,
-					f->len +
-							(uint32_t)sizeof(struct
-									virtio_net_hdr_mrg_rxbuf)));
+	f = &b->frame[frame_set_first(frame_set_tail(frame_set_tail(run)))];
+	to += RX_AHEAD;
+	if (unlikely(cold) && f->len > COPY_INLINE)
+		frame_prefetch(f);
+	copy_prefetch(to->base, RTE_MIN(to->len, f->len + (uint32_t)HDR_MAX));
 }
 
 #ifdef SIMD_AVX2
@@ -60,10 +62,9 @@ rx_put_ahead(const struct frame *frame, frame_set run, const struct fragment *to
  * 12 bytes. There are at least n frames. Each to[].len becomes the bytes that were written. Returns how
  * many it wrote: it stops before a frame that does not fit, or is shorter than any honest one.
  */
-unsigned int
-rx_put_avx2(const struct frame *frame, frame_set run, struct fragment *to, unsigned int n);
+unsigned int rx_put_avx2(const struct burst *b, frame_set run, struct fragment *to, unsigned int n);
 #else
-#define rx_put_avx2(frame, run, to, n) 0
+#define rx_put_avx2(b, run, to, n) 0
 #endif
 
 #endif /* GUEST_RX_H */

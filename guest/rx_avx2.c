@@ -5,7 +5,6 @@
 #include "base/simd.h"
 #include "frame/copy.h"
 #include "guest/rx.h"
-#include "guest/virtqueue.h"
 
 #ifdef SIMD_AVX2
 
@@ -49,16 +48,17 @@ rx_put_one(uint8_t *to, const struct frame *f)
 }
 
 SIMD_AVX2 unsigned int
-rx_put_avx2(const struct frame *frame, frame_set run, struct fragment *to, unsigned int n)
+rx_put_avx2(const struct burst *b, frame_set run, struct fragment *to, unsigned int n)
 {
+	const bool cold = b->cold;
 	const struct frame *f;
 	unsigned int k;
 
 	for (k = 0; k < n; k++, run = frame_set_tail(run)) {
-		f = &frame[frame_set_first(run)];
+		f = &b->frame[frame_set_first(run)];
 		if (unlikely(f->len < FRAME_LEAST || to[k].len < VNET_LEN + f->len))
 			break;
-		rx_put_ahead(frame, run, to, k, n);
+		rx_put_ahead(b, run, &to[k], n - k, cold);
 		rx_put_one(to[k].base, f);
 		to[k].len = VNET_LEN + f->len;
 	}

@@ -160,6 +160,7 @@ round_busy(struct lane *l, unsigned int n)
 	unsigned int ahead = busy >= AHEAD_LEAST ? busy : 0;
 	struct polled *p;
 
+	l->burst.cold = ahead != 0;
 	for (at = 0; at < busy; at++) {
 		if (at + 2 < ahead)
 			round_ahead(l, list[at + 2], false);
