@@ -2,6 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* The way of a burst: see forward.h for where to begin. */
+#include <string.h>
+
 #include <rte_cycles.h>
 
 #include "frame/cost.h"
@@ -383,12 +385,12 @@ forward_retry(struct lane *l, struct source *s, uint64_t now)
 			p->next_try = now;
 		kept = forward_retry_settle_all(l, s, i, next, kept, now);
 	}
+	/* The visit has cost enough, so it fetches nothing that would have to wait for the others. */
 	if (unlikely(i < n))
 		p->next_try = now;
-	for (; i < n; i++, kept++)
-		forward_retry_keep(l, s, &p->errand[i], kept);
-	p->nerrands = kept;
-	s->waiting = kept != 0;
+	memmove(&p->errand[kept], &p->errand[i], (n - i) * sizeof(p->errand[0]));
+	p->nerrands = kept + n - i;
+	s->waiting = p->nerrands != 0;
 }
 
 /*

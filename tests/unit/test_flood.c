@@ -100,6 +100,49 @@ test_flood_over_paused(void **state)
 	assert_int_equal(room_count(r, 1)->missed, 1);
 }
 
+static unsigned int asked;
+
+static bool
+count_by_flow(const struct sink *k, const struct lane *l, const struct source *from)
+{
+	(void)k;
+	(void)l;
+	(void)from;
+	asked++;
+	return false;
+}
+
+/*
+ * A visit that has cost enough spends no time on the frames that still wait, and the next visits deliver them
+ * in order.
+ */
+static void
+test_flood_visits(void **state)
+{
+	const unsigned int frames = 4 * BURST_MAX;
+	struct room *r = *state;
+	struct sink_ops ops = guest_sink_ops;
+	unsigned int i, visits;
+
+	asked = 0;
+	for (i = 0; i < frames; i++)
+		room_send(r, 0, &mac_broadcast, 1500, i);
+	for (i = 0; i < frames / BURST_MAX; i++)
+		room_poll(r, 0);
+	assert_int_equal(room_parked(r, 0), frames);
+	for (i = 1; i < ROOM_GUESTS; i++)
+		room_offer(r, i, frames);
+	ops.by_flow = count_by_flow;
+	r->set[1].sink.ops = &ops;
+	for (visits = 0; room_parked(r, 0) != 0; visits++)
+		room_poll(r, 0);
+	r->set[1].sink.ops = &guest_sink_ops;
+	assert_true(visits > 1);
+	assert_int_equal(asked, 0);
+	for (i = 0; i < frames; i++)
+		room_expect(r, 1, 0, &mac_broadcast, 1500, i);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, room_setup, room_teardown)
 
 int
@@ -110,6 +153,7 @@ main(void)
 			TEST(test_flood_errands),
 			TEST(test_flood_nobody),
 			TEST(test_flood_over_paused),
+			TEST(test_flood_visits),
 	};
 
 	unit_both();
