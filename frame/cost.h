@@ -36,6 +36,7 @@
  */
 #define COST_REGION 3
 #define COST_REGIONS_FREE 3
+#define COST_MAC 3     /* to compare a source address with one that its port may use */
 #define COST_DROP 24   /* to drop a frame, beyond what each costs: none has the cost of a copy */
 #define COST_FLOOD 16  /* to look if a port takes the flooded frames of a burst */
 #define COST_DEST 64   /* a destination of a burst: its ring's lock, index and event */

@@ -292,11 +292,12 @@ route_from_tagged(struct lane *l, const struct source *s, struct frame *f, uint1
 
 /* Returns true if the settings of a guest's port let it send with this address. */
 static bool
-route_may_send(const struct port *p, const struct rte_ether_addr *from)
+route_may_send(struct lane *l, const struct port *p, const struct rte_ether_addr *from)
 {
 	const struct conf_port *c = load_acquire(&p->settings);
 	unsigned int i;
 
+	l->burst.cost += c->nmacs * COST_MAC;
 	for (i = 0; i < c->nmacs; i++)
 		if (rte_is_same_ether_addr(&c->mac[i], from))
 			return true;
@@ -332,11 +333,11 @@ route_in_own_vlan(const struct frame *f)
 
 /* Returns true if the settings of a guest's port allow a frame; otherwise sets its drop reason. */
 static __rte_noinline bool
-route_allowed(const struct port *p, struct frame *f)
+route_allowed(struct lane *l, const struct port *p, struct frame *f)
 {
 	const uint8_t policy = port_policy(p);
 
-	if ((policy & PORT_MACS) && !route_may_send(p, &f->eth.src_addr))
+	if ((policy & PORT_MACS) && !route_may_send(l, p, &f->eth.src_addr))
 		f->reason = DROP_SPOOFED;
 	else if ((policy & PORT_NO_TAGS) && route_in_own_vlan(f))
 		f->reason = DROP_OWN_TAG;
@@ -354,7 +355,7 @@ route_frame(struct lane *l, struct source *s, struct frame *f, uint8_t policy)
 			    rte_is_zero_ether_addr(&f->eth.src_addr)))
 		return route_to_none(f, DROP_SOURCE);
 	if (unlikely(policy & (PORT_MACS | PORT_NO_TAGS)) &&
-			!route_allowed(&l->shared.ports->port[s->port], f))
+			!route_allowed(l, &l->shared.ports->port[s->port], f))
 		return TO_NONE;
 	if (unlikely(!route_learn(l, s, f, &owner)))
 		return route_to_none(f, DROP_SPOOFED);

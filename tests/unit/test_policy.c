@@ -6,6 +6,7 @@
 
 #include <rte_common.h>
 
+#include "frame/cost.h"
 #include "switch/route.h"
 #include "routing.h"
 
@@ -61,6 +62,20 @@ test_macs(void **state)
 	assert_sent(r, 1, &host, &own[1], 0, DROP_SPOOFED);
 	assert_false(room_request(r, &q));
 	assert_sent(r, PORT_UPLINK, &mac_broadcast, &mac0, 0, DROP_VLAN); /* it has no tag */
+}
+
+/* Each address that a frame's is compared with is paid for. */
+static void
+test_macs_cost(void **state)
+{
+	const struct rte_ether_addr own[] = {mac_of(0, 0), mac_of(0, 1), mac_of(0, 2)};
+	const struct rte_ether_addr mac1 = mac_of(1, 0);
+	struct room *r = *state;
+	uint32_t before = r->lane->burst.cost;
+
+	hold_to(r, 0, own, RTE_DIM(own));
+	assert_sent(r, 0, &mac1, &stranger, 0, DROP_SPOOFED);
+	assert_int_equal(r->lane->burst.cost - before, RTE_DIM(own) * COST_MAC);
 }
 
 /* In a burst, frames by turns with the right address and a wrong one. */
@@ -233,6 +248,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 			TEST(test_macs),
+			TEST(test_macs_cost),
 			TEST(test_macs_burst),
 			TEST(test_mac_of_two),
 			TEST(test_isolated),
