@@ -21,7 +21,8 @@
 #define A_TICK 4
 #define SETTLE_MS 8000
 #define POLL_MS 1
-#define DELAY_NS 500000 /* for a shorter delay it is not looked up how long the worker waited */
+#define STOOD_NS 1000000000 /* between two turns: the whole machine stood still, see miss() */
+#define DELAY_NS 500000     /* for a shorter delay it is not looked up how long the worker waited */
 #define MAC_BASE 0x01000000
 #define SEEN_MAX 64
 #define MERGE_BUF 224 /* a window of longest frames fills most of the 256 buffers */
@@ -32,6 +33,7 @@ struct neighbour {
 	uint64_t sent;   /* frames to the peer; shared with the main thread */
 	uint64_t got;    /* frames of the peer; likewise */
 	uint64_t heard;  /* frames of the peer at the last check; main thread */
+	uint64_t lost;   /* frames to the peer that the switch must have dropped; shared */
 	unsigned worker; /* that polls its transmit ring */
 	struct stamp {
 		uint64_t at;     /* ns */
@@ -50,6 +52,7 @@ struct neighbours {
 	bool stop, pause;     /* main thread's wishes */
 	bool paused;          /* the thread's answer to `pause` */
 	uint64_t stood;       /* longest time between two turns of the thread, ns; shared */
+	bool stood_still;     /* one of them was very long since the last check; likewise */
 	pthread_mutex_t lock; /* guards what follows */
 	char error[320];
 	uint64_t seen[SEEN_MAX]; /* sequence numbers of the cases' frames */
@@ -110,6 +113,22 @@ complain_stray(struct neighbours *n, unsigned i, const uint8_t *frame, size_t le
 			(uintmax_t)(pair ? n->each[receiver].got : 0));
 }
 
+/*
+ * Frames from `from` on are missing. If the machine stood still, perhaps while another worker had the ring, the switch
+ * may have dropped them: they were too late when it went on. Then it must have counted them.
+ */
+static void
+miss(struct neighbours *n, unsigned i, uint64_t from, uint64_t to)
+{
+	struct neighbour *peer = &n->each[i ^ 1];
+
+	if (to > from && __atomic_load_n(&n->stood_still, __ATOMIC_RELAXED))
+		__atomic_store_n(&peer->lost, peer->lost + (to - from), __ATOMIC_RELAXED);
+	else
+		complain(n, "neighbour %u got frame %ju instead of %ju", i, (uintmax_t)to,
+				(uintmax_t)from);
+}
+
 static void
 look_at(struct neighbours *n, unsigned i, const uint8_t *frame, size_t len)
 {
@@ -130,9 +149,8 @@ look_at(struct neighbours *n, unsigned i, const uint8_t *frame, size_t len)
 		return;
 	}
 	if (seq != me->got)
-		complain(n, "neighbour %u got frame %ju instead of %ju", i, (uintmax_t)seq,
-				(uintmax_t)me->got);
-	else if (len != length_of(seq) || frame_damage(frame, len) != 0)
+		miss(n, i, me->got, seq);
+	if (len != length_of(seq) || frame_damage(frame, len) != 0)
 		complain(n, "neighbour %u got frame %ju damaged (%zu bytes, byte %zu)", i,
 				(uintmax_t)seq, len, frame_damage(frame, len));
 	if (me->nic.rx_hdr.flags != 0 || me->nic.rx_hdr.gso_type != 0 ||
@@ -214,6 +232,8 @@ run(void *arg)
 		now = now_ns();
 		if (now - last > n->stood)
 			__atomic_store_n(&n->stood, now - last, __ATOMIC_RELAXED);
+		if (now - last > STOOD_NS)
+			__atomic_store_n(&n->stood_still, true, __ATOMIC_RELAXED);
 		last = now;
 		for (unsigned i = 0; i < NEIGHBOURS; i++) {
 			receive_all(n, i);
@@ -321,6 +341,12 @@ neighbours_sent(const struct neighbours *n, unsigned i)
 }
 
 uint64_t
+neighbours_lost(const struct neighbours *n, unsigned i)
+{
+	return __atomic_load_n(&n->each[i].lost, __ATOMIC_RELAXED);
+}
+
+uint64_t
 neighbours_got(const struct neighbours *n)
 {
 	uint64_t got = 0;
@@ -365,6 +391,7 @@ neighbours_check(struct neighbours *n, uint64_t *delay_ns)
 	pthread_mutex_lock(&n->lock);
 	error = n->error[0] != '\0' ? n->error : NULL;
 	pthread_mutex_unlock(&n->lock);
+	__atomic_store_n(&n->stood_still, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&n->pause, false, __ATOMIC_RELEASE);
 	return error;
 }

@@ -58,6 +58,12 @@ uint64_t neighbours_sent(const struct neighbours *n, unsigned i);
 uint64_t neighbours_got(const struct neighbours *n);
 
 /*
+ * Returns how many of a neighbour's frames did not arrive as the whole machine stood still. The switch must have
+ * dropped and counted at least as many.
+ */
+uint64_t neighbours_lost(const struct neighbours *n, unsigned i);
+
+/*
  * Returns the longest time, in ns, for which their thread had no turn: because of other programs, or because
  * the whole machine stood still, and perhaps the switch with it.
  */

@@ -92,7 +92,8 @@ stops_of(struct hostile *h, const struct party *p)
 	return stop_lines(h, p->device);
 }
 
-#define CAREFUL_MS 1000 /* a stop is in the log much sooner, if there is one */
+#define CAREFUL_MS \
+	3000 /* a stop is in the log after a second, the main lcore's tick, if there is one */
 
 bool
 is_careful(struct hostile *h)
@@ -209,12 +210,33 @@ tell_neighbours(struct hostile *h)
 			(double)neighbours_stood(h->neighbours) / 1e9);
 }
 
+/* Frames of neighbours that did not arrive must have been dropped and counted. */
+static bool
+check_lost(struct hostile *h)
+{
+	struct totals t = {0};
+	uint64_t lost;
+	int device;
+
+	for (unsigned i = 0; i < NEIGHBOURS; i++) {
+		lost = neighbours_lost(h->neighbours, i);
+		if (lost == 0)
+			continue;
+		device = subject_device(&h->subject, 0, neighbours_mac(h->neighbours, i));
+		if (!EXPECT(h, subject_counters(&h->subject, device, &t) && t.dropped >= lost,
+				    "%ju frames of neighbour %u were lost, and the switch has dropped %ju",
+				    (uintmax_t)lost, i, (uintmax_t)t.dropped))
+			return false;
+	}
+	return true;
+}
+
 static void
 check_neighbours(struct hostile *h, uint64_t *delay)
 {
 	const char *error = neighbours_check(h->neighbours, delay);
 
-	if (!EXPECT(h, error == NULL, "%s", error))
+	if (!EXPECT(h, error == NULL, "%s", error) || !check_lost(h))
 		tell_neighbours(h);
 	if (*delay > (h->slow_memory ? DELAY_FIRST_NS : DELAY_NS))
 		unfair(h, "a neighbour's frame was under way for %.1f ms of its worker's time",
