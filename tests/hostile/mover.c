@@ -15,7 +15,8 @@
 #define HELLO \
 	(1ULL << 63) /* a bit in a frame's number: such a frame may be lost, and is sent again */
 #define HELLO_MS 5
-#define STALL_MS 1500 /* far more than a frame waits in the switch, or a worker for its CPU */
+#define STALL_MS 1500       /* far more than a frame waits in the switch */
+#define STALL_RAN 300000000 /* ns of CPU that each worker must have had meanwhile */
 
 static size_t
 length_of(uint64_t seq)
@@ -145,7 +146,62 @@ mover_send_one(struct movers *m, struct end *e, uint64_t until, unsigned *n)
 			strerror(-err));
 }
 
-/* Nothing has come for STALL_MS: what a pair has sent and not got will not come any more. */
+static bool
+say_hello(struct movers *m, struct end *e)
+{
+	uint8_t frame[HELLO_LEN];
+	int err;
+
+	frame_make(frame, e->peer->mac, e->mac, TYPE_MOVER, HELLO | e->sent, sizeof(frame));
+	err = end_send(e, frame, sizeof(frame));
+	return EXPECT(m->h, err == 0 || err == -ENOBUFS, "mover %td could not send: %s", e - m->end,
+			strerror(-err));
+}
+
+/* When something came, and for how long workers had run by then. */
+struct heard {
+	int64_t at; /* ms */
+	uint64_t ran[WORKERS_MAX];
+	bool nudged;
+};
+
+static void
+note_heard(const struct movers *m, struct heard *t, bool nudged)
+{
+	t->nudged = nudged;
+	t->at = vu_now_ms();
+	workers_ran(&m->h->workers, t->ran);
+}
+
+/*
+ * Frames from the wire may lie in the tap until the next one comes: its driver reads when a signal has told it to.
+ * Sends one more. Returns false if that is not possible.
+ */
+static bool
+nudge(struct movers *m, struct end *a, struct heard *t)
+{
+	struct end *station = a->wire >= 0 ? a : a->peer;
+
+	note_heard(m, t, true);
+	return station->wire < 0 || say_hello(m, station);
+}
+
+/* Returns true if nothing has come for so long that nothing will. */
+static bool
+is_over(const struct movers *m, const struct heard *t)
+{
+	uint64_t ran[WORKERS_MAX];
+
+	if (vu_now_ms() <= t->at + STALL_MS)
+		return false;
+	workers_ran(&m->h->workers, ran);
+	for (unsigned i = 0; i < m->h->workers.n; i++)
+		if (ran[i] < t->ran[i] + STALL_RAN)
+			return false;
+	return true;
+}
+
+/* What a pair has sent and not got will not come any more. */
 static bool
 skip(struct movers *m, struct end *a)
 {
@@ -172,8 +228,10 @@ mover_talk(struct movers *m, struct end *a, unsigned count)
 {
 	struct end *b = a->peer;
 	uint64_t until_a = a->sent + count, until_b = b->sent + count;
-	int64_t deadline = vu_now_ms() + PATIENT_MS, heard = vu_now_ms();
+	int64_t deadline = vu_now_ms() + PATIENT_MS;
+	struct heard heard;
 
+	note_heard(m, &heard, false);
 	while (a->got < until_b || b->got < until_a) {
 		unsigned n = 0;
 
@@ -187,25 +245,13 @@ mover_talk(struct movers *m, struct end *a, unsigned count)
 					a - m->end, b - m->end, (uintmax_t)a->sent,
 					(uintmax_t)b->sent, (uintmax_t)b->got, (uintmax_t)a->got);
 		if (n != 0)
-			heard = vu_now_ms();
-		else if (vu_now_ms() > heard + STALL_MS && !skip(m, a))
+			note_heard(m, &heard, heard.nudged);
+		else if (is_over(m, &heard) && !(heard.nudged ? skip(m, a) : nudge(m, a, &heard)))
 			return false;
 		else
 			nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
 	}
 	return true;
-}
-
-static bool
-say_hello(struct movers *m, struct end *e)
-{
-	uint8_t frame[HELLO_LEN];
-	int err;
-
-	frame_make(frame, e->peer->mac, e->mac, TYPE_MOVER, HELLO | e->sent, sizeof(frame));
-	err = end_send(e, frame, sizeof(frame));
-	return EXPECT(m->h, err == 0 || err == -ENOBUFS, "mover %td could not send: %s", e - m->end,
-			strerror(-err));
 }
 
 bool

@@ -68,16 +68,33 @@ workers_find(struct workers *w, pid_t pid, unsigned n)
 	return n > 0;
 }
 
-uint64_t
-worker_waited(const struct workers *w, unsigned i)
+static void
+read_times(const struct workers *w, unsigned i, uint64_t *ran, uint64_t *waited)
 {
-	uint64_t waited = 0;
 	char text[96];
 	ssize_t len = pread(w->fd[i], text, sizeof(text) - 1, 0);
 
 	text[len > 0 ? len : 0] = '\0';
-	sscanf(text, "%*u %" SCNu64, &waited);
+	*ran = *waited = 0;
+	sscanf(text, "%" SCNu64 " %" SCNu64, ran, waited);
+}
+
+uint64_t
+worker_waited(const struct workers *w, unsigned i)
+{
+	uint64_t ran, waited;
+
+	read_times(w, i, &ran, &waited);
 	return waited;
+}
+
+void
+workers_ran(const struct workers *w, uint64_t ran[WORKERS_MAX])
+{
+	uint64_t waited;
+
+	for (unsigned i = 0; i < w->n; i++)
+		read_times(w, i, &ran[i], &waited);
 }
 
 void

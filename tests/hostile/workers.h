@@ -29,6 +29,9 @@ bool workers_find(struct workers *w, pid_t pid, unsigned n);
 /* Returns how long a worker has waited for a CPU, in ns. */
 uint64_t worker_waited(const struct workers *w, unsigned i);
 
+/* Tells for how long each worker has had a CPU, in ns; the last milliseconds may be missing. */
+void workers_ran(const struct workers *w, uint64_t ran[WORKERS_MAX]);
+
 void workers_forget(struct workers *w);
 
 /* Monotonic, ns. */
