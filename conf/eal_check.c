@@ -134,6 +134,17 @@ eal_check_number(const char *option, const char *value, const char *what, unsign
 }
 
 static bool
+eal_check_levels(const struct eal_said *said)
+{
+	if (said->level == NULL)
+		return true;
+	say_error("--log-level %s: must end with a level, as in --log-level debug or "
+		  "--log-level lib.vhost:info; --log-level help lists them",
+			said->level);
+	return false;
+}
+
+static bool
 eal_check_numbers(const struct eal_said *said)
 {
 	const bool letter = said->pages != NULL && strcmp(said->pages, "-m") == 0;
@@ -162,20 +173,45 @@ eal_check_sum(const char *list)
 	}
 }
 
+/* Returns the first node of a list of numbers, for each NUMA node, that is to give memory and is not there; -1: none. */
+static int
+eal_check_nodes(const char *list)
+{
+	unsigned long n;
+	int node = 0;
+
+	for (;; node++, list++) {
+		list = eal_check_read(list, &n);
+		if (list == NULL)
+			return -1;
+		if (n != 0 && !hugepages_node(node))
+			return node;
+		if (*list != ',')
+			return -1;
+	}
+}
+
 /* EAL takes this amount when it starts, or does not start. */
 static bool
 eal_check_amount(const struct eal_said *said)
 {
 	unsigned long long asked, have;
 	bool whole; /* the option was written with its amount */
+	int node;
 
 	if (said->pages == NULL)
 		return true;
 	asked = eal_check_sum(said->amount);
 	have = hugepages_mib();
+	node = eal_check_nodes(said->amount);
+	whole = strchr(said->pages, '=') != NULL;
+	if (node >= 0) {
+		say_error("%s%s%s: this machine has no NUMA node %d: leave its amount out",
+				said->pages, whole ? "" : " ", whole ? "" : said->amount, node);
+		return false;
+	}
 	if (asked <= have)
 		return true;
-	whole = strchr(said->pages, '=') != NULL;
 	say_error("%s%s%s: %llu MiB of hugepages can be had: ask for less, or leave it out, as the "
 		  "switch takes what it needs",
 			said->pages, whole ? "" : " ", whole ? "" : said->amount, have);
@@ -218,6 +254,6 @@ eal_check_hugepages(const struct eal_said *said)
 bool
 eal_check(const struct eal_said *said, bool no_huge)
 {
-	return eal_check_cpus(said) && eal_check_numbers(said) && eal_check_prefix(said) &&
-			(no_huge || eal_check_hugepages(said));
+	return eal_check_cpus(said) && eal_check_levels(said) && eal_check_numbers(said) &&
+			eal_check_prefix(said) && (no_huge || eal_check_hugepages(said));
 }

@@ -3,10 +3,13 @@
  */
 /* The words that EAL understands: see eal_options.h for the contract. */
 #include <assert.h>
+#include <errno.h>
 #include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <rte_common.h>
+#include <rte_version.h>
 
 #include "conf/eal_options.h"
 
@@ -31,6 +34,13 @@ enum {
  * no options as option 1.
  */
 static const char short_options[] = "-:a:b:c:d:hl:m:n:r:R::s:S:v";
+
+/* Up to 24.07 the value is a facility of syslog. Later ones let it be left out, so it has to be in the same word. */
+#if RTE_VERSION < RTE_VERSION_NUM(24, 11, 0, 0)
+#define SYSLOG_ARGUMENT required_argument
+#else
+#define SYSLOG_ARGUMENT optional_argument
+#endif
 
 static const struct option long_options[] = {
 		{"allow", required_argument, NULL, 'a'},
@@ -72,7 +82,7 @@ static const struct option long_options[] = {
 		{"single-file-segments", no_argument, NULL, OPT_OTHER},
 		{"socket-limit", required_argument, NULL, OPT_MEMORY},
 		{"socket-mem", required_argument, NULL, OPT_PAGES},
-		{"syslog", optional_argument, NULL, OPT_OTHER},
+		{"syslog", SYSLOG_ARGUMENT, NULL, OPT_OTHER},
 		{"telemetry", no_argument, NULL, OPT_OTHER},
 		{"trace", required_argument, NULL, OPT_LIST},
 		{"trace-bufsz", required_argument, NULL, OPT_OTHER},
@@ -150,6 +160,27 @@ eal_options_next(struct eal_option *o, int argc, char **argv)
 	return true;
 }
 
+/* Returns true if EAL finds a level in a value of --log-level: a name, or the beginning of one, or a number. */
+static bool
+eal_options_has_level(const char *value)
+{
+	static const char *const names[] = {"emergency", "alert", "critical", "error", "warning",
+			"notice", "info", "debug"};
+	const char *level = strchr(value, ',');
+	char *end;
+	size_t i;
+
+	if (level == NULL)
+		level = strchr(value, ':');
+	level = level != NULL ? level + 1 : value;
+	for (i = 0; i < RTE_DIM(names); i++)
+		if (level[0] != '\0' && strncmp(names[i], level, strlen(level)) == 0)
+			return true;
+	errno = 0;
+	(void)strtoul(level, &end, 0);
+	return end != level && *end == '\0' && errno == 0;
+}
+
 static void
 eal_options_note(struct eal_said *s, const struct eal_option *o)
 {
@@ -196,6 +227,8 @@ eal_options_note(struct eal_said *s, const struct eal_option *o)
 		s->log_level = true;
 		if (strcmp(o->value, "help") == 0) /* prints the levels, and ends the process */
 			s->help = true;
+		else if (s->level == NULL && !eal_options_has_level(o->value))
+			s->level = o->value;
 		break;
 	case 'h':
 		s->help = true;

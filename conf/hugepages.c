@@ -13,6 +13,7 @@
 #include "conf/hugepages.h"
 
 #define HUGEPAGES "/sys/kernel/mm/hugepages"
+#define NODES "/sys/devices/system/node"
 
 /* Returns a number that the kernel gives for the pages of one size, by the name of its folder in sysfs. */
 static unsigned long
@@ -75,6 +76,16 @@ hugepages_mib(void)
 			kib += (unsigned long long)size * hugepages_to_be_had(e->d_name);
 	closedir(dir);
 	return kib >> 10;
+}
+
+bool
+hugepages_node(unsigned int node)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), NODES "/node%u", node);
+	/* A kernel without NUMA has one node, and no such folder. */
+	return access(path, F_OK) == 0 || (node == 0 && access(NODES, F_OK) != 0);
 }
 
 /* Returns true if pages of this mount's size are free. */

@@ -17,6 +17,9 @@ bool hugepages_free(void);
  */
 unsigned long long hugepages_mib(void);
 
+/* Returns true if the machine has this NUMA node. */
+bool hugepages_node(unsigned int node);
+
 /* What happens to a process that takes pages from a mount, as EAL does without --in-memory. */
 enum hugepages_mount {
 	HUGEPAGES_MOUNT_GOOD,

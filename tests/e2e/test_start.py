@@ -177,7 +177,9 @@ def test_prefix_of_a_killed_switch(box):
     (["-r", "17"], ["-r 17: must be a number of memory ranks from 1 to 16"]),
     (["-m", "64k"], ["-m 64k: must be a number of MiB from 0"]),
     (["-m", "999999999"], [r"-m 999999999: \d+ MiB of hugepages can be had", "ask for less"]),
-    (["--socket-mem", "1,999999999"], [r"--socket-mem 1,999999999: \d+ MiB of hugepages can be had"]),
+    (["--socket-mem", "999999999"], [r"--socket-mem 999999999: \d+ MiB of hugepages can be had"]),
+    (["--socket-mem", "0,0,0,0,0,0,0,2"], ["--socket-mem 0,0,0,0,0,0,0,2: this machine has no NUMA node 7: "]),
+    (["--log-level", "lib.eal:loud"], ["--log-level lib.eal:loud: must end with a level"]),
     (["--numa-mem=999999999"], [r"--numa-mem=999999999: \d+ MiB of hugepages can be had"]),
     (["--proc-type", "x"], ["EAL does not start: .*process type", "-h --"]),
     (["--main-lcore", "99"], ["EAL does not start: .*lcore", "-h --"]),
@@ -202,9 +204,9 @@ def test_log_levels_can_be_listed(box):
 
 
 def test_memory_that_eal_lacks(box):
-    """Of a NUMA node that is not there. EAL's own lines are shown, and end with ours."""
-    result = start(box, eal=["--socket-mem", "0,0,0,0,0,0,0,2"])
-    refused(result, "EAL does not start: .*memory")
+    """By a limit that is too small. EAL's own lines are shown, and end with ours."""
+    result = start(box, eal=["--socket-limit", "1"])
+    refused(result, "EAL does not start: ")
     assert "EAL: " in result[2]
 
 

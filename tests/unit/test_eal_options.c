@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <rte_common.h>
+#include <rte_version.h>
 
 #include "conf/cpus.h"
 #include "conf/eal_args.h"
@@ -131,8 +132,51 @@ test_strangers(void **state)
 	assert_string_equal(said.bare, "--file-prefix");
 	read_line("--log-level=lib.eal:8");
 	assert_true(said.log_level && !said.help);
+	assert_null(said.level);
 	read_line("--log-level help");
 	assert_true(said.help);
+	assert_null(said.level);
+}
+
+/* EAL goes on with its own level, after two lines on stderr, if a value has none. */
+static void
+test_levels(void **state)
+{
+	static const char *const good[] = {"debug", "8", "0x8", "lib.eal:info", "lib.*,err", "w",
+			"lib.vhost,notice", "a:b,2"};
+	static const char *const bad[] = {
+			"x", "lib.eal:", "lib.eal:loud", "debugg", "8x", ",", "info:z"};
+	char line[64];
+	size_t i;
+
+	RTE_SET_USED(state);
+	for (i = 0; i < RTE_DIM(good); i++) {
+		snprintf(line, sizeof(line), "--log-level %s", good[i]);
+		read_line(line);
+		assert_null(said.level);
+	}
+	for (i = 0; i < RTE_DIM(bad); i++) {
+		snprintf(line, sizeof(line), "--log-level=debug --log-level=%s", bad[i]);
+		read_line(line);
+		assert_string_equal(said.level, bad[i]);
+	}
+}
+
+/* Releases before 24.11 want a facility; later ones take a value in the same word alone. */
+static void
+test_syslog(void **state)
+{
+	RTE_SET_USED(state);
+	read_line("--syslog daemon --no-pci");
+#if RTE_VERSION < RTE_VERSION_NUM(24, 11, 0, 0)
+	assert_null(said.stray);
+	read_line("--no-pci --syslog");
+	assert_string_equal(said.bare, "--syslog");
+#else
+	assert_string_equal(said.stray, "daemon");
+	read_line("--syslog=both --no-pci");
+	assert_null(said.stray);
+#endif
 }
 
 /* What EAL gets is the same for all spellings, and has nothing twice. */
@@ -324,6 +368,8 @@ main(void)
 			cmocka_unit_test(test_values),
 			cmocka_unit_test(test_memory),
 			cmocka_unit_test(test_strangers),
+			cmocka_unit_test(test_levels),
+			cmocka_unit_test(test_syslog),
 			cmocka_unit_test(test_plain),
 			cmocka_unit_test(test_has),
 			cmocka_unit_test(test_missing),
