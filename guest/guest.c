@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "conf/conf.h"
 #include "switch/count.h"
-#include "switch/forward.h"
+#include "switch/retry.h"
 #include "guest/connect.h"
 #include "guest/fds.h"
 #include "guest/fd_gate.h"
@@ -82,7 +82,7 @@ guest_pause(struct guest *g, uint32_t rings)
 		lanes_remove(g->all->lanes, &g->ring[i].source);
 	guest_quiesce(g);
 	RING_SET_FOREACH(i, rings & RINGS_TX)
-		forward_release(&g->ring[i].source, &g->all->outside[g->port]);
+		retry_release(&g->ring[i].source, &g->all->outside[g->port]);
 	guest_check(g);
 	RING_SET_FOREACH(i, rings)
 		snapshot_base(g, i);

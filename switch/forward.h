@@ -5,8 +5,8 @@
  * The way of a burst: fetch, route, deliver, settle, retire.
  *
  * This is the file to read first for the data path. Two passes: route.c looks up the whole burst and
- * groups it by destination; then each destination is visited once. What it had no room for waits in
- * the source's park.
+ * groups it by destination; then each destination is visited once (deliver.h). What it had no room for
+ * waits in the source's park, and is offered again (retry.h).
  *
  * All that it works on belongs to the lane and its worker, except sinks (sink.h).
  */
@@ -16,7 +16,6 @@
 #include <stdint.h>
 
 struct lane;
-struct port_count;
 struct source;
 
 /*
@@ -28,11 +27,5 @@ uint32_t forward_poll(struct lane *l, struct source *s);
 
 /* The same for a visit that stall_begin() says is to be examined. */
 uint32_t forward_poll_examined(struct lane *l, struct source *s);
-
-/*
- * Drops the parked frames of a source that is being stopped: counts them in `count` (the source
- * port's) and gives them back. Called while no worker uses the source.
- */
-void forward_release(struct source *s, struct port_count *count);
 
 #endif /* FORWARD_H */

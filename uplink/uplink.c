@@ -11,7 +11,7 @@
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
 
-#include "switch/forward.h"
+#include "switch/retry.h"
 #include "frame/offload.h"
 #include "switch/park.h"
 #include "uplink/uplink.h"
@@ -253,7 +253,7 @@ uplink_stop(struct uplink *u, struct port_count *count)
 	if (u == NULL || !u->started)
 		return;
 	for (i = 0; i < u->npools; i++) {
-		forward_release(&u->pool[i].source, count);
+		retry_release(&u->pool[i].source, count);
 		rte_pktmbuf_free_bulk(u->pool[i].held, u->pool[i].nheld);
 		u->pool[i].nheld = 0;
 	}

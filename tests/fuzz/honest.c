@@ -7,6 +7,7 @@
 #include <rte_common.h>
 
 #include "switch/forward.h"
+#include "switch/retry.h"
 #include "switch/park.h"
 #include "honest.h"
 
@@ -225,9 +226,9 @@ honest_end(struct honest *h, struct source *hostile)
 	uint16_t port;
 
 	exchange(h, hostile);
-	forward_release(hostile, &h->r->lane->count[HOSTILE_PORT]);
+	retry_release(hostile, &h->r->lane->count[HOSTILE_PORT]);
 	for (port = 0; port < HONEST; port++) {
-		forward_release(&h->r->tx[port]->vq.source, &h->r->lane->count[port]);
+		retry_release(&h->r->tx[port]->vq.source, &h->r->lane->count[port]);
 		assert_int_equal(room_owed(h->r, port), 0);
 		assert_int_equal(h->ngot[port], h->nsent[port]);
 		assert_int_equal(park_room(h->r->tx[port]->vq.source.park), PARK_FRAMES);

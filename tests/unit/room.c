@@ -7,6 +7,7 @@
 #include "conf/conf_parse.h"
 #include "room.h"
 #include "switch/forward.h"
+#include "switch/retry.h"
 #include "switch/park.h"
 
 #define BUFFER 1600 /* bytes of a receive buffer: the longest frame and its header */
@@ -69,7 +70,7 @@ room_destroy(struct room *r)
 	unsigned int i;
 
 	for (i = 0; i < r->guests; i++) {
-		forward_release(&r->tx[i]->vq.source, &r->lane->count[i]);
+		retry_release(&r->tx[i]->vq.source, &r->lane->count[i]);
 		assert_int_equal(park_room(r->tx[i]->vq.source.park), PARK_FRAMES);
 	}
 	room_check_sums(r, PORT_MAX);

@@ -5,7 +5,7 @@
 #include <rte_arp.h>
 #include <rte_cycles.h>
 
-#include "switch/forward.h"
+#include "switch/retry.h"
 #include "guest/announce.h"
 #include "guest/ring.h"
 #include "guest/tx.h"
@@ -47,7 +47,7 @@ arm(struct room *r, uint16_t port)
 {
 	struct virtqueue *vq = ring_of(r, port);
 
-	forward_release(&vq->source, room_count(r, port));
+	retry_release(&vq->source, room_count(r, port));
 	vq->source.ops = &tx_source_ops; /* as for each snapshot */
 	announce_arm(vq, &a);
 }

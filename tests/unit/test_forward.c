@@ -2,7 +2,7 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* The way of a burst through real rings: delivery, waiting for room, giving up. See test_flood.c for group frames. */
-#include "switch/forward.h"
+#include "switch/retry.h"
 #include "switch/park.h"
 #include "room.h"
 
@@ -207,7 +207,7 @@ test_release(void **state)
 	room_send(r, 0, &r->mac[1], 60, 3);
 	room_poll(r, 0);
 	assert_int_equal(room_owed(r, 0), 3);
-	forward_release(s, &count);
+	retry_release(s, &count);
 	assert_int_equal(count.drop[DROP_PAUSED], 2);
 	assert_int_equal(count_dropped(&count), 2);
 	room_count(r, 0)->drop[DROP_PAUSED] += 2; /* for the sums */
