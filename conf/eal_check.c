@@ -173,7 +173,10 @@ eal_check_sum(const char *list)
 	}
 }
 
-/* Returns the first node of a list of numbers, for each NUMA node, that is to give memory and is not there; -1: none. */
+/*
+ * Returns the first node that is to give memory and is not there; -1: none. In a list each NUMA node has a number. The
+ * first one may be for any node (-m), so EAL is to judge it.
+ */
 static int
 eal_check_nodes(const char *list)
 {
@@ -184,7 +187,7 @@ eal_check_nodes(const char *list)
 		list = eal_check_read(list, &n);
 		if (list == NULL)
 			return -1;
-		if (n != 0 && !hugepages_node(node))
+		if (n != 0 && node != 0 && !hugepages_node(node))
 			return node;
 		if (*list != ',')
 			return -1;

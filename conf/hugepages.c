@@ -84,8 +84,7 @@ hugepages_node(unsigned int node)
 	char path[64];
 
 	snprintf(path, sizeof(path), NODES "/node%u", node);
-	/* A kernel without NUMA has one node, and no such folder. */
-	return access(path, F_OK) == 0 || (node == 0 && access(NODES, F_OK) != 0);
+	return access(path, F_OK) == 0;
 }
 
 /* Returns true if pages of this mount's size are free. */

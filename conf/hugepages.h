@@ -17,7 +17,7 @@ bool hugepages_free(void);
  */
 unsigned long long hugepages_mib(void);
 
-/* Returns true if the machine has this NUMA node. */
+/* Returns true if the machine has this NUMA node. A kernel without NUMA tells of none, not even of node 0. */
 bool hugepages_node(unsigned int node);
 
 /* What happens to a process that takes pages from a mount, as EAL does without --in-memory. */

@@ -92,8 +92,8 @@ stops_of(struct hostile *h, const struct party *p)
 	return stop_lines(h, p->device);
 }
 
-#define CAREFUL_MS \
-	3000 /* a stop is in the log after a second, the main lcore's tick, if there is one */
+/* If a device was stopped, that is in the log at the main lcore's next tick, after a second at most. */
+#define CAREFUL_MS 3000
 
 bool
 is_careful(struct hostile *h)
