@@ -34,9 +34,10 @@ add(struct vr_ring *vr, const struct vr_seg *seg, unsigned n, unsigned n_out, ui
 				(k + 1 < n ? VR_DESC_NEXT : 0) |
 				vr_packed_owner(true, vr->fill_at.lap));
 
-		d->addr = seg[k].gpa;
-		d->len = seg[k].len;
-		d->id = name;
+		/* By atomics, as the switch may look at a descriptor before it is shown: no race, as it reads by atomics. */
+		__atomic_store_n(&d->addr, seg[k].gpa, __ATOMIC_RELAXED);
+		__atomic_store_n(&d->len, seg[k].len, __ATOMIC_RELAXED);
+		__atomic_store_n(&d->id, name, __ATOMIC_RELAXED);
 		/* The first descriptor keeps the flags of the last lap until the chain is made available. */
 		if (k == 0)
 			vr->held[head] = (struct vr_held){f, (uint16_t)n};
