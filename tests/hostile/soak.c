@@ -262,7 +262,9 @@ check_leaks(struct soak *s)
 			b.fds, b.sockets, b.threads, b.maps, a->maps,
 			(uintmax_t)b.resident_kb >> 10, (uintmax_t)a->resident_kb >> 10,
 			(uintmax_t)b.huge_kb >> 10, (uintmax_t)a->huge_kb >> 10);
-	EXPECT(h, b.maps <= a->maps + GROWTH_MAPS, "%u mappings, %u before", b.maps, a->maps);
+	EXPECT(h, b.maps <= a->maps + GROWTH_MAPS,
+			"%u mappings, %u of them of files; before it were %u and %u", b.maps,
+			b.file_maps, a->maps, a->file_maps);
 	EXPECT(h, b.resident_kb <= a->resident_kb + GROWTH_KB, "%ju KiB of memory, %ju before",
 			(uintmax_t)b.resident_kb, (uintmax_t)a->resident_kb);
 	EXPECT(h, b.huge_kb <= a->huge_kb, "%ju KiB of hugepages, %ju before", (uintmax_t)b.huge_kb,

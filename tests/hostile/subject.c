@@ -284,6 +284,7 @@ subject_holdings(const struct subject *s, struct holdings *hold)
 	snprintf(path, sizeof(path), "/proc/%d/maps", (int)s->pid);
 	hold->regions = count_lines(path, "guest-memory", NULL);
 	hold->maps = count_lines(path, "-", NULL);
+	hold->file_maps = count_lines(path, " /", NULL);
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)s->pid);
 	count_lines(path, "VmRSS:", &hold->resident_kb);
 	count_lines(path, "HugetlbPages:", &hold->huge_kb);
