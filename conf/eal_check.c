@@ -154,17 +154,24 @@ eal_check_numbers(const struct eal_said *said)
 			eal_check_number("-m", letter ? said->amount : NULL, "MiB", 0, INT_MAX);
 }
 
-/* Returns the MiB of all NUMA nodes, or 0 if this is no list of numbers, which EAL says better. */
+/*
+ * Returns the MiB of all NUMA nodes, or 0 if this is no list of numbers, which EAL says better. *absent is set to the
+ * first node that is to give memory and is not there, or to -1. The first number may be for any node (-m).
+ */
 static unsigned long long
-eal_check_sum(const char *list)
+eal_check_sum(const char *list, int *absent)
 {
 	unsigned long long sum = 0;
 	unsigned long n;
+	int node;
 
-	for (;;) {
+	*absent = -1;
+	for (node = 0;; node++) {
 		list = eal_check_read(list, &n);
 		if (list == NULL)
 			return 0;
+		if (n != 0 && node != 0 && *absent < 0 && !hugepages_node(node))
+			*absent = node;
 		sum += n;
 		if (*list == '\0')
 			return sum;
@@ -173,51 +180,30 @@ eal_check_sum(const char *list)
 	}
 }
 
-/*
- * Returns the first node that is to give memory and is not there; -1: none. In a list each NUMA node has a number. The
- * first one may be for any node (-m), so EAL is to judge it.
- */
-static int
-eal_check_nodes(const char *list)
-{
-	unsigned long n;
-	int node = 0;
-
-	for (;; node++, list++) {
-		list = eal_check_read(list, &n);
-		if (list == NULL)
-			return -1;
-		if (n != 0 && node != 0 && !hugepages_node(node))
-			return node;
-		if (*list != ',')
-			return -1;
-	}
-}
-
 /* EAL takes this amount when it starts, or does not start. */
 static bool
 eal_check_amount(const struct eal_said *said)
 {
 	unsigned long long asked, have;
-	bool whole; /* the option was written with its amount */
-	int node;
+	const char *space, *amount; /* empty: the option was written with its amount */
+	int absent;
 
 	if (said->pages == NULL)
 		return true;
-	asked = eal_check_sum(said->amount);
-	have = hugepages_mib();
-	node = eal_check_nodes(said->amount);
-	whole = strchr(said->pages, '=') != NULL;
-	if (node >= 0) {
+	space = strchr(said->pages, '=') != NULL ? "" : " ";
+	amount = strchr(said->pages, '=') != NULL ? "" : said->amount;
+	asked = eal_check_sum(said->amount, &absent);
+	if (absent >= 0) {
 		say_error("%s%s%s: this machine has no NUMA node %d: leave its amount out",
-				said->pages, whole ? "" : " ", whole ? "" : said->amount, node);
+				said->pages, space, amount, absent);
 		return false;
 	}
+	have = hugepages_mib();
 	if (asked <= have)
 		return true;
 	say_error("%s%s%s: %llu MiB of hugepages can be had: ask for less, or leave it out, as the "
 		  "switch takes what it needs",
-			said->pages, whole ? "" : " ", whole ? "" : said->amount, have);
+			said->pages, space, amount, have);
 	return false;
 }
 

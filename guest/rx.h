@@ -40,7 +40,10 @@ rx_deliver(struct virtqueue *vq, struct burst *b, frame_set want, struct port_co
  */
 #define RX_AHEAD 2
 
-/* Looks ahead from to[0], the first of n buffers, which is for the first frame of `run`. */
+/*
+ * Looks ahead from to[0], the first of n buffers, which is for the first frame of `run`. `cold` is b->cold, which a loop
+ * reads once: as far as the compiler knows, each store into a buffer may change it.
+ */
 static inline void
 rx_put_ahead(const struct burst *b, frame_set run, const struct fragment *to, unsigned int n,
 		const bool cold)

@@ -101,6 +101,9 @@ __attribute__((format(printf, 2, 3))) bool fail(struct hostile *h, const char *f
 /* A line for whoever reads the output. */
 __attribute__((format(printf, 1, 2))) void remark(const char *format, ...);
 
+/* Such a line for when something went wrong: if the machine stood still, and perhaps the switch with it. */
+void tell_stood(const struct hostile *h);
+
 /* Announces drops of frames that `from` sent: its counters must show exactly so many. */
 void expect_drops(struct party *from, enum drop_reason reason, uint64_t n);
 

@@ -62,8 +62,7 @@ failed_in(const struct soak *s, const char *what)
 {
 	remark("in %s, %jd s after the start", what, (intmax_t)(vu_now_ms() - s->begin) / 1000);
 	if (s->h->neighbours != NULL)
-		remark("the neighbours' thread had no turn for up to %.1f s",
-				(double)neighbours_stood(s->h->neighbours) / 1e9);
+		tell_stood(s->h);
 	return false;
 }
 

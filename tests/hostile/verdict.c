@@ -190,6 +190,13 @@ unfair(struct hostile *h, const char *format, ...)
 	va_end(ap);
 }
 
+void
+tell_stood(const struct hostile *h)
+{
+	remark("the neighbours' thread had no turn for up to %.1f s",
+			(double)neighbours_stood(h->neighbours) / 1e9);
+}
+
 /* Says what else is known when neighbours were harmed: if frames were flooded, and if the machine stood still. */
 static void
 tell_neighbours(struct hostile *h)
@@ -206,8 +213,7 @@ tell_neighbours(struct hostile *h)
 					(uintmax_t)t.dropped, (uintmax_t)t.flooded,
 					(uintmax_t)t.sent);
 	}
-	remark("the neighbours' thread had no turn for up to %.1f s",
-			(double)neighbours_stood(h->neighbours) / 1e9);
+	tell_stood(h);
 }
 
 /* Frames of neighbours that did not arrive must have been dropped and counted. */
