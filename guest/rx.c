@@ -298,15 +298,17 @@ rx_deliver(struct virtqueue *vq, struct burst *b, frame_set want, struct port_co
 {
 	struct filling to = {.b = b, .at.vq = vq};
 	const struct tally *t = &to.tally;
+	bool signal, beside;
 	struct outcome o;
+	uint32_t copies;
 	unsigned int n;
-	bool signal;
 
 	if (unlikely(!rx_lock(vq, b))) {
 		b->put_off = true;
 		return (struct outcome){0, 0};
 	}
-	if (unlikely(vq->leases.contended != 0 || vq->leases.n != 0))
+	beside = vq->leases.contended != 0 || vq->leases.n != 0;
+	if (unlikely(beside))
 		signal = rx_deliver_beside(vq, &to, want, &o);
 	else
 		signal = vq->packed ? rx_deliver_into(vq, &to, want, &o, true)
@@ -316,7 +318,8 @@ rx_deliver(struct virtqueue *vq, struct burst *b, frame_set want, struct port_co
 	b->cost += COST_DEST;
 	if (o.taken != 0) {
 		n = frame_set_count(o.taken);
-		b->cost += COST_BYTES(t->bytes) + (n + t->frags) * COST_COPY;
+		copies = COST_BYTES(t->bytes) + (n + t->frags) * COST_COPY;
+		b->cost += unlikely(beside) ? COST_BESIDE(copies) : copies;
 		count_add(&count->sent, n);
 		count_add(&count->sent_bytes, t->bytes);
 	}

@@ -13,6 +13,7 @@
 
 #define ENTRIES 16
 #define BUFFER 1600u /* long enough to be leased */
+#define LONG 1500u   /* bytes of a frame */
 #define LEN 100u     /* of what a lease writes */
 
 /* The ring begins three entries before its end, so leases go round it. */
@@ -174,6 +175,28 @@ test_most(void **state)
 	ring_expect(p->rx, LEASES_MAX, HDR + 60);
 }
 
+/* Copies into a ring that another worker fills as well cost more than those into a ring of one's own. */
+static void
+test_cost_beside(void **state)
+{
+	const uint32_t copies = 2 * (COST_COPY + COST_BYTES(LONG));
+	struct pair *p = *state;
+	unsigned int i, k;
+
+	for (k = 0; k < 2; k++) {
+		p->rx->vq.leases.contended = k == 0 ? 0 : LEASE_BURSTS;
+		for (i = 0; i < 2; i++) {
+			ring_room(p->rx, 2 * k + i, BUFFER);
+			pair_send(p, 2 * k + i, LONG);
+		}
+		assert_int_equal(pair_fetch(p, 2), 2);
+		assert_int_equal(pair_deliver(p, 3).taken, 3);
+		assert_in_range(p->burst.cost, COST_DEST + copies * (2 + k) / 2 - 1,
+				COST_DEST + copies * (2 + k) / 2);
+		pair_retire(p, 3);
+	}
+}
+
 /* Two single chains, one of two descriptors, and a frame for each. */
 static void
 offer_odd(struct pair *p)
@@ -294,6 +317,8 @@ main(void)
 			cmocka_unit_test(test_event),
 			cmocka_unit_test(test_broken),
 			cmocka_unit_test_setup_teardown(test_most, pair_setup, pair_teardown),
+			cmocka_unit_test_setup_teardown(
+					test_cost_beside, pair_setup, pair_teardown),
 			cmocka_unit_test_setup_teardown(test_odd_alone, pair_setup, pair_teardown),
 			cmocka_unit_test_setup_teardown(test_odd_beside, pair_setup, pair_teardown),
 			cmocka_unit_test_setup_teardown(test_small, pair_setup, pair_teardown),
