@@ -214,10 +214,10 @@ eal_check_hugepages(const struct eal_said *said)
 
 	if (said->no_huge)
 		return true;
-	if (said->pages != NULL && !hugepages_free()) {
+	if (said->memory != NULL && !hugepages_free()) {
 		say_error("%s: no hugepages are free: reserve some (echo 256 > "
 			  "/proc/sys/vm/nr_hugepages), or leave it out, for ordinary pages",
-				said->pages);
+				said->memory);
 		return false;
 	}
 	if (!eal_check_amount(said))

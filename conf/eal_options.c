@@ -191,8 +191,7 @@ eal_options_note(struct eal_said *s, const struct eal_option *o)
 		break;
 	case 'm':
 	case OPT_PAGES:
-		s->memory = true;
-		s->pages = o->is_letter ? "-m" : o->word;
+		s->memory = s->pages = o->is_letter ? "-m" : o->word;
 		s->amount = o->value;
 		break;
 	case 'n':
@@ -206,13 +205,14 @@ eal_options_note(struct eal_said *s, const struct eal_option *o)
 		break;
 	case OPT_HUGE_DIR:
 		s->huge_dir = o->value;
-		s->memory = true;
+		s->memory = o->word;
 		break;
 	case OPT_MEMORY:
-		s->memory = true;
+		s->memory = o->word;
 		break;
 	case OPT_NO_HUGE:
-		s->memory = s->no_huge = true;
+		s->memory = o->word;
+		s->no_huge = true;
 		break;
 	case OPT_IN_MEMORY:
 		s->in_memory = true;

@@ -18,14 +18,14 @@ struct eal_said {
 	const char *lcores_option; /* which of the two it was */
 	const char *file_prefix;
 	const char *huge_dir;
-	const char *pages;            /* the last option that asks for an amount of memory */
+	const char *memory;           /* the last option by which the user decides on memory */
+	const char *pages;            /* the last option that asks for an amount of it */
 	const char *amount;           /* its value, in MiB: a number, or one for each NUMA node */
 	const char *channels, *ranks; /* of -n and -r: what the machine's memory has */
-	const char *level;   /* the first value of --log-level that has no level */
+	const char *level;            /* the first value of --log-level that has no level */
 	const char *unknown; /* the first option that EAL does not have, by this file's table */
 	const char *bare;    /* the first option that lacks its value */
 	const char *stray;   /* the first word that is no option and no option's value */
-	bool memory;         /* the user has decided on memory */
 	bool in_memory;
 	bool no_huge;
 	bool no_shconf;

@@ -64,11 +64,13 @@ def test_hugetlbfs_that_is_no_mount(box):
     before_eal(result)
 
 
-def test_hugepages_asked_for_and_not_free(box):
+@pytest.mark.parametrize("memory", [("--socket-mem", "64"), ("--socket-limit", "64"), ("--legacy-mem",),
+                                    ("--huge-dir", "/dev/hugepages")], ids=lambda words: words[0])
+def test_hugepages_asked_for_and_not_free(box, memory):
     hide = ("unshare", "--mount", "--propagation", "private", "sh", "-ec",
             'mount -t tmpfs none /sys/kernel/mm/hugepages\nexec "$@"', "sh")
-    result = start(box, before=hide, memory=("--socket-mem", "64"))
-    refused(result, "--socket-mem", "no hugepages are free", "nr_hugepages")
+    result = start(box, before=hide, memory=memory)
+    refused(result, f"{memory[0]}: no hugepages are free", "nr_hugepages")
     before_eal(result)
 
 

@@ -56,7 +56,7 @@ test_values(void **state)
 	assert_string_equal(said.lcores_option, "-l");
 	assert_string_equal(said.file_prefix, "a");
 	assert_string_equal(said.huge_dir, "/mnt");
-	assert_true(said.memory && !said.secondary && !said.in_memory);
+	assert_true(said.memory != NULL && !said.secondary && !said.in_memory);
 	read_line("--lcores=0@1,1@1 --proc-type=auto -l2");
 	assert_string_equal(said.lcores, "2"); /* the last one counts */
 	assert_true(said.secondary);
@@ -97,7 +97,7 @@ test_memory(void **state)
 	RTE_SET_USED(state);
 	for (i = 0; i < RTE_DIM(cases); i++) {
 		read_line(cases[i].line);
-		assert_int_equal(said.memory, cases[i].memory);
+		assert_int_equal(said.memory != NULL, cases[i].memory);
 		assert_int_equal(said.in_memory, cases[i].in_memory);
 		assert_int_equal(said.no_huge, cases[i].no_huge);
 		assert_int_equal(said.no_shconf, cases[i].no_shconf);
