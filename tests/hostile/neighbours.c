@@ -21,8 +21,10 @@
 #define A_TICK 4
 #define SETTLE_MS 8000
 #define POLL_MS 1
-#define STOOD_NS 1000000000 /* between two turns: the whole machine stood still, see miss() */
-#define DELAY_NS 500000     /* for a shorter delay it is not looked up how long the worker waited */
+#define STOOD_NS 1000000000 /* between two turns: the whole machine stood still, see give_up() */
+/* A worker had no CPU, so another one perhaps had no ring, for as long as a frame may wait for that (switch/lane.c). */
+#define WORKER_STOOD_NS 10000000
+#define DELAY_NS 500000 /* for a shorter delay it is not looked up how long the worker waited */
 #define MAC_BASE 0x01000000
 #define SEEN_MAX 64
 #define MERGE_BUF 224 /* a window of longest frames fills most of the 256 buffers */
@@ -49,10 +51,11 @@ struct neighbours {
 	const struct workers *workers;
 	bool running;
 	pthread_t thread;
-	bool stop, pause;     /* main thread's wishes */
-	bool paused;          /* the thread's answer to `pause` */
-	uint64_t stood;       /* longest time between two turns of the thread, ns; shared */
-	bool stood_still;     /* one of them was very long since the last check; likewise */
+	bool stop, pause;             /* main thread's wishes */
+	bool paused;                  /* the thread's answer to `pause` */
+	uint64_t waited[WORKERS_MAX]; /* of each worker, for its CPU; thread's */
+	uint64_t stood;               /* longest time between two turns of the thread, ns; shared */
+	bool stood_still; /* the machine or a worker was, for long, since the last check; likewise */
 	pthread_mutex_t lock; /* guards what follows */
 	char error[320];
 	uint64_t seen[SEEN_MAX]; /* sequence numbers of the cases' frames */
@@ -114,19 +117,32 @@ complain_stray(struct neighbours *n, unsigned i, const uint8_t *frame, size_t le
 }
 
 /*
- * Frames from `from` on are missing. If the machine stood still, perhaps while another worker had the ring, the switch
- * may have dropped them: they were too late when it went on. Then it must have counted them.
+ * Frames to neighbour i are missing. If the machine or a worker stood still, perhaps while that worker had the ring, the
+ * switch may have dropped them: they were too late when it went on. Then it must have counted them. Returns false if
+ * there is no such excuse.
  */
-static void
-miss(struct neighbours *n, unsigned i, uint64_t from, uint64_t to)
+static bool
+give_up(struct neighbours *n, unsigned i, uint64_t from, uint64_t to)
 {
 	struct neighbour *peer = &n->each[i ^ 1];
 
-	if (to > from && __atomic_load_n(&n->stood_still, __ATOMIC_RELAXED))
-		__atomic_store_n(&peer->lost, peer->lost + (to - from), __ATOMIC_RELAXED);
-	else
-		complain(n, "neighbour %u got frame %ju instead of %ju", i, (uintmax_t)to,
-				(uintmax_t)from);
+	if (to <= from || !__atomic_load_n(&n->stood_still, __ATOMIC_RELAXED))
+		return false;
+	__atomic_store_n(&peer->lost, peer->lost + (to - from), __ATOMIC_RELAXED);
+	return true;
+}
+
+/* Notes if a worker had no CPU for long. */
+static void
+look_at_workers(struct neighbours *n)
+{
+	for (unsigned i = 0; i < n->workers->n; i++) {
+		uint64_t waited = worker_waited(n->workers, i);
+
+		if (waited - n->waited[i] > WORKER_STOOD_NS)
+			__atomic_store_n(&n->stood_still, true, __ATOMIC_RELAXED);
+		n->waited[i] = waited;
+	}
 }
 
 static void
@@ -148,8 +164,9 @@ look_at(struct neighbours *n, unsigned i, const uint8_t *frame, size_t len)
 		complain_stray(n, i, frame, len);
 		return;
 	}
-	if (seq != me->got)
-		miss(n, i, me->got, seq);
+	if (seq != me->got && !give_up(n, i, me->got, seq))
+		complain(n, "neighbour %u got frame %ju instead of %ju", i, (uintmax_t)seq,
+				(uintmax_t)me->got);
 	if (len != length_of(seq) || frame_damage(frame, len) != 0)
 		complain(n, "neighbour %u got frame %ju damaged (%zu bytes, byte %zu)", i,
 				(uintmax_t)seq, len, frame_damage(frame, len));
@@ -235,6 +252,7 @@ run(void *arg)
 		if (now - last > STOOD_NS)
 			__atomic_store_n(&n->stood_still, true, __ATOMIC_RELAXED);
 		last = now;
+		look_at_workers(n);
 		for (unsigned i = 0; i < NEIGHBOURS; i++) {
 			receive_all(n, i);
 			if (!pause)
@@ -379,6 +397,11 @@ neighbours_check(struct neighbours *n, uint64_t *delay_ns)
 		uint64_t delay = __atomic_exchange_n(&me->delay, 0, __ATOMIC_RELAXED);
 		uint64_t sent = n->each[i ^ 1].sent, got = me->got;
 
+		/* If the whole window is missing no later frame shows it. */
+		if (!settled && give_up(n, i, got, sent)) {
+			got = sent;
+			__atomic_store_n(&me->got, got, __ATOMIC_RELEASE);
+		}
 		if (!heard && got == me->heard)
 			complain(n, "neighbour %u heard nothing", i);
 		if (!settled && sent != got)

@@ -58,7 +58,7 @@ uint64_t neighbours_sent(const struct neighbours *n, unsigned i);
 uint64_t neighbours_got(const struct neighbours *n);
 
 /*
- * Returns how many of a neighbour's frames did not arrive as the whole machine stood still. The switch must have
+ * Returns how many of a neighbour's frames did not arrive as the machine or a worker stood still. The switch must have
  * dropped and counted at least as many.
  */
 uint64_t neighbours_lost(const struct neighbours *n, unsigned i);
