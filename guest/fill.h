@@ -137,7 +137,7 @@ fill_single(struct cursor *c, const struct frame *f, const bool plain, const boo
 
 /* Writes header and frame into the room that ends at the cursor, and returns its chains as used. */
 static __rte_always_inline void
-fill_room(const struct cursor *end, struct room *r, const struct frame *f, const bool packed)
+fill_room(const struct cursor *end, struct rx_room *r, const struct frame *f, const bool packed)
 {
 	struct virtqueue *vq = end->vq;
 	uint8_t vnet[HDR_MAX];
@@ -176,7 +176,7 @@ fill_found(struct filling *to, const struct frame *f, bool touch, const bool pac
 	struct cursor *c = &to->at, end = *c;
 	struct virtqueue *vq = c->vq;
 	enum chain_status status;
-	struct room r;
+	struct rx_room r;
 
 	status = room_find(&end, vq->hdr_len + f->len, to->looked, &r, packed);
 	to->looked = r.chain.looked;
@@ -222,7 +222,7 @@ fill_find_all(const struct filling *to, const struct gso *gso, const bool packed
 	struct cursor c = from;
 	struct used_chain used[RX_LOOK_MAX]; /* each chain has a descriptor */
 	unsigned int i, chains = 0, looked = 0;
-	struct room r;
+	struct rx_room r;
 
 	if (gso->n > vq->size)
 		return CHAIN_TOO_MANY;

@@ -47,7 +47,7 @@
 #define RX_USELESS_MAX 256
 
 /* The room for a frame: one chain, or with mergeable buffers several. */
-struct room {
+struct rx_room {
 	unsigned int n; /* number of chains */
 	struct used_chain used[RX_BUFFERS_MAX];
 	uint32_t len[RX_BUFFERS_MAX]; /* bytes that each chain holds */
@@ -103,7 +103,7 @@ room_is_useful(const struct virtqueue *vq, uint32_t len, bool first)
  * them. After CHAIN_BAD the last of them can't be used. `looked`: see r->before.
  */
 static __rte_always_inline enum chain_status
-room_find(struct cursor *c, uint32_t need, uint32_t looked, struct room *r, const bool packed)
+room_find(struct cursor *c, uint32_t need, uint32_t looked, struct rx_room *r, const bool packed)
 {
 	unsigned int limit = c->vq->mergeable ? RX_BUFFERS_MAX : 1;
 	enum chain_status status;
@@ -150,7 +150,7 @@ room_known(const struct cursor *c, uint32_t need, const bool packed)
 
 /* Notes that a search from `from` to `to` failed. */
 static void
-room_note(const struct cursor *from, const struct cursor *to, const struct room *r,
+room_note(const struct cursor *from, const struct cursor *to, const struct rx_room *r,
 		enum chain_status status)
 {
 	from->vq->known = (struct room_known){
@@ -188,7 +188,7 @@ room_may_look(struct burst *b)
 
 /* Charges a search to the visit, and for what is too much to the receiver. */
 static void
-room_charge(struct burst *b, const struct guest_mem *mem, const struct room *r)
+room_charge(struct burst *b, const struct guest_mem *mem, const struct rx_room *r)
 {
 	uint32_t cost = chain_cost(mem, r->chain.looked - r->before);
 	uint32_t most = (r->n + 1) * RX_CHAIN_FREE * COST_DESC;
@@ -206,7 +206,7 @@ room_charge(struct burst *b, const struct guest_mem *mem, const struct room *r)
  * the frame is put off.
  */
 static inline bool
-room_touch(struct burst *b, const struct room *r)
+room_touch(struct burst *b, const struct rx_room *r)
 {
 	if (likely(!b->touch.on) || burst_touch(b, r->frag, r->chain.n))
 		return true;

@@ -17,13 +17,13 @@
 #define ROOM (2 * PAGE) /* of bytes that end at a page that can't be used */
 #define MARK 0x5a
 
-struct room {
+struct edges {
 	uint8_t *from, *to; /* ROOM bytes each */
 	uint64_t random;
 };
 
 static uint8_t *
-map_room(void)
+map_edge(void)
 {
 	uint8_t *p = mmap(NULL, ROOM + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			-1, 0);
@@ -36,10 +36,10 @@ map_room(void)
 static int
 setup(void **state)
 {
-	struct room *r = unit_zalloc(sizeof(*r));
+	struct edges *r = unit_zalloc(sizeof(*r));
 
-	r->from = map_room();
-	r->to = map_room();
+	r->from = map_edge();
+	r->to = map_edge();
 	r->random = 1;
 	*state = r;
 	return 0;
@@ -48,7 +48,7 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-	struct room *r = *state;
+	struct edges *r = *state;
 
 	munmap(r->from, ROOM + PAGE);
 	munmap(r->to, ROOM + PAGE);
@@ -71,7 +71,7 @@ reference(const uint8_t *p, uint32_t len)
 }
 
 static void
-fill(struct room *r, uint8_t *p, uint32_t len)
+fill(struct edges *r, uint8_t *p, uint32_t len)
 {
 	uint32_t kind = unit_random(&r->random) % 8, i;
 
@@ -103,7 +103,7 @@ expect_copy(uint8_t *to, const uint8_t *from, uint32_t len)
 static void
 test_lengths(void **state)
 {
-	struct room *r = *state;
+	struct edges *r = *state;
 	uint8_t *from, *to;
 	uint32_t len;
 
@@ -119,7 +119,7 @@ test_lengths(void **state)
 static void
 test_alignments(void **state)
 {
-	struct room *r = *state;
+	struct edges *r = *state;
 	unsigned int round;
 	uint8_t *from, *to;
 	uint32_t len;
@@ -139,7 +139,7 @@ test_alignments(void **state)
 static void
 test_each_sum(void **state)
 {
-	struct room *r = *state;
+	struct edges *r = *state;
 	uint8_t *p = r->from + ROOM - 100;
 	uint16_t rest;
 	uint32_t sum;
@@ -160,7 +160,7 @@ test_each_sum(void **state)
 static void
 test_parts(void **state)
 {
-	struct room *r = *state;
+	struct edges *r = *state;
 	uint32_t len, at, n;
 	unsigned int round;
 	uint16_t sum, more;
