@@ -65,7 +65,7 @@
  * cache. With their cost as it was, a pair on each of two workers kept 0.34 to 0.50 of its rate beside a guest that
  * sent to one ring on both (EPYC Zen 5; the worst by what the host had placed where), and keeps 0.56 to 0.60.
  */
-#define COST_BESIDE(copies) ((copies)*3 / 2)
+#define COST_BESIDE(copies) (3 * (copies) / 2)
 /* To add n bytes up for a checksum, in plain C: vectors take less than half of it. */
 #define COST_SUM(n) ((n) / 10)
 

@@ -58,10 +58,9 @@
  * a guest that did nothing wrong takes page faults, as each does when it begins. If another thread had the CPU, each
  * page fault is taken to last as long as those of the guest did when none had: at first 7 us at 2.3 GHz, five times
  * what one of 4 KiB takes, so that a ring of 1024 is within STALL_CREDIT. If no other thread had the CPU, a page fault
- * lasts half a millisecond at most: twice what is needed to clear a hugepage of 2 MiB, and for larger ones as many
- * times as much as they are larger. But the kernel tells if it let
- * the worker sleep, because a page was read from a disk or was just being punched out: then it is a tenth of a
- * second for all.
+ * lasts half a millisecond at most: twice what is needed to clear a hugepage of 2 MiB. One of a larger page lasts as
+ * many times as long as that is larger. But the kernel tells if it let the worker sleep, because a page was read from a
+ * disk or was just being punched out: then it is a tenth of a second for all, which is also the most for one.
  */
 #define STALL_UNSURE (UINT32_C(1) << 14)
 #define STALL_CLEAR (UINT64_C(1) << 20)

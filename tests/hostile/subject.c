@@ -285,6 +285,7 @@ subject_holdings(const struct subject *s, struct holdings *hold)
 	hold->regions = count_lines(path, "guest-memory", NULL);
 	hold->maps = count_lines(path, "-", NULL);
 	hold->file_maps = count_lines(path, " /", NULL);
+	hold->sanitized = count_lines(path, "libasan", NULL) != 0;
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)s->pid);
 	count_lines(path, "VmRSS:", &hold->resident_kb);
 	count_lines(path, "HugetlbPages:", &hold->huge_kb);

@@ -56,6 +56,7 @@ struct holdings {
 	unsigned sockets;     /* those of the file descriptors that are sockets */
 	unsigned maps;        /* regions of any memory */
 	unsigned file_maps;   /* those of the maps that are of files, memfds included */
+	bool sanitized;       /* it has AddressSanitizer, which makes mappings of its own */
 	uint64_t resident_kb; /* hugepages too */
 	uint64_t huge_kb;
 };
