@@ -22,7 +22,7 @@ ORDINARY = ("--no-huge",)  # where there are no hugepages: one memfd
 RETRIES = 100000
 BURSTS = 4  # bursts of 32 frames that each port sends first: they go to and fro, once each time the guests get a CPU
 RETRY_US = 10
-EOF_SECONDS = 5  # seconds after which it gets a signal, as it was not at the prompt
+EOF_SECONDS = 5  # seconds after which it is killed: it was not at the prompt, or the switch has no CPU
 
 
 def virtio_user(index, path, mac=None, **arguments):
@@ -77,14 +77,16 @@ class Testpmd(Process):
         self.end()
 
     def end(self):
-        """At its prompt by the end of its input. SIGTERM's handler closes the ports by itself, and waits for ever where
-        it interrupted what it needs: after so many seconds the process would be killed.
+        """At its prompt by the end of its input, and killed if that takes too long. SIGTERM's handler closes the ports by
+        itself. Where it interrupts just that it waits for ever, or clears rings that are still in use: then the
+        switch stops the device.
         """
         if self.at and self.running():
             self.signal(signal.SIGCONT)
             self.child.stdin.close()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.child.wait(EOF_SECONDS)
+            self.signal(signal.SIGKILL)
         super().end()
 
     def wait_prompt(self, deadline=DEADLINE):
