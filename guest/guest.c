@@ -49,7 +49,6 @@ guest_publish_set(struct guest *g)
 		guest_quiesce(g);
 	set->sink.ops = &guest_sink_ops;
 	set->port = g->port;
-	store_relaxed(&g->all->ports->port[g->port].page, g->mem.page);
 	set->n = 0;
 	RING_SET_FOREACH(i, (g->published | g->held) & RINGS_RX)
 		set->vq[set->n++] = g->published >> i & 1 ? &g->ring[i] : NULL;

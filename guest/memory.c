@@ -2,8 +2,6 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* Builds the map of a guest's memory: see memory.h for the contract. */
-#include <sys/stat.h>
-
 #include <rte_common.h>
 #include <rte_vhost.h>
 
@@ -38,15 +36,6 @@ memory_add_region(struct guest_mem *m, const struct rte_vhost_mem_region *t)
 	r->host = (uint8_t *)(uintptr_t)t->host_user_addr;
 }
 
-/* Returns the bytes of the file's pages: hugetlbfs and tmpfs have them as the size of a block. 0: not known. */
-static uint32_t
-memory_page(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 ? st.st_blksize : 0;
-}
-
 void
 guest_mem_set(struct guest_mem *m, const struct rte_vhost_memory *table)
 {
@@ -54,7 +43,7 @@ guest_mem_set(struct guest_mem *m, const struct rte_vhost_memory *table)
 	unsigned int i;
 
 	memory_begin(m);
-	m->n = m->nmaps = m->page = 0;
+	m->n = m->nmaps = 0;
 	m->region[0] = (struct guest_region){0}; /* singles_avx2.c looks at it unasked */
 	for (i = 0; i < table->nregions && m->n < GUEST_REGIONS; i++) {
 		t = &table->regions[i];
@@ -62,7 +51,6 @@ guest_mem_set(struct guest_mem *m, const struct rte_vhost_memory *table)
 			continue;
 		m->map[m->nmaps++] = (struct guest_mapping){t->mmap_addr, t->mmap_size};
 		memory_add_region(m, t);
-		m->page = RTE_MAX(m->page, memory_page(t->fd));
 	}
 	memory_end(m);
 }

@@ -48,8 +48,6 @@ struct guest_mem {
 	uint32_t version; /* odd while the map is written */
 	unsigned int nmaps;
 	struct guest_mapping map[GUEST_REGIONS];
-
-	uint32_t page; /* bytes of the largest page that a region may have */
 };
 
 /*

@@ -50,7 +50,6 @@ struct port {
 	uint16_t tx_rings; /* transmit rings in use, paused ones too; the uplink: 0 */
 	uint8_t policy;    /* set of PORT_MACS, PORT_ISOLATED, PORT_NO_TAGS */
 	uint16_t number;   /* number of the guest among those of its --port */
-	uint32_t page;     /* bytes of the largest page that its guest's memory has; 0: not known */
 	uint64_t learned;  /* requests to learn that it has made; see route.c */
 	const struct conf_port *settings; /* settings of the --port that it connected to */
 } __rte_cache_aligned;

@@ -34,7 +34,6 @@ struct share {
 	uint64_t until; /* TSC up to which its visits are examined for them */
 	uint32_t hold;  /* for how long they were, last time, in milliseconds */
 	uint32_t fault; /* cycles that one of its page faults took, of late */
-	uint64_t clear; /* most cycles that one takes in which the kernel does not sleep */
 	uint32_t slow;  /* cost of page faults a frame, of late; see stall.h */
 };
 

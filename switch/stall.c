@@ -58,23 +58,20 @@
  * a guest that did nothing wrong takes page faults, as each does when it begins. If another thread had the CPU, each
  * page fault is taken to last as long as those of the guest did when none had: at first 7 us at 2.3 GHz, five times
  * what one of 4 KiB takes, so that a ring of 1024 is within STALL_CREDIT. If no other thread had the CPU, a page fault
- * lasts half a millisecond at most: twice what is needed to clear a hugepage of 2 MiB. One of a larger page lasts as
- * many times as long as that is larger. But the kernel tells if it let the worker sleep, because a page was read from a
- * disk or was just being punched out: then it is a tenth of a second for all, which is also the most for one.
+ * lasts half a millisecond at most: twice what is needed to clear a hugepage of 2 MiB. But the kernel tells if it let
+ * the worker sleep, because a page was read from a disk or was just being punched out: then it is a tenth of a
+ * second for all.
  */
 #define STALL_UNSURE (UINT32_C(1) << 14)
 #define STALL_CLEAR (UINT64_C(1) << 20)
-#define STALL_CLEAR_PAGE (UINT32_C(2) << 20)
 #define STALL_SLEEP (UINT64_C(1) << 28)
 
 /*
  * So far a receiver may be ahead of its share, in units of cost: nearly ten milliseconds of page faults. Frames for it
  * wait while it is further ahead, and may be dropped. So guests that begin lose nothing: nobody has touched most of
- * their buffers, but a ring of them, or 70 hugepages of 2 MiB, take less. With larger ones it is as much as
- * STALL_CREDIT_PAGES of them take.
+ * their buffers, but a ring of them, or 70 hugepages, take less.
  */
 #define STALL_CREDIT (UINT64_C(1) << 26)
-#define STALL_CREDIT_PAGES 2
 
 /* What stalls may cost in a visit of a slow guest: half of what a visit may cost, so that frames get on. */
 #define STALL_VISIT (COST_VISIT_MAX / 2)
@@ -113,7 +110,7 @@ stall_trust(struct share *share, uint64_t took, struct stall_seen before, struct
 		return RTE_MIN(took, faults * RTE_MAX(share->fault, STALL_UNSURE));
 	if (now.sleeps != before.sleeps)
 		return took;
-	took = RTE_MIN(took, faults * RTE_MAX(share->clear, STALL_CLEAR));
+	took = RTE_MIN(took, faults * STALL_CLEAR);
 	share->fault = took / faults;
 	return took;
 }
@@ -182,15 +179,6 @@ stall_look(struct lane *l)
 	s->next = now + period;
 }
 
-/* Notes how large the pages of the guest are that has this port now. */
-static void
-stall_know(const struct lane *l, uint16_t port, struct share *share)
-{
-	uint32_t page = load_relaxed(&l->shared.ports->port[port].page);
-
-	share->clear = page / STALL_CLEAR_PAGE * STALL_CLEAR;
-}
-
 void
 stall_begin(struct lane *l, const struct source *s, struct share *share)
 {
@@ -202,7 +190,6 @@ stall_begin(struct lane *l, const struct source *s, struct share *share)
 	k->mark = rte_rdtsc();
 	l->burst.touch.on = k->mark < share->until;
 	if (unlikely(l->burst.touch.on)) {
-		stall_know(l, s->port, share);
 		/* Page faults of other visits are not this guest's. */
 		stall_ask(k);
 		k->mark = rte_rdtsc();
@@ -281,7 +268,6 @@ stall_has_work(struct lane *l, struct share *share, const struct source *s)
 	if (likely(took <= STALL_SLACK) || !stall_ask(k))
 		return work;
 	k->visit = share;
-	stall_know(l, s->port, share);
 	stall_examine(k, before + took);
 	took = stall_trust(share, took, seen, k->seen);
 	share_visited(&l->clock, share, took * STALL_PRICE);
@@ -346,21 +332,7 @@ stall_touch(struct lane *l, bool fresh)
 static struct share *
 stall_receiver_of(struct lane *l, uint16_t to)
 {
-	struct share *share = &l->polled[to].share;
-
-	if (to == PORT_UPLINK)
-		return NULL;
-	stall_know(l, to, share);
-	return share;
-}
-
-/* Returns how far a receiver may be ahead. */
-static uint64_t
-stall_credit(const struct share *share)
-{
-	uint64_t page = RTE_MIN(share->clear, STALL_SLEEP) * STALL_PRICE;
-
-	return RTE_MAX(STALL_CREDIT, STALL_CREDIT_PAGES * page);
+	return to == PORT_UPLINK ? NULL : &l->polled[to].share;
 }
 
 frame_set
@@ -370,7 +342,7 @@ stall_limit(struct lane *l, uint16_t to, frame_set want)
 	unsigned int most = stall_frames(share);
 
 	want &= l->stall.touched;
-	if (unlikely(share != NULL && share->used >= l->clock.now + stall_credit(share)))
+	if (unlikely(share != NULL && share->used >= l->clock.now + STALL_CREDIT))
 		return 0;
 	if (unlikely(frame_set_count(want) > most))
 		want &= ~frame_set_after(want, most);

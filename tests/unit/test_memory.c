@@ -2,10 +2,6 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* Guest memory: which addresses become pointers, and that no others do. */
-#include <linux/memfd.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <rte_common.h>
 #include <rte_vhost.h>
 
@@ -246,37 +242,6 @@ test_set_too_many(void **state)
 	free(t);
 }
 
-/* The largest page is that of the files; what is no file has none that is known. */
-static void
-test_set_page(void **state)
-{
-	static const struct guest_region in[] = {
-			{0x1000, 10, (uint8_t *)1},
-			{0x2000, 10, (uint8_t *)2},
-			{0x3000, 10, (uint8_t *)3},
-	};
-	struct rte_vhost_memory *t = table(in, RTE_DIM(in));
-	struct guest_mem m;
-	unsigned int i;
-
-	RTE_SET_USED(state);
-	for (i = 0; i < RTE_DIM(in); i++)
-		t->regions[i].fd = -1;
-	guest_mem_set(&m, t);
-	assert_int_equal(m.page, 0);
-	t->regions[1].fd = memfd_create("pages", MFD_HUGETLB | MFD_HUGE_2MB);
-	t->regions[2].fd = memfd_create("pages", 0);
-	assert_true(t->regions[1].fd >= 0 && t->regions[2].fd >= 0);
-	guest_mem_set(&m, t);
-	assert_int_equal(m.page, 2 << 20);
-	close(t->regions[1].fd);
-	t->regions[1].fd = -1;
-	guest_mem_set(&m, t);
-	assert_int_equal(m.page, sysconf(_SC_PAGESIZE));
-	close(t->regions[2].fd);
-	free(t);
-}
-
 int
 main(void)
 {
@@ -290,7 +255,6 @@ main(void)
 			cmocka_unit_test(test_set_order),
 			cmocka_unit_test(test_set_left_out),
 			cmocka_unit_test(test_set_too_many),
-			cmocka_unit_test(test_set_page),
 	};
 
 	return cmocka_run_group_tests_name("memory", tests, NULL, NULL);

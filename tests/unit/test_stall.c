@@ -257,25 +257,6 @@ test_untouched(void **state)
 	munmap(pages, MUCH);
 }
 
-/* How far a receiver may be ahead depends on its pages: one of 1 GiB may be touched, and costs more than many others. */
-static void
-test_credit(void **state)
-{
-	const uint64_t one = 3 * (UINT64_C(1) << 28);
-	struct test *t = *state;
-	struct lane *l = t->r->lane;
-	struct share *s = &l->polled[TO].share;
-
-	l->stall.touched = frame_set_of(1);
-	s->used = l->clock.now + one;
-	assert_int_equal(stall_limit(l, TO, frame_set_of(1)), 0);
-	store_relaxed(&t->r->ports.port[TO].page, 1 << 30);
-	assert_int_equal(stall_limit(l, TO, frame_set_of(1)), frame_set_of(1));
-	s->used += one;
-	assert_int_equal(stall_limit(l, TO, frame_set_of(1)), 0);
-	s->used = l->clock.now;
-}
-
 /* A guest that does nothing pays if the look at its ring takes a page fault, and then is not looked at. */
 static void
 test_bell(void **state)
@@ -330,11 +311,6 @@ test_trust(void **state)
 	assert_int_equal(stall_trust(&s, hours, before, now), 1 << 28);
 	now.faults = before.faults + 2;
 	assert_int_equal(stall_trust(&s, hours, before, now), 2 << 20);
-	assert_int_equal(stall_trust(&s, 400000, before, now), 400000);
-	/* Larger pages take longer. */
-	s.clear = 512 << 20;
-	assert_int_equal(stall_trust(&s, 1 << 27, before, now), 1 << 27);
-	s.clear = 0;
 	assert_int_equal(stall_trust(&s, 400000, before, now), 400000);
 	/* Now it is known how long such a page takes. */
 	now.switches++;
@@ -396,7 +372,6 @@ main(void)
 			TEST(test_debt),
 			TEST(test_short),
 			TEST(test_untouched),
-			TEST(test_credit),
 			TEST(test_bell),
 			TEST(test_again),
 			cmocka_unit_test(test_touch),
