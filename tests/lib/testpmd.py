@@ -77,8 +77,8 @@ class Testpmd(Process):
         self.end()
 
     def end(self):
-        """At its prompt by the end of its input, and killed if that takes too long. SIGTERM's handler closes the ports by
-        itself. Where it interrupts just that it waits for ever, or clears rings that are still in use: then the
+        """At its prompt by the end of its input, and killed if that takes too long. SIGTERM's handler closes the ports
+        by itself. Where it interrupts just that it waits for ever, or clears rings that are still in use: then the
         switch stops the device.
         """
         if self.at and self.running():

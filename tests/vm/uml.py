@@ -18,8 +18,8 @@ from vm.guest import Shell
 
 KERNEL = "/usr/bin/linux.uml"
 MODULES = "/usr/lib/uml/modules/*"
-# A kernel allows a thread for each 128 KiB that it has free at its boot, and has some 200 for a moment then: with 64 MiB
-# the first fork of init failed in 15 of 120 boots ("can't fork"), with 96 in none.
+# A kernel allows a thread for each 128 KiB that it has free at its boot, and starts many for a moment then: with
+# 64 MiB the first fork of init failed in 15 of 120 boots ("can't fork"), with 96 in none.
 MEMORY = "128M"
 # Not of crypto/, which warns of its own tests at some boots.
 COMPLAINT = re.compile(r"virtio(_uml|_net|\d).*(error|failed|refused|unexpected)|at arch/um|at drivers/(net|virtio)|"
