@@ -150,7 +150,7 @@ set_up(struct hostile *h)
 		return fail(h, "%s did not start", s->program);
 	if (!workers_find(&h->workers, s->pid, s->workers))
 		return fail(h, "the kernel does not tell of %u workers", s->workers);
-	h->neighbours = neighbours_connect(s->honest_socket, h->features, &h->workers);
+	h->neighbours = neighbours_connect(s->honest_socket, h->features, &h->workers, h->soak);
 	if (h->neighbours == NULL)
 		return fail(h, "the neighbours could not connect");
 	h->gauge = gauge_connect(s->honest_socket, &h->workers);

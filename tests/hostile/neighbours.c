@@ -49,6 +49,7 @@ struct neighbours {
 	struct neighbour each[NEIGHBOURS];
 	unsigned up; /* connected */
 	const struct workers *workers;
+	bool patient;
 	bool running;
 	pthread_t thread;
 	bool stop, pause;             /* main thread's wishes */
@@ -252,7 +253,8 @@ run(void *arg)
 		if (now - last > STOOD_NS)
 			__atomic_store_n(&n->stood_still, true, __ATOMIC_RELAXED);
 		last = now;
-		look_at_workers(n);
+		if (n->patient)
+			look_at_workers(n);
 		for (unsigned i = 0; i < NEIGHBOURS; i++) {
 			receive_all(n, i);
 			if (!pause)
@@ -265,7 +267,7 @@ run(void *arg)
 }
 
 struct neighbours *
-neighbours_connect(const char *socket, uint64_t features, const struct workers *w)
+neighbours_connect(const char *socket, uint64_t features, const struct workers *w, bool patient)
 {
 	struct nic_opts opts = {
 			.dev = {.features = VU_F_VERSION_1 | VU_F_PROTOCOL_FEATURES | features,
@@ -281,6 +283,7 @@ neighbours_connect(const char *socket, uint64_t features, const struct workers *
 	if ((features & VU_F_MRG_RXBUF) != 0)
 		opts.rx_buf_size = MERGE_BUF;
 	n->workers = w;
+	n->patient = patient;
 	pthread_mutex_init(&n->lock, NULL);
 	for (; n->up < NEIGHBOURS; n->up++) {
 		struct neighbour *me = &n->each[n->up];

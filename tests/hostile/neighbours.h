@@ -29,10 +29,11 @@ struct neighbours;
 /*
  * Connects them at `socket`, with these features too. With MRG_RXBUF they have small buffers, of
  * which a frame takes up to seven. Each sends one broadcast, from which the switch learns it.
- * Returns NULL if one could not connect.
+ * `patient`: a worker may have no CPU for long, as other programs run during a soak; frames that are late then may be
+ * dropped and counted. Returns NULL if one could not connect.
  */
 struct neighbours *
-neighbours_connect(const char *socket, uint64_t features, const struct workers *w);
+neighbours_connect(const char *socket, uint64_t features, const struct workers *w, bool patient);
 
 /* Starts the traffic; for when the switch has learned all of their addresses, as nothing is flooded then. */
 bool neighbours_go(struct neighbours *n);
