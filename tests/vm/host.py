@@ -7,6 +7,7 @@ frames between the taps (untagged) and the wire (tagged): what VLAN interfaces w
 kernels without them too. Pinger sends to a guest all the time and accounts for each reply.
 """
 
+import collections
 import errno
 import fcntl
 import os
@@ -254,6 +255,8 @@ class Pinger(threading.Thread):
             raise self.problem
         lost = sorted(set(range(self.sent)) - set(self.got))
         assert len(lost) <= may_lose, f"{self.address}: {len(lost)} of {self.sent} echoes lost: {lost[:20]}"
-        got = self.got if ordered else sorted(self.got)
-        assert got == sorted(set(self.got)), f"{self.address}: echoes doubled or out of order"
+        again = [number for number, count in collections.Counter(self.got).items() if count > 1]
+        assert not again, f"{self.address}: echoes came more than once: {again[:20]}"
+        late = [(place, number) for place, number in enumerate(self.got[1:], 1) if number < self.got[place - 1]]
+        assert not ordered or not late, f"{self.address}: echoes out of order, as (place, number): {late[:20]}"
         assert self.wrong is None, f"{self.address}: echo {self.wrong} came back changed"
