@@ -316,9 +316,9 @@ control_tell_status(struct control *c)
 
 /* The watchdog is told only while all workers work, so that it ends a switch that hangs. */
 static void
-control_tell_manager(struct control *c)
+control_tell_manager(struct control *c, bool work)
 {
-	if (watch_workers(&c->watch, c->parts->lanes) && c->parts->notify->watchdog_us != 0)
+	if (work && c->parts->notify->watchdog_us != 0)
 		notify_send(c->parts->notify, "WATCHDOG=1");
 	control_tell_status(c);
 }
@@ -357,19 +357,22 @@ control_on_second(struct control *c)
 {
 	const struct parts *p = c->parts;
 	uint64_t n;
+	bool work;
 
 	if (read(c->timer, &n, sizeof(n)) != sizeof(n))
 		return;
 	c->seconds += n;
+	work = watch_workers(&c->watch, p->lanes);
 	if (c->moves > MOVES_LOGGED)
 		say(NOTICE, "%u more addresses moved in this second\n", c->moves - MOVES_LOGGED);
 	c->moves = 0;
-	addresses_tick(p); /* once, however late it is */
+	if (work)
+		addresses_tick(p); /* once, however late it is */
 	loads_sample(p->loads, p->lanes, rte_get_tsc_cycles());
 	if (p->uplink != NULL)
 		control_use_filters(p);
 	control_check_guests(p);
-	control_tell_manager(c);
+	control_tell_manager(c, work);
 	control_tell_guests(c);
 	changes_work(p->changes);
 	rpc_tick(p->rpc);

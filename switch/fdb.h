@@ -281,9 +281,9 @@ fdb_forget_if(struct fdb *t, fdb_unwanted_fn unwanted, void *arg, fdb_gone_fn go
 
 /*
  * Advances the clock by a second, forgets idle addresses and reclaims positions whose grace period is over.
- * Main lcore, once a second. Seconds in which it could not call this must be left out, not made up for:
- * all addresses would look idle that workers have used meanwhile, or that nobody could use as the
- * whole process stood still.
+ * Main lcore, once a second. Seconds in which it could not call this, or in which a worker's bursts did not end, must
+ * be left out, not made up for: all addresses would look idle that workers have used meanwhile, or that
+ * nobody could use, as the worker or the whole process stood still.
  */
 void fdb_tick(struct fdb *t, fdb_gone_fn gone, void *arg);
 

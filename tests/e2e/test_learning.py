@@ -8,6 +8,7 @@ import time
 
 from lib.frames import BROADCAST, frame
 from lib.guests import Guests
+from lib.hang import HANGS, hung
 from lib.room import room
 from lib.uplink import TAP
 from lib.wait import wait_for
@@ -104,6 +105,18 @@ def test_nobody_ages_while_the_switch_is_stopped(box):
         time.sleep(aging + 1.5)
         r.switch.signal(signal.SIGCONT)
         for _ in range(20):  # the first may be earlier than the main lcore
+            assert r.reached(one, frame(two.mac, one.mac)) == {two}, "a frame for a known address went to others"
+
+
+def test_nobody_ages_while_a_worker_hangs(box):
+    """The main lcore goes on, but the worker can't see who uses an address."""
+    aging = 3
+    with room(box, 3, ["--aging", str(aging)], allow_log=[HANGS]) as r:
+        one, two, _ = r.guests
+        with hung(r.switch.pid, 1):
+            for _ in range(aging + 2):  # one a second
+                r.switch.next_table()
+        for _ in range(20):
             assert r.reached(one, frame(two.mac, one.mac)) == {two}, "a frame for a known address went to others"
 
 

@@ -2,12 +2,10 @@
 # Copyright (c) 2026 vhost-switch contributors
 """What the service manager is told (sd_notify's protocol), and a worker that hangs.
 
-The test is the service manager: it has the socket of NOTIFY_SOCKET. A worker hangs because the test traces its
-thread and keeps it stopped, as a debugger would; the other threads run on.
+The test is the service manager: it has the socket of NOTIFY_SOCKET.
 """
 
 import contextlib
-import ctypes
 import os
 import re
 import select
@@ -18,17 +16,15 @@ import time
 import pytest
 
 from lib.guests import Guests
+from lib.hang import HANGS, WALL, hung
 from lib.switch import TWO_WORKERS, Switch
 from lib.telemetry import Telemetry
 from lib.uplink import AF_PACKET, Uplink
 from lib.wait import DEADLINE, wait_for
 
 WATCHDOG = {"WATCHDOG_USEC": "30000000"}
-HANGS = r"the worker on lcore (\d+) hangs: none of its bursts ended for \d+ s"
 LOOKS = 5  # looks, one a second, after which a worker is reported as hanging
 GOES_ON = r"the worker on lcore (\d+) goes on"
-PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207  # linux/ptrace.h
-WALL = 0x40000000  # __WALL: threads, too
 
 
 class Manager:
@@ -116,36 +112,6 @@ def test_watchdog_is_fed_while_the_worker_sleeps(box, manager):
         wait_for(lambda: telemetry.ask("/vhost_switch/workers")["0"]["asleep_ppm"] > 990_000, what="an idle worker")
         manager.wait("WATCHDOG=1", manager.lines().count("WATCHDOG=1") + LOOKS + 1)
         assert not re.search(HANGS, switch.stderr)
-
-
-@contextlib.contextmanager
-def hung(pid, lcore):
-    """Stops the thread of this lcore for as long as the block lasts."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.ptrace.argtypes = [ctypes.c_long] * 4
-    libc.ptrace.restype = ctypes.c_long
-
-    def ptrace(request, thread):
-        if libc.ptrace(request, thread, 0, 0) != 0:
-            raise OSError(ctypes.get_errno(), f"ptrace({request:#x}, {thread})")
-    thread = worker_thread(pid, lcore)
-    ptrace(PTRACE_SEIZE, thread)
-    try:
-        ptrace(PTRACE_INTERRUPT, thread)
-        os.waitpid(thread, WALL)
-        yield thread
-    finally:
-        with contextlib.suppress(ProcessLookupError):  # it has ended
-            ptrace(PTRACE_DETACH, thread)
-
-
-def worker_thread(pid, lcore):
-    """EAL names its threads: lcore-worker-1, or dpdk-worker1."""
-    for thread in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{thread}/comm", encoding="ascii") as f:
-            if re.search(rf"worker-?{lcore}$", f.read().strip()):
-                return int(thread)
-    raise AssertionError(f"no thread for lcore {lcore}")
 
 
 def test_hung_worker_is_named_and_starves_the_watchdog(box, manager):
