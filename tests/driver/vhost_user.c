@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define STOOD_MS 15000 /* nobody waits for something that long without a look at the time */
+#define LOOK_MS 1000
 #define CONNECT_RETRY_MS 10 /* a back end needs some 100 ms to start: this adds little */
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -23,10 +25,16 @@
 int64_t
 vu_now_ms(void)
 {
+	static _Thread_local int64_t last, stood;
 	struct timespec ts;
+	int64_t now;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	now = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	if (last != 0 && now - last > STOOD_MS)
+		stood += now - last;
+	last = now;
+	return now - stood;
 }
 
 static int
@@ -97,8 +105,8 @@ wait_readable(int sock, int64_t deadline)
 
 	do {
 		left = deadline - vu_now_ms();
-		n = poll(&p, 1, left > 0 ? (int)left : 0);
-	} while (n < 0 && errno == EINTR);
+		n = poll(&p, 1, left > LOOK_MS ? LOOK_MS : left > 0 ? (int)left : 0);
+	} while ((n == 0 && left > 0) || (n < 0 && errno == EINTR));
 	if (n < 0)
 		return -errno;
 	return n == 0 ? -ETIMEDOUT : 0;

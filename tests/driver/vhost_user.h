@@ -198,7 +198,10 @@ void vu_msg_close_fds(struct vu_msg *msg);
 /* Waits until the back end has hung up, and returns 0 then. What it still sends is thrown away. */
 int vu_wait_hangup(int sock, int timeout_ms);
 
-/* Milliseconds of the monotonic clock, for deadlines. */
+/*
+ * Milliseconds, for a thread's deadlines: the monotonic clock, without the time in which the whole machine, or the
+ * thread, stood still for long. A virtual machine that its host suspends for minutes has then no deadline that is over.
+ */
 int64_t vu_now_ms(void);
 
 #endif
