@@ -20,6 +20,7 @@
 #define TICK_NS 200000 /* pace: some 20,000 frames/s a direction at most */
 #define A_TICK 4
 #define SETTLE_MS 8000
+#define HANGS_MS 600000 /* a worker that has had no CPU for so long hangs, also in a soak */
 #define POLL_MS 1
 #define STOOD_NS 1000000000 /* between two turns: the whole machine stood still, see give_up() */
 /* A worker had no CPU, so another one perhaps had no ring, for as long as a frame may wait for that (switch/lane.c). */
@@ -118,9 +119,9 @@ complain_stray(struct neighbours *n, unsigned i, const uint8_t *frame, size_t le
 }
 
 /*
- * Frames to neighbour i are missing. If the machine or a worker stood still, perhaps while that worker had the ring, the
- * switch may have dropped them: they were too late when it went on. Then it must have counted them. Returns false if
- * there is no such excuse.
+ * Frames to neighbour i are missing. If the machine or a worker stood still, perhaps while that worker had the ring,
+ * the switch may have dropped them: they were too late when it went on. Then it must have counted them. Returns false
+ * if there is no such excuse.
  */
 static bool
 give_up(struct neighbours *n, unsigned i, uint64_t from, uint64_t to)
@@ -339,10 +340,15 @@ all_settled(struct neighbours *n)
 static bool
 wait_until(struct neighbours *n, bool (*is_so)(struct neighbours *n))
 {
-	int64_t deadline = vu_now_ms() + SETTLE_MS;
+	int64_t begin = vu_now_ms(), waited;
+	uint64_t ran[WORKERS_MAX];
 
+	workers_ran(n->workers, ran);
 	while (!is_so(n)) {
-		if (vu_now_ms() > deadline)
+		waited = vu_now_ms() - begin;
+		if (waited > SETTLE_MS &&
+				(!n->patient || workers_had_time(n->workers, ran) ||
+						waited > HANGS_MS))
 			return false;
 		poll(NULL, 0, POLL_MS);
 	}

@@ -31,6 +31,8 @@
 #define REPORT_MS 600000
 #define SETTLE_MS 20000
 #define POLL_MS 10
+/* Seconds. The guests say nothing while this program stands still, which may be for minutes in fork(2). */
+#define AGING "36000"
 
 /*
  * How much a process may grow that holds nothing more than before: by what allocators and a
@@ -337,6 +339,7 @@ soak_run(struct hostile *h, const struct options *o, double seconds, uint64_t se
 	shuffle(&s);
 	h->subject.tap = TAP;
 	h->subject.workers = 2;
+	h->subject.aging = AGING;
 	h->soak = true;
 	setenv("ASAN_OPTIONS", SANITIZER, 0);
 	case_begin(h);

@@ -84,6 +84,8 @@ run_program(const struct subject *s, pid_t parent)
 	ADD("--rx-retry-num", s->patient ? "1000" : "4", "--rx-retry-delay", delay);
 	if (s->idle_sleep != NULL)
 		ADD("--idle-sleep", s->idle_sleep);
+	if (s->aging != NULL)
+		ADD("--aging", s->aging);
 	if (s->uplink || s->tap != NULL)
 		ADD("-p", "1", "--vlan-base", "0");
 	ADD(NULL);

@@ -26,6 +26,7 @@ struct subject {
 	unsigned workers;
 	const char *lcores;     /* for EAL; NULL: as fits the workers */
 	const char *idle_sleep; /* --idle-sleep; NULL: its workers never sleep */
+	const char *aging;      /* --aging; NULL: the default */
 	const char *tap;        /* a tap of that name is its untagged uplink; NULL: it has none */
 	bool offload;           /* it offers checksums and segmentation */
 	bool mergeable;         /* it offers mergeable buffers */

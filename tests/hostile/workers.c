@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define TIME_NS 300000000
+
 uint64_t
 now_ns(void)
 {
@@ -95,6 +97,18 @@ workers_ran(const struct workers *w, uint64_t ran[WORKERS_MAX])
 
 	for (unsigned i = 0; i < w->n; i++)
 		read_times(w, i, &ran[i], &waited);
+}
+
+bool
+workers_had_time(const struct workers *w, const uint64_t before[WORKERS_MAX])
+{
+	uint64_t ran[WORKERS_MAX];
+
+	workers_ran(w, ran);
+	for (unsigned i = 0; i < w->n; i++)
+		if (ran[i] < before[i] + TIME_NS)
+			return false;
+	return true;
 }
 
 void

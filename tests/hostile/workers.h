@@ -32,6 +32,9 @@ uint64_t worker_waited(const struct workers *w, unsigned i);
 /* Tells for how long each worker has had a CPU, in ns; the last milliseconds may be missing. */
 void workers_ran(const struct workers *w, uint64_t ran[WORKERS_MAX]);
 
+/* Returns true if each worker has run for far longer than a frame waits since workers_ran() gave `before`. */
+bool workers_had_time(const struct workers *w, const uint64_t before[WORKERS_MAX]);
+
 void workers_forget(struct workers *w);
 
 /* Monotonic, ns. */
