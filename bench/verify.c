@@ -179,19 +179,21 @@ receive_all(struct verify *v, unsigned *n)
 static int
 receive_until_quiet(struct verify *v, int ms)
 {
-	int64_t quiet = vu_now_ms() + ms;
+	int64_t now, quiet = vu_now_ms() + ms;
 	int err;
 
-	while (vu_now_ms() < quiet) {
+	/* The last look begins after that time: this program may not have had a CPU meanwhile. */
+	do {
 		unsigned n = 0;
 
+		now = vu_now_ms();
 		err = receive_all(v, &n);
 		if (err < 0)
 			return err;
 		if (n > 0)
-			quiet = vu_now_ms() + ms;
+			quiet = now + ms;
 		gen_pause();
-	}
+	} while (now < quiet);
 	return 0;
 }
 
