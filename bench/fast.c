@@ -10,6 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * The most buffers that are taken and posted at a time where a guest writes each, as drivers have bursts. A whole ring of
+ * 1024 took longer than a frame waits for room (60 us), and 0.1 to 0.4 % of the frames were dropped.
+ */
+#define BATCH 128
+
 struct rounds {
 	uint64_t all;
 	uint64_t busy; /* looks in which some index had moved */
@@ -35,7 +41,7 @@ run_kind(struct gen *gen, uint64_t end, struct rounds *rounds, const enum lane_k
 		next = gen_now() + gap;
 		for (struct lane **at = first; at < last; at++) {
 			struct lane *l = *at;
-			unsigned n = lane_poll(l, kind);
+			unsigned n = lane_poll(l, kind, kind == LANE_FIXED ? UINT16_MAX : BATCH);
 
 			moved += n;
 			if (read && l->write)

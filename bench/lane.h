@@ -125,20 +125,23 @@ lane_post(struct lane *l, unsigned n, const enum lane_kind kind)
 	l->posted = end;
 }
 
-/* Returns the end of what came back. */
+/* Returns the end of what came back, or of the first `most` of it. */
 static inline uint16_t
-lane_end(struct lane *l, const enum lane_kind kind)
+lane_end(struct lane *l, const enum lane_kind kind, unsigned most)
 {
 	uint16_t i, end;
 	uint64_t rest;
 
 	if (kind != LANE_PACKED) {
 		end = __atomic_load_n(&l->used->idx, __ATOMIC_ACQUIRE);
+		if ((uint16_t)(end - l->seen) > most)
+			end = (uint16_t)(l->seen + most);
 		for (i = l->seen; kind == LANE_SPLIT && i != end; i++)
 			l->bad += l->used->ring[i & l->mask].id != (i & l->mask);
 		return end;
 	}
-	for (i = l->seen; i != l->posted; i++) {
+	end = (uint16_t)(l->seen + (lane_in_flight(l) < most ? lane_in_flight(l) : most));
+	for (i = l->seen; i != end; i++) {
 		rest = __atomic_load_n(&l->desc[2 * (i & l->mask) + 1], __ATOMIC_ACQUIRE);
 		if ((rest & LANE_OWNER) != ((i & lane_size(l)) != 0 ? 0 : LANE_OWNER))
 			break;
@@ -147,11 +150,11 @@ lane_end(struct lane *l, const enum lane_kind kind)
 	return i;
 }
 
-/* Returns how many came back since the last look. */
+/* Returns how many came back since the last look, but no more than `most`: the next look finds the others. */
 static inline unsigned
-lane_poll(struct lane *l, const enum lane_kind kind)
+lane_poll(struct lane *l, const enum lane_kind kind, unsigned most)
 {
-	uint16_t end = lane_end(l, kind), n = (uint16_t)(end - l->seen);
+	uint16_t end = lane_end(l, kind, most), n = (uint16_t)(end - l->seen);
 
 	/* Most looks find nothing: they store nothing. */
 	if (n != 0) {
@@ -203,9 +206,9 @@ lane_read(const struct lane *l, unsigned n, unsigned len)
 static inline unsigned
 lane_poll_any(struct lane *l)
 {
-	return l->kind == LANE_FIXED            ? lane_poll(l, LANE_FIXED)
-			: l->kind == LANE_SPLIT ? lane_poll(l, LANE_SPLIT)
-						: lane_poll(l, LANE_PACKED);
+	return l->kind == LANE_FIXED            ? lane_poll(l, LANE_FIXED, UINT16_MAX)
+			: l->kind == LANE_SPLIT ? lane_poll(l, LANE_SPLIT, UINT16_MAX)
+						: lane_poll(l, LANE_PACKED, UINT16_MAX);
 }
 
 static inline void
