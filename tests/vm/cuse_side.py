@@ -46,8 +46,10 @@ def a_box():
     box = Box()
     left = Leftovers(box.prefix)
     nodes = set(os.listdir("/dev"))
-    yield box
-    box.remove()
+    try:
+        yield box
+    finally:
+        box.remove()
     left.check()
     assert set(os.listdir("/dev")) == nodes
 

@@ -10,6 +10,7 @@ Over the second serial line the guest's init takes commands (see `init`). All el
 """
 
 import itertools
+import os
 import re
 from dataclasses import dataclass
 
@@ -114,6 +115,8 @@ class Guest(Shell, Qemu):
         self.mac = nic.mac
         self.address = address
         self.ids = itertools.count()
+        if nic.server:
+            box.foreign_sockets.add(os.path.relpath(nic.path, box.directory))
         super().__init__(box, f"guest-{name}", image, f"guest_ip={address}/24 guest_mtu={mtu}", [
             "-machine", "q35,memory-backend=mem", "-smp", cpus, "-m", f"{MEMORY_MIB}M,slots=10,maxmem=2G",
             "-object", f"memory-backend-memfd,id=mem,size={MEMORY_MIB}M,share=on",

@@ -63,9 +63,13 @@ class Igb(Machine):
                              "-netdev", f"dgram,id=n0,local.type=unix,local.path={near},"
                                         f"remote.type=unix,remote.path={far}",
                              "-device", f"igb,id=nic0,netdev=n0,mac={MAC},addr=05.0"])
-        self.port.connect()
-        self.run(BIND)
-        self.box = There(self, Box)
+        try:
+            self.port.connect()
+            self.run(BIND)
+            self.box = There(self, Box)
+        except BaseException:
+            self.end()
+            raise
 
     def end(self):
         super().end()

@@ -54,9 +54,8 @@ class Lan:
         return self
 
     def __exit__(self, *exception):
-        with self.core:
-            self.core.push(self.stack)
-        return False
+        self.core.push(self.stack)
+        return self.core.__exit__(*exception)
 
     def _socket(self, name):
         return self.box.path(f"{name}.sock")

@@ -24,8 +24,9 @@ HOST, GUEST = "10.1.0.254", "10.1.0.1"
 BEYOND = "10.1.0.253"  # where the guest forwards to; at the host's address
 HOST_MAC, GUEST_MAC = "02:fe:00:00:00:01", "52:54:00:00:00:01"
 INTERVAL = 0.005
-# Unanswered for so long, further ones are sent slowly: the guest's ring (1024) never runs full.
-PATIENCE = 500
+# With so many unanswered, further ones are sent slowly: neither the tap's queue (500) nor the guest's ring (1024)
+# runs full.
+PATIENCE = 300
 SLOWLY = 0.05
 IPV4, ARP, RARP = b"\x08\x00", b"\x08\x06", b"\x80\x35"
 ICMP, UDP = 1, 17

@@ -30,6 +30,8 @@ PATIENCE = 4 * DEADLINE
 IPV6 = {"accept_dad": 0, "dad_transmits": 0, "router_solicitations": 0, "disable_ipv6": 0}
 # Each family's own counters, and those of both.
 COUNTED = {"snmp": r"^(\w+): (.*)\n\1: (.*)$", "netstat": r"^(IpExt): (.*)\n\1: (.*)$"}
+# What a client of iperf3 hears whose server has not done with the one before, or has not yet begun to listen again.
+NOT_LISTENING = re.compile(r"refused|reset by peer|server is busy")
 ENDLESS = "--bytes 1000G"  # of iperf3
 MORE = 1 << 18  # bytes, that show that traffic goes on
 # The frames of 64 KiB are 65,226 bytes with Linux's usual segments; the headers are the least of that.
@@ -126,9 +128,14 @@ class Party:
 
     def iperf(self, server, options, family=4):
         """Runs iperf3 to the server; returns the sums of its report."""
-        report = json.loads(self.run(self.iperf_command(server, f"--json {options}", family)))
-        assert "error" not in report, f"{self.name} to {server.name}: {report}"
-        return report["end"]
+        command = self.iperf_command(server, f"--json {options}", family)
+
+        def report():
+            told = json.loads(self.run(f"sh -c '{command} || true'"))
+            return None if NOT_LISTENING.search(told.get("error", "")) else told
+        told = wait_for(report, PATIENCE, f"{server.name} listens again, after the client before")
+        assert "error" not in told, f"{self.name} to {server.name}: {told}"
+        return told["end"]
 
     def iperf_command(self, server, options, family=4):
         return f"iperf3 --client {server.addresses[family]} --interval 0 {options}"
@@ -160,9 +167,11 @@ class Party:
         seen = {}
         job = self.spawn(f"inspect {self.interface}")
         wait_for(lambda: "ready" in job.output(), what=f"watch at {self.name}")
-        yield seen
-        job.signal("TERM")
-        status, output = job.wait()
+        try:
+            yield seen
+        finally:
+            job.signal("TERM")
+            status, output = job.wait()
         assert status == 0, output
         seen.update(facts(output))
         assert seen["wrong"] == 0, f"came to {self.name}: {output}"

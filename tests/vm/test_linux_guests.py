@@ -53,7 +53,8 @@ def addresses_are_found_free(lan, guest):
         guest.wait_for("! ip -6 address show eth0 | grep -q tentative")
         shown = guest.run("ip -6 address show eth0")
         assert "inet6 fe80::" in shown and "dadfailed" not in shown, shown
-        assert any(data[12:14] == IPV6 and data[54] == SOLICITATION for data in mirror.returned), "no search was seen"
+        wait_for(lambda: any(data[12:14] == IPV6 and data[54] == SOLICITATION for data in mirror.returned),
+                 what="its search on the wire")
 
 
 @pytest.mark.parametrize("uplink, largest", [(TAP, 1500), (AF_PACKET, 9000)])

@@ -73,7 +73,7 @@ def test_migrates_to_and_fro(options, noisy, silent, kind, sleep, box, image):
         for hop in range(noisy + silent):
             if noisy and hop == noisy:
                 migrant.guest.end_streams()
-            first, announced = len(wire.sent), len(wire.announced)
+            first, announced = wire.returned[-1] + 1, len(wire.announced)
             lost += check_hop(wire, first, migrant.hop())
             print(f"hop {hop}: {lost} lost so far of {len(wire.sent)}")
             if hop >= noisy:

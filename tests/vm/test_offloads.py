@@ -175,10 +175,11 @@ def test_three_tags(scene, way, family):
     receiver.party.offload(gro=False)
     try:
         with receiver.watch() as seen:
-            sender.iperf(receiver, "--bytes 2M", family)
-            sender.iperf(receiver, "--udp --bitrate 40M --bytes 1M", family)
+            sender.iperf(receiver, "--bytes 8M", family)
+            sender.iperf(receiver, "--udp --bitrate 40M --bytes 4M", family)
     finally:
         receiver.party.offload(gro=True)
+    # A third of it or less: what is on its way when iperf3 ends does not count, and datagrams may be lost.
     assert seen[f"tcp{family}"] > 1000 and seen[f"udp{family}"] > 500
     assert seen["unfinished"] > 1000 if way == "ab" else seen["unfinished"] == 0
 
