@@ -335,11 +335,6 @@ def test_nobody_notices_ports_that_come_and_go(box):
             Control(switch) as control:
         path = switch.socket("b")
 
-        def held():
-            """File descriptors, except those of EAL's memory, which may have grown; and threads."""
-            links = [link for link in switch.links() if "/memfd:seg" not in link]
-            return len(links), len(os.listdir(f"/proc/{switch.pid}/task"))
-
         def change(i):
             control.ask("port.add", name="b", socket=path, vlan=3000 + i % 1000)
             with contextlib.closing(socket.socket(socket.AF_UNIX)) as stranger:
@@ -360,11 +355,11 @@ def test_nobody_notices_ports_that_come_and_go(box):
                 control.ask("port.del", name="c")
 
         control.ask("hello")  # the main lcore waits for events from now on
-        before = held()
+        before = switch.held()
         while_numbered_frames_pass(switch, control, 8, lambda i: change(i) if i % 20 else change_with_guests(i))
         assert control.names() == ["a"]
-        wait_for(lambda: held() <= before,
-                 what=lambda: f"no file descriptor or thread is left behind: {before}, {held()}, {switch.links()}")
+        wait_for(lambda: switch.held() <= before, what=lambda: "no file descriptor or thread is left behind: "
+                 f"{before}, {switch.held()}, {switch.links()}")
 
 
 def test_a_file_is_applied_again_and_again(box):

@@ -229,7 +229,7 @@ def test_one_that_never_reads_is_disconnected(box):
 
 
 class Attack(Background):
-    """Requests as fast as they go, wrong lines, connections and changes."""
+    """Requests as fast as they go, wrong lines, connections and changes; on the main lcore's CPU."""
 
     def __init__(self, path):
         super().__init__()
@@ -237,6 +237,7 @@ class Attack(Background):
         self.rounds = 0
 
     def work(self):
+        os.sched_setaffinity(0, {0})  # this thread alone: the worker has the other CPU
         while not self.over.is_set():
             with contextlib.suppress(ConnectionError, json.JSONDecodeError):
                 with contextlib.closing(connect(self.path)) as client, client.makefile("rb") as lines:
@@ -270,4 +271,4 @@ def test_frames_do_not_notice(box):
                 beside.append(rate(switch))
         print(f"quiet {quiet}, beside an attack {beside}")
         # The generator has its CPU for itself alone without the attack, which takes two thirds of it.
-        assert max(beside) >= 0.25 * max(quiet)
+        assert max(b / q for b, q in zip(beside, quiet)) >= 0.25

@@ -18,7 +18,7 @@ from lib.guests import Guests
 from lib.netns import Namespace
 from lib.proc import Process
 from lib.switch import READY, ROOT, Switch, binary
-from lib.wait import wait_for
+from lib.wait import BUILD_DEADLINE, wait_for
 
 NOT_RUN = ("no", "message", "part of", "vm", "vm switch", None)  # not here: tests/vm/test_guide.py has vm
 SCENES = [(f"{os.path.basename(path)}-{number}", scene) for path in guide.files()
@@ -351,7 +351,8 @@ def test_example_of_each_option_uses_it():
 
 def test_guide_and_man_page_build_without_a_warning(box):
     """Everything is built again, as files that are up to date would not warn."""
-    _, out, err = proc.run(["make", "doc", f"DOC={box.path('build/doc')}"], cwd=ROOT, env={"MAKEFLAGS": ""})
+    _, out, err = proc.run(["make", "doc", f"DOC={box.path('build/doc')}"], cwd=ROOT, env={"MAKEFLAGS": ""},
+                           deadline=BUILD_DEADLINE)
     assert not re.search(r"\bwarning\b|\berror\b", out + err, re.I), out + err
     html = box.path("build/doc/html")
     check_commands_are_painted(os.path.join(html, "guests.html"), os.path.join(html, "issues.html"))

@@ -144,7 +144,7 @@ def test_log_that_leads_astray(payload, box):
     """librte_vhost would write beside it, or could not map it: the connection ends, nothing is lost."""
     with Switch(box, allow_log=REFUSED) as switch:
         with FrontEnd(switch.socket()):
-            before = switch.fds()
+            before = switch.held_at_rest()
         for _ in range(5):
             with FrontEnd(switch.socket()) as front:
                 log = os.memfd_create("log")
@@ -153,7 +153,7 @@ def test_log_that_leads_astray(payload, box):
                 os.close(log)
                 assert front.is_over()
         with FrontEnd(switch.socket()):
-            wait_for(lambda: switch.fds() == before, what="as many file descriptors as before")
+            switch.wait_held(before)
 
 
 @pytest.mark.parametrize("mac", ["ffffffffffff", "010000000001", "000000000000"])

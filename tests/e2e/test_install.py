@@ -11,6 +11,7 @@ import pytest
 
 from lib import proc
 from lib.switch import ROOT
+from lib.wait import BUILD_DEADLINE
 
 PREFIXES = ("/usr/local", "/opt/vhost switch")
 PROGRAMS = ("bin/vhost-switch", "bin/vhost-switch-ctl", "bin/qemu-wrap.py")
@@ -40,7 +41,7 @@ def install(box):
 def documents(module_box):
     """make's variable for guide and man page, which are built there."""
     variable = f"DOC={module_box.path('doc')}"
-    proc.run(["make", "doc", variable], cwd=ROOT, env={"MAKEFLAGS": ""})
+    proc.run(["make", "doc", variable], cwd=ROOT, env={"MAKEFLAGS": ""}, deadline=BUILD_DEADLINE)
     return variable
 
 

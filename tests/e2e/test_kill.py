@@ -61,7 +61,7 @@ def test_guest_is_killed_again_and_again(box):
         with victim(box, switch):  # what the switch allocates once and keeps
             pass
         switch.wait_table(lambda t: t.devices() == [0, 1])  # the first victim gone
-        before = (switch.fds(), switch.threads())
+        before = switch.held_at_rest()
         resident = switch.resident_kib()
         neighbours = Neighbours(*r.guests)
         neighbours.start()
@@ -75,5 +75,5 @@ def test_guest_is_killed_again_and_again(box):
             neighbours.finish()
         assert neighbours.batches > KILLS
         switch.wait_table(lambda t: t.devices() == [0, 1])  # the last victim gone
-        assert (switch.fds(), switch.threads()) == before
+        switch.wait_held(before)
         assert switch.resident_kib() - resident < 4096

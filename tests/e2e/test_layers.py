@@ -9,6 +9,7 @@ import pytest
 
 from lib import proc
 from lib.switch import ROOT
+from lib.wait import BUILD_DEADLINE
 
 SCRIPT = os.path.join(ROOT, "scripts", "check-layers")
 HOUSE = {
@@ -124,7 +125,7 @@ def test_graph_of_modules_leaves_out_what_follows(box):
 
 def test_make_graph_draws_both(box):
     places = [f"GRAPH={box.path('floors')}", f"MODULES={box.path('modules')}"]
-    proc.run(["make", "graph", *places], cwd=ROOT, env={"MAKEFLAGS": ""})
+    proc.run(["make", "graph", *places], cwd=ROOT, env={"MAKEFLAGS": ""}, deadline=BUILD_DEADLINE)
     for kind, name in (("floors", "floors/floors"), ("modules", "modules/modules")):
         _, dot, _ = proc.run([SCRIPT, "--dot", kind])
         with open(box.path(name + ".dot"), encoding="utf-8") as f:

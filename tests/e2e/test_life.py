@@ -169,9 +169,9 @@ def test_guests_come_and_go_without_a_trace(box):
             switch.wait_table(lambda t: not t.devices())  # no device
 
         visit()  # what is allocated once and kept
-        before = (switch.fds(), switch.threads())
+        before = switch.held_at_rest()
         resident = switch.resident_kib()
         for _ in range(3):
             visit()
-        assert (switch.fds(), switch.threads()) == before
+        switch.wait_held(before)
         assert switch.resident_kib() - resident < 4096

@@ -20,6 +20,7 @@ from lib.guests import Guests
 from lib.switch import ONE_WORKER, TWO_WORKERS, Switch
 from lib.wait import DEADLINE, wait_for
 
+PATIENT = ["--rx-retry-num", "1000", "--rx-retry-delay", "1000"]  # a worker that fills a ring may lose its CPU
 PAIRS = 4
 FLOWS = 40
 CHANGES = [1, 3, 4]
@@ -114,7 +115,7 @@ def spread_over(guests, guest, n):
                          ids=["split, one worker", "packed, two workers"])
 def test_pairs_come_and_go(box, packed, lcores):
     with contextlib.ExitStack() as stack:
-        switch = stack.enter_context(Switch(box, lcores=lcores))
+        switch = stack.enter_context(Switch(box, PATIENT, lcores=lcores))
         a, b = (stack.enter_context(Guests(box, [switch.socket()], first=i, queues=PAIRS, packed_vq=packed))
                 for i in range(2))
         one, two = a[0], b[0]

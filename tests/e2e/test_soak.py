@@ -53,10 +53,10 @@ def test_eight_guests_all_to_all(box):
             switch.wait_table(lambda t: not t.devices())  # all guests gone
 
         visit(0, steps=2)
-        before = (switch.fds(), switch.threads())
+        before = switch.held_at_rest()
         resident = switch.resident_kib()
         visit(SECONDS, steps=GUESTS)
-        assert (switch.fds(), switch.threads()) == before
+        switch.wait_held(before)
         assert switch.resident_kib() - resident < GROWTH_KIB
         table = switch.stop()
         assert table["departed"].received > 0

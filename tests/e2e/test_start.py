@@ -108,10 +108,12 @@ def cpuset(box, cpus):
         write(os.path.join(group, "cpuset.cpus"), cpus)
         yield ["sh", "-ec", f'echo $$ > {group}/cgroup.procs\nexec "$@"', "sh"]
     finally:
-        if os.path.isdir(group):
-            os.rmdir(group)
-        proc.run(["umount", root])
-        os.rmdir(root)
+        try:
+            if os.path.isdir(group):
+                os.rmdir(group)
+        finally:
+            proc.run(["umount", root])
+            os.rmdir(root)
 
 
 def write(path, text):

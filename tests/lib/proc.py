@@ -234,10 +234,10 @@ def verdict(program, folder):
     return status, out + err
 
 
-def run(argv, *, ns=None, check=True, **kwargs):
-    """Runs a short command to its end; returns (status, stdout, stderr)."""
+def run(argv, *, ns=None, check=True, deadline=DEADLINE, **kwargs):
+    """Runs a command to its end; returns (status, stdout, stderr)."""
     with Process(argv, ns=ns, **kwargs) as p:
-        status = p.wait()
+        status = p.wait(deadline)
         if check and status != 0:
             raise AssertionError(f"{' '.join(p.argv)}: status {status}\n{p.tail()}")
         return status, p.stdout, p.stderr

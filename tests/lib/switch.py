@@ -25,7 +25,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 READY = r"^vhost-switch: ready"
 ONE_WORKER = "0@0,1@1"
 TWO_WORKERS = "0@0,1@0,2@1"
-STOP_SECONDS = 30.0  # on a busy machine, with the leak check of a sanitizer; test_life.py has the promise
+STOP_SECONDS = 60.0  # on a busy machine, with the leak check of a sanitizer; test_life.py has the promise
 
 
 def binary():
@@ -103,6 +103,27 @@ class Switch(Process):
     def next_table(self):
         """A table begun after this call."""
         return self.wait_table()
+
+    # What it holds.
+
+    def held(self):
+        """(file descriptors except those of EAL's memory, which may grow; threads)"""
+        return len([link for link in self.links() if "/memfd:seg" not in link]), self.threads()
+
+    def held_at_rest(self):
+        """The same, once two tables in a row find it so: whoever has left is gone, and the main lcore is at work."""
+        seen = []
+
+        def settled():
+            self.next_table()
+            seen.append(self.held())
+            return seen[-2:-1] == seen[-1:]
+        wait_for(settled, what=lambda: f"file descriptors and threads that stay: {seen}")
+        return seen[-1]
+
+    def wait_held(self, before):
+        wait_for(lambda: self.held() == before,
+                 what=lambda: f"file descriptors and threads as before: {before}, {self.held()}\n{self.links()}")
 
     # Log.
 

@@ -8,7 +8,8 @@ import time
 
 # How long anything may take on a slow machine that other work shares. Only a failing test waits this long.
 # In emulated machines all takes longer (tests/vm/machine-init).
-DEADLINE = float(os.environ.get("TEST_DEADLINE", "30"))
+DEADLINE = float(os.environ.get("TEST_DEADLINE", "60"))
+BUILD_DEADLINE = 4 * DEADLINE  # of a whole guide, or of many pictures
 POLL = 0.01
 
 
