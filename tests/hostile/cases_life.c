@@ -238,7 +238,7 @@ start_victim(struct hostile *h, const struct party *peer)
 	snprintf(arg, sizeof(arg), "%02x%02x%c%s", peer->mac[4], peer->mac[5],
 			h->features & VU_F_RING_PACKED ? VICTIM_PACKED : VICTIM_SPLIT,
 			h->subject.socket);
-	pid = fork();
+	pid = vfork(); /* as in soak.c */
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent || dup2(out[1], 1) < 0)

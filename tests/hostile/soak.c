@@ -31,7 +31,7 @@
 #define REPORT_MS 600000
 #define SETTLE_MS 20000
 #define POLL_MS 10
-/* Seconds. The guests say nothing while this program stands still, which may be for minutes in fork(2). */
+/* Seconds. The guests say nothing while this program stands still, which may be for minutes. */
 #define AGING "36000"
 
 /*
@@ -121,14 +121,15 @@ start_pest(struct soak *s, unsigned i)
 	char arg[160];
 
 	snprintf(arg, sizeof(arg), "%" PRIx64 ":%s", odd_number(&s->random), s->h->subject.socket);
-	s->pest[i] = fork();
+	/* fork(2) would stop all threads here while it waits for a lock that the kernel may hold for minutes. */
+	s->pest[i] = vfork();
 	if (s->pest[i] == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() == parent)
 			execl(s->h->self, s->h->self, "--pest", arg, (char *)NULL);
 		_exit(126);
 	}
-	return EXPECT(s->h, s->pest[i] > 0, "fork: %s", strerror(errno));
+	return EXPECT(s->h, s->pest[i] > 0, "vfork: %s", strerror(errno));
 }
 
 static void
