@@ -14,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STOOD_MS 15000 /* nobody waits for something that long without a look at the time */
-#define LOOK_MS 1000
+#define STOOD_MS 15000      /* nobody waits for something that long without a look at the time */
+#define LOOK_MS 1000        /* between two looks at the time while an answer is waited for */
 #define CONNECT_RETRY_MS 10 /* a back end needs some 100 ms to start: this adds little */
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__

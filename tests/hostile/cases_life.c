@@ -4,15 +4,16 @@
 /* Pauses, reboots and sudden death. See cases.h. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "cases.h"
+#include "child.h"
 #include "raw.h"
 
 #define HDR 12
@@ -228,25 +229,17 @@ run_deaths(struct hostile *h, const void *arg)
 static pid_t
 start_victim(struct hostile *h, const struct party *peer)
 {
-	pid_t parent = getpid(), pid;
+	pid_t pid;
 	char arg[160], byte;
 	int out[2];
 	bool sends;
 
-	if (pipe(out) < 0)
+	if (pipe2(out, O_CLOEXEC) < 0)
 		return 0;
 	snprintf(arg, sizeof(arg), "%02x%02x%c%s", peer->mac[4], peer->mac[5],
 			h->features & VU_F_RING_PACKED ? VICTIM_PACKED : VICTIM_SPLIT,
 			h->subject.socket);
-	pid = vfork(); /* as in soak.c */
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() != parent || dup2(out[1], 1) < 0)
-			_exit(126);
-		close(out[0]);
-		execl(h->self, h->self, "--victim", arg, (char *)NULL);
-		_exit(126);
-	}
+	pid = child_start(h->self, "--victim", arg, out[1]);
 	close(out[1]);
 	sends = pid > 0 && read(out[0], &byte, 1) == 1;
 	close(out[0]);

@@ -14,10 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "movers.h"
 #include "odd_messages.h"
 #include "pest.h"
@@ -117,18 +117,10 @@ hostile_case(struct soak *s)
 static bool
 start_pest(struct soak *s, unsigned i)
 {
-	pid_t parent = getpid();
 	char arg[160];
 
 	snprintf(arg, sizeof(arg), "%" PRIx64 ":%s", odd_number(&s->random), s->h->subject.socket);
-	/* fork(2) would stop all threads here while it waits for a lock that the kernel may hold for minutes. */
-	s->pest[i] = vfork();
-	if (s->pest[i] == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() == parent)
-			execl(s->h->self, s->h->self, "--pest", arg, (char *)NULL);
-		_exit(126);
-	}
+	s->pest[i] = child_start(s->h->self, "--pest", arg, -1);
 	return EXPECT(s->h, s->pest[i] > 0, "vfork: %s", strerror(errno));
 }
 
