@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define RING_SIZE_DEFAULT 256
-#define TIMEOUT_DEFAULT_MS 5000
+#define TIMEOUT_DEFAULT_MS 30000 /* far more than an answer takes on a busy machine */
 
 /* Reads the answer to `request`; anything else on this socket breaks the protocol. */
 static int

@@ -43,7 +43,7 @@ struct vu_dev_opts {
 	uint16_t rx_size;  /* ring sizes; 0: 256. Split rings: powers of two */
 	uint16_t tx_size;
 	struct vu_mem_opts mem;
-	int timeout_ms; /* for each answer; 0: 5000 */
+	int timeout_ms; /* for each answer; 0: 30000 */
 	enum vu_ack acks;
 	bool owner_first; /* SET_OWNER comes first of all messages, not just before SET_FEATURES */
 	bool unset; /* SET_PROTOCOL_FEATURES is never sent, though its feature is negotiated */

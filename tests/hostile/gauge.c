@@ -14,6 +14,7 @@
 
 #include "frames.h"
 #include "nic.h"
+#include "subject.h"
 
 #define RING VR_SIZE_MAX /* a millisecond of work at least, while this program has no CPU */
 #define HEADS 64 /* buffers of a sender: they stay in the caches, as those of a busy guest */
@@ -28,7 +29,6 @@
 #define TICK_NS 250000
 #define LOOK_NS 100000 /* between two looks: this thread may share a worker's CPU */
 #define LOOKS 20
-#define CONNECT_MS 8000
 #define POLL_MS 1
 
 /* What the thread saw at one moment. */
@@ -195,7 +195,7 @@ gauge_connect(const char *socket, const struct workers *w)
 	g->workers = w;
 	for (; g->up < 2; g->up++) {
 		mac_make(g->mac[g->up], GAUGE_MAC + g->up);
-		sock = vu_connect(socket, CONNECT_MS);
+		sock = vu_connect(socket, PATIENCE_MS);
 		err = sock < 0 ? sock : nic_open(&g->nic[g->up], sock, &opts);
 		if (err < 0) {
 			gauge_end(g);
@@ -244,7 +244,7 @@ gauge_go(struct gauge *g)
 		struct vr_ring *tx = g->nic[i].tx;
 
 		/* The frame that it sent before was forwarded, so its address is known. */
-		if (nic_drain(&g->nic[i], CONNECT_MS) != 0)
+		if (nic_drain(&g->nic[i], PATIENCE_MS) != 0)
 			return false;
 		frame_make(frame, g->mac[i ^ 1], g->mac[i], TYPE_CASE, 0, LEN);
 		if (!lay_out(&g->nic[i], tx, HEADS, frame, LEN, 0) ||

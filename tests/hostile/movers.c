@@ -312,7 +312,6 @@ movers_open(struct hostile *h)
 		m->end[i].opts = party_opts();
 		m->end[i].opts.rx_bufs = 0;
 		m->end[i].opts.dev.mem.region_size = 0;
-		m->end[i].opts.dev.timeout_ms = PATIENT_MS;
 		m->end[i].opts.dev.features |= h->features;
 		m->end[i].opts.dev.protocol |= VU_PROTOCOL_LOG_SHMFD;
 	}

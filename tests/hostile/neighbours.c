@@ -15,6 +15,7 @@
 
 #include "frames.h"
 #include "nic.h"
+#include "subject.h"
 
 #define WINDOW 32      /* frames under way to one: far fewer than its 256 buffers */
 #define TICK_NS 200000 /* pace: some 20,000 frames/s a direction at most */
@@ -291,7 +292,7 @@ neighbours_connect(const char *socket, uint64_t features, const struct workers *
 
 		mac_make(me->mac, MAC_BASE + n->up);
 		me->worker = n->up % w->n; /* the worker with the fewest rings gets the next one */
-		sock = vu_connect(socket, SETTLE_MS);
+		sock = vu_connect(socket, PATIENCE_MS);
 		err = sock < 0 ? sock : nic_open(&me->nic, sock, &opts);
 		if (err < 0) {
 			neighbours_end(n);

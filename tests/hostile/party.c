@@ -24,7 +24,6 @@ party_opts(void)
 									VU_F_INDIRECT_DESC |
 									VU_F_PROTOCOL_FEATURES,
 							.protocol = VU_PROTOCOL_REPLY_ACK,
-							.timeout_ms = PATIENCE_MS,
 							/*
 							 * The first page of each region is free,
 							 * for buffers that begin in the region
