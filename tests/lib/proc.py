@@ -23,6 +23,18 @@ from lib.wait import DEADLINE, wait_for
 STOP_SECONDS = 10.0  # from SIGTERM to SIGKILL
 
 
+def kept_waiting(*threads):
+    """Seconds that these threads (directories in /proc) were ready to run while other work had the CPU."""
+    total = 0
+    for thread in threads:
+        try:
+            with open(f"{thread}/schedstat", encoding="ascii") as f:
+                total += int(f.read().split()[1])
+        except (OSError, IndexError):  # the thread has ended
+            continue
+    return total / 1e9
+
+
 class Process:
     everyone = weakref.WeakSet()  # a process may be waiting for another one: all are shown when a test fails
 
@@ -207,15 +219,8 @@ class Process:
             return int(re.search(r"^VmRSS:\s+(\d+)", f.read(), re.M).group(1))
 
     def kept_waiting(self):
-        """Seconds that its threads were ready to run while other work had the CPU."""
-        total = 0
-        for path in glob.glob(f"/proc/{self.pid}/task/*/schedstat"):
-            try:
-                with open(path, encoding="ascii") as f:
-                    total += int(f.read().split()[1])
-            except (OSError, IndexError):  # the thread has ended
-                continue
-        return total / 1e9
+        """As above, of its threads."""
+        return kept_waiting(*glob.glob(f"/proc/{self.pid}/task/*"))
 
     def cpu_seconds(self):
         """CPU time so far, by thread id."""
