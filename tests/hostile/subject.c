@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -123,7 +124,7 @@ subject_start(struct subject *s)
 	snprintf(s->socket, sizeof(s->socket), "%s/case", s->dir);
 	snprintf(s->uml_socket, sizeof(s->uml_socket), "%s/uml", s->dir);
 	s->log = NULL;
-	s->log_len = 0;
+	s->log_len = s->log_room = 0;
 	s->status = 0;
 	s->telemetry = -1;
 	s->pid = fork();
@@ -148,22 +149,37 @@ subject_alive(struct subject *s)
 	return false;
 }
 
+/* Makes room for so many bytes of the log. */
+static bool
+log_room(struct subject *s, size_t size)
+{
+	char *more;
+
+	if (size <= s->log_room)
+		return true;
+	more = realloc(s->log, 2 * size);
+	if (more == NULL)
+		return false;
+	s->log = more;
+	s->log_room = 2 * size;
+	return true;
+}
+
 void
 subject_read_log(struct subject *s)
 {
-	char buf[65536], *more;
 	int fd = open(s->log_path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
 	ssize_t n;
 
 	if (fd < 0)
 		return;
-	while ((n = pread(fd, buf, sizeof(buf), (off_t)s->log_len)) > 0) {
-		more = realloc(s->log, s->log_len + (size_t)n + 1);
-		if (more == NULL)
-			break;
-		s->log = more;
-		memcpy(s->log + s->log_len, buf, (size_t)n);
-		s->log_len += (size_t)n;
+	/* What comes meanwhile is for the next time: it may come faster than it is read. */
+	if (fstat(fd, &st) == 0 && log_room(s, (size_t)st.st_size + 1)) {
+		while (s->log_len < (size_t)st.st_size &&
+				(n = pread(fd, s->log + s->log_len, (size_t)st.st_size - s->log_len,
+						 (off_t)s->log_len)) > 0)
+			s->log_len += (size_t)n;
 		s->log[s->log_len] = '\0';
 	}
 	close(fd);
@@ -347,7 +363,7 @@ subject_end(struct subject *s, bool keep)
 	s->telemetry = -1;
 	free(s->log);
 	s->log = NULL;
-	s->log_len = 0;
+	s->log_len = s->log_room = 0;
 	/* Removes the folder that EAL made for its run-time files, too. */
 	if (!keep && s->dir[0] != '\0')
 		nftw(s->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);

@@ -42,6 +42,7 @@ struct subject {
 	char uml_socket[96];    /* for guests of the cases that play User Mode Linux */
 	char *log;              /* what has been read of it */
 	size_t log_len;
+	size_t log_room;
 	int telemetry; /* connected socket; -1: not yet */
 };
 
