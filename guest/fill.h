@@ -210,14 +210,15 @@ fill_chains(struct filling *to, const struct frame *f, const bool packed)
 }
 
 /*
- * Checks that all segments of a frame find room: a segment that was put into a ring can't be taken
- * out again. A search is known to fail, and is noted, only if there is no room for the first one.
+ * Checks that all segments of a frame find room from the cursor on: a segment that was put into a ring can't be
+ * taken out again. A search is known to fail, and is noted, only if there is no room for the first one.
  */
 static enum chain_status
 fill_find_all(const struct filling *to, const struct gso *gso, const bool packed)
 {
 	struct virtqueue *vq = to->at.vq;
-	const struct cursor from = ring_begin(vq, packed);
+	const struct cursor from =
+			to->at; /* not a new look: what comes later the segments would not see */
 	enum chain_status status = room_known(&from, vq->hdr_len + gso_len(gso, 0), packed);
 	struct cursor c = from;
 	struct used_chain used[RX_LOOK_MAX]; /* each chain has a descriptor */
@@ -255,10 +256,12 @@ fill_any(struct filling *to, const struct frame *f, const bool packed)
 	return fill_chains(to, f, packed);
 }
 
-/* Puts one segment of a frame into the ring, which has room for all of them. */
+/* Puts one segment of a frame into the ring, which had room for all of them. */
 static inline enum chain_status
 fill_segment(struct filling *to, const struct frame *f, const bool packed)
 {
+	if (unlikely(!ring_more(&to->at, packed)))
+		return CHAIN_NONE;
 	if (likely(fill_single(&to->at, f, false, packed)))
 		return CHAIN_OK;
 	return fill_found(to, f, false, packed);

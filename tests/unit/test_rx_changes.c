@@ -282,6 +282,88 @@ test_short_chains_between(void **state)
 	assert_true(w->receiver.used > w->clock.now + SHARE_AHEAD);
 }
 
+/* Offers the next chain, of one descriptor or two, in a buffer that nobody uses. */
+static void
+offer_more(struct ring *rx, unsigned int chain, unsigned int descs, uint64_t buffer)
+{
+	unsigned int first = chain * descs;
+
+	if (descs == 2) {
+		ring_desc(rx, first, buffer, HDR, WRITE | NEXT, first + 1);
+		ring_desc(rx, first + 1, buffer + HDR, BUFFER - HDR, WRITE, 0);
+	} else {
+		ring_desc(rx, first, buffer, BUFFER, WRITE, 0);
+	}
+	ring_offer(rx, first);
+}
+
+static unsigned int more_descs;
+
+/* While the first frame is copied the driver offers one more chain. */
+static void
+on_copy(int signal)
+{
+	(void)signal;
+	offer_more(trap.rx, 2, more_descs, trap.table);
+	mprotect(trap.page, trap.size, PROT_READ | PROT_WRITE);
+}
+
+/*
+ * A driver refills its ring while a burst is written there. A frame that is cut sees no more of the ring than
+ * the rest of the burst, which must not go past what the burst has seen: there old entries name any descriptors.
+ */
+static void
+check_refilled(struct way *w, unsigned int descs)
+{
+	const struct packet_spec s = {.payload = 2 * PART, .gso_size = PART};
+	const struct sigaction act = {.sa_handler = on_copy};
+	const struct rte_ether_addr to = mac_of(1, 0), from = mac_of(0, 0);
+	struct sigaction before;
+	struct outcome o;
+	uint32_t total;
+	uint64_t gpa;
+
+	more_descs = descs;
+	trap.table = ring_bytes(w->rx, BUFFER);
+	gpa = ring_bytes(w->rx, BUFFER);
+	offer_more(w->rx, 0, descs, trap_set(w->rx));
+	offer_more(w->rx, 1, descs, gpa);
+	ring_send(w->tx, 0, &to, &from, HEADERS, 0);
+	packet_make(&w->packet, &s);
+	gpa = ring_packet(w->tx, &w->packet, &total);
+	ring_one(w->tx, 1, gpa, total, 0);
+	ring_send(w->tx, 2, &to, &from, HEADERS, 2);
+	ring_send(w->tx, 3, &to, &from, HEADERS, 3);
+	assert_int_equal(w->tx->vq.source.ops->fetch(&w->tx->vq.source, &w->burst, 4), 4);
+	assert_int_equal(mprotect(trap.page, trap.size, PROT_NONE), 0);
+	assert_int_equal(sigaction(SIGSEGV, &act, &before), 0);
+	o = rx_deliver(&w->rx->vq, &w->burst, 0xf, &w->count);
+	assert_int_equal(sigaction(SIGSEGV, &before, NULL), 0);
+	assert_int_equal(o.taken, 1);
+	assert_int_equal(o.refused, 0);
+	ring_expect(w->rx, 0, HDR + HEADERS);
+	ring_expect_none(w->rx);
+	/* The others find the new chain later. */
+	o = rx_deliver(&w->rx->vq, &w->burst, 0xe, &w->count);
+	assert_int_equal(o.taken, 2);
+	assert_int_equal(o.refused, 0);
+	ring_expect(w->rx, descs, BUFFER);
+	ring_expect(w->rx, 2 * descs, BUFFER);
+	ring_expect_none(w->rx);
+}
+
+static void
+test_refilled(void **state)
+{
+	check_refilled(*state, 1);
+}
+
+static void
+test_refilled_by_chains(void **state)
+{
+	check_refilled(*state, 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -293,6 +375,8 @@ main(void)
 			TEST(test_longer_before_copy),
 			TEST(test_long_chains),
 			TEST(test_short_chains_between),
+			TEST(test_refilled),
+			TEST(test_refilled_by_chains),
 	};
 
 	return cmocka_run_group_tests_name("rx_changes", tests, unit_eal, unit_eal_end);
