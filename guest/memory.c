@@ -74,19 +74,18 @@ guest_mem_forget(struct guest_mem *m)
 	memory_end(m);
 }
 
-bool
+enum guest_mem_look
 guest_mem_mapping(const struct guest_mem *m, const void *p, struct guest_mapping *found)
 {
 	uint32_t version = load_acquire(&m->version);
 	struct guest_mapping map = {m->log, m->log_size};
-	unsigned int i = 0;
+	unsigned int i = 0, n = RTE_MIN(m->nmaps, (unsigned int)GUEST_REGIONS);
 
-	while ((uintptr_t)p - (uintptr_t)map.at >= map.len) {
-		if (i >= RTE_MIN(m->nmaps, (unsigned int)GUEST_REGIONS))
-			return false;
+	while ((uintptr_t)p - (uintptr_t)map.at >= map.len && i < n)
 		map = m->map[i++];
-	}
 	*found = map;
 	fence_acquire();
-	return !(version & 1) && load_relaxed(&m->version) == version;
+	if ((version & 1) || load_relaxed(&m->version) != version)
+		return GUEST_MEM_CHANGES;
+	return (uintptr_t)p - (uintptr_t)map.at < map.len ? GUEST_MEM_FOUND : GUEST_MEM_NONE;
 }

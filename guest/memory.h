@@ -135,10 +135,14 @@ void guest_mem_set_log(struct guest_mem *m, uint8_t *log, uint64_t size);
  */
 void guest_mem_forget(struct guest_mem *m);
 
-/*
- * Finds the mapping, or the log, that contains the byte at `p`. Returns false if it is in none, or
- * if the map is being written. Any thread, also in a signal handler.
- */
-bool guest_mem_mapping(const struct guest_mem *m, const void *p, struct guest_mapping *found);
+enum guest_mem_look {
+	GUEST_MEM_NONE,
+	GUEST_MEM_FOUND,
+	GUEST_MEM_CHANGES, /* the map is being written: look again */
+};
+
+/* Finds the mapping, or the log, that contains the byte at `p`. Any thread, also in a signal handler. */
+enum guest_mem_look
+guest_mem_mapping(const struct guest_mem *m, const void *p, struct guest_mapping *found);
 
 #endif /* GUEST_MEMORY_H */

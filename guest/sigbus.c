@@ -4,11 +4,11 @@
 /*
  * The handler for vanished guest memory: see sigbus.h for the contract.
  *
- * It runs in the thread that touched the page: a worker (whose guests are
- * running, so their maps do not change), or librte_vhost's thread. A signal handler is
+ * It runs in the thread that touched the page: a worker, or librte_vhost's thread. A signal handler is
  * given no argument of ours: hence this file's two variables.
  */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,17 +53,36 @@ sigbus_find_new(const struct guest *g, const void *addr, struct guest_mapping *m
 	return found;
 }
 
+/* Looks once. *changes is set if the byte may be in a map that is being written. */
+static struct guest *
+sigbus_find(const void *addr, struct guest_mapping *m, bool *changes)
+{
+	unsigned int i, n = ports_used(all->ports);
+	enum guest_mem_look look;
+	struct guest *g;
+
+	*changes = false;
+	for (i = 0; i < n; i++) {
+		g = load_acquire(&all->placed[i]);
+		look = g != NULL ? guest_mem_mapping(&g->mem, addr, m) : GUEST_MEM_NONE;
+		if (look == GUEST_MEM_FOUND)
+			return g;
+		*changes |= look == GUEST_MEM_CHANGES;
+	}
+	return NULL;
+}
+
 static struct guest *
 sigbus_owner(const void *addr, struct guest_mapping *m)
 {
-	unsigned int i, n = ports_used(all->ports);
 	struct guest *g;
+	bool changes;
 
-	for (i = 0; i < n; i++) {
-		g = load_acquire(&all->placed[i]);
-		if (g != NULL && guest_mem_mapping(&g->mem, addr, m))
-			return g;
-	}
+	/* Whoever writes a map touches no guest's memory meanwhile, so that it does not wait for itself here. */
+	while ((g = sigbus_find(addr, m, &changes)) == NULL && changes)
+		sched_yield();
+	if (g != NULL)
+		return g;
 	return working_for != NULL && sigbus_find_new(working_for, addr, m) ? working_for : NULL;
 }
 
@@ -107,12 +126,14 @@ sigbus_replace(const struct guest_mapping *m)
 static void
 sigbus_handler(int sig, siginfo_t *info, void *context)
 {
+	const int error = errno;
 	struct guest_mapping m;
-	struct guest *g = sigbus_owner(info->si_addr, &m);
-	int error = errno;
+	struct guest *g = NULL;
 
 	RTE_SET_USED(context);
-	if (g == NULL || info->si_code != BUS_ADRERR || !sigbus_replace(&m)) {
+	if (info->si_code == BUS_ADRERR)
+		g = sigbus_owner(info->si_addr, &m);
+	if (g == NULL || !sigbus_replace(&m)) {
 		signal(sig, SIG_DFL); /* the access is repeated, and ends the process */
 		return;
 	}

@@ -2,11 +2,16 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* SET_LOG_BASE: logs of dirty pages that come late, or that are too old to be used. */
+#include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/atomic.h"
+#include "guest/fault.h"
+#include "guest/sigbus.h"
 #include "guest/slot.h"
 #include "guest/vhost_user.h"
 #include "plug.h"
@@ -137,6 +142,47 @@ test_main_lcore_goes_on(void **state)
 	assert_true(took_turn);
 }
 
+static void *
+touch(void *at)
+{
+	*(volatile uint8_t *)at;
+	return NULL;
+}
+
+static uint64_t
+cpu_ns(pthread_t thread)
+{
+	struct timespec t = {0};
+	clockid_t clock;
+
+	assert_int_equal(pthread_getcpuclockid(thread, &clock), 0);
+	assert_int_equal(clock_gettime(clock, &t), 0);
+	return t.tv_sec * UINT64_C(1000000000) + t.tv_nsec;
+}
+
+/* A worker meets a page that has vanished just while a log is set: it looks again. */
+static void
+test_page_vanishes_meanwhile(void **state)
+{
+	struct sigaction old;
+	struct plug *p = *state;
+	pthread_t worker;
+
+	plug_connect(p, 1);
+	assert_int_equal(vu_dev_start(&p->dev), 0);
+	assert_int_equal(sigaction(SIGBUS, NULL, &old), 0);
+	sigbus_init(&p->w->guests);
+	store_release(&p->g->mem.version, p->g->mem.version + 1);
+	assert_int_equal(ftruncate(p->dev.mem.region[0].fd, 0), 0);
+	assert_int_equal(pthread_create(&worker, NULL, touch, p->g->mem.region[0].host), 0);
+	while (cpu_ns(worker) < 5000000)
+		sched_yield();
+	store_release(&p->g->mem.version, p->g->mem.version + 1);
+	assert_int_equal(pthread_join(worker, NULL), 0);
+	assert_int_equal(sigaction(SIGBUS, &old, NULL), 0);
+	assert_int_equal(guest_fault_reason(p->g), FAULT_MEMORY);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, plug_setup, plug_teardown)
 
 int
@@ -146,6 +192,7 @@ main(void)
 			TEST(test_late_log),
 			TEST(test_old_log),
 			TEST(test_main_lcore_goes_on),
+			TEST(test_page_vanishes_meanwhile),
 	};
 
 	return cmocka_run_group_tests_name("log_base", tests, unit_eal, unit_eal_end);
