@@ -168,6 +168,14 @@ dispatch_before_table(struct guest *g, const struct message *m)
 	guest_mem_forget(&g->mem);
 }
 
+/* librte_vhost unmaps the log. */
+static void
+dispatch_before_log(struct guest *g, const struct message *m)
+{
+	RTE_SET_USED(m);
+	guest_mem_set_log(&g->mem, NULL, 0);
+}
+
 static void
 dispatch_before_rarp(struct guest *g, const struct message *m)
 {
@@ -224,6 +232,7 @@ static const struct message_kind dispatch_table[] = {
 		[MSG_RESET_OWNER] = {.scope = SCOPE_DEVICE,
 				.offered = true,
 				.ends = dispatch_ends_all,
+				.before = dispatch_before_log,
 				.after = dirty_switch_reset},
 		[MSG_SET_MEM_TABLE] = {.scope = SCOPE_DEVICE,
 				.offered = true,
@@ -234,6 +243,7 @@ static const struct message_kind dispatch_table[] = {
 				.offered = true,
 				.valid = dispatch_log_valid,
 				.allow = dispatch_allow_log,
+				.before = dispatch_before_log,
 				.after = dirty_switch_base,
 				.spoil = dispatch_spoil_size},
 		[MSG_SET_LOG_FD] = {.scope = SCOPE_DEVICE, .offered = true},

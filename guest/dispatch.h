@@ -47,7 +47,7 @@ struct message_kind {
 	bool (*allow)(struct guest *g, struct message *m);
 	/* Returns the rings whose use it ends, which librte_vhost tells late or not at all. NULL: none. */
 	uint32_t (*ends)(const struct guest *g, const struct message *m);
-	/* Prepares for it while its rings are paused. NULL: nothing to do. */
+	/* Prepares for it while its rings are paused, or used without a log (STEP_LOG). NULL: nothing to do. */
 	void (*before)(struct guest *g, const struct message *m);
 	/* Notes its result, before its rings are used again. NULL: nothing to do. */
 	void (*after)(struct guest *g, const struct message *m);

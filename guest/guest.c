@@ -229,13 +229,13 @@ guest_before(struct guest *g, struct message *m)
 	guest_let_go(g, RINGS_ALL);
 	if (dirty_switch_can(g, m))
 		g->conn.step = STEP_LOG;
-	if (k->scope == SCOPE_NOTHING || g->conn.step == STEP_LOG)
-		return true;
-	g->conn.step = STEP_PAUSED;
-	guest_pause(g, message_rings(m));
-	ended = k->ends != NULL ? k->ends(g, m) : 0;
-	g->ready &= ~ended;
-	guest_let_go(g, ended);
+	if (k->scope != SCOPE_NOTHING && g->conn.step != STEP_LOG) {
+		g->conn.step = STEP_PAUSED;
+		guest_pause(g, message_rings(m));
+		ended = k->ends != NULL ? k->ends(g, m) : 0;
+		g->ready &= ~ended;
+		guest_let_go(g, ended);
+	}
 	if (k->before != NULL)
 		k->before(g, m);
 	return true;

@@ -142,6 +142,29 @@ test_main_lcore_goes_on(void **state)
 	assert_true(took_turn);
 }
 
+/* A log that librte_vhost unmaps belongs to nobody: something else may be there next. */
+static void
+test_unmapped_log(void **state)
+{
+	const struct vu_msg reset = vu_msg_new(VU_RESET_OWNER);
+	struct guest_mapping found;
+	struct plug *p = *state;
+	const uint8_t *log;
+	int fd;
+
+	plug_connect(p, 1);
+	assert_int_equal(vu_dev_start(&p->dev), 0);
+	assert_int_equal(vu_dev_stop(&p->dev, NULL), 0);
+	assert_int_equal(vu_dev_set_log(&p->dev, PAGE, PAGE, 0, &fd), 0);
+	close(fd);
+	assert_int_equal(vu_dev_sync(&p->dev), 0);
+	log = p->g->mem.log;
+	assert_int_equal(guest_mem_mapping(&p->g->mem, log, &found), GUEST_MEM_FOUND);
+	assert_int_equal(vu_send(p->dev.sock, &reset), 0);
+	assert_int_equal(vu_dev_sync(&p->dev), 0);
+	assert_int_equal(guest_mem_mapping(&p->g->mem, log, &found), GUEST_MEM_NONE);
+}
+
 static void *
 touch(void *at)
 {
@@ -192,6 +215,7 @@ main(void)
 			TEST(test_late_log),
 			TEST(test_old_log),
 			TEST(test_main_lcore_goes_on),
+			TEST(test_unmapped_log),
 			TEST(test_page_vanishes_meanwhile),
 	};
 
