@@ -43,6 +43,13 @@ uplink_tag_of(const struct uplink *u, const struct frame *f, uint16_t vlan)
 	return u->nic_tags && f->tagged ? f->tci : vlan & VLAN_ID;
 }
 
+/* Returns how many bytes a tag takes in the frame itself: none if the NIC adds it. */
+static inline uint32_t
+uplink_tag_bytes(const struct uplink *u, uint16_t tag)
+{
+	return tag == 0 || u->insert_hw ? 0 : RTE_VLAN_HLEN;
+}
+
 /*
  * VLAN 0 is no VLAN (IEEE 802.1Q table 9-2): a guest's priority tag is replaced by the tag of its
  * port, with the guest's priority. So is any tag of a guest that may use none. `frame` is not in

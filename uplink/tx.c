@@ -283,7 +283,8 @@ uplink_tx_deliver_whole(struct uplink *u, struct uplink_tx *tx, const struct fra
 		uint16_t vlan, bool *full)
 {
 	uint32_t room = rte_pktmbuf_data_room_size(u->mbufs) - RTE_PKTMBUF_HEADROOM;
-	unsigned int n = (f->len + RTE_VLAN_HLEN + room - 1) / room;
+	uint32_t len = f->len + uplink_tag_bytes(u, uplink_tag_of(u, f, vlan));
+	unsigned int n = (len + room - 1) / room; /* no mbuf is empty: NICs need not take such */
 	struct rte_mbuf *m[MBUFS_MAX];
 
 	if (n > MBUFS_MAX || !nic_takes(&u->nic, f, n))

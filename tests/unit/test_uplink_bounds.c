@@ -79,6 +79,57 @@ test_visit_ends(void **state)
 	assert_int_equal(w->count.segments, frame_set_count(o.taken) * SEGMENTS);
 }
 
+/* A frame that the NIC is to cut ends in an mbuf with some bytes of it, whoever adds the tag. */
+static void
+test_no_mbuf_is_empty(void **state)
+{
+	struct wire *w = *state;
+	const uint32_t room = rte_pktmbuf_data_room_size(w->u->mbufs) - RTE_PKTMBUF_HEADROOM;
+	static uint8_t bytes[3 * 2048 + 64];
+	struct packet_spec spec = {.gso_size = 1000};
+	struct frame *f = &w->burst.frame[0];
+	struct rte_mbuf *m, *s;
+	uint32_t len, extra;
+	unsigned int i;
+
+	assert_true(2 * room + 8 < sizeof(bytes));
+	w->u->nic = (struct uplink_nic){.offloads = OFFLOAD_CSUM | OFFLOAD_TSO4,
+			.mbufs_max = 8,
+			.segments_max = 64,
+			.segment_max = 1522};
+	for (i = 0; i < 3 * 12; i++) {
+		/* An untagged port, a tag in the frame, and a tag by the NIC. */
+		w->u->insert_hw = i % 3 == 2;
+		extra = i % 3 == 1 ? RTE_VLAN_HLEN : 0;
+		len = 2 * room - 6 + i / 3;
+		spec.payload = len - 54;
+		packet_make(&packet, &spec);
+		assert_int_equal(packet.len, len);
+		memcpy(bytes, packet.bytes, len);
+		wire_guest_frame(w, 0, 60, 0);
+		w->burst.plain = 0;
+		memcpy(&f->eth, bytes, sizeof(f->eth));
+		f->len = f->frag->len = len;
+		f->frag->base = bytes;
+		assert_int_equal(offload_check(f, &packet.vnet, &headers[0],
+						 OFFLOAD_CSUM | OFFLOAD_TSO4, w->u->frame_max),
+				DROP_NONE);
+		assert_int_equal(uplink_deliver(w->u, 0, &w->burst, 1, i % 3 == 0 ? 0 : 1001,
+						 &w->count)
+						 .taken,
+				1);
+		assert_int_equal(rte_eth_rx_burst(w->u->port, 0, &m, 1), 1);
+		assert_int_equal(m->pkt_len, len + extra);
+		assert_int_equal(m->nb_segs, (len + extra + room - 1) / room);
+		for (s = m; s != NULL; s = s->next) {
+			assert_in_range(s->data_len, 1, room);
+			len -= RTE_MIN(len, s->data_len);
+		}
+		rte_pktmbuf_free(m);
+	}
+	wire_assert_empty(w);
+}
+
 #define TEST(name, setup) cmocka_unit_test_setup_teardown(name, setup, wire_teardown)
 
 int
@@ -87,6 +138,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			TEST(test_longer_than_mbufs, wire_setup),
 			TEST(test_visit_ends, setup_tso),
+			TEST(test_no_mbuf_is_empty, setup_tso),
 	};
 
 	return cmocka_run_group_tests_name("uplink_bounds", tests, unit_eal, unit_eal_end);
