@@ -20,8 +20,12 @@
 #include "frame/offload.h"
 #include "switch/count.h"
 
-/* Longest chain, in bytes, that is a valid frame with any options: without jumbo frames. */
-#define PLAIN_MAX (RTE_ETHER_MAX_LEN + RTE_VLAN_HLEN + sizeof(struct virtio_net_hdr))
+/* Returns the bytes of the longest chain that is a valid frame, and no jumbo frame. */
+static __rte_always_inline uint32_t
+tx_usual_max(const struct virtqueue *vq)
+{
+	return vq->hdr_len + RTE_MIN((uint32_t)FRAME_PLAIN_MAX, vq->frame_max);
+}
 
 /* Notes the unusual cost of a frame. If it is too high no other frame is fetched. */
 static void
@@ -90,7 +94,7 @@ tx_fetch_chain(struct cursor *at, struct burst *b, struct frame *f, const bool p
 		frame_lose(f, DROP_DESCRIPTOR);
 	else if (unlikely(c.len < vq->hdr_len + sizeof(f->eth)))
 		frame_lose(f, DROP_SHORT);
-	else if (unlikely(c.len > PLAIN_MAX))
+	else if (unlikely(c.len > tx_usual_max(vq)))
 		tx_fetch_long(vq, b, f, c.len);
 	else
 		rte_prefetch0(c.frag->base);
@@ -209,7 +213,7 @@ tx_fetch_singles(struct cursor *c, struct burst *b, unsigned int max, const bool
 	const struct singles usual = {
 			.skip = vq->hdr_len,
 			.least = vq->hdr_len + TX_SET_LEAST,
-			.most = vq->hdr_len + FRAME_PLAIN_MAX,
+			.most = tx_usual_max(vq),
 	};
 	uint16_t id[BURST_MAX];
 	unsigned int i, n = ring_singles(c, &usual, max, b->frag, id, packed);

@@ -136,6 +136,27 @@ test_fetch_length(void **state)
 	assert_lost(p->burst.frame, DROP_LONG);
 }
 
+/* A port with a smaller MTU (mtu=) takes no longer frames, in one buffer or in several. */
+static void
+test_fetch_small_mtu(void **state)
+{
+	static const uint32_t none[] = {0}, two[] = {600, 0};
+	struct pair *p = *state;
+	uint64_t gpa = ring_bytes(p->tx, 2000);
+	unsigned int i;
+
+	memset(ring_at(p->tx, gpa, 2000), 0, 2000);
+	p->tx->vq.frame_max = 1022;
+	for (i = 0; i < 2; i++) {
+		send_cut(p, gpa, HDR + 1022, i == 0 ? none : two);
+		assert_int_equal(pair_fetch(p, 1), 1);
+		assert_int_equal(p->burst.frame->reason, DROP_NONE);
+		send_cut(p, gpa, HDR + 1023, i == 0 ? none : two);
+		assert_int_equal(pair_fetch(p, 1), 1);
+		assert_lost(p->burst.frame, DROP_LONG);
+	}
+}
+
 static void
 test_fetch_offload(void **state)
 {
@@ -322,6 +343,7 @@ main(void)
 			TEST(test_fetch_single),
 			TEST(test_fetch_cut),
 			TEST(test_fetch_length),
+			TEST(test_fetch_small_mtu),
 			TEST(test_fetch_offload),
 			TEST(test_fetch_bad),
 			TEST(test_fetch_fault),
