@@ -1,22 +1,43 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Threads for what may take long: see apart.h for the contract. */
+/*
+ * Threads for what may take long: see apart.h for the contract. No lock is held while a file is closed.
+ */
 #include <pthread.h>
 #include <signal.h>
-#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-#include "base/atomic.h"
+#include "conf/conf.h"
 #include "guest/apart.h"
 
 /*
- * So many threads close front ends' files at a time, at most. Each may wait as long as the owner of its
- * file likes, so without a bound front ends could use up memory.
+ * So many threads close files at a time, and so many of them those of one socket, at most. Each may wait as
+ * long as the owner of its file likes, so without a bound front ends could use up memory; and one socket's must
+ * not keep those of others open.
  */
 #define CLOSERS_MAX 64
+#define CLOSERS_OF_ONE 16
 
-static unsigned int closers; /* number of threads that close files; atomic */
+/*
+ * So many files stay open for one socket, and a few more. With all 256 sockets they are less than a third of
+ * what the service may have open (LimitNOFILE=).
+ */
+#define UNCLOSED_MAX 64
+
+/* A file that is being closed, or waits for a thread that does it. */
+struct unclosed {
+	struct unclosed *next;
+	int fd;
+	char of[SOCKET_PATH_MAX];
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards everything below */
+static struct unclosed *closing;                         /* each has a thread */
+static struct unclosed *waiting;
 
 bool
 apart_run(void *(*run)(void *), void *arg)
@@ -36,20 +57,123 @@ apart_run(void *(*run)(void *), void *arg)
 	return ok;
 }
 
+/* Counts the files of a list: those of `of`, or (NULL) all. */
+static unsigned int
+apart_count(const struct unclosed *u, const char *of)
+{
+	unsigned int n = 0;
+
+	for (; u != NULL; u = u->next)
+		n += of == NULL || strcmp(u->of, of) == 0;
+	return n;
+}
+
+static void
+apart_add(struct unclosed **list, struct unclosed *u)
+{
+	u->next = *list;
+	*list = u;
+}
+
+static void
+apart_remove(struct unclosed **list, const struct unclosed *u)
+{
+	while (*list != u)
+		list = &(*list)->next;
+	*list = u->next;
+}
+
+static bool
+apart_may_close(const char *of)
+{
+	return apart_count(closing, NULL) < CLOSERS_MAX &&
+			apart_count(closing, of) < CLOSERS_OF_ONE;
+}
+
+/* Ends with a file that was closed. Returns the next one for the same thread, or NULL. */
+static struct unclosed *
+apart_next(struct unclosed *done)
+{
+	struct unclosed *u;
+
+	pthread_mutex_lock(&lock);
+	apart_remove(&closing, done);
+	for (u = waiting; u != NULL && !apart_may_close(u->of); u = u->next)
+		;
+	if (u != NULL) {
+		apart_remove(&waiting, u);
+		apart_add(&closing, u);
+	}
+	pthread_mutex_unlock(&lock);
+	free(done);
+	return u;
+}
+
 static void *
 apart_closer(void *arg)
 {
-	close((int)(intptr_t)arg);
-	sub_relaxed(&closers, 1);
+	struct unclosed *u = arg;
+
+	while (u != NULL) {
+		close(u->fd);
+		u = apart_next(u);
+	}
 	return NULL;
 }
 
-bool
-apart_close(int fd)
+/* Begins to close a file. Returns false if it has to wait. The caller holds the lock. */
+static bool
+apart_begin(struct unclosed *u)
 {
-	if (add_relaxed(&closers, 1) <= CLOSERS_MAX &&
-			apart_run(apart_closer, (void *)(intptr_t)fd))
+	if (!apart_may_close(u->of))
+		return false;
+	apart_add(&closing, u);
+	if (apart_run(apart_closer, u))
 		return true;
-	sub_relaxed(&closers, 1);
+	apart_remove(&closing, u);
 	return false;
+}
+
+/* Closes a file, or (if it may) lets it wait. Returns false if it is not being closed. */
+static bool
+apart_close_of(int fd, const char *of, bool may_wait)
+{
+	struct unclosed *u = calloc(1, sizeof(*u));
+	bool ok;
+
+	if (u == NULL)
+		return false;
+	u->fd = fd;
+	snprintf(u->of, sizeof(u->of), "%s", of);
+	pthread_mutex_lock(&lock);
+	ok = apart_begin(u);
+	if (!ok && may_wait)
+		apart_add(&waiting, u);
+	pthread_mutex_unlock(&lock);
+	if (!ok && !may_wait)
+		free(u);
+	return ok;
+}
+
+bool
+apart_close(int fd, const char *of)
+{
+	return apart_close_of(fd, of, false);
+}
+
+bool
+apart_close_later(int fd, const char *of)
+{
+	return apart_close_of(fd, of, true);
+}
+
+bool
+apart_accepts(const char *of)
+{
+	bool ok;
+
+	pthread_mutex_lock(&lock);
+	ok = apart_count(waiting, of) < UNCLOSED_MAX;
+	pthread_mutex_unlock(&lock);
+	return ok;
 }

@@ -14,7 +14,19 @@
 /* Runs a function in a thread of its own. Returns false if there is no memory for that. */
 bool apart_run(void *(*run)(void *), void *arg);
 
-/* Closes a file in a thread of its own. Returns false, and leaves it open, if too many threads wait. */
-bool apart_close(int fd);
+/*
+ * Closes a file in a thread of its own. `of`: a socket's path, or another name of whoever it is from. Returns
+ * false, and leaves it open, if too many threads wait, or too many of `of`.
+ */
+bool apart_close(int fd, const char *of);
+
+/*
+ * Does the same for a file that must not be closed otherwise: if it has to stay open, a thread that has closed one
+ * closes it later.
+ */
+bool apart_close_later(int fd, const char *of);
+
+/* Returns false if so many files stay open for `of` that it should send no more. */
+bool apart_accepts(const char *of);
 
 #endif /* GUEST_APART_H */

@@ -10,6 +10,7 @@
 #include "base/atomic.h"
 #include "base/log.h"
 #include "base/wake.h"
+#include "guest/apart.h"
 #include "guest/connect.h"
 #include "guest/fds.h"
 #include "guest/fd_gate.h"
@@ -113,6 +114,13 @@ guest_connect(struct guests *all, int vid, const char *path)
 		say(ERR,
 				"port %s: guest refused: file descriptors run out; end what leaks "
 				"them, or raise the limit (ulimit -n)\n",
+				name);
+		return NULL;
+	}
+	if (!apart_accepts(path)) {
+		say(ERR,
+				"port %s: guest refused: files that were sent there can't be closed, as "
+				"their owners make that wait (FUSE?): end those\n",
 				name);
 		return NULL;
 	}

@@ -71,7 +71,7 @@ struct gate {
 	bool passed;   /* a message was received */
 	bool uml;
 	bool told; /* it was logged that file descriptors were rejected */
-	bool full; /* more were sent than can be noted */
+	bool full; /* it sent too much: nothing more is received */
 	unsigned int refused;
 	unsigned int n;
 	struct held held[HELD_MAX];
@@ -182,14 +182,10 @@ fd_gate_forget(int fd)
 	}
 }
 
-/* Ends a connection that sent too much: messages that it had sent before are still received. */
+/* Ends a connection that sent too much. What it has sent and was not received yet, the kernel closes. */
 static void
 fd_gate_end_full(struct gate *c)
 {
-	say(WARNING,
-			"socket %s: a front end sent more than %d file descriptors, and is "
-			"disconnected\n",
-			c->path, HELD_MAX);
 	c->full = true;
 	shutdown(c->own, SHUT_RDWR);
 }
@@ -204,6 +200,10 @@ fd_gate_hold(struct gate *c, int fd)
 	if (c->n == HELD_MAX)
 		fd_gate_prune(c);
 	if (c->n == HELD_MAX) {
+		say(WARNING,
+				"socket %s: a front end sent more than %d file descriptors, and is "
+				"disconnected\n",
+				c->path, HELD_MAX);
 		fd_gate_end_full(c);
 		return false;
 	}
@@ -247,8 +247,8 @@ fd_gate_refuse(struct gate *c, int fd)
 				"(with uml=yes of --port a socket)\n",
 				c->path, fd_name(fd, name));
 	c->told = true;
-	if (++c->refused == REFUSED_MAX)
-		shutdown(c->own, SHUT_RDWR);
+	if (!apart_close_later(fd, c->path) || ++c->refused == REFUSED_MAX)
+		fd_gate_end_full(c);
 }
 
 /*
@@ -274,12 +274,11 @@ fd_gate_admit(struct gate *c, int fd)
 {
 	if (!fd_gate_is_harmless(c, fd)) {
 		fd_gate_refuse(c, fd);
-		apart_close(fd); /* if it stays open, that is better than waiting */
 		fd = fd_gate_nothing();
 	}
 	if (fd < 0 || fd_gate_hold(c, fd))
 		return fd;
-	if (!apart_close(fd))
+	if (!apart_close(fd, c->path))
 		close(fd); /* it is harmless, so closing it does not wait for anybody */
 	return -1;
 }
@@ -451,6 +450,17 @@ fd_gate_receive(int sock, struct msghdr *m, int flags)
 	return one.msg_len;
 }
 
+/* Receives from a connection, which ends with what was too much. */
+static ssize_t
+fd_gate_receive_next(const struct gate *c, struct msghdr *m, int flags)
+{
+	if (!c->full)
+		return fd_gate_receive(c->sock, m, flags);
+	m->msg_controllen = 0;
+	m->msg_flags = 0;
+	return 0;
+}
+
 /* Replaces libc's function, for this program and the libraries that it uses. */
 ssize_t
 recvmsg(int sock, struct msghdr *m, int flags)
@@ -468,7 +478,7 @@ recvmsg(int sock, struct msghdr *m, int flags)
 	 * Such a socket does not wait (fds_hurry()). The file descriptors are noted before anybody
 	 * closes one by a number that they may have now.
 	 */
-	n = fd_gate_receive(sock, m, flags);
+	n = fd_gate_receive_next(c, m, flags);
 	if (n >= 0) {
 		c->passed |= n > 0;
 		fd_gate_admit_all(c, m);

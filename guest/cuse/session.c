@@ -20,6 +20,9 @@
 #include "base/log.h"
 #include "frame/offload.h"
 
+/* All clients are of one node. */
+#define SESSION_FILES "cuse"
+
 static void
 session_close_fd(int *fd)
 {
@@ -321,6 +324,10 @@ session_event_fd(struct session *b, int fd)
 {
 	int copy;
 
+	if (!apart_accepts(SESSION_FILES)) {
+		session_complain(b, "files that its clients gave can't be closed", -EMFILE);
+		return -EMFILE;
+	}
 	fd_gate_making();
 	copy = caller_fd(b->owner, fd);
 	fd_gate_made(&copy, 1);
@@ -338,7 +345,7 @@ session_event_fd(struct session *b, int fd)
 	}
 	if (fds_is_eventfd(copy) && caller_lives(b->handle))
 		return copy;
-	apart_close(copy);
+	apart_close_later(copy, SESSION_FILES);
 	return -EINVAL;
 }
 

@@ -13,11 +13,14 @@
 
 #include "base/atomic.h"
 #include "client.h"
+#include "guest/apart.h"
 #include "guest/fd_gate.h"
 #include "unit.h"
 
 #define NOTED 256 /* most file descriptors of a connection */
 #define MORE 20
+#define CLOSERS 16       /* threads that close files of one socket */
+#define UNCLOSED 64      /* files that stay open for one socket */
 #define MUCH (128 << 20) /* bytes of memory, for which there are two more seconds */
 
 #define WAIT_S 30 /* generous, as the machine may be busy */
@@ -28,6 +31,11 @@ static int pair[2]; /* librte_vhost's end, and the front end's */
 static int watched = -1;
 static pthread_t closer;
 static bool others_go_on;
+
+static bool withheld; /* a close by another thread than the test's waits; atomic */
+static pthread_t self;
+
+static int others = -1; /* a file that the gate must leave alone */
 
 static time_t later; /* seconds by which the clock is advanced */
 
@@ -69,6 +77,8 @@ close(int fd)
 		others_go_on = gate_is_free();
 		store_release(&watched, -1);
 	}
+	while (load_acquire(&withheld) && !pthread_equal(self, pthread_self()))
+		usleep(1000);
 	return (int)syscall(SYS_close, fd);
 }
 
@@ -110,21 +120,37 @@ front_end_sends(int file)
 	return sent;
 }
 
-/* Returns what librte_vhost receives, which loses it. */
+/* Returns what librte_vhost receives, which loses it; -2: the connection is over. */
 static int
 received(void)
 {
-	char byte, room[CMSG_SPACE(sizeof(int))] = {0};
+	char byte, room[CMSG_SPACE(sizeof(int))];
 	struct iovec iov = {&byte, 1};
 	struct msghdr msg = {.msg_iov = &iov,
 			.msg_iovlen = 1,
 			.msg_control = room,
 			.msg_controllen = sizeof(room)};
+	struct cmsghdr *h = CMSG_FIRSTHDR(&msg);
 	int fd;
 
-	assert_int_equal(recvmsg(pair[0], &msg, 0), 1);
+	/* librte_vhost has what was received before in this memory, such as another guest's file. */
+	*h = (struct cmsghdr){CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+	memcpy(CMSG_DATA(h), &others, sizeof(others));
+	if (recvmsg(pair[0], &msg, 0) == 0)
+		return -2;
 	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
 	return fd;
+}
+
+/* The front end sends a pipe, which is rejected. */
+static bool
+send_pipe(void)
+{
+	int end[2];
+
+	assert_int_equal(pipe(end), 0);
+	close(end[1]);
+	return front_end_sends(end[0]);
 }
 
 static bool
@@ -154,8 +180,9 @@ test_too_many(void **state)
 	for (i = 0; i < MORE; i++)
 		assert_true(send_memory());
 	capture_begin(&c, STDERR_FILENO);
-	for (i = 0; i < MORE; i++)
-		handed_on += received() >= 0;
+	assert_int_equal(received(), -1);
+	for (i = 1; i < MORE; i++)
+		handed_on += received() != -2;
 	said = capture_end(&c);
 	assert_int_equal(handed_on, 0);
 	assert_string_equal(said,
@@ -239,6 +266,66 @@ test_slow_destruction(void **state)
 	close(next[1]);
 }
 
+static bool
+all_closed(unsigned int open)
+{
+	unsigned int i;
+
+	for (i = 0; i < WAIT_S * 1000 && client_open_files() > open; i++)
+		usleep(1000);
+	return client_open_files() <= open;
+}
+
+/* The front end connects anew. */
+static void
+connect_again(void)
+{
+	fd_gate_close(pair[0]);
+	close(pair[0]);
+	close(pair[1]);
+	connect_pair(NULL);
+}
+
+/*
+ * Whose files can't be closed sends no more of them: the connection is over at once, and then nobody may connect
+ * there. As soon as they can be closed, they are.
+ */
+static void
+test_withheld(void **state)
+{
+	unsigned int open = client_open_files(), i;
+	struct capture c;
+
+	(void)state;
+	self = pthread_self();
+	store_release(&withheld, true);
+	capture_begin(&c, STDERR_FILENO);
+	/* All threads that close files wait. */
+	others = memfd_create("another guest's", MFD_CLOEXEC);
+	for (i = 0; i < CLOSERS; i++) {
+		assert_true(send_pipe());
+		assert_true(received() >= 0); /* it was replaced */
+	}
+	for (i = 0; i < UNCLOSED; i++) {
+		assert_true(apart_accepts("test"));
+		connect_again();
+		assert_true(send_pipe() && send_pipe());
+		assert_int_equal(received(), -1);
+		assert_int_equal(received(), -2);
+	}
+	free(capture_end(&c));
+	assert_false(apart_accepts("test"));
+	/* That is nothing to other sockets. */
+	assert_true(apart_accepts("other"));
+	assert_true(fcntl(others, F_GETFD) >= 0);
+	assert_true(apart_close(others, "other"));
+	others = -1;
+	store_release(&withheld, false);
+	connect_again();
+	assert_true(all_closed(open));
+	assert_true(apart_accepts("test"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, connect_pair, hang_up)
 
 int
@@ -248,6 +335,7 @@ main(void)
 			TEST(test_too_many),
 			TEST(test_large_memory),
 			TEST(test_slow_destruction),
+			TEST(test_withheld),
 	};
 
 	return cmocka_run_group_tests_name("fd_gate", tests, NULL, NULL);
