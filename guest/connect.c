@@ -16,6 +16,7 @@
 #include "guest/fd_gate.h"
 #include "guest/device.h"
 #include "guest/guests.h"
+#include "guest/new_socket.h"
 #include "guest/slot.h"
 #include "switch/park.h"
 #include "switch/port.h"
@@ -129,8 +130,16 @@ guest_connect(struct guests *all, int vid, const char *path)
 		say(ERR, "port %s: guest refused: no memory for it\n", name);
 		return NULL;
 	}
-	socket = fds_hurry(path);
-	if (socket < 0 || !fd_gate_open(socket, path, all->conf->port[index].uml)) {
+	socket = new_socket_take();
+	if (socket < 0) {
+		say(ERR,
+				"port %s: guest refused: librte_vhost connects past the switch; link it as "
+				"a shared library, or all of DPDK statically\n",
+				name);
+		return NULL;
+	}
+	fds_hurry(socket);
+	if (!fd_gate_open(socket, path, all->conf->port[index].uml)) {
 		say(ERR, "port %s: guest refused: no memory to watch its connection\n", name);
 		return NULL;
 	}

@@ -2,7 +2,6 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* Guards this process's file descriptors: see fds.h for the contract. */
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -10,8 +9,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "guest/fds.h"
@@ -62,92 +59,10 @@ fds_table_ok(const struct message *m)
 	return true;
 }
 
-/*
- * How well a connection's name fits a path: not at all, in the last part, or as a whole; the name
- * of our own end fits best.
- */
-enum fit { FIT_NONE, FIT_LAST_PART, FIT_ALL, FIT_OWN };
-
-typedef int (*name_of)(int fd, struct sockaddr *name, socklen_t *len);
-
-static const char *
-fds_last_part(const char *path)
+void
+fds_hurry(int fd)
 {
-	const char *slash = strrchr(path, '/');
-
-	return slash != NULL ? slash + 1 : path;
-}
-
-static enum fit
-fds_name_fits(int fd, name_of get, const char *path)
-{
-	struct sockaddr_un un = {.sun_family = AF_UNSPEC};
-	socklen_t len = sizeof(un);
-	char name[sizeof(un.sun_path) + 1];
-
-	if (get(fd, (struct sockaddr *)&un, &len) != 0 || un.sun_family != AF_UNIX)
-		return FIT_NONE;
-	snprintf(name, sizeof(name), "%.*s", (int)sizeof(un.sun_path), un.sun_path);
-	if (strcmp(name, path) == 0)
-		return FIT_ALL;
-	return strcmp(fds_last_part(name), fds_last_part(path)) == 0 ? FIT_LAST_PART : FIT_NONE;
-}
-
-/*
- * Returns how well a connection fits `path`. Our own end has the name that we gave it. The other
- * end has the name that its process gave it, in its own folder or its own file system: only the
- * last part is the same here.
- */
-static enum fit
-fds_connection_fits(int fd, const char *path)
-{
-	if (fds_name_fits(fd, getsockname, path) == FIT_ALL)
-		return FIT_OWN;
-	return fds_name_fits(fd, getpeername, path);
-}
-
-/*
- * Returns true if fds_hurry() has not seen a connection yet. Our own connections to the socket of
- * the cuse back end have a time limit (front.c).
- */
-static bool
-fds_is_new(int fd)
-{
-	struct timeval patience = {0};
-	socklen_t len = sizeof(patience), listens_len = sizeof(int);
-	int listens = 0;
-
-	return (fcntl(fd, F_GETFL) & O_NONBLOCK) == 0 &&
-			getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, &len) == 0 &&
-			patience.tv_sec == 0 && patience.tv_usec == 0 &&
-			getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_len) == 0 &&
-			!listens;
-}
-
-int
-fds_hurry(const char *path)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	enum fit best = FIT_NONE, fit;
-	struct dirent *e;
-	int fd, found = -1;
-
-	/* librte_vhost does not tell a connection's socket, so it is found by its name. */
-	while (dir != NULL && (e = readdir(dir)) != NULL) {
-		fd = (int)strtol(e->d_name, NULL, 10);
-		if (!fds_is_new(fd))
-			continue;
-		fit = fds_connection_fits(fd, path);
-		if (fit > best) {
-			best = fit;
-			found = fd;
-		}
-	}
-	if (dir != NULL)
-		closedir(dir);
-	if (found >= 0)
-		fcntl(found, F_SETFL, O_RDWR | O_NONBLOCK);
-	return found;
+	fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK);
 }
 
 void

@@ -25,19 +25,18 @@ void fds_init(void);
 /* Returns true if there are enough for one more guest. */
 bool fds_left(void);
 
-/* Ends the connection of a socket that fds_hurry() has found; -1 is allowed. */
+/* Ends the connection of a socket; -1 is allowed. */
 void fds_hang_up(int fd);
 
 /* Returns true if librte_vhost can probably map this memory table. */
 bool fds_table_ok(const struct message *m);
 
 /*
- * Finds the socket of the connection that is being made at `path`, and keeps librte_vhost from
- * waiting for its peer: it reads and writes whole messages in the one thread that all guests share.
- * A front end sends a message in one call, so all of it is there when its beginning is; a front end
- * that sends half of one is disconnected. Returns the socket, which the library still owns, or -1.
+ * Keeps librte_vhost from waiting for the peer of a connection: it reads and writes whole messages in the one
+ * thread that all guests share. A front end sends a message in one call, so all of it is there when its beginning
+ * is; a front end that sends half of one is disconnected.
  */
-int fds_hurry(const char *path);
+void fds_hurry(int fd);
 
 /*
  * Returns true if the peer of a connection reads its answers. If it does not, the connection is

@@ -123,9 +123,6 @@ front_connect(const char *path, unsigned int patience, uint64_t *features)
 	if (sock < 0)
 		return -errno;
 	snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
-	/*
-	 * This comes before connecting: otherwise fds_hurry() would take it for librte_vhost's own.
-	 */
 	if (setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) != 0 ||
 			setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) != 0 ||
 			connect(sock, (const struct sockaddr *)&un, sizeof(un)) != 0)
