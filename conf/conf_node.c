@@ -50,23 +50,27 @@ conf_node_parse_id(const char *text, uint32_t *id)
 static bool
 conf_node_find_user(const char *name, uid_t *id)
 {
-	const struct passwd *user = getpwnam(name);
+	const struct passwd *user;
 
-	if (user == NULL)
-		return conf_node_parse_id(name, id);
-	*id = user->pw_uid;
-	return true;
+	if (conf_node_parse_id(name, id))
+		return true;
+	user = getpwnam(name);
+	if (user != NULL)
+		*id = user->pw_uid;
+	return user != NULL;
 }
 
 static bool
 conf_node_find_group(const char *name, gid_t *id)
 {
-	const struct group *group = getgrnam(name);
+	const struct group *group;
 
-	if (group == NULL)
-		return conf_node_parse_id(name, id);
-	*id = group->gr_gid;
-	return true;
+	if (conf_node_parse_id(name, id))
+		return true;
+	group = getgrnam(name);
+	if (group != NULL)
+		*id = group->gr_gid;
+	return group != NULL;
 }
 
 bool
@@ -134,6 +138,15 @@ conf_node_check(const struct conf *c)
 	return true;
 }
 
+/* Returns true if a port's node, or socket, is made by the switch. */
+static bool
+conf_node_serves(const struct conf *c, const struct conf_port *p)
+{
+	if (p->socket[0] == '\0' || p->role == ROLE_SERVER)
+		return true;
+	return p->role == ROLE_DEFAULT && !c->client;
+}
+
 bool
 conf_node_check_owned(const struct conf *c)
 {
@@ -142,8 +155,7 @@ conf_node_check_owned(const struct conf *c)
 	if (!c->node_owned && !c->node_mode_given)
 		return true;
 	for (i = 0; i < c->nports; i++)
-		if (conf_port_used(&c->port[i]) &&
-				(c->port[i].socket[0] == '\0' || c->port[i].role != ROLE_CLIENT))
+		if (conf_port_used(&c->port[i]) && conf_node_serves(c, &c->port[i]))
 			return true;
 	say_error("%s: the switch connects to all of its sockets, so that their owner and mode are "
 		  "what QEMU gives them: leave it out",

@@ -34,8 +34,8 @@ bool conf_mode(const char *what, const char *text, mode_t *mode);
 bool conf_node_check(const struct conf *c);
 
 /*
- * Checks that there is a node or socket to have an owner or a mode. Called once the ports' roles
- * are known.
+ * Checks that there is a node or socket to have an owner or a mode. For settings that were
+ * read: the switch may have none later, until a port is added.
  */
 bool conf_node_check_owned(const struct conf *c);
 

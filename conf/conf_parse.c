@@ -93,7 +93,7 @@ conf_complete(struct conf *c)
 	for (p = c->port; c->client && p < c->port + c->nports; p++)
 		if (!p->named)
 			p->guests = 1;
-	return true;
+	return conf_node_check_owned(c);
 }
 
 /* Returns true if a word begins with the name of an option of the switch. */

@@ -226,7 +226,7 @@ conf_resolve(struct conf *c)
 	if (c->tso && c->tx_csum_given && !c->tx_csum)
 		return resolve_refuse("--tso 1",
 				"segments need checksums: leave --tx-csum 0 out, or use --tso 0");
-	return resolve_ports(c) && conf_node_check_owned(c) && resolve_switch_ok(c);
+	return resolve_ports(c) && resolve_switch_ok(c);
 }
 
 bool
