@@ -4,12 +4,15 @@
 /* Files of sockets: see socket_file.h for the contract. */
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "conf/conf.h"
 #include "guest/socket_file.h"
 #include "base/log.h"
 
@@ -102,10 +105,35 @@ socket_file_give(const char *path, uid_t uid, gid_t gid)
 	bool ok = fd >= 0 && fchownat(fd, "", uid, gid, AT_EMPTY_PATH) == 0;
 
 	if (!ok)
-		say_error("socket %s: can't be given to --dev-owner %u:%u: %s; run the switch as "
-			  "root, or as that user",
+		say_error("socket %s: can't be given to owner %u:%u: %s; run the switch as root, or "
+			  "as that user and with that group",
 				path, uid, gid, strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	return ok;
+}
+
+mode_t
+socket_file_new_mode(void)
+{
+	/*
+	 * It can't be read without being set. No other thread sets it now: the registrar's rests at the
+	 * end of a change.
+	 */
+	const mode_t mask = umask(0077);
+
+	umask(mask);
+	return 0777 & ~mask;
+}
+
+gid_t
+socket_file_new_group(const char *path)
+{
+	char folder[SOCKET_PATH_MAX];
+	struct stat st;
+
+	snprintf(folder, sizeof(folder), "%s", path);
+	if (stat(dirname(folder), &st) == 0 && (st.st_mode & S_ISGID) != 0)
+		return st.st_gid;
+	return getegid();
 }

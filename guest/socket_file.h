@@ -20,4 +20,10 @@ bool socket_file_give(const char *path, uid_t uid, gid_t gid);
 /* Sets the permissions of a socket's file, likewise. */
 bool socket_file_set_mode(const char *path, mode_t mode);
 
+/* Returns the permissions that a new socket's file gets: all, less the umask. */
+mode_t socket_file_new_mode(void);
+
+/* Returns the group that a new socket's file gets: this process's, or its folder's if that has the setgid bit. */
+gid_t socket_file_new_group(const char *path);
+
 #endif /* GUEST_SOCKET_FILE_H */

@@ -283,14 +283,20 @@ rpc_tick(struct rpc *r)
 	}
 }
 
-/* Tools of the group vhost-switch may connect, where there is one. */
+/*
+ * Who may connect controls everything, so this is no group of guests. The switch's own group may be theirs: the
+ * service makes the guests' sockets with it.
+ */
+#define RPC_GROUP "vhost-switch-admin"
+
+/* The socket's owner, and tools of the group where there is one, may connect. */
 static void
 rpc_give_to_group(const char *path)
 {
-	const struct group *g = getgrnam("vhost-switch");
+	const struct group *g = getgrnam(RPC_GROUP);
 
-	if (g != NULL && lchown(path, (uid_t)-1, g->gr_gid) != 0)
-		say(DEBUG, "control socket %s: stays in its group: %s\n", path, strerror(errno));
+	if (g != NULL && socket_file_give(path, geteuid(), g->gr_gid))
+		socket_file_set_mode(path, 0660);
 }
 
 /* Binds and listens. Returns false, after an error was printed, if that fails. */
@@ -306,7 +312,7 @@ rpc_listen(struct rpc *r)
 	r->epoll = epoll_create1(EPOLL_CLOEXEC);
 	r->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	strcpy(un.sun_path, r->path); /* of SOCKET_PATH_MAX bytes, as that one is */
-	before = umask(0117);
+	before = umask(0177);
 	rc = bind(r->listener, (const struct sockaddr *)&un, sizeof(un));
 	umask(before);
 	if (rc == 0) {

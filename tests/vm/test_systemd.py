@@ -23,7 +23,7 @@ for unit in sysinit basic shutdown; do cp /lib/systemd/system/$unit.target {UNIT
 cp contrib/vhost-switch.service {UNITS}
 cp contrib/vhost-switch.default /etc/default/vhost-switch
 cp build/vhost-switch /usr/local/sbin
-systemd-sysusers --inline "$(grep ^g contrib/vhost-switch.sysusers)"
+systemd-sysusers "$PWD/contrib/vhost-switch.sysusers"
 mount -t cgroup2 cgroup /sys/fs/cgroup
 unshare --pid --fork --mount-proc env -i container=test PATH=$PATH SYSTEMD_UNIT_PATH={UNITS} \
     /lib/systemd/systemd --unit=vhost-switch.service --log-target=console --show-status=0 < /dev/null > {LOG} 2>&1 &
@@ -75,6 +75,19 @@ def test_ready_when_the_socket_is_there(machine):
     assert set(shown.split()) == {"ActiveState=active", "Type=notify", "WatchdogUSec=30s", "NotifyAccess=main"}
     wait_for(lambda: "StatusText=guests: 0, workers: 1, uplink: none" in systemctl(
         machine, "show -p StatusText vhost-switch"), 60, lambda: machine.run(f"cat {LOG}"))
+
+
+def test_who_may_connect_a_guest_does_not_control_the_switch(machine):
+    """QEMU's user is in the group vhost-switch, and not trusted."""
+    wait_serving(machine)
+    assert machine.run("stat -c '%F %U:%G %a' /run/vhost-switch/control").strip() == \
+        "socket root:vhost-switch-admin 660"
+    somebody = "setpriv --reuid nobody --regid nogroup --groups {} sh -c '{}' 2>&1"
+    guest, tool = f"test -w {SOCKET} && echo may connect", "build/vhost-switch-ctl show"
+    assert "may connect" in machine.run(somebody.format("vhost-switch", guest))
+    assert "Permission denied" in machine.run(somebody.format("vhost-switch", tool), check=False)[1]
+    assert "may connect" not in machine.run(somebody.format("vhost-switch-admin", guest), check=False)[1]
+    assert "usvhost " in machine.run(somebody.format("vhost-switch-admin", tool))
 
 
 def test_hung_switch_is_ended_and_started_again(machine):
