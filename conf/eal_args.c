@@ -109,7 +109,7 @@ eal_args_make(struct eal_args *a, int argc, char **argv)
 	for (own = 1; own < argc && strcmp(argv[own], "--") != 0; own++)
 		;
 	eal_options_read(&a->said, own, argv);
-	a->no_huge = a->said.memory == NULL && !hugepages_free();
+	a->no_huge = a->said.memory == NULL && !hugepages_free(&a->said);
 	if (eal_args_alloc(a, own, argv)) {
 		eal_args_add(a, "%s", argv[0]);
 		eal_args_copy(a, own, argv);

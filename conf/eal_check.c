@@ -198,7 +198,7 @@ eal_check_amount(const struct eal_said *said)
 				said->pages, space, amount, absent);
 		return false;
 	}
-	have = hugepages_mib();
+	have = hugepages_mib(said);
 	if (asked <= have)
 		return true;
 	say_error("%s%s%s: %llu MiB of hugepages can be had: ask for less, or leave it out, as the "
@@ -214,7 +214,7 @@ eal_check_hugepages(const struct eal_said *said)
 
 	if (said->no_huge)
 		return true;
-	if (said->memory != NULL && !hugepages_free()) {
+	if (said->memory != NULL && !hugepages_free(said)) {
 		say_error("%s: no hugepages are free: reserve some (echo 256 > "
 			  "/proc/sys/vm/nr_hugepages), or leave it out, for ordinary pages",
 				said->memory);

@@ -4,16 +4,28 @@
 /* Hugepages, free and within reach: see hugepages.h for the contract. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <linux/magic.h>
 #include <mntent.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "conf/eal_options.h"
 #include "conf/hugepages.h"
 
 #define HUGEPAGES "/sys/kernel/mm/hugepages"
 #define NODES "/sys/devices/system/node"
+#define EAL_FILES "*map_*"
+#define BLOCK 512   /* bytes, of stat's st_blocks */
+#define SIZES_MAX 8 /* x86-64 has two sizes of hugepages, arm64 four */
+#define LOCK_TRIES \
+	200 /* two seconds: EAL has this lock while it starts, and others could keep it */
+#define LOCK_US 10000
 
 /* Returns a number that the kernel gives for the pages of one size, by the name of its folder in sysfs. */
 static unsigned long
@@ -33,8 +45,125 @@ hugepages_count(const char *size, const char *what)
 	return n;
 }
 
+/* Returns the size of the pages in a folder of hugetlbfs, in bytes; 0: it is none. */
+static unsigned long
+hugepages_size(const char *folder)
+{
+	struct statfs fs;
+
+	return statfs(folder, &fs) == 0 && fs.f_type == HUGETLBFS_MAGIC ? fs.f_bsize : 0;
+}
+
+/* Returns the bytes of a file that no program has locked, as a DPDK program locks its own; else 0. */
+static unsigned long long
+hugepages_left_in(int folder, const char *name)
+{
+	unsigned long long bytes = 0;
+	struct stat st;
+	int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return 0;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0)
+		bytes = (unsigned long long)st.st_blocks * BLOCK;
+	close(fd);
+	return bytes;
+}
+
+/* Takes the lock that every EAL holds while it makes or frees files. Returns false if that takes too long. */
+static bool
+hugepages_lock(int folder)
+{
+	unsigned int i;
+
+	for (i = 0; i < LOCK_TRIES; i++) {
+		if (flock(folder, LOCK_EX | LOCK_NB) == 0)
+			return true;
+		usleep(LOCK_US);
+	}
+	return false;
+}
+
+/*
+ * Returns the bytes of pages that EAL frees in a folder when it starts: those of files that a DPDK program has left
+ * there, as it does when it is killed.
+ */
+static unsigned long long
+hugepages_left(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	unsigned long long bytes = 0;
+	struct dirent *e;
+
+	if (dir == NULL)
+		return 0;
+	if (hugepages_lock(dirfd(dir)))
+		while ((e = readdir(dir)) != NULL)
+			if (fnmatch(EAL_FILES, e->d_name, 0) == 0)
+				bytes += hugepages_left_in(dirfd(dir), e->d_name);
+	closedir(dir);
+	return bytes;
+}
+
+/* The mounts that EAL uses: the first of each size of pages. */
+struct mounts {
+	FILE *f;
+	unsigned long seen[SIZES_MAX];
+	unsigned int n;
+};
+
+static void
+hugepages_begin(struct mounts *m)
+{
+	*m = (struct mounts){.f = setmntent("/proc/mounts", "r")};
+}
+
+static bool
+hugepages_is_first(struct mounts *m, unsigned long size)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->n && m->seen[i] != size; i++)
+		;
+	if (i < m->n || i == SIZES_MAX)
+		return false;
+	m->seen[m->n++] = size;
+	return true;
+}
+
+/* Returns the folder of the next mount, or NULL after the last one. */
+static const char *
+hugepages_next(struct mounts *m)
+{
+	const struct mntent *e;
+
+	while (m->f != NULL && (e = getmntent(m->f)) != NULL)
+		if (strcmp(e->mnt_type, "hugetlbfs") == 0 &&
+				hugepages_is_first(m, hugepages_size(e->mnt_dir)))
+			return e->mnt_dir;
+	if (m->f != NULL)
+		endmntent(m->f);
+	return NULL;
+}
+
+/* Returns the same of the folder `only`, or (if that is NULL) of all mounts that EAL uses. */
+static unsigned long long
+hugepages_left_anywhere(const char *only)
+{
+	unsigned long long bytes = 0;
+	const char *folder;
+	struct mounts m;
+
+	if (only != NULL)
+		return hugepages_size(only) != 0 ? hugepages_left(only) : 0;
+	hugepages_begin(&m);
+	while ((folder = hugepages_next(&m)) != NULL)
+		bytes += hugepages_left(folder);
+	return bytes;
+}
+
 bool
-hugepages_free(void)
+hugepages_free(const struct eal_said *said)
 {
 	DIR *dir = opendir(HUGEPAGES);
 	unsigned long n = 0;
@@ -46,7 +175,7 @@ hugepages_free(void)
 		if (e->d_name[0] != '.')
 			n += hugepages_count(e->d_name, "free_hugepages");
 	closedir(dir);
-	return n != 0;
+	return n != 0 || (!said->in_memory && hugepages_left_anywhere(said->huge_dir) != 0);
 }
 
 /* Returns how many pages of one size a process may still get. */
@@ -62,7 +191,7 @@ hugepages_to_be_had(const char *size)
 }
 
 unsigned long long
-hugepages_mib(void)
+hugepages_mib(const struct eal_said *said)
 {
 	DIR *dir = opendir(HUGEPAGES);
 	unsigned long long kib = 0;
@@ -75,6 +204,8 @@ hugepages_mib(void)
 		if (sscanf(e->d_name, "hugepages-%lukB", &size) == 1)
 			kib += (unsigned long long)size * hugepages_to_be_had(e->d_name);
 	closedir(dir);
+	if (!said->in_memory)
+		kib += hugepages_left_anywhere(said->huge_dir) >> 10;
 	return kib >> 10;
 }
 
@@ -87,41 +218,42 @@ hugepages_node(unsigned int node)
 	return access(path, F_OK) == 0;
 }
 
-/* Returns true if pages of this mount's size are free. */
-static bool
-hugepages_gives_pages(const char *folder)
+/* Returns what happens to a process that takes pages from a folder. HUGEPAGES_MOUNT_CLOSED sets errno. */
+static enum hugepages_mount
+hugepages_try(const char *folder)
 {
-	struct statfs fs;
+	const unsigned long bytes = hugepages_size(folder);
 	char size[64];
 
-	if (statfs(folder, &fs) != 0)
-		return false;
-	snprintf(size, sizeof(size), "hugepages-%lukB", (unsigned long)fs.f_bsize >> 10);
-	return hugepages_count(size, "free_hugepages") != 0;
+	snprintf(size, sizeof(size), "hugepages-%lukB", bytes >> 10);
+	if (bytes == 0 ||
+			(hugepages_count(size, "free_hugepages") == 0 &&
+					hugepages_left(folder) == 0))
+		return HUGEPAGES_MOUNT_NONE;
+	return euidaccess(folder, W_OK | X_OK) == 0 ? HUGEPAGES_MOUNT_GOOD : HUGEPAGES_MOUNT_CLOSED;
 }
 
 enum hugepages_mount
 hugepages_find_mount(const char *only, char *folder, size_t size)
 {
-	enum hugepages_mount found = HUGEPAGES_MOUNT_NONE;
-	FILE *mounts = setmntent("/proc/mounts", "r");
-	const struct mntent *m;
+	enum hugepages_mount found = HUGEPAGES_MOUNT_NONE, one;
+	const char *at;
 	int why = ENOENT;
+	struct mounts m;
 
-	while (mounts != NULL && found != HUGEPAGES_MOUNT_GOOD && (m = getmntent(mounts)) != NULL) {
-		if (strcmp(m->mnt_type, "hugetlbfs") != 0 || !hugepages_gives_pages(m->mnt_dir) ||
-				(only != NULL && strcmp(only, m->mnt_dir) != 0))
-			continue;
-		if (euidaccess(m->mnt_dir, W_OK | X_OK) == 0) {
-			found = HUGEPAGES_MOUNT_GOOD;
-		} else {
-			why = errno;
-			found = HUGEPAGES_MOUNT_CLOSED;
-			snprintf(folder, size, "%s", m->mnt_dir);
-		}
+	if (only != NULL) {
+		snprintf(folder, size, "%s", only);
+		return hugepages_try(only);
 	}
-	if (mounts != NULL)
-		endmntent(mounts);
+	hugepages_begin(&m);
+	while ((at = hugepages_next(&m)) != NULL) {
+		one = hugepages_try(at);
+		if (one == HUGEPAGES_MOUNT_NONE || found == HUGEPAGES_MOUNT_GOOD)
+			continue;
+		found = one;
+		why = errno;
+		snprintf(folder, size, "%s", at);
+	}
 	errno = why;
 	return found;
 }
