@@ -274,7 +274,8 @@ changes_step(struct changes *c)
 		changes_replace(c);
 		return true;
 	case STEP_REPLACE:
-		settings_own(c->plan.next, c->plan.kind, c->error, sizeof(c->error));
+		settings_own(c->plan.before, c->plan.next, c->plan.kind, c->error,
+				sizeof(c->error));
 		changes_finish(c, true);
 		return false;
 	case STEP_IDLE:

@@ -4,6 +4,7 @@
 /* Replaces the settings: see settings.h for the contract. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <rte_rcu_qsbr.h>
 
@@ -92,10 +93,27 @@ settings_forget(const struct parts *p, const struct conf *before, const uint8_t 
 			addresses_forget_port(p, i);
 	}
 	addresses_enforce(p);
+	for (i = 0; i < ports_used(p->ports); i++)
+		if (port_state(&p->ports->port[i]) == PORT_USED)
+			addresses_return(p, i);
+}
+
+/* Gives a port's socket its owner and its mode: those of a new socket where it has none any more. */
+static void
+settings_own_socket(const struct conf_port *before, const struct conf_port *now)
+{
+	if (now->mode_given || before->mode_given)
+		socket_file_set_mode(
+				now->socket, now->mode_given ? now->mode : socket_file_new_mode());
+	if (now->owned)
+		socket_file_give(now->socket, now->uid, now->gid);
+	else if (before->owned)
+		socket_file_give(now->socket, geteuid(), socket_file_new_group(now->socket));
 }
 
 void
-settings_own(const struct conf *now, const uint8_t *kind, char *error, size_t size)
+settings_own(const struct conf *before, const struct conf *now, const uint8_t *kind, char *error,
+		size_t size)
 {
 	const struct conf_port *p;
 	char said[512];
@@ -104,12 +122,8 @@ settings_own(const struct conf *now, const uint8_t *kind, char *error, size_t si
 	say_error_into(said, sizeof(said));
 	for (i = 0; i < SOCKET_MAX; i++) {
 		p = &now->port[i];
-		if (kind[i] != CHANGE_LIVE || p->socket[0] == '\0' || p->role == ROLE_CLIENT)
-			continue;
-		if (p->mode_given)
-			socket_file_set_mode(p->socket, p->mode);
-		if (p->owned)
-			socket_file_give(p->socket, p->uid, p->gid);
+		if (kind[i] == CHANGE_LIVE && p->socket[0] != '\0' && p->role != ROLE_CLIENT)
+			settings_own_socket(&before->port[i], p);
 	}
 	say_error_into(NULL, 0);
 	if (error[0] == '\0')

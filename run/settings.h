@@ -34,14 +34,16 @@ void settings_reclaim(struct settings *s, bool all);
 
 /*
  * After publishing: forgets addresses that ports may not have any more, and those of ports whose tag is
- * not the one in *before, as the uplink's filters depend on it. `kind`: how each port changed (enum
- * change).
+ * not the one in *before, as the uplink's filters depend on it; their static addresses are put back. `kind`: how
+ * each port changed (enum change).
  */
 void settings_forget(const struct parts *p, const struct conf *before, const uint8_t *kind);
 
 /*
- * Gives sockets that stay the owners and modes of *now. A failure is written to `error`, if that is still "".
+ * Gives sockets that stay the owners and modes of *now, and the usual ones where only *before has any. A failure is
+ * written to `error`, if that is still "".
  */
-void settings_own(const struct conf *now, const uint8_t *kind, char *error, size_t size);
+void settings_own(const struct conf *before, const struct conf *now, const uint8_t *kind,
+		char *error, size_t size);
 
 #endif /* SETTINGS_H */

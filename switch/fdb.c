@@ -197,6 +197,8 @@ fdb_add_static(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old)
 
 	*old = port;
 	if (position >= 0) {
+		if (t->entry[position].port != port && fdb_full(t, port))
+			return FDB_FULL;
 		t->entry[position].is_static = false;
 		store_relaxed(&t->entry[position].seen, t->clock - FDB_HOLD);
 	}

@@ -9,6 +9,8 @@ import signal
 import socket
 import stat
 
+import pytest
+
 from lib import start
 from lib.control import Control
 from lib.frames import BROADCAST, frame
@@ -51,10 +53,16 @@ def test_what_is_shown_is_what_the_table_says(box):
         assert [guest["device"] for guest in ports["usvhost"]["guests"]] == [0, 1, 2]
 
 
-def test_the_socket_is_for_its_group_and_goes_with_the_switch(box):
-    path = box.path("ctl")
-    with Switch(box, ["--control", path]):
-        assert stat.S_IMODE(os.stat(path).st_mode) == 0o660
+@pytest.mark.parametrize("group, gid, mode", [("vhost-switch", 0, 0o600), ("vhost-switch-admin", 4711, 0o660)])
+def test_the_socket_is_for_its_group_and_goes_with_the_switch(box, group, gid, mode):
+    """A group of its own, if there is one: QEMU's user, who may connect guests, is in the group vhost-switch."""
+    path, groups = box.path("ctl"), box.path("group")
+    with open(groups, "w", encoding="ascii") as f:
+        f.write(f"root:x:0:\n{group}:x:4711:\n")
+    before = ["unshare", "--mount", "sh", "-ec", f'mount --bind {groups} /etc/group\nexec "$@"', "sh"]
+    with Switch(box, ["--control", path], before=before):
+        status = os.stat(path)
+        assert (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) == (mode, 0, gid)
     assert not os.path.exists(path)
     with Switch(box, ["--control", "none"]) as switch:
         assert not os.path.exists(f"{switch.directory}/dpdk/{switch.prefix}/control")
@@ -187,6 +195,13 @@ def test_owner_and_mode_of_a_socket_change_at_once(box):
         assert control.ask("port.set", name="a", mode="0604", owner="1:2")["reconnects"] == []
         status = os.stat(switch.socket("a"))
         assert (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, status.st_ino) == (0o604, 1, 2, before)
+        # Without them the socket is as a new one.
+        control.ask("port.add", name="new", socket="new")
+        new = os.stat(switch.socket("new"))
+        assert control.ask("port.set", name="a", mode=None, owner=None)["reconnects"] == []
+        status = os.stat(switch.socket("a"))
+        assert (status.st_mode, status.st_uid, status.st_gid) == (new.st_mode, new.st_uid, new.st_gid)
+        control.ask("port.set", name="a", mode="0604")
         # A file that somebody put in its place is left alone.
         os.rename(switch.socket("a"), switch.socket("b"))
         os.symlink(switch.socket("b"), switch.socket("a"))
@@ -194,6 +209,13 @@ def test_owner_and_mode_of_a_socket_change_at_once(box):
         assert stat.S_IMODE(os.stat(switch.socket("b")).st_mode) == 0o604
         os.unlink(switch.socket("a"))
         os.rename(switch.socket("b"), switch.socket("a"))
+
+
+def test_the_last_served_port_can_go_where_sockets_have_an_owner(box):
+    with Switch(box, ["--dev-mode", "0660", "--port", "a,socket=a"]) as switch, Control(switch) as control:
+        assert control.ask("port.del", name="a")["diff"] == ["- port a"]
+        control.ask("port.add", name="b", socket="b")
+        assert stat.S_IMODE(os.stat(switch.socket("b")).st_mode) == 0o660
 
 
 def test_addresses_can_be_put_and_forgotten(box):
@@ -233,11 +255,17 @@ def test_static_addresses_wait_for_their_guest(box):
     with Switch(box, ["--port", "a,socket=a", "--port", "b,socket=b"]) as switch, Control(switch) as control, \
             guest(1) as others:
         other, = others.guests
-        with guest(0):
+        with guest(0) as owner:
             wait_for(lambda: control.port("a")["state"] == "up", what="a's guest")
             for mac in (kept, deleted):
                 control.ask("fdb.add", mac=mac, port="a")
             assert static(control) == {kept: ("a", False), deleted: ("a", False)}
+            control.ask("port.set", name="a", vlan=7)  # its learned addresses are forgotten
+            assert static(control) == {kept: ("a", False), deleted: ("a", False)}
+            control.ask("port.set", name="b", vlan=7)
+            other.port.send(frame(BROADCAST, kept))
+            other.port.send(frame(kept, other.mac))
+            owner.guests[0].port.until(frame(kept, other.mac))
         wait_for(lambda: static(control) == {kept: ("a", True), deleted: ("a", True)}, what="they wait")
         assert control.ask("fdb.list", limit=1)["next"] is not None
         other.port.send(frame(BROADCAST, kept))

@@ -163,6 +163,26 @@ test_settings_end_them(void **state)
 	assert_int_equal(w->statics.n, 0);
 }
 
+/* An address that another port can't have stays as it was. */
+static void
+test_refused_move(void **state)
+{
+	struct whole *w = *state;
+	const struct parts *p = &w->parts;
+	struct rte_ether_addr mac;
+	unsigned int i;
+	uint16_t old;
+
+	assert_true(addresses_fix(p, key[0], B));
+	for (i = 0; i < FDB_PER_GUEST; i++) {
+		mac = mac_of(9, i);
+		assert_true(addresses_fix(p, fdb_key(&mac, FDB_DOMAIN), A));
+	}
+	assert_false(addresses_fix(p, key[0], A));
+	assert_int_equal(static_at(w, key[0]), B);
+	assert_int_equal(fdb_learn(p->fdb, key[0], A, &old), FDB_KEPT);
+}
+
 static void
 test_more_than_a_few(void **state)
 {
@@ -192,6 +212,7 @@ main(void)
 			TEST(the_last_owner_has_it),
 			TEST(deleted_ones_stay_away),
 			TEST(settings_end_them),
+			TEST(refused_move),
 			TEST(more_than_a_few),
 	};
 
