@@ -67,6 +67,7 @@ ctl_printed(const struct ctl *c, const json_t *result)
 		return false;
 	json_dumpf(result, stdout, JSON_INDENT(2));
 	putchar('\n');
+	fflush(stdout); /* events are followed as they come, also in a pipe */
 	return true;
 }
 

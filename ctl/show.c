@@ -9,18 +9,25 @@
 #include "ctl.h"
 
 #define COLUMNS_MAX 10 /* show_ports() has the most: 9 */
-#define CELL_MAX 128 /* bytes; only the reason why a port is down is longer at times, and is cut */
 
 /* A table whose cells are printed once the width of each column is known. */
 struct table {
 	unsigned int columns, rows, room;
-	char (*cell)[CELL_MAX];
+	char **cell;
 };
 
-static char *
+static char **
 table_cell(struct table *t, unsigned int row, unsigned int column)
 {
-	return t->cell[row * t->columns + column];
+	return &t->cell[row * t->columns + column];
+}
+
+static void *
+table_alloc(void *memory)
+{
+	if (memory == NULL)
+		ctl_die(CTL_REFUSED, "no memory");
+	return memory;
 }
 
 /* Adds a row of t->columns texts. */
@@ -31,12 +38,11 @@ table_add(struct table *t, const char *const *text)
 
 	if (t->rows == t->room) {
 		t->room = 2 * t->room + 16;
-		t->cell = realloc(t->cell, (size_t)t->room * t->columns * CELL_MAX);
-		if (t->cell == NULL)
-			ctl_die(CTL_REFUSED, "no memory");
+		t->cell = table_alloc(
+				realloc(t->cell, (size_t)t->room * t->columns * sizeof(*t->cell)));
 	}
 	for (i = 0; i < t->columns; i++)
-		snprintf(table_cell(t, t->rows, i), CELL_MAX, "%s", text[i] != NULL ? text[i] : "");
+		*table_cell(t, t->rows, i) = table_alloc(strdup(text[i] != NULL ? text[i] : ""));
 	t->rows++;
 }
 
@@ -48,15 +54,17 @@ table_print(struct table *t)
 
 	for (row = 0; row < t->rows; row++) {
 		for (i = 0; i < t->columns; i++) {
-			len = strlen(table_cell(t, row, i));
+			len = strlen(*table_cell(t, row, i));
 			width[i] = len > width[i] ? len : width[i];
 		}
 	}
 	for (row = 0; row < t->rows; row++) {
 		for (i = 0; i + 1 < t->columns; i++)
-			printf("%-*s  ", (int)width[i], table_cell(t, row, i));
-		printf("%s\n", table_cell(t, row, i));
+			printf("%-*s  ", (int)width[i], *table_cell(t, row, i));
+		printf("%s\n", *table_cell(t, row, i));
 	}
+	for (i = 0; i < t->rows * t->columns; i++)
+		free(t->cell[i]);
 	free(t->cell);
 }
 
@@ -206,29 +214,40 @@ show_moved(const json_t *result)
 	}
 }
 
+/* Returns the devices of a worker's rings, which the caller frees. */
+static char *
+show_rings(const json_t *worker)
+{
+	const json_t *ring;
+	char device[24], *text;
+	size_t i, size;
+	FILE *f = table_alloc(open_memstream(&text, &size));
+
+	json_array_foreach(json_object_get(worker, "rings"), i, ring)
+		fprintf(f, "%s%s", i == 0 ? "" : " ",
+				json_object_get(ring, "device") != NULL
+						? show_number(ring, "device", device)
+						: "uplink");
+	fclose(f);
+	return table_alloc(text);
+}
+
 void
 show_workers(const json_t *result)
 {
 	static const char *const head[] = {
 			"WORKER", "LCORE", "BUSY", "ASLEEP", "FRAMES/S", "CYCLES", "RINGS"};
 	struct table t = {.columns = sizeof(head) / sizeof(head[0])};
-	const json_t *worker, *ring;
-	char id[24], lcore[24], device[24], busy[24], asleep[24], frames[24], cycles[24];
-	char rings[CELL_MAX];
-	size_t i, k, len;
+	const json_t *worker;
+	char id[24], lcore[24], busy[24], asleep[24], frames[24], cycles[24];
+	char *rings;
+	size_t i;
 
 	table_add(&t, head);
 	json_array_foreach(json_object_get(result, "workers"), i, worker) {
 		const char *row[7];
 
-		rings[0] = '\0';
-		json_array_foreach(json_object_get(worker, "rings"), k, ring) {
-			len = strlen(rings);
-			snprintf(rings + len, sizeof(rings) - len, "%s%s", k == 0 ? "" : " ",
-					json_object_get(ring, "device") != NULL
-							? show_number(ring, "device", device)
-							: "uplink");
-		}
+		rings = show_rings(worker);
 		row[0] = show_number(worker, "id", id);
 		row[1] = show_number(worker, "lcore", lcore);
 		row[2] = show_percent(worker, "busy", busy);
@@ -237,6 +256,7 @@ show_workers(const json_t *result)
 		row[5] = show_number(worker, "cycles_per_frame", cycles);
 		row[6] = rings;
 		table_add(&t, row);
+		free(rings);
 	}
 	table_print(&t);
 }

@@ -15,6 +15,7 @@ from lib.frames import BROADCAST, frame
 from lib.room import room
 from lib.switch import ROOT, Switch
 from lib.uplink import TAP
+from lib.wait import DEADLINE, wait_for
 
 CTL = os.path.join(ROOT, "build", "vhost-switch-ctl")
 
@@ -86,6 +87,38 @@ def test_events_are_followed(box):
                 control.ask("port.del", name="b")
             lines = events.stdout.splitlines()
         assert len(lines) == 2 and all(re.match(r"\d{4}-\S+Z port\.(added|removed) port=b$", line) for line in lines)
+
+
+def test_events_come_at_once_in_a_pipe(box):
+    with Switch(box, ["--port", "a,socket=a"]) as switch, Control(switch) as control:
+        path = f"{switch.directory}/dpdk/{switch.prefix}/control"
+        with proc.Process([CTL, "--socket", path, "-j", "events"]) as events:
+            def told():
+                if not events.stdout:
+                    control.ask("port.add", name="b", socket="b")
+                    control.ask("port.del", name="b")
+                return re.search(r"^}\n\Z", events.stdout, re.M)  # nothing is held back
+            wait_for(told, what="whole events of a tool that goes on")
+
+
+def test_workers_names_each_ring(box):
+    """However many: a worker's list has no limit."""
+    rings = [{"device": device} for device in range(64) for _ in range(4)] + [{"port": "uplink"}]
+    worker = {"id": 0, "lcore": 1, "busy": 0.5, "asleep": 0, "frames": 9, "cycles_per_frame": 9, "rings": rings}
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as switch:
+        switch.bind(box.path("control"))
+        switch.listen()
+        switch.settimeout(DEADLINE)
+        with proc.Process([CTL, "--socket", box.path("control"), "workers"]) as tool:
+            asked, _ = switch.accept()
+            with asked, asked.makefile("rw") as lines:
+                request = json.loads(lines.readline())
+                print(json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": {"workers": [worker]}}),
+                      file=lines, flush=True)
+                assert tool.wait() == 0
+        os.unlink(box.path("control"))
+        told = tool.stdout.splitlines()[1].split()
+    assert told[6:] == [str(ring.get("device", "uplink")) for ring in rings]
 
 
 def test_exit_statuses(box):
