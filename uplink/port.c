@@ -32,6 +32,7 @@
  * without traffic the other end would take the link down. They are due once a second at most.
  */
 #define BOND_DRIVER "net_bonding"
+#define VIRTIO "net_virtio" /* and what further virtio drivers begin with */
 #define CALL_MS 100
 
 /* mbufs in the cache of each lcore (rte_mempool's per-lcore cache). */
@@ -115,6 +116,17 @@ uplink_port_mtu_of(const struct rte_eth_dev_info *info)
 	return RTE_MIN((uint32_t)info->max_mtu, info->max_rx_pktlen - around);
 }
 
+/*
+ * Returns true if the NIC adds tags. virtio's driver offers that, too, but does it in software, in
+ * rte_eth_tx_prepare(), which is not called for most frames.
+ */
+static bool
+uplink_port_inserts(const struct rte_eth_dev_info *info)
+{
+	return (info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_VLAN_INSERT) != 0 &&
+			strncmp(info->driver_name, VIRTIO, strlen(VIRTIO)) != 0;
+}
+
 /* Chooses the port's settings from what it offers. */
 static void
 uplink_port_choose(struct uplink *u, const struct conf *c, const struct rte_eth_dev_info *info,
@@ -138,7 +150,7 @@ uplink_port_choose(struct uplink *u, const struct conf *c, const struct rte_eth_
 	u->strip = c->vlan_strip && c->tagged;
 	u->strip_priority = c->vlan_strip && !c->tagged;
 	u->strip_hw = u->strip && (info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_STRIP);
-	u->insert_hw = info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
+	u->insert_hw = uplink_port_inserts(info);
 	if (u->strip_hw)
 		conf->rxmode.offloads |= RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
 	if (u->insert_hw)

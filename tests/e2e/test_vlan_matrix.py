@@ -8,7 +8,9 @@ import functools
 import pytest
 
 from lib import frames
+from lib.guests import Guests
 from lib.room import room
+from lib.switch import Switch
 from lib.uplink import AF_PACKET, TAP
 from lib.vlan_matrix import LEAVING, MATRIX, NOBODY, REFLECTED
 
@@ -81,3 +83,21 @@ def test_priority_tags_from_an_untagged_uplink(box, strip):
             data = functools.reduce(frames.tagged, reversed(tags), plain)
             stripped = functools.reduce(frames.tagged, reversed(left), plain)
             assert r.reached(r.uplink, data, arrives=stripped if strip else data) == {guest}, tags
+
+
+def test_virtio_as_the_uplink(box):
+    """Of another switch. Its driver offers to add tags, and adds none by itself."""
+    box.foreign_sockets.add("below")
+    with Switch(box, ["--socket-file", "below"]) as below, Guests(box, [below.socket("below")]) as stations, \
+            Switch(box, ["--socket-file", "above", "-p", "0x1"], memory=("--in-memory", "--single-file-segments"),
+                   eal=["--iova-mode=va", "--vdev", f"net_virtio_user0,path={below.socket('below')}"]) as above:
+        with Guests(box, [above.socket("above")], first=1) as guests:
+            (station,), (guest,) = stations.guests, guests.guests
+            sent = frames.frame(frames.BROADCAST, guest.mac)
+            guest.port.send(sent)
+            station.port.until(frames.tagged(sent, 1000))
+            back = frames.frame(guest.mac, station.mac)
+            station.port.send(frames.tagged(back, 1000))
+            guest.port.until(back)
+        assert above.next_table()["uplink"].reasons == {}
+    box.foreign_sockets.discard("below")
