@@ -381,10 +381,10 @@ uplink_tx_fits(const struct frame *f, uint32_t limit)
 {
 	uint32_t len = f->len;
 
-	if (frame_own_tag(f))
-		len -= RTE_VLAN_HLEN;
 	if (f->offload & OFFLOAD_GSO)
 		len = RTE_MIN(len, f->headers->len + (uint32_t)f->vnet.gso_size);
+	if (frame_own_tag(f))
+		len -= RTE_VLAN_HLEN;
 	return len <= limit;
 }
 

@@ -79,6 +79,43 @@ test_visit_ends(void **state)
 	assert_int_equal(w->count.segments, frame_set_count(o.taken) * SEGMENTS);
 }
 
+/* The limit is that of a frame without its first tag, for segments with a guest's own tag as for other frames. */
+static void
+test_segments_with_own_tag(void **state)
+{
+	struct wire *w = *state;
+	struct frame *f = &w->burst.frame[0];
+	struct rte_mbuf *m;
+	struct outcome o;
+	unsigned int i;
+
+	w->u->limit = 1514;
+	for (i = 0; i < 4; i++) {
+		const struct packet_spec spec = {
+				.tags = i / 2, .payload = 1900, .gso_size = 1460 + i % 2};
+
+		packet_make(&packet, &spec);
+		memcpy(w->bytes[0], packet.bytes, packet.len);
+		wire_guest_frame(w, 0, packet.len, 0);
+		w->burst.plain = 0;
+		assert_int_equal(offload_check(f, &packet.vnet, &headers[0],
+						 OFFLOAD_CSUM | OFFLOAD_TSO4, w->u->frame_max),
+				DROP_NONE);
+		o = uplink_deliver(w->u, 0, &w->burst, 1, 1001, &w->count);
+		assert_int_equal(o.taken, i % 2 == 0);
+		if (i % 2 != 0) {
+			assert_int_equal(f->reason, DROP_LONG);
+			continue;
+		}
+		assert_int_equal(rte_eth_rx_burst(w->u->port, 0, &m, 1), 1);
+		assert_int_equal(m->pkt_len, 1518); /* with the guest's tag, or its port's */
+		rte_pktmbuf_free(m);
+		assert_int_equal(rte_eth_rx_burst(w->u->port, 0, &m, 1), 1);
+		rte_pktmbuf_free(m);
+	}
+	wire_assert_empty(w);
+}
+
 /* A frame that the NIC is to cut ends in an mbuf with some bytes of it, whoever adds the tag. */
 static void
 test_no_mbuf_is_empty(void **state)
@@ -139,6 +176,7 @@ main(void)
 			TEST(test_longer_than_mbufs, wire_setup),
 			TEST(test_visit_ends, setup_tso),
 			TEST(test_no_mbuf_is_empty, setup_tso),
+			TEST(test_segments_with_own_tag, setup_tso),
 	};
 
 	return cmocka_run_group_tests_name("uplink_bounds", tests, unit_eal, unit_eal_end);
