@@ -180,8 +180,12 @@ lanes_move(struct lanes *all, struct source *s, unsigned int to)
 		return true;
 	lanes_take_away(from, &from->polled[s->port], s);
 	over = lanes_wait(all, rte_get_tsc_hz() / 1000 * MOVE_MS);
-	if (over)
+	if (over) {
 		from = all->lane[to];
+		/* The worker that had it may have asked to be woken, and goes on without it. */
+		if (s->ops->hush != NULL)
+			s->ops->hush(s, false);
+	}
 	lanes_add_source(from, &from->polled[s->port], s);
 	return over;
 }

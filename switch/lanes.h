@@ -34,7 +34,8 @@ void lanes_add(struct lanes *all, struct source *s, const void *memory);
 void lanes_remove(struct lanes *all, struct source *s);
 
 /*
- * Moves a guest's source to lane `to`. Its frames keep their order, and frames that wait go on waiting.
+ * Moves a guest's source to lane `to`. Its frames keep their order, except for segments that wait in an uplink's full
+ * queue of the former lane, and frames that wait go on waiting.
  * Returns false, and moves nothing, if a worker has not finished its burst after some milliseconds. Any
  * thread that may call lanes_add().
  */

@@ -135,6 +135,22 @@ test_order(void **state)
 	}
 }
 
+/* A ring whose worker had asked to be woken is not kicked at its new worker, which polls it. */
+static void
+test_asked(void **state)
+{
+	struct two *t = *state;
+	struct lanes all = {.n = 2, .lane = {t->r->lane, t->second}, .qsbr = t->qsbr};
+	struct virtqueue *vq = &t->r->tx[0]->vq;
+
+	lanes_add(&all, &vq->source, t);
+	vq->source.ops->ask(&vq->source);
+	assert_int_equal(vq->used->flags, 0);
+	assert_true(lanes_move(&all, &vq->source, 1));
+	assert_int_equal(vq->used->flags, VRING_USED_F_NO_NOTIFY);
+	lanes_remove(&all, &vq->source);
+}
+
 /* While a worker hangs, its rings stay with it, and the caller does not hang. */
 static void
 test_hangs(void **state)
@@ -166,6 +182,7 @@ main(void)
 			cmocka_unit_test(test_stays),
 			cmocka_unit_test(test_ends),
 			TEST(test_order),
+			TEST(test_asked),
 			TEST(test_hangs),
 	};
 
