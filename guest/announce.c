@@ -67,11 +67,19 @@ announce_fetch(struct source *s, struct burst *b, unsigned int max)
 	return b->n;
 }
 
-/* Only frames of the ring: the announcement is the first of its burst, which is never put back. */
+/* The announcement is the only frame of its burst, and no chain of the ring: it is due again. */
 static void
 announce_unfetch(struct source *s, struct burst *b, unsigned int from)
 {
-	tx_source_ops.unfetch(s, b, from);
+	struct virtqueue *vq = container_of(s, struct virtqueue, source);
+
+	if (b->frame[0].ndesc != NO_DESCRIPTORS) {
+		tx_source_ops.unfetch(s, b, from);
+		return;
+	}
+	b->n = from;
+	if (from == 0)
+		vq->announcement->due = true;
 }
 
 /* Returns the ring's own chains to the guest; after the announcement there are no other frames. */

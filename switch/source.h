@@ -41,7 +41,7 @@ struct source_ops {
 	unsigned int (*fetch)(struct source *s, struct burst *b, unsigned int max);
 	/*
 	 * Undoes the fetch of the frames from `from` on, which are then the first of the
-	 * next fetch; b->n becomes `from`, which is 1 to b->n - 1. Only right after the fetch.
+	 * next fetch; b->n becomes `from`, which is 0 to b->n - 1. Only right after the fetch.
 	 */
 	void (*unfetch)(struct source *s, struct burst *b, unsigned int from);
 	/* Gives the frames of `mask` back, which are done. */

@@ -246,6 +246,29 @@ test_not_polled(void **state)
 	room_expect_none(r, 1);
 }
 
+/* If the visit ends before the announcement was touched it is due again, and the ring as it was. */
+static void
+test_put_back(void **state)
+{
+	struct room *r = *state;
+	struct virtqueue *vq = ring_of(r, 0);
+	struct burst *b = &r->lane->burst;
+	uint16_t at = vq->last_avail;
+
+	room_offer(r, 1, 4);
+	room_offer(r, 2, 4);
+	announce_ask(&a, &moved);
+	arm(r, 0);
+	assert_int_equal(vq->source.ops->fetch(&vq->source, b, BURST_MAX), 1);
+	vq->source.ops->unfetch(&vq->source, b, 0);
+	assert_int_equal(b->n, 0);
+	assert_int_equal(vq->last_avail, at);
+	room_poll(r, 0);
+	expect_announcement(r, 1);
+	expect_announcement(r, 2);
+	assert_int_equal(vq->last_avail, at);
+}
+
 /* However often it is requested, it is made a hundred times a second at most. */
 static void
 test_rate(void **state)
@@ -288,6 +311,7 @@ main(void)
 					test_waits_during_flood, setup_crowd, room_teardown),
 			TEST(test_withdrawn),
 			TEST(test_not_polled),
+			TEST(test_put_back),
 			TEST(test_rate),
 	};
 
