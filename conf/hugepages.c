@@ -23,8 +23,9 @@
 #define EAL_FILES "*map_*"
 #define BLOCK 512   /* bytes, of stat's st_blocks */
 #define SIZES_MAX 8 /* x86-64 has two sizes of hugepages, arm64 four */
-#define LOCK_TRIES \
-	200 /* two seconds: EAL has this lock while it starts, and others could keep it */
+
+/* Two seconds: EAL has its lock while it starts, and others could keep it. */
+#define LOCK_TRIES 200
 #define LOCK_US 10000
 
 /* Returns a number that the kernel gives for the pages of one size, by the name of its folder in sysfs. */

@@ -211,14 +211,14 @@ fill_chains(struct filling *to, const struct frame *f, const bool packed)
 
 /*
  * Checks that all segments of a frame find room from the cursor on: a segment that was put into a ring can't be
- * taken out again. A search is known to fail, and is noted, only if there is no room for the first one.
+ * taken out again. The cursor is not a new one, as the segments don't see chains that have come since. A search is
+ * known to fail, and is noted, only if there is no room for the first one.
  */
 static enum chain_status
 fill_find_all(const struct filling *to, const struct gso *gso, const bool packed)
 {
 	struct virtqueue *vq = to->at.vq;
-	const struct cursor from =
-			to->at; /* not a new look: what comes later the segments would not see */
+	const struct cursor from = to->at;
 	enum chain_status status = room_known(&from, vq->hdr_len + gso_len(gso, 0), packed);
 	struct cursor c = from;
 	struct used_chain used[RX_LOOK_MAX]; /* each chain has a descriptor */
