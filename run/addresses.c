@@ -101,16 +101,18 @@ addresses_not_allowed(void *parts, uint64_t key, uint16_t port)
 {
 	const struct parts *p = parts;
 
+	unsigned int i;
+
 	if (addresses_allowed(p, key, port))
 		return false;
-	statics_drop(p->statics, key);
+	for (i = 0; i < p->statics->n; i++)
+		p->statics->list[i].waits |= p->statics->list[i].key == key;
 	return true;
 }
 
 void
 addresses_enforce(const struct parts *p)
 {
-	statics_drop_ports(p->statics, p->conf);
 	if (p->conf->nmacs != 0)
 		addresses_forget_if(p, addresses_not_allowed, (void *)(uintptr_t)p);
 }
@@ -172,6 +174,18 @@ addresses_return(const struct parts *p, uint16_t port)
 				a->guest, MAC_BYTES(mac));
 		statics_drop(p->statics, a->key);
 	}
+}
+
+void
+addresses_settle(const struct parts *p)
+{
+	unsigned int i;
+
+	addresses_enforce(p);
+	statics_drop_ports(p->statics, p->conf);
+	for (i = 0; i < ports_used(p->ports); i++)
+		if (port_state(&p->ports->port[i]) == PORT_USED)
+			addresses_return(p, i);
 }
 
 uint32_t

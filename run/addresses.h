@@ -33,11 +33,17 @@ void addresses_let_go(const struct parts *p, uint64_t key);
 /* Forgets all addresses of a guest that has left. Its static ones wait for it. */
 void addresses_forget_port(const struct parts *p, uint16_t port);
 
-/* Puts the static addresses of a guest that has come back where they were. */
+/* Puts the static addresses of a guest that has come back where they were. Those that it may not have end. */
 void addresses_return(const struct parts *p, uint16_t port);
 
-/* Forgets the addresses that the present settings do not allow to their ports. */
+/* Forgets the addresses that the present settings do not allow to their ports. Static ones wait. */
 void addresses_enforce(const struct parts *p);
+
+/*
+ * Does the same for settings that stay: static addresses return to the guests that are there, or (if they
+ * are not allowed any more) end.
+ */
+void addresses_settle(const struct parts *p);
 
 /*
  * Puts an address at a port, where it stays until it is deleted, also while the port's guest is away. Returns

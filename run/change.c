@@ -211,7 +211,7 @@ static void
 changes_replace(struct changes *c)
 {
 	if (settings_publish(&c->settings, c->plan.next)) {
-		addresses_enforce(c->parts);
+		addresses_settle(c->parts);
 		changes_serve(c, true);
 	} else {
 		changes_lack_memory(c);
@@ -262,7 +262,7 @@ changes_step(struct changes *c)
 		return true;
 	case STEP_UNDO:
 		settings_publish(&c->settings, c->plan.before);
-		addresses_enforce(c->parts);
+		addresses_settle(c->parts);
 		changes_finish(c, false);
 		return false;
 	case STEP_REMOVE:
@@ -314,6 +314,34 @@ changes_diff(const struct changes *c)
 	return fclose(out) == 0 ? text : NULL;
 }
 
+/*
+ * Returns true if no port gets the tag of a guest that is connected: a further guest of a port without vlan= has
+ * that of its slot.
+ */
+static bool
+changes_leave_tags(const struct changes *c)
+{
+	const struct ports *all = c->parts->ports;
+	const struct conf *next = c->plan.next;
+	const struct conf_port *p;
+	unsigned int i, index;
+
+	for (i = 0; i < ports_used(all) && next->vlan_base != 0; i++) {
+		if (port_state(&all->port[i]) == PORT_FREE || all->port[i].settings == NULL)
+			continue;
+		index = all->port[i].settings - c->parts->conf->port;
+		p = &next->port[index];
+		if (index == i || plan_removes(&c->plan, index) || p->vlan_given ||
+				conf_tag_owner(next, conf_vlan(next, i)) == i)
+			continue;
+		say_error("vlan=%u: is the tag of device %u, a guest of port %s: choose another, or "
+			  "disconnect that guest first",
+				conf_vlan(next, i), i, p->name);
+		return false;
+	}
+	return true;
+}
+
 void
 changes_propose(struct changes *c, struct conf *draft, bool dry, change_done done, void *arg)
 {
@@ -346,10 +374,9 @@ changes_propose(struct changes *c, struct conf *draft, bool dry, change_done don
 	*draft = *c->plan.next;
 	*c->plan.before = *c->parts->conf;
 	say_error_into(c->error, sizeof(c->error));
-	ok = conf_resolve(c->plan.next) && uplink_allows(c->parts->uplink, c->plan.next);
+	ok = conf_resolve(c->plan.next) && uplink_allows(c->parts->uplink, c->plan.next) &&
+			plan_compare(&c->plan) && changes_leave_tags(c);
 	say_error_into(NULL, 0);
-	if (ok)
-		plan_compare(&c->plan);
 	if (ok && !dry)
 		changes_begin(c);
 	else

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
+#include "conf/conf_port.h"
 #include "run/plan.h"
 #include "run/rpc_events.h"
 
@@ -42,15 +44,50 @@ plan_is_late(const struct plan *p, unsigned int index)
 	return false;
 }
 
-void
+/* Returns true if a port is the device of the cuse back end, which has no socket. */
+static bool
+plan_is_node(const struct conf *c, unsigned int index)
+{
+	return conf_port_used(&c->port[index]) && c->port[index].socket[0] == '\0';
+}
+
+static bool
+plan_owner_differs(const struct conf_port *a, const struct conf_port *b)
+{
+	return a->owned != b->owned || a->uid != b->uid || a->gid != b->gid ||
+			a->mode_given != b->mode_given || a->mode != b->mode;
+}
+
+/* Returns true unless it is the cuse device's port that is made, removed or given away: the device stays as it is. */
+static bool
+plan_keeps_node(const struct plan *p, unsigned int index)
+{
+	const struct conf_port *before = &p->before->port[index], *next = &p->next->port[index];
+	const enum change kind = p->kind[index];
+
+	if (!plan_is_node(p->before, index) && !plan_is_node(p->next, index))
+		return true;
+	if (kind == CHANGE_NONE || (kind == CHANGE_LIVE && !plan_owner_differs(before, next)))
+		return true;
+	say_error("port %s: is the device of --dev-basename, which stays as it is while the switch "
+		  "runs: name it as before, or start the switch again",
+			conf_port_used(before) ? before->name : next->name);
+	return false;
+}
+
+bool
 plan_compare(struct plan *p)
 {
 	unsigned int i;
 
 	for (i = 0; i < SOCKET_MAX; i++)
 		p->kind[i] = conf_change(p->before, p->next, i);
-	for (i = 0; i < SOCKET_MAX; i++)
+	for (i = 0; i < SOCKET_MAX; i++) {
+		if (!plan_keeps_node(p, i))
+			return false;
 		p->late[i] = plan_is_late(p, i);
+	}
+	return true;
 }
 
 struct conf *

@@ -47,8 +47,11 @@ bool plan_begin(struct plan *p);
 /* Frees what belongs to it. */
 void plan_end(struct plan *p);
 
-/* Compares both settings: sets what becomes of each port. */
-void plan_compare(struct plan *p);
+/*
+ * Compares both settings: sets what becomes of each port. Returns false, after an error was printed, if that can't be
+ * done while the switch runs.
+ */
+bool plan_compare(struct plan *p);
 
 /*
  * Returns the settings while ports go, to be freed: those that are wanted, but the former ones for these

@@ -93,9 +93,6 @@ settings_forget(const struct parts *p, const struct conf *before, const uint8_t 
 			addresses_forget_port(p, i);
 	}
 	addresses_enforce(p);
-	for (i = 0; i < ports_used(p->ports); i++)
-		if (port_state(&p->ports->port[i]) == PORT_USED)
-			addresses_return(p, i);
 }
 
 /* Gives a port's socket its owner and its mode: those of a new socket where it has none any more. */

@@ -34,8 +34,8 @@ void settings_reclaim(struct settings *s, bool all);
 
 /*
  * After publishing: forgets addresses that ports may not have any more, and those of ports whose tag is
- * not the one in *before, as the uplink's filters depend on it; their static addresses are put back. `kind`: how
- * each port changed (enum change).
+ * not the one in *before, as the uplink's filters depend on it. `kind`: how each port changed (enum
+ * change).
  */
 void settings_forget(const struct parts *p, const struct conf *before, const uint8_t *kind);
 

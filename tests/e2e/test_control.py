@@ -13,7 +13,7 @@ import pytest
 
 from lib import start
 from lib.control import Control
-from lib.frames import BROADCAST, frame
+from lib.frames import BROADCAST, frame, tagged
 from lib.guests import Guests
 from lib.proc import Process
 from lib.room import room
@@ -209,6 +209,21 @@ def test_owner_and_mode_of_a_socket_change_at_once(box):
         assert stat.S_IMODE(os.stat(switch.socket("b")).st_mode) == 0o604
         os.unlink(switch.socket("a"))
         os.rename(switch.socket("b"), switch.socket("a"))
+
+
+def test_a_guests_tag_is_not_given_away(box):
+    """A further guest of a port has the tag of its slot, which no port gets while the guest is there."""
+    with room(box, uplink=TAP, ports=["lab,guests=2", "a"], introduce=False) as r, Control(r.switch) as control:
+        with Guests(box, [r.switch.socket("lab")], first=2) as more:
+            guest, = more.guests
+            guest.port.send(frame(BROADCAST, guest.mac))
+            assert r.switch.wait_registered(guest.mac) == (2, 1002)
+            error = control.refused("port.set", name="a", vlan=1002).message
+            assert "vlan=1002: is the tag of device 2, a guest of port lab" in error
+            r.uplink.port.send(tagged(frame(guest.mac, STRANGER), 1002))
+            guest.port.until(frame(guest.mac, STRANGER))
+        wait_for(lambda: len(control.port("lab")["guests"]) == 1, what="it has left")
+        control.ask("port.set", name="a", vlan=1002)
 
 
 def test_the_last_served_port_can_go_where_sockets_have_an_owner(box):

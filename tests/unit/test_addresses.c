@@ -149,17 +149,17 @@ test_settings_end_them(void **state)
 	p->conf = &others;
 	w->r->ports.port[A].settings = &others.port[A];
 	w->r->ports.port[A].policy = PORT_MACS;
-	addresses_enforce(p);
+	addresses_settle(p);
 	addresses_return(p, A);
 	assert_int_equal(static_at(w, key[0]), PORT_MAX);
 	assert_int_equal(w->statics.n, 1);
 	read_settings(&others, one, RTE_DIM(one));
-	addresses_enforce(p);
+	addresses_settle(p);
 	assert_int_equal(w->statics.n, 1);
 	addresses_forget_port(p, B);
 	p->conf = &settings;
 	memset(&settings.port[B], 0, sizeof(settings.port[B]));
-	addresses_enforce(p);
+	addresses_settle(p);
 	assert_int_equal(w->statics.n, 0);
 }
 
@@ -181,6 +181,34 @@ test_refused_move(void **state)
 	assert_false(addresses_fix(p, key[0], A));
 	assert_int_equal(static_at(w, key[0]), B);
 	assert_int_equal(fdb_learn(p->fdb, key[0], A, &old), FDB_KEPT);
+}
+
+/* Settings that do not stay, as a socket can't be made, leave static addresses waiting. */
+static void
+test_change_that_is_undone(void **state)
+{
+	static char *macs[] = {"vhost-switch", "--", "--port", "a,socket=a", "--port",
+			"b,socket=b,mac=02:00:00:00:00:99"};
+	struct whole *w = *state;
+	struct parts *p = &w->parts;
+	struct rte_ether_addr mac;
+	uint64_t named;
+
+	assert_int_equal(rte_ether_unformat_addr("02:00:00:00:00:99", &mac), 0);
+	named = fdb_key(&mac, FDB_DOMAIN);
+	assert_true(addresses_fix(p, named, A));
+	read_settings(&others, macs, RTE_DIM(macs));
+	p->conf = &others;
+	addresses_enforce(p);
+	assert_int_equal(static_at(w, named), PORT_MAX);
+	p->conf = &settings;
+	addresses_settle(p);
+	assert_int_equal(static_at(w, named), A);
+	/* If they stay it ends. */
+	p->conf = &others;
+	addresses_settle(p);
+	assert_int_equal(static_at(w, named), PORT_MAX);
+	assert_int_equal(w->statics.n, 0);
 }
 
 static void
@@ -213,6 +241,7 @@ main(void)
 			TEST(deleted_ones_stay_away),
 			TEST(settings_end_them),
 			TEST(refused_move),
+			TEST(change_that_is_undone),
 			TEST(more_than_a_few),
 	};
 
