@@ -110,6 +110,7 @@ struct conf {
 	unsigned int nports;               /* entries of port[], up to the last one in use */
 	struct conf_port port[SOCKET_MAX]; /* by index; see conf_port_used() */
 	char node[NODE_NAME_MAX + 1];      /* cuse: the device's name under /dev; "": none */
+	bool node_from_file;               /* the command line may name another */
 	bool node_owned;                   /* --dev-owner was given, for node and sockets */
 	uid_t node_uid;
 	gid_t node_gid;

@@ -28,10 +28,11 @@ conf_node_name(struct conf *c, const char *name)
 		say_error("--dev-basename %s: must be at most %d bytes long", name, NODE_NAME_MAX);
 		return false;
 	}
-	if (c->node[0] != '\0') {
+	if (c->node[0] != '\0' && !c->node_from_file) {
 		say_error("--dev-basename %s: given twice", name);
 		return false;
 	}
+	c->node_from_file = false;
 	snprintf(c->node, sizeof(c->node), "%s", name);
 	return true;
 }

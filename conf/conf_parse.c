@@ -239,6 +239,7 @@ conf_parse_with(struct conf *c, int argc, char **argv, const char *text, size_t 
 		ok = conf_file_read(c, file);
 	if (!ok)
 		return CONF_ERROR;
+	c->node_from_file = c->node[0] != '\0';
 	result = parse_line(c, argc - first, argv + first);
 	return result != CONF_RUN || conf_complete(c) ? result : CONF_ERROR;
 }

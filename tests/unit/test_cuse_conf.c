@@ -58,6 +58,8 @@ test_name(void **state)
 			"a%d",
 			"a,b",
 	};
+	static const char file[] = "[switch]\ndev-basename = a\n";
+	char *named[] = {"vhost-switch", "--", "--dev-basename", "b"};
 	char line[200], name[NODE_NAME_MAX + 2];
 	size_t i;
 
@@ -73,6 +75,12 @@ test_name(void **state)
 	}
 	refused("-- --dev-basename ''", "--dev-basename", "letters, digits", "");
 	refused("-- --dev-basename a --dev-basename b", "--dev-basename", "b", "twice");
+	/* The command line overrides a file. */
+	assert_int_equal(conf_parse_with(&conf, RTE_DIM(named), named, file, strlen(file)),
+			CONF_RUN);
+	assert_string_equal(conf.node, "b");
+	assert_int_equal(conf_parse_with(&conf, 2, named, file, strlen(file)), CONF_RUN);
+	assert_string_equal(conf.node, "a");
 	memset(name, 'n', sizeof(name));
 	name[NODE_NAME_MAX] = '\0';
 	snprintf(line, sizeof(line), "-- --dev-basename %s", name);
