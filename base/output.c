@@ -44,6 +44,17 @@ output_next(struct buffer *b, const char **text)
 	return n < OUTPUT_ROOM - at ? n : OUTPUT_ROOM - at;
 }
 
+/*
+ * Returns true if a write may succeed later. A file may be non-blocking, which we must not change, as it is shared
+ * with the process that started us; or its disk is full. Other errors mean that the reader is gone.
+ */
+static bool
+output_may_go_on(int error)
+{
+	return error == EINTR || error == EAGAIN || error == ENOSPC || error == EDQUOT ||
+			error == EFBIG;
+}
+
 static void *
 output_write_on(void *arg)
 {
@@ -55,15 +66,10 @@ output_write_on(void *arg)
 	for (;;) {
 		len = output_next(b, &text);
 		n = write(b->fd, text, len);
-		if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
-			/*
-			 * It is non-blocking. We must not change that: the file is shared with the
-			 * process that started us.
-			 */
+		if (n < 0 && output_may_go_on(errno)) {
 			nanosleep(&(const struct timespec){.tv_nsec = 10000000}, NULL);
 			continue;
 		}
-		/* The reader is gone, so nothing more can be written. */
 		pthread_mutex_lock(&b->lock);
 		b->written += n < 0 ? len : (size_t)n;
 		pthread_mutex_unlock(&b->lock);

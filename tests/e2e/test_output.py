@@ -14,6 +14,7 @@ from lib.switch import ONE_WORKER, Switch, binary
 from lib.wait import DEADLINE, wait_for
 
 GET_FEATURES = struct.pack("=III", 1, 1, 0)
+MESSAGES = 200
 CONNECTIONS = 3000  # each is two lines of librte_vhost's
 LINES = 4000  # of the log: the first 1000, and 50 a second from then on
 
@@ -70,6 +71,29 @@ def half_a_message(box):
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(os.path.join(box.directory, "a"))
         client.send(GET_FEATURES[:6])
+
+
+def test_a_full_disk_delays_the_log(box):
+    """What was logged meanwhile is there once there is room."""
+    disk = box.path("disk")
+    os.mkdir(disk)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "none", disk], check=True)
+    try:
+        with open(f"{disk}/log", "wb") as log, switch(box, stdout=subprocess.DEVNULL, stderr=log) as process:
+            for _ in range(MESSAGES):
+                half_a_message(box)
+            assert answers(box)
+            assert os.path.getsize(log.name) <= 16384
+            subprocess.run(["mount", "-o", "remount,size=1m", disk], check=True)
+
+            def said():
+                with open(log.name, encoding="utf-8") as text:
+                    return text.read().count("Unexpected header size read")
+            wait_for(lambda: said() == MESSAGES, what=lambda: f"{MESSAGES} lines: {said()}")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(DEADLINE) == 0
+    finally:
+        subprocess.run(["umount", disk], check=True)
 
 
 def waits_for_reader(process):
