@@ -100,7 +100,6 @@ static bool
 addresses_not_allowed(void *parts, uint64_t key, uint16_t port)
 {
 	const struct parts *p = parts;
-
 	unsigned int i;
 
 	if (addresses_allowed(p, key, port))

@@ -16,8 +16,6 @@
 #include "offload.h"
 #include "raw.h"
 
-#define PIECES_TRIES 100u /* of a frame that is lost if its receiver's pages are slow */
-
 /* A good packet, what is done to it, and what must happen to it. */
 struct shape {
 	struct packet_spec spec;
@@ -279,22 +277,6 @@ run_not_negotiated(struct hostile *h, const void *arg)
 	}
 }
 
-/* A frame in 1,024 pieces arrives in the end: it can't wait, and is lost while the receiver's pages are slow to come. */
-static bool
-arrives(struct trio *t, unsigned i, const struct packet *p)
-{
-	for (unsigned n = 0; n < PIECES_TRIES; n++) {
-		if (!trio_send(t, p, 1024))
-			return false;
-		if (trio_hears(t, i, p, true))
-			return true;
-		if (t->h->failed)
-			return false;
-		expect_drops(t->bad, DROP_RING_FULL, 1);
-	}
-	return fail(t->h, "receiver %u: none of %u frames came", i, PIECES_TRIES);
-}
-
 /* 64 KiB in 1,024 pieces: the longest chain there may be. */
 static void
 run_pieces(struct hostile *h, const void *arg)
@@ -317,14 +299,10 @@ run_pieces(struct hostile *h, const void *arg)
 
 		for (unsigned i = 0; i < RECEIVERS; i++) {
 			packet_make(&p, &specs[k], t.to[i]->mac, t.bad->mac, i + k);
-			if (fits) {
-				if (!arrives(&t, i, &p))
-					return;
-				continue;
-			}
-			if (!trio_send(&t, &p, 1024))
+			if (fits ? !trio_arrives(&t, i, &p, 1024) : !trio_send(&t, &p, 1024))
 				return;
-			expect_drops(t.bad, DROP_LONG, 1);
+			if (!fits)
+				expect_drops(t.bad, DROP_LONG, 1);
 		}
 	}
 	/* One byte too much for an IP packet. */

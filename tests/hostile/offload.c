@@ -15,6 +15,7 @@
 #define RING 1024
 #define DESCS_MAX 1024
 #define ARENA (12 + PACKET_ROOM)
+#define TRIES 100u /* of trio_arrives() */
 
 bool
 trio_open(struct hostile *h, struct trio *t, uint64_t features)
@@ -103,4 +104,19 @@ trio_hears(struct trio *t, unsigned i, const struct packet *p, bool perhaps)
 			"receiver %u: %u frames with %u bytes of payload came, "
 			"%u were sent",
 			i, n, at, total);
+}
+
+bool
+trio_arrives(struct trio *t, unsigned i, const struct packet *p, unsigned descs)
+{
+	for (unsigned n = 0; n < TRIES; n++) {
+		if (!trio_send(t, p, descs))
+			return false;
+		if (trio_hears(t, i, p, true))
+			return true;
+		if (t->h->failed)
+			return false;
+		expect_drops(t->bad, DROP_RING_FULL, 1);
+	}
+	return fail(t->h, "receiver %u: none of %u frames came", i, TRIES);
 }

@@ -33,4 +33,10 @@ bool trio_send(struct trio *t, const struct packet *p, unsigned descs);
  */
 bool trio_hears(struct trio *t, unsigned i, const struct packet *p, bool perhaps);
 
+/*
+ * Sends it in `descs` descriptors until it arrives at receiver `i`: in more pieces than can be parked it can't wait,
+ * and is lost while the receiver's pages are slow to come. Each lost one must be counted as ring_full.
+ */
+bool trio_arrives(struct trio *t, unsigned i, const struct packet *p, unsigned descs);
+
 #endif

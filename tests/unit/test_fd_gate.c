@@ -276,7 +276,7 @@ all_closed(unsigned int open)
 	return client_open_files() <= open;
 }
 
-/* The front end connects anew. */
+/* The front end connects again. */
 static void
 connect_again(void)
 {
