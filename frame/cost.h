@@ -47,8 +47,8 @@
 /* To check the headers of a frame with offloads, and to copy them if it has to wait. */
 #define COST_HEADERS 200
 #define COST_SEGMENT 128 /* to make one of the segments that a long frame is cut into */
-/* A write to an eventfd, which may wake a sleeper: about a microsecond. */
-#define COST_SIGNAL 2048
+/* A write to an eventfd, which may wake a sleeper: about a microsecond. More where system calls are slow (lane.c). */
+#define COST_SIGNAL 2048u
 
 /*
  * While there is work, one look at an idle port is made for each COST_LOOK of work. A look takes some 15

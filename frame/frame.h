@@ -124,6 +124,7 @@ struct burst {
 	unsigned int nfrags;
 	uint32_t cost;          /* cost of the visit so far; see cost.h */
 	uint32_t paid;          /* the part of `cost` that receivers pay for */
+	uint32_t signal;        /* cost of a signal to a guest on this machine */
 	uint32_t fetched;       /* unusual cost of the fetch */
 	unsigned int frags_max; /* no further frame is fetched beyond that */
 	frame_set plain; /* frames of one fragment, of FRAME_PLAIN_MAX bytes at most, which ask for nothing */

@@ -328,7 +328,7 @@ rx_deliver(struct virtqueue *vq, struct burst *b, frame_set want, struct port_co
 		count_add(&count->segments, t->segments);
 	}
 	if (signal) {
-		b->cost += COST_SIGNAL;
+		b->cost += b->signal;
 		vq_signal(vq);
 		count_add(&count->signals, 1);
 	}

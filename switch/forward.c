@@ -172,7 +172,7 @@ forward_visit(struct lane *l, struct source *s, const bool examined)
 		forward_settle(l, s);
 		b->cost += COST_VISIT + b->n * COST_FRAME;
 	}
-	b->cost += (l->count[s->port].signals - signals) * COST_SIGNAL;
+	b->cost += (l->count[s->port].signals - signals) * b->signal;
 	return b->cost - b->paid;
 }
 

@@ -6,7 +6,9 @@
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 
+#include "base/kernel.h"
 #include "conf/conf.h"
+#include "frame/cost.h"
 #include "switch/lane.h"
 
 /*
@@ -14,6 +16,23 @@
  * long as the worker that has the ring may be without its CPU.
  */
 #define PUT_OFF_MS 10
+
+/*
+ * The shortest page faults take 1000 cycles, and 18,000 in a virtual machine whose page tables are made by its host. There
+ * a system call takes 2 us and empties the TLB, so that what follows takes as long again.
+ */
+#define SLACK_MIN 512u
+#define SLACK_MAX 16384u
+#define AFTER_CALL 2
+
+static void
+lane_measure(struct lane *l)
+{
+	uint64_t half = kernel_page_fault() / 2;
+
+	l->stall.slack = RTE_MIN(RTE_MAX(half, SLACK_MIN), SLACK_MAX);
+	l->burst.signal = RTE_MAX(AFTER_CALL * kernel_signal(), COST_SIGNAL);
+}
 
 struct lane *
 lane_create(const struct shared *shared, unsigned int id, unsigned int lcore)
@@ -33,6 +52,7 @@ lane_create(const struct shared *shared, unsigned int id, unsigned int lcore)
 		l->retry_delay = rte_get_tsc_hz() * c->rx_retry_delay / 1000000;
 		l->retry_time = l->retry_delay * c->rx_retry_num;
 	}
+	lane_measure(l);
 	return l;
 }
 

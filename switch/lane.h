@@ -78,6 +78,7 @@ struct stall_seen {
 /* What a worker knows of the time that guests' memory takes: see stall.h. */
 struct stall {
 	bool timed;      /* visits are timed */
+	uint32_t slack;  /* cycles that work may take beyond its cost before the kernel is asked */
 	bool asked;      /* `seen` was read at the last look, or later */
 	uint64_t next;   /* when the next look is due */
 	uint64_t until;  /* when visits are no longer timed */

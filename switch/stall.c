@@ -35,11 +35,18 @@
 #define STALL_HOLD_MAX (10u * STALL_LOOKS)
 
 /*
- * A part of a visit is taken to be as long as its cost says, and so much longer at most, or else the kernel is asked
- * for page faults; one takes more than 1000 cycles. A visit that is not examined may take twice as long, as
- * honest work does that waits for memory: to ask about each would cost a tenth of the speed.
+ * So many cycles of page faults in a guest's visits, 250 us, are no reason, and then one cycle in STALL_LEAK. The kernel
+ * takes a page of anybody's away now and then, to move or to age it: up to 0.6 % of the time where a page fault takes
+ * 50 us.
  */
-#define STALL_SLACK 512
+#define STALL_FREE (UINT64_C(1) << 19)
+#define STALL_LEAK 128
+
+/*
+ * A part of a visit is taken to be as long as its cost says, and half a page fault longer at most (lane.c), or else the
+ * kernel is asked for page faults. A visit that is not examined may take twice as long, as honest work does that
+ * waits for memory: to ask about each would cost a tenth of the speed.
+ */
 #define STALL_USUAL 2
 
 /*
@@ -131,12 +138,18 @@ stall_looks(unsigned int n)
 	return n * (rte_get_tsc_hz() / STALL_LOOKS);
 }
 
-/* Has the guest that is visited examined from now on, or further on. */
+/*
+ * Has the guest that is visited examined from now on, or further on, unless page faults in its visits were few of
+ * late. They just took so many cycles.
+ */
 static void
-stall_examine(struct stall *s, uint64_t now)
+stall_examine(struct stall *s, uint64_t now, uint64_t took)
 {
 	struct share *k = s->visit;
 
+	k->calm = RTE_MAX(k->calm, now) + took * STALL_LEAK;
+	if (k->calm < now + STALL_FREE * STALL_LEAK)
+		return;
 	if (now >= k->until)
 		k->hold = now < k->until + stall_looks(STALL_HOLD_MAX) && k->hold != 0
 				? RTE_MIN(2 * k->hold, STALL_HOLD_MAX)
@@ -187,13 +200,9 @@ stall_begin(struct lane *l, const struct source *s, struct share *share)
 	k->visit = share;
 	k->payer = s->port == PORT_UPLINK ? NULL : share;
 	k->cost = k->owed = l->burst.cost = 0;
+	/* The kernel is not asked: hardly any page fault of other visits is left that nobody asked for. */
 	k->mark = rte_rdtsc();
 	l->burst.touch.on = k->mark < share->until;
-	if (unlikely(l->burst.touch.on)) {
-		/* Page faults of other visits are not this guest's. */
-		stall_ask(k);
-		k->mark = rte_rdtsc();
-	}
 }
 
 /*
@@ -225,30 +234,32 @@ stall_lap(struct lane *l, struct share *share, uint32_t more, unsigned int n)
 	if (share == NULL)
 		return 0;
 	share->slow /= 2;
-	if (likely(took <= cost + STALL_SLACK))
+	if (likely(took <= cost + s->slack))
 		return 0;
 	s->mark = rte_rdtsc();
 	if (!stall_ask(s))
 		return 0;
-	stall_examine(s, now);
-	took = stall_trust(share, took - cost, before, s->seen) * STALL_PRICE;
-	share->slow = took / RTE_MAX(n, 1u);
-	return took;
+	took = stall_trust(share, took - cost, before, s->seen);
+	stall_examine(s, now, took);
+	share->slow = took * STALL_PRICE / RTE_MAX(n, 1u);
+	return took * STALL_PRICE;
 }
 
 uint32_t
 stall_end(struct lane *l, uint32_t cost)
 {
 	struct stall *s = &l->stall;
-	uint64_t now;
+	struct stall_seen before = s->seen;
+	uint64_t now, took;
 
 	if (l->burst.touch.on) {
 		l->burst.touch.on = false;
 		return s->owed + stall_lap(l, s->payer, 0, l->burst.n);
 	}
 	now = rte_rdtsc();
-	if (unlikely(now - s->mark > STALL_USUAL * (uint64_t)cost + STALL_SLACK) && stall_ask(s))
-		stall_examine(s, now);
+	took = now - s->mark;
+	if (unlikely(took > STALL_USUAL * (uint64_t)cost + s->slack) && stall_ask(s))
+		stall_examine(s, now, stall_trust(s->visit, took - cost, before, s->seen));
 	return 0;
 }
 
@@ -265,11 +276,11 @@ stall_has_work(struct lane *l, struct share *share, const struct source *s)
 	before = rte_rdtsc();
 	work = source_has_work(s);
 	took = rte_rdtsc() - before;
-	if (likely(took <= STALL_SLACK) || !stall_ask(k))
+	if (likely(took <= k->slack) || !stall_ask(k))
 		return work;
 	k->visit = share;
-	stall_examine(k, before + took);
 	took = stall_trust(share, took, seen, k->seen);
+	stall_examine(k, before, took);
 	share_visited(&l->clock, share, took * STALL_PRICE);
 	return work;
 }

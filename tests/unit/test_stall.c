@@ -6,6 +6,8 @@
 
 #include <rte_cycles.h>
 
+#include "base/kernel.h"
+#include "frame/cost.h"
 #include "frame/touch.h"
 #include "room.h"
 #include "switch/round.h"
@@ -335,12 +337,63 @@ test_again(void **state)
 		rest(t);
 		l->stall.timed = true;
 		s->until = i == 0 ? 0 : rte_rdtsc() - 1;
-		go_round(t, true, false);
+		while (s->until < rte_rdtsc())
+			go_round(t, true, false);
 		assert_int_equal(s->hold, 50 << i);
 		assert_true(s->until > rte_rdtsc());
 		assert_true(l->stall.until >= s->until);
 	}
 	rest(t);
+}
+
+/* One page fault is no reason to examine a guest, which would cost more. After many each is one. */
+static void
+test_few(void **state)
+{
+	struct test *t = *state;
+	struct lane *l = t->r->lane;
+	struct share *s = &l->polled[FROM].share;
+	struct source *source = &t->r->tx[FROM]->vq.source;
+	const uint16_t *usual = source->bell;
+	uint16_t *bell = mmap(
+			NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned int i;
+
+	assert_true(bell != MAP_FAILED);
+	l->stall.timed = true;
+	l->stall.next = UINT64_MAX;
+	source->bell = bell;
+	source->bell_value = 0;
+	/* Another virtual machine may have the CPU just then, for as long as many of them would take. */
+	for (i = 0; i == 0 || (s->until != 0 && i < 20); i++) {
+		rest(t);
+		s->calm = s->until = 0;
+		assert_int_equal(madvise(bell, PAGE, MADV_DONTNEED), 0);
+		lane_round(l);
+		assert_true(s->calm > rte_rdtsc());
+	}
+	assert_int_equal(s->until, 0);
+	rest(t);
+	s->calm = UINT64_MAX / 2;
+	assert_int_equal(madvise(bell, PAGE, MADV_DONTNEED), 0);
+	lane_round(l);
+	assert_true(s->until > rte_rdtsc());
+	source->bell = usual;
+	rest(t);
+	assert_int_equal(munmap(bell, PAGE), 0);
+}
+
+/* The kernel is asked where work takes longer than half of this machine's page faults. */
+static void
+test_start(void **state)
+{
+	struct test *t = *state;
+	uint64_t fault = kernel_page_fault(), signal = kernel_signal();
+
+	assert_in_range(fault, 100, rte_get_tsc_hz() / 1000);
+	assert_in_range(signal, 100, rte_get_tsc_hz() / 1000);
+	assert_in_range(t->r->lane->stall.slack, 512, 16384);
+	assert_true(t->r->lane->burst.signal >= COST_SIGNAL);
 }
 
 /* Touching ends when its time is over, and not before. */
@@ -374,6 +427,8 @@ main(void)
 			TEST(test_untouched),
 			TEST(test_bell),
 			TEST(test_again),
+			TEST(test_few),
+			TEST(test_start),
 			cmocka_unit_test(test_touch),
 			cmocka_unit_test(test_trust),
 	};
