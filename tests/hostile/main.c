@@ -163,7 +163,7 @@ set_up(struct hostile *h)
 		if (!is_learned(h, gauge_mac(h->gauge, i), &h->gauge_device[i]))
 			return false;
 	if (!neighbours_go(h->neighbours) || !gauge_go(h->gauge))
-		return fail(h, "no thread for the honest guests");
+		return fail(h, "the honest guests did not begin");
 	if (!subject_telemetry(s))
 		return fail(h, "no telemetry");
 	memset(h->usual, 0, sizeof(h->usual));

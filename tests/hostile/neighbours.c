@@ -306,13 +306,6 @@ neighbours_connect(const char *socket, uint64_t features, const struct workers *
 	return n;
 }
 
-bool
-neighbours_go(struct neighbours *n)
-{
-	n->running = pthread_create(&n->thread, NULL, run, n) == 0;
-	return n->running;
-}
-
 static bool
 all_arrived(const struct neighbours *n)
 {
@@ -353,6 +346,27 @@ wait_until(struct neighbours *n, bool (*is_so)(struct neighbours *n))
 			return false;
 		poll(NULL, 0, POLL_MS);
 	}
+	return true;
+}
+
+/* Each buffer of a receiver was used once. */
+static bool
+all_warm(struct neighbours *n)
+{
+	for (unsigned i = 0; i < NEIGHBOURS; i++)
+		if (__atomic_load_n(&n->each[i].got, __ATOMIC_ACQUIRE) < n->each[i].nic.rx->size)
+			return false;
+	return true;
+}
+
+bool
+neighbours_go(struct neighbours *n)
+{
+	n->running = pthread_create(&n->thread, NULL, run, n) == 0;
+	if (!n->running || !wait_until(n, all_warm))
+		return false;
+	for (unsigned i = 0; i < NEIGHBOURS; i++)
+		__atomic_store_n(&n->each[i].delay, 0, __ATOMIC_RELAXED);
 	return true;
 }
 

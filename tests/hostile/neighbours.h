@@ -35,7 +35,11 @@ struct neighbours;
 struct neighbours *
 neighbours_connect(const char *socket, uint64_t features, const struct workers *w, bool patient);
 
-/* Starts the traffic; for when the switch has learned all of their addresses, as nothing is flooded then. */
+/*
+ * Starts the traffic; for when the switch has learned all of their addresses, as nothing is flooded then. Waits until
+ * the switch has touched all of their receive buffers, as they pay for its page faults (switch/stall.h): their frames
+ * wait for that while others are busy, milliseconds where a page fault takes 50 us. Returns false if that does not end.
+ */
 bool neighbours_go(struct neighbours *n);
 
 /*

@@ -33,6 +33,7 @@ struct contest {
 	struct hostile *h;
 	struct pumped ring[PUMPED_MAX];
 	unsigned n_rings;
+	unsigned skip; /* windows of the gauge in each turn before those that count */
 	pthread_t thread;
 	bool stop, attack;   /* the main thread's wishes */
 	uint64_t looks, dry; /* looks at all rings while at work; those that found one empty */

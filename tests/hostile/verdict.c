@@ -20,8 +20,11 @@
  * long.
  */
 #define DELAY_NS 10000000
-/* The same of the first visit in which a guest's memory is slow: nothing ends it early (switch/stall.h). */
-#define DELAY_FIRST_NS 200000000
+/*
+ * The same of the first visit in which a guest's memory is slow: nothing ends it early (switch/stall.h). It has 64
+ * frames; a hugepage for each takes 5 ms where the host of a virtual machine finds its memory page by page.
+ */
+#define DELAY_FIRST_NS 500000000
 
 /*
  * Beside k greedy guests an honest one keeps KEPT / (k + 1) of its rate. In a window of 10 ms this
