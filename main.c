@@ -83,7 +83,7 @@ main_make_lanes(struct whole *w)
 					lcore);
 			return false;
 		}
-		all->n++;
+		lane_measure(all->lane[all->n++]);
 	}
 	return true;
 }

@@ -175,6 +175,7 @@ sleeper_wait(struct sleeper *s)
 		s->fd[0].revents = 0;
 	rte_rcu_qsbr_thread_online(s->qsbr, s->lane->id);
 	load->last = rte_rdtsc();
+	s->lane->stall.unasked = true;
 	store_relaxed(&load->since, 0);
 	store_relaxed(&load->asleep, load->asleep + (load->last - begin));
 	if (s->fd[0].revents != 0)

@@ -79,9 +79,12 @@ struct stall_seen {
 struct stall {
 	bool timed;      /* visits are timed */
 	uint32_t slack;  /* cycles that work may take beyond its cost before the kernel is asked */
+	bool unasked;    /* page faults that the kernel was not asked for are possible */
 	bool asked;      /* `seen` was read at the last look, or later */
 	uint64_t next;   /* when the next look is due */
 	uint64_t until;  /* when visits are no longer timed */
+	uint64_t sample; /* when the kernel may be asked about any visit that took long */
+	uint64_t calm;   /* TSC from which page faults of all guests count as few */
 	uint64_t worked; /* cost of the work since the last look */
 	uint64_t busy;   /* busy cycles of the lane (load.h) at that time */
 	struct stall_seen seen;
@@ -129,6 +132,9 @@ lane_conf(const struct lane *l)
 
 /* Makes a lane for a worker on an lcore. Returns NULL without memory. Main lcore, at start. */
 struct lane *lane_create(const struct shared *shared, unsigned int id, unsigned int lcore);
+
+/* Measures what depends on this machine's kernel. A lane without that is for nothing that takes time. Main lcore, at start. */
+void lane_measure(struct lane *l);
 
 void lane_destroy(struct lane *l);
 

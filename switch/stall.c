@@ -37,10 +37,11 @@
 /*
  * So many cycles of page faults in a guest's visits, 250 us, are no reason, and then one cycle in STALL_LEAK. The kernel
  * takes a page of anybody's away now and then, to move or to age it: up to 0.6 % of the time where a page fault takes
- * 50 us.
+ * 50 us. In all visits together, so many cycles are none, and then one in STALL_LEAK_ALL.
  */
 #define STALL_FREE (UINT64_C(1) << 19)
-#define STALL_LEAK 128
+#define STALL_LEAK 128u
+#define STALL_LEAK_ALL 32u
 
 /*
  * A part of a visit is taken to be as long as its cost says, and half a page fault longer at most (lane.c), or else the
@@ -48,6 +49,12 @@
  * waits for memory: to ask about each would cost a tenth of the speed.
  */
 #define STALL_USUAL 2
+
+/* Among others the kernel is asked about one that took longer than its cost, 60 us after it was asked last. */
+#define STALL_SAMPLE (UINT64_C(1) << 17)
+
+/* Work takes a third of its cost at least. If the rest is no page fault long there was none. */
+#define STALL_LEAST 3
 
 /*
  * A cycle of a stall costs three times as much as a cycle of work, because work whose memory is in the cache takes a
@@ -128,6 +135,7 @@ stall_ask(struct stall *s)
 {
 	uint64_t before = s->seen.faults;
 
+	s->unasked = false;
 	s->seen = stall_see();
 	return s->seen.faults != before;
 }
@@ -138,17 +146,25 @@ stall_looks(unsigned int n)
 	return n * (rte_get_tsc_hz() / STALL_LOOKS);
 }
 
+/* Notes how long page faults just took. Returns true if they were more than a few of late. */
+static bool
+stall_is_much(uint64_t *calm, uint64_t now, uint64_t took, uint64_t leak)
+{
+	*calm = RTE_MIN(RTE_MAX(*calm, now) + took * leak, now + 2 * STALL_FREE * leak);
+	return *calm >= now + STALL_FREE * leak;
+}
+
 /*
- * Has the guest that is visited examined from now on, or further on, unless page faults in its visits were few of
- * late. They just took so many cycles.
+ * Has the guest that is visited examined from now on, or further on, unless page faults were few of late. They just
+ * took so many cycles.
  */
 static void
 stall_examine(struct stall *s, uint64_t now, uint64_t took)
 {
 	struct share *k = s->visit;
+	bool all = stall_is_much(&s->calm, now, took, STALL_LEAK_ALL);
 
-	k->calm = RTE_MAX(k->calm, now) + took * STALL_LEAK;
-	if (k->calm < now + STALL_FREE * STALL_LEAK)
+	if (!stall_is_much(&k->calm, now, took, STALL_LEAK) && !all)
 		return;
 	if (now >= k->until)
 		k->hold = now < k->until + stall_looks(STALL_HOLD_MAX) && k->hold != 0
@@ -200,9 +216,13 @@ stall_begin(struct lane *l, const struct source *s, struct share *share)
 	k->visit = share;
 	k->payer = s->port == PORT_UPLINK ? NULL : share;
 	k->cost = k->owed = l->burst.cost = 0;
-	/* The kernel is not asked: hardly any page fault of other visits is left that nobody asked for. */
 	k->mark = rte_rdtsc();
 	l->burst.touch.on = k->mark < share->until;
+	if (unlikely(l->burst.touch.on && k->unasked)) {
+		/* Page faults of other visits are not this guest's. */
+		stall_ask(k);
+		k->mark = rte_rdtsc();
+	}
 }
 
 /*
@@ -228,16 +248,20 @@ stall_lap(struct lane *l, struct share *share, uint32_t more, unsigned int n)
 	uint64_t now = rte_rdtsc(), took = now - s->mark;
 	struct stall_seen before = s->seen;
 	uint32_t cost = l->burst.cost - s->cost + more;
+	bool faults;
 
 	s->mark = now;
 	s->cost = l->burst.cost;
 	if (share == NULL)
 		return 0;
 	share->slow /= 2;
-	if (likely(took <= cost + s->slack))
+	if (likely(took <= cost + s->slack)) {
+		s->unasked |= took > cost / STALL_LEAST + s->slack;
 		return 0;
-	s->mark = rte_rdtsc();
-	if (!stall_ask(s))
+	}
+	faults = stall_ask(s);
+	s->mark = rte_rdtsc(); /* nobody's memory is slow for that */
+	if (!faults)
 		return 0;
 	took = stall_trust(share, took - cost, before, s->seen);
 	stall_examine(s, now, took);
@@ -245,21 +269,35 @@ stall_lap(struct lane *l, struct share *share, uint32_t more, unsigned int n)
 	return took * STALL_PRICE;
 }
 
+/* Ends a visit that is not examined: whose memory was slow is not known. */
+static void
+stall_end_usual(struct stall *s, uint64_t cost)
+{
+	struct stall_seen before = s->seen;
+	struct share unknown = *s->visit;
+	uint64_t now = rte_rdtsc(), took = now - s->mark;
+
+	if (likely(took <= cost / STALL_LEAST + s->slack))
+		return;
+	s->unasked = true;
+	if (likely(took <= cost + s->slack ||
+			    (took <= STALL_USUAL * cost + s->slack && now < s->sample)))
+		return;
+	s->sample = now + STALL_SAMPLE;
+	if (stall_ask(s))
+		stall_examine(s, now, stall_trust(&unknown, took - cost, before, s->seen));
+}
+
 uint32_t
 stall_end(struct lane *l, uint32_t cost)
 {
 	struct stall *s = &l->stall;
-	struct stall_seen before = s->seen;
-	uint64_t now, took;
 
 	if (l->burst.touch.on) {
 		l->burst.touch.on = false;
 		return s->owed + stall_lap(l, s->payer, 0, l->burst.n);
 	}
-	now = rte_rdtsc();
-	took = now - s->mark;
-	if (unlikely(took > STALL_USUAL * (uint64_t)cost + s->slack) && stall_ask(s))
-		stall_examine(s, now, stall_trust(s->visit, took - cost, before, s->seen));
+	stall_end_usual(s, cost);
 	return 0;
 }
 

@@ -126,8 +126,10 @@ beside(struct contest *c, struct gauge_rate *r)
 	__atomic_store_n(&c->attack, true, __ATOMIC_RELEASE);
 	nanosleep(&(struct timespec){.tv_nsec = SETTLE_NS}, NULL); /* it takes effect */
 	gauge_begin(c->h->gauge);
-	if (!gauge_read(c->h->gauge, c->skip, PATIENCE_MS, r))
+	if (!gauge_read(c->h->gauge, c->skip, PATIENCE_MS, r)) {
+		rest(c);
 		return false;
+	}
 	looks = __atomic_exchange_n(&c->looks, 0, __ATOMIC_RELAXED);
 	dry = __atomic_exchange_n(&c->dry, 0, __ATOMIC_RELAXED);
 	gauge_begin(c->h->gauge);

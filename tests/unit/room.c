@@ -28,6 +28,7 @@ room_create(unsigned int guests)
 	r->lane = r->lanes.lane[0] = lane_create(&shared, 0, 0);
 	r->lanes.n = 1;
 	assert_true(r->fdb != NULL && r->lane != NULL);
+	lane_measure(r->lane);
 	r->lane->shared.fdb = r->fdb;
 	/* What the test does between two rounds, with page faults, is not the worker's time. */
 	r->lane->stall.next = UINT64_MAX;
