@@ -200,7 +200,7 @@ fdb_add_static(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old)
 		if (t->entry[position].port != port && fdb_full(t, port))
 			return FDB_FULL;
 		t->entry[position].is_static = false;
-		store_relaxed(&t->entry[position].seen, t->clock - FDB_HOLD);
+		fdb_expire(t, &t->entry[position]);
 	}
 	verdict = fdb_learn(t, key, port, old);
 	position = rte_hash_lookup(t->hash, &key);

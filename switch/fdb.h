@@ -215,6 +215,13 @@ fdb_touch(const struct fdb *t, struct fdb_entry *e)
 		store_relaxed(&e->seen, now);
 }
 
+/* Lets the uplink have an address as if its guest had not used it for long. Any worker. */
+static inline void
+fdb_expire(const struct fdb *t, struct fdb_entry *e)
+{
+	store_relaxed(&e->seen, load_relaxed(&t->clock) - FDB_HOLD);
+}
+
 /*
  * Makes an empty table of FDB_SIZE entries.
  *   aging: seconds until an idle address is forgotten, 0: never

@@ -95,11 +95,15 @@ route_ask_to_learn(struct lane *l, struct source *s, uint64_t key, bool known)
  * the port that it belongs to, or PORT_MAX if the sender must not use it.
  */
 static __rte_noinline uint16_t
-route_learn_new(struct lane *l, struct source *s, const struct frame *f, const struct fdb_entry *e)
+route_learn_new(struct lane *l, struct source *s, const struct frame *f, struct fdb_entry *e)
 {
 	const struct shared *all = &l->shared;
 
 	l->burst.cost += COST_SEARCH;
+	/* A guest whose rings are stopped may have migrated to another host, which announces it. */
+	if (e != NULL && s->port == PORT_UPLINK &&
+			port_sink(&all->ports->port[fdb_port(e)]) == NULL)
+		fdb_expire(all->fdb, e);
 	/* Our guests' frames may come back on the wire: then the address has not moved. */
 	if (e != NULL && s->port == PORT_UPLINK && !fdb_idle(all->fdb, e))
 		return fdb_port(e);

@@ -190,6 +190,25 @@ test_reflected_untagged(void **state)
 	assert_from_uplink(r, &mac_broadcast, &mac0, 0, 0, DROP_TO_SENDER);
 }
 
+/* A guest whose rings are stopped may have migrated: then the uplink has its address at once. */
+static void
+test_migrated(void **state)
+{
+	const struct rte_ether_addr mac0 = mac_of(0, 0);
+	struct room *r = *state;
+	struct learn_request q;
+	uint16_t old;
+
+	assert_from_uplink(r, &mac_broadcast, &mac0, 1001, PORT(1), DROP_NONE);
+	assert_false(room_request(r, &q));
+	r->ports.port[0].sink = NULL;
+	assert_from_uplink(r, &mac_broadcast, &mac0, 1001, PORT(1), DROP_NONE);
+	assert_true(room_request(r, &q));
+	assert_int_equal(q.port, PORT_UPLINK);
+	assert_int_equal(fdb_learn(r->fdb, q.key, q.port, &old), FDB_MOVED);
+	assert_int_equal(old, 0);
+}
+
 /* The same with frames of the uplink, where the tag counts too. */
 static void
 test_burst_of_uplink(void **state)
@@ -246,6 +265,7 @@ main(void)
 			TEST(test_copies),
 			TEST(test_reflected),
 			TEST(test_reflected_untagged),
+			TEST(test_migrated),
 			TEST(test_burst_of_uplink),
 	};
 

@@ -3,17 +3,22 @@
 """Live migration of a Linux guest between QEMU processes on one switch, under traffic."""
 
 import contextlib
+import time
 
 import pytest
 
+from lib.control import Control
+from lib.frames import BROADCAST, frame
 from lib.switch import Switch
 from lib.uplink import TAP, Uplink
 from lib.wait import wait_for
-from vm.migration import ARP, HOST, RARP, Migrant, Wire
+from vm.guest import Guest, Nic
+from vm.migration import ARP, BEYOND, GUEST_MAC, HOST, HOST_MAC, RARP, Migrant, Wire
 
 LARGE = "rx_queue_size=1024"
 # Seconds after it runs at the new place; hundredths of one on an idle machine.
 AT_ONCE = 10.0
+HOLD = 1.0  # seconds that a guest's address is its own after the last use
 
 
 @contextlib.contextmanager
@@ -86,3 +91,35 @@ def test_migrates_to_and_fro(options, noisy, silent, kind, sleep, box, image):
         # Each one that was lost was counted, and why: nobody had the guest's rings at that moment, or its address.
         gone = {reason: count - reasons.get(reason, 0) for reason, count in dropped(switch).items()}
         assert gone.pop("destination_gone", 0) + gone.pop("no_port", 0) == lost and not any(gone.values()), (gone, lost)
+
+
+def test_guest_that_has_left_the_host_is_followed_at_once(box, image):
+    """Its QEMU has stopped the rings, and stays connected for a while; the other host announces it."""
+    with contextlib.ExitStack() as stack:
+        uplink = Uplink(TAP)
+        stack.callback(uplink.close)
+        switch = stack.enter_context(Switch(box, ["-p", "0x1", "--vlan-base", "0"], ns=uplink.ns, eal=uplink.eal()))
+        uplink.open()
+        control = stack.enter_context(Control(switch))
+        guest = stack.enter_context(Guest(box, "a", image, Nic(GUEST_MAC, switch.socket()), address=HOST))
+        guest.wait_up()
+        guest.run(f"arp -s {BEYOND} {HOST_MAC}")
+        guest.stream(BEYOND)  # it has just used its address, whenever it stops
+
+        def owner():
+            entries = control.ask("fdb.list")["entries"]
+            return next((e.get("device", "uplink") for e in entries if e["mac"].lower() == GUEST_MAC), None)
+
+        def followed():
+            wait_for(lambda: owner() == 0, what="the address of the guest")
+            guest.qmp("stop")
+            begin = time.monotonic()
+
+            def announced():
+                uplink.port.send(frame(BROADCAST, GUEST_MAC))
+                return owner() == "uplink"
+            wait_for(announced, what="the address beyond the uplink")
+            took = time.monotonic() - begin
+            guest.qmp("cont")
+            return took < HOLD  # a guest that only rests keeps it for so long
+        wait_for(followed, what="a guest that is followed within a second")
