@@ -39,6 +39,7 @@
 #define COST_MAC 3     /* to compare a source address with one that its port may use */
 #define COST_DROP 24   /* to drop a frame, beyond what each costs: none has the cost of a copy */
 #define COST_FLOOD 16  /* to look if a port takes the flooded frames of a burst */
+#define COST_OTHERS 4  /* to look if it has their tag */
 #define COST_DEST 64   /* a destination of a burst: its ring's lock, index and event */
 #define COST_PAUSE 140 /* to try for a lock once more */
 #define COST_WAIT 32   /* to offer a frame that waits once more */

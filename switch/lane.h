@@ -41,6 +41,9 @@ struct dests {
 	unsigned int n;
 	frame_set flood;     /* frames that are flooded */
 	unsigned int nflood; /* most ports that a flooded frame goes to */
+	frame_set tag; /* those of them that go to all ports with a tag but one, until they are added */
+	uint16_t tag_vid; /* the tag */
+	uint16_t tag_but; /* the one */
 	uint16_t port[PORT_MAX];
 	uint16_t slot[PORT_MAX];
 	frame_set want[PORT_MAX]; /* frames for the destination */

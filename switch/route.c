@@ -30,7 +30,7 @@
 enum {
 	TO_ALL = PORT_MAX, /* every port except its own */
 	TO_NONE,           /* dropped; the reason is in the frame */
-	TO_SOME,           /* several ports, which are in l->dests already */
+	TO_SOME,           /* those with a tag, see route_to_tag() */
 	TO_ALL_BUT,        /* plus a port: every port except its own and that one */
 };
 
@@ -217,24 +217,43 @@ route_has_tag(const struct ports *all, unsigned int device, uint16_t vid)
 	return port_state(p) == PORT_USED && port_vlan(p) == vid;
 }
 
-/* Adds every device with this tag, except one, to the frame's destinations. */
+/* Adds the devices that the frames of d->tag go to. */
+static void
+route_end_tag(struct lane *l)
+{
+	const struct ports *all = l->shared.ports;
+	struct dests *d = &l->dests;
+	unsigned int i, ports = 0, n = ports_used(all);
+
+	l->burst.cost += n * COST_OTHERS;
+	for (i = 0; i < n; i++) {
+		if (i == d->tag_but || !route_has_tag(all, i, d->tag_vid))
+			continue;
+		l->burst.cost += COST_FLOOD;
+		if (!route_takes_frames(all, i))
+			continue;
+		dests_add(d, i, d->tag);
+		ports++;
+	}
+	d->flood |= d->tag;
+	d->nflood = RTE_MAX(d->nflood, ports);
+	FRAME_SET_FOREACH(i, ports == 0 ? d->tag : 0)
+		l->burst.frame[i].reason = DROP_NO_PORT;
+	d->tag = 0;
+}
+
+/* A frame goes to every device with this tag, except one. */
 static uint16_t
 route_to_tag(struct lane *l, struct frame *f, uint16_t vid, uint16_t except)
 {
-	const struct ports *all = l->shared.ports;
-	unsigned int i, n = ports_used(all);
-	frame_set bit = frame_set_one(f - l->burst.frame);
-	uint16_t verdict = route_to_none(f, DROP_NO_PORT);
+	struct dests *d = &l->dests;
 
-	l->burst.cost += n * COST_FLOOD;
-	for (i = 0; i < n; i++) {
-		if (i == except || !route_has_tag(all, i, vid) || !route_takes_frames(all, i))
-			continue;
-		dests_add(&l->dests, i, bit);
-		verdict = TO_SOME;
-		f->reason = DROP_NONE;
-	}
-	return verdict;
+	if (d->tag != 0 && (d->tag_vid != vid || d->tag_but != except))
+		route_end_tag(l);
+	d->tag_vid = vid;
+	d->tag_but = except;
+	d->tag |= frame_set_one(f - l->burst.frame);
+	return TO_SOME;
 }
 
 /*
@@ -444,6 +463,7 @@ route_burst(struct lane *l, struct source *s, struct burst *b)
 	l->dests.n = 0;
 	l->dests.flood = 0;
 	l->dests.nflood = 0;
+	l->dests.tag = 0;
 	for (i = 0; i < b->n; i++) {
 		f = &b->frame[i];
 		/* Frames of a flow come in a row: the result for the first one is used for all. */
@@ -465,5 +485,7 @@ route_burst(struct lane *l, struct source *s, struct burst *b)
 	flood |= route_end_run(l, last, run);
 	if (unlikely(flood != 0))
 		route_flood(l, s, b, flood, s->port);
+	if (unlikely(l->dests.tag != 0))
+		route_end_tag(l);
 	b->cost += l->hints.searches * COST_SEARCH;
 }

@@ -4,8 +4,12 @@
 /* Policy: which frame goes where, from either kind of uplink, and from a VMDq pool. */
 #include <inttypes.h>
 
+#include "frame/cost.h"
 #include "switch/route.h"
 #include "routing.h"
+
+#define CROWD 100
+#define TAG 7
 
 static void
 test_untagged_uplink(void **state)
@@ -190,6 +194,38 @@ test_reflected_untagged(void **state)
 	assert_from_uplink(r, &mac_broadcast, &mac0, 0, 0, DROP_TO_SENDER);
 }
 
+/* Frames for all guests with a tag are flooded ones: they are cheap to route, and may stay in the source. */
+static void
+test_crowd(void **state)
+{
+	struct room *r = room_create(CROWD);
+	struct rte_ether_addr from;
+	struct frame *f;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < CROWD; i++)
+		r->ports.port[i].vlan = i % 2 ? TAG : TAG + 1;
+	r->conf.tagged = true;
+	r->conf.tag_owner[TAG] = r->conf.tag_owner[TAG + 1] = TAG_SHARED;
+	for (i = 0; i < BURST_MAX; i++) {
+		from = mac_of(300, i);
+		f = routing_add(r, i % 3 ? &mac_broadcast : &stranger, &from);
+		f->tagged = true;
+		f->tci = i < BURST_MAX / 2 ? TAG : TAG + 1;
+	}
+	route_burst(r->lane, &routing_uplink, &r->lane->burst);
+	assert_int_equal(r->lane->dests.n, CROWD);
+	assert_int_equal(r->lane->dests.nflood, CROWD / 2);
+	assert_true(r->lane->dests.flood == frame_set_of(BURST_MAX));
+	assert_true(r->lane->burst.cost < COST_VISIT_MAX / 4);
+	for (i = 0; i < CROWD; i++)
+		assert_true(r->lane->dests.want[r->lane->dests.slot[i]] ==
+				(i % 2 ? frame_set_of(BURST_MAX / 2)
+				       : ~frame_set_of(BURST_MAX / 2)));
+	room_destroy(r);
+}
+
 /* A guest whose rings are stopped may have migrated: then the uplink has its address at once. */
 static void
 test_migrated(void **state)
@@ -265,6 +301,7 @@ main(void)
 			TEST(test_copies),
 			TEST(test_reflected),
 			TEST(test_reflected_untagged),
+			cmocka_unit_test(test_crowd),
 			TEST(test_migrated),
 			TEST(test_burst_of_uplink),
 	};
