@@ -156,21 +156,10 @@ fdb_add(struct fdb *t, uint64_t key, uint16_t port)
 	return FDB_ADDED;
 }
 
-enum fdb_verdict
-fdb_learn(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old)
+/* Moves an entry to another port, which may be full. */
+static enum fdb_verdict
+fdb_move(struct fdb *t, struct fdb_entry *e, uint16_t port, uint16_t *old)
 {
-	int32_t position = rte_hash_lookup(t->hash, &key);
-	struct fdb_entry *e;
-
-	if (position < 0)
-		return fdb_add(t, key, port);
-	e = &t->entry[position];
-	if (e->port == port) {
-		store_relaxed(&e->seen, t->clock);
-		return FDB_SAME;
-	}
-	if (e->is_static || (port == PORT_UPLINK && !fdb_idle(t, e)))
-		return FDB_KEPT;
 	if (fdb_full(t, port) && port != PORT_UPLINK)
 		return FDB_FULL;
 	*old = e->port;
@@ -190,21 +179,39 @@ fdb_learn(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old)
 }
 
 enum fdb_verdict
+fdb_learn(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old)
+{
+	int32_t position = rte_hash_lookup(t->hash, &key);
+	struct fdb_entry *e;
+
+	if (position < 0)
+		return fdb_add(t, key, port);
+	e = &t->entry[position];
+	if (e->port == port) {
+		store_relaxed(&e->seen, t->clock);
+		return FDB_SAME;
+	}
+	if (e->is_static || (port == PORT_UPLINK && !fdb_idle(t, e)))
+		return FDB_KEPT;
+	return fdb_move(t, e, port, old);
+}
+
+enum fdb_verdict
 fdb_add_static(struct fdb *t, uint64_t key, uint16_t port, uint16_t *old)
 {
 	int32_t position = rte_hash_lookup(t->hash, &key);
-	enum fdb_verdict verdict;
+	enum fdb_verdict verdict = FDB_SAME;
 
 	*old = port;
-	if (position >= 0) {
-		if (t->entry[position].port != port && fdb_full(t, port))
-			return FDB_FULL;
-		t->entry[position].is_static = false;
-		fdb_expire(t, &t->entry[position]);
+	if (position < 0) {
+		verdict = fdb_add(t, key, port);
+		position = rte_hash_lookup(t->hash, &key);
+	} else if (t->entry[position].port != port) {
+		/* Whoever has it loses it, also while it uses it. */
+		verdict = fdb_full(t, port) ? FDB_FULL
+					    : fdb_move(t, &t->entry[position], port, old);
 	}
-	verdict = fdb_learn(t, key, port, old);
-	position = rte_hash_lookup(t->hash, &key);
-	if (position >= 0 && verdict != FDB_FULL)
+	if (verdict != FDB_FULL)
 		t->entry[position].is_static = true;
 	return verdict;
 }
