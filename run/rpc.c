@@ -294,9 +294,18 @@ static void
 rpc_give_to_group(const char *path)
 {
 	const struct group *g = getgrnam(RPC_GROUP);
+	char why[RPC_ERROR_MAX] = "";
+	struct listener before;
 
-	if (g != NULL && socket_file_give(path, geteuid(), g->gr_gid))
+	if (g == NULL)
+		return;
+	/* The switch does without, so that is no error. */
+	before = say_error_to((struct listener){why, sizeof(why)});
+	if (socket_file_give(path, geteuid(), g->gr_gid))
 		socket_file_set_mode(path, 0660);
+	say_error_to(before);
+	if (why[0] != '\0')
+		say(WARNING, "the group " RPC_GROUP " can't use the control socket: %s\n", why);
 }
 
 /* Binds and listens. Returns false, after an error was printed, if that fails. */
