@@ -137,7 +137,7 @@ changes_finish(struct changes *c, bool ok)
 static void
 changes_lack_memory(struct changes *c)
 {
-	snprintf(c->error, sizeof(c->error), "no memory");
+	snprintf(c->error, sizeof(c->error), "no memory, or a worker hangs");
 }
 
 /*
@@ -349,6 +349,7 @@ changes_propose(struct changes *c, struct conf *draft, bool dry, change_done don
 			.error = "another change is being made: try again",
 			.diff = "",
 			.reconnects = ""};
+	unsigned int i;
 	bool ok;
 
 	if (changes_busy(c)) {
@@ -373,6 +374,8 @@ changes_propose(struct changes *c, struct conf *draft, bool dry, change_done don
 	conf_take_ports(c->plan.next, draft);
 	*draft = *c->plan.next;
 	*c->plan.before = *c->parts->conf;
+	for (i = 0; i < SOCKET_MAX; i++)
+		c->plan.down[i] = c->why[i][0] != '\0';
 	say_error_into(c->error, sizeof(c->error));
 	ok = conf_resolve(c->plan.next) && uplink_allows(c->parts->uplink, c->plan.next) &&
 			plan_compare(&c->plan) && changes_leave_tags(c);

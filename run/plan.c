@@ -80,8 +80,12 @@ plan_compare(struct plan *p)
 {
 	unsigned int i;
 
-	for (i = 0; i < SOCKET_MAX; i++)
+	for (i = 0; i < SOCKET_MAX; i++) {
 		p->kind[i] = conf_change(p->before, p->next, i);
+		/* The cause may be gone. */
+		if (p->down[i] && (p->kind[i] == CHANGE_NONE || p->kind[i] == CHANGE_LIVE))
+			p->kind[i] = CHANGE_REMAKE;
+	}
 	for (i = 0; i < SOCKET_MAX; i++) {
 		if (!plan_keeps_node(p, i))
 			return false;

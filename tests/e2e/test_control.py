@@ -53,19 +53,52 @@ def test_what_is_shown_is_what_the_table_says(box):
         assert [guest["device"] for guest in ports["usvhost"]["guests"]] == [0, 1, 2]
 
 
+def with_groups(path, *words):
+    """What a command begins with that sees another /etc/group."""
+    return ["unshare", "--mount", "sh", "-ec", f'mount --bind {path} /etc/group\nexec "$@"', "sh", *words]
+
+
 @pytest.mark.parametrize("group, gid, mode", [("vhost-switch", 0, 0o600), ("vhost-switch-admin", 4711, 0o660)])
 def test_the_socket_is_for_its_group_and_goes_with_the_switch(box, group, gid, mode):
     """A group of its own, if there is one: QEMU's user, who may connect guests, is in the group vhost-switch."""
     path, groups = box.path("ctl"), box.path("group")
     with open(groups, "w", encoding="ascii") as f:
         f.write(f"root:x:0:\n{group}:x:4711:\n")
-    before = ["unshare", "--mount", "sh", "-ec", f'mount --bind {groups} /etc/group\nexec "$@"', "sh"]
-    with Switch(box, ["--control", path], before=before):
+    with Switch(box, ["--control", path], before=with_groups(groups)):
         status = os.stat(path)
         assert (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) == (mode, 0, gid)
     assert not os.path.exists(path)
     with Switch(box, ["--control", "none"]) as switch:
         assert not os.path.exists(f"{switch.directory}/dpdk/{switch.prefix}/control")
+
+
+def test_group_that_may_not_be_given_is_a_warning(box):
+    """A container without CAP_CHOWN, and with the group of the package. The log goes on."""
+    groups = box.path("group")
+    with open(groups, "w", encoding="ascii") as f:
+        f.write("root:x:0:\nvhost-switch-admin:x:4711:\n")
+    before = with_groups(groups, "setpriv", "--inh-caps=-chown", "--bounding-set=-chown", "--")
+    warning = "the group vhost-switch-admin can't use the control socket"
+    with Switch(box, ["--control", box.path("ctl")], before=before, allow_log=[warning]) as switch:
+        assert warning in switch.stderr  # it is ready, too
+
+
+def test_socket_that_could_not_be_made_is_tried_again(box):
+    """By the same command, though there is nothing to change."""
+    folder, away = box.path("folder"), box.path("away")
+    os.mkdir(folder)
+    with Switch(box, ["--port", f"a,socket={folder}/a"], allow_log=[f"{folder}/a"]) as switch, \
+            Control(switch) as control:
+        os.rename(folder, away)
+        control.ask("port.set", name="a", mtu=1400)
+        assert control.port("a")["why"] != "waits for a guest"
+        os.rename(away, folder)
+
+        def made():  # librte_vhost's thread lets the former socket go within a second
+            control.ask("port.set", name="a", mtu=1400)
+            return control.port("a")["why"] == "waits for a guest"
+        wait_for(made, what="the socket")
+        assert stat.S_ISSOCK(os.stat(f"{folder}/a").st_mode)
 
 
 def test_a_port_that_is_added_takes_a_guest_which_goes_with_it(box):

@@ -93,6 +93,21 @@ test_who_has_to_connect_again(void **state)
 	free(names);
 }
 
+/* A socket that could not be made is tried again, though nothing about it has changed. */
+static void
+test_down(void **state)
+{
+	struct plan *p = *state;
+
+	p->next->port[E] = p->before->port[E];
+	assert_true(plan_compare(p));
+	assert_false(plan_removes(p, E));
+	p->down[A] = p->down[E] = true;
+	assert_true(plan_compare(p));
+	assert_int_equal(p->kind[A], CHANGE_REMOVE);
+	assert_true(plan_removes(p, E) && plan_serves(p, E, true));
+}
+
 /* A port without a socket is the device of the cuse back end: nothing may be done to it that needs a socket. */
 static void
 test_device_stays(void **state)
@@ -123,6 +138,7 @@ main(void)
 			TEST(test_whose_socket_when),
 			TEST(test_between),
 			TEST(test_who_has_to_connect_again),
+			TEST(test_down),
 			TEST(test_device_stays),
 	};
 
