@@ -332,19 +332,6 @@ vhost_user_remove(struct guests *all, unsigned int index, const char *path)
 	vhost_user_end_connections(index);
 }
 
-unsigned int
-vhost_user_connections(const struct guests *all, unsigned int index)
-{
-	const struct guest *g;
-	unsigned int n = 0;
-
-	pthread_mutex_lock(&turn);
-	for (g = all->list; g != NULL; g = g->next)
-		n += g->phase != GUEST_UNUSED && g->index == index;
-	pthread_mutex_unlock(&turn);
-	return n;
-}
-
 /* Takes the lock, unless another thread keeps it for longer than a message takes. */
 static bool
 vhost_user_take_turn(void)
@@ -358,6 +345,20 @@ vhost_user_take_turn(void)
 		nanosleep(&nap, NULL);
 	}
 	return false;
+}
+
+int
+vhost_user_connections(const struct guests *all, unsigned int index)
+{
+	const struct guest *g;
+	int n = 0;
+
+	if (!vhost_user_take_turn())
+		return -1;
+	for (g = all->list; g != NULL; g = g->next)
+		n += g->phase != GUEST_UNUSED && g->index == index;
+	pthread_mutex_unlock(&turn);
+	return n;
 }
 
 bool
@@ -380,13 +381,15 @@ vhost_user_move(struct guests *all, const struct ring_move *m, bool moved[])
 	return n >= 0;
 }
 
-void
+bool
 vhost_user_set_conf(struct guests *all, const struct conf *next)
 {
-	pthread_mutex_lock(&turn);
+	if (!vhost_user_take_turn())
+		return false;
 	slot_set_conf(all->ports, all->conf, next);
 	all->conf = next;
 	pthread_mutex_unlock(&turn);
+	return true;
 }
 
 bool

@@ -32,8 +32,8 @@ bool vhost_user_add(const struct conf_port *p);
  */
 void vhost_user_remove(struct guests *all, unsigned int index, const char *path);
 
-/* Returns how many connections a port has, set up or not. Main lcore. */
-unsigned int vhost_user_connections(const struct guests *all, unsigned int index);
+/* Returns how many connections a port has, set up or not; -1 if librte_vhost's thread is not done soon. Main lcore. */
+int vhost_user_connections(const struct guests *all, unsigned int index);
 
 /* Which rings are to move, and to which worker. */
 struct ring_move {
@@ -49,8 +49,8 @@ struct ring_move {
  */
 bool vhost_user_move(struct guests *all, const struct ring_move *m, bool moved[]);
 
-/* Makes guests use other settings, at once. Main lcore. */
-void vhost_user_set_conf(struct guests *all, const struct conf *next);
+/* Makes guests use other settings, at once. Returns false if librte_vhost's thread is not done soon. Main lcore. */
+bool vhost_user_set_conf(struct guests *all, const struct conf *next);
 
 /*
  * Serves one more socket, whatever --client says. Returns false, after an error was printed, if that fails.

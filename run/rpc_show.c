@@ -104,12 +104,14 @@ static const char *
 rpc_show_why_absent(const struct parts *p, unsigned int index)
 {
 	const char *why = changes_why(p->changes, index);
+	int n;
 
 	if (why[0] != '\0')
 		return why;
-	return vhost_user_connections(p->guests, index) != 0
-			? "a front end is connected; its driver is not up"
-			: "waits for a guest";
+	n = vhost_user_connections(p->guests, index);
+	if (n < 0)
+		return "a guest is held up: a worker may hang";
+	return n > 0 ? "a front end is connected; its driver is not up" : "waits for a guest";
 }
 
 static json_t *

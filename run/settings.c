@@ -29,24 +29,36 @@ struct former {
 	uint64_t token; /* of the grace period after which workers do not use them */
 };
 
+/* Returns false if librte_vhost's thread is held up. */
+static bool
+settings_use(struct parts *p, const struct conf *next)
+{
+	bool ok;
+
+	telemetry_pause();
+	ok = vhost_user_set_conf(p->guests, next);
+	if (ok)
+		p->conf = next;
+	telemetry_resume();
+	return ok;
+}
+
 bool
 settings_publish(struct settings *s, const struct conf *next)
 {
 	struct parts *p = s->parts;
+	const struct conf *former = p->conf;
 	struct former *f = malloc(sizeof(*f));
 	struct conf *copy = malloc(sizeof(*copy));
 
-	if (f == NULL || copy == NULL) {
+	if (copy != NULL)
+		*copy = *next;
+	if (f == NULL || copy == NULL || !settings_use(p, copy)) {
 		free(f);
 		free(copy);
 		return false;
 	}
-	*copy = *next;
-	f->conf = p->conf;
-	telemetry_pause();
-	vhost_user_set_conf(p->guests, copy);
-	p->conf = copy;
-	telemetry_resume();
+	f->conf = former;
 	lanes_set_conf(p->lanes, copy);
 	uplink_set_conf(p->uplink, copy);
 	f->token = rte_rcu_qsbr_start(p->lanes->qsbr);

@@ -25,7 +25,7 @@ struct settings {
 /*
  * Makes all threads use other settings, of which this takes a copy. The former ones are freed when no
  * worker can use them any more (settings_reclaim()); other threads use them only while they hold the
- * locks that are taken here. Returns false without memory.
+ * locks that are taken here. Returns false without memory, or if a lock is not free soon, as a worker hangs.
  */
 bool settings_publish(struct settings *s, const struct conf *next);
 

@@ -15,6 +15,7 @@ import time
 
 import pytest
 
+from lib.control import Control
 from lib.guests import Guests
 from lib.hang import HANGS, WALL, hung
 from lib.switch import TWO_WORKERS, Switch
@@ -158,6 +159,21 @@ def test_sigterm_ends_a_switch_with_a_hung_worker(box):
         assert named > 1, "no time was left to a worker"
         assert not switch.sockets(), "sockets left behind"
         assert switch.tail(1).rstrip().endswith("guests are cut off"), "its last word"
+        switch.status = 1
+
+
+def test_questions_about_a_guest_that_left_a_hung_worker_are_answered(box):
+    """librte_vhost's thread holds a lock, for which no answer and no change waits. SIGTERM ends the switch as ever."""
+    ports = ["--port", "a,socket=usvhost", "--port", "b,socket=other"]
+    with Switch(box, ports, lcores=TWO_WORKERS, allow_log=[HANGS]) as switch, Control(switch) as control:
+        with Guests(box, [switch.socket()] * 2) as guests, hung(switch.pid, 2) as thread:
+            guests.pmd.kill()
+            wait_for(lambda: "held up" in control.port("b")["why"], what="what is known of a port without guests")
+            assert "a worker hangs" in control.refused("port.set", name="b", isolated=True).message
+            switch.signal(signal.SIGTERM)
+            switch.wait_output("the worker on lcore 2 hangs: ended without it")
+            os.waitpid(thread, WALL)
+            assert switch.wait(DEADLINE) == 1
         switch.status = 1
 
 
