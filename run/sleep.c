@@ -52,6 +52,7 @@ sleeper_create(struct lane *l, struct rte_rcu_qsbr *qsbr, uint32_t after_us)
 	}
 	s->lane = l;
 	s->qsbr = qsbr;
+	s->nap = NAP_FIRST_NS;
 	s->after = rte_get_tsc_hz() / 1000000 * after_us;
 	l->wake = &s->wake;
 	return s;

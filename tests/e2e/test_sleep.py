@@ -6,7 +6,9 @@ import os
 import time
 
 from lib.frames import BROADCAST, frame
+from lib.netns import Namespace
 from lib.room import room
+from lib.switch import Switch
 from lib.telemetry import Telemetry
 from lib.testpmd import Testpmd, virtio_user
 from lib.uplink import TAP
@@ -48,6 +50,18 @@ def test_eight_idle_guests_cost_less_than_a_hundredth_of_a_cpu(box):
         for _ in range(10):
             wait_for(lambda: is_asleep(telemetry), what="an idle worker again")
             assert r.reached(one, frame(two.mac, one.mac)) == {two}
+
+
+def test_a_wire_that_was_always_silent_costs_little(box):
+    """Nothing of a tap wakes a worker, so it naps; also before there was anything to do."""
+    with Namespace() as ns, Switch(box, [*SLEEP, "-p", "0x1"], ns=ns, stats_every=0,
+                                   eal=["--vdev", "net_tap0,iface=up0"]) as switch:
+        shares = []
+
+        def cheap():
+            shares.append(share(switch))
+            return shares[-1] < 0.2
+        wait_for(cheap, what=lambda: f"less than a fifth of a CPU: {shares}")
 
 
 def test_the_wire_wakes_it(box):
