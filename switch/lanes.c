@@ -125,7 +125,10 @@ lanes_add(struct lanes *all, struct source *s, const void *memory)
 
 	for (i = 0; i < all->n; i++)
 		seat[i] = lanes_seat_of(all->lane[i], s->port);
-	l = all->lane[place_choose(seat, all->n, place_node_of(memory), place_distance)];
+	/* A ring that was moved stays there, also when its guest resets it or was paused. */
+	i = s->moved != 0 ? s->moved - 1u
+			  : place_choose(seat, all->n, place_node_of(memory), place_distance);
+	l = all->lane[i];
 	lanes_add_source(l, &l->polled[s->port], s);
 }
 
@@ -176,11 +179,14 @@ lanes_move(struct lanes *all, struct source *s, unsigned int to)
 	struct lane *from = lanes_find(all, s);
 	bool over;
 
-	if (from == NULL || from == all->lane[to])
+	if (from == NULL || from == all->lane[to]) {
+		s->moved = to + 1;
 		return true;
+	}
 	lanes_take_away(from, &from->polled[s->port], s);
 	over = lanes_wait(all, rte_get_tsc_hz() / 1000 * MOVE_MS);
 	if (over) {
+		s->moved = to + 1;
 		from = all->lane[to];
 		/* The worker that had it may have asked to be woken, and goes on without it. */
 		if (s->ops->hush != NULL)

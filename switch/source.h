@@ -80,7 +80,10 @@ struct source {
 	uint16_t pair;       /* of a guest: the ring's queue pair; of the uplink: 0 */
 	uint16_t device;     /* of the uplink: the one device that its frames are for; SOURCE_ANY */
 	uint16_t last_to;    /* port that its last frames went to, or 0 */
-	uint16_t copied; /* of the uplink: devices below this one also get its frames from a pool */
+	union {
+		uint16_t copied; /* of the uplink: devices below this one also get its frames from a pool */
+		uint16_t moved; /* of a guest: 1 more than the number of the lane that it was moved to */
+	};
 };
 
 /* Returns true if there may be something to do for a source. */

@@ -127,6 +127,10 @@ test_order(void **state)
 		room_expect(t->r, 1, 0, &t->r->mac[1], 60 + i, i);
 	assert_true(lanes_move(&all, s, 1)); /* where it is already */
 	assert_int_equal(t->second->polled[0].n, 1);
+	/* It comes back there after a pause. */
+	lanes_remove(&all, s);
+	lanes_add(&all, s, t);
+	assert_int_equal(t->second->polled[0].n, 1);
 	lanes_remove(&all, s);
 	/* The sums are over both lanes. */
 	for (i = 0; i < sizeof(struct port_count) / sizeof(uint64_t); i++) {
