@@ -25,6 +25,9 @@
  */
 #define FITS_SECONDS 5
 
+/* A driver that refused a filter is asked again after so long: a PF that was reset may be up by then. */
+#define REFUSED_SECONDS 10
+
 void
 uplink_set_promiscuous(struct uplink *u)
 {
@@ -39,7 +42,7 @@ uplink_set_promiscuous(struct uplink *u)
 bool
 filter_init(struct uplink_filters *f, uint32_t most)
 {
-	f->most = most;
+	f->room = f->most = most;
 	f->list = calloc(most + 1, sizeof(*f->list)); /* + 1: for 0 bytes it may return NULL */
 	return f->list != NULL;
 }
@@ -123,9 +126,12 @@ filter_install(struct uplink *u, const struct rte_ether_addr *mac, uint16_t devi
 	if (f->n == f->most)
 		return false;
 	if (rte_eth_dev_mac_addr_add(u->port, &copy, pool) != 0) {
-		f->most = f->n; /* the driver has less room than it said */
+		f->most = f->n;
+		f->refused = 0;
 		return false;
 	}
+	if (f->n == f->most - 1)
+		f->most = f->room; /* if it had refused one, it was not for lack of room */
 	f->list[f->n++] = (struct uplink_filter){copy, device};
 	f->of[device]++;
 	return true;
@@ -221,6 +227,19 @@ uplink_move_mac(struct uplink *u, const struct rte_ether_addr *mac, uint16_t dev
 	return FILTER_PORT;
 }
 
+/*
+ * Lets another filter be tried after a while, if the driver has refused one though it said that it has room: it may have
+ * less, or the NIC could not at that time.
+ */
+static void
+filter_try_again(struct uplink_filters *f)
+{
+	if (f->without == 0 || f->most >= f->room || ++f->refused < REFUSED_SECONDS)
+		return;
+	f->refused = 0;
+	f->most = f->n + 1;
+}
+
 bool
 uplink_has_room(const struct uplink *u)
 {
@@ -233,6 +252,7 @@ uplink_tick(struct uplink *u)
 	struct uplink_filters *f = &u->filters;
 	int rc;
 
+	filter_try_again(f);
 	if (!u->promiscuous || u->conf->promiscuous || f->without != 0 || f->most == 0 ||
 			++f->fits < FITS_SECONDS)
 		return;

@@ -59,7 +59,9 @@ struct uplink_opened {
 struct uplink_filters {
 	struct uplink_filter *list; /* n filters, in any order */
 	uint32_t n;
-	uint32_t most;          /* most filters that the NIC takes, without its own address */
+	uint32_t room; /* most filters that the driver says it has, without its own address */
+	uint32_t most; /* most that it takes of late: it has refused one more */
+	unsigned int refused;   /* seconds since then */
 	uint16_t of[GUEST_MAX]; /* number of filters of each device */
 	uint32_t without;       /* number of guests' addresses without a filter */
 	unsigned int fits;      /* seconds since `without` became 0 */

@@ -10,7 +10,8 @@
 #include "uplink/uplink_priv.h"
 #include "unit.h"
 
-#define SECONDS 5 /* that all must fit */
+#define SECONDS 5  /* that all must fit */
+#define REFUSED 10 /* seconds after which the driver is asked again */
 
 /* A port of DPDK with a table of addresses: net_bonding's, of no members. */
 struct nic {
@@ -147,6 +148,26 @@ test_room_again(void **state)
 }
 
 /* A device with all filters gives up some to those that come later. */
+/* A driver refuses one, though it has room: that is tried again, and says nothing of later ones. */
+static void
+test_refused(void **state)
+{
+	const struct rte_ether_addr none = {{0}}; /* DPDK refuses it */
+	struct nic *n = *state;
+	uint32_t i;
+
+	assert_int_equal(add(n, 0, 0), FILTER_PORT);
+	assert_int_equal(uplink_add_mac(&n->u, &none, 1, 1001, &lost), FILTER_NONE);
+	assert_int_equal(add(n, 0, 1), FILTER_NONE);
+	assert_false(uplink_has_room(&n->u));
+	ticks(n, REFUSED);
+	assert_true(uplink_has_room(&n->u));
+	for (i = 2; i < n->room + 1; i++)
+		assert_int_equal(add(n, 0, i), FILTER_PORT);
+	assert_int_equal(in_port(n, 0), n->room);
+	assert_false(uplink_has_room(&n->u));
+}
+
 static void
 test_shares(void **state)
 {
@@ -239,6 +260,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			TEST(test_room),
 			TEST(test_room_again),
+			TEST(test_refused),
 			TEST(test_shares),
 			TEST(test_move),
 			TEST(test_promiscuous),
