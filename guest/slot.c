@@ -26,10 +26,10 @@ slot_port(const struct conf *c, const char *socket)
 	unsigned int i, node = SOCKET_MAX;
 
 	for (i = 0; i < c->nports; i++) {
-		if (!conf_port_used(&c->port[i]) || c->port[i].going)
+		if (!conf_port_used(&c->port[i]))
 			continue;
 		if (strcmp(c->port[i].socket, socket) == 0)
-			return i;
+			return c->port[i].going ? SOCKET_MAX : i;
 		if (c->port[i].socket[0] == '\0')
 			node = i;
 	}

@@ -170,11 +170,25 @@ test_leaving(void **state)
 	expect("b", 1, 1001, "b.0");
 }
 
+/* A port that is being removed takes no more guests, and they are not the nameless socket's. */
+static void
+test_going(void **state)
+{
+	RTE_SET_USED(state);
+	make("--port a,socket=/a --port node,socket=/b");
+	all->conf.port[1].socket[0] = '\0';
+	assert_int_equal(slot_port(&all->conf, "/a"), 0);
+	assert_int_equal(slot_port(&all->conf, "/other"), 1);
+	all->conf.port[0].going = true;
+	assert_int_equal(slot_port(&all->conf, "/a"), SOCKET_MAX);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test_teardown(test_order, teardown),
+			cmocka_unit_test_teardown(test_going, teardown),
 			cmocka_unit_test_teardown(test_one_socket, teardown),
 			cmocka_unit_test_teardown(test_limits, teardown),
 			cmocka_unit_test_teardown(test_tags, teardown),
