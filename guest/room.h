@@ -208,7 +208,10 @@ room_charge(struct burst *b, const struct guest_mem *mem, const struct rx_room *
 static inline bool
 room_touch(struct burst *b, const struct rx_room *r)
 {
-	if (likely(!b->touch.on) || burst_touch(b, r->frag, r->chain.n))
+	if (likely(!b->touch.on))
+		return true;
+	b->cost += r->chain.n * COST_TOUCH;
+	if (burst_touch(b, r->frag, r->chain.n))
 		return true;
 	b->put_off = true;
 	return false;

@@ -361,9 +361,11 @@ stall_touch(struct lane *l, bool fresh)
 	stall_allow(b, rte_rdtsc(),
 			stall_frames(l->stall.payer) == BURST_MAX ? STALL_TOUCHES
 								  : STALL_TOUCHES_SLOW);
-	for (f = b->frame; f < end; f++)
+	for (f = b->frame; f < end; f++) {
+		b->cost += (f->nfrags + f->len / TOUCH_PAGE) * COST_TOUCH;
 		if (!(fresh ? stall_touch_rest(b, f) : burst_touch(b, f->frag, f->nfrags)))
 			break;
+	}
 	n = f < end ? (unsigned int)(f - b->frame) : b->n;
 	l->stall.touched = frame_set_of(n);
 	/* What forward_poll() adds at the end is spent by now. */
