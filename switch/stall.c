@@ -37,7 +37,7 @@
 /*
  * So many cycles of page faults in a guest's visits, 250 us, are no reason, and then one cycle in STALL_LEAK. The kernel
  * takes a page of anybody's away now and then, to move or to age it: up to 0.6 % of the time where a page fault takes
- * 50 us. In all visits together, so many cycles are none, and then one in STALL_LEAK_ALL.
+ * 50 us. In all visits together that nobody paid for, so many are none, and then one in STALL_LEAK_ALL.
  */
 #define STALL_FREE (UINT64_C(1) << 19)
 #define STALL_LEAK 128u
@@ -156,15 +156,15 @@ stall_is_much(uint64_t *calm, uint64_t now, uint64_t took, uint64_t leak)
 
 /*
  * Has the guest that is visited examined from now on, or further on, unless page faults were few of late. They just
- * took so many cycles.
+ * took so many cycles, for which somebody pays or nobody.
  */
 static void
-stall_examine(struct stall *s, uint64_t now, uint64_t took)
+stall_examine(struct stall *s, uint64_t now, uint64_t took, bool paid)
 {
 	struct share *k = s->visit;
-	bool all = stall_is_much(&s->calm, now, took, STALL_LEAK_ALL);
+	bool much = !paid && stall_is_much(&s->calm, now, took, STALL_LEAK_ALL);
 
-	if (!stall_is_much(&k->calm, now, took, STALL_LEAK) && !all)
+	if (!stall_is_much(&k->calm, now, took, STALL_LEAK) && !much)
 		return;
 	if (now >= k->until)
 		k->hold = now < k->until + stall_looks(STALL_HOLD_MAX) && k->hold != 0
@@ -252,19 +252,17 @@ stall_lap(struct lane *l, struct share *share, uint32_t more, unsigned int n)
 
 	s->mark = now;
 	s->cost = l->burst.cost;
-	if (share == NULL)
+	if (share != NULL)
+		share->slow /= 2;
+	if (likely(took <= cost / STALL_LEAST + s->slack))
 		return 0;
-	share->slow /= 2;
-	if (likely(took <= cost + s->slack)) {
-		s->unasked |= took > cost / STALL_LEAST + s->slack;
-		return 0;
-	}
+	/* A page fault of this part is not the next one's, whoever pays. */
 	faults = stall_ask(s);
 	s->mark = rte_rdtsc(); /* nobody's memory is slow for that */
-	if (!faults)
+	if (!faults || share == NULL || took <= cost + s->slack)
 		return 0;
 	took = stall_trust(share, took - cost, before, s->seen);
-	stall_examine(s, now, took);
+	stall_examine(s, now, took, true);
 	share->slow = took * STALL_PRICE / RTE_MAX(n, 1u);
 	return took * STALL_PRICE;
 }
@@ -285,7 +283,7 @@ stall_end_usual(struct stall *s, uint64_t cost)
 		return;
 	s->sample = now + STALL_SAMPLE;
 	if (stall_ask(s))
-		stall_examine(s, now, stall_trust(&unknown, took - cost, before, s->seen));
+		stall_examine(s, now, stall_trust(&unknown, took - cost, before, s->seen), false);
 }
 
 uint32_t
@@ -306,8 +304,9 @@ stall_has_work(struct lane *l, struct share *share, const struct source *s)
 {
 	struct stall *k = &l->stall;
 	struct stall_seen seen = k->seen;
+	struct share unknown = *share;
 	uint64_t before, took;
-	bool work;
+	bool work, others = k->unasked; /* there may have been page faults of others */
 
 	if (s->bell == NULL || !share_may(&l->clock, share))
 		return true;
@@ -317,9 +316,10 @@ stall_has_work(struct lane *l, struct share *share, const struct source *s)
 	if (likely(took <= k->slack) || !stall_ask(k))
 		return work;
 	k->visit = share;
-	took = stall_trust(share, took, seen, k->seen);
-	stall_examine(k, before, took);
-	share_visited(&l->clock, share, took * STALL_PRICE);
+	took = stall_trust(others ? &unknown : share, took, seen, k->seen);
+	stall_examine(k, before, took, !others);
+	if (!others)
+		share_visited(&l->clock, share, took * STALL_PRICE);
 	return work;
 }
 

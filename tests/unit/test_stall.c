@@ -429,7 +429,7 @@ test_sample(void **state)
 		do { /* until the CPU was not lost in the middle */
 			l->stall.seen.faults--;
 			l->stall.sample = due ? 0 : UINT64_MAX;
-			s->calm = 0;
+			s->calm = s->until = l->stall.calm = 0;
 			stall_begin(l, &t->r->tx[FROM]->vq.source, s);
 			spin(l, cost + l->stall.slack + 1000);
 			stall_end(l, cost);
