@@ -187,7 +187,7 @@ connect_leave_place(struct guest *g)
 	wake_up(g->all->wake);
 }
 
-/* Frees what rings got when they were first used. */
+/* Frees what rings got when they were first used, and forgets where they were put. */
 static void
 connect_free_rings(struct guest *g)
 {
@@ -196,6 +196,7 @@ connect_free_rings(struct guest *g)
 	for (vq = g->ring; vq < g->ring + RINGS_MAX; vq++) {
 		park_destroy(vq->source.park);
 		vq->source.park = NULL;
+		vq->source.moved = 0; /* the next guest's rings are placed as usual */
 		free(vq->in_order);
 		vq->in_order = NULL;
 	}

@@ -10,6 +10,7 @@ import pytest
 from lib.background import Background
 from lib.control import Control, Refused
 from lib.frames import frame, transfer
+from lib.guests import Guests
 from lib.proc import Process
 from lib.room import room
 from lib.switch import ROOT, TWO_WORKERS, Switch
@@ -109,6 +110,18 @@ def test_moves_under_load(box, options):
             Control(switch) as control:
         # On a busy machine it takes longer until the switch knows its loads.
         assert any(move_and_divide(switch, control, seconds, not options) > 20 for seconds in (5, 20, 60))
+
+
+def test_next_guest_is_placed_as_usual(box):
+    """It is no matter of its own where the guest before it had been moved to."""
+    with Switch(box, ["--port", "a,socket=a", "--port", "b,socket=b"], lcores=TWO_WORKERS) as switch, \
+            Control(switch) as control:
+        with Guests(box, [switch.socket("a")]):
+            usual = wait_for(lambda: rings(control), what="the first guest's ring")[0]
+            assert control.ask("worker.move", port="a", worker=1 - usual)["moved"]
+        wait_for(lambda: not rings(control), what="a switch without guests")
+        with Guests(box, [switch.socket("b")]):
+            assert wait_for(lambda: rings(control), what="the next guest's ring") == {1: usual}
 
 
 def test_what_can_not_move(box):
