@@ -137,7 +137,7 @@ changes_finish(struct changes *c, bool ok)
 static void
 changes_lack_memory(struct changes *c)
 {
-	snprintf(c->error, sizeof(c->error), "no memory, or a worker hangs");
+	snprintf(c->error, sizeof(c->error), "no memory, or a guest is held up: try again");
 }
 
 /*
@@ -206,17 +206,15 @@ changes_cleared(const struct changes *c)
 	return true;
 }
 
-/* Publishes what is to be in the end, and has the last sockets made. */
-static void
+/* Publishes what is to be in the end, and has the last sockets made. Returns false if it is to be tried again. */
+static bool
 changes_replace(struct changes *c)
 {
-	if (settings_publish(&c->settings, c->plan.next)) {
-		addresses_settle(c->parts);
-		changes_serve(c, true);
-	} else {
-		changes_lack_memory(c);
-		c->step = STEP_REPLACE;
-	}
+	if (!settings_publish(&c->settings, c->plan.next))
+		return false;
+	addresses_settle(c->parts);
+	changes_serve(c, true);
+	return true;
 }
 
 /* Begins a change that was checked. */
@@ -241,6 +239,7 @@ changes_note(struct changes *c, const struct job *j)
 	c->jobs--;
 	if (!j->serve) {
 		c->served[j->index] = false;
+		c->why[j->index][0] = '\0';
 		return;
 	}
 	c->served[j->index] = j->ok;
@@ -261,7 +260,8 @@ changes_step(struct changes *c)
 			changes_remove(c);
 		return true;
 	case STEP_UNDO:
-		settings_publish(&c->settings, c->plan.before);
+		if (!settings_publish(&c->settings, c->plan.before))
+			return false; /* until it can */
 		addresses_settle(c->parts);
 		changes_finish(c, false);
 		return false;
@@ -269,10 +269,7 @@ changes_step(struct changes *c)
 		c->step = STEP_CLEAR;
 		return true;
 	case STEP_CLEAR:
-		if (!changes_cleared(c))
-			return false;
-		changes_replace(c);
-		return true;
+		return changes_cleared(c) && changes_replace(c);
 	case STEP_REPLACE:
 		settings_own(c->plan.before, c->plan.next, c->plan.kind, c->error,
 				sizeof(c->error));

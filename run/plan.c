@@ -83,7 +83,8 @@ plan_compare(struct plan *p)
 	for (i = 0; i < SOCKET_MAX; i++) {
 		p->kind[i] = conf_change(p->before, p->next, i);
 		/* The cause may be gone. */
-		if (p->down[i] && (p->kind[i] == CHANGE_NONE || p->kind[i] == CHANGE_LIVE))
+		if (p->down[i] && conf_port_used(&p->next->port[i]) &&
+				(p->kind[i] == CHANGE_NONE || p->kind[i] == CHANGE_LIVE))
 			p->kind[i] = CHANGE_REMAKE;
 	}
 	for (i = 0; i < SOCKET_MAX; i++) {

@@ -110,7 +110,7 @@ rpc_show_why_absent(const struct parts *p, unsigned int index)
 		return why;
 	n = vhost_user_connections(p->guests, index);
 	if (n < 0)
-		return "a guest is held up: a worker may hang";
+		return "not known: a guest is held up; if that stays, a worker hangs";
 	return n > 0 ? "a front end is connected; its driver is not up" : "waits for a guest";
 }
 

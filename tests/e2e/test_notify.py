@@ -169,7 +169,7 @@ def test_questions_about_a_guest_that_left_a_hung_worker_are_answered(box):
         with Guests(box, [switch.socket()] * 2) as guests, hung(switch.pid, 2) as thread:
             guests.pmd.kill()
             wait_for(lambda: "held up" in control.port("b")["why"], what="what is known of a port without guests")
-            assert "a worker hangs" in control.refused("port.set", name="b", isolated=True).message
+            assert "a guest is held up" in control.refused("port.set", name="b", isolated=True).message
             switch.signal(signal.SIGTERM)
             switch.wait_output("the worker on lcore 2 hangs: ended without it")
             os.waitpid(thread, WALL)

@@ -102,9 +102,10 @@ test_down(void **state)
 	p->next->port[E] = p->before->port[E];
 	assert_true(plan_compare(p));
 	assert_false(plan_removes(p, E));
-	p->down[A] = p->down[E] = true;
+	p->down[A] = p->down[E] = p->down[SOCKET_MAX - 1] = true;
 	assert_true(plan_compare(p));
 	assert_int_equal(p->kind[A], CHANGE_REMOVE);
+	assert_int_equal(p->kind[SOCKET_MAX - 1], CHANGE_NONE); /* no port */
 	assert_true(plan_removes(p, E) && plan_serves(p, E, true));
 }
 
