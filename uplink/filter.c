@@ -128,10 +128,12 @@ filter_install(struct uplink *u, const struct rte_ether_addr *mac, uint16_t devi
 	if (rte_eth_dev_mac_addr_add(u->port, &copy, pool) != 0) {
 		f->most = f->n;
 		f->refused = 0;
+		f->trial = false;
 		return false;
 	}
-	if (f->n == f->most - 1)
-		f->most = f->room; /* if it had refused one, it was not for lack of room */
+	if (f->trial)
+		f->most = f->room; /* it was not for lack of room */
+	f->trial = false;
 	f->list[f->n++] = (struct uplink_filter){copy, device};
 	f->of[device]++;
 	return true;
@@ -234,10 +236,17 @@ uplink_move_mac(struct uplink *u, const struct rte_ether_addr *mac, uint16_t dev
 static void
 filter_try_again(struct uplink_filters *f)
 {
-	if (f->without == 0 || f->most >= f->room || ++f->refused < REFUSED_SECONDS)
+	if (f->trial) { /* nobody needed one */
+		f->trial = false;
+		f->most--;
+		return;
+	}
+	if (f->without == 0 || f->n < f->most || f->most >= f->room ||
+			++f->refused < REFUSED_SECONDS)
 		return;
 	f->refused = 0;
-	f->most = f->n + 1;
+	f->trial = true;
+	f->most++;
 }
 
 bool

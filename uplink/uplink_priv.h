@@ -62,6 +62,7 @@ struct uplink_filters {
 	uint32_t room; /* most filters that the driver says it has, without its own address */
 	uint32_t most; /* most that it takes of late: it has refused one more */
 	unsigned int refused;   /* seconds since then */
+	bool trial;             /* one more than before may be tried */
 	uint16_t of[GUEST_MAX]; /* number of filters of each device */
 	uint32_t without;       /* number of guests' addresses without a filter */
 	unsigned int fits;      /* seconds since `without` became 0 */

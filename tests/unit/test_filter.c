@@ -147,7 +147,6 @@ test_room_again(void **state)
 	assert_true(n->u.promiscuous);
 }
 
-/* A device with all filters gives up some to those that come later. */
 /* A driver refuses one, though it has room: that is tried again, and says nothing of later ones. */
 static void
 test_refused(void **state)
@@ -162,12 +161,17 @@ test_refused(void **state)
 	assert_false(uplink_has_room(&n->u));
 	ticks(n, REFUSED);
 	assert_true(uplink_has_room(&n->u));
+	ticks(n, 1); /* nobody tried */
+	assert_false(uplink_has_room(&n->u));
+	ticks(n, REFUSED);
+	assert_true(uplink_has_room(&n->u));
 	for (i = 2; i < n->room + 1; i++)
 		assert_int_equal(add(n, 0, i), FILTER_PORT);
 	assert_int_equal(in_port(n, 0), n->room);
 	assert_false(uplink_has_room(&n->u));
 }
 
+/* A device with all filters gives up some to those that come later. */
 static void
 test_shares(void **state)
 {
