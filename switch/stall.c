@@ -27,9 +27,10 @@
 
 /*
  * Visits are timed, and a guest's are examined, for so many looks after the last time that there was a reason: not for
- * long, as to examine takes a tenth of the speed, and each guest touches its memory once. The first slow visit is
- * nobody's, and may last for 100 ms: so a guest that begins again is examined twice as long each time, up to the
- * highest. Whoever had no reason for that time is as new.
+ * long, as to examine takes a tenth of the speed, and more where page faults are short, as the kernel is asked more
+ * often; and each guest touches its memory once. The first slow visit is nobody's, and may last for 100 ms: so a guest
+ * that begins again is examined twice as long each time, up to the highest. Whoever had no reason for that time is as
+ * new.
  */
 #define STALL_HOLD 50u
 #define STALL_HOLD_MAX (10u * STALL_LOOKS)
