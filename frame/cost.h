@@ -30,13 +30,13 @@
 #define COST_COPY 16   /* to copy a fragment of a frame, bytes aside */
 #define COST_SEARCH 96 /* to search the table for an address (fdb.h), or to ask to learn one */
 #define COST_DESC 20   /* to look at a descriptor of a chain, beyond the first */
-#define COST_TOUCH 8   /* to touch the page of a fragment, in visits that are examined (switch/stall.h) */
 /*
  * The same if the guest has many regions of memory, for each beyond COST_REGIONS_FREE: both the descriptor and
  * its buffer may be in the last one that is looked at. Virtual machines have two or three regions.
  */
 #define COST_REGION 3
 #define COST_REGIONS_FREE 3
+#define COST_TOUCH 8   /* to touch a fragment's page, in examined visits (switch/stall.h) */
 #define COST_MAC 3     /* to compare a source address with one that its port may use */
 #define COST_DROP 24   /* to drop a frame, beyond what each costs: none has the cost of a copy */
 #define COST_FLOOD 16  /* to look if a port takes the flooded frames of a burst */
