@@ -273,7 +273,7 @@ static void
 stall_end_usual(struct stall *s, uint64_t cost)
 {
 	struct stall_seen before = s->seen;
-	struct share unknown = *s->visit;
+	struct share unknown;
 	uint64_t now = rte_rdtsc(), took = now - s->mark;
 
 	if (likely(took <= cost / STALL_LEAST + s->slack))
@@ -283,8 +283,10 @@ stall_end_usual(struct stall *s, uint64_t cost)
 			    (took <= STALL_USUAL * cost + s->slack && now < s->sample)))
 		return;
 	s->sample = now + STALL_SAMPLE;
-	if (stall_ask(s))
-		stall_examine(s, now, stall_trust(&unknown, took - cost, before, s->seen), false);
+	if (!stall_ask(s))
+		return;
+	unknown = *s->visit;
+	stall_examine(s, now, stall_trust(&unknown, took - cost, before, s->seen), false);
 }
 
 uint32_t
@@ -305,7 +307,7 @@ stall_has_work(struct lane *l, struct share *share, const struct source *s)
 {
 	struct stall *k = &l->stall;
 	struct stall_seen seen = k->seen;
-	struct share unknown = *share;
+	struct share unknown;
 	uint64_t before, took;
 	bool work, others = k->unasked; /* there may have been page faults of others */
 
@@ -317,6 +319,7 @@ stall_has_work(struct lane *l, struct share *share, const struct source *s)
 	if (likely(took <= k->slack) || !stall_ask(k))
 		return work;
 	k->visit = share;
+	unknown = *share;
 	took = stall_trust(others ? &unknown : share, took, seen, k->seen);
 	stall_examine(k, before, took, !others);
 	if (!others)

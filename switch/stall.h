@@ -11,11 +11,11 @@
  * their cost says.
  *
  * When work takes longer than it costs, a worker asks the kernel, once a millisecond at most, how many page faults it
- * took. If they were many, or took long, its visits are timed for a while. Then visits that take far longer
- * than their cost, with more page faults than anybody has, have the guest's next visits examined: the frames' bytes are touched before they are
- * copied, which is their sender's time, and what the copy takes is the receiver's. Time beyond the cost is charged to
- * the one whose memory it was. Such guests also get shorter visits, so that none of them lasts long. Looks at
- * rings are timed as well, as a guest without work may take away the page that is looked at.
+ * took. If they were many, or took long, its visits are timed for a while. Then visits that take far longer than their
+ * cost, with more page faults than anybody has, have the guest's next visits examined: the frames' bytes are touched
+ * before they are copied, which is their sender's time, and what the copy takes is the receiver's. Time beyond the
+ * cost is charged to the one whose memory it was. Such guests also get shorter visits, so that none of them lasts long.
+ * Looks at rings are timed as well, as a guest without work may take away the page that is looked at.
  *
  * Usually nothing is timed, and this costs an addition and a comparison in each round, and a comparison for each look
  * at a ring. While visits are timed, looks and visits that are not examined read the TSC twice each.
