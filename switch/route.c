@@ -100,13 +100,14 @@ route_learn_new(struct lane *l, struct source *s, const struct frame *f, struct 
 	const struct shared *all = &l->shared;
 
 	l->burst.cost += COST_SEARCH;
-	/* A guest whose rings are stopped may have migrated to another host, which announces it. */
-	if (e != NULL && s->port == PORT_UPLINK &&
-			port_sink(&all->ports->port[fdb_port(e)]) == NULL)
-		fdb_expire(all->fdb, e);
-	/* Our guests' frames may come back on the wire: then the address has not moved. */
-	if (e != NULL && s->port == PORT_UPLINK && !fdb_idle(all->fdb, e))
-		return fdb_port(e);
+	if (e != NULL && s->port == PORT_UPLINK) {
+		/* A guest whose rings are stopped may have migrated to another host, which announces it. */
+		if (port_sink(&all->ports->port[fdb_port(e)]) == NULL)
+			fdb_expire(all->fdb, e);
+		/* Our guests' frames may come back on the wire: then the address has not moved. */
+		if (!fdb_idle(all->fdb, e))
+			return fdb_port(e);
+	}
 	/* A port that names its own addresses was checked before. */
 	if (s->port != PORT_UPLINK && !(port_policy(&all->ports->port[s->port]) & PORT_MACS) &&
 			unlikely(conf_mac_named(lane_conf(l), &f->eth.src_addr)))

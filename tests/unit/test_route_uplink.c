@@ -194,6 +194,50 @@ test_reflected_untagged(void **state)
 	assert_from_uplink(r, &mac_broadcast, &mac0, 0, 0, DROP_TO_SENDER);
 }
 
+/* The same with frames of the uplink, where the tag counts too. */
+static void
+test_burst_of_uplink(void **state)
+{
+	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
+	const struct {
+		const struct rte_ether_addr *to;
+		int tag; /* 0: none */
+		uint64_t ports;
+	} kinds[] = {
+			{&mac0, 1000, PORT(0)},
+			{&mac0, 1001, 0},
+			{&mac0, 0, 0},
+			{&mac1, 1001, PORT(1)},
+			{&mac_broadcast, 1000, PORT(0)},
+			{&mac_broadcast, 1001, PORT(1)},
+			{&mac_broadcast, 0, 0},
+			{&stranger, 1000, 0},
+			{&stranger, 1000 + SILENT, PORT(SILENT)},
+	};
+	unsigned int round, i, kind[BURST_MAX] = {0};
+	struct room *r = *state;
+	uint64_t random = 5;
+	struct frame *f;
+
+	for (round = 0; round < 500; round++) {
+		r->lane->burst.n = 0;
+		for (i = 0; i < BURST_MAX; i++) {
+			kind[i] = i > 0 && unit_random(&random) % 2
+					? kind[i - 1]
+					: unit_random(&random) % RTE_DIM(kinds);
+			f = routing_add(r, kinds[kind[i]].to, &host);
+			f->tagged = kinds[kind[i]].tag != 0;
+			f->tci = f->tagged ? kinds[kind[i]].tag : 1000;
+		}
+		route_burst(r->lane, &routing_uplink, &r->lane->burst);
+		for (i = 0; i < BURST_MAX; i++) {
+			assert_int_equal(routing_ports(r, i), kinds[kind[i]].ports);
+			assert_int_equal(r->lane->burst.frame[i].reason == DROP_NONE,
+					kinds[kind[i]].ports != 0);
+		}
+	}
+}
+
 /* Frames for all guests with a tag are flooded ones: they are cheap to route, and may stay in the source. */
 static void
 test_crowd(void **state)
@@ -243,50 +287,6 @@ test_migrated(void **state)
 	assert_int_equal(q.port, PORT_UPLINK);
 	assert_int_equal(fdb_learn(r->fdb, q.key, q.port, &old), FDB_MOVED);
 	assert_int_equal(old, 0);
-}
-
-/* The same with frames of the uplink, where the tag counts too. */
-static void
-test_burst_of_uplink(void **state)
-{
-	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
-	const struct {
-		const struct rte_ether_addr *to;
-		int tag; /* 0: none */
-		uint64_t ports;
-	} kinds[] = {
-			{&mac0, 1000, PORT(0)},
-			{&mac0, 1001, 0},
-			{&mac0, 0, 0},
-			{&mac1, 1001, PORT(1)},
-			{&mac_broadcast, 1000, PORT(0)},
-			{&mac_broadcast, 1001, PORT(1)},
-			{&mac_broadcast, 0, 0},
-			{&stranger, 1000, 0},
-			{&stranger, 1000 + SILENT, PORT(SILENT)},
-	};
-	unsigned int round, i, kind[BURST_MAX] = {0};
-	struct room *r = *state;
-	uint64_t random = 5;
-	struct frame *f;
-
-	for (round = 0; round < 500; round++) {
-		r->lane->burst.n = 0;
-		for (i = 0; i < BURST_MAX; i++) {
-			kind[i] = i > 0 && unit_random(&random) % 2
-					? kind[i - 1]
-					: unit_random(&random) % RTE_DIM(kinds);
-			f = routing_add(r, kinds[kind[i]].to, &host);
-			f->tagged = kinds[kind[i]].tag != 0;
-			f->tci = f->tagged ? kinds[kind[i]].tag : 1000;
-		}
-		route_burst(r->lane, &routing_uplink, &r->lane->burst);
-		for (i = 0; i < BURST_MAX; i++) {
-			assert_int_equal(routing_ports(r, i), kinds[kind[i]].ports);
-			assert_int_equal(r->lane->burst.frame[i].reason == DROP_NONE,
-					kinds[kind[i]].ports != 0);
-		}
-	}
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, routing_setup, routing_teardown)
