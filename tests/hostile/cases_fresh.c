@@ -125,6 +125,7 @@ run(struct hostile *h, const void *arg)
 		contest_pump(&c, to->nic.rx, RING, 1, false);
 	}
 	h->greedy = 2;
+	h->cleared = k->huge;
 	h->slow_memory = k->huge || k->pages > 1;
 	contest_judge(&c);
 }

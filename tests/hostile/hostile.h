@@ -75,6 +75,7 @@ struct hostile {
 	size_t log_mark;  /* where the log stood when it began */
 	unsigned stops;   /* lines "device N stopped" that it announced */
 	bool drops_any;   /* it cannot say how many frames are dropped */
+	bool cleared;     /* its guests have hugepages cleared without end */
 	bool slow_memory; /* a visit to its guests may last long, once */
 	unsigned open;    /* guests */
 	unsigned greedy; /* the most guests that were open at a time, unless the case says another number */

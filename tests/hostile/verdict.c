@@ -293,7 +293,7 @@ rate_kept(const struct hostile *h, const double *rate, const struct gauge_rate *
 void
 expect_share(struct hostile *h, double kept)
 {
-	double fair = (h->slow_memory ? KEPT_CLEARED : KEPT) / (h->greedy + 1);
+	double fair = (h->cleared ? KEPT_CLEARED : KEPT) / (h->greedy + 1);
 
 	if (kept < fair)
 		unfair(h, "an honest pair keeps %.3f of its rate beside %u guests; at least %.3f is fair",
@@ -337,7 +337,7 @@ case_begin(struct hostile *h)
 	h->log_mark = h->subject.log_len;
 	h->stops = 0;
 	h->drops_any = false;
-	h->slow_memory = false;
+	h->slow_memory = h->cleared = false;
 	h->open = 0;
 	h->greedy = 1;
 	h->failed = false;
