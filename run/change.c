@@ -135,7 +135,7 @@ changes_finish(struct changes *c, bool ok)
 }
 
 static void
-changes_lack_memory(struct changes *c)
+changes_cannot(struct changes *c)
 {
 	snprintf(c->error, sizeof(c->error), "no memory, or a guest is held up: try again");
 }
@@ -181,7 +181,7 @@ changes_remove(struct changes *c)
 
 	c->step = STEP_REMOVE;
 	if (!changes_publish_between(c, true)) {
-		changes_lack_memory(c);
+		changes_cannot(c);
 		changes_undo(c);
 		return;
 	}
@@ -222,7 +222,7 @@ static void
 changes_begin(struct changes *c)
 {
 	if (!changes_publish_between(c, false)) {
-		changes_lack_memory(c);
+		changes_cannot(c);
 		changes_finish(c, false);
 		return;
 	}
@@ -362,7 +362,7 @@ changes_propose(struct changes *c, struct conf *draft, bool dry, change_done don
 	memset(c->served, 0, sizeof(c->served));
 	c->diff = changes_diff(c);
 	if (!plan_begin(&c->plan) || c->diff == NULL) {
-		changes_lack_memory(c);
+		changes_cannot(c);
 		changes_finish(c, false);
 		return;
 	}
