@@ -448,6 +448,8 @@ test_measure(void **state)
 	struct lane *l = t->r->lane;
 	uint64_t fault = kernel_page_fault(), signal = kernel_signal();
 
+	print_message("a page fault takes %ju cycles, a signal %ju\n", (uintmax_t)fault,
+			(uintmax_t)signal);
 	assert_in_range(fault, 100, rte_get_tsc_hz() / 1000);
 	assert_in_range(signal, 50, rte_get_tsc_hz() / 1000);
 	assert_in_range(l->stall.slack, RTE_MIN(RTE_MAX(fault / 8, 512u), 16384u),
