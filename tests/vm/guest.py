@@ -19,6 +19,8 @@ from lib.wait import DEADLINE, wait_for
 from vm.qemu import BOOT_DEADLINE, Qemu
 
 MEMORY_MIB = 256
+# What a command may take. A machine that emulates this one was seen to give a process no CPU for two minutes.
+ANSWER = 3 * DEADLINE
 STREAMS = "/tmp/streams"  # files in the guest that exist while streams are to go on; they hold process identifiers
 
 
@@ -52,21 +54,27 @@ class Shell:
 
     def wait_up(self, deadline=BOOT_DEADLINE):
         """Waits until a boot has come to the end of init; once for each boot."""
-        self.channel.until(rb"<<up>>\r?\n", deadline)
+        self._answer(rb"<<up>>\r?\n", deadline)
 
-    def run(self, command, *, check=True, deadline=DEADLINE):
+    def _answer(self, pattern, deadline):
+        try:
+            return self.channel.until(pattern, deadline)
+        except TimeoutError as late:
+            raise TimeoutError(f"{self.name}: {late}\n{self.stuck()}") from None
+
+    def run(self, command, *, check=True, deadline=ANSWER):
         """Runs a shell command (one line) in the guest; returns what it printed, or (status, output)."""
         assert "\n" not in command
         number = next(self.ids)
         self.channel.send(f"{number} {command}\n")
-        output, match = self.channel.until(rb"<<%d (\d+)>>\n" % number, deadline)
+        output, match = self._answer(rb"<<%d (\d+)>>\n" % number, deadline)
         status = int(match[1])
         if not check:
             return status, output
         assert status == 0, f"{self.name}: {command}: status {status}\n{output}"
         return output
 
-    def wait_for(self, command, deadline=DEADLINE):
+    def wait_for(self, command, deadline=ANSWER):
         """Waits until the command succeeds in the guest."""
         wait_for(lambda: self.run(command, check=False, deadline=deadline)[0] == 0, deadline,
                  f"{self.name}: {command}")

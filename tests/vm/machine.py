@@ -21,7 +21,6 @@ import base64
 import functools
 import itertools
 import pickle
-import re
 import shlex
 
 from lib.switch import ROOT
@@ -106,14 +105,9 @@ class Machine(Qemu):
     def tell(self):
         """Tells, after a failed test, all that is known about it."""
         try:
-            return self.tail() + "\n" + (self.call(agent.tell, deadline=DEADLINE) if self.answers else self._stuck())
+            return self.tail() + "\n" + (self.call(agent.tell, deadline=DEADLINE) if self.answers else self.stuck())
         except (AssertionError, OSError) as problem:
             return f"{self.tail()}\n--- {self.name} answers no more: {problem!r}"
-
-    def _stuck(self):
-        """Where its processors are, at three moments."""
-        looks = [self.qmp("human-monitor-command", **{"command-line": "info registers -a"}) for _ in range(3)]
-        return "\n".join(" ".join(re.findall(r"CPU#\d+|RIP=\w+|HLT=\d", look)) for look in looks)
 
 
 class There:

@@ -111,8 +111,7 @@ class Qemu(Process):
         if kind is not None:
             print(self.tail())
         else:
-            complaints = [line for line in self.console().splitlines() if COMPLAINT.search(line)]
-            assert not complaints, f"{self.name}'s kernel says:\n{self.console()}"
+            assert not self.complaints(), f"{self.name}'s kernel says:\n{self.console()}"
 
     def end(self):
         super().end()
@@ -126,6 +125,20 @@ class Qemu(Process):
 
     def tail(self, lines=25):
         return super().tail(lines) + f"\n--- {self.name}: console\n{self.console()[-3000:]}"
+
+    def complaints(self):
+        """What its kernel has complained of, a line each."""
+        return [line for line in self.console().splitlines() if COMPLAINT.search(line)]
+
+    def stuck(self):
+        """Why it may not answer: what its processors do, at three moments, and what QEMU's threads wait for."""
+        try:
+            looks = [self.qmp("human-monitor-command", **{"command-line": "info registers -a"}) for _ in range(3)]
+        except (AssertionError, OSError) as problem:
+            looks = [f"its monitor does not answer either: {problem}"]
+        else:
+            looks = [" ".join(re.findall(r"CPU#\d+|RIP=\w+|HLT=\d", look)) for look in looks]
+        return "\n".join([*looks, *self.complaints(), self.state()])
 
     # QEMU's monitor.
 
