@@ -34,7 +34,12 @@ _vhost_switch_ctl()
 	case $command in
 	'') words="$(_vhost_switch_ctl_commands) --json --socket --count --dry-run --help --version" ;;
 	show | del | stats) words=$(_vhost_switch_ctl_ports) ;;
-	set) words=$(if ((COMP_CWORD == i + 1)); then _vhost_switch_ctl_ports; else _vhost_switch_ctl_keys; echo worker=; fi) ;;
+	set)
+		case $((COMP_CWORD - i)) in
+		1) words=$(_vhost_switch_ctl_ports) ;;
+		2) words="$(_vhost_switch_ctl_keys) worker=" ;;
+		*) words=$(_vhost_switch_ctl_keys) ;;
+		esac ;;
 	add) ((COMP_CWORD == i + 1)) || words=$(_vhost_switch_ctl_keys) ;;
 	fdb)
 		case $((COMP_CWORD - i)) in

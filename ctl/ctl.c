@@ -3,6 +3,7 @@
  */
 /* The table of commands, and the command line: see ctl.h. */
 #include <getopt.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -183,21 +184,20 @@ ctl_set(struct ctl *c, const struct words *w)
 {
 	const char *number;
 	json_t *keys, *worker;
-	int status = CTL_OK;
+	int status;
 
 	ctl_want(w, 2, 64);
 	keys = ctl_keys(w);
-	worker = json_incref(json_object_get(keys, "worker"));
-	json_object_del(keys, "worker");
-	if (json_object_size(keys) > 1)
-		status = ctl_changed(c, ctl_ask(c, "port.set", keys));
-	else
-		json_decref(keys);
-	if (worker != NULL) {
-		number = json_string_value(worker);
-		ctl_end(c, ctl_move(c, w->word[1], number != NULL ? number : ""), show_moved);
-		json_decref(worker);
-	}
+	worker = json_object_get(keys, "worker");
+	if (worker == NULL)
+		return ctl_changed(c, ctl_ask(c, "port.set", keys));
+	/* Of two requests one could be refused when the other is carried out. */
+	if (json_object_size(keys) > 2)
+		ctl_die(CTL_USAGE,
+				"worker=: is no setting: move the rings by a command of its own");
+	number = json_string_value(worker);
+	status = ctl_end(c, ctl_move(c, w->word[1], number != NULL ? number : ""), show_moved);
+	json_decref(keys);
 	return status;
 }
 
@@ -439,9 +439,15 @@ ctl_run(struct ctl *c, struct words *w)
 	size_t i;
 
 	for (i = 0; i < COMMANDS_N; i++) {
+		if (strcmp(commands[i].name, w->word[0]) != 0)
+			continue;
 		w->arguments = commands[i].arguments;
-		if (strcmp(commands[i].name, w->word[0]) == 0)
-			return commands[i].run(c, w);
+		/* Otherwise `--dry-run del PORT` would remove it. */
+		if (c->dry && commands[i].run != ctl_apply)
+			ctl_die(CTL_USAGE, "--dry-run: only apply has it");
+		if (c->count != 0 && commands[i].run != ctl_watch && commands[i].run != ctl_events)
+			ctl_die(CTL_USAGE, "--count: only watch and events have it");
+		return commands[i].run(c, w);
 	}
 	ctl_die(CTL_USAGE, "%s: no such command; see --help", w->word[0]);
 }
@@ -463,6 +469,7 @@ main(int argc, char **argv)
 	const char *path = getenv("VHOST_SWITCH_CONTROL");
 	struct ctl c = {.path = path != NULL ? path : DEFAULT_PATH};
 	struct words w;
+	json_int_t count;
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
@@ -474,10 +481,11 @@ main(int argc, char **argv)
 			c.path = optarg;
 			break;
 		case OPT_COUNT:
-			c.count = atoi(optarg);
-			if (c.count < 1)
+			count = ctl_number("--count", optarg);
+			if (count < 1 || count > INT_MAX)
 				ctl_die(CTL_USAGE, "--count %s: must be a number from 1 on",
 						optarg);
+			c.count = count;
 			break;
 		case OPT_DRY:
 			c.dry = true;

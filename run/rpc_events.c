@@ -69,8 +69,10 @@ rpc_log_set(struct rpc_call *call)
 	for (i = 0; i < RTE_DIM(levels); i++) {
 		if (strcmp(levels[i].name, level) != 0)
 			continue;
-		rte_log_set_global_level(RTE_LOG_DEBUG);
+		/* DPDK's own level is a limit for all. */
+		rte_log_set_global_level(RTE_MAX(rte_log_get_global_level(), levels[i].level));
 		rte_log_set_level(log_switch, levels[i].level);
+		rte_log_set_level(log_data, levels[i].level);
 		return RPC_DONE;
 	}
 	return rpc_fail(call, RPC_CODE_PARAMS,

@@ -67,6 +67,13 @@ def test_each_command(box):
             ctl(switch, "workers", "move", "usvhost", "0").split())
         assert "worker 7: there are 1" in ctl(switch, "set", "usvhost", "worker=7", status=1)
         assert "worker x: must be a number" in ctl(switch, "set", "usvhost", "worker=x", status=2)
+        before = ctl(switch, "save")
+        assert "by a command of its own" in ctl(switch, "set", "usvhost", "vlan=9", "worker=0", status=2)
+        # What a command does not have it does not ignore.
+        assert "only apply has it" in ctl(switch, "--dry-run", "del", "usvhost", status=2)
+        assert "only watch and events have it" in ctl(switch, "--count", "2", "show", status=2)
+        assert "--count 2x: must be a number" in ctl(switch, "--count", "2x", "watch", status=2)
+        assert ctl(switch, "save") == before
         assert re.search(r"^  received [1-9]", ctl(switch, "stats", "usvhost.1"), re.M)
         assert [port["name"] for port in json.loads(ctl(switch, "-j", "stats", "uplink"))["ports"]] == ["uplink"]
         assert "no guest of that name" in ctl(switch, "stats", "nobody", status=1)
@@ -75,6 +82,16 @@ def test_each_command(box):
         assert len(re.findall(r"^usvhost\.0( +\d+){6}$", watched, re.M)) == 2
         for command in (["show"], ["fdb"], ["workers"], ["stats"], ["save"], ["hello"], ["apply", "-"]):
             assert isinstance(json.loads(ctl(switch, "-j", *command, text=saved)), dict), command
+
+
+def test_log_level_is_that_of_all_that_the_switch_logs(box):
+    with room(box, 2, introduce=False) as r:
+        for guest, level in zip(r.guests, ("error", "info")):
+            assert ctl(r.switch, "log", level) == ""
+            guest.port.send(frame(BROADCAST, guest.mac))
+            wait_for(lambda of=guest.mac: of in ctl(r.switch, "fdb"), what="it is learned")
+        r.switch.wait_output(f"MAC_ADDRESS {r.guests[1].mac}")
+        assert f"MAC_ADDRESS {r.guests[0].mac}" not in r.switch.stderr
 
 
 def test_events_are_followed(box):
