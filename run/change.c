@@ -38,6 +38,7 @@ struct changes {
 	struct registrar *registrar;
 	struct settings settings;
 	char why[SOCKET_MAX][256]; /* by port: why its socket is not served */
+	bool reload; /* when the change is made, as it was asked for meanwhile */
 
 	/* The change that is being made: */
 	enum step step;
@@ -140,11 +141,8 @@ changes_cannot(struct changes *c)
 	snprintf(c->error, sizeof(c->error), "no memory, or a guest is held up: try again");
 }
 
-/*
- * Has the sockets made whose turn it is: with `late`, those whose paths were in use before. Returns
- * false without memory.
- */
-static bool
+/* Has the sockets made whose turn it is: with `late`, those whose paths were in use before. */
+static void
 changes_serve(struct changes *c, bool late)
 {
 	unsigned int i;
@@ -154,7 +152,6 @@ changes_serve(struct changes *c, bool late)
 	for (i = 0; i < SOCKET_MAX && ok; i++)
 		if (plan_serves(&c->plan, i, late))
 			ok = changes_give(c, true, i, c->plan.next);
-	return ok;
 }
 
 /* Takes back what was done before something failed. */
@@ -227,8 +224,8 @@ changes_begin(struct changes *c)
 		return;
 	}
 	settings_forget(c->parts, c->plan.before, c->plan.kind);
-	if (!changes_serve(c, false))
-		changes_undo(c);
+	/* An error is seen when the jobs that were given are done: sockets of theirs must be removed. */
+	changes_serve(c, false);
 	changes_work(c);
 }
 
@@ -295,6 +292,8 @@ changes_work(struct changes *c)
 		}
 	} while (c->jobs == 0 && changes_step(c));
 	settings_reclaim(&c->settings, false);
+	if (c->reload && !changes_busy(c))
+		changes_reload(c);
 }
 
 /* Prints the difference into memory. Returns NULL without any. */
@@ -436,6 +435,10 @@ changes_reload(struct changes *c)
 	struct change_result wrong = {.error = error, .diff = ""};
 	struct conf *draft;
 
+	/* Nobody waits for the answer to a signal, who could try again. */
+	c->reload = changes_busy(c);
+	if (c->reload)
+		return;
 	say_error_into(error, sizeof(error));
 	draft = changes_read(c, NULL, 0);
 	say_error_into(NULL, 0);

@@ -177,6 +177,28 @@ def test_questions_about_a_guest_that_left_a_hung_worker_are_answered(box):
         switch.status = 1
 
 
+def test_a_reload_during_a_change_is_made_after_it(box):
+    """`systemctl reload` tells nobody that it came at a bad time. The change waits here for a worker that hangs."""
+    path = box.path("switch.conf")
+    with open(path, "w", encoding="ascii") as file:
+        file.write("[port a]\nsocket = usvhost\n[port b]\nsocket = b\n")
+    with Switch(box, ["--config", path], lcores=TWO_WORKERS, allow_log=[HANGS]) as switch, Control(switch) as asks, \
+            Control(switch) as control, Guests(box, [switch.socket()]):
+        with hung(switch.pid, 1):
+            asks.send("port.del", name="a")
+            wait_for(lambda: "another change" in control.refused("port.set", name="b", isolated=True).message,
+                     what="the change is being made")
+            with open(path, "w", encoding="ascii") as file:
+                file.write("[port b]\nsocket = b\nisolated = yes\n")
+            switch.signal(signal.SIGHUP)
+            for _ in range(3):  # at the latest when it answers the last, it has seen the signal
+                control.ask("hello")
+            assert "reload" not in switch.stderr
+        assert asks.read()["result"]["diff"] == ["- port a"]
+        switch.wait_output(r"^vhost-switch: reload: done$")
+        assert control.port("b")["settings"]["isolated"] == "yes"
+
+
 def test_socket_that_is_not_there_is_named(box):
     with Switch(box, env=environment(box), allow_log=["NOTIFY_SOCKET"]) as switch:
         switch.wait_output(rf"can't tell the service manager: NOTIFY_SOCKET={box.path('notify')}: No such file")

@@ -31,10 +31,14 @@ class Control:
         self.lines.close()
         self.socket.close()
 
-    def ask(self, method, **params):
+    def send(self, method, **params):
+        """Sends a request whose answer is read later."""
         self.last += 1
         self.socket.sendall(json.dumps(
             {"jsonrpc": "2.0", "id": self.last, "method": method, "params": params}).encode() + b"\n")
+
+    def ask(self, method, **params):
+        self.send(method, **params)
         answer = self.read()
         assert answer["id"] == self.last
         if "error" in answer:
