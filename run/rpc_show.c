@@ -99,23 +99,25 @@ rpc_show_guest(const struct parts *p, uint16_t slot, char *why, size_t size)
 	return o;
 }
 
-/* Says why a port without a guest that works has none. */
+/* Says why a port without a guest that works has none. Sets *held if a guest is held up, and then waits no more. */
 static const char *
-rpc_show_why_absent(const struct parts *p, unsigned int index)
+rpc_show_why_absent(const struct parts *p, unsigned int index, bool *held)
 {
 	const char *why = changes_why(p->changes, index);
-	int n;
+	int n = -1;
 
 	if (why[0] != '\0')
 		return why;
-	n = vhost_user_connections(p->guests, index);
-	if (n < 0)
+	if (!*held)
+		n = vhost_user_connections(p->guests, index);
+	*held = n < 0;
+	if (*held)
 		return "not known: a guest is held up; if that stays, a worker hangs";
 	return n > 0 ? "a front end is connected; its driver is not up" : "waits for a guest";
 }
 
 static json_t *
-rpc_show_port(const struct parts *p, unsigned int index)
+rpc_show_port(const struct parts *p, unsigned int index, bool *held)
 {
 	const struct conf_port *c = &p->conf->port[index];
 	json_t *guests = json_array();
@@ -132,7 +134,7 @@ rpc_show_port(const struct parts *p, unsigned int index)
 	if (working != 0)
 		reason = "";
 	else
-		reason = why[0] != '\0' ? why : rpc_show_why_absent(p, index);
+		reason = why[0] != '\0' ? why : rpc_show_why_absent(p, index, held);
 	return json_pack("{s:s, s:s, s:s, s:s, s:i, s:o, s:o}", "name", c->name, "kind",
 			c->socket[0] != '\0' ? "vhost-user" : "cuse", "state",
 			working != 0 ? "up" : "down", "why", reason, "index", (int)index,
@@ -158,6 +160,7 @@ rpc_port_list(struct rpc_call *call)
 	const struct parts *p = call->parts;
 	const char *name = NULL;
 	json_t *ports;
+	bool held = false;
 	unsigned int i;
 
 	if (!rpc_read(call, "{s?s}", "name", &name))
@@ -166,7 +169,7 @@ rpc_port_list(struct rpc_call *call)
 	for (i = 0; i < p->conf->nports; i++)
 		if (conf_port_used(&p->conf->port[i]) &&
 				(name == NULL || strcmp(p->conf->port[i].name, name) == 0))
-			json_array_append_new(ports, rpc_show_port(p, i));
+			json_array_append_new(ports, rpc_show_port(p, i, &held));
 	if (p->uplink != NULL && (name == NULL || strcmp(name, "uplink") == 0))
 		json_array_append_new(ports, rpc_show_uplink(p));
 	if (name != NULL && json_array_size(ports) == 0) {
