@@ -105,8 +105,8 @@ socket_file_give(const char *path, uid_t uid, gid_t gid)
 	bool ok = fd >= 0 && fchownat(fd, "", uid, gid, AT_EMPTY_PATH) == 0;
 
 	if (!ok)
-		say_error("socket %s: can't be given to owner %u:%u: %s; run the switch as root, or "
-			  "as that user and with that group",
+		say_error("socket %s: can't be given to owner %u:%u: %s; run the switch as root (in a "
+			  "service: with CAP_CHOWN), or as that user and with that group",
 				path, uid, gid, strerror(errno));
 	if (fd >= 0)
 		close(fd);

@@ -107,16 +107,20 @@ settings_forget(const struct parts *p, const struct conf *before, const uint8_t 
 	addresses_enforce(p);
 }
 
-/* Gives a port's socket its owner and its mode: those of a new socket where it has none any more. */
+/*
+ * Gives a port's socket the owner and the mode that changed: those of a new socket where it has none any more. A
+ * switch that has given a socket away may not change its mode without CAP_FOWNER.
+ */
 static void
 settings_own_socket(const struct conf_port *before, const struct conf_port *now)
 {
-	if (now->mode_given || before->mode_given)
-		socket_file_set_mode(
-				now->socket, now->mode_given ? now->mode : socket_file_new_mode());
-	if (now->owned)
+	if (now->mode_given && (!before->mode_given || now->mode != before->mode))
+		socket_file_set_mode(now->socket, now->mode);
+	else if (!now->mode_given && before->mode_given)
+		socket_file_set_mode(now->socket, socket_file_new_mode());
+	if (now->owned && (!before->owned || now->uid != before->uid || now->gid != before->gid))
 		socket_file_give(now->socket, now->uid, now->gid);
-	else if (before->owned)
+	else if (!now->owned && before->owned)
 		socket_file_give(now->socket, geteuid(), socket_file_new_group(now->socket));
 }
 

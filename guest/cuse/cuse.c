@@ -157,9 +157,9 @@ cuse_make_node(struct cuse *c, const struct conf *conf)
 				c->path);
 		return false;
 	}
-	/* The owner is set first, so that the owner never sees a mode that is not final. */
-	if ((conf->node_owned && chown(c->path, conf->node_uid, conf->node_gid) != 0) ||
-			chmod(c->path, conf->node_mode) != 0) {
+	/* The mode is set first, as what was given away can't be changed without CAP_FOWNER. */
+	if (chmod(c->path, conf->node_mode) != 0 ||
+			(conf->node_owned && chown(c->path, conf->node_uid, conf->node_gid) != 0)) {
 		say_error("device %s: its owner and mode can't be set: %s", c->path,
 				strerror(errno));
 		return false;

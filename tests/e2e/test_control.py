@@ -244,6 +244,14 @@ def test_owner_and_mode_of_a_socket_change_at_once(box):
         os.rename(switch.socket("b"), switch.socket("a"))
 
 
+def test_a_socket_that_was_given_away_keeps_its_mode(box):
+    """Root of a service may give it away, and not change it then: other changes say nothing of that."""
+    before = ["setpriv", "--inh-caps=-fowner", "--bounding-set=-fowner", "--"]
+    with Switch(box, ["--port", "a,socket=a,mode=0660,owner=1:2"], before=before) as switch, Control(switch) as control:
+        assert "warning" not in control.ask("port.set", name="a", isolated=True)
+        assert "can't be given the mode 0606" in control.ask("port.set", name="a", mode="0606")["warning"]
+
+
 def test_a_guests_tag_is_not_given_away(box):
     """A further guest of a port has the tag of its slot, which no port gets while the guest is there."""
     with room(box, uplink=TAP, ports=["lab,guests=2", "a"], introduce=False) as r, Control(r.switch) as control:
