@@ -95,9 +95,8 @@ uplink_tx_transmit(struct uplink *u, struct uplink_tx *tx, struct rte_mbuf **m, 
 
 /*
  * Transmits mbufs made of frames. Frames that the port does not take are offered again. If a frame
- * is longer than the port says it carries, the port may never take it (net_tap), or only not now
- * (net_af_packet, which takes more than it says): it waits like any other, but later frames do not
- * wait for it.
+ * is longer than the port says it carries, the port may never take it (net_tap), or only not now (a
+ * driver that takes more than it says): it waits like any other, but later frames do not wait for it.
  */
 static struct outcome
 uplink_tx_transmit_all(struct uplink *u, struct uplink_tx *tx, struct rte_mbuf **m,
@@ -303,10 +302,7 @@ uplink_tx_deliver_whole(struct uplink *u, struct uplink_tx *tx, const struct fra
 	return false;
 }
 
-/*
- * Cuts a frame and delivers the segments: all of them or, if the port takes none now, none. Only
- * segments that it may take later wait for it.
- */
+/* Cuts a frame and delivers the segments: all of them or, if the port takes none now, none. */
 static __rte_noinline bool
 uplink_tx_deliver_cut(struct uplink *u, struct uplink_tx *tx, const struct frame *f, uint16_t vlan,
 		struct port_count *count)
@@ -328,16 +324,14 @@ uplink_tx_deliver_cut(struct uplink *u, struct uplink_tx *tx, const struct frame
 	for (i = 0; i < gso.n; i++)
 		uplink_tx_fill_complete(u, tx->pending[i], gso_next(&gso), vlan);
 	sent = uplink_tx_transmit(u, tx, tx->pending, gso.n);
-	if (sent == 0 || gso_len(&gso, 0) > u->carries) {
-		rte_pktmbuf_free_bulk(tx->pending + sent, gso.n - sent);
-	} else {
-		tx->next = sent;
-		tx->npending = gso.n - sent;
-	}
 	if (sent == 0) {
+		rte_pktmbuf_free_bulk(tx->pending, gso.n);
 		tx->reason = DROP_UPLINK_FULL;
 		return false;
 	}
+	/* The rest is no longer than what the port has just taken, so it will have that, too. */
+	tx->next = sent;
+	tx->npending = gso.n - sent;
 	count_add(&count->checksums, gso.n);
 	count_add(&count->segments, gso.n);
 	return true;

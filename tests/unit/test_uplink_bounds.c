@@ -79,6 +79,30 @@ test_visit_ends(void **state)
 	assert_int_equal(w->count.segments, frame_set_count(o.taken) * SEGMENTS);
 }
 
+/* A port takes a part of the segments: the others follow, also if they are longer than it says it carries. */
+static void
+test_no_segment_is_lost(void **state)
+{
+	struct rte_mbuf *m[BURST_MAX];
+	struct wire *w = *state;
+	unsigned int n, got = 0;
+
+	w->u->carries = 40;
+	for (n = 0; w->u->tx[0].npending == 0; n++) {
+		assert_true(n < 100);
+		make_cut(w, 0);
+		assert_int_equal(uplink_deliver(w->u, 0, &w->burst, 1, 0, &w->count).taken, 1);
+	}
+	do {
+		n = rte_eth_rx_burst(w->u->port, 0, m, BURST_MAX);
+		assert_true(n == 0 || m[0]->pkt_len > w->u->carries);
+		rte_pktmbuf_free_bulk(m, n);
+		got += n;
+		uplink_work(w->u, 0);
+	} while (n != 0);
+	assert_int_equal(got, w->count.segments);
+}
+
 /* The limit is that of a frame without its first tag, for segments with a guest's own tag as for other frames. */
 static void
 test_segments_with_own_tag(void **state)
@@ -175,6 +199,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			TEST(test_longer_than_mbufs, wire_setup),
 			TEST(test_visit_ends, setup_tso),
+			TEST(test_no_segment_is_lost, setup_tso),
 			TEST(test_no_mbuf_is_empty, setup_tso),
 			TEST(test_segments_with_own_tag, setup_tso),
 	};
