@@ -32,11 +32,15 @@ void
 uplink_set_promiscuous(struct uplink *u)
 {
 	int rc = rte_eth_promiscuous_enable(u->port);
+	bool refused = rc != 0 && rc != -ENOTSUP;
 
-	u->promiscuous = true;
-	if (rc != 0 && rc != -ENOTSUP)
-		say(WARNING, "port %u does not become promiscuous: %s\n", u->port,
+	if (refused && !u->promiscuous_due)
+		say(WARNING, "port %u does not become promiscuous: %s; it is asked again\n", u->port,
 				rte_strerror(-rc));
+	else if (!refused && u->promiscuous_due)
+		say(NOTICE, "port %u is promiscuous now\n", u->port);
+	u->promiscuous = true;
+	u->promiscuous_due = refused;
 }
 
 bool
@@ -256,12 +260,14 @@ uplink_has_room(const struct uplink *u)
 }
 
 void
-uplink_tick(struct uplink *u)
+filter_tick(struct uplink *u)
 {
 	struct uplink_filters *f = &u->filters;
 	int rc;
 
 	filter_try_again(f);
+	if (u->promiscuous_due)
+		uplink_set_promiscuous(u);
 	if (!u->promiscuous || u->conf->promiscuous || f->without != 0 || f->most == 0 ||
 			++f->fits < FITS_SECONDS)
 		return;
@@ -270,7 +276,7 @@ uplink_tick(struct uplink *u)
 		f->fits = 0; /* it is tried again */
 		return;
 	}
-	u->promiscuous = false;
+	u->promiscuous = u->promiscuous_due = false;
 	say(NOTICE, "port %u has room for the addresses of guests again: promiscuous no longer\n",
 			u->port);
 }

@@ -164,11 +164,12 @@ link_ask_kernel(struct uplink *u)
 		if (!l->silent)
 			say(WARNING,
 					"port %u: the kernel does not tell the state of its "
-					"interface: %s\n",
+					"interface: %s; it is asked again\n",
 					u->port, strerror(errno));
 		l->silent = true;
 		return l->state.up;
 	}
+	l->silent = false;
 	link_say_netdev(u, &new);
 	if (new.there)
 		l->state = new;
@@ -347,10 +348,19 @@ link_start(struct uplink *u, const struct rte_eth_dev_info *info)
 	link_set_lengths(u, info);
 	if (l->driver < 0 || !netdev_open(&l->netdev, info->if_index))
 		l->timer = link_make_timer(u);
-	l->up = true;
+	/* So it counts until the kernel answers. */
+	l->up = l->state.up = true;
+	l->state.mtu = l->whole;
 	link_check(u);
 	if (l->driver >= 0)
 		link_warn_of_offloads(u);
+}
+
+void
+link_tick(struct uplink *u)
+{
+	if (u->link.silent)
+		link_check(u);
 }
 
 void

@@ -22,6 +22,9 @@ struct uplink;
  */
 void link_start(struct uplink *u, const struct rte_eth_dev_info *info);
 
+/* Asks again if there was no answer the last time. Main lcore, once a second. */
+void link_tick(struct uplink *u);
+
 /* Closes what link_start() opened. */
 void link_stop(struct uplink *u);
 

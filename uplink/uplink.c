@@ -282,6 +282,13 @@ uplink_free(struct uplink *u)
 	rte_free(u);
 }
 
+void
+uplink_tick(struct uplink *u)
+{
+	filter_tick(u);
+	link_tick(u);
+}
+
 unsigned int
 uplink_sources(const struct uplink *u)
 {

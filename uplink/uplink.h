@@ -111,7 +111,10 @@ void uplink_remove_mac(struct uplink *u, const struct rte_ether_addr *mac);
  */
 bool uplink_has_room(const struct uplink *u);
 
-/* Ends promiscuous mode when all addresses have had filters for a while. Main lcore, once a second. */
+/*
+ * Asks again what the driver refused and what the kernel did not tell, and ends promiscuous mode when all addresses
+ * have had filters for a while. Main lcore, once a second.
+ */
 void uplink_tick(struct uplink *u);
 
 #endif /* UPLINK_UPLINK_H */

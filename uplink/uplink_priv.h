@@ -95,7 +95,8 @@ struct uplink {
 	bool strip;          /* guests see no tag */
 	bool strip_priority; /* guests see no tag of VLAN 0, where other tags are the guests' */
 	bool insert_hw;      /* the NIC adds tags */
-	bool promiscuous;
+	bool promiscuous;     /* it is to be */
+	bool promiscuous_due; /* and the driver refused it the last time */
 	bool started;
 	uint32_t frame_max; /* longest frame that is switched */
 	uint32_t rx_max;    /* longest frame that is received whole */
@@ -136,6 +137,7 @@ int uplink_start_port(struct uplink *u, const struct conf *c, const struct rte_e
 /* Make and free the list of filters of a port that takes so many. Main lcore. */
 bool filter_init(struct uplink_filters *f, uint32_t most);
 void filter_free(struct uplink_filters *f);
+void filter_tick(struct uplink *u); /* once a second */
 
 /* Makes the port promiscuous. Main lcore. */
 void uplink_set_promiscuous(struct uplink *u);

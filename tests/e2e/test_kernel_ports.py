@@ -8,6 +8,7 @@ Linux at both ends sends TCP as it does anywhere; frames that the port can't car
 import contextlib
 import os
 import re
+import resource
 import socket
 
 import pytest
@@ -170,6 +171,17 @@ def test_frames_for_a_port_that_is_down(box, kind, end):
         transfer(one.port, [r.uplink.port], [frame(STRANGER, one.mac, seq) for seq in range(1001, 1100)])
         transfer(r.uplink.port, [two.port], [frame(two.mac, STRANGER, seq) for seq in range(100)])
         assert r.switch.next_table()[0].reasons == {"link_down": 600}
+
+
+def test_a_link_that_the_kernel_did_not_tell(box):
+    """For lack of file descriptors: it is asked again, though nothing more happens to the link."""
+    with room(box, uplink=AF_PACKET, vlan_base=0) as r:
+        limits = resource.prlimit(r.switch.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(r.switch.pid, resource.RLIMIT_NOFILE, (0, limits[1]))
+        r.uplink.ns.ip("link", "set", r.uplink.far, "down")
+        r.switch.wait_output("does not tell the state of its interface: Too many open files; it is asked again")
+        resource.prlimit(r.switch.pid, resource.RLIMIT_NOFILE, limits)
+        link_is(r, "down")
 
 
 class Flood(Background):

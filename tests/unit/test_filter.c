@@ -171,6 +171,29 @@ test_refused(void **state)
 	assert_false(uplink_has_room(&n->u));
 }
 
+/* A driver refuses promiscuous mode: it is asked again, not left without what has no filter. */
+static void
+test_promiscuous_refused(void **state)
+{
+	struct nic *n = *state;
+	uint16_t port = n->u.port;
+	uint32_t i;
+
+	for (i = 0; i < n->room; i++)
+		add(n, 0, i);
+	n->u.port = RTE_MAX_ETHPORTS; /* DPDK refuses it */
+	assert_int_equal(add(n, 0, i), FILTER_NONE);
+	ticks(n, 1);
+	n->u.port = port;
+	assert_int_equal(rte_eth_promiscuous_get(port), 0);
+	ticks(n, 1);
+	assert_int_equal(rte_eth_promiscuous_get(port), 1);
+	/* It is switched off as ever. */
+	drop(n, 0, i);
+	ticks(n, SECONDS);
+	assert_int_equal(rte_eth_promiscuous_get(port), 0);
+}
+
 /* A device with all filters gives up some to those that come later. */
 static void
 test_shares(void **state)
@@ -265,6 +288,7 @@ main(void)
 			TEST(test_room),
 			TEST(test_room_again),
 			TEST(test_refused),
+			TEST(test_promiscuous_refused),
 			TEST(test_shares),
 			TEST(test_move),
 			TEST(test_promiscuous),
