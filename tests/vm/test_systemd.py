@@ -69,7 +69,9 @@ def test_service_runs_hardened_as_delivered(machine):
 
 def test_ready_when_the_socket_is_there(machine):
     """systemctl waits for READY=1, and nobody else does."""
+    folder = machine.run("stat -c %i /run/vhost-switch")
     systemctl(machine, "restart vhost-switch")
+    assert machine.run("stat -c %i /run/vhost-switch") == folder, "containers have mounted it"
     assert machine.run(f"stat -c '%F %U:%G %a' {SOCKET}").strip() == "socket root:vhost-switch 770"
     shown = systemctl(machine, "show -p ActiveState,Type,WatchdogUSec,NotifyAccess vhost-switch")
     assert set(shown.split()) == {"ActiveState=active", "Type=notify", "WatchdogUSec=30s", "NotifyAccess=main"}
