@@ -52,15 +52,25 @@ class Nic:
 class Shell:
     """Commands to the guest's init: over `channel` (Lines), numbered by `ids`; `name` for messages."""
 
+    looks = 1  # at a line that says nothing, before it is given up
+
+    def stuck(self):
+        """What is known of a guest that does not answer."""
+        return ""
+
     def wait_up(self, deadline=BOOT_DEADLINE):
         """Waits until a boot has come to the end of init; once for each boot."""
         self._answer(rb"<<up>>\r?\n", deadline)
 
     def _answer(self, pattern, deadline):
-        try:
-            return self.channel.until(pattern, deadline)
-        except TimeoutError as late:
-            raise TimeoutError(f"{self.name}: {late}\n{self.stuck()}") from None
+        for left in reversed(range(self.looks)):
+            try:
+                return self.channel.until(pattern, deadline / self.looks)
+            except TimeoutError as late:
+                if left == 0:
+                    raise TimeoutError(f"{self.name}, {deadline:.0f} s: {late}\n{self.stuck()}") from None
+                # If an emulated line's interrupt was lost, this makes the guest's kernel send what it holds.
+                self.channel.send("\n")
 
     def run(self, command, *, check=True, deadline=ANSWER):
         """Runs a shell command (one line) in the guest; returns what it printed, or (status, output)."""
@@ -118,6 +128,9 @@ class Shell:
 
 
 class Guest(Shell, Qemu):
+    looks = 3
+    stuck = Qemu.stuck
+
     def __init__(self, box, name, image, nic, *, address, mtu=1500, cpus=1, arguments=()):
         self.nic = nic
         self.mac = nic.mac

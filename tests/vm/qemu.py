@@ -30,7 +30,8 @@ KERNEL_WORDS = (
 # Not a transmit time-out: a switch that gets no processor for five seconds causes one, and one that
 # forgets a frame or a signal is found by the streams.
 COMPLAINT = re.compile(r"BUG:|WARNING:|Oops|Call Trace|general protection|Kernel panic|"
-                       r"(virtio|eth0).*(unexpected|bad|error|broken)")
+                       # The last two: a ring's owner was given back what it had not posted.
+                       r"(virtio|eth0).*(unexpected|bad|error|broken|is not a head|out of range)")
 
 
 class Lines:

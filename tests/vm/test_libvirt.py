@@ -101,6 +101,8 @@ class Libvirt(Process):
 class Domain(Shell):
     """A domain of contrib/libvirt, booted from the tests' image, with a second serial line for the shell."""
 
+    looks = 3
+
     def __init__(self, libvirt, box, name, image, address, substitutes):
         self.libvirt = libvirt
         self.name = name

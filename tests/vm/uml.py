@@ -22,8 +22,8 @@ MODULES = "/usr/lib/uml/modules/*"
 # 64 MiB the first fork of init failed in 15 of 120 boots ("can't fork"), with 96 in none.
 MEMORY = "128M"
 # Not of crypto/, which warns of its own tests at some boots.
-COMPLAINT = re.compile(r"virtio(_uml|_net|\d).*(error|failed|refused|unexpected)|at arch/um|at drivers/(net|virtio)|"
-                       r"Kernel panic")
+COMPLAINT = re.compile(r"virtio(_uml|_net|\d).*(error|failed|refused|unexpected|is not a head|out of range)|"
+                       r"at arch/um|at drivers/(net|virtio)|Kernel panic")
 
 
 def make_image(path):
