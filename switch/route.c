@@ -346,13 +346,14 @@ static bool
 route_in_own_vlan(const struct frame *f)
 {
 	uint8_t bytes[sizeof(struct rte_ether_hdr) + sizeof(struct rte_vlan_hdr)] = {0};
-	rte_be16_t tci;
+	struct rte_vlan_hdr tag;
 
 	if (!frame_own_tag(f))
 		return false;
 	frame_peek(f, bytes, RTE_MIN(f->len, (uint32_t)sizeof(bytes)));
-	memcpy(&tci, bytes + sizeof(struct rte_ether_hdr), sizeof(tci));
-	return (tci & RTE_BE16(0xfff)) != 0;
+	memcpy(&tag, bytes + sizeof(struct rte_ether_hdr), sizeof(tag));
+	/* VLAN 0 is none, but who takes its tag off finds the one within. */
+	return (tag.vlan_tci & RTE_BE16(0xfff)) != 0 || ether_is_tag(tag.eth_proto);
 }
 
 /* Returns true if the settings of a guest's port allow a frame; otherwise sets its drop reason. */

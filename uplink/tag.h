@@ -52,8 +52,8 @@ uplink_tag_bytes(const struct uplink *u, uint16_t tag)
 
 /*
  * VLAN 0 is no VLAN (IEEE 802.1Q table 9-2): a guest's priority tag is replaced by the tag of its
- * port, with the guest's priority. So is any tag of a guest that may use none. `frame` is not in
- * the guest's memory.
+ * port, with the guest's priority. So is any tag of a guest that may use none; if its port has none, a second tag
+ * within, put there since the frame was looked at, gets a type that is reserved. `frame` is not in the guest's memory.
  */
 static inline void
 uplink_tag_replace(uint8_t *frame, uint16_t vlan)
@@ -64,6 +64,8 @@ uplink_tag_replace(uint8_t *frame, uint16_t vlan)
 
 	if ((tci & VLAN_ID) != 0 && !(vlan & UPLINK_RETAG))
 		return;
+	if ((vlan & UPLINK_RETAG) && id == 0 && ether_is_tag(tag->eth_proto))
+		tag->eth_proto = UINT16_MAX;
 	if ((tci & VLAN_ID) == 0 && id == 0) /* it is in no VLAN, and stays so */
 		return;
 	eth->ether_type = RTE_BE16(RTE_ETHER_TYPE_VLAN);

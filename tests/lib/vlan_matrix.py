@@ -142,6 +142,6 @@ LEAVING = (
     Leaving("priority", ((C, PRIORITY),), ((C, D + PRIORITY),), ((C, PRIORITY),)),
     Leaving("priority 0", ((C, 0),), ((C, D),), ((C, 0),)),
     Leaving("priority around a VLAN", ((C, PRIORITY), (C, 9)), ((C, D + PRIORITY), (C, 9)),
-            ((C, PRIORITY), (C, 9))),
+            ((C, PRIORITY), (C, 9)), True),
     Leaving("a service tag's priority", ((S_VLAN, PRIORITY),), ((C, D + PRIORITY),), ((S_VLAN, PRIORITY),)),
 )

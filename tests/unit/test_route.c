@@ -169,16 +169,21 @@ test_own_tags(void **state)
 		uint16_t type, tci;
 		uint32_t len;
 		bool passes;
+		uint16_t inner; /* the type within the tag; 0: none that matters */
 	} cases[] = {
-			{RTE_ETHER_TYPE_IPV4, 0x0007, 64, true},
-			{RTE_ETHER_TYPE_VLAN, 0x0007, 64, false},
-			{RTE_ETHER_TYPE_VLAN, 0xe007, 64, false},
-			{RTE_ETHER_TYPE_QINQ, 0x0007, 64, false},
-			{RTE_ETHER_TYPE_VLAN, 0xa000, 64, true},
-			{RTE_ETHER_TYPE_QINQ, 0xa000, 64, true},
-			{RTE_ETHER_TYPE_VLAN, 0x0fff, 64, false},
-			{RTE_ETHER_TYPE_VLAN, 0x0007, 14, true}, /* the tag is not there */
-			{RTE_ETHER_TYPE_VLAN, 0x0007, 16, false},
+			{RTE_ETHER_TYPE_IPV4, 0x0007, 64, true, 0},
+			{RTE_ETHER_TYPE_VLAN, 0x0007, 64, false, 0},
+			{RTE_ETHER_TYPE_VLAN, 0xe007, 64, false, 0},
+			{RTE_ETHER_TYPE_QINQ, 0x0007, 64, false, 0},
+			{RTE_ETHER_TYPE_VLAN, 0xa000, 64, true, 0},
+			{RTE_ETHER_TYPE_QINQ, 0xa000, 64, true, 0},
+			{RTE_ETHER_TYPE_VLAN, 0x0fff, 64, false, 0},
+			{RTE_ETHER_TYPE_VLAN, 0x0007, 14, true, 0}, /* the tag is not there */
+			{RTE_ETHER_TYPE_VLAN, 0x0007, 16, false, 0},
+			/* Who takes the tag of VLAN 0 off finds another one. */
+			{RTE_ETHER_TYPE_VLAN, 0xa000, 64, false, RTE_ETHER_TYPE_VLAN},
+			{RTE_ETHER_TYPE_QINQ, 0x0000, 64, false, RTE_ETHER_TYPE_QINQ},
+			{RTE_ETHER_TYPE_VLAN, 0xa000, 64, true, RTE_ETHER_TYPE_IPV4},
 	};
 	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
 	static uint8_t bytes[RTE_DIM(cases)][64];
@@ -197,6 +202,8 @@ test_own_tags(void **state)
 			f->eth.ether_type = rte_cpu_to_be_16(cases[i].type);
 			be = rte_cpu_to_be_16(cases[i].tci);
 			memcpy(bytes[i] + 14, &be, 2);
+			be = rte_cpu_to_be_16(cases[i].inner);
+			memcpy(bytes[i] + 16, &be, 2);
 			frag[i] = (struct fragment){bytes[i], cases[i].len};
 			f->frag = &frag[i];
 			f->nfrags = 1;
