@@ -277,26 +277,40 @@ route_from_shared(struct lane *l, struct frame *f, uint16_t vid, uint16_t owner)
 	return route_has_tag(l->shared.ports, port, vid) ? port : route_to_none(f, DROP_VLAN);
 }
 
+/* Returns the VLAN of a frame of the uplink. */
+static inline uint16_t
+route_vid(const struct frame *f)
+{
+	return f->tagged ? f->tci & 0xfff : 0;
+}
+
+/*
+ * Returns true if a frame of a tagged uplink is in a VLAN of some device, and teaches something about it: stations of
+ * other VLANs may have the same addresses. `device`: whom the tag belongs to (conf_tag_owner()). Frames of a VMDq pool
+ * are checked once more: they must be for its device.
+ */
+static inline bool
+route_enters(const struct lane *l, const struct source *s, uint16_t vid, uint16_t device)
+{
+	if (device == TAG_NOBODY || (s->device != SOURCE_ANY && device != s->device))
+		return false;
+	return device == TAG_SHARED || route_has_tag(l->shared.ports, device, vid);
+}
+
 /*
  * Routes a frame of a tagged uplink. The tag names one device, or several. One device gets frames
- * for its addresses, and group frames; while it has no address, all of them. Frames of a VMDq pool
- * are checked once more: they must be for the pool's device. `owner`: the port that has the source
- * address; its own frames never come back to it.
+ * for its addresses, and group frames; while it has no address, all of them. `owner`: the port that
+ * has the source address; its own frames never come back to it.
  */
 static inline uint16_t
-route_from_tagged(struct lane *l, const struct source *s, struct frame *f, uint16_t owner)
+route_from_tagged(struct lane *l, const struct source *s, struct frame *f, uint16_t device,
+		uint16_t owner)
 {
 	const struct shared *all = &l->shared;
-	uint16_t vid = f->tagged ? f->tci & 0xfff : 0;
-	uint16_t device = conf_tag_owner(lane_conf(l), vid);
 	struct fdb_entry *e;
 
-	if (s->device != SOURCE_ANY && device != s->device)
-		return route_to_none(f, DROP_VLAN);
 	if (unlikely(device == TAG_SHARED))
-		return route_from_shared(l, f, vid, owner);
-	if (device == TAG_NOBODY || !route_has_tag(all->ports, device, vid))
-		return route_to_none(f, DROP_VLAN);
+		return route_from_shared(l, f, route_vid(f), owner);
 	if (unlikely(owner == device))
 		return route_to_none(f, DROP_TO_SENDER);
 	if (rte_is_multicast_ether_addr(&f->eth.dst_addr))
@@ -372,7 +386,9 @@ route_allowed(struct lane *l, const struct port *p, struct frame *f)
 static inline uint16_t
 route_frame(struct lane *l, struct source *s, struct frame *f, uint8_t policy)
 {
-	uint16_t owner = s->port;
+	const struct conf *c = lane_conf(l); /* once, as it may be replaced meanwhile */
+	bool tagged = s->port == PORT_UPLINK && c->tagged, foreign = false;
+	uint16_t owner = s->port, device = TAG_NOBODY;
 
 	if (unlikely(f->reason != DROP_NONE))
 		return TO_NONE;
@@ -382,15 +398,21 @@ route_frame(struct lane *l, struct source *s, struct frame *f, uint8_t policy)
 	if (unlikely(policy & (PORT_MACS | PORT_NO_TAGS)) &&
 			!route_allowed(l, &l->shared.ports->port[s->port], f))
 		return TO_NONE;
-	if (unlikely(!route_learn(l, s, f, &owner)))
+	if (tagged) {
+		device = conf_tag_owner(c, route_vid(f));
+		foreign = !route_enters(l, s, route_vid(f), device);
+	}
+	if (likely(!foreign) && unlikely(!route_learn(l, s, f, &owner)))
 		return route_to_none(f, DROP_SPOOFED);
 	if (unlikely(rte_is_multicast_ether_addr(&f->eth.dst_addr)) && route_is_link_local(f) &&
-			!lane_conf(l)->forward_bpdu)
+			!c->forward_bpdu)
 		return route_to_none(f, DROP_LINK_LOCAL);
+	if (unlikely(foreign))
+		return route_to_none(f, DROP_VLAN);
 	if (likely(s->port != PORT_UPLINK))
 		return route_from_guest(l, s, f, policy);
-	return lane_conf(l)->tagged ? route_from_tagged(l, s, f, owner)
-				    : route_from_untagged(l, f, owner);
+	return tagged ? route_from_tagged(l, s, f, device, owner)
+		      : route_from_untagged(l, f, owner);
 }
 
 /* Adds every port that takes frames (also paused ones), except the sender's and port `but`. */

@@ -270,6 +270,26 @@ test_crowd(void **state)
 	room_destroy(r);
 }
 
+/* What is in no VLAN of ours teaches nothing: stations there may have our guests' addresses. */
+static void
+test_foreign(void **state)
+{
+	const struct rte_ether_addr mac0 = mac_of(0, 0);
+	struct room *r = *state;
+	struct learn_request q;
+
+	r->fdb->clock += 2; /* guest 0 has sent nothing for so long */
+	assert_from_uplink(r, &mac_broadcast, &mac0, 77, 0, DROP_VLAN);
+	assert_from_uplink(r, &mac_broadcast, &mac0, 0, 0, DROP_VLAN);
+	assert_from_uplink(r, &mac_broadcast, &stranger, 77, 0, DROP_VLAN);
+	routing_uplink.device = 1; /* a VMDq pool */
+	assert_from_uplink(r, &mac_broadcast, &mac0, 1000, 0, DROP_VLAN);
+	assert_false(room_request(r, &q));
+	routing_uplink.device = SOURCE_ANY;
+	assert_from_uplink(r, &mac_broadcast, &mac0, 1001, PORT(1), DROP_NONE);
+	assert_true(room_request(r, &q));
+}
+
 /* A guest whose rings are stopped may have migrated: then the uplink has its address at once. */
 static void
 test_migrated(void **state)
@@ -302,6 +322,7 @@ main(void)
 			TEST(test_reflected),
 			TEST(test_reflected_untagged),
 			cmocka_unit_test(test_crowd),
+			TEST(test_foreign),
 			TEST(test_migrated),
 			TEST(test_burst_of_uplink),
 	};
