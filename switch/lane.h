@@ -33,6 +33,15 @@ enum delay {
 	DELAY_PUT_OFF, /* the visit has cost enough, or another worker fills the ring */
 };
 
+/* A burst's frames in parts, by something that frames of a part have in common. */
+struct parted {
+	unsigned int n;
+	struct {
+		uint16_t of;
+		frame_set frames;
+	} part[BURST_MAX];
+};
+
 /*
  * Where the frames of a burst are to go: one entry a destination, found in
  * constant time by port (slot[port], valid if it points back to the port).
@@ -41,14 +50,13 @@ struct dests {
 	unsigned int n;
 	frame_set flood;     /* frames that are flooded */
 	unsigned int nflood; /* most ports that a flooded frame goes to */
-	frame_set tag; /* those of them that go to all ports with a tag but one, until they are added */
-	uint16_t tag_vid; /* the tag */
-	uint16_t tag_but; /* the one */
 	uint16_t port[PORT_MAX];
 	uint16_t slot[PORT_MAX];
 	frame_set want[PORT_MAX]; /* frames for the destination */
 	struct outcome outcome[PORT_MAX];
 	uint8_t delay[PORT_MAX]; /* enum delay, for frames that the destination did not take */
+	struct parted tags; /* flooded frames that go to all ports with their tag, by that tag */
+	struct parted reflected; /* flooded frames that must not go to a port, by that port */
 };
 
 /* The sources of one port that a lane polls. They have one share together. */
@@ -154,6 +162,16 @@ dests_add(struct dests *d, uint16_t port, frame_set frames)
 		d->want[at] = 0;
 	}
 	d->want[at] |= frames;
+}
+
+/* Removes a destination, which gets nothing. */
+static inline void
+dests_drop(struct dests *d, unsigned int at)
+{
+	d->n--;
+	d->port[at] = d->port[d->n];
+	d->want[at] = d->want[d->n];
+	d->slot[d->port[at]] = at;
 }
 
 #endif /* LANE_H */

@@ -31,7 +31,7 @@ enum {
 	TO_ALL = PORT_MAX, /* every port except its own */
 	TO_NONE,           /* dropped; the reason is in the frame */
 	TO_SOME,           /* those with a tag, see route_to_tag() */
-	TO_ALL_BUT,        /* plus a port: every port except its own and that one */
+	TO_ALL_BUT,        /* every port except its own and one more, see route_reflected() */
 };
 
 /*
@@ -179,6 +179,30 @@ route_from_guest(struct lane *l, const struct source *s, struct frame *f, uint8_
 	return likely(vm2vm != VM2VM_NIC) ? port : route_by_nic(l, f, port);
 }
 
+/* Adds a frame of the burst to a part. */
+static void
+route_add_part(struct parted *p, uint16_t of, const struct lane *l, const struct frame *f)
+{
+	unsigned int i;
+
+	for (i = 0; i < p->n && p->part[i].of != of; i++)
+		;
+	if (i == p->n) {
+		p->part[i].of = of;
+		p->part[i].frames = 0;
+		p->n++;
+	}
+	p->part[i].frames |= frame_set_one(f - l->burst.frame);
+}
+
+/* The wire has brought a guest's own frame back, which goes to all others: it must not reach that guest. */
+static __rte_noinline uint16_t
+route_reflected(struct lane *l, const struct frame *f, uint16_t owner)
+{
+	route_add_part(&l->dests.reflected, owner, l, f);
+	return TO_ALL_BUT;
+}
+
 /*
  * Routes a frame of an untagged uplink, by address alone. `owner`: the port that has the source
  * address. If the wire brings a guest's own frame back (a reflective relay does, or a bond that the
@@ -187,15 +211,13 @@ route_from_guest(struct lane *l, const struct source *s, struct frame *f, uint8_
 static inline uint16_t
 route_from_untagged(struct lane *l, struct frame *f, uint16_t owner)
 {
-	uint16_t all = likely(owner == PORT_UPLINK) ? TO_ALL : TO_ALL_BUT + owner;
-	struct fdb_entry *e;
+	struct fdb_entry *e = NULL;
 	uint16_t port;
 
-	if (rte_is_multicast_ether_addr(&f->eth.dst_addr))
-		return all;
-	e = fdb_lookup(l->shared.fdb, &l->hints, fdb_key(&f->eth.dst_addr, FDB_DOMAIN));
+	if (!rte_is_multicast_ether_addr(&f->eth.dst_addr))
+		e = fdb_lookup(l->shared.fdb, &l->hints, fdb_key(&f->eth.dst_addr, FDB_DOMAIN));
 	if (e == NULL)
-		return all;
+		return likely(owner == PORT_UPLINK) ? TO_ALL : route_reflected(l, f, owner);
 	port = fdb_port(e);
 	return port != PORT_UPLINK && port != owner ? port : route_to_none(f, DROP_TO_SENDER);
 }
@@ -218,42 +240,13 @@ route_has_tag(const struct ports *all, unsigned int device, uint16_t vid)
 	return port_state(p) == PORT_USED && port_vlan(p) == vid;
 }
 
-/* Adds the devices that the frames of d->tag go to. */
-static void
-route_end_tag(struct lane *l)
-{
-	const struct ports *all = l->shared.ports;
-	struct dests *d = &l->dests;
-	unsigned int i, ports = 0, n = ports_used(all);
-
-	l->burst.cost += n * COST_OTHERS;
-	for (i = 0; i < n; i++) {
-		if (i == d->tag_but || !route_has_tag(all, i, d->tag_vid))
-			continue;
-		l->burst.cost += COST_FLOOD;
-		if (!route_takes_frames(all, i))
-			continue;
-		dests_add(d, i, d->tag);
-		ports++;
-	}
-	d->flood |= d->tag;
-	d->nflood = RTE_MAX(d->nflood, ports);
-	FRAME_SET_FOREACH(i, ports == 0 ? d->tag : 0)
-		l->burst.frame[i].reason = DROP_NO_PORT;
-	d->tag = 0;
-}
-
-/* A frame goes to every device with this tag, except one. */
+/* A frame goes to every device with this tag, except the owner of its source. */
 static uint16_t
-route_to_tag(struct lane *l, struct frame *f, uint16_t vid, uint16_t except)
+route_to_tag(struct lane *l, const struct frame *f, uint16_t vid, uint16_t owner)
 {
-	struct dests *d = &l->dests;
-
-	if (d->tag != 0 && (d->tag_vid != vid || d->tag_but != except))
-		route_end_tag(l);
-	d->tag_vid = vid;
-	d->tag_but = except;
-	d->tag |= frame_set_one(f - l->burst.frame);
+	route_add_part(&l->dests.tags, vid, l, f);
+	if (owner != PORT_UPLINK)
+		route_reflected(l, f, owner);
 	return TO_SOME;
 }
 
@@ -415,16 +408,28 @@ route_frame(struct lane *l, struct source *s, struct frame *f, uint8_t policy)
 		      : route_from_untagged(l, f, owner);
 }
 
-/* Adds every port that takes frames (also paused ones), except the sender's and port `but`. */
+/* Notes that flooded frames go to so many ports. */
 static void
-route_flood(struct lane *l, const struct source *s, struct burst *b, frame_set frames, uint16_t but)
+route_end_flood(struct lane *l, frame_set frames, unsigned int ports)
+{
+	unsigned int i;
+
+	l->dests.flood |= frames;
+	l->dests.nflood = RTE_MAX(l->dests.nflood, ports);
+	FRAME_SET_FOREACH(i, ports == 0 ? frames : 0)
+		l->burst.frame[i].reason = DROP_NO_PORT;
+}
+
+/* Adds every port that takes frames (also paused ones), except the sender's. */
+static void
+route_flood(struct lane *l, const struct source *s, struct burst *b, frame_set frames)
 {
 	const struct ports *all = l->shared.ports;
 	unsigned int i, ports = 0, n = ports_used(all);
 
 	b->cost += n * COST_FLOOD;
 	for (i = 0; i < n; i++) {
-		if (i == s->port || i == but || !route_takes_frames(all, i) ||
+		if (i == s->port || !route_takes_frames(all, i) ||
 				route_both_isolated(all, s->port, i))
 			continue;
 		dests_add(&l->dests, i, frames);
@@ -434,12 +439,50 @@ route_flood(struct lane *l, const struct source *s, struct burst *b, frame_set f
 		dests_add(&l->dests, PORT_UPLINK, frames);
 		ports++;
 	}
-	l->dests.flood |= frames;
-	l->dests.nflood = RTE_MAX(l->dests.nflood, ports);
-	if (ports != 0)
-		return;
-	FRAME_SET_FOREACH(i, frames)
-		b->frame[i].reason = but == s->port ? DROP_NO_PORT : DROP_TO_SENDER;
+	route_end_flood(l, frames, ports);
+}
+
+/* Adds the devices with a tag. */
+static void
+route_flood_tag(struct lane *l, frame_set frames, uint16_t vid)
+{
+	const struct ports *all = l->shared.ports;
+	unsigned int i, ports = 0, n = ports_used(all);
+
+	l->burst.cost += n * COST_OTHERS;
+	for (i = 0; i < n; i++) {
+		if (!route_has_tag(all, i, vid))
+			continue;
+		l->burst.cost += COST_FLOOD;
+		if (!route_takes_frames(all, i))
+			continue;
+		dests_add(&l->dests, i, frames);
+		ports++;
+	}
+	route_end_flood(l, frames, ports);
+}
+
+/* Takes the ports away that frames must not go to. */
+static __rte_noinline void
+route_leave_out(struct lane *l)
+{
+	struct dests *d = &l->dests;
+	frame_set taken = 0, left = 0;
+	unsigned int i, at;
+
+	for (i = 0; i < d->reflected.n; i++) {
+		at = d->slot[d->reflected.part[i].of];
+		if (at >= d->n || d->port[at] != d->reflected.part[i].of)
+			continue;
+		taken |= d->want[at] & d->reflected.part[i].frames;
+		d->want[at] &= ~d->reflected.part[i].frames;
+		if (d->want[at] == 0)
+			dests_drop(d, at);
+	}
+	for (i = 0; i < d->n; i++)
+		left |= d->want[i];
+	FRAME_SET_FOREACH(i, taken & ~left)
+		l->burst.frame[i].reason = DROP_TO_SENDER;
 }
 
 /* Returns true if two frames have the same destination and source. */
@@ -468,7 +511,7 @@ route_end_run(struct lane *l, uint16_t to, frame_set run)
 {
 	if (likely(to < PORT_MAX))
 		dests_add(&l->dests, to, run);
-	return to == TO_ALL ? run : 0;
+	return to == TO_ALL || to == TO_ALL_BUT ? run : 0;
 }
 
 void
@@ -487,7 +530,7 @@ route_burst(struct lane *l, struct source *s, struct burst *b)
 	l->dests.n = 0;
 	l->dests.flood = 0;
 	l->dests.nflood = 0;
-	l->dests.tag = 0;
+	l->dests.tags.n = l->dests.reflected.n = 0;
 	for (i = 0; i < b->n; i++) {
 		f = &b->frame[i];
 		/* Frames of a flow come in a row: the result for the first one is used for all. */
@@ -503,13 +546,13 @@ route_burst(struct lane *l, struct source *s, struct burst *b)
 			run = 0;
 		}
 		run |= frame_set_one(i);
-		if (unlikely(to >= TO_ALL_BUT))
-			route_flood(l, s, b, frame_set_one(i), to - TO_ALL_BUT);
 	}
 	flood |= route_end_run(l, last, run);
 	if (unlikely(flood != 0))
-		route_flood(l, s, b, flood, s->port);
-	if (unlikely(l->dests.tag != 0))
-		route_end_tag(l);
+		route_flood(l, s, b, flood);
+	for (i = 0; unlikely(i < l->dests.tags.n); i++)
+		route_flood_tag(l, l->dests.tags.part[i].frames, l->dests.tags.part[i].of);
+	if (unlikely(l->dests.reflected.n != 0))
+		route_leave_out(l);
 	b->cost += l->hints.searches * COST_SEARCH;
 }

@@ -10,6 +10,7 @@
 
 #define CROWD 100
 #define TAG 7
+#define ODD_FRAMES UINT64_C(0xaaaaaaaaaaaaaaaa)
 
 static void
 test_untagged_uplink(void **state)
@@ -256,7 +257,7 @@ test_crowd(void **state)
 		from = mac_of(300, i);
 		f = routing_add(r, i % 3 ? &mac_broadcast : &stranger, &from);
 		f->tagged = true;
-		f->tci = i < BURST_MAX / 2 ? TAG : TAG + 1;
+		f->tci = i % 2 ? TAG : TAG + 1;
 	}
 	route_burst(r->lane, &routing_uplink, &r->lane->burst);
 	assert_int_equal(r->lane->dests.n, CROWD);
@@ -265,8 +266,27 @@ test_crowd(void **state)
 	assert_true(r->lane->burst.cost < COST_VISIT_MAX / 4);
 	for (i = 0; i < CROWD; i++)
 		assert_true(r->lane->dests.want[r->lane->dests.slot[i]] ==
-				(i % 2 ? frame_set_of(BURST_MAX / 2)
-				       : ~frame_set_of(BURST_MAX / 2)));
+				(i % 2 ? ODD_FRAMES : ~ODD_FRAMES));
+	room_destroy(r);
+}
+
+/* So are frames of as many guests that the wire brings back. */
+static void
+test_crowd_reflected(void **state)
+{
+	struct room *r = room_create_known(CROWD);
+	unsigned int i;
+
+	(void)state;
+	r->conf.tagged = false;
+	for (i = 0; i < BURST_MAX; i++)
+		routing_add(r, &mac_broadcast, &r->mac[i]);
+	route_burst(r->lane, &routing_uplink, &r->lane->burst);
+	assert_true(r->lane->dests.flood == frame_set_of(BURST_MAX));
+	assert_true(r->lane->burst.cost < COST_VISIT_MAX / 4);
+	for (i = 0; i < CROWD; i++)
+		assert_true(r->lane->dests.want[r->lane->dests.slot[i]] ==
+				(i < BURST_MAX ? ~frame_set_one(i) : frame_set_of(BURST_MAX)));
 	room_destroy(r);
 }
 
@@ -322,6 +342,7 @@ main(void)
 			TEST(test_reflected),
 			TEST(test_reflected_untagged),
 			cmocka_unit_test(test_crowd),
+			cmocka_unit_test(test_crowd_reflected),
 			TEST(test_foreign),
 			TEST(test_migrated),
 			TEST(test_burst_of_uplink),
