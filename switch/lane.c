@@ -32,7 +32,8 @@ lane_create(const struct shared *shared, unsigned int id, unsigned int lcore)
 	l->lcore = lcore;
 	l->put_off_time = rte_get_tsc_hz() / (1000 / PUT_OFF_MS);
 	if (c->rx_retry) {
-		l->retry_delay = rte_get_tsc_hz() * c->rx_retry_delay / 1000000;
+		/* Without a pause between two tries they would all be over at once. */
+		l->retry_delay = rte_get_tsc_hz() * RTE_MAX(c->rx_retry_delay, 1u) / 1000000;
 		l->retry_time = l->retry_delay * c->rx_retry_num;
 	}
 	return l;

@@ -378,6 +378,20 @@ test_order_at_random(void **state)
 	}
 }
 
+/* Retries without a pause are retries: --rx-retry-delay 0. */
+static void
+test_no_pause(void **state)
+{
+	struct room *r = *state;
+	struct lane *l;
+
+	r->conf.rx_retry_delay = 0;
+	l = lane_create(&r->lane->shared, 0, 0);
+	assert_non_null(l);
+	assert_true(l->retry_time >= r->conf.rx_retry_num && l->retry_delay > 0);
+	lane_destroy(l);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, room_setup, room_teardown)
 
 int
@@ -398,6 +412,7 @@ main(void)
 			TEST(test_ring_in_use),
 			TEST(test_many_frags),
 			TEST(test_order_at_random),
+			TEST(test_no_pause),
 	};
 
 	unit_both();
