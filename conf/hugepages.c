@@ -163,6 +163,18 @@ hugepages_left_anywhere(const char *only)
 	return bytes;
 }
 
+/* Returns how many pages of one size a process may still get. */
+static unsigned long
+hugepages_to_be_had(const char *size)
+{
+	unsigned long all = hugepages_count(size, "free_hugepages");
+	unsigned long gone = hugepages_count(size, "resv_hugepages");
+	unsigned long more = hugepages_count(size, "nr_overcommit_hugepages");
+	unsigned long made = hugepages_count(size, "surplus_hugepages");
+
+	return (all > gone ? all - gone : 0) + (more > made ? more - made : 0);
+}
+
 bool
 hugepages_free(const struct eal_said *said)
 {
@@ -174,21 +186,9 @@ hugepages_free(const struct eal_said *said)
 		return false;
 	while ((e = readdir(dir)) != NULL)
 		if (e->d_name[0] != '.')
-			n += hugepages_count(e->d_name, "free_hugepages");
+			n += hugepages_to_be_had(e->d_name);
 	closedir(dir);
 	return n != 0 || (!said->in_memory && hugepages_left_anywhere(said->huge_dir) != 0);
-}
-
-/* Returns how many pages of one size a process may still get. */
-static unsigned long
-hugepages_to_be_had(const char *size)
-{
-	unsigned long all = hugepages_count(size, "free_hugepages");
-	unsigned long gone = hugepages_count(size, "resv_hugepages");
-	unsigned long more = hugepages_count(size, "nr_overcommit_hugepages");
-	unsigned long made = hugepages_count(size, "surplus_hugepages");
-
-	return (all > gone ? all - gone : 0) + (more > made ? more - made : 0);
 }
 
 unsigned long long
@@ -227,9 +227,7 @@ hugepages_try(const char *folder)
 	char size[64];
 
 	snprintf(size, sizeof(size), "hugepages-%lukB", bytes >> 10);
-	if (bytes == 0 ||
-			(hugepages_count(size, "free_hugepages") == 0 &&
-					hugepages_left(folder) == 0))
+	if (bytes == 0 || (hugepages_to_be_had(size) == 0 && hugepages_left(folder) == 0))
 		return HUGEPAGES_MOUNT_NONE;
 	return euidaccess(folder, W_OK | X_OK) == 0 ? HUGEPAGES_MOUNT_GOOD : HUGEPAGES_MOUNT_CLOSED;
 }

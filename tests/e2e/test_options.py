@@ -168,6 +168,15 @@ def test_no_hugepages_on_the_machine(box):
         assert r.reached(r.uplink, r.to_guest(two, frame(two.mac, STRANGER)), frame(two.mac, STRANGER)) == {two}
 
 
+def test_hugepages_that_the_kernel_would_make(box):
+    """None is free, but the kernel makes some for who asks (nr_overcommit_hugepages), as EAL does."""
+    some = "echo 64 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_overcommit_hugepages\nshift\n"
+    hide = ["unshare", "--mount", "--propagation", "private", "sh", "-c", HIDE_HUGEPAGES.replace("shift\n", some), "sh",
+            box.directory]
+    with Switch(box, before=hide, memory=("--in-memory", "-m", "64")) as switch:
+        assert "ordinary pages" not in switch.stderr
+
+
 def test_smallest_mbuf_pool_works(box):
     """Too few are refused with the number that is enough; with that number frames pass."""
     with Namespace() as ns:
