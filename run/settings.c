@@ -108,20 +108,25 @@ settings_forget(const struct parts *p, const struct conf *before, const uint8_t 
 }
 
 /*
- * Gives a port's socket the owner and the mode that changed: those of a new socket where it has none any more. A
- * switch that has given a socket away may not change its mode without CAP_FOWNER.
+ * Gives a port's socket its owner and its mode, if they changed: those of a new socket where it has none any more. Without
+ * CAP_FOWNER, which a service lacks, only the owner may change the mode: the socket is taken back first.
  */
 static void
 settings_own_socket(const struct conf_port *before, const struct conf_port *now)
 {
-	if (now->mode_given && (!before->mode_given || now->mode != before->mode))
-		socket_file_set_mode(now->socket, now->mode);
-	else if (!now->mode_given && before->mode_given)
-		socket_file_set_mode(now->socket, socket_file_new_mode());
-	if (now->owned && (!before->owned || now->uid != before->uid || now->gid != before->gid))
-		socket_file_give(now->socket, now->uid, now->gid);
-	else if (!now->owned && before->owned)
+	bool mode = now->mode_given != before->mode_given || now->mode != before->mode;
+	bool owner = now->owned != before->owned || now->uid != before->uid ||
+			now->gid != before->gid;
+
+	if (!mode && !owner)
+		return;
+	if (before->owned)
 		socket_file_give(now->socket, geteuid(), socket_file_new_group(now->socket));
+	if (mode)
+		socket_file_set_mode(
+				now->socket, now->mode_given ? now->mode : socket_file_new_mode());
+	if (now->owned)
+		socket_file_give(now->socket, now->uid, now->gid);
 }
 
 void

@@ -244,12 +244,15 @@ def test_owner_and_mode_of_a_socket_change_at_once(box):
         os.rename(switch.socket("b"), switch.socket("a"))
 
 
-def test_a_socket_that_was_given_away_keeps_its_mode(box):
-    """Root of a service may give it away, and not change it then: other changes say nothing of that."""
+def test_a_socket_that_was_given_away_changes(box):
+    """Root of a service may give it away, and not change its mode then, unless it takes it back."""
     before = ["setpriv", "--inh-caps=-fowner", "--bounding-set=-fowner", "--"]
     with Switch(box, ["--port", "a,socket=a,mode=0660,owner=1:2"], before=before) as switch, Control(switch) as control:
-        assert "warning" not in control.ask("port.set", name="a", isolated=True)
-        assert "can't be given the mode 0606" in control.ask("port.set", name="a", mode="0606")["warning"]
+        for changed, mode, owner in (({"isolated": True}, 0o660, (1, 2)), ({"mode": "0606"}, 0o606, (1, 2)),
+                                     ({"mode": "0600", "owner": None}, 0o600, (os.geteuid(), os.getegid()))):
+            assert "warning" not in control.ask("port.set", name="a", **changed)
+            status = os.stat(switch.socket("a"))
+            assert (stat.S_IMODE(status.st_mode), (status.st_uid, status.st_gid)) == (mode, owner)
 
 
 def test_a_guests_tag_is_not_given_away(box):
