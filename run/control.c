@@ -110,7 +110,19 @@ control_use_filters(const struct parts *p)
 			break;
 		addresses_let_in(p, key, port, port);
 	}
-	uplink_tick(p->uplink);
+}
+
+/* Has the uplink look at its link, and tells those who watch what changed. */
+static void
+control_on_link(const struct parts *p, void (*look)(struct uplink *u))
+{
+	const char *before = uplink_link_text(p->uplink), *now;
+
+	look(p->uplink);
+	now = uplink_link_text(p->uplink);
+	if (now != before)
+		rpc_event(p->rpc, uplink_is_up(p->uplink) ? "link.up" : "link.down", "{s:s, s:s}",
+				"port", "uplink", "link", now);
 }
 
 /* Tells those who watch that an address is at a port now. */
@@ -369,8 +381,10 @@ control_on_second(struct control *c)
 	if (work)
 		addresses_tick(p); /* once, however late it is */
 	loads_sample(p->loads, p->lanes, rte_get_tsc_cycles());
-	if (p->uplink != NULL)
+	if (p->uplink != NULL) {
 		control_use_filters(p);
+		control_on_link(p, uplink_tick);
+	}
 	control_check_guests(p);
 	control_tell_manager(c, work);
 	control_tell_guests(c);
@@ -398,18 +412,6 @@ control_on_signal(struct control *c)
 				"SIGTERM ends the switch\n");
 	else
 		c->stop = true;
-}
-
-static void
-control_on_link(const struct parts *p)
-{
-	const char *before = uplink_link_text(p->uplink), *now;
-
-	uplink_on_event(p->uplink);
-	now = uplink_link_text(p->uplink);
-	if (now != before)
-		rpc_event(p->rpc, uplink_is_up(p->uplink) ? "link.up" : "link.down", "{s:s, s:s}",
-				"port", "uplink", "link", now);
 }
 
 static bool
@@ -457,7 +459,7 @@ control_run(const struct parts *p)
 		else if (e.data.fd == c.timer)
 			control_on_second(&c);
 		else if (e.data.fd == c.link)
-			control_on_link(p);
+			control_on_link(p, uplink_on_event);
 		else if (e.data.fd == rpc_fd(p->rpc))
 			rpc_work(p->rpc);
 		else

@@ -25,7 +25,10 @@
  */
 #define FITS_SECONDS 5
 
-/* A driver that refused a filter is asked again after so long: a PF that was reset may be up by then. */
+/*
+ * A driver that refused a filter, or promiscuous mode, is asked again after so long: a PF that was reset may be up by
+ * then. A driver may wait for its PF for two seconds each time.
+ */
 #define REFUSED_SECONDS 10
 
 void
@@ -35,12 +38,13 @@ uplink_set_promiscuous(struct uplink *u)
 	bool refused = rc != 0 && rc != -ENOTSUP;
 
 	if (refused && !u->promiscuous_due)
-		say(WARNING, "port %u does not become promiscuous: %s; it is asked again\n", u->port,
-				rte_strerror(-rc));
+		say(WARNING, "port %u does not become promiscuous: %s; it is asked again\n",
+				u->port, rte_strerror(-rc));
 	else if (!refused && u->promiscuous_due)
 		say(NOTICE, "port %u is promiscuous now\n", u->port);
 	u->promiscuous = true;
 	u->promiscuous_due = refused;
+	u->filters.mode_refused = 0;
 }
 
 bool
@@ -266,7 +270,7 @@ filter_tick(struct uplink *u)
 	int rc;
 
 	filter_try_again(f);
-	if (u->promiscuous_due)
+	if (u->promiscuous_due && ++f->mode_refused >= REFUSED_SECONDS)
 		uplink_set_promiscuous(u);
 	if (!u->promiscuous || u->conf->promiscuous || f->without != 0 || f->most == 0 ||
 			++f->fits < FITS_SECONDS)

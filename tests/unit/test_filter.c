@@ -183,8 +183,8 @@ test_promiscuous_refused(void **state)
 		add(n, 0, i);
 	n->u.port = RTE_MAX_ETHPORTS; /* DPDK refuses it */
 	assert_int_equal(add(n, 0, i), FILTER_NONE);
-	ticks(n, 1);
 	n->u.port = port;
+	ticks(n, REFUSED - 1);
 	assert_int_equal(rte_eth_promiscuous_get(port), 0);
 	ticks(n, 1);
 	assert_int_equal(rte_eth_promiscuous_get(port), 1);
