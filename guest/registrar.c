@@ -107,8 +107,6 @@ registrar_start(struct guests *all, struct wake *wake)
 void
 registrar_stop(struct registrar *r)
 {
-	struct job *j;
-
 	if (r == NULL)
 		return;
 	pthread_mutex_lock(&r->lock);
@@ -116,8 +114,6 @@ registrar_stop(struct registrar *r)
 	pthread_cond_signal(&r->given);
 	pthread_mutex_unlock(&r->lock);
 	pthread_join(r->thread, NULL);
-	while ((j = queue_take(&r->done)) != NULL)
-		free(j);
 	pthread_cond_destroy(&r->given);
 	pthread_mutex_destroy(&r->lock);
 	free(r);

@@ -5,7 +5,8 @@
  * A thread that makes and removes sockets while the switch runs. librte_vhost's functions for that
  * wait for its own thread, which may wait for workers; the main lcore must not.
  *
- * The main lcore gives jobs to it, one after the other, and takes them back when they are done.
+ * The main lcore gives jobs to it, one after the other, and takes them back when they are done. Their memory is the
+ * giver's.
  */
 #ifndef GUEST_REGISTRAR_H
 #define GUEST_REGISTRAR_H
@@ -34,10 +35,10 @@ struct job {
  */
 struct registrar *registrar_start(struct guests *all, struct wake *wake);
 
-/* Ends the thread once it has done its jobs, and frees those that nobody took back. */
+/* Ends the thread once it has done its jobs. */
 void registrar_stop(struct registrar *r);
 
-/* Gives a job to the thread, which owns it until registrar_take(). */
+/* Gives a job to the thread, which uses it until registrar_take(). */
 void registrar_give(struct registrar *r, struct job *j);
 
 /* Takes back a job that is done. NULL: there is none. */

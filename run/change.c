@@ -38,15 +38,18 @@ struct changes {
 	struct registrar *registrar;
 	struct settings settings;
 	char why[SOCKET_MAX][256]; /* by port: why its socket is not served */
-	bool reload; /* when the change is made, as it was asked for meanwhile */
+	bool reload;               /* the file is to be read as soon as that is possible */
+	bool reload_waits;         /* and it was logged why it waits */
 
 	/* The change that is being made: */
 	enum step step;
-	unsigned int jobs; /* with the registrar */
+	struct job job[SOCKET_MAX]; /* by port */
+	unsigned int jobs;          /* with the registrar */
 	struct conf *draft;
 	struct plan plan;
 	bool served[SOCKET_MAX]; /* by port: its socket was made by this change */
 	bool dry;                /* it is only checked */
+	bool again;              /* it could not be made now */
 	char *diff;
 	char error[512];
 	change_done done;
@@ -84,22 +87,15 @@ changes_publish_between(struct changes *c, bool going)
 	return ok;
 }
 
-/* Gives the registrar a job. Returns false without memory. */
-static bool
+/* Gives the registrar a job. A port has one at a time. */
+static void
 changes_give(struct changes *c, bool serve, unsigned int index, const struct conf *from)
 {
-	struct job *j = calloc(1, sizeof(*j));
+	struct job *j = &c->job[index];
 
-	if (j == NULL) {
-		snprintf(c->error, sizeof(c->error), "port %s: no memory", from->port[index].name);
-		return false;
-	}
-	j->serve = serve;
-	j->index = index;
-	j->port = from->port[index];
+	*j = (struct job){.serve = serve, .index = index, .port = from->port[index]};
 	c->jobs++;
 	registrar_give(c->registrar, j);
-	return true;
 }
 
 /* Frees what belongs to one change. */
@@ -120,6 +116,7 @@ changes_finish(struct changes *c, bool ok)
 	const change_done done = c->done;
 	char *reconnects = plan_reconnects(&c->plan);
 	const struct change_result r = {.ok = ok,
+			.busy = c->again,
 			.error = c->error,
 			.diff = c->diff != NULL ? c->diff : "",
 			.reconnects = reconnects != NULL ? reconnects : ""};
@@ -138,6 +135,7 @@ changes_finish(struct changes *c, bool ok)
 static void
 changes_cannot(struct changes *c)
 {
+	c->again = true;
 	snprintf(c->error, sizeof(c->error), "no memory, or a guest is held up: try again");
 }
 
@@ -146,12 +144,11 @@ static void
 changes_serve(struct changes *c, bool late)
 {
 	unsigned int i;
-	bool ok = true;
 
 	c->step = late ? STEP_REPLACE : STEP_SERVE;
-	for (i = 0; i < SOCKET_MAX && ok; i++)
+	for (i = 0; i < SOCKET_MAX; i++)
 		if (plan_serves(&c->plan, i, late))
-			ok = changes_give(c, true, i, c->plan.next);
+			changes_give(c, true, i, c->plan.next);
 }
 
 /* Takes back what was done before something failed. */
@@ -187,22 +184,6 @@ changes_remove(struct changes *c)
 			changes_give(c, false, i, c->plan.before);
 }
 
-/* Returns true once no slot is in use by a guest of a port that goes. */
-static bool
-changes_cleared(const struct changes *c)
-{
-	const struct ports *all = c->parts->ports;
-	unsigned int i;
-
-	for (i = 0; i < ports_used(all); i++) {
-		if (port_state(&all->port[i]) == PORT_FREE || all->port[i].settings == NULL)
-			continue;
-		if (plan_removes(&c->plan, all->port[i].settings - c->parts->conf->port))
-			return false;
-	}
-	return true;
-}
-
 /* Publishes what is to be in the end, and has the last sockets made. Returns false if it is to be tried again. */
 static bool
 changes_replace(struct changes *c)
@@ -224,7 +205,6 @@ changes_begin(struct changes *c)
 		return;
 	}
 	settings_forget(c->parts, c->plan.before, c->plan.kind);
-	/* An error is seen when the jobs that were given are done: sockets of theirs must be removed. */
 	changes_serve(c, false);
 	changes_work(c);
 }
@@ -266,7 +246,7 @@ changes_step(struct changes *c)
 		c->step = STEP_CLEAR;
 		return true;
 	case STEP_CLEAR:
-		return changes_cleared(c) && changes_replace(c);
+		return plan_is_cleared(&c->plan, c->parts) && changes_replace(c);
 	case STEP_REPLACE:
 		settings_own(c->plan.before, c->plan.next, c->plan.kind, c->error,
 				sizeof(c->error));
@@ -286,13 +266,17 @@ changes_work(struct changes *c)
 	if (c == NULL)
 		return;
 	do {
-		while ((j = registrar_take(c->registrar)) != NULL) {
+		while ((j = registrar_take(c->registrar)) != NULL)
 			changes_note(c, j);
-			free(j);
-		}
 	} while (c->jobs == 0 && changes_step(c));
 	settings_reclaim(&c->settings, false);
-	if (c->reload && !changes_busy(c))
+}
+
+void
+changes_tick(struct changes *c)
+{
+	changes_work(c);
+	if (c != NULL && c->reload && !changes_busy(c))
 		changes_reload(c);
 }
 
@@ -308,34 +292,6 @@ changes_diff(const struct changes *c)
 		return NULL;
 	conf_diff_print(out, c->given, c->draft);
 	return fclose(out) == 0 ? text : NULL;
-}
-
-/*
- * Returns true if no port gets the tag of a guest that is connected: a further guest of a port without vlan= has
- * that of its slot.
- */
-static bool
-changes_leave_tags(const struct changes *c)
-{
-	const struct ports *all = c->parts->ports;
-	const struct conf *next = c->plan.next;
-	const struct conf_port *p;
-	unsigned int i, index;
-
-	for (i = 0; i < ports_used(all) && next->vlan_base != 0; i++) {
-		if (port_state(&all->port[i]) == PORT_FREE || all->port[i].settings == NULL)
-			continue;
-		index = all->port[i].settings - c->parts->conf->port;
-		p = &next->port[index];
-		if (index == i || plan_removes(&c->plan, index) || p->vlan_given ||
-				conf_tag_owner(next, conf_vlan(next, i)) == i)
-			continue;
-		say_error("vlan=%u: is the tag of device %u, a guest of port %s: choose another, or "
-			  "disconnect that guest first",
-				conf_vlan(next, i), i, p->name);
-		return false;
-	}
-	return true;
 }
 
 void
@@ -357,6 +313,7 @@ changes_propose(struct changes *c, struct conf *draft, bool dry, change_done don
 	c->done = done;
 	c->arg = arg;
 	c->dry = dry;
+	c->again = false;
 	c->error[0] = '\0';
 	memset(c->served, 0, sizeof(c->served));
 	c->diff = changes_diff(c);
@@ -374,7 +331,7 @@ changes_propose(struct changes *c, struct conf *draft, bool dry, change_done don
 		c->plan.down[i] = c->why[i][0] != '\0';
 	say_error_into(c->error, sizeof(c->error));
 	ok = conf_resolve(c->plan.next) && uplink_allows(c->parts->uplink, c->plan.next) &&
-			plan_compare(&c->plan) && changes_leave_tags(c);
+			plan_compare(&c->plan) && plan_leaves_tags(&c->plan, c->parts);
 	say_error_into(NULL, 0);
 	if (ok && !dry)
 		changes_begin(c);
@@ -411,13 +368,27 @@ changes_read(const struct changes *c, const char *text, size_t len)
 	return NULL;
 }
 
+/* Whoever sends a signal gets no answer, so that nobody would try again. */
+static void
+changes_put_reload_off(struct changes *c, const char *why)
+{
+	if (!c->reload_waits)
+		say(NOTICE, "reload: not yet: %s\n", why);
+	c->reload = c->reload_waits = true;
+}
+
 static void
 changes_reloaded(void *arg, const struct change_result *r)
 {
+	struct changes *c = arg;
 	const char *line = r->diff;
 	size_t len;
 
-	RTE_SET_USED(arg);
+	if (r->busy) {
+		changes_put_reload_off(c, "no memory, or a guest is held up");
+		return;
+	}
+	c->reload_waits = false;
 	for (; r->ok && line[0] != '\0'; line += len + 1) {
 		len = strcspn(line, "\n");
 		say(NOTICE, "%.*s\n", (int)len, line);
@@ -435,17 +406,18 @@ changes_reload(struct changes *c)
 	struct change_result wrong = {.error = error, .diff = ""};
 	struct conf *draft;
 
-	/* Nobody waits for the answer to a signal, who could try again. */
-	c->reload = changes_busy(c);
-	if (c->reload)
+	if (changes_busy(c)) {
+		changes_put_reload_off(c, "another change is being made");
 		return;
+	}
+	c->reload = false;
 	say_error_into(error, sizeof(error));
 	draft = changes_read(c, NULL, 0);
 	say_error_into(NULL, 0);
 	if (draft != NULL)
-		changes_propose(c, draft, false, changes_reloaded, NULL);
+		changes_propose(c, draft, false, changes_reloaded, c);
 	else
-		changes_reloaded(NULL, &wrong);
+		changes_reloaded(c, &wrong);
 }
 
 bool

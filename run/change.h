@@ -30,7 +30,7 @@ struct parts;
 /* How a change ended, or would end. */
 struct change_result {
 	bool ok;
-	bool busy;              /* refused, as another change is being made */
+	bool busy; /* refused only for now: another change is being made, or a guest is held up */
 	const char *reconnects; /* lines: names of ports whose guests have to connect again */
 	const char *error;      /* why it was refused; with `ok`: "" or a warning */
 	const char *diff;       /* lines; see conf_diff_print() */
@@ -64,7 +64,7 @@ struct conf *changes_draft(const struct changes *c);
  */
 struct conf *changes_read(const struct changes *c, const char *text, size_t len);
 
-/* Proposes the file as it is now, and logs what comes of it. */
+/* Proposes the file as it is now, at once or when it can be, and logs what comes of it. */
 void changes_reload(struct changes *c);
 
 /* Returns true if a guest is in a slot, so that a new port can't have it. For conf_port_create(). */
@@ -81,6 +81,9 @@ void changes_propose(struct changes *c, struct conf *draft, bool dry, change_don
 
 /* Goes on with the change that is being made. Called when the main lcore is woken; NULL is allowed. */
 void changes_work(struct changes *c);
+
+/* The same, once a second: a reload that could not be made is tried again. */
+void changes_tick(struct changes *c);
 
 /* Returns why a port's socket is not served, or "". */
 const char *changes_why(const struct changes *c, unsigned int index);

@@ -388,7 +388,7 @@ control_on_second(struct control *c)
 	control_check_guests(p);
 	control_tell_manager(c, work);
 	control_tell_guests(c);
-	changes_work(p->changes);
+	changes_tick(p->changes);
 	rpc_tick(p->rpc);
 	fd_gate_tick();
 	if (p->conf->stats != 0 && c->seconds % p->conf->stats < n)

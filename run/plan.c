@@ -8,8 +8,10 @@
 
 #include "base/log.h"
 #include "conf/conf_port.h"
+#include "run/parts.h"
 #include "run/plan.h"
 #include "run/rpc_events.h"
+#include "switch/port.h"
 
 bool
 plan_begin(struct plan *p)
@@ -150,4 +152,49 @@ plan_tell(const struct plan *p, struct rpc *rpc)
 		if (p->kind[i] != CHANGE_NONE)
 			rpc_event(rpc, event[p->kind[i]], "{s:s}", "port", from->port[i].name);
 	}
+}
+
+/* Finds the port whose guest is in a slot, by its index. Returns false if no guest of a port is there. */
+static bool
+plan_guest_of(const struct parts *parts, unsigned int slot, unsigned int *index)
+{
+	const struct port *p = &parts->ports->port[slot];
+
+	if (port_state(p) == PORT_FREE || p->settings == NULL)
+		return false;
+	*index = p->settings - parts->conf->port;
+	return true;
+}
+
+bool
+plan_leaves_tags(const struct plan *p, const struct parts *parts)
+{
+	const struct conf *next = p->next;
+	const struct conf_port *c;
+	unsigned int i, index;
+
+	for (i = 0; i < ports_used(parts->ports) && next->vlan_base != 0; i++) {
+		if (!plan_guest_of(parts, i, &index))
+			continue;
+		c = &next->port[index];
+		if (index == i || plan_removes(p, index) || c->vlan_given ||
+				conf_tag_owner(next, conf_vlan(next, i)) == i)
+			continue;
+		say_error("vlan=%u: is the tag of device %u, a guest of port %s: choose another, or "
+			  "disconnect that guest first",
+				conf_vlan(next, i), i, c->name);
+		return false;
+	}
+	return true;
+}
+
+bool
+plan_is_cleared(const struct plan *p, const struct parts *parts)
+{
+	unsigned int i, index;
+
+	for (i = 0; i < ports_used(parts->ports); i++)
+		if (plan_guest_of(parts, i, &index) && plan_removes(p, index))
+			return false;
+	return true;
 }

@@ -16,6 +16,7 @@
 #include "conf/conf.h"
 #include "conf/conf_diff.h"
 
+struct parts;
 struct rpc;
 
 struct plan {
@@ -53,6 +54,15 @@ void plan_end(struct plan *p);
  * done while the switch runs.
  */
 bool plan_compare(struct plan *p);
+
+/*
+ * Returns true if no port gets the tag of a guest that is connected: a further guest of a port without vlan= has
+ * that of its slot. Returns false after an error was printed.
+ */
+bool plan_leaves_tags(const struct plan *p, const struct parts *parts);
+
+/* Returns true once no slot is in use by a guest of a port that goes. */
+bool plan_is_cleared(const struct plan *p, const struct parts *parts);
 
 /*
  * Returns the settings while ports go, to be freed: those that are wanted, but the former ones for these

@@ -191,10 +191,25 @@ def test_a_reload_during_a_change_is_made_after_it(box):
             with open(path, "w", encoding="ascii") as file:
                 file.write("[port b]\nsocket = b\nisolated = yes\n")
             switch.signal(signal.SIGHUP)
-            for _ in range(3):  # at the latest when it answers the last, it has seen the signal
-                control.ask("hello")
-            assert "reload" not in switch.stderr
+            switch.wait_output("reload: not yet: another change is being made")
         assert asks.read()["result"]["diff"] == ["- port a"]
+        switch.wait_output(r"^vhost-switch: reload: done$")
+        assert control.port("b")["settings"]["isolated"] == "yes"
+
+
+def test_a_reload_waits_for_a_guest_that_is_held_up(box):
+    path = box.path("switch.conf")
+    lines = "[port a]\nsocket = usvhost\nguests = 2\n[port b]\nsocket = b\n"
+    with open(path, "w", encoding="ascii") as file:
+        file.write(lines)
+    with Switch(box, ["--config", path], lcores=TWO_WORKERS, allow_log=[HANGS]) as switch, Control(switch) as control:
+        with Guests(box, [switch.socket()] * 2) as guests, hung(switch.pid, 2):
+            guests.pmd.kill()
+            wait_for(lambda: "held up" in control.port("b")["why"], what="what is known of a port without guests")
+            with open(path, "w", encoding="ascii") as file:
+                file.write(f"{lines}isolated = yes\n")
+            switch.signal(signal.SIGHUP)
+            switch.wait_output("reload: not yet: no memory, or a guest is held up")
         switch.wait_output(r"^vhost-switch: reload: done$")
         assert control.port("b")["settings"]["isolated"] == "yes"
 
