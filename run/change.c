@@ -331,7 +331,8 @@ changes_propose(struct changes *c, struct conf *draft, bool dry, change_done don
 		c->plan.down[i] = c->why[i][0] != '\0';
 	say_error_into(c->error, sizeof(c->error));
 	ok = conf_resolve(c->plan.next) && uplink_allows(c->parts->uplink, c->plan.next) &&
-			plan_compare(&c->plan) && plan_leaves_tags(&c->plan, c->parts);
+			plan_compare(&c->plan) && plan_leaves_tags(&c->plan, c->parts) &&
+			plan_leaves_guests(&c->plan, c->parts);
 	say_error_into(NULL, 0);
 	if (ok && !dry)
 		changes_begin(c);

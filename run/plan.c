@@ -189,6 +189,30 @@ plan_leaves_tags(const struct plan *p, const struct parts *parts)
 }
 
 bool
+plan_leaves_guests(const struct plan *p, const struct parts *parts)
+{
+	unsigned int i, index, guests[SOCKET_MAX] = {0};
+	const struct conf_port *c;
+
+	for (i = 0; i < ports_used(parts->ports); i++) {
+		if (!plan_guest_of(parts, i, &index) ||
+				port_state(&parts->ports->port[i]) != PORT_USED)
+			continue;
+		c = &p->next->port[index];
+		if (plan_removes(p, index) || c->guests >= p->before->port[index].guests)
+			continue;
+		/* The tag of a port with one guest is that of the port's own slot. */
+		if (++guests[index] <= c->guests && (c->guests > 1 || !c->vlan_given || i == index))
+			continue;
+		say_error("port %s: guests=%u: device %u is connected beyond that: disconnect it "
+			  "first",
+				c->name, c->guests, i);
+		return false;
+	}
+	return true;
+}
+
+bool
 plan_is_cleared(const struct plan *p, const struct parts *parts)
 {
 	unsigned int i, index;

@@ -61,6 +61,9 @@ bool plan_compare(struct plan *p);
  */
 bool plan_leaves_tags(const struct plan *p, const struct parts *parts);
 
+/* Returns true if no port has a guest that it may not have then. Returns false after an error was printed. */
+bool plan_leaves_guests(const struct plan *p, const struct parts *parts);
+
 /* Returns true once no slot is in use by a guest of a port that goes. */
 bool plan_is_cleared(const struct plan *p, const struct parts *parts);
 

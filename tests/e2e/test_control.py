@@ -12,7 +12,7 @@ import stat
 import pytest
 
 from lib import start
-from lib.control import Control
+from lib.control import Control, Refused
 from lib.frames import BROADCAST, frame, tagged
 from lib.guests import Guests
 from lib.proc import Process
@@ -25,6 +25,14 @@ from lib.wait import wait_for
 LOADGEN = os.path.join(ROOT, "build", "loadgen")
 STRANGER = "02:00:00:00:00:99"
 ROUNDS = int(os.environ.get("CONTROL_ROUNDS", 100))  # 1,000 have been run by hand
+
+
+def accepted(control, **change):
+    try:
+        control.ask("port.set", **change)
+    except Refused:
+        return False
+    return True
 
 
 def settings(control, name):
@@ -264,10 +272,14 @@ def test_a_guests_tag_is_not_given_away(box):
             assert r.switch.wait_registered(guest.mac) == (2, 1002)
             error = control.refused("port.set", name="a", vlan=1002).message
             assert "vlan=1002: is the tag of device 2, a guest of port lab" in error
+            # Nor may a port have fewer guests than it has: its tag would be that of the first alone.
+            error = control.refused("port.set", name="lab", guests=1).message
+            assert "port lab: guests=1: device 2 is connected beyond that" in error
             r.uplink.port.send(tagged(frame(guest.mac, STRANGER), 1002))
             guest.port.until(frame(guest.mac, STRANGER))
         wait_for(lambda: len(control.port("lab")["guests"]) == 1, what="it has left")
-        control.ask("port.set", name="a", vlan=1002)
+        wait_for(lambda: accepted(control, name="a", vlan=1002), what="its slot is free")
+        control.ask("port.set", name="lab", guests=1)
 
 
 def test_the_last_served_port_can_go_where_sockets_have_an_owner(box):
