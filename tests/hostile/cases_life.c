@@ -21,6 +21,7 @@
 #define BATCH 8 /* frames under way around each message */
 #define TOGGLES 40
 #define REBOOTS 12
+#define LOOKS 5     /* at the memory of a stopped device */
 #define DEATHS 2000 /* sockets closed in the middle of a burst */
 #define KILLS 60    /* whole processes */
 #define CROWD 300   /* connections at a time: more than there are ports */
@@ -143,6 +144,67 @@ run_handover(struct hostile *h, const void *arg)
 			return;
 	}
 	party_hears_nothing(peer);
+}
+
+/* Copies all memory of a device that is in use, or compares it with such a copy. Returns true if they are the same. */
+static bool
+memory_is(const struct vu_mem *mem, uint8_t *copy[], bool take)
+{
+	bool same = true;
+
+	for (unsigned i = 0; i < mem->n; i++) {
+		const struct vu_region *r = &mem->region[i];
+
+		if (take && (copy[i] = malloc(r->used)) != NULL)
+			memcpy(copy[i], r->base, r->used);
+		same &= copy[i] != NULL && memcmp(copy[i], r->base, r->used) == 0;
+	}
+	return same;
+}
+
+/* Returns true if a device's memory stays as it is while the switch polls others, and has more frames for it. */
+static bool
+stays_as_it_is(struct party *p, struct party *a, struct party *b)
+{
+	uint8_t *copy[VU_REGIONS_MAX] = {NULL}, frame[LEN];
+	bool same = memory_is(&p->nic.dev.mem, copy, true);
+
+	for (unsigned i = 0; i < LOOKS && same; i++) {
+		frame_make(frame, p->mac, a->mac, TYPE_CASE, ++p->h->seq, LEN);
+		same = nic_send(&a->nic, frame, LEN, NULL) == 0 && party_says(a, b) &&
+				memory_is(&p->nic.dev.mem, copy, false);
+	}
+	for (unsigned i = 0; i < p->nic.dev.mem.n; i++)
+		free(copy[i]);
+	return same;
+}
+
+/* When its rings are stopped, a guest uses the memory for something else, as a reboot does. */
+static void
+run_left_alone(struct hostile *h, const void *arg)
+{
+	struct party *p, *q, *a, *b;
+	struct buf f[BATCH], g[BATCH];
+
+	(void)arg;
+	h->drops_any = true;
+	if (!party_pair(h, &a, &b))
+		return;
+	for (unsigned i = 0; i < REBOOTS && !h->failed; i++) {
+		p = party_open(h, NULL);
+		q = p != NULL ? party_open(h, NULL) : NULL;
+		/* Each speaks to a guest that is known: nothing is flooded, also to those who look. */
+		if (q == NULL || !party_meet(p, a) || !party_meet(q, a) || !lay_batch(p, q, f) ||
+				!lay_batch(q, p, g))
+			return;
+		/* Frames are under way in both directions. */
+		post_batch(q);
+		post_batch(p);
+		MUST(h, vu_dev_stop(&p->nic.dev, NULL) == 0, "stopping failed");
+		EXPECT(h, stays_as_it_is(p, a, b), "its memory was written to after its stop");
+		party_close(p);
+		party_close(q);
+	}
 }
 
 /* Reboots with other features: header lengths and suppression change with them. */
@@ -348,6 +410,8 @@ const struct hcase cases_life[] = {
 				run_toggle_rx, NULL, 0},
 		{"handover", "stopped and started under traffic: indices handed back right, nothing lost",
 				run_handover, NULL, 0},
+		{"left-alone", "stopped in the midst of traffic: not a byte of its memory is written then",
+				run_left_alone, NULL, 0},
 		{"reboots", "features renegotiated after reboots, legacy and modern", run_reboots,
 				NULL, 0},
 		{"features-running", "features changed while running: refused",
