@@ -202,14 +202,16 @@ static void
 report(const struct soak *s, int64_t begin)
 {
 	const struct movers_done *d = movers_done(s->movers);
+	struct holdings now = {.fds = 0};
 
+	subject_holdings(&s->h->subject, &now);
 	printf("# done: %jd s: %u hostile cases, %u acts: %u migrations, %u reconnects, %u reboots, %u deaths; "
 	       "%u logs; %u processes killed; %ju frames of neighbours, %ju of movers, %ju dropped and "
-	       "counted; slowest connect %jd ms\n",
+	       "counted; slowest connect %jd ms; %ju KiB of memory\n",
 			(intmax_t)(vu_now_ms() - begin) / 1000, s->run, s->acts, d->moves,
 			d->reconnects, d->reboots, d->deaths, d->logs, s->kills,
 			(uintmax_t)neighbours_got(s->h->neighbours), (uintmax_t)d->frames,
-			(uintmax_t)d->lost, (intmax_t)d->slowest_ms);
+			(uintmax_t)d->lost, (intmax_t)d->slowest_ms, (uintmax_t)now.resident_kb);
 	fflush(stdout);
 }
 
@@ -324,7 +326,7 @@ soak_run(struct hostile *h, const struct options *o, double seconds, uint64_t se
 	struct soak s = {.h = h, .random = seed * 2 + 1, .begin = vu_now_ms()};
 	const struct hcase *c = NULL;
 	unsigned group = 0;
-	bool ok;
+	bool ok, begun;
 
 	printf("1..3\n# seed %ju\n", (uintmax_t)seed);
 	while ((c = next_case(o, &group, c)) != NULL && s.n_cases < CASES_MAX)
@@ -339,10 +341,12 @@ soak_run(struct hostile *h, const struct options *o, double seconds, uint64_t se
 	ok = EXPECT(h, own_network(), "no network namespace of its own: %s", strerror(errno)) &&
 			warm_up(&s);
 	say(1, ok, "eight guests, two workers, an uplink");
+	begun = ok;
 	ok = ok && soak(&s, seconds);
 	say(2, ok, "nothing lost, all sums agree, nothing kept");
 	movers_close(s.movers);
-	ok = ok && the_end(h);
+	/* Also after a failure: a sanitizer tells of what was lost. */
+	ok &= begun && the_end(h);
 	say(3, ok, "SIGTERM ends the switch with status 0 and sums that agree");
 	if (!ok)
 		show_log(h);
