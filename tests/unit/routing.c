@@ -57,6 +57,16 @@ routing_add(struct room *r, const struct rte_ether_addr *to, const struct rte_et
 	return f;
 }
 
+void
+routing_kinds(unsigned int kind[BURST_MAX], unsigned int kinds, uint64_t *random)
+{
+	unsigned int i;
+
+	for (i = 0; i < BURST_MAX; i++)
+		kind[i] = i > 0 && unit_random(random) % 2 ? kind[i - 1]
+							   : unit_random(random) % kinds;
+}
+
 uint64_t
 routing_ports(const struct room *r, unsigned int i)
 {

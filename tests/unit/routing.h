@@ -28,6 +28,9 @@ int routing_teardown(void **state);
 struct frame *
 routing_add(struct room *r, const struct rte_ether_addr *to, const struct rte_ether_addr *from);
 
+/* Chooses a kind for each frame of a burst, of so many, in runs as traffic has them. */
+void routing_kinds(unsigned int kind[BURST_MAX], unsigned int kinds, uint64_t *random);
+
 /* Where frame i of the burst is to go. */
 uint64_t routing_ports(const struct room *r, unsigned int i);
 

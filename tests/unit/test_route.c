@@ -268,13 +268,9 @@ test_burst(void **state)
 
 	for (round = 0; round < 500; round++) {
 		r->lane->burst.n = 0;
-		for (i = 0; i < BURST_MAX; i++) {
-			/* Runs, as traffic has them. */
-			kind[i] = i > 0 && unit_random(&random) % 2
-					? kind[i - 1]
-					: unit_random(&random) % RTE_DIM(kinds);
+		routing_kinds(kind, RTE_DIM(kinds), &random);
+		for (i = 0; i < BURST_MAX; i++)
 			routing_add(r, kinds[kind[i]].to, &mac0);
-		}
 		/* One that was lost when it was fetched stays so. */
 		i = unit_random(&random) % BURST_MAX;
 		frame_lose(&r->lane->burst.frame[i], DROP_SHORT);

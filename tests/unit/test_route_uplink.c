@@ -222,10 +222,8 @@ test_burst_of_uplink(void **state)
 
 	for (round = 0; round < 500; round++) {
 		r->lane->burst.n = 0;
+		routing_kinds(kind, RTE_DIM(kinds), &random);
 		for (i = 0; i < BURST_MAX; i++) {
-			kind[i] = i > 0 && unit_random(&random) % 2
-					? kind[i - 1]
-					: unit_random(&random) % RTE_DIM(kinds);
 			f = routing_add(r, kinds[kind[i]].to, &host);
 			f->tagged = kinds[kind[i]].tag != 0;
 			f->tci = f->tagged ? kinds[kind[i]].tag : 1000;
