@@ -37,14 +37,13 @@ uplink_set_promiscuous(struct uplink *u)
 	int rc = rte_eth_promiscuous_enable(u->port);
 	bool refused = rc != 0 && rc != -ENOTSUP;
 
-	if (refused && !u->promiscuous_due)
+	if (refused && u->filters.mode_refused == 0)
 		say(WARNING, "port %u does not become promiscuous: %s; it is asked again\n",
 				u->port, rte_strerror(-rc));
-	else if (!refused && u->promiscuous_due)
+	else if (!refused && u->filters.mode_refused != 0)
 		say(NOTICE, "port %u is promiscuous now\n", u->port);
 	u->promiscuous = true;
-	u->promiscuous_due = refused;
-	u->filters.mode_refused = 0;
+	u->filters.mode_refused = refused ? 1 : 0;
 }
 
 bool
@@ -270,7 +269,7 @@ filter_tick(struct uplink *u)
 	int rc;
 
 	filter_try_again(f);
-	if (u->promiscuous_due && ++f->mode_refused >= REFUSED_SECONDS)
+	if (f->mode_refused != 0 && f->mode_refused++ >= REFUSED_SECONDS)
 		uplink_set_promiscuous(u);
 	if (!u->promiscuous || u->conf->promiscuous || f->without != 0 || f->most == 0 ||
 			++f->fits < FITS_SECONDS)
@@ -280,7 +279,8 @@ filter_tick(struct uplink *u)
 		f->fits = 0; /* it is tried again */
 		return;
 	}
-	u->promiscuous = u->promiscuous_due = false;
+	u->promiscuous = false;
+	f->mode_refused = 0;
 	say(NOTICE, "port %u has room for the addresses of guests again: promiscuous no longer\n",
 			u->port);
 }

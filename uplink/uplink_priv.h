@@ -61,12 +61,12 @@ struct uplink_filters {
 	uint32_t n;
 	uint32_t room; /* most filters that the driver says it has, without its own address */
 	uint32_t most; /* most that it takes of late: it has refused one more */
-	unsigned int refused;      /* seconds since then */
-	bool trial;                /* one more than before may be tried */
-	unsigned int mode_refused; /* seconds since the driver refused promiscuous mode */
-	uint16_t of[GUEST_MAX];    /* number of filters of each device */
-	uint32_t without;          /* number of guests' addresses without a filter */
-	unsigned int fits;         /* seconds since `without` became 0 */
+	unsigned int refused; /* seconds since then */
+	bool trial;           /* one more than before may be tried */
+	unsigned int mode_refused; /* seconds since promiscuous mode was refused, from 1 on; 0: it was not */
+	uint16_t of[GUEST_MAX]; /* number of filters of each device */
+	uint32_t without;       /* number of guests' addresses without a filter */
+	unsigned int fits;      /* seconds since `without` became 0 */
 };
 
 /* The main lcore's. */
@@ -88,16 +88,15 @@ struct uplink {
 	struct ports *ports;
 	struct uplink_pool *pool; /* [0]: sorted in software; [1 + i]: device i's */
 	uint16_t npools;
-	uint16_t port;        /* DPDK's number */
-	bool vmdq;            /* the NIC sorts, as planned */
-	bool nic_tags;        /* --vm2vm 2: frames bring their tag along */
-	bool pools_out;       /* a device without a pool was logged */
-	bool strip_hw;        /* the NIC removes the tag and reports it */
-	bool strip;           /* guests see no tag */
-	bool strip_priority;  /* guests see no tag of VLAN 0, where other tags are the guests' */
-	bool insert_hw;       /* the NIC adds tags */
-	bool promiscuous;     /* it is to be */
-	bool promiscuous_due; /* and the driver refused it the last time */
+	uint16_t port;       /* DPDK's number */
+	bool vmdq;           /* the NIC sorts, as planned */
+	bool nic_tags;       /* --vm2vm 2: frames bring their tag along */
+	bool pools_out;      /* a device without a pool was logged */
+	bool strip_hw;       /* the NIC removes the tag and reports it */
+	bool strip;          /* guests see no tag */
+	bool strip_priority; /* guests see no tag of VLAN 0, where other tags are the guests' */
+	bool insert_hw;      /* the NIC adds tags */
+	bool promiscuous;    /* it is to be */
 	bool started;
 	uint32_t frame_max; /* longest frame that is switched */
 	uint32_t rx_max;    /* longest frame that is received whole */
