@@ -21,6 +21,9 @@
 #include "switch/port.h"
 #include "uplink/uplink.h"
 
+/* Why a change is not made now, beside CHANGE_BUSY. */
+#define WHY_HELD "no memory, or a guest is held up"
+
 enum step {
 	STEP_IDLE,
 	STEP_SERVE,   /* new sockets are being made */
@@ -136,7 +139,7 @@ static void
 changes_cannot(struct changes *c)
 {
 	c->again = true;
-	snprintf(c->error, sizeof(c->error), "no memory, or a guest is held up: try again");
+	snprintf(c->error, sizeof(c->error), WHY_HELD ": try again");
 }
 
 /* Has the sockets made whose turn it is: with `late`, those whose paths were in use before. */
@@ -298,7 +301,7 @@ void
 changes_propose(struct changes *c, struct conf *draft, bool dry, change_done done, void *arg)
 {
 	const struct change_result busy = {.busy = true,
-			.error = "another change is being made: try again",
+			.error = CHANGE_BUSY ": try again",
 			.diff = "",
 			.reconnects = ""};
 	unsigned int i;
@@ -386,7 +389,7 @@ changes_reloaded(void *arg, const struct change_result *r)
 	size_t len;
 
 	if (r->busy) {
-		changes_put_reload_off(c, "no memory, or a guest is held up");
+		changes_put_reload_off(c, WHY_HELD);
 		return;
 	}
 	c->reload_waits = false;
@@ -408,7 +411,7 @@ changes_reload(struct changes *c)
 	struct conf *draft;
 
 	if (changes_busy(c)) {
-		changes_put_reload_off(c, "another change is being made");
+		changes_put_reload_off(c, CHANGE_BUSY);
 		return;
 	}
 	c->reload = false;

@@ -27,6 +27,9 @@ struct changes;
 struct conf;
 struct parts;
 
+/* Why a change is refused while changes_busy(). */
+#define CHANGE_BUSY "another change is being made"
+
 /* How a change ended, or would end. */
 struct change_result {
 	bool ok;

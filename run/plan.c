@@ -53,7 +53,7 @@ plan_is_node(const struct conf *c, unsigned int index)
 	return conf_port_used(&c->port[index]) && c->port[index].socket[0] == '\0';
 }
 
-static bool
+bool
 plan_owner_differs(const struct conf_port *a, const struct conf_port *b)
 {
 	return a->owned != b->owned || a->uid != b->uid || a->gid != b->gid ||

@@ -43,6 +43,9 @@ plan_serves(const struct plan *p, unsigned int index, bool late)
 	return p->kind[index] == CHANGE_ADD && !p->late[index];
 }
 
+/* Returns true if two settings of a port give its socket another owner or mode. */
+bool plan_owner_differs(const struct conf_port *a, const struct conf_port *b);
+
 /* Makes room for both settings. Returns false without memory; plan_end() is called then, too. */
 bool plan_begin(struct plan *p);
 

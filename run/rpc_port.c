@@ -85,7 +85,7 @@ rpc_port_is_busy(struct rpc_call *call)
 {
 	if (!changes_busy(call->parts->changes))
 		return false;
-	rpc_fail(call, RPC_CODE_BUSY, "another change is being made: try again");
+	rpc_fail(call, RPC_CODE_BUSY, CHANGE_BUSY ": try again");
 	return true;
 }
 

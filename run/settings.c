@@ -15,6 +15,7 @@
 #include "guest/vhost_user.h"
 #include "run/addresses.h"
 #include "run/parts.h"
+#include "run/plan.h"
 #include "run/settings.h"
 #include "run/telemetry.h"
 #include "switch/grace.h"
@@ -114,15 +115,11 @@ settings_forget(const struct parts *p, const struct conf *before, const uint8_t 
 static void
 settings_own_socket(const struct conf_port *before, const struct conf_port *now)
 {
-	bool mode = now->mode_given != before->mode_given || now->mode != before->mode;
-	bool owner = now->owned != before->owned || now->uid != before->uid ||
-			now->gid != before->gid;
-
-	if (!mode && !owner)
+	if (!plan_owner_differs(before, now))
 		return;
 	if (before->owned)
 		socket_file_give(now->socket, geteuid(), socket_file_new_group(now->socket));
-	if (mode)
+	if (now->mode_given || before->mode_given)
 		socket_file_set_mode(
 				now->socket, now->mode_given ? now->mode : socket_file_new_mode());
 	if (now->owned)
