@@ -177,11 +177,11 @@ def test_frames_for_a_port_that_is_down(box, kind, end):
 def test_a_link_that_the_kernel_did_not_tell(box):
     """For lack of file descriptors: it is asked again, though nothing more happens to the link."""
     with room(box, uplink=AF_PACKET, vlan_base=0) as r, Control(r.switch) as events:
+        events.ask("events.subscribe")  # first: a client whom the switch has not accepted needs a descriptor
         limits = resource.prlimit(r.switch.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(r.switch.pid, resource.RLIMIT_NOFILE, (0, limits[1]))
         r.uplink.ns.ip("link", "set", r.uplink.far, "down")
         r.switch.wait_output("does not tell the state of its interface: Too many open files; it is asked again")
-        events.ask("events.subscribe")
         resource.prlimit(r.switch.pid, resource.RLIMIT_NOFILE, limits)
         link_is(r, "down")
         assert events.read()["params"]["event"] == "link.down"
