@@ -96,6 +96,20 @@ port_vlan(const struct port *p)
 	return load_relaxed(&p->vlan);
 }
 
+/* Returns true if a device is present and has this tag on the uplink. Any worker. */
+static inline bool
+port_has_tag(const struct port *p, uint16_t vid)
+{
+	return port_state(p) == PORT_USED && port_vlan(p) == vid;
+}
+
+/* Returns true if no frame may pass between two ports; the uplink is never isolated. Any worker. */
+static inline bool
+ports_isolated(const struct ports *p, uint16_t a, uint16_t b)
+{
+	return port_policy(&p->port[a]) & port_policy(&p->port[b]) & PORT_ISOLATED;
+}
+
 /* Returns the epoch of a slot, which the main lcore counts. Any thread. */
 static inline uint32_t
 port_epoch(const struct port *p)

@@ -11,10 +11,10 @@
 #include "frame/cost.h"
 #include "frame/frame.h"
 #include "switch/fdb.h"
+#include "switch/flood.h"
 #include "switch/lane.h"
 #include "switch/learn.h"
 #include "switch/route.h"
-#include "switch/sink.h"
 #include "switch/source.h"
 
 /*
@@ -148,13 +148,6 @@ route_by_nic(const struct lane *l, struct frame *f, uint16_t port)
 	return PORT_UPLINK;
 }
 
-/* Returns true if no frame may pass between two ports; the uplink is never isolated. */
-static inline bool
-route_both_isolated(const struct ports *p, uint16_t a, uint16_t b)
-{
-	return port_policy(&p->port[a]) & port_policy(&p->port[b]) & PORT_ISOLATED;
-}
-
 /* Routes a frame of a guest: to the port that has the address, or to all. */
 static inline uint16_t
 route_from_guest(struct lane *l, const struct source *s, struct frame *f, uint8_t policy)
@@ -174,32 +167,16 @@ route_from_guest(struct lane *l, const struct source *s, struct frame *f, uint8_
 	port = fdb_port(e);
 	if (unlikely(port == s->port))
 		return route_to_none(f, DROP_TO_SENDER);
-	if (unlikely(policy & PORT_ISOLATED) && route_both_isolated(l->shared.ports, s->port, port))
+	if (unlikely(policy & PORT_ISOLATED) && ports_isolated(l->shared.ports, s->port, port))
 		return route_to_none(f, DROP_ISOLATED);
 	return likely(vm2vm != VM2VM_NIC) ? port : route_by_nic(l, f, port);
-}
-
-/* Adds a frame of the burst to a part. */
-static void
-route_add_part(struct parted *p, uint16_t of, const struct lane *l, const struct frame *f)
-{
-	unsigned int i;
-
-	for (i = 0; i < p->n && p->part[i].of != of; i++)
-		;
-	if (i == p->n) {
-		p->part[i].of = of;
-		p->part[i].frames = 0;
-		p->n++;
-	}
-	p->part[i].frames |= frame_set_one(f - l->burst.frame);
 }
 
 /* The wire has brought a guest's own frame back, which goes to all others: it must not reach that guest. */
 static __rte_noinline uint16_t
 route_reflected(struct lane *l, const struct frame *f, uint16_t owner)
 {
-	route_add_part(&l->dests.reflected, owner, l, f);
+	flood_but(l, f, owner);
 	return TO_ALL_BUT;
 }
 
@@ -222,31 +199,13 @@ route_from_untagged(struct lane *l, struct frame *f, uint16_t owner)
 	return port != PORT_UPLINK && port != owner ? port : route_to_none(f, DROP_TO_SENDER);
 }
 
-/* Returns true if frames for all go to a port: also if it is paused for a moment. */
-static inline bool
-route_takes_frames(const struct ports *all, unsigned int port)
-{
-	const struct sink *k = port_sink(&all->port[port]);
-
-	return k != NULL && k->ops->is_open(k);
-}
-
-/* Returns true if a device is present and has this tag on the uplink. */
-static inline bool
-route_has_tag(const struct ports *all, unsigned int device, uint16_t vid)
-{
-	const struct port *p = &all->port[device];
-
-	return port_state(p) == PORT_USED && port_vlan(p) == vid;
-}
-
 /* A frame goes to every device with this tag, except the owner of its source. */
 static uint16_t
 route_to_tag(struct lane *l, const struct frame *f, uint16_t vid, uint16_t owner)
 {
-	route_add_part(&l->dests.tags, vid, l, f);
+	flood_to_tag(l, f, vid);
 	if (owner != PORT_UPLINK)
-		route_reflected(l, f, owner);
+		flood_but(l, f, owner);
 	return TO_SOME;
 }
 
@@ -267,7 +226,7 @@ route_from_shared(struct lane *l, struct frame *f, uint16_t vid, uint16_t owner)
 	port = fdb_port(e);
 	if (port == PORT_UPLINK || port == owner)
 		return route_to_none(f, DROP_TO_SENDER);
-	return route_has_tag(l->shared.ports, port, vid) ? port : route_to_none(f, DROP_VLAN);
+	return port_has_tag(&l->shared.ports->port[port], vid) ? port : route_to_none(f, DROP_VLAN);
 }
 
 /* Returns the VLAN of a frame of the uplink. */
@@ -287,7 +246,7 @@ route_enters(const struct lane *l, const struct source *s, uint16_t vid, uint16_
 {
 	if (device == TAG_NOBODY || (s->device != SOURCE_ANY && device != s->device))
 		return false;
-	return device == TAG_SHARED || route_has_tag(l->shared.ports, device, vid);
+	return device == TAG_SHARED || port_has_tag(&l->shared.ports->port[device], vid);
 }
 
 /*
@@ -408,83 +367,6 @@ route_frame(struct lane *l, struct source *s, struct frame *f, uint8_t policy)
 		      : route_from_untagged(l, f, owner);
 }
 
-/* Notes that flooded frames go to so many ports. */
-static void
-route_end_flood(struct lane *l, frame_set frames, unsigned int ports)
-{
-	unsigned int i;
-
-	l->dests.flood |= frames;
-	l->dests.nflood = RTE_MAX(l->dests.nflood, ports);
-	FRAME_SET_FOREACH(i, ports == 0 ? frames : 0)
-		l->burst.frame[i].reason = DROP_NO_PORT;
-}
-
-/* Adds every port that takes frames (also paused ones), except the sender's. */
-static void
-route_flood(struct lane *l, const struct source *s, struct burst *b, frame_set frames)
-{
-	const struct ports *all = l->shared.ports;
-	unsigned int i, ports = 0, n = ports_used(all);
-
-	b->cost += n * COST_FLOOD;
-	for (i = 0; i < n; i++) {
-		if (i == s->port || !route_takes_frames(all, i) ||
-				route_both_isolated(all, s->port, i))
-			continue;
-		dests_add(&l->dests, i, frames);
-		ports++;
-	}
-	if (s->port != PORT_UPLINK && route_takes_frames(all, PORT_UPLINK)) {
-		dests_add(&l->dests, PORT_UPLINK, frames);
-		ports++;
-	}
-	route_end_flood(l, frames, ports);
-}
-
-/* Adds the devices with a tag. */
-static void
-route_flood_tag(struct lane *l, frame_set frames, uint16_t vid)
-{
-	const struct ports *all = l->shared.ports;
-	unsigned int i, ports = 0, n = ports_used(all);
-
-	l->burst.cost += n * COST_OTHERS;
-	for (i = 0; i < n; i++) {
-		if (!route_has_tag(all, i, vid))
-			continue;
-		l->burst.cost += COST_FLOOD;
-		if (!route_takes_frames(all, i))
-			continue;
-		dests_add(&l->dests, i, frames);
-		ports++;
-	}
-	route_end_flood(l, frames, ports);
-}
-
-/* Takes the ports away that frames must not go to. */
-static __rte_noinline void
-route_leave_out(struct lane *l)
-{
-	struct dests *d = &l->dests;
-	frame_set taken = 0, left = 0;
-	unsigned int i, at;
-
-	for (i = 0; i < d->reflected.n; i++) {
-		at = d->slot[d->reflected.part[i].of];
-		if (at >= d->n || d->port[at] != d->reflected.part[i].of)
-			continue;
-		taken |= d->want[at] & d->reflected.part[i].frames;
-		d->want[at] &= ~d->reflected.part[i].frames;
-		if (d->want[at] == 0)
-			dests_drop(d, at);
-	}
-	for (i = 0; i < d->n; i++)
-		left |= d->want[i];
-	FRAME_SET_FOREACH(i, taken & ~left)
-		l->burst.frame[i].reason = DROP_TO_SENDER;
-}
-
 /* Returns true if two frames have the same destination and source. */
 static inline bool
 route_same_way(const struct frame *a, const struct frame *b)
@@ -548,11 +430,7 @@ route_burst(struct lane *l, struct source *s, struct burst *b)
 		run |= frame_set_one(i);
 	}
 	flood |= route_end_run(l, last, run);
-	if (unlikely(flood != 0))
-		route_flood(l, s, b, flood);
-	for (i = 0; unlikely(i < l->dests.tags.n); i++)
-		route_flood_tag(l, l->dests.tags.part[i].frames, l->dests.tags.part[i].of);
-	if (unlikely(l->dests.reflected.n != 0))
-		route_leave_out(l);
+	if (unlikely((flood | l->dests.tags.n) != 0))
+		flood_burst(l, s, flood);
 	b->cost += l->hints.searches * COST_SEARCH;
 }

@@ -60,7 +60,7 @@ MUTANTS = (
     Mutant("avail-overrun", "more may be available than the ring has", "guest/split.h",
            "if (unlikely(n > vq->size)) {", "if (unlikely(n > vq->size + 1)) {", "split", "test_available",
            check=False),
-    Mutant("isolation", "isolated ports reach each other", "switch/route.c",
+    Mutant("isolation", "isolated ports reach each other", "switch/port.h",
            "return port_policy(&p->port[a]) & port_policy(&p->port[b]) & PORT_ISOLATED;",
            "return a > PORT_MAX && b > PORT_MAX;", "policy", "test_isolated"),
     Mutant("own-macs", "a port may use addresses that are not its own", "switch/route.c",
