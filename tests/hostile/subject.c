@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -23,6 +24,8 @@
 #include "vhost_user.h"
 #include "wire.h"
 
+/* Only the shadow is this large: one TiB. */
+#define SHADOW_KB (UINT64_C(1) << 30)
 #define POLL_MS 2 /* between two looks at something that is waited for */
 
 const char *
@@ -309,6 +312,26 @@ subject_holdings(const struct subject *s, struct holdings *hold)
 	count_lines(path, "HugetlbPages:", &hold->huge_kb);
 	hold->resident_kb += hold->huge_kb;
 	return hold->fds > 0;
+}
+
+uint64_t
+subject_shadow_kb(const struct subject *s)
+{
+	char path[64], line[PATH_MAX + 128];
+	uint64_t size = 0, resident, all = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps", (int)s->pid);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return 0;
+	while (fgets(line, sizeof(line), f) != NULL) {
+		sscanf(line, "Size: %" SCNu64, &size);
+		if (sscanf(line, "Rss: %" SCNu64, &resident) == 1 && size >= SHADOW_KB)
+			all += resident;
+	}
+	fclose(f);
+	return all;
 }
 
 bool

@@ -63,6 +63,12 @@ struct holdings {
 	uint64_t huge_kb;
 };
 
+/*
+ * Returns how much of the process's memory is AddressSanitizer's shadow, in KiB. That has a byte for each eight that
+ * were ever in use at any address, and keeps it: it grows while the process maps memory at new addresses.
+ */
+uint64_t subject_shadow_kb(const struct subject *s);
+
 /* Starts it. Returns false if it did not come up; s->log tells why. */
 bool subject_start(struct subject *s);
 
