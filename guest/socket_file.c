@@ -21,14 +21,17 @@ static bool
 socket_file_is_alive(const char *path)
 {
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0), rc;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool alive;
 
 	if (fd < 0)
 		return true;
 	strncpy(un.sun_path, path, sizeof(un.sun_path) - 1);
-	rc = connect(fd, (const struct sockaddr *)&un, sizeof(un));
+	/* EAGAIN: who listens accepts nobody now. EPROTOTYPE: it is a socket of another type. */
+	alive = connect(fd, (const struct sockaddr *)&un, sizeof(un)) == 0 || errno == EAGAIN ||
+			errno == EPROTOTYPE;
 	close(fd);
-	return rc == 0;
+	return alive;
 }
 
 bool

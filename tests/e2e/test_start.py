@@ -10,14 +10,17 @@ import mmap
 import os
 import re
 import signal
+import socket
 
 import pytest
 
 from lib import hugepages, proc
+from lib.control import Control
 from lib.frames import BROADCAST, frame
 from lib.room import room
 from lib.start import before_eal, refused, start
 from lib.switch import Switch, binary
+from lib.wait import pause, wait_for
 
 NOBODY = 65534
 MAP_HUGETLB = 0x40000
@@ -93,6 +96,12 @@ def hugetlbfs(box):
 @contextlib.contextmanager
 def few_hugepages(left):
     """All hugepages except so many are in use."""
+    def steady():
+        """What a process that has ended held may come back a moment later."""
+        before = hugepages.counts()
+        pause()
+        return hugepages.counts() == before
+    wait_for(steady, what="as many hugepages free as before")
     hugepages.require(2 * left * hugepages.SIZE_MIB)
     size = (hugepages.counts()[1] - left) * hugepages.SIZE_MIB << 20
     with mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE | MAP_HUGETLB):
@@ -209,6 +218,33 @@ def test_prefix_of_a_live_switch(box):
         with Switch(box, ["--socket-file", box.path("second")], eal=["--file-prefix", first.prefix]):
             box.foreign_sockets.add("usvhost")
         box.foreign_sockets.clear()
+
+
+@contextlib.contextmanager
+def crowded(path):
+    """Somebody listens at a socket and accepts nobody, and as many wait there as may."""
+    with contextlib.ExitStack() as stack:
+        def end():
+            return stack.enter_context(socket.socket(socket.AF_UNIX))
+        listener = end()
+        listener.bind(path)
+        stack.callback(os.unlink, path)
+        listener.listen(0)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                client = end()
+                client.setblocking(False)
+                client.connect(path)
+        yield
+
+
+def test_socket_of_somebody_who_accepts_nobody(box):
+    """Neither the start nor a change waits for that."""
+    with crowded(box.path("usvhost")):
+        refused(start(box), "usvhost: in use by a live process")
+    with Switch(box, ["--port", "a,socket=a"]) as switch, Control(switch) as control, crowded(box.path("b")):
+        assert "b: in use by a live process" in control.refused("port.add", name="b", socket=box.path("b")).message
+        control.ask("port.set", name="a", isolated=True)
 
 
 def test_prefix_of_a_killed_switch(box):
