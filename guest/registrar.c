@@ -70,7 +70,7 @@ registrar_run(void *arg)
 	while ((j = registrar_next(r)) != NULL) {
 		say_error_into(j->error, sizeof(j->error));
 		if (j->serve)
-			j->ok = vhost_user_add(&j->port);
+			j->ok = vhost_user_add(&j->port, j->index);
 		else
 			vhost_user_remove(r->all, j->index, j->port.socket);
 		say_error_into(NULL, 0);

@@ -274,15 +274,6 @@ vhost_user_start(struct guests *all)
 	return true;
 }
 
-bool
-vhost_user_add(const struct conf_port *p)
-{
-	if (!serve_port(p, &device_ops))
-		return false;
-	vhost_thread_wake();
-	return true;
-}
-
 /* Hangs up on the guests of a port. Returns true if there was one. */
 static bool
 vhost_user_hang_up(const struct guests *all, unsigned int index)
@@ -317,6 +308,18 @@ vhost_user_end_connections(unsigned int index)
 		store_relaxed(&connections.guest[i], NULL);
 	}
 	pthread_mutex_unlock(&turn);
+}
+
+bool
+vhost_user_add(const struct conf_port *p, unsigned int index)
+{
+	if (!serve_port(p, &device_ops)) {
+		/* One may have connected before that failed. */
+		vhost_user_end_connections(index);
+		return false;
+	}
+	vhost_thread_wake();
+	return true;
 }
 
 void
@@ -382,14 +385,19 @@ vhost_user_move(struct guests *all, const struct ring_move *m, bool moved[])
 }
 
 bool
-vhost_user_set_conf(struct guests *all, const struct conf *next)
+vhost_user_set_conf(struct guests *all, const struct conf *next, guests_may may, void *arg)
 {
+	bool ok;
+
 	if (!vhost_user_take_turn())
 		return false;
-	slot_set_conf(all->ports, all->conf, next);
-	all->conf = next;
+	ok = may == NULL || may(arg);
+	if (ok) {
+		slot_set_conf(all->ports, all->conf, next);
+		all->conf = next;
+	}
 	pthread_mutex_unlock(&turn);
-	return true;
+	return ok;
 }
 
 bool

@@ -21,14 +21,14 @@ struct guests;
 bool vhost_user_start(struct guests *all);
 
 /*
- * Serves the socket of one more port. Returns false, after an error was printed, if that fails. May
+ * Serves the socket of one more port, which has this index. Returns false, after an error was printed, if that fails. May
  * wait for librte_vhost: see registrar.h, whose thread calls it.
  */
-bool vhost_user_add(const struct conf_port *p);
+bool vhost_user_add(const struct conf_port *p, unsigned int index);
 
 /*
- * Ends the guests of port `index`, and no longer serves its socket. The port must be `going` in the
- * present settings. It may wait, and is called, as vhost_user_add() is.
+ * Ends the guests of port `index`, and no longer serves its socket. If the port is not `going` in the
+ * present settings, guests may connect once more until then. It may wait, and is called, as vhost_user_add() is.
  */
 void vhost_user_remove(struct guests *all, unsigned int index, const char *path);
 
@@ -49,8 +49,14 @@ struct ring_move {
  */
 bool vhost_user_move(struct guests *all, const struct ring_move *m, bool moved[]);
 
-/* Makes guests use other settings, at once. Returns false if librte_vhost's thread is not done soon. Main lcore. */
-bool vhost_user_set_conf(struct guests *all, const struct conf *next);
+/* Asked while no guest comes or goes. Returns false if something must not be done. */
+typedef bool (*guests_may)(void *arg);
+
+/*
+ * Makes guests use other settings, at once. Returns false if librte_vhost's thread is not done soon, or if `may`,
+ * unless that is NULL, returns false. Main lcore.
+ */
+bool vhost_user_set_conf(struct guests *all, const struct conf *next, guests_may may, void *arg);
 
 /*
  * Serves one more socket, whatever --client says. Returns false, after an error was printed, if that fails.

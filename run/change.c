@@ -79,12 +79,12 @@ changes_create(struct parts *parts, struct conf *given, int argc, char **argv)
 	return c;
 }
 
-/* Publishes the settings while ports go. Returns false without memory. */
+/* Publishes the settings while ports go. Returns false if that can't be done now. */
 static bool
-changes_publish_between(struct changes *c, bool going)
+changes_publish_between(struct changes *c, bool going, guests_may may)
 {
 	struct conf *mid = plan_between(&c->plan, going);
-	bool ok = mid != NULL && settings_publish(&c->settings, mid);
+	bool ok = mid != NULL && settings_publish(&c->settings, mid, may, c);
 
 	free(mid);
 	return ok;
@@ -170,40 +170,59 @@ changes_undo(struct changes *c)
 	}
 }
 
-/* Has the sockets of ports that go removed. */
-static void
+/*
+ * Has the sockets of ports that go removed. Returns false if it is to be tried again: what was done can't be taken
+ * back now, either, as that takes the same locks.
+ */
+static bool
 changes_remove(struct changes *c)
 {
 	unsigned int i;
 
+	if (!changes_publish_between(c, true, NULL))
+		return false;
 	c->step = STEP_REMOVE;
-	if (!changes_publish_between(c, true)) {
-		changes_cannot(c);
-		changes_undo(c);
-		return;
-	}
 	for (i = 0; i < SOCKET_MAX; i++)
 		if (plan_removes(&c->plan, i))
 			changes_give(c, false, i, c->plan.before);
+	return true;
 }
 
 /* Publishes what is to be in the end, and has the last sockets made. Returns false if it is to be tried again. */
 static bool
 changes_replace(struct changes *c)
 {
-	if (!settings_publish(&c->settings, c->plan.next))
+	if (!settings_publish(&c->settings, c->plan.next, NULL, NULL))
 		return false;
 	addresses_settle(c->parts);
 	changes_serve(c, true);
 	return true;
 }
 
-/* Begins a change that was checked. */
+/* Returns true if no guest that is connected stands in the way. */
+static bool
+changes_leave_guests(void *arg)
+{
+	struct changes *c = arg;
+
+	if (!plan_leaves_tags(&c->plan, c->parts) || !plan_leaves_guests(&c->plan, c->parts))
+		return false;
+	c->again = !plan_leaves_slots(&c->plan, c->parts);
+	return !c->again;
+}
+
+/* Begins a change that was checked. A guest may have come since. */
 static void
 changes_begin(struct changes *c)
 {
-	if (!changes_publish_between(c, false)) {
-		changes_cannot(c);
+	bool ok;
+
+	say_error_into(c->error, sizeof(c->error));
+	ok = changes_publish_between(c, false, changes_leave_guests);
+	say_error_into(NULL, 0);
+	if (!ok) {
+		if (c->error[0] == '\0')
+			changes_cannot(c);
 		changes_finish(c, false);
 		return;
 	}
@@ -234,13 +253,13 @@ changes_step(struct changes *c)
 {
 	switch (c->step) {
 	case STEP_SERVE:
-		if (c->error[0] != '\0')
-			changes_undo(c);
-		else
-			changes_remove(c);
+		if (c->error[0] == '\0')
+			return changes_remove(c);
+		changes_undo(c);
 		return true;
 	case STEP_UNDO:
-		if (!settings_publish(&c->settings, c->plan.before))
+		if (!plan_is_cleared(&c->plan, c->parts, true) ||
+				!settings_publish(&c->settings, c->plan.before, NULL, NULL))
 			return false; /* until it can */
 		addresses_settle(c->parts);
 		changes_finish(c, false);
@@ -249,8 +268,9 @@ changes_step(struct changes *c)
 		c->step = STEP_CLEAR;
 		return true;
 	case STEP_CLEAR:
-		return plan_is_cleared(&c->plan, c->parts) && changes_replace(c);
+		return plan_is_cleared(&c->plan, c->parts, false) && changes_replace(c);
 	case STEP_REPLACE:
+		addresses_settle(c->parts); /* of guests that have come back */
 		settings_own(c->plan.before, c->plan.next, c->plan.kind, c->error,
 				sizeof(c->error));
 		changes_finish(c, true);
@@ -334,8 +354,7 @@ changes_propose(struct changes *c, struct conf *draft, bool dry, change_done don
 		c->plan.down[i] = c->why[i][0] != '\0';
 	say_error_into(c->error, sizeof(c->error));
 	ok = conf_resolve(c->plan.next) && uplink_allows(c->parts->uplink, c->plan.next) &&
-			plan_compare(&c->plan) && plan_leaves_tags(&c->plan, c->parts) &&
-			plan_leaves_guests(&c->plan, c->parts);
+			plan_compare(&c->plan) && changes_leave_guests(c);
 	say_error_into(NULL, 0);
 	if (ok && !dry)
 		changes_begin(c);

@@ -97,6 +97,32 @@ plan_compare(struct plan *p)
 	return true;
 }
 
+/*
+ * Until it is known which settings stay, no guest that comes gets the tag that a port has in either, or is one more than
+ * either allows.
+ */
+static void
+plan_keep_free(const struct plan *p, struct conf *mid)
+{
+	const struct conf *const both[] = {p->before, p->next};
+	const struct conf_port *c;
+	unsigned int i, j;
+	uint16_t *owner;
+
+	for (i = 0; i < SOCKET_MAX; i++) {
+		for (j = 0; j < RTE_DIM(both); j++) {
+			c = &both[j]->port[i];
+			owner = &mid->tag_owner[c->vlan];
+			if (conf_port_used(c) && c->vlan_given && *owner >= mid->nports &&
+					*owner < GUEST_MAX)
+				*owner = TAG_NOBODY;
+		}
+		if (p->kind[i] == CHANGE_LIVE)
+			mid->port[i].guests =
+					RTE_MIN(p->before->port[i].guests, p->next->port[i].guests);
+	}
+}
+
 struct conf *
 plan_between(const struct plan *p, bool going)
 {
@@ -118,6 +144,7 @@ plan_between(const struct plan *p, bool going)
 		}
 	}
 	conf_make_tables(mid);
+	plan_keep_free(p, mid);
 	return mid;
 }
 
@@ -172,20 +199,39 @@ plan_leaves_tags(const struct plan *p, const struct parts *parts)
 	const struct conf *next = p->next;
 	const struct conf_port *c;
 	unsigned int i, index;
+	uint16_t tag;
 
 	for (i = 0; i < ports_used(parts->ports) && next->vlan_base != 0; i++) {
 		if (!plan_guest_of(parts, i, &index))
 			continue;
 		c = &next->port[index];
-		if (index == i || plan_removes(p, index) || c->vlan_given ||
-				conf_tag_owner(next, conf_vlan(next, i)) == i)
+		if (plan_removes(p, index) || c->vlan_given)
+			continue;
+		tag = conf_vlan(next, i);
+		if (tag > VLAN_LAST) {
+			say_error("port %s: device %u would have VLAN tag %u, past %u: keep vlan=, or "
+				  "disconnect that guest first",
+					c->name, i, tag, VLAN_LAST);
+			return false;
+		}
+		if (index == i || conf_tag_owner(next, tag) == i)
 			continue;
 		say_error("vlan=%u: is the tag of device %u, a guest of port %s: choose another, or "
 			  "disconnect that guest first",
-				conf_vlan(next, i), i, c->name);
+				tag, i, c->name);
 		return false;
 	}
 	return true;
+}
+
+/* Returns true if a change can put a guest of a port out of its place. */
+static bool
+plan_takes_place(const struct plan *p, unsigned int index)
+{
+	const struct conf_port *before = &p->before->port[index], *next = &p->next->port[index];
+
+	return !plan_removes(p, index) &&
+			(next->guests < before->guests || next->vlan_given > before->vlan_given);
 }
 
 bool
@@ -199,13 +245,13 @@ plan_leaves_guests(const struct plan *p, const struct parts *parts)
 				port_state(&parts->ports->port[i]) != PORT_USED)
 			continue;
 		c = &p->next->port[index];
-		if (plan_removes(p, index) || c->guests >= p->before->port[index].guests)
+		if (!plan_takes_place(p, index))
 			continue;
 		/* The tag of a port with one guest is that of the port's own slot. */
 		if (++guests[index] <= c->guests && (c->guests > 1 || !c->vlan_given || i == index))
 			continue;
-		say_error("port %s: guests=%u: device %u is connected beyond that: disconnect it "
-			  "first",
+		say_error("port %s: guests=%u: device %u has the place of a further guest: disconnect "
+			  "it first",
 				c->name, c->guests, i);
 		return false;
 	}
@@ -213,12 +259,28 @@ plan_leaves_guests(const struct plan *p, const struct parts *parts)
 }
 
 bool
-plan_is_cleared(const struct plan *p, const struct parts *parts)
+plan_leaves_slots(const struct plan *p, const struct parts *parts)
+{
+	unsigned int i;
+
+	for (i = 0; i < SOCKET_MAX; i++) {
+		if (p->kind[i] != CHANGE_ADD || port_state(&parts->ports->port[i]) == PORT_FREE)
+			continue;
+		say_error("port %s: another port's guest has just taken its place: try again",
+				p->next->port[i].name);
+		return false;
+	}
+	return true;
+}
+
+bool
+plan_is_cleared(const struct plan *p, const struct parts *parts, bool added)
 {
 	unsigned int i, index;
 
 	for (i = 0; i < ports_used(parts->ports); i++)
-		if (plan_guest_of(parts, i, &index) && plan_removes(p, index))
+		if (plan_guest_of(parts, i, &index) &&
+				(added ? p->kind[index] == CHANGE_ADD : plan_removes(p, index)))
 			return false;
 	return true;
 }

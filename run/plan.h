@@ -59,16 +59,19 @@ void plan_end(struct plan *p);
 bool plan_compare(struct plan *p);
 
 /*
- * Returns true if no port gets the tag of a guest that is connected: a further guest of a port without vlan= has
- * that of its slot. Returns false after an error was printed.
+ * Returns true if no port gets the tag of a guest that is connected, and no guest one that there is not: a guest
+ * of a port without vlan= has that of its slot. Returns false after an error was printed.
  */
 bool plan_leaves_tags(const struct plan *p, const struct parts *parts);
 
 /* Returns true if no port has a guest that it may not have then. Returns false after an error was printed. */
 bool plan_leaves_guests(const struct plan *p, const struct parts *parts);
 
-/* Returns true once no slot is in use by a guest of a port that goes. */
-bool plan_is_cleared(const struct plan *p, const struct parts *parts);
+/* Returns true if the slots of new ports are free. Returns false after an error was printed. */
+bool plan_leaves_slots(const struct plan *p, const struct parts *parts);
+
+/* Returns true once no slot is in use by a guest of a port that goes or, with `added`, of one that is new. */
+bool plan_is_cleared(const struct plan *p, const struct parts *parts, bool added);
 
 /*
  * Returns the settings while ports go, to be freed: those that are wanted, but the former ones for these

@@ -30,14 +30,14 @@ struct former {
 	uint64_t token; /* of the grace period after which workers do not use them */
 };
 
-/* Returns false if librte_vhost's thread is held up. */
+/* Returns false if librte_vhost's thread is held up, or `may` returns false. */
 static bool
-settings_use(struct parts *p, const struct conf *next)
+settings_use(struct parts *p, const struct conf *next, guests_may may, void *arg)
 {
 	bool ok;
 
 	telemetry_pause();
-	ok = vhost_user_set_conf(p->guests, next);
+	ok = vhost_user_set_conf(p->guests, next, may, arg);
 	if (ok)
 		p->conf = next;
 	telemetry_resume();
@@ -45,7 +45,7 @@ settings_use(struct parts *p, const struct conf *next)
 }
 
 bool
-settings_publish(struct settings *s, const struct conf *next)
+settings_publish(struct settings *s, const struct conf *next, guests_may may, void *arg)
 {
 	struct parts *p = s->parts;
 	const struct conf *former = p->conf;
@@ -54,7 +54,7 @@ settings_publish(struct settings *s, const struct conf *next)
 
 	if (copy != NULL)
 		*copy = *next;
-	if (f == NULL || copy == NULL || !settings_use(p, copy)) {
+	if (f == NULL || copy == NULL || !settings_use(p, copy, may, arg)) {
 		free(f);
 		free(copy);
 		return false;

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "guest/vhost_user.h"
+
 struct conf;
 struct former;
 struct parts;
@@ -25,9 +27,10 @@ struct settings {
 /*
  * Makes all threads use other settings, of which this takes a copy. The former ones are freed when no
  * worker can use them any more (settings_reclaim()); other threads use them only while they hold the
- * locks that are taken here. Returns false without memory, or if a lock is not free soon, as a worker hangs.
+ * locks that are taken here. `may`, unless NULL, is asked once these are held. Returns false if it returns false,
+ * without memory, or if a lock is not free soon, as a worker hangs.
  */
-bool settings_publish(struct settings *s, const struct conf *next);
+bool settings_publish(struct settings *s, const struct conf *next, guests_may may, void *arg);
 
 /* Frees former settings that nobody uses any more; with `all`, at the end, all of them. */
 void settings_reclaim(struct settings *s, bool all);

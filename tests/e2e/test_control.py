@@ -274,7 +274,7 @@ def test_a_guests_tag_is_not_given_away(box):
             assert "vlan=1002: is the tag of device 2, a guest of port lab" in error
             # Nor may a port have fewer guests than it has: its tag would be that of the first alone.
             error = control.refused("port.set", name="lab", guests=1).message
-            assert "port lab: guests=1: device 2 is connected beyond that" in error
+            assert "port lab: guests=1: device 2 has the place of a further guest" in error
             r.uplink.port.send(tagged(frame(guest.mac, STRANGER), 1002))
             guest.port.until(frame(guest.mac, STRANGER))
         wait_for(lambda: len(control.port("lab")["guests"]) == 1, what="it has left")

@@ -3,13 +3,16 @@
  */
 /* What a change of ports comes to: whose socket is made or removed when, and the settings on the way. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "conf/conf.h"
 #include "conf/conf_diff.h"
 #include "conf/conf_option.h"
 #include "conf/conf_parse.h"
 #include "conf/conf_port.h"
+#include "run/parts.h"
 #include "run/plan.h"
+#include "switch/port.h"
 #include "unit.h"
 
 /* Indexes of ports: A is removed, B is made again, C takes A's path, and D is new. E only has another tag. */
@@ -84,6 +87,28 @@ test_between(void **state)
 	free(mid);
 }
 
+/* Who comes in the middle gets no tag that a port has before or after it, and is not one too many for either. */
+static void
+test_kept_free_between(void **state)
+{
+	struct plan *p = *state;
+	struct conf *mid;
+
+	p->before->vlan_base = p->next->vlan_base = 1000;
+	p->before->port[A].vlan_given = p->next->port[B].vlan_given = true;
+	p->before->port[A].vlan = 1020;
+	p->next->port[B].vlan = 1021;
+	p->before->port[E].guests = 1;
+	p->next->port[E].guests = 4;
+	mid = plan_between(p, false);
+	assert_non_null(mid);
+	assert_int_equal(conf_tag_owner(mid, 1020), A);
+	assert_int_equal(conf_tag_owner(mid, 1021), TAG_NOBODY);
+	assert_int_equal(conf_tag_owner(mid, 1022), 22);
+	assert_int_equal(mid->port[E].guests, 1);
+	free(mid);
+}
+
 static void
 test_who_has_to_connect_again(void **state)
 {
@@ -130,6 +155,84 @@ test_device_stays(void **state)
 	assert_false(plan_compare(p));
 }
 
+static struct ports ports;
+
+/* One guest, of a port, is in a slot. */
+static struct parts
+with_guest(const struct plan *p, unsigned int port, unsigned int slot)
+{
+	memset(&ports, 0, sizeof(ports));
+	ports.port[slot].settings = &p->before->port[port];
+	ports.port[slot].state = PORT_USED;
+	ports.n = slot + 1;
+	return (struct parts){.conf = p->before, .ports = &ports};
+}
+
+/* A port that loses vlan= gets the tag of its slot, of which there may be none. */
+static void
+test_tag_past_the_last(void **state)
+{
+	struct plan *p = *state;
+	const struct parts parts = with_guest(p, E, E);
+
+	p->before->port[E].vlan_given = true;
+	p->next->port[E].vlan_given = false;
+	p->next->vlan_base = VLAN_LAST - E;
+	assert_true(plan_leaves_tags(p, &parts));
+	p->next->vlan_base++;
+	assert_false(plan_leaves_tags(p, &parts));
+	with_guest(p, E, E + 9);
+	assert_false(plan_leaves_tags(p, &parts));
+	p->next->port[E].vlan_given = true;
+	assert_true(plan_leaves_tags(p, &parts));
+}
+
+/* vlan= of a port with one guest is the tag of the port's own slot. */
+static void
+test_guest_in_a_further_slot(void **state)
+{
+	struct plan *p = *state;
+	const struct parts parts = with_guest(p, E, E + 9);
+
+	p->before->port[E].guests = p->next->port[E].guests = 1;
+	assert_false(plan_leaves_guests(p, &parts));
+	p->next->port[E].guests = p->before->port[E].guests = 2;
+	assert_true(plan_leaves_guests(p, &parts));
+	p->next->port[E].guests = 1;
+	assert_false(plan_leaves_guests(p, &parts));
+	with_guest(p, E, E);
+	assert_true(plan_leaves_guests(p, &parts));
+}
+
+static void
+test_slot_of_a_new_port(void **state)
+{
+	struct plan *p = *state;
+	const struct parts parts = with_guest(p, E, E);
+
+	assert_true(plan_leaves_slots(p, &parts));
+	with_guest(p, E, D);
+	assert_false(plan_leaves_slots(p, &parts));
+}
+
+/* A change that is taken back waits for guests of ports that it made. */
+static void
+test_cleared(void **state)
+{
+	struct plan *p = *state;
+	const struct parts parts = with_guest(p, D, D);
+
+	assert_true(plan_is_cleared(p, &parts, false));
+	assert_false(plan_is_cleared(p, &parts, true));
+	ports.port[D].state = PORT_LEAVING;
+	assert_false(plan_is_cleared(p, &parts, true));
+	ports.port[D].state = PORT_FREE;
+	assert_true(plan_is_cleared(p, &parts, true));
+	with_guest(p, A, A);
+	assert_false(plan_is_cleared(p, &parts, false));
+	assert_true(plan_is_cleared(p, &parts, true));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -138,9 +241,14 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			TEST(test_whose_socket_when),
 			TEST(test_between),
+			TEST(test_kept_free_between),
 			TEST(test_who_has_to_connect_again),
 			TEST(test_down),
 			TEST(test_device_stays),
+			TEST(test_tag_past_the_last),
+			TEST(test_guest_in_a_further_slot),
+			TEST(test_slot_of_a_new_port),
+			TEST(test_cleared),
 	};
 
 	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);

@@ -32,6 +32,10 @@ $(BUILD)/tests/unit/pools: UNIT_DRIVERS := -lrte_net_ring
 $(BUILD)/obj/unit/test_filter.o: private ALL_CFLAGS += -DALLOW_EXPERIMENTAL_API
 $(BUILD)/tests/unit/filter: UNIT_DRIVERS := -Wl,--no-as-needed -lrte_net_bond -lrte_bus_vdev -Wl,--as-needed
 
+# What a change asks of others is answered by the test.
+$(BUILD)/tests/unit/change: UNIT_DRIVERS := -Wl,--wrap=registrar_start,--wrap=registrar_stop,--wrap=registrar_give \
+	-Wl,--wrap=registrar_take,--wrap=settings_publish,--wrap=addresses_settle
+
 # The one that needs libfuse.
 $(BUILD)/tests/unit/cuse_node: private UNIT_DRIVERS = $(FUSE_LIBS)
 $(BUILD)/tests/unit/cuse_node: $(FUSE_OBJECTS)
