@@ -73,7 +73,7 @@ addresses_allowed(const struct parts *p, uint64_t key, uint16_t port)
 	if (port == PORT_UPLINK)
 		return true; /* its addresses are not checked, as the wire may send a guest's frame back */
 	c = p->ports->port[port].settings;
-	for (i = 0; i < c->nmacs; i++)
+	for (i = 0; c != NULL && i < c->nmacs; i++)
 		if (rte_is_same_ether_addr(&c->mac[i], &mac))
 			return true;
 	return false;
@@ -155,7 +155,7 @@ addresses_fix(const struct parts *p, uint64_t key, uint16_t port)
 }
 
 void
-addresses_return(const struct parts *p, uint16_t port)
+addresses_return(const struct parts *p, uint16_t port, bool settled)
 {
 	struct static_address *a;
 	struct rte_ether_addr mac;
@@ -168,6 +168,10 @@ addresses_return(const struct parts *p, uint16_t port)
 		a->waits = false;
 		if (addresses_allowed(p, a->key, port) && addresses_put(p, a->key, port))
 			continue;
+		if (!settled) {
+			a->waits = true;
+			continue;
+		}
 		mac = fdb_mac(a->key);
 		say(NOTICE, "port %s: may no longer have the static address " MAC_FORMAT "\n",
 				a->guest, MAC_BYTES(mac));
@@ -184,7 +188,7 @@ addresses_settle(const struct parts *p)
 	statics_drop_ports(p->statics, p->conf);
 	for (i = 0; i < ports_used(p->ports); i++)
 		if (port_state(&p->ports->port[i]) == PORT_USED)
-			addresses_return(p, i);
+			addresses_return(p, i, true);
 }
 
 uint32_t

@@ -33,8 +33,11 @@ void addresses_let_go(const struct parts *p, uint64_t key);
 /* Forgets all addresses of a guest that has left. Its static ones wait for it. */
 void addresses_forget_port(const struct parts *p, uint16_t port);
 
-/* Puts the static addresses of a guest that has come back where they were. Those that it may not have end. */
-void addresses_return(const struct parts *p, uint16_t port);
+/*
+ * Puts the static addresses of a guest that has come back where they were. Those that it may not have end if the
+ * settings are `settled`, and wait otherwise, as the change that is being made may be taken back.
+ */
+void addresses_return(const struct parts *p, uint16_t port, bool settled);
 
 /* Forgets the addresses that the present settings do not allow to their ports. Static ones wait. */
 void addresses_enforce(const struct parts *p);

@@ -208,7 +208,7 @@ control_tell_guest(struct control *c, unsigned int slot, bool there)
 		return;
 	c->there[slot] = there;
 	if (there)
-		addresses_return(p, slot);
+		addresses_return(p, slot, p->changes == NULL || !changes_busy(p->changes));
 	rpc_event(p->rpc, there ? "guest.connected" : "guest.disconnected", "{s:s, s:i}", "port",
 			slot_name(p->ports, slot, name), "device", (int)slot);
 }

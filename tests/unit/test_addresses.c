@@ -76,15 +76,15 @@ test_they_come_back_with_their_guest(void **state)
 	assert_int_equal(static_at(w, key[2]), B);
 	/* Another guest uses one of them meanwhile. */
 	assert_int_equal(fdb_learn(p->fdb, key[1], B, &old), FDB_ADDED);
-	addresses_return(p, B);
+	addresses_return(p, B, true);
 	assert_int_equal(static_at(w, key[0]), PORT_MAX);
-	addresses_return(p, A);
+	addresses_return(p, A, true);
 	assert_int_equal(static_at(w, key[0]), A);
 	assert_int_equal(static_at(w, key[1]), A);
 	assert_int_equal(fdb_count(p->fdb, B), 1);
 	/* Each time. */
 	addresses_forget_port(p, A);
-	addresses_return(p, A);
+	addresses_return(p, A, true);
 	assert_int_equal(static_at(w, key[0]), A);
 }
 
@@ -99,7 +99,7 @@ test_the_last_owner_has_it(void **state)
 	assert_true(addresses_fix(p, key[1], A));
 	addresses_forget_port(p, A);
 	assert_true(addresses_fix(p, key[1], PORT_UPLINK));
-	addresses_return(p, A);
+	addresses_return(p, A, true);
 	assert_int_equal(static_at(w, key[0]), B);
 	assert_int_equal(static_at(w, key[1]), PORT_UPLINK);
 	assert_int_equal(fdb_count(p->fdb, A), 0);
@@ -118,14 +118,14 @@ test_deleted_ones_stay_away(void **state)
 	assert_int_equal(addresses_forget_static(p, key[0], PORT_MAX), 1);
 	assert_int_equal(addresses_forget_static(p, key[0], PORT_MAX), 0);
 	assert_int_equal(addresses_forget_static(p, 0, B), 0); /* B is there, so nothing waits */
-	addresses_return(p, A);
+	addresses_return(p, A, true);
 	assert_int_equal(static_at(w, key[0]), PORT_MAX);
 	assert_int_equal(static_at(w, key[1]), A);
 	addresses_forget_port(p, A);
 	addresses_forget_port(p, B);
 	assert_int_equal(addresses_forget_static(p, 0, PORT_MAX), 1);
-	addresses_return(p, A);
-	addresses_return(p, B);
+	addresses_return(p, A, true);
+	addresses_return(p, B, true);
 	assert_int_equal(fdb_used(p->fdb), 0);
 }
 
@@ -150,7 +150,7 @@ test_settings_end_them(void **state)
 	w->r->ports.port[A].settings = &others.port[A];
 	w->r->ports.port[A].policy = PORT_MACS;
 	addresses_settle(p);
-	addresses_return(p, A);
+	addresses_return(p, A, true);
 	assert_int_equal(static_at(w, key[0]), PORT_MAX);
 	assert_int_equal(w->statics.n, 1);
 	read_settings(&others, one, RTE_DIM(one));
@@ -161,6 +161,30 @@ test_settings_end_them(void **state)
 	memset(&settings.port[B], 0, sizeof(settings.port[B]));
 	addresses_settle(p);
 	assert_int_equal(w->statics.n, 0);
+}
+
+/* A change that takes an address from its port may be taken back. */
+static void
+test_they_wait_for_the_end_of_a_change(void **state)
+{
+	static char *macs[] = {"vhost-switch", "--", "--port", "a,socket=a,mac=02:00:00:00:00:99",
+			"--port", "b,socket=b"};
+	struct whole *w = *state;
+	struct parts *p = &w->parts;
+
+	assert_true(addresses_fix(p, key[0], A));
+	addresses_forget_port(p, A);
+	read_settings(&others, macs, RTE_DIM(macs));
+	p->conf = &others;
+	w->r->ports.port[A].settings = &others.port[A];
+	w->r->ports.port[A].policy = PORT_MACS;
+	addresses_return(p, A, false);
+	assert_int_equal(static_at(w, key[0]), PORT_MAX);
+	p->conf = &settings;
+	w->r->ports.port[A].settings = &settings.port[A];
+	w->r->ports.port[A].policy = 0;
+	addresses_settle(p);
+	assert_int_equal(static_at(w, key[0]), A);
 }
 
 /* An address that another port can't have stays as it was. */
@@ -226,7 +250,7 @@ test_more_than_a_few(void **state)
 	assert_false(addresses_fix(p, key[0], A));
 	addresses_forget_port(p, A);
 	assert_int_equal(fdb_count(p->fdb, A), 0);
-	addresses_return(p, A);
+	addresses_return(p, A, true);
 	assert_int_equal(fdb_count(p->fdb, A), FDB_PER_GUEST);
 	assert_int_equal(w->statics.n, FDB_PER_GUEST);
 }
@@ -240,6 +264,7 @@ main(void)
 			TEST(the_last_owner_has_it),
 			TEST(deleted_ones_stay_away),
 			TEST(settings_end_them),
+			TEST(they_wait_for_the_end_of_a_change),
 			TEST(refused_move),
 			TEST(change_that_is_undone),
 			TEST(more_than_a_few),
