@@ -325,10 +325,16 @@ option_set_flag(struct conf *c, int opt, const char *name, const char *value)
 {
 	if (strcmp(value, "yes") == 0)
 		return conf_option(c, opt, "");
-	if (strcmp(value, "no") == 0)
-		return true;
-	say_error("%s = %s: must be yes or no", name, value);
-	return false;
+	if (strcmp(value, "no") != 0) {
+		say_error("%s = %s: must be yes or no", name, value);
+		return false;
+	}
+	/* The last line counts. */
+	if (opt == 'P')
+		c->promiscuous = false;
+	else if (opt == OPT_CLIENT)
+		c->client = false;
+	return true;
 }
 
 bool

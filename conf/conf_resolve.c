@@ -198,6 +198,9 @@ resolve_switch_ok(const struct conf *c)
 	if (c->promiscuous && !c->uplink)
 		return resolve_refuse(
 				"-P", "there is no uplink to make promiscuous: give one with -p");
+	if (c->total_num_mbufs != 0 && !c->uplink)
+		return resolve_refuse("--total-num-mbufs",
+				"only an uplink has mbufs, and there is none: give one with -p");
 	return true;
 }
 

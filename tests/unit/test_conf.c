@@ -72,7 +72,7 @@ static const struct {
 		{"--idle-sleep", "0", "1000000", "-1", "1000001", "0 to 1000000 microseconds", "",
 				AT(idle_sleep)},
 		{"--total-num-mbufs", "1024", "16777216", "1023", "16777217",
-				"1024 to 16777216 mbufs", "", AT(total_num_mbufs)},
+				"1024 to 16777216 mbufs", "-p 1 ", AT(total_num_mbufs)},
 #undef AT
 };
 
@@ -177,6 +177,7 @@ test_vmdq(void **state)
 	assert_int_equal(conf.vmdq, VMDQ_ON);
 	refused("-- --vmdq 2", "--vmdq", "2", "0 to 1");
 	refused("-- --vmdq 1", "--vmdq 1", "no uplink", "-p");
+	refused("-- --total-num-mbufs 5000", "--total-num-mbufs", "only an uplink", "-p");
 	refused("-- -p 1 --vmdq 1 --vlan-base 0", "--vmdq 1", "--vlan-base 0", "--vmdq 0");
 	accept("-- -p 1 --vm2vm 2");
 	assert_int_equal(conf.vm2vm, VM2VM_NIC);

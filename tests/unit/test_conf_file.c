@@ -68,6 +68,9 @@ test_before_file_after(void **state)
 					"~ switch vmdq 0 -> 1 (needs a restart)\n"
 					"~ switch p 0x2 -> 0x1 (needs a restart)\n"
 					"~ switch P yes -> default (needs a restart)\n"},
+			/* The last line of a key counts. */
+			{"[switch]\np=1\nP=yes\n" A, "[switch]\np=1\nP=yes\nP=no\n" A,
+					"~ switch P yes -> default (needs a restart)\n"},
 			{"[switch]\nsocket-file=/x/y\n", "[switch]\nsocket-file=/x/y\n" A,
 					"+ port a socket=/a\n"},
 			{A,
@@ -119,8 +122,8 @@ test_written_and_read(void **state)
 			{"vhost-switch", "--", "--socket-file", "/x/uplink", "--socket-file",
 					"/x/device", "--socket-file", "/x/7", "--socket-file",
 					"/x/", NULL},
-			{"vhost-switch", "--", "--vmdq", "0", "--vm2vm", "1", "--control", "none",
-					"--total-num-mbufs", "5000", NULL},
+			{"vhost-switch", "--", "-p", "1", "--vmdq", "0", "--vm2vm", "1", "--control",
+					"none", "--total-num-mbufs", "5000", NULL},
 	};
 	size_t i;
 	char *text, *again, *diff;
