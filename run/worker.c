@@ -18,10 +18,10 @@
 #include "uplink/uplink.h"
 
 /*
- * How often, and with which pauses, the main lcore checks that workers have finished: for 2 s, or
- * more if the process gets no CPU. A burst takes microseconds.
+ * How often, and with which pauses, the main lcore checks that workers have finished: for 5 s, or
+ * more if the process gets no CPU. A burst takes microseconds, but a host may take a worker's CPU away for seconds.
  */
-#define END_LOOKS 200
+#define END_LOOKS 500
 #define END_NAP_MS 10
 
 int
