@@ -4,7 +4,7 @@
 /*
  * The handler for vanished guest memory: see sigbus.h for the contract.
  *
- * It runs in the thread that touched the page: a worker, or librte_vhost's thread. A signal handler is
+ * It runs in the thread that touched the page: a worker, librte_vhost's thread, or the main lcore. A signal handler is
  * given no argument of ours: hence this file's two variables.
  */
 #include <errno.h>

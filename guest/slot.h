@@ -37,7 +37,7 @@ unsigned int slot_port(const struct conf *c, const char *socket);
  */
 uint16_t slot_take(struct ports *all, const struct conf *c, unsigned int index);
 
-/* Gives every slot in use its port's settings of *next, in the place of those of *now. Main lcore. */
+/* Gives every slot that has settings its port's settings of *next, in the place of those of *now. Main lcore. */
 void slot_set_conf(struct ports *all, const struct conf *now, const struct conf *next);
 
 /* Returns the slot in use by the guest of that name, as slot_name() has it; GUEST_MAX: none. Any thread. */

@@ -31,7 +31,7 @@ enum rpc_code {
 	RPC_CODE_PARAMS = -32602,
 	RPC_CODE_REFUSED = 1, /* what is asked for can't be done */
 	RPC_CODE_NONE = 2,    /* there is no such port, address or worker */
-	RPC_CODE_BUSY = 3,    /* another change is being made */
+	RPC_CODE_BUSY = 3,    /* not now: another change is being made, or something is held up */
 };
 
 /* Room for an error: the longest path or list of keys, and a sentence. */
