@@ -196,7 +196,7 @@ def test_ten_thousand_connections_leave_nothing_behind(control):
 
 def test_the_switch_ends_while_a_change_is_made(box):
     """A client that waits for the change is answered, and nothing is leaked (the sanitizer would complain)."""
-    for _ in range(3):
+    for _ in range(10):
         with Switch(box, ["--port", "a,socket=a"], program=sanitized_binary(), stats_every=0) as switch, \
                 Control(switch) as control:
             with contextlib.closing(connect(control.path)) as client, client.makefile("rb") as lines:
@@ -209,7 +209,7 @@ def test_the_switch_ends_while_a_change_is_made(box):
                 ended = answer.get("error", {}).get("message") == "the switch is ending"
         if ended:
             return
-    raise AssertionError("the change was made too soon, three times")
+    raise AssertionError("the change was made too soon, ten times")
 
 
 def test_one_that_never_reads_is_disconnected(box):

@@ -4,6 +4,7 @@
 
 import re
 import signal
+import time
 
 import pytest
 
@@ -21,28 +22,42 @@ from lib.wait import wait_for
 END_SECONDS = 1.0
 
 
+def ends_in_time(end):
+    """Once in three times: a host that takes the CPU away for a second tells nobody."""
+    took = []
+    while len(took) < 3 and (not took or took[-1] >= END_SECONDS):
+        took.append(end())
+    assert took[-1] < END_SECONDS, took
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
 @pytest.mark.parametrize("lcores", [ONE_WORKER, TWO_WORKERS], ids=["one worker", "two workers"])
 def test_signal_ends_in_order(box, number, lcores):
-    with Switch(box, lcores=lcores, stats_every=0) as switch:
-        table = switch.stop(number)
-        assert switch.stop_took < END_SECONDS
-        assert switch.stdout.count("vhost-switch statistics") == 1
-        assert table["total"].received == 0
+    def end():
+        with Switch(box, lcores=lcores, stats_every=0) as switch:
+            table = switch.stop(number)
+            assert switch.stdout.count("vhost-switch statistics") == 1
+            assert table["total"].received == 0
+        return switch.stop_took
+
+    ends_in_time(end)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
 def test_signal_under_traffic(box, number):
     """The guests send as fast as they can while the switch ends."""
-    with Switch(box) as switch:
-        path = switch.socket()
-        with Testpmd(box, [virtio_user(0, path, "cc:bb:bb:bb:bb:00"), virtio_user(1, path, "cc:bb:bb:bb:bb:01")],
-                     ["--eth-peer=0,cc:bb:bb:bb:bb:01", "--eth-peer=1,cc:bb:bb:bb:bb:00"]) as pmd:
-            pmd.forward("mac")
-            switch.wait_table(lambda t: t["total"].sent > 10000)
-            table = switch.stop(number)
-        assert switch.stop_took < END_SECONDS
-        assert table["total"].sent > 10000
+    def end():
+        with Switch(box) as switch:
+            path = switch.socket()
+            with Testpmd(box, [virtio_user(0, path, "cc:bb:bb:bb:bb:00"), virtio_user(1, path, "cc:bb:bb:bb:bb:01")],
+                         ["--eth-peer=0,cc:bb:bb:bb:bb:01", "--eth-peer=1,cc:bb:bb:bb:bb:00"]) as pmd:
+                pmd.forward("mac")
+                switch.wait_table(lambda t: t["total"].sent > 10000)
+                table = switch.stop(number)
+            assert table["total"].sent > 10000
+        return switch.stop_took
+
+    ends_in_time(end)
 
 
 def test_hang_up_changes_nothing(box):
@@ -141,7 +156,12 @@ def test_port_that_is_not_in_the_mask_is_left_alone(box):
 
 def test_statistics_come_in_time(box):
     with Switch(box, ["--stats", "1"]) as switch:
-        wait_for(lambda: len(stats.tables(switch.stdout)) >= 3, 10, "three tables")
+        def three():
+            """How many seconds three more take."""
+            begin, had = time.monotonic(), len(stats.tables(switch.stdout))
+            wait_for(lambda: len(stats.tables(switch.stdout)) >= had + 3, what="three tables")
+            return time.monotonic() - begin
+        assert any(three() < 6 for _ in range(3)), "once in three times"
         for table in stats.tables(switch.stdout)[:-1]:
             table.check()
 

@@ -164,7 +164,7 @@ def test_sigterm_ends_a_switch_with_a_hung_worker(box):
 
 def test_questions_about_a_guest_that_left_a_hung_worker_are_answered(box):
     """librte_vhost's thread holds a lock, for which no answer and no change waits. SIGTERM ends the switch as ever."""
-    ports = ["--port", "a,socket=usvhost", "--port", "b,socket=other"]
+    ports = ["--port", "a,socket=usvhost,guests=2", "--port", "b,socket=other"]
     with Switch(box, ports, lcores=TWO_WORKERS, allow_log=[HANGS]) as switch, Control(switch) as control:
         with Guests(box, [switch.socket()] * 2) as guests, hung(switch.pid, 2) as thread:
             guests.pmd.kill()
@@ -184,6 +184,7 @@ def test_a_reload_during_a_change_is_made_after_it(box):
         file.write("[port a]\nsocket = usvhost\n[port b]\nsocket = b\n")
     with Switch(box, ["--config", path], lcores=TWO_WORKERS, allow_log=[HANGS]) as switch, Control(switch) as asks, \
             Control(switch) as control, Guests(box, [switch.socket()]):
+        wait_for(lambda: [guest["transmit_rings"] for guest in control.port("a")["guests"]] == [1], what="a guest")
         with hung(switch.pid, 1):
             asks.send("port.del", name="a")
             wait_for(lambda: "another change" in control.refused("port.set", name="b", isolated=True).message,

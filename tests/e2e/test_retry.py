@@ -32,7 +32,7 @@ def stopped_guest(box, r):
         for other in r.guests:
             assert other.port.receive() is not None
         guests.pmd.signal(signal.SIGSTOP)
-        wait_for(guests.pmd.stopped, 10, "testpmd that stands still")
+        wait_for(guests.pmd.stopped, what="testpmd that stands still")
         guest.resume = lambda: guests.pmd.signal(signal.SIGCONT)
         yield guest
 

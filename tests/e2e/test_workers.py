@@ -8,7 +8,7 @@ import os
 import pytest
 
 from lib.background import Background
-from lib.control import Control, Refused
+from lib.control import BUSY, Control, Refused
 from lib.frames import frame, transfer
 from lib.guests import Guests
 from lib.proc import Process
@@ -18,7 +18,6 @@ from lib.wait import wait_for
 
 LOADGEN = os.path.join(ROOT, "build", "loadgen")
 FRAMES = 3000
-BUSY = 3  # code of an error: a worker has no CPU for the moment
 PORTS = ("a", "b", "c")
 
 
@@ -38,7 +37,7 @@ class Mover(Background):
 
     def move(self, port, worker):
         try:
-            moved = self.control.ask("worker.move", port=port, worker=worker)["moved"]
+            moved = self.control.once("worker.move", port=port, worker=worker)["moved"]
         except Refused as refused:
             if refused.code != BUSY:
                 raise
@@ -75,7 +74,7 @@ def move_and_divide(switch, control, seconds, divide):
     def move(worker, **device):
         nonlocal moves
         try:
-            moves += len(control.ask("worker.move", port="a", worker=worker, **device)["moved"])
+            moves += len(control.once("worker.move", port="a", worker=worker, **device)["moved"])
         except Refused as refused:
             gone = "no such guest" in refused.message  # they leave before their process ends
             assert refused.code == BUSY or gone, refused
@@ -94,7 +93,7 @@ def move_and_divide(switch, control, seconds, divide):
                            what="a worker that is busier than the other")
         if divide and numbered.running():
             assert {moved["worker"] for moved in divided} == {1} and len(divided) < 4
-            assert set(rings(control).values()) == {0, 1}
+            assert set(rings(control).values()) in ({0, 1}, set())  # they leave before their process ends
         elif divide:
             moves = 0
         assert numbered.wait(120) == 0

@@ -12,8 +12,7 @@
 #define MILLION 1000000
 #define BATCH 2048 /* frames; the receiver has buffers for as many */
 #define MOVES 8000
-#define MOVE_LINES 10        /* at most so many in the log for moves in a second */
-#define LOG_PATIENCE_MS 5000 /* several of the seconds in which the log's lines are counted */
+#define MOVE_LINES 10 /* at most so many in the log for moves in a second */
 
 /* A guest with many small frames under way, and one that can take them all. */
 static bool
@@ -144,7 +143,7 @@ run_stolen(struct hostile *h, const void *arg)
 		if (!both_send(a, b, to))
 			return;
 	/* Another case may have used up this second's lines of the log: go on until a move is logged. */
-	while (!h->failed && moves_logged(h) == 0 && vu_now_ms() < begin + LOG_PATIENCE_MS)
+	while (!h->failed && moves_logged(h) == 0 && vu_now_ms() < begin + PATIENCE_MS)
 		if (!both_send(a, b, to))
 			return;
 	lines = moves_logged(h);

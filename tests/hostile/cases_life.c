@@ -25,7 +25,6 @@
 #define DEATHS 2000 /* sockets closed in the middle of a burst */
 #define KILLS 60    /* whole processes */
 #define CROWD 300   /* connections at a time: more than there are ports */
-#define PATIENT_MS 20000
 
 /* Formats of a child's rings, by which it is told them. */
 #define VICTIM_SPLIT ':'
@@ -387,7 +386,7 @@ run_crowd(struct hostile *h, const void *arg)
 			break;
 	}
 	for (unsigned i = 0; i < n; i++) {
-		if (vu_send(sock[i], &msg) == 0 && vu_recv(sock[i], &answer, PATIENT_MS) == 0)
+		if (vu_send(sock[i], &msg) == 0 && vu_recv(sock[i], &answer, PATIENCE_MS) == 0)
 			served++;
 		else
 			refused++;
@@ -397,7 +396,7 @@ run_crowd(struct hostile *h, const void *arg)
 	remark("%u connections served at a time, %u turned away", served, refused);
 	EXPECT(h, n == CROWD && served >= 64, "%u connections were served", served);
 	/* The first newcomer may come before the switch has seen the last of the crowd go. */
-	EXPECT(h, subject_wait_fds(&h->subject, h->base.fds + 2, PATIENT_MS),
+	EXPECT(h, subject_wait_fds(&h->subject, h->base.fds + 2, PATIENCE_MS),
 			"the crowd was not forgotten");
 	if (party_pair(h, &p, &peer))
 		party_says(p, peer);

@@ -20,7 +20,6 @@
 #define WINDOW 32      /* frames under way to one: far fewer than its 256 buffers */
 #define TICK_NS 200000 /* pace: some 20,000 frames/s a direction at most */
 #define A_TICK 4
-#define SETTLE_MS 8000
 #define HANGS_MS 600000 /* a worker that has had no CPU for so long hangs, also in a soak */
 #define POLL_MS 1
 #define STOOD_NS 1000000000 /* between two turns: the whole machine stood still, see give_up() */
@@ -340,7 +339,7 @@ wait_until(struct neighbours *n, bool (*is_so)(struct neighbours *n))
 	workers_ran(n->workers, ran);
 	while (!is_so(n)) {
 		waited = vu_now_ms() - begin;
-		if (waited > SETTLE_MS &&
+		if (waited > PATIENCE_MS &&
 				(!n->patient || workers_had_time(n->workers, ran) ||
 						waited > HANGS_MS))
 			return false;

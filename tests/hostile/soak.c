@@ -29,7 +29,6 @@
 #define WARM_ACTS 40 /* enough for each mover to do each kind of act, in all likelihood */
 #define WARM_CASES 3
 #define REPORT_MS 600000
-#define SETTLE_MS 20000
 #define POLL_MS 10
 /* Seconds. The guests say nothing while this program stands still, which may be for minutes. */
 #define AGING "36000"
@@ -150,7 +149,7 @@ held(const struct soak *s, struct holdings *hold)
 static bool
 settled(struct soak *s, const struct holdings *base, struct holdings *now)
 {
-	int64_t deadline = vu_now_ms() + SETTLE_MS;
+	int64_t deadline = vu_now_ms() + PATIENCE_MS;
 
 	do {
 		if (!subject_holdings(&s->h->subject, now))

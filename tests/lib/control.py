@@ -9,6 +9,10 @@
 import json
 import socket
 
+from lib.wait import DEADLINE, wait_for
+
+BUSY = 3  # not now: a guest is being set up, a worker has no CPU for the moment, or there is another change
+
 
 class Refused(Exception):
     def __init__(self, code, message):
@@ -38,6 +42,18 @@ class Control:
             {"jsonrpc": "2.0", "id": self.last, "method": method, "params": params}).encode() + b"\n")
 
     def ask(self, method, **params):
+        """Returns the result. What can't be done just now is asked for again."""
+        def tried():
+            try:
+                return (self.once(method, **params),)
+            except Refused as refused:
+                if refused.code != BUSY:
+                    raise
+                return None
+
+        return wait_for(tried, what=f"{method} {params}")[0]
+
+    def once(self, method, **params):
         self.send(method, **params)
         answer = self.read()
         assert answer["id"] == self.last
@@ -48,7 +64,7 @@ class Control:
     def refused(self, method, **params):
         """The error of a request that must be refused."""
         try:
-            result = self.ask(method, **params)
+            result = self.once(method, **params)
         except Refused as refused:
             return refused
         raise AssertionError(f"{method} {params}: {result}")
@@ -67,7 +83,7 @@ class Control:
         return [port["name"] for port in self.ask("port.list")["ports"]]
 
 
-def connect(path, timeout=20):
+def connect(path, timeout=DEADLINE):
     client = socket.socket(socket.AF_UNIX)
     client.connect(path)  # waits while the switch has others to accept
     client.settimeout(timeout)

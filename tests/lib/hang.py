@@ -15,7 +15,9 @@ _PTRACE_DETACH, _PTRACE_SEIZE, _PTRACE_INTERRUPT = 17, 0x4206, 0x4207  # linux/p
 def _worker_thread(pid, lcore):
     """EAL names its threads: lcore-worker-1, or dpdk-worker1."""
     for thread in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{thread}/comm", encoding="ascii") as f:
+        # One that ends meanwhile is none of these.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError), \
+                open(f"/proc/{pid}/task/{thread}/comm", encoding="ascii") as f:
             if re.search(rf"worker-?{lcore}$", f.read().strip()):
                 return int(thread)
     raise AssertionError(f"no thread for lcore {lcore}")

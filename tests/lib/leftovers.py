@@ -11,7 +11,7 @@ import os
 import socket
 
 from lib import hugepages
-from lib.wait import wait_for
+from lib.wait import DEADLINE, wait_for
 
 PLACES = ("/dev/hugepages", "/dev/shm", "/run/dpdk", "/var/run/dpdk")
 
@@ -68,4 +68,4 @@ class Leftovers:
 
     def check(self):
         """The kernel takes a moment to free what a killed process held."""
-        wait_for(lambda: not self._left(), 10, lambda: f"all as before; {self._left()}")
+        wait_for(lambda: not self._left(), DEADLINE, lambda: f"all as before; {self._left()}")

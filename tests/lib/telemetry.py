@@ -6,7 +6,7 @@ import glob
 import json
 import socket
 
-from lib.wait import wait_for
+from lib.wait import DEADLINE, wait_for
 
 
 class Telemetry:
@@ -14,7 +14,7 @@ class Telemetry:
         pattern = f"{switch.directory}/dpdk/{switch.prefix}/dpdk_telemetry.v2*"
         path = wait_for(lambda: glob.glob(pattern), what=f"telemetry socket {pattern}")[0]
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.socket.settimeout(10)
+        self.socket.settimeout(DEADLINE)
         self.socket.connect(path)
         self.receive()  # the greeting
 

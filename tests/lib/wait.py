@@ -22,10 +22,11 @@ def wait_for(condition, deadline=DEADLINE, what=""):
     """Calls condition() until it returns something true, and returns that."""
     end = time.monotonic() + deadline
     while True:
+        late = time.monotonic() > end  # before the look, as the look itself may take longer than all the time there is
         result = condition()
         if result:
             return result
-        if time.monotonic() > end:
+        if late:
             text = what() if callable(what) else what
             raise TimeoutError(f"after {deadline:.0f} s still not so: {text or condition}")
         pause()

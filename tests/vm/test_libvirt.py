@@ -21,7 +21,7 @@ from lib.wait import wait_for
 from vm import image as images
 from vm.guest import Guest, Nic, Shell
 from vm.lan import echo
-from vm.qemu import COMPLAINT, KERNEL_WORDS, Lines
+from vm.qemu import BOOT_DEADLINE, COMPLAINT, KERNEL_WORDS, Lines
 
 DOMAINS = os.path.join(ROOT, "contrib", "libvirt")
 # Places of libvirt that get a file system of their own.
@@ -188,7 +188,7 @@ class Domain(Shell):
         """`virsh shutdown` presses the power button; libvirt forgets the domain when QEMU has ended."""
         self.run(POWER_BUTTON)
         self.libvirt.virsh("shutdown", self.name)
-        wait_for(lambda: self.name not in self.libvirt.virsh("list", "--all", "--name")[1].split(), 60,
+        wait_for(lambda: self.name not in self.libvirt.virsh("list", "--all", "--name")[1].split(), BOOT_DEADLINE,
                  f"{self.name} shut down")
 
 

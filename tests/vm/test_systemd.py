@@ -12,7 +12,7 @@ import pytest
 
 from lib import guide
 from lib.wait import wait_for
-from vm.machine import Machine
+from vm.machine import DEADLINE_THERE, Machine
 
 UNITS = "/run/units"
 SOCKET = "/run/vhost-switch/usvhost"
@@ -42,15 +42,16 @@ def machine(module_box):
 
 
 def wait_serving(machine):
-    """Waits until the service has its socket."""
-    wait_for(lambda: machine.run(f"test -S {SOCKET}", check=False)[0] == 0, 60, lambda: machine.run(f"cat {LOG}"))
+    """Waits until the service has its sockets."""
+    there = f"test -S {SOCKET} && test -S /run/vhost-switch/control"
+    wait_for(lambda: machine.run(there, check=False)[0] == 0, DEADLINE_THERE,
+             lambda: machine.run(f"cat {LOG}"))
 
 
 def systemctl(machine, *commands):
     """Runs these where systemd is process 1, as it answers nobody else; returns what they print."""
     script = " && ".join(f"systemctl {command}" for command in commands)
-    return machine.run(f"nsenter --mount --pid --target $(pidof systemd) sh -c '{script}' || {{ cat {LOG}; false; }}",
-                       deadline=60)
+    return machine.run(f"nsenter --mount --pid --target $(pidof systemd) sh -c '{script}' || {{ cat {LOG}; false; }}")
 
 
 def test_service_runs_hardened_as_delivered(machine):
@@ -58,7 +59,7 @@ def test_service_runs_hardened_as_delivered(machine):
     status = dict(re.findall(r"^(\w+):\s*(\w+)$", machine.run("cat /proc/$(pidof vhost-switch)/status"), re.M))
     assert int(status["CapBnd"], 16) == int(status["CapEff"], 16) == CAPABILITIES
     assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
-    assert " ok=1" in machine.run(FRAMES, deadline=60)
+    assert " ok=1" in machine.run(FRAMES)
     # The tool finds the service, and what it adds works within the service's confinement.
     assert "usvhost " in machine.run("build/vhost-switch-ctl show")
     machine.run("build/vhost-switch-ctl add vm9 socket=/run/vhost-switch/vm9.sock")
@@ -76,7 +77,7 @@ def test_ready_when_the_socket_is_there(machine):
     shown = systemctl(machine, "show -p ActiveState,Type,WatchdogUSec,NotifyAccess vhost-switch")
     assert set(shown.split()) == {"ActiveState=active", "Type=notify", "WatchdogUSec=30s", "NotifyAccess=main"}
     wait_for(lambda: "StatusText=guests: 0, workers: 1, uplink: none" in systemctl(
-        machine, "show -p StatusText vhost-switch"), 60, lambda: machine.run(f"cat {LOG}"))
+        machine, "show -p StatusText vhost-switch"), DEADLINE_THERE, lambda: machine.run(f"cat {LOG}"))
 
 
 def test_who_may_connect_a_guest_does_not_control_the_switch(machine):
@@ -99,7 +100,7 @@ def test_hung_switch_is_ended_and_started_again(machine):
                 f"printf '[Service]\nWatchdogSec=10\n' > {UNITS}/vhost-switch.service.d/fast.conf")
     systemctl(machine, "daemon-reload", "restart vhost-switch")
     machine.run("kill -STOP $(pidof vhost-switch)")
-    wait_for(lambda: "NRestarts=1" in systemctl(machine, "show -p NRestarts vhost-switch"), 120,
+    wait_for(lambda: "NRestarts=1" in systemctl(machine, "show -p NRestarts vhost-switch"), DEADLINE_THERE,
              lambda: machine.run(f"cat {LOG}"))
     assert "vhost-switch.service: Watchdog timeout" in machine.console()
     machine.run(f"rm -r {UNITS}/vhost-switch.service.d")
@@ -115,7 +116,7 @@ def test_service_has_an_uplink_and_stops_in_order(machine):
     machine.run("ip link show up0")
     # Telemetry is found by the command of the guide as it is written there, with nothing set for it.
     (command,) = [c for block in guide.blocks() for c in block.commands() if "dpdk-telemetry.py" in c]
-    assert '"received": ' in machine.run(f'test -z "$RUNTIME_DIRECTORY" && {command}', deadline=60)
+    assert '"received": ' in machine.run(f'test -z "$RUNTIME_DIRECTORY" && {command}')
     ended = systemctl(machine, "stop vhost-switch", "show -p Result,ExecMainStatus,ActiveState vhost-switch")
     assert set(ended.split()) == {"Result=success", "ExecMainStatus=0", "ActiveState=inactive"}
     machine.run("! test -e /run/vhost-switch")
