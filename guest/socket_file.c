@@ -2,10 +2,12 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* Files of sockets: see socket_file.h for the contract. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -32,6 +34,34 @@ socket_file_is_alive(const char *path)
 			errno == EPROTOTYPE;
 	close(fd);
 	return alive;
+}
+
+/* Returns true if connections to a socket's file come to this file descriptor. */
+static bool
+socket_file_is_of(const char *path, int fd)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNSPEC};
+	socklen_t len = sizeof(un), size = sizeof(int);
+	int listens = 0;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens &&
+			getsockname(fd, (struct sockaddr *)&un, &len) == 0 &&
+			un.sun_family == AF_UNIX &&
+			strncmp(un.sun_path, path, sizeof(un.sun_path)) == 0;
+}
+
+bool
+socket_file_is_own(const char *path)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *e;
+	bool own = false;
+
+	while (dir != NULL && !own && (e = readdir(dir)) != NULL)
+		own = socket_file_is_of(path, atoi(e->d_name));
+	if (dir != NULL)
+		closedir(dir);
+	return own;
 }
 
 bool

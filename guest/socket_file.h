@@ -14,6 +14,9 @@
  */
 bool socket_file_make_way(const char *path);
 
+/* Returns true if this process serves a socket. Someone else may have one where ours could not be made. */
+bool socket_file_is_own(const char *path);
+
 /* Gives a socket to another user and group. Returns false after an error was logged. */
 bool socket_file_give(const char *path, uid_t uid, gid_t gid);
 

@@ -32,6 +32,7 @@
 #include "guest/sigbus.h"
 #include "guest/slot.h"
 #include "guest/serve.h"
+#include "guest/socket_file.h"
 #include "guest/vhost_thread.h"
 #include "guest/vhost_user.h"
 
@@ -419,7 +420,7 @@ vhost_user_abandon(const struct guests *all)
 	const struct conf_port *p;
 
 	for (p = c->port; p < c->port + c->nports; p++)
-		if (p->socket[0] != '\0' && p->role != ROLE_CLIENT)
+		if (p->socket[0] != '\0' && p->role != ROLE_CLIENT && socket_file_is_own(p->socket))
 			unlink(p->socket);
 }
 
