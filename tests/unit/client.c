@@ -84,10 +84,10 @@ client_memory(void *at, size_t len, uint8_t fill)
 	return memset(p, fill, len);
 }
 
-unsigned int
-client_open_files(void)
+static unsigned int
+client_entries(const char *folder)
 {
-	DIR *dir = opendir("/proc/self/fd");
+	DIR *dir = opendir(folder);
 	unsigned int n = 0;
 
 	assert_non_null(dir);
@@ -95,4 +95,16 @@ client_open_files(void)
 		n++;
 	closedir(dir);
 	return n;
+}
+
+unsigned int
+client_open_files(void)
+{
+	return client_entries("/proc/self/fd");
+}
+
+unsigned int
+client_threads(void)
+{
+	return client_entries("/proc/self/task");
 }

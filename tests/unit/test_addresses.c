@@ -129,6 +129,19 @@ test_deleted_ones_stay_away(void **state)
 	assert_int_equal(fdb_used(p->fdb), 0);
 }
 
+/* Settings that allow A one address, which is none of those here. */
+static void
+take_addresses_of_a(struct whole *w)
+{
+	static char *macs[] = {"vhost-switch", "--", "--port", "a,socket=a,mac=02:00:00:00:00:99",
+			"--port", "b,socket=b"};
+
+	read_settings(&others, macs, RTE_DIM(macs));
+	w->parts.conf = &others;
+	w->r->ports.port[A].settings = &others.port[A];
+	w->r->ports.port[A].policy = PORT_MACS;
+}
+
 /*
  * Settings that no longer allow an address to its port, or lack the port, end it, whether it is in
  * the table or waits.
@@ -136,8 +149,6 @@ test_deleted_ones_stay_away(void **state)
 static void
 test_settings_end_them(void **state)
 {
-	static char *macs[] = {"vhost-switch", "--", "--port", "a,socket=a,mac=02:00:00:00:00:99",
-			"--port", "b,socket=b"};
 	static char *one[] = {"vhost-switch", "--", "--port", "b,socket=b"};
 	struct whole *w = *state;
 	struct parts *p = &w->parts;
@@ -145,10 +156,7 @@ test_settings_end_them(void **state)
 	assert_true(addresses_fix(p, key[0], A));
 	assert_true(addresses_fix(p, key[1], B));
 	addresses_forget_port(p, A);
-	read_settings(&others, macs, RTE_DIM(macs));
-	p->conf = &others;
-	w->r->ports.port[A].settings = &others.port[A];
-	w->r->ports.port[A].policy = PORT_MACS;
+	take_addresses_of_a(w);
 	addresses_settle(p);
 	addresses_return(p, A, true);
 	assert_int_equal(static_at(w, key[0]), PORT_MAX);
@@ -167,17 +175,12 @@ test_settings_end_them(void **state)
 static void
 test_they_wait_for_the_end_of_a_change(void **state)
 {
-	static char *macs[] = {"vhost-switch", "--", "--port", "a,socket=a,mac=02:00:00:00:00:99",
-			"--port", "b,socket=b"};
 	struct whole *w = *state;
 	struct parts *p = &w->parts;
 
 	assert_true(addresses_fix(p, key[0], A));
 	addresses_forget_port(p, A);
-	read_settings(&others, macs, RTE_DIM(macs));
-	p->conf = &others;
-	w->r->ports.port[A].settings = &others.port[A];
-	w->r->ports.port[A].policy = PORT_MACS;
+	take_addresses_of_a(w);
 	addresses_return(p, A, false);
 	assert_int_equal(static_at(w, key[0]), PORT_MAX);
 	p->conf = &settings;

@@ -122,8 +122,8 @@ test_written_and_read(void **state)
 			{"vhost-switch", "--", "--socket-file", "/x/uplink", "--socket-file",
 					"/x/device", "--socket-file", "/x/7", "--socket-file",
 					"/x/", NULL},
-			{"vhost-switch", "--", "-p", "1", "--vmdq", "0", "--vm2vm", "1", "--control",
-					"none", "--total-num-mbufs", "5000", NULL},
+			{"vhost-switch", "--", "-p", "1", "--vmdq", "0", "--vm2vm", "1",
+					"--control", "none", "--total-num-mbufs", "5000", NULL},
 	};
 	size_t i;
 	char *text, *again, *diff;

@@ -2,7 +2,6 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* What the gate does with the file descriptors of a connection (guest/fd_gate.h). The test plays librte_vhost. */
-#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
@@ -289,19 +288,6 @@ connect_again(void)
 
 static unsigned int usual; /* threads of the test program: a sanitizer may have one */
 
-static unsigned int
-threads(void)
-{
-	DIR *d = opendir("/proc/self/task");
-	unsigned int n = 0;
-
-	assert_non_null(d);
-	while (readdir(d) != NULL)
-		n++;
-	closedir(d);
-	return n;
-}
-
 /*
  * Whose files can't be closed sends no more of them: the connection is over at once, and then nobody may connect
  * there. As soon as they can be closed, they are.
@@ -314,7 +300,7 @@ test_withheld(void **state)
 
 	(void)state;
 	/* Those that closed files before have ended, so that none counts among these. */
-	for (i = 0; i < WAIT_S * 1000 && threads() > usual; i++)
+	for (i = 0; i < WAIT_S * 1000 && client_threads() > usual; i++)
 		usleep(1000);
 	self = pthread_self();
 	store_release(&withheld, true);
@@ -357,6 +343,6 @@ main(void)
 			TEST(test_withheld),
 	};
 
-	usual = threads();
+	usual = client_threads();
 	return cmocka_run_group_tests_name("fd_gate", tests, NULL, NULL);
 }
