@@ -73,7 +73,7 @@ addresses_allowed(const struct parts *p, uint64_t key, uint16_t port)
 	if (port == PORT_UPLINK)
 		return true; /* its addresses are not checked, as the wire may send a guest's frame back */
 	c = p->ports->port[port].settings;
-	for (i = 0; c != NULL && i < c->nmacs; i++)
+	for (i = 0; i < c->nmacs; i++)
 		if (rte_is_same_ether_addr(&c->mac[i], &mac))
 			return true;
 	return false;
@@ -165,13 +165,9 @@ addresses_return(const struct parts *p, uint16_t port, bool settled)
 		a = &p->statics->list[i];
 		if (!a->waits || !addresses_are_of(a, &p->ports->port[port]))
 			continue;
-		a->waits = false;
-		if (addresses_allowed(p, a->key, port) && addresses_put(p, a->key, port))
+		a->waits = !addresses_allowed(p, a->key, port) || !addresses_put(p, a->key, port);
+		if (!a->waits || !settled)
 			continue;
-		if (!settled) {
-			a->waits = true;
-			continue;
-		}
 		mac = fdb_mac(a->key);
 		say(NOTICE, "port %s: may no longer have the static address " MAC_FORMAT "\n",
 				a->guest, MAC_BYTES(mac));
