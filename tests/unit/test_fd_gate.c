@@ -25,6 +25,11 @@
 
 #define WAIT_S 30 /* generous, as the machine may be busy */
 
+/* Looks once a millisecond. What is so then is for the test to say. */
+#define WAIT_WHILE(condition) \
+	for (unsigned int looks = 0; looks < WAIT_S * 1000 && (condition); looks++) \
+	usleep(1000)
+
 static int pair[2]; /* librte_vhost's end, and the front end's */
 
 /* What is seen of the close of one file descriptor; atomic. */
@@ -190,8 +195,7 @@ test_too_many(void **state)
 			"descriptors, and is disconnected\n");
 	free(said);
 	assert_false(send_memory());
-	for (i = 0; i < WAIT_S * 1000 && client_open_files() > open + NOTED; i++)
-		usleep(1000);
+	WAIT_WHILE(client_open_files() > open + NOTED);
 	assert_int_equal(client_open_files(), open + NOTED);
 	fd_gate_close(pair[0]);
 	/* The thread that ended one connection begins another. */
@@ -207,7 +211,6 @@ test_too_many(void **state)
 static void
 test_large_memory(void **state)
 {
-	unsigned int i;
 	int next[2];
 
 	(void)state;
@@ -228,8 +231,7 @@ test_large_memory(void **state)
 	fd_gate_close(pair[0]);
 	later += 3;
 	fd_gate_tick();
-	for (i = 0; i < WAIT_S * 1000 && load_acquire(&watched) >= 0; i++)
-		usleep(1000);
+	WAIT_WHILE(load_acquire(&watched) >= 0);
 	assert_int_equal(load_acquire(&watched), -1);
 	assert_false(pthread_equal(closer, pthread_self()));
 	assert_true(others_go_on);
@@ -243,7 +245,6 @@ static void
 test_slow_destruction(void **state)
 {
 	int next[2], file = memfd_create("of a front end", MFD_CLOEXEC);
-	unsigned int i;
 
 	(void)state;
 	assert_true(file >= 0);
@@ -256,8 +257,7 @@ test_slow_destruction(void **state)
 	/* That thread is done. */
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, next), 0);
 	assert_true(fd_gate_open(next[0], "test", false));
-	for (i = 0; i < WAIT_S * 1000 && load_acquire(&watched) >= 0; i++)
-		usleep(1000);
+	WAIT_WHILE(load_acquire(&watched) >= 0);
 	assert_int_equal(load_acquire(&watched), -1);
 	assert_true(pthread_equal(closer, pthread_self()));
 	later = 0;
@@ -269,10 +269,7 @@ test_slow_destruction(void **state)
 static bool
 all_closed(unsigned int open)
 {
-	unsigned int i;
-
-	for (i = 0; i < WAIT_S * 1000 && client_open_files() > open; i++)
-		usleep(1000);
+	WAIT_WHILE(client_open_files() > open);
 	return client_open_files() <= open;
 }
 
@@ -300,8 +297,7 @@ test_withheld(void **state)
 
 	(void)state;
 	/* Those that closed files before have ended, so that none counts among these. */
-	for (i = 0; i < WAIT_S * 1000 && client_threads() > usual; i++)
-		usleep(1000);
+	WAIT_WHILE(client_threads() > usual);
 	self = pthread_self();
 	store_release(&withheld, true);
 	capture_begin(&c, STDERR_FILENO);
