@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -17,6 +17,7 @@
 #include "conf/conf.h"
 #include "guest/socket_file.h"
 #include "base/log.h"
+#include "base/number.h"
 
 /* Returns true if a process serves the socket. */
 static bool
@@ -54,11 +55,12 @@ bool
 socket_file_is_own(const char *path)
 {
 	DIR *dir = opendir("/proc/self/fd");
-	struct dirent *e;
+	const struct dirent *e;
 	bool own = false;
+	uint64_t fd;
 
 	while (dir != NULL && !own && (e = readdir(dir)) != NULL)
-		own = socket_file_is_of(path, atoi(e->d_name));
+		own = number_parse(e->d_name, 10, INT_MAX, &fd) && socket_file_is_of(path, fd);
 	if (dir != NULL)
 		closedir(dir);
 	return own;

@@ -21,8 +21,8 @@ struct guests;
 bool vhost_user_start(struct guests *all);
 
 /*
- * Serves the socket of one more port, which has this index. Returns false, after an error was printed, if that fails. May
- * wait for librte_vhost: see registrar.h, whose thread calls it.
+ * Serves the socket of one more port, which has this index. Returns false, after an error was printed, if that
+ * fails. May wait for librte_vhost: see registrar.h, whose thread calls it.
  */
 bool vhost_user_add(const struct conf_port *p, unsigned int index);
 

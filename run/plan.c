@@ -98,8 +98,8 @@ plan_compare(struct plan *p)
 }
 
 /*
- * Until it is known which settings stay, no guest that comes gets the tag that a port has in either, or is one more than
- * either allows.
+ * Until it is known which settings stay, no guest that comes gets the tag that a port has in either, or is one more
+ * than either allows.
  */
 static void
 plan_keep_free(const struct plan *p, struct conf *mid)
