@@ -64,7 +64,8 @@ PKGCONF ?= pkg-config
 # pkg-config is asked once, when a recipe first needs the answer: a target may install the packages
 # before that.
 ask = $(eval $(1) := $$(shell $(PKGCONF) $(2)))$($(1))
-DPDK_CFLAGS = $(call ask,DPDK_CFLAGS,--cflags libdpdk)
+PACKAGED_CFLAGS = $(call ask,PACKAGED_CFLAGS,--cflags libdpdk)
+DPDK_CFLAGS = -Ibase/lean $(PACKAGED_CFLAGS)
 DPDK_ALONE = $(call ask,DPDK_ALONE,--libs libdpdk)
 DPDK_LIBS = $(DPDK_ALONE) -lnuma $(JANSSON_LIBS)
 JANSSON_LIBS = $(call ask,JANSSON_LIBS,--libs jansson)
