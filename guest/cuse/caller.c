@@ -97,7 +97,7 @@ caller_fd(pid_t process, int fd)
 	return copy == -ENOSYS ? caller_fd_by_module(process, fd) : copy;
 }
 
-static bool
+static int
 caller_read_maps(const char *process, struct maps *maps)
 {
 	char path[40];
@@ -107,10 +107,10 @@ caller_read_maps(const char *process, struct maps *maps)
 	snprintf(path, sizeof(path), "/proc/%s/maps", process);
 	f = fopen(path, "re");
 	if (f == NULL)
-		return false;
+		return errno == ENOENT ? -ESRCH : -errno;
 	ok = maps_read(f, maps);
 	fclose(f);
-	return ok;
+	return ok ? 0 : -ESRCH;
 }
 
 /*
@@ -139,7 +139,8 @@ caller_open_extent(pid_t process, const struct extent *p)
 		return -EACCES;
 	}
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", handle);
-	fd = open(path, O_RDWR | O_CLOEXEC);
+	/* The process may hold a lease on the file: with O_NONBLOCK nobody waits until it gives that up. */
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	error = errno;
 	close(handle);
 	if (fd < 0)
@@ -169,7 +170,7 @@ caller_check_extent(const struct extent *p, int fd)
 
 	if (at == MAP_FAILED)
 		return -errno;
-	if (caller_read_maps("self", &maps)) {
+	if (caller_read_maps("self", &maps) == 0) {
 		own = maps_at(&maps, (uintptr_t)at);
 		if (own != NULL && maps_same_file(own, &p->first))
 			rc = 0;
@@ -217,8 +218,9 @@ caller_table(pid_t process, struct vhost_memory_region *region, unsigned int n, 
 	int rc;
 
 	snprintf(name, sizeof(name), "%d", (int)process);
-	if (!caller_read_maps(name, &maps))
-		return -ESRCH;
+	rc = caller_read_maps(name, &maps);
+	if (rc != 0)
+		return rc;
 	rc = maps_find(&maps, region, n, extent, &found);
 	maps_free(&maps);
 	if (rc != 0)

@@ -46,8 +46,8 @@ int caller_fd(pid_t process, int fd);
 /*
  * Fills in SET_MEM_TABLE of n regions of a process's memory, and opens the files (fd[],
  * GUEST_REGIONS of them at most). Sorts the regions. Returns 0, or an error of maps_find(), or of
- * opening; -EFAULT also if a file ends before its region; -EACCES for a file that is not regular.
- * After an error no file is open.
+ * opening; -EFAULT also if a file ends before its region; -EACCES for a file that is not regular;
+ * -EAGAIN if somebody holds a lease on a file (fcntl(2), F_SETLEASE). After an error no file is open.
  */
 int caller_table(pid_t process, struct vhost_memory_region *region, unsigned int n,
 		struct message *m, int *fd);

@@ -233,8 +233,15 @@ session_remedy(int error)
 		       "hugetlbfs (memory-backend-memfd,share=on of QEMU)";
 	case -EPERM:
 	case -EACCES:
-		return "its memory may not be opened; run the switch as root, and memory in "
-		       "ordinary files";
+		return "its memory may not be opened; give it memfd, tmpfs or hugetlbfs, and the switch "
+		       "the rights of root (CAP_SYS_PTRACE, CAP_SYS_ADMIN, CAP_DAC_OVERRIDE)";
+	case -EAGAIN:
+		return "somebody holds a lease on a file of its memory (fcntl, F_SETLEASE); give it up";
+	case -EMFILE:
+	case -ENFILE:
+	case -ENOMEM:
+		return "the switch has no room to open its memory; give it more open files (LimitNOFILE= of "
+		       "the service)";
 	default:
 		return "its memory is not there where it says";
 	}

@@ -8,6 +8,7 @@
 #include <linux/if_packet.h>
 #include <linux/seccomp.h>
 #include <net/ethernet.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
@@ -214,6 +215,44 @@ test_memfd(void **state)
 	assert_int_equal(client_open_files(), before);
 	client_end(&c);
 	assert_int_equal(table(c.pid, at, LEN), -ESRCH);
+}
+
+/*
+ * The client has leases on its files: whoever opens them waits until it gives those up, or 45 s. A refusal that took
+ * longer would be of an open that waits.
+ */
+static void
+test_leases(void **state)
+{
+	const struct {
+		int file, lease;
+	} held[] = {
+			{memfd_create("lease", MFD_CLOEXEC), F_RDLCK},
+			{open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), F_WRLCK},
+	};
+	void (*old)(int) = signal(SIGIO, SIG_IGN); /* what the kernel sends to the holder */
+	unsigned int i, before;
+	struct client c;
+	uint8_t *at;
+
+	RTE_SET_USED(state);
+	for (i = 0; i < RTE_DIM(held); i++) {
+		assert_int_equal(ftruncate(held[i].file, LEN), 0);
+		at = mmap(NULL, LEN, PROT_READ | PROT_WRITE, MAP_SHARED, held[i].file, 0);
+		assert_ptr_not_equal(at, MAP_FAILED);
+		assert_int_equal(fcntl(held[i].file, F_SETLEASE, held[i].lease), 0);
+		c = client_start();
+		before = client_open_files();
+		assert_int_equal(table(c.pid, at, LEN), -EAGAIN);
+		assert_int_equal(client_open_files(), before);
+		assert_int_equal(fcntl(held[i].file, F_SETLEASE, F_UNLCK), 0);
+		assert_int_equal(table(c.pid, at, LEN), 0);
+		close(fd[0]);
+		client_end(&c);
+		munmap(at, LEN);
+		close(held[i].file);
+	}
+	signal(SIGIO, old);
 }
 
 /* A file whose name has blanks and a line break, mapped from its middle, then unlinked. */
@@ -463,6 +502,7 @@ main(void)
 			cmocka_unit_test(test_fd_on_old_kernel),
 			cmocka_unit_test(test_disk),
 			cmocka_unit_test(test_memfd),
+			cmocka_unit_test(test_leases),
 			cmocka_unit_test(test_unlinked_file),
 			cmocka_unit_test(test_anonymous),
 			cmocka_unit_test(test_several_files),
