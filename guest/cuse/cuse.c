@@ -160,8 +160,9 @@ cuse_make_node(struct cuse *c, const struct conf *conf)
 	/* The mode is set first, as what was given away can't be changed without CAP_FOWNER. */
 	if (chmod(c->path, conf->node_mode) != 0 ||
 			(conf->node_owned && chown(c->path, conf->node_uid, conf->node_gid) != 0)) {
-		say_error("device %s: its owner and mode can't be set: %s", c->path,
-				strerror(errno));
+		say_error("device %s: its owner and mode can't be set: %s; the switch needs the rights of root "
+			  "(CAP_CHOWN)",
+				c->path, strerror(errno));
 		return false;
 	}
 	return true;
@@ -193,14 +194,17 @@ cuse_run(void *arg)
 static bool
 cuse_start_thread(struct cuse *c)
 {
+	int error;
+
 	c->stop_fd = eventfd(0, EFD_CLOEXEC);
-	if (c->stop_fd >= 0 && pthread_create(&c->thread, NULL, cuse_run, c) == 0) {
-		pthread_setname_np(c->thread, "cuse");
-		c->running = true;
-		return true;
+	error = c->stop_fd < 0 ? errno : pthread_create(&c->thread, NULL, cuse_run, c);
+	if (error != 0) {
+		say_error("device %s: no thread for it: %s", c->path, strerror(error));
+		return false;
 	}
-	say_error("device %s: no thread for it: %s", c->path, strerror(errno));
-	return false;
+	pthread_setname_np(c->thread, "cuse");
+	c->running = true;
+	return true;
 }
 
 bool

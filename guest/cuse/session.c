@@ -20,6 +20,9 @@
 #include "base/log.h"
 #include "frame/offload.h"
 
+/* Lines that are logged about one open of the node, whose client might cause one with each ioctl. */
+#define COMPLAINTS_MAX 8
+
 /* All clients are of one node. */
 #define SESSION_FILES "cuse"
 
@@ -72,13 +75,14 @@ session_close(struct session *b)
 	session_forget_rings(b);
 }
 
-/* Logs one line about a client, with the remedy. */
+/* Logs a line about a client, with the remedy; not the same one twice in a row. */
 static void
 session_complain(struct session *b, const char *what, int error)
 {
-	if (b->complained)
+	if (b->complaint == what || b->complaints == COMPLAINTS_MAX)
 		return;
-	b->complained = true;
+	b->complaint = what;
+	b->complaints++;
 	say(WARNING, "cuse: process %d: %s: %s\n", (int)b->owner, what, strerror(-error));
 }
 
@@ -211,6 +215,8 @@ session_reset_owner(struct session *b)
 	if (rc == 0) {
 		session_forget_rings(b);
 		b->owner = 0;
+		b->complaint = NULL;
+		b->proven = false;
 		session_close_fd(&b->handle);
 	}
 	return rc;
@@ -239,7 +245,6 @@ session_remedy(int error)
 		return "somebody holds a lease on a file of its memory (fcntl, F_SETLEASE); give it up";
 	case -EMFILE:
 	case -ENFILE:
-	case -ENOMEM:
 		return "the switch has no room to open its memory; give it more open files (LimitNOFILE= of "
 		       "the service)";
 	default:
@@ -325,14 +330,20 @@ session_give_back(struct session *b, uint32_t index)
 	return rc;
 }
 
-/* Returns a copy of the client's eventfd. */
+/*
+ * Returns a copy of the client's eventfd. Where too many files that are none can't be closed, it takes no more from
+ * clients that may be whose they are: those that gave no eventfd yet, or last another file.
+ */
 static int
 session_event_fd(struct session *b, int fd)
 {
 	int copy;
 
-	if (!apart_accepts(SESSION_FILES)) {
-		session_complain(b, "files that its clients gave can't be closed", -EMFILE);
+	if (!b->proven && !apart_accepts(SESSION_FILES)) {
+		session_complain(b,
+				"not served, as files that clients gave can't be closed; end the clients of "
+				"which the log says that they gave some",
+				-EMFILE);
 		return -EMFILE;
 	}
 	fd_gate_making();
@@ -346,12 +357,20 @@ session_event_fd(struct session *b, int fd)
 					copy);
 		else if (copy == -EPERM)
 			session_complain(b,
-					"its file descriptors may not be copied; run the switch as root",
+					"its file descriptors may not be copied; give the switch the "
+					"rights of root (CAP_SYS_PTRACE)",
+					copy);
+		else if (copy == -EMFILE || copy == -ENFILE)
+			session_complain(b,
+					"the switch has no room to copy its file descriptors; give it "
+					"more open files (LimitNOFILE= of the service)",
 					copy);
 		return copy;
 	}
-	if (fds_is_eventfd(copy) && caller_lives(b->handle))
+	b->proven = fds_is_eventfd(copy) && caller_lives(b->handle);
+	if (b->proven)
 		return copy;
+	session_complain(b, "gave a file descriptor that is no eventfd", -EINVAL);
 	apart_close_later(copy, SESSION_FILES);
 	return -EINVAL;
 }

@@ -51,12 +51,14 @@ struct session_ring {
 };
 
 struct session {
-	const char *path;      /* path of the socket; not owned */
-	unsigned int patience; /* seconds that an answer may take */
-	int sock;              /* -1: not connected */
-	bool lost;             /* the connection ended; the session can't be used any more */
-	bool complained;       /* a line about this client was logged; one is enough */
-	pid_t owner;           /* 0: none yet */
+	const char *path;        /* path of the socket; not owned */
+	unsigned int patience;   /* seconds that an answer may take */
+	int sock;                /* -1: not connected */
+	bool lost;               /* the connection ended; the session can't be used any more */
+	bool proven;             /* the owner's last file descriptor was an eventfd */
+	unsigned int complaints; /* lines that were logged */
+	const char *complaint;   /* the last line that was logged about the owner; NULL: none */
+	pid_t owner;             /* 0: none yet */
 	int handle;        /* handle of the owner; -1: no owner yet, or the kernel has no handles */
 	uint64_t features; /* offered */
 	struct session_ring ring[IOCTL_RINGS];

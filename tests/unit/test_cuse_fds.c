@@ -5,15 +5,21 @@
  * File descriptors that a session takes from its client: which are refused, and that its copies are
  * never taken for file descriptors of front ends (guest/fd_gate.h).
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <rte_common.h>
 
+#include "guest/apart.h"
 #include "guest/fd_gate.h"
 #include "opener.h"
+
+/* More than apart.c closes and lets wait of one name's files. */
+#define UNCLOSABLE 200
 
 static void
 test_fds(void **state)
@@ -120,6 +126,81 @@ test_nothing_is_closed_while_a_copy_is_made(void **state)
 	}
 }
 
+/*
+ * Makes a file that close(2) waits for: a connection whose peer (*peer) does not read what was written. The wait ends
+ * when the peer closes its end.
+ */
+static int
+unclosable(int server, int *peer)
+{
+	const struct linger linger = {.l_onoff = 1, .l_linger = 600};
+	const int small = 4096;
+	struct sockaddr_in addr;
+	socklen_t len = sizeof(addr);
+	char junk[65536] = {0};
+	int sock = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(getsockname(server, (struct sockaddr *)&addr, &len), 0);
+	assert_int_equal(setsockopt(sock, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+	assert_int_equal(setsockopt(sock, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
+	assert_int_equal(connect(sock, (const struct sockaddr *)&addr, sizeof(addr)), 0);
+	*peer = accept(server, NULL, NULL);
+	assert_true(*peer >= 0);
+	while (send(sock, junk, sizeof(junk), MSG_DONTWAIT) > 0)
+		;
+	assert_int_equal(errno, EAGAIN);
+	return sock;
+}
+
+/* Listens on the loopback interface. */
+static int
+listening(void)
+{
+	const struct sockaddr_in any = {
+			.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	const int small = 4096;
+	int server = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(setsockopt(server, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+	if (bind(server, (const struct sockaddr *)&any, sizeof(any)) != 0) {
+		close(server);
+		unit_lacks("a loopback interface");
+	}
+	assert_int_equal(listen(server, 1), 0);
+	return server;
+}
+
+/*
+ * Other clients gave files that can't be closed. A client that gave an eventfd before is served; one that did not, or
+ * whose last file was another, is not until they are closed.
+ */
+static void
+test_files_of_others_can_not_be_closed(void **state)
+{
+	struct opener *o = *state;
+	int peer[UNCLOSABLE], server = listening();
+	unsigned int n;
+
+	assert_int_equal(opener_simple(o, VHOST_SET_OWNER), 0);
+	assert_int_equal(opener_set_file(o, VHOST_SET_VRING_CALL, 0, o->call[0]), 0);
+	for (n = 0; n < UNCLOSABLE && apart_accepts("cuse"); n++)
+		assert_true(apart_close_later(unclosable(server, &peer[n]), "cuse") || n > 0);
+	assert_false(apart_accepts("cuse"));
+	assert_int_equal(opener_set_file(o, VHOST_SET_VRING_CALL, 0, o->call[1]), 0);
+	assert_int_equal(opener_set_file(o, VHOST_SET_VRING_KICK, 0, o->kick[0]), 0);
+	assert_int_equal(opener_set_file(o, VHOST_SET_VRING_CALL, 0, o->no_event), -EINVAL);
+	assert_int_equal(opener_set_file(o, VHOST_SET_VRING_CALL, 0, o->call[0]), -EMFILE);
+	assert_int_equal(opener_simple(o, VHOST_RESET_OWNER), 0);
+	assert_int_equal(opener_simple(o, VHOST_SET_OWNER), 0);
+	assert_int_equal(opener_set_file(o, VHOST_SET_VRING_CALL, 0, o->call[0]), -EMFILE);
+	while (n > 0)
+		close(peer[--n]);
+	close(server);
+	for (n = 0; n < 30000 && !apart_accepts("cuse"); n++)
+		usleep(1000);
+	assert_int_equal(opener_set_file(o, VHOST_SET_VRING_CALL, 0, o->call[0]), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, opener_setup, opener_teardown)
 
 int
@@ -129,6 +210,7 @@ main(void)
 			TEST(test_fds),
 			TEST(test_fd_that_looks_like_a_front_ends),
 			TEST(test_nothing_is_closed_while_a_copy_is_made),
+			TEST(test_files_of_others_can_not_be_closed),
 	};
 
 	return cmocka_run_group_tests_name("cuse_fds", tests, vhost_end_setup, vhost_end_teardown);
