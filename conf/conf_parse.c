@@ -89,9 +89,9 @@ conf_complete(struct conf *c)
 	if (!conf_node_check(c) || (c->node[0] != '\0' && !conf_port_add_node(c)))
 		return false;
 	conf_port_name_all(c);
-	/* The switch connects once to each socket. */
+	/* The switch connects once to each socket. The node, which has none, is always served. */
 	for (p = c->port; c->client && p < c->port + c->nports; p++)
-		if (!p->named)
+		if (!p->named && p->socket[0] != '\0')
 			p->guests = 1;
 	return conf_node_check_owned(c);
 }

@@ -38,6 +38,8 @@ test_sockets(void **state)
 	assert_string_equal(conf.port[1].name, "other");
 	assert_int_equal(conf.port[1].role, ROLE_SERVER);
 	assert_string_equal(conf.port[0].socket, "/run/a");
+	assert_int_equal(conf.port[0].guests, 1);
+	assert_int_equal(conf.port[1].guests, 256);
 	refused("-- --client", "--client", "no socket", "--socket-file");
 	refused("-- --client --dev-basename x", "--client", "no socket", "--socket-file");
 }
