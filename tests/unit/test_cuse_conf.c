@@ -40,6 +40,11 @@ test_sockets(void **state)
 	assert_string_equal(conf.port[0].socket, "/run/a");
 	assert_int_equal(conf.port[0].guests, 1);
 	assert_int_equal(conf.port[1].guests, 256);
+	/* What contrib/cuse.conf says for both. */
+	accept("-- --dev-basename usvhost --socket-file usvhost");
+	assert_string_equal(conf.node, "usvhost");
+	assert_int_equal(conf.nports, 2);
+	assert_string_equal(conf.port[0].socket, "usvhost");
 	refused("-- --client", "--client", "no socket", "--socket-file");
 	refused("-- --client --dev-basename x", "--client", "no socket", "--socket-file");
 }

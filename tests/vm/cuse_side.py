@@ -189,9 +189,21 @@ def qemu_is_a_client():
 
 # The node.
 
+def rights_of_the_service():
+    """The words that start a program with the capabilities that the unit and its drop-in leave, and no others."""
+    names = []
+    for unit in ("vhost-switch.service", "cuse.conf"):
+        with open(os.path.join(ROOT, "contrib", unit), encoding="ascii") as f:
+            names += re.findall(r"^CapabilityBoundingSet=(.+)$", f.read(), re.M)
+    some = ["+" + name.removeprefix("CAP_").lower() for name in " ".join(names).split()]
+    return ["setpriv", "--bounding-set", ",".join(["-all", *some]), "--inh-caps", "-all", "--"]
+
+
 def node_has_owner_and_mode():
+    """Clients of another user: the switch has the rights of the service, which have to do."""
     os.chmod("/dev/net/tun", 0o666)  # the client's own; here it is root's
-    with a_switch("--dev-owner", f"{USER}:{GROUP}", "--dev-mode", "0660") as (switch, uplink):
+    with a_switch("--dev-owner", f"{USER}:{GROUP}", "--dev-mode", "0660",
+                  before=rights_of_the_service()) as (switch, uplink):
         status = os.stat(NODE)
         assert (status.st_uid, status.st_gid, status.st_mode & 0o7777) == (USER, GROUP, 0o660)
         group = ["setpriv", "--reuid", str(STRANGER), "--regid", str(GROUP), "--clear-groups", "--inh-caps=-all"]
