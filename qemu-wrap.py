@@ -10,7 +10,8 @@ Called as QEMU would be, by hand or by libvirt (<emulator>), it
 
   - redirects each `-netdev tap,vhost=on`. Back end "cuse": one file descriptor of us_vhost_path is opened
     for it, and passed as vhostfd. Back end "user": it becomes a vhost-user netdev with a chardev;
-  - turns offloads off on the virtio-net devices of these netdevs, wherever on the line they are;
+  - turns offloads off on the virtio-net devices of these netdevs, and of each `-netdev vhost-user`, wherever
+    on the line they are;
   - gives the guest memory that the switch can map: on hugetlbfs where there is some, else in a memfd.
     Memory backends that are on the line already are kept, and shared;
   - becomes the emulator (exec), which so has this process's id, signals, file descriptors and exit status.

@@ -29,7 +29,7 @@ bool rpc_has_listeners(const struct rpc *r);
 void rpc_tell(struct rpc *r, json_t *event);
 
 /*
- * Sends an event, with its time: `name`, such as "port.up", and what json_pack() makes of the other
+ * Sends an event, with its time: `name`, such as "port.added", and what json_pack() makes of the other
  * arguments, an object without braces. Does nothing if nobody wants events.
  */
 void rpc_event(struct rpc *r, const char *name, const char *format, ...);

@@ -35,7 +35,9 @@ rpc_read_port(struct rpc_call *call, const char *name, unsigned int *port)
 		*port = slot;
 		return true;
 	}
-	rpc_fail(call, RPC_CODE_NONE, "port %s: no guest of that name is there", name);
+	rpc_fail(call, RPC_CODE_NONE,
+			"port %s: no guest of that name is there: vhost-switch-ctl show lists guests",
+			name);
 	return false;
 }
 
