@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include <rte_cycles.h>
+#include <rte_dev.h>
 #include <rte_ethdev.h>
+#include <rte_kvargs.h>
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
 
@@ -63,37 +65,77 @@ uplink_port_rx_descriptors(const struct uplink *u)
 	return share < RX_DESCRIPTORS ? share : RX_DESCRIPTORS;
 }
 
-/* Returns how many mbufs the port needs to receive: in its queues, and for frames that wait. */
-static uint32_t
-uplink_port_mbufs_least(const struct uplink *u)
+static int
+uplink_port_count_link(const char *key, const char *value, void *n)
 {
-	return uplink_port_rx_queues(u) * uplink_port_rx_descriptors(u) + u->npools * PARK_FRAMES +
-			BURST_MAX;
+	RTE_SET_USED(key);
+	RTE_SET_USED(value);
+	++*(uint32_t *)n;
+	return 0;
 }
 
-/* Returns how many mbufs can be in use at once: for receiving, for transmitting, and in caches. */
+/*
+ * Returns how many ports have the uplink's queues, each with mbufs of its own: those that a bond was made of. Its
+ * driver knows them only when it is configured, so they are counted in its arguments (a link is a slave before 23.11).
+ */
 static uint32_t
-uplink_port_mbufs_needed(const struct uplink *u, const struct conf *c, unsigned int nworkers)
+uplink_port_links(const struct rte_eth_dev_info *info)
 {
-	if (c->total_num_mbufs != 0)
-		return c->total_num_mbufs;
-	return uplink_port_mbufs_least(u) +
-			nworkers *
-			(TX_DESCRIPTORS + BURST_MAX + (c->offers.tso ? OFFLOAD_SEGMENTS_MAX : 0)) +
-			(nworkers + 1) * 2 * MBUF_CACHE;
+	const struct rte_devargs *args = rte_dev_devargs(info->device);
+	struct rte_kvargs *list;
+	uint32_t n = 0;
+
+	if (strcmp(info->driver_name, BOND_DRIVER) != 0)
+		return 1;
+	list = args != NULL && args->args != NULL ? rte_kvargs_parse(args->args, NULL) : NULL;
+	if (list != NULL) {
+		rte_kvargs_process(list, "slave", uplink_port_count_link, &n);
+		rte_kvargs_process(list, "member", uplink_port_count_link, &n);
+	}
+	rte_kvargs_free(list);
+	return RTE_MAX(n, 1u);
+}
+
+/* Returns the number of transmit queues to set up. */
+static uint16_t
+uplink_port_tx_queues(const struct rte_eth_dev_info *info, unsigned int nworkers)
+{
+	return RTE_MIN(nworkers, (unsigned int)info->max_tx_queues);
+}
+
+/*
+ * Returns how many mbufs the port needs: in its queues, and for frames that wait. A driver may keep those it has sent
+ * until its transmit queue is full, and frees none unless there is one more to send.
+ */
+static uint32_t
+uplink_port_mbufs_least(
+		const struct uplink *u, const struct rte_eth_dev_info *info, unsigned int nworkers)
+{
+	uint32_t received = uplink_port_rx_queues(u) * uplink_port_rx_descriptors(u);
+	uint32_t sent = uplink_port_tx_queues(info, nworkers) * TX_DESCRIPTORS;
+
+	return uplink_port_links(info) * (received + sent) + u->npools * PARK_FRAMES +
+			(nworkers + 1) * BURST_MAX;
 }
 
 bool
-uplink_make_mbufs(struct uplink *u, const struct conf *c, unsigned int nworkers)
+uplink_make_mbufs(struct uplink *u, const struct conf *c, const struct rte_eth_dev_info *info,
+		unsigned int nworkers)
 {
-	uint32_t n = uplink_port_mbufs_needed(u, c, nworkers);
+	uint32_t least = uplink_port_mbufs_least(u, info, nworkers);
+	uint32_t n = c->total_num_mbufs, cached;
 
-	if (n < uplink_port_mbufs_least(u)) {
-		say_error("--total-num-mbufs %u: port %u needs at least %u for its receive queues",
-				n, u->port, uplink_port_mbufs_least(u));
+	if (n == 0)
+		n = least + (c->offers.tso ? nworkers * OFFLOAD_SEGMENTS_MAX : 0) +
+				(nworkers + 1) * 2 * MBUF_CACHE;
+	if (n < least) {
+		say_error("--total-num-mbufs %u: port %u needs at least %u for its queues", n,
+				u->port, least);
 		return false;
 	}
-	u->mbufs = rte_pktmbuf_pool_create("uplink", n, RTE_MIN(MBUF_CACHE, (int)n / 8), 0,
+	/* What lies in the caches of other lcores, each half as much again as its size, is not to be had. */
+	cached = (n - least) / ((nworkers + 1) * 2);
+	u->mbufs = rte_pktmbuf_pool_create("uplink", n, RTE_MIN(cached, (uint32_t)MBUF_CACHE), 0,
 			uplink_port_mbuf_room(c), rte_eth_dev_socket_id(u->port));
 	if (u->mbufs == NULL)
 		say_error("no memory for %u mbufs of %u bytes: reserve more hugepages, "
@@ -277,7 +319,7 @@ uplink_start_port(struct uplink *u, const struct conf *c, const struct rte_eth_d
 		unsigned int nworkers)
 {
 	struct rte_eth_conf conf;
-	uint16_t ntx = RTE_MIN(nworkers, (unsigned int)info->max_tx_queues);
+	uint16_t ntx = uplink_port_tx_queues(info, nworkers);
 	int rc;
 
 	uplink_port_choose(u, c, info, &conf);

@@ -141,7 +141,7 @@ uplink_make_and_start(struct uplink *u, const struct conf *c, unsigned int nwork
 			return false;
 		}
 		if (!uplink_make_pools(u) || !uplink_make_pending(u, c, nworkers) ||
-				!uplink_make_mbufs(u, c, nworkers))
+				!uplink_make_mbufs(u, c, &info, nworkers))
 			return false;
 		rc = uplink_start_port(u, c, &info, nworkers);
 	}

@@ -128,7 +128,8 @@ struct rte_eth_dev_info;
  * Makes the mbufs of a port that sorts as u->vmdq says. Returns false, after an error was printed,
  * if there is no memory, or if fewer were asked for than its queues need.
  */
-bool uplink_make_mbufs(struct uplink *u, const struct conf *c, unsigned int nworkers);
+bool uplink_make_mbufs(struct uplink *u, const struct conf *c, const struct rte_eth_dev_info *info,
+		unsigned int nworkers);
 
 /* Configures and starts the port. Returns 0, or -errno; then it may be called again. */
 int uplink_start_port(struct uplink *u, const struct conf *c, const struct rte_eth_dev_info *info,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""The uplink is a bond of two links by LACP: it stays up while guests are silent."""
+"""The uplink is a bond: of two links by LACP, where it stays up while guests are silent; and of four."""
 
 import contextlib
 
@@ -20,14 +20,15 @@ MESSAGES = 4  # by each link; the driver sends one a second
 LOG = [r"bond_.*allmulti mode for port"]
 
 
-def eal():
+def eal(mode, driver, interfaces):
+    """EAL's options for a bond, whose links have this driver."""
     version = proc.run(["pkg-config", "--modversion", "libdpdk"])[1].split(".")
     word = "slave" if [int(n) for n in version[:2]] < [23, 11] else "member"
-    bond = "net_bonding0,mode=4"
+    bond = f"net_bonding0,mode={mode}"
     vdevs = []
-    for number, (near, _) in enumerate(LINKS):
-        vdevs += ["--vdev", f"net_af_packet{number},iface={near}"]
-        bond += f",{word}=net_af_packet{number}"
+    for number, interface in enumerate(interfaces):
+        vdevs += ["--vdev", f"{driver}{number},iface={interface}"]
+        bond += f",{word}={driver}{number}"
     return [*vdevs, "--vdev", bond]
 
 
@@ -38,7 +39,8 @@ def test_lacp_with_idle_guests(box):
             ns.veth(near, far, MTU)
         ports = [stack.enter_context(Port(ns, far)) for _, far in LINKS]
         partner = stack.enter_context(Partner(ports))
-        switch = stack.enter_context(Switch(box, ["-p", "0x4", "--vlan-base", 0], ns=ns, eal=eal(), allow_log=LOG))
+        switch = stack.enter_context(Switch(box, ["-p", "0x4", "--vlan-base", 0], ns=ns,
+                                            eal=eal(4, "net_af_packet", [near for near, _ in LINKS]), allow_log=LOG))
         guests = stack.enter_context(Guests(box, [switch.socket()]))
         guest = guests[0]
         partner.wait_up()
@@ -57,3 +59,18 @@ def test_lacp_with_idle_guests(box):
             back = frame(guest.mac, STRANGER, link)
             port.send(back)
             assert guest.port.until(back) == []
+
+
+def test_links_with_mbufs_of_their_own(box):
+    """Each tap has as many mbufs as its receive queue has descriptors, from the pool of the bond."""
+    taps = [f"up{number}" for number in range(4)]
+    arguments = {"eal": eal(1, "net_tap", taps), "allow_log": LOG}
+    with Namespace() as ns, \
+            Switch(box, ["-p", "0x10", "--vlan-base", 0], ns=ns, **arguments) as switch, \
+            Guests(box, [switch.socket()]) as guests:
+        for tap in taps:
+            ns.ip("link", "set", tap, "up")
+        with Port(ns, taps[0]) as port:
+            out = frame(BROADCAST, guests[0].mac, 1)
+            guests[0].port.send(out)
+            assert port.until(out) == []
