@@ -261,6 +261,9 @@ uplink_stop(struct uplink *u, struct port_count *count)
 		uplink_work(u, i);
 	u->ports->port[PORT_UPLINK].sink = NULL;
 	link_stop(u);
+	/* Drivers of the kernel's interfaces set the interface's own flag, which would stay. */
+	if (u->promiscuous)
+		rte_eth_promiscuous_disable(u->port);
 	rte_eth_dev_stop(u->port);
 }
 

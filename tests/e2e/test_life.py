@@ -145,6 +145,17 @@ def test_promiscuous_uplink(box, promiscuous):
         with Switch(box, ["-p", "0x1"] + (["-P"] if promiscuous else []), ns=ns,
                     eal=["--vdev", "net_af_packet0,iface=up0"]):
             assert ("PROMISC" in ns.ip("link", "show", "dev", "up0")) == promiscuous
+        assert "PROMISC" not in ns.ip("link", "show", "dev", "up0")
+
+
+def test_interface_is_promiscuous_no_longer(box):
+    """It became so for a guest's address, of which net_af_packet has no filter, and the switch ends."""
+    with room(box, guests=1, uplink=AF_PACKET) as r:
+        def flags():
+            return r.uplink.ns.ip("link", "show", "dev", "up0")
+        wait_for(lambda: "PROMISC" in flags(), what="a promiscuous interface")
+        r.switch.stop()
+        assert "PROMISC" not in flags()
 
 
 def test_port_that_is_not_in_the_mask_is_left_alone(box):
