@@ -39,11 +39,12 @@ static const struct {
 	const char *name;
 	bool slots;    /* of a fixed size, as above */
 	bool sends_by; /* the interface's MTU limits its frames */
+	bool packet; /* sends by a packet socket, which allows 4 bytes beyond the MTU for a tag of 802.1Q only */
 	bool raw; /* passes on frames as the kernel has them, also without checksums or uncut */
 } drivers[] = {
-		{"net_af_packet", .slots = true, .sends_by = true, .raw = true},
+		{"net_af_packet", .slots = true, .sends_by = true, .packet = true, .raw = true},
 		{"net_af_xdp", .sends_by = true, .raw = true},
-		{"net_pcap", .sends_by = true, .raw = true},
+		{"net_pcap", .sends_by = true, .packet = true, .raw = true},
 		/* A tap asks for no offload, so the kernel completes and cuts its frames. */
 		{"net_tap", .raw = false},
 };
@@ -344,6 +345,7 @@ link_start(struct uplink *u, const struct rte_eth_dev_info *info)
 	struct uplink_link *l = &u->link;
 
 	l->driver = link_driver_of(info);
+	u->counts_88a8 = l->driver >= 0 && drivers[l->driver].packet;
 	l->timer = l->netdev.events = -1;
 	link_set_lengths(u, info);
 	if (l->driver < 0 || !netdev_open(&l->netdev, info->if_index))

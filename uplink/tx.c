@@ -371,13 +371,14 @@ uplink_tx_bytes_of(const struct burst *b, frame_set frames)
 
 /* Returns true if a frame, or each of its segments, is no longer than the port takes. */
 static bool
-uplink_tx_fits(const struct frame *f, uint32_t limit)
+uplink_tx_fits(const struct uplink *u, const struct frame *f, uint32_t limit)
 {
 	uint32_t len = f->len;
 
 	if (f->offload & OFFLOAD_GSO)
 		len = RTE_MIN(len, f->headers->len + (uint32_t)f->vnet.gso_size);
-	if (frame_own_tag(f))
+	if (f->eth.ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN) ||
+			(frame_own_tag(f) && !u->counts_88a8))
 		len -= RTE_VLAN_HLEN;
 	return len <= limit;
 }
@@ -389,7 +390,7 @@ uplink_tx_deliver_odd(struct uplink *u, struct uplink_tx *tx, struct burst *b, f
 {
 	struct frame *f = &b->frame[frame_set_first(one)];
 
-	if (!uplink_tx_fits(f, limit)) {
+	if (!uplink_tx_fits(u, f, limit)) {
 		f->reason = limit == 0 ? DROP_LINK_DOWN : DROP_LONG;
 		return (struct outcome){.refused = one};
 	}

@@ -106,6 +106,7 @@ struct uplink {
 	 * the main lcore at any time.
 	 */
 	uint32_t limit;
+	bool counts_88a8;   /* such a first tag counts as payload */
 	uint16_t idle_pool; /* next pool without a device to look at; worker 0's */
 	uint64_t call_time; /* cycles between calls without frames, of a port that needs them; 0: none */
 	uint64_t call_at; /* when the next one is due; worker 0's */

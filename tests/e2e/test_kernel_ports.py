@@ -128,6 +128,12 @@ def test_mtu_of_the_interface(box, kind):
                 data = frame(STRANGER, guest.mac, size, size)
                 assert r.got(guest, data)[r.uplink] == ([tagged(data, r.tag(guest))] if arrives else [])
             assert count_long(r, 0) == before + 1
+            # Packet sockets count a tag of 802.1ad as payload.
+            for ethertype, arrives in ((b"\x81\x00", True), (b"\x88\xa8", kind == AF_XDP)):
+                data = tagged(frame(STRANGER, guest.mac, mtu, mtu + 14), 7)
+                data = data[:12] + ethertype + data[14:]
+                assert r.got(guest, data)[r.uplink] == ([data] if arrives else [])
+            assert count_long(r, 0) == before + (1 if kind == AF_XDP else 2)
 
 
 # The link.
