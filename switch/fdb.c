@@ -174,6 +174,8 @@ fdb_move(struct fdb *t, struct fdb_entry *e, uint16_t port, uint16_t *old)
 	fdb_add_to(&t->count[*old], -1);
 	fdb_add_to(&t->count[port], 1);
 	store_relaxed(&e->seen, t->clock);
+	/* If there is one, it is for the port that the address leaves. */
+	store_relaxed(&e->filter, FILTER_NONE);
 	store_relaxed(&e->port, port);
 	return FDB_MOVED;
 }

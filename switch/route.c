@@ -136,12 +136,13 @@ route_learn(struct lane *l, struct source *s, const struct frame *f, uint16_t *o
 
 /*
  * --vm2vm 2: a frame for a guest goes out with that guest's tag, and the NIC sorts it into the
- * guest's pool. Exception: a frame with a tag of its own, which it would keep.
+ * guest's pool. Exceptions: an address that the NIC sorts into no pool, as it would send the frame to
+ * the wire; and a frame with a tag of its own, which it would keep.
  */
 static inline uint16_t
-route_by_nic(const struct lane *l, struct frame *f, uint16_t port)
+route_by_nic(const struct lane *l, struct frame *f, const struct fdb_entry *e, uint16_t port)
 {
-	if (port == PORT_UPLINK || frame_own_tag(f))
+	if (port == PORT_UPLINK || !fdb_pooled(e) || frame_own_tag(f))
 		return port;
 	f->tagged = true;
 	f->tci = port_vlan(&l->shared.ports->port[port]);
@@ -169,7 +170,7 @@ route_from_guest(struct lane *l, const struct source *s, struct frame *f, uint8_
 		return route_to_none(f, DROP_TO_SENDER);
 	if (unlikely(policy & PORT_ISOLATED) && ports_isolated(l->shared.ports, s->port, port))
 		return route_to_none(f, DROP_ISOLATED);
-	return likely(vm2vm != VM2VM_NIC) ? port : route_by_nic(l, f, port);
+	return likely(vm2vm != VM2VM_NIC) ? port : route_by_nic(l, f, e, port);
 }
 
 /* The wire has brought a guest's own frame back, which goes to all others: it must not reach that guest. */

@@ -121,6 +121,7 @@ test_tag_for_nic(void **state)
 
 	r->conf.vm2vm = VM2VM_NIC;
 	r->ports.port[1].vlan = 1001;
+	fdb_set_filter(r->fdb, fdb_key(&to, FDB_DOMAIN), FILTER_POOL);
 	assert_true(explain(r, 0, 0, &from, &to));
 	assert_true(explained_ports() == UPLINK && x.tagged);
 	assert_int_equal(x.tci, 1001);

@@ -213,10 +213,13 @@ test_move(void **state)
 
 	learn(t, 1, 0);
 	assert_at(t, key, 1); /* its hint is set */
+	fdb_set_filter(t->fdb, key, FILTER_POOL);
 	tick_to(t, AGING);
 	assert_int_equal(fdb_learn(t->fdb, key, 2, &old), FDB_MOVED);
 	assert_int_equal(old, 1);
 	assert_at(t, key, 2);
+	assert_false(fdb_pooled(
+			fdb_lookup(t->fdb, t->hints, key))); /* that pool is another guest's */
 	assert_int_equal(fdb_count(t->fdb, 1), 0);
 	assert_int_equal(fdb_count(t->fdb, 2), 1);
 	assert_int_equal(t->fdb->used, 1);

@@ -144,6 +144,7 @@ test_isolated_by_nic(void **state)
 	struct room *r = *state;
 
 	r->conf.vm2vm = VM2VM_NIC;
+	fdb_set_filter(r->fdb, fdb_key(&mac1, FDB_DOMAIN), FILTER_POOL);
 	assert_route(r, 0, &mac1, UPLINK, DROP_NONE);
 	r->ports.port[0].policy = r->ports.port[1].policy = PORT_ISOLATED;
 	assert_route(r, 0, &mac1, 0, DROP_ISOLATED);

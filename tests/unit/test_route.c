@@ -230,6 +230,7 @@ test_vm2vm_nic(void **state)
 	unsigned int i;
 
 	r->conf.vm2vm = VM2VM_NIC;
+	fdb_set_filter(r->fdb, fdb_key(&mac1, FDB_DOMAIN), FILTER_POOL);
 	r->lane->burst.n = 0;
 	for (i = 0; i < 2; i++) /* a flow: the second like the first */
 		routing_add(r, &mac1, &mac0);
@@ -245,6 +246,25 @@ test_vm2vm_nic(void **state)
 	assert_true(routing_ports(r, 3) == UPLINK && !f[3].tagged);
 	assert_true(routing_ports(r, 4) == (PORT(1) | PORT(SILENT) | UPLINK) && !f[4].tagged);
 	assert_int_equal(f[5].reason, DROP_TO_SENDER);
+}
+
+/* An address that the NIC sorts into no pool: there was no room for its filter, or it is new. */
+static void
+test_vm2vm_nic_without_filter(void **state)
+{
+	const enum filter_state others[] = {FILTER_NONE, FILTER_PORT};
+	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
+	struct room *r = *state;
+	size_t i;
+
+	r->conf.vm2vm = VM2VM_NIC;
+	for (i = 0; i < RTE_DIM(others); i++) {
+		fdb_set_filter(r->fdb, fdb_key(&mac1, FDB_DOMAIN), others[i]);
+		r->lane->burst.n = 0;
+		routing_add(r, &mac1, &mac0);
+		route_burst(r->lane, routing_source(r, 0), &r->lane->burst);
+		assert_true(routing_ports(r, 0) == PORT(1) && !r->lane->burst.frame[0].tagged);
+	}
 }
 
 /* A whole burst of all kinds, mixed: each frame is routed as if it were alone. */
@@ -432,6 +452,7 @@ main(void)
 			TEST(test_bad_source),
 			TEST(test_own_tags),
 			TEST(test_vm2vm_nic),
+			TEST(test_vm2vm_nic_without_filter),
 			TEST(test_burst),
 			TEST(test_learning),
 			TEST(test_learning_full),
