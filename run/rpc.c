@@ -96,7 +96,7 @@ rpc_serve_line(struct rpc *r, struct rpc_client *c)
 static void
 rpc_serve(struct rpc *r, struct rpc_client *c, uint32_t events)
 {
-	bool more = false;
+	bool more = false, pending;
 
 	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && !c->ended &&
 			!rpc_client_fill(c, events & (EPOLLHUP | EPOLLERR))) {
@@ -107,14 +107,15 @@ rpc_serve(struct rpc *r, struct rpc_client *c, uint32_t events)
 		more = rpc_serve_line(r, c);
 	if (!more && rpc_client_hears(c) && c->in_len == RPC_REQUEST_MAX)
 		rpc_put_last(c, "request: longer than " RTE_STR(RPC_REQUEST_MAX) " bytes");
+	/* There may be another request in what was read. Others have their turn first. */
+	pending = c->looked < c->in_len;
 	if (!rpc_client_flush(c) || (c->closing && c->out_len == 0) ||
-			(c->ended && !more && !c->waits && c->out_len == 0)) {
+			(c->ended && !pending && !c->waits && c->out_len == 0)) {
 		rpc_client_end(c);
 		return;
 	}
 	rpc_watch(r, c);
-	/* There may be another request in what was read. Others have their turn first. */
-	if (more && c->in_len != 0)
+	if (pending && rpc_client_hears(c))
 		wake_up(r->parts->wake);
 }
 

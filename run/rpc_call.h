@@ -37,6 +37,9 @@ enum rpc_code {
 /* Room for an error: the longest path or list of keys, and a sentence. */
 #define RPC_ERROR_MAX 768
 
+/* Bytes of an id that is a string: it comes back with the answer, and leaves the room there to others. */
+#define RPC_ID_MAX 256
+
 /* Whom to answer later. */
 struct rpc_ticket {
 	struct rpc *rpc;

@@ -131,6 +131,10 @@ rpc_json_read(struct rpc_call *call, json_t *request)
 		rpc_fail(call, RPC_CODE_REQUEST, "id: must be a string, a number, or null");
 		return NULL;
 	}
+	if (json_string_length(id) > RPC_ID_MAX) {
+		rpc_fail(call, RPC_CODE_REQUEST, "id: at most %d bytes", RPC_ID_MAX);
+		return NULL;
+	}
 	call->ticket.id = id;
 	if (version == NULL || strcmp(version, "2.0") != 0 || name == NULL) {
 		rpc_fail(call, RPC_CODE_REQUEST,

@@ -56,7 +56,8 @@ WRONG = [
     (b"[]", -32600), (b"[" + request("hello").strip() + b"]", -32600), (b"1", -32700), (b"null", -32700),
     (b"{}", -32600), (b'{"jsonrpc": "1.0", "id": 1, "method": "hello"}', -32600),
     (b'{"jsonrpc": "2.0", "id": 1, "method": 7}', -32600),
-    (b'{"jsonrpc": "2.0", "id": [1], "method": "hello"}', -32600),
+    (b'{"jsonrpc": "2.0", "id": [1], "method": "hello"}', -32600), (request("hello", "x" * 257).strip(), -32600),
+    (request("hello", "x" * (LONGEST - 100)).strip(), -32600), (request("hello", "\u00e9" * 100000).strip(), -32600),
     (b'{"jsonrpc": "2.0", "id": 1, "method": "hello", "params": [1]}', -32602),
     (request("hello", extra=1).strip(), -32602), (request("nothing").strip(), -32601),
     (request("x" * 60000).strip(), -32601), (request("\u00e4" * 100).strip(), -32601),
@@ -84,6 +85,21 @@ def test_a_notification_gets_no_answer(control):
     assert say(control.path, b'\n\n\n' + request("hello", 8))["id"] == 8
     assert say(control.path, request("hello", 9), end=True)["id"] == 9
     assert say(control.path, request("hello", 9).strip(), end=True) is None
+
+
+def test_a_long_id_comes_back(control):
+    assert say(control.path, request("hello", "\u00e9" * 128))["id"] == "\u00e9" * 128
+
+
+def test_all_that_came_before_the_end_is_answered(control):
+    """The client reads only when it has said all and closed its end: more answers than may wait for it."""
+    count = 1500
+    with contextlib.closing(connect(control.path)) as client, client.makefile("rb") as lines:
+        client.sendall(b"".join(request("hello", number) for number in range(count)))
+        client.shutdown(socket.SHUT_WR)
+        wait_for(lambda: len(client.recv(1, socket.MSG_PEEK)) == 1, what="an answer")
+        control.ask("hello")
+        assert [json.loads(line)["id"] for line in lines] == list(range(count))
 
 
 def test_a_line_without_an_end(control):

@@ -21,6 +21,7 @@
 #include "run/change.h"
 #include "run/load.h"
 #include "run/rpc.h"
+#include "run/rpc_call.h"
 #include "whole.h"
 
 #define GUESTS 2
@@ -124,7 +125,7 @@ check_answer(const json_t *request, const json_t *answer)
 
 	assert_string_equal(json_string_value(json_object_get(answer, "jsonrpc")), "2.0");
 	assert_true((result != NULL) != (error != NULL));
-	if (json_is_string(id) || json_is_number(id))
+	if (json_is_number(id) || (json_is_string(id) && json_string_length(id) <= RPC_ID_MAX))
 		assert_true(json_equal(id, got));
 	else
 		assert_true(json_is_null(got));
