@@ -19,6 +19,12 @@ _vhost_switch_ctl_ports()
 	vhost-switch-ctl -j show 2>/dev/null | sed -n 's/^      "name": "\(.*\)",\{0,1\}$/\1/p'
 }
 
+# And the uplink.
+_vhost_switch_ctl_guests()
+{
+	vhost-switch-ctl -j stats 2>/dev/null | sed -n 's/^      "name": "\(.*\)",\{0,1\}$/\1/p'
+}
+
 _vhost_switch_ctl()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} command='' i words=''
@@ -33,7 +39,8 @@ _vhost_switch_ctl()
 	COMPREPLY=()
 	case $command in
 	'') words="$(_vhost_switch_ctl_commands) --json --socket --count --dry-run --help --version" ;;
-	show | del | stats) words=$(_vhost_switch_ctl_ports) ;;
+	show | del) words=$(_vhost_switch_ctl_ports) ;;
+	stats) words=$(_vhost_switch_ctl_guests) ;;
 	set)
 		case $((COMP_CWORD - i)) in
 		1) words=$(_vhost_switch_ctl_ports) ;;
@@ -44,7 +51,7 @@ _vhost_switch_ctl()
 	fdb)
 		case $((COMP_CWORD - i)) in
 		1) words='show add del flush' ;;
-		*) words=$(_vhost_switch_ctl_ports) ;;
+		*) words=$(_vhost_switch_ctl_guests) ;;
 		esac ;;
 	explain) words='from= to= vlan= source=' ;;
 	workers)

@@ -68,7 +68,6 @@ ctl_printed(const struct ctl *c, const json_t *result)
 		return false;
 	json_dumpf(result, stdout, JSON_INDENT(2));
 	putchar('\n');
-	fflush(stdout); /* events are followed as they come, also in a pipe */
 	return true;
 }
 
@@ -78,6 +77,7 @@ ctl_end(const struct ctl *c, json_t *result, void (*show)(const json_t *result))
 {
 	if (!ctl_printed(c, result))
 		show(result);
+	ctl_written(); /* events are followed as they come, also in a pipe */
 	json_decref(result);
 	return CTL_OK;
 }
@@ -107,6 +107,7 @@ ctl_changed(const struct ctl *c, json_t *result)
 	}
 	if (warning != NULL)
 		fprintf(stderr, "vhost-switch-ctl: %s\n", warning);
+	ctl_written();
 	json_decref(result);
 	return warning != NULL ? CTL_REFUSED : CTL_OK;
 }
@@ -329,21 +330,6 @@ ctl_events(struct ctl *c, const struct words *w)
 	return CTL_OK;
 }
 
-/* Returns what a file holds; "-": stdin. */
-static char *
-ctl_read_file(const char *name)
-{
-	FILE *file = strcmp(name, "-") == 0 ? stdin : fopen(name, "r");
-	char *text = NULL;
-	size_t size = 0;
-
-	if (file == NULL || (getdelim(&text, &size, '\0', file) < 0 && ferror(file)))
-		ctl_die(CTL_USAGE, "%s: can't be read", name);
-	if (file != stdin)
-		fclose(file);
-	return text != NULL ? text : strdup("");
-}
-
 static int
 ctl_apply(struct ctl *c, const struct words *w)
 {
@@ -381,6 +367,7 @@ ctl_metrics(struct ctl *c, const struct words *w)
 		metrics_print(c, METRICS_PROMETHEUS, stdout);
 	else
 		ctl_usage(w);
+	ctl_written();
 	return CTL_OK;
 }
 
@@ -430,7 +417,7 @@ ctl_help(void)
 	for (i = 0; i < COMMANDS_N; i++)
 		printf("  %s %s\n      %s\n", commands[i].name, commands[i].arguments,
 				commands[i].help);
-	puts("\nExit status: 0 done, 1 refused, 2 wrong usage, 3 no switch.");
+	puts("\nExit status: 0 done, 1 refused or not written, 2 wrong usage, 3 no switch.");
 }
 
 static int
@@ -492,9 +479,11 @@ main(int argc, char **argv)
 			break;
 		case 'h':
 			ctl_help();
+			ctl_written();
 			return CTL_OK;
 		case OPT_VERSION:
 			puts("vhost-switch-ctl " VHOST_SWITCH_VERSION);
+			ctl_written();
 			return CTL_OK;
 		default:
 			return CTL_USAGE;

@@ -5,7 +5,8 @@
  * vhost-switch-ctl: asks a running switch, by its control socket, and changes it.
  *
  * One process for one command, one thread. ctl.c has the table of commands; ask.c speaks JSON-RPC;
- * the other files print answers for people (show.c, watch.c) and for monitors (metrics.c).
+ * io.c reads files and looks after the output; the other files print answers for people (show.c, watch.c) and for
+ * monitors (metrics.c).
  */
 #ifndef CTL_H
 #define CTL_H
@@ -18,7 +19,7 @@
 /* Exit statuses. */
 enum {
 	CTL_OK = 0,
-	CTL_REFUSED = 1, /* the switch refused, and said why */
+	CTL_REFUSED = 1, /* the switch refused, and said why; or the output can't be written */
 	CTL_USAGE = 2,
 	CTL_ABSENT = 3, /* no switch answers */
 };
@@ -49,6 +50,15 @@ json_t *ctl_read(struct ctl *c);
 
 /* Prints a line on stderr, and exits with a status. */
 __attribute__((noreturn, format(printf, 2, 3))) void ctl_die(int status, const char *format, ...);
+
+/* Returns what a file holds; "-": stdin. If that is no text, or can't be read, this prints why and exits. */
+char *ctl_read_file(const char *name);
+
+/*
+ * Writes out what was printed. If that fails, this prints why and exits: a file that was saved on a full disk must not
+ * pass for a whole one.
+ */
+void ctl_written(void);
 
 /* Print results for people. */
 void show_nothing(const json_t *result); /* the exit status says that it was done */

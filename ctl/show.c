@@ -313,7 +313,6 @@ show_event(const json_t *event)
 			printf(" %s=%" JSON_INTEGER_FORMAT, key, json_integer_value(value));
 	}
 	putchar('\n');
-	fflush(stdout);
 }
 
 void

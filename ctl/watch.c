@@ -76,7 +76,7 @@ watch_print(const json_t *before, const json_t *now, double seconds)
 			watch_print_rate(port, watch_find(before, name), columns[k], seconds);
 		putchar('\n');
 	}
-	fflush(stdout);
+	ctl_written();
 }
 
 int

@@ -84,6 +84,35 @@ def test_each_command(box):
             assert isinstance(json.loads(ctl(switch, "-j", *command, text=saved)), dict), command
 
 
+def test_output_that_can_not_be_written(box):
+    """As on a full disk: what was saved only in part must not pass for a whole file."""
+    with Switch(box, ["--port", "a,socket=a"]) as switch, Control(switch) as control:
+        path = f"{switch.directory}/dpdk/{switch.prefix}/control"
+        for words in (["save"], ["-j", "show"], ["metrics"], ["--help"], ["--version"], ["watch", "0.1"], ["events"]):
+            with open("/dev/full", "wb") as full:
+                tool = subprocess.Popen([CTL, "--socket", path, *words], stdout=full, stderr=subprocess.PIPE, text=True)
+                while words == ["events"] and tool.poll() is None:
+                    control.ask("port.set", name="a", isolated=True)
+                    control.ask("port.set", name="a", isolated=None)
+                _, said = tool.communicate(timeout=60)
+            assert tool.returncode == 1, words
+            assert said == "vhost-switch-ctl: the output can't be written: No space left on device\n", words
+
+
+def test_file_with_a_zero_byte(box):
+    """What comes before it is not taken for the file."""
+    with open(box.path("conf"), "w", encoding="ascii") as f:
+        f.write("[port a]\nsocket=a\n[port b]\nsocket=b\n")
+    with Switch(box, ["--config", box.path("conf")]) as switch:
+        saved = ctl(switch, "save")
+        for number, data in enumerate((b"\0" * 4096, b"[port a]\nsocket=a\n\0[port b]\nsocket=b\n")):
+            with open(box.path(f"f{number}"), "wb") as f:
+                f.write(data)
+            assert "has a byte of 0" in ctl(switch, "apply", box.path(f"f{number}"), status=2)
+            assert "has a byte of 0" in ctl(switch, "apply", "-", text=data.decode(), status=2)
+        assert ctl(switch, "save") == saved
+
+
 def test_log_level_is_that_of_all_that_the_switch_logs(box):
     with room(box, 2, introduce=False) as r:
         for guest, level in zip(r.guests, ("error", "info")):
@@ -278,6 +307,14 @@ printf '%s\n' "${{COMPREPLY[@]}}"
     return out.split()
 
 
+def test_completion_of_guests(box):
+    """Their names are not that of the port."""
+    with room(box, 2, introduce=False) as r:
+        for command in ("stats", "fdb flush"):
+            assert completed(r.switch, f"vhost-switch-ctl {command} us") == ["usvhost.0", "usvhost.1"]
+        assert completed(r.switch, "vhost-switch-ctl show us") == ["usvhost"]
+
+
 def test_completion(box):
     with Switch(box, ["--port", "vm1,socket=a", "--port", "vm2,socket=b"]) as switch:
         assert completed(switch, "vhost-switch-ctl sh") == ["show"]
@@ -290,4 +327,5 @@ def test_completion(box):
         assert completed(switch, "vhost-switch-ctl log d") == ["debug"]
         assert completed(switch, "vhost-switch-ctl metrics p") == ["prometheus"]
         assert completed(switch, "vhost-switch-ctl fdb f") == ["flush"]
+        assert completed(switch, "vhost-switch-ctl fdb show ") == []  # no guest is there
         assert completed(switch, "vhost-switch-ctl workers m") == ["move"]
