@@ -97,16 +97,21 @@ key_parse_vlan(const struct setting *s)
 static bool
 key_parse_mac(const struct setting *s)
 {
+	/* A file's line may go on in the next one, which may be indented. */
+	static const char between[] = "+ \t";
+	const char *at = s->value + strspn(s->value, between);
 	struct conf_port *p = s->port;
-	char copy[PORT_MACS_MAX * MAC_TEXT_MAX + 1];
 	struct rte_ether_addr *mac;
-	char *item, *save = NULL;
+	char item[MAC_TEXT_MAX + 1];
+	int len;
 
-	snprintf(copy, sizeof(copy), "%s", s->value);
-	item = strtok_r(copy, "+ ", &save);
-	if (item == NULL)
+	if (*at == '\0')
 		return key_wrong(s, "a unicast address, or several with '+' between them");
-	for (; item != NULL; item = strtok_r(NULL, "+ ", &save)) {
+	for (; *at != '\0'; at += strspn(at, between)) {
+		len = strcspn(at, between);
+		/* What is cut here is too long for an address. */
+		snprintf(item, sizeof(item), "%.*s", len, at);
+		at += len;
 		if (p->nmacs == PORT_MACS_MAX) {
 			say_error("%s: %s=%s: at most %d addresses", s->what, s->key, s->value,
 					PORT_MACS_MAX);

@@ -145,6 +145,52 @@ test_written_and_read(void **state)
 	}
 }
 
+/* A socket of the command line, for many guests, that was made a client at run time: a client has one guest. */
+static void
+test_written_client_is_taken(void **state)
+{
+	static char *line[] = {"vhost-switch", "--", "--socket-file", "/a", NULL};
+	char *text;
+
+	(void)state;
+	assert_true(read_with(&now, "", line));
+	assert_true(conf_port_set(&now.port[0], "test", "role", "client"));
+	text = conf_text(&now, NULL);
+	assert_true(read_text(&next, text));
+	if (!conf_resolve(&next))
+		fail_msg("refused: %s", text);
+	assert_int_equal(next.port[0].guests, 1);
+	free(text);
+}
+
+/* As many addresses as a port may have, one a line, indented by any amount of blanks or tabs. */
+static void
+test_addresses_in_lines_of_their_own(void **state)
+{
+	static const char *const indents[] = {"    ", "\t", "\t \t         ", " ", ""};
+	unsigned int n, row;
+	char text[2048];
+	size_t len = 0;
+
+	(void)state;
+	for (row = 0; row < RTE_DIM(indents); row++) {
+		len = snprintf(text, sizeof(text), A "mac = ");
+		for (n = 0; n < PORT_MACS_MAX; n++)
+			len += snprintf(text + len, sizeof(text) - len, "%s02:00:00:00:00:%02x%s",
+					n == 0 ? "" : indents[row], n,
+					n < PORT_MACS_MAX - 1 ? "+ \\\n" : "\n");
+		if (!read_text(&now, text))
+			fail_msg("row %u: %s", row, error);
+		assert_int_equal(now.port[0].nmacs, PORT_MACS_MAX);
+		for (n = 0; n < PORT_MACS_MAX; n++)
+			assert_int_equal(now.port[0].mac[n].addr_bytes[5], n);
+	}
+	snprintf(text + len - 1, sizeof(text) - len + 1, "+02:00:00:00:00:ff\n");
+	assert_false(read_text(&next, text));
+	assert_non_null(strstr(error, "at most 16 addresses"));
+	assert_false(read_text(&next, A "mac = 02:00:00:00:00:001\n"));
+}
+
 static void
 test_what_is_wrong_has_its_line(void **state)
 {
@@ -323,6 +369,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(test_before_file_after),
 			cmocka_unit_test(test_written_and_read),
+			cmocka_unit_test(test_written_client_is_taken),
+			cmocka_unit_test(test_addresses_in_lines_of_their_own),
 			cmocka_unit_test(test_what_is_wrong_has_its_line),
 			cmocka_unit_test(test_no_text_at_all),
 			cmocka_unit_test(test_command_line_goes_first),
