@@ -133,16 +133,18 @@ rpc_explain(struct rpc_call *call)
 	unsigned int port = PORT_MAX, i;
 	struct explanation x;
 	json_t *steps, *ports;
-	int vlan = 0;
+	json_int_t vlan = 0;
 
-	if (!rpc_read(call, "{s:s, s:s, s?i, s?s}", "from", &from, "to", &to, "vlan", &vlan,
+	if (!rpc_read(call, "{s:s, s:s, s?I, s?s}", "from", &from, "to", &to, "vlan", &vlan,
 			    "source", &source) ||
 			!rpc_read_port(call, from, &port) ||
 			!rpc_explain_read_mac(call, "to", to, &q.to))
 		return RPC_FAILED;
 	if (vlan < 0 || vlan > VLAN_LAST)
 		return rpc_fail(call, RPC_CODE_PARAMS,
-				"vlan %d: must be from 1 to %d, or 0 for none", vlan, VLAN_LAST);
+				"vlan %" JSON_INTEGER_FORMAT
+				": must be from 1 to %d, or 0 for none",
+				vlan, VLAN_LAST);
 	q.from = port;
 	q.vlan = vlan;
 	q.source = rpc_explain_source(p, port);

@@ -108,16 +108,16 @@ rpc_fdb_list(struct rpc_call *call)
 {
 	const struct parts *p = call->parts;
 	unsigned int port = PORT_MAX, n = 0;
-	int from = 0, limit = PAGE_MAX;
+	json_int_t from = 0, limit = PAGE_MAX;
 	const char *name = NULL;
 	struct fdb_entry e;
 	json_t *entries;
 	uint32_t at;
 
-	if (!rpc_read(call, "{s?s, s?i, s?i}", "port", &name, "from", &from, "limit", &limit) ||
+	if (!rpc_read(call, "{s?s, s?I, s?I}", "port", &name, "from", &from, "limit", &limit) ||
 			!rpc_read_port(call, name, &port))
 		return RPC_FAILED;
-	if (from < 0 || limit < 1 || limit > PAGE_MAX)
+	if (from < 0 || from > UINT32_MAX || limit < 1 || limit > PAGE_MAX)
 		return rpc_fail(call, RPC_CODE_PARAMS,
 				"params: from must be what `next` said, limit from 1 to %d",
 				PAGE_MAX);

@@ -43,21 +43,23 @@ rpc_worker_move(struct rpc_call *call)
 	const struct parts *p = call->parts;
 	struct ring_move m = {.device = SLOT_NONE, .pair = PAIR_ANY};
 	bool moved[GUEST_MAX] = {false};
-	int device = SLOT_NONE, worker;
+	json_int_t device = SLOT_NONE, worker;
 	unsigned int i;
 	const char *name;
 	json_t *list;
 
-	if (!rpc_read(call, "{s:s, s?i, s:i}", "port", &name, "device", &device, "worker", &worker))
+	if (!rpc_read(call, "{s:s, s?I, s:I}", "port", &name, "device", &device, "worker", &worker))
 		return RPC_FAILED;
 	m.port = conf_find_port(p->conf, name);
 	if (m.port == SOCKET_MAX)
 		return rpc_fail(call, RPC_CODE_NONE, "port %s: there is none", name);
-	if (worker < 0 || (unsigned int)worker >= p->lanes->n)
-		return rpc_fail(call, RPC_CODE_NONE, "worker %d: there are %u, from 0 on", worker,
+	if (worker < 0 || worker >= p->lanes->n)
+		return rpc_fail(call, RPC_CODE_NONE,
+				"worker %" JSON_INTEGER_FORMAT ": there are %u, from 0 on", worker,
 				p->lanes->n);
 	if (device < 0 || (device >= GUEST_MAX && device != SLOT_NONE))
-		return rpc_fail(call, RPC_CODE_NONE, "device %d: there is none", device);
+		return rpc_fail(call, RPC_CODE_NONE,
+				"device %" JSON_INTEGER_FORMAT ": there is none", device);
 	m.device = device;
 	m.worker = worker;
 	if (!vhost_user_move(p->guests, &m, moved))

@@ -384,6 +384,7 @@ def test_a_frame_is_explained_as_it_goes(box):
         for params, error in (({"from": "nobody", "to": two.mac}, "no guest of that name"),
                               ({"from": name, "to": "nowhere"}, "must be an address"),
                               ({"from": name, "to": two.mac, "vlan": 4095}, "vlan 4095: must be"),
+                              ({"from": name, "to": two.mac, "vlan": (1 << 32) + 5}, "vlan 4294967301: must be"),
                               ({"from": name, "to": two.mac, "source": "me"}, "source me: must be")):
             assert error in control.refused("explain", **params).message
 
