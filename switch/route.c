@@ -7,6 +7,7 @@
 #include <rte_cycles.h>
 
 #include "conf/conf.h"
+#include "frame/checksum.h"
 #include "frame/copy.h"
 #include "frame/cost.h"
 #include "frame/frame.h"
@@ -317,6 +318,9 @@ route_in_own_vlan(const struct frame *f)
 
 	if (!frame_own_tag(f))
 		return false;
+	/* A checksum that is completed there would become the tag, or a type that makes the next bytes one. */
+	if (f->offload != 0 && checksum_at(f) < sizeof(bytes))
+		return true;
 	frame_peek(f, bytes, RTE_MIN(f->len, (uint32_t)sizeof(bytes)));
 	memcpy(&tag, bytes + sizeof(struct rte_ether_hdr), sizeof(tag));
 	/* VLAN 0 is none, but who takes its tag off finds the one within. */

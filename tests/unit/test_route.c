@@ -5,6 +5,7 @@
 #include <rte_cycles.h>
 
 #include "frame/cost.h"
+#include "frame/offload.h"
 #include "switch/route.h"
 #include "routing.h"
 
@@ -217,6 +218,34 @@ test_own_tags(void **state)
 					passes ? DROP_NONE : DROP_OWN_TAG);
 			assert_true(routing_ports(r, i) == (passes ? PORT(1) : 0));
 		}
+	}
+}
+
+/* A frame with the tag of no VLAN, and a checksum that is to be written over the tag, or over the type within it. */
+static void
+test_checksum_as_a_tag(void **state)
+{
+	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
+	uint8_t bytes[64] = {0};
+	struct fragment frag = {bytes, sizeof(bytes)};
+	struct room *r = *state;
+	struct frame *f;
+	unsigned int at;
+
+	r->ports.port[0].policy = PORT_NO_TAGS;
+	for (at = 14; at <= 18; at++) {
+		r->lane->burst.n = 0;
+		f = routing_add(r, &mac1, &mac0);
+		f->eth.ether_type = RTE_BE16(RTE_ETHER_TYPE_VLAN);
+		f->frag = &frag;
+		f->nfrags = 1;
+		f->len = sizeof(bytes);
+		f->offload = OFFLOAD_CSUM;
+		f->vnet.csum_start = 14;
+		f->vnet.csum_offset = at - 14;
+		route_burst(r->lane, routing_source(r, 0), &r->lane->burst);
+		assert_int_equal(
+				r->lane->burst.frame[0].reason, at < 18 ? DROP_OWN_TAG : DROP_NONE);
 	}
 }
 
@@ -451,6 +480,7 @@ main(void)
 			TEST(test_link_local),
 			TEST(test_bad_source),
 			TEST(test_own_tags),
+			TEST(test_checksum_as_a_tag),
 			TEST(test_vm2vm_nic),
 			TEST(test_vm2vm_nic_without_filter),
 			TEST(test_burst),
