@@ -8,7 +8,6 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <rte_kvargs.h>
 
@@ -79,11 +78,9 @@ link_read_size(const char *key, const char *value, void *arg)
 static uint32_t
 link_slot_size(const struct rte_eth_dev_info *info)
 {
-	const struct rte_devargs *args = rte_dev_devargs(info->device);
-	struct rte_kvargs *list;
+	struct rte_kvargs *list = uplink_arguments(info);
 	uint32_t size = SLOT_SIZE;
 
-	list = args != NULL && args->args != NULL ? rte_kvargs_parse(args->args, NULL) : NULL;
 	if (list != NULL)
 		rte_kvargs_process(list, "framesz", link_read_size, &size);
 	rte_kvargs_free(list);

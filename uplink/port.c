@@ -65,13 +65,12 @@ uplink_port_rx_descriptors(const struct uplink *u)
 	return share < RX_DESCRIPTORS ? share : RX_DESCRIPTORS;
 }
 
-static int
-uplink_port_count_link(const char *key, const char *value, void *n)
+struct rte_kvargs *
+uplink_arguments(const struct rte_eth_dev_info *info)
 {
-	RTE_SET_USED(key);
-	RTE_SET_USED(value);
-	++*(uint32_t *)n;
-	return 0;
+	const struct rte_devargs *args = rte_dev_devargs(info->device);
+
+	return args != NULL && args->args != NULL ? rte_kvargs_parse(args->args, NULL) : NULL;
 }
 
 /*
@@ -81,17 +80,14 @@ uplink_port_count_link(const char *key, const char *value, void *n)
 static uint32_t
 uplink_port_links(const struct rte_eth_dev_info *info)
 {
-	const struct rte_devargs *args = rte_dev_devargs(info->device);
 	struct rte_kvargs *list;
 	uint32_t n = 0;
 
 	if (strcmp(info->driver_name, BOND_DRIVER) != 0)
 		return 1;
-	list = args != NULL && args->args != NULL ? rte_kvargs_parse(args->args, NULL) : NULL;
-	if (list != NULL) {
-		rte_kvargs_process(list, "slave", uplink_port_count_link, &n);
-		rte_kvargs_process(list, "member", uplink_port_count_link, &n);
-	}
+	list = uplink_arguments(info);
+	if (list != NULL)
+		n = rte_kvargs_count(list, "slave") + rte_kvargs_count(list, "member");
 	rte_kvargs_free(list);
 	return RTE_MAX(n, 1u);
 }

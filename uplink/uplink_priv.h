@@ -124,6 +124,10 @@ extern const struct source_ops uplink_source_ops;
 extern const struct sink_ops uplink_sink_ops;
 
 struct rte_eth_dev_info;
+struct rte_kvargs;
+
+/* Returns the arguments that the port was made with, for rte_kvargs_free(); NULL: none that can be read. */
+struct rte_kvargs *uplink_arguments(const struct rte_eth_dev_info *info);
 
 /*
  * Makes the mbufs of a port that sorts as u->vmdq says. Returns false, after an error was printed,
