@@ -275,20 +275,15 @@ conf_file_read(struct conf *c, const char *name)
 }
 
 static void
-file_write_port(FILE *out, const struct conf *c, const struct conf_port *p)
+file_write_port(FILE *out, const struct conf_port *p)
 {
-	const bool connects = p->role == ROLE_CLIENT || (p->role == ROLE_DEFAULT && c->client);
 	char name[PORT_KEY_MAX], value[PORT_VALUE_MAX];
 	unsigned int key;
 
 	fprintf(out, "\n[port %s]\n", p->name);
 	for (key = 0; key < conf_port_keys(); key++) {
-		conf_port_key(key, name);
-		/* A port of --socket-file that was made a client still has the number of guests that it had. */
-		if (connects && strcmp(name, "guests") == 0)
-			continue;
 		if (conf_port_get(p, key, value)[0] != '\0')
-			fprintf(out, "%s = %s\n", name, value);
+			fprintf(out, "%s = %s\n", conf_port_key(key, name), value);
 	}
 }
 
@@ -305,5 +300,5 @@ conf_file_write(FILE *out, const struct conf *c)
 			fprintf(out, "%s = %s\n", name, value);
 	for (i = 0; i < c->nports; i++)
 		if (conf_port_used(&c->port[i]) && c->port[i].socket[0] != '\0')
-			file_write_port(out, c, &c->port[i]);
+			file_write_port(out, &c->port[i]);
 }

@@ -251,7 +251,8 @@ key_write_role(const struct conf_port *p, char *text)
 static void
 key_write_guests(const struct conf_port *p, char *text)
 {
-	if (p->guests != 1)
+	/* A client has one, whatever it had as a server. */
+	if (p->guests != 1 && p->role != ROLE_CLIENT)
 		snprintf(text, PORT_VALUE_MAX, "%u", p->guests);
 }
 
