@@ -71,8 +71,8 @@ rpc_put_last(struct rpc_client *c, const char *error)
 	c->closing = true;
 }
 
-/* Handles the first line that was read. Returns false if there is no whole one. */
-static bool
+/* Handles the first line that was read, if there is a whole one. */
+static void
 rpc_serve_line(struct rpc *r, struct rpc_client *c)
 {
 	const struct rpc_ticket ticket = {.rpc = r, .client = c - r->client, .serial = c->serial};
@@ -81,7 +81,7 @@ rpc_serve_line(struct rpc *r, struct rpc_client *c)
 	char *text;
 
 	if (line == NULL)
-		return false;
+		return;
 	c->waits = len != 0; /* it may get its answer while this is called */
 	text = len != 0 ? rpc_request(r->parts, &ticket, line, len) : NULL;
 	if (text != rpc_later) {
@@ -89,14 +89,13 @@ rpc_serve_line(struct rpc *r, struct rpc_client *c)
 		rpc_client_put_answer(c, text);
 	}
 	rpc_client_line_done(c, len);
-	return true;
 }
 
 /* Reads, handles one request, and writes. */
 static void
 rpc_serve(struct rpc *r, struct rpc_client *c, uint32_t events)
 {
-	bool more = false, pending;
+	bool pending;
 
 	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && !c->ended &&
 			!rpc_client_fill(c, events & (EPOLLHUP | EPOLLERR))) {
@@ -104,8 +103,8 @@ rpc_serve(struct rpc *r, struct rpc_client *c, uint32_t events)
 		return;
 	}
 	if (rpc_client_hears(c) && c->looked < c->in_len)
-		more = rpc_serve_line(r, c);
-	if (!more && rpc_client_hears(c) && c->in_len == RPC_REQUEST_MAX)
+		rpc_serve_line(r, c);
+	if (rpc_client_hears(c) && c->in_len == RPC_REQUEST_MAX)
 		rpc_put_last(c, "request: longer than " RTE_STR(RPC_REQUEST_MAX) " bytes");
 	/* There may be another request in what was read. Others have their turn first. */
 	pending = c->looked < c->in_len;
