@@ -93,7 +93,7 @@ test_question_with_fds(void **state)
 {
 	struct vu_msg m = vu_msg_new(VU_GET_QUEUE_NUM);
 	struct plug *p = *state;
-	unsigned int files, i;
+	unsigned int files;
 
 	plug_connect(p, 1);
 	files = client_open_files();
@@ -104,8 +104,7 @@ test_question_with_fds(void **state)
 	vu_dev_close(&p->dev);
 	plug_connect(p, 1);
 	/* librte_vhost's thread may have met the next connection before it closes the last one. */
-	for (i = 0; i < PLUG_WAIT_MS && client_open_files() > files; i++)
-		usleep(1000);
+	WAIT_WHILE(client_open_files() > files);
 	assert_true(client_open_files() <= files);
 }
 

@@ -163,8 +163,9 @@ listening(void)
 
 	assert_int_equal(setsockopt(server, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
 	if (bind(server, (const struct sockaddr *)&any, sizeof(any)) != 0) {
+		assert_int_equal(errno, EADDRNOTAVAIL);
 		close(server);
-		unit_lacks("a loopback interface");
+		unit_lacks("address on a loopback interface");
 	}
 	assert_int_equal(listen(server, 1), 0);
 	return server;
@@ -196,8 +197,7 @@ test_files_of_others_can_not_be_closed(void **state)
 	while (n > 0)
 		close(peer[--n]);
 	close(server);
-	for (n = 0; n < 30000 && !apart_accepts("cuse"); n++)
-		usleep(1000);
+	WAIT_WHILE(!apart_accepts("cuse"));
 	assert_int_equal(opener_set_file(o, VHOST_SET_VRING_CALL, 0, o->call[0]), 0);
 }
 

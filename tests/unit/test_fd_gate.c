@@ -23,13 +23,6 @@
 #define UNCLOSED 64      /* files that stay open for one socket */
 #define MUCH (192 << 20) /* bytes of memory, for which there are three more seconds */
 
-#define WAIT_S 30 /* generous, as the machine may be busy */
-
-/* Looks once a millisecond. What is so then is for the test to say. */
-#define WAIT_WHILE(condition) \
-	for (unsigned int looks = 0; looks < WAIT_S * 1000 && (condition); looks++) \
-	usleep(1000)
-
 static int pair[2]; /* librte_vhost's end, and the front end's */
 
 /* What is seen of the close of one file descriptor; atomic. */

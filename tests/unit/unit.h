@@ -41,6 +41,13 @@ bool unit_avx2(void);
  */
 void unit_lacks(const char *what);
 
+#define WAIT_S 30 /* generous, as the machine may be busy */
+
+/* Looks once a millisecond. What is so then is for the test to say. */
+#define WAIT_WHILE(condition) \
+	for (unsigned int looks = 0; looks < WAIT_S * 1000 && (condition); looks++) \
+	usleep(1000)
+
 /* Captures what the process writes to a file descriptor (1 or 2). */
 struct capture {
 	int fd;
