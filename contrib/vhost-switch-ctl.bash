@@ -14,15 +14,10 @@ _vhost_switch_ctl_keys()
 	vhost-switch --help 2>/dev/null | sed -n '/^Settings of --port/,$s/^  \([a-z-]*=\).*/\1/p'
 }
 
-_vhost_switch_ctl_ports()
+# Of ports: show. Of guests and the uplink: stats.
+_vhost_switch_ctl_names()
 {
-	vhost-switch-ctl -j show 2>/dev/null | sed -n 's/^      "name": "\(.*\)",\{0,1\}$/\1/p'
-}
-
-# And the uplink.
-_vhost_switch_ctl_guests()
-{
-	vhost-switch-ctl -j stats 2>/dev/null | sed -n 's/^      "name": "\(.*\)",\{0,1\}$/\1/p'
+	vhost-switch-ctl -j "$1" 2>/dev/null | sed -n 's/^      "name": "\(.*\)",\{0,1\}$/\1/p'
 }
 
 _vhost_switch_ctl()
@@ -39,11 +34,11 @@ _vhost_switch_ctl()
 	COMPREPLY=()
 	case $command in
 	'') words="$(_vhost_switch_ctl_commands) --json --socket --count --dry-run --help --version" ;;
-	show | del) words=$(_vhost_switch_ctl_ports) ;;
-	stats) words=$(_vhost_switch_ctl_guests) ;;
+	show | del) words=$(_vhost_switch_ctl_names show) ;;
+	stats) words=$(_vhost_switch_ctl_names stats) ;;
 	set)
 		case $((COMP_CWORD - i)) in
-		1) words=$(_vhost_switch_ctl_ports) ;;
+		1) words=$(_vhost_switch_ctl_names show) ;;
 		2) words="$(_vhost_switch_ctl_keys) worker=" ;;
 		*) words=$(_vhost_switch_ctl_keys) ;;
 		esac ;;
@@ -51,13 +46,13 @@ _vhost_switch_ctl()
 	fdb)
 		case $((COMP_CWORD - i)) in
 		1) words='show add del flush' ;;
-		*) words=$(_vhost_switch_ctl_guests) ;;
+		*) words=$(_vhost_switch_ctl_names stats) ;;
 		esac ;;
 	explain) words='from= to= vlan= source=' ;;
 	workers)
 		case $((COMP_CWORD - i)) in
 		1) words='move rebalance' ;;
-		*) words=$(_vhost_switch_ctl_ports) ;;
+		*) words=$(_vhost_switch_ctl_names show) ;;
 		esac ;;
 	metrics) words='openmetrics prometheus' ;;
 	log) words='error warning notice info debug' ;;
