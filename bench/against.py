@@ -22,12 +22,11 @@ import statistics
 import sys
 import tempfile
 
-from switches import Place, VhostSwitch
+from rows import BURSTS, READ_BURSTS
 from runner import Bench, Failed, add_options, machine, parsed, preferred
+from switches import Place, VhostSwitch
 from turns import running, stopped
 
-BURSTS = ("--mode", "bursts", "--ring", 1024)
-LONG_BURSTS = ("--mode", "bursts", "--ring", 4096, "--buffers", 1024)  # with the buffers of a ring of 1024
 SIZES = (64, 256, 1518)
 # What drivers do: a descriptor is written again for each buffer (lane.h). FIXED is written once.
 FIXED, SPLIT = "fixed", "split"
@@ -51,8 +50,8 @@ def cases():
         yield f"{LABELS[rings]} {size} B, guests poll, read", (words + ("--read",), "mpps_high", True)
     for size, (kind, label) in itertools.product((64, 1518), KINDS.items()):
         words = ("--frames", kind, "--size", size)
-        yield f"{label} {size} B, long bursts", (words + LONG_BURSTS, "mpps_high", True)
-        yield f"{label} {size} B, bursts, read", (words + BURSTS + ("--read",), "mpps_high", True)
+        yield f"{label} {size} B, bursts", (words + BURSTS, "mpps_high", True)
+        yield f"{label} {size} B, bursts, read", (words + READ_BURSTS + ("--read",), "mpps_high", True)
         yield f"{label} {size} B, guests poll, read", (words + ("--read",), "mpps_high", True)
     for size in (64, 1518):
         yield f"64 guests, all send, {size} B", (MANY + ("--size", size, "--flows", "ring"), "mpps_high", True)

@@ -221,6 +221,8 @@ mode_bursts(struct gen *gen)
 	gen_totals(gen, &sent[1], &received[1]);
 	if (err == 0 && b.n == 0)
 		err = -EIO;
+	if (err == 0 && b.dry > b.n)
+		fprintf(stderr, "loadgen: most bursts used up a window: take larger rings\n");
 	if (err == 0)
 		report(gen, &b, sent[1] - sent[0],
 				(int64_t)((sent[1] - sent[0]) * gen_arrivals(gen->conf) -

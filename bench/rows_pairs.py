@@ -10,13 +10,12 @@ rate in bursts, with rings that are large enough for them.
 
 import os
 
-from rows import Row, line
+from rows import READ_BURSTS, Row, line
 from switches import OURS
 
 FASTER = 1.7  # two workers, at least, as one
 # Slots share buffers, so that the rings' size alone does not change what is in the cache.
 BURSTS = ("--mode", "bursts", "--ring", 32768, "--buffers", 1024)
-READ_BURSTS = ("--mode", "bursts", "--ring", 4096)  # each frame has a buffer of its own: see rows.py
 CASES = {(1, 1): "1 queue pair, 1 worker", (2, 1): "2 queue pairs, 1 worker", (2, 2): "2 queue pairs, 2 workers"}
 
 

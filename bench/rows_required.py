@@ -39,7 +39,7 @@ WORKER_BURSTS, PAIR_BURSTS = 1, 2
 BURST_WORDS = {  # of Figure.bursts, and whether frames are read
     (0, False): (), (0, True): (),
     (WORKER_BURSTS, False): BURSTS, (WORKER_BURSTS, True): READ_BURSTS,
-    (PAIR_BURSTS, False): rows_pairs.BURSTS, (PAIR_BURSTS, True): rows_pairs.READ_BURSTS,
+    (PAIR_BURSTS, False): rows_pairs.BURSTS, (PAIR_BURSTS, True): READ_BURSTS,
 }
 
 
