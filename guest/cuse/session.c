@@ -42,11 +42,11 @@ session_forget_event(struct session_event *e)
 }
 
 static void
-session_forget_rings(struct session *b)
+session_forget_rings(struct session *s)
 {
 	struct session_ring *r;
 
-	for (r = b->ring; r < b->ring + IOCTL_RINGS; r++) {
+	for (r = s->ring; r < s->ring + IOCTL_RINGS; r++) {
 		session_forget_event(&r->call);
 		session_forget_event(&r->kick);
 		r->addr_state = PART_UNSET;
@@ -55,58 +55,58 @@ session_forget_rings(struct session *b)
 }
 
 void
-session_init(struct session *b, const char *path)
+session_init(struct session *s, const char *path)
 {
 	unsigned int i;
 
-	memset(b, 0, sizeof(*b));
-	b->path = path;
-	b->patience = SESSION_PATIENCE;
-	b->sock = b->handle = -1;
+	memset(s, 0, sizeof(*s));
+	s->path = path;
+	s->patience = SESSION_PATIENCE;
+	s->sock = s->handle = -1;
 	for (i = 0; i < IOCTL_RINGS; i++)
-		b->ring[i].call.fd = b->ring[i].kick.fd = -1;
+		s->ring[i].call.fd = s->ring[i].kick.fd = -1;
 }
 
 void
-session_close(struct session *b)
+session_close(struct session *s)
 {
-	session_close_fd(&b->sock);
-	session_close_fd(&b->handle);
-	session_forget_rings(b);
+	session_close_fd(&s->sock);
+	session_close_fd(&s->handle);
+	session_forget_rings(s);
 }
 
 /* Logs a line about a client, with the remedy; not the same one twice in a row. */
 static void
-session_complain(struct session *b, const char *what, int error)
+session_complain(struct session *s, const char *what, int error)
 {
-	if (b->complaint == what || b->complaints == COMPLAINTS_MAX)
+	if (s->complaint == what || s->complaints == COMPLAINTS_MAX)
 		return;
-	b->complaint = what;
-	b->complaints++;
-	say(WARNING, "cuse: process %d: %s: %s\n", (int)b->owner, what, strerror(-error));
+	s->complaint = what;
+	s->complaints++;
+	say(WARNING, "cuse: process %d: %s: %s\n", (int)s->owner, what, strerror(-error));
 }
 
 /* Gives a connection that failed up: the next answer might belong to an older call. Returns rc. */
 static int
-session_note_loss(struct session *b, int rc)
+session_note_loss(struct session *s, int rc)
 {
 	if (rc != -ENOTCONN)
 		return rc;
-	b->lost = true;
-	session_close(b);
-	session_complain(b, "its connection to the switch is lost; it has to open the node again",
+	s->lost = true;
+	session_close(s);
+	session_complain(s, "its connection to the switch is lost; it has to open the node again",
 			rc);
 	return rc;
 }
 
 static int
-session_call(struct session *b, struct message *m, const int *fd, unsigned int n)
+session_call(struct session *s, struct message *m, const int *fd, unsigned int n)
 {
-	return session_note_loss(b, front_call(b->sock, m, fd, n));
+	return session_note_loss(s, front_call(s->sock, m, fd, n));
 }
 
 static int
-session_call_with(struct session *b, uint32_t request, uint64_t value)
+session_call_with(struct session *s, uint32_t request, uint64_t value)
 {
 	struct message m = {
 			.request = request,
@@ -114,15 +114,15 @@ session_call_with(struct session *b, uint32_t request, uint64_t value)
 			.payload.u64 = value,
 	};
 
-	return session_call(b, &m, NULL, 0);
+	return session_call(s, &m, NULL, 0);
 }
 
 static int
-session_call_bare(struct session *b, uint32_t request)
+session_call_bare(struct session *s, uint32_t request)
 {
 	struct message m = {.request = request};
 
-	return session_call(b, &m, NULL, 0);
+	return session_call(s, &m, NULL, 0);
 }
 
 /*
@@ -130,75 +130,75 @@ session_call_bare(struct session *b, uint32_t request)
  * before it starts rings, and answers the next question after that.
  */
 static int
-session_await_rings(struct session *b)
+session_await_rings(struct session *s)
 {
-	return session_call_bare(b, MSG_GET_FEATURES);
+	return session_call_bare(s, MSG_GET_FEATURES);
 }
 
 static int
-session_ensure_connected(struct session *b)
+session_ensure_connected(struct session *s)
 {
 	int rc;
 
-	if (b->lost)
+	if (s->lost)
 		return -ENOTCONN;
-	if (b->sock >= 0)
+	if (s->sock >= 0)
 		return 0;
-	rc = front_connect(b->path, b->patience, &b->features);
+	rc = front_connect(s->path, s->patience, &s->features);
 	if (rc < 0)
 		return rc;
-	b->sock = rc;
+	s->sock = rc;
 	return 0;
 }
 
 static int
-session_get_features(struct session *b, void *out)
+session_get_features(struct session *s, void *out)
 {
-	int rc = session_ensure_connected(b);
+	int rc = session_ensure_connected(s);
 	uint64_t offer;
 
 	if (rc != 0)
 		return rc;
-	offer = b->features & ioctl_features;
+	offer = s->features & ioctl_features;
 	memcpy(out, &offer, sizeof(offer));
 	return 0;
 }
 
 static int
-session_set_features(struct session *b, const void *in)
+session_set_features(struct session *s, const void *in)
 {
 	uint64_t wanted;
 
 	memcpy(&wanted, in, sizeof(wanted));
-	if ((wanted & ~(b->features & ioctl_features)) != 0)
+	if ((wanted & ~(s->features & ioctl_features)) != 0)
 		return -EOPNOTSUPP;
 	/*
 	 * QEMU does not tell vhost-net which offloads its guest uses when it sends: all are allowed
 	 * that the switch can do. Nor does it tell which offloads the guest takes: it gets complete
 	 * frames.
 	 */
-	wanted |= b->features & offload_host_features;
+	wanted |= s->features & offload_host_features;
 	/* With this bit rings are enabled by a message, as in vhost-net by setting a back end. */
 	return session_call_with(
-			b, MSG_SET_FEATURES, wanted | 1ULL << VHOST_USER_F_PROTOCOL_FEATURES);
+			s, MSG_SET_FEATURES, wanted | 1ULL << VHOST_USER_F_PROTOCOL_FEATURES);
 }
 
 static int
-session_set_owner(struct session *b, pid_t thread, pid_t process)
+session_set_owner(struct session *s, pid_t thread, pid_t process)
 {
 	int rc, handle;
 
-	if (b->owner != 0)
+	if (s->owner != 0)
 		return -EBUSY;
 	handle = caller_handle(thread, process);
 	if (handle < 0 && handle != -ENOSYS)
 		return handle;
-	rc = session_ensure_connected(b);
+	rc = session_ensure_connected(s);
 	if (rc == 0)
-		rc = session_call_bare(b, MSG_SET_OWNER);
+		rc = session_call_bare(s, MSG_SET_OWNER);
 	if (rc == 0) {
-		b->owner = process;
-		b->handle = handle;
+		s->owner = process;
+		s->handle = handle;
 	} else {
 		session_close_fd(&handle);
 	}
@@ -206,18 +206,18 @@ session_set_owner(struct session *b, pid_t thread, pid_t process)
 }
 
 static int
-session_reset_owner(struct session *b)
+session_reset_owner(struct session *s)
 {
-	int rc = session_call_bare(b, MSG_RESET_OWNER);
+	int rc = session_call_bare(s, MSG_RESET_OWNER);
 
 	if (rc == 0)
-		rc = session_note_loss(b, front_handshake(b->sock, &b->features));
+		rc = session_note_loss(s, front_handshake(s->sock, &s->features));
 	if (rc == 0) {
-		session_forget_rings(b);
-		b->owner = 0;
-		b->complaint = NULL;
-		b->proven = false;
-		session_close_fd(&b->handle);
+		session_forget_rings(s);
+		s->owner = 0;
+		s->complaint = NULL;
+		s->proven = false;
+		session_close_fd(&s->handle);
 	}
 	return rc;
 }
@@ -253,7 +253,7 @@ session_remedy(int error)
 }
 
 static int
-session_set_mem_table(struct session *b, const void *in)
+session_set_mem_table(struct session *s, const void *in)
 {
 	struct vhost_memory_region region[IOCTL_REGIONS_MAX];
 	struct vhost_memory head;
@@ -266,23 +266,23 @@ session_set_mem_table(struct session *b, const void *in)
 		return -EOPNOTSUPP;
 	memcpy(region, (const char *)in + sizeof(head), head.nregions * sizeof(region[0]));
 	fd_gate_making();
-	rc = caller_table(b->owner, region, head.nregions, &m, fd);
+	rc = caller_table(s->owner, region, head.nregions, &m, fd);
 	fd_gate_made(fd, rc == 0 ? m.payload.memory.nregions : 0);
 	if (rc != 0) {
-		session_complain(b, session_remedy(rc), rc);
+		session_complain(s, session_remedy(rc), rc);
 		return rc;
 	}
 	n = m.payload.memory.nregions;
-	rc = caller_lives(b->handle) ? session_call(b, &m, fd, n) : -ESRCH;
+	rc = caller_lives(s->handle) ? session_call(s, &m, fd, n) : -ESRCH;
 	for (i = 0; i < n; i++)
 		close(fd[i]);
-	return rc == 0 ? session_await_rings(b) : rc;
+	return rc == 0 ? session_await_rings(s) : rc;
 }
 
 /* Sends one of a ring's file descriptors again, if librte_vhost has closed it. */
 static int
 session_give_back_event(
-		struct session *b, uint32_t request, uint32_t index, struct session_event *e)
+		struct session *s, uint32_t request, uint32_t index, struct session_event *e)
 {
 	struct message m = {
 			.request = request,
@@ -293,11 +293,11 @@ session_give_back_event(
 	if (e->state != PART_LOST)
 		return 0;
 	e->state = PART_SET;
-	return session_call(b, &m, &e->fd, e->fd >= 0);
+	return session_call(s, &m, &e->fd, e->fd >= 0);
 }
 
 static int
-session_give_back_addr(struct session *b, struct session_ring *r)
+session_give_back_addr(struct session *s, struct session_ring *r)
 {
 	struct message m;
 	int fd, rc;
@@ -306,7 +306,7 @@ session_give_back_addr(struct session *b, struct session_ring *r)
 		return 0;
 	rc = ioctl_ring_message(VHOST_SET_VRING_ADDR, &r->addr, &m, &fd);
 	if (rc == 0)
-		rc = session_call(b, &m, NULL, 0);
+		rc = session_call(s, &m, NULL, 0);
 	if (rc == 0)
 		r->addr_state = PART_SET;
 	return rc;
@@ -318,15 +318,15 @@ session_give_back_addr(struct session *b, struct session_ring *r)
  * sent last, as it starts the ring.
  */
 static int
-session_give_back(struct session *b, uint32_t index)
+session_give_back(struct session *s, uint32_t index)
 {
-	struct session_ring *r = &b->ring[index];
-	int rc = session_give_back_addr(b, r);
+	struct session_ring *r = &s->ring[index];
+	int rc = session_give_back_addr(s, r);
 
 	if (rc == 0)
-		rc = session_give_back_event(b, MSG_SET_VRING_CALL, index, &r->call);
+		rc = session_give_back_event(s, MSG_SET_VRING_CALL, index, &r->call);
 	if (rc == 0)
-		rc = session_give_back_event(b, MSG_SET_VRING_KICK, index, &r->kick);
+		rc = session_give_back_event(s, MSG_SET_VRING_KICK, index, &r->kick);
 	return rc;
 }
 
@@ -335,42 +335,42 @@ session_give_back(struct session *b, uint32_t index)
  * clients that may be whose they are: those that gave no eventfd yet, or last another file.
  */
 static int
-session_event_fd(struct session *b, int fd)
+session_event_fd(struct session *s, int fd)
 {
 	int copy;
 
-	if (!b->proven && !apart_accepts(SESSION_FILES)) {
-		session_complain(b,
+	if (!s->proven && !apart_accepts(SESSION_FILES)) {
+		session_complain(s,
 				"not served, as files that clients gave can't be closed; end the clients of "
 				"which the log says that they gave some",
 				-EMFILE);
 		return -EMFILE;
 	}
 	fd_gate_making();
-	copy = caller_fd(b->owner, fd);
+	copy = caller_fd(s->owner, fd);
 	fd_gate_made(&copy, 1);
 	if (copy < 0) {
 		if (copy == -ENOSYS)
-			session_complain(b,
+			session_complain(s,
 					"this kernel has no pidfd_getfd(2): load the module "
 					"eventfd_link (eventfd_link/README)",
 					copy);
 		else if (copy == -EPERM)
-			session_complain(b,
+			session_complain(s,
 					"its file descriptors may not be copied; give the switch the "
 					"rights of root (CAP_SYS_PTRACE)",
 					copy);
 		else if (copy == -EMFILE || copy == -ENFILE)
-			session_complain(b,
+			session_complain(s,
 					"the switch has no room to copy its file descriptors; give it "
 					"more open files (LimitNOFILE= of the service)",
 					copy);
 		return copy;
 	}
-	b->proven = fds_is_eventfd(copy) && caller_lives(b->handle);
-	if (b->proven)
+	s->proven = fds_is_eventfd(copy) && caller_lives(s->handle);
+	if (s->proven)
 		return copy;
-	session_complain(b, "gave a file descriptor that is no eventfd", -EINVAL);
+	session_complain(s, "gave a file descriptor that is no eventfd", -EINVAL);
 	apart_close_later(copy, SESSION_FILES);
 	return -EINVAL;
 }
@@ -417,10 +417,10 @@ session_note_ring(struct session_ring *r, unsigned int cmd, const void *in, int 
 }
 
 static int
-session_get_vring_base(struct session *b, uint32_t index, struct message *m, void *out)
+session_get_vring_base(struct session *s, uint32_t index, struct message *m, void *out)
 {
-	struct session_ring *r = &b->ring[index];
-	int rc = session_call(b, m, NULL, 0);
+	struct session_ring *r = &s->ring[index];
+	int rc = session_call(s, m, NULL, 0);
 
 	if (rc != 0)
 		return rc;
@@ -428,25 +428,25 @@ session_get_vring_base(struct session *b, uint32_t index, struct message *m, voi
 	memcpy(out, &m->payload.state, sizeof(m->payload.state));
 	if (!r->enabled)
 		return 0;
-	rc = session_give_back(b, index);
-	return rc == 0 ? session_await_rings(b) : rc;
+	rc = session_give_back(s, index);
+	return rc == 0 ? session_await_rings(s) : rc;
 }
 
 static int
-session_set_backend(struct session *b, uint32_t index, struct message *m)
+session_set_backend(struct session *s, uint32_t index, struct message *m)
 {
 	bool enable = m->payload.state.num;
-	int rc = enable ? session_give_back(b, index) : 0;
+	int rc = enable ? session_give_back(s, index) : 0;
 
 	if (rc == 0)
-		rc = session_call(b, m, NULL, 0);
+		rc = session_call(s, m, NULL, 0);
 	if (rc == 0)
-		b->ring[index].enabled = enable;
-	return rc == 0 && enable ? session_await_rings(b) : rc;
+		s->ring[index].enabled = enable;
+	return rc == 0 && enable ? session_await_rings(s) : rc;
 }
 
 static int
-session_ring_ioctl(struct session *b, unsigned int cmd, const void *in, void *out)
+session_ring_ioctl(struct session *s, unsigned int cmd, const void *in, void *out)
 {
 	struct message m = {0};
 	uint32_t index;
@@ -457,48 +457,48 @@ session_ring_ioctl(struct session *b, unsigned int cmd, const void *in, void *ou
 		return rc;
 	memcpy(&index, in, sizeof(index)); /* each of the structs begins with the index */
 	if (cmd == VHOST_NET_SET_BACKEND)
-		return session_set_backend(b, index, &m);
+		return session_set_backend(s, index, &m);
 	if (cmd == VHOST_GET_VRING_BASE)
-		return session_get_vring_base(b, index, &m, out);
-	if (b->ring[index].enabled && ioctl_wants_stopped(cmd))
+		return session_get_vring_base(s, index, &m, out);
+	if (s->ring[index].enabled && ioctl_wants_stopped(cmd))
 		return -EBUSY;
 	if (fd >= 0) {
-		fd = session_event_fd(b, fd);
+		fd = session_event_fd(s, fd);
 		if (fd < 0)
 			return fd;
 	}
-	rc = session_call(b, &m, &fd, fd >= 0);
+	rc = session_call(s, &m, &fd, fd >= 0);
 	if (rc == 0)
-		session_note_ring(&b->ring[index], cmd, in, fd);
+		session_note_ring(&s->ring[index], cmd, in, fd);
 	else
 		session_close_fd(&fd);
 	return rc;
 }
 
 int
-session_ioctl(struct session *b, pid_t thread, unsigned int cmd, const void *in, void *out)
+session_ioctl(struct session *s, pid_t thread, unsigned int cmd, const void *in, void *out)
 {
 	pid_t process;
 
 	if (cmd == VHOST_GET_FEATURES)
-		return session_get_features(b, out);
+		return session_get_features(s, out);
 	process = caller_process(thread);
 	if (process < 0)
 		return process;
 	if (cmd == VHOST_SET_OWNER)
-		return session_set_owner(b, thread, process);
-	if (b->owner != process || !caller_lives(b->handle))
+		return session_set_owner(s, thread, process);
+	if (s->owner != process || !caller_lives(s->handle))
 		return -EPERM;
-	if (b->lost)
+	if (s->lost)
 		return -ENOTCONN;
 	switch (cmd) {
 	case VHOST_RESET_OWNER:
-		return session_reset_owner(b);
+		return session_reset_owner(s);
 	case VHOST_SET_FEATURES:
-		return session_set_features(b, in);
+		return session_set_features(s, in);
 	case VHOST_SET_MEM_TABLE:
-		return session_set_mem_table(b, in);
+		return session_set_mem_table(s, in);
 	default:
-		return session_ring_ioctl(b, cmd, in, out);
+		return session_ring_ioctl(s, cmd, in, out);
 	}
 }

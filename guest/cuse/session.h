@@ -65,16 +65,16 @@ struct session {
 };
 
 /* Begins a session for the socket at `path`, which outlives it. */
-void session_init(struct session *b, const char *path);
+void session_init(struct session *s, const char *path);
 
 /* Ends the session when the node is closed. */
-void session_close(struct session *b);
+void session_close(struct session *s);
 
 /*
  * Carries out an ioctl of a thread. `in` and `out` have the sizes that ioctl_sizes() told. Returns
  * 0, or -errno for the client: that of vhost-net for the same error; -EINVAL also if the switch
  * refuses; -EBUSY if all devices are in use; -ENOTCONN if the switch has ended this connection.
  */
-int session_ioctl(struct session *b, pid_t thread, unsigned int cmd, const void *in, void *out);
+int session_ioctl(struct session *s, pid_t thread, unsigned int cmd, const void *in, void *out);
 
 #endif /* GUEST_CUSE_SESSION_H */
