@@ -39,6 +39,13 @@ frame_set_one(unsigned int i)
 	return UINT64_C(1) << i;
 }
 
+/* Returns true if frame `i` is in a set. */
+static inline bool
+frame_set_has(frame_set s, unsigned int i)
+{
+	return s >> i & 1;
+}
+
 /* Returns the number of the first frame of a set that is not empty. */
 static inline unsigned int
 frame_set_first(frame_set s)
@@ -75,6 +82,13 @@ frame_set_after(frame_set s, unsigned int n)
 	while (n-- > 0)
 		s = frame_set_tail(s);
 	return s;
+}
+
+/* Returns the frames of a set before the first one of another; all of them if that is empty. */
+static inline frame_set
+frame_set_before(frame_set s, frame_set other)
+{
+	return s & (frame_set_head(other) - 1);
 }
 
 /*

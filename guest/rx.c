@@ -53,7 +53,7 @@ rx_whole(const struct virtqueue *vq, const struct burst *b, frame_set want)
 	for (; odd != 0; odd = frame_set_tail(odd)) {
 		f = &b->frame[frame_set_first(odd)];
 		if (f->len > FRAME_PLAIN_MAX || fill_wants_cut(vq, f))
-			return want & (frame_set_head(odd) - 1);
+			return frame_set_before(want, odd);
 	}
 	return want;
 }
@@ -72,7 +72,7 @@ rx_find_run(const struct cursor *c, const struct burst *b, frame_set want, const
 	r->n = ring_singles(c, s, frame_set_count(r->frames), r->room, r->id, packed);
 	r->plain = r->n;
 	if (unlikely(odd != 0))
-		r->plain = RTE_MIN(r->n, frame_set_count(want & (frame_set_head(odd) - 1)));
+		r->plain = RTE_MIN(r->n, frame_set_count(frame_set_before(want, odd)));
 }
 
 /*

@@ -64,7 +64,7 @@ forward_park_burst(struct lane *l, struct source *s, frame_set left, frame_set s
 	if (deliver_is_put_off(&l->dests))
 		s->park->next_try = now;
 	FRAME_SET_FOREACH(i, left)
-		if (forward_park_frame(l, s, i, sent >> i & 1, now))
+		if (forward_park_frame(l, s, i, frame_set_has(sent, i), now))
 			waiting |= frame_set_one(i);
 	s->waiting = !park_empty(s->park);
 	return waiting;
@@ -124,7 +124,7 @@ forward_trim(struct lane *l, struct source *s)
 			cost + most * COST_PLAIN_MAX <= COST_VISIT_MAX)
 		return;
 	for (i = 0; i < b->n; i++) {
-		fan = d->flood >> i & 1 ? d->nflood : 1;
+		fan = frame_set_has(d->flood, i) ? d->nflood : 1;
 		cost += fan * frame_cost(&b->frame[i]);
 		copies += fan;
 		if (i > 0 && (cost > COST_VISIT_MAX || copies > PARK_ERRANDS / 2))
