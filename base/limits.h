@@ -15,7 +15,7 @@
 #define PORT_UPLINK GUEST_MAX
 #define PORT_MAX (GUEST_MAX + 1)
 
-/* Queue pairs of a device: a receive and a transmit ring each. */
+/* Queue pairs of a device: a receive and a transmit ring each. Masks of rings have 32 bits. */
 #define QUEUE_PAIRS_MAX 16
 
 /* Worker lcores; more than guests can keep busy. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* How an Ethernet address is written, in small letters, as Linux's tools do; and read. Any thread. */
+/* Writes Ethernet addresses in small letters, as Linux's tools do, and reads them. Any thread. */
 #ifndef MAC_H
 #define MAC_H
 

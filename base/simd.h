@@ -3,7 +3,8 @@
  */
 /*
  * Which vector instructions this process may use. All code that is compiled for them has a twin in plain
- * C that does the same. The twin runs on other CPUs, and on what the vector code leaves over.
+ * C that does the same. The twin runs on other CPUs, and on what the vector code leaves over. Any thread; nothing
+ * changes after the start.
  */
 #ifndef SIMD_H
 #define SIMD_H

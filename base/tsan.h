@@ -25,7 +25,7 @@ void __tsan_acquire(void *at);
 void __tsan_release(void *at);
 #endif
 
-/* Of a function that reads what another thread may be writing, because an old value does as well. */
+/* Marks a function that reads what another thread may be writing: an old value will do. */
 #ifdef TSAN_ON
 #define TSAN_STALE __attribute__((no_sanitize("thread")))
 #else

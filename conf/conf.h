@@ -7,7 +7,7 @@
  * There are two kinds. Settings *as given* are what the user wrote, complete and named, with defaults left
  * open. Settings *as resolved* by conf_resolve() are checked, each default is decided, and they have the tables
  * for looking frames up. The switch uses resolved ones, which are never changed: new ones replace them
- * (run/change.h).
+ * (run/settings.h). The main lcore writes settings as given; any thread reads resolved ones.
  */
 #ifndef CONF_H
 #define CONF_H
@@ -82,7 +82,7 @@ struct conf_port {
 	bool owned;       /* its socket has this owner; resolved: --dev-owner's, if that is given */
 	uid_t uid;
 	gid_t gid;
-	bool mode_given; /* its socket has these permissions; resolved: --dev-mode's, likewise */
+	bool mode_given; /* its socket has these permissions; resolved: --dev-mode's, if that is given */
 	mode_t mode;
 	uint32_t mtu;                     /* largest payload of its guests' frames, bytes */
 	uint16_t queues;                  /* pairs, at most */

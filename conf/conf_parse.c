@@ -230,7 +230,7 @@ conf_parse_with(struct conf *c, int argc, char **argv, const char *text, size_t 
 	bool ok = true;
 
 	conf_defaults(c);
-	/* Skipped if a word before "--" asks for help. */
+	/* No check of sides, and no file is read, if a word before "--" asks for help. */
 	if ((first == argc || strcmp(argv[first], "--") == 0) && !parse_check_sides(first, argv))
 		return CONF_ERROR;
 	if (text != NULL)

@@ -63,7 +63,7 @@ enum guest_phase {
 enum message_step {
 	STEP_NONE,
 	STEP_PAUSED, /* its rings are paused */
-	STEP_TABLE,  /* the same, and a memory table is being set */
+	STEP_TABLE,  /* its rings are paused, and a memory table is being set */
 	STEP_LOG,    /* it concerns the log alone, and nothing is paused; see dirty_switch.h */
 };
 

@@ -93,7 +93,7 @@ fill_put_header(const struct virtqueue *vq, uint8_t *to, const struct frame *f, 
  * receiver wants that completed.
  */
 static __rte_noinline void
-fill_put_unfinished(const struct virtqueue *vq, uint8_t *to, const struct frame *f)
+fill_put_offloaded(const struct virtqueue *vq, uint8_t *to, const struct frame *f)
 {
 	fill_put_header(vq, to, f, 1, false);
 	if (fill_wants_checksum(vq, f))
@@ -110,13 +110,13 @@ fill_put(const struct virtqueue *vq, uint8_t *to, const struct frame *f, const b
 		fill_put_header(vq, to, f, 1, true);
 		frame_copy_plain(to + vq->hdr_len, f);
 	} else {
-		fill_put_unfinished(vq, to, f);
+		fill_put_offloaded(vq, to, f);
 	}
 }
 
 /*
- * The common case: the next entry is one descriptor that takes the frame. Returns false, and does
- * nothing, in any other case.
+ * The usual case of frames that are put one by one: the next entry is one descriptor that takes the frame. Returns
+ * false, and does nothing, in any other case.
  */
 static __rte_always_inline bool
 fill_single(struct cursor *c, const struct frame *f, const bool plain, const bool packed)

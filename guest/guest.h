@@ -2,7 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * A guest: one vhost-user connection, one virtio-net device, one port.
+ * A guest: one vhost-user connection, one virtio-net device, one slot in the table of ports. The struct is kept for
+ * later connections.
  *
  * librte_vhost runs the connection; our workers run the rings. During each message that may change
  * what workers use, the rings concerned (one, or all of the guest's) are paused: they are

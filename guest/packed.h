@@ -34,7 +34,7 @@
 #define PACKED_AVAIL (1u << VRING_PACKED_DESC_F_AVAIL)
 #define PACKED_USED (1u << VRING_PACKED_DESC_F_USED)
 
-/* Of a descriptor that is a chain of its own, these flags say to whom it belongs, and which way it goes. */
+/* These flags say if a descriptor is a chain of its own, to whom it belongs, and which way it goes. */
 #define PACKED_SINGLE \
 	(PACKED_AVAIL | PACKED_USED | VRING_DESC_F_NEXT | VRING_DESC_F_WRITE | \
 			VRING_DESC_F_INDIRECT)

@@ -26,7 +26,7 @@ struct message;
 
 /*
  * How many processes that left because of the features are remembered; the oldest is forgotten
- * first.
+ * first. One forgotten too early is only told of once more.
  */
 #define PEERS_SHY 64
 

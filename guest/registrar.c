@@ -21,7 +21,7 @@ struct registrar {
 	struct guests *all;
 	struct wake *wake;
 	pthread_t thread;
-	pthread_mutex_t lock; /* guards what follows */
+	pthread_mutex_t lock; /* guards the members below */
 	pthread_cond_t given; /* signalled when there is a job, or `stop` is set */
 	struct queue asked, done;
 	bool stop;

@@ -213,7 +213,7 @@ ring_put_singles_at(struct virtqueue *vq, uint16_t at, struct packed_used *p, co
 	}
 }
 
-/* The same from the next used position on. */
+/* Does as ring_put_singles_at() from the next used position on. */
 static __rte_always_inline void
 ring_put_singles(struct virtqueue *vq, const uint16_t *id, const struct fragment *room,
 		unsigned int n, const bool packed)

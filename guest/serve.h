@@ -21,7 +21,7 @@ struct rte_vhost_device_ops;
  */
 bool serve_port(const struct conf_port *p, const struct rte_vhost_device_ops *ops);
 
-/* The same with another path than the port's, whatever owner and mode the port names. */
+/* Serves a port as serve_port() does, by another path than its own, whatever owner and mode it names. */
 bool
 serve_path(const struct conf_port *p, const char *path, const struct rte_vhost_device_ops *ops);
 

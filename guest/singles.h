@@ -84,7 +84,10 @@ singles_split(const struct virtqueue *vq, const struct singles *s, uint16_t at, 
 	return i;
 }
 
-/* The same for a packed ring, from position `at` on lap `wrap`; it also ends where nothing is available. */
+/*
+ * Does as singles_split() for a packed ring, from position `at` on lap `wrap`; it also ends where nothing is
+ * available.
+ */
 static __rte_always_inline unsigned int
 singles_packed(const struct virtqueue *vq, const struct singles *s, uint16_t at, bool wrap,
 		unsigned int max, struct fragment *to, uint16_t *id)
@@ -114,7 +117,7 @@ singles_packed(const struct virtqueue *vq, const struct singles *s, uint16_t at,
 }
 
 #ifdef SIMD_AVX2
-/* The same by AVX2. They may stop earlier: the functions above go on from there. */
+/* Do as singles_split() and singles_packed(), by AVX2. They may stop earlier: those go on from there. */
 unsigned int singles_split_avx2(const struct virtqueue *vq, const struct singles *s, uint16_t at,
 		unsigned int max, struct fragment *to, uint16_t *id);
 unsigned int singles_packed_avx2(const struct virtqueue *vq, const struct singles *s, uint16_t at,

@@ -22,7 +22,7 @@ struct ports;
 
 #define SLOT_NONE UINT16_MAX
 
-/* Room for a port's name and its guest's number. */
+/* Room for a port's name (PORT_NAME_MAX, conf.h) and its guest's number. */
 #define SLOT_NAME_MAX 56
 
 /*

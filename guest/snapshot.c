@@ -121,7 +121,7 @@ snapshot_indices(struct guest *g, unsigned int index)
 
 /* Makes what a transmit ring needs whose chains are returned in order. */
 static bool
-snapshot_order(struct virtqueue *vq, bool wanted)
+snapshot_in_order(struct virtqueue *vq, bool wanted)
 {
 	free(vq->in_order);
 	vq->in_order = NULL;
@@ -159,7 +159,7 @@ snapshot_ring(struct guest *g, unsigned int index)
 	}
 	vq->size = v.size;
 	if (!snapshot_indices(g, index) ||
-			!snapshot_order(vq,
+			!snapshot_in_order(vq,
 					ring_is_tx(index) && (features >> VIRTIO_F_IN_ORDER & 1)))
 		return false;
 	if (vq->packed) {

@@ -20,7 +20,7 @@ bool socket_file_is_own(const char *path);
 /* Gives a socket to another user and group. Returns false after an error was logged. */
 bool socket_file_give(const char *path, uid_t uid, gid_t gid);
 
-/* Sets the permissions of a socket's file, likewise. */
+/* Sets the permissions of a socket's file. Returns false after an error was logged. */
 bool socket_file_set_mode(const char *path, mode_t mode);
 
 /* Returns the permissions that a new socket's file gets: all, less the umask. */

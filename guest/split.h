@@ -176,7 +176,7 @@ split_put_at(struct virtqueue *vq, uint16_t at, uint16_t head, uint32_t len)
 	vq->used->ring[at & (vq->size - 1)] = (struct vring_used_elem){.id = head, .len = len};
 }
 
-/* The same by the next entry. */
+/* Returns a chain, as split_put_at() does, by the next entry. */
 static inline void
 split_put(struct virtqueue *vq, uint16_t head, uint32_t len)
 {
@@ -208,7 +208,7 @@ split_show(struct virtqueue *vq, uint16_t from, uint16_t to)
 	return !(load_relaxed(&vq->avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
 }
 
-/* The same for all chains since used index `from`. */
+/* Does as split_show() for all chains since used index `from`. */
 static inline bool
 split_publish(struct virtqueue *vq, uint16_t from)
 {

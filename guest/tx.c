@@ -140,7 +140,7 @@ tx_fetch_headers(const struct virtqueue *vq, struct burst *b, struct frame *f)
 
 /* Notes a burst that has to be returned in order; more chains than the ring holds are a fault. */
 static void
-tx_note_order(struct virtqueue *vq, struct burst *b)
+tx_note_in_order(struct virtqueue *vq, struct burst *b)
 {
 	struct frame *f;
 
@@ -253,7 +253,7 @@ tx_fetch_burst(struct virtqueue *vq, struct burst *b, unsigned int max, const bo
 	ring_take(&c);
 	ring_set_bell(vq, packed);
 	if (unlikely(vq->in_order != NULL))
-		tx_note_order(vq, b);
+		tx_note_in_order(vq, b);
 	return b->n;
 }
 

@@ -42,7 +42,7 @@ struct changes {
 	struct settings settings;
 	char why[SOCKET_MAX][256]; /* by port: why its socket is not served */
 	bool reload;               /* the file is to be read as soon as that is possible */
-	bool reload_waits;         /* and it was logged why it waits */
+	bool reload_waits;         /* it was logged why the reload waits */
 
 	/* The change that is being made: */
 	enum step step;

@@ -85,7 +85,7 @@ void changes_propose(struct changes *c, struct conf *draft, bool dry, change_don
 /* Goes on with the change that is being made. Called when the main lcore is woken; NULL is allowed. */
 void changes_work(struct changes *c);
 
-/* The same, once a second: a reload that could not be made is tried again. */
+/* Goes on as changes_work() does, once a second: a reload that could not be made is tried again. */
 void changes_tick(struct changes *c);
 
 /* Returns why a port's socket is not served, or "". */

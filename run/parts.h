@@ -3,7 +3,8 @@
  */
 /*
  * The objects of the other floors that this one shows and maintains. main.c makes them; they
- * outlive everything that gets this struct, which is constant from start to end, except `conf`.
+ * outlive everything that gets this struct. It is complete before the main lcore's loop begins; after that only
+ * `conf` changes, until main.c takes everything apart. Main lcore; telemetry's thread reads it.
  */
 #ifndef PARTS_H
 #define PARTS_H
@@ -24,7 +25,7 @@ struct uplink;
 struct wake;
 
 struct parts {
-	const struct conf *conf; /* replaced as a whole by change.h */
+	const struct conf *conf; /* replaced as a whole by settings.h */
 	struct ports *ports;
 	struct fdb *fdb;
 	struct learn_queue *learn;

@@ -8,7 +8,7 @@
  * constant time. A direct-mapped array of hints for each worker remembers positions, and so answers
  * most lookups with two loads. A stale hint does no harm: the entry's own key decides.
  *
- * One writer: the main lcore (fdb_learn, fdb_age, fdb_forget_port, fdb_tick). Any number of
+ * One writer: the main lcore (fdb_learn(), fdb_forget_port(), fdb_tick()). Any number of
  * readers: workers, registered with the RCU variable that is given at creation and quiescent
  * between bursts. A removed position is reused only after a grace period. The `seen` stamp is the
  * one field readers write.
@@ -30,9 +30,9 @@
 struct rte_hash;
 struct rte_rcu_qsbr;
 
-/* Addresses of one guest: 64 guests fill 16,384 entries. */
+/* Addresses of one guest: its own, and those of containers that it has. 256 guests can fill 65,536 entries. */
 #define FDB_PER_GUEST 256
-/* Addresses beyond the uplink. */
+/* Addresses beyond the uplink: as many as a common access switch holds. */
 #define FDB_PER_UPLINK 8192
 /* Room for every port's share, so that no port can take another's. */
 #define FDB_SIZE (GUEST_MAX * FDB_PER_GUEST + FDB_PER_UPLINK)

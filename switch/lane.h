@@ -100,7 +100,7 @@ struct stall {
 	uint64_t busy;   /* busy cycles of the lane (load.h) at that time */
 	struct stall_seen seen;
 	struct share *visit; /* share of the source that is visited */
-	struct share *payer; /* the same; NULL for the uplink, whose memory is our own */
+	struct share *payer; /* the share that is charged; NULL for the uplink, whose memory is our own */
 	uint64_t mark;       /* when the visit's time before was accounted for */
 	uint32_t cost;       /* of the visit, at that time */
 	uint32_t owed;     /* what the payer is charged at its end, for pages of what was fetched */

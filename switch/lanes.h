@@ -59,7 +59,7 @@ void lanes_set_conf(struct lanes *all, const struct conf *c);
  */
 void lanes_quiesce(struct lanes *all);
 
-/* The same, for so many cycles of the TSC at most. Returns true if it is over. */
+/* Waits as lanes_quiesce() does, for `most` cycles of the TSC at most. Returns true if every worker has been. */
 bool lanes_wait(struct lanes *all, uint64_t most);
 
 #endif /* LANES_H */

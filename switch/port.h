@@ -6,7 +6,7 @@
  *
  * A slot of the table goes through these states:
  *
- *   FREE --(librte_vhost's thread: a connection)--> USED
+ *   FREE --(librte_vhost's thread: a device was set up)--> USED
  *   USED --(librte_vhost's thread: it ended)------> LEAVING
  *   LEAVING --(main lcore: addresses forgotten, a grace period, counters put away)--> FREE
  *

@@ -12,13 +12,13 @@
 #include "switch/stall.h"
 
 /*
- * So often a second it is looked if work takes longer than it costs. An attack is noticed after two such looks, or
+ * Looks a second at whether work takes longer than it costs. An attack is noticed after two such looks, or
  * after the visit in which the second ends. To ask the kernel then takes 0.3 us: 0.03 % of the time.
  */
 #define STALL_LOOKS 1000
 
 /*
- * So many page faults between two looks are an attack, or a guest that has just begun. Fewer take at most 3 % of the
+ * This many page faults between two looks are an attack, or a guest that has just begun. Fewer take at most 3 % of the
  * time, unless they take long: then work takes longer than the time between two looks, or costs an eighth less.
  */
 #define STALL_MANY 16
@@ -26,17 +26,18 @@
 #define STALL_LOST(period) ((period) / 8)
 
 /*
- * Visits are timed, and a guest's are examined, for so many looks after the last time that there was a reason: not for
- * long, as to examine takes a tenth of the speed, and more where page faults are short, as the kernel is asked more
- * often; and each guest touches its memory once. The first slow visit is nobody's, and may last for 100 ms: so a guest
- * that begins again is examined twice as long each time, up to the highest. Whoever had no reason for that time is as
- * new.
+ * Looks for which visits stay timed, and a guest's visits examined, after the last reason for it. They are few: each
+ * guest touches its memory once, and examining costs a tenth of the speed, or more where page faults are short, because
+ * the kernel is asked more often. Nobody pays for the first slow visit, which may last for 100 ms. So each time that a
+ * guest gives a reason again it is examined twice as long, up to the maximum. A guest that gave none for that long
+ * is treated as new.
  */
 #define STALL_HOLD 50u
 #define STALL_HOLD_MAX (10u * STALL_LOOKS)
 
 /*
- * So many cycles of page faults in a guest's visits, 250 us, are no reason, and then one cycle in STALL_LEAK. The kernel
+ * Page faults of up to STALL_FREE cycles (250 us) in a guest's visits are no reason, and after that one cycle in
+ * STALL_LEAK is none. The kernel
  * takes a page of anybody's away now and then, to move or to age it: up to 0.6 % of the time where a page fault takes
  * 50 us. In all visits together that nobody paid for, so many are none, and then one in STALL_LEAK_ALL.
  */
@@ -82,7 +83,7 @@
 #define STALL_SLEEP (UINT64_C(1) << 28)
 
 /*
- * So far a receiver may be ahead of its share, in units of cost: nearly ten milliseconds of page faults. Frames for it
+ * How far a receiver may be ahead of its share, in units of cost: nearly ten milliseconds of page faults. Frames for it
  * wait while it is further ahead, and may be dropped. So guests that begin lose nothing: nobody has touched most of
  * their buffers, but a ring of them, or 70 hugepages, take less.
  */
@@ -156,8 +157,8 @@ stall_is_much(uint64_t *calm, uint64_t now, uint64_t took, uint64_t leak)
 }
 
 /*
- * Has the guest that is visited examined from now on, or further on, unless page faults were few of late. They just
- * took so many cycles, for which somebody pays or nobody.
+ * Starts to examine the visited guest, or goes on with it, unless page faults were few of late. They just took `took`
+ * cycles; `paid`: somebody is charged for these.
  */
 static void
 stall_examine(struct stall *s, uint64_t now, uint64_t took, bool paid)

@@ -34,7 +34,7 @@
  * without traffic the other end would take the link down. They are due once a second at most.
  */
 #define BOND_DRIVER "net_bonding"
-#define VIRTIO "net_virtio" /* and what further virtio drivers begin with */
+#define VIRTIO "net_virtio" /* the names of all virtio drivers begin with it */
 #define CALL_MS 100
 
 /* mbufs in the cache of each lcore (rte_mempool's per-lcore cache). */

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Shared by the files of the uplink alone; no other file includes it. */
+/*
+ * What the files of the uplink share; no other file includes it. One struct uplink is made at the start. The main lcore
+ * changes what it says of the link and of filters; each worker has queues of its own (struct members say which thread
+ * may use them).
+ */
 #ifndef UPLINK_PRIV_H
 #define UPLINK_PRIV_H
 
