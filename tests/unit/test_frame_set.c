@@ -42,6 +42,19 @@ test_head_and_tail(void **state)
 	assert_true(frame_set_tail(UINT64_MAX) == ~FIRST);
 }
 
+static void
+test_has_and_before(void **state)
+{
+	RTE_SET_USED(state);
+	assert_true(frame_set_has(LAST, 63));
+	assert_false(frame_set_has(LAST, 62));
+	assert_false(frame_set_has(0, 0));
+	assert_true(frame_set_before(UINT64_MAX, 0x60) == 0x1f);
+	assert_true(frame_set_before(LAST | 0x11, LAST) == 0x11);
+	assert_true(frame_set_before(LAST | 0x11, 0) == (LAST | 0x11));
+	assert_true(frame_set_before(UINT64_MAX, FIRST) == 0);
+}
+
 /* Each frame once and in order, also when the loop ends early, or goes on early. */
 static void
 test_foreach(void **state)
@@ -104,6 +117,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test(test_of),
 			cmocka_unit_test(test_head_and_tail),
+			cmocka_unit_test(test_has_and_before),
 			cmocka_unit_test(test_foreach),
 			cmocka_unit_test(test_foreach_of_what_changes),
 	};
