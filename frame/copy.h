@@ -34,15 +34,17 @@ copy_bytes(uint8_t *to, const uint8_t *from, uint32_t len)
 		memcpy(to, from, len);
 }
 
-/* Brings a frame's first fragment into the cache, all lines of it. */
+/* Brings a frame's first fragment into the cache, but its first line, which was read when the frame was fetched. */
 static inline void
 frame_prefetch(const struct frame *f)
 {
-	const uint8_t *p = f->frag->base;
-	uint32_t off, len = f->nfrags == 0 ? 0 : f->frag->len;
+	const uint8_t *p = f->frag->base, *end = p;
 
-	for (off = 0; off < len; off += RTE_CACHE_LINE_SIZE)
-		rte_prefetch0(p + off);
+	if (likely(f->nfrags != 0))
+		end += f->frag->len;
+	p = RTE_PTR_ALIGN_FLOOR(p, RTE_CACHE_LINE_SIZE);
+	while ((p += RTE_CACHE_LINE_SIZE) < end)
+		rte_prefetch0(p);
 }
 
 /* Brings `len` bytes at p, which are about to be written, into the cache. */

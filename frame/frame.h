@@ -130,6 +130,7 @@ struct burst {
 	frame_set plain; /* frames of one fragment, of FRAME_PLAIN_MAX bytes at most, which ask for nothing */
 	bool put_off; /* the current destination took less than it has room for */
 	bool cold;    /* many guests are busy: frames of this one have left the cache */
+	bool far;     /* so many that even short frames have left the cache of this core */
 	struct share_clock *clock; /* the worker's */
 	struct share *receiver;    /* share of the current destination; NULL: none */
 	struct touch touch;        /* of visits that are examined */

@@ -86,13 +86,15 @@ rx_put_each(const struct virtqueue *vq, struct filling *to, struct run *r, unsig
 	frame_set left = frame_set_after(r->frames, k);
 	const struct frame *f;
 	struct fragment *room;
+	unsigned int i;
 
 	for (; k < r->n; k++, left = frame_set_tail(left)) {
-		f = &b->frame[frame_set_first(left)];
+		i = frame_set_first(left);
+		f = &b->frame[i];
 		room = &r->room[k];
 		if (unlikely(room->len < vq->hdr_len + f->len))
 			break;
-		rx_put_ahead(b, left, room, r->n - k, b->cold);
+		rx_put_ahead(b, i, room, r->n - k, b->cold);
 		if (fill_is_plain(f)) {
 			fill_put(vq, room->base, f, true);
 		} else {
@@ -105,12 +107,27 @@ rx_put_each(const struct virtqueue *vq, struct filling *to, struct run *r, unsig
 	return k;
 }
 
+/* Brings the first short frames of a run, and their buffers, into the cache: rx_put_ahead() begins after them. */
+static __rte_noinline void
+rx_put_first(const struct burst *b, const struct run *r)
+{
+	const struct frame *f = &b->frame[frame_set_first(r->frames)];
+	unsigned int k;
+
+	for (k = 0; k < RTE_MIN(r->n, RX_AHEAD_SHORT) && f[k].len <= COPY_INLINE; k++) {
+		frame_prefetch(&f[k]);
+		copy_prefetch(r->room[k].base, f[k].len + (uint32_t)HDR_MAX);
+	}
+}
+
 /* Writes the frames of a run, up to the first one that its buffer does not take. Returns how many. */
 static __rte_always_inline unsigned int
 rx_put_run(const struct virtqueue *vq, struct filling *to, struct run *r)
 {
 	unsigned int i, k = 0;
 
+	if (unlikely(to->b->far) && r->n > 0)
+		rx_put_first(to->b, r);
 	if (likely(vq->avx2 && vq->hdr_len == sizeof(struct virtio_net_hdr_mrg_rxbuf)))
 		k = rx_put_avx2(to->b, r->frames, r->room, r->plain);
 	if (unlikely(k < r->n))

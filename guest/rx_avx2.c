@@ -52,13 +52,14 @@ rx_put_avx2(const struct burst *b, frame_set run, struct fragment *to, unsigned 
 {
 	const bool cold = b->cold;
 	const struct frame *f;
-	unsigned int k;
+	unsigned int k, i;
 
 	for (k = 0; k < n; k++, run = frame_set_tail(run)) {
-		f = &b->frame[frame_set_first(run)];
+		i = frame_set_first(run);
+		f = &b->frame[i];
 		if (unlikely(f->len < FRAME_LEAST || to[k].len < VNET_LEN + f->len))
 			break;
-		rx_put_ahead(b, run, &to[k], n - k, cold);
+		rx_put_ahead(b, i, &to[k], n - k, cold);
 		rx_put_one(to[k].base, f);
 		to[k].len = VNET_LEN + f->len;
 	}

@@ -18,6 +18,12 @@
  */
 #define AHEAD_LEAST 8
 
+/*
+ * Number of busy ports from which on short frames, too, are prefetched (rx.h). With rings of 256 that gave 1.3 to 1.45
+ * times the rate if 256 guests send and 1.2 times if 128 do, but 0.96 times if 64 do.
+ */
+#define FAR_LEAST 96
+
 /* The same as forward_poll(), and returns the cost with that of page faults. */
 static __rte_cold uint32_t
 round_poll_timed(struct lane *l, struct share *share, struct source *s)
@@ -161,6 +167,7 @@ round_busy(struct lane *l, unsigned int n)
 	struct polled *p;
 
 	l->burst.cold = ahead != 0;
+	l->burst.far = busy >= FAR_LEAST;
 	for (at = 0; at < busy; at++) {
 		if (at + 2 < ahead)
 			round_ahead(l, list[at + 2], false);

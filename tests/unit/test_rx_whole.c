@@ -156,7 +156,8 @@ enum {
 	FAR = 4,
 	RETRIED = 8,
 	SHORT = 16, /* the virtio-net header of drivers before virtio 1 */
-	WAYS = 32,
+	BUSY = 32,  /* so many guests are busy that frames and buffers are prefetched */
+	WAYS = 64,
 };
 
 static void
@@ -169,6 +170,7 @@ mixed(unsigned int way)
 	if (way & SHORT)
 		w->rx->vq.hdr_len = sizeof(struct virtio_net_hdr);
 	send_mixed(w, n, way & FAR);
+	w->burst.cold = w->burst.far = way & BUSY;
 	if (way & RETRIED)
 		w->burst.plain = 0;
 	for (i = 0; i < n; i++)
