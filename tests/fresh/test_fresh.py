@@ -16,8 +16,9 @@ from lib import demo, guide
 from lib.minroot import SOURCES, MinRoot
 
 RELEASES = "bookworm trixie"
-# What a step may take: many times what it does, as it downloads and other work shares the machine.
-SECONDS = 900
+# What a step may take, which is for what hangs: many times what it does, as it downloads and other work shares the
+# machine.
+SECONDS = 2400
 # Guests exchange frames by split and by packed rings, and with a network beyond the uplink; one is killed and
 # returns; `make install`.
 SLICE = ("(test_ring and scalar and any and not mergeable and not pairs)"
