@@ -64,7 +64,7 @@ struct gen_conf {
 	unsigned window;   /* frames that a sender has in flight at most; 0: the ring */
 	unsigned headroom; /* where in a cache line the header begins */
 	unsigned gap_ns;   /* from one look at the rings to the next */
-	unsigned quiet_ms; /* verify: after the last frame, until the rest counts as lost */
+	unsigned quiet_ms; /* verify: how long nothing more may arrive at the end */
 	double seconds;
 	double warmup;
 	double rate; /* frames/s; latency, paced and verify */

@@ -57,8 +57,7 @@ static const char usage[] =
 		"  --peer-cpu N, --copy   ceiling: where the stand-in runs; one memcpy a frame\n"
 		"  --headroom N       bytes from a cache line's start to the header; default 0\n"
 		"  --gap-ns N         from one look at all rings to the next; default 0\n"
-		"  --quiet-ms N       verify: after the last frame, until the rest counts as lost;\n"
-		"                     default 500\n";
+		"  --quiet-ms N       verify: how long nothing more may arrive at the end; default 50\n";
 
 enum option_id {
 	OPT_MODE = 256,
@@ -409,7 +408,7 @@ main(int argc, char **argv)
 			.ring = 1024,
 			.seconds = 2,
 			.warmup = 0.3,
-			.quiet_ms = 500,
+			.quiet_ms = 50,
 			.rate = 100000,
 			.features = VU_F_VERSION_1,
 			.min_len = ETHER_MIN,

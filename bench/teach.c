@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define ETHERTYPE_TEACH 0x88b5 /* for local experiments */
-#define REACH_MS 10000
+#define REACH_MS 60000
 #define QUIET_MS 20
 
 /* Posts one frame on the first queue pair. */

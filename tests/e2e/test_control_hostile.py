@@ -17,7 +17,7 @@ from lib.background import Background
 from lib.control import Control, connect
 from lib.proc import Process
 from lib.switch import ROOT, Switch, sanitized_binary
-from lib.wait import wait_for
+from lib.wait import DEADLINE, wait_for
 
 LOADGEN = os.path.join(ROOT, "build", "loadgen")
 LONGEST = 1024 * 1024
@@ -272,7 +272,7 @@ def test_frames_do_not_notice(box):
     """Numbered frames at a fixed rate, of which none is lost, and as many as fit, beside an attack and without one."""
     def generated(switch, *options):
         with Process([LOADGEN, "--flows", "both", "--cpu", "0", "--socket", switch.socket("a"), *options]) as generator:
-            generator.wait(60)
+            generator.wait(2 * DEADLINE)
         return generator.out.decode()
 
     def rate(switch):

@@ -2,14 +2,20 @@
 # Copyright (c) 2026 vhost-switch contributors
 """Frames with sequence numbers and patterns: all arrive in order and unchanged, where they should and nowhere else."""
 
+import os
+import signal
+
 import pytest
 
 from lib import frames
 from lib.frames import BROADCAST, MULTICAST, frame, sizes, tagged, transfer, untagged
+from lib.proc import Process
 from lib.room import room
-from lib.switch import ONE_WORKER, TWO_WORKERS
+from lib.switch import ONE_WORKER, ROOT, TWO_WORKERS, Switch
 from lib.uplink import AF_PACKET, TAP
+from lib.wait import DEADLINE, stays, wait_for
 
+LOADGEN = os.path.join(ROOT, "build", "loadgen")
 ROUNDS = 20  # times every size
 STRANGER = "02:00:00:00:00:99"  # beyond the uplink
 UNKNOWN = "02:00:00:00:77:77"
@@ -32,6 +38,20 @@ def test_guest_to_guest(box, lcores, queue_size):
         window = min(frames.WINDOW, queue_size // 2)
         for a, b in ((one, two), (two, one)):
             transfer(a.port, [b.port], numbered(b.mac, a.mac), window=window)
+
+
+def test_a_late_frame_is_not_lost(box):
+    """For the generator that other tests use: a switch that gets no CPU for a while loses nothing."""
+    seconds = 3
+    with Switch(box) as switch, \
+            Process([LOADGEN, "--mode", "verify", "--flows", "both", "--rate", "2000", "--seconds", str(seconds),
+                     "--cpu", "0", "--socket", switch.socket()]) as numbered:
+        switch.wait_table(lambda table: 0 in table.rows and table[0].received > 100)
+        switch.signal(signal.SIGSTOP)
+        wait_for(switch.stopped, what="the switch stopped")
+        stays(numbered.running, seconds + 2, "it gave up")
+        switch.signal(signal.SIGCONT)
+        assert numbered.wait(2 * DEADLINE) == 0 and " ok=1" in numbered.out.decode(), numbered.out.decode()
 
 
 @pytest.mark.parametrize("buffers", [2176, 10240], ids=["buffers of 2 KiB", "buffers of 10 KiB"])

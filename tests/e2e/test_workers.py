@@ -14,7 +14,7 @@ from lib.guests import Guests
 from lib.proc import Process
 from lib.room import room
 from lib.switch import ROOT, TWO_WORKERS, Switch
-from lib.wait import wait_for
+from lib.wait import DEADLINE, wait_for
 
 LOADGEN = os.path.join(ROOT, "build", "loadgen")
 FRAMES = 3000
@@ -81,7 +81,7 @@ def move_and_divide(switch, control, seconds, divide):
     # Long frames, or a worker has too little to do for a ring to be worth a move. The generator shares its CPU with
     # a worker, which may get none of it for a while.
     with Process([LOADGEN, "--mode", "verify", "--guests", "4", "--flows", "ring", "--rate", "200000",
-                  "--min-len", "1400", "--cpu", "0", "--quiet-ms", "5000", "--seconds", seconds,
+                  "--min-len", "1400", "--cpu", "0", "--seconds", seconds,
                   "--socket", switch.socket("a")]) as numbered:
         wait_for(lambda: len(rings(control)) == 4 or not numbered.running(), what="all guests' rings")
         for i in range(100):
@@ -96,7 +96,7 @@ def move_and_divide(switch, control, seconds, divide):
             assert set(rings(control).values()) in ({0, 1}, set())  # they leave before their process ends
         elif divide:
             moves = 0
-        assert numbered.wait(120) == 0
+        assert numbered.wait(seconds + 2 * DEADLINE) == 0
         assert " ok=1" in numbered.out.decode(), numbered.out.decode()
     return moves
 
