@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""The demonstration of the README: everybody sent and received, every ping was answered, drops have reasons."""
+"""The demonstration of the README: everybody sent and received, pings were answered, drops have reasons."""
 
 import importlib.util
 import os
+import re
+import signal
 
 import pytest
 
-from lib import demo
+from lib import demo, proc
 from lib.proc import Process
 from lib.switch import ROOT
+from lib.wait import DEADLINE, stays, wait_for
 
 
 PROGRAM = os.path.join(ROOT, "contrib", "demo.py")
@@ -28,9 +31,31 @@ def test_demo_shows_traffic(box, hugepages):
     before = () if hugepages else (*WITHOUT, box.path("meminfo"))
     with Process([*before, "/usr/bin/python3", PROGRAM], name="demo",
                  cwd=box.directory, env={"PYTHONDONTWRITEBYTECODE": "1"}) as process:
-        assert process.wait(120) == 0, process.tail()
+        assert process.wait(4 * DEADLINE) == 0, process.tail()
         demo.check(process.stdout)
         assert ("no hugepages" in process.stdout) == (not hugepages)
+
+
+def children(process):
+    """{program: pid}"""
+    _, text, _ = proc.run(["ps", "--ppid", str(process.pid), "-o", "comm=,pid="])
+    return {name: int(pid) for name, pid in map(str.split, text.splitlines())}
+
+
+def test_demo_waits_for_late_answers(box):
+    """Its switch gets no CPU for longer than the pings would take."""
+    with Process(["/usr/bin/python3", PROGRAM], name="demo", cwd=box.directory,
+                 env={"PYTHONDONTWRITEBYTECODE": "1"}) as process:
+        wait_for(lambda: "pings meanwhile" in process.stdout, 2 * DEADLINE, process.tail)
+        wait_for(lambda: "ping" in children(process), what="pings beside the traffic")
+        os.kill(children(process)["vhost-switch"], signal.SIGSTOP)
+        stays(process.running, 6)
+        os.kill(children(process)["vhost-switch"], signal.SIGCONT)
+        assert process.wait(4 * DEADLINE) == 0, process.tail()
+        assert demo.BUSY in process.stdout
+        demo.check(process.stdout)
+        answered, sent = re.search(r"beside the containers' traffic (\d+) of (\d+)", process.stdout).groups()
+        assert int(sent) >= int(answered) >= 20
 
 
 @pytest.mark.parametrize("used, said", [(4.9, ""), (2.0, "Other work ran on the worker's CPU, which it had for 40% ")])
