@@ -226,7 +226,7 @@ help:
 	@sed -n '3,/^$$/s/^# //p' Makefile
 
 clean:
-	rm -rf build build-san build-tsan build-fuzz build-mutants build-cuse build-cuse-san build-cuse-tsan
+	rm -rf build build-*/
 
 .PHONY: all dpdk jansson fuse test-programs $(SUITES:%=programs-%) mutants check check-unit check-fuzz check-tsan check-mutants check-e2e check-vm check-fresh demo soak \
 	lint-deps graph-deps deb-deps help clean
