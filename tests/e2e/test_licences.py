@@ -9,6 +9,7 @@ import pytest
 from lib import proc
 from lib.switch import ROOT
 
+SCRIPT = os.path.join(ROOT, "scripts", "check-licences")
 OWNER = "Copyright (c) 2026 somebody\n"
 LICENCE = "SPDX-License-Identifier: {}\n"
 COMPLETE = {
@@ -19,11 +20,26 @@ COMPLETE = {
 
 def check(box, files):
     """(status, what is missing) for a folder with these files, {name: text}."""
-    return proc.verdict(os.path.join(ROOT, "scripts", "check-licences"), box.tree(files))
+    return proc.verdict(SCRIPT, box.tree(files))
+
+
+def test_ours():
+    assert proc.verdict(SCRIPT, ROOT) == (0, "")
 
 
 def test_complete_folder_passes(box):
     assert check(box, COMPLETE) == (0, "")
+
+
+def test_clones_that_git_does_not_read(box):
+    """One of another user is read; where there is no git, what was made from the files is left out."""
+    folder = box.clone(COMPLETE)
+    proc.run(["chown", "-R", "nobody", folder])
+    assert proc.verdict(SCRIPT, folder) == (0, "")
+    box.tree({"build-arm64/b.c": "text", "__pycache__/b.py": "text"})
+    assert proc.verdict(SCRIPT, folder, env={"PATH": box.tools("git")}) == (0, "")
+    box.tree({"doc/build.rst": "text"})
+    assert proc.verdict(SCRIPT, folder, env={"PATH": box.path("bin")})[0] == 1
 
 
 @pytest.mark.parametrize("name, text, missing", (

@@ -38,6 +38,17 @@ def test_complete_folder_passes(box):
     assert check(box, COMPLETE) == (0, "")
 
 
+def test_clones_that_git_does_not_read(box):
+    """One of another user is read; where there is no git, what was made from the files is left out."""
+    folder = box.clone(COMPLETE)
+    proc.run(["chown", "-R", "nobody", folder])
+    assert proc.verdict(SCRIPT, folder) == (0, "")
+    box.tree({"build-arm64/b.c": "/* give() */", "__pycache__/b.py": "/* give() */"})
+    assert proc.verdict(SCRIPT, folder, env={"PATH": box.tools("git")}) == (0, "")
+    box.tree({"doc/build.rst": "give()"})
+    assert proc.verdict(SCRIPT, folder, env={"PATH": box.path("bin")})[0] == 1
+
+
 @pytest.mark.parametrize("name, text, what", (
     ("a/b.c", "int b; /* after give() */", "give()"),
     ("a/b.h", "/* see b/ring.h */", "b/ring.h"),

@@ -5,6 +5,7 @@
 import itertools
 import os
 import shutil
+import subprocess
 import tempfile
 
 
@@ -28,6 +29,21 @@ class Box:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "w", encoding="ascii") as f:
                 f.write(text)
+        return folder
+
+    def clone(self, files):
+        """The same as a new clone of git, which knows none of them yet."""
+        folder = self.tree(files)
+        subprocess.run(["git", "init", "-q", folder], check=True)
+        return folder
+
+    def tools(self, without):
+        """A PATH without this program."""
+        folder = self.path("bin")
+        os.mkdir(folder)
+        for name in os.listdir("/usr/bin"):
+            if name != without:
+                os.symlink(os.path.join("/usr/bin", name), os.path.join(folder, name))
         return folder
 
     def unique(self, name):

@@ -233,9 +233,9 @@ class Process:
         return times
 
 
-def verdict(program, folder):
+def verdict(program, folder, **kwargs):
     """(status, all that it says) of one of scripts/check-*, for a folder."""
-    status, out, err = run([program, folder], check=False)
+    status, out, err = run([program, folder], check=False, **kwargs)
     return status, out + err
 
 
