@@ -15,10 +15,10 @@ C_OF_TESTS = $(call OURS,\( -path './tests/*.c' -o -path './bench/*.c' \))
 H_OF_TESTS = $(call OURS,\( -path './tests/*.h' -o -path './bench/*.h' \))
 CTL_C := $(wildcard ctl/*.c)
 C_ALL = $(SOURCES) $(HEADERS) $(CTL_C) $(wildcard ctl/*.h) $(C_OF_TESTS) $(H_OF_TESTS)
-# Scripts have no suffix; their first line tells what they are.
+# Scripts have no suffix; their first line tells what they are. Those of packages, and what bash reads, have one.
 script_of = $(shell grep -lE '^\#!.*\b($(1))$$' $(call OURS,! -name '*.*'))
 PYTHON_FILES = $(sort $(call OURS,-name '*.py') $(call script_of,python3))
-SHELL_FILES = $(call script_of,sh|bash)
+SHELL_FILES = $(call script_of,sh|bash) $(call OURS,\( -name '*.postinst' -o -name '*.postrm' -o -name '*.bash' \))
 VERSION_FLAG := -DVHOST_SWITCH_VERSION='"$(VERSION)"'
 # It reads no system header, so macros of those are replaced here; a ';' would end the option.
 CPPCHECK := cppcheck --quiet -D'RTE_STR(x)=\#x' \
@@ -28,16 +28,16 @@ CPPCHECK := cppcheck --quiet -D'RTE_STR(x)=\#x' \
 
 lint: lint-licences lint-names lint-layers lint-shell lint-python lint-c lint-layout
 
-lint-licences:
+lint-licences: lint-deps
 	scripts/check-licences
 
 # A name that was changed may be part of a mutant, which is then none any more.
-lint-names:
+lint-names: lint-deps
 	scripts/check-names
 	tests/mutants/run --texts
 
 # Which file may include which.
-lint-layers:
+lint-layers: lint-deps
 	scripts/check-layers
 
 # .shellcheckrc says what is not checked.
