@@ -88,7 +88,12 @@ def test_several_addresses_of_one_device(box):
 def test_idle_address_is_forgotten(box):
     with room(box, 3, ["--aging", "1"]) as r:
         idle, busy, third = r.guests
-        assert r.reached(busy, frame(idle.mac, busy.mac)) == {idle}
+
+        def known():
+            """Whom a frame for the idle one reaches while it is known: after a pause it may be forgotten already."""
+            teach(r, idle, idle.mac, sender=third)
+            return r.reached(busy, frame(idle.mac, busy.mac)) == {idle}
+        wait_for(known, what="the idle one's address known")
         r.introduced.remove(idle)  # from here on it stays silent
         wait_for(lambda: r.reached(busy, frame(idle.mac, busy.mac)) == {idle, third},
                  what="the idle one's address forgotten")

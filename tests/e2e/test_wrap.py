@@ -20,6 +20,7 @@ import pytest
 from lib import proc
 from lib.proc import Process
 from lib.switch import ROOT
+from lib.wait import DEADLINE
 
 WRAP = os.path.join(ROOT, "qemu-wrap.py")
 EMULATOR = "/usr/bin/qemu-system-x86_64"
@@ -403,7 +404,7 @@ def test_emulator_gets_fds_words_status_and_process(box, stand_in):
     child = subprocess.Popen(
         [WRAP, *words], stdout=subprocess.PIPE, text=True,
         env={**os.environ, "X": "kept", **environment({**CUSE_MEMFD, "EMUL_PATH": stand_in, "US_VHOST_PATH": node})})
-    told = json.loads(child.communicate(timeout=30)[0])
+    told = json.loads(child.communicate(timeout=DEADLINE)[0])
     assert child.returncode == 7
     assert told["pid"] == child.pid and told["env"] == "kept"
     assert told["opened"] == {"3": node, "4": node}

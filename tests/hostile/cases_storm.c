@@ -25,8 +25,8 @@
 #define SPARE_FDS 48 /* that the switch may still open, in the case for that */
 #define STOPS 50
 #define CONNECTIONS 3000
-#define HELD 60
-#define HELD_MS 5000  /* at 0.2 s for each they would be 12,000 */
+#define HELD 200
+#define HELD_MS 25000 /* at 0.2 s for each they would be 40,000 */
 #define UNREAD_MS 300 /* if a question finds no room for so long, nobody reads them any more */
 #define GROWTH_KB (48 << 10) /* of memory, for one connection: its rings take 2 MiB */
 
@@ -384,7 +384,7 @@ const struct hcase cases_storm[] = {
 		{"silent", "a connection that says nothing: ended after some seconds", run_silent},
 		{"connections", "3000 connections in a row: nothing is left of them",
 				run_connections},
-		{"held-many", "60 messages cut short and held: other guests need not wait",
+		{"held-many", "200 messages cut short and held: other guests need not wait",
 				run_held_many},
 		{"held", "a message cut short and held: other guests can connect", run_held, NULL,
 				0},

@@ -30,8 +30,8 @@
 #define PAUSES_MAX 400u /* before a frame: the worker sleeps, is about to, or works */
 #define LIMIT_S 20      /* for what takes microseconds */
 #define FRAME 60u
-#define FIRSTS 200u  /* frames after a pause */
-#define FIRST_MS 20u /* median; it is some ten microseconds on a quiet machine */
+#define FIRSTS 200u   /* frames after a pause */
+#define FIRST_MS 200u /* median; it is some ten microseconds on a quiet machine */
 
 struct night {
 	struct room *r;

@@ -18,10 +18,9 @@ import threading
 import time
 
 from lib.frames import Port, tagged, untagged
-from lib.wait import wait_for
+from lib.wait import DEADLINE, wait_for
 
 ADDRESS = "10.1.0.254"
-LAST = 30  # seconds for the last replies; what may be lost is waited for as long
 
 _TUNSETIFF = 0x400454CA
 _IFF_TAP, _IFF_NO_PI = 0x0002, 0x1000
@@ -221,7 +220,7 @@ class Pinger(threading.Thread):
                     self._send()
                 due = now + self.INTERVAL
             self._receive(due - time.monotonic())
-        end = time.monotonic() + LAST
+        end = time.monotonic() + DEADLINE  # what may be lost is waited for as long
         while len(set(self.got)) < self.sent and time.monotonic() < end:
             self._receive(0.1)
 

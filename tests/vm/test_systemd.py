@@ -100,8 +100,9 @@ def test_hung_switch_is_ended_and_started_again(machine):
                 f"printf '[Service]\nWatchdogSec=10\n' > {UNITS}/vhost-switch.service.d/fast.conf")
     systemctl(machine, "daemon-reload", "restart vhost-switch")
     machine.run("kill -STOP $(pidof vhost-switch)")
-    wait_for(lambda: "NRestarts=1" in systemctl(machine, "show -p NRestarts vhost-switch"), DEADLINE_THERE,
-             lambda: machine.run(f"cat {LOG}"))
+    # Where all is slow, the next one may not be ready in time, either.
+    wait_for(lambda: re.search("NRestarts=[1-9]", systemctl(machine, "show -p NRestarts vhost-switch")),
+             DEADLINE_THERE, lambda: machine.run(f"cat {LOG}"))
     assert "vhost-switch.service: Watchdog timeout" in machine.console()
     machine.run(f"rm -r {UNITS}/vhost-switch.service.d")
     systemctl(machine, "daemon-reload", "restart vhost-switch")
