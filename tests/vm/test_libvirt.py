@@ -16,6 +16,7 @@ import pytest
 from lib import proc
 from lib.control import Control
 from lib.proc import Process
+from lib.qemu_words import reconnect
 from lib.switch import ROOT, Switch
 from lib.wait import wait_for
 from vm import image as images
@@ -135,7 +136,7 @@ class Domain(Shell):
                 f"/var/lib/libvirt/images/{self.name}.qcow2": self._path("disk"), **substitutes}.items():
             assert text.count(old) == 1, f"{self.name}.xml: {old}"
             text = text.replace(old, new)
-        return text
+        return text.replace("value='reconnect=1'", f"value='{reconnect()}'")
 
     @contextlib.contextmanager
     def started(self):
