@@ -20,8 +20,8 @@ def _source(name):
 
 
 project = "vhost-switch"
-author = "the vhost-switch developers"
-copyright = author  # noqa: A001: Sphinx' name for it
+author = "vhost-switch contributors"  # as LICENSE has it
+copyright = f"2026 {author}"  # noqa: A001: Sphinx' name for it
 release = version = _source("VERSION").strip()
 
 needs_sphinx = "5.3"  # Debian 12's
