@@ -210,7 +210,7 @@ lane_round(struct lane *l)
 	l->worked = 0;
 	round_busy(l, n);
 	round_others(l, n);
-	load_round(&l->load, l->clock.least != UINT64_MAX);
+	load_round(&l->load, share_had_work(&l->clock));
 	l->stall.worked += l->worked;
 	if (unlikely(l->load.last >= l->stall.next))
 		stall_look(l);

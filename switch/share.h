@@ -11,6 +11,9 @@
  * guest alone never waits. A guest that had nothing to do has saved nothing: it begins at the
  * clock's time.
  *
+ * The clock never passes the highest account: only work moves it, so an account whose guest was idle for
+ * a year is not far behind. Times are compared by their distance, so the clock may wrap.
+ *
  * All of it belongs to one worker. No locks.
  */
 #ifndef SHARE_H
@@ -40,30 +43,45 @@ struct share {
 
 struct share_clock {
 	uint64_t now;
-	uint64_t least; /* least account of those with work in this round */
+	uint64_t most; /* highest account: all debts end there */
+	int64_t least; /* how far ahead the least account is, of those with work in this round */
 };
+
+/* What `least` is while nobody has had work in the round. */
+#define SHARE_NOBODY INT64_MAX
+
+/* Returns how far a time is ahead of the clock; negative: behind it. */
+static inline int64_t
+share_ahead(const struct share_clock *c, uint64_t time)
+{
+	return time - c->now;
+}
 
 static inline void
 share_round(struct share_clock *c)
 {
-	c->least = UINT64_MAX;
+	c->least = SHARE_NOBODY;
 }
 
 /* Returns true if work for it may be done now. A share that must wait is taken to have work. */
 static inline bool
 share_may(struct share_clock *c, const struct share *s)
 {
-	if (likely(s->used < c->now + SHARE_AHEAD))
+	const int64_t ahead = share_ahead(c, s->used);
+
+	if (likely(ahead < SHARE_AHEAD))
 		return true;
-	c->least = RTE_MIN(c->least, s->used);
+	c->least = RTE_MIN(c->least, ahead);
 	return false;
 }
 
 /* Charges it for work that was just done. */
 static inline void
-share_charge(const struct share_clock *c, struct share *s, uint32_t cost)
+share_charge(struct share_clock *c, struct share *s, uint32_t cost)
 {
-	s->used = RTE_MAX(s->used, c->now) + cost;
+	s->used = c->now + RTE_MAX(share_ahead(c, s->used), 0) + cost;
+	if (share_ahead(c, s->used) > share_ahead(c, c->most))
+		c->most = s->used;
 }
 
 /* Charges it after a visit: it had work, so the clock must not overtake it. */
@@ -71,17 +89,26 @@ static inline void
 share_visited(struct share_clock *c, struct share *s, uint32_t cost)
 {
 	share_charge(c, s, cost);
-	c->least = RTE_MIN(c->least, s->used);
+	c->least = RTE_MIN(c->least, share_ahead(c, s->used));
+}
+
+/* Returns true if somebody had work in this round. */
+static inline bool
+share_had_work(const struct share_clock *c)
+{
+	return c->least != SHARE_NOBODY;
 }
 
 /* Ends a round. If nobody had work the clock moves on, so that debts end. */
 static inline void
 share_round_over(struct share_clock *c)
 {
-	if (c->least == UINT64_MAX)
-		c->now += SHARE_AHEAD;
-	else if (c->least > c->now)
-		c->now = c->least;
+	int64_t step = c->least;
+
+	if (!share_had_work(c))
+		step = RTE_MIN(share_ahead(c, c->most), SHARE_AHEAD);
+	if (step > 0)
+		c->now += step;
 }
 
 #endif /* SHARE_H */

@@ -70,7 +70,7 @@ MUTANTS = (
            "to[RTE_ETHER_ADDR_LEN - 1] <= LINK_LOCAL_LAST", "to[RTE_ETHER_ADDR_LEN - 1] < LINK_LOCAL_LAST",
            "route", "test_link_local"),
     Mutant("share", "nobody waits for others, however much was done for it", "switch/share.h",
-           "if (likely(s->used < c->now + SHARE_AHEAD))", "if (likely(s->used < c->now + UINT64_MAX / 4))",
+           "if (likely(ahead < SHARE_AHEAD))", "if (likely(ahead < INT64_MAX / 4))",
            "share", "test_equal", check=False),
     Mutant("rx-useless", "chains that take no frame stop no device", "guest/room.h",
            "if (++vq->useless == RX_USELESS_MAX)", "if (++vq->useless == 0)", "rx", "test_useless"),

@@ -119,6 +119,63 @@ test_no_savings(void **state)
 	assert_true(share_may(&c, &b));
 }
 
+/* Rounds in which nobody has work. */
+static void
+idle(struct share_clock *c, unsigned int rounds)
+{
+	for (; rounds > 0; rounds--) {
+		share_round(c);
+		share_round_over(c);
+	}
+}
+
+/* While nobody works the clock stands, once all debts have ended: else a worker that is idle for months wraps it. */
+static void
+test_idle(void **state)
+{
+	struct share s = {0};
+	struct share_clock c = {0};
+
+	(void)state;
+	idle(&c, 1000);
+	assert_int_equal(c.now, 0);
+	share_charge(&c, &s, 100000);
+	assert_false(share_may(&c, &s));
+	idle(&c, 1000);
+	assert_int_equal(c.now, 100000);
+	assert_true(share_may(&c, &s));
+}
+
+/* A clock that wraps all the same lets everybody work, and keeps nobody's debt for ever. */
+static void
+test_wrap(void **state)
+{
+	const uint64_t begin = UINT64_MAX - 100000;
+	struct share a = {.used = begin}, b = a;
+	struct share_clock c = {.now = begin, .most = begin};
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 1000; i++) {
+		share_round(&c);
+		assert_true(share_may(&c, &a));
+		share_visited(&c, &a, 10000);
+		share_round_over(&c);
+	}
+	assert_true(c.now < begin);
+	share_round(&c);
+	assert_true(share_may(&c, &b));
+	share_visited(&c, &b, 10000);
+	assert_int_equal(b.used, c.now + 10000); /* it has saved nothing */
+	/* A debt across the top. */
+	c.now = c.most = a.used = begin;
+	share_charge(&c, &a, 1000000);
+	assert_false(share_may(&c, &a));
+	idle(&c, 1000);
+	assert_int_equal(c.now, a.used);
+	assert_true(share_may(&c, &a));
+}
+
 #define GUESTS 200
 
 static int
@@ -258,6 +315,8 @@ main(void)
 			cmocka_unit_test(test_rounds),
 			cmocka_unit_test(test_alone),
 			cmocka_unit_test(test_no_savings),
+			cmocka_unit_test(test_idle),
+			cmocka_unit_test(test_wrap),
 			TEST(test_empty_chains),
 			TEST(test_dropped),
 			TEST(test_regions),

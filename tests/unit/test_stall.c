@@ -210,7 +210,7 @@ test_debt(void **state)
 
 	go_round(t, false, false);
 	suspect(t);
-	l->polled[TO].share.used = l->clock.now + (UINT64_C(1) << 30);
+	share_charge(&l->clock, &l->polled[TO].share, UINT32_C(1) << 30);
 	go_round(t, false, false);
 	assert_int_equal(room_owed(t->r, FROM), FRAMES);
 	assert_int_equal(room_parked(t->r, FROM), FRAMES);
@@ -282,7 +282,7 @@ test_bell(void **state)
 	assert_true(l->polled[FROM].share.used > now + 1000);
 	assert_true(l->polled[TO].share.used <= now);
 	*bell = 1;
-	l->polled[FROM].share.used = l->clock.now + SHARE_AHEAD;
+	share_charge(&l->clock, &l->polled[FROM].share, SHARE_AHEAD);
 	assert_true(stall_has_work(l, &l->polled[FROM].share, s));
 	*bell = 0;
 	assert_true(stall_has_work(l, &l->polled[FROM].share, s));
