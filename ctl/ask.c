@@ -92,12 +92,12 @@ json_t *
 ctl_ask(struct ctl *c, const char *method, json_t *params)
 {
 	json_t *request = json_pack("{s:s, s:i, s:s, s:o}", "jsonrpc", "2.0", "id", 1, "method",
-			method, "params", params != NULL ? params : json_object());
+			method, "params", params);
 	char *text = json_dumps(request, JSON_COMPACT);
 	json_t *answer, *error, *result;
 
-	if (text == NULL)
-		ctl_die(CTL_USAGE, "%s: an argument is not UTF-8", method);
+	if (text == NULL) /* also without parameters: what could not be packed is not left out */
+		ctl_die(CTL_USAGE, "%s: no memory, or an argument is not UTF-8", method);
 	if (!ctl_reaches(c))
 		ctl_die(CTL_ABSENT,
 				"no switch at %s: %s; is it running, with --control %s? --socket names "

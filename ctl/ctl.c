@@ -53,6 +53,21 @@ ctl_usage(const struct words *w)
 	ctl_die(CTL_USAGE, "usage: vhost-switch-ctl %s %s", w->word[0], w->arguments);
 }
 
+/* What is asked for is JSON. An argument that can't be a part of it must not be left out, as that may ask for more. */
+static void
+ctl_want_utf8(const struct words *w)
+{
+	json_t *text;
+	int i;
+
+	for (i = 1; i < w->n; i++) {
+		text = json_string(w->word[i]);
+		if (text == NULL)
+			ctl_die(CTL_USAGE, "%s: is not UTF-8", w->word[i]);
+		json_decref(text);
+	}
+}
+
 static void
 ctl_want(const struct words *w, int least, int most)
 {
@@ -274,7 +289,7 @@ ctl_move_rings(struct ctl *c, const struct words *w)
 
 	if (strcmp(w->word[1], "rebalance") == 0) {
 		ctl_want(w, 1, 1);
-		return ctl_ask(c, "worker.rebalance", NULL);
+		return ctl_ask(c, "worker.rebalance", json_object());
 	}
 	n = strcmp(w->word[1], "move") == 0 ? 3 : 0;
 	ctl_want(w, n, n);
@@ -286,7 +301,7 @@ ctl_workers(struct ctl *c, const struct words *w)
 {
 	if (w->n > 1)
 		return ctl_end(c, ctl_move_rings(c, w), show_moved);
-	return ctl_end(c, ctl_ask(c, "worker.list", NULL), show_workers);
+	return ctl_end(c, ctl_ask(c, "worker.list", json_object()), show_workers);
 }
 
 static int
@@ -319,7 +334,7 @@ ctl_events(struct ctl *c, const struct words *w)
 	int left = c->count;
 
 	ctl_want(w, 0, 0);
-	json_decref(ctl_ask(c, "events.subscribe", NULL));
+	json_decref(ctl_ask(c, "events.subscribe", json_object()));
 	ctl_wait_for_ever(c);
 	while (c->count == 0 || left-- > 0) {
 		event = ctl_read(c);
@@ -350,7 +365,7 @@ static int
 ctl_save(struct ctl *c, const struct words *w)
 {
 	ctl_want(w, 0, 0);
-	return ctl_end(c, ctl_ask(c, "config.save", NULL), show_file);
+	return ctl_end(c, ctl_ask(c, "config.save", json_object()), show_file);
 }
 
 static int
@@ -385,7 +400,7 @@ static int
 ctl_hello(struct ctl *c, const struct words *w)
 {
 	ctl_want(w, 0, 0);
-	return ctl_end(c, ctl_ask(c, "hello", NULL), show_switch);
+	return ctl_end(c, ctl_ask(c, "hello", json_object()), show_switch);
 }
 
 static const struct command {
@@ -434,6 +449,8 @@ ctl_run(struct ctl *c, struct words *w)
 			ctl_die(CTL_USAGE, "--dry-run: only apply has it");
 		if (c->count != 0 && commands[i].run != ctl_watch && commands[i].run != ctl_events)
 			ctl_die(CTL_USAGE, "--count: only watch and events have it");
+		if (commands[i].run != ctl_apply) /* which has a path, of any bytes */
+			ctl_want_utf8(w);
 		return commands[i].run(c, w);
 	}
 	ctl_die(CTL_USAGE, "%s: no such command; see --help", w->word[0]);

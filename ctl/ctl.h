@@ -34,8 +34,8 @@ struct ctl {
 };
 
 /*
- * Asks the switch. Takes `params`. Returns the result, which the caller frees. If there is no switch, or
- * if it refuses, this prints why and exits.
+ * Asks the switch. Takes `params`, an empty object if there are none. Returns the result, which the caller frees. If
+ * there is no switch, or if it refuses, this prints why and exits.
  */
 json_t *ctl_ask(struct ctl *c, const char *method, json_t *params);
 

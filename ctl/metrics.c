@@ -160,8 +160,10 @@ metrics_gauge(const struct page *p, const json_t *all, const char *key, const ch
 void
 metrics_print(struct ctl *c, enum metrics_format format, FILE *out)
 {
-	json_t *stats = ctl_ask(c, "stats", NULL), *list = ctl_ask(c, "port.list", NULL);
-	json_t *hello = ctl_ask(c, "hello", NULL), *shown = ctl_ask(c, "worker.list", NULL);
+	json_t *stats = ctl_ask(c, "stats", json_object()),
+	       *list = ctl_ask(c, "port.list", json_object());
+	json_t *hello = ctl_ask(c, "hello", json_object()),
+	       *shown = ctl_ask(c, "worker.list", json_object());
 	const json_t *workers = json_object_get(shown, "workers");
 	const json_t *ports = json_object_get(stats, "ports"),
 		     *all = json_object_get(stats, "switch");

@@ -84,7 +84,7 @@ watch_run(struct ctl *c, double seconds)
 {
 	const struct timespec nap = {.tv_sec = (time_t)seconds,
 			.tv_nsec = (long)((seconds - (time_t)seconds) * 1e9)};
-	json_t *before = ctl_ask(c, "stats", NULL), *now;
+	json_t *before = ctl_ask(c, "stats", json_object()), *now;
 	const bool screen = isatty(STDOUT_FILENO);
 	double then = watch_now(), at;
 	int left = c->count;
@@ -94,7 +94,7 @@ watch_run(struct ctl *c, double seconds)
 		nanosleep(&nap, NULL);
 		if (over)
 			break;
-		now = ctl_ask(c, "stats", NULL);
+		now = ctl_ask(c, "stats", json_object());
 		at = watch_now();
 		if (screen)
 			fputs(CLEAR, stdout);

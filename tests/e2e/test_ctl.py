@@ -24,7 +24,7 @@ def ctl(switch, *words, status=0, text=None):
     """What the tool prints on stdout, or with a status that is not 0 its one line on stderr."""
     path = f"{switch.directory}/dpdk/{switch.prefix}/control"
     result = subprocess.run([CTL, *words], env={"VHOST_SWITCH_CONTROL": path}, input=text, capture_output=True,
-                            text=True, timeout=60, check=False)
+                            text=True, errors="surrogateescape", timeout=60, check=False)
     assert result.returncode == status, result
     if status:
         assert re.fullmatch(r"vhost-switch-ctl: .+\n", result.stderr), result.stderr
@@ -111,6 +111,25 @@ def test_file_with_a_zero_byte(box):
             assert "has a byte of 0" in ctl(switch, "apply", box.path(f"f{number}"), status=2)
             assert "has a byte of 0" in ctl(switch, "apply", "-", text=data.decode(), status=2)
         assert ctl(switch, "save") == saved
+
+
+def test_arguments_that_are_no_text(box):
+    """They are refused by name. If they were left out, more would be done than was asked for."""
+    no_text = "\udcff"  # the byte of that value, as Python passes it on
+    with Switch(box, ["--port", "a,socket=a"]) as switch:
+        saved = ctl(switch, "save")
+        for words in (["show", no_text], ["add", no_text, "socket=b"], ["add", "b", f"socket={no_text}"],
+                      ["set", "a", f"socket={no_text}"], ["set", "a", f"{no_text}=1"],
+                      ["set", "a", f"worker={no_text}"],
+                      ["del", no_text], ["fdb", "show", no_text], ["fdb", "add", no_text, "a"], ["fdb", "del", no_text],
+                      ["fdb", "flush", no_text], ["explain", "from=a", f"to={no_text}"],
+                      ["workers", "move", no_text, "0"], ["stats", no_text], ["log", no_text]):
+            wrong, = [word for word in words if no_text in word]
+            assert ctl(switch, *words, status=2) == f"vhost-switch-ctl: {wrong}: is not UTF-8\n"
+        assert ctl(switch, "save") == saved
+        with open(os.fsencode(box.path(no_text)), "w", encoding="ascii") as f:
+            f.write(saved)
+        assert ctl(switch, "apply", box.path(no_text)) == ""
 
 
 def test_log_level_is_that_of_all_that_the_switch_logs(box):
