@@ -186,7 +186,7 @@ main_start(struct whole *w)
 static void
 main_stop(struct whole *w, bool served)
 {
-	notify_send(&w->notify, "STOPPING=1");
+	notify_send_once(&w->notify, "STOPPING=1");
 	store_relaxed(&w->guests.ending, true);
 	changes_cancel(w->parts.changes);
 	rpc_close(w->parts.rpc);
@@ -254,7 +254,7 @@ main(int argc, char **argv)
 		say_error("no thread for the log: end other processes, or raise their limit");
 	else if ((served = main_start(&w))) {
 		ready_say(w.conf, w.lanes.n);
-		notify_send(&w.notify, "READY=1");
+		notify_send_once(&w.notify, "READY=1");
 		rc = control_run(&w.parts) ? EXIT_SUCCESS : EXIT_FAILURE;
 	}
 	main_stop(&w, served);

@@ -60,7 +60,7 @@ struct control {
 	struct watch watch;
 	unsigned int guests;   /* number of guests that the service manager was told */
 	const char *link_text; /* state of the link that the service manager was told */
-	bool told;             /* the service manager was told both */
+	bool told;             /* the service manager has taken both */
 	uint32_t seconds;      /* since start */
 	unsigned int moves;    /* moved addresses in this second */
 	unsigned int skipped;  /* tables left out since the last one */
@@ -318,12 +318,11 @@ control_tell_status(struct control *c)
 		guests += port_state(&p->ports->port[i]) == PORT_USED;
 	if (c->told && guests == c->guests && link == c->link_text)
 		return;
-	c->told = true;
 	c->guests = guests;
 	c->link_text = link;
 	snprintf(text, sizeof(text), "STATUS=guests: %u, workers: %u, uplink: %s", guests,
 			p->lanes->n, link);
-	notify_send(p->notify, text);
+	c->told = notify_send(p->notify, text); /* if not, it is told in the next second */
 }
 
 /* The watchdog is told only while all workers work, so that it ends a switch that hangs. */

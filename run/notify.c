@@ -24,7 +24,7 @@
 static int
 notify_connect_to(const char *name)
 {
-	/* A manager that does not read must not block the main lcore. */
+	/* For notify_send_once(). */
 	const struct timeval limit = {.tv_sec = 1};
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	size_t size = strlen(name);
@@ -82,11 +82,33 @@ notify_open(struct notify *n)
 		n->watchdog_us = notify_watchdog_of_environment();
 }
 
-void
-notify_send(const struct notify *n, const char *text)
+/* Logs what went wrong, once until something is taken again. */
+static bool
+notify_put(struct notify *n, const char *text, int flags)
 {
-	if (n->fd >= 0 && send(n->fd, text, strlen(text), MSG_NOSIGNAL) < 0)
-		say(WARNING, "can't tell the service manager: %s\n", strerror(errno));
+	if (n->fd < 0)
+		return true;
+	if (send(n->fd, text, strlen(text), flags | MSG_NOSIGNAL) >= 0) {
+		n->silent = false;
+		return true;
+	}
+	if (!n->silent)
+		say(WARNING, "can't tell the service manager: %s\n",
+				errno == EAGAIN ? "it does not read" : strerror(errno));
+	n->silent = true;
+	return false;
+}
+
+bool
+notify_send(struct notify *n, const char *text)
+{
+	return notify_put(n, text, MSG_DONTWAIT);
+}
+
+void
+notify_send_once(struct notify *n, const char *text)
+{
+	notify_put(n, text, 0);
 }
 
 void

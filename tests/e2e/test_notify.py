@@ -215,6 +215,24 @@ def test_a_reload_waits_for_a_guest_that_is_held_up(box):
         assert control.port("b")["settings"]["isolated"] == "yes"
 
 
+def test_manager_that_does_not_read_is_not_waited_for(box, manager):
+    """What it does not take is said once, and the main lcore goes on."""
+    box.foreign_sockets.add("notify")
+    with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as other, \
+            Switch(box, env=environment(box, **WATCHDOG), allow_log=["it does not read"]) as switch:
+        other.setblocking(False)
+        other.connect(box.path("notify"))
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                other.send(b"full")
+        switch.wait_output("can't tell the service manager: it does not read")
+        for _ in range(3):
+            switch.next_table()  # each is a second in which it is told again
+        assert switch.stderr.count("can't tell the service manager") == 1
+        manager.lines()
+        manager.wait("WATCHDOG=1")
+
+
 def test_socket_that_is_not_there_is_named(box):
     with Switch(box, env=environment(box), allow_log=["NOTIFY_SOCKET"]) as switch:
         switch.wait_output(rf"can't tell the service manager: NOTIFY_SOCKET={box.path('notify')}: No such file")
