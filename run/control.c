@@ -55,8 +55,10 @@
 /* The loop's own state. */
 struct control {
 	const struct parts *parts;
-	int epoll, signals, timer;
-	int link; /* uplink_event_fd(); -1: none */
+	int epoll, timer;
+	int signals; /* that end the switch */
+	int hups;    /* SIGHUP */
+	int link;    /* uplink_event_fd(); -1: none */
 	struct watch watch;
 	unsigned int guests;   /* number of guests that the service manager was told */
 	const char *link_text; /* state of the link that the service manager was told */
@@ -68,13 +70,23 @@ struct control {
 	bool stop;
 };
 
-static void
-control_watched_signals(sigset_t *set)
+/*
+ * SIGHUP has a file descriptor of its own: of several signals the kernel hands out the one with the lowest number, so
+ * whoever sends SIGHUP again and again would keep SIGTERM waiting.
+ */
+static int
+control_open_signals(bool hups)
 {
-	sigemptyset(set);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGHUP);
+	sigset_t set;
+
+	sigemptyset(&set);
+	if (hups) {
+		sigaddset(&set, SIGHUP);
+	} else {
+		sigaddset(&set, SIGINT);
+		sigaddset(&set, SIGTERM);
+	}
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 void
@@ -82,7 +94,10 @@ control_block_signals(void)
 {
 	sigset_t set;
 
-	control_watched_signals(&set);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	/* A guest's socket that closes while we write must not end the process. */
 	signal(SIGPIPE, SIG_IGN);
@@ -395,22 +410,26 @@ control_on_second(struct control *c)
 	log_tick();
 }
 
-/* SIGHUP comes from a closed terminal, or from somebody who wants the file read again. Guests keep their network. */
-static void
-control_on_signal(struct control *c)
+static bool
+control_took_signal(int fd)
 {
 	struct signalfd_siginfo signal;
 
-	if (read(c->signals, &signal, sizeof(signal)) != sizeof(signal))
+	return read(fd, &signal, sizeof(signal)) == sizeof(signal);
+}
+
+/* SIGHUP comes from a closed terminal, or from somebody who wants the file read again. Guests keep their network. */
+static void
+control_on_hup(const struct control *c)
+{
+	if (!control_took_signal(c->hups))
 		return;
-	if (signal.ssi_signo == SIGHUP && c->parts->conf->file[0] != '\0')
+	if (c->parts->conf->file[0] != '\0')
 		changes_reload(c->parts->changes);
-	else if (signal.ssi_signo == SIGHUP)
+	else
 		say(NOTICE,
 				"SIGHUP: there is no file to read again (--config), so nothing changes; "
 				"SIGTERM ends the switch\n");
-	else
-		c->stop = true;
 }
 
 static bool
@@ -425,16 +444,14 @@ static bool
 control_open(struct control *c, const struct parts *p)
 {
 	const struct itimerspec second = {{1, 0}, {1, 0}};
-	sigset_t set;
-
-	control_watched_signals(&set);
 	c->parts = p;
 	c->epoll = epoll_create1(EPOLL_CLOEXEC);
-	c->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	c->signals = control_open_signals(false);
+	c->hups = control_open_signals(true);
 	c->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	c->link = p->uplink != NULL ? uplink_event_fd(p->uplink) : -1;
-	if (control_watch(c->epoll, c->signals) && control_watch(c->epoll, c->timer) &&
-			control_watch(c->epoll, p->wake->fd) &&
+	if (control_watch(c->epoll, c->signals) && control_watch(c->epoll, c->hups) &&
+			control_watch(c->epoll, c->timer) && control_watch(c->epoll, p->wake->fd) &&
 			(c->link < 0 || control_watch(c->epoll, c->link)) &&
 			(p->rpc == NULL || control_watch(c->epoll, rpc_fd(p->rpc))) &&
 			timerfd_settime(c->timer, 0, &second, NULL) == 0)
@@ -446,7 +463,7 @@ control_open(struct control *c, const struct parts *p)
 bool
 control_run(const struct parts *p)
 {
-	struct control c = {.epoll = -1, .signals = -1, .timer = -1, .link = -1};
+	struct control c = {.epoll = -1, .timer = -1, .signals = -1, .hups = -1, .link = -1};
 	bool ok = control_open(&c, p);
 	struct epoll_event e;
 
@@ -454,7 +471,9 @@ control_run(const struct parts *p)
 		if (epoll_wait(c.epoll, &e, 1, -1) != 1)
 			continue; /* EINTR */
 		if (e.data.fd == c.signals)
-			control_on_signal(&c);
+			c.stop = control_took_signal(c.signals);
+		else if (e.data.fd == c.hups)
+			control_on_hup(&c);
 		else if (e.data.fd == c.timer)
 			control_on_second(&c);
 		else if (e.data.fd == c.link)
@@ -465,6 +484,7 @@ control_run(const struct parts *p)
 			control_on_wake(&c);
 	}
 	close(c.timer);
+	close(c.hups);
 	close(c.signals);
 	close(c.epoll);
 	return ok;

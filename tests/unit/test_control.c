@@ -2,12 +2,16 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* The main lcore's work: how much of it is done in one turn. */
+#include <signal.h>
+#include <stdio.h>
+
 #include <rte_common.h>
 #include <rte_rcu_qsbr.h>
 #include <rte_ring_elem.h>
 
 #include "whole.h"
 #include "base/atomic.h"
+#include "run/change.h"
 #include "run/control.h"
 #include "unit.h"
 
@@ -99,6 +103,39 @@ test_slot_is_freed_after_bursts(void **state)
 	assert_int_equal(port->epoch, epoch + 1);
 }
 
+#define STORM 1000
+
+static unsigned int reloads;
+
+void __wrap_changes_reload(struct changes *c);
+
+/* As if somebody sent the next SIGHUP before the last one was handled. */
+void
+__wrap_changes_reload(struct changes *c)
+{
+	RTE_SET_USED(c);
+	if (++reloads < STORM)
+		raise(SIGHUP);
+}
+
+/* SIGTERM does not wait for the end of a storm of SIGHUP. */
+static void
+test_sigterm_in_a_storm(void **state)
+{
+	struct whole *w = *state;
+	sigset_t before;
+
+	assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &before), 0);
+	control_block_signals();
+	snprintf(w->r->conf.file, sizeof(w->r->conf.file), "file");
+	raise(SIGHUP);
+	raise(SIGTERM);
+	assert_true(control_run(&w->parts));
+	assert_true(reloads < STORM / 10);
+	signal(SIGHUP, SIG_IGN); /* also the one that waits */
+	assert_int_equal(pthread_sigmask(SIG_SETMASK, &before, NULL), 0);
+}
+
 int
 main(void)
 {
@@ -109,6 +146,8 @@ main(void)
 					whole_teardown),
 			cmocka_unit_test_setup_teardown(test_slot_is_freed_after_bursts,
 					whole_setup, whole_teardown),
+			cmocka_unit_test_setup_teardown(
+					test_sigterm_in_a_storm, whole_setup, whole_teardown),
 	};
 
 	return cmocka_run_group_tests_name("control", tests, unit_eal, unit_eal_end);

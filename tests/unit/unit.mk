@@ -36,6 +36,9 @@ $(BUILD)/tests/unit/filter: UNIT_DRIVERS := -Wl,--no-as-needed -lrte_net_bond -l
 $(BUILD)/tests/unit/change: UNIT_DRIVERS := -Wl,--wrap=registrar_start,--wrap=registrar_stop,--wrap=registrar_give \
 	-Wl,--wrap=registrar_take,--wrap=settings_publish,--wrap=addresses_settle
 
+# A reload is what the test makes of it.
+$(BUILD)/tests/unit/control: UNIT_DRIVERS := -Wl,--wrap=changes_reload
+
 # The one that needs libfuse.
 $(BUILD)/tests/unit/cuse_node: private UNIT_DRIVERS = $(FUSE_LIBS)
 $(BUILD)/tests/unit/cuse_node: $(FUSE_OBJECTS)
