@@ -88,14 +88,18 @@ sleeper_each(struct sleeper *s, bool (*visit)(struct sleeper *s, struct source *
 	return true;
 }
 
-/* Returns true if a source has nothing; without a bell, the last round has looked. */
+/*
+ * Returns true if a source has nothing; without a bell, the last round has looked. Frames that wait are offered again
+ * by this worker alone, also when their sender was stopped meanwhile.
+ */
 static bool
 sleeper_is_quiet(struct sleeper *s, struct source *from)
 {
 	RTE_SET_USED(s);
-	if (from->bell == NULL)
-		return !from->waiting;
-	return !source_has_work(from) || (from->ops->is_over != NULL && from->ops->is_over(from));
+	if (from->waiting)
+		return false;
+	return from->bell == NULL || !source_has_work(from) ||
+			(from->ops->is_over != NULL && from->ops->is_over(from));
 }
 
 static bool

@@ -381,6 +381,45 @@ test_frames_wait(void **state)
 	take_away(n, 0);
 }
 
+static bool
+is_over(const struct source *s)
+{
+	RTE_SET_USED(s);
+	return true;
+}
+
+/* That is so also if their sender was stopped meanwhile, and nothing more will come from it. */
+static void
+test_frames_of_a_stopped_sender_wait(void **state)
+{
+	struct night *n = *state;
+	const struct port_count *c = &n->r->lane->count[0];
+	const struct lane_load *load = &n->r->lane->load;
+	static struct source_ops ops; /* the worker may outlive a test that fails */
+	struct source *s;
+	uint64_t asleep, end;
+
+	make_ring(n, 0, 0);
+	s = &n->r->tx[0]->vq.source;
+	ops = *s->ops;
+	ops.is_over = is_over;
+	s->ops = &ops;
+	n->r->lane->retry_delay = rte_get_tsc_hz() / 1000; /* it has nothing to do meanwhile */
+	give(n, 0);
+	room_send(n->r, 0, &n->r->mac[1], FRAME, 1);
+	vr_kick(&n->r->tx[0]->vr);
+	WAIT_FOR(load_relaxed(&c->received) == 1);
+	asleep = load_relaxed(&load->asleep);
+	end = rte_rdtsc() + rte_get_tsc_hz() / 100;
+	while (rte_rdtsc() < end) {
+		assert_int_equal(load_relaxed(&load->asleep), asleep);
+		assert_int_equal(load_relaxed(&load->since), 0);
+	}
+	room_offer(n->r, 1, 1);
+	WAIT_FOR(load_relaxed(&c->delivered) == 1);
+	take_away(n, 0);
+}
+
 /* A broken ring that is kicked again and again keeps no worker awake, and nothing is written into it. */
 static void
 test_broken(void **state)
@@ -441,6 +480,7 @@ main(void)
 			TEST(test_naps),
 			TEST(test_first_frame),
 			TEST(test_frames_wait),
+			TEST(test_frames_of_a_stopped_sender_wait),
 			TEST(test_broken),
 			cmocka_unit_test(test_take_never_waits),
 	};
