@@ -85,6 +85,7 @@ rpc_worker_rebalance(struct rpc_call *call)
 	struct ring_move m;
 	json_t *list;
 	unsigned int i;
+	bool held = false;
 
 	if (!rpc_read(call, "{}"))
 		return RPC_FAILED;
@@ -92,17 +93,22 @@ rpc_worker_rebalance(struct rpc_call *call)
 	if (b == NULL)
 		return rpc_fail(call, RPC_CODE_REFUSED, "no memory");
 	list = json_array();
-	for (i = 0; i < MOVES_MAX && loads_next_move(b, p->lanes->n, &m.device, &m.pair, &m.worker);
+	for (i = 0; i < MOVES_MAX && !held &&
+			loads_next_move(b, p->lanes->n, &m.device, &m.pair, &m.worker);
 			i++) {
 		bool moved[GUEST_MAX] = {false};
 
 		m.port = SOCKET_MAX;
-		if (!vhost_user_move(p->guests, &m, moved))
-			break;
-		if (moved[m.device])
+		held = !vhost_user_move(p->guests, &m, moved);
+		if (!held && moved[m.device])
 			rpc_worker_add_moved(list, p, m.device, m.worker);
 	}
 	free(b);
+	/* An empty list would say that nothing need be moved. */
+	if (held && json_array_size(list) == 0) {
+		json_decref(list);
+		return rpc_worker_fail_busy(call);
+	}
 	call->result = json_pack("{s:o}", "moved", list);
 	return RPC_DONE;
 }

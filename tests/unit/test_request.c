@@ -2,8 +2,13 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* A line of the control socket: what is a request, and what is answered to one. */
+#include <stdbool.h>
+#include <stdint.h>
+
 #include <jansson.h>
 
+#include "guest/vhost_user.h"
+#include "run/load.h"
 #include "run/rpc_call.h"
 #include "run/rpc_client.h"
 #include "unit.h"
@@ -153,6 +158,63 @@ test_a_result_that_is_too_long(void **state)
 	free(longest);
 }
 
+/* Rings to move, for worker.rebalance: how many, and the one that can't be moved now. */
+static unsigned int moves, held_at;
+
+struct balance *__wrap_loads_weigh(const struct loads *all, const struct lanes *lanes);
+bool __wrap_loads_next_move(struct balance *b, unsigned int workers, uint16_t *device,
+		uint16_t *pair, unsigned int *worker);
+bool __wrap_vhost_user_move(struct guests *all, const struct ring_move *m, bool moved[]);
+
+struct balance *
+__wrap_loads_weigh(const struct loads *all, const struct lanes *lanes)
+{
+	RTE_SET_USED(all);
+	RTE_SET_USED(lanes);
+	return unit_zalloc(1);
+}
+
+bool
+__wrap_loads_next_move(struct balance *b, unsigned int workers, uint16_t *device, uint16_t *pair,
+		unsigned int *worker)
+{
+	RTE_SET_USED(b);
+	RTE_SET_USED(workers);
+	*device = *pair = 0;
+	*worker = 0;
+	return moves-- > 0;
+}
+
+bool
+__wrap_vhost_user_move(struct guests *all, const struct ring_move *m, bool moved[])
+{
+	RTE_SET_USED(all);
+	moved[m->device] = held_at != 0;
+	return held_at-- != 0;
+}
+
+/* An empty list says that nothing need be moved; not that nothing could be. */
+static void
+test_rebalance_that_is_held_up(void **state)
+{
+	static const char line[] = REQUEST("\"id\": 1, \"method\": \"worker.rebalance\"");
+	json_t *answer;
+
+	moves = 2;
+	held_at = 0;
+	refused(*state, line, RPC_CODE_BUSY, "ask again", "1");
+	moves = 0;
+	answers(*state, line, "1");
+	/* What was done is told of. */
+	moves = 2;
+	held_at = 1;
+	answer = ask(*state, line);
+	assert_int_equal(json_array_size(json_object_get(
+					 json_object_get(answer, "result"), "moved")),
+			1);
+	json_decref(answer);
+}
+
 int
 main(void)
 {
@@ -164,6 +226,7 @@ main(void)
 			TEST(answers_have_the_id),
 			TEST(notifications_have_none),
 			TEST(a_result_that_is_too_long),
+			TEST(rebalance_that_is_held_up),
 	};
 
 	return cmocka_run_group_tests_name("request", tests, unit_eal, unit_eal_end);

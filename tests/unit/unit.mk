@@ -39,6 +39,9 @@ $(BUILD)/tests/unit/change: UNIT_DRIVERS := -Wl,--wrap=registrar_start,--wrap=re
 # A reload is what the test makes of it.
 $(BUILD)/tests/unit/control: UNIT_DRIVERS := -Wl,--wrap=changes_reload
 
+# So are the loads of workers, and what their guests allow.
+$(BUILD)/tests/unit/request: UNIT_DRIVERS := -Wl,--wrap=loads_weigh,--wrap=loads_next_move,--wrap=vhost_user_move
+
 # The one that needs libfuse.
 $(BUILD)/tests/unit/cuse_node: private UNIT_DRIVERS = $(FUSE_LIBS)
 $(BUILD)/tests/unit/cuse_node: $(FUSE_OBJECTS)
