@@ -91,6 +91,24 @@ rpc_serve_line(struct rpc *r, struct rpc_client *c)
 	rpc_client_line_done(c, len);
 }
 
+/*
+ * Tells a client how many events it missed, once it has taken half of what was kept for it: else there would be room
+ * for such lines alone. Returns false if it is too early.
+ */
+static bool
+rpc_put_lost(struct rpc_client *c)
+{
+	char lost[160];
+
+	if (c->lost == 0)
+		return true;
+	snprintf(lost, sizeof(lost), RPC_EVENTS_LOST, c->lost);
+	if (!rpc_client_put(c, lost, RPC_UNREAD_MAX / 2))
+		return false;
+	c->lost = 0;
+	return true;
+}
+
 /* Reads, handles one request, and writes. */
 static void
 rpc_serve(struct rpc *r, struct rpc_client *c, uint32_t events)
@@ -113,6 +131,9 @@ rpc_serve(struct rpc *r, struct rpc_client *c, uint32_t events)
 		rpc_client_end(c);
 		return;
 	}
+	/* The next event may be long in coming. */
+	if (!c->closing)
+		rpc_put_lost(c);
 	rpc_watch(r, c);
 	if (pending && rpc_client_hears(c))
 		wake_up(r->parts->wake);
@@ -207,7 +228,7 @@ rpc_subscribe(const struct rpc_ticket *ticket)
 void
 rpc_tell(struct rpc *r, json_t *event)
 {
-	char *text = NULL, lost[160];
+	char *text = NULL;
 	struct rpc_client *c;
 
 	for (c = r->client; c < r->client + RPC_CLIENTS; c++) {
@@ -217,12 +238,7 @@ rpc_tell(struct rpc *r, json_t *event)
 			text = json_dumps(event, JSON_COMPACT | JSON_ENSURE_ASCII);
 		if (text == NULL)
 			break;
-		if (c->lost != 0) {
-			snprintf(lost, sizeof(lost), RPC_EVENTS_LOST, c->lost);
-			if (rpc_client_put(c, lost, RPC_UNREAD_MAX))
-				c->lost = 0;
-		}
-		c->lost += c->lost != 0 || !rpc_client_put(c, text, RPC_UNREAD_MAX);
+		c->lost += !rpc_put_lost(c) || !rpc_client_put(c, text, RPC_UNREAD_MAX);
 		rpc_watch(r, c);
 	}
 	free(text);

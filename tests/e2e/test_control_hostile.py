@@ -3,12 +3,15 @@
 """Clients of the control socket that break its rules, while others are served and guests exchange frames."""
 
 import contextlib
+import fcntl
 import itertools
 import json
 import os
 import re
 import resource
 import socket
+import sys
+import termios
 import time
 
 import pytest
@@ -246,6 +249,23 @@ def test_one_that_never_reads_is_disconnected(box):
                 told = [json.loads(lines.readline())["params"] for _ in range(100)]
                 assert all(event["event"] == "port.changed" for event in told)
             switch.wait_output("a client that does not read its answers is disconnected", deadline=60)
+
+
+def test_lost_events_are_told_of_as_soon_as_there_is_room(box):
+    """Not only with the next event, which may be long in coming."""
+    with Switch(box, ["--port", "a,socket=a"]) as switch, Control(switch) as control, Control(switch) as watcher:
+        watcher.ask("events.subscribe")
+        changes, waits, before = 0, 0, -1
+        while waits != before:  # until the socket takes no more, and the switch has kept all that it keeps
+            for _ in range(1000):
+                control.ask("port.set", name="a", vlan=changes % 4000)
+                changes += 1
+            before = waits
+            waits = int.from_bytes(fcntl.ioctl(watcher.socket, termios.FIONREAD, bytes(4)), sys.byteorder)
+        events = [watcher.read()["params"]]
+        while events[-1]["event"] == "port.changed":
+            events.append(watcher.read()["params"])
+        assert events[-1] == {"event": "events.lost", "count": changes - len(events) + 1}
 
 
 class Attack(Background):
