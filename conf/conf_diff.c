@@ -160,6 +160,7 @@ conf_place(struct conf *next, const struct conf *now, bool (*taken)(void *arg, u
 	next->nports = 0;
 	for (i = 0; ok && i < from->nports; i++)
 		ok = diff_place_one(next, now, &from->port[i], taken, arg);
+	conf_port_limit_clients(next, now->client); /* not next's, which needs a restart */
 	free(from);
 	return ok;
 }

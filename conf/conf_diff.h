@@ -26,8 +26,8 @@ enum change {
 
 /*
  * Gives the ports of *next that have the same names as ports of *now their indexes, and the others
- * the lowest that are free in both, and for which `taken` (may be NULL) returns false. Returns false,
- * after an error was printed, if there are too few.
+ * the lowest that are free in both, and for which `taken` (may be NULL) returns false. Whether the switch connects
+ * to sockets stays as *now has it. Returns false, after an error was printed, if there are too few places.
  */
 bool conf_place(struct conf *next, const struct conf *now,
 		bool (*taken)(void *arg, unsigned int index), void *arg);

@@ -80,8 +80,6 @@ static const char usage[] =
 static bool
 conf_complete(struct conf *c)
 {
-	struct conf_port *p;
-
 	if (CONF_CUSE && c->node[0] == '\0' && c->nports == 0)
 		snprintf(c->node, sizeof(c->node), "usvhost");
 	if (!CONF_CUSE && c->nports == 0 && !conf_option_basename(c, "usvhost"))
@@ -89,10 +87,6 @@ conf_complete(struct conf *c)
 	if (!conf_node_check(c) || (c->node[0] != '\0' && !conf_port_add_node(c)))
 		return false;
 	conf_port_name_all(c);
-	/* The switch connects once to each socket. The node, which has none, is always served. */
-	for (p = c->port; c->client && p < c->port + c->nports; p++)
-		if (!p->named && p->socket[0] != '\0')
-			p->guests = 1;
 	return conf_node_check_owned(c);
 }
 
@@ -247,7 +241,11 @@ conf_parse_with(struct conf *c, int argc, char **argv, const char *text, size_t 
 enum conf_result
 conf_parse_given(struct conf *c, int argc, char **argv)
 {
-	return conf_parse_with(c, argc, argv, NULL, 0);
+	enum conf_result result = conf_parse_with(c, argc, argv, NULL, 0);
+
+	if (result == CONF_RUN)
+		conf_port_limit_clients(c, c->client);
+	return result;
 }
 
 enum conf_result

@@ -30,7 +30,8 @@ enum conf_result conf_parse_given(struct conf *c, int argc, char **argv);
 
 /*
  * Does what conf_parse_given() does, with `text` of `len` bytes in the place of the file that --config names;
- * NULL: reads that file.
+ * NULL: reads that file. Whether the switch connects to sockets is not taken into account, as that may be
+ * decided already: see conf_port_limit_clients().
  */
 enum conf_result
 conf_parse_with(struct conf *c, int argc, char **argv, const char *text, size_t len);

@@ -229,6 +229,16 @@ conf_port_add(struct conf *c, const char *text)
 	return conf_port_has_socket(p) && conf_port_take(c, what, p->socket);
 }
 
+void
+conf_port_limit_clients(struct conf *c, bool client)
+{
+	struct conf_port *p;
+
+	for (p = c->port; client && p < c->port + c->nports; p++)
+		if (conf_port_used(p) && !p->named && p->socket[0] != '\0')
+			p->guests = 1;
+}
+
 struct conf_port *
 conf_port_create(struct conf *c, const char *name, bool (*taken)(void *arg, unsigned int index),
 		void *arg)

@@ -96,6 +96,12 @@ void conf_port_name(struct conf *c, struct conf_port *p);
 bool conf_port_add_socket(struct conf *c, const char *option, const char *prefix, const char *name,
 		unsigned int guests);
 
+/*
+ * Has ports without a name of their own take one guest each where the switch connects to their sockets (`client`), as
+ * it does so once. The node, which has no socket, is always served.
+ */
+void conf_port_limit_clients(struct conf *c, bool client);
+
 /* Adds the port of the cuse back end's device. Returns false if there are too many ports. */
 bool conf_port_add_node(struct conf *c);
 

@@ -11,6 +11,7 @@
 #include "conf/conf_diff.h"
 #include "conf/conf_file.h"
 #include "conf/conf_parse.h"
+#include "conf/conf_port.h"
 #include "conf_text.h"
 #include "fuzz.h"
 
@@ -35,6 +36,7 @@ take(struct conf *c, const char *text, size_t len)
 	result = conf_parse_with(c, 1, word, text, len);
 	say_error_into(NULL, 0);
 	assert_true(result == CONF_RUN || error[0] != '\0');
+	conf_port_limit_clients(c, c->client);
 	return result == CONF_RUN;
 }
 

@@ -26,6 +26,7 @@ read_with(struct conf *c, const char *text, char **word)
 	say_error_into(error, sizeof(error));
 	result = conf_parse_with(c, argc, word, text, strlen(text));
 	say_error_into(NULL, 0);
+	conf_port_limit_clients(c, c->client);
 	return result == CONF_RUN;
 }
 
@@ -295,6 +296,33 @@ test_places(void **state)
 	assert_int_equal(next.nports, 5);
 }
 
+/* Whether the switch connects to its sockets needs a restart: until then it decides how many guests a port takes. */
+static void
+test_client_needs_a_restart(void **state)
+{
+	static char file[] = "[switch]\nclient = yes\n[port c]\nsocket=/c\n", none[] = "";
+	char *serves[] = {"vhost-switch", "--", "--socket-file", "/a", NULL};
+	char *connects[] = {"vhost-switch", "--", "--client", "--socket-file", "/a", NULL};
+	char *text;
+
+	(void)state;
+	assert_int_equal(conf_parse_given(&now, 4, serves), CONF_RUN);
+	assert_int_equal(conf_parse_with(&next, 4, serves, file, strlen(file)), CONF_RUN);
+	assert_true(conf_place(&next, &now, NULL, NULL));
+	assert_int_equal(next.port[conf_find_port(&next, "a")].guests, SOCKET_GUESTS);
+	text = conf_text(&now, &next);
+	assert_string_equal(text,
+			"~ switch client default -> yes (needs a restart)\n+ port c socket=/c\n");
+	free(text);
+	/* The other way round. */
+	assert_int_equal(conf_parse_given(&now, 5, connects), CONF_RUN);
+	assert_int_equal(conf_parse_with(&next, 4, serves, none, 0), CONF_RUN);
+	assert_true(conf_place(&next, &now, NULL, NULL));
+	text = conf_text(&now, &next);
+	assert_string_equal(text, "~ switch client yes -> default (needs a restart)\n");
+	free(text);
+}
+
 static void
 test_kinds_of_change(void **state)
 {
@@ -375,6 +403,7 @@ main(void)
 			cmocka_unit_test(test_no_text_at_all),
 			cmocka_unit_test(test_command_line_goes_first),
 			cmocka_unit_test(test_places),
+			cmocka_unit_test(test_client_needs_a_restart),
 			cmocka_unit_test(test_kinds_of_change),
 			cmocka_unit_test(test_resolved_and_unset),
 	};
