@@ -114,6 +114,19 @@ socket_file_handle(const char *path)
 }
 
 bool
+socket_file_look(const char *path, uid_t *uid, gid_t *gid, mode_t *mode)
+{
+	struct stat st;
+
+	if (lstat(path, &st) != 0 || !S_ISSOCK(st.st_mode))
+		return false;
+	*uid = st.st_uid;
+	*gid = st.st_gid;
+	*mode = st.st_mode & 07777;
+	return true;
+}
+
+bool
 socket_file_set_mode(const char *path, mode_t mode)
 {
 	char name[sizeof("/proc/self/fd/") + 10];

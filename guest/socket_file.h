@@ -23,6 +23,9 @@ bool socket_file_give(const char *path, uid_t uid, gid_t gid);
 /* Sets the permissions of a socket's file. Returns false after an error was logged. */
 bool socket_file_set_mode(const char *path, mode_t mode);
 
+/* Tells whose a socket's file is, and its permissions. Returns false if it is none. */
+bool socket_file_look(const char *path, uid_t *uid, gid_t *gid, mode_t *mode);
+
 /* Returns the permissions that a new socket's file gets: all, less the umask. */
 mode_t socket_file_new_mode(void);
 

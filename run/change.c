@@ -50,9 +50,10 @@ struct changes {
 	unsigned int jobs;          /* with the registrar */
 	struct conf *draft;
 	struct plan plan;
-	bool served[SOCKET_MAX]; /* by port: its socket was made by this change */
-	bool dry;                /* it is only checked */
-	bool again;              /* it could not be made now */
+	bool served[SOCKET_MAX];               /* by port: its socket was made by this change */
+	struct socket_owner owner[SOCKET_MAX]; /* by port: that of its socket before this change */
+	bool dry;                              /* it is only checked */
+	bool again;                            /* it could not be made now */
 	char *diff;
 	char error[512];
 	change_done done;
@@ -161,6 +162,7 @@ changes_undo(struct changes *c)
 	unsigned int i;
 
 	c->step = STEP_UNDO;
+	settings_disown(c->plan.next, c->owner);
 	for (i = 0; i < SOCKET_MAX; i++) {
 		if (!plan_serves(&c->plan, i, false))
 			continue;
@@ -211,14 +213,18 @@ changes_leave_guests(void *arg)
 	return !c->again;
 }
 
-/* Begins a change that was checked. A guest may have come since. */
+/*
+ * Begins a change that was checked. A guest may have come since. The owner of a socket is changed first, as only the
+ * kernel knows if that is allowed: if not, the rest is not done either.
+ */
 static void
 changes_begin(struct changes *c)
 {
-	bool ok;
+	bool ok, owned;
 
 	say_error_into(c->error, sizeof(c->error));
 	ok = changes_publish_between(c, false, changes_leave_guests);
+	owned = ok && settings_own(c->plan.before, c->plan.next, c->plan.kind, c->owner);
 	say_error_into(NULL, 0);
 	if (!ok) {
 		if (c->error[0] == '\0')
@@ -226,8 +232,12 @@ changes_begin(struct changes *c)
 		changes_finish(c, false);
 		return;
 	}
-	settings_forget(c->parts, c->plan.before, c->plan.kind);
-	changes_serve(c, false);
+	if (owned) {
+		settings_forget(c->parts, c->plan.before, c->plan.kind);
+		changes_serve(c, false);
+	} else {
+		changes_undo(c);
+	}
 	changes_work(c);
 }
 
@@ -271,8 +281,6 @@ changes_step(struct changes *c)
 		return plan_is_cleared(&c->plan, c->parts, false) && changes_replace(c);
 	case STEP_REPLACE:
 		addresses_settle(c->parts); /* of guests that have come back */
-		settings_own(c->plan.before, c->plan.next, c->plan.kind, c->error,
-				sizeof(c->error));
 		changes_finish(c, true);
 		return false;
 	case STEP_IDLE:

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* Replaces the settings: see settings.h for the contract. */
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <rte_rcu_qsbr.h>
@@ -109,38 +109,73 @@ settings_forget(const struct parts *p, const struct conf *before, const uint8_t 
 }
 
 /*
- * Gives a port's socket its owner and its mode, if they changed: those of a new socket where it has none any more. Without
- * CAP_FOWNER, which a service lacks, only the owner may change the mode: the socket is taken back first.
+ * Gives a port's socket its owner and its mode: those of a new socket where it has none any more. Without CAP_FOWNER,
+ * which a service lacks, only the owner may change the mode: the socket is taken back first.
  */
-static void
+static bool
 settings_own_socket(const struct conf_port *before, const struct conf_port *now)
 {
-	if (!plan_owner_differs(before, now))
-		return;
-	if (before->owned)
-		socket_file_give(now->socket, geteuid(), socket_file_new_group(now->socket));
-	if (now->mode_given || before->mode_given)
-		socket_file_set_mode(
-				now->socket, now->mode_given ? now->mode : socket_file_new_mode());
-	if (now->owned)
-		socket_file_give(now->socket, now->uid, now->gid);
+	if (before->owned &&
+			!socket_file_give(
+					now->socket, geteuid(), socket_file_new_group(now->socket)))
+		return false;
+	if ((now->mode_given || before->mode_given) &&
+			!socket_file_set_mode(now->socket,
+					now->mode_given ? now->mode : socket_file_new_mode()))
+		return false;
+	return !now->owned || socket_file_give(now->socket, now->uid, now->gid);
+}
+
+/* Returns true if a port's socket stays, and is given another owner or mode. */
+static bool
+settings_owns(const struct conf *before, const struct conf *now, const uint8_t *kind,
+		unsigned int i)
+{
+	const struct conf_port *p = &now->port[i];
+
+	return kind[i] == CHANGE_LIVE && p->socket[0] != '\0' && p->role != ROLE_CLIENT &&
+			plan_owner_differs(&before->port[i], p);
+}
+
+bool
+settings_own(const struct conf *before, const struct conf *now, const uint8_t *kind,
+		struct socket_owner *was)
+{
+	struct socket_owner *w;
+	unsigned int i;
+
+	memset(was, 0, SOCKET_MAX * sizeof(*was));
+	for (i = 0; i < SOCKET_MAX; i++) {
+		w = &was[i];
+		if (!settings_owns(before, now, kind, i))
+			continue;
+		w->changed = socket_file_look(now->port[i].socket, &w->uid, &w->gid, &w->mode);
+		if (!settings_own_socket(&before->port[i], &now->port[i])) {
+			settings_disown(now, was);
+			return false;
+		}
+	}
+	return true;
 }
 
 void
-settings_own(const struct conf *before, const struct conf *now, const uint8_t *kind, char *error,
-		size_t size)
+settings_disown(const struct conf *now, struct socket_owner *was)
 {
-	const struct conf_port *p;
-	char said[512];
+	struct listener before;
+	char said[512] = "";
+	const char *path;
 	unsigned int i;
 
-	say_error_into(said, sizeof(said));
+	/* Why it can't be done is told already, and what can't be taken back stays. */
+	before = say_error_to((struct listener){said, sizeof(said)});
 	for (i = 0; i < SOCKET_MAX; i++) {
-		p = &now->port[i];
-		if (kind[i] == CHANGE_LIVE && p->socket[0] != '\0' && p->role != ROLE_CLIENT)
-			settings_own_socket(&before->port[i], p);
+		if (!was[i].changed)
+			continue;
+		path = now->port[i].socket;
+		socket_file_give(path, geteuid(), socket_file_new_group(path));
+		socket_file_set_mode(path, was[i].mode);
+		socket_file_give(path, was[i].uid, was[i].gid);
+		was[i].changed = false;
 	}
-	say_error_into(NULL, 0);
-	if (error[0] == '\0')
-		snprintf(error, size, "%s", said);
+	say_error_to(before);
 }

@@ -10,14 +10,22 @@
 #define SETTINGS_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "guest/vhost_user.h"
 
 struct conf;
 struct former;
 struct parts;
+
+/* Whose a port's socket was before a change. */
+struct socket_owner {
+	bool changed;
+	uid_t uid;
+	gid_t gid;
+	mode_t mode;
+};
 
 struct settings {
 	struct parts *parts;   /* parts->conf: the present ones */
@@ -43,10 +51,13 @@ void settings_reclaim(struct settings *s, bool all);
 void settings_forget(const struct parts *p, const struct conf *before, const uint8_t *kind);
 
 /*
- * Gives sockets that stay the owners and modes of *now, and the usual ones where only *before has any. A failure is
- * written to `error`, if that is still "".
+ * Gives sockets that stay the owners and modes of *now, and the usual ones where only *before has any. What they had is
+ * noted in was[SOCKET_MAX]. Returns false, after an error was printed, if that can't be done: then all is as it was.
  */
-void settings_own(const struct conf *before, const struct conf *now, const uint8_t *kind,
-		char *error, size_t size);
+bool settings_own(const struct conf *before, const struct conf *now, const uint8_t *kind,
+		struct socket_owner *was);
+
+/* Takes that back. */
+void settings_disown(const struct conf *now, struct socket_owner *was);
 
 #endif /* SETTINGS_H */
