@@ -13,9 +13,6 @@
 
 #include "ctl.h"
 
-/* How long the switch has for an answer. A change may wait 2 s for guests to be disconnected. */
-#define PATIENCE_S 15
-
 void
 ctl_die(int status, const char *format, ...)
 {
@@ -31,9 +28,9 @@ ctl_die(int status, const char *format, ...)
 
 /* Returns a stream from the switch, or NULL if there is none, and errno says why. */
 static FILE *
-ask_connect(const char *path)
+ask_connect(const char *path, unsigned int seconds)
 {
-	const struct timeval patience = {.tv_sec = PATIENCE_S};
+	const struct timeval patience = {.tv_sec = seconds};
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
 	int fd;
 
@@ -41,8 +38,10 @@ ask_connect(const char *path)
 		ctl_die(CTL_USAGE, "--socket %s: longer than a socket's path may be", path);
 	strcpy(un.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && connect(fd, (const struct sockaddr *)&un, sizeof(un)) == 0 &&
-			setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0)
+	/* The second one is for connecting, too: there may be no room in the switch's queue. */
+	if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0 &&
+			setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0 &&
+			connect(fd, (const struct sockaddr *)&un, sizeof(un)) == 0)
 		return fdopen(fd, "r");
 	return NULL; /* this process ends soon, and the file descriptor with it */
 }
@@ -51,7 +50,7 @@ bool
 ctl_reaches(struct ctl *c)
 {
 	if (c->socket == NULL)
-		c->socket = ask_connect(c->path);
+		c->socket = ask_connect(c->path, c->patience);
 	return c->socket != NULL;
 }
 
@@ -88,31 +87,66 @@ ask_send(int fd, char *text)
 		done += n;
 }
 
+/* Notes why nothing can be asked. Returns NULL. */
+__attribute__((format(printf, 3, 4))) static json_t *
+ask_fail(struct ctl *c, int status, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	c->status = status;
+	vsnprintf(c->error, sizeof(c->error), format, args);
+	va_end(args);
+	return NULL;
+}
+
+/* Returns the result that an answer has. */
+static json_t *
+ask_result(struct ctl *c, const json_t *answer)
+{
+	const json_t *error = json_object_get(answer, "error");
+	json_t *result = json_object_get(answer, "result");
+
+	if (error == NULL && result == NULL)
+		return ask_fail(c, CTL_ABSENT, "the switch at %s does not answer", c->path);
+	if (error != NULL)
+		return ask_fail(c, CTL_REFUSED, "%s",
+				json_string_value(json_object_get(error, "message")));
+	return json_incref(result);
+}
+
 json_t *
-ctl_ask(struct ctl *c, const char *method, json_t *params)
+ctl_try(struct ctl *c, const char *method, json_t *params)
 {
 	json_t *request = json_pack("{s:s, s:i, s:s, s:o}", "jsonrpc", "2.0", "id", 1, "method",
 			method, "params", params);
 	char *text = json_dumps(request, JSON_COMPACT);
-	json_t *answer, *error, *result;
+	json_t *answer, *result;
 
 	if (text == NULL) /* also without parameters: what could not be packed is not left out */
 		ctl_die(CTL_USAGE, "%s: no memory, or an argument is not UTF-8", method);
-	if (!ctl_reaches(c))
-		ctl_die(CTL_ABSENT,
+	if (!ctl_reaches(c)) {
+		result = ask_fail(c, CTL_ABSENT,
 				"no switch at %s: %s; is it running, with --control %s? --socket names "
 				"another",
 				c->path, strerror(errno), c->path);
-	ask_send(fileno(c->socket), text);
-	answer = ctl_read(c);
-	if (answer == NULL)
-		ctl_die(CTL_ABSENT, "the switch at %s does not answer", c->path);
-	error = json_object_get(answer, "error");
-	if (error != NULL)
-		ctl_die(CTL_REFUSED, "%s", json_string_value(json_object_get(error, "message")));
-	result = json_incref(json_object_get(answer, "result"));
-	json_decref(answer);
+	} else {
+		ask_send(fileno(c->socket), text);
+		answer = ctl_read(c);
+		result = ask_result(c, answer);
+		json_decref(answer);
+	}
 	json_decref(request);
 	free(text);
+	return result;
+}
+
+json_t *
+ctl_ask(struct ctl *c, const char *method, json_t *params)
+{
+	json_t *result = ctl_try(c, method, params);
+
+	if (result == NULL)
+		ctl_die(c->status, "%s", c->error);
 	return result;
 }

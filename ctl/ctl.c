@@ -372,16 +372,19 @@ static int
 ctl_metrics(struct ctl *c, const struct words *w)
 {
 	const char *format = w->n > 1 ? w->word[1] : "openmetrics";
+	bool printed;
 
 	ctl_want(w, 0, 1);
 	if (strcmp(format, "http") == 0) /* for vhost-switch-metrics@.service */
 		return metrics_serve(c);
 	if (strcmp(format, "openmetrics") == 0)
-		metrics_print(c, METRICS_OPENMETRICS, stdout);
+		printed = metrics_print(c, METRICS_OPENMETRICS, stdout);
 	else if (strcmp(format, "prometheus") == 0)
-		metrics_print(c, METRICS_PROMETHEUS, stdout);
+		printed = metrics_print(c, METRICS_PROMETHEUS, stdout);
 	else
 		ctl_usage(w);
+	if (!printed)
+		ctl_die(c->status, "%s", c->error);
 	ctl_written();
 	return CTL_OK;
 }
@@ -471,7 +474,7 @@ main(int argc, char **argv)
 			{NULL, 0, NULL, 0},
 	};
 	const char *path = getenv("VHOST_SWITCH_CONTROL");
-	struct ctl c = {.path = path != NULL ? path : DEFAULT_PATH};
+	struct ctl c = {.path = path != NULL ? path : DEFAULT_PATH, .patience = CTL_PATIENCE_S};
 	struct words w;
 	json_int_t count;
 	int opt;

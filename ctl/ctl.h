@@ -26,18 +26,30 @@ enum {
 
 /* How this program was called. */
 struct ctl {
-	const char *path; /* of the control socket */
-	bool json;        /* print results as they came */
-	int count;        /* how many times watch looks; 0: until it is interrupted */
-	bool dry;         /* apply: only check */
-	FILE *socket;     /* for reading; open once something was asked */
+	const char *path;      /* of the control socket */
+	bool json;             /* print results as they came */
+	int count;             /* how many times watch looks; 0: until it is interrupted */
+	bool dry;              /* apply: only check */
+	FILE *socket;          /* for reading; open once something was asked */
+	unsigned int patience; /* how many seconds the switch has for an answer */
+	int status;            /* why ctl_try() failed: the exit status */
+	char error[1024];      /* and in words */
 };
+
+/* Seconds that the switch has for an answer. A change may wait 2 s for guests to be disconnected. */
+#define CTL_PATIENCE_S 15
 
 /*
  * Asks the switch. Takes `params`, an empty object if there are none. Returns the result, which the caller frees. If
  * there is no switch, or if it refuses, this prints why and exits.
  */
 json_t *ctl_ask(struct ctl *c, const char *method, json_t *params);
+
+/*
+ * Does so, but if there is no switch, or if it refuses, returns NULL, and leaves why in c->status and c->error. Then
+ * nothing more can be asked.
+ */
+json_t *ctl_try(struct ctl *c, const char *method, json_t *params);
 
 /* Returns true if there is a switch to ask. */
 bool ctl_reaches(struct ctl *c);
@@ -79,8 +91,8 @@ enum metrics_format {
 	METRICS_PROMETHEUS,  /* the text format of Prometheus, 0.0.4 */
 };
 
-/* Prints counters. */
-void metrics_print(struct ctl *c, enum metrics_format format, FILE *out);
+/* Prints counters. Returns false as ctl_try() does. */
+bool metrics_print(struct ctl *c, enum metrics_format format, FILE *out);
 
 /* Answers one HTTP request on stdin and stdout with the metrics, in OpenMetrics if it accepts that. Returns the exit status. */
 int metrics_serve(struct ctl *c);

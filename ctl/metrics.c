@@ -20,8 +20,11 @@
 #define REQUEST_MAX 1024
 #define HEADERS_MAX 100
 
-/* How long a client has to send its request, in seconds. */
+/* How long a client has to send its request, and again to take the answer, in seconds. */
 #define REQUEST_S 5
+
+/* How long the switch has for each of four answers. Prometheus hangs up after 10 s for all. */
+#define ANSWER_S 2
 
 struct page {
 	FILE *out;
@@ -157,23 +160,48 @@ metrics_gauge(const struct page *p, const json_t *all, const char *key, const ch
 			json_integer_value(json_object_get(all, key)));
 }
 
-void
-metrics_print(struct ctl *c, enum metrics_format format, FILE *out)
+/* What is printed, as the switch has answered it. */
+struct answers {
+	json_t *stats, *list, *hello, *shown;
+};
+
+static void
+metrics_free(struct answers *a)
 {
-	json_t *stats = ctl_ask(c, "stats", json_object()),
-	       *list = ctl_ask(c, "port.list", json_object());
-	json_t *hello = ctl_ask(c, "hello", json_object()),
-	       *shown = ctl_ask(c, "worker.list", json_object());
-	const json_t *workers = json_object_get(shown, "workers");
-	const json_t *ports = json_object_get(stats, "ports"),
-		     *all = json_object_get(stats, "switch");
-	const struct page page = {.out = out, .format = format}, *p = &page;
+	json_decref(a->shown);
+	json_decref(a->hello);
+	json_decref(a->list);
+	json_decref(a->stats);
+}
+
+/* Asks for all of it. Returns false as ctl_try() does. */
+static bool
+metrics_ask(struct ctl *c, struct answers *a)
+{
+	*a = (struct answers){.stats = ctl_try(c, "stats", json_object())};
+	if (a->stats != NULL)
+		a->list = ctl_try(c, "port.list", json_object());
+	if (a->list != NULL)
+		a->hello = ctl_try(c, "hello", json_object());
+	if (a->hello != NULL)
+		a->shown = ctl_try(c, "worker.list", json_object());
+	if (a->shown == NULL)
+		metrics_free(a);
+	return a->shown != NULL;
+}
+
+static void
+metrics_print_all(const struct page *p, const struct answers *a)
+{
+	const json_t *workers = json_object_get(a->shown, "workers");
+	const json_t *ports = json_object_get(a->stats, "ports");
+	const json_t *all = json_object_get(a->stats, "switch");
 	const json_t *port;
 	size_t i;
 
 	metrics_head(p, "build", "info", "The version that runs");
 	fprintf(p->out, "vhost_switch_build_info{version=\"%s\"} 1\n",
-			json_string_value(json_object_get(hello, "version")));
+			json_string_value(json_object_get(a->hello, "version")));
 	metrics_gauge(p, all, "workers", "Workers");
 	metrics_workers(p, workers, "busy", "worker_busy_ratio",
 			"Share of the last second that the worker had something to do");
@@ -184,7 +212,7 @@ metrics_print(struct ctl *c, enum metrics_format format, FILE *out)
 	metrics_head(p, "devices_stopped", "counter", "Guests stopped for breaking the rules");
 	fprintf(p->out, "vhost_switch_devices_stopped_total %" JSON_INTEGER_FORMAT "\n",
 			json_integer_value(json_object_get(all, "devices_stopped")));
-	metrics_states(p, json_object_get(list, "ports"));
+	metrics_states(p, json_object_get(a->list, "ports"));
 	metrics_head(p, "port_addresses", "gauge", "Addresses that the port has in the table");
 	json_array_foreach(ports, i, port)
 		metrics_port(p, "port_addresses", port, NULL,
@@ -192,12 +220,21 @@ metrics_print(struct ctl *c, enum metrics_format format, FILE *out)
 	for (i = 0; i < sizeof(per_port) / sizeof(per_port[0]); i++)
 		metrics_counter(p, ports, &per_port[i]);
 	metrics_drops(p, ports);
-	if (format == METRICS_OPENMETRICS)
-		fputs("# EOF\n", out);
-	json_decref(shown);
-	json_decref(hello);
-	json_decref(list);
-	json_decref(stats);
+	if (p->format == METRICS_OPENMETRICS)
+		fputs("# EOF\n", p->out);
+}
+
+bool
+metrics_print(struct ctl *c, enum metrics_format format, FILE *out)
+{
+	const struct page page = {.out = out, .format = format};
+	struct answers a;
+
+	if (!metrics_ask(c, &a))
+		return false;
+	metrics_print_all(&page, &a);
+	metrics_free(&a);
+	return true;
 }
 
 /*
@@ -235,6 +272,7 @@ metrics_serve(struct ctl *c)
 	char line[REQUEST_MAX];
 	char *body = NULL;
 	size_t len = 0;
+	bool printed;
 	FILE *out;
 
 	alarm(REQUEST_S);
@@ -243,15 +281,21 @@ metrics_serve(struct ctl *c)
 	format = metrics_read_headers();
 	if (strncmp(line, "GET /metrics ", strlen("GET /metrics ")) != 0)
 		return metrics_reply("404 Not Found", TYPE_PROMETHEUS, "", 0);
-	if (!ctl_reaches(c))
-		return metrics_reply("503 Service Unavailable", TYPE_PROMETHEUS, "", 0);
+	alarm(0); /* it has been sent */
+	c->patience = ANSWER_S;
 	out = open_memstream(&body, &len);
 	if (out == NULL)
 		ctl_die(CTL_REFUSED, "no memory");
-	metrics_print(c, format, out);
+	printed = metrics_print(c, format, out);
 	fclose(out);
-	metrics_reply("200 OK", format == METRICS_OPENMETRICS ? TYPE_OPENMETRICS : TYPE_PROMETHEUS,
-			body, len);
+	alarm(REQUEST_S); /* to take the answer */
+	if (printed)
+		metrics_reply("200 OK",
+				format == METRICS_OPENMETRICS ? TYPE_OPENMETRICS : TYPE_PROMETHEUS,
+				body, len);
+	else
+		metrics_reply("503 Service Unavailable", TYPE_PROMETHEUS, c->error,
+				strlen(c->error));
 	free(body);
 	return CTL_OK;
 }

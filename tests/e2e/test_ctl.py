@@ -276,6 +276,30 @@ def test_metrics(box):
         assert alerts.count("- alert: ") == 4
 
 
+def test_metrics_of_a_switch_that_does_not_answer(box):
+    """A monitor gets an HTTP answer that says why, whether the switch refuses or is silent."""
+    def scraped(path):
+        asked = subprocess.run([CTL, "--socket", path, "metrics", "http"], input="GET /metrics HTTP/1.1\r\n\r\n",
+                               capture_output=True, text=True, timeout=60, check=True)
+        assert asked.stderr == ""
+        head, body = asked.stdout.split("\n\n", 1)
+        assert head.startswith("HTTP/1.1 503 ") and f"Content-Length: {len(body)}" in head
+        return body
+
+    with Switch(box, ["--port", "a,socket=a"]) as switch, contextlib.ExitStack() as clients:
+        for _ in range(16):
+            clients.enter_context(Control(switch)).ask("hello")
+        path = f"{switch.directory}/dpdk/{switch.prefix}/control"
+        assert "too many clients" in scraped(path)
+        assert "too many clients" in ctl(switch, "metrics", status=1)
+    assert "no switch at" in scraped("/nowhere")
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as silent:
+        silent.bind(box.path("silent"))
+        silent.listen()
+        assert "does not answer" in scraped(box.path("silent"))
+    os.unlink(box.path("silent"))
+
+
 def test_metrics_as_prometheus_reads_them(box):
     """By its own tool, in both formats; they say the same."""
     with room(box, 2, uplink=TAP) as r:
