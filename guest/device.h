@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <linux/virtio_net.h>
+
 #include <rte_spinlock.h>
 
 #include "conf/conf.h"
@@ -39,6 +41,17 @@
 #define RING_SET_FOREACH(i, set) \
 	for (uint32_t rings_left = (set); rings_left != 0 && ((i) = __builtin_ctz(rings_left), 1); \
 			rings_left &= rings_left - 1)
+
+/*
+ * Returns the rings that a device with these features has. A front end may set up more than that, but without
+ * VIRTIO_NET_F_MQ librte_vhost throws all but the first queue pair away when it gets the features once more: it closes
+ * the files that signal them, and tells nobody.
+ */
+static inline uint32_t
+rings_usable(uint64_t features)
+{
+	return features >> VIRTIO_NET_F_MQ & 1 ? RINGS_ALL : RINGS_FIRST_PAIR;
+}
 
 static inline bool
 ring_is_tx(unsigned int index)

@@ -46,7 +46,8 @@ dirty_switch_can(const struct guest *g, const struct message *m)
 	case MSG_SET_LOG_BASE: /* workers do not use the old one */
 		return !dirty_switch_is_logging(g);
 	case MSG_SET_FEATURES:
-		return ((m->payload.u64 ^ dirty_switch_features_of(g)) & ~LOG_ALL) == 0;
+		return ((m->payload.u64 ^ dirty_switch_features_of(g)) & ~LOG_ALL) == 0 &&
+				((g->ready | g->published) & ~rings_usable(m->payload.u64)) == 0;
 	case MSG_SET_VRING_ADDR:
 		a = &g->conn.address[m->payload.addr.index];
 		return (g->published >> m->payload.addr.index & 1) != 0 &&

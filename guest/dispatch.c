@@ -4,8 +4,6 @@
 /* The table of vhost-user messages: see dispatch.h for the contract. */
 #include <inttypes.h>
 
-#include <linux/virtio_net.h>
-
 #include <rte_common.h>
 
 #include "base/log.h"
@@ -143,13 +141,12 @@ dispatch_ends_disabled(const struct guest *g, const struct message *m)
 	return m->payload.state.num == 0 ? message_rings(m) : 0;
 }
 
-/* Returns the rings of all queue pairs except the first, which librte_vhost drops if VIRTIO_NET_F_MQ is missing. */
+/* Returns the rings that librte_vhost drops: also while the device runs, if nothing but the log is switched. */
 static uint32_t
 dispatch_ends_pairs(const struct guest *g, const struct message *m)
 {
-	return g->phase != GUEST_RUNNING && !(m->payload.u64 >> VIRTIO_NET_F_MQ & 1)
-			? ~RINGS_FIRST_PAIR
-			: 0;
+	RTE_SET_USED(g);
+	return ~rings_usable(m->payload.u64);
 }
 
 static uint32_t

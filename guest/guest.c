@@ -161,13 +161,15 @@ static void
 guest_resume(struct guest *g)
 {
 	uint32_t due = g->ready & ~g->published, good = 0;
+	uint64_t features = 0;
 	unsigned int i;
 
 	/* If a table failed, librte_vhost has no memory. */
 	if (g->phase != GUEST_RUNNING || g->conn.step == STEP_TABLE ||
 			(g->published == 0 && !snapshot_memory(g)))
 		return;
-	RING_SET_FOREACH(i, due)
+	rte_vhost_get_negotiated_features(g->conn.vid, &features);
+	RING_SET_FOREACH(i, due & rings_usable(features))
 		if (snapshot_ring(g, i) && (!ring_is_tx(i) || guest_has_park(g, i)))
 			good |= UINT32_C(1) << i;
 	guest_publish(g, good);

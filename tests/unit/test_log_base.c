@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* SET_LOG_BASE: logs of dirty pages that come late, or that are too old to be used. */
+/* SET_LOG_BASE: logs of dirty pages that come late, or that are too old to be used. Also what ends with LOG_ALL. */
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -11,6 +11,7 @@
 
 #include "base/atomic.h"
 #include "guest/fault.h"
+#include "guest/message.h"
 #include "guest/sigbus.h"
 #include "guest/slot.h"
 #include "guest/vhost_user.h"
@@ -206,6 +207,41 @@ test_page_vanishes_meanwhile(void **state)
 	assert_int_equal(guest_fault_reason(p->g), FAULT_MEMORY);
 }
 
+/*
+ * Rings of a second pair that were set up though there is but one: librte_vhost throws them away, and closes their
+ * files, when a log is switched on. Workers never use them.
+ */
+static void
+test_pairs_not_negotiated(void **state)
+{
+	const uint64_t features = PLUG_FEATURES & ~VU_F_MQ;
+	struct plug *p = *state;
+	struct message m = {.request = MSG_SET_FEATURES,
+			.flags = MSG_VERSION,
+			.size = 8,
+			.payload.u64 = features | VU_F_LOG_ALL};
+
+	plug_connect(p, 2);
+	assert_int_equal(vu_dev_set_features(&p->dev, features), 0);
+	assert_int_equal(vu_dev_start(&p->dev), 0);
+	assert_int_equal(vu_dev_sync(&p->dev), 0);
+	plug_assert_rings(p, plug_pair(0), 0);
+	/* They are not only unused: that message ends them. */
+	assert_int_equal(p->g->ready, plug_pair(0) | plug_pair(1));
+	assert_true(guest_before(p->g, &m));
+	assert_int_equal(p->g->ready, plug_pair(0));
+	plug_assert_rings(p, 0, plug_pair(0));
+	assert_true(guest_after(p->g, &m));
+	assert_int_equal(vu_dev_set_features(&p->dev, features | VU_F_LOG_ALL), 0);
+	assert_int_equal(vu_dev_sync(&p->dev), 0);
+	plug_assert_rings(p, plug_pair(0), 0);
+	/* With them gone, the log is switched without a pause. */
+	m.payload.u64 = features;
+	assert_true(guest_before(p->g, &m));
+	plug_assert_rings(p, plug_pair(0), 0);
+	assert_true(guest_after(p->g, &m));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, plug_setup, plug_teardown)
 
 int
@@ -216,6 +252,7 @@ main(void)
 			TEST(test_old_log),
 			TEST(test_main_lcore_goes_on),
 			TEST(test_unmapped_log),
+			TEST(test_pairs_not_negotiated),
 			TEST(test_page_vanishes_meanwhile),
 	};
 
