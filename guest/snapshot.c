@@ -173,7 +173,7 @@ snapshot_ring(struct guest *g, unsigned int index)
 	}
 	vq->avx2 = simd_avx2();
 	vq->callfd = v.callfd;
-	vq->kickfd = v.kickfd;
+	vq->kickfd = v.kickfd >= 0 && fds_is_eventfd(v.kickfd) ? v.kickfd : -1;
 	vq->frame_max = conf_frame_of(guest_settings(g)->mtu);
 	vq->source.ops = &tx_source_ops;
 	vq->source.port = g->port;

@@ -110,7 +110,7 @@ struct virtqueue {
 	struct announcement *announcement;
 	uint32_t frame_max; /* longest frame, bytes */
 	int callfd;         /* -1: the guest wants no signals */
-	int kickfd;         /* of a transmit ring; negative: its driver can't wake us */
+	int kickfd;         /* of a transmit ring, an eventfd; -1: its driver can't wake us */
 	bool callsocket;    /* callfd is a socket, and no eventfd */
 
 	/*

@@ -6,6 +6,8 @@
  * messages to the real librte_vhost, and what workers see of them. No worker runs.
  */
 #include <pthread.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <rte_log.h>
@@ -238,6 +240,32 @@ test_indices(void **state)
 		assert_int_equal(p->g->ring[i].last_avail, i == 2 ? 102 : 200 + i);
 }
 
+/* A worker that sleeps waits for kicks by an eventfd, and never reads another file: its owner may keep the lock of that. */
+static void
+test_kick_by_other_files(void **state)
+{
+	struct source *tx;
+	struct plug *p = *state;
+	int fd[3], i;
+
+	p->r->conf.port[0].uml = true;
+	plug_connect(p, 1);
+	assert_int_equal(vu_dev_start(&p->dev), 0);
+	tx = &p->g->ring[1].source;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
+	fd[2] = memfd_create("kick", MFD_CLOEXEC);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(vu_dev_set_fd(&p->dev, VU_SET_VRING_KICK, 1, fd[i]), 0);
+		assert_int_equal(vu_dev_sync(&p->dev), 0);
+		plug_assert_rings(p, plug_pair(0), 0);
+		assert_int_equal(tx->ops->ask(tx), SOURCE_NAPS);
+		close(fd[i]);
+	}
+	assert_int_equal(vu_dev_set_fd(&p->dev, VU_SET_VRING_KICK, 1, p->dev.ring[1].kick_fd), 0);
+	assert_int_equal(vu_dev_sync(&p->dev), 0);
+	assert_true(tx->ops->ask(tx) >= 0);
+}
+
 /* A device that stops loses all rings; further pairs of which no message tells are not ready either. */
 static void
 test_stop(void **state)
@@ -453,6 +481,7 @@ main(void)
 			TEST(test_paused_ring_not_ready),
 			TEST(test_announcer),
 			TEST(test_indices),
+			TEST(test_kick_by_other_files),
 			TEST(test_stop),
 			TEST(test_signal_after_pause),
 			TEST(test_grace),
