@@ -23,10 +23,12 @@
 #define CLOSERS_OF_ONE 16
 
 /*
- * So many files stay open for one socket, and a few more. With all 256 sockets they are less than a third of
- * what the service may have open (LimitNOFILE=).
+ * So many files stay open for one socket, and those of one more message (253). A hundred sockets of such front ends
+ * take half of what the service may have open (LimitNOFILE=). By connections that are refused it may become twice
+ * as many before nobody is accepted there.
  */
 #define UNCLOSED_MAX 64
+#define UNCLOSED_FULL (2 * UNCLOSED_MAX)
 
 /* A file that is being closed, or waits for a thread that does it. */
 struct unclosed {
@@ -167,13 +169,25 @@ apart_close_later(int fd, const char *of)
 	return apart_close_of(fd, of, true);
 }
 
-bool
-apart_accepts(const char *of)
+static bool
+apart_has_fewer(const char *of, unsigned int than)
 {
 	bool ok;
 
 	pthread_mutex_lock(&lock);
-	ok = apart_count(waiting, of) < UNCLOSED_MAX;
+	ok = apart_count(waiting, of) < than;
 	pthread_mutex_unlock(&lock);
 	return ok;
+}
+
+bool
+apart_accepts(const char *of)
+{
+	return apart_has_fewer(of, UNCLOSED_MAX);
+}
+
+bool
+apart_is_full(const char *of)
+{
+	return !apart_has_fewer(of, UNCLOSED_FULL);
 }

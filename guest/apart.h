@@ -29,4 +29,7 @@ bool apart_close_later(int fd, const char *of);
 /* Returns false if so many files stay open for `of` that it should send no more. */
 bool apart_accepts(const char *of);
 
+/* Returns true if that is so and more came all the same: even a connection that is refused may leave one. */
+bool apart_is_full(const char *of);
+
 #endif /* GUEST_APART_H */

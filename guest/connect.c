@@ -2,6 +2,7 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* Connections that become guests: see connect.h for the contract. */
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include <rte_malloc.h>
@@ -13,6 +14,7 @@
 #include "guest/apart.h"
 #include "guest/connect.h"
 #include "guest/fds.h"
+#include "guest/fd_drain.h"
 #include "guest/fd_gate.h"
 #include "guest/device.h"
 #include "guest/guests.h"
@@ -100,12 +102,24 @@ connect_may(const struct guests *guests, unsigned int index)
 	return false;
 }
 
-struct guest *
-guest_connect(struct guests *all, int vid, const char *path)
+/* Prepares for librte_vhost closing a connection that is refused: that must not wait for what came by it. */
+static void
+connect_refuse(int socket, const char *path)
+{
+	int last;
+
+	if (fd_drain(socket, path))
+		return;
+	last = fcntl(socket, F_DUPFD_CLOEXEC, 0);
+	if (last >= 0)
+		apart_close_later(last, path);
+}
+
+static struct guest *
+connect_guest(struct guests *all, int vid, const char *path, int socket)
 {
 	unsigned int index = slot_port(all->conf, path);
 	const char *name;
-	int socket;
 	struct guest *g;
 
 	if (index == SOCKET_MAX || !connect_may(all, index)) /* SOCKET_MAX: its port is going */
@@ -130,7 +144,6 @@ guest_connect(struct guests *all, int vid, const char *path)
 		say(ERR, "port %s: guest refused: no memory for it\n", name);
 		return NULL;
 	}
-	socket = new_socket_take();
 	if (socket < 0) {
 		say(ERR,
 				"port %s: guest refused: librte_vhost connects past the switch; link it as "
@@ -147,6 +160,17 @@ guest_connect(struct guests *all, int vid, const char *path)
 	connect_be_at(g, index, SLOT_NONE);
 	g->conn = (struct connection){.vid = vid, .socket = socket};
 	peer_connected(&g->conn.peer, name, path, socket);
+	return g;
+}
+
+struct guest *
+guest_connect(struct guests *all, int vid, const char *path)
+{
+	int socket = new_socket_take();
+	struct guest *g = connect_guest(all, vid, path, socket);
+
+	if (g == NULL && socket >= 0)
+		connect_refuse(socket, path);
 	return g;
 }
 

@@ -4,9 +4,9 @@
 /*
  * Checks file descriptors that are received: see fd_gate.h for the contract.
  *
- * recvmsg(2) has no argument of ours: hence this file's variables. The lock is held only briefly, as the
- * main lcore takes it, too; nothing that may wait is called under it. The last close of memory frees its
- * pages, which takes 140 ms for each GiB.
+ * recvmsg(2) and read(2) (fd_hook.c) have no argument of ours: hence this file's variables. The lock is held only
+ * briefly, as the main lcore takes it, too; nothing that may wait is called under it. The last close of memory frees
+ * its pages, which takes 140 ms for each GiB.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -24,6 +24,7 @@
 #include "guest/apart.h"
 #include "guest/fds.h"
 #include "guest/fd_gate.h"
+#include "guest/fd_inbox.h"
 #include "guest/fd_name.h"
 #include "base/log.h"
 
@@ -63,12 +64,13 @@ struct held {
 
 struct gate {
 	struct gate *next;
-	int sock;      /* librte_vhost's; -1: the connection is over */
-	int own;       /* copy of `sock`, whose number may belong to another file soon */
-	time_t since;  /* time at which it began, or ended */
-	pthread_t who; /* thread that ended it */
-	time_t wait;   /* seconds for which that thread may destroy its device */
-	bool passed;   /* a message was received */
+	int sock;        /* librte_vhost's; -1: the connection is over */
+	int own;         /* copy of `sock`, whose number may belong to another file soon */
+	uint64_t cookie; /* the kernel's number of the socket, which no other one ever has */
+	time_t since;    /* time at which it began, or ended */
+	pthread_t who;   /* thread that ended it */
+	time_t wait;     /* seconds for which that thread may destroy its device */
+	bool passed;     /* a message was received */
 	bool uml;
 	bool told; /* it was logged that file descriptors were rejected */
 	bool full; /* it sent too much: nothing more is received */
@@ -102,10 +104,26 @@ fd_gate_find(int sock)
 	return c;
 }
 
-bool
-fd_gate_is_memory(int fd)
+/* Returns 0 for what is no socket. Never waits. */
+static uint64_t
+fd_gate_cookie(int fd)
 {
-	return fcntl(fd, F_GET_SEALS) >= 0;
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) == 0 ? cookie : 0;
+}
+
+/*
+ * Returns the connection whose socket has a number. librte_vhost closes a socket before it tells us, and the number may
+ * be another file's meanwhile: then there is none.
+ */
+static struct gate *
+fd_gate_find_open(int sock)
+{
+	struct gate *c = fd_gate_find(sock);
+
+	return c != NULL && c->cookie == fd_gate_cookie(sock) ? c : NULL;
 }
 
 /*
@@ -137,7 +155,7 @@ fd_gate_identify(int fd, struct identity *is)
 static bool
 fd_gate_is_harmless(const struct gate *c, int fd)
 {
-	return fd_gate_is_memory(fd) || fds_is_eventfd(fd) || (c->uml && fds_is_socket(fd));
+	return fds_is_memory(fd) || fds_is_eventfd(fd) || (c->uml && fds_is_socket(fd));
 }
 
 /* Returns true if it is still open, and the same file. */
@@ -182,7 +200,7 @@ fd_gate_forget(int fd)
 	}
 }
 
-/* Ends a connection that sent too much. What it has sent and was not received yet, the kernel closes. */
+/* Ends a connection that sent too much. What was not received yet is closed in the end. */
 static void
 fd_gate_end_full(struct gate *c)
 {
@@ -283,23 +301,26 @@ fd_gate_admit(struct gate *c, int fd)
 	return -1;
 }
 
+/* Closes files from `first` on, whose numbers were noted for others until librte_vhost closed those. */
 static void
-fd_gate_admit_all(struct gate *c, struct msghdr *m)
+fd_gate_drop(const struct fd_inbox *in, unsigned int first, const char *of)
 {
-	struct cmsghdr *h;
-	size_t i, n;
-	int fd;
+	unsigned int i;
 
-	for (h = CMSG_FIRSTHDR(m); h != NULL; h = CMSG_NXTHDR(m, h)) {
-		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
-			continue;
-		n = (h->cmsg_len - CMSG_LEN(0)) / sizeof(fd);
-		for (i = 0; i < n; i++) {
-			memcpy(&fd, CMSG_DATA(h) + i * sizeof(fd), sizeof(fd));
-			fd = fd_gate_admit(c, fd);
-			memcpy(CMSG_DATA(h) + i * sizeof(fd), &fd, sizeof(fd));
-		}
-	}
+	for (i = first; i < in->n; i++)
+		fd_gate_forget(in->fd[i]);
+	fd_inbox_drop(in, first, of);
+}
+
+/* Checks the files of a message for which librte_vhost has room, and closes the others. */
+static void
+fd_gate_admit_all(struct gate *c, struct msghdr *m, struct fd_inbox *in)
+{
+	unsigned int room = fd_inbox_room(m), i;
+
+	for (i = 0; i < in->n && i < room; i++)
+		in->fd[i] = fd_gate_admit(c, in->fd[i]);
+	fd_gate_drop(in, fd_inbox_give(in, m, room), c->path);
 }
 
 /* Closes what remains of a list of connections. The caller does not hold the lock, as this may take long. */
@@ -353,11 +374,13 @@ fd_gate_open(int sock, const char *path, bool uml)
 
 	if (c == NULL)
 		return false;
-	c->own = fcntl(sock, F_DUPFD_CLOEXEC, 0);
+	c->cookie = fd_gate_cookie(sock);
+	c->own = c->cookie != 0 ? fcntl(sock, F_DUPFD_CLOEXEC, 0) : -1;
 	if (c->own < 0) {
 		free(c);
 		return false;
 	}
+	fd_inbox_begin(sock);
 	c->sock = sock;
 	c->uml = uml;
 	c->since = fd_gate_now();
@@ -393,26 +416,29 @@ fd_gate_destroyed_after(const struct gate *c)
 	unsigned int i;
 
 	for (i = 0; i < c->n; i++)
-		if (fd_gate_is_memory(c->held[i].fd) && fstat(c->held[i].fd, &st) == 0)
+		if (fds_is_memory(c->held[i].fd) && fstat(c->held[i].fd, &st) == 0)
 			blocks += st.st_blocks;
 	return DESTROYED_AFTER + blocks / (DESTROYED_BYTES / BLOCK);
 }
 
-void
-fd_gate_close(int sock)
+int
+fd_gate_close(int sock, char *path)
 {
 	struct gate *c;
+	int own = -1;
 
 	pthread_mutex_lock(&lock);
 	c = sock >= 0 ? fd_gate_find(sock) : NULL;
 	if (c != NULL) {
-		close(c->own);
+		own = c->own;
+		memcpy(path, c->path, sizeof(c->path));
 		c->sock = c->own = -1;
 		c->since = fd_gate_now();
 		c->who = pthread_self();
 		c->wait = fd_gate_destroyed_after(c);
 	}
 	pthread_mutex_unlock(&lock);
+	return own;
 }
 
 void
@@ -436,55 +462,55 @@ fd_gate_tick(void)
 		fd_gate_clear(over);
 }
 
-/*
- * EAL cancels a thread that waits here: recvmmsg(2) can be cancelled, the bare system call can't.
- */
+/* Receives from a connection, which ends with what was too much. Never waits, as the lock is held. */
 static ssize_t
-fd_gate_receive(int sock, struct msghdr *m, int flags)
+fd_gate_receive_next(const struct gate *c, struct msghdr *m, int flags, struct fd_inbox *in)
 {
-	struct mmsghdr one = {.msg_hdr = *m};
-
-	if (recvmmsg(sock, &one, 1, flags, NULL) != 1)
-		return -1;
-	*m = one.msg_hdr;
-	return one.msg_len;
-}
-
-/* Receives from a connection, which ends with what was too much. */
-static ssize_t
-fd_gate_receive_next(const struct gate *c, struct msghdr *m, int flags)
-{
-	if (!c->full)
-		return fd_gate_receive(c->sock, m, flags);
-	m->msg_controllen = 0;
+	in->n = 0;
 	m->msg_flags = 0;
-	return 0;
+	return c->full ? 0 : fd_inbox_receive(c->own, m, flags | MSG_DONTWAIT, in);
 }
 
-/* Replaces libc's function, for this program and the libraries that it uses. */
-ssize_t
-recvmsg(int sock, struct msghdr *m, int flags)
+bool
+fd_gate_receive(int sock, struct msghdr *m, int flags, ssize_t *n)
 {
 	struct gate *c, *over = NULL;
-	ssize_t n;
+	struct fd_inbox in;
 
 	pthread_mutex_lock(&lock);
-	c = fd_gate_find(sock);
-	if (c == NULL) {
-		pthread_mutex_unlock(&lock);
-		return fd_gate_receive(sock, m, flags);
-	}
-	/*
-	 * Such a socket does not wait (fds_hurry()). The file descriptors are noted before anybody
-	 * closes one by a number that they may have now.
-	 */
-	n = fd_gate_receive_next(c, m, flags);
-	if (n >= 0) {
-		c->passed |= n > 0;
-		fd_gate_admit_all(c, m);
+	c = fd_gate_find_open(sock);
+	/* The file descriptors are noted before anybody closes one by a number that they may have now. */
+	if (c != NULL && (*n = fd_gate_receive_next(c, m, flags, &in)) >= 0) {
+		c->passed |= *n > 0;
+		fd_gate_admit_all(c, m, &in);
 		over = fd_gate_sweep(true);
 	}
 	pthread_mutex_unlock(&lock);
 	fd_gate_clear(over);
-	return n;
+	return c != NULL;
+}
+
+bool
+fd_gate_read(int sock, void *to, size_t len, int flags, ssize_t *n)
+{
+	struct iovec iov = {.iov_base = to, .iov_len = len};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct fd_inbox in = {0};
+	struct gate *c;
+
+	pthread_mutex_lock(&lock);
+	c = fd_gate_find_open(sock);
+	if (c != NULL)
+		*n = fd_gate_receive_next(c, &m, flags, &in);
+	if (in.n != 0) {
+		say(WARNING,
+				"socket %s: a front end sent file descriptors in the middle of a "
+				"message, and is disconnected\n",
+				c->path);
+		fd_gate_drop(&in, 0, c->path);
+		fd_gate_end_full(c);
+		*n = 0;
+	}
+	pthread_mutex_unlock(&lock);
+	return c != NULL;
 }

@@ -7,8 +7,8 @@
  * librte_vhost receives file descriptors from front ends by recvmsg(2), and then does what a
  * message says: stat, map, close. Each of these can wait without end if the file is not ours, such as one
  * of a FUSE file system; and 22.11 to 26.07 lose a file descriptor with many malformed messages. So
- * this file has its own recvmsg(), which the linker prefers to libc's for the libraries too. It
- * checks every file descriptor before librte_vhost sees it:
+ * the switch has its own recvmsg() and read() (fd_hook.c), which the linker prefers to libc's for the libraries too.
+ * Every file descriptor is checked before librte_vhost sees it:
  *
  *	memory:     of tmpfs (memfd is one) or hugetlbfs; nobody can withhold a page of it
  *	eventfd:    for calls and kicks
@@ -24,12 +24,19 @@
  * All file descriptors are noted. Those that are still open when librte_vhost is done with the
  * connection are closed then.
  *
+ * Files for which librte_vhost has no room, or that come with a call that takes none, or that were not received when the
+ * connection ends, would be closed by the kernel, in our thread: fd_inbox.h says what is done instead.
+ *
  * A silent connection is ended after FD_GATE_PATIENCE seconds.
  */
 #ifndef GUEST_FD_GATE_H
 #define GUEST_FD_GATE_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct msghdr;
 
 /*
  * QEMU sends a message as soon as it is connected; on a busy machine that may take a second or two.
@@ -46,10 +53,11 @@ bool fd_gate_open(int sock, const char *path, bool uml);
 bool fd_gate_passed(int sock);
 
 /*
- * Ends a connection, just before librte_vhost closes the file descriptors that it knows.
+ * Ends a connection, just before librte_vhost closes the file descriptors that it knows. Returns a copy of its socket,
+ * and writes its path (SOCKET_PATH_MAX bytes), for fd_drain_gate(), which alone calls this; -1: there is none.
  * librte_vhost's thread.
  */
-void fd_gate_close(int sock);
+int fd_gate_close(int sock, char *path);
 
 /*
  * Closes file descriptors that librte_vhost has lost, and ends silent connections. Main lcore, once
@@ -58,10 +66,11 @@ void fd_gate_close(int sock);
 void fd_gate_tick(void);
 
 /*
- * Returns true if fd is of tmpfs or hugetlbfs: memory that its owner can't withhold. Asks only the
- * kernel: fstatfs(2) would ask the server of the file system.
+ * Receive a message of a connection, or more bytes of it, with which no file may come. *n is what recvmsg(2), or
+ * recv(2), returns. Return false if `sock` is no connection. Any thread.
  */
-bool fd_gate_is_memory(int fd);
+bool fd_gate_receive(int sock, struct msghdr *m, int flags, ssize_t *n);
+bool fd_gate_read(int sock, void *to, size_t len, int flags, ssize_t *n);
 
 /*
  * Called before and after file descriptors are made in another way than by a message: by copying

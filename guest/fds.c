@@ -84,6 +84,12 @@ fds_answered(int fd)
 }
 
 bool
+fds_is_memory(int fd)
+{
+	return fcntl(fd, F_GET_SEALS) >= 0;
+}
+
+bool
 fds_is_eventfd(int fd)
 {
 	static const char eventfd[] = "anon_inode:[eventfd]";

@@ -44,6 +44,12 @@ void fds_hurry(int fd);
  */
 bool fds_answered(int fd);
 
+/*
+ * Returns true if fd is of tmpfs or hugetlbfs: memory that its owner can't withhold. Asks only the
+ * kernel: fstatfs(2) would ask the server of the file system. Any thread.
+ */
+bool fds_is_memory(int fd);
+
 /* Returns true if fd is an eventfd. Any thread. */
 bool fds_is_eventfd(int fd);
 

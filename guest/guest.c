@@ -15,6 +15,7 @@
 #include "switch/retry.h"
 #include "guest/connect.h"
 #include "guest/fds.h"
+#include "guest/fd_drain.h"
 #include "guest/fd_gate.h"
 #include "guest/device.h"
 #include "guest/dirty_switch.h"
@@ -337,7 +338,7 @@ void
 guest_disconnect(struct guest *g)
 {
 	guest_stop(g);
-	fd_gate_close(g->conn.socket);
+	fd_drain_gate(g->conn.socket);
 	space_release(&g->all->spaces, &g->space);
 	g->ready = 0;
 	peer_disconnected(&g->conn.peer, &g->all->peers, guest_settings(g),

@@ -18,6 +18,8 @@
 #include "base/log.h"
 #include "base/wake.h"
 #include "conf/conf.h"
+#include "guest/apart.h"
+#include "guest/fd_drain.h"
 #include "guest/socket_file.h"
 #include "run/parts.h"
 #include "run/rpc.h"
@@ -61,6 +63,14 @@ rpc_watch(struct rpc *r, struct rpc_client *c)
 				&e);
 		c->events = e.events;
 	}
+}
+
+/* Ends a client. Its socket may stay open for longer. */
+static void
+rpc_end(const struct rpc *r, struct rpc_client *c)
+{
+	epoll_ctl(r->epoll, EPOLL_CTL_DEL, c->fd, NULL);
+	rpc_client_end(c);
 }
 
 /* Puts an error that concerns no request that could be read; the client is closed after it. */
@@ -117,7 +127,7 @@ rpc_serve(struct rpc *r, struct rpc_client *c, uint32_t events)
 
 	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && !c->ended &&
 			!rpc_client_fill(c, events & (EPOLLHUP | EPOLLERR))) {
-		rpc_client_end(c);
+		rpc_end(r, c);
 		return;
 	}
 	if (rpc_client_hears(c) && c->looked < c->in_len)
@@ -128,7 +138,7 @@ rpc_serve(struct rpc *r, struct rpc_client *c, uint32_t events)
 	pending = c->looked < c->in_len;
 	if (!rpc_client_flush(c) || (c->closing && c->out_len == 0) ||
 			(c->ended && !pending && !c->waits && c->out_len == 0)) {
-		rpc_client_end(c);
+		rpc_end(r, c);
 		return;
 	}
 	/* The next event may be long in coming. */
@@ -177,10 +187,14 @@ rpc_accept(struct rpc *r)
 	static const char full[] =
 			"{\"jsonrpc\":\"2.0\",\"error\":{\"code\":3,\"message\":\"too many clients: "
 			"at most " RTE_STR(RPC_CLIENTS) " at a time; try again\"},\"id\":null}\n";
-	int fd = accept4(r->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	struct epoll_event e = {.events = EPOLLIN};
 	struct rpc_client *c = r->client;
+	int fd = -1;
 
+	if (apart_accepts(RPC_CLIENT_NAME))
+		fd = accept4(r->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	else
+		errno = EMFILE; /* files that clients sent can't be closed */
 	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS))
 		rpc_rest(r, errno);
 	if (fd < 0)
@@ -191,10 +205,11 @@ rpc_accept(struct rpc *r)
 	e.data.u32 = c - r->client;
 	if (c == r->client + RPC_CLIENTS) {
 		send(fd, full, sizeof(full) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-		close(fd);
+		fd_drain_close(fd, RPC_CLIENT_NAME);
 	} else if (epoll_ctl(r->epoll, EPOLL_CTL_ADD, fd, &e) != 0) {
-		close(fd);
+		fd_drain_close(fd, RPC_CLIENT_NAME);
 	} else {
+		fd_inbox_begin(fd);
 		*c = (struct rpc_client){.fd = fd, .serial = ++r->serial, .events = EPOLLIN};
 		rpc_log_client(r, fd);
 	}
@@ -295,7 +310,7 @@ rpc_tick(struct rpc *r)
 		say(NOTICE,
 				"control socket: a client that does not read its answers is "
 				"disconnected\n");
-		rpc_client_end(c);
+		rpc_end(r, c);
 	}
 }
 
@@ -416,7 +431,7 @@ rpc_close(struct rpc *r)
 		if (c->fd < 0)
 			continue;
 		rpc_client_flush(c);
-		rpc_client_end(c);
+		rpc_end(r, c);
 	}
 	unlink(r->path);
 	rpc_free(r);

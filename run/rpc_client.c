@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <rte_common.h>
 
+#include "guest/fd_drain.h"
 #include "run/rpc_client.h"
 
 /* Room for a request's first bytes; it grows to RPC_REQUEST_MAX. */
@@ -18,7 +18,7 @@
 void
 rpc_client_end(struct rpc_client *c)
 {
-	close(c->fd);
+	fd_drain_close(c->fd, RPC_CLIENT_NAME);
 	free(c->in);
 	free(c->out);
 	*c = (struct rpc_client){.fd = -1};
@@ -27,6 +27,9 @@ rpc_client_end(struct rpc_client *c)
 bool
 rpc_client_fill(struct rpc_client *c, bool hung_up)
 {
+	struct iovec to;
+	struct msghdr m = {.msg_iov = &to, .msg_iovlen = 1};
+	struct fd_inbox files;
 	size_t size = c->in_size;
 	ssize_t n;
 	char *in;
@@ -44,9 +47,15 @@ rpc_client_fill(struct rpc_client *c, bool hung_up)
 		c->in = in;
 		c->in_size = size;
 	}
-	n = recv(c->fd, c->in + c->in_len, c->in_size - c->in_len, MSG_DONTWAIT);
+	to = (struct iovec){.iov_base = c->in + c->in_len, .iov_len = c->in_size - c->in_len};
+	n = fd_drain_receive(c->fd, &m, &files);
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR;
+	/* No request has files. Closing them may take as long as their owner likes. */
+	if (files.n != 0) {
+		fd_inbox_drop(&files, 0, RPC_CLIENT_NAME);
+		return false;
+	}
 	c->in_len += n;
 	c->ended = n == 0;
 	return true;

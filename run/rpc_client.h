@@ -23,6 +23,9 @@
 /* A client is not read further while this much waits to be written to it. */
 #define RPC_UNREAD_MAX (64 * 1024)
 
+/* Names clients for what closes their files (guest/apart.h). */
+#define RPC_CLIENT_NAME "the control socket"
+
 struct rpc_client {
 	int fd; /* -1: free */
 	uint64_t serial;

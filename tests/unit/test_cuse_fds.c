@@ -15,6 +15,7 @@
 #include <rte_common.h>
 
 #include "guest/apart.h"
+#include "guest/fd_drain.h"
 #include "guest/fd_gate.h"
 #include "opener.h"
 
@@ -84,13 +85,13 @@ test_fd_that_looks_like_a_front_ends(void **state)
 	close(low);
 	assert_int_equal(opener_set_file(o, VHOST_SET_VRING_CALL, 0, o->call[0]), 0);
 	assert_int_equal(o->session.ring[0].call.fd, fd);
-	fd_gate_close(pair[0]);
+	fd_drain_gate(pair[0]);
 	/* The thread that ended one connection begins another: what was left of the first one is closed. */
 	assert_true(fd_gate_open(other[0], "test", false));
 	assert_true(fcntl(fd, F_GETFD) >= 0);
-	fd_gate_close(other[0]);
+	fd_drain_gate(other[0]);
 	assert_true(fd_gate_open(pair[1], "test", false));
-	fd_gate_close(pair[1]);
+	fd_drain_gate(pair[1]);
 	for (unsigned int i = 0; i < 2; i++) {
 		close(pair[i]);
 		close(other[i]);
@@ -110,15 +111,15 @@ test_nothing_is_closed_while_a_copy_is_made(void **state)
 	fd = note_and_close(pair[0], pair[1], o->call[0]);
 	fd_gate_making();
 	assert_int_equal(dup(o->call[0]), fd);
-	fd_gate_close(pair[0]);
+	fd_drain_gate(pair[0]);
 	assert_true(fd_gate_open(other[0], "test", false));
 	assert_true(fcntl(fd, F_GETFD) >= 0);
 	fd_gate_made(&fd, 1);
 	fd_gate_tick();
-	fd_gate_close(other[0]);
+	fd_drain_gate(other[0]);
 	assert_true(fd_gate_open(pair[1], "test", false));
 	assert_true(fcntl(fd, F_GETFD) >= 0);
-	fd_gate_close(pair[1]);
+	fd_drain_gate(pair[1]);
 	close(fd);
 	for (unsigned int i = 0; i < 2; i++) {
 		close(pair[i]);

@@ -3,6 +3,7 @@
  */
 /* What the gate does with the file descriptors of a connection (guest/fd_gate.h). The test plays librte_vhost. */
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,11 +15,14 @@
 #include "base/atomic.h"
 #include "client.h"
 #include "guest/apart.h"
+#include "guest/fd_drain.h"
 #include "guest/fd_gate.h"
+#include "run/rpc_client.h"
 #include "unit.h"
 
 #define NOTED 256 /* most file descriptors of a connection */
 #define MORE 20
+#define FILES_SENT 3     /* most files with a message */
 #define CLOSERS 16       /* threads that close files of one socket */
 #define UNCLOSED 64      /* files that stay open for one socket */
 #define MUCH (192 << 20) /* bytes of memory, for which there are three more seconds */
@@ -98,24 +102,31 @@ hang_up(void **state)
 	return 0;
 }
 
-/* The front end sends a message with a file; it keeps none of its own. Returns false if it can't. */
+/* The front end sends a message with files; it keeps none of its own. Returns false if it can't. */
 static bool
-front_end_sends(int file)
+front_end_sends_all(const int *file, unsigned int n, int flags)
 {
-	char byte = 1, room[CMSG_SPACE(sizeof(int))] = {0};
+	char byte = 1, room[CMSG_SPACE(FILES_SENT * sizeof(int))] = {0};
 	struct iovec iov = {&byte, 1};
 	struct msghdr msg = {.msg_iov = &iov,
 			.msg_iovlen = 1,
 			.msg_control = room,
-			.msg_controllen = sizeof(room)};
+			.msg_controllen = CMSG_SPACE(n * sizeof(int))};
 	struct cmsghdr *h = CMSG_FIRSTHDR(&msg);
 	bool sent;
 
-	*h = (struct cmsghdr){CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
-	memcpy(CMSG_DATA(h), &file, sizeof(file));
-	sent = sendmsg(pair[1], &msg, MSG_NOSIGNAL) == 1;
-	close(file);
+	*h = (struct cmsghdr){CMSG_LEN(n * sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+	memcpy(CMSG_DATA(h), file, n * sizeof(int));
+	sent = sendmsg(pair[1], &msg, MSG_NOSIGNAL | flags) == 1;
+	while (n-- != 0)
+		close(file[n]);
 	return sent;
+}
+
+static bool
+front_end_sends(int file)
+{
+	return front_end_sends_all(&file, 1, 0);
 }
 
 /* Returns what librte_vhost receives, which loses it; -2: the connection is over. */
@@ -190,11 +201,11 @@ test_too_many(void **state)
 	assert_false(send_memory());
 	WAIT_WHILE(client_open_files() > open + NOTED);
 	assert_int_equal(client_open_files(), open + NOTED);
-	fd_gate_close(pair[0]);
+	fd_drain_gate(pair[0]);
 	/* The thread that ended one connection begins another. */
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, next), 0);
 	assert_true(fd_gate_open(next[0], "test", false));
-	fd_gate_close(next[0]);
+	fd_drain_gate(next[0]);
 	close(next[0]);
 	close(next[1]);
 	assert_true(client_open_files() <= open);
@@ -211,17 +222,18 @@ test_large_memory(void **state)
 	/* librte_vhost's thread closes it, and does not hold the lock. */
 	assert_true(send_memory());
 	store_relaxed(&watched, received());
-	fd_gate_close(pair[0]);
+	fd_drain_gate(pair[0]);
 	assert_true(fd_gate_open(next[0], "test", false));
 	assert_int_equal(load_acquire(&watched), -1);
 	assert_true(pthread_equal(closer, pthread_self()));
 	assert_true(others_go_on);
-	fd_gate_close(next[0]);
+	fd_drain_gate(next[0]);
 	/* If that thread does nothing for some seconds, a thread of its own closes it. */
-	assert_true(fd_gate_open(pair[0], "test", false));
+	hang_up(NULL);
+	connect_pair(NULL);
 	assert_true(send_memory());
 	store_relaxed(&watched, received());
-	fd_gate_close(pair[0]);
+	fd_drain_gate(pair[0]);
 	later += 3;
 	fd_gate_tick();
 	WAIT_WHILE(load_acquire(&watched) >= 0);
@@ -244,7 +256,7 @@ test_slow_destruction(void **state)
 	assert_int_equal(posix_fallocate(file, 0, MUCH), 0);
 	assert_true(front_end_sends(file));
 	store_relaxed(&watched, received());
-	fd_gate_close(pair[0]);
+	fd_drain_gate(pair[0]);
 	later += 3;
 	fd_gate_tick();
 	/* That thread is done. */
@@ -254,7 +266,7 @@ test_slow_destruction(void **state)
 	assert_int_equal(load_acquire(&watched), -1);
 	assert_true(pthread_equal(closer, pthread_self()));
 	later = 0;
-	fd_gate_close(next[0]);
+	fd_drain_gate(next[0]);
 	close(next[0]);
 	close(next[1]);
 }
@@ -270,7 +282,7 @@ all_closed(unsigned int open)
 static void
 connect_again(void)
 {
-	fd_gate_close(pair[0]);
+	fd_drain_gate(pair[0]);
 	close(pair[0]);
 	close(pair[1]);
 	connect_pair(NULL);
@@ -300,13 +312,15 @@ test_withheld(void **state)
 		assert_true(send_pipe());
 		assert_true(received() >= 0); /* it was replaced */
 	}
-	for (i = 0; i < UNCLOSED; i++) {
+	/* Each leaves two: one was received, and the other is closed with the connection. */
+	for (i = 0; i < UNCLOSED / 2; i++) {
 		assert_true(apart_accepts("test"));
 		connect_again();
 		assert_true(send_pipe() && send_pipe());
 		assert_int_equal(received(), -1);
 		assert_int_equal(received(), -2);
 	}
+	connect_again();
 	free(capture_end(&c));
 	assert_false(apart_accepts("test"));
 	/* That is nothing to other sockets. */
@@ -320,6 +334,176 @@ test_withheld(void **state)
 	assert_true(apart_accepts("test"));
 }
 
+/* The front end's end of a pipe whose other end was sent. */
+static bool
+is_closed(int end)
+{
+	struct pollfd p = {.fd = end};
+
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLERR) != 0;
+}
+
+/*
+ * What comes of a pipe that the kernel would close by itself, in librte_vhost's thread. Threads that close files wait,
+ * so it is open still. `over`: as is the connection.
+ */
+static void
+assert_closed_apart(int end, unsigned int open, bool over)
+{
+	assert_false(is_closed(end));
+	if (over)
+		assert_int_equal(received(), -2);
+	store_release(&withheld, false);
+	WAIT_WHILE(!is_closed(end));
+	assert_true(is_closed(end));
+	close(end);
+	connect_again();
+	assert_true(all_closed(open));
+}
+
+/* More files come than librte_vhost has room for, or (3: out of band) by a call that has none at all. */
+static void
+test_no_room(void **state)
+{
+	unsigned int open = client_open_files(), i;
+	int file[FILES_SENT], end[2];
+	char byte, room[CMSG_SPACE(2 * sizeof(int))] = {0};
+	struct iovec iov = {&byte, 1};
+	struct msghdr msg = {.msg_iov = &iov,
+			.msg_iovlen = 1,
+			.msg_control = room,
+			.msg_controllen = sizeof(room)};
+	struct capture c;
+
+	(void)state;
+	self = pthread_self();
+	for (i = 0; i < 4; i++) {
+		WAIT_WHILE(client_threads() > usual);
+		capture_begin(&c, STDERR_FILENO);
+		assert_int_equal(pipe(end), 0);
+		file[i == 0 ? 2 : 0] = end[0];
+		if (i == 0) {
+			file[0] = memfd_create("memory", MFD_CLOEXEC);
+			file[1] = memfd_create("memory", MFD_CLOEXEC);
+		}
+		store_release(&withheld, true);
+		assert_true(front_end_sends_all(
+				file, i == 0 ? FILES_SENT : 1, i == 3 ? MSG_OOB : 0));
+		if (i == 0) {
+			assert_int_equal(recvmsg(pair[0], &msg, 0), 1);
+			assert_true(msg.msg_flags & MSG_CTRUNC);
+			assert_int_equal(CMSG_FIRSTHDR(&msg)->cmsg_len, CMSG_LEN(2 * sizeof(int)));
+		} else {
+			assert_int_equal(i == 2 ? recv(pair[0], &byte, 1, 0)
+						: read(pair[0], &byte, 1),
+					0);
+		}
+		free(capture_end(&c));
+		assert_closed_apart(end[1], open, i != 0);
+	}
+}
+
+/* Files that nobody has received when the connection ends. */
+static void
+test_not_received(void **state)
+{
+	unsigned int open = client_open_files(), i;
+	int end[2];
+
+	(void)state;
+	self = pthread_self();
+	for (i = 0; i < MORE; i++) {
+		WAIT_WHILE(client_threads() > usual);
+		assert_int_equal(pipe(end), 0);
+		store_release(&withheld, true);
+		assert_true(front_end_sends(end[0]));
+		assert_true(send_pipe() && send_memory());
+		close(pair[0]);
+		fd_drain_gate(pair[0]);
+		assert_false(send_memory());
+		assert_closed_apart(end[1], open, false);
+	}
+}
+
+/* A client of the control socket that sends a file is disconnected, and so is one that has left one behind. */
+static void
+test_control_client(void **state)
+{
+	unsigned int open = client_open_files(), i;
+	struct rpc_client c = {0};
+	int end[2];
+
+	(void)state;
+	self = pthread_self();
+	for (i = 0; i < 2; i++) {
+		WAIT_WHILE(client_threads() > usual);
+		fd_drain_gate(pair[0]);
+		hang_up(NULL);
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+		c.fd = pair[0];
+		pair[0] = -1;
+		assert_int_equal(pipe(end), 0);
+		store_release(&withheld, true);
+		assert_true(front_end_sends(end[0]));
+		if (i == 0)
+			assert_false(rpc_client_fill(&c, false));
+		rpc_client_end(&c);
+		assert_false(send_memory());
+		assert_closed_apart(end[1], open, false);
+	}
+}
+
+/* librte_vhost has closed the socket, whose number is another file's by now: what comes by that is not for the gate. */
+static void
+test_number_of_another_socket(void **state)
+{
+	int other[2], front_end = pair[1];
+	char byte;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, other), 0);
+	assert_int_equal(dup2(other[0], pair[0]), pair[0]);
+	pair[1] = other[1];
+	assert_true(front_end_sends(memfd_create("memory", MFD_CLOEXEC)));
+	assert_int_equal(read(pair[0], &byte, 1), 1);
+	pair[1] = front_end;
+	close(other[0]);
+	close(other[1]);
+	fd_drain_gate(pair[0]);
+}
+
+/*
+ * A file that librte_vhost closed comes again, gets the same number, and is not wanted. It is closed once, as the
+ * number may be another guest's right after that.
+ */
+static void
+test_number_comes_again(void **state)
+{
+	unsigned int open = client_open_files();
+	int memory = memfd_create("memory", MFD_CLOEXEC), again = dup(memory), fd;
+	struct capture c;
+	char byte;
+
+	(void)state;
+	self = pthread_self();
+	WAIT_WHILE(client_threads() > usual);
+	capture_begin(&c, STDERR_FILENO);
+	assert_true(front_end_sends(memory));
+	fd = received();
+	assert_true(fd >= 0);
+	close(fd);
+	store_release(&withheld, true);
+	assert_true(front_end_sends(again));
+	assert_int_equal(read(pair[0], &byte, 1), 0);
+	free(capture_end(&c));
+	assert_true(fcntl(fd, F_GETFD) >= 0);
+	connect_again();
+	connect_again();
+	assert_true(fcntl(fd, F_GETFD) >= 0);
+	store_release(&withheld, false);
+	assert_true(all_closed(open));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, connect_pair, hang_up)
 
 int
@@ -330,6 +514,11 @@ main(void)
 			TEST(test_large_memory),
 			TEST(test_slow_destruction),
 			TEST(test_withheld),
+			TEST(test_no_room),
+			TEST(test_not_received),
+			TEST(test_control_client),
+			TEST(test_number_of_another_socket),
+			TEST(test_number_comes_again),
 	};
 
 	usual = client_threads();
