@@ -24,6 +24,9 @@ INSTALLED := \
 	contrib/vhost-switch.sysusers:lib/sysusers.d/vhost-switch.conf \
 	contrib/vhost-switch.default:share/vhost-switch/vhost-switch.default \
 	$(foreach f,$(wildcard contrib/libvirt/*),$(f):share/vhost-switch/$(f:contrib/%=%))
+# What the build with the cuse back end needs beyond the unit. Here it has the other's name, so that the unit's own
+# command starts it; a package has both.
+DROP_IN := $(PLACE)/lib/systemd/system/vhost-switch.service.d/cuse.conf
 # Only if `make doc` has made them.
 INSTALLED_DOC := $(foreach m,$(MAN_PAGES),$(m):share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
 HTML := $(DOC)/html
@@ -46,6 +49,11 @@ install:
 	@test -x $(BUILD)/vhost-switch || \
 		{ echo "there is no $(BUILD)/vhost-switch to install; \`make\` builds it" >&2; exit 1; }
 	$(foreach f,$(INSTALLED),$(Q)$(call install_file,$(f))$(newline)	)
+ifeq ($(VHOST),cuse)
+	$(Q)echo "  INSTALL $(DROP_IN)"; sed '/^ExecStart=/d' contrib/cuse.conf | install -D -m 644 /dev/stdin "$(DROP_IN)"
+else
+	$(Q)rm -f "$(DROP_IN)"
+endif
 	$(foreach f,$(INSTALLED_DOC),$(Q)if [ -e $(call source_of,$(f)) ]; then $(call install_file,$(f)); \
 		else $(call not_built,$(call source_of,$(f))); fi$(newline)	)
 	$(Q)if [ -e $(HTML)/index.html ]; then \
@@ -57,6 +65,7 @@ install:
 
 uninstall:
 	rm -f $(foreach f,$(INSTALLED) $(INSTALLED_DOC),$(call place_of,$(f)))
+	rm -f "$(DROP_IN)"
 	rm -rf $(HTML_PLACE)
 
 .PHONY: install uninstall

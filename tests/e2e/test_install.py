@@ -20,7 +20,7 @@ OTHERS = ("lib/systemd/system/vhost-switch.service", "share/vhost-switch/vhost-s
 DOCUMENTS = ("share/man/man8/vhost-switch.8", "share/man/man1/qemu-wrap.py.1",
              "share/doc/vhost-switch/html/index.html", "share/doc/vhost-switch/html/_images/packet_flow.svg")
 # All that `make install` may run. No compiler, no Sphinx, no apt-get: it builds and downloads nothing.
-TOOLS = ("sh", "make", "cat", "install", "rm", "find")
+TOOLS = ("sh", "make", "cat", "install", "rm", "find", "sed")
 
 
 @pytest.fixture
@@ -69,6 +69,27 @@ def test_what_is_installed_works_and_goes_again(box, install, documents, prefix)
     _, command, _ = proc.run([os.path.join(place, "bin/qemu-wrap.py"), "--print", "-version"])
     assert "-version" in command
     install("uninstall", destdir, prefix)
+    assert files(destdir) == set()
+
+
+def test_service_of_the_cuse_build_has_its_rights(box, install):
+    """By a drop-in of the unit, which starts the program that was installed."""
+    destdir = box.path("dest")
+    install("install", destdir, "/usr", "VHOST=cuse", f"DOC={box.path('none')}")
+    place = os.path.join(destdir, "usr")
+    assert files(place) >= {*PROGRAMS, *OTHERS, "lib/systemd/system/vhost-switch.service.d/cuse.conf"}
+    unit = os.path.join(place, "lib/systemd/system/vhost-switch.service")
+    with open(f"{unit}.d/cuse.conf", encoding="ascii") as file:
+        text = file.read()
+    assert re.search(r"^CapabilityBoundingSet=CAP_SYS_PTRACE ", text, re.M) and "\nExecStart=" not in text
+    with open(unit, "r+", encoding="ascii") as file:  # systemd does not look for programs here
+        text = file.read().replace("ExecStart=vhost-switch ", f"ExecStart={place}/bin/vhost-switch ")
+        file.seek(0)
+        file.write(text)
+    assert proc.run(["systemd-analyze", "verify", "--man=no", unit]) == (0, "", "")
+    _, helped, _ = proc.run([os.path.join(place, "bin/vhost-switch"), "--help"])
+    assert "--dev-basename" in helped
+    install("uninstall", destdir, "/usr")
     assert files(destdir) == set()
 
 

@@ -24,7 +24,7 @@ SECONDS = 2400
 SLICE = ("(test_ring and scalar and any and not mergeable and not pairs)"
          " or (test_guest_to_uplink_and_back and one)"
          " or test_client_mode_guest_is_killed_and_comes_back"
-         " or test_install")
+         " or (test_install and not cuse)")
 SLICE_TESTS = ("test_ring[split, any order, scalar]", "test_ring[packed, any order, scalar]",
                "test_guest_to_uplink_and_back[one worker-tap]", "test_guest_to_uplink_and_back[one worker-af_packet]",
                "test_client_mode_guest_is_killed_and_comes_back",
