@@ -111,6 +111,7 @@ struct conf {
 	struct conf_port port[SOCKET_MAX]; /* by index; see conf_port_used() */
 	char node[NODE_NAME_MAX + 1];      /* cuse: the device's name under /dev; "": none */
 	bool node_from_file;               /* the command line may name another */
+	bool no_default;                   /* there need be no port at all: --dev-basename none */
 	bool node_owned;                   /* --dev-owner was given, for node and sockets */
 	uid_t node_uid;
 	gid_t node_gid;

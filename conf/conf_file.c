@@ -274,6 +274,51 @@ conf_file_read(struct conf *c, const char *name)
 	return ok;
 }
 
+static bool
+file_has(const struct conf *c, unsigned int i)
+{
+	return conf_port_used(&c->port[i]) && c->port[i].socket[0] != '\0';
+}
+
+/* Returns true if a port names a tag, or will: that of its place now. */
+static bool
+file_names_tag(const struct conf *c, const bool *add, uint32_t tag)
+{
+	const struct conf_port *p;
+	unsigned int i;
+
+	for (i = 0; i < c->nports; i++) {
+		p = &c->port[i];
+		if (file_has(c, i) && (p->vlan_given || add[i]) &&
+				(p->vlan_given ? p->vlan : conf_vlan(c, i)) == tag)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Chooses the ports that get a vlan= in the file. When the file is read they close up to places of ports that were
+ * removed, whose tags others may name by now: the file would be refused. Only a port with one guest has one tag.
+ */
+static void
+file_choose_tags(const struct conf *c, bool add[SOCKET_MAX])
+{
+	unsigned int i, place;
+	bool more = c->vlan_base != 0;
+
+	while (more) {
+		more = false;
+		for (i = place = 0; i < c->nports; i++) {
+			if (!file_has(c, i))
+				continue;
+			if (!add[i] && !c->port[i].vlan_given && c->port[i].guests == 1 &&
+					file_names_tag(c, add, c->vlan_base + place))
+				add[i] = more = true;
+			place++;
+		}
+	}
+}
+
 static void
 file_write_port(FILE *out, const struct conf_port *p)
 {
@@ -290,15 +335,25 @@ file_write_port(FILE *out, const struct conf_port *p)
 void
 conf_file_write(FILE *out, const struct conf *c)
 {
+	bool add[SOCKET_MAX] = {false}, any = false;
 	char value[CONF_VALUE_MAX];
 	const char *name;
 	unsigned int i;
 
+	for (i = 0; i < c->nports; i++)
+		any |= conf_port_used(&c->port[i]);
+	file_choose_tags(c, add);
 	fputs("[switch]\n", out);
+	if (!any) /* or the next start would make the usual one */
+		fputs("dev-basename = none\n", out);
 	for (i = 0; (name = conf_option_name(i)) != NULL; i++)
 		if (conf_option_get(c, i, value)[0] != '\0')
 			fprintf(out, "%s = %s\n", name, value);
-	for (i = 0; i < c->nports; i++)
-		if (conf_port_used(&c->port[i]) && c->port[i].socket[0] != '\0')
-			file_write_port(out, &c->port[i]);
+	for (i = 0; i < c->nports; i++) {
+		if (!file_has(c, i))
+			continue;
+		file_write_port(out, &c->port[i]);
+		if (add[i])
+			fprintf(out, "vlan = %u\n", conf_vlan(c, i));
+	}
 }

@@ -131,7 +131,7 @@ conf_node_mode(struct conf *c, const char *text)
 bool
 conf_node_check(const struct conf *c)
 {
-	if (c->client && c->nports == 0) {
+	if (c->client && c->nports == 0 && !c->no_default) {
 		say_error("--client: there is no socket to connect to: give one with "
 			  "--socket-file");
 		return false;

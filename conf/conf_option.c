@@ -117,6 +117,10 @@ option_read_mask(struct conf *c, const char *text)
 bool
 conf_option_basename(struct conf *c, const char *name)
 {
+	if (strcmp(name, "none") == 0) {
+		c->no_default = true;
+		return true;
+	}
 	if (CONF_CUSE)
 		return conf_node_name(c, name);
 	if (strchr(name, '/') != NULL) {

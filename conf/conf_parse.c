@@ -31,7 +31,7 @@ static const char usage[] =
 		"  -p MASK                 hexadecimal mask of exactly one DPDK port: the uplink\n"
 		"                          (none: the switch runs without one)\n"
 		"  --dev-basename NAME     serve the socket ./NAME; in the build with the cuse back\n"
-		"                          end: the device /dev/NAME (usvhost)\n"
+		"                          end: the device /dev/NAME (usvhost); none: neither\n"
 		"  --dev-owner USER:GROUP  who owns the sockets, or cuse's device (who runs the\n"
 		"                          switch)\n"
 		"  --dev-mode MODE         their permissions, octal (sockets: 0777 less the umask;\n"
@@ -76,18 +76,23 @@ static const char usage[] =
 		"\n"
 		"Settings of --port:\n";
 
-/* Adds the default socket or device if no option names one, and names all ports. */
+/*
+ * Adds the default socket or device if no option names one, and names all ports. `lasts`: owner or mode are in the
+ * file, and so also for ports that are added later.
+ */
 static bool
-conf_complete(struct conf *c)
+conf_complete(struct conf *c, bool lasts)
 {
-	if (CONF_CUSE && c->node[0] == '\0' && c->nports == 0)
+	const bool nothing = c->nports == 0 && !c->no_default;
+
+	if (CONF_CUSE && c->node[0] == '\0' && nothing)
 		snprintf(c->node, sizeof(c->node), "usvhost");
-	if (!CONF_CUSE && c->nports == 0 && !conf_option_basename(c, "usvhost"))
+	if (!CONF_CUSE && nothing && !conf_option_basename(c, "usvhost"))
 		return false;
 	if (!conf_node_check(c) || (c->node[0] != '\0' && !conf_port_add_node(c)))
 		return false;
 	conf_port_name_all(c);
-	return conf_node_check_owned(c);
+	return lasts || conf_node_check_owned(c);
 }
 
 /* Returns true if a word begins with the name of an option of the switch. */
@@ -221,7 +226,7 @@ conf_parse_with(struct conf *c, int argc, char **argv, const char *text, size_t 
 	int first = parse_own_options(argc, argv);
 	const char *file = parse_find_config(argc - first, argv + first);
 	enum conf_result result;
-	bool ok = true;
+	bool ok = true, lasts;
 
 	conf_defaults(c);
 	/* No check of sides, and no file is read, if a word before "--" asks for help. */
@@ -234,8 +239,9 @@ conf_parse_with(struct conf *c, int argc, char **argv, const char *text, size_t 
 	if (!ok)
 		return CONF_ERROR;
 	c->node_from_file = c->node[0] != '\0';
+	lasts = c->node_owned || c->node_mode_given;
 	result = parse_line(c, argc - first, argv + first);
-	return result != CONF_RUN || conf_complete(c) ? result : CONF_ERROR;
+	return result != CONF_RUN || conf_complete(c, lasts) ? result : CONF_ERROR;
 }
 
 enum conf_result

@@ -292,6 +292,20 @@ def test_the_last_served_port_can_go_where_sockets_have_an_owner(box):
         assert stat.S_IMODE(os.stat(switch.socket("b")).st_mode) == 0o660
 
 
+def test_a_switch_without_ports_is_saved_as_one(box):
+    """The next start does not make the usual socket for many guests."""
+    path = box.path("saved")
+    with Switch(box, ["--dev-mode", "0660", "--port", "a,socket=a"]) as switch, Control(switch) as control:
+        control.ask("port.del", name="a")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(control.ask("config.save")["text"])
+    with Switch(box, ["--config", path]) as switch, Control(switch) as control:
+        assert control.names() == []
+        assert not os.path.exists(switch.socket("usvhost"))
+        control.ask("port.add", name="b", socket="b")
+        assert stat.S_IMODE(os.stat(switch.socket("b")).st_mode) == 0o660
+
+
 def test_addresses_can_be_put_and_forgotten(box):
     with room(box, 2) as r, Control(r.switch) as control:
         one, two = r.guests

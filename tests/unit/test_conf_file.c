@@ -164,6 +164,60 @@ test_written_client_is_taken(void **state)
 	free(text);
 }
 
+/* What the switch accepted while it ran is not refused at the next start. */
+static void
+test_written_after_ports_went(void **state)
+{
+	static const struct {
+		const char *file, *gone, *vlan, *diff; /* then port c gets a tag */
+	} rows[] = {
+			{"[port a]\nsocket=/a\n[port b]\nsocket=/b\n[port c]\nsocket=/c\n", "a",
+					"1000", "~ port b vlan default -> 1001\n"},
+			/* One may need the place of another that moves. */
+			{"[port a]\nsocket=/a\n[port b]\nsocket=/b\n[port d]\nsocket=/d\n[port c]\n"
+			 "socket=/c\n",
+					"a", "1000",
+					"~ port b vlan default -> 1001\n"
+					"~ port d vlan default -> 1002\n"},
+			{"[port a]\nsocket=/a\n[port b]\nsocket=/b\n[port c]\nsocket=/c\n", "b",
+					"7", ""},
+			{"[switch]\ndev-mode=0660\ndev-owner=1:2\n[port a]\nsocket=/a\n[port c]\n"
+			 "socket=/c\nrole=client\n",
+					"a", "7", ""},
+			{"[switch]\ndev-mode=0660\nclient=yes\n[port c]\nsocket=/c\n", "c", NULL,
+					""},
+			{"[port c]\nsocket=/c\n", "c", NULL, ""},
+	};
+	char *text, *diff;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(rows); i++) {
+		if (!read_text(&now, rows[i].file))
+			fail_msg("row %zu: %s", i, error);
+		conf_port_remove(&now, &now.port[conf_find_port(&now, rows[i].gone)]);
+		if (rows[i].vlan != NULL)
+			assert_true(conf_port_set(&now.port[conf_find_port(&now, "c")], "test",
+					"vlan", rows[i].vlan));
+		text = conf_text(&now, NULL);
+		if (!read_text(&next, text))
+			fail_msg("row %zu: %s\n%s", i, error, text);
+		assert_true(conf_place(&next, &now, NULL, NULL));
+		diff = conf_text(&now, &next);
+		if (strcmp(diff, rows[i].diff) != 0)
+			fail_msg("row %zu: %s", i, diff);
+		assert_int_equal(next.nports, now.nports);
+		/* At the next start the ports close up. */
+		assert_true(read_text(&next, text));
+		say_error_into(error, sizeof(error));
+		if (!conf_resolve(&next))
+			fail_msg("row %zu: %s\n%s", i, error, text);
+		say_error_into(NULL, 0);
+		free(diff);
+		free(text);
+	}
+}
+
 /* As many addresses as a port may have, one a line, indented by any amount of blanks or tabs. */
 static void
 test_addresses_in_lines_of_their_own(void **state)
@@ -398,6 +452,7 @@ main(void)
 			cmocka_unit_test(test_before_file_after),
 			cmocka_unit_test(test_written_and_read),
 			cmocka_unit_test(test_written_client_is_taken),
+			cmocka_unit_test(test_written_after_ports_went),
 			cmocka_unit_test(test_addresses_in_lines_of_their_own),
 			cmocka_unit_test(test_what_is_wrong_has_its_line),
 			cmocka_unit_test(test_no_text_at_all),
