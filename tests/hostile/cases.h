@@ -30,6 +30,7 @@ extern const struct hcase cases_memory[];  /* memory tables and their files */
 extern const struct hcase cases_vring[];   /* the set-up of rings */
 extern const struct hcase cases_fds[];     /* eventfds */
 extern const struct hcase cases_files[];   /* files whose owner can make others wait */
+extern const struct hcase cases_stuck[];   /* pipes that can't be closed */
 extern const struct hcase cases_share[];   /* more than a share of the workers' time */
 extern const struct hcase cases_fresh[];   /* pages that are made again each time */
 extern const struct hcase cases_uplink[];  /* more than a share of what the uplink brings */

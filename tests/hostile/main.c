@@ -70,6 +70,7 @@ static const struct group {
 		{cases_vring, IN(0) | IN(PACKED)},
 		{cases_fds, IN(0)},
 		{cases_files, IN(0)},
+		{cases_stuck, IN(0)},
 		{cases_share, IN(RATES)},
 		{cases_fresh, IN(RATES)},
 		{cases_uplink, IN(UPLINK)},

@@ -24,6 +24,7 @@ struct withheld {
 	pthread_mutex_t lock;
 	pthread_cond_t change;
 	bool holding;
+	bool waited_for; /* while it holds, somebody waits */
 	size_t size;
 	int fd;
 	char dir[32];
@@ -36,6 +37,8 @@ wait_for_leave(void)
 	struct withheld *w = fuse_get_context()->private_data;
 
 	pthread_mutex_lock(&w->lock);
+	w->waited_for |= w->holding;
+	pthread_cond_broadcast(&w->change);
 	while (w->holding)
 		pthread_cond_wait(&w->change, &w->lock);
 	pthread_mutex_unlock(&w->lock);
@@ -175,14 +178,29 @@ withheld_hold(struct withheld *w)
 }
 
 void
-withheld_close(struct withheld *w)
+withheld_wait(struct withheld *w)
 {
-	if (w == NULL)
-		return;
+	pthread_mutex_lock(&w->lock);
+	while (!w->waited_for)
+		pthread_cond_wait(&w->change, &w->lock);
+	pthread_mutex_unlock(&w->lock);
+}
+
+void
+withheld_release(struct withheld *w)
+{
 	pthread_mutex_lock(&w->lock);
 	w->holding = false;
 	pthread_cond_broadcast(&w->change);
 	pthread_mutex_unlock(&w->lock);
+}
+
+void
+withheld_close(struct withheld *w)
+{
+	if (w == NULL)
+		return;
+	withheld_release(w);
 	if (w->fd >= 0)
 		close(w->fd);
 	fuse_exit(w->fuse);

@@ -17,6 +17,12 @@ struct withheld *withheld_open(size_t size, int *fd);
 /* Stops answering. From here on this program must not touch the file either. */
 void withheld_hold(struct withheld *w);
 
+/* Waits until somebody waits for it: another thread of this program may touch the file for that. */
+void withheld_wait(struct withheld *w);
+
+/* Answers all requests again. */
+void withheld_release(struct withheld *w);
+
 /* Answers all requests, closes the file and unmounts. NULL is fine. */
 void withheld_close(struct withheld *w);
 
