@@ -53,21 +53,32 @@ def passed(text):
     return int(last[1])
 
 
-def test_demo(root):
+@pytest.fixture
+def show(root, capsys):
+    """Shows the end of what a step printed, as whoever runs this by hand wants to see it for each release."""
+    def last(text, lines=1):
+        with capsys.disabled():
+            print("", *(f"{root.release}: {line}" for line in text.splitlines()[-lines:]), sep="\n", flush=True)
+    return last
+
+
+def test_demo(root, show):
     there = [program for program in NOT_THERE if root.has(program)]
     assert not there, f"a minimal system has none of this: {there}"
     text = root.run(command("demo"), SECONDS)
     assert not re.search(r"\bwarning:", text), text
     demo.check(text)
+    show(text, 3)
 
 
-def test_unit(root):
+def test_unit(root, show):
     text = root.run(command("check") + " unit", SECONDS)
     assert not re.search(r"\bwarning:", text), text
     assert passed(text) > 100
+    show(text)
 
 
-def test_package(root):
+def test_package(root, show):
     """In a further system, where a package that is not asked for is missing."""
     text = root.run("sh tests/fresh/package build", SECONDS)
     assert re.search(r"^packages of vhost-switch \S+ on \S+: built, lintian clean\n\Z", text, re.M), text
@@ -77,6 +88,7 @@ def test_package(root):
         text = other.run("sh tests/fresh/package try", SECONDS)
     last = re.search(r"^packages of vhost-switch \S+ on \S+: installed, (\d+) frames exchanged, purged\n\Z", text, re.M)
     assert last and int(last[1]) > 0, text
+    show(text)
 
 
 def test_packages_of_tests(root):
@@ -85,9 +97,10 @@ def test_packages_of_tests(root):
     assert root.run("sh scripts/install-deps demo unit test vm", SECONDS) == ""
 
 
-def test_end_to_end(root):
+def test_end_to_end(root, show):
     run = f"tests/run -v -k '{SLICE}' e2e"
     text = root.run(f"scripts/with-hugepages 1024 {run}", SECONDS)
     for name in SLICE_TESTS:
         assert re.search(rf"{re.escape(name)} PASSED", text), f"{name} was not run:\n{text[-3000:]}"
     passed(text)
+    show(text)
