@@ -46,24 +46,6 @@ message(const struct use *u, int fd)
 	return msg;
 }
 
-/* Two newcomers are served, soon. */
-static void
-others_served(struct hostile *h)
-{
-	struct party *a, *b = NULL;
-	int64_t begin = vu_now_ms();
-
-	a = party_open(h, NULL);
-	if (a != NULL)
-		b = party_open(h, NULL);
-	if (b == NULL || !party_meet(a, b))
-		return;
-	EXPECT(h, vu_now_ms() - begin < WAIT_MS, "others waited for %jd ms",
-			(intmax_t)(vu_now_ms() - begin));
-	party_close(a);
-	party_close(b);
-}
-
 /* The file comes with a message of a guest that is being set up, and its owner does not answer. */
 static void
 run_withheld(struct hostile *h, const void *arg)
@@ -78,14 +60,14 @@ run_withheld(struct hostile *h, const void *arg)
 		msg = message(arg, fd);
 		withheld_hold(w);
 		EXPECT(h, vu_send(sock, &msg) == 0, "not sent");
-		others_served(h);
+		party_newcomers(h, WAIT_MS);
 		EXPECT(h,
 				subject_log_wait(&h->subject, h->log_mark,
 						"a front end sent a file descriptor of file system fuse",
 						PATIENCE_MS) != NULL,
 				"the log does not name the file system");
 		close(sock);
-		others_served(h);
+		party_newcomers(h, WAIT_MS);
 	}
 	withheld_close(w);
 }
@@ -112,7 +94,7 @@ run_disk(struct hostile *h, const void *arg)
 		close(sock);
 	}
 	close(fd);
-	others_served(h);
+	party_newcomers(h, WAIT_MS);
 }
 
 #define USE(...) \

@@ -43,20 +43,6 @@ struct inflight {
 	uint32_t padding;
 };
 
-/* Two newcomers can connect and talk. */
-static bool
-others_served(struct hostile *h)
-{
-	struct party *a = party_open(h, NULL), *b = a != NULL ? party_open(h, NULL) : NULL;
-	bool ok = b != NULL && party_meet(a, b);
-
-	if (a != NULL)
-		party_close(a);
-	if (b != NULL)
-		party_close(b);
-	return ok;
-}
-
 static void
 run_storm(struct hostile *h, const void *arg)
 {
@@ -86,7 +72,7 @@ run_storm(struct hostile *h, const void *arg)
 		else
 			close(sock);
 	}
-	others_served(h);
+	party_newcomers(h, INT64_MAX);
 	/* Whatever state the rings were left in, the lines say which devices were stopped. */
 	h->stops = subject_log_count(&h->subject, h->log_mark, " stopped: ");
 }
@@ -116,7 +102,7 @@ run_fds_exhausted(struct hostile *h, const void *arg)
 	while (n > 0)
 		close(sock[--n]);
 	MUST(h, prlimit(h->subject.pid, RLIMIT_NOFILE, &old, NULL) == 0, "prlimit");
-	others_served(h);
+	party_newcomers(h, INT64_MAX);
 }
 
 /* Connections that say nothing. */
@@ -151,7 +137,7 @@ run_connections(struct hostile *h, const void *arg)
 			send(sock, question, sizeof(question), MSG_NOSIGNAL);
 		close(sock);
 	}
-	others_served(h);
+	party_newcomers(h, INT64_MAX);
 }
 
 /* A header that promises a payload, and then nothing, with the connection kept open. */
@@ -165,7 +151,7 @@ run_held(struct hostile *h, const void *arg)
 	if (sock < 0)
 		return;
 	EXPECT(h, vu_send_bytes(sock, header, sizeof(header), NULL, 0) == 0, "not sent");
-	others_served(h);
+	party_newcomers(h, INT64_MAX);
 	close(sock);
 }
 
@@ -183,7 +169,7 @@ run_held_many(struct hostile *h, const void *arg)
 		if (sock[i] >= 0)
 			vu_send_bytes(sock[i], header, sizeof(header), NULL, 0);
 	}
-	others_served(h);
+	party_newcomers(h, INT64_MAX);
 	remark("others waited for %jd ms", (intmax_t)(vu_now_ms() - begin));
 	EXPECT(h, vu_now_ms() - begin < HELD_MS, "others waited for %jd ms",
 			(intmax_t)(vu_now_ms() - begin));
@@ -211,7 +197,7 @@ run_unread(struct hostile *h, const void *arg)
 		waiting += n > 0 ? (int)n : 0;
 	}
 	remark("%d bytes of questions sent", waiting);
-	others_served(h);
+	party_newcomers(h, INT64_MAX);
 	close(sock);
 }
 
@@ -254,7 +240,7 @@ run_inflight_get(struct hostile *h, const void *arg)
 	EXPECT(h, growth_kb(h, &before) < GROWTH_KB, "it cost %jd KiB",
 			(intmax_t)growth_kb(h, &before));
 	close(sock);
-	others_served(h);
+	party_newcomers(h, INT64_MAX);
 }
 
 /* The same buffer from the guest, and smaller than it says: the library would write past its end. */
@@ -277,7 +263,7 @@ run_inflight_set(struct hostile *h, const void *arg)
 		vu_msg_close_fds(&answer);
 	odd_free(&with_fd);
 	party_close(p);
-	others_served(h);
+	party_newcomers(h, INT64_MAX);
 }
 
 /*
@@ -320,7 +306,7 @@ run_postcopy(struct hostile *h, const void *arg)
 	}
 	remark("%s", ufd >= 0 ? "the switch gave a userfaultfd away" : "refused");
 	EXPECT(h, ufd < 0, "a userfaultfd of the switch was given to a guest");
-	others_served(h);
+	party_newcomers(h, INT64_MAX);
 	if (ufd >= 0)
 		close(ufd);
 	vu_dev_close(&dev);
@@ -347,7 +333,7 @@ run_rings(struct hostile *h, const void *arg)
 	remark("%jd KiB", (intmax_t)cost);
 	msg = vu_msg_state(VU_SET_VRING_NUM, VU_RINGS_MAX, 32768);
 	EXPECT(h, vu_dev_request(&p->nic.dev, &msg) != 0, "one more was made");
-	others_served(h);
+	party_newcomers(h, INT64_MAX);
 }
 
 /* A guest breaks its ring and starts again, many times: each time there is a line, and it works. */

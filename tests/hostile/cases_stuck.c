@@ -69,24 +69,6 @@ stuck_end(struct stuck *s)
 	withheld_close(s->w);
 }
 
-/* Two newcomers are served, soon. */
-static void
-others_served(struct hostile *h)
-{
-	struct party *a, *b = NULL;
-	int64_t begin = vu_now_ms();
-
-	a = party_open(h, NULL);
-	if (a != NULL)
-		b = party_open(h, NULL);
-	if (b == NULL || !party_meet(a, b))
-		return;
-	EXPECT(h, vu_now_ms() - begin < WAIT_MS, "others waited for %jd ms",
-			(intmax_t)(vu_now_ms() - begin));
-	party_close(a);
-	party_close(b);
-}
-
 enum when { TOO_MANY, PAYLOAD, NEVER_RECEIVED };
 
 /* Sends the pipe's end. Returns false if that fails. */
@@ -127,9 +109,9 @@ run_stuck(struct hostile *h, const void *arg)
 		EXPECT(h, send_stuck(sock, s.end[0], when) || when != TOO_MANY, "not sent");
 		/* Only the switch has it now. */
 		close(s.end[0]);
-		others_served(h);
+		party_newcomers(h, WAIT_MS);
 		close(sock);
-		others_served(h);
+		party_newcomers(h, WAIT_MS);
 	} else {
 		close(s.end[0]);
 	}

@@ -201,6 +201,12 @@ bool party_set_base(struct party *p, uint32_t base);
 /* Sends both ways, and waits until the switch knows both addresses. */
 bool party_meet(struct party *a, struct party *b);
 
+/*
+ * Has two guests come, meet and go, and expects that they have met before `most_ms` milliseconds. Returns false if they
+ * have not at all.
+ */
+bool party_newcomers(struct hostile *h, int64_t most_ms);
+
 /* Opens two guests that have met: `*bad`, and one to talk to. */
 bool party_pair(struct hostile *h, struct party **bad, struct party **peer);
 

@@ -287,3 +287,20 @@ party_recovers(struct party *p, struct party *peer)
 {
 	return party_restart(p) && party_talk(p, peer, 1);
 }
+
+bool
+party_newcomers(struct hostile *h, int64_t most_ms)
+{
+	int64_t begin = vu_now_ms(), took;
+	struct party *a = party_open(h, NULL), *b = a != NULL ? party_open(h, NULL) : NULL;
+	bool ok = b != NULL && party_meet(a, b);
+
+	took = vu_now_ms() - begin;
+	if (ok)
+		EXPECT(h, took < most_ms, "others waited for %jd ms", (intmax_t)took);
+	if (a != NULL)
+		party_close(a);
+	if (b != NULL)
+		party_close(b);
+	return ok;
+}
