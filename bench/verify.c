@@ -177,6 +177,19 @@ receive_all(struct verify *v, unsigned *n)
 	return 0;
 }
 
+/* Receives what is there. *now becomes the time at which this look began, *n how many frames there were. */
+static int
+receive_look(struct verify *v, int64_t *now, unsigned *n)
+{
+	int err;
+
+	*now = vu_now_ms();
+	*n = 0;
+	err = receive_all(v, n);
+	gen_pause();
+	return err < 0 ? err : 0;
+}
+
 /*
  * Receives until all that was sent has arrived. A switch that gets no CPU for a while loses
  * nothing, so what is late is waited for: only what is really lost costs this time.
@@ -185,18 +198,13 @@ static int
 receive_rest(struct verify *v)
 {
 	int64_t now, deadline = vu_now_ms() + LATE_MS;
+	unsigned n;
 	int err;
 
-	do {
-		unsigned n = 0;
-
-		now = vu_now_ms();
-		err = receive_all(v, &n);
-		if (err < 0)
-			return err;
-		gen_pause();
-	} while (v->count.received < v->count.sent && now < deadline);
-	return 0;
+	do
+		err = receive_look(v, &now, &n);
+	while (err == 0 && v->count.received < v->count.sent && now < deadline);
+	return err;
 }
 
 /* Receives until nothing has arrived for `ms` milliseconds. */
@@ -204,21 +212,16 @@ static int
 receive_until_quiet(struct verify *v, int ms)
 {
 	int64_t now, quiet = vu_now_ms() + ms;
+	unsigned n;
 	int err;
 
 	/* The last look begins after that time: this program may not have had a CPU meanwhile. */
 	do {
-		unsigned n = 0;
-
-		now = vu_now_ms();
-		err = receive_all(v, &n);
-		if (err < 0)
-			return err;
+		err = receive_look(v, &now, &n);
 		if (n > 0)
 			quiet = now + ms;
-		gen_pause();
-	} while (now < quiet);
-	return 0;
+	} while (err == 0 && now < quiet);
+	return err;
 }
 
 static int
