@@ -90,6 +90,18 @@ test_alone(void **state)
 	assert_int_equal(two[0].visits, 1000);
 }
 
+/* Rounds in which one guest alone has work, and may always go on. */
+static void
+work(struct share_clock *c, struct share *s, unsigned int rounds)
+{
+	for (; rounds > 0; rounds--) {
+		share_round(c);
+		assert_true(share_may(c, s));
+		share_visited(c, s, 10000);
+		share_round_over(c);
+	}
+}
+
 /* A guest without work saves nothing up, and a debt does not last for ever. */
 static void
 test_no_savings(void **state)
@@ -99,12 +111,7 @@ test_no_savings(void **state)
 	unsigned int i;
 
 	(void)state;
-	for (i = 0; i < 1000; i++) {
-		share_round(&c);
-		assert_true(share_may(&c, &a));
-		share_visited(&c, &a, 10000);
-		share_round_over(&c);
-	}
+	work(&c, &a, 1000);
 	share_round(&c);
 	share_visited(&c, &b, 10000);
 	assert_true(b.used >= a.used);
@@ -153,15 +160,9 @@ test_wrap(void **state)
 	const uint64_t begin = UINT64_MAX - 100000;
 	struct share a = {.used = begin}, b = a;
 	struct share_clock c = {.now = begin, .most = begin};
-	unsigned int i;
 
 	(void)state;
-	for (i = 0; i < 1000; i++) {
-		share_round(&c);
-		assert_true(share_may(&c, &a));
-		share_visited(&c, &a, 10000);
-		share_round_over(&c);
-	}
+	work(&c, &a, 1000);
 	assert_true(c.now < begin);
 	share_round(&c);
 	assert_true(share_may(&c, &b));
