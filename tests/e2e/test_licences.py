@@ -7,6 +7,7 @@ import os
 import pytest
 
 from lib import proc
+from lib.clone import check_unread
 from lib.switch import ROOT
 
 SCRIPT = os.path.join(ROOT, "scripts", "check-licences")
@@ -32,14 +33,7 @@ def test_complete_folder_passes(box):
 
 
 def test_clones_that_git_does_not_read(box):
-    """One of another user is read; where there is no git, what was made from the files is left out."""
-    folder = box.clone(COMPLETE)
-    proc.run(["chown", "-R", "nobody", folder])
-    assert proc.verdict(SCRIPT, folder) == (0, "")
-    box.tree({"build-arm64/b.c": "text", "__pycache__/b.py": "text"})
-    assert proc.verdict(SCRIPT, folder, env={"PATH": box.tools("git")}) == (0, "")
-    box.tree({"doc/build.rst": "text"})
-    assert proc.verdict(SCRIPT, folder, env={"PATH": box.path("bin")})[0] == 1
+    check_unread(box, SCRIPT, COMPLETE, "text")
 
 
 @pytest.mark.parametrize("name, text, missing", (
