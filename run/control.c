@@ -74,18 +74,24 @@ struct control {
  * SIGHUP has a file descriptor of its own: of several signals the kernel hands out the one with the lowest number, so
  * whoever sends SIGHUP again and again would keep SIGTERM waiting.
  */
+static void
+control_watched_signals(sigset_t *set, bool hups)
+{
+	sigemptyset(set);
+	if (hups) {
+		sigaddset(set, SIGHUP);
+	} else {
+		sigaddset(set, SIGINT);
+		sigaddset(set, SIGTERM);
+	}
+}
+
 static int
 control_open_signals(bool hups)
 {
 	sigset_t set;
 
-	sigemptyset(&set);
-	if (hups) {
-		sigaddset(&set, SIGHUP);
-	} else {
-		sigaddset(&set, SIGINT);
-		sigaddset(&set, SIGTERM);
-	}
+	control_watched_signals(&set, hups);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -94,10 +100,9 @@ control_block_signals(void)
 {
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
+	control_watched_signals(&set, false);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	control_watched_signals(&set, true);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	/* A guest's socket that closes while we write must not end the process. */
 	signal(SIGPIPE, SIG_IGN);
