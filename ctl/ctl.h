@@ -46,8 +46,8 @@ struct ctl {
 json_t *ctl_ask(struct ctl *c, const char *method, json_t *params);
 
 /*
- * Does so, but if there is no switch, or if it refuses, returns NULL, and leaves why in c->status and c->error. Then
- * nothing more can be asked.
+ * Asks as ctl_ask() does, but if there is no switch, or if it refuses, returns NULL, and leaves why in c->status and
+ * c->error. Then nothing more can be asked.
  */
 json_t *ctl_try(struct ctl *c, const char *method, json_t *params);
 

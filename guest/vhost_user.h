@@ -28,8 +28,8 @@ bool vhost_user_add(const struct conf_port *p, unsigned int index);
 
 /*
  * Ends the guests of port `index`, and no longer serves its socket. If the port is not `going` in the
- * present settings, guests may connect once more until then. May wait, and
- * is called by registrar.h's thread, as vhost_user_add().
+ * present settings, guests may connect once more until then. May wait, and is
+ * called by registrar.h's thread, as vhost_user_add().
  */
 void vhost_user_remove(struct guests *all, unsigned int index, const char *path);
 

@@ -30,7 +30,7 @@ void notify_open(struct notify *n);
  */
 bool notify_send(struct notify *n, const char *text);
 
-/* Does so for what is said only once, as "READY=1", and waits up to a second until it is taken. */
+/* Sends what is said only once, as "READY=1", and waits up to a second until it is taken. */
 void notify_send_once(struct notify *n, const char *text);
 
 void notify_close(struct notify *n);

@@ -57,7 +57,7 @@ void settings_forget(const struct parts *p, const struct conf *before, const uin
 bool settings_own(const struct conf *before, const struct conf *now, const uint8_t *kind,
 		struct socket_owner *was);
 
-/* Takes that back. */
+/* Gives sockets back the owners and modes that settings_own() noted. */
 void settings_disown(const struct conf *now, struct socket_owner *was);
 
 #endif /* SETTINGS_H */

@@ -50,7 +50,7 @@ struct share_clock {
 /* What `least` is while nobody has had work in the round. */
 #define SHARE_NOBODY INT64_MAX
 
-/* Returns how far a time is ahead of the clock; negative: behind it. */
+/* Returns how far a time is ahead of the clock; negative if the clock has passed it. */
 static inline int64_t
 share_ahead(const struct share_clock *c, uint64_t time)
 {
