@@ -34,6 +34,7 @@ LABELS = {FIXED: "split", SPLIT: "split, written again", "packed": "packed"}
 KINDS = {"udp": "plain", "csum": "checksum completed"}
 # Rings as QEMU makes them: with 64 guests and rings of 1024 the generator's buffers leave the cache.
 MANY = ("--guests", 64, "--ring", 256)
+GUESTS_MAX = 256
 
 
 def cases():
@@ -56,6 +57,9 @@ def cases():
     for size in (64, 1518):
         yield f"64 guests, all send, {size} B", (MANY + ("--size", size, "--flows", "ring"), "mpps_high", True)
         yield f"64 guests, 2 talk, {size} B", (MANY + ("--size", size), "mpps_high", True)
+    for label, more in (("", ()), (", read", ("--read",))):
+        words = ("--guests", GUESTS_MAX, "--ring", 256, "--size", 64, "--flows", "ring")
+        yield f"{GUESTS_MAX} guests, all send, 64 B{label}", (words + more, "mpps_high", True)
     yield "median one-way time at 100,000/s", (("--mode", "latency", "--rate", 100_000), "median_us", False)
 
 
@@ -73,7 +77,8 @@ def parse_options():
 
 def measure(bench, places, chosen):
     # Guests use these options only where a case has them do so.
-    this, before = (VhostSwitch(places[which], options=VhostSwitch.offloads) for which in ("this", "before"))
+    this, before = (VhostSwitch(places[which], guests=GUESTS_MAX, options=VhostSwitch.offloads)
+                    for which in ("this", "before"))
     with stopped(this), stopped(before):
         switches = [("this", this), ("before", before)]
         for number in range(bench.options.rounds):
