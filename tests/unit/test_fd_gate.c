@@ -171,6 +171,14 @@ send_memory(void)
 	return front_end_sends(file);
 }
 
+/* What is on its way when its connection ends may be closed by a thread of its own. */
+static bool
+all_closed(unsigned int open)
+{
+	WAIT_WHILE(client_open_files() > open);
+	return client_open_files() <= open;
+}
+
 /* What can't be noted is not handed on, and a connection that sends so much is ended: nothing stays open. */
 static void
 test_too_many(void **state)
@@ -199,7 +207,7 @@ test_too_many(void **state)
 			"descriptors, and is disconnected\n");
 	free(said);
 	assert_false(send_memory());
-	WAIT_WHILE(client_open_files() > open + NOTED);
+	assert_true(all_closed(open + NOTED));
 	assert_int_equal(client_open_files(), open + NOTED);
 	fd_drain_gate(pair[0]);
 	/* The thread that ended one connection begins another. */
@@ -208,7 +216,7 @@ test_too_many(void **state)
 	fd_drain_gate(next[0]);
 	close(next[0]);
 	close(next[1]);
-	assert_true(client_open_files() <= open);
+	assert_true(all_closed(open));
 }
 
 /* Memory that is closed at the end of its connection may be large: nobody waits for its pages. */
@@ -269,13 +277,6 @@ test_slow_destruction(void **state)
 	fd_drain_gate(next[0]);
 	close(next[0]);
 	close(next[1]);
-}
-
-static bool
-all_closed(unsigned int open)
-{
-	WAIT_WHILE(client_open_files() > open);
-	return client_open_files() <= open;
 }
 
 /* The front end connects again. */
