@@ -88,11 +88,12 @@ static unsigned int
 client_entries(const char *folder)
 {
 	DIR *dir = opendir(folder);
+	const struct dirent *entry;
 	unsigned int n = 0;
 
 	assert_non_null(dir);
-	while (readdir(dir) != NULL)
-		n++;
+	while ((entry = readdir(dir)) != NULL)
+		n += entry->d_name[0] != '.';
 	closedir(dir);
 	return n;
 }

@@ -25,8 +25,10 @@ void client_end(struct client *c);
 /* `len` bytes of a new memfd, all of whose bytes are `fill`, mapped shared; at `at` unless NULL. */
 void *client_memory(void *at, size_t len, uint8_t fill);
 
-/* File descriptors that this process has open, and its threads: to be compared with a number from earlier. */
-unsigned int client_open_files(void);
+/* Threads of this process. */
 unsigned int client_threads(void);
+
+/* File descriptors that it has open: to be compared with a number from earlier, as it counts one of its own. */
+unsigned int client_open_files(void);
 
 #endif /* CLIENT_H */
