@@ -22,9 +22,12 @@
 #define A_TICK 4
 #define HANGS_MS 600000 /* a worker that has had no CPU for so long hangs, also in a soak */
 #define POLL_MS 1
-#define STOOD_NS 1000000000 /* between two turns: the whole machine stood still, see give_up() */
-/* A worker had no CPU, so another one perhaps had no ring, for as long as a frame may wait for that (switch/lane.c). */
-#define WORKER_STOOD_NS 10000000
+/*
+ * A worker had no CPU, so another one perhaps had no ring, for as long as a frame may wait for that (switch/lane.c); or
+ * the neighbours' thread had none, so that broadcasts of a case may fill their rings: 256 frames in 45 ms were seen.
+ */
+#define STOOD_NS 10000000
+#define TURN_NS 1000000 /* in which it sends to one before it empties the other's ring */
 #define DELAY_NS 500000 /* for a shorter delay it is not looked up how long the worker waited */
 #define MAC_BASE 0x01000000
 #define SEEN_MAX 64
@@ -57,7 +60,7 @@ struct neighbours {
 	bool paused;                  /* the thread's answer to `pause` */
 	uint64_t waited[WORKERS_MAX]; /* of each worker, for its CPU; thread's */
 	uint64_t stood;               /* longest time between two turns of the thread, ns; shared */
-	bool stood_still; /* the machine or a worker was, for long, since the last check; likewise */
+	uint64_t stood_at; /* when it was seen last that it or a worker had had no CPU for long, ns; likewise */
 	pthread_mutex_t lock; /* guards what follows */
 	char error[320];
 	uint64_t seen[SEEN_MAX]; /* sequence numbers of the cases' frames */
@@ -119,30 +122,34 @@ complain_stray(struct neighbours *n, unsigned i, const uint8_t *frame, size_t le
 }
 
 /*
- * Frames to neighbour i are missing. If the machine or a worker stood still, perhaps while that worker had the ring,
- * the switch may have dropped them: they were too late when it went on. Then it must have counted them. Returns false
- * if there is no such excuse.
+ * Frames to neighbour i are missing. If this thread or a worker had no CPU after the first of them was sent, the ring
+ * was perhaps full or that worker's, and the switch may have dropped them. Then it must have counted them. Returns
+ * false if there is no such excuse.
  */
 static bool
 give_up(struct neighbours *n, unsigned i, uint64_t from, uint64_t to)
 {
 	struct neighbour *peer = &n->each[i ^ 1];
 
-	if (to <= from || !__atomic_load_n(&n->stood_still, __ATOMIC_RELAXED))
+	if (to <= from ||
+			__atomic_load_n(&n->stood_at, __ATOMIC_RELAXED) + TURN_NS <
+					peer->stamp[from % WINDOW].at)
 		return false;
 	__atomic_store_n(&peer->lost, peer->lost + (to - from), __ATOMIC_RELAXED);
 	return true;
 }
 
-/* Notes if a worker had no CPU for long. */
+/* Notes if a worker had no CPU for long, so that another one waited for its ring. */
 static void
 look_at_workers(struct neighbours *n)
 {
+	if (n->workers->n == 1)
+		return;
 	for (unsigned i = 0; i < n->workers->n; i++) {
 		uint64_t waited = worker_waited(n->workers, i);
 
-		if (waited - n->waited[i] > WORKER_STOOD_NS)
-			__atomic_store_n(&n->stood_still, true, __ATOMIC_RELAXED);
+		if (waited - n->waited[i] > STOOD_NS)
+			__atomic_store_n(&n->stood_at, now_ns(), __ATOMIC_RELAXED);
 		n->waited[i] = waited;
 	}
 }
@@ -166,6 +173,8 @@ look_at(struct neighbours *n, unsigned i, const uint8_t *frame, size_t len)
 		complain_stray(n, i, frame, len);
 		return;
 	}
+	if (seq != me->got)
+		look_at_workers(n);
 	if (seq != me->got && !give_up(n, i, me->got, seq))
 		complain(n, "neighbour %u got frame %ju instead of %ju", i, (uintmax_t)seq,
 				(uintmax_t)me->got);
@@ -252,10 +261,9 @@ run(void *arg)
 		if (now - last > n->stood)
 			__atomic_store_n(&n->stood, now - last, __ATOMIC_RELAXED);
 		if (now - last > STOOD_NS)
-			__atomic_store_n(&n->stood_still, true, __ATOMIC_RELAXED);
+			__atomic_store_n(&n->stood_at, now, __ATOMIC_RELAXED);
 		last = now;
-		if (n->patient)
-			look_at_workers(n);
+		look_at_workers(n);
 		for (unsigned i = 0; i < NEIGHBOURS; i++) {
 			receive_all(n, i);
 			if (!pause)
@@ -437,7 +445,6 @@ neighbours_check(struct neighbours *n, uint64_t *delay_ns)
 	pthread_mutex_lock(&n->lock);
 	error = n->error[0] != '\0' ? n->error : NULL;
 	pthread_mutex_unlock(&n->lock);
-	__atomic_store_n(&n->stood_still, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&n->pause, false, __ATOMIC_RELEASE);
 	return error;
 }

@@ -29,8 +29,8 @@ struct neighbours;
 /*
  * Connects them at `socket`, with these features too. With MRG_RXBUF they have small buffers, of
  * which a frame takes up to seven. Each sends one broadcast, from which the switch learns it.
- * `patient`: a worker may have no CPU for long, as other programs run during a soak; frames that are late then may be
- * dropped and counted. Returns NULL if one could not connect.
+ * `patient`: workers may have no CPU for minutes, as other programs run during a soak. Returns NULL if one could not
+ * connect.
  */
 struct neighbours *
 neighbours_connect(const char *socket, uint64_t features, const struct workers *w, bool patient);
