@@ -20,6 +20,7 @@
 #include <rte_branch_prediction.h>
 
 #include "frame/frame.h"
+#include "frame/frame_set.h"
 
 /* As many classes as one uint64_t has bits. Each of 16 rings still gets four. */
 #define FLOWS 64
@@ -44,9 +45,9 @@ flow_ring(struct frame *f, unsigned int n)
 	return flow_of(f) * n / FLOWS;
 }
 
-/* Returns the frames of `want` whose classes are not among `flows`. */
+/* Returns the frames of `want`, of an array, whose classes are not among `flows`. */
 static inline frame_set
-flow_others(struct burst *b, frame_set want, uint64_t flows)
+flow_others(struct frame *frame, frame_set want, uint64_t flows)
 {
 	frame_set ok = 0;
 	unsigned int i;
@@ -54,7 +55,7 @@ flow_others(struct burst *b, frame_set want, uint64_t flows)
 	if (flows == FLOWS_ALL)
 		return 0;
 	FRAME_SET_FOREACH(i, want)
-		if (!(flows >> flow_of(&b->frame[i]) & 1))
+		if (!(flows >> flow_of(&frame[i]) & 1))
 			ok |= frame_set_one(i);
 	return ok;
 }

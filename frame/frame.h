@@ -4,12 +4,11 @@
 /*
  * A frame is a view, not a buffer.
  *
- * A source (a guest's transmit ring, a queue of the uplink) fetches a burst of frames. Each frame
- * says where its bytes are, and has a private copy of its Ethernet header. The bytes stay where
+ * It says where its bytes are, and has a private copy of its Ethernet header. The bytes stay where
  * they are (in guest memory or an mbuf) until every destination has copied them; then the source
- * gets its descriptors back.
+ * that it came from (switch/source.h) gets its descriptors back.
  *
- * A burst belongs to one worker and lives for one poll. No locks.
+ * A frame is part of a burst (switch/burst.h), and belongs to the worker that has that. No locks.
  */
 #ifndef FRAME_H
 #define FRAME_H
@@ -23,21 +22,13 @@
 
 #include <rte_ether.h>
 
-#include "frame/frame_set.h"
-#include "frame/touch.h"
-
 struct rte_mbuf;
-struct share;
-struct share_clock;
 
 /*
  * Longest descriptor chain: what QEMU's own virtio back end and Linux'
  * vhost-net take (UIO_MAXIOV), so no driver that works there is refused here.
  */
 #define CHAIN_MAX 1024u
-
-/* Fragments of a burst: four a frame, and always room for one longest chain. */
-#define BURST_FRAGS (4 * BURST_MAX + CHAIN_MAX)
 
 /*
  * Room for an Ethernet header, two VLAN tags, and the longest headers of IP and TCP (142 bytes),
@@ -117,44 +108,5 @@ frame_own_tag(const struct frame *f)
 
 /* Longest plain frame: 1500 bytes, an Ethernet header and a tag. */
 #define FRAME_PLAIN_MAX RTE_ETHER_MAX_LEN
-
-/* The frames of one poll (see forward.c). */
-struct burst {
-	unsigned int n;
-	unsigned int nfrags;
-	uint32_t cost;          /* cost of the visit so far; see cost.h */
-	uint32_t paid;          /* the part of `cost` that receivers pay for */
-	uint32_t signal;        /* cost of a signal to a guest on this machine */
-	uint32_t fetched;       /* unusual cost of the fetch */
-	unsigned int frags_max; /* no further frame is fetched beyond that */
-	frame_set plain; /* frames of one fragment, of FRAME_PLAIN_MAX bytes at most, which ask for nothing */
-	bool put_off; /* the current destination took less than it has room for */
-	bool cold;    /* many guests are busy: frames of this one have left the cache */
-	bool far;     /* so many that even short frames have left the cache of this core */
-	struct share_clock *clock; /* the worker's */
-	struct share *receiver;    /* share of the current destination; NULL: none */
-	struct touch touch;        /* of visits that are examined */
-	alignas(RTE_CACHE_LINE_MIN_SIZE) struct frame frame[BURST_MAX];
-	struct fragment frag[BURST_FRAGS];
-	struct headers headers[BURST_MAX]; /* of those frames that have offloads */
-};
-
-/* Touches the pages of n fragments. Returns false if that takes long; then not all of them were touched. */
-static inline bool
-burst_touch(struct burst *b, const struct fragment *p, unsigned int n)
-{
-	const struct fragment *end = p + n;
-
-	for (; p < end; p++)
-		if (!touch_range(&b->touch, p->base, p->base + p->len))
-			return false;
-	return true;
-}
-
-/* The result of offering frames to a destination. */
-struct outcome {
-	frame_set taken;   /* copied: the destination has them */
-	frame_set refused; /* can never be taken; frame.reason says why */
-};
 
 #endif /* FRAME_H */

@@ -16,6 +16,7 @@
 
 #include "frame/cost.h"
 #include "guest/ring.h"
+#include "switch/burst.h"
 #include "switch/share.h"
 
 /*

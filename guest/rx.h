@@ -18,6 +18,7 @@
 #include "base/simd.h"
 #include "frame/copy.h"
 #include "guest/virtqueue.h"
+#include "switch/burst.h"
 
 struct port_count;
 

@@ -15,7 +15,7 @@
 #define GUEST_TX_H
 
 #include "base/simd.h"
-#include "frame/frame.h"
+#include "switch/burst.h"
 #include "switch/source.h"
 
 /* For the `source` of a struct virtqueue. */

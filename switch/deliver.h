@@ -73,7 +73,7 @@ deliver_all(struct lane *l, struct source *s, const struct flow_set *blocked, co
 		want = d->want[i];
 		d->delay[i] = DELAY_NONE;
 		if (unlikely(blocked != NULL && port_set_has(&blocked->port, d->port[i]))) {
-			want = flow_others(b, want, blocked->flow[d->port[i]]);
+			want = flow_others(b->frame, want, blocked->flow[d->port[i]]);
 			d->delay[i] = DELAY_BEHIND;
 		}
 		b->put_off = b->cost >= COST_VISIT_MAX;

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "frame/frame.h"
+#include "switch/burst.h"
 #include "switch/count.h"
 #include "switch/fdb.h"
 #include "switch/load.h"

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #include "frame/drops.h"
-#include "frame/frame.h"
+#include "switch/burst.h"
 
 struct lane;
 struct sink;

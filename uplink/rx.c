@@ -13,7 +13,7 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
-#include "frame/frame.h"
+#include "switch/burst.h"
 #include "switch/count.h"
 #include "uplink/uplink.h"
 #include "uplink/uplink_priv.h"

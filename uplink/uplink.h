@@ -16,8 +16,8 @@
 #include <stdint.h>
 
 #include "frame/drops.h"
+#include "switch/burst.h"
 #include "switch/fdb.h"
-#include "frame/frame.h"
 
 struct conf;
 struct port_count;
