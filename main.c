@@ -172,7 +172,7 @@ main_start(struct whole *w)
 		return false;
 	}
 	telemetry_start(&w->parts);
-	workers_start(&w->workers, &w->lanes, w->uplink, w->conf->idle_sleep);
+	workers_start(&w->workers, &w->lanes, w->conf->idle_sleep);
 	if (!vhost_user_start(&w->guests) || !cuse_start(&w->cuse, &w->guests))
 		return false;
 	w->parts.changes = changes_create(&w->parts, &w->given, w->argc, w->argv);

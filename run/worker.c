@@ -15,7 +15,7 @@
 #include "switch/lane.h"
 #include "switch/lanes.h"
 #include "switch/round.h"
-#include "uplink/uplink.h"
+#include "switch/sink.h"
 
 /*
  * How often, and with which pauses, the main lcore checks that workers have finished: for 5 s, or
@@ -29,18 +29,18 @@ worker_run(void *arg)
 {
 	struct worker *w = arg;
 	struct rte_rcu_qsbr *qsbr = w->all->lanes->qsbr;
-	struct uplink *uplink = w->all->uplink;
 	struct sleeper *sleeper = w->sleeper;
 	struct lane *l = w->lane;
+	struct sink *uplink = port_sink(&l->shared.ports->port[PORT_UPLINK]);
+	bool left;
 
 	rte_rcu_qsbr_thread_register(qsbr, l->id);
 	rte_rcu_qsbr_thread_online(qsbr, l->id);
 	while (!load_relaxed(&w->all->stop)) {
 		lane_round(l);
-		if (uplink != NULL)
-			uplink_work(uplink, l->id);
+		left = uplink != NULL && uplink->ops->work != NULL && uplink->ops->work(uplink, l);
 		grace_pass(qsbr, l->id);
-		if (sleeper != NULL && (uplink == NULL || !uplink_has_rest(uplink, l->id)))
+		if (sleeper != NULL && !left)
 			sleeper_round(sleeper, &w->all->stop);
 	}
 	rte_rcu_qsbr_thread_offline(qsbr, l->id);
@@ -50,13 +50,12 @@ worker_run(void *arg)
 }
 
 void
-workers_start(struct workers *all, struct lanes *lanes, struct uplink *uplink, uint32_t idle_sleep)
+workers_start(struct workers *all, struct lanes *lanes, uint32_t idle_sleep)
 {
 	struct worker *w;
 	unsigned int i;
 
 	all->lanes = lanes;
-	all->uplink = uplink;
 	for (i = 0; i < lanes->n; i++) {
 		w = &all->worker[i];
 		*w = (struct worker){.all = all, .lane = lanes->lane[i]};

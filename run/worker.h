@@ -17,7 +17,6 @@
 struct lane;
 struct lanes;
 struct sleeper;
-struct uplink;
 
 struct worker {
 	struct workers *all;
@@ -27,14 +26,15 @@ struct worker {
 
 struct workers {
 	struct lanes *lanes;
-	struct uplink *uplink; /* NULL: none */
-	bool stop;             /* set once: workers leave their loops */
+	bool stop; /* set once: workers leave their loops */
 	struct worker worker[WORKER_MAX];
 };
 
-/* Starts a worker for each lane. Workers sleep after `idle_sleep` microseconds without work; 0: never. */
-void
-workers_start(struct workers *all, struct lanes *lanes, struct uplink *uplink, uint32_t idle_sleep);
+/*
+ * Starts a worker for each lane. Workers sleep after `idle_sleep` microseconds without work; 0: never. The uplink's sink
+ * is in the table of ports before that, and stays there until workers_end().
+ */
+void workers_start(struct workers *all, struct lanes *lanes, uint32_t idle_sleep);
 
 /* Runs the loop of a struct worker on its lcore, until it is told to stop. */
 int worker_run(void *worker);

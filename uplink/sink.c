@@ -47,8 +47,15 @@ uplink_is_open(const struct sink *k)
 	return true;
 }
 
+static bool
+uplink_sink_work(struct sink *k, const struct lane *l)
+{
+	return uplink_work(uplink_of(k), l->id);
+}
+
 const struct sink_ops uplink_sink_ops = {
 		.deliver = uplink_sink_deliver,
 		.why_not = uplink_why_not,
 		.is_open = uplink_is_open,
+		.work = uplink_sink_work,
 };

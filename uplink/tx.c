@@ -224,25 +224,20 @@ uplink_tx_flush(struct uplink *u, struct uplink_tx *tx)
 	return tx->npending == 0;
 }
 
-void
+bool
 uplink_work(struct uplink *u, unsigned int id)
 {
+	bool left = !uplink_tx_flush(u, &u->tx[id]);
 	uint64_t now;
 
-	uplink_tx_flush(u, &u->tx[id]);
 	if (likely(u->call_time == 0) || id != 0)
-		return;
+		return left;
 	now = rte_rdtsc();
 	if (now < u->call_at)
-		return;
+		return left;
 	u->call_at = now + u->call_time;
 	uplink_tx_transmit(u, &u->tx[id], NULL, 0);
-}
-
-bool
-uplink_has_rest(const struct uplink *u, unsigned int id)
-{
-	return u->tx[id].npending != 0;
+	return left;
 }
 
 /* Fills a chain of n mbufs, each with that much room, with a frame and its tag. */

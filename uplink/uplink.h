@@ -78,12 +78,9 @@ struct outcome uplink_deliver(struct uplink *u, unsigned int id, struct burst *b
 
 /*
  * Offers the port the rest of a frame that was cut, and calls a port that does work of its own in
- * such calls (a bond). Worker `id`, with each round.
+ * such calls (a bond). Returns true if a part of that rest is left. Worker `id`, with each round.
  */
-void uplink_work(struct uplink *u, unsigned int id);
-
-/* Returns true if uplink_work() of worker `id` has something left to send. That worker. */
-bool uplink_has_rest(const struct uplink *u, unsigned int id);
+bool uplink_work(struct uplink *u, unsigned int id);
 
 /* Returns why the port took no more from worker `id` at its last try. */
 enum drop_reason uplink_reason(const struct uplink *u, unsigned int id);

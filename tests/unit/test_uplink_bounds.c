@@ -86,6 +86,7 @@ test_no_segment_is_lost(void **state)
 	struct rte_mbuf *m[BURST_MAX];
 	struct wire *w = *state;
 	unsigned int n, got = 0;
+	bool left;
 
 	w->u->carries = 40;
 	for (n = 0; w->u->tx[0].npending == 0; n++) {
@@ -98,7 +99,8 @@ test_no_segment_is_lost(void **state)
 		assert_true(n == 0 || m[0]->pkt_len > w->u->carries);
 		rte_pktmbuf_free_bulk(m, n);
 		got += n;
-		uplink_work(w->u, 0);
+		left = uplink_work(w->u, 0);
+		assert_int_equal(left, w->u->tx[0].npending != 0);
 	} while (n != 0);
 	assert_int_equal(got, w->count.segments);
 }
