@@ -99,7 +99,7 @@ flood_add_tag(struct lane *l, frame_set frames, uint16_t vid)
 	flood_count(l, frames, ports);
 }
 
-/* Takes the ports away that frames must not go to. */
+/* Takes the ports away that frames must not go to. A frame that has no other is a hairpin. */
 static void
 flood_leave_out(struct lane *l)
 {

@@ -49,6 +49,13 @@ route_to_none(struct frame *f, enum drop_reason reason)
 	return TO_NONE;
 }
 
+/* Drops a frame whose only port is the one that it came from, or that has its source address. */
+static inline uint16_t
+route_hairpin(struct frame *f)
+{
+	return route_to_none(f, DROP_TO_SENDER);
+}
+
 /* Returns true if a port may make one more request in this period. Workers share its credit. */
 static bool
 route_may_learn(struct port *p)
@@ -168,7 +175,7 @@ route_from_guest(struct lane *l, const struct source *s, struct frame *f, uint8_
 		return TO_ALL;
 	port = fdb_port(e);
 	if (unlikely(port == s->port))
-		return route_to_none(f, DROP_TO_SENDER);
+		return route_hairpin(f);
 	if (unlikely(policy & PORT_ISOLATED) && ports_isolated(l->shared.ports, s->port, port))
 		return route_to_none(f, DROP_ISOLATED);
 	return likely(vm2vm != VM2VM_NIC) ? port : route_by_nic(l, f, e, port);
@@ -198,7 +205,7 @@ route_from_untagged(struct lane *l, struct frame *f, uint16_t owner)
 	if (e == NULL)
 		return likely(owner == PORT_UPLINK) ? TO_ALL : route_reflected(l, f, owner);
 	port = fdb_port(e);
-	return port != PORT_UPLINK && port != owner ? port : route_to_none(f, DROP_TO_SENDER);
+	return port != PORT_UPLINK && port != owner ? port : route_hairpin(f);
 }
 
 /* A frame goes to every device with this tag, except the owner of its source. */
@@ -227,7 +234,7 @@ route_from_shared(struct lane *l, struct frame *f, uint16_t vid, uint16_t owner)
 		return route_to_tag(l, f, vid, owner);
 	port = fdb_port(e);
 	if (port == PORT_UPLINK || port == owner)
-		return route_to_none(f, DROP_TO_SENDER);
+		return route_hairpin(f);
 	return port_has_tag(&l->shared.ports->port[port], vid) ? port : route_to_none(f, DROP_VLAN);
 }
 
@@ -266,7 +273,7 @@ route_from_tagged(struct lane *l, const struct source *s, struct frame *f, uint1
 	if (unlikely(device == TAG_SHARED))
 		return route_from_shared(l, f, route_vid(f), owner);
 	if (unlikely(owner == device))
-		return route_to_none(f, DROP_TO_SENDER);
+		return route_hairpin(f);
 	if (rte_is_multicast_ether_addr(&f->eth.dst_addr))
 		return device >= s->copied ? device : route_to_none(f, DROP_COPY);
 	e = fdb_lookup(all->fdb, &l->hints, fdb_key(&f->eth.dst_addr, FDB_DOMAIN));
