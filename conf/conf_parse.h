@@ -37,7 +37,7 @@ enum conf_result
 conf_parse_with(struct conf *c, int argc, char **argv, const char *text, size_t len);
 
 /*
- * Settles settings that are as given: decides what they leave open, makes the tables, and checks
+ * Resolves settings that are as given: decides what they leave open, makes the tables, and checks
  * ports against each other and against the switch. Returns false, after an error was printed, if
  * they can't be used together. Any thread.
  */

@@ -155,7 +155,7 @@ addresses_fix(const struct parts *p, uint64_t key, uint16_t port)
 }
 
 void
-addresses_return(const struct parts *p, uint16_t port, bool settled)
+addresses_return(const struct parts *p, uint16_t port, bool committed)
 {
 	struct static_address *a;
 	struct rte_ether_addr mac;
@@ -166,7 +166,7 @@ addresses_return(const struct parts *p, uint16_t port, bool settled)
 		if (!a->waits || !addresses_are_of(a, &p->ports->port[port]))
 			continue;
 		a->waits = !addresses_allowed(p, a->key, port) || !addresses_put(p, a->key, port);
-		if (!a->waits || !settled)
+		if (!a->waits || !committed)
 			continue;
 		mac = fdb_mac(a->key);
 		say(NOTICE, "port %s: may no longer have the static address " MAC_FORMAT "\n",
@@ -176,7 +176,7 @@ addresses_return(const struct parts *p, uint16_t port, bool settled)
 }
 
 void
-addresses_settle(const struct parts *p)
+addresses_commit(const struct parts *p)
 {
 	unsigned int i;
 

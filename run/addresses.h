@@ -35,9 +35,9 @@ void addresses_forget_port(const struct parts *p, uint16_t port);
 
 /*
  * Puts the static addresses of a guest that has come back where they were. Those that it may not have end if the
- * settings are `settled`, and wait otherwise, as the change that is being made may be taken back.
+ * settings are `committed`, and wait otherwise, as the change that is being made may be taken back.
  */
-void addresses_return(const struct parts *p, uint16_t port, bool settled);
+void addresses_return(const struct parts *p, uint16_t port, bool committed);
 
 /* Forgets the addresses that the present settings do not allow to their ports. Static ones wait. */
 void addresses_enforce(const struct parts *p);
@@ -46,7 +46,7 @@ void addresses_enforce(const struct parts *p);
  * Does the same for settings that stay: static addresses return to the guests that are there, or (if they
  * are not allowed any more) end.
  */
-void addresses_settle(const struct parts *p);
+void addresses_commit(const struct parts *p);
 
 /*
  * Puts an address at a port, where it stays until it is deleted, also while the port's guest is away. Returns

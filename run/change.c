@@ -196,7 +196,7 @@ changes_replace(struct changes *c)
 {
 	if (!settings_publish(&c->settings, c->plan.next, NULL, NULL))
 		return false;
-	addresses_settle(c->parts);
+	addresses_commit(c->parts);
 	changes_serve(c, true);
 	return true;
 }
@@ -271,7 +271,7 @@ changes_step(struct changes *c)
 		if (!plan_is_cleared(&c->plan, c->parts, true) ||
 				!settings_publish(&c->settings, c->plan.before, NULL, NULL))
 			return false; /* until it can */
-		addresses_settle(c->parts);
+		addresses_commit(c->parts);
 		changes_finish(c, false);
 		return false;
 	case STEP_REMOVE:
@@ -280,7 +280,7 @@ changes_step(struct changes *c)
 	case STEP_CLEAR:
 		return plan_is_cleared(&c->plan, c->parts, false) && changes_replace(c);
 	case STEP_REPLACE:
-		addresses_settle(c->parts); /* of guests that have come back */
+		addresses_commit(c->parts); /* of guests that have come back */
 		changes_finish(c, true);
 		return false;
 	case STEP_IDLE:

@@ -157,17 +157,17 @@ test_settings_end_them(void **state)
 	assert_true(addresses_fix(p, key[1], B));
 	addresses_forget_port(p, A);
 	take_addresses_of_a(w);
-	addresses_settle(p);
+	addresses_commit(p);
 	addresses_return(p, A, true);
 	assert_int_equal(static_at(w, key[0]), PORT_MAX);
 	assert_int_equal(w->statics.n, 1);
 	read_settings(&others, one, RTE_DIM(one));
-	addresses_settle(p);
+	addresses_commit(p);
 	assert_int_equal(w->statics.n, 1);
 	addresses_forget_port(p, B);
 	p->conf = &settings;
 	memset(&settings.port[B], 0, sizeof(settings.port[B]));
-	addresses_settle(p);
+	addresses_commit(p);
 	assert_int_equal(w->statics.n, 0);
 }
 
@@ -186,7 +186,7 @@ test_they_wait_for_the_end_of_a_change(void **state)
 	p->conf = &settings;
 	w->r->ports.port[A].settings = &settings.port[A];
 	w->r->ports.port[A].policy = 0;
-	addresses_settle(p);
+	addresses_commit(p);
 	assert_int_equal(static_at(w, key[0]), A);
 }
 
@@ -229,11 +229,11 @@ test_change_that_is_undone(void **state)
 	addresses_enforce(p);
 	assert_int_equal(static_at(w, named), PORT_MAX);
 	p->conf = &settings;
-	addresses_settle(p);
+	addresses_commit(p);
 	assert_int_equal(static_at(w, named), A);
 	/* If they stay it ends. */
 	p->conf = &others;
-	addresses_settle(p);
+	addresses_commit(p);
 	assert_int_equal(static_at(w, named), PORT_MAX);
 	assert_int_equal(w->statics.n, 0);
 }

@@ -67,7 +67,7 @@ void __wrap_registrar_give(struct registrar *r, struct job *j);
 struct job *__wrap_registrar_take(struct registrar *r);
 bool
 __wrap_settings_publish(struct settings *s, const struct conf *next, guests_may may, void *arg);
-void __wrap_addresses_settle(const struct parts *p);
+void __wrap_addresses_commit(const struct parts *p);
 
 struct registrar *
 __wrap_registrar_start(struct guests *all, struct wake *wake)
@@ -127,7 +127,7 @@ __wrap_settings_publish(struct settings *s, const struct conf *next, guests_may 
 }
 
 void
-__wrap_addresses_settle(const struct parts *p)
+__wrap_addresses_commit(const struct parts *p)
 {
 	RTE_SET_USED(p);
 }

@@ -34,7 +34,7 @@ $(BUILD)/tests/unit/filter: UNIT_DRIVERS := -Wl,--no-as-needed -lrte_net_bond -l
 
 # What a change asks of others is answered by the test.
 $(BUILD)/tests/unit/change: UNIT_DRIVERS := -Wl,--wrap=registrar_start,--wrap=registrar_stop,--wrap=registrar_give \
-	-Wl,--wrap=registrar_take,--wrap=settings_publish,--wrap=addresses_settle
+	-Wl,--wrap=registrar_take,--wrap=settings_publish,--wrap=addresses_commit
 
 # A reload is what the test makes of it.
 $(BUILD)/tests/unit/control: UNIT_DRIVERS := -Wl,--wrap=changes_reload
