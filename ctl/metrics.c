@@ -48,7 +48,7 @@ static const struct metric per_port[] = {
 		{"missed", "port_missed_frames", "Frames for the port that it did not take"},
 		{"signals", "port_signals", "Signals to the guest"},
 		{"unlearned", "port_unlearned_addresses",
-				"Addresses refused as the port had its share"},
+				"Addresses refused as the port had its quota"},
 		{"checksums", "port_completed_checksums",
 				"Frames whose checksum the switch completed"},
 		{"segments", "port_segments", "Frames that longer ones were cut into"},
@@ -204,9 +204,9 @@ metrics_print_all(const struct page *p, const struct answers *a)
 			json_string_value(json_object_get(a->hello, "version")));
 	metrics_gauge(p, all, "workers", "Workers");
 	metrics_workers(p, workers, "busy", "worker_busy_ratio",
-			"Share of the last second that the worker had something to do");
+			"Part of the last second in which the worker had something to do");
 	metrics_workers(p, workers, "asleep", "worker_asleep_ratio",
-			"Share of the last second that the worker slept");
+			"Part of the last second in which the worker slept");
 	metrics_gauge(p, all, "addresses", "Addresses in the table");
 	metrics_gauge(p, all, "buffers_free", "Free buffers of the uplink");
 	metrics_head(p, "devices_stopped", "counter", "Guests stopped for breaking the rules");

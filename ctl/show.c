@@ -194,7 +194,7 @@ show_flushed(const json_t *result)
 			json_integer_value(json_object_get(result, "flushed")));
 }
 
-/* Writes a share of 1 as a percentage. */
+/* Writes a ratio as a percentage. */
 static const char *
 show_percent(const json_t *o, const char *key, char text[24])
 {

@@ -38,11 +38,11 @@ load_read(const struct lane *l, uint64_t now)
 }
 
 /*
- * Returns the share of `part` in `all`, in millionths. A round or a sleep may have ended while its
- * counters were read: a share then is a little too high in one second, and too low in the next.
+ * Returns the ratio of `part` to `all`, in millionths. A round or a sleep may have ended while its
+ * counters were read: the ratio then is a little too high in one second, and too low in the next.
  */
 static uint64_t
-load_share(uint64_t part, uint64_t before, uint64_t all)
+load_ratio(uint64_t part, uint64_t before, uint64_t all)
 {
 	if (part < before || all == 0)
 		return 0;
@@ -77,8 +77,8 @@ loads_sample(struct loads *all, const struct lanes *lanes, uint64_t now)
 		w = &all->worker[i];
 		frames = m.frames - before->frames;
 		if (all->at != 0 && passed != 0) {
-			store_relaxed(&w->busy, load_share(m.busy, before->busy, passed));
-			store_relaxed(&w->asleep, load_share(m.asleep, before->asleep, passed));
+			store_relaxed(&w->busy, load_ratio(m.busy, before->busy, passed));
+			store_relaxed(&w->asleep, load_ratio(m.asleep, before->asleep, passed));
 			store_relaxed(&w->frames,
 					(uint64_t)((double)frames * rte_get_tsc_hz() / passed));
 			store_relaxed(&w->cycles,

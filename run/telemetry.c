@@ -154,7 +154,7 @@ telemetry_show_switch(const struct parts *p, const char *params, struct rte_tel_
 	return 0;
 }
 
-/* Shows what each worker did in the last second. Shares are in millionths, as telemetry has no fractions. */
+/* Shows what each worker did in the last second. Ratios are in millionths, as telemetry has no fractions. */
 static int
 telemetry_show_workers(const struct parts *p, const char *params, struct rte_tel_data *d)
 {

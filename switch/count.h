@@ -36,7 +36,7 @@ struct port_count {
 	uint64_t sent_bytes;
 	uint64_t missed;         /* frames for the port that it did not take */
 	uint64_t signals;        /* signals to the guest */
-	uint64_t unlearned;      /* addresses refused: the table's share was full */
+	uint64_t unlearned;      /* addresses refused: the port had its quota */
 	uint64_t checksums;      /* frames that the port took with a checksum of ours */
 	uint64_t segments;       /* frames that longer ones were cut into for the port */
 	uint64_t drop[DROP_MAX]; /* received frames that were dropped, by reason */

@@ -34,7 +34,7 @@ struct rte_rcu_qsbr;
 #define FDB_PER_GUEST 256
 /* Addresses beyond the uplink: as many as a common access switch holds. */
 #define FDB_PER_UPLINK 8192
-/* Room for every port's share, so that no port can take another's. */
+/* Room for every port's quota, so that no port can take another's. */
 #define FDB_SIZE (GUEST_MAX * FDB_PER_GUEST + FDB_PER_UPLINK)
 
 /*
@@ -92,7 +92,7 @@ enum fdb_verdict {
 	FDB_SAME,  /* known at this port */
 	FDB_MOVED, /* it was another port's, which is in *old */
 	FDB_KEPT,  /* the uplink may not take a guest's address that is in use */
-	FDB_FULL,  /* the port has its share of addresses already */
+	FDB_FULL,  /* the port has its quota of addresses already */
 };
 
 /* All guests are one broadcast domain. */

@@ -53,7 +53,7 @@ park_add(struct park *p, const struct frame *f, bool sent, uint64_t deadline)
 bool
 park_errand(struct park *p, unsigned int slot, uint16_t port, uint32_t epoch, uint64_t flows)
 {
-	unsigned int left = RTE_MIN(PARK_SHARE * p->nfree, PARK_ERRANDS - p->nerrands);
+	unsigned int left = RTE_MIN(PARK_QUOTA * p->nfree, PARK_ERRANDS - p->nerrands);
 
 	if (p->owed[port] >= left)
 		return false;

@@ -11,7 +11,7 @@
  * pair of ports are never reordered. If a source's frames go to a port by flow (flow.h), this holds
  * for each flow: a full ring holds up only its own flows.
  *
- * A destination may use a share of the free slots. So even if many destinations are full for a
+ * A destination has a quota of the free slots. So even if many destinations are full for a
  * long time, slots remain for frames to others.
  *
  * An errand is one copy that is still owed: a flooded frame has one for each full ring. A frame is
@@ -45,7 +45,7 @@
  * destinations leave 1 / (4k + 1) of the slots, and a single one can use four fifths. A copy
  * beyond that is dropped at once, too.
  */
-#define PARK_SHARE 4
+#define PARK_QUOTA 4
 
 /*
  * How many fragments a parked frame may have: a header, a head and the fragments of a Linux socket
@@ -135,7 +135,7 @@ int park_add(struct park *p, const struct frame *f, bool sent, uint64_t deadline
 
 /*
  * Adds an errand of the frame in `slot`, which holds up `flows` of the port. Returns false if there
- * is no room, or if the port has its share of it.
+ * is no room, or if the port has used its quota.
  */
 bool park_errand(struct park *p, unsigned int slot, uint16_t port, uint32_t epoch, uint64_t flows);
 

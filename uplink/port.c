@@ -58,11 +58,11 @@ uplink_port_rx_queues(const struct uplink *u)
 static uint16_t
 uplink_port_rx_descriptors(const struct uplink *u)
 {
-	unsigned int share = RX_DESCRIPTORS_ALL / uplink_port_rx_queues(u);
+	unsigned int each = RX_DESCRIPTORS_ALL / uplink_port_rx_queues(u);
 
-	if (share < RX_DESCRIPTORS_LEAST)
+	if (each < RX_DESCRIPTORS_LEAST)
 		return RX_DESCRIPTORS_LEAST;
-	return share < RX_DESCRIPTORS ? share : RX_DESCRIPTORS;
+	return each < RX_DESCRIPTORS ? each : RX_DESCRIPTORS;
 }
 
 struct rte_kvargs *

@@ -196,10 +196,10 @@ test_share(void **state)
 		park_remove(p, slot);
 		assert_int_equal(p->owed[port], n);
 		assert_true((n >= 1 || park_room(p) == 1) && n <= most &&
-				n <= PARK_SHARE * park_room(p));
+				n <= PARK_QUOTA * park_room(p));
 		most = n;
 		if (port == 0)
-			assert_int_equal(n, PARK_FRAMES * PARK_SHARE / (PARK_SHARE + 1));
+			assert_int_equal(n, PARK_FRAMES * PARK_QUOTA / (PARK_QUOTA + 1));
 	}
 	assert_true(park_room(p) > 0);
 }
