@@ -103,13 +103,13 @@ uplink_rx_fetch_frame(const struct uplink *u, struct burst *b, struct frame *f, 
 
 /* Takes the frames that were fetched too early. */
 static unsigned int
-uplink_rx_fetch_held(struct uplink_pool *p, struct rte_mbuf **m, unsigned int max)
+uplink_rx_take_early(struct uplink_pool *p, struct rte_mbuf **m, unsigned int max)
 {
-	unsigned int n = RTE_MIN(p->nheld, max);
+	unsigned int n = RTE_MIN(p->n_early, max);
 
-	memcpy(m, p->held, n * sizeof(*m));
-	p->nheld -= n;
-	memmove(p->held, p->held + n, p->nheld * sizeof(*p->held));
+	memcpy(m, p->early, n * sizeof(*m));
+	p->n_early -= n;
+	memmove(p->early, p->early + n, p->n_early * sizeof(*p->early));
 	return n;
 }
 
@@ -142,7 +142,7 @@ uplink_fetch(struct source *s, struct burst *b, unsigned int max)
 	b->plain = 0;
 	if (unlikely(!uplink_rx_is_due(u, p)))
 		return 0;
-	b->n = unlikely(p->nheld != 0) ? uplink_rx_fetch_held(p, m, max) : 0;
+	b->n = unlikely(p->n_early != 0) ? uplink_rx_take_early(p, m, max) : 0;
 	/* Each burst is of one queue, in turn; empty queues are skipped. */
 	for (i = 0; i < p->queues.n && b->n == 0; i++) {
 		b->n = rte_eth_rx_burst(
@@ -157,17 +157,17 @@ uplink_fetch(struct source *s, struct burst *b, unsigned int max)
 	return b->n;
 }
 
-/* When these frames were fetched none were held, or these were the first of them. */
+/* When these frames were fetched early[] was empty, or these were the first of them. */
 static void
 uplink_unfetch(struct source *s, struct burst *b, unsigned int from)
 {
 	struct uplink_pool *p = container_of(s, struct uplink_pool, source);
 	unsigned int i, n = b->n - from;
 
-	memmove(p->held + n, p->held, p->nheld * sizeof(*p->held));
+	memmove(p->early + n, p->early, p->n_early * sizeof(*p->early));
 	for (i = 0; i < n; i++)
-		p->held[i] = b->frame[from + i].mbuf;
-	p->nheld += n;
+		p->early[i] = b->frame[from + i].mbuf;
+	p->n_early += n;
 	b->n = from;
 }
 

@@ -254,8 +254,8 @@ uplink_stop(struct uplink *u, struct port_count *count)
 		return;
 	for (i = 0; i < u->npools; i++) {
 		retry_release(&u->pool[i].source, count);
-		rte_pktmbuf_free_bulk(u->pool[i].held, u->pool[i].nheld);
-		u->pool[i].nheld = 0;
+		rte_pktmbuf_free_bulk(u->pool[i].early, u->pool[i].n_early);
+		u->pool[i].n_early = 0;
 	}
 	for (i = 0; i < WORKER_MAX; i++)
 		uplink_work(u, i);

@@ -42,9 +42,9 @@ struct uplink_pool {
 	struct source source;
 	struct uplink *uplink;
 	struct vmdq_pool queues;
-	uint16_t turn;  /* index of the queue to look at next */
-	uint16_t nheld; /* number of frames in held[], which were fetched too early */
-	struct rte_mbuf *held[BURST_MAX];
+	uint16_t turn;    /* index of the queue to look at next */
+	uint16_t n_early; /* number of frames in early[], which were fetched too early */
+	struct rte_mbuf *early[BURST_MAX];
 };
 
 /* The NIC's filter for an address of a device. */
