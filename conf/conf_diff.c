@@ -125,9 +125,9 @@ diff_free_index(const struct conf *next, const struct conf *now,
 	return i;
 }
 
-/* Puts a port into *next where conf_place() wants it. Returns false if there is no place. */
+/* Puts a port into *next at its index. Returns false if none is free. */
 static bool
-diff_place_one(struct conf *next, const struct conf *now, const struct conf_port *p,
+diff_assign_one(struct conf *next, const struct conf *now, const struct conf_port *p,
 		bool (*taken)(void *arg, unsigned int index), void *arg)
 {
 	unsigned int at = conf_find_port(now, p->name);
@@ -144,8 +144,8 @@ diff_place_one(struct conf *next, const struct conf *now, const struct conf_port
 }
 
 bool
-conf_place(struct conf *next, const struct conf *now, bool (*taken)(void *arg, unsigned int index),
-		void *arg)
+conf_assign_indexes(struct conf *next, const struct conf *now,
+		bool (*taken)(void *arg, unsigned int index), void *arg)
 {
 	struct conf *from = malloc(sizeof(*from));
 	unsigned int i;
@@ -159,7 +159,7 @@ conf_place(struct conf *next, const struct conf *now, bool (*taken)(void *arg, u
 	memset(next->port, 0, sizeof(next->port));
 	next->nports = 0;
 	for (i = 0; ok && i < from->nports; i++)
-		ok = diff_place_one(next, now, &from->port[i], taken, arg);
+		ok = diff_assign_one(next, now, &from->port[i], taken, arg);
 	conf_port_limit_clients(next, now->client); /* not next's, which needs a restart */
 	free(from);
 	return ok;

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Compares one struct conf with the next. Ports are compared by index, so conf_place() first gives a port
+ * Compares one struct conf with the next. Ports are compared by index, so conf_assign_indexes() first gives a port
  * of the next one the index of the port with the same name.
  *
  * Any thread.
@@ -27,9 +27,9 @@ enum change {
 /*
  * Gives the ports of *next that have the same names as ports of *now their indexes, and the others
  * the lowest that are free in both, and for which `taken` (may be NULL) returns false. Whether the switch connects
- * to sockets stays as *now has it. Returns false, after an error was printed, if there are too few places.
+ * to sockets stays as *now has it. Returns false, after an error was printed, if there are too few indexes.
  */
-bool conf_place(struct conf *next, const struct conf *now,
+bool conf_assign_indexes(struct conf *next, const struct conf *now,
 		bool (*taken)(void *arg, unsigned int index), void *arg);
 
 /* Returns how the port at an index changes; both are resolved. */

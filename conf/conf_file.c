@@ -38,7 +38,7 @@ struct reader {
 	char text[FILE_LINE_MAX];
 };
 
-/* Prints an error with its place. Returns false. */
+/* Prints an error with its file and line. Returns false. */
 static bool
 file_wrong(const struct reader *r, const char *what)
 {
@@ -46,7 +46,7 @@ file_wrong(const struct reader *r, const char *what)
 	return false;
 }
 
-/* Between these two calls the parsers' errors are kept, and printed with their place after that. */
+/* Between these two calls the parsers' errors are kept, and printed with file and line after that. */
 static void
 file_listen(struct reader *r)
 {
@@ -280,7 +280,7 @@ file_has(const struct conf *c, unsigned int i)
 	return conf_port_used(&c->port[i]) && c->port[i].socket[0] != '\0';
 }
 
-/* Returns true if a port names a tag, or will: that of its place now. */
+/* Returns true if a port names a tag, or will: that of its index now. */
 static bool
 file_names_tag(const struct conf *c, const bool *add, uint32_t tag)
 {
@@ -297,24 +297,24 @@ file_names_tag(const struct conf *c, const bool *add, uint32_t tag)
 }
 
 /*
- * Chooses the ports that get a vlan= in the file. When the file is read they close up to places of ports that were
+ * Chooses the ports that get a vlan= in the file. When the file is read they close up to indexes of ports that were
  * removed, whose tags others may name by now: the file would be refused. Only a port with one guest has one tag.
  */
 static void
 file_choose_tags(const struct conf *c, bool add[SOCKET_MAX])
 {
-	unsigned int i, place;
+	unsigned int i, index;
 	bool more = c->vlan_base != 0;
 
 	while (more) {
 		more = false;
-		for (i = place = 0; i < c->nports; i++) {
+		for (i = index = 0; i < c->nports; i++) {
 			if (!file_has(c, i))
 				continue;
 			if (!add[i] && !c->port[i].vlan_given && c->port[i].guests == 1 &&
-					file_names_tag(c, add, c->vlan_base + place))
+					file_names_tag(c, add, c->vlan_base + index))
 				add[i] = more = true;
-			place++;
+			index++;
 		}
 	}
 }

@@ -98,7 +98,7 @@ static const struct option long_options[] = {
 
 static_assert(RTE_DIM(long_options) <= EAL_OPTIONS_MAX, "more options than EAL_OPTIONS_MAX");
 
-/* Returns the place in the table of what getopt_long() found, or -1 if that is no option of it. */
+/* Returns the index in the table of what getopt_long() found, or -1 if that is no option of it. */
 static int
 eal_options_index(int opt, int index)
 {

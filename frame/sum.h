@@ -5,7 +5,7 @@
  * The Internet checksum's sum (RFC 1071): of bytes, or of bytes while they are copied.
  *
  * Sums are folded to 16 bits, in the byte order of the frame. They are sums of bytes that begin at an
- * even place; sum_from_odd() adapts them to an odd one.
+ * even offset; sum_from_odd() adapts them to an odd one.
  *
  * There are several ways to add up the same numbers: in plain C, and by vector instructions where
  * they may be used (base/simd.h). sum_choose() takes the widest, once, after EAL's start and before
@@ -69,7 +69,7 @@ sum_add(uint16_t sum, uint16_t more)
 	return s + (s >> 16);
 }
 
-/* Returns the sum of the same bytes if they begin at an odd place (`odd`), or the sum itself. */
+/* Returns the sum of the same bytes if they begin at an odd offset (`odd`), or the sum itself. */
 static inline uint16_t
 sum_from_odd(uint16_t sum, bool odd)
 {

@@ -392,7 +392,7 @@ changes_read(const struct changes *c, const char *text, size_t len)
 	if (text == NULL && c->given->file[0] == '\0') {
 		say_error("there is no file to read: start the switch with --config FILE");
 	} else if (conf_parse_with(draft, c->argc, c->argv, text, len) == CONF_RUN &&
-			conf_place(draft, c->given, changes_slot_taken, c->parts)) {
+			conf_assign_indexes(draft, c->given, changes_slot_taken, c->parts)) {
 		return draft;
 	}
 	free(draft);

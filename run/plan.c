@@ -224,9 +224,9 @@ plan_leaves_tags(const struct plan *p, const struct parts *parts)
 	return true;
 }
 
-/* Returns true if a change can put a guest of a port out of its place. */
+/* Returns true if a change can put a guest of a port out of its slot. */
 static bool
-plan_takes_place(const struct plan *p, unsigned int index)
+plan_takes_slot(const struct plan *p, unsigned int index)
 {
 	const struct conf_port *before = &p->before->port[index], *next = &p->next->port[index];
 
@@ -245,7 +245,7 @@ plan_leaves_guests(const struct plan *p, const struct parts *parts)
 				port_state(&parts->ports->port[i]) != PORT_USED)
 			continue;
 		c = &p->next->port[index];
-		if (!plan_takes_place(p, index))
+		if (!plan_takes_slot(p, index))
 			continue;
 		/* The tag of a port with one guest is that of the port's own slot. */
 		if (++guests[index] <= c->guests && (c->guests > 1 || !c->vlan_given || i == index))

@@ -77,7 +77,7 @@ fuzz_one(struct input *in)
 		assert_true(ok || error[0] != '\0');
 		if (ok)
 			assert_true(conf_resolve(&two));
-		conf_place(&one, &two, is_taken, (void *)(uintptr_t)parity);
+		conf_assign_indexes(&one, &two, is_taken, (void *)(uintptr_t)parity);
 		say_error_into(NULL, 0);
 	}
 	free(text);

@@ -94,7 +94,7 @@ test_before_file_after(void **state)
 	for (i = 0; i < RTE_DIM(rows); i++) {
 		if (!read_text(&now, rows[i].before) || !read_text(&next, rows[i].file))
 			fail_msg("row %zu: %s", i, error);
-		assert_true(conf_place(&next, &now, NULL, NULL));
+		assert_true(conf_assign_indexes(&next, &now, NULL, NULL));
 		text = conf_text(&now, &next);
 		if (strcmp(text, rows[i].diff) != 0)
 			fail_msg("row %zu: not\n%s\nbut\n%s", i, rows[i].diff, text);
@@ -202,7 +202,7 @@ test_written_after_ports_went(void **state)
 		text = conf_text(&now, NULL);
 		if (!read_text(&next, text))
 			fail_msg("row %zu: %s\n%s", i, error, text);
-		assert_true(conf_place(&next, &now, NULL, NULL));
+		assert_true(conf_assign_indexes(&next, &now, NULL, NULL));
 		diff = conf_text(&now, &next);
 		if (strcmp(diff, rows[i].diff) != 0)
 			fail_msg("row %zu: %s", i, diff);
@@ -341,7 +341,7 @@ test_places(void **state)
 	(void)state;
 	assert_true(read_text(&now, A B));
 	assert_true(read_text(&next, "[port c]\nsocket=/c\n[port d]\nsocket=/d\n" B));
-	assert_true(conf_place(&next, &now, is_two, NULL));
+	assert_true(conf_assign_indexes(&next, &now, is_two, NULL));
 	assert_false(conf_port_used(&next.port[0]));
 	assert_string_equal(next.port[1].name, "b");
 	assert_false(conf_port_used(&next.port[2]));
@@ -362,7 +362,7 @@ test_client_needs_a_restart(void **state)
 	(void)state;
 	assert_int_equal(conf_parse_given(&now, 4, serves), CONF_RUN);
 	assert_int_equal(conf_parse_with(&next, 4, serves, file, strlen(file)), CONF_RUN);
-	assert_true(conf_place(&next, &now, NULL, NULL));
+	assert_true(conf_assign_indexes(&next, &now, NULL, NULL));
 	assert_int_equal(next.port[conf_find_port(&next, "a")].guests, SOCKET_GUESTS);
 	text = conf_text(&now, &next);
 	assert_string_equal(text,
@@ -371,7 +371,7 @@ test_client_needs_a_restart(void **state)
 	/* The other way round. */
 	assert_int_equal(conf_parse_given(&now, 5, connects), CONF_RUN);
 	assert_int_equal(conf_parse_with(&next, 4, serves, none, 0), CONF_RUN);
-	assert_true(conf_place(&next, &now, NULL, NULL));
+	assert_true(conf_assign_indexes(&next, &now, NULL, NULL));
 	text = conf_text(&now, &next);
 	assert_string_equal(text, "~ switch client yes -> default (needs a restart)\n");
 	free(text);

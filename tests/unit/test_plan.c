@@ -34,7 +34,7 @@ setup(void **state)
 	assert_true(conf_port_add(p->next, "e,socket=/e,vlan=7"));
 	assert_true(conf_port_add(p->next, "b,socket=/b,mtu=1400"));
 	assert_true(conf_resolve(p->before));
-	assert_true(conf_place(p->next, p->before, NULL, NULL) && conf_resolve(p->next));
+	assert_true(conf_assign_indexes(p->next, p->before, NULL, NULL) && conf_resolve(p->next));
 	assert_true(plan_compare(p));
 	*state = p;
 	return 0;
