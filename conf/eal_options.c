@@ -181,58 +181,53 @@ eal_options_has_level(const char *value)
 	return end != level && *end == '\0' && errno == 0;
 }
 
+/* Notes an option of memory. */
 static void
-eal_options_note(struct eal_said *s, const struct eal_option *o)
+eal_options_note_memory(struct eal_said *s, const struct eal_option *o)
 {
 	switch (o->opt) {
-	case 'l':
-		s->lcores = o->value;
-		s->lcores_option = o->is_letter ? "-l" : "--lcores";
-		break;
 	case 'm':
 	case OPT_PAGES:
 		s->memory = s->pages = o->is_letter ? "-m" : o->word;
 		s->amount = o->value;
 		break;
-	case 'n':
-		s->channels = o->value;
-		break;
-	case 'r':
-		s->ranks = o->value;
-		break;
-	case OPT_FILE_PREFIX:
-		s->file_prefix = o->value;
-		break;
 	case OPT_HUGE_DIR:
 		s->huge_dir = o->value;
+		s->memory = o->word;
+		break;
+	case OPT_NO_HUGE:
+		s->no_huge = true;
 		s->memory = o->word;
 		break;
 	case OPT_MEMORY:
 		s->memory = o->word;
 		break;
-	case OPT_NO_HUGE:
-		s->memory = o->word;
-		s->no_huge = true;
-		break;
 	case OPT_IN_MEMORY:
 		s->in_memory = true;
 		break;
-	case OPT_NO_SHCONF:
-		s->no_shconf = true;
-		break;
-	case OPT_PROC_TYPE:
-		s->secondary = strcmp(o->value, "primary") != 0;
-		break;
-	case OPT_LOG_LEVEL:
-		s->log_level = true;
-		if (strcmp(o->value, "help") == 0) /* prints the levels, and ends the process */
-			s->help = true;
-		else if (s->level == NULL && !eal_options_has_level(o->value))
-			s->level = o->value;
-		break;
-	case 'h':
+	}
+}
+
+/* Notes an option of what EAL says. "help" prints the levels, and ends the process. */
+static void
+eal_options_note_log(struct eal_said *s, const struct eal_option *o)
+{
+	if (o->opt == 'h')
 		s->help = true;
-		break;
+	if (o->opt != OPT_LOG_LEVEL)
+		return;
+	s->log_level = true;
+	if (strcmp(o->value, "help") == 0)
+		s->help = true;
+	else if (s->level == NULL && !eal_options_has_level(o->value))
+		s->level = o->value;
+}
+
+/* Notes the first word of each kind that EAL does not take. */
+static void
+eal_options_note_wrong(struct eal_said *s, const struct eal_option *o)
+{
+	switch (o->opt) {
 	case ':':
 		s->bare = s->bare != NULL ? s->bare : o->word;
 		break;
@@ -243,6 +238,35 @@ eal_options_note(struct eal_said *s, const struct eal_option *o)
 		s->stray = s->stray != NULL ? s->stray : o->word;
 		break;
 	}
+}
+
+static void
+eal_options_note(struct eal_said *s, const struct eal_option *o)
+{
+	switch (o->opt) {
+	case 'l':
+		s->lcores = o->value;
+		s->lcores_option = o->is_letter ? "-l" : "--lcores";
+		break;
+	case 'n':
+		s->channels = o->value;
+		break;
+	case 'r':
+		s->ranks = o->value;
+		break;
+	case OPT_FILE_PREFIX:
+		s->file_prefix = o->value;
+		break;
+	case OPT_NO_SHCONF:
+		s->no_shconf = true;
+		break;
+	case OPT_PROC_TYPE:
+		s->secondary = strcmp(o->value, "primary") != 0;
+		break;
+	}
+	eal_options_note_memory(s, o);
+	eal_options_note_log(s, o);
+	eal_options_note_wrong(s, o);
 }
 
 void
