@@ -4,9 +4,9 @@
 /*
  * vhost-switch-ctl: asks a running switch, by its control socket, and changes it.
  *
- * One process for one command, one thread. ctl.c has the table of commands; ask.c speaks JSON-RPC;
- * io.c reads files and looks after the output; the other files print answers for people (show.c, watch.c) and for
- * monitors (metrics.c).
+ * One process for one command, one thread. ctl.c reads the command line; command.c has the table of commands; ask.c
+ * speaks JSON-RPC; io.c reads files and looks after the output; the other files print answers for people (show.c,
+ * watch.c) and for monitors (metrics.c).
  */
 #ifndef CTL_H
 #define CTL_H
@@ -38,6 +38,15 @@ struct ctl {
 
 /* Seconds that the switch has for an answer. A change may wait 2 s for guests to be disconnected. */
 #define CTL_PATIENCE_S 15
+
+/* Carries out a command of n words, at least one. Returns the exit status. */
+int ctl_run(struct ctl *c, int n, char **word);
+
+/* Prints a help text for each command. */
+void ctl_print_commands(void);
+
+/* Returns a number that somebody wrote; `what` says in the error what it is. If it is none, prints that and exits. */
+json_int_t ctl_number(const char *what, const char *text);
 
 /*
  * Asks the switch. Takes `params`, an empty object if there are none. Returns the result, which the caller frees. If
