@@ -129,6 +129,7 @@ main_introduce(struct whole *w)
 			.stats = &w->stats,
 			.loads = &w->loads,
 			.notify = &w->notify,
+			.reload = &w->reload,
 			.wake = &w->wake,
 	};
 }
@@ -176,6 +177,7 @@ main_start(struct whole *w)
 	if (!vhost_user_start(&w->guests) || !cuse_start(&w->cuse, &w->guests))
 		return false;
 	w->parts.changes = changes_create(&w->parts, &w->given, w->argc, w->argv);
+	w->reload.changes = w->parts.changes;
 	return w->parts.changes != NULL && rpc_open(&w->parts.rpc, &w->parts);
 }
 

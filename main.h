@@ -14,6 +14,7 @@
 #include "run/notify.h"
 #include "run/load.h"
 #include "run/parts.h"
+#include "run/reload.h"
 #include "run/statics.h"
 #include "run/stats.h"
 #include "run/worker.h"
@@ -43,6 +44,7 @@ struct whole {
 	struct stats stats;
 	struct loads loads;
 	struct notify notify;
+	struct reload reload;
 	struct parts parts;
 };
 

@@ -21,9 +21,6 @@
 #include "switch/port.h"
 #include "uplink/uplink.h"
 
-/* Why a change is not made now, beside CHANGE_BUSY. */
-#define WHY_HELD "no memory, or a guest is held up"
-
 enum step {
 	STEP_IDLE,
 	STEP_SERVE,   /* new sockets are being made */
@@ -41,8 +38,6 @@ struct changes {
 	struct registrar *registrar;
 	struct settings settings;
 	char why[SOCKET_MAX][256]; /* by port: why its socket is not served */
-	bool reload;               /* the file is to be read as soon as that is possible */
-	bool reload_waits;         /* it was logged why the reload waits */
 
 	/* The change that is being made: */
 	enum step step;
@@ -140,7 +135,7 @@ static void
 changes_cannot(struct changes *c)
 {
 	c->again = true;
-	snprintf(c->error, sizeof(c->error), WHY_HELD ": try again");
+	snprintf(c->error, sizeof(c->error), CHANGE_HELD ": try again");
 }
 
 /* Has the sockets made whose turn it is: with `late`, those whose paths were in use before. */
@@ -303,14 +298,6 @@ changes_work(struct changes *c)
 	settings_reclaim(&c->settings, false);
 }
 
-void
-changes_tick(struct changes *c)
-{
-	changes_work(c);
-	if (c != NULL && c->reload && !changes_busy(c))
-		changes_reload(c);
-}
-
 /* Prints the difference into memory. Returns NULL without any. */
 static char *
 changes_diff(const struct changes *c)
@@ -397,58 +384,6 @@ changes_read(const struct changes *c, const char *text, size_t len)
 	}
 	free(draft);
 	return NULL;
-}
-
-/* Whoever sends a signal gets no answer, so that nobody would try again. */
-static void
-changes_put_reload_off(struct changes *c, const char *why)
-{
-	if (!c->reload_waits)
-		say(NOTICE, "reload: not yet: %s\n", why);
-	c->reload = c->reload_waits = true;
-}
-
-static void
-changes_reloaded(void *arg, const struct change_result *r)
-{
-	struct changes *c = arg;
-	const char *line = r->diff;
-	size_t len;
-
-	if (r->busy) {
-		changes_put_reload_off(c, WHY_HELD);
-		return;
-	}
-	c->reload_waits = false;
-	for (; r->ok && line[0] != '\0'; line += len + 1) {
-		len = strcspn(line, "\n");
-		say(NOTICE, "%.*s\n", (int)len, line);
-	}
-	if (r->error[0] != '\0')
-		say(ERR, "reload: %s%s\n", r->ok ? "" : "nothing is changed: ", r->error);
-	else
-		say(NOTICE, "reload: done\n");
-}
-
-void
-changes_reload(struct changes *c)
-{
-	char error[512];
-	struct change_result wrong = {.error = error, .diff = ""};
-	struct conf *draft;
-
-	if (changes_busy(c)) {
-		changes_put_reload_off(c, CHANGE_BUSY);
-		return;
-	}
-	c->reload = false;
-	say_error_into(error, sizeof(error));
-	draft = changes_read(c, NULL, 0);
-	say_error_into(NULL, 0);
-	if (draft != NULL)
-		changes_propose(c, draft, false, changes_reloaded, c);
-	else
-		changes_reloaded(c, &wrong);
 }
 
 bool

@@ -27,8 +27,9 @@ struct changes;
 struct conf;
 struct parts;
 
-/* Why a change is refused while changes_busy(). */
+/* Why a change is refused for now: while changes_busy(), and as something that it needs is lacking. */
 #define CHANGE_BUSY "another change is being made"
+#define CHANGE_HELD "no memory, or a guest is held up"
 
 /* How a change ended, or would end. */
 struct change_result {
@@ -67,9 +68,6 @@ struct conf *changes_draft(const struct changes *c);
  */
 struct conf *changes_read(const struct changes *c, const char *text, size_t len);
 
-/* Proposes the file as it is now, at once or when it can be, and logs what comes of it. */
-void changes_reload(struct changes *c);
-
 /* Returns true if a guest is in a slot, so that a new port can't have it. For conf_port_create(). */
 bool changes_slot_taken(void *parts, unsigned int index);
 
@@ -82,11 +80,8 @@ bool changes_busy(const struct changes *c);
  */
 void changes_propose(struct changes *c, struct conf *draft, bool dry, change_done done, void *arg);
 
-/* Goes on with the change that is being made. Called when the main lcore is woken; NULL is allowed. */
+/* Goes on with the change that is being made. When the main lcore is woken, and once a second; NULL is allowed. */
 void changes_work(struct changes *c);
-
-/* Goes on as changes_work() does, once a second: a reload that could not be made is tried again. */
-void changes_tick(struct changes *c);
 
 /* Returns why a port's socket is not served, or "". */
 const char *changes_why(const struct changes *c, unsigned int index);

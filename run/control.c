@@ -32,6 +32,7 @@
 #include "run/load.h"
 #include "run/notify.h"
 #include "run/parts.h"
+#include "run/reload.h"
 #include "run/rpc.h"
 #include "run/rpc_events.h"
 #include "run/stats.h"
@@ -407,7 +408,8 @@ control_on_second(struct control *c)
 	control_check_guests(p);
 	control_tell_manager(c, work);
 	control_tell_guests(c);
-	changes_tick(p->changes);
+	changes_work(p->changes);
+	reload_tick(p->reload);
 	rpc_tick(p->rpc);
 	fd_gate_tick();
 	if (p->conf->stats != 0 && c->seconds % p->conf->stats < n)
@@ -430,7 +432,7 @@ control_on_hup(const struct control *c)
 	if (!control_took_signal(c->hups))
 		return;
 	if (c->parts->conf->file[0] != '\0')
-		changes_reload(c->parts->changes);
+		reload_file(c->parts->reload);
 	else
 		say(NOTICE,
 				"SIGHUP: there is no file to read again (--config), so nothing changes; "

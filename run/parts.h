@@ -18,6 +18,7 @@ struct learn_queue;
 struct loads;
 struct notify;
 struct ports;
+struct reload;
 struct rpc;
 struct statics;
 struct stats;
@@ -38,6 +39,7 @@ struct parts {
 	struct notify *notify; /* the service manager */
 	struct wake *wake;     /* wakes the main lcore */
 	struct changes *changes;
+	struct reload *reload;
 	struct rpc *rpc; /* the control socket; NULL: none */
 };
 

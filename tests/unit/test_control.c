@@ -11,7 +11,7 @@
 
 #include "whole.h"
 #include "base/atomic.h"
-#include "run/change.h"
+#include "run/reload.h"
 #include "run/control.h"
 #include "unit.h"
 
@@ -107,13 +107,13 @@ test_slot_is_freed_after_bursts(void **state)
 
 static unsigned int reloads;
 
-void __wrap_changes_reload(struct changes *c);
+void __wrap_reload_file(struct reload *r);
 
 /* As if somebody sent the next SIGHUP before the last one was handled. */
 void
-__wrap_changes_reload(struct changes *c)
+__wrap_reload_file(struct reload *r)
 {
-	RTE_SET_USED(c);
+	RTE_SET_USED(r);
 	if (++reloads < STORM)
 		raise(SIGHUP);
 }

@@ -37,7 +37,7 @@ $(BUILD)/tests/unit/change: UNIT_DRIVERS := -Wl,--wrap=registrar_start,--wrap=re
 	-Wl,--wrap=registrar_take,--wrap=settings_publish,--wrap=addresses_commit
 
 # A reload is what the test makes of it.
-$(BUILD)/tests/unit/control: UNIT_DRIVERS := -Wl,--wrap=changes_reload
+$(BUILD)/tests/unit/control: UNIT_DRIVERS := -Wl,--wrap=reload_file
 
 # So are the loads of workers, and what their guests allow.
 $(BUILD)/tests/unit/request: UNIT_DRIVERS := -Wl,--wrap=loads_weigh,--wrap=loads_next_move,--wrap=vhost_user_move

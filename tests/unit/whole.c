@@ -30,6 +30,7 @@ whole_create(unsigned int guests)
 			.statics = &w->statics,
 			.stats = &w->stats,
 			.notify = &w->notify,
+			.reload = &w->reload,
 			.wake = &r->wake,
 	};
 	return w;

@@ -9,6 +9,7 @@
 #include "room.h"
 #include "run/notify.h"
 #include "run/parts.h"
+#include "run/reload.h"
 #include "run/statics.h"
 #include "run/stats.h"
 
@@ -18,6 +19,7 @@ struct whole {
 	struct statics statics;
 	struct stats stats;
 	struct notify notify;
+	struct reload reload;
 	struct parts parts;
 };
 
