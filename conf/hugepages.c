@@ -21,8 +21,9 @@
 #define HUGEPAGES "/sys/kernel/mm/hugepages"
 #define NODES "/sys/devices/system/node"
 #define EAL_FILES "*map_*"
-#define BLOCK 512   /* bytes, of stat's st_blocks */
-#define SIZES_MAX 8 /* x86-64 has two sizes of hugepages, arm64 four */
+#define BLOCK 512                     /* bytes, of stat's st_blocks */
+#define SIZE_FOLDER "hugepages-%lukB" /* of HUGEPAGES: what the kernel has of one size */
+#define SIZES_MAX 8                   /* x86-64 has two sizes of hugepages, arm64 four */
 
 /* Two seconds: EAL has its lock while it starts, and others could keep it. */
 #define LOCK_TRIES 200
@@ -175,36 +176,41 @@ hugepages_to_be_had(const char *size)
 	return (all > gone ? all - gone : 0) + (more > made ? more - made : 0);
 }
 
-bool
-hugepages_free(const struct eal_said *said)
+/* Adds up the KiB of the pages of all sizes that a process may still get. Returns false if the kernel has no hugepages. */
+static bool
+hugepages_count_all(unsigned long long *kib)
 {
 	DIR *dir = opendir(HUGEPAGES);
-	unsigned long n = 0;
+	unsigned long size;
 	struct dirent *e;
 
+	*kib = 0;
 	if (dir == NULL)
 		return false;
 	while ((e = readdir(dir)) != NULL)
-		if (e->d_name[0] != '.')
-			n += hugepages_to_be_had(e->d_name);
+		if (sscanf(e->d_name, SIZE_FOLDER, &size) == 1)
+			*kib += (unsigned long long)size * hugepages_to_be_had(e->d_name);
 	closedir(dir);
-	return n != 0 || (!said->in_memory && hugepages_left_anywhere(said->huge_dir) != 0);
+	return true;
+}
+
+bool
+hugepages_free(const struct eal_said *said)
+{
+	unsigned long long kib;
+
+	if (!hugepages_count_all(&kib))
+		return false;
+	return kib != 0 || (!said->in_memory && hugepages_left_anywhere(said->huge_dir) != 0);
 }
 
 unsigned long long
 hugepages_mib(const struct eal_said *said)
 {
-	DIR *dir = opendir(HUGEPAGES);
-	unsigned long long kib = 0;
-	unsigned long size;
-	struct dirent *e;
+	unsigned long long kib;
 
-	if (dir == NULL)
+	if (!hugepages_count_all(&kib))
 		return 0;
-	while ((e = readdir(dir)) != NULL)
-		if (sscanf(e->d_name, "hugepages-%lukB", &size) == 1)
-			kib += (unsigned long long)size * hugepages_to_be_had(e->d_name);
-	closedir(dir);
 	if (!said->in_memory)
 		kib += hugepages_left_anywhere(said->huge_dir) >> 10;
 	return kib >> 10;
@@ -226,7 +232,7 @@ hugepages_try(const char *folder)
 	const unsigned long bytes = hugepages_size(folder);
 	char size[64];
 
-	snprintf(size, sizeof(size), "hugepages-%lukB", bytes >> 10);
+	snprintf(size, sizeof(size), SIZE_FOLDER, bytes >> 10);
 	if (bytes == 0 || (hugepages_to_be_had(size) == 0 && hugepages_left(folder) == 0))
 		return HUGEPAGES_MOUNT_NONE;
 	return euidaccess(folder, W_OK | X_OK) == 0 ? HUGEPAGES_MOUNT_GOOD : HUGEPAGES_MOUNT_CLOSED;

@@ -106,6 +106,12 @@ frame_own_tag(const struct frame *f)
 	return ether_is_tag(f->eth.ether_type);
 }
 
+/* The bits of a tag that name the VLAN; the others are its priority. */
+#define VLAN_ID 0xfff
+
+/* Shortest frame on the wire, without its checksum (IEEE 802.3 clause 3.2.8). */
+#define FRAME_MIN (RTE_ETHER_MIN_LEN - RTE_ETHER_CRC_LEN)
+
 /* Longest plain frame: 1500 bytes, an Ethernet header and a tag. */
 #define FRAME_PLAIN_MAX RTE_ETHER_MAX_LEN
 

@@ -30,7 +30,7 @@
 
 struct virtqueue;
 
-#define ANNOUNCE_BYTES 60 /* the shortest frame, less its checksum */
+#define ANNOUNCE_BYTES FRAME_MIN
 
 struct announcement {
 	uint64_t last; /* TSC of the last request that was followed */

@@ -112,7 +112,7 @@ rpc_explain_verdict(json_t *steps, const struct parts *p, const struct explanati
 	if (x->tagged)
 		rpc_explain_add(steps,
 				"it leaves with the tag of VLAN %u, by which the NIC sorts it",
-				x->tci & 0xfff);
+				x->tci & VLAN_ID);
 	for (i = 0; i < x->n; i++)
 		if (x->port[i] == PORT_UPLINK && p->uplink != NULL && !uplink_is_up(p->uplink))
 			rpc_explain_add(steps, "the uplink drops it at present: %s",

@@ -11,31 +11,28 @@
 #include "switch/route.h"
 #include "switch/source.h"
 
-/* Shortest frame of Ethernet, without its checksum. */
-#define FRAME_BYTES 60
-
 /* Puts the frame into the lane's burst, of which it is the only one. */
 static void
-explain_fetch(struct lane *l, const struct question *q, uint8_t bytes[FRAME_BYTES])
+explain_fetch(struct lane *l, const struct question *q, uint8_t bytes[FRAME_MIN])
 {
 	const bool own_tag = q->vlan != 0 && q->from != PORT_UPLINK;
 	const rte_be16_t tci = rte_cpu_to_be_16(q->vlan);
 	struct burst *b = &l->burst;
 
 	b->n = b->nfrags = 1;
-	b->frag[0] = (struct fragment){bytes, FRAME_BYTES};
+	b->frag[0] = (struct fragment){bytes, FRAME_MIN};
 	b->frame[0] = (struct frame){
 			.eth = {.dst_addr = q->to,
 					.src_addr = q->source,
 					.ether_type = own_tag ? RTE_BE16(RTE_ETHER_TYPE_VLAN)
 							      : RTE_BE16(RTE_ETHER_TYPE_IPV4)},
 			.nfrags = 1,
-			.len = FRAME_BYTES,
+			.len = FRAME_MIN,
 			.frag = b->frag,
 			.tagged = q->vlan != 0 && !own_tag,
 			.tci = own_tag ? 0 : q->vlan,
 	};
-	memset(bytes, 0, FRAME_BYTES);
+	memset(bytes, 0, FRAME_MIN);
 	memcpy(bytes, &b->frame[0].eth, sizeof(b->frame[0].eth));
 	if (own_tag)
 		memcpy(bytes + sizeof(b->frame[0].eth), &tci, sizeof(tci));
@@ -56,7 +53,7 @@ explain_frame(const struct shared *all, const struct question *q, struct explana
 	const uint64_t key[] = {fdb_key(&q->source, FDB_DOMAIN), fdb_key(&q->to, FDB_DOMAIN)};
 	struct source s = {.port = q->from, .device = SOURCE_ANY};
 	struct lane *l = lane_create(all, 0, rte_lcore_id());
-	uint8_t bytes[FRAME_BYTES];
+	uint8_t bytes[FRAME_MIN];
 	struct fdb *fdb = fdb_excerpt(all->fdb, key, RTE_DIM(key));
 	unsigned int i;
 

@@ -242,7 +242,7 @@ route_from_shared(struct lane *l, struct frame *f, uint16_t vid, uint16_t owner)
 static inline uint16_t
 route_vid(const struct frame *f)
 {
-	return f->tagged ? f->tci & 0xfff : 0;
+	return f->tagged ? f->tci & VLAN_ID : 0;
 }
 
 /*
@@ -331,7 +331,7 @@ route_in_own_vlan(const struct frame *f)
 	frame_peek(f, bytes, RTE_MIN(f->len, (uint32_t)sizeof(bytes)));
 	memcpy(&tag, bytes + sizeof(struct rte_ether_hdr), sizeof(tag));
 	/* VLAN 0 is none, but who takes its tag off finds the one within. */
-	return (tag.vlan_tci & RTE_BE16(0xfff)) != 0 || ether_is_tag(tag.eth_proto);
+	return (tag.vlan_tci & RTE_BE16(VLAN_ID)) != 0 || ether_is_tag(tag.eth_proto);
 }
 
 /* Returns true if the settings of a guest's port allow a frame; otherwise sets its drop reason. */

@@ -64,7 +64,7 @@ uplink_rx_fetch_tag(const struct uplink *u, struct frame *f)
 	tag = (const struct rte_vlan_hdr *)(f->frag->base + sizeof(f->eth));
 	f->tagged = true;
 	f->tci = rte_be_to_cpu_16(tag->vlan_tci);
-	if (!u->strip && !(u->strip_priority && (f->tci & 0xfff) == 0))
+	if (!u->strip && !(u->strip_priority && (f->tci & VLAN_ID) == 0))
 		return;
 	f->eth.ether_type = tag->eth_proto;
 	f->frag->base += sizeof(*tag);

@@ -16,9 +16,6 @@
 #include "uplink/uplink.h"
 #include "uplink/uplink_priv.h"
 
-/* The bits of a tag that name the VLAN; the others are its priority. */
-#define VLAN_ID 0xfff
-
 /*
  * Adds a tag to the frame with header *eth that begins 4 bytes after `to`; it then begins at `to`.
  */

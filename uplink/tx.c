@@ -24,9 +24,6 @@
 #include "uplink/uplink.h"
 #include "uplink/uplink_priv.h"
 
-/* Shortest frame on the wire, without its checksum (IEEE 802.3 clause 3.2.8). */
-#define WIRE_MIN (RTE_ETHER_MIN_LEN - RTE_ETHER_CRC_LEN)
-
 /* Most mbufs of a frame that the NIC is to cut: 64 KiB and a tag, with at least 2 KiB in each. */
 #define MBUFS_MAX 33
 
@@ -44,10 +41,10 @@ uplink_tx_fill(const struct uplink *u, struct rte_mbuf *m, const struct frame *f
 	frame_copy(start + extra, f);
 	if (tag != 0)
 		uplink_tag_put(start, &f->eth, tag);
-	if (end - start < WIRE_MIN) {
+	if (end - start < FRAME_MIN) {
 		/* Padding is zeroed, as the bytes of an earlier frame must not be sent. */
-		memset(end, 0, WIRE_MIN - (end - start));
-		end = start + WIRE_MIN;
+		memset(end, 0, FRAME_MIN - (end - start));
+		end = start + FRAME_MIN;
 	}
 	if (unlikely(frame_own_tag(f)))
 		uplink_tag_replace(start, vlan);
@@ -134,11 +131,11 @@ uplink_tx_plain_of(const struct uplink *u, const struct burst *b, frame_set want
 	frame_set left = want;
 	uint64_t sum = 0;
 
-	if (unlikely(u->nic_tags || limit < WIRE_MIN))
+	if (unlikely(u->nic_tags || limit < FRAME_MIN))
 		return 0;
 	for (; left & b->plain & frame_set_head(left); left = frame_set_tail(left)) {
 		f = &b->frame[frame_set_first(left)];
-		if (unlikely(f->len - WIRE_MIN > limit - WIRE_MIN || frame_own_tag(f)))
+		if (unlikely(f->len - FRAME_MIN > limit - FRAME_MIN || frame_own_tag(f)))
 			break;
 		sum += f->len;
 	}
