@@ -6,6 +6,7 @@
  *
  * They are the compiler's builtins, on plain types: most shared variables are members of a struct
  * that otherwise belongs to one thread, or are in a guest's memory, where C11's _Atomic can't be.
+ * Who else may use a variable is said where it is declared. No state; any thread.
  */
 #ifndef ATOMIC_H
 #define ATOMIC_H

@@ -3,7 +3,7 @@
  */
 /*
  * The cost of the work for a guest, so that each guest gets its share of a worker and no more
- * (share.h), and no visit to a ring is long.
+ * (switch/share.h), and no visit to a ring is long.
  *
  * Costs are counted from the work done and not read from a clock: if a worker loses its CPU for a
  * while, or takes a page fault, nobody is charged for that. The unit is about a cycle; only the
@@ -17,6 +17,9 @@
  *
  * Honest guests have the second column, so the constants follow it. Hostile guests have the first
  * one. Only they use many descriptors, so a descriptor is given a higher cost than measured.
+ *
+ * Constants, and no state; any thread. What is charged belongs to whoever is charged: a visit's cost to the worker's
+ * burst (switch/burst.h), a guest's account to the worker that polls it.
  */
 #ifndef COST_H
 #define COST_H

@@ -5,7 +5,8 @@
  * The offloads that the uplink's NIC does, so that the switch need not. Only the files of the
  * uplink include it.
  *
- * Chosen once, when the port is set up; read-only then.
+ * The main lcore chooses them, in struct uplink, when the port is set up. After that they are read-only, and any
+ * worker may ask.
  */
 #ifndef UPLINK_NIC_H
 #define UPLINK_NIC_H

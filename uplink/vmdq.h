@@ -13,7 +13,8 @@
  * NICs pool 0, the default pool. So frames for unknown addresses reach no device's pool, and
  * devices without a pool are served as well.
  *
- * A plan is made once, from what the driver says about the port, and is read-only then.
+ * The main lcore makes a plan once, in struct uplink, from what the driver says about the port. After that it is
+ * read-only, and any thread may read it.
  */
 #ifndef UPLINK_VMDQ_H
 #define UPLINK_VMDQ_H
