@@ -59,7 +59,7 @@ uint8_t offload_may_receive(uint64_t features);
 /* The features of the switch with --tx-csum 1, and those that --tso 1 adds. */
 extern const uint64_t offload_csum_features, offload_tso_features;
 
-/* The features of --tso 1 that librte_vhost does not know; see guest_features(). */
+/* The features of --tso 1 that librte_vhost does not know; see guest/dispatch.c. */
 extern const uint64_t offload_uso_features;
 
 /* The features by which a driver only leaves work to the switch: they may be allowed unasked. */

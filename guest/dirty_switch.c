@@ -35,29 +35,29 @@ dirty_switch_is_logging(const struct guest *g)
 	return g->conn.log_mapped && (dirty_switch_features_of(g) & LOG_ALL) != 0;
 }
 
+/* Workers do not use the old one. */
 bool
-dirty_switch_can(const struct guest *g, const struct message *m)
+dirty_switch_only_base(const struct guest *g, const struct message *m)
 {
-	const struct ring_address *a;
+	RTE_SET_USED(m);
+	return !dirty_switch_is_logging(g);
+}
 
-	if (g->phase != GUEST_RUNNING)
-		return false;
-	switch (m->request) {
-	case MSG_SET_LOG_BASE: /* workers do not use the old one */
-		return !dirty_switch_is_logging(g);
-	case MSG_SET_FEATURES:
-		return ((m->payload.u64 ^ dirty_switch_features_of(g)) & ~LOG_ALL) == 0 &&
-				((g->ready | g->published) & ~rings_usable(m->payload.u64)) == 0;
-	case MSG_SET_VRING_ADDR:
-		a = &g->conn.address[m->payload.addr.index];
-		return (g->published >> m->payload.addr.index & 1) != 0 &&
-				message_bare(m, g->all->message_size) &&
-				a->desc == m->payload.addr.desc &&
-				a->used == m->payload.addr.used &&
-				a->avail == m->payload.addr.avail;
-	default:
-		return false;
-	}
+bool
+dirty_switch_only_features(const struct guest *g, const struct message *m)
+{
+	return ((m->payload.u64 ^ dirty_switch_features_of(g)) & ~LOG_ALL) == 0 &&
+			((g->ready | g->published) & ~rings_usable(m->payload.u64)) == 0;
+}
+
+bool
+dirty_switch_only_address(const struct guest *g, const struct message *m)
+{
+	const struct ring_address *a = &g->conn.address[m->payload.addr.index];
+
+	return (g->published >> m->payload.addr.index & 1) != 0 &&
+			message_bare(m, g->all->message_size) && a->desc == m->payload.addr.desc &&
+			a->used == m->payload.addr.used && a->avail == m->payload.addr.avail;
 }
 
 /* Switches the log on or off for the rings that workers use. */
@@ -75,12 +75,6 @@ dirty_switch_set(struct guest *g)
 	for (i = 0; i < RINGS_MAX; i++)
 		store_release(&g->ring[i].logging, on);
 	lanes_quiesce(g->all->lanes);
-}
-
-bool
-dirty_switch_alone(const struct message *m)
-{
-	return m->request == MSG_SET_VRING_ADDR;
 }
 
 void

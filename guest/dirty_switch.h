@@ -26,14 +26,13 @@
 struct guest;
 struct message;
 
-/* Returns true if a message, which was not carried out yet, changes only the log. */
-bool dirty_switch_can(const struct guest *g, const struct message *m);
-
 /*
- * Returns true if librte_vhost need not see the message. With SET_VRING_ADDR it would go back to
- * the used index that it knew last, and warn of that.
+ * Return true if SET_LOG_BASE, SET_FEATURES or SET_VRING_ADDR, which was not carried out yet, changes only the
+ * log of a running device.
  */
-bool dirty_switch_alone(const struct message *m);
+bool dirty_switch_only_base(const struct guest *g, const struct message *m);
+bool dirty_switch_only_features(const struct guest *g, const struct message *m);
+bool dirty_switch_only_address(const struct guest *g, const struct message *m);
 
 /*
  * After every message: sets all bits of a log that came late. A large log takes tens of milliseconds,

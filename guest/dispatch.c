@@ -69,8 +69,9 @@ dispatch_allow_mtu(struct guest *g, struct message *m)
 	return true;
 }
 
-uint64_t
-guest_features(const struct guest *g)
+/* Returns the features that the switch offers and librte_vhost does not know. */
+static uint64_t
+dispatch_own_features(const struct guest *g)
 {
 	return guest_settings(g)->tso == CHOICE_YES ? offload_uso_features : 0;
 }
@@ -82,7 +83,7 @@ guest_features(const struct guest *g)
 static bool
 dispatch_allow_features(struct guest *g, struct message *m)
 {
-	uint64_t own = m->payload.u64 & guest_features(g);
+	uint64_t own = m->payload.u64 & dispatch_own_features(g);
 
 	if (g->phase != GUEST_RUNNING)
 		g->conn.features = own;
@@ -174,11 +175,39 @@ dispatch_before_log(struct guest *g, const struct message *m)
 }
 
 static void
+dispatch_before_question(struct guest *g, const struct message *m)
+{
+	RTE_SET_USED(m);
+	peer_asks(&g->conn.peer);
+}
+
+static void
+dispatch_before_features(struct guest *g, const struct message *m)
+{
+	RTE_SET_USED(m);
+	peer_agrees(&g->conn.peer, &g->all->peers);
+}
+
+static void
 dispatch_before_rarp(struct guest *g, const struct message *m)
 {
 	const struct rte_ether_addr mac = m->payload.mac;
 
 	announce_ask(&g->conn.announcement, &mac);
+}
+
+static uint64_t
+dispatch_answer_features(const struct guest *g, uint64_t theirs)
+{
+	return theirs | dispatch_own_features(g);
+}
+
+/* librte_vhost would answer with the number that it could serve. */
+static uint64_t
+dispatch_answer_queues(const struct guest *g, uint64_t theirs)
+{
+	RTE_SET_USED(theirs);
+	return guest_settings(g)->queues;
 }
 
 /* Names more regions than file descriptors: librte_vhost closes all that came. */
@@ -219,11 +248,16 @@ dispatch_spoil_never(struct message *m)
 /* Messages without a row are not offered. librte_vhost acts on them as on others of the whole device. */
 static const struct message_kind dispatch_table[] = {
 		[0] = {.unknown = true},
-		[MSG_GET_FEATURES] = {.scope = SCOPE_NOTHING, .offered = true},
+		[MSG_GET_FEATURES] = {.scope = SCOPE_NOTHING,
+				.offered = true,
+				.before = dispatch_before_question,
+				.answer = dispatch_answer_features},
 		[MSG_SET_FEATURES] = {.scope = SCOPE_DEVICE,
 				.offered = true,
 				.allow = dispatch_allow_features,
+				.only_log = dirty_switch_only_features,
 				.ends = dispatch_ends_pairs,
+				.before = dispatch_before_features,
 				.after = dirty_switch_features},
 		[MSG_SET_OWNER] = {.scope = SCOPE_DEVICE, .offered = true},
 		[MSG_RESET_OWNER] = {.scope = SCOPE_DEVICE,
@@ -240,6 +274,7 @@ static const struct message_kind dispatch_table[] = {
 				.offered = true,
 				.valid = dispatch_log_valid,
 				.allow = dispatch_allow_log,
+				.only_log = dirty_switch_only_base,
 				.before = dispatch_before_log,
 				.after = dirty_switch_base,
 				.spoil = dispatch_spoil_size},
@@ -250,6 +285,9 @@ static const struct message_kind dispatch_table[] = {
 		[MSG_SET_VRING_ADDR] = {.scope = SCOPE_RING,
 				.offered = true,
 				.valid = dispatch_ring_valid,
+				.only_log = dirty_switch_only_address,
+				/* It would go back to the used index that it knew last, and warn of that. */
+				.log_alone = true,
 				.after = dirty_switch_address},
 		[MSG_SET_VRING_BASE] = {.scope = SCOPE_RING,
 				.offered = true,
@@ -269,7 +307,9 @@ static const struct message_kind dispatch_table[] = {
 				.valid = dispatch_ring_fd_valid},
 		[MSG_GET_PROTOCOL_FEATURES] = {.scope = SCOPE_NOTHING, .offered = true},
 		[MSG_SET_PROTOCOL_FEATURES] = {.scope = SCOPE_DEVICE, .offered = true},
-		[MSG_GET_QUEUE_NUM] = {.scope = SCOPE_NOTHING, .offered = true},
+		[MSG_GET_QUEUE_NUM] = {.scope = SCOPE_NOTHING,
+				.offered = true,
+				.answer = dispatch_answer_queues},
 		[MSG_SET_VRING_ENABLE] = {.scope = SCOPE_RING,
 				.offered = true,
 				.valid = dispatch_ring_valid,

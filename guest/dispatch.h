@@ -3,10 +3,11 @@
  */
 /*
  * The one table of vhost-user messages: for each of them what it is about, who may send it, what is done
- * before librte_vhost acts on it and after, and how it is refused.
+ * before librte_vhost acts on it and after, and how it is answered or refused. No other file tells messages
+ * apart by their numbers, except the cuse bridge, which makes some (scripts/check-names).
  *
- * guest.c uses it before and after each message. The table is constant; librte_vhost's thread calls its
- * functions.
+ * guest.c and vhost_user.c use it before and after each message. The table is constant; librte_vhost's
+ * thread calls its functions.
  */
 #ifndef GUEST_DISPATCH_H
 #define GUEST_DISPATCH_H
@@ -45,10 +46,19 @@ struct message_kind {
 	 * logged, if the connection must end. NULL: the message is allowed.
 	 */
 	bool (*allow)(struct guest *g, struct message *m);
+	/* Returns true if it changes nothing but the log of a running device (STEP_LOG). NULL: it never does. */
+	bool (*only_log)(const struct guest *g, const struct message *m);
+	/* With STEP_LOG librte_vhost need not see it. */
+	bool log_alone;
 	/* Returns the rings whose use it ends, which librte_vhost tells late or not at all. NULL: none. */
 	uint32_t (*ends)(const struct guest *g, const struct message *m);
 	/* Prepares for it while its rings are paused, or used without a log (STEP_LOG). NULL: nothing to do. */
 	void (*before)(struct guest *g, const struct message *m);
+	/*
+	 * Returns what is answered in librte_vhost's place, if no file came with the message; `theirs`: the
+	 * features that librte_vhost offers. NULL: librte_vhost acts on it.
+	 */
+	uint64_t (*answer)(const struct guest *g, uint64_t theirs);
 	/* Notes its result, before its rings are used again. NULL: nothing to do. */
 	void (*after)(struct guest *g, const struct message *m);
 	/*
@@ -73,8 +83,5 @@ bool message_wanted(const struct guest *g, const struct message *m);
  * message at all, as it would do harm.
  */
 bool message_doom(struct message *m);
-
-/* Returns the features that the switch offers and librte_vhost does not know. */
-uint64_t guest_features(const struct guest *g);
 
 #endif /* GUEST_DISPATCH_H */

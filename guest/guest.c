@@ -18,7 +18,6 @@
 #include "guest/fd_drain.h"
 #include "guest/fd_gate.h"
 #include "guest/device.h"
-#include "guest/dirty_switch.h"
 #include "guest/dispatch.h"
 #include "guest/fault.h"
 #include "guest/guest.h"
@@ -222,7 +221,6 @@ guest_before(struct guest *g, struct message *m)
 	if (g->conn.step == STEP_TABLE || !fds_answered(g->conn.socket))
 		g->phase = GUEST_DOOMED;
 	g->conn.step = STEP_NONE;
-	peer_message(&g->conn.peer, &g->all->peers, m);
 	if (!guest_may_go_on(g, m)) {
 		guest_pause(g, RINGS_ALL);
 		guest_let_go(g, RINGS_ALL);
@@ -230,7 +228,7 @@ guest_before(struct guest *g, struct message *m)
 	}
 	/* Rings that the last message paused would be back by now. */
 	guest_let_go(g, RINGS_ALL);
-	if (dirty_switch_can(g, m))
+	if (g->phase == GUEST_RUNNING && k->only_log != NULL && k->only_log(g, m))
 		g->conn.step = STEP_LOG;
 	if (k->scope != SCOPE_NOTHING && g->conn.step != STEP_LOG) {
 		g->conn.step = STEP_PAUSED;

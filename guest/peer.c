@@ -9,7 +9,6 @@
 
 #include <rte_cycles.h>
 
-#include "guest/message.h"
 #include "guest/peer.h"
 #include "base/log.h"
 #include "base/process.h"
@@ -76,11 +75,15 @@ peer_connected(struct peer *p, const char *name, const char *socket, int fd)
 }
 
 void
-peer_message(struct peer *p, struct peers *all, const struct message *m)
+peer_asks(struct peer *p)
 {
-	if (m->request == MSG_GET_FEATURES)
-		p->asked = true;
-	if (m->request != MSG_SET_FEATURES || p->agreed)
+	p->asked = true;
+}
+
+void
+peer_agrees(struct peer *p, struct peers *all)
+{
+	if (p->agreed)
 		return;
 	p->agreed = true;
 	peer_forget(all, p->pid);

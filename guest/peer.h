@@ -22,8 +22,6 @@
 
 #include "conf/conf.h"
 
-struct message;
-
 /*
  * How many processes that left because of the features are remembered; the oldest is forgotten
  * first. One forgotten too early is only told of once more.
@@ -49,8 +47,11 @@ struct peer {
 /* Notes a connection to a port, by its name and its socket. `fd` -1: not known. */
 void peer_connected(struct peer *p, const char *name, const char *socket, int fd);
 
-/* Reads a message of the connection; logs which process connected, if that is known now. */
-void peer_message(struct peer *p, struct peers *all, const struct message *m);
+/* Notes that the front end asks for the features. */
+void peer_asks(struct peer *p);
+
+/* Notes that it has chosen some, and logs at the first time which process connected. */
+void peer_agrees(struct peer *p, struct peers *all);
 
 /*
  * Notes the end of a connection to a port, with the settings *c. `doomed`: the switch ended it, for

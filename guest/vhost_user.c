@@ -68,22 +68,24 @@ guest_of(int vid)
 }
 
 /*
- * Answers with the features that librte_vhost offers and those that it does not know. Returns false
- * if they are not known.
+ * Answers a message in librte_vhost's place. Returns false if librte_vhost is to act on it: also if it does not tell
+ * what it offers, or if it may have to close a file that came with it.
  */
 static bool
-vhost_user_answer_features(int vid, const struct guest *g, struct message *m)
+vhost_user_answer(int vid, const struct guest *g, struct message *m)
 {
+	const struct message_kind *k = message_kind(m);
 	char path[SOCKET_PATH_MAX] = "";
-	uint64_t known, ours;
+	uint64_t theirs, value;
 
-	if (rte_vhost_get_ifname(vid, path, sizeof(path)) != 0 ||
-			rte_vhost_driver_get_features(path, &known) != 0)
+	if (k->answer == NULL || !message_bare(m, g->all->message_size) ||
+			rte_vhost_get_ifname(vid, path, sizeof(path)) != 0 ||
+			rte_vhost_driver_get_features(path, &theirs) != 0)
 		return false;
 	pthread_mutex_lock(&turn);
-	ours = guest_features(g);
+	value = k->answer(g, theirs);
 	pthread_mutex_unlock(&turn);
-	message_answer(m, known | ours);
+	message_answer(m, value);
 	return true;
 }
 
@@ -111,28 +113,19 @@ vhost_user_before_message(int vid, void *message)
 {
 	struct guest *g = guest_of(vid);
 	struct message *m = message;
-	uint16_t queues = 0;
-	bool ok = true;
+	bool ok;
 
+	if (g == NULL)
+		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 	pthread_mutex_lock(&turn);
-	if (g != NULL) {
-		ok = vhost_user_passed_gate(g) && guest_before(g, m);
-		queues = guest_settings(g)->queues;
-	}
+	ok = vhost_user_passed_gate(g) && guest_before(g, m);
 	pthread_mutex_unlock(&turn);
 	if (!ok)
 		return RTE_VHOST_MSG_RESULT_ERR;
-	if (g != NULL && g->conn.step == STEP_LOG && dirty_switch_alone(m))
+	if (g->conn.step == STEP_LOG && message_kind(m)->log_alone)
 		return RTE_VHOST_MSG_RESULT_OK;
-	/* The library would answer with the number that it could serve. */
-	if (m->request == MSG_GET_QUEUE_NUM && g != NULL && message_bare(m, g->all->message_size)) {
-		message_answer(m, queues);
-		return RTE_VHOST_MSG_RESULT_REPLY;
-	}
-	if (m->request == MSG_GET_FEATURES && g != NULL && message_bare(m, g->all->message_size) &&
-			vhost_user_answer_features(vid, g, m))
-		return RTE_VHOST_MSG_RESULT_REPLY;
-	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	return vhost_user_answer(vid, g, m) ? RTE_VHOST_MSG_RESULT_REPLY
+					    : RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
 static enum rte_vhost_msg_result

@@ -90,3 +90,13 @@ def test_static_functions_are_named_after_their_file(box, name, text, function):
     else:
         stem = os.path.basename(name).removesuffix(".c")
         assert (status, said) == (1, f"{name}: {function}(): does not begin with {stem}_\n")
+
+
+@pytest.mark.parametrize("name, text, what", (
+    ("guest/a.c", "bool f(struct message *m)\n{\n\treturn m->request == MSG_SET_OWNER;\n}", "== MSG_SET_OWNER"),
+    ("guest/a.c", "bool f(int r)\n{\n\tswitch (r) {\n\tcase MSG_SET_OWNER:\n\t}\n}", "case MSG_SET_OWNER"),
+    ("guest/a.c", "struct message m = {.request = MSG_SET_OWNER};", None),
+    ("guest/dispatch.c", "bool b = r == MSG_SET_OWNER;", None)))
+def test_messages_are_told_apart_by_their_table(box, name, text, what):
+    said = f"{name}: {what}: messages are told apart by the table of guest/dispatch.h alone\n" if what else ""
+    assert check(box, COMPLETE | {"guest/dispatch.h": ""} | {name: text}) == (1 if what else 0, said)
