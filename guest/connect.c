@@ -59,7 +59,7 @@ connect_unused_guest(struct guests *all)
 	struct guest *g;
 
 	for (g = all->list; g != NULL; g = g->next)
-		if (g->phase == GUEST_UNUSED)
+		if (g->conn.phase == GUEST_UNUSED)
 			return g;
 	g = rte_zmalloc("guest", sizeof(*g), RTE_CACHE_LINE_SIZE);
 	if (g == NULL)
@@ -85,7 +85,7 @@ connect_may(const struct guests *guests, unsigned int index)
 
 	seen[index] = true;
 	for (g = guests->list; g != NULL; g = g->next) {
-		if (g->phase == GUEST_UNUSED)
+		if (g->conn.phase == GUEST_UNUSED)
 			continue;
 		all++;
 		seen[g->index] = true;
@@ -156,9 +156,8 @@ connect_guest(struct guests *all, int vid, const char *path, int socket)
 		say(ERR, "port %s: guest refused: no memory to watch its connection\n", name);
 		return NULL;
 	}
-	g->phase = GUEST_CONNECTED;
+	g->conn = (struct connection){.phase = GUEST_CONNECTED, .vid = vid, .socket = socket};
 	connect_be_at(g, index, SLOT_NONE);
-	g->conn = (struct connection){.vid = vid, .socket = socket};
 	peer_connected(&g->conn.peer, name, path, socket);
 	return g;
 }
@@ -231,7 +230,7 @@ guest_end(struct guest *g)
 {
 	connect_free_rings(g);
 	connect_leave_place(g);
-	g->phase = GUEST_UNUSED;
+	g->conn.phase = GUEST_UNUSED;
 }
 
 void

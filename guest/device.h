@@ -80,11 +80,18 @@ enum message_step {
 	STEP_LOG,    /* it concerns the log alone, and nothing is paused; see dirty_switch.h */
 };
 
-/* What belongs to one connection: zeroed as a whole when the next one is made. */
+/*
+ * What belongs to one connection: zeroed as a whole when the next one is made. The threads that serve connections
+ * use it in turn (vhost_user.c), except the announcement, which a worker gets.
+ */
 struct connection {
-	int vid;           /* librte_vhost's number of it */
-	int socket;        /* librte_vhost's; -1: not found */
-	uint64_t features; /* negotiated features that librte_vhost does not know */
+	enum guest_phase phase;
+	int vid;            /* librte_vhost's number of it */
+	int socket;         /* librte_vhost's; -1: not found */
+	struct space space; /* its part of this process's addresses */
+	uint64_t features;  /* negotiated features that librte_vhost does not know */
+	uint32_t ready;     /* rings that the library says are set up and enabled */
+	uint32_t held;      /* rings that are paused for a moment: frames wait for them */
 	struct ring_address address[RINGS_MAX]; /* as last given by the front end */
 	struct announcement announcement;       /* that the guest is here now */
 	uint32_t announcer; /* the ring whose worker has the announcement, as a bit */
@@ -97,27 +104,33 @@ struct connection {
 
 struct guest {
 	struct virtqueue ring[RINGS_MAX];
+	/* It is emptied when the device stops. A thread that gets SIGBUS may look at it at any time (sigbus.c). */
 	struct guest_mem mem;
 	struct rx_set set[2]; /* at most one is published; the other is the next one */
 	struct guests *all;
 	struct guest *next; /* of all->list */
 	struct connection conn;
-	enum guest_phase phase;
-	uint16_t index;     /* index of the configuration's port that it connected to */
-	uint16_t port;      /* its slot; SLOT_NONE: its device was not set up yet */
-	struct space space; /* its part of this process's addresses */
-	uint32_t ready;     /* rings that the library says are set up and enabled */
-	uint32_t published; /* rings that workers use */
-	uint32_t held;      /* rings that are paused for a moment: frames wait for them */
-	uint8_t next_set;   /* index in set[] of the next one to publish */
+	/*
+	 * The rings that workers use. It is not of the connection, as any thread may read it at any time; it is
+	 * empty when one begins.
+	 */
+	uint32_t published;
+	/*
+	 * A worker may read a set still when the connection that it was published for is over: so these say what
+	 * becomes of set[] across connections.
+	 */
+	uint8_t next_set; /* index in set[] of the next one to publish */
 	bool set_in_use; /* no grace period has passed since that one was withdrawn, or the slot taken */
 	/*
 	 * Main lcore and librte_vhost's thread both look for faults. While one of them reads the state of
 	 * a stopped guest, the other must not clear it. For the same reason `port` and `index`, which
-	 * give the guest's name, are written under this lock.
+	 * give the guest's name, are written under this lock: the main lcore may do so when the connection is
+	 * over.
 	 */
 	rte_spinlock_t fault_lock;
 	bool fault_logged; /* guarded by fault_lock */
+	uint16_t index;    /* index of the configuration's port that it connected to */
+	uint16_t port;     /* its slot; SLOT_NONE: its device was not set up yet */
 };
 
 /* Returns the settings of the port that it connected to. */

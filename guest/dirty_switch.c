@@ -47,7 +47,7 @@ bool
 dirty_switch_only_features(const struct guest *g, const struct message *m)
 {
 	return ((m->payload.u64 ^ dirty_switch_features_of(g)) & ~LOG_ALL) == 0 &&
-			((g->ready | g->published) & ~rings_usable(m->payload.u64)) == 0;
+			((g->conn.ready | g->published) & ~rings_usable(m->payload.u64)) == 0;
 }
 
 bool
@@ -85,7 +85,7 @@ dirty_switch_base(struct guest *g, const struct message *m)
 	snapshot_log(g);
 	if (g->conn.step == STEP_LOG)
 		dirty_switch_set(g);
-	g->conn.log_late = g->phase == GUEST_RUNNING && dirty_switch_is_logging(g);
+	g->conn.log_late = g->conn.phase == GUEST_RUNNING && dirty_switch_is_logging(g);
 }
 
 void

@@ -85,7 +85,7 @@ dispatch_allow_features(struct guest *g, struct message *m)
 {
 	uint64_t own = m->payload.u64 & dispatch_own_features(g);
 
-	if (g->phase != GUEST_RUNNING)
+	if (g->conn.phase != GUEST_RUNNING)
 		g->conn.features = own;
 	if (g->conn.features == own)
 		m->payload.u64 &= ~own;
@@ -108,7 +108,7 @@ dispatch_allow_log(struct guest *g, struct message *m)
 {
 	uint64_t share;
 
-	if (space_log(&g->all->spaces, &g->space, m, &share))
+	if (space_log(&g->all->spaces, &g->conn.space, m, &share))
 		return true;
 	dispatch_say_share(g, "dirty log", share);
 	return false;
@@ -128,7 +128,7 @@ dispatch_allow_table(struct guest *g, struct message *m)
 				guest_who(g, name), m->payload.memory.nregions, GUEST_REGIONS);
 	if (!fds_table_ok(m))
 		return false;
-	if (space_table(&g->all->spaces, &g->space, m, &share))
+	if (space_table(&g->all->spaces, &g->conn.space, m, &share))
 		return true;
 	dispatch_say_share(g, "memory", share);
 	return false;

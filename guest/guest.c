@@ -50,7 +50,7 @@ guest_publish_set(struct guest *g)
 	set->sink.ops = &guest_sink_ops;
 	set->port = g->port;
 	set->n = 0;
-	RING_SET_FOREACH(i, (g->published | g->held) & RINGS_RX)
+	RING_SET_FOREACH(i, (g->published | g->conn.held) & RINGS_RX)
 		set->vq[set->n++] = g->published >> i & 1 ? &g->ring[i] : NULL;
 	store_release(&g->all->ports->port[g->port].sink, set->n != 0 ? &set->sink : NULL);
 	g->next_set ^= 1;
@@ -62,7 +62,7 @@ static void
 guest_publish_tx_rings(struct guest *g)
 {
 	store_relaxed(&g->all->ports->port[g->port].tx_rings,
-			__builtin_popcount((g->published | g->held) & RINGS_TX));
+			__builtin_popcount((g->published | g->conn.held) & RINGS_TX));
 }
 
 /* Withdraws those of `rings` that workers use, and waits until they use them no more. */
@@ -75,7 +75,7 @@ guest_pause(struct guest *g, uint32_t rings)
 	if (rings == 0)
 		return;
 	store_relaxed(&g->published, g->published & ~rings);
-	g->held |= rings;
+	g->conn.held |= rings;
 	if (rings & RINGS_RX)
 		guest_publish_set(g);
 	RING_SET_FOREACH(i, rings & RINGS_TX)
@@ -92,8 +92,8 @@ guest_pause(struct guest *g, uint32_t rings)
 static void
 guest_let_go(struct guest *g, uint32_t rings)
 {
-	rings &= g->held;
-	g->held &= ~rings;
+	rings &= g->conn.held;
+	g->conn.held &= ~rings;
 	if (rings & RINGS_RX)
 		guest_publish_set(g);
 	if (rings & RINGS_TX)
@@ -143,7 +143,7 @@ guest_publish(struct guest *g, uint32_t rings)
 	RING_SET_FOREACH(i, rings)
 		ring_suppress(&g->ring[i]);
 	store_relaxed(&g->published, g->published | rings);
-	g->held &= ~rings;
+	g->conn.held &= ~rings;
 	if (rings & RINGS_RX)
 		guest_publish_set(g);
 	guest_publish_tx_rings(g);
@@ -160,12 +160,12 @@ guest_publish(struct guest *g, uint32_t rings)
 static void
 guest_resume(struct guest *g)
 {
-	uint32_t due = g->ready & ~g->published, good = 0;
+	uint32_t due = g->conn.ready & ~g->published, good = 0;
 	uint64_t features = 0;
 	unsigned int i;
 
 	/* If a table failed, librte_vhost has no memory. */
-	if (g->phase != GUEST_RUNNING || g->conn.step == STEP_TABLE ||
+	if (g->conn.phase != GUEST_RUNNING || g->conn.step == STEP_TABLE ||
 			(g->published == 0 && !snapshot_memory(g)))
 		return;
 	rte_vhost_get_negotiated_features(g->conn.vid, &features);
@@ -181,7 +181,7 @@ guest_resume(struct guest *g)
 static bool
 guest_doom(struct guest *g, struct message *m)
 {
-	g->phase = GUEST_DOOMED;
+	g->conn.phase = GUEST_DOOMED;
 	return message_doom(m);
 }
 
@@ -203,7 +203,7 @@ guest_may_go_on(struct guest *g, struct message *m)
 {
 	const struct message_kind *k = message_kind(m);
 
-	if (g->phase == GUEST_DOOMED)
+	if (g->conn.phase == GUEST_DOOMED)
 		return false;
 	if (message_wanted(g, m))
 		return k->allow == NULL || k->allow(g, m);
@@ -219,7 +219,7 @@ guest_before(struct guest *g, struct message *m)
 
 	/* librte_vhost called no hook after the last table, so it failed. */
 	if (g->conn.step == STEP_TABLE || !fds_answered(g->conn.socket))
-		g->phase = GUEST_DOOMED;
+		g->conn.phase = GUEST_DOOMED;
 	g->conn.step = STEP_NONE;
 	if (!guest_may_go_on(g, m)) {
 		guest_pause(g, RINGS_ALL);
@@ -228,13 +228,13 @@ guest_before(struct guest *g, struct message *m)
 	}
 	/* Rings that the last message paused would be back by now. */
 	guest_let_go(g, RINGS_ALL);
-	if (g->phase == GUEST_RUNNING && k->only_log != NULL && k->only_log(g, m))
+	if (g->conn.phase == GUEST_RUNNING && k->only_log != NULL && k->only_log(g, m))
 		g->conn.step = STEP_LOG;
 	if (k->scope != SCOPE_NOTHING && g->conn.step != STEP_LOG) {
 		g->conn.step = STEP_PAUSED;
 		guest_pause(g, message_rings(m));
 		ended = k->ends != NULL ? k->ends(g, m) : 0;
-		g->ready &= ~ended;
+		g->conn.ready &= ~ended;
 		guest_let_go(g, ended);
 	}
 	if (k->before != NULL)
@@ -247,7 +247,8 @@ guest_after(struct guest *g, const struct message *m)
 {
 	const struct message_kind *k = message_kind(m);
 
-	if (g->phase == GUEST_DOOMED) { /* perhaps because of this message, which may name any ring */
+	if (g->conn.phase ==
+			GUEST_DOOMED) { /* perhaps because of this message, which may name any ring */
 		g->conn.step = STEP_NONE;
 		return k->unknown;
 	}
@@ -261,14 +262,14 @@ guest_after(struct guest *g, const struct message *m)
 bool
 guest_start(struct guest *g)
 {
-	if (g->phase == GUEST_DOOMED)
+	if (g->conn.phase == GUEST_DOOMED)
 		return false;
 	if (!guest_place(g)) {
-		g->phase = GUEST_DOOMED;
+		g->conn.phase = GUEST_DOOMED;
 		fds_hang_up(g->conn.socket);
 		return false;
 	}
-	g->phase = GUEST_RUNNING;
+	g->conn.phase = GUEST_RUNNING;
 	guest_resume(g);
 	return true;
 }
@@ -279,8 +280,8 @@ guest_stop(struct guest *g)
 	guest_pause(g, RINGS_ALL);
 	guest_let_go(g, RINGS_ALL);
 	guest_check(g);
-	if (g->phase == GUEST_RUNNING)
-		g->phase = GUEST_CONNECTED;
+	if (g->conn.phase == GUEST_RUNNING)
+		g->conn.phase = GUEST_CONNECTED;
 	guest_mem_forget(&g->mem);
 	guest_forget_fault(g);
 }
@@ -295,11 +296,11 @@ guest_ring(struct guest *g, unsigned int index, bool ready)
 	ring = UINT32_C(1) << index;
 	guest_pause(g, ring);
 	if (ready) {
-		g->ready |= ring;
+		g->conn.ready |= ring;
 		guest_resume(g);
 		return;
 	}
-	g->ready &= ~ring;
+	g->conn.ready &= ~ring;
 	/*
 	 * A message that replaces its file descriptors makes a ring not ready, and then ready
 	 * again.
@@ -337,9 +338,8 @@ guest_disconnect(struct guest *g)
 {
 	guest_stop(g);
 	fd_drain_gate(g->conn.socket);
-	space_release(&g->all->spaces, &g->space);
-	g->ready = 0;
+	space_release(&g->all->spaces, &g->conn.space);
 	peer_disconnected(&g->conn.peer, &g->all->peers, guest_settings(g),
-			g->phase == GUEST_DOOMED || load_relaxed(&g->all->ending));
+			g->conn.phase == GUEST_DOOMED || load_relaxed(&g->all->ending));
 	guest_end(g);
 }

@@ -277,7 +277,7 @@ vhost_user_hang_up(const struct guests *all, unsigned int index)
 
 	pthread_mutex_lock(&turn);
 	for (g = all->list; g != NULL; g = g->next) {
-		if (g->phase == GUEST_UNUSED || g->index != index)
+		if (g->conn.phase == GUEST_UNUSED || g->index != index)
 			continue;
 		found = true;
 		fds_hang_up(g->conn.socket);
@@ -353,7 +353,7 @@ vhost_user_connections(const struct guests *all, unsigned int index)
 	if (!vhost_user_take_turn())
 		return -1;
 	for (g = all->list; g != NULL; g = g->next)
-		n += g->phase != GUEST_UNUSED && g->index == index;
+		n += g->conn.phase != GUEST_UNUSED && g->index == index;
 	pthread_mutex_unlock(&turn);
 	return n;
 }
@@ -367,7 +367,8 @@ vhost_user_move(struct guests *all, const struct ring_move *m, bool moved[])
 	if (!vhost_user_take_turn())
 		return false;
 	for (g = all->list; g != NULL && n >= 0; g = g->next) {
-		if (g->phase != GUEST_RUNNING || (m->port != SOCKET_MAX && g->index != m->port) ||
+		if (g->conn.phase != GUEST_RUNNING ||
+				(m->port != SOCKET_MAX && g->index != m->port) ||
 				(m->device != SLOT_NONE && g->port != m->device))
 			continue;
 		n = guest_move(g, m->pair, m->worker);

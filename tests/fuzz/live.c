@@ -76,7 +76,7 @@ count_connected(void)
 	unsigned int n = 0;
 
 	for (; g != NULL; g = g->next)
-		n += load_acquire(&g->phase) != GUEST_UNUSED;
+		n += load_acquire(&g->conn.phase) != GUEST_UNUSED;
 	return n;
 }
 
@@ -118,7 +118,7 @@ place_of_latest(void)
 {
 	const struct guest *g;
 
-	for (g = live.w->guests.list; g->phase == GUEST_UNUSED; g = g->next)
+	for (g = live.w->guests.list; g->conn.phase == GUEST_UNUSED; g = g->next)
 		;
 	assert_int_not_equal(g->port, UINT16_MAX);
 	return g->port;

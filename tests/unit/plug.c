@@ -80,7 +80,7 @@ plug_connect(struct plug *p, unsigned int pairs)
 	assert_int_equal(vu_dev_open(&p->dev, vu_connect(p->path, PLUG_WAIT_MS), &opts), 0);
 	assert_int_equal(p->dev.n_rings, 2 * pairs);
 	/* The guest of an earlier connection is unused by now: that ended before this one was answered. */
-	for (p->g = p->w->guests.list; p->g->phase == GUEST_UNUSED; p->g = p->g->next)
+	for (p->g = p->w->guests.list; p->g->conn.phase == GUEST_UNUSED; p->g = p->g->next)
 		;
 }
 
@@ -93,7 +93,7 @@ plug_wait_connections(const struct plug *p, unsigned int wanted)
 	for (i = 0; i < PLUG_WAIT_MS; i++) {
 		n = 0;
 		for (g = load_acquire(&p->w->guests.list); g != NULL; g = g->next)
-			n += load_relaxed(&g->phase) != GUEST_UNUSED;
+			n += load_relaxed(&g->conn.phase) != GUEST_UNUSED;
 		if (n == wanted)
 			return;
 		usleep(1000);

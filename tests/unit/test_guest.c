@@ -281,7 +281,7 @@ test_stop(void **state)
 	/* Without queue pairs librte_vhost throws the further rings away, and tells nobody. */
 	assert_int_equal(vu_dev_set_features(&p->dev, PLUG_FEATURES & ~VU_F_MQ), 0);
 	assert_int_equal(vu_dev_sync(&p->dev), 0);
-	assert_int_equal(p->g->ready, 2);
+	assert_int_equal(p->g->conn.ready, 2);
 	assert_int_equal(vu_dev_start_ring(&p->dev, 0), 0);
 	assert_int_equal(vu_dev_sync(&p->dev), 0);
 	plug_assert_rings(p, plug_pair(0), 0);

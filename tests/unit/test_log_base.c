@@ -227,9 +227,9 @@ test_pairs_not_negotiated(void **state)
 	assert_int_equal(vu_dev_sync(&p->dev), 0);
 	plug_assert_rings(p, plug_pair(0), 0);
 	/* They are not only unused: that message ends them. */
-	assert_int_equal(p->g->ready, plug_pair(0) | plug_pair(1));
+	assert_int_equal(p->g->conn.ready, plug_pair(0) | plug_pair(1));
 	assert_true(guest_before(p->g, &m));
-	assert_int_equal(p->g->ready, plug_pair(0));
+	assert_int_equal(p->g->conn.ready, plug_pair(0));
 	plug_assert_rings(p, 0, plug_pair(0));
 	assert_true(guest_after(p->g, &m));
 	assert_int_equal(vu_dev_set_features(&p->dev, features | VU_F_LOG_ALL), 0);
