@@ -32,20 +32,20 @@
 const char *
 guest_who(const struct guest *g, char name[GUEST_WHO_MAX])
 {
-	if (g->port != SLOT_NONE)
-		snprintf(name, GUEST_WHO_MAX, "device %u", g->port);
+	if (g->slot != SLOT_NONE)
+		snprintf(name, GUEST_WHO_MAX, "device %u", g->slot);
 	else
 		snprintf(name, GUEST_WHO_MAX, "port %s", guest_settings(g)->name);
 	return name;
 }
 
-/* Sets a guest's slot; the main lcore may be reading its name. */
+/* Sets a guest's port and slot; the main lcore may be reading its name. */
 static void
-connect_be_at(struct guest *g, unsigned int index, uint16_t port)
+connect_set_slot(struct guest *g, unsigned int port, uint16_t slot)
 {
 	rte_spinlock_lock(&g->fault_lock);
-	g->index = index;
 	g->port = port;
+	g->slot = slot;
 	rte_spinlock_unlock(&g->fault_lock);
 }
 
@@ -76,29 +76,29 @@ connect_unused_guest(struct guests *all)
  * for each port without one, so that nobody keeps the others out.
  */
 static bool
-connect_may(const struct guests *guests, unsigned int index)
+connect_may(const struct guests *guests, unsigned int port)
 {
 	const struct conf *c = guests->conf;
 	bool seen[SOCKET_MAX] = {false};
 	unsigned int all = 1, waiting = 1, most = RTE_MAX_VHOST_DEVICE, i;
 	const struct guest *g;
 
-	seen[index] = true;
+	seen[port] = true;
 	for (g = guests->list; g != NULL; g = g->next) {
 		if (g->conn.phase == GUEST_UNUSED)
 			continue;
 		all++;
-		seen[g->index] = true;
-		waiting += g->index == index && g->port == SLOT_NONE;
+		seen[g->port] = true;
+		waiting += g->port == port && g->slot == SLOT_NONE;
 	}
 	for (i = 0; i < c->nports; i++)
 		all += conf_port_used(&c->port[i]) && !seen[i];
-	if (waiting <= WAITING_MORE + c->port[index].guests && all <= most)
+	if (waiting <= WAITING_MORE + c->port[port].guests && all <= most)
 		return true;
 	say(ERR,
 			"port %s: guest refused: %u connections there wait for their drivers, and %u "
 			"are open in all\n",
-			c->port[index].name, waiting - 1, all - 1);
+			c->port[port].name, waiting - 1, all - 1);
 	return false;
 }
 
@@ -118,13 +118,13 @@ connect_refuse(int socket, const char *path)
 static struct guest *
 connect_guest(struct guests *all, int vid, const char *path, int socket)
 {
-	unsigned int index = slot_port(all->conf, path);
+	unsigned int port = slot_port(all->conf, path);
 	const char *name;
 	struct guest *g;
 
-	if (index == SOCKET_MAX || !connect_may(all, index)) /* SOCKET_MAX: its port is going */
+	if (port == SOCKET_MAX || !connect_may(all, port)) /* SOCKET_MAX: its port is going */
 		return NULL;
-	name = all->conf->port[index].name;
+	name = all->conf->port[port].name;
 	if (!fds_left()) {
 		say(ERR,
 				"port %s: guest refused: file descriptors run out; end what leaks "
@@ -152,12 +152,12 @@ connect_guest(struct guests *all, int vid, const char *path, int socket)
 		return NULL;
 	}
 	fds_hurry(socket);
-	if (!fd_gate_open(socket, path, all->conf->port[index].uml)) {
+	if (!fd_gate_open(socket, path, all->conf->port[port].uml)) {
 		say(ERR, "port %s: guest refused: no memory to watch its connection\n", name);
 		return NULL;
 	}
 	g->conn = (struct connection){.phase = GUEST_CONNECTED, .vid = vid, .socket = socket};
-	connect_be_at(g, index, SLOT_NONE);
+	connect_set_slot(g, port, SLOT_NONE);
 	peer_connected(&g->conn.peer, name, path, socket);
 	return g;
 }
@@ -174,39 +174,39 @@ guest_connect(struct guests *all, int vid, const char *path)
 }
 
 bool
-guest_place(struct guest *g)
+guest_take_slot(struct guest *g)
 {
 	char name[SLOT_NAME_MAX];
 
-	if (g->port != SLOT_NONE)
+	if (g->slot != SLOT_NONE)
 		return true;
-	connect_be_at(g, g->index, slot_take(g->all->ports, g->all->conf, g->index));
-	if (g->port == SLOT_NONE)
+	connect_set_slot(g, g->port, slot_take(g->all->ports, g->all->conf, g->port));
+	if (g->slot == SLOT_NONE)
 		return false;
 	/*
 	 * A worker may be in a burst since the slot was another guest's, with a frame for that one: before
 	 * this guest's rings are published a grace period has to pass.
 	 */
 	g->set_in_use = true;
-	store_release(&g->all->placed[g->port], g);
-	say(INFO, "device %u connected: %s\n", g->port, slot_name(g->all->ports, g->port, name));
+	store_release(&g->all->by_slot[g->slot], g);
+	say(INFO, "device %u connected: %s\n", g->slot, slot_name(g->all->ports, g->slot, name));
 	wake_up(g->all->wake);
 	return true;
 }
 
 /* Gives the guest's slot back; the main lcore clears it for the next guest. */
 static void
-connect_leave_place(struct guest *g)
+connect_leave_slot(struct guest *g)
 {
-	if (g->port == SLOT_NONE) {
+	if (g->slot == SLOT_NONE) {
 		if (g->conn.peer.agreed)
 			say(INFO, "port %s: disconnected\n", g->conn.peer.name);
 		return;
 	}
-	say(INFO, "device %u disconnected\n", g->port);
-	store_release(&g->all->placed[g->port], NULL);
-	store_release(&g->all->ports->port[g->port].state, PORT_LEAVING);
-	connect_be_at(g, g->index, SLOT_NONE);
+	say(INFO, "device %u disconnected\n", g->slot);
+	store_release(&g->all->by_slot[g->slot], NULL);
+	store_release(&g->all->ports->port[g->slot].state, PORT_LEAVING);
+	connect_set_slot(g, g->port, SLOT_NONE);
 	wake_up(g->all->wake);
 }
 
@@ -229,7 +229,7 @@ void
 guest_end(struct guest *g)
 {
 	connect_free_rings(g);
-	connect_leave_place(g);
+	connect_leave_slot(g);
 	g->conn.phase = GUEST_UNUSED;
 }
 

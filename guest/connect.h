@@ -27,7 +27,7 @@ struct guests;
 struct guest *guest_connect(struct guests *all, int vid, const char *path);
 
 /* Gives a guest a slot, if it has none yet. Returns false, after that was logged, if there is none. */
-bool guest_place(struct guest *g);
+bool guest_take_slot(struct guest *g);
 
 /* Ends a guest whose connection is over and whose rings are stopped. The main lcore clears its slot. */
 void guest_end(struct guest *g);

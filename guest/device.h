@@ -91,7 +91,7 @@ struct connection {
 	struct space space; /* its part of this process's addresses */
 	uint64_t features;  /* negotiated features that librte_vhost does not know */
 	uint32_t ready;     /* rings that the library says are set up and enabled */
-	uint32_t held;      /* rings that are paused for a moment: frames wait for them */
+	uint32_t paused;    /* rings that are paused for a moment: frames wait for them */
 	struct ring_address address[RINGS_MAX]; /* as last given by the front end */
 	struct announcement announcement;       /* that the guest is here now */
 	uint32_t announcer; /* the ring whose worker has the announcement, as a bit */
@@ -123,21 +123,21 @@ struct guest {
 	bool set_in_use; /* no grace period has passed since that one was withdrawn, or the slot taken */
 	/*
 	 * Main lcore and librte_vhost's thread both look for faults. While one of them reads the state of
-	 * a stopped guest, the other must not clear it. For the same reason `port` and `index`, which
+	 * a stopped guest, the other must not clear it. For the same reason `port` and `slot`, which
 	 * give the guest's name, are written under this lock: the main lcore may do so when the connection is
 	 * over.
 	 */
 	rte_spinlock_t fault_lock;
 	bool fault_logged; /* guarded by fault_lock */
-	uint16_t index;    /* index of the configuration's port that it connected to */
-	uint16_t port;     /* its slot; SLOT_NONE: its device was not set up yet */
+	uint16_t port;     /* index of the configuration's port that it connected to */
+	uint16_t slot;     /* SLOT_NONE: its device was not set up yet */
 };
 
 /* Returns the settings of the port that it connected to. */
 static inline const struct conf_port *
 guest_settings(const struct guest *g)
 {
-	return &g->all->conf->port[g->index];
+	return &g->all->conf->port[g->port];
 }
 
 #endif /* GUEST_DEVICE_H */

@@ -48,11 +48,11 @@ guest_publish_set(struct guest *g)
 	if (g->set_in_use)
 		guest_quiesce(g);
 	set->sink.ops = &guest_sink_ops;
-	set->port = g->port;
+	set->slot = g->slot;
 	set->n = 0;
-	RING_SET_FOREACH(i, (g->published | g->conn.held) & RINGS_RX)
+	RING_SET_FOREACH(i, (g->published | g->conn.paused) & RINGS_RX)
 		set->vq[set->n++] = g->published >> i & 1 ? &g->ring[i] : NULL;
-	store_release(&g->all->ports->port[g->port].sink, set->n != 0 ? &set->sink : NULL);
+	store_release(&g->all->ports->port[g->slot].sink, set->n != 0 ? &set->sink : NULL);
 	g->next_set ^= 1;
 	g->set_in_use = true;
 }
@@ -61,8 +61,8 @@ guest_publish_set(struct guest *g)
 static void
 guest_publish_tx_rings(struct guest *g)
 {
-	store_relaxed(&g->all->ports->port[g->port].tx_rings,
-			__builtin_popcount((g->published | g->conn.held) & RINGS_TX));
+	store_relaxed(&g->all->ports->port[g->slot].tx_rings,
+			__builtin_popcount((g->published | g->conn.paused) & RINGS_TX));
 }
 
 /* Withdraws those of `rings` that workers use, and waits until they use them no more. */
@@ -75,14 +75,14 @@ guest_pause(struct guest *g, uint32_t rings)
 	if (rings == 0)
 		return;
 	store_relaxed(&g->published, g->published & ~rings);
-	g->conn.held |= rings;
+	g->conn.paused |= rings;
 	if (rings & RINGS_RX)
 		guest_publish_set(g);
 	RING_SET_FOREACH(i, rings & RINGS_TX)
 		lanes_remove(g->all->lanes, &g->ring[i].source);
 	guest_quiesce(g);
 	RING_SET_FOREACH(i, rings & RINGS_TX)
-		retry_release(&g->ring[i].source, &g->all->outside[g->port]);
+		retry_release(&g->ring[i].source, &g->all->outside[g->slot]);
 	guest_check(g);
 	RING_SET_FOREACH(i, rings)
 		snapshot_base(g, i);
@@ -92,8 +92,8 @@ guest_pause(struct guest *g, uint32_t rings)
 static void
 guest_let_go(struct guest *g, uint32_t rings)
 {
-	rings &= g->conn.held;
-	g->conn.held &= ~rings;
+	rings &= g->conn.paused;
+	g->conn.paused &= ~rings;
 	if (rings & RINGS_RX)
 		guest_publish_set(g);
 	if (rings & RINGS_TX)
@@ -112,7 +112,7 @@ guest_has_park(struct guest *g, unsigned int index)
 	if (s->park == NULL)
 		s->park = park_create();
 	if (s->park == NULL)
-		say(ERR, "device %u: no memory for its ring %u, which is not served\n", g->port,
+		say(ERR, "device %u: no memory for its ring %u, which is not served\n", g->slot,
 				index);
 	return s->park != NULL;
 }
@@ -143,7 +143,7 @@ guest_publish(struct guest *g, uint32_t rings)
 	RING_SET_FOREACH(i, rings)
 		ring_suppress(&g->ring[i]);
 	store_relaxed(&g->published, g->published | rings);
-	g->conn.held &= ~rings;
+	g->conn.paused &= ~rings;
 	if (rings & RINGS_RX)
 		guest_publish_set(g);
 	guest_publish_tx_rings(g);
@@ -264,7 +264,7 @@ guest_start(struct guest *g)
 {
 	if (g->conn.phase == GUEST_DOOMED)
 		return false;
-	if (!guest_place(g)) {
+	if (!guest_take_slot(g)) {
 		g->conn.phase = GUEST_DOOMED;
 		fds_hang_up(g->conn.socket);
 		return false;

@@ -28,11 +28,11 @@ struct guests {
 	const struct conf *conf;
 	struct ports *ports;
 	struct lanes *lanes;
-	struct wake *wake;               /* wakes the main lcore, which clears slots */
-	struct port_count *outside;      /* by port: counters that belong to no worker */
-	struct guest *placed[GUEST_MAX]; /* by slot; any thread may read it */
-	struct guest *list;              /* all guests that there ever were */
-	struct peers peers;              /* front ends that left */
+	struct wake *wake;                /* wakes the main lcore, which clears slots */
+	struct port_count *outside;       /* by port: counters that belong to no worker */
+	struct guest *by_slot[GUEST_MAX]; /* any thread may read it */
+	struct guest *list;               /* all guests that there ever were */
+	struct peers peers;               /* front ends that left */
 	struct spaces spaces;
 	size_t message_size; /* of librte_vhost's own struct; 0: not known (message.h) */
 	uint64_t faults;     /* guests stopped for breaking the rules; any thread reads it */

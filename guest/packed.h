@@ -202,10 +202,10 @@ packed_show(struct vring_packed_desc *d, uint64_t half)
 struct packed_used {
 	struct vring_packed_desc *ring;
 	uint64_t lap;  /* the owner's flags, where they are in a used_half */
-	uint64_t half; /* of the first chain, which is held back */
+	uint64_t half; /* of the first chain, which is hidden */
 	uint16_t at, size;
-	uint16_t held_at; /* its position */
-	bool held;        /* there is one */
+	uint16_t hidden_at; /* its position */
+	bool hidden;        /* there is one */
 };
 
 #define PACKED_LAP ((uint64_t)(PACKED_AVAIL | PACKED_USED) << 48)
@@ -216,11 +216,11 @@ packed_used_begin(const struct virtqueue *vq)
 	return (struct packed_used){
 			.ring = vq->ring,
 			.lap = vq->used_wrap ? PACKED_LAP : 0,
-			.half = vq->held_half,
+			.half = vq->hidden_half,
 			.at = vq->last_used,
 			.size = vq->size,
-			.held_at = vq->held_at,
-			.held = vq->held,
+			.hidden_at = vq->hidden_at,
+			.hidden = vq->hidden,
 	};
 }
 
@@ -229,13 +229,13 @@ packed_used_end(const struct packed_used *p, struct virtqueue *vq)
 {
 	vq->last_used = p->at;
 	vq->used_wrap = p->lap != 0;
-	vq->held_half = p->half;
-	vq->held_at = p->held_at;
-	vq->held = p->held;
+	vq->hidden_half = p->half;
+	vq->hidden_at = p->hidden_at;
+	vq->hidden = p->hidden;
 }
 
 /*
- * Returns a chain to the guest, with `len` bytes written to it. The first one is held back until
+ * Returns a chain to the guest, with `len` bytes written to it. The first one is hidden until
  * the next packed_publish(), and the guest stops there; so it sees all of them at once.
  */
 static __rte_always_inline void
@@ -246,9 +246,9 @@ packed_used_put(struct packed_used *p, struct used_chain u, uint32_t len)
 
 	if (len != 0)
 		half |= (uint64_t)VRING_DESC_F_WRITE << 48;
-	if (unlikely(!p->held)) {
-		p->held = true;
-		p->held_at = p->at;
+	if (unlikely(!p->hidden)) {
+		p->hidden = true;
+		p->hidden_at = p->at;
 		p->half = half;
 	} else {
 		packed_show(&p->ring[p->at], half);
@@ -319,9 +319,9 @@ packed_wants_signal(const struct virtqueue *vq, uint16_t from, struct packed_at 
 static inline bool
 packed_publish(struct virtqueue *vq, uint16_t from)
 {
-	if (vq->held) {
-		packed_show(&vq->ring[vq->held_at], vq->held_half);
-		vq->held = false;
+	if (vq->hidden) {
+		packed_show(&vq->ring[vq->hidden_at], vq->hidden_half);
+		vq->hidden = false;
 	}
 	return packed_wants_signal(vq, from, (struct packed_at){vq->last_used, vq->used_wrap});
 }

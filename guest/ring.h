@@ -252,7 +252,7 @@ ring_put_frames(struct virtqueue *vq, const struct frame *f, unsigned int n, con
 static __rte_always_inline bool
 ring_has_put(const struct virtqueue *vq, uint16_t from, const bool packed)
 {
-	return packed ? vq->held : vq->last_used != from;
+	return packed ? vq->hidden : vq->last_used != from;
 }
 
 static __rte_always_inline bool

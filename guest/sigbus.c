@@ -63,7 +63,7 @@ sigbus_find(const void *addr, struct guest_mapping *m, bool *changes)
 
 	*changes = false;
 	for (i = 0; i < n; i++) {
-		g = load_acquire(&all->placed[i]);
+		g = load_acquire(&all->by_slot[i]);
 		look = g != NULL ? guest_mem_mapping(&g->mem, addr, m) : GUEST_MEM_NONE;
 		if (look == GUEST_MEM_FOUND)
 			return g;

@@ -22,7 +22,7 @@ guest_sink_set_of(const struct sink *k)
  * its different rings fill different ones. Otherwise each flow has its ring.
  */
 static inline bool
-guest_by_flow(const struct sink *k, const struct lane *l, const struct source *from)
+guest_sink_by_flow(const struct sink *k, const struct lane *l, const struct source *from)
 {
 	const struct rx_set *rx = guest_sink_set_of(k);
 
@@ -52,13 +52,13 @@ guest_sink_refuse(struct burst *b, frame_set frames)
 
 /* Offers frames to one receive ring. */
 static inline struct outcome
-guest_sink_fill(struct virtqueue *vq, struct lane *l, uint16_t port, frame_set want)
+guest_sink_fill(struct virtqueue *vq, struct lane *l, uint16_t slot, frame_set want)
 {
 	if (unlikely(vq == NULL)) /* paused: it is back in a moment */
 		return (struct outcome){0, 0};
 	if (unlikely(vq_broken(vq)))
 		return guest_sink_refuse(&l->burst, want);
-	return rx_deliver(vq, &l->burst, want, &l->count[port]);
+	return rx_deliver(vq, &l->burst, want, &l->count[slot]);
 }
 
 /* Offers each frame to the ring of its flow. */
@@ -74,7 +74,7 @@ guest_sink_fill_by_flow(const struct rx_set *rx, struct lane *l, frame_set want)
 	for (i = 0; i < rx->n; i++) {
 		if (part[i] == 0)
 			continue;
-		one = guest_sink_fill(rx->vq[i], l, rx->port, part[i]);
+		one = guest_sink_fill(rx->vq[i], l, rx->slot, part[i]);
 		all.taken |= one.taken;
 		all.refused |= one.refused;
 	}
@@ -82,31 +82,32 @@ guest_sink_fill_by_flow(const struct rx_set *rx, struct lane *l, frame_set want)
 }
 
 static struct outcome
-guest_deliver(struct sink *k, struct lane *l, const struct source *from, frame_set want)
+guest_sink_deliver(struct sink *k, struct lane *l, const struct source *from, frame_set want)
 {
 	const struct rx_set *rx = guest_sink_set_of(k);
 
-	l->burst.receiver = &l->polled[rx->port].share;
-	if (unlikely(guest_by_flow(k, l, from)))
+	l->burst.receiver = &l->polled[rx->slot].share;
+	if (unlikely(guest_sink_by_flow(k, l, from)))
 		return guest_sink_fill_by_flow(rx, l, want);
-	return guest_sink_fill(guest_sink_ring_of_pair(rx, from), l, rx->port, want);
+	return guest_sink_fill(guest_sink_ring_of_pair(rx, from), l, rx->slot, want);
 }
 
 /* Without a ring the guest is gone, or paused for longer than a frame waits. */
 static enum drop_reason
-guest_why_not(const struct sink *k, const struct lane *l, const struct source *from,
+guest_sink_why_not(const struct sink *k, const struct lane *l, const struct source *from,
 		struct frame *f)
 {
 	const struct rx_set *rx = guest_sink_set_of(k);
-	const struct virtqueue *vq = guest_by_flow(k, l, from) ? rx->vq[flow_ring(f, rx->n)]
-							       : guest_sink_ring_of_pair(rx, from);
+	const struct virtqueue *vq = guest_sink_by_flow(k, l, from)
+			? rx->vq[flow_ring(f, rx->n)]
+			: guest_sink_ring_of_pair(rx, from);
 
 	return vq == NULL ? DROP_GONE : DROP_RING_FULL;
 }
 
 /* Returns false after the guest was stopped for breaking the rules, which its first ring tells. */
 static bool
-guest_is_open(const struct sink *k)
+guest_sink_is_open(const struct sink *k)
 {
 	const struct virtqueue *first = guest_sink_set_of(k)->vq[0];
 
@@ -115,7 +116,7 @@ guest_is_open(const struct sink *k)
 
 /* By flows, one ring is as likely as the other. */
 static void
-guest_ahead(const struct sink *k, const struct source *from, bool next)
+guest_sink_ahead(const struct sink *k, const struct source *from, bool next)
 {
 	const struct virtqueue *vq = guest_sink_ring_of_pair(guest_sink_set_of(k), from);
 
@@ -124,9 +125,9 @@ guest_ahead(const struct sink *k, const struct source *from, bool next)
 }
 
 const struct sink_ops guest_sink_ops = {
-		.deliver = guest_deliver,
-		.why_not = guest_why_not,
-		.by_flow = guest_by_flow,
-		.is_open = guest_is_open,
-		.ahead = guest_ahead,
+		.deliver = guest_sink_deliver,
+		.why_not = guest_sink_why_not,
+		.by_flow = guest_sink_by_flow,
+		.is_open = guest_sink_is_open,
+		.ahead = guest_sink_ahead,
 };

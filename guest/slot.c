@@ -89,10 +89,10 @@ slot_spare(const struct ports *all, const struct conf *c, const struct conf_port
  * if there is none.
  */
 static unsigned int
-slot_choose(const struct ports *all, const struct conf *c, unsigned int index, unsigned int *number)
+slot_choose(const struct ports *all, const struct conf *c, unsigned int port, unsigned int *number)
 {
-	const struct conf_port *p = &c->port[index];
-	unsigned int slot = index;
+	const struct conf_port *p = &c->port[port];
+	unsigned int slot = port;
 
 	if (slot_count_guests(all, p, number) >= p->guests) {
 		say(ERR,
@@ -101,9 +101,9 @@ slot_choose(const struct ports *all, const struct conf *c, unsigned int index, u
 				p->name, p->guests);
 		return GUEST_MAX;
 	}
-	if (slot_wait_until_free(all, index)) {
+	if (slot_wait_until_free(all, port)) {
 		*number = 0;
-	} else if (p->guests == 1 && all->port[index].settings == p) {
+	} else if (p->guests == 1 && all->port[port].settings == p) {
 		say(ERR, "port %s: guest refused: its last one is just leaving; try again\n",
 				p->name);
 		return GUEST_MAX;
@@ -155,11 +155,11 @@ slot_set_conf(struct ports *all, const struct conf *now, const struct conf *next
 }
 
 uint16_t
-slot_take(struct ports *all, const struct conf *c, unsigned int index)
+slot_take(struct ports *all, const struct conf *c, unsigned int port)
 {
-	const struct conf_port *p = &c->port[index];
-	unsigned int number, slot = slot_choose(all, c, index, &number);
-	struct port *port = &all->port[slot];
+	const struct conf_port *p = &c->port[port];
+	unsigned int number, slot = slot_choose(all, c, port, &number);
+	struct port *at = &all->port[slot];
 	uint16_t tag;
 
 	if (slot == GUEST_MAX)
@@ -172,9 +172,9 @@ slot_take(struct ports *all, const struct conf *c, unsigned int index)
 				p->name, slot, tag, VLAN_LAST);
 		return SLOT_NONE;
 	}
-	port->number = number;
-	slot_set(port, p, tag);
-	store_release(&port->state, PORT_USED);
+	at->number = number;
+	slot_set(at, p, tag);
+	store_release(&at->state, PORT_USED);
 	if (slot >= all->n)
 		store_release(&all->n, slot + 1);
 	return slot;

@@ -4,7 +4,7 @@
 /*
  * Chooses a guest's slot in the table of ports (switch/port.h), and its name.
  *
- * The slot is the device's index, which decides its tag on the uplink (if its port names none) and
+ * The slot is the device's number, which decides its tag on the uplink (if its port names none) and
  * its VMDq pool. Port i of the configuration has slot i for its first guest, and for nobody else,
  * so it does not matter who connects first. Its further guests, if it takes several, get the lowest
  * slot that is no port's own.
@@ -32,10 +32,10 @@ struct ports;
 unsigned int slot_port(const struct conf *c, const char *socket);
 
 /*
- * Takes a slot for one more guest of port `index` of the configuration, and publishes it. Returns
+ * Takes a slot for one more guest of a port of the configuration (its index), and publishes it. Returns
  * SLOT_NONE, after an error was logged, if there is none.
  */
-uint16_t slot_take(struct ports *all, const struct conf *c, unsigned int index);
+uint16_t slot_take(struct ports *all, const struct conf *c, unsigned int port);
 
 /* Gives every slot that has settings its port's settings of *next, in the place of those of *now. Main lcore. */
 void slot_set_conf(struct ports *all, const struct conf *now, const struct conf *next);

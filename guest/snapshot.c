@@ -104,7 +104,7 @@ snapshot_indices(struct guest *g, unsigned int index)
 
 	if (rte_vhost_get_vring_base(g->conn.vid, index, &vq->last_avail, &vq->last_used) != 0)
 		return false;
-	vq->held = false;
+	vq->hidden = false;
 	vq->known.valid = false;
 	vq->useless = 0;
 	if (!vq->packed)
@@ -176,7 +176,7 @@ snapshot_ring(struct guest *g, unsigned int index)
 	vq->kickfd = v.kickfd >= 0 && fds_is_eventfd(v.kickfd) ? v.kickfd : -1;
 	vq->frame_max = conf_frame_of(guest_settings(g)->mtu);
 	vq->source.ops = &tx_source_ops;
-	vq->source.port = g->port;
+	vq->source.port = g->slot;
 	vq->source.pair = index / 2;
 	ring_hang_bell(vq);
 	return true;

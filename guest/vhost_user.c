@@ -270,14 +270,14 @@ vhost_user_start(struct guests *all)
 
 /* Hangs up on the guests of a port. Returns true if there was one. */
 static bool
-vhost_user_hang_up(const struct guests *all, unsigned int index)
+vhost_user_hang_up(const struct guests *all, unsigned int port)
 {
 	const struct guest *g;
 	bool found = false;
 
 	pthread_mutex_lock(&turn);
 	for (g = all->list; g != NULL; g = g->next) {
-		if (g->conn.phase == GUEST_UNUSED || g->index != index)
+		if (g->conn.phase == GUEST_UNUSED || g->port != port)
 			continue;
 		found = true;
 		fds_hang_up(g->conn.socket);
@@ -288,7 +288,7 @@ vhost_user_hang_up(const struct guests *all, unsigned int index)
 
 /* Ends what unregistering has left of the guests of a port; SOCKET_MAX: of all. */
 static void
-vhost_user_end_connections(unsigned int index)
+vhost_user_end_connections(unsigned int port)
 {
 	struct guest *g;
 	unsigned int i;
@@ -296,7 +296,7 @@ vhost_user_end_connections(unsigned int index)
 	pthread_mutex_lock(&turn);
 	for (i = 0; i < RTE_DIM(connections.guest); i++) {
 		g = load_relaxed(&connections.guest[i]);
-		if (g == NULL || (index != SOCKET_MAX && g->index != index))
+		if (g == NULL || (port != SOCKET_MAX && g->port != port))
 			continue;
 		guest_disconnect(g);
 		store_relaxed(&connections.guest[i], NULL);
@@ -305,11 +305,11 @@ vhost_user_end_connections(unsigned int index)
 }
 
 bool
-vhost_user_add(const struct conf_port *p, unsigned int index)
+vhost_user_add(const struct conf_port *p, unsigned int port)
 {
 	if (!serve_port(p, &device_ops)) {
 		/* One may have connected before that failed. */
-		vhost_user_end_connections(index);
+		vhost_user_end_connections(port);
 		return false;
 	}
 	vhost_thread_wake();
@@ -317,16 +317,16 @@ vhost_user_add(const struct conf_port *p, unsigned int index)
 }
 
 void
-vhost_user_remove(struct guests *all, unsigned int index, const char *path)
+vhost_user_remove(struct guests *all, unsigned int port, const char *path)
 {
 	const struct timespec nap = {.tv_nsec = REMOVE_NAP_NS};
 	unsigned int looks;
 
 	/* Hanging up makes librte_vhost's thread itself end them, in the usual order. */
-	for (looks = 0; vhost_user_hang_up(all, index) && looks < REMOVE_LOOKS; looks++)
+	for (looks = 0; vhost_user_hang_up(all, port) && looks < REMOVE_LOOKS; looks++)
 		nanosleep(&nap, NULL);
 	rte_vhost_driver_unregister(path);
-	vhost_user_end_connections(index);
+	vhost_user_end_connections(port);
 }
 
 /* Takes the lock, unless another thread keeps it for longer than a message takes. */
@@ -345,7 +345,7 @@ vhost_user_take_turn(void)
 }
 
 int
-vhost_user_connections(const struct guests *all, unsigned int index)
+vhost_user_connections(const struct guests *all, unsigned int port)
 {
 	const struct guest *g;
 	int n = 0;
@@ -353,7 +353,7 @@ vhost_user_connections(const struct guests *all, unsigned int index)
 	if (!vhost_user_take_turn())
 		return -1;
 	for (g = all->list; g != NULL; g = g->next)
-		n += g->conn.phase != GUEST_UNUSED && g->index == index;
+		n += g->conn.phase != GUEST_UNUSED && g->port == port;
 	pthread_mutex_unlock(&turn);
 	return n;
 }
@@ -368,12 +368,12 @@ vhost_user_move(struct guests *all, const struct ring_move *m, bool moved[])
 		return false;
 	for (g = all->list; g != NULL && n >= 0; g = g->next) {
 		if (g->conn.phase != GUEST_RUNNING ||
-				(m->port != SOCKET_MAX && g->index != m->port) ||
-				(m->device != SLOT_NONE && g->port != m->device))
+				(m->port != SOCKET_MAX && g->port != m->port) ||
+				(m->device != SLOT_NONE && g->slot != m->device))
 			continue;
 		n = guest_move(g, m->pair, m->worker);
 		if (n > 0)
-			moved[g->port] = true;
+			moved[g->slot] = true;
 	}
 	pthread_mutex_unlock(&turn);
 	return n >= 0;

@@ -24,17 +24,17 @@ bool vhost_user_start(struct guests *all);
  * Serves the socket of one more port, which has this index. Returns false, after an error was printed, if that
  * fails. May wait for librte_vhost: see registrar.h, whose thread calls it.
  */
-bool vhost_user_add(const struct conf_port *p, unsigned int index);
+bool vhost_user_add(const struct conf_port *p, unsigned int port);
 
 /*
- * Ends the guests of port `index`, and no longer serves its socket. If the port is not `going` in the
+ * Ends the guests of a port, and no longer serves its socket. If the port is not `going` in the
  * present settings, guests may connect once more until then. May wait, and is
  * called by registrar.h's thread, as vhost_user_add().
  */
-void vhost_user_remove(struct guests *all, unsigned int index, const char *path);
+void vhost_user_remove(struct guests *all, unsigned int port, const char *path);
 
 /* Returns how many connections a port has, set up or not; -1 if librte_vhost's thread is not done soon. Main lcore. */
-int vhost_user_connections(const struct guests *all, unsigned int index);
+int vhost_user_connections(const struct guests *all, unsigned int port);
 
 /* Which rings are to move, and to which worker. */
 struct ring_move {

@@ -121,9 +121,9 @@ struct virtqueue {
 	uint16_t last_used; /* position of the next used entry that is neither written nor leased */
 	bool avail_wrap;    /* packed: laps of last_avail and last_used */
 	bool used_wrap;
-	bool held;          /* packed: held_half is valid */
-	uint16_t held_at;   /* packed: position for held_half */
-	uint64_t held_half; /* packed: the first chain that was put and not published */
+	bool hidden;          /* packed: hidden_half is valid */
+	uint16_t hidden_at;   /* packed: position for hidden_half */
+	uint64_t hidden_half; /* packed: the first chain that was put and not published */
 	struct leases leases;
 
 	/* The members from here on are for receive rings, and seldom used. */

@@ -247,7 +247,7 @@ control_tell_guests(struct control *c)
 /*
  * A worker may have looked up an address of the last guest, and be about to park the frame. It notes the
  * slot's epoch with that: so the epoch is counted after the worker's burst, or the frame would wait for
- * the next guest. (A frame that waits already, and is just offered: see guest_place().)
+ * the next guest. (A frame that waits already, and is just offered: see guest_take_slot().)
  */
 bool
 control_free_slots(const struct parts *p, const uint16_t *slot, unsigned int n)
@@ -294,7 +294,7 @@ control_check_guests(const struct parts *p)
 	unsigned int i;
 
 	for (i = 0; i < ports_used(p->ports); i++) {
-		g = load_acquire(&p->guests->placed[i]);
+		g = load_acquire(&p->guests->by_slot[i]);
 		if (g != NULL)
 			guest_check(g);
 	}

@@ -75,7 +75,7 @@ rpc_show_workers_of(const struct parts *p, uint16_t device)
 static json_t *
 rpc_show_guest(const struct parts *p, uint16_t slot, char *why, size_t size)
 {
-	const struct guest *g = load_acquire(&p->guests->placed[slot]);
+	const struct guest *g = load_acquire(&p->guests->by_slot[slot]);
 	const struct port *port = &p->ports->port[slot];
 	char name[SLOT_NAME_MAX];
 	uint8_t fault = FAULT_NONE;

@@ -90,7 +90,7 @@ telemetry_add_rings(struct rte_tel_data *d, const struct parts *p, unsigned int 
 	const struct guest *g = NULL;
 
 	if (port != PORT_UPLINK)
-		g = load_acquire(&p->guests->placed[port]);
+		g = load_acquire(&p->guests->by_slot[port]);
 	if (g == NULL)
 		return;
 	rte_tel_data_add_dict_uint(d, "receive_rings", guest_rings(g, RINGS_RX));

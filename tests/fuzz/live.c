@@ -120,8 +120,8 @@ place_of_latest(void)
 
 	for (g = live.w->guests.list; g->conn.phase == GUEST_UNUSED; g = g->next)
 		;
-	assert_int_not_equal(g->port, UINT16_MAX);
-	return g->port;
+	assert_int_not_equal(g->slot, UINT16_MAX);
+	return g->slot;
 }
 
 static void
@@ -222,8 +222,8 @@ look_after(void)
 		;
 	fd_gate_tick();
 	for (i = 0; i < live.r->ports.n; i++)
-		if (live.w->guests.placed[i] != NULL)
-			guest_check(live.w->guests.placed[i]);
+		if (live.w->guests.by_slot[i] != NULL)
+			guest_check(live.w->guests.by_slot[i]);
 }
 
 /* Sends a frame from one honest guest to the other, where it may arrive after frames of others. */

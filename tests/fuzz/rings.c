@@ -127,7 +127,7 @@ check_ring(const struct virtqueue *vq, unsigned int waiting)
 {
 	if (vq->packed) {
 		assert_true(vq->last_avail < vq->size && vq->last_used < vq->size);
-		assert_true(!vq->held || vq->fault != FAULT_NONE);
+		assert_true(!vq->hidden || vq->fault != FAULT_NONE);
 	} else if (vq->fault == FAULT_NONE) {
 		assert_true((uint16_t)(vq->last_avail - vq->last_used) == waiting);
 	}

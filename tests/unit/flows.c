@@ -14,7 +14,7 @@ flows_publish(struct flows *p, unsigned int n, struct virtqueue *const vq[])
 									   : &p->other;
 
 	set->sink.ops = &guest_sink_ops;
-	set->port = MANY;
+	set->slot = MANY;
 	set->n = n;
 	memcpy(set->vq, vq, n * sizeof(*vq));
 	p->r->ports.port[MANY].sink = &set->sink;

@@ -44,19 +44,19 @@ test_places(void **state)
 		close(bare[i]);
 	plug_wait_connections(p, 0);
 	plug_connect(p, 1);
-	assert_int_equal(p->g->port, SLOT_NONE);
+	assert_int_equal(p->g->slot, SLOT_NONE);
 	assert_int_equal(p->r->ports.port[0].state, PORT_FREE);
 	assert_int_equal(vu_dev_start(&p->dev), 0);
-	assert_int_equal(p->g->port, 0);
+	assert_int_equal(p->g->slot, 0);
 	assert_int_equal(p->r->ports.port[0].state, PORT_USED);
-	assert_ptr_equal(p->w->guests.placed[0], p->g);
+	assert_ptr_equal(p->w->guests.by_slot[0], p->g);
 	/* The port stays the guest's while its driver stops and starts. */
 	assert_int_equal(vu_dev_stop(&p->dev, NULL), 0);
 	assert_int_equal(p->r->ports.port[0].state, PORT_USED);
 	vu_dev_close(&p->dev);
 	plug_wait_connections(p, 0);
 	assert_int_equal(p->r->ports.port[0].state, PORT_LEAVING);
-	assert_null(p->w->guests.placed[0]);
+	assert_null(p->w->guests.by_slot[0]);
 }
 
 /* The layout of librte_vhost's own struct is known for the releases that were inspected, and for no others. */

@@ -394,7 +394,7 @@ test_whole_laps(void **state)
 		frame[i] = b->frame[0];
 	}
 	s->ops->retire(s, frame, (UINT64_C(1) << RTE_DIM(frame)) - 1, &count);
-	assert_false(r->vq.held);
+	assert_false(r->vq.hidden);
 	ring_expect(r, 100, 0);
 	free(b);
 }
