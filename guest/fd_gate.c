@@ -24,6 +24,7 @@
 #include "guest/apart.h"
 #include "guest/fds.h"
 #include "guest/fd_gate.h"
+#include "guest/fd_identity.h"
 #include "guest/fd_inbox.h"
 #include "guest/fd_name.h"
 #include "base/log.h"
@@ -50,16 +51,9 @@
 
 #define BLOCK 512 /* bytes, of st_blocks */
 
-/* Identifies an open file, also after another has got its number. */
-struct identity {
-	dev_t dev;
-	ino_t ino;
-	long event; /* number of an eventfd, as all eventfds share an inode; -1: no eventfd */
-};
-
 struct held {
 	int fd;
-	struct identity is;
+	struct fd_identity is;
 };
 
 struct gate {
@@ -126,31 +120,6 @@ fd_gate_find_open(int sock)
 	return c != NULL && c->cookie == fd_gate_cookie(sock) ? c : NULL;
 }
 
-/*
- * Returns the number of an eventfd, or -1 if it is none, or if the kernel (before 5.2) does not
- * tell.
- */
-static long
-fd_gate_event_number(int fd)
-{
-	return fds_is_eventfd(fd) ? fd_info(fd, "eventfd-id:") : -1;
-}
-
-/*
- * Returns false if the file descriptor is not open. Only for files for which fstat(2) can't wait.
- */
-static bool
-fd_gate_identify(int fd, struct identity *is)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) != 0)
-		return false;
-	*is = (struct identity){
-			.dev = st.st_dev, .ino = st.st_ino, .event = fd_gate_event_number(fd)};
-	return true;
-}
-
 /* Returns true for files that can't make us wait. */
 static bool
 fd_gate_is_harmless(const struct gate *c, int fd)
@@ -162,11 +131,8 @@ fd_gate_is_harmless(const struct gate *c, int fd)
 static bool
 fd_gate_is_same(const struct gate *c, const struct held *h)
 {
-	struct identity is;
-
 	/* Another file may have the number by now, perhaps one that must not be asked. */
-	return fd_gate_is_harmless(c, h->fd) && fd_gate_identify(h->fd, &is) &&
-			is.dev == h->is.dev && is.ino == h->is.ino && is.event == h->is.event;
+	return fd_gate_is_harmless(c, h->fd) && fd_identity_same(h->fd, &h->is);
 }
 
 /* Forgets what librte_vhost has closed. */
@@ -225,7 +191,7 @@ fd_gate_hold(struct gate *c, int fd)
 		fd_gate_end_full(c);
 		return false;
 	}
-	if (!fd_gate_identify(fd, &c->held[c->n].is))
+	if (!fd_identity_of(fd, &c->held[c->n].is))
 		return false;
 	c->held[c->n++].fd = fd;
 	return true;
