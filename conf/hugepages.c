@@ -21,7 +21,6 @@
 #define HUGEPAGES "/sys/kernel/mm/hugepages"
 #define NODES "/sys/devices/system/node"
 #define EAL_FILES "*map_*"
-#define BLOCK 512                     /* bytes, of stat's st_blocks */
 #define SIZE_FOLDER "hugepages-%lukB" /* of HUGEPAGES: what the kernel has of one size */
 #define SIZES_MAX 8                   /* x86-64 has two sizes of hugepages, arm64 four */
 
@@ -67,7 +66,7 @@ hugepages_left_in(int folder, const char *name)
 	if (fd < 0)
 		return 0;
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0)
-		bytes = (unsigned long long)st.st_blocks * BLOCK;
+		bytes = (unsigned long long)st.st_blocks * S_BLKSIZE;
 	close(fd);
 	return bytes;
 }

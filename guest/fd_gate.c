@@ -49,8 +49,6 @@
 #define DESTROYED_AFTER 2
 #define DESTROYED_BYTES (64 << 20)
 
-#define BLOCK 512 /* bytes, of st_blocks */
-
 struct held {
 	int fd;
 	struct fd_identity is;
@@ -384,7 +382,7 @@ fd_gate_destroyed_after(const struct gate *c)
 	for (i = 0; i < c->n; i++)
 		if (fds_is_memory(c->held[i].fd) && fstat(c->held[i].fd, &st) == 0)
 			blocks += st.st_blocks;
-	return DESTROYED_AFTER + blocks / (DESTROYED_BYTES / BLOCK);
+	return DESTROYED_AFTER + blocks / (DESTROYED_BYTES / S_BLKSIZE);
 }
 
 int

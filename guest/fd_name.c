@@ -29,20 +29,29 @@ fd_info(int fd, const char *key)
 	return number;
 }
 
-/* Finds the type of a mount: in a line of mountinfo (proc(5)) it follows " - ". */
+const char *
+fd_name_type(const char *line)
+{
+	static const char separator[] = " - ";
+	const char *at = strstr(line, separator);
+
+	return at != NULL ? at + strlen(separator) : NULL;
+}
+
+/* Finds the type of a mount. */
 static bool
 fd_name_kind_of(int mount, char *kind, size_t size)
 {
 	FILE *f = fopen("/proc/self/mountinfo", "re");
-	char *line = NULL, *at;
+	const char *at;
 	bool found = false;
+	char *line = NULL;
 	size_t room = 0;
 
 	while (f != NULL && !found && getline(&line, &room, f) >= 0) {
-		at = strstr(line, " - ");
+		at = fd_name_type(line);
 		if (atoi(line) != mount || at == NULL)
 			continue;
-		at += 3;
 		snprintf(kind, size, "%.*s", (int)strcspn(at, " \n"), at);
 		found = true;
 	}

@@ -20,4 +20,10 @@ const char *fd_name(int fd, char name[static FD_NAME_MAX]);
  */
 long fd_info(int fd, const char *key);
 
+/*
+ * Returns the type of a mount's file system in a line of mountinfo (proc(5)), which goes on after it; NULL: the line
+ * has none. Any thread.
+ */
+const char *fd_name_type(const char *line);
+
 #endif /* GUEST_FD_NAME_H */

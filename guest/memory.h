@@ -26,6 +26,9 @@ struct rte_vhost_memory;
 /* Most regions that librte_vhost takes, and that VHOST_USER_SET_MEM_TABLE can carry. */
 #define GUEST_REGIONS 8
 
+/* log2 of the sizes of hugepages that x86-64 and arm64 have, in which a guest's memory may be. */
+#define GUEST_HUGEPAGE_SHIFTS 16, 21, 25, 29, 30, 34
+
 struct guest_region {
 	uint64_t gpa;  /* guest-physical address it starts at */
 	uint64_t size; /* bytes */

@@ -28,8 +28,8 @@
 static struct guests *all;
 static __thread struct guest *working_for;
 
-/* Sizes of pages: ordinary ones, and hugepages of x86-64 and arm64. */
-static const size_t page_sizes[] = {4096, 65536, 2 << 20, 32 << 20, 1 << 30};
+/* log2 of the sizes of pages: of ordinary ones first. */
+static const unsigned int page_shifts[] = {12, GUEST_HUGEPAGE_SHIFTS};
 
 /*
  * During a message librte_vhost may read memory that it has just mapped. It holds no lock of the
@@ -115,8 +115,8 @@ sigbus_replace(const struct guest_mapping *m)
 {
 	unsigned int i;
 
-	for (i = 0; i < RTE_DIM(page_sizes); i++)
-		if (sigbus_map_zeroes(m, RTE_ALIGN_CEIL(m->len, page_sizes[i])))
+	for (i = 0; i < RTE_DIM(page_shifts); i++)
+		if (sigbus_map_zeroes(m, RTE_ALIGN_CEIL(m->len, (size_t)1 << page_shifts[i])))
 			return true;
 		else if (errno != EINVAL)
 			break;

@@ -18,6 +18,8 @@
 #include <rte_common.h>
 
 #include "guest/cuse/memfile.h"
+#include "guest/fd_name.h"
+#include "guest/memory.h"
 
 struct device {
 	unsigned int major, minor;
@@ -50,19 +52,16 @@ memfile_is_kernels(const struct device *d, unsigned int flags)
 	return same;
 }
 
-/*
- * Reads a line of mountinfo, see proc(5): the device is its third column, the type follows " - ".
- */
+/* Reads a line of mountinfo, see proc(5): the device is its third column. */
 static bool
 memfile_line_has(const char *line, const struct device *d)
 {
-	const char *kind = strstr(line, " - ");
+	const char *type = fd_name_type(line);
 	struct device of = {0};
 
-	return kind != NULL && sscanf(line, "%*d %*d %u:%u", &of.major, &of.minor) == 2 &&
+	return type != NULL && sscanf(line, "%*d %*d %u:%u", &of.major, &of.minor) == 2 &&
 			of.major == d->major && of.minor == d->minor &&
-			(strncmp(kind, " - tmpfs ", 9) == 0 ||
-					strncmp(kind, " - hugetlbfs ", 13) == 0);
+			(strncmp(type, "tmpfs ", 6) == 0 || strncmp(type, "hugetlbfs ", 10) == 0);
 }
 
 static bool
@@ -86,8 +85,7 @@ memfile_is_mounted(pid_t process, const struct device *d)
 bool
 memfile_ok(pid_t process, int handle)
 {
-	/* log2 of the sizes of hugepages that x86-64 and arm64 have. */
-	static const unsigned int sizes[] = {16, 21, 25, 29, 30, 34};
+	static const unsigned int sizes[] = {GUEST_HUGEPAGE_SHIFTS};
 	struct device d;
 	unsigned int i;
 
