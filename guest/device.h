@@ -2,8 +2,11 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * A guest and its device, kept from connection to connection. guest.h says who may touch it, and
- * describes its life.
+ * A guest and its device, kept from connection to connection. guest.h describes its life.
+ *
+ * librte_vhost's thread owns it; if there is another such thread, they take turns (vhost_user.c). A worker uses a
+ * ring, the memory map and a set only while these are published. Any thread may read `published`, and what the
+ * fault lock guards under that lock.
  */
 #ifndef GUEST_DEVICE_H
 #define GUEST_DEVICE_H

@@ -14,6 +14,9 @@
  * The bitmap belongs to the front end: it may truncate the file at any time (sigbus.h), and the
  * switch never reads it. The owner of the virtqueue (virtqueue.h) sets bits atomically, as several
  * rings share a byte. Nothing here is called while vq->logging is off.
+ *
+ * Called by workers, and by librte_vhost's thread: dirty_log_covers() and dirty_all(), and the rest for rings that
+ * it publishes.
  */
 #ifndef GUEST_DIRTY_LOG_H
 #define GUEST_DIRTY_LOG_H

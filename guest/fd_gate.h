@@ -28,6 +28,9 @@
  * connection ends, would be closed by the kernel, in our thread: fd_inbox.h says what is done instead.
  *
  * A silent connection is ended after FD_GATE_PATIENCE seconds.
+ *
+ * Any thread that calls recvmsg(2), recv(2) or read(2) gets here, by whatever file. The connections, and what each of
+ * them has sent, belong to fd_gate.c. A mutex guards them, which is never held while anything may wait.
  */
 #ifndef GUEST_FD_GATE_H
 #define GUEST_FD_GATE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Names for files that front ends sent, for the log. No state. */
+/* What the kernel says of files, and names for those that front ends sent, for the log. No state; any thread. */
 #ifndef GUEST_FD_NAME_H
 #define GUEST_FD_NAME_H
 

@@ -6,6 +6,8 @@
  * the switch in the same thread. So this file has its own accept(2) and connect(2), which the linker prefers to
  * libc's for the libraries too, and which note the socket. To look for it among all open files by its path
  * would be wrong: front ends can send sockets with any name.
+ *
+ * librte_vhost's threads; each has a note of its own, and nothing is shared.
  */
 #ifndef GUEST_NEW_SOCKET_H
 #define GUEST_NEW_SOCKET_H

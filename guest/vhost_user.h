@@ -3,7 +3,11 @@
  */
 /*
  * The vhost-user back end: sockets, and the callbacks of librte_vhost that make guests of
- * connections. Each function says who calls it; vhost_user.c says how they take turns.
+ * connections.
+ *
+ * librte_vhost's threads make the callbacks, the main lcore and the thread of registrar.h call what is below. One
+ * mutex of vhost_user.c guards all guests: who holds it has its turn. The main lcore waits for it for some
+ * milliseconds at most, except at start and at the end.
  */
 #ifndef GUEST_VHOST_USER_H
 #define GUEST_VHOST_USER_H

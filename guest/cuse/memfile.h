@@ -2,9 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Checks that a client's memory is in a file that nobody can withhold (see guest/fd_gate.h).
- *
- * No state: it asks the kernel each time, and the caller keeps its file descriptors. The cuse thread.
+ * Checks that a client's memory is in a file that nobody can withhold (see guest/fd_gate.h). No state; the cuse
+ * thread.
  */
 #ifndef GUEST_CUSE_MEMFILE_H
 #define GUEST_CUSE_MEMFILE_H
