@@ -10,6 +10,7 @@
 
 #include <rte_vhost.h>
 
+#include "guest/cuse/remedy.h"
 #include "guest/cuse/session.h"
 #include "guest/cuse/caller.h"
 #include "guest/cuse/front.h"
@@ -222,36 +223,6 @@ session_reset_owner(struct session *s)
 	return rc;
 }
 
-/* Returns the remedy for memory that can't be shared. */
-static const char *
-session_remedy(int error)
-{
-	switch (error) {
-	case -E2BIG:
-		return "its memory has more than 8 parts; give it fewer files or NUMA nodes, a "
-		       "DPDK process --single-file-segments";
-	case -EINVAL:
-		return "parts of its memory have the same guest addresses";
-	case -ENXIO:
-		return "none of its memory is shared; give QEMU a memory backend with share=on";
-	case -EMEDIUMTYPE:
-		return "its memory is in a file that its owner could withhold; give it memfd, tmpfs or "
-		       "hugetlbfs (memory-backend-memfd,share=on of QEMU)";
-	case -EPERM:
-	case -EACCES:
-		return "its memory may not be opened; give it memfd, tmpfs or hugetlbfs, and the switch "
-		       "the rights of root (CAP_SYS_PTRACE, CAP_SYS_ADMIN, CAP_DAC_OVERRIDE)";
-	case -EAGAIN:
-		return "somebody holds a lease on a file of its memory (fcntl, F_SETLEASE); give it up";
-	case -EMFILE:
-	case -ENFILE:
-		return "the switch has no room to open its memory; give it more open files (LimitNOFILE= of "
-		       "the service)";
-	default:
-		return "its memory is not there where it says";
-	}
-}
-
 static int
 session_set_mem_table(struct session *s, const void *in)
 {
@@ -269,7 +240,7 @@ session_set_mem_table(struct session *s, const void *in)
 	rc = caller_table(s->owner, region, head.nregions, &m, fd);
 	fd_gate_made(fd, rc == 0 ? m.payload.memory.nregions : 0);
 	if (rc != 0) {
-		session_complain(s, session_remedy(rc), rc);
+		session_complain(s, remedy_for_memory(rc), rc);
 		return rc;
 	}
 	n = m.payload.memory.nregions;
@@ -337,6 +308,7 @@ session_give_back(struct session *s, uint32_t index)
 static int
 session_event_fd(struct session *s, int fd)
 {
+	const char *remedy;
 	int copy;
 
 	if (!s->proven && !apart_accepts(SESSION_FILES)) {
@@ -350,21 +322,9 @@ session_event_fd(struct session *s, int fd)
 	copy = caller_fd(s->owner, fd);
 	fd_gate_made(&copy, 1);
 	if (copy < 0) {
-		if (copy == -ENOSYS)
-			session_complain(s,
-					"this kernel has no pidfd_getfd(2): load the module "
-					"eventfd_link (eventfd_link/README)",
-					copy);
-		else if (copy == -EPERM)
-			session_complain(s,
-					"its file descriptors may not be copied; give the switch the "
-					"rights of root (CAP_SYS_PTRACE)",
-					copy);
-		else if (copy == -EMFILE || copy == -ENFILE)
-			session_complain(s,
-					"the switch has no room to copy its file descriptors; give it "
-					"more open files (LimitNOFILE= of the service)",
-					copy);
+		remedy = remedy_for_event(copy);
+		if (remedy != NULL)
+			session_complain(s, remedy, copy);
 		return copy;
 	}
 	s->proven = fds_is_eventfd(copy) && caller_lives(s->handle);
