@@ -75,6 +75,19 @@ def test_what_is_not_there(box, name, text, what):
         assert (status, said) == (1, f"{name}: {what}: there is no such thing\n")
 
 
+@pytest.mark.parametrize("term, elsewhere, used", (
+    ("put", {}, True),
+    ("ring", {}, True),  # in the plural
+    ("last put", {"a/last.h": "struct last_put;"}, True),
+    ("last put", {"a/last.h": "/* The last\n * put. */"}, True),
+    ("last put", {"tests/last.c": "/* The last put. */"}, False),
+    ("hairpin", {}, False)))
+def test_terms_of_the_glossary_are_used(box, term, elsewhere, used):
+    glossary = f".. glossary::\n\n   {term}\n      What it means: {term}.\n"
+    said = "" if used else f"doc/glossary.rst: {term}: the product does not use this term\n"
+    assert check(box, COMPLETE | {"doc/glossary.rst": glossary} | elsewhere) == (0 if used else 1, said)
+
+
 @pytest.mark.parametrize("name, text, function", (
     ("a/rpc_ring.c", "static int\nrpc_ring_put(int a,\n\tint b)\n{\n}", None),
     ("a/rpc_ring.c", "static int\nring_put(void)\n{\n}", "ring_put"),  # looks like ring.c's
