@@ -156,7 +156,7 @@ gen_make_frames(struct gen *gen)
 			make_lane(&gen->guest[i].tx[q], gen, &gen->guest[i], q);
 }
 
-/* Returns true if a receiver's buffer holds a finished frame, or one whose header says what is left to do. */
+/* Returns true if a receiver's buffer holds a complete frame, or one whose header says what is left to do. */
 static bool
 good_frame(const struct gen_conf *conf, const uint8_t *buf)
 {

@@ -56,7 +56,7 @@ struct gen_conf {
 	unsigned n_pairs; /* queue pairs of each */
 	enum gen_flows flows;
 	enum gen_frames frames;
-	bool take;     /* receivers take frames that are not finished */
+	bool take;     /* receivers take partial checksums and uncut frames */
 	unsigned size; /* of frames, FCS included; GEN_TSO: of each segment */
 	enum lane_kind kind;
 	unsigned ring;

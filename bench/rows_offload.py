@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""Frames that a guest leaves unfinished: without a checksum, or 44 segments in one frame.
+"""Frames with offloads: a partial checksum, or 44 segments in one frame.
 
-They go to a receiver that takes them unfinished, so that the switch only copies them, and to one that does not, so
-that the switch finishes them. What arrives is checked: headers, lengths, and every checksum.
+They go to a receiver that takes them as they are, so that the switch only copies them, and to one that does not, so
+that the switch completes the checksum or cuts the frame. What arrives is checked: headers, lengths, and every checksum.
 
 It is measured in bursts (bursts.c): what the switch alone spends on a frame.
 """
@@ -18,12 +18,12 @@ CSUM = (*BURSTS, "--frames", "csum")
 TSO = ("--mode", "bursts", "--buffers", 64, "--window", 128, "--frames", "tso", "--size", 1518)
 
 CASES = {  # name: (what is printed, words for the generator)
-    "plain 64": ("64 B, finished by the sender", (*UDP, "--size", 64)),
-    "carried 64": ("64 B, checksum left to the receiver", (*CSUM, "--size", 64, "--take")),
-    "csum 64": ("64 B, checksum completed", (*CSUM, "--size", 64)),
-    "plain 1518": ("1518 B, finished by the sender", (*UDP, "--size", 1518)),
-    "carried 1518": ("1518 B, checksum left to the receiver", (*CSUM, "--size", 1518, "--take")),
-    "csum 1518": ("1518 B, checksum completed", (*CSUM, "--size", 1518)),
+    "plain 64": ("64 B, plain frame", (*UDP, "--size", 64)),
+    "carried 64": ("64 B, partial checksum carried", (*CSUM, "--size", 64, "--take")),
+    "csum 64": ("64 B, partial checksum completed", (*CSUM, "--size", 64)),
+    "plain 1518": ("1518 B, plain frame", (*UDP, "--size", 1518)),
+    "carried 1518": ("1518 B, partial checksum carried", (*CSUM, "--size", 1518, "--take")),
+    "csum 1518": ("1518 B, partial checksum completed", (*CSUM, "--size", 1518)),
     "carried tso": ("64 KiB, carried whole", (*TSO, "--ring", 1024, "--take")),
     "tso": ("64 KiB, cut into 44 segments of 1518 B", (*TSO, "--ring", 8192)),
 }
@@ -74,7 +74,7 @@ class Offload(Row):
 
     def show(self):
         figures = [("mpps", 2), ("gbps", 1), ("cycles", 0)] + [("reader", 0)] * self.read
-        self.title("Frames that are left unfinished, in bursts, one core: as they arrive, and TSC cycles for each",
+        self.title("Frames with offloads, in bursts, one core: as they arrive, and TSC cycles for each",
                    "millions/s", "Gbit/s", "cycles", *(["reader's"] * self.read))
         for name in self.bench.options.only:
             for case, (label, _) in self.cases.items():
