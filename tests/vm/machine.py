@@ -113,7 +113,7 @@ class Machine(Qemu):
 class There:
     """An object that lives in the machine: made there, its methods called (and its attributes read) from here.
 
-        with There(machine, Switch, box_there, ["-p", "0x1"]) as switch:
+        with There(machine, Switch, box, ["-p", "0x1"]) as switch:
             switch.wait_registered(mac)
 
     It may be an argument of a call, and is the object itself there. Leaving the block leaves the object's.
