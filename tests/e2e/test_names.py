@@ -35,18 +35,6 @@ def test_mutants_can_be_made():
     assert proc.run([os.path.join(ROOT, "tests", "mutants", "run"), "--texts"], check=False) == (0, "", "")
 
 
-@pytest.mark.parametrize("check", ["licences", "names", "layers", "shell"])
-def test_lint_first_installs_what_it_needs(check):
-    lines = proc.run(["make", "-n", "-C", ROOT, f"lint-{check}"])[1].splitlines()
-    assert [line for line in lines if "scripts/" in line][0] == "scripts/install-deps lint"
-
-
-def test_lint_reads_scripts_whose_names_have_a_suffix():
-    checked = proc.run(["make", "-n", "-C", ROOT, "lint-shell"])[1].split()
-    assert {"scripts/demo", "tests/fresh/package", "debian/vhost-switch-cuse.postinst",
-            "debian/vhost-switch-cuse.postrm", "contrib/vhost-switch-ctl.bash"} <= set(checked)
-
-
 def test_complete_folder_passes(box):
     assert check(box, COMPLETE) == (0, "")
 
