@@ -237,12 +237,22 @@ def test_commands_of_readme_are_in_the_guide():
     assert not lost, "in README, but not in the guide, where it would be tested:\n" + "\n".join(lost)
 
 
+def test_guest_of_readme_is_one_of_its_switches():
+    """Whoever starts README's switches and its guest, in this order or another, has a guest on the switch."""
+    switches = [command for command in guide.readme_commands() if command.startswith("vhost-switch ")]
+    served = [re.findall(r"--socket-file (\S+)", command) for command in switches]
+    guests = [re.search(r"-chardev socket,id=\w+,path=([^,]+)", command)[1] for command in guide.readme_commands()
+              if command.startswith("qemu-system-x86_64 ")]
+    assert len(switches) > 1 and guests and served == [guests] * len(switches)
+
+
 def test_tap_of_readme_answers_a_guest(box):
     """README's switch with an uplink, then its two lines for the tap: a guest in that network pings the host."""
     with open(os.path.join(ROOT, "README"), encoding="utf-8") as f:
         text = f.read()
-    command = re.search(r"^build/vhost-switch (-l 0,1 .*--vdev net_tap0.*)$", text, re.M)[1]
-    eal, options = (words.split() for words in command.removeprefix("-l 0,1 ").split(" -- "))
+    command = [command for command in guide.readme_commands() if "--vdev net_tap0" in command][0]
+    command = re.sub(r" --socket-file \S+", "", command)  # the test's has a socket in a folder of its own
+    eal, options = (words.split() for words in command.removeprefix("vhost-switch -l 0,1 ").split(" -- "))
     lines = re.search(r"^((?:ip .*\n)+)", text, re.M)[1]
     address = re.search(r"ip address add ([\d.]+)\.1/24 dev up0", lines)[1]
     with Namespace() as ns, Switch(box, options, eal=[w for w in eal if w != "--no-pci"], ns=ns) as switch:
