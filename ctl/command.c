@@ -26,7 +26,7 @@
 	X(workers, "[move PORT WORKER | rebalance]", \
 			"workers: their load, and the devices whose rings each of them polls; moves rings") \
 	X(stats, "[PORT]", "all counters") \
-	X(watch, "[SECONDS]", "rates of all ports, again and again, as top (1)") \
+	X(watch, "[SECONDS]", "rates of all ports every SECONDS, like top; default 1") \
 	X(events, "", "a line for each event, as it happens") \
 	X(apply, "[FILE]", \
 			"makes ports be as a configuration file says; without FILE: the switch's own") \
@@ -419,7 +419,8 @@ ctl_print_commands(void)
 	size_t i;
 
 	for (i = 0; i < COMMANDS_N; i++)
-		printf("  %s %s\n      %s\n", commands[i].name, commands[i].arguments,
+		printf("  %s%s%s\n      %s\n", commands[i].name,
+				*commands[i].arguments != 0 ? " " : "", commands[i].arguments,
 				commands[i].help);
 }
 

@@ -206,7 +206,9 @@ def test_exit_statuses(box):
             mute.close()
             assert "no switch at" in ctl(switch, "--socket", box.path("mute"), "show", status=3)
             os.unlink(box.path("mute"))
-        commands = re.findall(r"^  ([a-z]+) .*\n      ", ctl(switch, "--help"), re.M)
+        told = ctl(switch, "--help")
+        assert not re.search(" $", told, re.M)
+        commands = re.findall(r"^  ([a-z]+)\b.*\n      ", told, re.M)
         assert {"show", "add", "set", "del", "fdb", "apply", "metrics"} <= set(commands)
 
 
