@@ -55,6 +55,9 @@ OPT := -O1
 TSAN_SOURCES := tests/tsan/heap.c
 else
 OPT := -O3
+# A worker's loops are a few instructions long. Where they begin within a CPU's fetch block must not depend on the
+# length of code elsewhere: moves between files cost up to 6 % of the rate (64 B, in bursts) before this, on Zen 5.
+LAYOUT := -falign-functions=64 -falign-loops=32
 endif
 # BUILD is for programs. OBJ is for objects, which both back ends share.
 BUILD := build$(if $(filter cuse,$(VHOST)),-cuse)$(KIND)
@@ -81,7 +84,7 @@ endif
 CFLAGS ?= $(OPT) -g
 WARNINGS := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes
 ALL_CPPFLAGS := -std=gnu11 -D_GNU_SOURCE -DVHOST_SWITCH_VERSION='"$(VERSION)"' -I. $(CPPFLAGS)
-ALL_CFLAGS := $(ALL_CPPFLAGS) $(WARNINGS) $(CFLAGS) $(SANFLAGS) -MMD -MP
+ALL_CFLAGS := $(ALL_CPPFLAGS) $(WARNINGS) $(LAYOUT) $(CFLAGS) $(SANFLAGS) -MMD -MP
 ALL_LDFLAGS := $(LDFLAGS) $(SANFLAGS)
 
 # The switch is main.c and a folder for each part: README says in which order to read them.
