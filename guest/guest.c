@@ -247,8 +247,8 @@ guest_after(struct guest *g, const struct message *m)
 {
 	const struct message_kind *k = message_kind(m);
 
-	if (g->conn.phase ==
-			GUEST_DOOMED) { /* perhaps because of this message, which may name any ring */
+	/* Perhaps because of this message, which may name any ring. */
+	if (g->conn.phase == GUEST_DOOMED) {
 		g->conn.step = STEP_NONE;
 		return k->unknown;
 	}
