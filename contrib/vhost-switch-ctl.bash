@@ -6,7 +6,7 @@
 
 _vhost_switch_ctl_commands()
 {
-	vhost-switch-ctl --help 2>/dev/null | sed -n '/^Commands:/,$s/^  \([a-z]*\) .*/\1/p'
+	vhost-switch-ctl --help 2>/dev/null | sed -n '/^Commands:/,$s/^  \([a-z][a-z]*\)\( .*\)\{0,1\}$/\1/p'
 }
 
 _vhost_switch_ctl_keys()
