@@ -196,17 +196,10 @@ dispatch_before_rarp(struct guest *g, const struct message *m)
 	announce_ask(&g->conn.announcement, &mac);
 }
 
-static uint64_t
-dispatch_answer_features(const struct guest *g, uint64_t theirs)
-{
-	return theirs | dispatch_own_features(g);
-}
-
 /* librte_vhost would answer with the number that it could serve. */
 static uint64_t
-dispatch_answer_queues(const struct guest *g, uint64_t theirs)
+dispatch_answer_queues(const struct guest *g)
 {
-	RTE_SET_USED(theirs);
 	return guest_settings(g)->queues;
 }
 
@@ -251,7 +244,8 @@ static const struct message_kind dispatch_table[] = {
 		[MSG_GET_FEATURES] = {.scope = SCOPE_NOTHING,
 				.offered = true,
 				.before = dispatch_before_question,
-				.answer = dispatch_answer_features},
+				.answer = dispatch_own_features,
+				.adds_theirs = true},
 		[MSG_SET_FEATURES] = {.scope = SCOPE_DEVICE,
 				.offered = true,
 				.allow = dispatch_allow_features,

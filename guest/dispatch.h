@@ -52,13 +52,18 @@ struct message_kind {
 	bool log_alone;
 	/* Returns the rings whose use it ends, which librte_vhost tells late or not at all. NULL: none. */
 	uint32_t (*ends)(const struct guest *g, const struct message *m);
-	/* Prepares for it while its rings are paused, or used without a log (STEP_LOG). NULL: nothing to do. */
+	/*
+	 * Notes it, or prepares for it: its rings, if it is about any, are paused, or used without a log
+	 * (STEP_LOG). NULL: nothing to do.
+	 */
 	void (*before)(struct guest *g, const struct message *m);
 	/*
-	 * Returns what is answered in librte_vhost's place, if no file came with the message; `theirs`: the
-	 * features that librte_vhost offers. NULL: librte_vhost acts on it.
+	 * Returns what is answered in librte_vhost's place, if no file came with the message. NULL: librte_vhost
+	 * acts on it.
 	 */
-	uint64_t (*answer)(const struct guest *g, uint64_t theirs);
+	uint64_t (*answer)(const struct guest *g);
+	/* The features that librte_vhost offers are added to the answer. */
+	bool adds_theirs;
 	/* Notes its result, before its rings are used again. NULL: nothing to do. */
 	void (*after)(struct guest *g, const struct message *m);
 	/*

@@ -67,25 +67,33 @@ guest_of(int vid)
 	return g;
 }
 
+/* Finds the features that librte_vhost offers at a connection's socket. Returns false if it does not tell. */
+static bool
+vhost_user_offered(int vid, uint64_t *features)
+{
+	char path[SOCKET_PATH_MAX] = "";
+
+	return rte_vhost_get_ifname(vid, path, sizeof(path)) == 0 &&
+			rte_vhost_driver_get_features(path, features) == 0;
+}
+
 /*
- * Answers a message in librte_vhost's place. Returns false if librte_vhost is to act on it: also if it does not tell
- * what it offers, or if it may have to close a file that came with it.
+ * Answers a message in librte_vhost's place. Returns false if librte_vhost is to act on it: also if it may have to
+ * close a file that came with it.
  */
 static bool
 vhost_user_answer(int vid, const struct guest *g, struct message *m)
 {
 	const struct message_kind *k = message_kind(m);
-	char path[SOCKET_PATH_MAX] = "";
-	uint64_t theirs, value;
+	uint64_t theirs = 0, ours;
 
 	if (k->answer == NULL || !message_bare(m, g->all->message_size) ||
-			rte_vhost_get_ifname(vid, path, sizeof(path)) != 0 ||
-			rte_vhost_driver_get_features(path, &theirs) != 0)
+			(k->adds_theirs && !vhost_user_offered(vid, &theirs)))
 		return false;
 	pthread_mutex_lock(&turn);
-	value = k->answer(g, theirs);
+	ours = k->answer(g);
 	pthread_mutex_unlock(&turn);
-	message_answer(m, value);
+	message_answer(m, theirs | ours);
 	return true;
 }
 
