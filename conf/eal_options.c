@@ -208,7 +208,7 @@ eal_options_note_memory(struct eal_said *s, const struct eal_option *o)
 	}
 }
 
-/* Notes an option of what EAL says. "help" prints the levels, and ends the process. */
+/* Notes an option that decides what EAL prints. "help" prints the levels, and ends the process. */
 static void
 eal_options_note_log(struct eal_said *s, const struct eal_option *o)
 {

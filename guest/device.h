@@ -84,8 +84,9 @@ enum message_step {
 };
 
 /*
- * What belongs to one connection: zeroed as a whole when the next one is made. The threads that serve connections
- * use it in turn (vhost_user.c), except the announcement, which a worker gets.
+ * What belongs to one connection: zeroed as a whole when the next one is made. Whoever holds the mutex of
+ * vhost_user.c uses it; the thread that serves the connection also reads `vid` and `step` without that. A worker gets
+ * the announcement.
  */
 struct connection {
 	enum guest_phase phase;
@@ -127,8 +128,8 @@ struct guest {
 	/*
 	 * Main lcore and librte_vhost's thread both look for faults. While one of them reads the state of
 	 * a stopped guest, the other must not clear it. For the same reason `port` and `slot`, which
-	 * give the guest's name, are written under this lock: the main lcore may do so when the connection is
-	 * over.
+	 * give the guest's name, are written under this lock: the main lcore may read them when the
+	 * connection is over.
 	 */
 	rte_spinlock_t fault_lock;
 	bool fault_logged; /* guarded by fault_lock */

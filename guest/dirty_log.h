@@ -15,8 +15,8 @@
  * switch never reads it. The owner of the virtqueue (virtqueue.h) sets bits atomically, as several
  * rings share a byte. Nothing here is called while vq->logging is off.
  *
- * Called by workers, and by librte_vhost's thread: dirty_log_covers() and dirty_all(), and the rest for rings that
- * it publishes.
+ * Workers call it. So does librte_vhost's thread: dirty_log_covers() and dirty_all() at any time, the other functions
+ * for rings that it has not published yet.
  */
 #ifndef GUEST_DIRTY_LOG_H
 #define GUEST_DIRTY_LOG_H

@@ -21,8 +21,8 @@ const char *fd_name(int fd, char name[static FD_NAME_MAX]);
 long fd_info(int fd, const char *key);
 
 /*
- * Returns the type of a mount's file system in a line of mountinfo (proc(5)), which goes on after it; NULL: the line
- * has none. Any thread.
+ * Returns where the type of a mount's file system begins in a line of mountinfo (proc(5)), which goes on after the
+ * type; NULL: the line has none.
  */
 const char *fd_name_type(const char *line);
 

@@ -107,7 +107,7 @@ struct message {
 	} payload;
 } __attribute__((packed));
 
-/* Makes the answer to GET_QUEUE_NUM of the message. */
+/* Makes an answer of the message, which has this value. */
 void message_answer(struct message *m, uint64_t value);
 
 /*

@@ -7,7 +7,7 @@
  * libc's for the libraries too, and which note the socket. To look for it among all open files by its path
  * would be wrong: front ends can send sockets with any name.
  *
- * librte_vhost's threads; each has a note of its own, and nothing is shared.
+ * librte_vhost's threads call it; each has a note of its own, and nothing is shared.
  */
 #ifndef GUEST_NEW_SOCKET_H
 #define GUEST_NEW_SOCKET_H

@@ -10,8 +10,8 @@
  * zeroes, so that the access succeeds, and stops the guest. Nothing
  * outside of the mapping is touched. A SIGBUS anywhere else ends the process, as usual.
  *
- * The handler runs in any thread that touches a guest's memory, and takes no lock: it reads the guests' maps by their
- * versions (memory.h).
+ * The handler runs in any thread that touches a guest's memory, and takes no lock of ours: it reads the guests' maps by
+ * their versions (memory.h).
  */
 #ifndef GUEST_SIGBUS_H
 #define GUEST_SIGBUS_H

@@ -12,8 +12,8 @@
  * (io_submit(2), IOCB_FLAG_RESFD), which adds to a counter without ever waiting. That costs 650 ns
  * instead of the 310 of write(2), so it is not done always.
  *
- * Any thread that signals guests. The state of a call belongs to the thread: two threads may signal one ring at the
- * same time. The watching thread reads it, and so it is atomic.
+ * Any thread that signals guests calls it. The state of a call belongs to the thread: two threads may signal one ring
+ * at the same time. The watching thread reads it, and so it is atomic.
  */
 #ifndef GUEST_SIGNAL_H
 #define GUEST_SIGNAL_H

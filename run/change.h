@@ -80,7 +80,7 @@ bool changes_busy(const struct changes *c);
  */
 void changes_propose(struct changes *c, struct conf *draft, bool dry, change_done done, void *arg);
 
-/* Goes on with the change that is being made. When the main lcore is woken, and once a second; NULL is allowed. */
+/* Goes on with the change that is being made. Called when the main lcore is woken, and once a second; NULL: nothing. */
 void changes_work(struct changes *c);
 
 /* Returns why a port's socket is not served, or "". */

@@ -23,7 +23,7 @@ struct reload {
 /* Proposes the file as it is now, at once or when it can be, and logs what comes of it. */
 void reload_file(struct reload *r);
 
-/* Tries again what could not be done. Once a second. */
+/* Tries again what could not be done. Called once a second. */
 void reload_tick(struct reload *r);
 
 #endif /* RELOAD_H */

@@ -43,9 +43,9 @@ struct sink_ops {
 	/* Prefetches what will be needed for a burst of that source, as source_ops' ahead() does. */
 	void (*ahead)(const struct sink *k, const struct source *from, bool next);
 	/*
-	 * Does what earlier calls of the lane left over. Its worker calls it after each round, for the sink of
-	 * PORT_UPLINK alone. Returns true if something is left still: then the worker must not sleep. NULL:
-	 * nothing ever is.
+	 * Does what earlier calls of the lane left over, and what the port itself needs from time to time. Its
+	 * worker calls it after each round, for the sink of PORT_UPLINK alone. Returns true if something is left
+	 * still: then the worker must not sleep. NULL: nothing ever is.
 	 */
 	bool (*work)(struct sink *k, const struct lane *l);
 };

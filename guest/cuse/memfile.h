@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Checks that a client's memory is in a file that nobody can withhold (see guest/fd_gate.h). No state; the cuse
- * thread.
+ * Checks that a client's memory is in a file that nobody can withhold (see guest/fd_gate.h). It has no
+ * state. The cuse thread calls it.
  */
 #ifndef GUEST_CUSE_MEMFILE_H
 #define GUEST_CUSE_MEMFILE_H

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * What a client of the cuse back end is told if it can't be served, with the remedy. Pure functions, any thread; the
- * texts are constant, and the same error has the same one.
+ * What the log says of a client of the cuse back end that can't be served, with the remedy. Pure functions, any
+ * thread; the texts are constant, and the same error has the same one.
  */
 #ifndef GUEST_CUSE_REMEDY_H
 #define GUEST_CUSE_REMEDY_H
