@@ -173,11 +173,12 @@ look_at(struct neighbours *n, unsigned i, const uint8_t *frame, size_t len)
 		complain_stray(n, i, frame, len);
 		return;
 	}
-	if (seq != me->got)
-		look_at_workers(n);
-	if (seq != me->got && !give_up(n, i, me->got, seq))
-		complain(n, "neighbour %u got frame %ju instead of %ju", i, (uintmax_t)seq,
-				(uintmax_t)me->got);
+	if (seq != me->got) {
+		look_at_workers(n); /* one may have had its CPU back since this turn began */
+		if (!give_up(n, i, me->got, seq))
+			complain(n, "neighbour %u got frame %ju instead of %ju", i, (uintmax_t)seq,
+					(uintmax_t)me->got);
+	}
 	if (len != length_of(seq) || frame_damage(frame, len) != 0)
 		complain(n, "neighbour %u got frame %ju damaged (%zu bytes, byte %zu)", i,
 				(uintmax_t)seq, len, frame_damage(frame, len));
