@@ -56,7 +56,7 @@ TSAN_SOURCES := tests/tsan/heap.c
 else
 OPT := -O3
 # A worker's loops are a few instructions long. Where they begin within a CPU's fetch block must not depend on the
-# length of code elsewhere: moves between files cost 4 % of the rate and more before this (doc/figures.rst).
+# length of code elsewhere: moves between files cost 4 % of the rate before this (doc/figures.rst).
 LAYOUT := -falign-functions=64 -falign-loops=32
 endif
 # BUILD is for programs. OBJ is for objects, which both back ends share.

@@ -175,7 +175,7 @@ hugepages_to_be_had(const char *size)
 	return (all > gone ? all - gone : 0) + (more > made ? more - made : 0);
 }
 
-/* Adds up the KiB of the pages of all sizes that a process may still get. Returns false if the kernel has no hugepages. */
+/* Adds up the KiB of all pages that a process may still get. Returns false if the kernel has no hugepages. */
 static bool
 hugepages_count_all(unsigned long long *kib)
 {

@@ -31,8 +31,8 @@ struct workers {
 };
 
 /*
- * Starts a worker for each lane. Workers sleep after `idle_sleep` microseconds without work; 0: never. The uplink's sink
- * is in the table of ports before that, and stays there until workers_end().
+ * Starts a worker for each lane. Workers sleep after `idle_sleep` microseconds without work; 0: never. The uplink's
+ * sink is in the table of ports before that, and stays there until workers_end().
  */
 void workers_start(struct workers *all, struct lanes *lanes, uint32_t idle_sleep);
 
