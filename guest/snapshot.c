@@ -131,6 +131,21 @@ snapshot_in_order(struct virtqueue *vq, bool wanted)
 	return vq->in_order != NULL;
 }
 
+/* Takes over the parts of a ring, which were checked. */
+static void
+snapshot_areas(struct virtqueue *vq, const struct rte_vhost_vring *v)
+{
+	if (vq->packed) {
+		vq->ring = v->desc_packed;
+		vq->driver_event = v->driver_event;
+		vq->device_event = v->device_event;
+	} else {
+		vq->avail = v->avail;
+		vq->desc = v->desc;
+		vq->used = v->used;
+	}
+}
+
 bool
 snapshot_ring(struct guest *g, unsigned int index)
 {
@@ -162,15 +177,7 @@ snapshot_ring(struct guest *g, unsigned int index)
 			!snapshot_in_order(vq,
 					ring_is_tx(index) && (features >> VIRTIO_F_IN_ORDER & 1)))
 		return false;
-	if (vq->packed) {
-		vq->ring = v.desc_packed;
-		vq->driver_event = v.driver_event;
-		vq->device_event = v.device_event;
-	} else {
-		vq->avail = v.avail;
-		vq->desc = v.desc;
-		vq->used = v.used;
-	}
+	snapshot_areas(vq, &v);
 	vq->avx2 = simd_avx2();
 	vq->callfd = v.callfd;
 	vq->kickfd = v.kickfd >= 0 && fds_is_eventfd(v.kickfd) ? v.kickfd : -1;
