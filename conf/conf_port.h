@@ -36,7 +36,7 @@ struct conf_port;
 			"who listens there: the switch, or the guest's side (as --client says)") \
 	X(guests, "N", "how many guests it takes at a time, 1 to 256 (1)") \
 	X(vlan, "N", \
-			"its tag on the uplink, 0 for none (--vlan-base and the port's place); ports " \
+			"its tag on the uplink, 0 for none (--vlan-base and the port's slot); ports " \
 			"with the same tag share that VLAN of the uplink") \
 	X(mac, "ADDRESS+...", \
 			"the only source addresses that its guests' frames may have, up to 16; others are " \

@@ -131,7 +131,7 @@ resolve_tag_ok(const struct conf *c, unsigned int i)
 		if (!conf_port_used(&c->port[k]) || !c->port[k].vlan_given ||
 				c->port[k].vlan != tag)
 			continue;
-		say_error("--port %s: vlan=%u: is the tag that port %s has by its place, "
+		say_error("--port %s: vlan=%u: is the tag that port %s has by its slot, "
 			  "--vlan-base + %u; choose another, or give that one a vlan= as well",
 				c->port[k].name, tag, c->port[i].name, i);
 		return false;

@@ -250,7 +250,7 @@ plan_leaves_guests(const struct plan *p, const struct parts *parts)
 		/* The tag of a port with one guest is that of the port's own slot. */
 		if (++guests[index] <= c->guests && (c->guests > 1 || !c->vlan_given || i == index))
 			continue;
-		say_error("port %s: guests=%u: device %u has the place of a further guest: disconnect "
+		say_error("port %s: guests=%u: device %u has the slot of a further guest: disconnect "
 			  "it first",
 				c->name, c->guests, i);
 		return false;
@@ -266,7 +266,7 @@ plan_leaves_slots(const struct plan *p, const struct parts *parts)
 	for (i = 0; i < SOCKET_MAX; i++) {
 		if (p->kind[i] != CHANGE_ADD || port_state(&parts->ports->port[i]) == PORT_FREE)
 			continue;
-		say_error("port %s: another port's guest has just taken its place: try again",
+		say_error("port %s: another port's guest has just taken its slot: try again",
 				p->next->port[i].name);
 		return false;
 	}

@@ -137,7 +137,7 @@ REFUSED = [
     ({"name": "b", "socket": "a"}, "is another port's"),
     ({"name": "b", "socket": "/nowhere/b"}, "is its folder there"),
     ({"name": "b", "socket": "b", "vlan": 4095}, "vlan=4095: must be a number from 0 to 4094"),
-    ({"name": "b", "socket": "b", "vlan": 1000}, "is the tag that port a has by its place"),
+    ({"name": "b", "socket": "b", "vlan": 1000}, "is the tag that port a has by its slot"),
     ({"name": "b", "socket": "b", "colour": "red"}, "no such key"),
     ({"name": "b", "socket": "b", "mac": {}}, "must be a string, a number"),
     ({"name": "b", "socket": "b", "tso": True, "csum": False}, "segments need checksums"),
@@ -277,7 +277,7 @@ def test_a_guests_tag_is_not_given_away(box):
             assert "vlan=1002: is the tag of device 2, a guest of port lab" in error
             # Nor may a port have fewer guests than it has: its tag would be that of the first alone.
             error = control.refused("port.set", name="lab", guests=1).message
-            assert "port lab: guests=1: device 2 has the place of a further guest" in error
+            assert "port lab: guests=1: device 2 has the slot of a further guest" in error
             r.uplink.port.send(tagged(frame(guest.mac, STRANGER), 1002))
             guest.port.until(frame(guest.mac, STRANGER))
         wait_for(lambda: len(control.port("lab")["guests"]) == 1, what="it has left")

@@ -69,7 +69,7 @@ def test_guests_of_one_socket_are_numbered_behind_the_others(box):
 
 
 def test_ports_that_share_a_tag_are_a_vlan_of_the_uplink(box):
-    """Two with tag 10, one with 20, one untagged; one that is given its tag by its place."""
+    """Two with tag 10, one with 20, one untagged; one that is given its tag by its slot."""
     with room(box, uplink=TAP, ports=["p0,vlan=10", "p1,vlan=10", "p2,vlan=20", "p3,vlan=0", "p4"]) as r:
         one, two, other, bare, last = r.guests
         assert [r.tag(guest) for guest in r.guests] == [10, 10, 20, 0, 1004]

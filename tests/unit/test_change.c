@@ -232,7 +232,7 @@ test_slot_is_taken(void **state)
 	assert_int_equal(results, 1);
 	assert_true(!result.ok && result.busy);
 	assert_string_equal(
-			error, "port b: another port's guest has just taken its place: try again");
+			error, "port b: another port's guest has just taken its slot: try again");
 	assert_false(conf_port_used(&present.port[B]) || conf_port_used(&given.port[B]));
 	assert_false(changes_busy(changes));
 }

@@ -267,7 +267,7 @@ class HostParty(Party):
         self.ns = lan.host.ns
         self.stack = stack
         if lan.kind == AF_PACKET:
-            # A veth pair leaves unfinished frames as they are, and does not tell the switch.
+            # A veth pair leaves partial checksums as they are, and does not tell the switch.
             self.offload(rx=False, tx=False, tso=False, gso=False, gro=False)
         for guest in lan.guests.values():
             self._meet(guest, lan.host.ways[guest.address])

@@ -67,7 +67,7 @@ def send(ns, *frames):
 
 def test_right_frames(ns):
     seen, output = inspected(ns, lambda: send(ns, *RIGHT.values()), len(RIGHT))
-    assert seen["wrong"] == seen["unfinished"] == seen["missed"] == 0, output
+    assert seen["wrong"] == seen["partial"] == seen["missed"] == 0, output
     assert [seen[kind] for kind in ("tcp4", "udp4", "tcp6", "udp6", "other")] == [2, 2, 1, 1, 3]
     assert seen["longest"] == max(len(frame) for frame in RIGHT.values())
 
@@ -84,7 +84,7 @@ def test_wrong_checksums_of_each_kind(ns):
     assert seen["wrong"] == len(MORE_WRONG)
 
 
-def test_unfinished_frames(ns):
+def test_partial_checksums(ns):
     """A veth pair hands over what the kernel left to its hardware."""
     ns.ip("address", "add", "10.9.0.1/24", "dev", "one")
     ns.ip("neigh", "add", "10.9.0.2", "lladdr", "52:54:00:00:00:02", "dev", "one")
@@ -93,10 +93,10 @@ def test_unfinished_frames(ns):
         with ns.inside(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as s:
             s.sendto(b"odd", ("10.9.0.2", 9))
     seen, _ = inspected(ns, datagram, 1)
-    assert (seen["unfinished"], seen["wrong"]) == (1, 0)
+    assert (seen["partial"], seen["wrong"]) == (1, 0)
     ns.run("ethtool", "-K", "one", "tx", "off")
     seen, _ = inspected(ns, datagram, 1)
-    assert (seen["unfinished"], seen["wrong"]) == (0, 0)
+    assert (seen["partial"], seen["wrong"]) == (0, 0)
 
 
 def test_bursts(ns):

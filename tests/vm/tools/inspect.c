@@ -11,7 +11,7 @@
  *	frames N	that came
  *	tcp4 N, udp4 N, tcp6 N, udp6 N, other N
  *	longest N	bytes, from the destination address on, tag included
- *	unfinished N	whose checksum the sender left to whoever sends it on, with the right sum to begin with
+ *	partial N	whose checksum the sender left to whoever sends it on, with the right sum to begin with
  *	wrong N		any other wrong checksum, length or header; the first is shown
  *	missed N	that the kernel had no room for here
  *
@@ -49,7 +49,7 @@ enum kind { TCP4, UDP4, TCP6, UDP6, OTHER, KINDS };
 static const char *const kind_names[KINDS] = {"tcp4", "udp4", "tcp6", "udp6", "other"};
 
 struct counts {
-	unsigned long frames, kind[KINDS], longest, unfinished, wrong;
+	unsigned long frames, kind[KINDS], longest, partial, wrong;
 	char first_wrong[512];
 };
 
@@ -61,7 +61,7 @@ struct rest {
 
 struct verdict {
 	enum kind kind;
-	bool unfinished;
+	bool partial;
 	const char *wrong; /* NULL: nothing is */
 };
 
@@ -96,8 +96,8 @@ check_transport(struct rest r, uint8_t protocol, uint32_t pseudo, bool left_open
 	}
 	if (left_open) {
 		/* Equal in ones' complement, where 0 has two forms. */
-		v->unfinished = get16(r.at + offset) % 0xffff == pseudo % 0xffff;
-		v->wrong = v->unfinished ? NULL : "sum to begin with";
+		v->partial = get16(r.at + offset) % 0xffff == pseudo % 0xffff;
+		v->wrong = v->partial ? NULL : "sum to begin with";
 	} else if (protocol == IPPROTO_UDP && get16(r.at + offset) == 0) {
 		v->wrong = "no UDP checksum";
 	} else if (inet_sum(pseudo, r.at, r.left) != 0xffff) {
@@ -197,7 +197,7 @@ count(struct counts *c, const uint8_t *frame, size_t length, size_t tag, bool le
 
 	c->frames++;
 	c->kind[v.kind]++;
-	c->unfinished += v.unfinished;
+	c->partial += v.partial;
 	if (length + tag > c->longest)
 		c->longest = length + tag;
 	if (v.wrong && !c->wrong++)
@@ -265,8 +265,8 @@ show(int fd, const struct counts *c)
 	printf("frames %lu\n", c->frames);
 	for (int i = 0; i < KINDS; i++)
 		printf("%s %lu\n", kind_names[i], c->kind[i]);
-	printf("longest %lu\nunfinished %lu\nwrong %lu\nmissed %u\n", c->longest, c->unfinished,
-			c->wrong, statistics.tp_drops);
+	printf("longest %lu\npartial %lu\nwrong %lu\nmissed %u\n", c->longest, c->partial, c->wrong,
+			statistics.tp_drops);
 	if (c->wrong)
 		printf("first wrong: %s\n", c->first_wrong);
 }
