@@ -54,9 +54,10 @@ def cases():
         yield f"{label} {size} B, bursts", (words + BURSTS, "mpps_high", True)
         yield f"{label} {size} B, bursts, read", (words + READ_BURSTS + ("--read",), "mpps_high", True)
         yield f"{label} {size} B, guests poll, read", (words + ("--read",), "mpps_high", True)
-    for size in (64, 1518):
-        yield f"64 guests, all send, {size} B", (MANY + ("--size", size, "--flows", "ring"), "mpps_high", True)
-        yield f"64 guests, 2 talk, {size} B", (MANY + ("--size", size), "mpps_high", True)
+    for rings, size in itertools.product((FIXED, "packed"), SIZES):
+        words = MANY + ("--rings", rings, "--size", size)
+        yield f"64 guests, {LABELS[rings]}, all send, {size} B", (words + ("--flows", "ring"), "mpps_high", True)
+        yield f"64 guests, {LABELS[rings]}, 2 talk, {size} B", (words, "mpps_high", True)
     for label, more in (("", ()), (", read", ("--read",))):
         words = ("--guests", GUESTS_MAX, "--ring", 256, "--size", 64, "--flows", "ring")
         yield f"{GUESTS_MAX} guests, all send, 64 B{label}", (words + more, "mpps_high", True)
