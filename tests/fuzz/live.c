@@ -25,7 +25,7 @@
 #include "guest/sigbus.h"
 #include "guest/vhost_user.h"
 #include "live.h"
-#include "whole.h"
+#include "world.h"
 
 /* Linux' headers have another struct of that name. */
 #define vring driver_vring
@@ -37,7 +37,7 @@
 #define PATH_ROOM 80
 
 static struct {
-	struct whole *w;
+	struct world *w;
 	struct room *r; /* of it */
 	struct nic nic[HONEST];
 	struct rte_ether_addr mac[HONEST];
@@ -157,7 +157,7 @@ live_setup(void)
 
 	fuzz_eal();
 	rte_log_set_level_pattern("lib.vhost.*", RTE_LOG_EMERG);
-	live.w = whole_create(0);
+	live.w = world_create(0);
 	live.r = live.w->r;
 	configure();
 	sigbus_init(&live.w->guests);

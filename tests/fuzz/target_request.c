@@ -22,7 +22,7 @@
 #include "run/load.h"
 #include "run/rpc.h"
 #include "run/rpc_call.h"
-#include "whole.h"
+#include "world.h"
 
 #define GUESTS 2
 #define TEXT_MAX 1024
@@ -30,7 +30,7 @@
 /* Bytes that are read at a time; an answer has up to RPC_ANSWER_MAX. */
 #define READ_MAX 65536
 
-static struct whole *w;
+static struct world *w;
 static struct conf given;
 static struct loads loads;
 
@@ -42,7 +42,7 @@ fuzz_setup(void)
 	const char *folder = getenv("TMPDIR");
 
 	fuzz_eal();
-	w = whole_create(GUESTS);
+	w = world_create(GUESTS);
 	assert_int_equal(conf_parse(&given, RTE_DIM(words) - 1, words), CONF_RUN);
 	/* There is no NIC that could switch: no settings that come from these can be put into effect. */
 	given.vm2vm = VM2VM_NIC;

@@ -108,7 +108,7 @@ plug_setup(void **state)
 	struct conf *c;
 
 	rte_log_set_level_pattern("lib.vhost.*", RTE_LOG_EMERG); /* it logs each refusal */
-	p->w = whole_create(0);
+	p->w = world_create(0);
 	p->r = p->w->r;
 	c = &p->r->conf;
 	snprintf(p->folder, sizeof(p->folder), "/tmp/vs-unit-XXXXXX");
@@ -129,7 +129,7 @@ plug_teardown(void **state)
 	assert_null(plug_set(p));
 	assert_int_equal(p->r->lane->npoll, 0);
 	guests_destroy(&p->w->guests);
-	whole_destroy(p->w);
+	world_destroy(p->w);
 	assert_int_equal(rmdir(p->folder), 0);
 	free(p);
 	return 0;

@@ -12,7 +12,7 @@
 #include "guest/guest.h"
 #include "guest/sink.h"
 #include "tests/driver/device.h"
-#include "whole.h"
+#include "world.h"
 
 #define PLUG_WAIT_MS 30000 /* generous, as the machine may be busy */
 #define PLUG_GPA 0x100000  /* where its memory begins */
@@ -21,7 +21,7 @@
 #define PLUG_FEATURES (VU_F_VERSION_1 | VU_F_PROTOCOL_FEATURES | VU_F_MQ)
 
 struct plug {
-	struct whole *w;
+	struct world *w;
 	struct room *r; /* that of w */
 	char folder[32], path[48];
 	struct vu_dev dev; /* the front end */

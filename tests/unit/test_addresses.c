@@ -5,7 +5,7 @@
 #include "conf/conf_parse.h"
 #include "run/addresses.h"
 #include "unit.h"
-#include "whole.h"
+#include "world.h"
 
 #define A 0
 #define B 1
@@ -25,7 +25,7 @@ setup(void **state)
 {
 	static char *words[] = {
 			"vhost-switch", "--", "--port", "a,socket=a", "--port", "b,socket=b"};
-	struct whole *w = whole_create(2);
+	struct world *w = world_create(2);
 	struct rte_ether_addr mac;
 	unsigned int i;
 
@@ -44,13 +44,13 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-	whole_destroy(*state);
+	world_destroy(*state);
 	return 0;
 }
 
 /* Returns the port that an address is static at, or PORT_MAX. */
 static uint16_t
-static_at(const struct whole *w, uint64_t k)
+static_at(const struct world *w, uint64_t k)
 {
 	struct fdb_entry e;
 	uint32_t at = 0;
@@ -64,7 +64,7 @@ static_at(const struct whole *w, uint64_t k)
 static void
 test_they_come_back_with_their_guest(void **state)
 {
-	struct whole *w = *state;
+	struct world *w = *state;
 	const struct parts *p = &w->parts;
 	uint16_t old;
 
@@ -91,7 +91,7 @@ test_they_come_back_with_their_guest(void **state)
 static void
 test_the_last_owner_has_it(void **state)
 {
-	struct whole *w = *state;
+	struct world *w = *state;
 	const struct parts *p = &w->parts;
 
 	assert_true(addresses_fix(p, key[0], A));
@@ -108,7 +108,7 @@ test_the_last_owner_has_it(void **state)
 static void
 test_deleted_ones_stay_away(void **state)
 {
-	struct whole *w = *state;
+	struct world *w = *state;
 	const struct parts *p = &w->parts;
 
 	assert_true(addresses_fix(p, key[0], A));
@@ -131,7 +131,7 @@ test_deleted_ones_stay_away(void **state)
 
 /* Settings that allow A one address, which is none of those here. */
 static void
-take_addresses_of_a(struct whole *w)
+take_addresses_of_a(struct world *w)
 {
 	static char *macs[] = {"vhost-switch", "--", "--port", "a,socket=a,mac=02:00:00:00:00:99",
 			"--port", "b,socket=b"};
@@ -150,7 +150,7 @@ static void
 test_settings_end_them(void **state)
 {
 	static char *one[] = {"vhost-switch", "--", "--port", "b,socket=b"};
-	struct whole *w = *state;
+	struct world *w = *state;
 	struct parts *p = &w->parts;
 
 	assert_true(addresses_fix(p, key[0], A));
@@ -175,7 +175,7 @@ test_settings_end_them(void **state)
 static void
 test_they_wait_for_the_end_of_a_change(void **state)
 {
-	struct whole *w = *state;
+	struct world *w = *state;
 	struct parts *p = &w->parts;
 
 	assert_true(addresses_fix(p, key[0], A));
@@ -194,7 +194,7 @@ test_they_wait_for_the_end_of_a_change(void **state)
 static void
 test_refused_move(void **state)
 {
-	struct whole *w = *state;
+	struct world *w = *state;
 	const struct parts *p = &w->parts;
 	struct rte_ether_addr mac;
 	unsigned int i;
@@ -216,7 +216,7 @@ test_change_that_is_undone(void **state)
 {
 	static char *macs[] = {"vhost-switch", "--", "--port", "a,socket=a", "--port",
 			"b,socket=b,mac=02:00:00:00:00:99"};
-	struct whole *w = *state;
+	struct world *w = *state;
 	struct parts *p = &w->parts;
 	struct rte_ether_addr mac;
 	uint64_t named;
@@ -241,7 +241,7 @@ test_change_that_is_undone(void **state)
 static void
 test_more_than_a_few(void **state)
 {
-	struct whole *w = *state;
+	struct world *w = *state;
 	const struct parts *p = &w->parts;
 	struct rte_ether_addr mac;
 	unsigned int i;

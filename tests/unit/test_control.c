@@ -9,7 +9,7 @@
 #include <rte_rcu_qsbr.h>
 #include <rte_ring_elem.h>
 
-#include "whole.h"
+#include "world.h"
 #include "base/atomic.h"
 #include "run/reload.h"
 #include "run/control.h"
@@ -44,7 +44,7 @@ woken(struct room *r)
 static void
 test_all_that_there_is_time_for(void **state)
 {
-	struct whole *w = *state;
+	struct world *w = *state;
 	struct room *r = w->r;
 	unsigned int moves = 0;
 
@@ -60,7 +60,7 @@ test_all_that_there_is_time_for(void **state)
 static void
 test_the_rest_has_another_turn(void **state)
 {
-	struct whole *w = *state;
+	struct world *w = *state;
 	struct room *r = w->r;
 	unsigned int i, moves = 0;
 
@@ -83,7 +83,7 @@ test_the_rest_has_another_turn(void **state)
 static void
 test_slot_is_freed_after_bursts(void **state)
 {
-	struct whole *w = *state;
+	struct world *w = *state;
 	struct rte_rcu_qsbr *v = w->r->lanes.qsbr;
 	struct port *port = &w->r->ports.port[1];
 	const uint32_t epoch = port->epoch;
@@ -122,7 +122,7 @@ __wrap_reload_file(struct reload *r)
 static void
 test_sigterm_in_a_storm(void **state)
 {
-	struct whole *w = *state;
+	struct world *w = *state;
 	sigset_t before;
 
 	assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &before), 0);
@@ -141,13 +141,13 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 			cmocka_unit_test_setup_teardown(test_all_that_there_is_time_for,
-					whole_setup, whole_teardown),
-			cmocka_unit_test_setup_teardown(test_the_rest_has_another_turn, whole_setup,
-					whole_teardown),
+					world_setup, world_teardown),
+			cmocka_unit_test_setup_teardown(test_the_rest_has_another_turn, world_setup,
+					world_teardown),
 			cmocka_unit_test_setup_teardown(test_slot_is_freed_after_bursts,
-					whole_setup, whole_teardown),
+					world_setup, world_teardown),
 			cmocka_unit_test_setup_teardown(
-					test_sigterm_in_a_storm, whole_setup, whole_teardown),
+					test_sigterm_in_a_storm, world_setup, world_teardown),
 	};
 
 	return cmocka_run_group_tests_name("control", tests, unit_eal, unit_eal_end);

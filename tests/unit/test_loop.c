@@ -10,14 +10,14 @@
 
 #include "base/atomic.h"
 #include "switch/fdb.h"
-#include "whole.h"
+#include "world.h"
 #include "run/control.h"
 #include "base/log.h"
 
 #define EPOCH 7
 
 struct loop {
-	struct whole *w;
+	struct world *w;
 	struct room *r; /* of it */
 	pthread_t thread;
 	bool ok;
@@ -55,7 +55,7 @@ setup(void **state)
 {
 	struct loop *l = unit_zalloc(sizeof(*l));
 
-	l->w = whole_create(2);
+	l->w = world_create(2);
 	l->r = l->w->r;
 	l->r->ports.port[0].epoch = EPOCH;
 	assert_int_equal(pthread_create(&l->thread, NULL, run, l), 0);
@@ -68,7 +68,7 @@ teardown(void **state)
 {
 	struct loop *l = *state;
 
-	whole_destroy(l->w);
+	world_destroy(l->w);
 	free(l);
 	return 0;
 }

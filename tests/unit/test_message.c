@@ -7,7 +7,7 @@
 #include "guest/device.h"
 #include "guest/dispatch.h"
 #include "guest/message.h"
-#include "whole.h"
+#include "world.h"
 
 /* Which rings a message is about. */
 static void
@@ -56,7 +56,7 @@ test_messages_wanted(void **state)
 {
 	static const uint32_t any[] = {1, 2, 3, 4, 5, 7, 15, 16, 17, 20};
 	static const uint32_t of_ring[] = {8, 9, 10, 11, 12, 13, 14, 18};
-	struct whole *w = whole_create(0);
+	struct world *w = world_create(0);
 	uint64_t offered = 0;
 	struct message m;
 	struct guest g = {.all = &w->guests};
@@ -98,7 +98,7 @@ test_messages_wanted(void **state)
 	m.request = MSG_SET_BACKEND_REQ_FD;
 	w->r->conf.port[0].uml = true;
 	assert_true(message_wanted(&g, &m));
-	whole_destroy(w);
+	world_destroy(w);
 }
 
 /* Messages that librte_vhost itself refuses; for others the hook that follows ends the connection. */

@@ -12,13 +12,13 @@
 #include "run/rpc_call.h"
 #include "run/rpc_client.h"
 #include "unit.h"
-#include "whole.h"
+#include "world.h"
 
 #define REQUEST(rest) "{\"jsonrpc\": \"2.0\", " rest "}"
 
 /* Returns the answer to a line, or NULL. */
 static json_t *
-ask(struct whole *w, const char *line)
+ask(struct world *w, const char *line)
 {
 	const struct rpc_ticket nobody = {.rpc = NULL};
 	char *text = rpc_request(&w->parts, &nobody, line, strlen(line));
@@ -33,7 +33,7 @@ ask(struct whole *w, const char *line)
 
 /* The line must be refused with this code and an error that has these words; the answer must have this id. */
 static void
-refused(struct whole *w, const char *line, int code, const char *words, const char *id)
+refused(struct world *w, const char *line, int code, const char *words, const char *id)
 {
 	json_t *answer = ask(w, line), *error = json_object_get(answer, "error");
 	char *got = json_dumps(json_object_get(answer, "id"), JSON_ENCODE_ANY);
@@ -103,7 +103,7 @@ test_methods_and_their_parameters(void **state)
 
 /* The answer has the request's id, as it is. */
 static void
-answers(struct whole *w, const char *line, const char *id)
+answers(struct world *w, const char *line, const char *id)
 {
 	json_t *answer = ask(w, line);
 	char *got = json_dumps(json_object_get(answer, "id"), JSON_ENCODE_ANY);
@@ -218,7 +218,7 @@ test_rebalance_that_is_held_up(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, whole_setup, whole_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
 			TEST(lines_that_are_no_json),
 			TEST(json_that_is_no_request),

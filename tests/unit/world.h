@@ -2,8 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* A room (room.h) with all that main() makes around it. For code of librte_vhost's thread and of the main lcore. */
-#ifndef UNIT_WHOLE_H
-#define UNIT_WHOLE_H
+#ifndef UNIT_WORLD_H
+#define UNIT_WORLD_H
 
 #include "guest/guests.h"
 #include "room.h"
@@ -13,7 +13,7 @@
 #include "run/statics.h"
 #include "run/stats.h"
 
-struct whole {
+struct world {
 	struct room *r;
 	struct guests guests;
 	struct statics statics;
@@ -24,12 +24,12 @@ struct whole {
 };
 
 /* Like room_create(). No service manager is notified. */
-struct whole *whole_create(unsigned int guests);
+struct world *world_create(unsigned int guests);
 
-void whole_destroy(struct whole *w);
+void world_destroy(struct world *w);
 
-/* The same for cmocka, whose state is the whole, with two guests. */
-int whole_setup(void **state);
-int whole_teardown(void **state);
+/* The same for cmocka, whose state is the world, with two guests. */
+int world_setup(void **state);
+int world_teardown(void **state);
 
-#endif /* UNIT_WHOLE_H */
+#endif /* UNIT_WORLD_H */

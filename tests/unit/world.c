@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* All that main() makes: see whole.h. */
-#include "whole.h"
+/* All that main() makes: see world.h. */
+#include "world.h"
 
-struct whole *
-whole_create(unsigned int guests)
+struct world *
+world_create(unsigned int guests)
 {
-	struct whole *w = unit_zalloc(sizeof(*w));
+	struct world *w = unit_zalloc(sizeof(*w));
 	struct room *r = room_create(guests);
 
 	w->r = r;
@@ -37,7 +37,7 @@ whole_create(unsigned int guests)
 }
 
 void
-whole_destroy(struct whole *w)
+world_destroy(struct world *w)
 {
 	statics_free(&w->statics);
 	room_destroy(w->r);
@@ -45,15 +45,15 @@ whole_destroy(struct whole *w)
 }
 
 int
-whole_setup(void **state)
+world_setup(void **state)
 {
-	*state = whole_create(2);
+	*state = world_create(2);
 	return 0;
 }
 
 int
-whole_teardown(void **state)
+world_teardown(void **state)
 {
-	whole_destroy(*state);
+	world_destroy(*state);
 	return 0;
 }
