@@ -24,7 +24,7 @@
 #include "frame/sum.h"
 #include "guest/rx.h"
 #include "packet.h"
-#include "room.h"
+#include "rig.h"
 #include "run/stats.h"
 #include "switch/forward.h"
 #include "switch/route.h"
@@ -40,7 +40,7 @@ enum { FETCH, ROUTE, DELIVER, RETIRE, WHOLE, STAGES };
 static bool plain, csum;
 
 struct stand {
-	struct room *room;
+	struct rig *rig;
 	struct ring *tx, *rx;
 	struct port_count count;
 	uint64_t cycles[STAGES][BURSTS];
@@ -94,7 +94,7 @@ take_back(struct ring *r, uint32_t len)
 static void
 by_stages(struct stand *st, unsigned int k)
 {
-	struct lane *l = st->room->lane;
+	struct lane *l = st->rig->lane;
 	struct source *s = &st->tx->vq.source;
 	struct outcome o;
 	uint64_t at[STAGES];
@@ -119,7 +119,7 @@ as_a_whole(struct stand *st, unsigned int k)
 {
 	uint64_t begin = rte_rdtsc_precise();
 
-	forward_poll(st->room->lane, &st->tx->vq.source);
+	forward_poll(st->rig->lane, &st->tx->vq.source);
 	st->cycles[WHOLE][k] = rte_rdtsc_precise() - begin;
 }
 
@@ -133,7 +133,7 @@ compare(const void *a, const void *b)
 
 /* Writes a frame of TCP that leaves its checksum to the switch. */
 static void
-write_csum(struct room *r, uint8_t *to, uint32_t len)
+write_csum(struct rig *r, uint8_t *to, uint32_t len)
 {
 	struct packet_spec s = {.payload = 0};
 	struct packet *p = unit_zalloc(sizeof(*p));
@@ -156,20 +156,20 @@ stand_make(bool packed, uint32_t len, unsigned int entries)
 	struct stand *st = unit_zalloc(sizeof(*st));
 	unsigned int i;
 
-	st->room = room_create_known(2);
+	st->rig = rig_create_known(2);
 	st->tx = packed ? ring_create_packed(entries, 0) : ring_create(entries, 0);
 	st->rx = packed ? ring_create_packed(entries, 0) : ring_create(entries, 0);
-	st->tx->vq.source.park = st->room->tx[0]->vq.source.park;
+	st->tx->vq.source.park = st->rig->tx[0]->vq.source.park;
 	st->tx->vq.source.port = 0;
-	st->room->set[1].vq[0] = &st->rx->vq;
+	st->rig->set[1].vq[0] = &st->rx->vq;
 	lay_out(st->tx, entries, HDR + len, 0);
 	lay_out(st->rx, entries, STRIDE, WRITE);
 	host = st->tx->mem.region[0].host;
 	for (i = 0; i < entries; i++, host += STRIDE) {
 		if (csum)
-			write_csum(st->room, host, len);
+			write_csum(st->rig, host, len);
 		else
-			frame_make(host + HDR, &st->room->mac[1], &st->room->mac[0], len, i);
+			frame_make(host + HDR, &st->rig->mac[1], &st->rig->mac[0], len, i);
 	}
 	st->tx->vq.offloads = OFFLOAD_CSUM;
 	if (plain)
@@ -180,10 +180,10 @@ stand_make(bool packed, uint32_t len, unsigned int entries)
 static void
 stand_end(struct stand *st)
 {
-	st->tx->vq.source.park = NULL; /* the room's */
-	st->room->set[1].vq[0] = &st->room->rx[1]->vq;
-	memset(st->room->lane->count, 0, sizeof(st->room->lane->count));
-	room_destroy(st->room);
+	st->tx->vq.source.park = NULL; /* the rig's */
+	st->rig->set[1].vq[0] = &st->rig->rx[1]->vq;
+	memset(st->rig->lane->count, 0, sizeof(st->rig->lane->count));
+	rig_destroy(st->rig);
 	ring_destroy(st->tx);
 	ring_destroy(st->rx);
 	free(st);

@@ -14,7 +14,7 @@
 #define BUFFER 1600u      /* bytes of a receive buffer, of which a frame takes less */
 #define GAP 64u           /* bytes between two buffers, which belong to neither */
 #define FILL 0xee         /* what ring_room() writes into them */
-#define BEGIN 65000u      /* where the indices begin, as room.c has it */
+#define BEGIN 65000u      /* where the indices begin, as rig.c has it */
 #define ROUNDS 40         /* rounds of a worker, after which all is delivered */
 #define PATIENT_ROUNDS 10 /* more of them: frames for a guest that takes none wait no longer */
 #define OFFERED_MAX 200u  /* buffers, of which the memory holds more */
@@ -53,10 +53,10 @@ honest_create(struct honest *h)
 	uint16_t port;
 	struct rte_ether_addr mac;
 
-	h->r = room_create(HONEST);
+	h->r = rig_create(HONEST);
 	for (port = 0; port <= HOSTILE_PORT; port++) {
 		mac = mac_of(port, 0);
-		room_learn(h->r, port, &mac);
+		rig_learn(h->r, port, &mac);
 	}
 	h->r->ports.n = HOSTILE_PORT + 1;
 	h->r->ports.port[HOSTILE_PORT].state = PORT_USED;
@@ -80,7 +80,7 @@ honest_reset(struct honest *h)
 	for (port = 0; port <= HOSTILE_PORT; port++)
 		l->polled[port].share.used = 0;
 	memset(&l->hints, 0, sizeof(l->hints));
-	while (room_request(h->r, &q)) /* requests to learn are ignored */
+	while (rig_request(h->r, &q)) /* requests to learn are ignored */
 		;
 }
 
@@ -94,7 +94,7 @@ honest_offer(struct honest *h, uint16_t port, unsigned int n)
 		if (rx->free + BUFFER + 3 * GAP > RING_SEAM)
 			rx->free = RING_GPA;
 		open_memory(rx, BUFFER);
-		ring_room(rx, h->r->rx_next[port]++ % ROOM_RING, BUFFER);
+		ring_room(rx, h->r->rx_next[port]++ % RIG_RING, BUFFER);
 	}
 }
 
@@ -104,7 +104,7 @@ send(struct honest *h, uint16_t port, const struct rte_ether_addr *to, uint32_t 
 	struct ring *tx = h->r->tx[port];
 
 	open_memory(tx, tx->vq.hdr_len + len);
-	room_send(h->r, port, to, len, len);
+	rig_send(h->r, port, to, len, len);
 }
 
 static void
@@ -177,7 +177,7 @@ honest_take(struct honest *h)
 	uint32_t len;
 
 	for (port = 0; port < HONEST; port++) {
-		while ((got = room_take(h->r, port, &len)) != NULL) {
+		while ((got = rig_take(h->r, port, &len)) != NULL) {
 			check_frame(h->r->rx[port], got, len);
 			if (is_due(h, port, got, len))
 				h->ngot[!port]++;
@@ -192,7 +192,7 @@ all_there(const struct honest *h)
 	uint16_t port;
 
 	for (port = 0; port < HONEST; port++)
-		if (h->ngot[port] != h->nsent[port] || room_owed(h->r, port) != 0)
+		if (h->ngot[port] != h->nsent[port] || rig_owed(h->r, port) != 0)
 			return false;
 	return true;
 }
@@ -216,7 +216,7 @@ exchange(struct honest *h, struct source *hostile)
 		honest_take(h);
 		/* Drops what they sent to a hostile guest that takes nothing. */
 		for (port = 0; port < HONEST && i > PATIENT_ROUNDS; port++)
-			room_expire(h->r, port);
+			rig_expire(h->r, port);
 	}
 }
 
@@ -229,10 +229,10 @@ honest_end(struct honest *h, struct source *hostile)
 	retry_release(hostile, &h->r->lane->count[HOSTILE_PORT]);
 	for (port = 0; port < HONEST; port++) {
 		retry_release(&h->r->tx[port]->vq.source, &h->r->lane->count[port]);
-		assert_int_equal(room_owed(h->r, port), 0);
+		assert_int_equal(rig_owed(h->r, port), 0);
 		assert_int_equal(h->ngot[port], h->nsent[port]);
 		assert_int_equal(park_room(h->r->tx[port]->vq.source.park), PARK_FRAMES);
 	}
 	assert_int_equal(park_room(hostile->park), PARK_FRAMES);
-	room_check_sums(h->r, HOSTILE_PORT + 1);
+	rig_check_sums(h->r, HOSTILE_PORT + 1);
 }

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * The honest guests beside a hostile one: two guests of a room (room.h) that exchange frames all
+ * The honest guests beside a hostile one: two guests of a rig (rig.h) that exchange frames all
  * the time, and whose memory nobody else may touch.
  *
  * ASan reports every access to their memory outside the buffers that they have offered: no byte can
@@ -12,13 +12,13 @@
 #define FUZZ_HONEST_H
 
 #include "fuzz.h"
-#include "room.h"
+#include "rig.h"
 
 #define HONEST 2            /* guests, with ports 0 and 1 */
 #define HOSTILE_PORT HONEST /* the port of the other guest */
 
 struct honest {
-	struct room *r;
+	struct rig *r;
 	/* Frames from port i to the other, oldest first: by length, which is the seed too. */
 	unsigned int nsent[HONEST], ngot[HONEST];
 	uint32_t sent[HONEST][64];

@@ -38,7 +38,7 @@
 
 static struct {
 	struct world *w;
-	struct room *r; /* of it */
+	struct rig *r; /* of it */
 	struct nic nic[HONEST];
 	struct rte_ether_addr mac[HONEST];
 	char folder[PATH_ROOM - 16];
@@ -138,7 +138,7 @@ connect_honest(unsigned int i)
 			0);
 	assert_int_equal(vu_dev_sync(&live.nic[i].dev), 0);
 	live.mac[i] = mac_of(i, 0);
-	room_learn(live.r, place_of_latest(), &live.mac[i]);
+	rig_learn(live.r, place_of_latest(), &live.mac[i]);
 }
 
 /* Starts the program by which libFuzzer names new functions: its pipes are open from here on. */
@@ -218,7 +218,7 @@ look_after(void)
 	struct learn_request q;
 	unsigned int i;
 
-	while (room_request(live.r, &q))
+	while (rig_request(live.r, &q))
 		;
 	fd_gate_tick();
 	for (i = 0; i < live.r->ports.n; i++)

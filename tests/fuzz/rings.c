@@ -25,7 +25,7 @@ static struct {
 void
 rings_setup(void)
 {
-	struct room *r;
+	struct rig *r;
 
 	fuzz_eal();
 	honest_create(&all.honest);
@@ -174,7 +174,7 @@ step(struct input *in, uint8_t op)
 	} else if (op < 23) {
 		honest_step(in, op - 20);
 	} else if (op == 23) {
-		room_expire(h->r, HOSTILE_PORT);
+		rig_expire(h->r, HOSTILE_PORT);
 	} else {
 		honest_poll(h, &all.tx.ring.vq.source);
 		honest_take(h);

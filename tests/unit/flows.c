@@ -37,10 +37,10 @@ flows_setup(void **state)
 	struct flows *p = unit_zalloc(sizeof(*p));
 	unsigned int i;
 
-	p->r = room_create_known(GUESTS);
+	p->r = rig_create_known(GUESTS);
 	p->ring[0] = p->r->rx[MANY];
 	for (i = 1; i < RINGS; i++)
-		p->ring[i] = ring_create(ROOM_RING, 65000);
+		p->ring[i] = ring_create(RIG_RING, 65000);
 	flows_publish_all(p, RINGS);
 	*state = p;
 	return 0;
@@ -52,7 +52,7 @@ flows_teardown(void **state)
 	struct flows *p = *state;
 	unsigned int i;
 
-	room_destroy(p->r); /* checks that the sums agree */
+	rig_destroy(p->r); /* checks that the sums agree */
 	for (i = 1; i < RINGS; i++)
 		ring_destroy(p->ring[i]);
 	free(p);
@@ -65,21 +65,21 @@ flows_offer(struct flows *p, unsigned int ring, unsigned int buffers)
 	struct ring *r = p->ring[ring];
 
 	for (; buffers > 0; buffers--) {
-		r->free = RING_GPA + p->next[ring] % ROOM_RING * BUFFER;
-		ring_room(r, p->next[ring]++ % ROOM_RING, BUFFER);
+		r->free = RING_GPA + p->next[ring] % RIG_RING * BUFFER;
+		ring_room(r, p->next[ring]++ % RIG_RING, BUFFER);
 	}
 }
 
 void
 flows_send_len(struct flows *p, uint16_t from, uint16_t flow, uint32_t seq, uint32_t len)
 {
-	struct room *r = p->r;
+	struct rig *r = p->r;
 	struct datagram d = {
 			.ip = {0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17}, .port = {flow, 9}, .seq = seq};
 	uint8_t *f;
 
-	r->tx[from]->free = RING_GPA + r->tx_next[from] % ROOM_RING * (LONG + 12);
-	f = room_send(r, from, &p->r->mac[MANY], len, 0);
+	r->tx[from]->free = RING_GPA + r->tx_next[from] % RIG_RING * (LONG + 12);
+	f = rig_send(r, from, &p->r->mac[MANY], len, 0);
 	memcpy(d.eth, f, 12);
 	d.eth[12] = 8;
 	memcpy(f, &d, sizeof(d));

@@ -5,7 +5,7 @@
 #ifndef UNIT_FLOWS_H
 #define UNIT_FLOWS_H
 
-#include "room.h"
+#include "rig.h"
 
 #define GUESTS 3
 #define MANY 1 /* the guest with several rings; 0 and 2 send */
@@ -14,8 +14,8 @@
 #define LONG 300 /* takes four buffers */
 
 struct flows {
-	struct room *r;
-	struct ring *ring[RINGS]; /* the receive rings of MANY; the first is the room's own */
+	struct rig *r;
+	struct ring *ring[RINGS]; /* the receive rings of MANY; the first is the rig's own */
 	uint16_t next[RINGS];     /* descriptors to offer next */
 	struct rx_set other;      /* a second set: they are published by turns */
 };

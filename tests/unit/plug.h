@@ -22,7 +22,7 @@
 
 struct plug {
 	struct world *w;
-	struct room *r; /* that of w */
+	struct rig *r; /* that of w */
 	char folder[32], path[48];
 	struct vu_dev dev; /* the front end */
 	struct guest *g;   /* what the switch knows of it */

@@ -26,14 +26,14 @@ int
 routing_setup(void **state)
 {
 	struct rte_ether_addr mac;
-	struct room *r = room_create(GUESTS);
+	struct rig *r = rig_create(GUESTS);
 	unsigned int i;
 
 	for (i = 0; i < 2; i++) {
 		mac = mac_of(i, 0);
-		room_learn(r, i, &mac);
+		rig_learn(r, i, &mac);
 	}
-	room_learn(r, PORT_UPLINK, &host);
+	rig_learn(r, PORT_UPLINK, &host);
 	r->ports.port[AWAY].sink = NULL;
 	r->ports.port[PORT_UPLINK].sink = &uplink_sink;
 	routing_uplink = (struct source){.port = PORT_UPLINK, .device = SOURCE_ANY};
@@ -44,12 +44,12 @@ routing_setup(void **state)
 int
 routing_teardown(void **state)
 {
-	room_destroy(*state);
+	rig_destroy(*state);
 	return 0;
 }
 
 struct frame *
-routing_add(struct room *r, const struct rte_ether_addr *to, const struct rte_ether_addr *from)
+routing_add(struct rig *r, const struct rte_ether_addr *to, const struct rte_ether_addr *from)
 {
 	struct frame *f = &r->lane->burst.frame[r->lane->burst.n++];
 
@@ -68,7 +68,7 @@ routing_kinds(unsigned int kind[BURST_MAX], unsigned int kinds, uint64_t *random
 }
 
 uint64_t
-routing_ports(const struct room *r, unsigned int i)
+routing_ports(const struct rig *r, unsigned int i)
 {
 	const struct dests *d = &r->lane->dests;
 	uint64_t ports = 0;
@@ -84,13 +84,13 @@ routing_ports(const struct room *r, unsigned int i)
 }
 
 struct source *
-routing_source(struct room *r, uint16_t port)
+routing_source(struct rig *r, uint16_t port)
 {
 	return port == PORT_UPLINK ? &routing_uplink : &r->tx[port]->vq.source;
 }
 
 void
-assert_route(struct room *r, uint16_t port, const struct rte_ether_addr *to, uint64_t ports,
+assert_route(struct rig *r, uint16_t port, const struct rte_ether_addr *to, uint64_t ports,
 		enum drop_reason reason)
 {
 	const struct rte_ether_addr from = port == PORT_UPLINK ? host : mac_of(port, 0);

@@ -4,7 +4,7 @@
 /* Rings that move between workers: which one, and what becomes of its frames. */
 #include <rte_rcu_qsbr.h>
 
-#include "room.h"
+#include "rig.h"
 #include "switch/balance.h"
 #include "switch/forward.h"
 #include "switch/lane.h"
@@ -67,9 +67,9 @@ test_ends(void **state)
 	assert_true(most < before / 4 * 5 / 4);
 }
 
-/* A room with a second lane, whose worker is online if it is to be waited for. */
+/* A rig with a second lane, whose worker is online if it is to be waited for. */
 struct two {
-	struct room *r;
+	struct rig *r;
 	struct rte_rcu_qsbr *qsbr;
 	struct lane *second;
 };
@@ -79,7 +79,7 @@ two_setup(void **state)
 {
 	struct two *t = unit_zalloc(sizeof(*t));
 
-	t->r = room_create_known(2);
+	t->r = rig_create_known(2);
 	t->qsbr = unit_zalloc(rte_rcu_qsbr_get_memsize(2));
 	rte_rcu_qsbr_init(t->qsbr, 2);
 	t->second = lane_create(&t->r->lane->shared, 1, 0);
@@ -95,7 +95,7 @@ two_teardown(void **state)
 
 	lane_destroy(t->second);
 	free(t->qsbr);
-	room_destroy(t->r);
+	rig_destroy(t->r);
 	free(t);
 	return 0;
 }
@@ -112,19 +112,19 @@ test_order(void **state)
 	lanes_add(&all, s, t);
 	assert_int_equal(t->r->lane->polled[0].n, 1);
 	for (i = 0; i < 3; i++)
-		room_send(t->r, 0, &t->r->mac[1], 60 + i, i);
+		rig_send(t->r, 0, &t->r->mac[1], 60 + i, i);
 	lane_round(t->r->lane);
 	assert_true(s->waiting);
 	assert_true(lanes_move(&all, s, 1));
 	assert_int_equal(t->r->lane->polled[0].n, 0);
 	assert_int_equal(t->second->polled[0].n, 1);
-	room_send(t->r, 0, &t->r->mac[1], 63, 3);
-	room_offer(t->r, 1, 4);
+	rig_send(t->r, 0, &t->r->mac[1], 63, 3);
+	rig_offer(t->r, 1, 4);
 	lane_round(t->r->lane);
-	room_expect_none(t->r, 1);
+	rig_expect_none(t->r, 1);
 	lane_round(t->second);
 	for (i = 0; i < 4; i++)
-		room_expect(t->r, 1, 0, &t->r->mac[1], 60 + i, i);
+		rig_expect(t->r, 1, 0, &t->r->mac[1], 60 + i, i);
 	assert_true(lanes_move(&all, s, 1)); /* where it is already */
 	assert_int_equal(t->second->polled[0].n, 1);
 	/* It comes back there after a pause. */

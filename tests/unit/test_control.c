@@ -20,7 +20,7 @@
 
 /* A worker asks for addresses of a guest to be learned. */
 static void
-ask(struct room *r, uint16_t port)
+ask(struct rig *r, uint16_t port)
 {
 	unsigned int i;
 
@@ -33,7 +33,7 @@ ask(struct room *r, uint16_t port)
 }
 
 static bool
-woken(struct room *r)
+woken(struct rig *r)
 {
 	bool pending = r->wake.pending;
 
@@ -45,7 +45,7 @@ static void
 test_all_that_there_is_time_for(void **state)
 {
 	struct world *w = *state;
-	struct room *r = w->r;
+	struct rig *r = w->r;
 	unsigned int moves = 0;
 
 	ask(r, 0);
@@ -61,7 +61,7 @@ static void
 test_the_rest_has_another_turn(void **state)
 {
 	struct world *w = *state;
-	struct room *r = w->r;
+	struct rig *r = w->r;
 	unsigned int i, moves = 0;
 
 	ask(r, 0);

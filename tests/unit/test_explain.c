@@ -13,7 +13,7 @@
 static struct explanation x;
 
 static bool
-explain(struct room *r, uint16_t from, uint16_t vlan, const struct rte_ether_addr *source,
+explain(struct rig *r, uint16_t from, uint16_t vlan, const struct rte_ether_addr *source,
 		const struct rte_ether_addr *to)
 {
 	const struct shared all = {.conf = &r->conf, .ports = &r->ports, .fdb = r->fdb};
@@ -35,7 +35,7 @@ explained_ports(void)
 
 /* Explains a frame, and sends it, with the tag that a guest put into its bytes: both go the same way. */
 static void
-compare(struct room *r, uint16_t from, uint16_t vlan, const struct rte_ether_addr *source,
+compare(struct rig *r, uint16_t from, uint16_t vlan, const struct rte_ether_addr *source,
 		const struct rte_ether_addr *to)
 {
 	uint8_t bytes[60] = {[14] = vlan >> 8, [15] = vlan & 0xff};
@@ -70,7 +70,7 @@ compare(struct room *r, uint16_t from, uint16_t vlan, const struct rte_ether_add
 
 /* From each port, to each kind of address, with and without a tag. */
 static void
-compare_all(struct room *r)
+compare_all(struct rig *r)
 {
 	const struct rte_ether_addr to[] = {mac_of(0, 0), mac_of(1, 0), mac_of(AWAY, 0), host,
 			stranger, multicast, mac_broadcast, {{0x01, 0x80, 0xc2, 0, 0, 0x0e}}};
@@ -95,10 +95,10 @@ static void
 test_as_routed(void **state)
 {
 	const struct rte_ether_addr away = mac_of(AWAY, 0);
-	struct room *r = *state;
+	struct rig *r = *state;
 	unsigned int i;
 
-	room_learn(r, AWAY, &away);
+	rig_learn(r, AWAY, &away);
 	compare_all(r);
 	r->ports.port[0].policy = PORT_ISOLATED | PORT_NO_TAGS;
 	r->ports.port[1].policy = PORT_ISOLATED;
@@ -117,7 +117,7 @@ static void
 test_tag_for_nic(void **state)
 {
 	const struct rte_ether_addr from = mac_of(0, 0), to = mac_of(1, 0);
-	struct room *r = *state;
+	struct rig *r = *state;
 
 	r->conf.vm2vm = VM2VM_NIC;
 	r->ports.port[1].vlan = 1001;
@@ -135,7 +135,7 @@ static void
 test_entries(void **state)
 {
 	const struct rte_ether_addr from = mac_of(0, 0);
-	struct room *r = *state;
+	struct rig *r = *state;
 
 	assert_true(explain(r, 0, 0, &from, &host));
 	assert_true(x.source.key == fdb_key(&from, FDB_DOMAIN) && x.source.port == 0);
@@ -149,7 +149,7 @@ static void
 test_no_trace(void **state)
 {
 	const struct rte_ether_addr known = mac_of(0, 0), other = mac_of(1, 0);
-	struct room *r = *state;
+	struct rig *r = *state;
 	struct ports *before = unit_zalloc(sizeof(*before));
 	struct learn_request q;
 	struct fdb_entry e;
@@ -163,7 +163,7 @@ test_no_trace(void **state)
 	assert_true(explain(r, PORT_UPLINK, 0, &other, &known));
 	for (at = 0; fdb_next(r->fdb, &at, &e);)
 		assert_int_equal(e.seen, 0);
-	assert_false(room_request(r, &q));
+	assert_false(rig_request(r, &q));
 	assert_memory_equal(before, &r->ports, sizeof(*before));
 	assert_int_equal(r->lane->dests.n, 0);
 	assert_int_equal(r->lane->count[0].unlearned, 0);

@@ -4,221 +4,221 @@
 /* The way of a burst through real rings: delivery, waiting for room, giving up. See test_flood.c for group frames. */
 #include "switch/retry.h"
 #include "switch/park.h"
-#include "room.h"
+#include "rig.h"
 
 static void
 test_deliver(void **state)
 {
-	struct room *r = *state;
+	struct rig *r = *state;
 	unsigned int i;
 
-	room_offer(r, 1, 100);
+	rig_offer(r, 1, 100);
 	for (i = 0; i < 100; i++)
-		room_send(r, 0, &r->mac[1], 60 + i, i);
-	room_poll(r, 0); /* a burst, */
-	assert_int_equal(room_owed(r, 0), 100 - BURST_MAX);
-	room_poll(r, 0); /* and the rest */
-	assert_int_equal(room_owed(r, 0), 0);
+		rig_send(r, 0, &r->mac[1], 60 + i, i);
+	rig_poll(r, 0); /* a burst, */
+	assert_int_equal(rig_owed(r, 0), 100 - BURST_MAX);
+	rig_poll(r, 0); /* and the rest */
+	assert_int_equal(rig_owed(r, 0), 0);
 	for (i = 0; i < 100; i++)
-		room_expect(r, 1, 0, &r->mac[1], 60 + i, i);
-	room_expect_none(r, 1);
-	assert_int_equal(room_count(r, 0)->received, 100);
-	assert_int_equal(room_count(r, 0)->delivered, 100);
-	assert_int_equal(room_count(r, 0)->received_bytes, 100 * 60 + 99 * 50);
-	assert_int_equal(room_count(r, 1)->sent_bytes, 100 * 60 + 99 * 50);
-	assert_int_equal(room_count(r, 1)->sent, 100);
-	room_poll(r, 0);
-	assert_int_equal(room_count(r, 0)->received, 100);
+		rig_expect(r, 1, 0, &r->mac[1], 60 + i, i);
+	rig_expect_none(r, 1);
+	assert_int_equal(rig_count(r, 0)->received, 100);
+	assert_int_equal(rig_count(r, 0)->delivered, 100);
+	assert_int_equal(rig_count(r, 0)->received_bytes, 100 * 60 + 99 * 50);
+	assert_int_equal(rig_count(r, 1)->sent_bytes, 100 * 60 + 99 * 50);
+	assert_int_equal(rig_count(r, 1)->sent, 100);
+	rig_poll(r, 0);
+	assert_int_equal(rig_count(r, 0)->received, 100);
 }
 
 /* A full ring delays only the frames that want it, and keeps their order. */
 static void
 test_full_ring(void **state)
 {
-	struct room *r = *state;
+	struct rig *r = *state;
 	unsigned int i;
 
-	room_offer(r, 2, 10);
+	rig_offer(r, 2, 10);
 	for (i = 0; i < 6; i++)
-		room_send(r, 0, &r->mac[i % 2 ? 2 : 1], 60, i);
-	room_poll(r, 0);
+		rig_send(r, 0, &r->mac[i % 2 ? 2 : 1], 60, i);
+	rig_poll(r, 0);
 	for (i = 1; i < 6; i += 2)
-		room_expect(r, 2, 0, &r->mac[2], 60, i);
-	assert_int_equal(room_parked(r, 0), 3);
-	assert_int_equal(room_owed(r, 0), 3);
-	assert_int_equal(room_count(r, 0)->received, 6);
-	assert_int_equal(room_count(r, 0)->delivered, 3);
-	room_poll(r, 0); /* nothing has changed */
-	assert_int_equal(room_parked(r, 0), 3);
+		rig_expect(r, 2, 0, &r->mac[2], 60, i);
+	assert_int_equal(rig_parked(r, 0), 3);
+	assert_int_equal(rig_owed(r, 0), 3);
+	assert_int_equal(rig_count(r, 0)->received, 6);
+	assert_int_equal(rig_count(r, 0)->delivered, 3);
+	rig_poll(r, 0); /* nothing has changed */
+	assert_int_equal(rig_parked(r, 0), 3);
 	/* Room for one; a new frame must not take it from those that wait. */
-	room_send(r, 0, &r->mac[1], 60, 6);
-	room_send(r, 0, &r->mac[2], 60, 7);
-	room_offer(r, 1, 1);
-	room_poll(r, 0);
-	room_expect(r, 1, 0, &r->mac[1], 60, 0);
-	room_expect_none(r, 1);
-	room_expect(r, 2, 0, &r->mac[2], 60, 7);
-	assert_int_equal(room_parked(r, 0), 3);
-	room_offer(r, 1, 10);
-	room_poll(r, 0);
-	room_expect(r, 1, 0, &r->mac[1], 60, 2);
-	room_expect(r, 1, 0, &r->mac[1], 60, 4);
-	room_expect(r, 1, 0, &r->mac[1], 60, 6);
-	assert_int_equal(room_parked(r, 0), 0);
-	assert_int_equal(room_owed(r, 0), 0);
-	assert_int_equal(room_count(r, 0)->delivered, 8);
-	assert_int_equal(room_count(r, 1)->missed, 0);
+	rig_send(r, 0, &r->mac[1], 60, 6);
+	rig_send(r, 0, &r->mac[2], 60, 7);
+	rig_offer(r, 1, 1);
+	rig_poll(r, 0);
+	rig_expect(r, 1, 0, &r->mac[1], 60, 0);
+	rig_expect_none(r, 1);
+	rig_expect(r, 2, 0, &r->mac[2], 60, 7);
+	assert_int_equal(rig_parked(r, 0), 3);
+	rig_offer(r, 1, 10);
+	rig_poll(r, 0);
+	rig_expect(r, 1, 0, &r->mac[1], 60, 2);
+	rig_expect(r, 1, 0, &r->mac[1], 60, 4);
+	rig_expect(r, 1, 0, &r->mac[1], 60, 6);
+	assert_int_equal(rig_parked(r, 0), 0);
+	assert_int_equal(rig_owed(r, 0), 0);
+	assert_int_equal(rig_count(r, 0)->delivered, 8);
+	assert_int_equal(rig_count(r, 1)->missed, 0);
 }
 
 /* Other senders are not delayed, except in what they send to the full ring. */
 static void
 test_full_ring_others(void **state)
 {
-	struct room *r = *state;
+	struct rig *r = *state;
 
-	room_send(r, 0, &r->mac[1], 60, 1);
-	room_poll(r, 0);
-	room_offer(r, 0, 1);
-	room_send(r, 2, &r->mac[1], 60, 2);
-	room_send(r, 2, &r->mac[0], 60, 3);
-	room_poll(r, 2);
-	room_expect(r, 0, 2, &r->mac[0], 60, 3);
-	assert_int_equal(room_parked(r, 2), 1);
+	rig_send(r, 0, &r->mac[1], 60, 1);
+	rig_poll(r, 0);
+	rig_offer(r, 0, 1);
+	rig_send(r, 2, &r->mac[1], 60, 2);
+	rig_send(r, 2, &r->mac[0], 60, 3);
+	rig_poll(r, 2);
+	rig_expect(r, 0, 2, &r->mac[0], 60, 3);
+	assert_int_equal(rig_parked(r, 2), 1);
 }
 
 static void
 test_deadline(void **state)
 {
-	struct room *r = *state;
+	struct rig *r = *state;
 
-	room_send(r, 0, &r->mac[1], 60, 1);
-	room_send(r, 0, &r->mac[1], 60, 2);
-	room_poll(r, 0);
-	room_expire(r, 0);
+	rig_send(r, 0, &r->mac[1], 60, 1);
+	rig_send(r, 0, &r->mac[1], 60, 2);
+	rig_poll(r, 0);
+	rig_expire(r, 0);
 	/* It is tried once more: room in the last moment is enough. */
-	room_offer(r, 1, 1);
-	room_poll(r, 0);
-	room_expect(r, 1, 0, &r->mac[1], 60, 1);
-	assert_int_equal(room_count(r, 0)->drop[DROP_RING_FULL], 1);
-	assert_int_equal(room_count(r, 0)->delivered, 1);
-	assert_int_equal(room_count(r, 1)->missed, 1);
-	assert_int_equal(room_parked(r, 0), 0);
-	assert_int_equal(room_owed(r, 0), 0);
+	rig_offer(r, 1, 1);
+	rig_poll(r, 0);
+	rig_expect(r, 1, 0, &r->mac[1], 60, 1);
+	assert_int_equal(rig_count(r, 0)->drop[DROP_RING_FULL], 1);
+	assert_int_equal(rig_count(r, 0)->delivered, 1);
+	assert_int_equal(rig_count(r, 1)->missed, 1);
+	assert_int_equal(rig_parked(r, 0), 0);
+	assert_int_equal(rig_owed(r, 0), 0);
 }
 
 static void
 test_next_try(void **state)
 {
-	struct room *r = *state;
+	struct rig *r = *state;
 	struct park *p = r->tx[0]->vq.source.park;
 
 	r->lane->retry_delay = UINT64_MAX / 4;
-	room_send(r, 0, &r->mac[1], 60, 1);
-	room_poll(r, 0);
-	room_offer(r, 1, 1);
-	room_poll(r, 0); /* too early */
-	room_expect_none(r, 1);
+	rig_send(r, 0, &r->mac[1], 60, 1);
+	rig_poll(r, 0);
+	rig_offer(r, 1, 1);
+	rig_poll(r, 0); /* too early */
+	rig_expect_none(r, 1);
 	p->next_try = 0;
-	room_poll(r, 0);
-	room_expect(r, 1, 0, &r->mac[1], 60, 1);
+	rig_poll(r, 0);
+	rig_expect(r, 1, 0, &r->mac[1], 60, 1);
 }
 
 static void
 test_no_retry(void **state)
 {
-	struct room *r = *state;
+	struct rig *r = *state;
 
 	r->lane->retry_time = 0;
-	room_send(r, 0, &r->mac[1], 60, 1);
-	room_poll(r, 0);
-	assert_int_equal(room_count(r, 0)->drop[DROP_RING_FULL], 1);
-	assert_int_equal(room_count(r, 1)->missed, 1);
-	assert_int_equal(room_parked(r, 0), 0);
-	assert_int_equal(room_owed(r, 0), 0);
+	rig_send(r, 0, &r->mac[1], 60, 1);
+	rig_poll(r, 0);
+	assert_int_equal(rig_count(r, 0)->drop[DROP_RING_FULL], 1);
+	assert_int_equal(rig_count(r, 1)->missed, 1);
+	assert_int_equal(rig_parked(r, 0), 0);
+	assert_int_equal(rig_owed(r, 0), 0);
 }
 
 /* The port's next tenant gets nothing that was for the one before. */
 static void
 test_epoch(void **state)
 {
-	struct room *r = *state;
+	struct rig *r = *state;
 
-	room_send(r, 0, &r->mac[1], 60, 1);
-	room_poll(r, 0);
+	rig_send(r, 0, &r->mac[1], 60, 1);
+	rig_poll(r, 0);
 	r->ports.port[1].epoch++;
-	room_offer(r, 1, 1);
-	room_poll(r, 0);
-	room_expect_none(r, 1);
-	assert_int_equal(room_count(r, 0)->drop[DROP_GONE], 1);
-	assert_int_equal(room_count(r, 1)->missed, 0);
-	assert_int_equal(room_owed(r, 0), 0);
+	rig_offer(r, 1, 1);
+	rig_poll(r, 0);
+	rig_expect_none(r, 1);
+	assert_int_equal(rig_count(r, 0)->drop[DROP_GONE], 1);
+	assert_int_equal(rig_count(r, 1)->missed, 0);
+	assert_int_equal(rig_owed(r, 0), 0);
 }
 
 static void
 test_paused_destination(void **state)
 {
-	struct room *r = *state;
+	struct rig *r = *state;
 
-	room_offer(r, 1, 2);
+	rig_offer(r, 1, 2);
 	r->set[1].vq[0] = NULL;
-	room_send(r, 0, &r->mac[1], 60, 1);
-	room_poll(r, 0);
-	assert_int_equal(room_parked(r, 0), 1);
+	rig_send(r, 0, &r->mac[1], 60, 1);
+	rig_poll(r, 0);
+	assert_int_equal(rig_parked(r, 0), 1);
 	r->set[1].vq[0] = &r->rx[1]->vq; /* back in time */
-	room_poll(r, 0);
-	room_expect(r, 1, 0, &r->mac[1], 60, 1);
+	rig_poll(r, 0);
+	rig_expect(r, 1, 0, &r->mac[1], 60, 1);
 	r->ports.port[1].sink = NULL; /* stopped */
-	room_send(r, 0, &r->mac[1], 60, 2);
-	room_poll(r, 0);
-	room_expire(r, 0);
-	room_poll(r, 0);
-	assert_int_equal(room_count(r, 0)->drop[DROP_GONE], 1);
-	assert_int_equal(room_count(r, 1)->missed, 1);
+	rig_send(r, 0, &r->mac[1], 60, 2);
+	rig_poll(r, 0);
+	rig_expire(r, 0);
+	rig_poll(r, 0);
+	assert_int_equal(rig_count(r, 0)->drop[DROP_GONE], 1);
+	assert_int_equal(rig_count(r, 1)->missed, 1);
 }
 
 static void
 test_stopped_destination(void **state)
 {
-	struct room *r = *state;
+	struct rig *r = *state;
 
-	room_send(r, 0, &r->mac[1], 60, 1);
-	room_poll(r, 0);
-	ring_offer(r->rx[1], ROOM_RING); /* breaks the rules, seen at the next try */
-	room_send(r, 0, &r->mac[1], 60, 2);
-	room_poll(r, 0);
+	rig_send(r, 0, &r->mac[1], 60, 1);
+	rig_poll(r, 0);
+	ring_offer(r->rx[1], RIG_RING); /* breaks the rules, seen at the next try */
+	rig_send(r, 0, &r->mac[1], 60, 2);
+	rig_poll(r, 0);
 	assert_int_equal(r->rx[1]->vq.fault, FAULT_HEAD);
-	room_poll(r, 0);
-	room_poll(r, 0);
-	assert_int_equal(room_count(r, 0)->drop[DROP_GONE], 2);
-	assert_int_equal(room_count(r, 1)->missed, 2);
-	assert_int_equal(room_parked(r, 0), 0);
+	rig_poll(r, 0);
+	rig_poll(r, 0);
+	assert_int_equal(rig_count(r, 0)->drop[DROP_GONE], 2);
+	assert_int_equal(rig_count(r, 1)->missed, 2);
+	assert_int_equal(rig_parked(r, 0), 0);
 }
 
 static void
 test_release(void **state)
 {
-	struct room *r = *state;
+	struct rig *r = *state;
 	struct source *s = &r->tx[0]->vq.source;
 	struct port_count count = {0};
 
-	room_send(r, 0, &r->mac[1], 60, 1);
-	room_offer(r, 2, 1);
-	room_send(r, 0, &mac_broadcast, 60, 2); /* one gets it */
-	room_send(r, 0, &r->mac[1], 60, 3);
-	room_poll(r, 0);
-	assert_int_equal(room_owed(r, 0), 3);
+	rig_send(r, 0, &r->mac[1], 60, 1);
+	rig_offer(r, 2, 1);
+	rig_send(r, 0, &mac_broadcast, 60, 2); /* one gets it */
+	rig_send(r, 0, &r->mac[1], 60, 3);
+	rig_poll(r, 0);
+	assert_int_equal(rig_owed(r, 0), 3);
 	retry_release(s, &count);
 	assert_int_equal(count.drop[DROP_PAUSED], 2);
 	assert_int_equal(count_dropped(&count), 2);
-	room_count(r, 0)->drop[DROP_PAUSED] += 2; /* for the sums */
-	assert_int_equal(room_owed(r, 0), 0);
-	assert_int_equal(room_parked(r, 0), 0);
+	rig_count(r, 0)->drop[DROP_PAUSED] += 2; /* for the sums */
+	assert_int_equal(rig_owed(r, 0), 0);
+	assert_int_equal(rig_parked(r, 0), 0);
 	assert_false(s->waiting);
 	/* The port is as good as new. */
-	room_offer(r, 1, 1);
-	room_send(r, 0, &r->mac[1], 60, 4);
-	room_poll(r, 0);
-	room_expect(r, 1, 0, &r->mac[1], 60, 4);
+	rig_offer(r, 1, 1);
+	rig_send(r, 0, &r->mac[1], 60, 4);
+	rig_poll(r, 0);
+	rig_expect(r, 1, 0, &r->mac[1], 60, 4);
 }
 
 /*
@@ -228,79 +228,79 @@ test_release(void **state)
 static void
 test_park_share(void **state)
 {
-	struct room *r = *state;
+	struct rig *r = *state;
 	unsigned int i, n = PARK_FRAMES + 30, waiting;
 
 	for (i = 0; i < n; i++) {
 		r->tx[0]->free = RING_GPA + i % 64 * 100; /* so little memory is enough */
-		room_send(r, 0, &r->mac[1], 60, i % 64);
+		rig_send(r, 0, &r->mac[1], 60, i % 64);
 	}
 	for (i = 0; i < 20; i++)
-		room_poll(r, 0);
-	waiting = room_parked(r, 0);
+		rig_poll(r, 0);
+	waiting = rig_parked(r, 0);
 	assert_true(waiting > PARK_FRAMES * 3 / 4 && waiting < PARK_FRAMES - BURST_MAX);
-	assert_int_equal(room_count(r, 0)->received, n);
-	assert_int_equal(room_count(r, 0)->drop[DROP_RING_FULL], n - waiting);
+	assert_int_equal(rig_count(r, 0)->received, n);
+	assert_int_equal(rig_count(r, 0)->drop[DROP_RING_FULL], n - waiting);
 	r->tx[0]->free = RING_GPA + 64 * 100;
 	for (i = 0; i < BURST_MAX; i++)
-		room_send(r, 0, &r->mac[2], 60, i);
-	room_poll(r, 0);
-	assert_int_equal(room_parked(r, 0), waiting + BURST_MAX);
-	room_offer(r, 2, 200);
+		rig_send(r, 0, &r->mac[2], 60, i);
+	rig_poll(r, 0);
+	assert_int_equal(rig_parked(r, 0), waiting + BURST_MAX);
+	rig_offer(r, 2, 200);
 	for (i = 0; i < 100; i++)
-		room_send(r, 0, &r->mac[2], 60, BURST_MAX + i);
+		rig_send(r, 0, &r->mac[2], 60, BURST_MAX + i);
 	for (i = 0; i < 5; i++)
-		room_poll(r, 0);
-	assert_int_equal(room_count(r, 2)->sent, BURST_MAX + 100);
-	assert_int_equal(room_count(r, 2)->missed, 0);
-	room_offer(r, 1, n);
+		rig_poll(r, 0);
+	assert_int_equal(rig_count(r, 2)->sent, BURST_MAX + 100);
+	assert_int_equal(rig_count(r, 2)->missed, 0);
+	rig_offer(r, 1, n);
 	for (i = 0; i < 5; i++)
-		room_poll(r, 0);
-	assert_int_equal(room_count(r, 1)->sent, waiting);
-	assert_int_equal(room_owed(r, 0), 0);
-	assert_int_equal(room_parked(r, 0), 0);
+		rig_poll(r, 0);
+	assert_int_equal(rig_count(r, 1)->sent, waiting);
+	assert_int_equal(rig_owed(r, 0), 0);
+	assert_int_equal(rig_parked(r, 0), 0);
 }
 
 /* Another worker fills a ring: it is full for this moment, also where nothing else waits. */
 static void
 test_ring_in_use(void **state)
 {
-	struct room *r = *state;
+	struct rig *r = *state;
 	unsigned int i;
 
 	r->lane->retry_time = 0;
 	r->lane->put_off_time = UINT64_MAX / 4;
 	for (i = 0; i < 3; i++)
-		room_offer(r, 1, 1);
-	room_offer(r, 2, 4);
+		rig_offer(r, 1, 1);
+	rig_offer(r, 2, 4);
 	rte_spinlock_lock(&r->rx[1]->vq.leases.lock);
-	room_send(r, 0, &r->mac[1], 60, 0);
-	room_send(r, 0, &r->mac[2], 60, 1);
-	room_poll(r, 0);
-	room_expect(r, 2, 0, &r->mac[2], 60, 1);
-	room_send(r, 0, &r->mac[1], 60, 2);
-	room_send(r, 0, &mac_broadcast, 60, 3); /* 3 has no room: dropped */
-	room_poll(r, 0);
-	room_expect(r, 2, 0, &mac_broadcast, 60, 3);
-	assert_int_equal(room_parked(r, 0), 3);
-	assert_int_equal(room_count(r, 3)->missed, 1);
-	room_expect_none(r, 1);
+	rig_send(r, 0, &r->mac[1], 60, 0);
+	rig_send(r, 0, &r->mac[2], 60, 1);
+	rig_poll(r, 0);
+	rig_expect(r, 2, 0, &r->mac[2], 60, 1);
+	rig_send(r, 0, &r->mac[1], 60, 2);
+	rig_send(r, 0, &mac_broadcast, 60, 3); /* 3 has no room: dropped */
+	rig_poll(r, 0);
+	rig_expect(r, 2, 0, &mac_broadcast, 60, 3);
+	assert_int_equal(rig_parked(r, 0), 3);
+	assert_int_equal(rig_count(r, 3)->missed, 1);
+	rig_expect_none(r, 1);
 	rte_spinlock_unlock(&r->rx[1]->vq.leases.lock);
-	room_poll(r, 0);
-	room_expect(r, 1, 0, &r->mac[1], 60, 0);
-	room_expect(r, 1, 0, &r->mac[1], 60, 2);
-	room_expect(r, 1, 0, &mac_broadcast, 60, 3);
-	assert_int_equal(room_parked(r, 0), 0);
+	rig_poll(r, 0);
+	rig_expect(r, 1, 0, &r->mac[1], 60, 0);
+	rig_expect(r, 1, 0, &r->mac[1], 60, 2);
+	rig_expect(r, 1, 0, &mac_broadcast, 60, 3);
+	assert_int_equal(rig_parked(r, 0), 0);
 	/* They wait for put_off_time, however many passes that takes, and no longer. */
 	rte_spinlock_lock(&r->rx[1]->vq.leases.lock);
-	room_send(r, 0, &r->mac[1], 60, 4);
+	rig_send(r, 0, &r->mac[1], 60, 4);
 	for (i = 0; i < 30; i++)
-		room_poll(r, 0);
-	assert_int_equal(room_parked(r, 0), 1);
+		rig_poll(r, 0);
+	assert_int_equal(rig_parked(r, 0), 1);
 	r->lane->put_off_time = 0;
-	room_poll(r, 0);
-	assert_int_equal(room_parked(r, 0), 0);
-	assert_int_equal(room_count(r, 0)->drop[DROP_RING_FULL], 1);
+	rig_poll(r, 0);
+	assert_int_equal(rig_parked(r, 0), 0);
+	assert_int_equal(rig_count(r, 0)->drop[DROP_RING_FULL], 1);
 	rte_spinlock_unlock(&r->rx[1]->vq.leases.lock);
 }
 
@@ -308,26 +308,26 @@ test_ring_in_use(void **state)
 static void
 test_put_off_and_away(void **state)
 {
-	struct room *r = *state;
+	struct rig *r = *state;
 	unsigned int i;
 
 	r->lane->retry_time = r->lane->put_off_time = 0;
-	room_offer(r, 1, 1);
+	rig_offer(r, 1, 1);
 	rte_spinlock_lock(&r->rx[1]->vq.leases.lock);
-	room_send(r, 0, &r->mac[1], 60, 0);
+	rig_send(r, 0, &r->mac[1], 60, 0);
 	for (i = 0; i < 4; i++)
-		room_poll(r, 0);
+		rig_poll(r, 0);
 	rte_spinlock_unlock(&r->rx[1]->vq.leases.lock);
-	room_poll(r, 0);
-	room_expect(r, 1, 0, &r->mac[1], 60, 0);
-	assert_int_equal(room_count(r, 0)->drop[DROP_RING_FULL], 0);
+	rig_poll(r, 0);
+	rig_expect(r, 1, 0, &r->mac[1], 60, 0);
+	assert_int_equal(rig_count(r, 0)->drop[DROP_RING_FULL], 0);
 }
 
 /* Too many fragments to wait: dropped at once, while its neighbours wait. */
 static void
 test_many_frags(void **state)
 {
-	struct room *r = *state;
+	struct rig *r = *state;
 	struct ring *tx = r->tx[0];
 	uint64_t gpa = ring_bytes(tx, 12 + 60);
 	unsigned int i;
@@ -342,11 +342,11 @@ test_many_frags(void **state)
 				i == PARK_FRAGS ? 0 : NEXT, i + 1);
 	ring_offer(tx, 0);
 	r->tx_next[0] = PARK_FRAGS + 1;
-	room_send(r, 0, &r->mac[1], 60, 2);
-	room_poll(r, 0);
-	assert_int_equal(room_count(r, 0)->drop[DROP_RING_FULL], 1);
-	assert_int_equal(room_count(r, 1)->missed, 1);
-	assert_int_equal(room_parked(r, 0), 1);
+	rig_send(r, 0, &r->mac[1], 60, 2);
+	rig_poll(r, 0);
+	assert_int_equal(rig_count(r, 0)->drop[DROP_RING_FULL], 1);
+	assert_int_equal(rig_count(r, 1)->missed, 1);
+	assert_int_equal(rig_parked(r, 0), 1);
 	ring_expect(tx, 0, 0);
 }
 
@@ -357,30 +357,30 @@ test_many_frags(void **state)
 static void
 test_order_at_random(void **state)
 {
-	uint32_t sent[ROOM_GUESTS] = {0}, seen[ROOM_GUESTS][ROOM_GUESTS] = {{0}}, len, seq;
-	struct room *r = *state;
+	uint32_t sent[RIG_GUESTS] = {0}, seen[RIG_GUESTS][RIG_GUESTS] = {{0}}, len, seq;
+	struct rig *r = *state;
 	uint64_t random = 11;
 	const uint8_t *f;
 	unsigned int round, from, to, i;
 
 	for (round = 0; round < 20000; round++) {
-		from = unit_random(&random) % ROOM_GUESTS;
-		to = unit_random(&random) % ROOM_GUESTS;
-		for (i = unit_random(&random) % 8; i > 0 && room_owed(r, from) < 900; i--) {
-			r->tx[from]->free = RING_GPA + r->tx_next[from] % ROOM_RING * 100;
-			f = room_send(r, from,
+		from = unit_random(&random) % RIG_GUESTS;
+		to = unit_random(&random) % RIG_GUESTS;
+		for (i = unit_random(&random) % 8; i > 0 && rig_owed(r, from) < 900; i--) {
+			r->tx[from]->free = RING_GPA + r->tx_next[from] % RIG_RING * 100;
+			f = rig_send(r, from,
 					unit_random(&random) % 8 ? &r->mac[to] : &mac_broadcast, 60,
 					0);
 			seq = ++sent[from];
 			memcpy((uint8_t *)(uintptr_t)f + 14, &seq, sizeof(seq));
 		}
 		if (unit_random(&random) % 16 == 0)
-			room_expire(r, from);
-		room_poll(r, from);
+			rig_expire(r, from);
+		rig_poll(r, from);
 		if (unit_random(&random) % 4 == 0 &&
 				r->rx[to]->vq.last_avail == r->rx[to]->vq.avail->idx)
-			room_offer(r, to, unit_random(&random) % 32);
-		while ((f = room_take(r, to, &len)) != NULL) {
+			rig_offer(r, to, unit_random(&random) % 32);
+		while ((f = rig_take(r, to, &len)) != NULL) {
 			assert_int_equal(len, 60);
 			memcpy(&seq, f + 14, sizeof(seq));
 			i = f[6 + 4]; /* the sender's port, see mac_of() */
@@ -390,10 +390,10 @@ test_order_at_random(void **state)
 		}
 	}
 	/* Much was delivered, and much was not. */
-	for (i = 0; i < ROOM_GUESTS; i++) {
-		assert_true(room_count(r, i)->delivered > 1000);
-		assert_true(room_count(r, i)->drop[DROP_RING_FULL] > 100);
-		assert_true(room_count(r, i)->flooded > 100);
+	for (i = 0; i < RIG_GUESTS; i++) {
+		assert_true(rig_count(r, i)->delivered > 1000);
+		assert_true(rig_count(r, i)->drop[DROP_RING_FULL] > 100);
+		assert_true(rig_count(r, i)->flooded > 100);
 	}
 }
 
@@ -401,7 +401,7 @@ test_order_at_random(void **state)
 static void
 test_no_pause(void **state)
 {
-	struct room *r = *state;
+	struct rig *r = *state;
 	struct lane *l;
 
 	r->conf.rx_retry_delay = 0;
@@ -411,7 +411,7 @@ test_no_pause(void **state)
 	lane_destroy(l);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, room_setup, room_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int
 main(void)

@@ -4,13 +4,13 @@
 /*
  * Frames with offloads through forwarding: they are flooded to guests that take offloads and to
  * guests that do not, wait for room, and stay in order with other frames. Every sum agrees at the
- * end (room_destroy()).
+ * end (rig_destroy()).
  */
 #include "switch/forward.h"
 #include "frame/offload.h"
 #include "packet.h"
 #include "switch/park.h"
-#include "room.h"
+#include "rig.h"
 
 #define ALL 0x3f
 #define PAYLOAD 5000
@@ -25,7 +25,7 @@ static const struct packet_spec spec = {
 static int
 setup(void **state)
 {
-	struct room *r = room_create_known(4);
+	struct rig *r = rig_create_known(4);
 
 	r->tx[0]->vq.offloads = ALL;
 	r->rx[1]->vq.offloads = ALL;
@@ -48,10 +48,10 @@ make(struct rte_ether_addr to)
 
 /* Guest 0 sends the packet to `to`, header and frame in one descriptor. */
 static void
-send(struct room *r, struct rte_ether_addr to)
+send(struct rig *r, struct rte_ether_addr to)
 {
 	struct ring *tx = r->tx[0];
-	uint16_t i = r->tx_next[0]++ % ROOM_RING;
+	uint16_t i = r->tx_next[0]++ % RIG_RING;
 	uint32_t len;
 	uint64_t gpa;
 
@@ -62,14 +62,14 @@ send(struct room *r, struct rte_ether_addr to)
 }
 
 static void
-expect_parts(struct room *r, uint16_t port, bool partial)
+expect_parts(struct rig *r, uint16_t port, bool partial)
 {
 	const uint8_t *got;
 	uint32_t len, at = 0;
 	unsigned int i;
 
 	for (i = 0; i < PARTS; i++) {
-		got = room_take(r, port, &len);
+		got = rig_take(r, port, &len);
 		assert_non_null(got);
 		at += packet_expect(&packet, &spec, got, len, i, at, partial);
 	}
@@ -78,14 +78,14 @@ expect_parts(struct room *r, uint16_t port, bool partial)
 
 /* Takes all of the frame, in as many buffers as the header in the first one says. */
 static void
-expect_carried(struct room *r, uint16_t port)
+expect_carried(struct rig *r, uint16_t port)
 {
 	uint32_t hdr = r->rx[port]->vq.hdr_len, len, at = 0;
 	unsigned int i, n = 1;
 	const uint8_t *got;
 
 	for (i = 0; i < n; i++) {
-		got = room_take(r, port, &len);
+		got = rig_take(r, port, &len);
 		assert_non_null(got);
 		if (i == 0) {
 			assert_memory_equal(got - hdr, &packet.vnet, sizeof(packet.vnet));
@@ -103,27 +103,27 @@ expect_carried(struct room *r, uint16_t port)
 static void
 test_flood(void **state)
 {
-	struct room *r = *state;
+	struct rig *r = *state;
 	unsigned int i;
 
 	for (i = 1; i < 4; i++)
-		room_offer(r, i, 20);
+		rig_offer(r, i, 20);
 	send(r, mac_broadcast);
-	room_poll(r, 0);
+	rig_poll(r, 0);
 	expect_carried(r, 1);
 	expect_parts(r, 2, true);
 	expect_parts(r, 3, false);
 	for (i = 1; i < 4; i++)
-		room_expect_none(r, i);
-	assert_int_equal(room_owed(r, 0), 0);
-	assert_int_equal(room_count(r, 0)->delivered, 1);
-	assert_int_equal(room_count(r, 0)->flooded, 2);
-	assert_int_equal(room_count(r, 0)->received_bytes, packet.len);
+		rig_expect_none(r, i);
+	assert_int_equal(rig_owed(r, 0), 0);
+	assert_int_equal(rig_count(r, 0)->delivered, 1);
+	assert_int_equal(rig_count(r, 0)->flooded, 2);
+	assert_int_equal(rig_count(r, 0)->received_bytes, packet.len);
 	for (i = 1; i < 4; i++) {
-		assert_int_equal(room_count(r, i)->sent, 1);
-		assert_int_equal(room_count(r, i)->sent_bytes, packet.len);
-		assert_int_equal(room_count(r, i)->segments, i == 1 ? 0 : PARTS);
-		assert_int_equal(room_count(r, i)->checksums, i == 3 ? PARTS : 0);
+		assert_int_equal(rig_count(r, i)->sent, 1);
+		assert_int_equal(rig_count(r, i)->sent_bytes, packet.len);
+		assert_int_equal(rig_count(r, i)->segments, i == 1 ? 0 : PARTS);
+		assert_int_equal(rig_count(r, i)->checksums, i == 3 ? PARTS : 0);
 	}
 }
 
@@ -132,33 +132,33 @@ static void
 test_wait(void **state)
 {
 	struct rte_ether_addr two = mac_of(2, 0), three = mac_of(3, 0);
-	struct room *r = *state;
+	struct rig *r = *state;
 	unsigned int i;
 
 	send(r, three);
 	for (i = 0; i < 3; i++)
-		room_send(r, 0, &three, 100 + i, i);
-	room_poll(r, 0);
-	room_offer(r, 3, PARTS - 1); /* one too few: nor may a short frame overtake it */
+		rig_send(r, 0, &three, 100 + i, i);
+	rig_poll(r, 0);
+	rig_offer(r, 3, PARTS - 1); /* one too few: nor may a short frame overtake it */
 	for (i = 0; i < 3; i++) {
 		send(r, two);
-		room_poll(r, 0);
+		rig_poll(r, 0);
 	}
-	room_expect_none(r, 3);
-	room_offer(r, 3, 4);
-	room_poll(r, 0);
+	rig_expect_none(r, 3);
+	rig_offer(r, 3, 4);
+	rig_poll(r, 0);
 	make(three);
 	expect_parts(r, 3, false);
 	make(two);
 	for (i = 0; i < 3; i++)
-		room_expect(r, 3, 0, &three, 100 + i, i);
-	room_offer(r, 2, 3 * PARTS);
-	room_poll(r, 0);
+		rig_expect(r, 3, 0, &three, 100 + i, i);
+	rig_offer(r, 2, 3 * PARTS);
+	rig_poll(r, 0);
 	for (i = 0; i < 3; i++)
 		expect_parts(r, 2, true);
-	assert_int_equal(room_owed(r, 0), 0);
-	assert_int_equal(room_count(r, 3)->segments, PARTS);
-	assert_int_equal(room_count(r, 2)->segments, 3 * PARTS);
+	assert_int_equal(rig_owed(r, 0), 0);
+	assert_int_equal(rig_count(r, 3)->segments, PARTS);
+	assert_int_equal(rig_count(r, 2)->segments, 3 * PARTS);
 }
 
 /* The time is over: it was one frame, and is counted as one. */
@@ -166,25 +166,25 @@ static void
 test_give_up(void **state)
 {
 	struct rte_ether_addr three = mac_of(3, 0);
-	struct room *r = *state;
+	struct rig *r = *state;
 
-	room_offer(r, 3, PARTS - 1);
+	rig_offer(r, 3, PARTS - 1);
 	send(r, three);
-	room_poll(r, 0);
-	assert_int_equal(room_owed(r, 0), 1);
-	room_expire(r, 0);
-	room_poll(r, 0);
-	assert_int_equal(room_owed(r, 0), 0);
-	assert_int_equal(room_count(r, 0)->drop[DROP_RING_FULL], 1);
-	assert_int_equal(room_count(r, 3)->missed, 1);
-	room_expect_none(r, 3);
-	room_offer(r, 3, 1);
+	rig_poll(r, 0);
+	assert_int_equal(rig_owed(r, 0), 1);
+	rig_expire(r, 0);
+	rig_poll(r, 0);
+	assert_int_equal(rig_owed(r, 0), 0);
+	assert_int_equal(rig_count(r, 0)->drop[DROP_RING_FULL], 1);
+	assert_int_equal(rig_count(r, 3)->missed, 1);
+	rig_expect_none(r, 3);
+	rig_offer(r, 3, 1);
 	send(r, three);
-	room_poll(r, 0);
+	rig_poll(r, 0);
 	expect_parts(r, 3, false);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, room_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, rig_teardown)
 
 int
 main(void)

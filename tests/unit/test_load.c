@@ -5,7 +5,7 @@
 #include <rte_cycles.h>
 
 #include "run/load.h"
-#include "room.h"
+#include "rig.h"
 #include "switch/lane.h"
 #include "switch/lanes.h"
 #include "switch/round.h"
@@ -13,7 +13,7 @@
 #define SECOND UINT64_C(1000000)
 
 static struct loads *
-loads_create(struct room *r)
+loads_create(struct rig *r)
 {
 	struct loads *all = unit_zalloc(sizeof(*all));
 
@@ -25,7 +25,7 @@ loads_create(struct room *r)
 static void
 test_shares(void **state)
 {
-	struct room *r = room_create(1);
+	struct rig *r = rig_create(1);
 	struct loads *all;
 	struct worker_load w;
 
@@ -50,7 +50,7 @@ test_shares(void **state)
 	w = loads_of(all, 0);
 	assert_true(w.busy == 0 && w.asleep == 0 && w.frames == 0 && w.cycles == 0);
 	r->lane->count[0].received = r->lane->count[PORT_UPLINK].received = 0;
-	room_destroy(r);
+	rig_destroy(r);
 	free(all);
 }
 
@@ -58,7 +58,7 @@ test_shares(void **state)
 static void
 test_asleep_now(void **state)
 {
-	struct room *r = room_create(1);
+	struct rig *r = rig_create(1);
 	struct loads *all = loads_create(r);
 
 	(void)state;
@@ -74,7 +74,7 @@ test_asleep_now(void **state)
 	r->lane->load.asleep = r->lane->load.since = 0;
 	loads_sample(all, &r->lanes, 5 * SECOND);
 	assert_int_equal(loads_of(all, 0).asleep, 0);
-	room_destroy(r);
+	rig_destroy(r);
 	free(all);
 }
 
@@ -82,7 +82,7 @@ test_asleep_now(void **state)
 static void
 test_rounds(void **state)
 {
-	struct room *r = room_create_known(2);
+	struct rig *r = rig_create_known(2);
 	uint64_t begin;
 	unsigned int i;
 
@@ -92,8 +92,8 @@ test_rounds(void **state)
 	for (i = 0; i < 100; i++)
 		lane_round(r->lane);
 	assert_int_equal(r->lane->load.busy, 0);
-	room_offer(r, 1, 1);
-	room_send(r, 0, &r->mac[1], 60, 1);
+	rig_offer(r, 1, 1);
+	rig_send(r, 0, &r->mac[1], 60, 1);
 	begin = r->lane->load.last;
 	lane_round(r->lane);
 	assert_int_equal(r->lane->count[0].delivered, 1);
@@ -104,7 +104,7 @@ test_rounds(void **state)
 	assert_int_equal(r->lane->load.busy, begin);
 	lanes_remove(&r->lanes, &r->tx[0]->vq.source);
 	assert_int_equal(load_rings(r->lane), 0);
-	room_destroy(r);
+	rig_destroy(r);
 }
 
 int

@@ -18,7 +18,7 @@
 
 struct loop {
 	struct world *w;
-	struct room *r; /* of it */
+	struct rig *r; /* of it */
 	pthread_t thread;
 	bool ok;
 };
@@ -33,7 +33,7 @@ run(void *arg)
 }
 
 static void
-ask(struct room *r, uint16_t port, uint32_t epoch, uint8_t n)
+ask(struct rig *r, uint16_t port, uint32_t epoch, uint8_t n)
 {
 	const struct rte_ether_addr mac = mac_of(port, n);
 	struct learn_request q = {.key = fdb_key(&mac, 0), .epoch = epoch, .port = port};
@@ -107,8 +107,8 @@ test_left(void **state)
 	wake_up(&l->r->wake);
 	while (fdb_count(l->r->fdb, 0) == 0)
 		usleep(1000);
-	count_add(&room_count(l->r, 0)->received, 3);
-	count_add(&room_count(l->r, 0)->drop[DROP_GONE], 3);
+	count_add(&rig_count(l->r, 0)->received, 3);
+	count_add(&rig_count(l->r, 0)->drop[DROP_GONE], 3);
 	store_release(&p->state, PORT_LEAVING);
 	wake_up(&l->r->wake);
 	while (port_state(p) != PORT_FREE)

@@ -24,7 +24,7 @@ test_spread(void **state)
 		flows_send(p, 0, flow, ++sent[flow]);
 	}
 	for (i = 0; i < 13; i++)
-		room_poll(p->r, 0);
+		rig_poll(p->r, 0);
 	for (ring = 0; ring < RINGS; ring++) {
 		for (got = 0; flows_take(p, ring, &d); got++) {
 			assert_int_equal(flows_ring(p, 0, d.port[0], RINGS), ring);
@@ -34,9 +34,9 @@ test_spread(void **state)
 		all += got;
 	}
 	assert_int_equal(all, 800);
-	assert_int_equal(room_count(p->r, MANY)->sent, 800);
-	assert_int_equal(room_count(p->r, 0)->delivered, 800);
-	assert_int_equal(room_owed(p->r, 0), 0);
+	assert_int_equal(rig_count(p->r, MANY)->sent, 800);
+	assert_int_equal(rig_count(p->r, 0)->delivered, 800);
+	assert_int_equal(rig_owed(p->r, 0), 0);
 }
 
 /* A group frame goes to the flow's ring, and to that alone. */
@@ -49,15 +49,15 @@ test_flooded(void **state)
 
 	for (ring = 0; ring < RINGS; ring++)
 		flows_offer(p, ring, 2);
-	room_offer(p->r, 2, 2);
-	room_send(p->r, 0, &mac_broadcast, SHORT, 1);
-	room_poll(p->r, 0);
+	rig_offer(p->r, 2, 2);
+	rig_send(p->r, 0, &mac_broadcast, SHORT, 1);
+	rig_poll(p->r, 0);
 	for (ring = 0; ring < RINGS; ring++)
 		while (flows_take(p, ring, &d))
 			got++;
 	assert_int_equal(got, 1);
-	room_expect(p->r, 2, 0, &mac_broadcast, SHORT, 1);
-	assert_int_equal(room_count(p->r, 0)->flooded, 1);
+	rig_expect(p->r, 2, 0, &mac_broadcast, SHORT, 1);
+	assert_int_equal(rig_count(p->r, 0)->flooded, 1);
 }
 
 /* One full ring delays its own flows; the others go on undisturbed. */
@@ -82,29 +82,29 @@ test_one_full(void **state)
 				i);
 	/* It takes no more polls than without a full ring. */
 	for (i = 0; i < 7; i++)
-		room_poll(p->r, 0);
-	assert_int_equal(room_parked(p->r, 0), 4);
-	assert_int_equal(room_count(p->r, 0)->delivered, 396);
+		rig_poll(p->r, 0);
+	assert_int_equal(rig_parked(p->r, 0), 4);
+	assert_int_equal(rig_count(p->r, 0)->delivered, 396);
 	assert_false(flows_take(p, 2, &d));
 	/* A flow of that ring, of which none waits: it finds the ring full too, and then waits. */
 	flows_send(p, 0, flows_number(p, 2, 7), 1000);
-	room_poll(p->r, 0);
-	assert_int_equal(room_parked(p->r, 0), 5);
+	rig_poll(p->r, 0);
+	assert_int_equal(rig_parked(p->r, 0), 5);
 	flows_offer(p, 2, 3);
 	flows_send(p, 0, flows_number(p, 2, 0), 1001); /* after those before it */
-	room_poll(p->r, 0);
+	rig_poll(p->r, 0);
 	for (i = 0; i < 3; i++) {
 		assert_true(flows_take(p, 2, &d));
 		assert_int_equal(d.seq, 100 * i);
 	}
 	assert_false(flows_take(p, 2, &d));
 	flows_offer(p, 2, 3);
-	room_poll(p->r, 0);
+	rig_poll(p->r, 0);
 	for (i = 0; i < 3; i++) {
 		assert_true(flows_take(p, 2, &d));
 		assert_int_equal(d.seq, rest[i]);
 	}
-	assert_int_equal(room_parked(p->r, 0), 0);
+	assert_int_equal(rig_parked(p->r, 0), 0);
 }
 
 /* Frames that a full ring could not take in time are lost, those of its own flows alone. */
@@ -118,13 +118,13 @@ test_one_full_for_long(void **state)
 		flows_offer(p, i, 10);
 	for (i = 0; i < 20; i++)
 		flows_send(p, 0, flows_number(p, i % RINGS, 0), i);
-	room_poll(p->r, 0);
-	room_expire(p->r, 0);
-	room_poll(p->r, 0);
-	assert_int_equal(room_count(p->r, 0)->delivered, 15);
-	assert_int_equal(room_count(p->r, 0)->drop[DROP_RING_FULL], 5);
-	assert_int_equal(room_count(p->r, MANY)->missed, 5);
-	assert_int_equal(room_parked(p->r, 0), 0);
+	rig_poll(p->r, 0);
+	rig_expire(p->r, 0);
+	rig_poll(p->r, 0);
+	assert_int_equal(rig_count(p->r, 0)->delivered, 15);
+	assert_int_equal(rig_count(p->r, 0)->drop[DROP_RING_FULL], 5);
+	assert_int_equal(rig_count(p->r, MANY)->missed, 5);
+	assert_int_equal(rig_parked(p->r, 0), 0);
 }
 
 /* A ring that is paused keeps its flows: they wait, and the others go on. */
@@ -141,11 +141,11 @@ test_one_paused(void **state)
 	flows_publish(p, RINGS, vq);
 	for (i = 0; i < 20; i++)
 		flows_send(p, 0, flows_number(p, i % RINGS, 0), i);
-	room_poll(p->r, 0);
-	assert_int_equal(room_parked(p->r, 0), 5);
-	assert_int_equal(room_count(p->r, 0)->delivered, 15);
+	rig_poll(p->r, 0);
+	assert_int_equal(rig_parked(p->r, 0), 5);
+	assert_int_equal(rig_count(p->r, 0)->delivered, 15);
 	flows_publish_all(p, RINGS);
-	room_poll(p->r, 0);
+	rig_poll(p->r, 0);
 	for (i = 0; i < 5; i++) {
 		assert_true(flows_take(p, 1, &d));
 		assert_int_equal(d.seq, RINGS * i + 1);
@@ -153,11 +153,11 @@ test_one_paused(void **state)
 	/* Not back in time: as if the guest were gone. */
 	flows_publish(p, RINGS, vq);
 	flows_send(p, 0, flows_number(p, 1, 0), 100);
-	room_poll(p->r, 0);
-	room_expire(p->r, 0);
-	room_poll(p->r, 0);
-	assert_int_equal(room_count(p->r, 0)->drop[DROP_GONE], 1);
-	assert_int_equal(room_count(p->r, MANY)->missed, 1);
+	rig_poll(p->r, 0);
+	rig_expire(p->r, 0);
+	rig_poll(p->r, 0);
+	assert_int_equal(rig_count(p->r, 0)->drop[DROP_GONE], 1);
+	assert_int_equal(rig_count(p->r, MANY)->missed, 1);
 }
 
 /* A broken ring refuses its flows; soon the main lcore stops the guest's other rings, too. */
@@ -172,11 +172,11 @@ test_one_stopped(void **state)
 	p->ring[3]->vq.fault = FAULT_LOOP;
 	for (i = 0; i < 20; i++)
 		flows_send(p, 0, flows_number(p, i % RINGS, 0), i);
-	room_poll(p->r, 0);
-	assert_int_equal(room_count(p->r, 0)->delivered, 15);
-	assert_int_equal(room_count(p->r, 0)->drop[DROP_GONE], 5);
-	assert_int_equal(room_count(p->r, MANY)->missed, 5);
-	assert_int_equal(room_parked(p->r, 0), 0);
+	rig_poll(p->r, 0);
+	assert_int_equal(rig_count(p->r, 0)->delivered, 15);
+	assert_int_equal(rig_count(p->r, 0)->drop[DROP_GONE], 5);
+	assert_int_equal(rig_count(p->r, MANY)->missed, 5);
+	assert_int_equal(rig_parked(p->r, 0), 0);
 }
 
 /* Rings come while frames wait: no later frame of a flow overtakes them, whichever ring the flow has now. */
@@ -190,22 +190,22 @@ test_rings_come(void **state)
 	flows_publish_all(p, 1);
 	for (i = 0; i < 4; i++)
 		flows_send(p, 0, flows_number(p, 3, 0), i);
-	room_poll(p->r, 0);
-	assert_int_equal(room_parked(p->r, 0), 4);
+	rig_poll(p->r, 0);
+	assert_int_equal(rig_parked(p->r, 0), 4);
 	flows_publish_all(p, RINGS);
 	flows_offer(p, 3, 2);
 	flows_send(p, 0, flows_number(p, 3, 0), 4);
-	room_poll(p->r, 0);
-	assert_int_equal(room_parked(p->r, 0), 3);
+	rig_poll(p->r, 0);
+	assert_int_equal(rig_parked(p->r, 0), 3);
 	flows_publish_all(p, 2); /* and go: the flow is the second ring's now */
 	flows_offer(p, 1, 10);
 	flows_send(p, 0, flows_number(p, 3, 0), 5);
-	room_poll(p->r, 0);
+	rig_poll(p->r, 0);
 	for (i = 0; i < 6; i++) {
 		assert_true(flows_take(p, i < 2 ? 3 : 1, &d));
 		assert_int_equal(d.seq, i);
 	}
-	assert_int_equal(room_parked(p->r, 0), 0);
+	assert_int_equal(rig_parked(p->r, 0), 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, flows_setup, flows_teardown)

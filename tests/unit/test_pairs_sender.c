@@ -12,7 +12,7 @@
 #define FLOWS 100 /* that are sent */
 
 /* Descriptors that a sender has not got back. */
-static bool busy[GUESTS][ROOM_RING];
+static bool busy[GUESTS][RIG_RING];
 
 /* Takes n frames of guest 0 with these numbers from a ring. */
 static void
@@ -42,7 +42,7 @@ test_by_pair(void **state)
 			flows_send_by(p, 0, pair, RINGS);
 			for (i = 0; i < 20; i++)
 				flows_send(p, 0, i, i);
-			room_poll(p->r, 0);
+			rig_poll(p->r, 0);
 			expect_numbers(p, pair % n, 0, 20);
 		}
 	}
@@ -50,7 +50,7 @@ test_by_pair(void **state)
 	flows_send_by(p, 0, 0, RINGS - 1);
 	for (i = 0; i < RINGS; i++)
 		flows_send(p, 0, flows_number(p, i, 0), i);
-	room_poll(p->r, 0);
+	rig_poll(p->r, 0);
 	for (i = 0; i < RINGS; i++)
 		expect_numbers(p, i, i, 1);
 }
@@ -70,26 +70,26 @@ test_one_pair_full(void **state)
 		flows_send(p, 0, i, i);
 		flows_send(p, 2, i, i);
 	}
-	room_poll(p->r, 0);
-	room_poll(p->r, 2);
-	assert_int_equal(room_parked(p->r, 0), 8);
+	rig_poll(p->r, 0);
+	rig_poll(p->r, 2);
+	assert_int_equal(rig_parked(p->r, 0), 8);
 	expect_numbers(p, 2, 0, 8);
 	flows_offer(p, 1, 4);
 	flows_send(p, 0, 100, 8);
-	room_poll(p->r, 0);
+	rig_poll(p->r, 0);
 	expect_numbers(p, 1, 0, 4);
 	flows_offer(p, 1, 5);
-	room_poll(p->r, 0);
+	rig_poll(p->r, 0);
 	expect_numbers(p, 1, 4, 5);
 	/* Paused, and not back in time: as if the guest were gone. */
 	flows_publish(p, RINGS, vq);
 	flows_send_by(p, 0, 0, RINGS);
 	flows_send(p, 0, 0, 9);
-	room_poll(p->r, 0);
-	assert_int_equal(room_parked(p->r, 0), 1);
-	room_expire(p->r, 0);
-	room_poll(p->r, 0);
-	assert_int_equal(room_count(p->r, 0)->drop[DROP_GONE], 1);
+	rig_poll(p->r, 0);
+	assert_int_equal(rig_parked(p->r, 0), 1);
+	rig_expire(p->r, 0);
+	rig_poll(p->r, 0);
+	assert_int_equal(rig_count(p->r, 0)->drop[DROP_GONE], 1);
 }
 
 /* Publishes some of the rings, in any order, some of them paused. */
@@ -115,7 +115,7 @@ send_some(struct flows *p, uint64_t *random, unsigned int from, uint32_t sent[])
 	while (ring_used(p->r->tx[from], &id, &len))
 		busy[from][id] = false;
 	for (i = unit_random(random) % 64; i > 0; i--) {
-		slot = p->r->tx_next[from] % ROOM_RING;
+		slot = p->r->tx_next[from] % RIG_RING;
 		if (busy[from][slot])
 			break;
 		busy[from][slot] = true;
@@ -135,7 +135,7 @@ test_order_at_random(void **state)
 	uint32_t sent[GUESTS][FLOWS] = {{0}}, seen[GUESTS][FLOWS] = {{0}};
 	unsigned int round, from, ring, taken[RINGS] = {0};
 	struct flows *p = *state;
-	struct room *r = p->r;
+	struct rig *r = p->r;
 	uint64_t random = 23;
 	struct datagram d;
 
@@ -145,14 +145,14 @@ test_order_at_random(void **state)
 		from = unit_random(&random) % 2 ? 0 : 2;
 		send_some(p, &random, from, sent[from]);
 		if (unit_random(&random) % 32 == 0)
-			room_expire(r, from);
+			rig_expire(r, from);
 		if (unit_random(&random) % 8 == 0)
 			publish_some(p, &random);
 		if (unit_random(&random) % 8 == 0)
 			flows_send_by(p, from, 0, unit_random(&random) % (RINGS + 1));
 		r->tx[from]->vq.source.park->next_try =
 				unit_random(&random) % 4 == 0 ? UINT64_MAX : 0;
-		room_poll(r, from);
+		rig_poll(r, from);
 		for (ring = 0; ring < RINGS; ring++) {
 			for (; flows_take(p, ring, &d); taken[ring]++) {
 				from = d.eth[6 + 4]; /* see mac_of() */
@@ -167,8 +167,8 @@ test_order_at_random(void **state)
 	}
 	for (ring = 0; ring < RINGS; ring++)
 		assert_true(taken[ring] > 5000);
-	assert_true(room_count(r, 0)->drop[DROP_RING_FULL] > 1000);
-	assert_true(room_count(r, 0)->drop[DROP_GONE] > 100);
+	assert_true(rig_count(r, 0)->drop[DROP_RING_FULL] > 1000);
+	assert_true(rig_count(r, 0)->drop[DROP_GONE] > 100);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, flows_setup, flows_teardown)

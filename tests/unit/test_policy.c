@@ -12,7 +12,7 @@
 
 /* Holds a port to the addresses given, and claims those for it. */
 static void
-hold_to(struct room *r, unsigned int port, const struct rte_ether_addr *mac, unsigned int n)
+hold_to(struct rig *r, unsigned int port, const struct rte_ether_addr *mac, unsigned int n)
 {
 	struct conf_port *c = &r->conf.port[port];
 
@@ -25,7 +25,7 @@ hold_to(struct room *r, unsigned int port, const struct rte_ether_addr *mac, uns
 }
 
 static void
-assert_sent(struct room *r, uint16_t port, const struct rte_ether_addr *to,
+assert_sent(struct rig *r, uint16_t port, const struct rte_ether_addr *to,
 		const struct rte_ether_addr *from, uint64_t ports, enum drop_reason reason)
 {
 	struct frame *f;
@@ -42,25 +42,25 @@ test_macs(void **state)
 {
 	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
 	const struct rte_ether_addr own[] = {mac_of(0, 0), mac_of(0, 1)};
-	struct room *r = *state;
+	struct rig *r = *state;
 	struct learn_request q;
 
 	hold_to(r, 0, own, 2);
 	assert_sent(r, 0, &mac1, &mac0, PORT(1), DROP_NONE);
 	assert_sent(r, 0, &mac1, &own[1], PORT(1), DROP_NONE);
-	assert_true(room_request(r, &q));
+	assert_true(rig_request(r, &q));
 	assert_true(q.key == fdb_key(&own[1], 0) && q.port == 0);
 	/* A neighbour's, the gateway's, one that nobody has: and nothing is learned. */
 	assert_sent(r, 0, &mac_broadcast, &mac1, 0, DROP_SPOOFED);
 	assert_sent(r, 0, &mac_broadcast, &host, 0, DROP_SPOOFED);
 	assert_sent(r, 0, &mac1, &stranger, 0, DROP_SPOOFED);
-	assert_false(room_request(r, &q));
+	assert_false(rig_request(r, &q));
 	/* Who is held to nothing may use any address but those. */
 	assert_sent(r, 1, &host, &stranger, UPLINK, DROP_NONE);
-	assert_true(room_request(r, &q));
+	assert_true(rig_request(r, &q));
 	assert_sent(r, 1, &host, &own[0], 0, DROP_SPOOFED);
 	assert_sent(r, 1, &host, &own[1], 0, DROP_SPOOFED);
-	assert_false(room_request(r, &q));
+	assert_false(rig_request(r, &q));
 	assert_sent(r, PORT_UPLINK, &mac_broadcast, &mac0, 0, DROP_VLAN); /* it has no tag */
 }
 
@@ -70,7 +70,7 @@ test_macs_cost(void **state)
 {
 	const struct rte_ether_addr own[] = {mac_of(0, 0), mac_of(0, 1), mac_of(0, 2)};
 	const struct rte_ether_addr mac1 = mac_of(1, 0);
-	struct room *r = *state;
+	struct rig *r = *state;
 	uint32_t before = r->lane->burst.cost;
 
 	hold_to(r, 0, own, RTE_DIM(own));
@@ -83,7 +83,7 @@ static void
 test_macs_burst(void **state)
 {
 	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
-	struct room *r = *state;
+	struct rig *r = *state;
 	unsigned int i;
 
 	hold_to(r, 0, &mac0, 1);
@@ -103,7 +103,7 @@ static void
 test_mac_of_two(void **state)
 {
 	const struct rte_ether_addr mac1 = mac_of(1, 0), both = mac_of(7, 7);
-	struct room *r = *state;
+	struct rig *r = *state;
 
 	hold_to(r, 0, &both, 1);
 	hold_to(r, 1, &both, 1);
@@ -117,10 +117,10 @@ static void
 test_isolated(void **state)
 {
 	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
-	struct room *r = *state;
+	struct rig *r = *state;
 
 	r->ports.port[0].policy = r->ports.port[SILENT].policy = PORT_ISOLATED;
-	room_learn(r, SILENT, &stranger);
+	rig_learn(r, SILENT, &stranger);
 	/* Between the two: neither what is for one of them, nor what is for all. */
 	assert_route(r, 0, &stranger, 0, DROP_ISOLATED);
 	assert_sent(r, SILENT, &mac0, &stranger, 0, DROP_ISOLATED);
@@ -141,7 +141,7 @@ static void
 test_isolated_by_nic(void **state)
 {
 	const struct rte_ether_addr mac1 = mac_of(1, 0);
-	struct room *r = *state;
+	struct rig *r = *state;
 
 	r->conf.vm2vm = VM2VM_NIC;
 	fdb_set_filter(r->fdb, fdb_key(&mac1, FDB_DOMAIN), FILTER_POOL);
@@ -152,7 +152,7 @@ test_isolated_by_nic(void **state)
 
 /* Devices 0 and 1 have tag 10, as their ports say; SILENT and AWAY those by their place. */
 static void
-share_tag(struct room *r, uint16_t tag)
+share_tag(struct rig *r, uint16_t tag)
 {
 	unsigned int i;
 
@@ -191,12 +191,12 @@ test_shared_tag(void **state)
 			{1000 + SILENT, &mac0, &host, 0, DROP_VLAN},
 			{-1, &mac0, &host, 0, DROP_VLAN},
 	};
-	struct room *r = *state;
+	struct rig *r = *state;
 	struct frame *f;
 	size_t i;
 
 	share_tag(r, 10);
-	room_learn(r, AWAY, &away);
+	rig_learn(r, AWAY, &away);
 	r->lane->burst.n = 0;
 	for (i = 0; i < RTE_DIM(cases); i++) {
 		f = routing_add(r, cases[i].to, cases[i].from);
@@ -226,7 +226,7 @@ static void
 test_untagged_ports(void **state)
 {
 	const struct rte_ether_addr mac0 = mac_of(0, 0);
-	struct room *r = *state;
+	struct rig *r = *state;
 	struct frame *f;
 
 	share_tag(r, 0);

@@ -5,14 +5,14 @@
 #include "frame/cost.h"
 #include "guest/ahead.h"
 #include "guest/tx.h"
-#include "room.h"
+#include "rig.h"
 #include "switch/round.h"
 
 #define GUESTS 80
 #define RECEIVER (GUESTS - 1)
 
 struct test {
-	struct room *r;
+	struct rig *r;
 	unsigned int sent;
 };
 
@@ -22,10 +22,10 @@ setup(void **state)
 	struct test *t = unit_zalloc(sizeof(*t));
 	unsigned int i;
 
-	t->r = room_create_known(GUESTS);
+	t->r = rig_create_known(GUESTS);
 	for (i = 0; i < GUESTS; i++)
 		lanes_add(&t->r->lanes, &t->r->tx[i]->vq.source, t->r->tx[i]);
-	room_offer(t->r, RECEIVER, ROOM_RING / 2);
+	rig_offer(t->r, RECEIVER, RIG_RING / 2);
 	*state = t;
 	return 0;
 }
@@ -38,7 +38,7 @@ teardown(void **state)
 
 	for (i = 0; i < GUESTS; i++)
 		lanes_remove(&t->r->lanes, &t->r->tx[i]->vq.source);
-	room_destroy(t->r);
+	rig_destroy(t->r);
 	free(t);
 	return 0;
 }
@@ -46,7 +46,7 @@ teardown(void **state)
 static void
 send_one(struct test *t, uint16_t from)
 {
-	room_send(t->r, from, &t->r->mac[RECEIVER], 60, ++t->sent);
+	rig_send(t->r, from, &t->r->mac[RECEIVER], 60, ++t->sent);
 }
 
 /* How many frames of a guest were taken. */
@@ -91,7 +91,7 @@ test_busy(void **state)
 	for (k = 1; k <= GUESTS; k++) {
 		for (i = 0; i < BURST_MAX; i++)
 			send_one(t, 3);
-		room_offer(t->r, RECEIVER, BURST_MAX);
+		rig_offer(t->r, RECEIVER, BURST_MAX);
 		lane_round(t->r->lane);
 		assert_int_equal(taken(t, 3), 100 + k * BURST_MAX);
 	}
@@ -119,7 +119,7 @@ test_beside_work(void **state)
 		}
 		most = RTE_MAX(most, rounds);
 		all += rounds;
-		room_offer(t->r, RECEIVER, rounds + 1);
+		rig_offer(t->r, RECEIVER, rounds + 1);
 	}
 	assert_true(most > 1); /* idle guests are not all looked at in each round */
 	assert_true(all > RECEIVER);
@@ -135,7 +135,7 @@ test_no_credit(void **state)
 	for (k = 0; k < 40; k++) {
 		for (i = 0; i < 12 * RECEIVER; i++)
 			send_one(t, i % RECEIVER);
-		room_offer(t->r, RECEIVER, 12 * RECEIVER);
+		rig_offer(t->r, RECEIVER, 12 * RECEIVER);
 		lane_round(t->r->lane);
 		assert_true(t->r->lane->look_credit < GUESTS * COST_LOOK);
 	}
@@ -151,9 +151,9 @@ send_around(struct test *t)
 	unsigned int i, k;
 
 	for (i = 0; i < GUESTS; i++) {
-		room_offer(t->r, (i + 1) % GUESTS, MANY_EACH);
+		rig_offer(t->r, (i + 1) % GUESTS, MANY_EACH);
 		for (k = 0; k < MANY_EACH; k++)
-			room_send(t->r, i, &t->r->mac[(i + 1) % GUESTS], 60, t->sent + k);
+			rig_send(t->r, i, &t->r->mac[(i + 1) % GUESTS], 60, t->sent + k);
 	}
 }
 
@@ -164,7 +164,7 @@ expect_around(struct test *t)
 
 	for (i = 0; i < GUESTS; i++)
 		for (k = 0; k < MANY_EACH; k++)
-			room_expect(t->r, (i + 1) % GUESTS, i, &t->r->mac[(i + 1) % GUESTS], 60,
+			rig_expect(t->r, (i + 1) % GUESTS, i, &t->r->mac[(i + 1) % GUESTS], 60,
 					t->sent + k);
 	t->sent += MANY_EACH;
 }
@@ -179,14 +179,14 @@ test_many(void **state)
 	const struct source_ops *ops = &tx_source_ops;
 	struct source_ops lacking = *ops;
 	struct test *t = *state;
-	struct room *r = t->r;
+	struct rig *r = t->r;
 	struct source *gone = &r->tx[9]->vq.source;
 	unsigned int round;
 
 	lacking.ahead = NULL; /* as for an announcement */
 	r->tx[7]->vq.source.ops = &lacking;
 	/* Each ring, and its index, goes round. */
-	for (round = 0; round <= ROOM_RING / MANY_EACH; round++) {
+	for (round = 0; round <= RIG_RING / MANY_EACH; round++) {
 		send_around(t);
 		if (round == 1)
 			store_release(&r->ports.port[5].sink, NULL);

@@ -13,7 +13,7 @@
 static int
 setup_unknown(void **state)
 {
-	*state = room_create(3);
+	*state = rig_create(3);
 	return 0;
 }
 
@@ -22,7 +22,7 @@ test_guest(void **state)
 {
 	const struct rte_ether_addr zero = {{0}};
 	struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
-	struct room *r = *state;
+	struct rig *r = *state;
 
 	assert_route(r, 0, &mac1, PORT(1), DROP_NONE);
 	assert_route(r, 1, &mac0, PORT(0), DROP_NONE);
@@ -42,7 +42,7 @@ static void
 test_zero_destination_empty_table(void **state)
 {
 	const struct rte_ether_addr zero = {{0}};
-	struct room *r = *state;
+	struct rig *r = *state;
 
 	assert_route(r, 0, &zero, PORT(1) | PORT(2), DROP_NONE);
 	assert_route(r, 1, &zero, PORT(0) | PORT(2), DROP_NONE);
@@ -52,7 +52,7 @@ static void
 test_no_uplink(void **state)
 {
 	struct rte_ether_addr mac0 = mac_of(0, 0);
-	struct room *r = *state;
+	struct rig *r = *state;
 
 	r->ports.port[PORT_UPLINK].sink = NULL;
 	assert_route(r, 0, &stranger, PORT(1) | PORT(SILENT), DROP_NONE);
@@ -69,7 +69,7 @@ static void
 test_paused(void **state)
 {
 	struct rte_ether_addr mac1 = mac_of(1, 0);
-	struct room *r = *state;
+	struct rig *r = *state;
 
 	r->set[1].vq[0] = NULL;
 	assert_route(r, 0, &mac_broadcast, PORT(1) | PORT(SILENT) | UPLINK, DROP_NONE);
@@ -83,7 +83,7 @@ static void
 test_vm2vm_uplink(void **state)
 {
 	struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
-	struct room *r = *state;
+	struct rig *r = *state;
 
 	r->conf.vm2vm = VM2VM_UPLINK;
 	assert_route(r, 0, &mac1, UPLINK, DROP_NONE);
@@ -112,7 +112,7 @@ test_link_local(void **state)
 			{{{0x01, 0x80, 0xc3, 0, 0, 0x00}}, false},
 			{{{0x03, 0x80, 0xc2, 0, 0, 0x00}}, false},
 	};
-	struct room *r = *state;
+	struct rig *r = *state;
 	unsigned int vm2vm, i;
 	bool forward;
 
@@ -148,7 +148,7 @@ test_bad_source(void **state)
 			{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}},
 			{{0x03, 0, 0, 0, 0, 0}},
 	};
-	struct room *r = *state;
+	struct rig *r = *state;
 	struct learn_request q;
 	size_t i;
 
@@ -159,7 +159,7 @@ test_bad_source(void **state)
 	assert_int_equal(r->lane->dests.n, 0);
 	for (i = 0; i < RTE_DIM(wrong); i++)
 		assert_int_equal(r->lane->burst.frame[i].reason, DROP_SOURCE);
-	assert_false(room_request(r, &q));
+	assert_false(rig_request(r, &q));
 }
 
 /* own-tags=drop: each frame of a flow by its own tag; VLAN 0 is none. */
@@ -189,7 +189,7 @@ test_own_tags(void **state)
 	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
 	static uint8_t bytes[RTE_DIM(cases)][64];
 	struct fragment frag[RTE_DIM(cases)];
-	struct room *r = *state;
+	struct rig *r = *state;
 	struct frame *f;
 	size_t i;
 	unsigned int drop;
@@ -228,7 +228,7 @@ test_checksum_as_a_tag(void **state)
 	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
 	uint8_t bytes[64] = {0};
 	struct fragment frag = {bytes, sizeof(bytes)};
-	struct room *r = *state;
+	struct rig *r = *state;
 	struct frame *f;
 	unsigned int at;
 
@@ -254,7 +254,7 @@ static void
 test_vm2vm_nic(void **state)
 {
 	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
-	struct room *r = *state;
+	struct rig *r = *state;
 	struct frame *f;
 	unsigned int i;
 
@@ -283,7 +283,7 @@ test_vm2vm_nic_without_filter(void **state)
 {
 	const enum filter_state others[] = {FILTER_NONE, FILTER_PORT};
 	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
-	struct room *r = *state;
+	struct rig *r = *state;
 	size_t i;
 
 	r->conf.vm2vm = VM2VM_NIC;
@@ -312,7 +312,7 @@ test_burst(void **state)
 			{&mac_broadcast, PORT(1) | PORT(SILENT) | UPLINK},
 	};
 	unsigned int round, i, kind[BURST_MAX] = {0};
-	struct room *r = *state;
+	struct rig *r = *state;
 	uint64_t random = 3;
 
 	for (round = 0; round < 500; round++) {
@@ -335,16 +335,16 @@ test_burst(void **state)
 
 /* Returns true if the main lcore is asked to learn something after one frame of `from` at a port, and what. */
 static bool
-asked(struct room *r, uint16_t port, const struct rte_ether_addr *from, struct learn_request *q)
+asked(struct rig *r, uint16_t port, const struct rte_ether_addr *from, struct learn_request *q)
 {
 	struct learn_request more;
 
 	r->lane->burst.n = 0;
 	routing_add(r, &stranger, from);
 	route_burst(r->lane, routing_source(r, port), &r->lane->burst);
-	if (!room_request(r, q))
+	if (!rig_request(r, q))
 		return false;
-	assert_false(room_request(r, &more));
+	assert_false(rig_request(r, &more));
 	return true;
 }
 
@@ -352,7 +352,7 @@ static void
 test_learning(void **state)
 {
 	const struct rte_ether_addr mac0 = mac_of(0, 0), fresh = mac_of(0, 9);
-	struct room *r = *state;
+	struct rig *r = *state;
 	struct learn_request q;
 
 	r->conf.tagged = false; /* otherwise a frame of the uplink without a tag teaches nothing */
@@ -362,7 +362,7 @@ test_learning(void **state)
 	assert_int_equal(q.port, 0);
 	assert_int_equal(q.epoch, 5);
 	assert_true(asked(r, 0, &fresh, &q)); /* until it is learned */
-	room_learn(r, 0, &fresh);
+	rig_learn(r, 0, &fresh);
 	assert_false(asked(r, 0, &fresh, &q));
 	/* It moved to guest 1; on the uplink, our own frames may have come back. */
 	assert_true(asked(r, 1, &fresh, &q));
@@ -387,16 +387,16 @@ static void
 test_learning_full(void **state)
 {
 	struct rte_ether_addr mac;
-	struct room *r = *state;
+	struct rig *r = *state;
 	struct learn_request q;
 	unsigned int i;
 
 	for (i = 1; i < FDB_PER_GUEST; i++) {
 		mac = mac_of(0, i);
-		room_learn(r, 0, &mac);
+		rig_learn(r, 0, &mac);
 	}
 	assert_false(asked(r, 0, &stranger, &q));
-	assert_int_equal(room_count(r, 0)->unlearned, 1);
+	assert_int_equal(rig_count(r, 0)->unlearned, 1);
 	assert_true(asked(r, 1, &stranger, &q));
 }
 
@@ -406,7 +406,7 @@ test_learning_bounded(void **state)
 {
 	struct source second = {.port = 0, .device = SOURCE_ANY};
 	struct rte_ether_addr mac;
-	struct room *r = *state;
+	struct rig *r = *state;
 	unsigned int i, n, attempt;
 	uint64_t period = rte_get_tsc_hz() / 1000, begin = 0, end = period;
 	struct learn_request q;
@@ -425,7 +425,7 @@ test_learning_bounded(void **state)
 		r->lane->burst.n = BURST_MAX;
 		route_burst(r->lane, &second, &r->lane->burst);
 		end = rte_rdtsc();
-		for (n = 0; room_request(r, &q); n++)
+		for (n = 0; rig_request(r, &q); n++)
 			;
 	}
 	assert_int_equal(n, 16);
@@ -435,7 +435,7 @@ test_learning_bounded(void **state)
 
 /* Returns the cost to route two frames of guest 0, from these addresses. */
 static uint32_t
-cost_of(struct room *r, const struct rte_ether_addr *to, const struct rte_ether_addr *from)
+cost_of(struct rig *r, const struct rte_ether_addr *to, const struct rte_ether_addr *from)
 {
 	struct burst *b = &r->lane->burst;
 
@@ -451,7 +451,7 @@ static void
 test_cost(void **state)
 {
 	struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
-	struct room *r = *state;
+	struct rig *r = *state;
 
 	/* The table's first address, mac0, is what all hints name as yet. */
 	assert_int_equal(cost_of(r, &mac1, &mac0), COST_SEARCH);

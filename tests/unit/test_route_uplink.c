@@ -16,7 +16,7 @@ static void
 test_untagged_uplink(void **state)
 {
 	struct rte_ether_addr mac0 = mac_of(0, 0);
-	struct room *r = *state;
+	struct rig *r = *state;
 
 	r->conf.vlan_base = 0;
 	conf_map_tags(&r->conf);
@@ -64,7 +64,7 @@ test_tagged_uplink(void **state)
 			{-1, &mac_broadcast, 0, DROP_VLAN},
 			{-1, &stranger, 0, DROP_VLAN},
 	};
-	struct room *r = *state;
+	struct rig *r = *state;
 	struct frame *f;
 	size_t i;
 
@@ -85,7 +85,7 @@ test_tagged_uplink(void **state)
 
 /* A frame with device 1's tag (unless another is named) that `from` has sent. */
 static void
-assert_from_uplink(struct room *r, const struct rte_ether_addr *to,
+assert_from_uplink(struct rig *r, const struct rte_ether_addr *to,
 		const struct rte_ether_addr *from, uint16_t tag, uint64_t ports,
 		enum drop_reason reason)
 {
@@ -105,7 +105,7 @@ static void
 test_pool(void **state)
 {
 	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
-	struct room *r = *state;
+	struct rig *r = *state;
 
 	routing_uplink.device = 1;
 	assert_from_uplink(r, &mac1, &host, 1001, PORT(1), DROP_NONE);
@@ -122,9 +122,9 @@ static void
 test_copies(void **state)
 {
 	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0), more = mac_of(0, 7);
-	struct room *r = *state;
+	struct rig *r = *state;
 
-	room_learn(r, 0, &more);
+	rig_learn(r, 0, &more);
 	fdb_set_filter(r->fdb, fdb_key(&mac0, 0), FILTER_POOL);
 	fdb_set_filter(r->fdb, fdb_key(&more, 0), FILTER_PORT);
 	fdb_set_filter(r->fdb, fdb_key(&stranger, 0), FILTER_POOL); /* not there: nothing happens */
@@ -141,7 +141,7 @@ static void
 test_reflected(void **state)
 {
 	const struct rte_ether_addr mac0 = mac_of(0, 0), mac1 = mac_of(1, 0);
-	struct room *r = *state;
+	struct rig *r = *state;
 
 	assert_from_uplink(r, &mac_broadcast, &mac1, 1001, 0, DROP_TO_SENDER);
 	assert_from_uplink(r, &mac_broadcast, &mac0, 1001, PORT(1), DROP_NONE);
@@ -175,7 +175,7 @@ test_reflected_untagged(void **state)
 			{&mac0, &mac0, 0, DROP_TO_SENDER},
 			{&host, &mac0, 0, DROP_TO_SENDER},
 	};
-	struct room *r = *state;
+	struct rig *r = *state;
 	struct learn_request q;
 	size_t i;
 
@@ -189,7 +189,7 @@ test_reflected_untagged(void **state)
 				r->lane->burst.frame[i].reason != cases[i].reason)
 			fail_msg("case %zu: to %" PRIx64 ", %s", i, routing_ports(r, i),
 					drop_name(r->lane->burst.frame[i].reason));
-	assert_false(room_request(r, &q)); /* nobody has moved */
+	assert_false(rig_request(r, &q)); /* nobody has moved */
 	/* If nobody else is there, it was for its own sender. */
 	r->ports.port[1].sink = r->ports.port[SILENT].sink = NULL;
 	assert_from_uplink(r, &mac_broadcast, &mac0, 0, 0, DROP_TO_SENDER);
@@ -216,7 +216,7 @@ test_burst_of_uplink(void **state)
 			{&stranger, 1000 + SILENT, PORT(SILENT)},
 	};
 	unsigned int round, i, kind[BURST_MAX] = {0};
-	struct room *r = *state;
+	struct rig *r = *state;
 	uint64_t random = 5;
 	struct frame *f;
 
@@ -241,7 +241,7 @@ test_burst_of_uplink(void **state)
 static void
 test_crowd(void **state)
 {
-	struct room *r = room_create(CROWD);
+	struct rig *r = rig_create(CROWD);
 	struct rte_ether_addr from;
 	struct frame *f;
 	unsigned int i;
@@ -265,14 +265,14 @@ test_crowd(void **state)
 	for (i = 0; i < CROWD; i++)
 		assert_true(r->lane->dests.want[r->lane->dests.slot[i]] ==
 				(i % 2 ? ODD_FRAMES : ~ODD_FRAMES));
-	room_destroy(r);
+	rig_destroy(r);
 }
 
 /* So are frames of as many guests that the wire brings back. */
 static void
 test_crowd_reflected(void **state)
 {
-	struct room *r = room_create_known(CROWD);
+	struct rig *r = rig_create_known(CROWD);
 	unsigned int i;
 
 	(void)state;
@@ -285,7 +285,7 @@ test_crowd_reflected(void **state)
 	for (i = 0; i < CROWD; i++)
 		assert_true(r->lane->dests.want[r->lane->dests.slot[i]] ==
 				(i < BURST_MAX ? ~frame_set_one(i) : frame_set_of(BURST_MAX)));
-	room_destroy(r);
+	rig_destroy(r);
 }
 
 /* What is in no VLAN of ours teaches nothing: stations there may have our guests' addresses. */
@@ -293,7 +293,7 @@ static void
 test_foreign(void **state)
 {
 	const struct rte_ether_addr mac0 = mac_of(0, 0);
-	struct room *r = *state;
+	struct rig *r = *state;
 	struct learn_request q;
 
 	r->fdb->clock += 2; /* guest 0 has sent nothing for so long */
@@ -302,10 +302,10 @@ test_foreign(void **state)
 	assert_from_uplink(r, &mac_broadcast, &stranger, 77, 0, DROP_VLAN);
 	routing_uplink.device = 1; /* a VMDq pool */
 	assert_from_uplink(r, &mac_broadcast, &mac0, 1000, 0, DROP_VLAN);
-	assert_false(room_request(r, &q));
+	assert_false(rig_request(r, &q));
 	routing_uplink.device = SOURCE_ANY;
 	assert_from_uplink(r, &mac_broadcast, &mac0, 1001, PORT(1), DROP_NONE);
-	assert_true(room_request(r, &q));
+	assert_true(rig_request(r, &q));
 }
 
 /* A guest whose rings are stopped may have migrated: then the uplink has its address at once. */
@@ -313,15 +313,15 @@ static void
 test_migrated(void **state)
 {
 	const struct rte_ether_addr mac0 = mac_of(0, 0);
-	struct room *r = *state;
+	struct rig *r = *state;
 	struct learn_request q;
 	uint16_t old;
 
 	assert_from_uplink(r, &mac_broadcast, &mac0, 1001, PORT(1), DROP_NONE);
-	assert_false(room_request(r, &q));
+	assert_false(rig_request(r, &q));
 	r->ports.port[0].sink = NULL;
 	assert_from_uplink(r, &mac_broadcast, &mac0, 1001, PORT(1), DROP_NONE);
-	assert_true(room_request(r, &q));
+	assert_true(rig_request(r, &q));
 	assert_int_equal(q.port, PORT_UPLINK);
 	assert_int_equal(fdb_learn(r->fdb, q.key, q.port, &old), FDB_MOVED);
 	assert_int_equal(old, 0);

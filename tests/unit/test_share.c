@@ -5,7 +5,7 @@
 #include "frame/cost.h"
 #include "switch/forward.h"
 #include "switch/share.h"
-#include "room.h"
+#include "rig.h"
 
 /* A guest of the scheduler alone: what a visit costs, and how often it has something to do. */
 struct taker {
@@ -182,7 +182,7 @@ test_wrap(void **state)
 static int
 setup(void **state)
 {
-	*state = room_create_known(GUESTS);
+	*state = rig_create_known(GUESTS);
 	return 0;
 }
 
@@ -190,7 +190,7 @@ setup(void **state)
 static void
 test_empty_chains(void **state)
 {
-	struct room *r = *state;
+	struct rig *r = *state;
 	struct ring *tx = r->tx[0];
 	uint64_t table = ring_bytes(tx, CHAIN_MAX * 16);
 	unsigned int i, visits = 0, before;
@@ -201,14 +201,14 @@ test_empty_chains(void **state)
 	ring_desc(tx, 0, table, CHAIN_MAX * 16, INDIRECT, 0);
 	for (i = 0; i < BURST_MAX; i++)
 		ring_offer(tx, 0);
-	for (; room_owed(r, 0) != 0; visits++) {
-		before = room_count(r, 0)->drop[DROP_SHORT];
+	for (; rig_owed(r, 0) != 0; visits++) {
+		before = rig_count(r, 0)->drop[DROP_SHORT];
 		cost = forward_poll(r->lane, &tx->vq.source);
 		assert_true(cost <= COST_VISIT_MAX);
-		assert_true(cost >= (room_count(r, 0)->drop[DROP_SHORT] - before) * CHAIN_MAX *
+		assert_true(cost >= (rig_count(r, 0)->drop[DROP_SHORT] - before) * CHAIN_MAX *
 						COST_DESC);
 	}
-	assert_int_equal(room_count(r, 0)->drop[DROP_SHORT], BURST_MAX);
+	assert_int_equal(rig_count(r, 0)->drop[DROP_SHORT], BURST_MAX);
 	assert_true(visits >= BURST_MAX * CHAIN_MAX * COST_DESC / COST_VISIT_MAX);
 }
 
@@ -216,21 +216,21 @@ test_empty_chains(void **state)
 static void
 test_dropped(void **state)
 {
-	struct room *r = *state;
+	struct rig *r = *state;
 	unsigned int i;
 
 	for (i = 0; i < BURST_MAX; i++)
 		ring_one(r->tx[0], i, ring_bytes(r->tx[0], 1), 1, 0);
 	assert_int_equal(forward_poll(r->lane, &r->tx[0]->vq.source),
 			COST_VISIT + BURST_MAX * (COST_FRAME + COST_DROP));
-	assert_int_equal(room_count(r, 0)->drop[DROP_SHORT], BURST_MAX);
+	assert_int_equal(rig_count(r, 0)->drop[DROP_SHORT], BURST_MAX);
 }
 
 /* Many regions of memory make each look at a descriptor longer. */
 static void
 test_regions(void **state)
 {
-	struct room *r = *state;
+	struct rig *r = *state;
 	struct ring *tx = r->tx[0];
 	unsigned int i, k;
 	uint32_t cost[2];
@@ -249,37 +249,37 @@ test_regions(void **state)
 static void
 test_broadcasts(void **state)
 {
-	struct room *r = *state;
+	struct rig *r = *state;
 	unsigned int i, n, visits = 0;
 	uint32_t cost;
 
 	for (i = 1; i < GUESTS; i++)
-		room_offer(r, i, 2 * BURST_MAX);
+		rig_offer(r, i, 2 * BURST_MAX);
 	for (i = 0; i < BURST_MAX; i++)
-		room_send(r, 0, &mac_broadcast, 60, i);
-	room_send(r, 0, &r->mac[1], 60, BURST_MAX);
-	for (; room_owed(r, 0) != 0; visits++) {
-		n = room_owed(r, 0);
+		rig_send(r, 0, &mac_broadcast, 60, i);
+	rig_send(r, 0, &r->mac[1], 60, BURST_MAX);
+	for (; rig_owed(r, 0) != 0; visits++) {
+		n = rig_owed(r, 0);
 		cost = forward_poll(r->lane, &r->tx[0]->vq.source);
-		assert_true(room_owed(r, 0) < n); /* something is done each time */
-		assert_true(cost >= (n - room_owed(r, 0)) * 1ul * (COST_COPY + COST_BYTES(60)));
+		assert_true(rig_owed(r, 0) < n); /* something is done each time */
+		assert_true(cost >= (n - rig_owed(r, 0)) * 1ul * (COST_COPY + COST_BYTES(60)));
 		assert_true(cost < COST_VISIT_MAX * 5 / 4);
 	}
 	assert_true(visits > 5 && visits < BURST_MAX);
 	for (i = 0; i < BURST_MAX; i++) {
-		room_expect(r, 1, 0, &mac_broadcast, 60, i);
-		room_expect(r, GUESTS - 1, 0, &mac_broadcast, 60, i);
+		rig_expect(r, 1, 0, &mac_broadcast, 60, i);
+		rig_expect(r, GUESTS - 1, 0, &mac_broadcast, 60, i);
 	}
-	room_expect(r, 1, 0, &r->mac[1], 60, BURST_MAX);
-	assert_int_equal(room_count(r, 0)->delivered, BURST_MAX + 1);
-	assert_int_equal(room_count(r, 0)->flooded, BURST_MAX * (GUESTS - 2));
+	rig_expect(r, 1, 0, &r->mac[1], 60, BURST_MAX);
+	assert_int_equal(rig_count(r, 0)->delivered, BURST_MAX + 1);
+	assert_int_equal(rig_count(r, 0)->flooded, BURST_MAX * (GUESTS - 2));
 }
 
 /* Receive chains of the greatest length: their guest pays for what no driver needs, not the sender. */
 static void
 test_long_receive_chains(void **state)
 {
-	struct room *r = *state;
+	struct rig *r = *state;
 	struct ring *rx = r->rx[1];
 	uint64_t table = ring_bytes(rx, CHAIN_MAX * 16), at = ring_bytes(rx, 100);
 	struct share *share = &r->lane->polled[1].share;
@@ -293,20 +293,20 @@ test_long_receive_chains(void **state)
 	for (i = 0; i < BURST_MAX; i++)
 		ring_offer(rx, 0);
 	for (i = 0; i < BURST_MAX; i++)
-		room_send(r, 0, &r->mac[1], 60, i);
+		rig_send(r, 0, &r->mac[1], 60, i);
 	cost = forward_poll(r->lane, &r->tx[0]->vq.source);
 	assert_true(cost < COST_VISIT_MAX / 4);
 	assert_true(share->used > (CHAIN_MAX - 64) * COST_DESC);
 	/* Not all of a burst is done at once: the rest waits until its guest may have more. */
-	assert_true(room_count(r, 1)->sent > 0 && room_count(r, 1)->sent < 10);
+	assert_true(rig_count(r, 1)->sent > 0 && rig_count(r, 1)->sent < 10);
 	assert_false(share_may(&r->lane->clock, share));
 	r->lane->clock.now = share->used;
-	i = room_count(r, 1)->sent;
-	room_poll(r, 0);
-	assert_true(room_count(r, 1)->sent > i);
+	i = rig_count(r, 1)->sent;
+	rig_poll(r, 0);
+	assert_true(rig_count(r, 1)->sent > i);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, room_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, rig_teardown)
 
 int
 main(void)

@@ -18,7 +18,7 @@
 
 #include "guest/kick.h"
 #include "guest/ring.h"
-#include "room.h"
+#include "rig.h"
 #include "run/sleep.h"
 #include "run/worker.h"
 #include "switch/grace.h"
@@ -33,7 +33,7 @@
 #define FIRST_MS 200u /* median; it is some ten microseconds on a quiet machine */
 
 struct night {
-	struct room *r;
+	struct rig *r;
 	struct workers workers;
 	pthread_t thread;
 	cpu_set_t before;
@@ -58,7 +58,7 @@ night_setup(void **state)
 	struct night *n = unit_zalloc(sizeof(*n));
 	cpu_set_t all;
 
-	n->r = room_create_known(2);
+	n->r = rig_create_known(2);
 	n->workers.lanes = &n->r->lanes;
 	n->workers.worker[0] = (struct worker){
 			.all = &n->workers,
@@ -84,7 +84,7 @@ night_teardown(void **state)
 	assert_int_equal(pthread_join(n->thread, NULL), 0);
 	workers_free(&n->workers);
 	assert_int_equal(sched_setaffinity(0, sizeof(n->before), &n->before), 0);
-	room_destroy(n->r);
+	rig_destroy(n->r);
 	free(n);
 	return 0;
 }
@@ -120,8 +120,8 @@ make_ring(struct night *n, unsigned int port, uint64_t features)
 	struct ring *r;
 
 	ring_destroy(n->r->tx[port]);
-	r = (features & VU_F_RING_PACKED) != 0 ? ring_create_packed(ROOM_RING, ROOM_RING - 3)
-					       : ring_create(ROOM_RING, 65000);
+	r = (features & VU_F_RING_PACKED) != 0 ? ring_create_packed(RIG_RING, RIG_RING - 3)
+					       : ring_create(RIG_RING, 65000);
 	r->vr.features |= features;
 	r->vq.event_idx = (features & VU_F_EVENT_IDX) != 0;
 	r->vq.source.port = port;
@@ -371,11 +371,11 @@ test_frames_wait(void **state)
 
 	make_ring(n, 0, 0);
 	give(n, 0);
-	room_send(n->r, 0, &n->r->mac[1], FRAME, 1);
+	rig_send(n->r, 0, &n->r->mac[1], FRAME, 1);
 	vr_kick(&n->r->tx[0]->vr);
 	WAIT_FOR(load_relaxed(&c->received) == 1);
 	assert_int_equal(load_relaxed(&c->delivered), 0);
-	room_offer(n->r, 1, 1);
+	rig_offer(n->r, 1, 1);
 	WAIT_FOR(load_relaxed(&c->delivered) == 1);
 	take_away(n, 0);
 }
@@ -405,7 +405,7 @@ test_frames_of_a_stopped_sender_wait(void **state)
 	s->ops = &ops;
 	n->r->lane->retry_delay = rte_get_tsc_hz() / 1000; /* it has nothing to do meanwhile */
 	give(n, 0);
-	room_send(n->r, 0, &n->r->mac[1], FRAME, 1);
+	rig_send(n->r, 0, &n->r->mac[1], FRAME, 1);
 	vr_kick(&n->r->tx[0]->vr);
 	WAIT_FOR(load_relaxed(&c->received) == 1);
 	asleep = load_relaxed(&load->asleep);
@@ -414,7 +414,7 @@ test_frames_of_a_stopped_sender_wait(void **state)
 		assert_int_equal(load_relaxed(&load->asleep), asleep);
 		assert_int_equal(load_relaxed(&load->since), 0);
 	}
-	room_offer(n->r, 1, 1);
+	rig_offer(n->r, 1, 1);
 	WAIT_FOR(load_relaxed(&c->delivered) == 1);
 	take_away(n, 0);
 }

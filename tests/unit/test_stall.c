@@ -9,7 +9,7 @@
 #include "base/kernel.h"
 #include "frame/cost.h"
 #include "frame/touch.h"
-#include "room.h"
+#include "rig.h"
 #include "switch/round.h"
 #include "switch/stall.h"
 
@@ -25,7 +25,7 @@
 #define TO 1
 
 struct test {
-	struct room *r;
+	struct rig *r;
 	uint64_t gpa[2]; /* of FROM's and TO's buffers: page i * 2 stays, and i * 2 + 1 can be given back */
 	uint16_t next;
 };
@@ -44,7 +44,7 @@ setup(void **state)
 {
 	struct test *t = unit_zalloc(sizeof(*t));
 	struct rte_ether_addr from = mac_of(FROM, 0), to = mac_of(TO, 0);
-	struct room *r = t->r = room_create_known(2);
+	struct rig *r = t->r = rig_create_known(2);
 	uint8_t frame[LEN];
 	unsigned int i;
 
@@ -65,7 +65,7 @@ teardown(void **state)
 	struct test *t = *state;
 
 	lanes_remove(&t->r->lanes, &t->r->tx[FROM]->vq.source);
-	room_destroy(t->r);
+	rig_destroy(t->r);
 	free(t);
 	return 0;
 }
@@ -91,9 +91,9 @@ go_round(struct test *t, bool source, bool target)
 	uint32_t id, len;
 
 	for (i = 0; i < FRAMES; i++, t->next++) {
-		ring_one(tx, t->next % ROOM_RING, t->gpa[FROM] + i * 2 * PAGE + PAGE - HEAD,
+		ring_one(tx, t->next % RIG_RING, t->gpa[FROM] + i * 2 * PAGE + PAGE - HEAD,
 				12 + LEN, 0);
-		ring_one(rx, t->next % ROOM_RING, t->gpa[TO] + (i * 2 + 1) * PAGE, SPACE, WRITE);
+		ring_one(rx, t->next % RIG_RING, t->gpa[TO] + (i * 2 + 1) * PAGE, SPACE, WRITE);
 	}
 	if (source)
 		forget(tx, t->gpa[FROM]);
@@ -113,7 +113,7 @@ rest(struct test *t)
 	struct lane *l = t->r->lane;
 	uint32_t id, len;
 
-	while (room_owed(t->r, FROM) != 0 || l->polled[FROM].share.used > l->clock.now ||
+	while (rig_owed(t->r, FROM) != 0 || l->polled[FROM].share.used > l->clock.now ||
 			l->polled[TO].share.used > l->clock.now)
 		lane_round(l);
 	while (ring_used(t->r->tx[FROM], &id, &len))
@@ -212,10 +212,10 @@ test_debt(void **state)
 	suspect(t);
 	share_charge(&l->clock, &l->polled[TO].share, UINT32_C(1) << 30);
 	go_round(t, false, false);
-	assert_int_equal(room_owed(t->r, FROM), FRAMES);
-	assert_int_equal(room_parked(t->r, FROM), FRAMES);
+	assert_int_equal(rig_owed(t->r, FROM), FRAMES);
+	assert_int_equal(rig_parked(t->r, FROM), FRAMES);
 	rest(t);
-	assert_int_equal(room_count(t->r, FROM)->delivered, 2 * FRAMES);
+	assert_int_equal(rig_count(t->r, FROM)->delivered, 2 * FRAMES);
 }
 
 /* Whoever is slow has shorter visits: what is not touched in time waits. */
@@ -229,9 +229,9 @@ test_short(void **state)
 	go_round(t, false, false);
 	suspect(t);
 	l->polled[FROM].share.slow = UINT32_MAX;
-	before = room_count(t->r, FROM)->received;
+	before = rig_count(t->r, FROM)->received;
 	go_round(t, false, false);
-	assert_int_equal(room_count(t->r, FROM)->received, before + 1);
+	assert_int_equal(rig_count(t->r, FROM)->received, before + 1);
 	rest(t);
 }
 

@@ -8,7 +8,7 @@ struct world *
 world_create(unsigned int guests)
 {
 	struct world *w = unit_zalloc(sizeof(*w));
-	struct room *r = room_create(guests);
+	struct rig *r = rig_create(guests);
 
 	w->r = r;
 	w->guests = (struct guests){
@@ -40,7 +40,7 @@ void
 world_destroy(struct world *w)
 {
 	statics_free(&w->statics);
-	room_destroy(w->r);
+	rig_destroy(w->r);
 	free(w);
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* A room (room.h) with all that main() makes around it. For code of librte_vhost's thread and of the main lcore. */
+/* A rig (rig.h) with all that main() makes around it. For code of librte_vhost's thread and of the main lcore. */
 #ifndef UNIT_WORLD_H
 #define UNIT_WORLD_H
 
 #include "guest/guests.h"
-#include "room.h"
+#include "rig.h"
 #include "run/notify.h"
 #include "run/parts.h"
 #include "run/reload.h"
@@ -14,7 +14,7 @@
 #include "run/stats.h"
 
 struct world {
-	struct room *r;
+	struct rig *r;
 	struct guests guests;
 	struct statics statics;
 	struct stats stats;
@@ -23,7 +23,7 @@ struct world {
 	struct parts parts;
 };
 
-/* Like room_create(). No service manager is notified. */
+/* Like rig_create(). No service manager is notified. */
 struct world *world_create(unsigned int guests);
 
 void world_destroy(struct world *w);

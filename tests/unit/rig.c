@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* A small switch: see room.h. */
+/* A small switch: see rig.h. */
 #include <rte_rcu_qsbr.h>
 
 #include "conf/conf_parse.h"
-#include "room.h"
+#include "rig.h"
 #include "switch/forward.h"
 #include "switch/retry.h"
 #include "switch/park.h"
 
 #define BUFFER 1600 /* bytes of a receive buffer: the longest frame and its header */
 
-struct room *
-room_create(unsigned int guests)
+struct rig *
+rig_create(unsigned int guests)
 {
 	static char *words[] = {"vhost-switch", NULL};
-	struct room *r = unit_zalloc(sizeof(*r));
+	struct rig *r = unit_zalloc(sizeof(*r));
 	const struct shared shared = {.conf = &r->conf, .ports = &r->ports, .learn = &r->learn};
 	unsigned int i;
 
@@ -37,8 +37,8 @@ room_create(unsigned int guests)
 	r->guests = r->ports.n = guests;
 	for (i = 0; i < guests; i++) {
 		r->mac[i] = mac_of(i, 0);
-		r->tx[i] = ring_create(ROOM_RING, 65000);
-		r->rx[i] = ring_create(ROOM_RING, 65000);
+		r->tx[i] = ring_create(RIG_RING, 65000);
+		r->rx[i] = ring_create(RIG_RING, 65000);
 		r->tx[i]->vq.source.port = i;
 		r->ports.port[i].state = PORT_USED;
 		r->ports.port[i].vlan = conf_vlan(&r->conf, i);
@@ -49,7 +49,7 @@ room_create(unsigned int guests)
 }
 
 void
-room_check_sums(const struct room *r, unsigned int ports)
+rig_check_sums(const struct rig *r, unsigned int ports)
 {
 	uint64_t sent = 0, copies = 0;
 	const struct port_count *c;
@@ -66,7 +66,7 @@ room_check_sums(const struct room *r, unsigned int ports)
 }
 
 void
-room_destroy(struct room *r)
+rig_destroy(struct rig *r)
 {
 	unsigned int i;
 
@@ -74,7 +74,7 @@ room_destroy(struct room *r)
 		retry_release(&r->tx[i]->vq.source, &r->lane->count[i]);
 		assert_int_equal(park_room(r->tx[i]->vq.source.park), PARK_FRAMES);
 	}
-	room_check_sums(r, PORT_MAX);
+	rig_check_sums(r, PORT_MAX);
 	for (i = 0; i < r->guests; i++) {
 		ring_destroy(r->tx[i]);
 		ring_destroy(r->rx[i]);
@@ -88,73 +88,72 @@ room_destroy(struct room *r)
 }
 
 void
-room_learn(struct room *r, uint16_t port, const struct rte_ether_addr *mac)
+rig_learn(struct rig *r, uint16_t port, const struct rte_ether_addr *mac)
 {
 	uint16_t old;
 
 	assert_int_equal(fdb_learn(r->fdb, fdb_key(mac, 0), port, &old), FDB_ADDED);
 }
 
-struct room *
-room_create_known(unsigned int guests)
+struct rig *
+rig_create_known(unsigned int guests)
 {
-	struct room *r = room_create(guests);
+	struct rig *r = rig_create(guests);
 	unsigned int i;
 
 	for (i = 0; i < guests; i++)
-		room_learn(r, i, &r->mac[i]);
+		rig_learn(r, i, &r->mac[i]);
 	return r;
 }
 
 int
-room_setup(void **state)
+rig_setup(void **state)
 {
-	*state = room_create_known(ROOM_GUESTS);
+	*state = rig_create_known(RIG_GUESTS);
 	return 0;
 }
 
 int
-room_teardown(void **state)
+rig_teardown(void **state)
 {
-	room_destroy(*state);
+	rig_destroy(*state);
 	return 0;
 }
 
 bool
-room_request(struct room *r, struct learn_request *q)
+rig_request(struct rig *r, struct learn_request *q)
 {
 	return learn_take(&r->learn, q);
 }
 
 uint8_t *
-room_send(struct room *r, uint16_t port, const struct rte_ether_addr *to, uint32_t len,
-		uint32_t seed)
+rig_send(struct rig *r, uint16_t port, const struct rte_ether_addr *to, uint32_t len, uint32_t seed)
 {
 	const struct rte_ether_addr from = mac_of(port, 0);
 
-	return ring_send(r->tx[port], r->tx_next[port]++ % ROOM_RING, to, &from, len, seed);
+	return ring_send(r->tx[port], r->tx_next[port]++ % RIG_RING, to, &from, len, seed);
 }
 
 void
-room_offer(struct room *r, uint16_t port, unsigned int buffers)
+rig_offer(struct rig *r, uint16_t port, unsigned int buffers)
 {
 	struct ring *rx = r->rx[port];
 
 	for (; buffers > 0; buffers--) {
 		if (rx->free + BUFFER > RING_SEAM)
 			rx->free = RING_GPA;
-		ring_room(rx, r->rx_next[port]++ % ROOM_RING, BUFFER);
+		ring_room(rx, r->rx_next[port]++ % RIG_RING, BUFFER);
 	}
 }
 
 void
-room_poll(struct room *r, uint16_t port)
+rig_poll(struct rig *r, uint16_t port)
 {
 	forward_poll(r->lane, &r->tx[port]->vq.source);
 }
 
 void
-room_expire(struct room *r, uint16_t port)
+rig_expire(struct rig *r, uint16_t port)
 {
 	struct park *p = r->tx[port]->vq.source.park;
 	unsigned int i;
@@ -164,7 +163,7 @@ room_expire(struct room *r, uint16_t port)
 }
 
 const uint8_t *
-room_take(struct room *r, uint16_t port, uint32_t *len)
+rig_take(struct rig *r, uint16_t port, uint32_t *len)
 {
 	struct ring *rx = r->rx[port];
 	uint32_t id;
@@ -177,7 +176,7 @@ room_take(struct room *r, uint16_t port, uint32_t *len)
 }
 
 void
-room_expect(struct room *r, uint16_t to, uint16_t from, const struct rte_ether_addr *dst,
+rig_expect(struct rig *r, uint16_t to, uint16_t from, const struct rte_ether_addr *dst,
 		uint32_t len, uint32_t seed)
 {
 	const struct rte_ether_addr src = mac_of(from, 0);
@@ -185,7 +184,7 @@ room_expect(struct room *r, uint16_t to, uint16_t from, const struct rte_ether_a
 	const uint8_t *got;
 	uint32_t got_len;
 
-	got = room_take(r, to, &got_len);
+	got = rig_take(r, to, &got_len);
 	assert_non_null(got);
 	assert_int_equal(got_len, len);
 	frame_make(want, dst, &src, len, seed);
@@ -193,19 +192,19 @@ room_expect(struct room *r, uint16_t to, uint16_t from, const struct rte_ether_a
 }
 
 void
-room_expect_none(struct room *r, uint16_t port)
+rig_expect_none(struct rig *r, uint16_t port)
 {
 	ring_expect_none(r->rx[port]);
 }
 
 unsigned int
-room_owed(const struct room *r, uint16_t port)
+rig_owed(const struct rig *r, uint16_t port)
 {
 	return (uint16_t)(r->tx[port]->vq.avail->idx - r->tx[port]->vq.used->idx);
 }
 
 unsigned int
-room_parked(const struct room *r, uint16_t port)
+rig_parked(const struct rig *r, uint16_t port)
 {
 	return PARK_FRAMES - park_room(r->tx[port]->vq.source.park);
 }
