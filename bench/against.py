@@ -28,7 +28,7 @@ from switches import Place, VhostSwitch
 from turns import running, stopped
 
 SIZES = (64, 256, 1518)
-# What drivers do: a descriptor is written again for each buffer (lane.h). FIXED is written once.
+# What drivers do: a descriptor is written again for each buffer (pump.h). FIXED is written once.
 FIXED, SPLIT = "fixed", "split"
 LABELS = {FIXED: "split", SPLIT: "split, written again", "packed": "packed"}
 KINDS = {"udp": "plain", "csum": "checksum completed"}

@@ -37,7 +37,7 @@
 #define SAMPLES_MAX 20000
 
 struct bursts {
-	struct lane *sender[2 * GEN_PAIRS_MAX];
+	struct pump *sender[2 * GEN_PAIRS_MAX];
 	unsigned n_senders;
 	unsigned window;
 	uint64_t nap_ns;
@@ -62,20 +62,20 @@ idle(struct gen *gen)
 {
 	bool still = true;
 
-	for (unsigned i = 0; i < gen->n_lanes; i++) {
-		struct lane *l = &gen->lane[i];
+	for (unsigned i = 0; i < gen->n_pumps; i++) {
+		struct pump *p = &gen->pump[i];
 
-		still = lane_poll_any(l) == 0 && still;
-		still = still && (l->write || lane_in_flight(l) == 0);
+		still = pump_poll_any(p) == 0 && still;
+		still = still && (p->write || pump_in_flight(p) == 0);
 	}
 	return still;
 }
 
 /* Returns how many frames arrived since a receiver's ring was full of empty buffers. */
 static unsigned
-arrived(const struct lane *l)
+arrived(const struct pump *p)
 {
-	return l->write ? lane_size(l) - lane_in_flight(l) : 0;
+	return p->write ? pump_size(p) - pump_in_flight(p) : 0;
 }
 
 static void
@@ -84,11 +84,11 @@ read_all(struct gen *gen, struct bursts *b)
 	unsigned len = HDR_LEN + gen_received_len(gen->conf), frames = 0;
 	uint64_t start = gen_now();
 
-	for (unsigned i = 0; i < gen->n_lanes; i++) {
-		const struct lane *l = &gen->lane[i];
-		unsigned n = arrived(l);
+	for (unsigned i = 0; i < gen->n_pumps; i++) {
+		const struct pump *p = &gen->pump[i];
+		unsigned n = arrived(p);
 
-		gen->sum += n > 0 ? lane_read(l, n, len) : 0;
+		gen->sum += n > 0 ? pump_read(p, n, len) : 0;
 		frames += n;
 	}
 	if (frames > 0 && b->n_read < SAMPLES_MAX)
@@ -103,8 +103,8 @@ drain(struct gen *gen, struct bursts *b)
 		if (idle(gen)) {
 			if (gen->conf->read)
 				read_all(gen, b);
-			for (unsigned k = 0; k < gen->n_lanes; k++)
-				lane_post_any(&gen->lane[k], arrived(&gen->lane[k]));
+			for (unsigned k = 0; k < gen->n_pumps; k++)
+				pump_post_any(&gen->pump[k], arrived(&gen->pump[k]));
 			return 0;
 		}
 		nap(DRAIN_NAP_NS);
@@ -122,13 +122,13 @@ burst(const struct gen *gen, struct bursts *b)
 	uint64_t start;
 
 	for (unsigned i = 0; i < b->n_senders; i++)
-		lane_post_any(b->sender[i], b->window);
+		pump_post_any(b->sender[i], b->window);
 	start = gen_now();
 	nap(b->nap_ns);
 	seconds = (double)(gen_now() - start) / gen->hz;
 	rate[b->n_senders] = 0;
 	for (unsigned i = 0; i < b->n_senders; i++) {
-		unsigned n = lane_poll_any(b->sender[i]);
+		unsigned n = pump_poll_any(b->sender[i]);
 
 		dry = dry || n == b->window;
 		rate[i] = n * gen_arrivals(gen->conf) / seconds;
@@ -194,9 +194,9 @@ mode_bursts(struct gen *gen)
 	uint64_t sent[2], received[2], end;
 	int err;
 
-	for (unsigned i = 0; i < gen->n_lanes; i++)
-		if (gen->lane[i].on && !gen->lane[i].write && b.n_senders < 2 * GEN_PAIRS_MAX)
-			b.sender[b.n_senders++] = &gen->lane[i];
+	for (unsigned i = 0; i < gen->n_pumps; i++)
+		if (gen->pump[i].on && !gen->pump[i].write && b.n_senders < 2 * GEN_PAIRS_MAX)
+			b.sender[b.n_senders++] = &gen->pump[i];
 	/* So small that one receive queue has room for all frames, whichever queues they go to. */
 	b.window = gen->conf->window != 0 ? gen->conf->window : gen->conf->ring / b.n_senders;
 	b.rate = malloc(sizeof(*b.rate) * SAMPLES_MAX * (b.n_senders + 1));

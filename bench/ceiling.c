@@ -24,7 +24,7 @@ struct stand_in {
 
 /* A ring as the stand-in sees it. Indices run freely. */
 struct end {
-	struct lane *lane;
+	struct pump *pump;
 	uint16_t next; /* the next buffer to give back */
 };
 
@@ -32,19 +32,19 @@ struct end {
 static unsigned
 available(const struct end *e, unsigned max)
 {
-	const struct lane *l = e->lane;
+	const struct pump *p = e->pump;
 	unsigned n = 0;
 
-	if (l->kind != LANE_PACKED) {
-		n = (uint16_t)(__atomic_load_n(&l->avail->idx, __ATOMIC_ACQUIRE) - e->next);
+	if (p->kind != PUMP_PACKED) {
+		n = (uint16_t)(__atomic_load_n(&p->avail->idx, __ATOMIC_ACQUIRE) - e->next);
 		return n < max ? n : max;
 	}
 	while (n < max) {
 		uint16_t i = (uint16_t)(e->next + n);
-		uint64_t mine = (i & lane_size(l)) != 0 ? LANE_USED : LANE_AVAIL, rest;
+		uint64_t mine = (i & pump_size(p)) != 0 ? PUMP_USED : PUMP_AVAIL, rest;
 
-		rest = __atomic_load_n(&l->desc[2 * (i & l->mask) + 1], __ATOMIC_ACQUIRE);
-		if ((rest & LANE_OWNER) != mine)
+		rest = __atomic_load_n(&p->desc[2 * (i & p->mask) + 1], __ATOMIC_ACQUIRE);
+		if ((rest & PUMP_OWNER) != mine)
 			break;
 		n++;
 	}
@@ -52,30 +52,30 @@ available(const struct end *e, unsigned max)
 }
 
 static void
-give_packed(struct lane *l, uint16_t i, uint32_t len)
+give_packed(struct pump *p, uint16_t i, uint32_t len)
 {
-	uint64_t flags = (i & lane_size(l)) != 0 ? 0 : LANE_OWNER;
+	uint64_t flags = (i & pump_size(p)) != 0 ? 0 : PUMP_OWNER;
 
-	__atomic_store_n(&l->desc[2 * (i & l->mask) + 1],
-			flags | (uint64_t)(i & l->mask) << 32 | len, __ATOMIC_RELEASE);
+	__atomic_store_n(&p->desc[2 * (i & p->mask) + 1],
+			flags | (uint64_t)(i & p->mask) << 32 | len, __ATOMIC_RELEASE);
 }
 
 /* Gives n buffers back, all at once. */
 static void
 give_back(struct end *e, unsigned n, uint32_t len)
 {
-	struct lane *l = e->lane;
+	struct pump *p = e->pump;
 	uint16_t i, end = (uint16_t)(e->next + n);
 
-	if (l->kind == LANE_PACKED) {
+	if (p->kind == PUMP_PACKED) {
 		for (i = (uint16_t)(e->next + 1); i != end; i++)
-			give_packed(l, i, len);
-		give_packed(l, e->next, len);
+			give_packed(p, i, len);
+		give_packed(p, e->next, len);
 	} else {
 		for (i = e->next; i != end; i++)
-			l->used->ring[i & l->mask] =
-					(struct vr_used_elem){.id = i & l->mask, .len = len};
-		__atomic_store_n(&l->used->idx, end, __ATOMIC_RELEASE);
+			p->used->ring[i & p->mask] =
+					(struct vr_used_elem){.id = i & p->mask, .len = len};
+		__atomic_store_n(&p->used->idx, end, __ATOMIC_RELEASE);
 	}
 	e->next = end;
 }
@@ -90,8 +90,8 @@ pass(struct end *from, struct end *to, bool copy, unsigned bytes)
 	if (n == 0)
 		return 0;
 	for (uint16_t i = 0; copy && i < n; i++)
-		memcpy(lane_buf(to->lane, (uint16_t)(to->next + i)),
-				lane_buf(from->lane, (uint16_t)(from->next + i)), bytes);
+		memcpy(pump_buf(to->pump, (uint16_t)(to->next + i)),
+				pump_buf(from->pump, (uint16_t)(from->next + i)), bytes);
 	give_back(to, n, bytes);
 	give_back(from, n, 0);
 	return n;
@@ -105,15 +105,15 @@ stand_in_main(void *arg)
 	struct end tx[GEN_GUESTS_MAX] = {{NULL, 0}}, rx[GEN_GUESTS_MAX] = {{NULL, 0}};
 
 	for (unsigned i = 0; i < s->gen->n; i++) {
-		tx[i].lane = s->gen->guest[i].tx;
-		rx[i].lane = s->gen->guest[i].rx;
+		tx[i].pump = s->gen->guest[i].tx;
+		rx[i].pump = s->gen->guest[i].rx;
 	}
 	gen_pin(c->peer_cpu);
 	while (!__atomic_load_n(&s->stop, __ATOMIC_RELAXED)) {
 		unsigned moved = 0;
 
 		for (unsigned i = 0; i < s->gen->n; i++)
-			if (tx[i].lane->on)
+			if (tx[i].pump->on)
 				moved += pass(&tx[i], &rx[s->gen->guest[i].peer], c->copy,
 						HDR_LEN + c->size - ETHER_FCS);
 		if (moved == 0)

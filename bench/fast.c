@@ -27,30 +27,30 @@ struct rounds {
  * is read before its buffer is posted again.
  */
 static inline __attribute__((always_inline)) void
-run_kind(struct gen *gen, uint64_t end, struct rounds *rounds, const enum lane_kind kind,
+run_kind(struct gen *gen, uint64_t end, struct rounds *rounds, const enum pump_kind kind,
 		const bool read)
 {
 	unsigned window = gen->conf->window != 0 ? gen->conf->window : gen->conf->ring;
 	uint64_t gap = (uint64_t)(gen->conf->gap_ns * 1e-9 * gen->hz), now, next;
 	unsigned len = HDR_LEN + gen_received_len(gen->conf);
-	unsigned most = kind == LANE_FIXED && !read ? UINT16_MAX : BATCH;
-	struct lane **first = gen->busy, **last = gen->busy + gen->n_busy;
+	unsigned most = kind == PUMP_FIXED && !read ? UINT16_MAX : BATCH;
+	struct pump **first = gen->busy, **last = gen->busy + gen->n_busy;
 
 	do {
 		unsigned moved = 0;
 
 		next = gen_now() + gap;
-		for (struct lane **at = first; at < last; at++) {
-			struct lane *l = *at;
-			unsigned n = lane_poll(l, kind, most);
+		for (struct pump **at = first; at < last; at++) {
+			struct pump *p = *at;
+			unsigned n = pump_poll(p, kind, most);
 
 			moved += n;
-			if (read && l->write)
-				gen->sum += lane_read(l, n, len);
-			if (l->write)
-				lane_post(l, n, kind);
-			else if (n != 0 || lane_in_flight(l) == 0)
-				lane_post(l, window - lane_in_flight(l), kind);
+			if (read && p->write)
+				gen->sum += pump_read(p, n, len);
+			if (p->write)
+				pump_post(p, n, kind);
+			else if (n != 0 || pump_in_flight(p) == 0)
+				pump_post(p, window - pump_in_flight(p), kind);
 		}
 		rounds->all++;
 		rounds->busy += moved != 0;
@@ -63,14 +63,14 @@ static void
 run_read(struct gen *gen, uint64_t end, struct rounds *rounds)
 {
 	switch (gen->conf->kind) {
-	case LANE_FIXED:
-		run_kind(gen, end, rounds, LANE_FIXED, true);
+	case PUMP_FIXED:
+		run_kind(gen, end, rounds, PUMP_FIXED, true);
 		break;
-	case LANE_SPLIT:
-		run_kind(gen, end, rounds, LANE_SPLIT, true);
+	case PUMP_SPLIT:
+		run_kind(gen, end, rounds, PUMP_SPLIT, true);
 		break;
-	case LANE_PACKED:
-		run_kind(gen, end, rounds, LANE_PACKED, true);
+	case PUMP_PACKED:
+		run_kind(gen, end, rounds, PUMP_PACKED, true);
 		break;
 	}
 }
@@ -83,14 +83,14 @@ run(struct gen *gen, uint64_t end, struct rounds *rounds)
 		return;
 	}
 	switch (gen->conf->kind) {
-	case LANE_FIXED:
-		run_kind(gen, end, rounds, LANE_FIXED, false);
+	case PUMP_FIXED:
+		run_kind(gen, end, rounds, PUMP_FIXED, false);
 		break;
-	case LANE_SPLIT:
-		run_kind(gen, end, rounds, LANE_SPLIT, false);
+	case PUMP_SPLIT:
+		run_kind(gen, end, rounds, PUMP_SPLIT, false);
 		break;
-	case LANE_PACKED:
-		run_kind(gen, end, rounds, LANE_PACKED, false);
+	case PUMP_PACKED:
+		run_kind(gen, end, rounds, PUMP_PACKED, false);
 		break;
 	}
 }
@@ -210,25 +210,25 @@ struct latency {
 
 /* Posts one frame that carries its number, if the ring has room. */
 static bool
-post_numbered(struct lane *tx, struct latency *l)
+post_numbered(struct pump *tx, struct latency *l)
 {
-	uint8_t *buf = lane_buf(tx, tx->posted);
+	uint8_t *buf = pump_buf(tx, tx->posted);
 
-	lane_poll_any(tx);
-	if (lane_in_flight(tx) == lane_size(tx))
+	pump_poll_any(tx);
+	if (pump_in_flight(tx) == pump_size(tx))
 		return false;
 	memcpy(buf + HDR_LEN + SEQ_OFFSET, &l->next_seq, sizeof(l->next_seq));
 	l->posted[l->next_seq++ % l->in_flight] = gen_now();
-	lane_post_any(tx, 1);
+	pump_post_any(tx, 1);
 	return true;
 }
 
 /* The time is taken first, once for all frames that a look finds. Then they are read. */
 static void
-take_arrivals(struct gen *gen, struct lane *rx, struct latency *l, bool keep)
+take_arrivals(struct gen *gen, struct pump *rx, struct latency *l, bool keep)
 {
 	uint16_t i = rx->seen;
-	unsigned n = lane_poll_any(rx);
+	unsigned n = pump_poll_any(rx);
 	uint64_t now;
 
 	if (n == 0)
@@ -237,7 +237,7 @@ take_arrivals(struct gen *gen, struct lane *rx, struct latency *l, bool keep)
 	for (; i != rx->seen; i++) {
 		uint64_t seq;
 
-		memcpy(&seq, lane_buf(rx, i) + HDR_LEN + SEQ_OFFSET, sizeof(seq));
+		memcpy(&seq, pump_buf(rx, i) + HDR_LEN + SEQ_OFFSET, sizeof(seq));
 		if (seq >= l->next_seq || l->next_seq - seq > l->in_flight) {
 			l->strays++;
 			continue;
@@ -246,14 +246,14 @@ take_arrivals(struct gen *gen, struct lane *rx, struct latency *l, bool keep)
 			l->sample[l->n_samples++] = (uint32_t)(now - l->posted[seq % l->in_flight]);
 	}
 	if (gen->conf->read)
-		gen->sum += lane_read(rx, n, HDR_LEN + gen_received_len(gen->conf));
-	lane_post_any(rx, n);
+		gen->sum += pump_read(rx, n, HDR_LEN + gen_received_len(gen->conf));
+	pump_post_any(rx, n);
 }
 
 static void
 run_paced(struct gen *gen, struct latency *l, double seconds, bool keep)
 {
-	struct lane *from = gen->guest[0].tx, *to = gen->guest[gen->guest[0].peer].rx;
+	struct pump *from = gen->guest[0].tx, *to = gen->guest[gen->guest[0].peer].rx;
 	double interval = gen->hz / gen->conf->rate;
 	uint64_t start = gen_now(), end = start + (uint64_t)(seconds * gen->hz), now;
 	double next = 0;

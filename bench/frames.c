@@ -122,7 +122,7 @@ gen_arrivals(const struct gen_conf *conf)
 }
 
 static void
-make_lane(struct lane *l, const struct gen *gen, const struct guest *g, unsigned pair)
+make_pump(struct pump *p, const struct gen *gen, const struct guest *g, unsigned pair)
 {
 	const struct gen_conf *conf = gen->conf;
 	struct vr_net_hdr h = header(conf);
@@ -130,8 +130,8 @@ make_lane(struct lane *l, const struct gen *gen, const struct guest *g, unsigned
 	uint8_t dst[6];
 
 	gen_destination(gen, g, dst);
-	for (unsigned i = 0; i <= l->buf_mask; i++) {
-		uint8_t *frame = lane_buf(l, (uint16_t)i) + HDR_LEN;
+	for (unsigned i = 0; i <= p->buf_mask; i++) {
+		uint8_t *frame = pump_buf(p, (uint16_t)i) + HDR_LEN;
 
 		memcpy(frame - HDR_LEN, &h, HDR_LEN);
 		if (conf->frames == GEN_UDP)
@@ -142,10 +142,10 @@ make_lane(struct lane *l, const struct gen *gen, const struct guest *g, unsigned
 		if (conf->n_pairs > 1)
 			put16(frame + ETHER_LEN + IP_LEN, PORT_FIRST + pair * FLOWS + i % FLOWS);
 	}
-	l->len = HDR_LEN + len;
-	if (l->kind == LANE_FIXED)
-		for (unsigned i = 0; i <= l->mask; i++)
-			lane_write(l, (uint16_t)i, LANE_FIXED);
+	p->len = HDR_LEN + len;
+	if (p->kind == PUMP_FIXED)
+		for (unsigned i = 0; i <= p->mask; i++)
+			pump_write(p, (uint16_t)i, PUMP_FIXED);
 }
 
 void
@@ -153,7 +153,7 @@ gen_make_frames(struct gen *gen)
 {
 	for (unsigned i = 0; i < gen->n; i++)
 		for (unsigned q = 0; q < gen->conf->n_pairs; q++)
-			make_lane(&gen->guest[i].tx[q], gen, &gen->guest[i], q);
+			make_pump(&gen->guest[i].tx[q], gen, &gen->guest[i], q);
 }
 
 /* Returns true if a receiver's buffer holds a complete frame, or one whose header says what is left to do. */
@@ -183,15 +183,15 @@ gen_look_at_frames(const struct gen *gen)
 {
 	struct gen_look look = {0, 0};
 
-	for (unsigned i = 0; i < gen->n_lanes; i++) {
-		const struct lane *l = &gen->lane[i];
+	for (unsigned i = 0; i < gen->n_pumps; i++) {
+		const struct pump *p = &gen->pump[i];
 
 		/* Otherwise some buffers may not have been written to since the measurement began. */
-		if (!l->write || l->count <= lane_size(l) + l->buf_mask + 1u)
+		if (!p->write || p->count <= pump_size(p) + p->buf_mask + 1u)
 			continue;
-		for (unsigned k = 0; k <= l->buf_mask; k++)
-			look.bad += !good_frame(gen->conf, lane_buf(l, (uint16_t)k));
-		look.at += l->buf_mask + 1u;
+		for (unsigned k = 0; k <= p->buf_mask; k++)
+			look.bad += !good_frame(gen->conf, pump_buf(p, (uint16_t)k));
+		look.at += p->buf_mask + 1u;
 	}
 	return look;
 }

@@ -130,12 +130,12 @@ fill_options(struct vu_dev_opts *o, const struct gen_conf *conf, unsigned g)
 
 /* Slot i always holds buffer i, or with fewer buffers than slots, buffer i modulo their number. */
 static int
-lay_lane(struct lane *l, struct guest *g, const struct gen_conf *conf, struct vr_ring *vr,
+lay_pump(struct pump *p, struct guest *g, const struct gen_conf *conf, struct vr_ring *vr,
 		bool write)
 {
 	unsigned frame = write ? gen_received_len(conf) : gen_sent_len(conf);
 
-	*l = (struct lane){
+	*p = (struct pump){
 			.kind = (uint8_t)conf->kind,
 			.write = write,
 			.vr = vr,
@@ -146,24 +146,24 @@ lay_lane(struct lane *l, struct guest *g, const struct gen_conf *conf, struct vr
 			.used = vr->used,
 			.avail = vr->avail,
 	};
-	l->buf = vu_mem_alloc(&g->dev.mem, 0, (size_t)buffers_of(conf) * l->stride, LINE);
-	if (l->buf == NULL)
+	p->buf = vu_mem_alloc(&g->dev.mem, 0, (size_t)buffers_of(conf) * p->stride, LINE);
+	if (p->buf == NULL)
 		return -ENOMEM;
-	l->buf += conf->headroom;
-	l->gpa = vu_mem_gpa(&g->dev.mem, l->buf);
-	l->len = write ? l->stride - conf->headroom : HDR_LEN + ETHER_MIN;
+	p->buf += conf->headroom;
+	p->gpa = vu_mem_gpa(&g->dev.mem, p->buf);
+	p->len = write ? p->stride - conf->headroom : HDR_LEN + ETHER_MIN;
 	/* The generator polls: no calls. It never kicks after the start: the switch polls too. */
-	if (conf->kind == LANE_PACKED) {
+	if (conf->kind == PUMP_PACKED) {
 		vr->driver_event->flags = VR_EVENT_DISABLE;
 	} else {
 		vr->avail->flags = VR_AVAIL_NO_INTERRUPT;
 		for (unsigned i = 0; i < conf->ring; i++) {
-			lane_write(l, (uint16_t)i, LANE_FIXED);
+			pump_write(p, (uint16_t)i, PUMP_FIXED);
 			vr_raw_avail(vr, (uint16_t)i, (uint16_t)i);
 		}
 	}
 	if (write)
-		lane_post_any(l, conf->ring);
+		pump_post_any(p, conf->ring);
 	return 0;
 }
 
@@ -174,11 +174,11 @@ lay_out(struct gen *gen, struct guest *g)
 	int err = 0;
 
 	for (unsigned q = 0; q < conf->n_pairs && err == 0; q++) {
-		err = lay_lane(&g->tx[q], g, conf, vu_dev_tx(&g->dev, q), false);
+		err = lay_pump(&g->tx[q], g, conf, vu_dev_tx(&g->dev, q), false);
 		if (err == 0)
-			err = lay_lane(&g->rx[q], g, conf, vu_dev_rx(&g->dev, q), true);
+			err = lay_pump(&g->rx[q], g, conf, vu_dev_rx(&g->dev, q), true);
 	}
-	gen->n_lanes += 2 * conf->n_pairs;
+	gen->n_pumps += 2 * conf->n_pairs;
 	return err;
 }
 
@@ -196,9 +196,9 @@ find_busy(struct gen *gen)
 				g->rx[q].on = true;
 		}
 	}
-	for (unsigned i = 0; i < gen->n_lanes; i++)
-		if (gen->lane[i].on)
-			gen->busy[gen->n_busy++] = &gen->lane[i];
+	for (unsigned i = 0; i < gen->n_pumps; i++)
+		if (gen->pump[i].on)
+			gen->busy[gen->n_busy++] = &gen->pump[i];
 }
 
 static void
@@ -272,12 +272,12 @@ connect_guest(struct gen *gen, unsigned i, const int *listener)
 }
 
 static unsigned
-bad_entries(const struct lane *l, unsigned len)
+bad_entries(const struct pump *p, unsigned len)
 {
 	unsigned bad = 0;
 
-	for (unsigned i = 0; i <= l->mask; i++)
-		bad += l->used->ring[i].id != i || (len != 0 && l->used->ring[i].len != len);
+	for (unsigned i = 0; i <= p->mask; i++)
+		bad += p->used->ring[i].id != i || (len != 0 && p->used->ring[i].len != len);
 	return bad;
 }
 
@@ -286,13 +286,13 @@ gen_bad_used(const struct gen *gen)
 {
 	unsigned bad = 0, len = HDR_LEN + gen_received_len(gen->conf);
 
-	for (unsigned i = 0; i < gen->n_lanes; i++) {
-		const struct lane *l = &gen->lane[i];
+	for (unsigned i = 0; i < gen->n_pumps; i++) {
+		const struct pump *p = &gen->pump[i];
 
-		bad += (unsigned)l->bad;
+		bad += (unsigned)p->bad;
 		/* For a buffer that it only reads, the device need not tell a length. */
-		if (l->kind != LANE_PACKED && l->on && l->count > 2u * lane_size(l))
-			bad += bad_entries(l, l->write ? len : 0);
+		if (p->kind != PUMP_PACKED && p->on && p->count > 2u * pump_size(p))
+			bad += bad_entries(p, p->write ? len : 0);
 	}
 	return bad;
 }
@@ -301,8 +301,8 @@ void
 gen_totals(const struct gen *gen, uint64_t *sent, uint64_t *received)
 {
 	*sent = *received = 0;
-	for (unsigned i = 0; i < gen->n_lanes; i++)
-		*(gen->lane[i].write ? received : sent) += gen->lane[i].count;
+	for (unsigned i = 0; i < gen->n_pumps; i++)
+		*(gen->pump[i].write ? received : sent) += gen->pump[i].count;
 }
 
 static int
@@ -314,15 +314,15 @@ gen_alloc(struct gen *gen, const struct gen_conf *conf)
 	gen->conf = conf;
 	gen->huge = true;
 	gen->guest = calloc(conf->n_guests, sizeof(*gen->guest));
-	gen->lane = aligned_alloc(_Alignof(struct lane), n * sizeof(*gen->lane));
+	gen->pump = aligned_alloc(_Alignof(struct pump), n * sizeof(*gen->pump));
 	gen->busy = calloc(n, sizeof(*gen->busy));
-	if (gen->guest == NULL || gen->lane == NULL || gen->busy == NULL) {
+	if (gen->guest == NULL || gen->pump == NULL || gen->busy == NULL) {
 		gen_close(gen);
 		return -ENOMEM;
 	}
-	memset(gen->lane, 0, n * sizeof(*gen->lane));
+	memset(gen->pump, 0, n * sizeof(*gen->pump));
 	for (unsigned i = 0; i < conf->n_guests; i++) {
-		gen->guest[i].tx = gen->lane + (size_t)i * conf->n_pairs * 2;
+		gen->guest[i].tx = gen->pump + (size_t)i * conf->n_pairs * 2;
 		gen->guest[i].rx = gen->guest[i].tx + conf->n_pairs;
 	}
 	return 0;
@@ -411,10 +411,10 @@ gen_close(struct gen *gen)
 	for (unsigned i = 0; gen->guest != NULL && i < gen->n; i++)
 		vu_dev_close(&gen->guest[i].dev);
 	free(gen->guest);
-	free(gen->lane);
+	free(gen->pump);
 	free(gen->busy);
 	gen->guest = NULL;
-	gen->lane = NULL;
+	gen->pump = NULL;
 	gen->busy = NULL;
-	gen->n = gen->n_lanes = gen->n_busy = 0;
+	gen->n = gen->n_pumps = gen->n_busy = 0;
 }

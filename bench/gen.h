@@ -4,7 +4,7 @@
 /*
  * The load generator's guests. A guest is one vhost-user connection with one or several queue
  * pairs, whose frames are written once, before the measurement. During the measurement it only
- * gives buffers back to the switch (lane.h). It reads nothing that the switch writes, except what
+ * gives buffers back to the switch (pump.h). It reads nothing that the switch writes, except what
  * tells that a buffer came back. With `read` it also reads all frames that arrive.
  *
  * All guests belong to the one thread of the generator.
@@ -20,7 +20,7 @@
 #endif
 
 #include "../tests/driver/device.h"
-#include "lane.h"
+#include "pump.h"
 
 #define GEN_GUESTS_MAX 256
 #define GEN_SOCKETS_MAX 256
@@ -58,7 +58,7 @@ struct gen_conf {
 	enum gen_frames frames;
 	bool take;     /* receivers take partial checksums and uncut frames */
 	unsigned size; /* of frames, FCS included; GEN_TSO: of each segment */
-	enum lane_kind kind;
+	enum pump_kind kind;
 	unsigned ring;
 	unsigned buffers;  /* a ring, shared by its slots; 0: one a slot */
 	unsigned window;   /* frames that a sender has in flight at most; 0: the ring */
@@ -87,7 +87,7 @@ gen_uplink(const struct gen_conf *c)
 }
 
 struct guest {
-	struct lane *tx, *rx; /* one a queue pair */
+	struct pump *tx, *rx; /* one a queue pair */
 	bool sends;
 	unsigned peer; /* to whom */
 	uint8_t mac[6];
@@ -99,9 +99,9 @@ struct gen {
 	struct guest *guest;
 	unsigned n;
 	unsigned n_flows;
-	struct lane *lane; /* the lanes of all guests */
-	unsigned n_lanes;
-	struct lane **busy; /* lanes that take part: idle guests cost the generator nothing */
+	struct pump *pump; /* the pumps of all guests */
+	unsigned n_pumps;
+	struct pump **busy; /* those that take part: idle guests cost the generator nothing */
 	unsigned n_busy;
 	bool huge;    /* all guest memory on huge pages */
 	double hz;    /* of gen_now() */

@@ -187,16 +187,16 @@ parse_flows(const char *text)
 	return (enum gen_flows)word("--flows", text, name, sizeof(name) / sizeof(name[0]));
 }
 
-static enum lane_kind
+static enum pump_kind
 parse_rings(const char *text)
 {
 	static const char *const name[] = {
-			[LANE_FIXED] = "fixed",
-			[LANE_SPLIT] = "split",
-			[LANE_PACKED] = "packed",
+			[PUMP_FIXED] = "fixed",
+			[PUMP_SPLIT] = "split",
+			[PUMP_PACKED] = "packed",
 	};
 
-	return (enum lane_kind)word("--rings", text, name, sizeof(name) / sizeof(name[0]));
+	return (enum pump_kind)word("--rings", text, name, sizeof(name) / sizeof(name[0]));
 }
 
 static enum gen_frames
@@ -338,7 +338,7 @@ static void
 check(const struct gen_conf *c)
 {
 	bool measures = strcmp(c->mode, "throughput") == 0 || strcmp(c->mode, "bursts") == 0;
-	bool any_size = strcmp(c->mode, "verify") == 0 && c->kind == LANE_PACKED;
+	bool any_size = strcmp(c->mode, "verify") == 0 && c->kind == PUMP_PACKED;
 
 	if (!any_size && (c->ring & (c->ring - 1)) != 0)
 		die("--ring", "", "a power of two");
@@ -350,7 +350,7 @@ check(const struct gen_conf *c)
 	if (c->frames != GEN_UDP && (gen_uplink(c) || !measures))
 		die("--frames", "",
 				"udp with an uplink, and in all modes except throughput and bursts");
-	if (c->n_pairs > 1 && c->kind != LANE_FIXED && strcmp(c->mode, "bursts") == 0)
+	if (c->n_pairs > 1 && c->kind != PUMP_FIXED && strcmp(c->mode, "bursts") == 0)
 		die("--rings", "",
 				"fixed with several --pairs in bursts, which must begin on all rings at once");
 	if (c->flows == GEN_INTO &&
@@ -370,7 +370,7 @@ check(const struct gen_conf *c)
 	if (c->read && c->buffers != 0 && strcmp(c->mode, "bursts") == 0)
 		die("--buffers", "",
 				"one a slot with --read in bursts: what is overwritten is not read");
-	/* With it a device may give several buffers back by one entry, which lane.h does not know. */
+	/* With it a device may give several buffers back by one entry, which pump.h does not know. */
 	if ((c->features & VU_F_IN_ORDER) != 0 && strcmp(c->mode, "verify") != 0)
 		die("--features", "inorder", "with --mode verify only");
 	if ((c->n_guests == 1) != gen_uplink(c))
@@ -423,10 +423,10 @@ main(int argc, char **argv)
 		parse_option(&conf, id);
 	if (optind < argc)
 		die("argument", argv[optind], "not understood");
-	if (conf.kind == LANE_PACKED)
+	if (conf.kind == PUMP_PACKED)
 		conf.features |= VU_F_RING_PACKED;
 	else if ((conf.features & VU_F_RING_PACKED) != 0)
-		conf.kind = LANE_PACKED;
+		conf.kind = PUMP_PACKED;
 	check(&conf);
 	err = gen_pin(conf.cpu);
 	if (err < 0)

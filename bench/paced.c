@@ -35,7 +35,7 @@ struct mark {
 };
 
 struct paced {
-	struct lane *from, *to;
+	struct pump *from, *to;
 	double per_tick;      /* frames */
 	uint64_t away, quiet; /* ticks */
 	struct mark *mark;
@@ -77,7 +77,7 @@ take(struct paced *p, unsigned n, uint64_t now, bool seen)
 static void
 post(struct paced *p, uint64_t due, uint64_t now)
 {
-	unsigned room = lane_size(p->from) - lane_in_flight(p->from);
+	unsigned room = pump_size(p->from) - pump_in_flight(p->from);
 	unsigned n = due < room ? (unsigned)due : room;
 
 	p->skipped += due - n;
@@ -85,23 +85,23 @@ post(struct paced *p, uint64_t due, uint64_t now)
 		return;
 	p->posted += n;
 	p->mark[p->last++ % MARKS] = (struct mark){.time = now, .end = p->posted};
-	lane_post_any(p->from, n);
+	pump_post_any(p->from, n);
 }
 
 /* One look at both rings. Returns its time. */
 static uint64_t
 look(struct paced *p, uint64_t before)
 {
-	unsigned n = lane_poll_any(p->to);
+	unsigned n = pump_poll_any(p->to);
 	uint64_t now = gen_now();
 
 	if (n > 0) {
 		take(p, n, now, now - before < p->away);
 		if (p->read != 0)
-			p->sum += lane_read(p->to, n, p->read);
-		lane_post_any(p->to, n);
+			p->sum += pump_read(p->to, n, p->read);
+		pump_post_any(p->to, n);
 	}
-	lane_poll_any(p->from);
+	pump_poll_any(p->from);
 	return now;
 }
 
@@ -111,7 +111,7 @@ rest(struct paced *p, uint64_t now)
 {
 	uint64_t before = p->to->count, quiet = now + p->quiet;
 
-	while (now < quiet || lane_in_flight(p->from) != 0) {
+	while (now < quiet || pump_in_flight(p->from) != 0) {
 		now = look(p, now);
 		if (p->to->count != before) {
 			before = p->to->count;

@@ -132,7 +132,7 @@ class Throughput(Row):
 
 
 class Packed(Row):
-    """Packed rings beside split ones, with guests that do the same work for both: see lane.h.
+    """Packed rings beside split ones, with guests that do the same work for both: see pump.h.
 
     Each is measured twice: with guests that poll all the time, and in bursts while they sleep, which is the
     switch's work alone.

@@ -16,26 +16,26 @@
 static void
 post_one(struct guest *g, const uint8_t *frame, unsigned len)
 {
-	struct lane *l = g->tx;
-	uint8_t *buf = lane_buf(l, l->posted);
+	struct pump *p = g->tx;
+	uint8_t *buf = pump_buf(p, p->posted);
 
 	memset(buf, 0, HDR_LEN);
 	memcpy(buf + HDR_LEN, frame, len);
-	l->len = HDR_LEN + len;
-	if (l->kind == LANE_FIXED)
-		lane_write(l, l->posted, LANE_FIXED);
-	lane_post_any(l, 1);
+	p->len = HDR_LEN + len;
+	if (p->kind == PUMP_FIXED)
+		pump_write(p, p->posted, PUMP_FIXED);
+	pump_post_any(p, 1);
 }
 
 /* Looks at a ring once, and posts again what arrived. Returns true if anything moved, or is on its way. */
 static bool
-step(struct lane *l)
+step(struct pump *p)
 {
-	unsigned n = lane_poll_any(l);
+	unsigned n = pump_poll_any(p);
 
-	if (l->write)
-		lane_post_any(l, n);
-	return n > 0 || (!l->write && lane_in_flight(l) != 0);
+	if (p->write)
+		pump_post_any(p, n);
+	return n > 0 || (!p->write && pump_in_flight(p) != 0);
 }
 
 /* Polls until nothing has moved for a while: every frame on its way is then delivered or lost. */
@@ -45,8 +45,8 @@ gen_settle(struct gen *gen)
 	int64_t deadline = vu_now_ms() + REACH_MS, quiet = vu_now_ms() + QUIET_MS;
 
 	while (vu_now_ms() < quiet && vu_now_ms() < deadline) {
-		for (unsigned i = 0; i < gen->n_lanes; i++)
-			if (step(&gen->lane[i]))
+		for (unsigned i = 0; i < gen->n_pumps; i++)
+			if (step(&gen->pump[i]))
 				quiet = vu_now_ms() + QUIET_MS;
 		gen_pause();
 	}
@@ -112,7 +112,7 @@ teach_in(struct guest *g)
 	while (vu_now_ms() < deadline) {
 		step(g->tx);
 		step(g->rx);
-		if (lane_in_flight(g->tx) == 0 && g->rx->count > lane_size(g->rx))
+		if (pump_in_flight(g->tx) == 0 && g->rx->count > pump_size(g->rx))
 			return 0;
 	}
 	return -EHOSTUNREACH;

@@ -3,7 +3,7 @@
  */
 /*
  * A virtqueue, the driver's side, laid out by hand in guest memory: split, or packed if RING_PACKED
- * is among its features. All tests that write rings use this one; bench/lane.h says why the load
+ * is among its features. All tests that write rings use this one; bench/pump.h says why the load
  * generator has its own.
  *
  * There are two ways to use it. The orderly one: vr_add() or vr_add_indirect() fills descriptors,
