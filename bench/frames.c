@@ -28,7 +28,7 @@ gen_mac(unsigned g, uint8_t *mac)
 }
 
 void
-gen_destination(const struct gen *gen, const struct guest *g, uint8_t *mac)
+gen_destination(const struct gen *gen, const struct gen_guest *g, uint8_t *mac)
 {
 	gen_mac(gen_uplink(gen->conf) ? 1 : g->peer, mac);
 }
@@ -122,7 +122,7 @@ gen_arrivals(const struct gen_conf *conf)
 }
 
 static void
-make_pump(struct pump *p, const struct gen *gen, const struct guest *g, unsigned pair)
+make_pump(struct pump *p, const struct gen *gen, const struct gen_guest *g, unsigned pair)
 {
 	const struct gen_conf *conf = gen->conf;
 	struct vr_net_hdr h = header(conf);

@@ -130,7 +130,7 @@ fill_options(struct vu_dev_opts *o, const struct gen_conf *conf, unsigned g)
 
 /* Slot i always holds buffer i, or with fewer buffers than slots, buffer i modulo their number. */
 static int
-lay_pump(struct pump *p, struct guest *g, const struct gen_conf *conf, struct vr_ring *vr,
+lay_pump(struct pump *p, struct gen_guest *g, const struct gen_conf *conf, struct vr_ring *vr,
 		bool write)
 {
 	unsigned frame = write ? gen_received_len(conf) : gen_sent_len(conf);
@@ -168,7 +168,7 @@ lay_pump(struct pump *p, struct guest *g, const struct gen_conf *conf, struct vr
 }
 
 static int
-lay_out(struct gen *gen, struct guest *g)
+lay_out(struct gen *gen, struct gen_guest *g)
 {
 	const struct gen_conf *conf = gen->conf;
 	int err = 0;
@@ -186,7 +186,7 @@ static void
 find_busy(struct gen *gen)
 {
 	for (unsigned i = 0; i < gen->n; i++) {
-		const struct guest *g = &gen->guest[i];
+		const struct gen_guest *g = &gen->guest[i];
 
 		for (unsigned q = 0; q < gen->conf->n_pairs; q++) {
 			g->tx[q].on = g->sends;
@@ -205,7 +205,7 @@ static void
 choose_flows(struct gen *gen)
 {
 	for (unsigned i = 0; i < gen->n; i++) {
-		struct guest *g = &gen->guest[i];
+		struct gen_guest *g = &gen->guest[i];
 
 		gen_mac(i, g->mac);
 		g->peer = (i + 1) % gen->n;
@@ -240,7 +240,7 @@ static int
 connect_guest(struct gen *gen, unsigned i, const int *listener)
 {
 	const struct gen_conf *conf = gen->conf;
-	struct guest *g = &gen->guest[i];
+	struct gen_guest *g = &gen->guest[i];
 	struct vu_dev_opts opts;
 	int sock, err;
 
@@ -385,7 +385,7 @@ gen_open_unconnected(struct gen *gen, const struct gen_conf *conf)
 
 	err = gen_alloc(gen, conf);
 	for (unsigned i = 0; err == 0 && i < conf->n_guests; i++) {
-		struct guest *g = &gen->guest[i];
+		struct gen_guest *g = &gen->guest[i];
 
 		fill_options(&opts, conf, i);
 		err = vu_dev_open_unconnected(&g->dev, &opts);

@@ -86,7 +86,7 @@ gen_uplink(const struct gen_conf *c)
 	return c->flows >= GEN_OUT;
 }
 
-struct guest {
+struct gen_guest {
 	struct pump *tx, *rx; /* one a queue pair */
 	bool sends;
 	unsigned peer; /* to whom */
@@ -96,7 +96,7 @@ struct guest {
 
 struct gen {
 	const struct gen_conf *conf;
-	struct guest *guest;
+	struct gen_guest *guest;
 	unsigned n;
 	unsigned n_flows;
 	struct pump *pump; /* the pumps of all guests */
@@ -143,7 +143,7 @@ void gen_mac(unsigned g, uint8_t *mac);
 void gen_frame(uint8_t *frame, unsigned len, const uint8_t *dst, const uint8_t *src);
 
 /* Gives the address that a guest's frames go to. */
-void gen_destination(const struct gen *gen, const struct guest *g, uint8_t *mac);
+void gen_destination(const struct gen *gen, const struct gen_guest *g, uint8_t *mac);
 
 /* Writes the frames of the measurement into every buffer of every sender. */
 void gen_make_frames(struct gen *gen);

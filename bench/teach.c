@@ -14,7 +14,7 @@
 
 /* Posts one frame on the first queue pair. */
 static void
-post_one(struct guest *g, const uint8_t *frame, unsigned len)
+post_one(struct gen_guest *g, const uint8_t *frame, unsigned len)
 {
 	struct pump *p = g->tx;
 	uint8_t *buf = pump_buf(p, p->posted);
@@ -73,7 +73,7 @@ probe(struct gen *gen)
 	for (unsigned i = 0; i < gen->n; i++)
 		before[i] = received(gen, i);
 	for (unsigned i = 0; i < gen->n; i++) {
-		struct guest *g = &gen->guest[i];
+		struct gen_guest *g = &gen->guest[i];
 
 		if (!g->sends)
 			continue;
@@ -90,7 +90,7 @@ probe(struct gen *gen)
 
 /* A guest sends a broadcast from the address of number `as`. */
 static void
-hello(struct guest *g, unsigned as)
+hello(struct gen_guest *g, unsigned as)
 {
 	static const uint8_t all[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 	uint8_t frame[ETHER_MIN], mac[6];
@@ -104,7 +104,7 @@ hello(struct guest *g, unsigned as)
 
 /* The uplink never rests, so this does not settle. 0 once the guest's frame was taken and frames arrive. */
 static int
-teach_in(struct guest *g)
+teach_in(struct gen_guest *g)
 {
 	int64_t deadline = vu_now_ms() + REACH_MS;
 
