@@ -34,14 +34,14 @@ rate(struct hostile *h, bool full)
 	if (!EXPECT(h, !full || gauge_is_full(h->gauge), "the guest did not become full"))
 		return 0;
 	at = now_ns();
-	waited = worker_waited(&h->workers, UPLINK_WORKER);
+	waited = cpu_time_waited(&h->cpu_time, UPLINK_WORKER);
 	if (!EXPECT(h, subject_counters(&h->subject, h->gauge_device[1], &before), "no telemetry"))
 		return 0;
 	nanosleep(&(struct timespec){.tv_nsec = WINDOW_MS * 1000000},
 			NULL); /* the window in which frames are counted */
 	if (!EXPECT(h, subject_counters(&h->subject, h->gauge_device[1], &after), "no telemetry"))
 		return 0;
-	waited = worker_waited(&h->workers, UPLINK_WORKER) - waited;
+	waited = cpu_time_waited(&h->cpu_time, UPLINK_WORKER) - waited;
 	at = now_ns() - at;
 	return at <= waited ? 0 : (double)(after.sent - before.sent) * 1e9 / (double)(at - waited);
 }

@@ -59,12 +59,12 @@ struct gauge {
 	struct nic nic[2];
 	uint8_t mac[2][6];
 	unsigned up;
-	const struct workers *workers;
+	const struct cpu_time *cpu_time;
 	bool running, stop;
 	bool quiet, full; /* the main thread's wishes */
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards the meters */
-	struct meter meter[WORKERS_MAX];
+	struct meter meter[CPU_TIME_WORKERS];
 };
 
 /* Returns how long the worker had a CPU between two moments. */
@@ -117,7 +117,7 @@ look(const struct gauge *g, const struct meter *m, struct sample *s)
 	uint16_t used;
 
 	s->at = now_ns();
-	s->waited = worker_waited(g->workers, m->worker);
+	s->waited = cpu_time_waited(g->cpu_time, m->worker);
 	used = vr_raw_used_idx(m->tx);
 	s->frames = m->last.frames + (uint16_t)(used - (uint16_t)m->last.frames);
 	return now_ns() < s->at + LOOK_NS;
@@ -165,7 +165,7 @@ run(void *arg)
 			vr_raw_avail_idx(g->nic[i].rx,
 					(uint16_t)(vr_raw_used_idx(g->nic[i].rx) + RING));
 		pthread_mutex_lock(&g->lock);
-		for (unsigned i = 0; i < g->workers->n; i++)
+		for (unsigned i = 0; i < g->cpu_time->n; i++)
 			take_sample(g, &g->meter[i]);
 		pthread_mutex_unlock(&g->lock);
 		nanosleep(&tick, NULL); /* the switch is at work meanwhile */
@@ -174,7 +174,7 @@ run(void *arg)
 }
 
 struct gauge *
-gauge_connect(const char *socket, const struct workers *w)
+gauge_connect(const char *socket, const struct cpu_time *t)
 {
 	const struct nic_opts opts = {
 			.dev = {.features = VU_F_VERSION_1 | VU_F_PROTOCOL_FEATURES,
@@ -192,7 +192,7 @@ gauge_connect(const char *socket, const struct workers *w)
 	if (g == NULL)
 		return NULL;
 	pthread_mutex_init(&g->lock, NULL);
-	g->workers = w;
+	g->cpu_time = t;
 	for (; g->up < 2; g->up++) {
 		mac_make(g->mac[g->up], GAUGE_MAC + g->up);
 		sock = vu_connect(socket, PATIENCE_MS);
@@ -263,7 +263,7 @@ void
 gauge_begin(struct gauge *g)
 {
 	pthread_mutex_lock(&g->lock);
-	for (unsigned i = 0; i < g->workers->n; i++) {
+	for (unsigned i = 0; i < g->cpu_time->n; i++) {
 		struct meter *m = &g->meter[i];
 
 		m->open = false;
@@ -283,7 +283,7 @@ gauge_read(struct gauge *g, unsigned windows, int timeout_ms, struct gauge_rate 
 	for (;;) {
 		*r = (struct gauge_rate){.windows = UINT32_MAX};
 		pthread_mutex_lock(&g->lock);
-		for (unsigned i = 0; i < g->workers->n; i++) {
+		for (unsigned i = 0; i < g->cpu_time->n; i++) {
 			m = &g->meter[i];
 			r->mean[i] = m->ns == 0 ? 0 : (double)m->frames * 1e9 / (double)m->ns;
 			r->least[i] = m->windows == 0 ? 0 : m->least;

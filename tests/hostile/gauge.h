@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "workers.h"
+#include "cpu_time.h"
 
 /* In the workers' CPU time. An attack that costs less shows in the neighbours' delay. */
 #define GAUGE_WINDOW_NS 10000000
@@ -30,13 +30,13 @@
 struct gauge;
 
 struct gauge_rate {
-	double mean[WORKERS_MAX];  /* frames/s since gauge_begin(), of the sender on each worker */
-	double least[WORKERS_MAX]; /* the better one of the worst two windows in a row */
-	unsigned windows;          /* counted at the worker that had fewer */
+	double mean[CPU_TIME_WORKERS]; /* frames/s since gauge_begin(), of the sender on each worker */
+	double least[CPU_TIME_WORKERS]; /* the better one of the worst two windows in a row */
+	unsigned windows;               /* counted at the worker that had fewer */
 };
 
 /* Connects it at `socket`. Each of the two sends one broadcast, from which it is learned. */
-struct gauge *gauge_connect(const char *socket, const struct workers *w);
+struct gauge *gauge_connect(const char *socket, const struct cpu_time *t);
 
 /* Returns the address of guest i: 0 is the first one. */
 const uint8_t *gauge_mac(const struct gauge *g, unsigned i);

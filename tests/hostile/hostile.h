@@ -61,7 +61,7 @@ struct hcase {
 struct hostile {
 	struct subject subject;
 	struct neighbours *neighbours;
-	struct workers workers;
+	struct cpu_time cpu_time;
 	struct gauge *gauge;
 	int gauge_device[2]; /* the switch's numbers for its guests */
 	struct party party[PARTIES_MAX];
@@ -85,7 +85,7 @@ struct hostile {
 
 	struct holdings base; /* what the switch held when the neighbours alone were connected */
 	int64_t stopped;      /* devices that were stopped before this case */
-	double usual[WORKERS_MAX]; /* the best rates of the gauge while nobody else was at work */
+	double usual[CPU_TIME_WORKERS]; /* the best rates of the gauge while nobody else was at work */
 };
 
 /* Notes a failure; the case goes on. Returns false, always. */

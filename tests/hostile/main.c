@@ -149,12 +149,12 @@ set_up(struct hostile *h)
 
 	if (!subject_start(s))
 		return fail(h, "%s did not start", s->program);
-	if (!workers_find(&h->workers, s->pid, s->workers))
+	if (!cpu_time_find(&h->cpu_time, s->pid, s->workers))
 		return fail(h, "the kernel does not tell of %u workers", s->workers);
-	h->neighbours = neighbours_connect(s->honest_socket, h->features, &h->workers, h->soak);
+	h->neighbours = neighbours_connect(s->honest_socket, h->features, &h->cpu_time, h->soak);
 	if (h->neighbours == NULL)
 		return fail(h, "the neighbours could not connect");
-	h->gauge = gauge_connect(s->honest_socket, &h->workers);
+	h->gauge = gauge_connect(s->honest_socket, &h->cpu_time);
 	if (h->gauge == NULL)
 		return fail(h, "the honest pair could not connect");
 	for (unsigned i = 0; i < NEIGHBOURS; i++)
@@ -197,7 +197,7 @@ end_honest(struct hostile *h)
 {
 	neighbours_end(h->neighbours);
 	gauge_end(h->gauge);
-	workers_forget(&h->workers);
+	cpu_time_forget(&h->cpu_time);
 	h->neighbours = NULL;
 	h->gauge = NULL;
 }

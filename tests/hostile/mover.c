@@ -160,7 +160,7 @@ say_hello(struct movers *m, struct end *e)
 /* When something came, and for how long workers had run by then. */
 struct heard {
 	int64_t at; /* ms */
-	uint64_t ran[WORKERS_MAX];
+	uint64_t ran[CPU_TIME_WORKERS];
 	bool nudged;
 };
 
@@ -169,7 +169,7 @@ note_heard(const struct movers *m, struct heard *t, bool nudged)
 {
 	t->nudged = nudged;
 	t->at = vu_now_ms();
-	workers_ran(&m->h->workers, t->ran);
+	cpu_time_ran(&m->h->cpu_time, t->ran);
 }
 
 /*
@@ -189,7 +189,7 @@ nudge(struct movers *m, struct end *a, struct heard *t)
 static bool
 is_over(const struct movers *m, const struct heard *t)
 {
-	return vu_now_ms() > t->at + STALL_MS && workers_had_time(&m->h->workers, t->ran);
+	return vu_now_ms() > t->at + STALL_MS && cpu_time_enough(&m->h->cpu_time, t->ran);
 }
 
 /* What a pair has sent and not got will not come any more. */

@@ -52,14 +52,14 @@ struct neighbour {
 struct neighbours {
 	struct neighbour each[NEIGHBOURS];
 	unsigned up; /* connected */
-	const struct workers *workers;
+	const struct cpu_time *cpu_time;
 	bool patient;
 	bool running;
 	pthread_t thread;
-	bool stop, pause;             /* main thread's wishes */
-	bool paused;                  /* the thread's answer to `pause` */
-	uint64_t waited[WORKERS_MAX]; /* of each worker, for its CPU; thread's */
-	uint64_t stood;               /* longest time between two turns of the thread, ns; shared */
+	bool stop, pause;                  /* main thread's wishes */
+	bool paused;                       /* the thread's answer to `pause` */
+	uint64_t waited[CPU_TIME_WORKERS]; /* of each worker, for its CPU; thread's */
+	uint64_t stood; /* longest time between two turns of the thread, ns; shared */
 	uint64_t stood_at; /* when it was seen last that it or a worker had had no CPU for long, ns; likewise */
 	pthread_mutex_t lock; /* guards what follows */
 	char error[320];
@@ -143,10 +143,10 @@ give_up(struct neighbours *n, unsigned i, uint64_t from, uint64_t to)
 static void
 look_at_workers(struct neighbours *n)
 {
-	if (n->workers->n == 1)
+	if (n->cpu_time->n == 1)
 		return;
-	for (unsigned i = 0; i < n->workers->n; i++) {
-		uint64_t waited = worker_waited(n->workers, i);
+	for (unsigned i = 0; i < n->cpu_time->n; i++) {
+		uint64_t waited = cpu_time_waited(n->cpu_time, i);
 
 		if (waited - n->waited[i] > STOOD_NS)
 			__atomic_store_n(&n->stood_at, now_ns(), __ATOMIC_RELAXED);
@@ -204,7 +204,7 @@ note_delay(struct neighbours *n, struct neighbour *me, struct neighbour *peer, u
 	if (looked < s->at + DELAY_NS)
 		return;
 	delay = looked - s->at;
-	waited = worker_waited(n->workers, peer->worker) - s->waited;
+	waited = cpu_time_waited(n->cpu_time, peer->worker) - s->waited;
 	delay = delay > waited ? delay - waited : 0;
 	if (delay > __atomic_load_n(&me->delay, __ATOMIC_RELAXED))
 		__atomic_store_n(&me->delay, delay, __ATOMIC_RELAXED);
@@ -233,7 +233,7 @@ send_some(struct neighbours *n, unsigned i)
 	struct neighbour *me = &n->each[i], *peer = &n->each[i ^ 1];
 	uint8_t frame[FRAME_ROOM];
 	int err = nic_reclaim(&me->nic);
-	uint64_t waited = worker_waited(n->workers, me->worker);
+	uint64_t waited = cpu_time_waited(n->cpu_time, me->worker);
 
 	if (err < 0)
 		complain(n, "neighbour %u: transmit ring: %s", i, strerror(-err));
@@ -277,7 +277,7 @@ run(void *arg)
 }
 
 struct neighbours *
-neighbours_connect(const char *socket, uint64_t features, const struct workers *w, bool patient)
+neighbours_connect(const char *socket, uint64_t features, const struct cpu_time *t, bool patient)
 {
 	struct nic_opts opts = {
 			.dev = {.features = VU_F_VERSION_1 | VU_F_PROTOCOL_FEATURES | features,
@@ -292,14 +292,14 @@ neighbours_connect(const char *socket, uint64_t features, const struct workers *
 		return NULL;
 	if ((features & VU_F_MRG_RXBUF) != 0)
 		opts.rx_buf_size = MERGE_BUF;
-	n->workers = w;
+	n->cpu_time = t;
 	n->patient = patient;
 	pthread_mutex_init(&n->lock, NULL);
 	for (; n->up < NEIGHBOURS; n->up++) {
 		struct neighbour *me = &n->each[n->up];
 
 		mac_make(me->mac, MAC_BASE + n->up);
-		me->worker = n->up % w->n; /* the worker with the fewest rings gets the next one */
+		me->worker = n->up % t->n; /* the worker with the fewest rings gets the next one */
 		sock = vu_connect(socket, PATIENCE_MS);
 		err = sock < 0 ? sock : nic_open(&me->nic, sock, &opts);
 		if (err < 0) {
@@ -343,13 +343,13 @@ static bool
 wait_until(struct neighbours *n, bool (*is_so)(struct neighbours *n))
 {
 	int64_t begin = vu_now_ms(), waited;
-	uint64_t ran[WORKERS_MAX];
+	uint64_t ran[CPU_TIME_WORKERS];
 
-	workers_ran(n->workers, ran);
+	cpu_time_ran(n->cpu_time, ran);
 	while (!is_so(n)) {
 		waited = vu_now_ms() - begin;
 		if (waited > PATIENCE_MS &&
-				(!n->patient || workers_had_time(n->workers, ran) ||
+				(!n->patient || cpu_time_enough(n->cpu_time, ran) ||
 						waited > HANGS_MS))
 			return false;
 		poll(NULL, 0, POLL_MS);

@@ -6,7 +6,7 @@
  *
  * For each frame the least time is known that it was under way: from when it was sent until the
  * last time its receiver looked for it in vain. Only time counts in which the worker that polls the
- * sender had a CPU (workers.h). Therefore no frame is late because a thread of this program, or a
+ * sender had a CPU (cpu_time.h). Therefore no frame is late because a thread of this program, or a
  * worker, got no CPU.
  *
  * A thread of their own passes numbered frames both ways within each pair, all the time, and never
@@ -20,7 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "workers.h"
+#include "cpu_time.h"
 
 #define NEIGHBOURS 4 /* two pairs: 0 with 1, 2 with 3 */
 
@@ -33,7 +33,7 @@ struct neighbours;
  * connect.
  */
 struct neighbours *
-neighbours_connect(const char *socket, uint64_t features, const struct workers *w, bool patient);
+neighbours_connect(const char *socket, uint64_t features, const struct cpu_time *t, bool patient);
 
 /*
  * Starts the traffic; for when the switch has learned all of their addresses, as nothing is flooded then. Waits until

@@ -258,7 +258,7 @@ is_usual(struct hostile *h, const struct gauge_rate *r)
 {
 	bool usual = true;
 
-	for (unsigned i = 0; i < h->workers.n; i++) {
+	for (unsigned i = 0; i < h->cpu_time.n; i++) {
 		if (r->mean[i] > h->usual[i])
 			h->usual[i] = r->mean[i];
 		usual = usual && r->mean[i] >= USUAL * h->usual[i];
@@ -284,7 +284,7 @@ rate_kept(const struct hostile *h, const double *rate, const struct gauge_rate *
 {
 	double least = 1;
 
-	for (unsigned i = 0; i < h->workers.n; i++)
+	for (unsigned i = 0; i < h->cpu_time.n; i++)
 		if (rate[i] < least * alone->mean[i])
 			least = rate[i] / alone->mean[i];
 	return least;

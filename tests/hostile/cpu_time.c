@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* The workers' CPU time. See workers.h. */
+/* The workers' CPU time. See cpu_time.h. */
 #define _GNU_SOURCE
-#include "workers.h"
+#include "cpu_time.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -45,36 +45,36 @@ lcore_of(pid_t pid, const char *tid)
 }
 
 bool
-workers_find(struct workers *w, pid_t pid, unsigned n)
+cpu_time_find(struct cpu_time *t, pid_t pid, unsigned n)
 {
 	char path[300];
 	struct dirent *e;
 	unsigned lcore;
 	DIR *dir;
 
-	*w = (struct workers){.n = n, .fd = {-1, -1}};
+	*t = (struct cpu_time){.n = n, .fd = {-1, -1}};
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
 	dir = opendir(path);
 	while (dir != NULL && (e = readdir(dir)) != NULL) {
 		lcore = lcore_of(pid, e->d_name);
-		if (lcore == 0 || lcore > n || w->fd[lcore - 1] >= 0)
+		if (lcore == 0 || lcore > n || t->fd[lcore - 1] >= 0)
 			continue;
 		snprintf(path, sizeof(path), "/proc/%d/task/%s/schedstat", (int)pid, e->d_name);
-		w->fd[lcore - 1] = open(path, O_RDONLY | O_CLOEXEC);
+		t->fd[lcore - 1] = open(path, O_RDONLY | O_CLOEXEC);
 	}
 	if (dir != NULL)
 		closedir(dir);
 	for (unsigned i = 0; i < n; i++)
-		if (w->fd[i] < 0)
+		if (t->fd[i] < 0)
 			return false;
 	return n > 0;
 }
 
 static void
-read_times(const struct workers *w, unsigned i, uint64_t *ran, uint64_t *waited)
+read_times(const struct cpu_time *t, unsigned i, uint64_t *ran, uint64_t *waited)
 {
 	char text[96];
-	ssize_t len = pread(w->fd[i], text, sizeof(text) - 1, 0);
+	ssize_t len = pread(t->fd[i], text, sizeof(text) - 1, 0);
 
 	text[len > 0 ? len : 0] = '\0';
 	*ran = *waited = 0;
@@ -82,40 +82,40 @@ read_times(const struct workers *w, unsigned i, uint64_t *ran, uint64_t *waited)
 }
 
 uint64_t
-worker_waited(const struct workers *w, unsigned i)
+cpu_time_waited(const struct cpu_time *t, unsigned i)
 {
 	uint64_t ran, waited;
 
-	read_times(w, i, &ran, &waited);
+	read_times(t, i, &ran, &waited);
 	return waited;
 }
 
 void
-workers_ran(const struct workers *w, uint64_t ran[WORKERS_MAX])
+cpu_time_ran(const struct cpu_time *t, uint64_t ran[CPU_TIME_WORKERS])
 {
 	uint64_t waited;
 
-	for (unsigned i = 0; i < w->n; i++)
-		read_times(w, i, &ran[i], &waited);
+	for (unsigned i = 0; i < t->n; i++)
+		read_times(t, i, &ran[i], &waited);
 }
 
 bool
-workers_had_time(const struct workers *w, const uint64_t before[WORKERS_MAX])
+cpu_time_enough(const struct cpu_time *t, const uint64_t before[CPU_TIME_WORKERS])
 {
-	uint64_t ran[WORKERS_MAX];
+	uint64_t ran[CPU_TIME_WORKERS];
 
-	workers_ran(w, ran);
-	for (unsigned i = 0; i < w->n; i++)
+	cpu_time_ran(t, ran);
+	for (unsigned i = 0; i < t->n; i++)
 		if (ran[i] < before[i] + TIME_NS)
 			return false;
 	return true;
 }
 
 void
-workers_forget(struct workers *w)
+cpu_time_forget(struct cpu_time *t)
 {
-	for (unsigned i = 0; i < w->n; i++)
-		if (w->fd[i] >= 0)
-			close(w->fd[i]);
-	w->n = 0;
+	for (unsigned i = 0; i < t->n; i++)
+		if (t->fd[i] >= 0)
+			close(t->fd[i]);
+	t->n = 0;
 }

@@ -9,33 +9,33 @@
  * one. Other programs on the machine do not disturb what is measured in this time. Any thread, once
  * the workers are found.
  */
-#ifndef HOSTILE_WORKERS_H
-#define HOSTILE_WORKERS_H
+#ifndef HOSTILE_CPU_TIME_H
+#define HOSTILE_CPU_TIME_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#define WORKERS_MAX 2
+#define CPU_TIME_WORKERS 2
 
-struct workers {
-	unsigned n;
-	int fd[WORKERS_MAX]; /* /proc/PID/task/TID/schedstat, in the order of their lcores */
+struct cpu_time {
+	unsigned n;               /* workers */
+	int fd[CPU_TIME_WORKERS]; /* /proc/PID/task/TID/schedstat, in the order of their lcores */
 };
 
 /* Looks for `n` workers of a process. */
-bool workers_find(struct workers *w, pid_t pid, unsigned n);
+bool cpu_time_find(struct cpu_time *t, pid_t pid, unsigned n);
 
 /* Returns how long a worker has waited for a CPU, in ns. */
-uint64_t worker_waited(const struct workers *w, unsigned i);
+uint64_t cpu_time_waited(const struct cpu_time *t, unsigned i);
 
 /* Tells for how long each worker has had a CPU, in ns; the last milliseconds may be missing. */
-void workers_ran(const struct workers *w, uint64_t ran[WORKERS_MAX]);
+void cpu_time_ran(const struct cpu_time *t, uint64_t ran[CPU_TIME_WORKERS]);
 
-/* Returns true if each worker has run for far longer than a frame waits since workers_ran() gave `before`. */
-bool workers_had_time(const struct workers *w, const uint64_t before[WORKERS_MAX]);
+/* Returns true if each worker has run for far longer than a frame waits since cpu_time_ran() gave `before`. */
+bool cpu_time_enough(const struct cpu_time *t, const uint64_t before[CPU_TIME_WORKERS]);
 
-void workers_forget(struct workers *w);
+void cpu_time_forget(struct cpu_time *t);
 
 /* Monotonic, ns. */
 uint64_t now_ns(void);
