@@ -18,21 +18,21 @@
 
 /* A good packet, what is done to it, and what must happen to it. */
 struct shape {
-	struct packet_spec spec;
-	void (*bend)(struct packet *p, unsigned value);
+	struct parcel_spec spec;
+	void (*bend)(struct parcel *p, unsigned value);
 	unsigned from, to, step; /* values; step 0: none */
 	enum drop_reason reason; /* DROP_NONE: it arrives */
 };
 
 static void
-bend_start(struct packet *p, unsigned value)
+bend_start(struct parcel *p, unsigned value)
 {
 	p->vnet.csum_start = (uint16_t)value;
 }
 
 /* The sum is that of the bytes from there on, whatever they are. */
 static void
-bend_sum(struct packet *p, unsigned value)
+bend_sum(struct parcel *p, unsigned value)
 {
 	p->vnet.csum_start = (uint16_t)value;
 	p->l4 = value;
@@ -41,7 +41,7 @@ bend_sum(struct packet *p, unsigned value)
 
 /* The checksum's place is so far after its start. */
 static void
-bend_sum_far(struct packet *p, unsigned value)
+bend_sum_far(struct parcel *p, unsigned value)
 {
 	p->vnet.csum_offset = (uint16_t)value;
 	p->headers = p->l4 + value + 2U;
@@ -49,81 +49,81 @@ bend_sum_far(struct packet *p, unsigned value)
 
 /* Just past the end of the frame, and at its last bytes. */
 static void
-bend_start_to_end(struct packet *p, unsigned value)
+bend_start_to_end(struct parcel *p, unsigned value)
 {
 	p->vnet.csum_start = (uint16_t)(p->len + value - 2);
 }
 
 static void
-bend_start_by(struct packet *p, unsigned value)
+bend_start_by(struct parcel *p, unsigned value)
 {
 	p->vnet.csum_start = (uint16_t)(p->l4 + value - 4);
 }
 
 static void
-bend_offset(struct packet *p, unsigned value)
+bend_offset(struct parcel *p, unsigned value)
 {
 	p->vnet.csum_offset = (uint16_t)value;
 }
 
 static void
-bend_offset_to_end(struct packet *p, unsigned value)
+bend_offset_to_end(struct parcel *p, unsigned value)
 {
 	p->vnet.csum_offset = (uint16_t)(p->len - p->l4 + value - 2);
 }
 
 static void
-bend_gso_size(struct packet *p, unsigned value)
+bend_gso_size(struct parcel *p, unsigned value)
 {
 	p->vnet.gso_size = (uint16_t)value;
 }
 
 static void
-bend_gso_type(struct packet *p, unsigned value)
+bend_gso_type(struct parcel *p, unsigned value)
 {
 	p->vnet.gso_type = (uint8_t)value;
 	p->vnet.gso_size = 100;
 }
 
 static void
-bend_no_csum(struct packet *p, unsigned value)
+bend_no_csum(struct parcel *p, unsigned value)
 {
 	(void)value;
 	p->vnet.flags = 0;
 }
 
 static void
-bend_hdr_len(struct packet *p, unsigned value)
+bend_hdr_len(struct parcel *p, unsigned value)
 {
 	p->vnet.hdr_len = (uint16_t)(value % 2 == 0 ? value : 65535 - value);
 }
 
 static void
-bend_cut(struct packet *p, unsigned value)
+bend_cut(struct parcel *p, unsigned value)
 {
 	p->len = value;
 }
 
 static void
-bend_ihl(struct packet *p, unsigned value)
+bend_ihl(struct parcel *p, unsigned value)
 {
 	p->bytes[p->l3] = (uint8_t)(0x40 | value);
 }
 
 static void
-bend_version(struct packet *p, unsigned value)
+bend_version(struct parcel *p, unsigned value)
 {
 	p->bytes[p->l3] = (uint8_t)(value << 4 | (p->bytes[p->l3] & 15));
 }
 
 static void
-bend_data_offset(struct packet *p, unsigned value)
+bend_data_offset(struct parcel *p, unsigned value)
 {
 	p->bytes[p->l4 + 12] = (uint8_t)(value << 4);
 }
 
 static void
-bend_protocol(struct packet *p, unsigned value)
+bend_protocol(struct parcel *p, unsigned value)
 {
 	/* Neither of the two protocols that have checksums of this kind, nor an extension header. */
 	static const uint8_t protocols[] = {1, 2, 4, 41, 44, 47, 50, 51, 58, 59, 89, 132, 136, 255};
@@ -132,7 +132,7 @@ bend_protocol(struct packet *p, unsigned value)
 }
 
 static void
-bend_fragment(struct packet *p, unsigned value)
+bend_fragment(struct parcel *p, unsigned value)
 {
 	static const uint16_t fields[] = {0x2000, 0x0001, 0x1fff, 0x3000};
 
@@ -141,7 +141,7 @@ bend_fragment(struct packet *p, unsigned value)
 }
 
 static void
-bend_ethertype(struct packet *p, unsigned value)
+bend_ethertype(struct parcel *p, unsigned value)
 {
 	static const uint8_t types[][2] = {{8, 6}, {0x86, 0xdd}, {0x81, 0}, {0, 60}, {0x88, 0xb6}};
 
@@ -150,7 +150,7 @@ bend_ethertype(struct packet *p, unsigned value)
 
 /* Wrong lengths in the headers: they do not concern offloads, and segmentation corrects them. */
 static void
-bend_ip_length(struct packet *p, unsigned value)
+bend_ip_length(struct parcel *p, unsigned value)
 {
 	memcpy(p->bytes + p->l3 + (p->bytes[p->l3] >> 4 == 6 ? 4 : 2),
 			&(uint16_t){(uint16_t)(value * 16411)}, 2);
@@ -158,14 +158,14 @@ bend_ip_length(struct packet *p, unsigned value)
 
 /* The length field of an extension header, by turns the first and the last of four, is so many units. */
 static void
-bend_extension(struct packet *p, unsigned value)
+bend_extension(struct parcel *p, unsigned value)
 {
 	p->bytes[p->l3 + 40 + (value % 2 != 0 ? 0 : 24) + 1] = (uint8_t)value;
 }
 
 /* An extension header that is followed by its like again and again: the whole frame is a chain of them. */
 static void
-bend_endless(struct packet *p, unsigned value)
+bend_endless(struct parcel *p, unsigned value)
 {
 	static const uint8_t types[] = {0, 43, 60};
 
@@ -177,7 +177,7 @@ bend_endless(struct packet *p, unsigned value)
 }
 
 static void
-bend_tags(struct packet *p, unsigned value)
+bend_tags(struct parcel *p, unsigned value)
 {
 	(void)value;
 	/* A third tag, where the header says that IP begins. */
@@ -186,13 +186,13 @@ bend_tags(struct packet *p, unsigned value)
 
 /* One packet to each of the receivers. */
 static bool
-to_all(struct trio *t, struct packet *p, const struct packet_spec *spec, const struct shape *s,
+to_all(struct trio *t, struct parcel *p, const struct parcel_spec *spec, const struct shape *s,
 		unsigned value)
 {
 	bool ok = true;
 
 	for (unsigned i = 0; i < RECEIVERS && ok; i++) {
-		packet_make(p, spec, t->to[i]->mac, t->bad->mac, value + i);
+		parcel_make(p, spec, t->to[i]->mac, t->bad->mac, value + i);
 		if (s->bend != NULL)
 			s->bend(p, value);
 		ok = trio_send(t, p, 1);
@@ -209,7 +209,7 @@ to_all(struct trio *t, struct packet *p, const struct packet_spec *spec, const s
 static void
 run(struct hostile *h, const void *arg)
 {
-	static struct packet p;
+	static struct parcel p;
 	const struct shape *s = arg;
 	struct trio t;
 
@@ -221,7 +221,7 @@ run(struct hostile *h, const void *arg)
 		if (!to_all(&t, &p, &s->spec, s, v))
 			return;
 	/* Good packets still arrive. */
-	if (!to_all(&t, &p, &(const struct packet_spec){.payload = 3000, .gso_size = 1000},
+	if (!to_all(&t, &p, &(const struct parcel_spec){.payload = 3000, .gso_size = 1000},
 			    &(const struct shape){.reason = DROP_NONE}, 0))
 		return;
 	for (unsigned i = 0; i < RECEIVERS; i++)
@@ -232,10 +232,10 @@ run(struct hostile *h, const void *arg)
 static void
 run_not_negotiated(struct hostile *h, const void *arg)
 {
-	static struct packet p;
+	static struct parcel p;
 	static const struct {
 		uint64_t features;
-		struct packet_spec spec;
+		struct parcel_spec spec;
 		uint8_t more;
 	} asks[] = {
 			{0, {.payload = 100}, 0},
@@ -256,7 +256,7 @@ run_not_negotiated(struct hostile *h, const void *arg)
 		if (!trio_open(h, &t, asks[a].features))
 			return;
 		for (unsigned i = 0; i < RECEIVERS; i++) {
-			packet_make(&p, &asks[a].spec, t.to[i]->mac, t.bad->mac, i);
+			parcel_make(&p, &asks[a].spec, t.to[i]->mac, t.bad->mac, i);
 			p.vnet.gso_type |= asks[a].more;
 			if (!trio_send(&t, &p, 1))
 				return;
@@ -281,13 +281,13 @@ run_not_negotiated(struct hostile *h, const void *arg)
 static void
 run_pieces(struct hostile *h, const void *arg)
 {
-	static const struct packet_spec specs[] = {
+	static const struct parcel_spec specs[] = {
 			{.payload = 65535 - 40, .gso_size = 1448},
 			{.ipv6 = true, .payload = 65535 - 60, .gso_size = 1428},
 			{.tags = 2, .payload = 65535 - 40, .gso_size = 1400},
 			{.payload = 65535 - 40, .gso_size = 9000},
 	};
-	static struct packet p;
+	static struct parcel p;
 	struct trio t;
 
 	(void)arg;
@@ -298,7 +298,7 @@ run_pieces(struct hostile *h, const void *arg)
 		bool fits = specs[k].gso_size < 1500;
 
 		for (unsigned i = 0; i < RECEIVERS; i++) {
-			packet_make(&p, &specs[k], t.to[i]->mac, t.bad->mac, i + k);
+			parcel_make(&p, &specs[k], t.to[i]->mac, t.bad->mac, i + k);
 			if (fits ? !trio_arrives(&t, i, &p, 1024) : !trio_send(&t, &p, 1024))
 				return;
 			if (!fits)
@@ -306,7 +306,7 @@ run_pieces(struct hostile *h, const void *arg)
 		}
 	}
 	/* One byte too much for an IP packet. */
-	packet_make(&p, &specs[0], t.to[0]->mac, t.bad->mac, 1);
+	parcel_make(&p, &specs[0], t.to[0]->mac, t.bad->mac, 1);
 	p.len += 1;
 	p.bytes[p.len - 1] = 0;
 	if (trio_send(&t, &p, 1))

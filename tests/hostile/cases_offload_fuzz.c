@@ -27,7 +27,7 @@ number(uint64_t *state, uint64_t below)
 
 /* Sets one field of the virtio-net header to a value that code is likely to get wrong. */
 static void
-bend_header(struct packet *p, uint64_t *state)
+bend_header(struct parcel *p, uint64_t *state)
 {
 	static const uint8_t flags[] = {0, 1, 2, 3, 4, 0xff};
 	static const uint8_t types[] = {0, 1, 3, 4, 5, 0x80, 0x81, 0x84, 0xff};
@@ -71,9 +71,9 @@ bend_header(struct packet *p, uint64_t *state)
 
 /* A packet of any kind, with up to three things wrong with it; the addresses stay. */
 static void
-make_any(struct packet *p, const struct trio *t, unsigned to, uint64_t *state)
+make_any(struct parcel *p, const struct trio *t, unsigned to, uint64_t *state)
 {
-	struct packet_spec s = {
+	struct parcel_spec s = {
 			.ipv6 = number(state, 2) != 0,
 			.udp = number(state, 4) == 0,
 			.tags = (unsigned)number(state, 3),
@@ -83,7 +83,7 @@ make_any(struct packet *p, const struct trio *t, unsigned to, uint64_t *state)
 
 	s.extensions = s.ipv6 && number(state, 3) == 0 ? (unsigned)number(state, 6) : 0;
 	s.gso_size = number(state, 3) != 0 ? (uint16_t)(50 + number(state, 1400)) : 0;
-	packet_make(p, &s, t->to[to]->mac, t->bad->mac, (uint32_t)number(state, 65536));
+	parcel_make(p, &s, t->to[to]->mac, t->bad->mac, (uint32_t)number(state, 65536));
 	for (; wrongs > 0; wrongs--) {
 		if (number(state, 2) != 0)
 			bend_header(p, state);
@@ -96,7 +96,7 @@ make_any(struct packet *p, const struct trio *t, unsigned to, uint64_t *state)
 			break;
 	}
 	/* If it arrives, it is because the header says so. */
-	if (!packet_asks(p))
+	if (!parcel_asks(p))
 		return;
 	p->l4 = p->vnet.csum_start;
 	if (p->vnet.gso_type ==
@@ -113,7 +113,7 @@ make_any(struct packet *p, const struct trio *t, unsigned to, uint64_t *state)
 static void
 run_fuzz(struct hostile *h, const void *arg)
 {
-	static struct packet p;
+	static struct parcel p;
 	uint64_t state = SEED + h->features, arrived = 0, lost = 0;
 	struct totals all;
 	struct trio t;
@@ -158,7 +158,7 @@ run_fuzz(struct hostile *h, const void *arg)
 
 struct race_state {
 	uint8_t *header, *frame; /* in guest memory; a second thread changes them */
-	const struct packet *p;
+	const struct parcel *p;
 	bool stop;
 };
 
@@ -185,13 +185,13 @@ racer(void *arg)
 static unsigned
 look(struct trio *t, unsigned i)
 {
-	static uint8_t frame[PACKET_ROOM];
+	static uint8_t frame[PARCEL_MAX];
 	struct party *to = t->to[i];
 	unsigned n = 0;
 	int len;
 
 	while ((len = nic_recv(&to->nic, frame, sizeof(frame))) > 0) {
-		const char *wrong = packet_unsound(
+		const char *wrong = parcel_unsound(
 				to->nic.dev.features, &to->nic.rx_hdr, (uint32_t)len);
 
 		n++;
@@ -205,9 +205,9 @@ look(struct trio *t, unsigned i)
 }
 
 static void
-race_with(struct trio *t, unsigned to, const struct packet_spec *spec)
+race_with(struct trio *t, unsigned to, const struct parcel_spec *spec)
 {
-	static struct packet p;
+	static struct parcel p;
 	const uint16_t heads[A_ROUND] = {0};
 	struct race_state r = {.p = &p};
 	struct buf b = raw_buf(t->bad, 0, 12 + 20000);
@@ -217,7 +217,7 @@ race_with(struct trio *t, unsigned to, const struct packet_spec *spec)
 
 	if (b.at == NULL)
 		return;
-	packet_make(&p, spec, t->to[to]->mac, t->bad->mac, to);
+	parcel_make(&p, spec, t->to[to]->mac, t->bad->mac, to);
 	r.header = b.at;
 	r.frame = b.at + 12;
 	memcpy(r.header, &p.vnet, 12);
@@ -256,11 +256,11 @@ const struct hcase cases_offload_fuzz[] = {
 				"6,000 packets with random headers: arrive as they must, or dropped",
 				run_fuzz},
 		{"offload-race-csum", "header and packet change while a checksum is done", run_race,
-				&(const struct packet_spec){.payload = 700}},
+				&(const struct parcel_spec){.payload = 700}},
 		{"offload-race-gso", "header and packet change while it is cut", run_race,
-				&(const struct packet_spec){.payload = 6000, .gso_size = 1000}},
+				&(const struct parcel_spec){.payload = 6000, .gso_size = 1000}},
 		{"offload-race-ipv6", "the same with extension headers", run_race,
-				&(const struct packet_spec){.ipv6 = true,
+				&(const struct parcel_spec){.ipv6 = true,
 						.extensions = 3,
 						.payload = 6000,
 						.gso_size = 1000}},

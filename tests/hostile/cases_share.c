@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "cases.h"
-#include "packet.h"
+#include "parcel.h"
 #include "share.h"
 
 #define RING VR_SIZE_MAX /* entries: milliseconds of work, for while this program waits for a CPU */
@@ -87,11 +87,11 @@ send_always(struct contest *c, struct party *from, struct vr_ring *vr, unsigned 
 static bool
 send_long(struct contest *c, struct party *from, unsigned n, const struct party *to)
 {
-	static struct packet p;
+	static struct parcel p;
 	struct vr_ring *tx = from->nic.tx;
 	struct buf b;
 
-	packet_make(&p, &(struct packet_spec){.payload = LONG, .gso_size = GSO}, to->mac, from->mac,
+	parcel_make(&p, &(struct parcel_spec){.payload = LONG, .gso_size = GSO}, to->mac, from->mac,
 			1);
 	b = raw_buf(from, 1, HEADER + p.len);
 	if (b.at == NULL)
@@ -256,7 +256,7 @@ greedy_long(struct contest *c)
 	return open_two(c->h, &p, VU_F_CSUM | VU_F_HOST_TSO4, &peer,
 			       VU_F_GUEST_CSUM | VU_F_GUEST_TSO4) &&
 			send_long(c, p, DEARER, peer) &&
-			receive_always(c, peer, HEADER + PACKET_ROOM);
+			receive_always(c, peer, HEADER + PARCEL_MAX);
 }
 
 /* Frames of 64 KiB, to a guest for which the switch segments them and computes checksums. */

@@ -14,7 +14,7 @@
 			VU_F_GUEST_USO6)
 #define RING 1024
 #define DESCS_MAX 1024
-#define ARENA (12 + PACKET_ROOM)
+#define ARENA (12 + PARCEL_MAX)
 #define TRIES 100u /* of trio_arrives() */
 
 bool
@@ -59,7 +59,7 @@ trio_close(struct trio *t)
 }
 
 bool
-trio_send(struct trio *t, const struct packet *p, unsigned descs)
+trio_send(struct trio *t, const struct parcel *p, unsigned descs)
 {
 	unsigned hdr_len = t->bad->nic.hdr_len;
 	uint32_t len = hdr_len + p->len, at = 0, each = len / descs;
@@ -78,9 +78,9 @@ trio_send(struct trio *t, const struct packet *p, unsigned descs)
 }
 
 bool
-trio_hears(struct trio *t, unsigned i, const struct packet *p, bool perhaps)
+trio_hears(struct trio *t, unsigned i, const struct parcel *p, bool perhaps)
 {
-	static uint8_t frame[PACKET_ROOM];
+	static uint8_t frame[PARCEL_MAX];
 	struct party *to = t->to[i];
 	uint32_t at = 0, got, total = p->len > p->headers ? p->len - p->headers : 0;
 	const char *wrong;
@@ -88,7 +88,7 @@ trio_hears(struct trio *t, unsigned i, const struct packet *p, bool perhaps)
 	int len;
 
 	while ((len = nic_recv(&to->nic, frame, sizeof(frame))) > 0) {
-		wrong = packet_wrong(p, to->nic.dev.features, &to->nic.rx_hdr, frame, (uint32_t)len,
+		wrong = parcel_wrong(p, to->nic.dev.features, &to->nic.rx_hdr, frame, (uint32_t)len,
 				at, &got);
 		if (wrong != NULL)
 			return fail(t->h, "receiver %u, frame %u of %d bytes: %s", i, n, len,
@@ -107,7 +107,7 @@ trio_hears(struct trio *t, unsigned i, const struct packet *p, bool perhaps)
 }
 
 bool
-trio_arrives(struct trio *t, unsigned i, const struct packet *p, unsigned descs)
+trio_arrives(struct trio *t, unsigned i, const struct parcel *p, unsigned descs)
 {
 	for (unsigned n = 0; n < TRIES; n++) {
 		if (!trio_send(t, p, descs))

@@ -9,14 +9,14 @@
 #define HOSTILE_OFFLOAD_H
 
 #include "hostile.h"
-#include "packet.h"
+#include "parcel.h"
 
 #define RECEIVERS 3
 
 struct trio {
 	struct hostile *h;
 	struct party *bad, *to[RECEIVERS];
-	struct packet *heard;
+	struct parcel *heard;
 };
 
 /* `features` are the offloads of the sender. Returns false, and notes a failure, if a guest cannot be opened. */
@@ -25,18 +25,18 @@ bool trio_open(struct hostile *h, struct trio *t, uint64_t features);
 void trio_close(struct trio *t);
 
 /* Sends a packet with its header in so many descriptors, and waits until the switch is done with it. */
-bool trio_send(struct trio *t, const struct packet *p, unsigned descs);
+bool trio_send(struct trio *t, const struct parcel *p, unsigned descs);
 
 /*
  * All that has arrived at receiver `i` must be what becomes of `p`, and nothing may be missing.
  * With `perhaps`, nothing at all may have arrived; then it returns false and notes no failure.
  */
-bool trio_hears(struct trio *t, unsigned i, const struct packet *p, bool perhaps);
+bool trio_hears(struct trio *t, unsigned i, const struct parcel *p, bool perhaps);
 
 /*
  * Sends it in `descs` descriptors until it arrives at receiver `i`: in more pieces than can be parked it can't wait,
  * and is lost while the receiver's pages are slow to come. Each lost one must be counted as ring_full.
  */
-bool trio_arrives(struct trio *t, unsigned i, const struct packet *p, unsigned descs);
+bool trio_arrives(struct trio *t, unsigned i, const struct parcel *p, unsigned descs);
 
 #endif

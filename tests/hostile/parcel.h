@@ -2,21 +2,21 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * Packets of TCP and UDP whose checksum and segmentation are left to the switch, and what must
- * become of them. All of it is written from the RFCs, and knows nothing of the switch's code.
+ * Parcels: packets of TCP and UDP whose checksum and segmentation are left to the switch, and what
+ * must become of them. All of it is written from the RFCs, and knows nothing of the switch's code.
  * No state; any thread.
  */
-#ifndef HOSTILE_PACKET_H
-#define HOSTILE_PACKET_H
+#ifndef HOSTILE_PARCEL_H
+#define HOSTILE_PARCEL_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "vring.h"
 
-#define PACKET_ROOM (65535 + 14 + 8)
+#define PARCEL_MAX (65535 + 14 + 8)
 
-struct packet_spec {
+struct parcel_spec {
 	bool ipv6, udp;
 	unsigned tags;       /* VLAN tags, at most 2 */
 	unsigned extensions; /* IPv6: headers of 8 bytes before TCP's or UDP's */
@@ -24,20 +24,20 @@ struct packet_spec {
 	uint16_t gso_size;   /* 0: not to be cut */
 };
 
-struct packet {
+struct parcel {
 	struct vr_net_hdr vnet; /* as the sender's driver fills it */
 	uint32_t len;
 	uint32_t l3, l4, headers; /* where they begin, and where they end */
-	uint8_t bytes[PACKET_ROOM];
+	uint8_t bytes[PARCEL_MAX];
 };
 
 /* `seed`: of ports, sequence number and payload. */
-void packet_make(struct packet *p, const struct packet_spec *s, const uint8_t *dst,
+void parcel_make(struct parcel *p, const struct parcel_spec *s, const uint8_t *dst,
 		const uint8_t *src, uint32_t seed);
 
 /* Returns true if the sender asks for an offload. */
 static inline bool
-packet_asks(const struct packet *p)
+parcel_asks(const struct parcel *p)
 {
 	return (p->vnet.flags & VR_HDR_NEEDS_CSUM) != 0 || p->vnet.gso_type != 0;
 }
@@ -49,10 +49,10 @@ packet_asks(const struct packet *p)
  * finished: every length and checksum is right (given that the partial sum of the sender was
  * right).
  */
-const char *packet_wrong(const struct packet *p, uint64_t takes, const struct vr_net_hdr *vnet,
+const char *parcel_wrong(const struct parcel *p, uint64_t takes, const struct vr_net_hdr *vnet,
 		const uint8_t *frame, uint32_t len, uint32_t at, uint32_t *got);
 
 /* Returns what is wrong with a frame that has arrived with this header, whatever was sent; NULL if nothing is. */
-const char *packet_unsound(uint64_t takes, const struct vr_net_hdr *vnet, uint32_t len);
+const char *parcel_unsound(uint64_t takes, const struct vr_net_hdr *vnet, uint32_t len);
 
 #endif

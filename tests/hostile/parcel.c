@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Packets, and what becomes of them. See packet.h. */
-#include "packet.h"
+/* Parcels, and what becomes of them. See parcel.h. */
+#include "parcel.h"
 
 #include <string.h>
 
@@ -15,7 +15,7 @@
 #define PROTO_OPTIONS 60 /* IPv6 destination options */
 
 static uint8_t *
-make_ip(struct packet *p, const struct packet_spec *s, uint32_t l4_len)
+make_ip(struct parcel *p, const struct parcel_spec *s, uint32_t l4_len)
 {
 	uint8_t *ip = p->bytes + p->l3, protocol = s->udp ? PROTO_UDP : PROTO_TCP;
 
@@ -42,7 +42,7 @@ make_ip(struct packet *p, const struct packet_spec *s, uint32_t l4_len)
 }
 
 void
-packet_make(struct packet *p, const struct packet_spec *s, const uint8_t *dst, const uint8_t *src,
+parcel_make(struct parcel *p, const struct parcel_spec *s, const uint8_t *dst, const uint8_t *src,
 		uint32_t seed)
 {
 	uint32_t l4_len = (s->udp ? UDP_HEADER : TCP_HEADER) + s->payload;
@@ -113,7 +113,7 @@ needed(const struct vr_net_hdr *vnet, bool ipv6)
 }
 
 const char *
-packet_unsound(uint64_t takes, const struct vr_net_hdr *vnet, uint32_t len)
+parcel_unsound(uint64_t takes, const struct vr_net_hdr *vnet, uint32_t len)
 {
 	uint64_t four = needed(vnet, false), six = needed(vnet, true);
 
@@ -134,11 +134,11 @@ packet_unsound(uint64_t takes, const struct vr_net_hdr *vnet, uint32_t len)
 
 /* It arrived unchanged: the same bytes, and a header that says the same about them. */
 static const char *
-changed(const struct packet *p, const struct vr_net_hdr *vnet, const uint8_t *frame, uint32_t len)
+changed(const struct parcel *p, const struct vr_net_hdr *vnet, const uint8_t *frame, uint32_t len)
 {
 	if (len != p->len || memcmp(frame, p->bytes, len) != 0)
 		return "another frame than was sent";
-	if (!packet_asks(p))
+	if (!parcel_asks(p))
 		return (vnet->flags & VR_HDR_NEEDS_CSUM) != 0 || vnet->gso_type != 0
 				? "an offload that nobody asked for"
 				: NULL;
@@ -151,7 +151,7 @@ changed(const struct packet *p, const struct vr_net_hdr *vnet, const uint8_t *fr
 
 /* Checks the TCP or UDP header of a frame that is one of several segments. */
 static const char *
-wrong_part(const struct packet *p, const uint8_t *frame, uint32_t len, uint32_t at)
+wrong_part(const struct parcel *p, const uint8_t *frame, uint32_t len, uint32_t at)
 {
 	const uint8_t *was = p->bytes + p->l4, *is = frame + p->l4;
 	bool ipv6 = (frame[p->l3] >> 4) == 6, udp = p->vnet.csum_offset == 6;
@@ -169,19 +169,19 @@ wrong_part(const struct packet *p, const uint8_t *frame, uint32_t len, uint32_t 
 }
 
 const char *
-packet_wrong(const struct packet *p, uint64_t takes, const struct vr_net_hdr *vnet,
+parcel_wrong(const struct parcel *p, uint64_t takes, const struct vr_net_hdr *vnet,
 		const uint8_t *frame, uint32_t len, uint32_t at, uint32_t *got)
 {
 	bool ipv6 = (p->bytes[p->l3] >> 4) == 6, cut = p->vnet.gso_type != 0;
 	uint64_t need = needed(&p->vnet, ipv6);
 	uint32_t field = p->l4 + p->vnet.csum_offset, begin, is;
-	const char *wrong = packet_unsound(takes, vnet, len);
-	static uint8_t copy[PACKET_ROOM];
+	const char *wrong = parcel_unsound(takes, vnet, len);
+	static uint8_t copy[PARCEL_MAX];
 
 	*got = len > p->headers ? len - p->headers : 0;
 	if (wrong != NULL)
 		return wrong;
-	if ((takes & need) == need || !packet_asks(p)) {
+	if ((takes & need) == need || !parcel_asks(p)) {
 		*got = p->len - p->headers;
 		return changed(p, vnet, frame, len);
 	}
