@@ -14,74 +14,74 @@
 #define LONGEST 128
 
 /* A frame under construction: in memory of exactly its length, so that a sanitizer sees what goes beyond. */
-struct packet {
+struct built {
 	uint8_t bytes[LONGEST];
 	uint32_t len;
 };
 
 static void
-add(struct packet *p, const void *bytes, uint32_t n)
+add(struct built *b, const void *bytes, uint32_t n)
 {
-	memcpy(p->bytes + p->len, bytes, n);
-	p->len += n;
+	memcpy(b->bytes + b->len, bytes, n);
+	b->len += n;
 }
 
 static void
-add16(struct packet *p, uint16_t value)
+add16(struct built *b, uint16_t value)
 {
 	const uint8_t bytes[2] = {value >> 8, value};
 
-	add(p, bytes, 2);
+	add(b, bytes, 2);
 }
 
 static void
-begin(struct packet *p)
+begin(struct built *b)
 {
 	static const uint8_t mac[MAC] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2};
 
-	p->len = 0;
-	add(p, mac, MAC);
+	b->len = 0;
+	add(b, mac, MAC);
 }
 
 /* An IPv4 header and ports; `words` of options. */
 static void
-add_ipv4(struct packet *p, uint32_t from, uint16_t fragment, uint8_t protocol, unsigned int words,
+add_ipv4(struct built *b, uint32_t from, uint16_t fragment, uint8_t protocol, unsigned int words,
 		uint16_t port)
 {
 	uint8_t ip[60] = {0x45 + words, 0, 0, 100, 7, 7, fragment >> 8, fragment, 64, protocol, 0,
 			0, 10, 0, from >> 8, from, 10, 1, 0, 1};
 
 	memset(ip + 20, 1, 40);
-	add(p, ip, 20 + 4 * words);
-	add16(p, port);
-	add16(p, 53);
+	add(b, ip, 20 + 4 * words);
+	add16(b, port);
+	add16(b, 53);
 }
 
 static void
-add_ipv6(struct packet *p, uint16_t from, uint8_t protocol, uint16_t port)
+add_ipv6(struct built *b, uint16_t from, uint8_t protocol, uint16_t port)
 {
 	uint8_t ip[40] = {0x60, 0, 0, 0, 0, 60, protocol, 64, 0xfd};
 
 	ip[22] = from >> 8;
 	ip[23] = from;
 	ip[24] = 0xfe;
-	add(p, ip, sizeof(ip));
-	add16(p, port);
-	add16(p, 443);
+	add(b, ip, sizeof(ip));
+	add16(b, port);
+	add16(b, 443);
 }
 
 /* Returns its class when it is in `fragments` fragments, of which all except the last have `cut` bytes. */
 static unsigned int
-class_of(const struct packet *p, unsigned int frags, uint32_t cut)
+class_of(const struct built *b, unsigned int frags, uint32_t cut)
 {
-	uint8_t *copy = malloc(p->len);
+	uint8_t *copy = malloc(b->len);
 	struct fragment frag[4];
-	struct frame f = {.frag = frag, .nfrags = frags, .len = p->len};
+	struct frame f = {.frag = frag, .nfrags = frags, .len = b->len};
 	unsigned int i, class;
 
-	memcpy(copy, p->bytes, p->len);
+	memcpy(copy, b->bytes, b->len);
 	for (i = 0; i < frags; i++)
-		frag[i] = (struct fragment){copy + i * cut, i + 1 < frags ? cut : p->len - i * cut};
+		frag[i] = (struct fragment){copy + i * cut, i + 1 < frags ? cut : b->len - i * cut};
 	memcpy(&f.eth, copy, sizeof(f.eth));
 	class = flow_of(&f);
 	assert_in_range(class, 0, FLOWS - 1);
@@ -92,23 +92,23 @@ class_of(const struct packet *p, unsigned int frags, uint32_t cut)
 static unsigned int
 udp4(uint32_t from, uint16_t port)
 {
-	struct packet p;
+	struct built b;
 
-	begin(&p);
-	add16(&p, 0x0800);
-	add_ipv4(&p, from, 0, IPPROTO_UDP, 0, port);
-	return class_of(&p, 1, 0);
+	begin(&b);
+	add16(&b, 0x0800);
+	add_ipv4(&b, from, 0, IPPROTO_UDP, 0, port);
+	return class_of(&b, 1, 0);
 }
 
 static unsigned int
 udp6(uint16_t from, uint16_t port)
 {
-	struct packet p;
+	struct built b;
 
-	begin(&p);
-	add16(&p, 0x86dd);
-	add_ipv6(&p, from, IPPROTO_UDP, port);
-	return class_of(&p, 1, 0);
+	begin(&b);
+	add16(&b, 0x86dd);
+	add_ipv6(&b, from, IPPROTO_UDP, port);
+	return class_of(&b, 1, 0);
 }
 
 /* How many different classes n calls return. */
@@ -135,26 +135,26 @@ test_what_counts(void **state)
 static unsigned int
 by_mac(unsigned int i, bool source)
 {
-	struct packet p;
+	struct built b;
 
-	begin(&p);
-	p.bytes[source ? 11 : 5] = i;
-	p.bytes[source ? 10 : 4] = i >> 8;
-	add16(&p, 0x88b5);
-	return class_of(&p, 1, 0);
+	begin(&b);
+	b.bytes[source ? 11 : 5] = i;
+	b.bytes[source ? 10 : 4] = i >> 8;
+	add16(&b, 0x88b5);
+	return class_of(&b, 1, 0);
 }
 
 static unsigned int
 by_payload(unsigned int i, uint16_t type)
 {
-	struct packet p;
+	struct built b;
 
-	begin(&p);
-	add16(&p, type);
-	add16(&p, i);
-	while (p.len < 60)
-		add16(&p, i * 7);
-	return class_of(&p, 1, 0);
+	begin(&b);
+	add16(&b, type);
+	add16(&b, i);
+	while (b.len < 60)
+		add16(&b, i * 7);
+	return class_of(&b, 1, 0);
 }
 
 static void
@@ -173,31 +173,31 @@ test_addresses(void **state)
 static unsigned int
 tagged(unsigned int tags, uint16_t tci, bool six)
 {
-	struct packet p;
+	struct built b;
 	unsigned int i;
 
-	begin(&p);
+	begin(&b);
 	for (i = 0; i < tags; i++) {
-		add16(&p, i == 0 && tags == 2 ? 0x88a8 : 0x8100);
-		add16(&p, tci);
+		add16(&b, i == 0 && tags == 2 ? 0x88a8 : 0x8100);
+		add16(&b, tci);
 	}
-	add16(&p, six ? 0x86dd : 0x0800);
+	add16(&b, six ? 0x86dd : 0x0800);
 	if (six)
-		add_ipv6(&p, 3, IPPROTO_TCP, 99);
+		add_ipv6(&b, 3, IPPROTO_TCP, 99);
 	else
-		add_ipv4(&p, 3, 0, IPPROTO_TCP, 0, 99);
-	return class_of(&p, 1, 0);
+		add_ipv4(&b, 3, 0, IPPROTO_TCP, 0, 99);
+	return class_of(&b, 1, 0);
 }
 
 static unsigned int
 with_options(unsigned int words, uint16_t port)
 {
-	struct packet p;
+	struct built b;
 
-	begin(&p);
-	add16(&p, 0x0800);
-	add_ipv4(&p, 3, 0, IPPROTO_TCP, words, port);
-	return class_of(&p, 1, 0);
+	begin(&b);
+	add16(&b, 0x0800);
+	add_ipv4(&b, 3, 0, IPPROTO_TCP, words, port);
+	return class_of(&b, 1, 0);
 }
 
 static void
@@ -221,34 +221,34 @@ test_inside(void **state)
 static unsigned int
 fragment(uint16_t flags_and_offset, uint16_t port)
 {
-	struct packet p;
+	struct built b;
 
-	begin(&p);
-	add16(&p, 0x0800);
-	add_ipv4(&p, 3, flags_and_offset, IPPROTO_UDP, 0, port);
-	return class_of(&p, 1, 0);
+	begin(&b);
+	add16(&b, 0x0800);
+	add_ipv4(&b, 3, flags_and_offset, IPPROTO_UDP, 0, port);
+	return class_of(&b, 1, 0);
 }
 
 static unsigned int
 protocol4(uint8_t protocol, uint16_t port)
 {
-	struct packet p;
+	struct built b;
 
-	begin(&p);
-	add16(&p, 0x0800);
-	add_ipv4(&p, 3, 0, protocol, 0, port);
-	return class_of(&p, 1, 0);
+	begin(&b);
+	add16(&b, 0x0800);
+	add_ipv4(&b, 3, 0, protocol, 0, port);
+	return class_of(&b, 1, 0);
 }
 
 static unsigned int
 protocol6(uint8_t protocol, uint16_t port)
 {
-	struct packet p;
+	struct built b;
 
-	begin(&p);
-	add16(&p, 0x86dd);
-	add_ipv6(&p, 3, protocol, port);
-	return class_of(&p, 1, 0);
+	begin(&b);
+	add16(&b, 0x86dd);
+	add_ipv6(&b, 3, protocol, port);
+	return class_of(&b, 1, 0);
 }
 
 /*
@@ -275,26 +275,26 @@ test_no_ports(void **state)
 static void
 test_short(void **state)
 {
-	struct packet p;
+	struct built b;
 	uint32_t len, k;
 
 	(void)state;
 	for (k = 0; k < 4; k++) {
-		begin(&p);
+		begin(&b);
 		if (k % 2) {
-			add16(&p, 0x8100);
-			add16(&p, 5);
+			add16(&b, 0x8100);
+			add16(&b, 5);
 		}
-		add16(&p, k < 2 ? 0x0800 : 0x86dd);
+		add16(&b, k < 2 ? 0x0800 : 0x86dd);
 		if (k < 2)
-			add_ipv4(&p, 3, 0, IPPROTO_TCP, 10, 99);
+			add_ipv4(&b, 3, 0, IPPROTO_TCP, 10, 99);
 		else
-			add_ipv6(&p, 3, IPPROTO_TCP, 99);
-		for (len = p.len; p.len >= sizeof(struct rte_ether_hdr); p.len--)
-			class_of(&p, 1, 0);
+			add_ipv6(&b, 3, IPPROTO_TCP, 99);
+		for (len = b.len; b.len >= sizeof(struct rte_ether_hdr); b.len--)
+			class_of(&b, 1, 0);
 		/* A header that claims to be longer than the frame. */
-		p.len = len - 4;
-		class_of(&p, 1, 0);
+		b.len = len - 4;
+		class_of(&b, 1, 0);
 	}
 }
 
@@ -302,24 +302,24 @@ test_short(void **state)
 static void
 test_frags(void **state)
 {
-	struct packet p;
+	struct built b;
 	unsigned int k, frags, whole;
 	uint32_t cut;
 
 	(void)state;
 	for (k = 0; k < 2; k++) {
-		begin(&p);
-		add16(&p, 0x8100);
-		add16(&p, 5);
-		add16(&p, k == 0 ? 0x0800 : 0x86dd);
+		begin(&b);
+		add16(&b, 0x8100);
+		add16(&b, 5);
+		add16(&b, k == 0 ? 0x0800 : 0x86dd);
 		if (k == 0)
-			add_ipv4(&p, 3, 0, IPPROTO_TCP, 10, 99);
+			add_ipv4(&b, 3, 0, IPPROTO_TCP, 10, 99);
 		else
-			add_ipv6(&p, 3, IPPROTO_TCP, 99);
-		whole = class_of(&p, 1, 0);
+			add_ipv6(&b, 3, IPPROTO_TCP, 99);
+		whole = class_of(&b, 1, 0);
 		for (frags = 2; frags <= 4; frags++)
-			for (cut = 1; cut * (frags - 1) < p.len; cut++)
-				assert_int_equal(class_of(&p, frags, cut), whole);
+			for (cut = 1; cut * (frags - 1) < b.len; cut++)
+				assert_int_equal(class_of(&b, frags, cut), whole);
 	}
 }
 
@@ -327,20 +327,20 @@ test_frags(void **state)
 static void
 test_once(void **state)
 {
-	struct packet p;
-	struct fragment frag = {p.bytes, 0};
+	struct built b;
+	struct fragment frag = {b.bytes, 0};
 	struct frame f = {.frag = &frag, .nfrags = 1};
 	unsigned int class, i;
 
 	(void)state;
-	begin(&p);
-	add16(&p, 0x0800);
-	add_ipv4(&p, 3, 0, IPPROTO_UDP, 0, 99);
-	frag.len = f.len = p.len;
-	memcpy(&f.eth, p.bytes, sizeof(f.eth));
+	begin(&b);
+	add16(&b, 0x0800);
+	add_ipv4(&b, 3, 0, IPPROTO_UDP, 0, 99);
+	frag.len = f.len = b.len;
+	memcpy(&f.eth, b.bytes, sizeof(f.eth));
 	class = flow_of(&f);
 	for (i = 0; i < 256; i++) {
-		memset(p.bytes, i, p.len);
+		memset(b.bytes, i, b.len);
 		assert_int_equal(flow_of(&f), class);
 	}
 	f.flow = 0; /* another frame in its place */
