@@ -4,7 +4,7 @@
 /*
  * The one table of vhost-user messages: for each of them what it is about, who may send it, what is done
  * before librte_vhost acts on it and after, and how it is answered or refused. No other file tells messages
- * apart by their numbers, except the cuse bridge, which makes some (scripts/check-names).
+ * apart by their numbers, except the cuse back end, which makes some (scripts/check-names).
  *
  * guest.c and vhost_user.c use it before and after each message. The table is constant; librte_vhost's
  * thread calls its functions.

@@ -74,7 +74,7 @@ deliver_all(struct lane *l, struct source *s, const struct flow_set *blocked, co
 		d->delay[i] = DELAY_NONE;
 		if (unlikely(blocked != NULL && port_set_has(&blocked->port, d->port[i]))) {
 			want = flow_others(b->frame, want, blocked->flow[d->port[i]]);
-			d->delay[i] = DELAY_BEHIND;
+			d->delay[i] = DELAY_ORDER;
 		}
 		b->put_off = b->cost >= COST_VISIT_MAX;
 		if (unlikely(want == 0 || b->put_off))

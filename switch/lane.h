@@ -29,7 +29,7 @@ struct wake;
 /* Why frames were not, or not all, offered to a destination. */
 enum delay {
 	DELAY_NONE,
-	DELAY_BEHIND,  /* frames wait for it, which these must not overtake */
+	DELAY_ORDER,   /* frames wait for it, which these must not overtake */
 	DELAY_PUT_OFF, /* the visit has cost enough, or another worker fills the ring */
 };
 
