@@ -69,7 +69,7 @@ enum choice {
  */
 struct conf_port {
 	char name[PORT_NAME_MAX + 1];
-	bool named;                   /* by the user; else after its socket */
+	bool named;                   /* the user named it; else its socket did */
 	bool from_file;               /* it comes from the file, and not from the command line */
 	char socket[SOCKET_PATH_MAX]; /* "": the cuse back end's device */
 	enum role role;

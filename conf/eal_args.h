@@ -17,7 +17,7 @@
 struct eal_args {
 	int argc;
 	char **argv; /* EAL changes the order, and repeats words */
-	char **word; /* the same words, to be freed */
+	char **word; /* the words as allocated, to be freed */
 	bool no_memory;
 	bool no_huge; /* use ordinary pages, although the user did not ask for them */
 	struct eal_said said;

@@ -15,12 +15,12 @@
 /* Values point into the words; NULL: not given. */
 struct eal_said {
 	const char *lcores;        /* of -l or --lcores: both name CPUs */
-	const char *lcores_option; /* which of the two it was */
+	const char *lcores_option; /* the option that gave `lcores`: -l or --lcores */
 	const char *file_prefix;
 	const char *huge_dir;
-	const char *memory;           /* the last option by which the user decides on memory */
-	const char *pages;            /* the last option that asks for an amount of it */
-	const char *amount;           /* its value, in MiB: a number, or one for each NUMA node */
+	const char *memory; /* the last option by which the user decides on memory */
+	const char *pages;  /* the last option that asks for an amount of memory */
+	const char *amount; /* value of the option `pages`, in MiB: a number, or one for each NUMA node */
 	const char *channels, *ranks; /* of -n and -r: what the machine's memory has */
 	const char *level;            /* the first value of --log-level that has no level */
 	const char *unknown; /* the first option that EAL does not have, by this file's table */
@@ -47,7 +47,7 @@ struct eal_option {
 	const char *value; /* NULL: none. A stray's is the word. */
 	int index;      /* below EAL_OPTIONS_MAX, the same for all spellings; -1: as for the name */
 	int opt;        /* what getopt_long() returned */
-	char letter;    /* if is_letter */
+	char letter;    /* letter of the option, if is_letter */
 	bool is_letter; /* not given by its long name */
 	bool joined;    /* a value may be left out, and so has to be in the same word */
 	bool list;      /* each of its values counts, not only the last */

@@ -26,14 +26,14 @@ enum {
 
 /* How this program was called. */
 struct ctl {
-	const char *path;      /* of the control socket */
+	const char *path;      /* path of the control socket */
 	bool json;             /* print results as they came */
 	int count;             /* how many times watch looks; 0: until it is interrupted */
 	bool dry;              /* apply: only check */
 	FILE *socket;          /* for reading; open once something was asked */
 	unsigned int patience; /* how many seconds the switch has for an answer */
 	int status;            /* why ctl_try() failed: the exit status */
-	char error[1024];      /* and in words */
+	char error[1024];      /* why ctl_try() failed, in words */
 };
 
 /* Seconds that the switch has for an answer. A change may wait 2 s for guests to be disconnected. */

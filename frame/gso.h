@@ -30,11 +30,12 @@
 
 struct gso {
 	const struct frame *whole;
-	uint32_t n, i;               /* number of segments to make, and made so far */
+	uint32_t n;                  /* number of segments to make */
+	uint32_t i;                  /* number of segments made so far */
 	uint32_t rest;               /* bytes of payload that are still to go */
 	const struct fragment *from; /* fragment with the next byte of payload */
-	uint32_t skip;               /* offset of that byte in the fragment */
-	struct frame frame;          /* the one made last */
+	uint32_t skip;               /* offset in `from` of the next byte of payload */
+	struct frame frame;          /* the segment that was made last */
 	struct headers headers;
 	struct fragment frag[1 + CHAIN_MAX]; /* headers and payload */
 };

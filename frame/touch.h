@@ -26,8 +26,8 @@
 struct touch {
 	bool on;          /* the visit is examined, so pages are touched */
 	uint16_t touched; /* pages since the last look at the time */
-	uint16_t look;    /* how many of them there are between two looks */
-	uint64_t end;     /* TSC after which no more are touched */
+	uint16_t look;    /* pages between two looks at the time */
+	uint64_t end;     /* TSC after which no more pages are touched */
 };
 
 /* Touches a page. Returns false if it is time to end. */

@@ -90,20 +90,20 @@ enum message_step {
  */
 struct connection {
 	enum guest_phase phase;
-	int vid;            /* librte_vhost's number of it */
-	int socket;         /* librte_vhost's; -1: not found */
+	int vid;            /* librte_vhost's number of the connection */
+	int socket;         /* file descriptor of librte_vhost's socket; -1: not found */
 	struct space space; /* its part of this process's addresses */
 	uint64_t features;  /* negotiated features that librte_vhost does not know */
 	uint32_t ready;     /* rings that the library says are set up and enabled */
 	uint32_t paused;    /* rings that are paused for a moment: frames wait for them */
 	struct ring_address address[RINGS_MAX]; /* as last given by the front end */
-	struct announcement announcement;       /* that the guest is here now */
+	struct announcement announcement;       /* tells others that the guest is here now */
 	uint32_t announcer; /* the ring whose worker has the announcement, as a bit */
 	struct peer peer;
 	enum message_step step;
 	bool log_mapped; /* librte_vhost has mapped a dirty log */
-	bool log_late;   /* all bits of that are still to be set; see dirty_switch_late() */
-	bool mtu_told;   /* it was logged that its MTU is too large */
+	bool log_late; /* all bits of the dirty log are still to be set; see dirty_switch_late() */
+	bool mtu_told; /* it was logged that its MTU is too large */
 };
 
 struct guest {
@@ -112,19 +112,19 @@ struct guest {
 	struct guest_mem mem;
 	struct rx_set set[2]; /* at most one is published; the other is the next one */
 	struct guests *all;
-	struct guest *next; /* of all->list */
+	struct guest *next; /* next guest of all->list */
 	struct connection conn;
 	/*
 	 * The rings that workers use. It is not of the connection, as any thread may read it at any time; it is
-	 * empty when one begins.
+	 * empty when a connection begins.
 	 */
 	uint32_t published;
 	/*
 	 * A worker may read a set still when the connection that it was published for is over: so these say what
 	 * becomes of set[] across connections.
 	 */
-	uint8_t next_set; /* index in set[] of the next one to publish */
-	bool set_in_use; /* no grace period has passed since that one was withdrawn, or the slot taken */
+	uint8_t next_set; /* index in set[] of the set to publish next */
+	bool set_in_use; /* no grace period has passed since set[next_set] was withdrawn, or the slot taken */
 	/*
 	 * Main lcore and librte_vhost's thread both look for faults. While one of them reads the state of
 	 * a stopped guest, the other must not clear it. For the same reason `port` and `slot`, which

@@ -35,7 +35,7 @@
 /* A worker's own notes of its lease. */
 struct lease {
 	uint16_t from;  /* first used position */
-	bool from_wrap; /* packed: its lap */
+	bool from_wrap; /* packed: lap of `from` */
 	uint8_t slot;   /* in struct leases */
 };
 

@@ -202,10 +202,10 @@ packed_show(struct vring_packed_desc *d, uint64_t half)
 struct packed_used {
 	struct vring_packed_desc *ring;
 	uint64_t lap;  /* the owner's flags, where they are in a used_half */
-	uint64_t half; /* of the first chain, which is hidden */
+	uint64_t half; /* what packed_show() will write for the chain that is hidden */
 	uint16_t at, size;
-	uint16_t hidden_at; /* its position */
-	bool hidden;        /* there is one */
+	uint16_t hidden_at; /* position of the hidden chain */
+	bool hidden;        /* a chain is hidden: the first one that was put and not published */
 };
 
 #define PACKED_LAP ((uint64_t)(PACKED_AVAIL | PACKED_USED) << 48)

@@ -23,10 +23,10 @@ struct wake;
 struct job {
 	struct job *next;
 	bool serve;            /* make the socket; else end its guests, and remove it */
-	uint16_t index;        /* of the port */
-	struct conf_port port; /* as resolved */
-	bool ok;               /* it could be done */
-	char error[256];       /* why not */
+	uint16_t index;        /* index of the port */
+	struct conf_port port; /* its settings, as resolved */
+	bool ok;               /* the job was done */
+	char error[256];       /* why the job could not be done */
 };
 
 /*

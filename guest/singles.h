@@ -38,7 +38,7 @@ struct singles {
 	uint16_t flags; /* exactly these: 0, or VRING_DESC_F_WRITE */
 	uint32_t skip;  /* bytes at the front of each buffer that are left out; at most `least` */
 	uint32_t least; /* bytes of the smallest buffer that will do */
-	uint32_t most;  /* bytes of the largest */
+	uint32_t most;  /* bytes of the largest buffer that will do */
 };
 
 /* Finds a buffer that may be in any region. Returns false unless all of it is in one. */

@@ -23,7 +23,7 @@ struct rx_set {
 	struct sink sink;
 	unsigned int n; /* number of rings, at least one */
 	struct virtqueue *vq[QUEUE_PAIRS_MAX];
-	uint16_t slot; /* of the guest */
+	uint16_t slot; /* slot of the guest */
 };
 
 extern const struct sink_ops guest_sink_ops;

@@ -78,7 +78,7 @@ split_prefetch(const struct virtqueue *vq, uint16_t i)
 /* The table that a chain is in: the ring's own, or an indirect one (section 2.7.5.3). */
 struct split_table {
 	const struct vring_desc *ring; /* NULL: indirect, at gpa */
-	const uint8_t *indirect;       /* all of it, if that is in one region; else NULL */
+	const uint8_t *indirect;       /* the indirect table, if it is in one region; else NULL */
 	uint64_t gpa;
 	uint32_t n; /* number of descriptors */
 };

@@ -46,11 +46,12 @@ struct in_order;
 struct leases {
 	rte_spinlock_t lock; /* of a receive ring: held to fill it, and to begin or end a lease */
 	uint16_t contended;  /* number of bursts for which leases are still taken */
-	uint8_t first, n;
-	uint8_t done;            /* bit i: lease i has ended, and an earlier one has not */
-	uint8_t laps;            /* packed: bit i: lap of to[i] */
-	uint16_t shown;          /* used position up to which the guest sees all */
-	uint16_t to[LEASES_MAX]; /* used positions at which they end */
+	uint8_t first;       /* index of the oldest lease */
+	uint8_t n;           /* number of leases */
+	uint8_t done;        /* bit i: lease i has ended, and an earlier one has not */
+	uint8_t laps;        /* packed: bit i: lap of to[i] */
+	uint16_t shown;      /* used position up to which the guest sees all */
+	uint16_t to[LEASES_MAX]; /* used position at which each lease ends */
 };
 
 /* What is needed to return a chain to the guest. */
@@ -65,11 +66,12 @@ struct used_chain {
 /* Result of a search for room in a receive ring that failed. */
 struct room_known {
 	bool valid;
-	bool never; /* more chains do not help */
-	bool wrap;  /* packed: laps of `at` and `end` */
-	bool end_wrap;
-	uint16_t at, end; /* last_avail at that time, and the first entry that was not read */
-	uint32_t bytes;   /* bytes in between */
+	bool never;     /* more chains do not help */
+	bool wrap;      /* packed: lap of `at` */
+	bool end_wrap;  /* packed: lap of `end` */
+	uint16_t at;    /* last_avail when the search began */
+	uint16_t end;   /* first entry that the search did not read */
+	uint32_t bytes; /* bytes that the chains from `at` to `end` hold */
 };
 
 /*
@@ -119,17 +121,17 @@ struct virtqueue {
 	 */
 	uint16_t last_avail __rte_cache_aligned; /* position of the next available entry to take */
 	uint16_t last_used; /* position of the next used entry that is neither written nor leased */
-	bool avail_wrap;    /* packed: laps of last_avail and last_used */
-	bool used_wrap;
-	bool hidden;          /* packed: hidden_half is valid */
-	uint16_t hidden_at;   /* packed: position for hidden_half */
+	bool avail_wrap;    /* packed: lap of last_avail */
+	bool used_wrap;     /* packed: lap of last_used */
+	bool hidden;        /* packed: hidden_half is valid */
+	uint16_t hidden_at; /* packed: position for hidden_half */
 	uint64_t hidden_half; /* packed: the first chain that was put and not published */
 	struct leases leases;
 
 	/* The members from here on are for receive rings, and seldom used. */
 	struct room_known known __rte_cache_aligned;
 	uint16_t useless_at; /* last_used when a chain was last returned because nothing fits into it */
-	uint32_t useless; /* chains of that kind in a row */
+	uint32_t useless; /* chains in a row that were returned because nothing fits into them */
 } __rte_cache_aligned;
 
 /* A poll of an idle ring reads its first line alone: 64 bytes, though DPDK spaces data by 128 on arm64. */

@@ -30,9 +30,9 @@ struct loads {
 	uint64_t at; /* TSC at the last look; 0: there was none */
 	struct load_mark {
 		uint64_t busy, asleep, frames;
-	} mark[WORKER_MAX]; /* the counters at that time */
+	} mark[WORKER_MAX]; /* the counters at the last look */
 	struct worker_load worker[WORKER_MAX];
-	uint64_t received[WORKER_MAX][GUEST_MAX]; /* frames of each guest, at that time */
+	uint64_t received[WORKER_MAX][GUEST_MAX]; /* frames of each guest, at the last look */
 	uint64_t moved[WORKER_MAX][GUEST_MAX];    /* frames of each guest in the second before */
 };
 

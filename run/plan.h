@@ -21,7 +21,7 @@ struct rpc;
 
 struct plan {
 	struct conf *before;      /* the settings when it began, resolved */
-	struct conf *next;        /* those that are wanted, resolved */
+	struct conf *next;        /* the settings that are wanted, resolved */
 	uint8_t kind[SOCKET_MAX]; /* enum change */
 	bool down[SOCKET_MAX];    /* its socket could not be made before */
 	bool late[SOCKET_MAX];    /* its socket's path is free only when another port has gone */

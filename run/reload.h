@@ -17,7 +17,7 @@ struct changes;
 struct reload {
 	struct changes *changes;
 	bool due;   /* the file is to be read as soon as that is possible */
-	bool waits; /* it was logged why that is not now */
+	bool waits; /* it was logged why the file can't be read now */
 };
 
 /* Proposes the file as it is now, at once or when it can be, and logs what comes of it. */

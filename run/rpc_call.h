@@ -44,8 +44,8 @@ enum rpc_code {
 struct rpc_ticket {
 	struct rpc *rpc;
 	uint16_t client;
-	uint64_t serial; /* of the client; another one may be in its place */
-	json_t *id;      /* of the request; NULL: it wants no answer */
+	uint64_t serial; /* number of the connection: another client may have the place by now */
+	json_t *id;      /* id of the request; NULL: it wants no answer */
 };
 
 struct rpc_call {

@@ -31,11 +31,11 @@ struct rpc_client {
 	uint64_t serial;
 	char *in; /* what was read */
 	size_t in_len, in_size;
-	size_t looked; /* bytes of it that have no line's end */
+	size_t looked; /* bytes of `in` that have no line's end */
 	char *out;     /* what is to be written */
 	size_t out_len;
-	uint32_t events;   /* that epoll looks for */
-	bool waits;        /* for an answer that comes later */
+	uint32_t events;   /* events that epoll looks for */
+	bool waits;        /* it waits for an answer that comes later */
 	bool ended;        /* it sends no more */
 	bool closing;      /* it is closed once all is written */
 	bool subscribed;   /* it is told of events */

@@ -28,8 +28,8 @@ struct socket_owner {
 };
 
 struct settings {
-	struct parts *parts;   /* parts->conf: the present ones */
-	struct former *former; /* those that workers may still use */
+	struct parts *parts;   /* parts->conf has the present settings */
+	struct former *former; /* former settings that workers may still use */
 };
 
 /*

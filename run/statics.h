@@ -20,8 +20,8 @@
 struct static_address {
 	uint64_t key; /* see fdb_key() */
 	char port[PORT_NAME_MAX + 1];
-	uint16_t number;           /* of the guest, at its port */
-	char guest[SLOT_NAME_MAX]; /* its name, made of both */
+	uint16_t number;           /* number of the guest at its port */
+	char guest[SLOT_NAME_MAX]; /* name of the guest, made of port and number */
 	bool waits;                /* the guest is away */
 };
 

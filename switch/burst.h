@@ -32,17 +32,17 @@ struct burst {
 	uint32_t paid;          /* the part of `cost` that receivers pay for */
 	uint32_t signal;        /* cost of a signal to a guest on this machine */
 	uint32_t fetched;       /* unusual cost of the fetch */
-	unsigned int frags_max; /* no further frame is fetched beyond that */
+	unsigned int frags_max; /* no further frame is fetched once nfrags is at least this */
 	frame_set plain; /* frames of one fragment, of FRAME_PLAIN_MAX bytes at most, which ask for nothing */
 	bool put_off; /* the current destination took less than it has room for */
 	bool cold;    /* many guests are busy: frames of this one have left the cache */
-	bool far;     /* so many that even short frames have left the cache of this core */
+	bool far; /* so many guests are busy that even short frames have left the cache of this core */
 	struct share_clock *clock; /* the worker's */
 	struct share *receiver;    /* share of the current destination; NULL: none */
-	struct touch touch;        /* of visits that are examined */
+	struct touch touch;        /* what visits that are examined touch, and for how long */
 	alignas(RTE_CACHE_LINE_MIN_SIZE) struct frame frame[BURST_MAX];
 	struct fragment frag[BURST_FRAGS];
-	struct headers headers[BURST_MAX]; /* of those frames that have offloads */
+	struct headers headers[BURST_MAX]; /* headers of the frames that have offloads */
 };
 
 /* Touches the pages of n fragments. Returns false if that takes long; then not all of them were touched. */

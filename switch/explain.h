@@ -24,7 +24,7 @@ struct shared;
 /* A frame. */
 struct question {
 	uint16_t from; /* port */
-	uint16_t vlan; /* of its tag: a guest's own, or the uplink's; 0: it has none */
+	uint16_t vlan; /* VLAN of the frame's tag: a guest's own, or the uplink's; 0: it has no tag */
 	struct rte_ether_addr source, to;
 };
 

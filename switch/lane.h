@@ -97,13 +97,13 @@ struct stall {
 	uint64_t sample; /* when the kernel may be asked about any visit that took long */
 	uint64_t calm;   /* TSC from which page faults of all guests count as few */
 	uint64_t worked; /* cost of the work since the last look */
-	uint64_t busy;   /* busy cycles of the lane (load.h) at that time */
+	uint64_t busy;   /* busy cycles of the lane (load.h) at the last look */
 	struct stall_seen seen;
 	struct share *visit; /* share of the source that is visited */
 	struct share *payer; /* the share that is charged; NULL for the uplink, whose memory is our own */
-	uint64_t mark;       /* when the visit's time before was accounted for */
-	uint32_t cost;       /* of the visit, at that time */
-	uint32_t owed;     /* what the payer is charged at its end, for pages of what was fetched */
+	uint64_t mark;       /* TSC up to which the visit's time is accounted for */
+	uint32_t cost;       /* the burst's cost at `mark` */
+	uint32_t owed; /* what the payer is charged when the visit ends, for pages of frames that were fetched */
 	frame_set touched; /* frames of the burst that were touched as a whole */
 };
 

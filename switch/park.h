@@ -65,7 +65,7 @@ struct parked {
 
 struct errand {
 	uint32_t epoch; /* epoch of the port: a later tenant of its slot gets nothing */
-	uint16_t slot;  /* of the frame */
+	uint16_t slot;  /* slot of the frame */
 	uint16_t port;
 	bool idle;       /* not offered in this pass, as it must not overtake another */
 	uint8_t put_off; /* passes in which the port was put off, as far as they count (retry.c) */

@@ -14,7 +14,7 @@
 struct seat {
 	unsigned int load; /* rings that it polls already */
 	int node;          /* NUMA node of its CPU */
-	unsigned int same; /* rings of the same guest among those */
+	unsigned int same; /* rings of the same guest that it polls already */
 };
 
 /*

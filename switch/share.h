@@ -34,8 +34,8 @@
 struct share {
 	uint64_t used; /* in units of the worker's clock */
 	bool long_chains; /* as a receiver it was charged for chains that are longer than drivers need (room.h) */
-	uint64_t until; /* TSC up to which its visits are examined for them */
-	uint32_t hold;  /* for how long they were, last time, in milliseconds */
+	uint64_t until; /* TSC up to which its visits are examined for slow memory (stall.h) */
+	uint32_t hold; /* milliseconds that its visits are examined for, once page faults were many */
 	uint64_t calm;  /* TSC from which page faults in its visits count as few; see stall.c */
 	uint32_t fault; /* cycles that one of its page faults took, of late */
 	uint32_t slow;  /* cost of page faults a frame, of late; see stall.h */

@@ -64,9 +64,9 @@ struct uplink_filters {
 	struct uplink_filter *list; /* n filters, in any order */
 	uint32_t n;
 	uint32_t room; /* most filters that the driver says it has, without its own address */
-	uint32_t most; /* most that it takes of late: it has refused one more */
-	unsigned int refused; /* seconds since then */
-	bool trial;           /* one more than before may be tried */
+	uint32_t most; /* most filters that the driver takes of late: it has refused one more */
+	unsigned int refused; /* seconds since the driver refused a filter, or a trial began */
+	bool trial; /* `most` was raised by one, to see if the driver takes one more filter */
 	unsigned int mode_refused; /* seconds since promiscuous mode was refused, from 1 on; 0: it was not */
 	uint16_t of[GUEST_MAX]; /* number of filters of each device */
 	uint32_t without;       /* number of guests' addresses without a filter */
@@ -82,7 +82,7 @@ struct uplink_link {
 	uint32_t whole; /* longest frame that the driver is given, without its first tag */
 	bool up;
 	bool gone; /* its interface was removed, and the driver finds no other; any thread reads it */
-	bool again;  /* there is another one of the same name */
+	bool again;  /* there is another interface of the same name */
 	bool silent; /* it was logged that the kernel does not answer */
 };
 
@@ -100,7 +100,7 @@ struct uplink {
 	bool strip;          /* guests see no tag */
 	bool strip_priority; /* guests see no tag of VLAN 0, where other tags are the guests' */
 	bool insert_hw;      /* the NIC adds tags */
-	bool promiscuous;    /* it is to be */
+	bool promiscuous;    /* the port is to be promiscuous */
 	bool started;
 	uint32_t frame_max; /* longest frame that is switched */
 	uint32_t rx_max;    /* longest frame that is received whole */
@@ -110,12 +110,12 @@ struct uplink {
 	 * the main lcore at any time.
 	 */
 	uint32_t limit;
-	bool counts_88a8;   /* such a first tag counts as payload */
+	bool counts_88a8;   /* a first tag of type 0x88a8 counts as payload */
 	uint16_t idle_pool; /* next pool without a device to look at; worker 0's */
 	uint64_t call_time; /* cycles between calls without frames, of a port that needs them; 0: none */
-	uint64_t call_at; /* when the next one is due; worker 0's */
+	uint64_t call_at; /* when the next call is due; worker 0's */
 	struct uplink_link link;
-	struct uplink_nic nic; /* offloads that it does */
+	struct uplink_nic nic; /* offloads that the NIC does */
 	struct uplink_filters filters;
 	struct uplink_opened opened;
 	struct vmdq_plan plan;

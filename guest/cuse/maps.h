@@ -26,7 +26,7 @@ struct vhost_memory_region;
 
 struct mapping {
 	uint64_t start, end; /* addresses */
-	uint64_t offset;     /* in the file, of `start` */
+	uint64_t offset;     /* offset of `start` in the file */
 	uint64_t inode;
 	uint32_t major, minor; /* device of the file */
 	bool shared;           /* a file that is mapped shared, for reading and writing */
@@ -42,7 +42,7 @@ struct extent {
 	uint64_t gpa;
 	uint64_t size;
 	uint64_t user_addr;
-	uint64_t offset;      /* in the file */
+	uint64_t offset;      /* offset of `gpa` in the file */
 	struct mapping first; /* the mapping that it begins in */
 };
 
