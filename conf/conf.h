@@ -19,7 +19,7 @@
 
 #include <rte_ether.h>
 
-/* True in the build with the cuse back end. For BACK_END_SOURCES of the Makefile alone. */
+/* True in the build with the cuse back end. Only BACK_END_SOURCES of the Makefile may use it. */
 #ifdef VHOST_CUSE
 #define CONF_CUSE true
 #else
@@ -138,7 +138,7 @@ struct conf {
 	uint32_t aging;           /* seconds; 0: never */
 	uint32_t idle_sleep;      /* microseconds without work until a worker sleeps; 0: never */
 
-	/* By conf_resolve(): */
+	/* conf_resolve() sets all from here on. */
 	struct {
 		bool csum, tso, mergeable;
 	} offers;    /* what at least one port offers */

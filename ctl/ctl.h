@@ -103,7 +103,10 @@ enum metrics_format {
 /* Prints counters. Returns false as ctl_try() does. */
 bool metrics_print(struct ctl *c, enum metrics_format format, FILE *out);
 
-/* Answers one HTTP request on stdin and stdout with the metrics, in OpenMetrics if it accepts that. Returns the exit status. */
+/*
+ * Answers one HTTP request on stdin and stdout with the metrics, in OpenMetrics if it accepts that. Returns the exit
+ * status.
+ */
 int metrics_serve(struct ctl *c);
 
 /* Shows rates, again and again. Returns the exit status. */

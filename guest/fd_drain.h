@@ -3,8 +3,8 @@
  */
 /*
  * Ends sockets whose other end may have sent files that nobody has received: the kernel would close them with the
- * socket, and the thread that does so may wait without end (fd_inbox.h). So they are received, or the socket is closed by
- * a thread of its own (apart.h).
+ * socket, and the thread that does so may wait without end (fd_inbox.h). So they are received, or the socket is
+ * closed by a thread of its own (apart.h).
  *
  * Any thread; the caller takes care that nobody else uses the socket meanwhile.
  */
@@ -17,7 +17,10 @@
 
 #include "guest/fd_inbox.h"
 
-/* Receives as fd_inbox_receive() does, without waiting, by a socket that has no gate: fd_gate.h knows the files' numbers. */
+/*
+ * Receives as fd_inbox_receive() does, without waiting, by a socket that has no gate: fd_gate.h knows the files'
+ * numbers.
+ */
 ssize_t fd_drain_receive(int sock, struct msghdr *m, struct fd_inbox *in);
 
 /*

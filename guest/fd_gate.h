@@ -24,8 +24,8 @@
  * All file descriptors are noted. Those that are still open when librte_vhost is done with the
  * connection are closed then.
  *
- * Files for which librte_vhost has no room, or that come with a call that takes none, or that were not received when the
- * connection ends, would be closed by the kernel, in our thread: fd_inbox.h says what is done instead.
+ * Files for which librte_vhost has no room, or that come with a call that takes none, or that were not received when
+ * the connection ends, would be closed by the kernel, in our thread: fd_inbox.h says what is done instead.
  *
  * A silent connection is ended after FD_GATE_PATIENCE seconds.
  *

@@ -60,7 +60,7 @@ accept(int listener, struct sockaddr *name, socklen_t *len)
 	return fd;
 }
 
-/* Likewise. It calls the next one, which sanitizers watch. */
+/* Replaces libc's function likewise. It calls the next one, which sanitizers watch. */
 int
 connect(int fd, const struct sockaddr *name, socklen_t len)
 {

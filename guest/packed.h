@@ -260,7 +260,7 @@ packed_used_put(struct packed_used *p, struct used_chain u, uint32_t len)
 	p->at = next;
 }
 
-/* The same for a single chain. */
+/* Returns a single chain as packed_used_put() does. */
 static inline void
 packed_put(struct virtqueue *vq, struct used_chain u, uint32_t len)
 {

@@ -173,7 +173,7 @@ tx_fetch_asked(const struct virtqueue *vq, struct burst *b, struct frame *f)
 		frame_lose(f, f->reason);
 }
 
-/* The same as tx_set_avx2(). */
+/* Does the same as tx_set_avx2() without vectors. */
 static inline frame_set
 tx_set_plain(struct burst *b, const uint16_t *id, unsigned int n, uint32_t skip)
 {

@@ -18,7 +18,7 @@
 #include "switch/burst.h"
 #include "switch/source.h"
 
-/* For the `source` of a struct virtqueue. */
+/* The `source` of each struct virtqueue has these operations. */
 extern const struct source_ops tx_source_ops;
 
 /* Shortest frame that tx_set_avx2() takes: it reads as much of each. */

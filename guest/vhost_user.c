@@ -294,7 +294,7 @@ vhost_user_hang_up(const struct guests *all, unsigned int port)
 	return found;
 }
 
-/* Ends what unregistering has left of the guests of a port; SOCKET_MAX: of all. */
+/* Ends what unregistering has left of the guests of a port; SOCKET_MAX: of all ports. */
 static void
 vhost_user_end_connections(unsigned int port)
 {

@@ -68,7 +68,10 @@ struct conf *changes_draft(const struct changes *c);
  */
 struct conf *changes_read(const struct changes *c, const char *text, size_t len);
 
-/* Returns true if a guest is in a slot, so that a new port can't have it. For conf_port_create(). */
+/*
+ * Returns true if a guest is in a slot, so that a new port can't have it. conf_assign_indexes() and
+ * conf_port_create() call it.
+ */
 bool changes_slot_taken(void *parts, unsigned int index);
 
 /* Returns true while a change is being made: others are refused. */

@@ -43,13 +43,13 @@ void loads_sample(struct loads *all, const struct lanes *lanes, uint64_t now);
 struct worker_load loads_of(const struct loads *all, unsigned int worker);
 
 /*
- * Lists what each guest's ring has cost its worker in the last second. To be freed; NULL without memory.
- * Main lcore, as the next one.
+ * Lists what each guest's ring has cost its worker in the last second. The caller frees it; NULL: no memory.
+ * Main lcore.
  */
 struct balance *loads_weigh(const struct loads *all, const struct lanes *lanes);
 
 /*
- * Chooses the next ring to move off the busiest worker. Returns false if no further move helps.
+ * Chooses the next ring to move off the busiest worker. Returns false if no further move helps. Main lcore.
  */
 bool loads_next_move(struct balance *b, unsigned int workers, uint16_t *device, uint16_t *pair,
 		unsigned int *worker);

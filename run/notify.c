@@ -24,7 +24,7 @@
 static int
 notify_connect_to(const char *name)
 {
-	/* For notify_send_once(). */
+	/* notify_send_once() must not keep the main lcore for longer. */
 	const struct timeval limit = {.tv_sec = 1};
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	size_t size = strlen(name);

@@ -144,7 +144,10 @@ lane_conf(const struct lane *l)
 /* Makes a lane for a worker on an lcore. Returns NULL without memory. Main lcore, at start. */
 struct lane *lane_create(const struct shared *shared, unsigned int id, unsigned int lcore);
 
-/* Measures what depends on this machine's kernel. A lane without that is for nothing that takes time. Main lcore, at start. */
+/*
+ * Measures what depends on this machine's kernel. A lane that was not measured must not be used for anything that
+ * takes time. Main lcore, at start.
+ */
 void lane_measure(struct lane *l);
 
 void lane_destroy(struct lane *l);

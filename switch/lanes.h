@@ -27,8 +27,8 @@ struct lanes {
 };
 
 /*
- * Have a guest's source polled by a lane, which place.h chooses (`memory` is an address of the
- * guest's); or no longer: the source may still be in use until a grace period is over.
+ * lanes_add() gives a guest's source to a lane, which place.h chooses (`memory` is an address of the guest's).
+ * lanes_remove() takes it away again: the source may still be in use until a grace period is over.
  */
 void lanes_add(struct lanes *all, struct source *s, const void *memory);
 void lanes_remove(struct lanes *all, struct source *s);
@@ -36,8 +36,8 @@ void lanes_remove(struct lanes *all, struct source *s);
 /*
  * Moves a guest's source to lane `to`. Its frames keep their order, except for segments that wait in an uplink's full
  * queue of the former lane, and frames that wait go on waiting.
- * Returns false, and moves nothing, if a worker has not finished its burst after some milliseconds. Any
- * thread that may call lanes_add().
+ * Returns false, and moves nothing, if a worker has not finished its burst after some milliseconds. Called by
+ * any thread that may call lanes_add().
  */
 bool lanes_move(struct lanes *all, struct source *s, unsigned int to);
 

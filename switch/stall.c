@@ -60,8 +60,9 @@
 
 /*
  * A cycle of a stall costs three times as much as a cycle of work, because work whose memory is in the cache takes a
- * third to a half of the cycles that it costs. No guest is to gain by page faults. Sanitizers make work take far longer than
- * it costs, and have page faults of their own: then it is not known what is the guest's, and nothing is charged.
+ * third to a half of the cycles that it costs. No guest is to gain by page faults. Sanitizers make work take far
+ * longer than it costs, and have page faults of their own: then it is not known what is the guest's, and nothing is
+ * charged.
  */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define STALL_PRICE 0

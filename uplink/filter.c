@@ -237,8 +237,8 @@ uplink_move_mac(struct uplink *u, const struct rte_ether_addr *mac, uint16_t dev
 }
 
 /*
- * Lets another filter be tried after a while, if the driver has refused one though it said that it has room: it may have
- * less, or the NIC could not at that time.
+ * Lets another filter be tried after a while, if the driver has refused one though it said that it has room: it may
+ * have less, or the NIC could not at that time.
  */
 static void
 filter_try_again(struct uplink_filters *f)

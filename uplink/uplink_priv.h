@@ -59,7 +59,7 @@ struct uplink_opened {
 	uint16_t tag_owner[VLAN_LAST + 2];
 };
 
-/* The main lcore's. */
+/* The main lcore owns the filters. */
 struct uplink_filters {
 	struct uplink_filter *list; /* n filters, in any order */
 	uint32_t n;
@@ -73,7 +73,7 @@ struct uplink_filters {
 	unsigned int fits;      /* seconds since `without` became 0 */
 };
 
-/* The main lcore's. */
+/* The main lcore owns the state of the link. */
 struct uplink_link {
 	int driver; /* index in link.c's table of drivers; -1: no interface of the kernel */
 	int timer;  /* timerfd, where the link has to be polled; else -1 */

@@ -27,14 +27,14 @@ struct rte_eth_conf;
 struct rte_eth_dev_info;
 
 struct vmdq_plan {
-	/* Of the driver. */
+	/* These follow from the driver. */
 	uint16_t kept;       /* pools for software, before those of devices */
 	uint16_t tags;       /* VLAN filters: registers that the driver fills */
 	bool loopback;       /* its enable_loop_back works */
 	bool software_twice; /* frames of a pool may also be received in software's queue */
 	bool short_frames;   /* its pools take no jumbo frames */
 	bool hashes_groups;  /* pools take group frames by the NIC's table of hashes */
-	/* Of the port. */
+	/* These follow from the port and its configuration. */
 	uint16_t devices;     /* number of devices with a pool, from device 0 on */
 	uint16_t rx_queues;   /* receive queues of the port, in all */
 	uint16_t pool_queues; /* receive queues of each pool */

@@ -8,10 +8,10 @@
 #ifndef GUEST_CUSE_REMEDY_H
 #define GUEST_CUSE_REMEDY_H
 
-/* For an error of caller_table(). */
+/* Returns the remedy for an error of caller_table(). */
 const char *remedy_for_memory(int error);
 
-/* For an error of caller_fd(). NULL: it is the client's own mistake, of which the log says nothing. */
+/* Returns the remedy for an error of caller_fd(); NULL: the client made a mistake of its own, which is not logged. */
 const char *remedy_for_event(int error);
 
 #endif /* GUEST_CUSE_REMEDY_H */

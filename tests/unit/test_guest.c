@@ -240,7 +240,10 @@ test_indices(void **state)
 		assert_int_equal(p->g->ring[i].last_avail, i == 2 ? 102 : 200 + i);
 }
 
-/* A worker that sleeps waits for kicks by an eventfd, and never reads another file: its owner may keep the lock of that. */
+/*
+ * A worker that sleeps waits for kicks by an eventfd, and never reads another file: its owner may keep the lock of
+ * that.
+ */
 static void
 test_kick_by_other_files(void **state)
 {

@@ -2,7 +2,8 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * UDP datagrams in bursts that the sending kernel is given as one piece (UDP_SEGMENT, GSO), and looks at each that comes.
+ * UDP datagrams in bursts that the sending kernel is given as one piece (UDP_SEGMENT, GSO). Looks at each datagram that
+ * comes.
  *
  *	bursts serve PORT
  *	bursts send ADDRESS PORT LENGTH SEGMENTS BURSTS
