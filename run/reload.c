@@ -9,7 +9,7 @@
 #include "run/reload.h"
 
 static void
-reload_put_off(struct reload *r, const char *why)
+reload_postpone(struct reload *r, const char *why)
 {
 	if (!r->waits)
 		say(NOTICE, "reload: not yet: %s\n", why);
@@ -25,7 +25,7 @@ reload_done(void *arg, const struct change_result *result)
 	size_t len;
 
 	if (result->busy) {
-		reload_put_off(r, CHANGE_HELD);
+		reload_postpone(r, CHANGE_HELD);
 		return;
 	}
 	r->waits = false;
@@ -47,7 +47,7 @@ reload_file(struct reload *r)
 	struct conf *draft;
 
 	if (changes_busy(r->changes)) {
-		reload_put_off(r, CHANGE_BUSY);
+		reload_postpone(r, CHANGE_BUSY);
 		return;
 	}
 	r->due = false;

@@ -34,7 +34,7 @@ struct burst {
 	uint32_t fetched;       /* unusual cost of the fetch */
 	unsigned int frags_max; /* no further frame is fetched once nfrags is at least this */
 	frame_set plain; /* frames of one fragment, of FRAME_PLAIN_MAX bytes at most, which ask for nothing */
-	bool put_off; /* the current destination took less than it has room for */
+	bool put_off; /* the current destination is put off: it took less than it has room for */
 	bool cold;    /* many guests are busy: frames of this one have left the cache */
 	bool far; /* so many guests are busy that even short frames have left the cache of this core */
 	struct share_clock *clock; /* the worker's */
