@@ -19,8 +19,8 @@
 #define AHEAD_LEAST 8
 
 /*
- * Number of busy ports from which on short frames, too, are prefetched (rx.h). With rings of 256 that gave 1.26 to 1.45
- * times the rate if 256 guests send and 1.2 times if 128 do, but 0.96 times if 64 do.
+ * Number of busy ports from which on short frames, too, are prefetched (rx.h). With rings of 256 the rate rises if 128
+ * guests send, or more, and falls if 64 do: see doc/figures.rst, "Where the cycles of a frame go".
  */
 #define FAR_LEAST 96
 
