@@ -58,8 +58,8 @@
 /*
  * While there is work, one look at an idle port is made for each COST_LOOK of work. A look takes some 15
  * cycles, so idle guests, however many, cost the busy ones little time. One of 256 guests that begins to send is
- * seen after work of 65,536 at most, less than a visit may cost. With half of this value 254 idle guests made a
- * frame of the other two take 1.14 times as long.
+ * seen after work of 65,536 at most, less than a visit may cost. With half of this value idle guests took more time
+ * of others than they may: see doc/figures.rst, "Where the cycles of a frame go".
  */
 #define COST_LOOK 256
 
@@ -67,8 +67,8 @@
 #define COST_BYTES(n) ((n) / 5)
 /*
  * The same copies into a ring that another worker fills as well: the ring's lines and the buffers are in that core's
- * cache. With their cost as it was, a pair on each of two workers kept 0.34 to 0.50 of its rate beside a guest that
- * sent to one ring on both (EPYC Zen 5; the worst by what the host had placed where), and keeps 0.56 to 0.60.
+ * cache. At the cost of other copies, a pair on each of two workers kept too little of its rate beside a guest that
+ * sent to one ring on both: see doc/figures.rst, "Where the cycles of a frame go".
  */
 #define COST_BESIDE(copies) (3 * (copies) / 2)
 /* To add n bytes up for a checksum, in plain C: vectors take less than half of it. */
