@@ -154,8 +154,7 @@ class Option:
         self.words = words
         self.flag = flag_of(words[0])
         self.value = words[1] if len(words) > 1 else None
-        has_fields = self.flag in FIELDS and self.value is not None
-        self.fields = Fields(self.flag, self.value) if has_fields else None
+        self.fields = Fields(self.flag, self.value) if self.value is not None and self.flag in FIELDS else None
 
     def emit(self):
         return [self.words[0], self.fields.text()] if self.fields else list(self.words)
@@ -171,9 +170,8 @@ def parse(words):
 
 def is_probe(options):
     """Returns true if QEMU is only asked what it can do, or is started with no machine for such questions."""
-    return any(option.flag in ("-h", "-help", "-version") or
-               option.flag not in TEXT and re.search(r"(^|,)(help|\?)$", option.words[-1])
-               for option in options) or \
+    return any(option.flag in ("-h", "-help", "-version") or option.flag not in TEXT and
+               re.search(r"(^|,)(help|\?)$", option.words[-1]) for option in options) or \
         any(fields.get("type") == "none" for fields in with_flag(options, "-machine"))
 
 
