@@ -3,9 +3,7 @@
  */
 /* What the gate does with the file descriptors of a connection (guest/fd_gate.h). The test plays librte_vhost. */
 #include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -13,26 +11,15 @@
 #include <unistd.h>
 
 #include "base/atomic.h"
-#include "base/tsan.h"
 #include "client.h"
-#include "guest/apart.h"
+#include "gate.h"
 #include "guest/fd_drain.h"
 #include "guest/fd_gate.h"
-#include "run/rpc_client.h"
 #include "unit.h"
 
 #define NOTED 256 /* most file descriptors of a connection */
 #define MORE 20
-#define FILES_SENT 3     /* most files with a message */
-#define CLOSERS 16       /* threads that close files of one socket */
-#define UNCLOSED 64      /* files that stay open for one socket */
 #define MUCH (192 << 20) /* bytes of memory, for which there are three more seconds */
-
-#ifdef TSAN_ON
-#define THREADS 2 /* the test's, and the sanitizer's own, which begins with the first other one */
-#else
-#define THREADS 1
-#endif
 
 static int pair[2]; /* librte_vhost's end, and the front end's */
 
@@ -40,11 +27,6 @@ static int pair[2]; /* librte_vhost's end, and the front end's */
 static int watched = -1;
 static pthread_t closer;
 static bool others_go_on;
-
-static bool withheld; /* a close by another thread than the test's waits; atomic */
-static pthread_t self;
-
-static int others = -1; /* a file that the gate must leave alone */
 
 static time_t later; /* seconds by which the clock is advanced */
 
@@ -86,8 +68,6 @@ close(int fd)
 		others_go_on = gate_is_free();
 		store_release(&watched, -1);
 	}
-	while (load_acquire(&withheld) && !pthread_equal(self, pthread_self()))
-		usleep(1000);
 	return (int)syscall(SYS_close, fd);
 }
 
@@ -95,8 +75,7 @@ static int
 connect_pair(void **state)
 {
 	(void)state;
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	assert_true(fd_gate_open(pair[0], "test", false));
+	gate_connect(pair);
 	return 0;
 }
 
@@ -104,86 +83,8 @@ static int
 hang_up(void **state)
 {
 	(void)state;
-	close(pair[0]);
-	close(pair[1]);
+	gate_hang_up(pair);
 	return 0;
-}
-
-/* The front end sends a message with files; it keeps none of its own. Returns false if it can't. */
-static bool
-front_end_sends_all(const int *file, unsigned int n, int flags)
-{
-	char byte = 1, room[CMSG_SPACE(FILES_SENT * sizeof(int))] = {0};
-	struct iovec iov = {&byte, 1};
-	struct msghdr msg = {.msg_iov = &iov,
-			.msg_iovlen = 1,
-			.msg_control = room,
-			.msg_controllen = CMSG_SPACE(n * sizeof(int))};
-	struct cmsghdr *h = CMSG_FIRSTHDR(&msg);
-	bool sent;
-
-	*h = (struct cmsghdr){CMSG_LEN(n * sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
-	memcpy(CMSG_DATA(h), file, n * sizeof(int));
-	sent = sendmsg(pair[1], &msg, MSG_NOSIGNAL | flags) == 1;
-	while (n-- != 0)
-		close(file[n]);
-	return sent;
-}
-
-static bool
-front_end_sends(int file)
-{
-	return front_end_sends_all(&file, 1, 0);
-}
-
-/* Returns what librte_vhost receives, which loses it; -2: the connection is over. */
-static int
-received(void)
-{
-	char byte, room[CMSG_SPACE(sizeof(int))];
-	struct iovec iov = {&byte, 1};
-	struct msghdr msg = {.msg_iov = &iov,
-			.msg_iovlen = 1,
-			.msg_control = room,
-			.msg_controllen = sizeof(room)};
-	struct cmsghdr *h = CMSG_FIRSTHDR(&msg);
-	int fd;
-
-	/* librte_vhost has what was received before in this memory, such as another guest's file. */
-	*h = (struct cmsghdr){CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
-	memcpy(CMSG_DATA(h), &others, sizeof(others));
-	if (recvmsg(pair[0], &msg, 0) == 0)
-		return -2;
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
-	return fd;
-}
-
-/* The front end sends a pipe, which is rejected. */
-static bool
-send_pipe(void)
-{
-	int end[2];
-
-	assert_int_equal(pipe(end), 0);
-	close(end[1]);
-	return front_end_sends(end[0]);
-}
-
-static bool
-send_memory(void)
-{
-	int file = memfd_create("of a front end", MFD_CLOEXEC);
-
-	assert_true(file >= 0);
-	return front_end_sends(file);
-}
-
-/* What is on its way when its connection ends may be closed by a thread of its own. */
-static bool
-all_closed(unsigned int open)
-{
-	WAIT_WHILE(client_open_files() > open);
-	return client_open_files() <= open;
 }
 
 /* What can't be noted is not handed on, and a connection that sends so much is ended: nothing stays open. */
@@ -197,24 +98,24 @@ test_too_many(void **state)
 
 	(void)state;
 	for (i = 0; i < NOTED; i++) {
-		assert_true(send_memory());
-		assert_true(received() >= 0);
+		assert_true(gate_send_memory(pair[1]));
+		assert_true(gate_received(pair[0], -1) >= 0);
 	}
 	/* These are on their way when the connection is ended. */
 	for (i = 0; i < MORE; i++)
-		assert_true(send_memory());
+		assert_true(gate_send_memory(pair[1]));
 	capture_begin(&c, STDERR_FILENO);
-	assert_int_equal(received(), -1);
+	assert_int_equal(gate_received(pair[0], -1), -1);
 	for (i = 1; i < MORE; i++)
-		handed_on += received() != -2;
+		handed_on += gate_received(pair[0], -1) != -2;
 	said = capture_end(&c);
 	assert_int_equal(handed_on, 0);
 	assert_string_equal(said,
 			"vhost-switch: socket test: a front end sent more than 256 file "
 			"descriptors, and is disconnected\n");
 	free(said);
-	assert_false(send_memory());
-	assert_true(all_closed(open + NOTED));
+	assert_false(gate_send_memory(pair[1]));
+	assert_true(gate_all_closed(open + NOTED));
 	assert_int_equal(client_open_files(), open + NOTED);
 	fd_drain_gate(pair[0]);
 	/* The thread that ended one connection begins another. */
@@ -223,7 +124,7 @@ test_too_many(void **state)
 	fd_drain_gate(next[0]);
 	close(next[0]);
 	close(next[1]);
-	assert_true(all_closed(open));
+	assert_true(gate_all_closed(open));
 }
 
 /* Memory that is closed at the end of its connection may be large: nobody waits for its pages. */
@@ -235,8 +136,8 @@ test_large_memory(void **state)
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, next), 0);
 	/* librte_vhost's thread closes it, and does not hold the lock. */
-	assert_true(send_memory());
-	store_relaxed(&watched, received());
+	assert_true(gate_send_memory(pair[1]));
+	store_relaxed(&watched, gate_received(pair[0], -1));
 	fd_drain_gate(pair[0]);
 	assert_true(fd_gate_open(next[0], "test", false));
 	assert_int_equal(load_acquire(&watched), -1);
@@ -244,10 +145,10 @@ test_large_memory(void **state)
 	assert_true(others_go_on);
 	fd_drain_gate(next[0]);
 	/* If that thread does nothing for some seconds, a thread of its own closes it. */
-	hang_up(NULL);
-	connect_pair(NULL);
-	assert_true(send_memory());
-	store_relaxed(&watched, received());
+	gate_hang_up(pair);
+	gate_connect(pair);
+	assert_true(gate_send_memory(pair[1]));
+	store_relaxed(&watched, gate_received(pair[0], -1));
 	fd_drain_gate(pair[0]);
 	later += 3;
 	fd_gate_tick();
@@ -269,8 +170,8 @@ test_slow_destruction(void **state)
 	(void)state;
 	assert_true(file >= 0);
 	assert_int_equal(posix_fallocate(file, 0, MUCH), 0);
-	assert_true(front_end_sends(file));
-	store_relaxed(&watched, received());
+	assert_true(gate_send(pair[1], file));
+	store_relaxed(&watched, gate_received(pair[0], -1));
 	fd_drain_gate(pair[0]);
 	later += 3;
 	fd_gate_tick();
@@ -286,182 +187,6 @@ test_slow_destruction(void **state)
 	close(next[1]);
 }
 
-/* The front end connects again. */
-static void
-connect_again(void)
-{
-	fd_drain_gate(pair[0]);
-	close(pair[0]);
-	close(pair[1]);
-	connect_pair(NULL);
-}
-
-/* Those that closed files have ended: they count among what a socket may have of them. */
-static void
-assert_no_closers(void)
-{
-	WAIT_WHILE(client_threads() > THREADS);
-	assert_true(client_threads() <= THREADS);
-}
-
-/*
- * Whose files can't be closed sends no more of them: the connection is over at once, and then nobody may connect
- * there. As soon as they can be closed, they are.
- */
-static void
-test_withheld(void **state)
-{
-	unsigned int open = client_open_files(), i;
-	struct capture c;
-
-	(void)state;
-	assert_no_closers();
-	store_release(&withheld, true);
-	capture_begin(&c, STDERR_FILENO);
-	/* All threads that close files wait. */
-	others = memfd_create("another guest's", MFD_CLOEXEC);
-	for (i = 0; i < CLOSERS; i++) {
-		assert_true(send_pipe());
-		assert_true(received() >= 0); /* it was replaced */
-	}
-	/* Each leaves two: one was received, and the other is closed with the connection. */
-	for (i = 0; i < UNCLOSED / 2; i++) {
-		assert_true(apart_accepts("test"));
-		connect_again();
-		assert_true(send_pipe() && send_pipe());
-		assert_int_equal(received(), -1);
-		assert_int_equal(received(), -2);
-	}
-	connect_again();
-	free(capture_end(&c));
-	assert_false(apart_accepts("test"));
-	/* That is nothing to other sockets. */
-	assert_true(apart_accepts("other"));
-	assert_true(fcntl(others, F_GETFD) >= 0);
-	assert_true(apart_close(others, "other"));
-	others = -1;
-	store_release(&withheld, false);
-	connect_again();
-	assert_true(all_closed(open));
-	assert_true(apart_accepts("test"));
-}
-
-/* The front end's end of a pipe whose other end was sent. */
-static bool
-is_closed(int end)
-{
-	struct pollfd p = {.fd = end};
-
-	return poll(&p, 1, 0) == 1 && (p.revents & POLLERR) != 0;
-}
-
-/*
- * What comes of a pipe that the kernel would close by itself, in librte_vhost's thread. Threads that close files wait,
- * so it is open still. `over`: as is the connection.
- */
-static void
-assert_closed_apart(int end, unsigned int open, bool over)
-{
-	assert_false(is_closed(end));
-	if (over)
-		assert_int_equal(received(), -2);
-	store_release(&withheld, false);
-	WAIT_WHILE(!is_closed(end));
-	assert_true(is_closed(end));
-	close(end);
-	connect_again();
-	assert_true(all_closed(open));
-}
-
-/* More files come than librte_vhost has room for, or (3: out of band) by a call that has none at all. */
-static void
-test_no_room(void **state)
-{
-	unsigned int open = client_open_files(), i;
-	int file[FILES_SENT], end[2];
-	char byte, room[CMSG_SPACE(2 * sizeof(int))] = {0};
-	struct iovec iov = {&byte, 1};
-	struct msghdr msg = {.msg_iov = &iov,
-			.msg_iovlen = 1,
-			.msg_control = room,
-			.msg_controllen = sizeof(room)};
-	struct capture c;
-
-	(void)state;
-	for (i = 0; i < 4; i++) {
-		assert_no_closers();
-		capture_begin(&c, STDERR_FILENO);
-		assert_int_equal(pipe(end), 0);
-		file[i == 0 ? 2 : 0] = end[0];
-		if (i == 0) {
-			file[0] = memfd_create("memory", MFD_CLOEXEC);
-			file[1] = memfd_create("memory", MFD_CLOEXEC);
-		}
-		store_release(&withheld, true);
-		assert_true(front_end_sends_all(
-				file, i == 0 ? FILES_SENT : 1, i == 3 ? MSG_OOB : 0));
-		if (i == 0) {
-			assert_int_equal(recvmsg(pair[0], &msg, 0), 1);
-			assert_true(msg.msg_flags & MSG_CTRUNC);
-			assert_int_equal(CMSG_FIRSTHDR(&msg)->cmsg_len, CMSG_LEN(2 * sizeof(int)));
-		} else {
-			assert_int_equal(i == 2 ? recv(pair[0], &byte, 1, 0)
-						: read(pair[0], &byte, 1),
-					0);
-		}
-		free(capture_end(&c));
-		assert_closed_apart(end[1], open, i != 0);
-	}
-}
-
-/* Files that nobody has received when the connection ends. */
-static void
-test_not_received(void **state)
-{
-	unsigned int open = client_open_files(), i;
-	int end[2];
-
-	(void)state;
-	for (i = 0; i < MORE; i++) {
-		assert_no_closers();
-		assert_int_equal(pipe(end), 0);
-		store_release(&withheld, true);
-		assert_true(front_end_sends(end[0]));
-		assert_true(send_pipe() && send_memory());
-		close(pair[0]);
-		fd_drain_gate(pair[0]);
-		assert_false(send_memory());
-		assert_closed_apart(end[1], open, false);
-	}
-}
-
-/* A client of the control socket that sends a file is disconnected, and so is one that has left one behind. */
-static void
-test_control_client(void **state)
-{
-	unsigned int open = client_open_files(), i;
-	struct rpc_client c = {0};
-	int end[2];
-
-	(void)state;
-	for (i = 0; i < 2; i++) {
-		assert_no_closers();
-		fd_drain_gate(pair[0]);
-		hang_up(NULL);
-		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-		c.fd = pair[0];
-		pair[0] = -1;
-		assert_int_equal(pipe(end), 0);
-		store_release(&withheld, true);
-		assert_true(front_end_sends(end[0]));
-		if (i == 0)
-			assert_false(rpc_client_fill(&c, false));
-		rpc_client_end(&c);
-		assert_false(send_memory());
-		assert_closed_apart(end[1], open, false);
-	}
-}
-
 /* librte_vhost has closed the socket, whose number is another file's by now: what comes by that is not for the gate. */
 static void
 test_number_of_another_socket(void **state)
@@ -473,43 +198,12 @@ test_number_of_another_socket(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, other), 0);
 	assert_int_equal(dup2(other[0], pair[0]), pair[0]);
 	pair[1] = other[1];
-	assert_true(front_end_sends(memfd_create("memory", MFD_CLOEXEC)));
+	assert_true(gate_send(pair[1], memfd_create("memory", MFD_CLOEXEC)));
 	assert_int_equal(read(pair[0], &byte, 1), 1);
 	pair[1] = front_end;
 	close(other[0]);
 	close(other[1]);
 	fd_drain_gate(pair[0]);
-}
-
-/*
- * A file that librte_vhost closed comes again, gets the same number, and is not wanted. It is closed once, as the
- * number may be another guest's right after that.
- */
-static void
-test_number_comes_again(void **state)
-{
-	unsigned int open = client_open_files();
-	int memory = memfd_create("memory", MFD_CLOEXEC), again = dup(memory), fd;
-	struct capture c;
-	char byte;
-
-	(void)state;
-	assert_no_closers();
-	capture_begin(&c, STDERR_FILENO);
-	assert_true(front_end_sends(memory));
-	fd = received();
-	assert_true(fd >= 0);
-	close(fd);
-	store_release(&withheld, true);
-	assert_true(front_end_sends(again));
-	assert_int_equal(read(pair[0], &byte, 1), 0);
-	free(capture_end(&c));
-	assert_true(fcntl(fd, F_GETFD) >= 0);
-	connect_again();
-	connect_again();
-	assert_true(fcntl(fd, F_GETFD) >= 0);
-	store_release(&withheld, false);
-	assert_true(all_closed(open));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, connect_pair, hang_up)
@@ -521,14 +215,8 @@ main(void)
 			TEST(test_too_many),
 			TEST(test_large_memory),
 			TEST(test_slow_destruction),
-			TEST(test_withheld),
-			TEST(test_no_room),
-			TEST(test_not_received),
-			TEST(test_control_client),
 			TEST(test_number_of_another_socket),
-			TEST(test_number_comes_again),
 	};
 
-	self = pthread_self();
 	return cmocka_run_group_tests_name("fd_gate", tests, NULL, NULL);
 }

@@ -60,6 +60,6 @@ unit-san: $(addprefix $(BUILD)/tests/unit/,memory singles split packed tx rx rx_
 # Those that have threads are also run under ThreadSanitizer: make SANITIZE=thread unit-tsan. Exceptions are `guest`
 # and `cuse_session`: between messages they use what belongs to librte_vhost's thread. Answers that come by a socket
 # order that, which ThreadSanitizer does not see. The other tests of the cuse back end have one thread.
-unit-tsan: $(addprefix $(BUILD)/tests/unit/,threads signal loop sleep fd_gate cuse_connect cuse_fds cuse_node)
+unit-tsan: $(addprefix $(BUILD)/tests/unit/,threads signal loop sleep fd_gate fd_apart cuse_connect cuse_fds cuse_node)
 
 -include $(UNIT_SHARED_OBJ:.o=.d) $(UNIT_TEST_OBJ:.o=.d)
