@@ -39,12 +39,12 @@ guest_who(const struct guest *g, char name[GUEST_WHO_MAX])
 	return name;
 }
 
-/* Sets a guest's port and slot; the main lcore may be reading its name. */
+/* Sets a guest's conf_port and slot; the main lcore may be reading its name. */
 static void
-connect_set_slot(struct guest *g, unsigned int port, uint16_t slot)
+connect_set_slot(struct guest *g, unsigned int conf_port, uint16_t slot)
 {
 	rte_spinlock_lock(&g->fault_lock);
-	g->port = port;
+	g->conf_port = conf_port;
 	g->slot = slot;
 	rte_spinlock_unlock(&g->fault_lock);
 }
@@ -76,29 +76,29 @@ connect_unused_guest(struct guests *all)
  * for each port without one, so that nobody keeps the others out.
  */
 static bool
-connect_may(const struct guests *guests, unsigned int port)
+connect_may(const struct guests *guests, unsigned int conf_port)
 {
 	const struct conf *c = guests->conf;
 	bool seen[SOCKET_MAX] = {false};
 	unsigned int all = 1, waiting = 1, most = RTE_MAX_VHOST_DEVICE, i;
 	const struct guest *g;
 
-	seen[port] = true;
+	seen[conf_port] = true;
 	for (g = guests->list; g != NULL; g = g->next) {
 		if (g->conn.phase == GUEST_UNUSED)
 			continue;
 		all++;
-		seen[g->port] = true;
-		waiting += g->port == port && g->slot == SLOT_NONE;
+		seen[g->conf_port] = true;
+		waiting += g->conf_port == conf_port && g->slot == SLOT_NONE;
 	}
 	for (i = 0; i < c->nports; i++)
 		all += conf_port_used(&c->port[i]) && !seen[i];
-	if (waiting <= WAITING_MORE + c->port[port].guests && all <= most)
+	if (waiting <= WAITING_MORE + c->port[conf_port].guests && all <= most)
 		return true;
 	say(ERR,
 			"port %s: guest refused: %u connections there wait for their drivers, and %u "
 			"are open in all\n",
-			c->port[port].name, waiting - 1, all - 1);
+			c->port[conf_port].name, waiting - 1, all - 1);
 	return false;
 }
 
@@ -118,13 +118,15 @@ connect_refuse(int socket, const char *path)
 static struct guest *
 connect_guest(struct guests *all, int vid, const char *path, int socket)
 {
-	unsigned int port = slot_port(all->conf, path);
+	unsigned int conf_port = slot_conf_port(all->conf, path);
 	const char *name;
 	struct guest *g;
 
-	if (port == SOCKET_MAX || !connect_may(all, port)) /* SOCKET_MAX: its port is going */
+	if (conf_port == SOCKET_MAX) /* its port is going */
 		return NULL;
-	name = all->conf->port[port].name;
+	if (!connect_may(all, conf_port))
+		return NULL;
+	name = all->conf->port[conf_port].name;
 	if (!fds_left()) {
 		say(ERR,
 				"port %s: guest refused: file descriptors run out; end what leaks "
@@ -152,12 +154,12 @@ connect_guest(struct guests *all, int vid, const char *path, int socket)
 		return NULL;
 	}
 	fds_hurry(socket);
-	if (!fd_gate_open(socket, path, all->conf->port[port].uml)) {
+	if (!fd_gate_open(socket, path, all->conf->port[conf_port].uml)) {
 		say(ERR, "port %s: guest refused: no memory to watch its connection\n", name);
 		return NULL;
 	}
 	g->conn = (struct connection){.phase = GUEST_CONNECTED, .vid = vid, .socket = socket};
-	connect_set_slot(g, port, SLOT_NONE);
+	connect_set_slot(g, conf_port, SLOT_NONE);
 	peer_connected(&g->conn.peer, name, path, socket);
 	return g;
 }
@@ -180,7 +182,7 @@ guest_take_slot(struct guest *g)
 
 	if (g->slot != SLOT_NONE)
 		return true;
-	connect_set_slot(g, g->port, slot_take(g->all->ports, g->all->conf, g->port));
+	connect_set_slot(g, g->conf_port, slot_take(g->all->ports, g->all->conf, g->conf_port));
 	if (g->slot == SLOT_NONE)
 		return false;
 	/*
@@ -206,7 +208,7 @@ connect_leave_slot(struct guest *g)
 	say(INFO, "device %u disconnected\n", g->slot);
 	store_release(&g->all->by_slot[g->slot], NULL);
 	store_release(&g->all->ports->port[g->slot].state, PORT_LEAVING);
-	connect_set_slot(g, g->port, SLOT_NONE);
+	connect_set_slot(g, g->conf_port, SLOT_NONE);
 	wake_up(g->all->wake);
 }
 

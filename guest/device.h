@@ -127,21 +127,21 @@ struct guest {
 	bool set_in_use; /* no grace period has passed since set[next_set] was withdrawn, or the slot taken */
 	/*
 	 * Main lcore and librte_vhost's thread both look for faults. While one of them reads the state of
-	 * a stopped guest, the other must not clear it. For the same reason `port` and `slot`, which
+	 * a stopped guest, the other must not clear it. For the same reason `conf_port` and `slot`, which
 	 * give the guest's name, are written under this lock: the main lcore may read them when the
 	 * connection is over.
 	 */
 	rte_spinlock_t fault_lock;
-	bool fault_logged; /* guarded by fault_lock */
-	uint16_t port;     /* index of the configuration's port that it connected to */
-	uint16_t slot;     /* SLOT_NONE: its device was not set up yet */
+	bool fault_logged;  /* guarded by fault_lock */
+	uint16_t conf_port; /* index of the configuration's port that it connected to */
+	uint16_t slot;      /* in the table of ports; SLOT_NONE: its device was not set up yet */
 };
 
 /* Returns the settings of the port that it connected to. */
 static inline const struct conf_port *
 guest_settings(const struct guest *g)
 {
-	return &g->all->conf->port[g->port];
+	return &g->all->conf->port[g->conf_port];
 }
 
 #endif /* GUEST_DEVICE_H */

@@ -23,7 +23,7 @@ struct wake;
 struct job {
 	struct job *next;
 	bool serve;            /* make the socket; else end its guests, and remove it */
-	uint16_t index;        /* index of the port */
+	uint16_t index;        /* of the port in the configuration */
 	struct conf_port port; /* its settings, as resolved */
 	bool ok;               /* the job was done */
 	char error[256];       /* why the job could not be done */

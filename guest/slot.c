@@ -21,7 +21,7 @@
 #define CLEAR_NAP_NS 50000
 
 unsigned int
-slot_port(const struct conf *c, const char *socket)
+slot_conf_port(const struct conf *c, const char *socket)
 {
 	unsigned int i, node = SOCKET_MAX;
 
@@ -89,10 +89,11 @@ slot_spare(const struct ports *all, const struct conf *c, const struct conf_port
  * if there is none.
  */
 static unsigned int
-slot_choose(const struct ports *all, const struct conf *c, unsigned int port, unsigned int *number)
+slot_choose(const struct ports *all, const struct conf *c, unsigned int conf_port,
+		unsigned int *number)
 {
-	const struct conf_port *p = &c->port[port];
-	unsigned int slot = port;
+	const struct conf_port *p = &c->port[conf_port];
+	unsigned int slot = conf_port;
 
 	if (slot_count_guests(all, p, number) >= p->guests) {
 		say(ERR,
@@ -101,9 +102,9 @@ slot_choose(const struct ports *all, const struct conf *c, unsigned int port, un
 				p->name, p->guests);
 		return GUEST_MAX;
 	}
-	if (slot_wait_until_free(all, port)) {
+	if (slot_wait_until_free(all, conf_port)) {
 		*number = 0;
-	} else if (p->guests == 1 && all->port[port].settings == p) {
+	} else if (p->guests == 1 && all->port[conf_port].settings == p) {
 		say(ERR, "port %s: guest refused: its last one is just leaving; try again\n",
 				p->name);
 		return GUEST_MAX;
@@ -155,10 +156,10 @@ slot_set_conf(struct ports *all, const struct conf *now, const struct conf *next
 }
 
 uint16_t
-slot_take(struct ports *all, const struct conf *c, unsigned int port)
+slot_take(struct ports *all, const struct conf *c, unsigned int conf_port)
 {
-	const struct conf_port *p = &c->port[port];
-	unsigned int number, slot = slot_choose(all, c, port, &number);
+	const struct conf_port *p = &c->port[conf_port];
+	unsigned int number, slot = slot_choose(all, c, conf_port, &number);
 	struct port *at = &all->port[slot];
 	uint16_t tag;
 

@@ -26,16 +26,18 @@ struct ports;
 #define SLOT_NAME_MAX 56
 
 /*
- * Returns the index of the configuration's port that serves a socket, or SOCKET_MAX: none does at
- * present.
+ * `conf_port` is the index of a port of the configuration; `slot` and a source's `port` are indexes in the table
+ * of ports, where such a port may have several guests.
  */
-unsigned int slot_port(const struct conf *c, const char *socket);
+
+/* Returns the conf_port that serves a socket, or SOCKET_MAX: none does at present. */
+unsigned int slot_conf_port(const struct conf *c, const char *socket);
 
 /*
- * Takes a slot for one more guest of a port of the configuration (its index), and publishes it. Returns
- * SLOT_NONE, after an error was logged, if there is none.
+ * Takes a slot for one more guest of a port of the configuration, and publishes it. Returns SLOT_NONE, after an
+ * error was logged, if there is none.
  */
-uint16_t slot_take(struct ports *all, const struct conf *c, unsigned int port);
+uint16_t slot_take(struct ports *all, const struct conf *c, unsigned int conf_port);
 
 /* Gives every slot that has settings its port's settings of *next, in the place of those of *now. Main lcore. */
 void slot_set_conf(struct ports *all, const struct conf *now, const struct conf *next);

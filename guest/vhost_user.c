@@ -278,14 +278,14 @@ vhost_user_start(struct guests *all)
 
 /* Hangs up on the guests of a port. Returns true if there was one. */
 static bool
-vhost_user_hang_up(const struct guests *all, unsigned int port)
+vhost_user_hang_up(const struct guests *all, unsigned int conf_port)
 {
 	const struct guest *g;
 	bool found = false;
 
 	pthread_mutex_lock(&turn);
 	for (g = all->list; g != NULL; g = g->next) {
-		if (g->conn.phase == GUEST_UNUSED || g->port != port)
+		if (g->conn.phase == GUEST_UNUSED || g->conf_port != conf_port)
 			continue;
 		found = true;
 		fds_hang_up(g->conn.socket);
@@ -296,7 +296,7 @@ vhost_user_hang_up(const struct guests *all, unsigned int port)
 
 /* Ends what unregistering has left of the guests of a port; SOCKET_MAX: of all ports. */
 static void
-vhost_user_end_connections(unsigned int port)
+vhost_user_end_connections(unsigned int conf_port)
 {
 	struct guest *g;
 	unsigned int i;
@@ -304,7 +304,7 @@ vhost_user_end_connections(unsigned int port)
 	pthread_mutex_lock(&turn);
 	for (i = 0; i < RTE_DIM(connections.guest); i++) {
 		g = load_relaxed(&connections.guest[i]);
-		if (g == NULL || (port != SOCKET_MAX && g->port != port))
+		if (g == NULL || (conf_port != SOCKET_MAX && g->conf_port != conf_port))
 			continue;
 		guest_disconnect(g);
 		store_relaxed(&connections.guest[i], NULL);
@@ -313,11 +313,11 @@ vhost_user_end_connections(unsigned int port)
 }
 
 bool
-vhost_user_add(const struct conf_port *p, unsigned int port)
+vhost_user_add(const struct conf_port *p, unsigned int conf_port)
 {
 	if (!serve_port(p, &device_ops)) {
 		/* One may have connected before that failed. */
-		vhost_user_end_connections(port);
+		vhost_user_end_connections(conf_port);
 		return false;
 	}
 	vhost_thread_wake();
@@ -325,16 +325,16 @@ vhost_user_add(const struct conf_port *p, unsigned int port)
 }
 
 void
-vhost_user_remove(struct guests *all, unsigned int port, const char *path)
+vhost_user_remove(struct guests *all, unsigned int conf_port, const char *path)
 {
 	const struct timespec nap = {.tv_nsec = REMOVE_NAP_NS};
 	unsigned int looks;
 
 	/* Hanging up makes librte_vhost's thread itself end them, in the usual order. */
-	for (looks = 0; vhost_user_hang_up(all, port) && looks < REMOVE_LOOKS; looks++)
+	for (looks = 0; vhost_user_hang_up(all, conf_port) && looks < REMOVE_LOOKS; looks++)
 		nanosleep(&nap, NULL);
 	rte_vhost_driver_unregister(path);
-	vhost_user_end_connections(port);
+	vhost_user_end_connections(conf_port);
 }
 
 /* Takes the lock, unless another thread keeps it for longer than a message takes. */
@@ -353,7 +353,7 @@ vhost_user_take_turn(void)
 }
 
 int
-vhost_user_connections(const struct guests *all, unsigned int port)
+vhost_user_connections(const struct guests *all, unsigned int conf_port)
 {
 	const struct guest *g;
 	int n = 0;
@@ -361,7 +361,7 @@ vhost_user_connections(const struct guests *all, unsigned int port)
 	if (!vhost_user_take_turn())
 		return -1;
 	for (g = all->list; g != NULL; g = g->next)
-		n += g->conn.phase != GUEST_UNUSED && g->port == port;
+		n += g->conn.phase != GUEST_UNUSED && g->conf_port == conf_port;
 	pthread_mutex_unlock(&turn);
 	return n;
 }
@@ -376,7 +376,7 @@ vhost_user_move(struct guests *all, const struct ring_move *m, bool moved[])
 		return false;
 	for (g = all->list; g != NULL && n >= 0; g = g->next) {
 		if (g->conn.phase != GUEST_RUNNING ||
-				(m->port != SOCKET_MAX && g->port != m->port) ||
+				(m->conf_port != SOCKET_MAX && g->conf_port != m->conf_port) ||
 				(m->device != SLOT_NONE && g->slot != m->device))
 			continue;
 		n = guest_move(g, m->pair, m->worker);
@@ -406,7 +406,7 @@ vhost_user_set_conf(struct guests *all, const struct conf *next, guests_may may,
 bool
 vhost_user_serve(struct guests *all, const char *path)
 {
-	return serve_path(&all->conf->port[slot_port(all->conf, path)], path, &device_ops);
+	return serve_path(&all->conf->port[slot_conf_port(all->conf, path)], path, &device_ops);
 }
 
 void

@@ -28,23 +28,23 @@ bool vhost_user_start(struct guests *all);
  * Serves the socket of one more port, which has this index. Returns false, after an error was printed, if that
  * fails. May wait for librte_vhost: see registrar.h, whose thread calls it.
  */
-bool vhost_user_add(const struct conf_port *p, unsigned int port);
+bool vhost_user_add(const struct conf_port *p, unsigned int conf_port);
 
 /*
  * Ends the guests of a port, and no longer serves its socket. If the port is not `going` in the
  * present settings, guests may connect once more until then. May wait, and is
  * called by registrar.h's thread, as vhost_user_add().
  */
-void vhost_user_remove(struct guests *all, unsigned int port, const char *path);
+void vhost_user_remove(struct guests *all, unsigned int conf_port, const char *path);
 
 /* Returns how many connections a port has, set up or not; -1 if librte_vhost's thread is not done soon. Main lcore. */
-int vhost_user_connections(const struct guests *all, unsigned int port);
+int vhost_user_connections(const struct guests *all, unsigned int conf_port);
 
 /* Which rings are to move, and to which worker. */
 struct ring_move {
-	unsigned int port; /* index of the configuration's port; SOCKET_MAX: any */
-	uint16_t device;   /* slot of the guest; SLOT_NONE: all of the port's */
-	uint16_t pair;     /* queue pair, or PAIR_ANY */
+	unsigned int conf_port; /* index of the configuration's port; SOCKET_MAX: any */
+	uint16_t device;        /* slot of the guest; SLOT_NONE: all of the port's */
+	uint16_t pair;          /* queue pair, or PAIR_ANY */
 	unsigned int worker;
 };
 

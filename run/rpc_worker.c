@@ -50,8 +50,8 @@ rpc_worker_move(struct rpc_call *call)
 
 	if (!rpc_read(call, "{s:s, s?I, s:I}", "port", &name, "device", &device, "worker", &worker))
 		return RPC_FAILED;
-	m.port = conf_find_port(p->conf, name);
-	if (m.port == SOCKET_MAX)
+	m.conf_port = conf_find_port(p->conf, name);
+	if (m.conf_port == SOCKET_MAX)
 		return rpc_fail(call, RPC_CODE_NONE, "port %s: there is none", name);
 	if (worker < 0 || worker >= p->lanes->n)
 		return rpc_fail(call, RPC_CODE_NONE,
@@ -98,7 +98,7 @@ rpc_worker_rebalance(struct rpc_call *call)
 			i++) {
 		bool moved[GUEST_MAX] = {false};
 
-		m.port = SOCKET_MAX;
+		m.conf_port = SOCKET_MAX;
 		held = !vhost_user_move(p->guests, &m, moved);
 		if (!held && moved[m.device])
 			rpc_worker_add_moved(list, p, m.device, m.worker);

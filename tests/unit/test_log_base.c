@@ -119,7 +119,8 @@ wait_for_page(int sig)
 static void
 test_main_lcore_goes_on(void **state)
 {
-	const struct ring_move none = {.port = SOCKET_MAX, .device = GUEST_MAX, .pair = PAIR_ANY};
+	const struct ring_move none = {
+			.conf_port = SOCKET_MAX, .device = GUEST_MAX, .pair = PAIR_ANY};
 	bool moved[GUEST_MAX], took_turn;
 	struct sigaction sa = {.sa_handler = wait_for_page}, old;
 	struct plug *p = *state;

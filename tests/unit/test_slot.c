@@ -44,7 +44,7 @@ make(const char *line)
 static void
 expect(const char *socket, uint16_t slot, uint16_t tag, const char *name)
 {
-	uint16_t is = slot_take(&all->ports, &all->conf, slot_port(&all->conf, socket));
+	uint16_t is = slot_take(&all->ports, &all->conf, slot_conf_port(&all->conf, socket));
 	char buf[SLOT_NAME_MAX];
 
 	assert_int_equal(is, slot);
@@ -62,7 +62,7 @@ refused(const char *socket, const char *word1, const char *word2)
 	char *err;
 
 	capture_begin(&cap, STDERR_FILENO);
-	is = slot_take(&all->ports, &all->conf, slot_port(&all->conf, socket));
+	is = slot_take(&all->ports, &all->conf, slot_conf_port(&all->conf, socket));
 	err = capture_end(&cap);
 	assert_int_equal(is, SLOT_NONE);
 	if (strstr(err, word1) == NULL || strstr(err, word2) == NULL)
@@ -177,10 +177,10 @@ test_going(void **state)
 	RTE_SET_USED(state);
 	make("--port a,socket=/a --port node,socket=/b");
 	all->conf.port[1].socket[0] = '\0';
-	assert_int_equal(slot_port(&all->conf, "/a"), 0);
-	assert_int_equal(slot_port(&all->conf, "/other"), 1);
+	assert_int_equal(slot_conf_port(&all->conf, "/a"), 0);
+	assert_int_equal(slot_conf_port(&all->conf, "/other"), 1);
 	all->conf.port[0].going = true;
-	assert_int_equal(slot_port(&all->conf, "/a"), SOCKET_MAX);
+	assert_int_equal(slot_conf_port(&all->conf, "/a"), SOCKET_MAX);
 }
 
 int
