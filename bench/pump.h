@@ -91,7 +91,7 @@ pump_write(struct pump *p, uint16_t i, const enum pump_kind kind)
 	uint64_t flags = p->write ? VR_DESC_WRITE : 0, rest = p->len;
 
 	if (kind == PUMP_PACKED) {
-		/* On even laps AVAIL is set and USED is not, on odd ones the other way round. */
+		/* AVAIL is set and USED is not while the wrap counter is 1; the other way round while it is 0. */
 		rest |= (uint64_t)slot << 32 | flags << PUMP_FLAG_SHIFT;
 		rest |= (i & pump_size(p)) != 0 ? PUMP_USED : PUMP_AVAIL;
 	} else {

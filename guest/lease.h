@@ -35,7 +35,7 @@
 /* A worker's own notes of its lease. */
 struct lease {
 	uint16_t from;  /* first used position */
-	bool from_wrap; /* packed: lap of `from` */
+	bool from_wrap; /* packed: wrap counter of `from` */
 	uint8_t slot;   /* in struct leases */
 };
 
@@ -71,8 +71,8 @@ lease_begin(struct virtqueue *vq, unsigned int n, const bool packed)
 	else
 		vq->last_used += n;
 	all->to[l.slot] = vq->last_used;
-	all->laps &= ~(1u << l.slot);
-	all->laps |= vq->used_wrap << l.slot;
+	all->wraps &= ~(1u << l.slot);
+	all->wraps |= vq->used_wrap << l.slot;
 	return l;
 }
 
@@ -87,7 +87,7 @@ lease_put(struct virtqueue *vq, const struct lease *l, const uint16_t *id,
 {
 	struct packed_used p = {
 			.ring = vq->ring,
-			.lap = l->from_wrap ? PACKED_LAP : 0,
+			.wrap = l->from_wrap ? PACKED_WRAP_FLAGS : 0,
 			.at = l->from,
 			.size = vq->size,
 	};
@@ -113,7 +113,7 @@ lease_end(struct virtqueue *vq, const struct lease *l, const bool packed)
 		return false;
 	do {
 		to = all->to[all->first];
-		wrap = all->laps >> all->first & 1;
+		wrap = all->wraps >> all->first & 1;
 		all->done &= ~(1u << all->first);
 		all->first = (all->first + 1) % LEASES_MAX;
 		all->n--;

@@ -5,8 +5,8 @@
  * Packed virtqueues: virtio 1.2 section 2.8.
  *
  * There is one ring of descriptors, in which the guest makes buffers available and the device
- * returns them. Two flags of a descriptor, and a counter that flips with each lap, tell who owns
- * it. Positions are 0 to size - 1, and size need not be a power of two. Each field of the guest is
+ * returns them. Two flags of a descriptor, and a wrap counter, which flips at the ring's end, tell who
+ * owns it. Positions are 0 to size - 1, and size need not be a power of two. Each field of the guest is
  * read once, into private memory, and used from there.
  *
  * A chain is returned by one descriptor at the next used position, whatever its own position was;
@@ -58,7 +58,7 @@ packed_read(const void *from)
 	return d;
 }
 
-/* Returns true if the device may take the descriptor at a position, on a lap (section 2.8.1). */
+/* Returns true if the device may take the descriptor at a position, by this wrap counter (section 2.8.1). */
 static inline bool
 packed_is_available(const struct virtqueue *vq, uint16_t at, bool wrap)
 {
@@ -68,7 +68,7 @@ packed_is_available(const struct virtqueue *vq, uint16_t at, bool wrap)
 	return (flags & (PACKED_AVAIL | PACKED_USED)) == mine;
 }
 
-/* Advances a position by n, at most the ring's size; the lap counter flips at the ring's end. */
+/* Advances a position by n, at most the ring's size; the wrap counter flips at the ring's end. */
 static inline void
 packed_advance(const struct virtqueue *vq, uint16_t *at, bool *wrap, uint16_t n)
 {
@@ -82,7 +82,7 @@ packed_advance(const struct virtqueue *vq, uint16_t *at, bool *wrap, uint16_t n)
 }
 
 /*
- * Prefetches the descriptor at a position, which may be up to a lap beyond the ring's end. In a ring that is
+ * Prefetches the descriptor at a position, which may be up to the ring's size beyond its end. In a ring that is
  * shorter than a burst it may be any address, which does no harm.
  */
 static __rte_always_inline void
@@ -201,21 +201,21 @@ packed_show(struct vring_packed_desc *d, uint64_t half)
 /* The next used position of a ring, in registers while several chains are returned. */
 struct packed_used {
 	struct vring_packed_desc *ring;
-	uint64_t lap;  /* the owner's flags, where they are in a used_half */
+	uint64_t wrap; /* the owner's flags, where they are in a used_half */
 	uint64_t half; /* what packed_show() will write for the chain that is hidden */
 	uint16_t at, size;
 	uint16_t hidden_at; /* position of the hidden chain */
 	bool hidden;        /* a chain is hidden: the first one that was put and not published */
 };
 
-#define PACKED_LAP ((uint64_t)(PACKED_AVAIL | PACKED_USED) << 48)
+#define PACKED_WRAP_FLAGS ((uint64_t)(PACKED_AVAIL | PACKED_USED) << 48)
 
 static __rte_always_inline struct packed_used
 packed_used_begin(const struct virtqueue *vq)
 {
 	return (struct packed_used){
 			.ring = vq->ring,
-			.lap = vq->used_wrap ? PACKED_LAP : 0,
+			.wrap = vq->used_wrap ? PACKED_WRAP_FLAGS : 0,
 			.half = vq->hidden_half,
 			.at = vq->last_used,
 			.size = vq->size,
@@ -228,7 +228,7 @@ static __rte_always_inline void
 packed_used_end(const struct packed_used *p, struct virtqueue *vq)
 {
 	vq->last_used = p->at;
-	vq->used_wrap = p->lap != 0;
+	vq->used_wrap = p->wrap != 0;
 	vq->hidden_half = p->half;
 	vq->hidden_at = p->hidden_at;
 	vq->hidden = p->hidden;
@@ -241,7 +241,7 @@ packed_used_end(const struct packed_used *p, struct virtqueue *vq)
 static __rte_always_inline void
 packed_used_put(struct packed_used *p, struct used_chain u, uint32_t len)
 {
-	uint64_t half = len | (uint64_t)u.id << 32 | p->lap;
+	uint64_t half = len | (uint64_t)u.id << 32 | p->wrap;
 	uint32_t next = p->at + (uint32_t)u.ndesc;
 
 	if (len != 0)
@@ -255,7 +255,7 @@ packed_used_put(struct packed_used *p, struct used_chain u, uint32_t len)
 	}
 	if (unlikely(next >= p->size)) {
 		next -= p->size;
-		p->lap ^= PACKED_LAP;
+		p->wrap ^= PACKED_WRAP_FLAGS;
 	}
 	p->at = next;
 }
@@ -270,7 +270,7 @@ packed_put(struct virtqueue *vq, struct used_chain u, uint32_t len)
 	packed_used_end(&p, vq);
 }
 
-/* A used position, and its lap. */
+/* A used position, and its wrap counter. */
 struct packed_at {
 	uint16_t at;
 	bool wrap;

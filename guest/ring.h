@@ -24,7 +24,7 @@ struct cursor {
 	struct used_chain used; /* returns the chain that was passed last */
 	uint16_t at;            /* split: free running; packed: position */
 	uint16_t end;           /* split: the guest's available index */
-	bool wrap;              /* packed: lap */
+	bool wrap;              /* packed: wrap counter */
 };
 
 static __rte_always_inline struct cursor
@@ -151,7 +151,7 @@ ring_singles(const struct cursor *c, const struct singles *s, unsigned int max, 
 	}
 	if (unlikely(vq_broken(vq)))
 		return 0;
-	/* A small ring's descriptors may be available for the next lap already, if the guest changes them now. */
+	/* A small ring's descriptors may be available for the next wrap already, if the guest changes them now. */
 	max = RTE_MIN(max, (unsigned int)vq->size);
 	if (likely(vq->avx2)) {
 		n = singles_packed_avx2(vq, s, at, wrap, max, to, id);
@@ -290,8 +290,8 @@ ring_ask(struct virtqueue *vq)
 
 /*
  * Has the ring's source ring its bell when there is a chain at last_avail: for split rings the
- * available index has moved, for packed ones the descriptor there has this lap's flags
- * (virtio 1.2 sections 2.7.13 and 2.8.1).
+ * available index has moved, for packed ones the descriptor there has the
+ * flags of avail_wrap (virtio 1.2 sections 2.7.13 and 2.8.1).
  */
 static __rte_always_inline void
 ring_set_bell(struct virtqueue *vq, const bool packed)

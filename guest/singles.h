@@ -85,8 +85,8 @@ singles_split(const struct virtqueue *vq, const struct singles *s, uint16_t at, 
 }
 
 /*
- * Does as singles_split() for a packed ring, from position `at` on lap `wrap`; it also ends where nothing is
- * available.
+ * Does as singles_split() for a packed ring, from position `at` and its wrap counter on; it also ends where
+ * nothing is available.
  */
 static __rte_always_inline unsigned int
 singles_packed(const struct virtqueue *vq, const struct singles *s, uint16_t at, bool wrap,

@@ -22,8 +22,8 @@
 #define RING_SIZE_MAX 32768 /* virtio 1.2 sections 2.7 and 2.8 */
 
 /*
- * The vhost-user protocol has a position in a packed ring in these bits, and its lap in the next
- * one.
+ * The vhost-user protocol has a position in a packed ring in these bits, and its wrap counter in the
+ * next one.
  */
 #define PACKED_POSITION 0x7fffu
 #define PACKED_WRAP 0x8000u

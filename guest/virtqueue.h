@@ -36,7 +36,7 @@
 struct announcement;
 struct in_order;
 
-/* Leases of a ring at a time: as many as `done` and `laps` have bits. A further worker waits for its turn. */
+/* Leases of a ring at a time: as many as `done` and `wraps` have bits. A further worker waits for its turn. */
 #define LEASES_MAX 8
 
 /*
@@ -49,7 +49,7 @@ struct leases {
 	uint8_t first;       /* index of the oldest lease */
 	uint8_t n;           /* number of leases */
 	uint8_t done;        /* bit i: lease i has ended, and an earlier one has not */
-	uint8_t laps;        /* packed: bit i: lap of to[i] */
+	uint8_t wraps;       /* packed: bit i: wrap counter of to[i] */
 	uint16_t shown;      /* used position up to which the guest sees all */
 	uint16_t to[LEASES_MAX]; /* used position at which each lease ends */
 };
@@ -67,8 +67,8 @@ struct used_chain {
 struct room_known {
 	bool valid;
 	bool never;     /* more chains do not help */
-	bool wrap;      /* packed: lap of `at` */
-	bool end_wrap;  /* packed: lap of `end` */
+	bool wrap;      /* packed: wrap counter of `at` */
+	bool end_wrap;  /* packed: wrap counter of `end` */
 	uint16_t at;    /* last_avail when the search began */
 	uint16_t end;   /* first entry that the search did not read */
 	uint32_t bytes; /* bytes that the chains from `at` to `end` hold */
@@ -121,8 +121,8 @@ struct virtqueue {
 	 */
 	uint16_t last_avail __rte_cache_aligned; /* position of the next available entry to take */
 	uint16_t last_used; /* position of the next used entry that is neither written nor leased */
-	bool avail_wrap;    /* packed: lap of last_avail */
-	bool used_wrap;     /* packed: lap of last_used */
+	bool avail_wrap;    /* packed: wrap counter of last_avail */
+	bool used_wrap;     /* packed: wrap counter of last_used */
 	bool hidden;        /* packed: hidden_half is valid */
 	uint16_t hidden_at; /* packed: position for hidden_half */
 	uint64_t hidden_half; /* packed: the first chain that was put and not published */

@@ -316,13 +316,13 @@ vr_raw_chain(struct vr_ring *vr, uint16_t id, const struct vr_packed_desc *d, un
 
 	for (unsigned i = 0; i < n; i++) {
 		uint16_t flags = (uint16_t)(d[i].flags | (i + 1 < n ? VR_DESC_NEXT : 0) |
-				vr_packed_owner(true, vr->fill_at.lap));
+				vr_packed_owner(true, vr->fill_at.wrap));
 
-		/* Until the whole chain is written, the first descriptor has the flags of the last lap. */
+		/* Until the whole chain is written, the first descriptor has the flags of the last wrap. */
 		if (i == 0)
 			first_flags = flags;
 		vr_raw_packed(vr, vr->fill_at.at, d[i].addr, d[i].len, id,
-				i == 0 ? vr_packed_owner(false, !first.lap) : flags);
+				i == 0 ? vr_packed_owner(false, !first.wrap) : flags);
 		vr->fill_at = vr_packed_after(vr->fill_at, vr->size, 1);
 	}
 	vr_raw_packed_flags(vr, first.at, first_flags);

@@ -12,9 +12,9 @@ reset(struct vr_ring *vr, uint16_t base)
 	struct vr_place at = vr_packed_place(base);
 
 	memset(vr->packed, 0, vr_desc_bytes(vr->size));
-	/* All descriptors count as used: those before the position on this lap, the others on the last one. */
+	/* All descriptors count as used: those before the position with this wrap, the others with the last one. */
 	for (uint16_t i = 0; i < vr->size; i++)
-		vr->packed[i].flags = vr_packed_owner(false, i < at.at ? at.lap : !at.lap);
+		vr->packed[i].flags = vr_packed_owner(false, i < at.at ? at.wrap : !at.wrap);
 	*vr->driver_event = *vr->device_event = (struct vr_event){0, VR_EVENT_ENABLE};
 	vr->fill_at = vr->show_at = vr->kick_at = vr->seen_at = at;
 	vr->n_held = 0;
@@ -32,13 +32,13 @@ add(struct vr_ring *vr, const struct vr_seg *seg, unsigned n, unsigned n_out, ui
 		struct vr_packed_desc *d = &vr->packed[vr->fill_at.at];
 		uint16_t f = (uint16_t)(flags | (k >= n_out ? VR_DESC_WRITE : 0) |
 				(k + 1 < n ? VR_DESC_NEXT : 0) |
-				vr_packed_owner(true, vr->fill_at.lap));
+				vr_packed_owner(true, vr->fill_at.wrap));
 
 		/* By atomics, as the switch may look at a descriptor before it is shown: no race, as it reads by atomics. */
 		__atomic_store_n(&d->addr, seg[k].gpa, __ATOMIC_RELAXED);
 		__atomic_store_n(&d->len, seg[k].len, __ATOMIC_RELAXED);
 		__atomic_store_n(&d->id, name, __ATOMIC_RELAXED);
-		/* The first descriptor keeps the flags of the last lap until the chain is made available. */
+		/* The first descriptor keeps the flags of the last wrap until the chain is made available. */
 		if (k == 0)
 			vr->held[head] = (struct vr_held){f, (uint16_t)n};
 		else
@@ -93,10 +93,10 @@ kick_wanted(struct vr_ring *vr)
 	vr->shown = false;
 	if (e.flags != VR_EVENT_DESC || (vr->features & VU_F_EVENT_IDX) == 0)
 		return shown && e.flags != VR_EVENT_DISABLE;
-	/* The positions are made comparable: numbers that go on growing from lap to lap. */
+	/* The positions are made comparable: numbers that go on growing from wrap to wrap. */
 	if (now <= old)
 		old = (uint16_t)(old - vr->size);
-	if (at.lap != vr->show_at.lap)
+	if (at.wrap != vr->show_at.wrap)
 		event = (uint16_t)(event - vr->size);
 	return shown && (uint16_t)(now - event - 1) < (uint16_t)(now - old);
 }
@@ -104,7 +104,8 @@ kick_wanted(struct vr_ring *vr)
 static bool
 is_used(const struct vr_ring *vr, struct vr_place p)
 {
-	return vr_packed_is_used(__atomic_load_n(&vr->packed[p.at].flags, __ATOMIC_ACQUIRE), p.lap);
+	return vr_packed_is_used(
+			__atomic_load_n(&vr->packed[p.at].flags, __ATOMIC_ACQUIRE), p.wrap);
 }
 
 /* Moves *p past the buffers that came back. Returns how many there are. */

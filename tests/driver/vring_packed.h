@@ -2,7 +2,7 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /*
- * How a packed ring is written by hand (virtio 1.2 section 2.8): positions, laps, and the flags
+ * How a packed ring is written by hand (virtio 1.2 section 2.8): positions, wrap counters, and the flags
  * that tell who owns a descriptor. vring.h has the orderly interface for both formats.
  *
  * No state; any thread.
@@ -22,7 +22,7 @@
 #define VR_EVENT_DISABLE 1
 #define VR_EVENT_DESC 2
 
-/* Where a packed ring begins, in SET_VRING_BASE: position 0 on lap 1. */
+/* Where a packed ring begins, in SET_VRING_BASE: position 0, with a wrap counter of 1. */
 #define VR_PACKED_START 0x8000u
 
 struct vr_packed_desc {
@@ -37,41 +37,41 @@ struct vr_event {
 	uint16_t flags;
 };
 
-/* A position, and the lap that it is on. */
+/* A position, and the wrap counter there. */
 struct vr_place {
 	uint16_t at;
-	bool lap;
+	bool wrap;
 };
 
-/* Returns the AVAIL and USED flags of a descriptor that is available, or used, on that lap (2.8.1). */
+/* Returns the AVAIL and USED flags of a descriptor that is available, or used, by that wrap counter (2.8.1). */
 static inline uint16_t
-vr_packed_owner(bool available, bool lap)
+vr_packed_owner(bool available, bool wrap)
 {
-	return (uint16_t)((lap ? VR_DESC_AVAIL : 0) | (lap != available ? VR_DESC_USED : 0));
+	return (uint16_t)((wrap ? VR_DESC_AVAIL : 0) | (wrap != available ? VR_DESC_USED : 0));
 }
 
 static inline bool
-vr_packed_is_used(uint16_t flags, bool lap)
+vr_packed_is_used(uint16_t flags, bool wrap)
 {
-	return (flags & (VR_DESC_AVAIL | VR_DESC_USED)) == vr_packed_owner(false, lap);
+	return (flags & (VR_DESC_AVAIL | VR_DESC_USED)) == vr_packed_owner(false, wrap);
 }
 
-/* Returns the place `n` descriptors further on, at most one lap. */
+/* Returns the place `n` descriptors further on, at most the ring's size. */
 static inline struct vr_place
 vr_packed_after(struct vr_place p, uint16_t size, unsigned n)
 {
 	unsigned to = p.at + n;
 
 	if (to >= size)
-		return (struct vr_place){(uint16_t)(to - size), !p.lap};
-	return (struct vr_place){(uint16_t)to, p.lap};
+		return (struct vr_place){(uint16_t)(to - size), !p.wrap};
+	return (struct vr_place){(uint16_t)to, p.wrap};
 }
 
 /* Returns a place as event areas and SET_VRING_BASE have it. */
 static inline uint16_t
 vr_packed_off_wrap(struct vr_place p)
 {
-	return (uint16_t)(p.at | (p.lap ? 0x8000u : 0));
+	return (uint16_t)(p.at | (p.wrap ? 0x8000u : 0));
 }
 
 static inline struct vr_place

@@ -134,7 +134,7 @@ put_desc(struct hostile_ring *h, struct input *in)
 		return;
 	}
 	vr_raw_packed(vr, vr->fill_at.at, gpa, len, kind >> 3,
-			flags | vr_packed_owner(true, vr->fill_at.lap));
+			flags | vr_packed_owner(true, vr->fill_at.wrap));
 	vr->fill_at = vr_packed_after(vr->fill_at, vr->size, 1);
 }
 
@@ -167,7 +167,7 @@ offer(struct hostile_ring *h, struct input *in)
 
 	if (h->ring.vq.packed) { /* this skips places, so that the switch looks at others next */
 		vr->fill_at.at = (vr->fill_at.at + n) % vr->size;
-		vr->fill_at.lap ^= head & 1;
+		vr->fill_at.wrap ^= head & 1;
 		return;
 	}
 	/* It goes on from the shared index, which the input may have changed. */

@@ -274,7 +274,7 @@ good_message(uint32_t request, unsigned int ring, uint8_t arg)
 		good_state(&m, ring, RING_SIZE);
 		break;
 	case MSG_SET_VRING_BASE:
-		good_state(&m, ring, 0x80008000u); /* packed: both on the first lap */
+		good_state(&m, ring, 0x80008000u); /* packed: both with the first wrap */
 		break;
 	case MSG_SET_VRING_ENABLE:
 		good_state(&m, ring, !(arg >> 7));

@@ -15,7 +15,7 @@ extern const struct hcase cases_race[];     /* memory that changes while it is r
 extern const struct hcase
 		cases_packed[]; /* packed rings: descriptors that split ones do not have */
 extern const struct hcase
-		cases_packed_ring[]; /* packed rings: sizes, positions, laps, event areas */
+		cases_packed_ring[]; /* packed rings: sizes, positions, wraps, event areas */
 extern const struct hcase cases_packed_race[];   /* packed rings that change while they are read */
 extern const struct hcase cases_pairs[];         /* queue pairs: messages about their rings */
 extern const struct hcase cases_pairs_traffic[]; /* queue pairs under traffic */

@@ -54,7 +54,7 @@ write_owners_wrong(struct party *p, const struct buf *f)
 	struct vr_place next = after(p->nic.tx, 1);
 
 	vr_raw_packed(p->nic.tx, next.at, f->gpa + HDR, f->len - HDR, 3,
-			vr_packed_owner(false, next.lap));
+			vr_packed_owner(false, next.wrap));
 	raw_packed(p->nic.tx, p->nic.tx->fill_at, f->gpa, HDR, 3, VR_DESC_NEXT);
 }
 
@@ -70,9 +70,9 @@ write_not_yet(struct party *p, const struct buf *f)
 {
 	struct vr_place at = p->nic.tx->fill_at;
 	const uint16_t not_yet[] = {
-			vr_packed_owner(true, !at.lap),
-			vr_packed_owner(false, at.lap),
-			vr_packed_owner(false, !at.lap),
+			vr_packed_owner(true, !at.wrap),
+			vr_packed_owner(false, at.wrap),
+			vr_packed_owner(false, !at.wrap),
 	};
 
 	for (unsigned i = 0; i < 3; i++) {
@@ -134,7 +134,7 @@ returned(struct party *p, const struct vr_ring *vr, struct vr_place at, struct v
 	int64_t deadline = vu_now_ms() + PATIENCE_MS;
 
 	while (!vr_packed_is_used(
-			__atomic_load_n(&vr->packed[at.at].flags, __ATOMIC_ACQUIRE), at.lap)) {
+			__atomic_load_n(&vr->packed[at.at].flags, __ATOMIC_ACQUIRE), at.wrap)) {
 		if (vu_now_ms() > deadline)
 			return fail(p->h, "the descriptor did not come back");
 		nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
@@ -222,7 +222,7 @@ const struct hcase cases_packed[] = {
 		CASE("owners-wrong", "a chain's second descriptor looks used: arrives",
 				write_owners_wrong, FAULT_NONE, 2, 3),
 		CASE("reserved", "reserved flags set: arrives", write_reserved, FAULT_NONE, 1, 9),
-		CASE("not-yet", "flags of other laps: not taken; then available: arrives",
+		CASE("not-yet", "flags of other wraps: not taken; then available: arrives",
 				write_not_yet, FAULT_NONE, 1, 6),
 		CASE("table-flags", "flags in a table's entries that mean nothing there: arrives",
 				write_table_flags, FAULT_NONE, 1, 1),

@@ -149,7 +149,7 @@ static bool
 is_back(const struct vr_ring *vr, struct vr_place at)
 {
 	return vr_packed_is_used(
-			__atomic_load_n(&vr->packed[at.at].flags, __ATOMIC_ACQUIRE), at.lap);
+			__atomic_load_n(&vr->packed[at.at].flags, __ATOMIC_ACQUIRE), at.wrap);
 }
 
 /* Frames for the receive ring, which the second thread changes. */
@@ -250,7 +250,7 @@ const struct hcase cases_packed_race[] = {
 		CASE("address", "addresses change while they are read", .flip = flip_address),
 		CASE("id", "ids change while they are read", .flip = flip_id),
 		CASE("kind", "flags change while they are read", .flip = flip_kind),
-		CASE("owner", "descriptors change hands, of any lap", .flip = flip_owner),
+		CASE("owner", "descriptors change hands, of any wrap", .flip = flip_owner),
 		CASE("all", "all of a descriptor changes while it is read", .flip = flip_all),
 		{"packed-race-receive", "all of a receive descriptor changes while it is read", run,
 				&(const struct race){.flip = flip_all, .receive = true}},

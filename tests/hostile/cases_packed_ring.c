@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Packed rings as a whole: their sizes, positions, laps and event areas, and what was negotiated. See cases.h. */
+/* Packed rings as a whole: their sizes, positions, wraps and event areas, and what was negotiated. See cases.h. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 #define LEN 200
 #define HDR 12
-#define LAPS 50 /* of the ring that a driver is ahead of itself */
+#define WRAPS 50 /* of the ring that a driver is ahead of itself */
 
 /* Rings of any size, powers of two or not; chains wrap around their ends. */
 static void
@@ -46,7 +46,7 @@ run_sizes(struct hostile *h, const void *arg)
 	}
 }
 
-/* Positions past the ring, and positions or laps other than the ring's own. */
+/* Positions past the ring, and positions or wraps other than the ring's own. */
 static void
 run_base(struct hostile *h, const void *arg)
 {
@@ -85,10 +85,10 @@ run_base(struct hostile *h, const void *arg)
 
 /*
  * Descriptors that were not given back are made available again: they get the flags of the next
- * laps, one lap after another, while the receiver takes nothing.
+ * wraps, one after another, while the receiver takes nothing.
  */
 static void
-run_laps_ahead(struct hostile *h, const void *arg)
+run_wraps_ahead(struct hostile *h, const void *arg)
 {
 	uint64_t features = *(const uint64_t *)arg;
 	struct nic_opts opts = party_opts();
@@ -107,7 +107,7 @@ run_laps_ahead(struct hostile *h, const void *arg)
 		return;
 	h->drops_any = true;
 	at = bad->nic.tx->fill_at;
-	for (unsigned i = 0; i < LAPS * bad->nic.tx->size; i++) {
+	for (unsigned i = 0; i < WRAPS * bad->nic.tx->size; i++) {
 		raw_packed(bad->nic.tx, at, f.gpa, f.len, (uint16_t)i, 0);
 		at = vr_packed_after(at, bad->nic.tx->size, 1);
 	}
@@ -263,11 +263,12 @@ run_event_across_end(struct hostile *h, const void *arg)
 
 const struct hcase cases_packed_ring[] = {
 		{"packed-sizes", "rings of 1 to 32768, no powers of two: all arrive", run_sizes},
-		{"packed-base", "positions past the ring, wrong laps: stopped, or harmless",
+		{"packed-base", "positions past the ring, wrong wraps: stopped, or harmless",
 				run_base},
-		{"packed-laps-ahead", "all made available 50 times over, never taken back: bounded",
-				run_laps_ahead, FEATURES(0)},
-		{"packed-laps-in-order", "the same in order", run_laps_ahead,
+		{"packed-wraps-ahead",
+				"all made available 50 times over, never taken back: bounded",
+				run_wraps_ahead, FEATURES(0)},
+		{"packed-wraps-in-order", "the same in order", run_wraps_ahead,
 				FEATURES(VU_F_IN_ORDER)},
 		{"packed-events", "nonsense in the event areas: all arrive", run_events},
 		{"packed-formats", "split and packed by turns on one connection: all arrive",

@@ -70,7 +70,7 @@ void
 raw_packed(struct vr_ring *vr, struct vr_place at, uint64_t addr, uint32_t len, uint16_t id,
 		uint16_t flags)
 {
-	vr_raw_packed(vr, at.at, addr, len, id, (uint16_t)(flags | vr_packed_owner(true, at.lap)));
+	vr_raw_packed(vr, at.at, addr, len, id, (uint16_t)(flags | vr_packed_owner(true, at.wrap)));
 }
 
 void

@@ -84,7 +84,7 @@ ring_reset(struct ring *r, uint16_t base)
 
 	vr_reset(&r->vr, base);
 	r->vq.last_avail = r->vq.last_used = at.at;
-	r->vq.avail_wrap = r->vq.used_wrap = at.lap;
+	r->vq.avail_wrap = r->vq.used_wrap = at.wrap;
 	ring_hang_bell(&r->vq);
 }
 

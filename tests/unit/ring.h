@@ -45,7 +45,7 @@ struct ring {
  */
 struct ring *ring_create(unsigned int size, uint16_t index);
 
-/* The same of a packed ring, whose both sides begin at position `at` on lap 1. */
+/* The same of a packed ring, whose both sides begin at position `at` with wrap counters of 1. */
 struct ring *ring_create_packed(uint16_t size, uint16_t at);
 
 /*

@@ -223,7 +223,7 @@ has_room(struct virtqueue *vq)
 	return ring_more(&c, vq->packed);
 }
 
-/* Bursts of any frames into any buffers, over many laps of the ring. */
+/* Bursts of any frames into any buffers, many times round the ring. */
 static void
 deliver(struct side *s, bool mergeable)
 {

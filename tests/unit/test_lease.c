@@ -103,7 +103,7 @@ event(bool packed)
 	r->vq.event_idx = true;
 	if (packed) {
 		r->vr.driver_event->flags = VRING_PACKED_EVENT_FLAG_DESC;
-		r->vr.driver_event->off_wrap = 1; /* the fifth entry, on the other lap */
+		r->vr.driver_event->off_wrap = 1; /* the fifth entry, with the other wrap */
 	} else {
 		r->vq.avail->ring[ENTRIES] = 1;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* Packed rings: laps, chains of every shape, what breaks a ring, returning in any order, signals. */
+/* Packed rings: wraps, chains of every shape, what breaks a ring, returning in any order, signals. */
 #include <rte_common.h>
 
 #include "guest/in_order.h"
@@ -10,7 +10,7 @@
 #include "ring.h"
 #include "run/stats.h"
 
-#define SIZE 7 /* no power of two, so that laps end anywhere */
+#define SIZE 7 /* no power of two, so that wraps end anywhere */
 
 static struct fragment frags[CHAIN_MAX];
 static struct chain chain;
@@ -52,7 +52,7 @@ take_and_put(struct ring *r, bool writable, uint32_t len)
 }
 
 static void
-test_laps(void **state)
+test_wraps(void **state)
 {
 	struct ring *r = *state;
 	struct vr_packed_desc d[3];
@@ -83,10 +83,10 @@ test_any_order(void **state)
 	const struct vr_packed_desc one = {.addr = RING_GPA, .len = 10, .flags = WRITE};
 	const struct vr_packed_desc two[] = {one, one};
 	struct used_chain u[SIZE];
-	unsigned int lap, i;
+	unsigned int round, i;
 	uint16_t from;
 
-	for (lap = 0; lap < 50; lap++) {
+	for (round = 0; round < 50; round++) {
 		ring_chain(r, 1, &one, 1);
 		ring_chain(r, 2, two, 2);
 		ring_chain(r, 3, &one, 1);
@@ -236,14 +236,14 @@ test_notify_by_flag(void **state)
 	assert_true(packed_publish(vq, 0));
 }
 
-/* Every position and lap to be woken at, against positions passed one by one. */
+/* Every position and wrap to be woken at, against positions passed one by one. */
 static void
 test_notify_by_event(void **state)
 {
 	struct ring *r = *state;
 	struct virtqueue *vq = &r->vq;
 	unsigned int from, n, event, i;
-	bool lap, event_lap, passed, at_lap;
+	bool event_wrap, passed, at_wrap;
 	uint16_t at;
 
 	ring_call(r);
@@ -252,17 +252,17 @@ test_notify_by_event(void **state)
 	for (from = 0; from < SIZE; from++)
 		for (n = 1; n <= SIZE; n++)
 			for (event = 0; event < 2 * SIZE; event++) {
-				lap = event_lap = event < SIZE;
+				event_wrap = event < SIZE;
 				at = from;
-				at_lap = lap = true;
+				at_wrap = true;
 				for (i = 0, passed = false; i < n; i++) {
-					passed |= at == event % SIZE && at_lap == event_lap;
-					packed_advance(vq, &at, &at_lap, 1);
+					passed |= at == event % SIZE && at_wrap == event_wrap;
+					packed_advance(vq, &at, &at_wrap, 1);
 				}
 				vq->last_used = at;
-				vq->used_wrap = at_lap;
+				vq->used_wrap = at_wrap;
 				r->vr.driver_event->off_wrap = event % SIZE |
-						event_lap << VRING_PACKED_EVENT_F_WRAP_CTR;
+						event_wrap << VRING_PACKED_EVENT_F_WRAP_CTR;
 				if (packed_publish(vq, from) != passed)
 					fail_msg("from %u on %u, event %u", from, n, event);
 			}
@@ -334,10 +334,10 @@ test_in_order(void **state)
 	struct source *s = &r->vq.source;
 	struct burst *b = unit_zalloc(sizeof(*b));
 	struct port_count count = {0};
-	unsigned int lap;
+	unsigned int round;
 
 	r->vq.in_order = in_order_create(SIZE);
-	for (lap = 0; lap < 20; lap++) {
+	for (round = 0; round < 20; round++) {
 		offer_frame(r, 1, 60);
 		offer_frame(r, 2, 60);
 		offer_frame(r, 3, 60);
@@ -375,11 +375,11 @@ test_order_overrun(void **state)
 }
 
 /*
- * The same without that order: a burst that was taken on several laps is given back at once, and
+ * The same without that order: a burst that was taken with several wraps is given back at once, and
  * ends where it began. The guest is signalled all the same.
  */
 static void
-test_whole_laps(void **state)
+test_whole_wraps(void **state)
 {
 	struct ring *r = *state;
 	struct source *s = &r->vq.source;
@@ -470,7 +470,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-			TEST(test_laps),
+			TEST(test_wraps),
 			TEST(test_any_order),
 			TEST(test_indirect),
 			TEST(test_bad),
@@ -480,7 +480,7 @@ main(void)
 			TEST(test_forward),
 			TEST(test_in_order),
 			TEST(test_order_overrun),
-			TEST(test_whole_laps),
+			TEST(test_whole_wraps),
 			TEST(test_nonsense),
 	};
 

@@ -269,10 +269,10 @@ static void
 test_useless(void **state)
 {
 	struct pair *p = *state;
-	unsigned int i, k, lap;
+	unsigned int i, k, round;
 
 	for (k = 0; k < 2; k++) { /* the first time with a good one now and then */
-		for (lap = 0; lap < 8 && p->rx->vq.fault == FAULT_NONE; lap++) {
+		for (round = 0; round < 8 && p->rx->vq.fault == FAULT_NONE; round++) {
 			for (i = 0; i < 50; i++) {
 				ring_desc(p->rx, i, RING_GPA, i % 2 ? 0 : HDR + 13, WRITE, 0);
 				ring_offer(p->rx, i);

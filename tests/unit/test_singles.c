@@ -200,19 +200,19 @@ test_no_memory(void **state)
 	ring_destroy(r);
 }
 
-/* A page whose first write makes the only descriptor of a ring available for the next lap. */
+/* A page whose first write makes the only descriptor of a ring available for the next wrap. */
 static struct {
 	void *page;
 	size_t size;
 	uint16_t *flags;
-} lap;
+} next_wrap;
 
 static void
 on_write(int signal)
 {
 	(void)signal;
-	*lap.flags ^= PACKED_AVAIL | PACKED_USED;
-	mprotect(lap.page, lap.size, PROT_READ | PROT_WRITE);
+	*next_wrap.flags ^= PACKED_AVAIL | PACKED_USED;
+	mprotect(next_wrap.page, next_wrap.size, PROT_READ | PROT_WRITE);
 }
 
 /*
@@ -220,7 +220,7 @@ on_write(int signal)
  * the ring has, or its position would not be in the ring any more.
  */
 static void
-test_next_lap(void **state)
+test_next_wrap(void **state)
 {
 	const struct sigaction act = {.sa_handler = on_write};
 	const struct singles any = {.most = UINT32_MAX};
@@ -233,19 +233,19 @@ test_next_lap(void **state)
 	(void)state;
 	r->vq.avx2 = unit_avx2();
 	ring_one(r, 0, RING_GPA, 100, 0);
-	lap.flags = &r->vq.ring[0].flags;
-	lap.size = sysconf(_SC_PAGESIZE);
-	lap.page = mmap(NULL, lap.size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	assert_ptr_not_equal(lap.page, MAP_FAILED);
+	next_wrap.flags = &r->vq.ring[0].flags;
+	next_wrap.size = sysconf(_SC_PAGESIZE);
+	next_wrap.page = mmap(NULL, next_wrap.size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(next_wrap.page, MAP_FAILED);
 	assert_int_equal(sigaction(SIGSEGV, &act, &before), 0);
 	c = ring_begin(&r->vq, true);
-	n = ring_singles(&c, &any, BURST_MAX, lap.page, id, true);
+	n = ring_singles(&c, &any, BURST_MAX, next_wrap.page, id, true);
 	assert_int_equal(sigaction(SIGSEGV, &before, NULL), 0);
 	ring_skip(&c, n, true);
 	assert_int_equal(c.at, 0);
 	assert_int_equal(n, 1);
 	assert_true(packed_is_available(&r->vq, 0, c.wrap));
-	munmap(lap.page, lap.size);
+	munmap(next_wrap.page, next_wrap.size);
 	ring_destroy(r);
 }
 
@@ -313,7 +313,7 @@ main(void)
 			cmocka_unit_test(test_random_packed),
 			cmocka_unit_test(test_same_as_one_by_one),
 			cmocka_unit_test(test_no_memory),
-			cmocka_unit_test(test_next_lap),
+			cmocka_unit_test(test_next_wrap),
 			cmocka_unit_test(test_put),
 	};
 

@@ -262,20 +262,20 @@ test_fetch_frags(void **state)
 	assert_true(rounds > 1);
 }
 
-#define LAP 7 /* descriptors of a packed ring */
+#define WRAP 7 /* descriptors of a packed ring */
 
 /*
- * A burst that was fetched on several laps, as a guest made its descriptors available again meanwhile. All
- * but its first frame are left in the ring: the position is the one after that frame, on the first lap.
+ * A burst that was fetched with several wraps, as a guest made its descriptors available again meanwhile. All
+ * but its first frame are left in the ring: the position is the one after that frame, with the first wrap.
  */
 static void
-test_back_by_laps(void **state)
+test_back_by_wraps(void **state)
 {
 	const struct rte_ether_addr to = mac_of(1, 1), from = mac_of(2, 2);
-	struct ring *r = ring_create_packed(LAP, 0);
+	struct ring *r = ring_create_packed(WRAP, 0);
 	struct source *s = &r->vq.source;
 	struct burst *b = unit_zalloc(sizeof(*b));
-	struct frame frame[3 * LAP - 1];
+	struct frame frame[3 * WRAP - 1];
 	unsigned int i;
 
 	(void)state;
@@ -348,7 +348,7 @@ main(void)
 			TEST(test_fetch_bad),
 			TEST(test_fetch_fault),
 			TEST(test_fetch_frags),
-			cmocka_unit_test(test_back_by_laps),
+			cmocka_unit_test(test_back_by_wraps),
 			cmocka_unit_test(test_order_bound),
 	};
 
