@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 vhost-switch contributors
  */
-/* The names of reasons: see drops.h, which has them. */
+/* The names of drop reasons: see drops.h, which has them. */
 #include "frame/drops.h"
 
 #define DROP_TEXT(name, text, doc) [DROP_##name] = text,
@@ -11,13 +11,4 @@ drop_name(enum drop_reason reason)
 	static const char *const names[] = {DROP_REASONS(DROP_TEXT)};
 
 	return reason < DROP_MAX ? names[reason] : "unknown";
-}
-
-#define FAULT_TEXT(name, text, doc) [FAULT_##name] = text,
-const char *
-fault_name(enum fault_reason reason)
-{
-	static const char *const names[] = {FAULT_REASONS(FAULT_TEXT)};
-
-	return reason < FAULT_MAX ? names[reason] : "unknown";
 }

@@ -18,8 +18,8 @@
 #include <rte_branch_prediction.h>
 
 #include "frame/cost.h"
-#include "frame/drops.h"
 #include "frame/frame.h"
+#include "guest/fault_reason.h"
 #include "guest/memory.h"
 #include "guest/virtqueue.h"
 

@@ -13,6 +13,7 @@
 #include "guest/dirty_switch.h"
 #include "guest/device.h"
 #include "guest/fault.h"
+#include "guest/fault_reason.h"
 #include "guest/message.h"
 #include "guest/snapshot.h"
 #include "guest/guests.h"

@@ -7,6 +7,7 @@
 #include "guest/connect.h"
 #include "guest/device.h"
 #include "guest/fault.h"
+#include "guest/fault_reason.h"
 #include "guest/guests.h"
 
 void

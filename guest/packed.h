@@ -26,9 +26,9 @@
 #include <rte_prefetch.h>
 
 #include "base/atomic.h"
-#include "frame/drops.h"
 #include "frame/frame.h"
 #include "guest/chain.h"
+#include "guest/fault_reason.h"
 #include "guest/virtqueue.h"
 
 #define PACKED_AVAIL (1u << VRING_PACKED_DESC_F_AVAIL)

@@ -21,6 +21,7 @@
 #include "base/atomic.h"
 #include "guest/device.h"
 #include "guest/fault.h"
+#include "guest/fault_reason.h"
 #include "guest/sigbus.h"
 #include "guest/guests.h"
 #include "switch/port.h"

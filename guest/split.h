@@ -21,9 +21,9 @@
 #include <rte_prefetch.h>
 
 #include "base/atomic.h"
-#include "frame/drops.h"
 #include "frame/frame.h"
 #include "guest/chain.h"
+#include "guest/fault_reason.h"
 #include "guest/virtqueue.h"
 
 /* Reads a descriptor once. */

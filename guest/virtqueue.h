@@ -28,7 +28,7 @@
 #include <rte_spinlock.h>
 
 #include "base/atomic.h"
-#include "frame/drops.h"
+#include "guest/fault_reason.h"
 #include "guest/memory.h"
 #include "guest/signal.h"
 #include "switch/source.h"

@@ -11,6 +11,7 @@
 #include "conf/conf_port.h"
 #include "guest/device.h"
 #include "guest/fault.h"
+#include "guest/fault_reason.h"
 #include "guest/guest.h"
 #include "guest/guests.h"
 #include "guest/slot.h"

@@ -273,8 +273,8 @@ def test_lists_of_the_guide_are_those_of_the_source():
 
 def test_every_reason_is_in_the_text_of_the_guide():
     """This does not use the script: each name that the program can print must be a term, with text below it."""
-    drops = "".join(text for path, text in guide.sources().items() if path == "frame/drops.h")
-    names = set(re.findall(r'X\(\w+, "([^"]+)"', drops)) - {"none", "not stopped"}
+    reasons = "".join(guide.sources()[path] for path in ("frame/drops.h", "guest/fault_reason.h"))
+    names = set(re.findall(r'X\(\w+, "([^"]+)"', reasons)) - {"none", "not stopped"}
     assert len(names) > 20 and {"long_frame", "bad_offload"} < names
     with open(os.path.join(guide.DOC, "running.rst"), encoding="utf-8") as f:
         described = set(re.findall(r"^``([^`]+)``\n    \w", f.read(), re.M))

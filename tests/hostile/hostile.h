@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "frame/drops.h"
+#include "guest/fault_reason.h"
 #include "frames.h"
 #include "gauge.h"
 #include "neighbours.h"

@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "frame/drops.h"
+#include "guest/fault_reason.h"
 
 /* Every wait ends after this time, which is far more than anything takes on a busy machine. */
 #define PATIENCE_MS 30000
@@ -127,9 +128,8 @@ bool subject_stop(struct subject *s, int timeout_ms);
 /* Ends it in any case, and removes its files unless `keep`. */
 void subject_end(struct subject *s, bool keep);
 
-/* A name of drops.h. */
+/* Names of drops.h and fault_reason.h. */
 const char *drop_text(enum drop_reason reason);
-
 const char *fault_text(enum fault_reason reason);
 
 #endif

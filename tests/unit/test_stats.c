@@ -6,6 +6,7 @@
 
 #include <rte_common.h>
 
+#include "guest/fault_reason.h"
 #include "guest/guests.h"
 #include "run/parts.h"
 #include "run/stats.h"
