@@ -54,6 +54,7 @@ struct held {
 	struct fd_identity is;
 };
 
+/* What is known of a connection, until librte_vhost has destroyed its device. */
 struct gate {
 	struct gate *next;
 	int sock;        /* librte_vhost's; -1: the connection is over */
@@ -73,7 +74,7 @@ struct gate {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards everything below */
-static struct gate *connections;
+static struct gate *gates;
 static unsigned int makers; /* threads between fd_gate_making() and fd_gate_made() */
 
 static time_t
@@ -90,7 +91,7 @@ fd_gate_find(int sock)
 {
 	struct gate *c;
 
-	for (c = connections; c != NULL; c = c->next)
+	for (c = gates; c != NULL; c = c->next)
 		if (c->sock == sock)
 			break;
 	return c;
@@ -156,7 +157,7 @@ fd_gate_forget(int fd)
 	struct gate *c;
 	unsigned int i;
 
-	for (c = connections; c != NULL; c = c->next) {
+	for (c = gates; c != NULL; c = c->next) {
 		for (i = 0; i < c->n && c->held[i].fd != fd; i++)
 			;
 		if (i < c->n)
@@ -287,7 +288,7 @@ fd_gate_admit_all(struct gate *c, struct msghdr *m, struct fd_inbox *in)
 	fd_gate_drop(in, fd_inbox_give(in, m, room), c->path);
 }
 
-/* Closes what remains of a list of connections. The caller does not hold the lock, as this may take long. */
+/* Closes what remains of a list of gates. The caller does not hold the lock, as this may take long. */
 static void *
 fd_gate_clear(void *list)
 {
@@ -304,14 +305,14 @@ fd_gate_clear(void *list)
 }
 
 /*
- * Returns the connections that are over, for fd_gate_clear(): their file descriptors that are still open were
+ * Returns the gates whose connections are over, for fd_gate_clear(): their file descriptors that are still open were
  * lost, so their numbers can't become another file's before that. Called by the thread that ended one:
  * librte_vhost has destroyed its device before the thread gets here again.
  */
 static struct gate *
 fd_gate_sweep(bool own)
 {
-	struct gate **at = &connections, *c, *over = NULL;
+	struct gate **at = &gates, *c, *over = NULL;
 
 	/* A number may now belong to a maker's file: fd_gate_tick() tries again. */
 	if (makers != 0)
@@ -351,8 +352,8 @@ fd_gate_open(int sock, const char *path, bool uml)
 	snprintf(c->path, sizeof(c->path), "%s", path);
 	pthread_mutex_lock(&lock);
 	over = fd_gate_sweep(true);
-	c->next = connections;
-	connections = c;
+	c->next = gates;
+	gates = c;
 	pthread_mutex_unlock(&lock);
 	fd_gate_clear(over);
 	return true;
@@ -412,7 +413,7 @@ fd_gate_tick(void)
 
 	pthread_mutex_lock(&lock);
 	over = fd_gate_sweep(false);
-	for (c = connections; c != NULL; c = c->next) {
+	for (c = gates; c != NULL; c = c->next) {
 		if (c->sock < 0 || c->passed || fd_gate_now() - c->since < FD_GATE_PATIENCE)
 			continue;
 		say(INFO, "socket %s: a connection said nothing for %d seconds, and is ended\n",

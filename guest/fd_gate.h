@@ -29,8 +29,13 @@
  *
  * A silent connection is ended after FD_GATE_PATIENCE seconds.
  *
- * Any thread that calls recvmsg(2), recv(2) or read(2) gets here, by whatever file. The connections, and what each of
- * them has sent, belong to fd_gate.c. A mutex guards them, which is never held while anything may wait.
+ * Any thread that calls recvmsg(2), recv(2) or read(2) gets here, by whatever file. Each connection has a gate,
+ * which notes what was sent there; fd_gate.c owns the gates. A mutex guards them, which is never held while
+ * anything may wait.
+ *
+ * A gate is apart from struct connection (device.h) as it is found by the number of a socket, by threads that do not
+ * have the mutex that guards guests; and as it stays until librte_vhost has closed what it knows, when the guest may
+ * have its next connection already.
  */
 #ifndef GUEST_FD_GATE_H
 #define GUEST_FD_GATE_H
