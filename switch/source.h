@@ -76,7 +76,7 @@ struct source {
 	uint16_t bell_mask;  /* bits of the bell that count */
 	uint16_t bell_value; /* compared with those bits */
 	bool bell_equal;     /* the bell rings if they are equal; else if they differ */
-	bool waiting;        /* frames wait in the park */
+	bool waiting;        /* it has work whatever the bell says: mostly frames in the park */
 	uint16_t port;       /* port that its frames come from */
 	uint16_t pair;       /* of a guest: the ring's queue pair; of the uplink: 0 */
 	uint16_t device;     /* of the uplink: the one device that its frames are for; SOURCE_ANY */
