@@ -88,13 +88,12 @@ rpc_serve_line(struct rpc *r, struct rpc_client *c)
 	const struct rpc_ticket ticket = {.rpc = r, .client = c - r->client, .serial = c->serial};
 	size_t len;
 	const char *line = rpc_client_line(c, &len);
-	char *text;
+	char *text = NULL;
 
 	if (line == NULL)
 		return;
 	c->waits = len != 0; /* it may get its answer while this is called */
-	text = len != 0 ? rpc_request(r->parts, &ticket, line, len) : NULL;
-	if (text != rpc_later) {
+	if (len == 0 || rpc_request(r->parts, &ticket, line, len, &text)) {
 		c->waits = false;
 		rpc_client_put_answer(c, text);
 	}

@@ -122,12 +122,12 @@ bool rpc_read(struct rpc_call *call, const char *format, ...);
 /* Answers a call that waited: with `result`, which this takes, or an error if that is NULL. */
 void rpc_answer(struct rpc_ticket *ticket, json_t *result, int code, const char *error);
 
-/* What rpc_request() returns if the answer comes later. */
-extern char rpc_later[];
-
-/* Handles one request, of one line. Returns the answer's text, to be freed; NULL: there is none. */
-char *
-rpc_request(struct parts *parts, const struct rpc_ticket *ticket, const char *line, size_t len);
+/*
+ * Handles one request, of one line. *text becomes the answer's text, to be freed; NULL: there is none. Returns false
+ * if the answer comes later.
+ */
+bool rpc_request(struct parts *parts, const struct rpc_ticket *ticket, const char *line, size_t len,
+		char **text);
 
 /* Returns the text of an answer, to be freed, or NULL. Takes `result`. */
 char *rpc_text(json_t *id, json_t *result, int code, const char *error);

@@ -21,8 +21,6 @@ static const struct rpc_method {
 #undef METHOD
 };
 
-char rpc_later[] = "";
-
 enum rpc_end
 rpc_fail(struct rpc_call *call, int code, const char *format, ...)
 {
@@ -151,8 +149,9 @@ rpc_json_read(struct rpc_call *call, json_t *request)
 	return name;
 }
 
-char *
-rpc_request(struct parts *parts, const struct rpc_ticket *ticket, const char *line, size_t len)
+bool
+rpc_request(struct parts *parts, const struct rpc_ticket *ticket, const char *line, size_t len,
+		char **text)
 {
 	struct rpc_call call = {.parts = parts, .ticket = *ticket};
 	enum rpc_end end = RPC_FAILED;
@@ -160,8 +159,8 @@ rpc_request(struct parts *parts, const struct rpc_ticket *ticket, const char *li
 	json_t *request;
 	const char *name;
 	bool wanted = true;
-	char *text = NULL;
 
+	*text = NULL;
 	request = json_loadb(line, len, JSON_REJECT_DUPLICATES, &error);
 	if (request == NULL) {
 		rpc_fail(&call, RPC_CODE_PARSE, "column %d: %s", error.column, error.text);
@@ -174,14 +173,12 @@ rpc_request(struct parts *parts, const struct rpc_ticket *ticket, const char *li
 	if (end == RPC_DONE && call.result == NULL)
 		call.result = json_object();
 	if (end == RPC_DONE && wanted)
-		text = rpc_text(call.ticket.id, call.result, 0, "");
+		*text = rpc_text(call.ticket.id, call.result, 0, "");
 	else if (end == RPC_FAILED && wanted)
-		text = rpc_text(call.ticket.id, NULL, call.code, call.error);
+		*text = rpc_text(call.ticket.id, NULL, call.code, call.error);
 	if (end != RPC_DONE || !wanted)
 		json_decref(call.result);
-	if (end == RPC_LATER)
-		text = rpc_later;
 	json_decref(call.params);
 	json_decref(request);
-	return text;
+	return end != RPC_LATER;
 }

@@ -21,9 +21,11 @@ static json_t *
 ask(struct world *w, const char *line)
 {
 	const struct rpc_ticket nobody = {.rpc = NULL};
-	char *text = rpc_request(&w->parts, &nobody, line, strlen(line));
-	json_t *answer = text != NULL ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	json_t *answer;
+	char *text;
 
+	assert_true(rpc_request(&w->parts, &nobody, line, strlen(line), &text));
+	answer = text != NULL ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
 	assert_true(text == NULL || (answer != NULL && strchr(text, '\n') == NULL));
 	free(text);
 	if (answer != NULL)
