@@ -92,7 +92,7 @@ lease_put(struct virtqueue *vq, const struct lease *l, const uint16_t *id,
 			.size = vq->size,
 	};
 
-	ring_put_singles_at(vq, l->from, &p, id, room, n, packed);
+	ring_put_singles_at(vq, &p, id, room, n, packed);
 	if (packed && likely(!vq_broken(vq)))
 		packed_show(&vq->ring[l->from], p.half);
 }

@@ -196,11 +196,11 @@ ring_put(struct virtqueue *vq, struct used_chain u, uint32_t len, const bool pac
 }
 
 /*
- * Puts n chains of one descriptor each, with these ids, which were filled as room[] says: from used
- * index `at` on in a split ring, from *p on in a packed one.
+ * Puts n chains of one descriptor each, with these ids, which were filled as room[] says, from *p on. In a
+ * split ring *p stays as it is.
  */
 static __rte_always_inline void
-ring_put_singles_at(struct virtqueue *vq, uint16_t at, struct packed_used *p, const uint16_t *id,
+ring_put_singles_at(struct virtqueue *vq, struct packed_used *p, const uint16_t *id,
 		const struct fragment *room, unsigned int n, const bool packed)
 {
 	unsigned int i;
@@ -209,7 +209,7 @@ ring_put_singles_at(struct virtqueue *vq, uint16_t at, struct packed_used *p, co
 		if (packed)
 			packed_used_put(p, (struct used_chain){id[i], 1}, room[i].len);
 		else
-			split_put_at(vq, at + i, id[i], room[i].len);
+			split_put_at(vq, p->at + i, id[i], room[i].len);
 	}
 }
 
@@ -220,7 +220,7 @@ ring_put_singles(struct virtqueue *vq, const uint16_t *id, const struct fragment
 {
 	struct packed_used p = packed_used_begin(vq);
 
-	ring_put_singles_at(vq, vq->last_used, &p, id, room, n, packed);
+	ring_put_singles_at(vq, &p, id, room, n, packed);
 	if (packed)
 		packed_used_end(&p, vq);
 	else
