@@ -2,6 +2,7 @@
  * Copyright (c) 2026 vhost-switch contributors
  */
 /* A connection that the gate knows: see gate.h. */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -18,6 +19,22 @@ gate_connect(int pair[2])
 {
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	assert_true(fd_gate_open(pair[0], "test", false));
+}
+
+int
+gate_setup(void **state)
+{
+	*state = unit_zalloc(2 * sizeof(int));
+	gate_connect(*state);
+	return 0;
+}
+
+int
+gate_teardown(void **state)
+{
+	gate_hang_up(*state);
+	free(*state);
+	return 0;
 }
 
 void

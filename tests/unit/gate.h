@@ -12,7 +12,12 @@
 
 #define GATE_SENT 3 /* most files with a message */
 
+/* Makes a connection that the gate knows. */
 void gate_connect(int pair[2]);
+
+/* For a test that has such a connection as its state: its `int pair[2]`. */
+int gate_setup(void **state);
+int gate_teardown(void **state);
 
 /* Closes both ends. */
 void gate_hang_up(const int pair[2]);

@@ -14,6 +14,7 @@
 
 #include <rte_common.h>
 
+#include "gate.h"
 #include "guest/apart.h"
 #include "guest/fd_drain.h"
 #include "guest/fd_gate.h"
@@ -48,20 +49,11 @@ test_fds(void **state)
 static int
 note_and_close(int sock, int peer, int file)
 {
-	char byte = 1, room[CMSG_SPACE(sizeof(int))] = {0};
-	struct iovec iov = {&byte, 1};
-	struct msghdr msg = {.msg_iov = &iov,
-			.msg_iovlen = 1,
-			.msg_control = room,
-			.msg_controllen = sizeof(room)};
-	struct cmsghdr *h = CMSG_FIRSTHDR(&msg);
 	int fd;
 
-	*h = (struct cmsghdr){CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
-	memcpy(CMSG_DATA(h), &file, sizeof(file));
-	assert_int_equal(sendmsg(peer, &msg, 0), 1);
-	assert_int_equal(recvmsg(sock, &msg, 0), 1);
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+	assert_true(gate_send(peer, dup(file)));
+	fd = gate_received(sock, -1);
+	assert_true(fd >= 0);
 	close(fd);
 	return fd;
 }

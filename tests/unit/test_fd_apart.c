@@ -32,8 +32,6 @@
 #define THREADS 1
 #endif
 
-static int pair[2]; /* librte_vhost's end, and the front end's */
-
 static bool withheld; /* a close by another thread than the test's waits; atomic */
 static pthread_t self;
 
@@ -46,22 +44,6 @@ close(int fd)
 	while (load_acquire(&withheld) && !pthread_equal(self, pthread_self()))
 		usleep(1000);
 	return (int)syscall(SYS_close, fd);
-}
-
-static int
-connect_pair(void **state)
-{
-	(void)state;
-	gate_connect(pair);
-	return 0;
-}
-
-static int
-hang_up(void **state)
-{
-	(void)state;
-	gate_hang_up(pair);
-	return 0;
 }
 
 /* Those that closed files have ended: they count among what a socket may have of them. */
@@ -79,10 +61,10 @@ assert_no_closers(void)
 static void
 test_withheld(void **state)
 {
+	int *pair = *state;
 	unsigned int open = client_open_files(), i;
 	struct capture c;
 
-	(void)state;
 	assert_no_closers();
 	store_release(&withheld, true);
 	capture_begin(&c, STDERR_FILENO);
@@ -128,7 +110,7 @@ is_closed(int end)
  * so it is open still. `over`: as is the connection.
  */
 static void
-assert_closed_apart(int end, unsigned int open, bool over)
+assert_closed_apart(int pair[2], int end, unsigned int open, bool over)
 {
 	assert_false(is_closed(end));
 	if (over)
@@ -145,6 +127,7 @@ assert_closed_apart(int end, unsigned int open, bool over)
 static void
 test_no_room(void **state)
 {
+	int *pair = *state;
 	unsigned int open = client_open_files(), i;
 	int file[GATE_SENT], end[2];
 	char byte, room[CMSG_SPACE(2 * sizeof(int))] = {0};
@@ -155,7 +138,6 @@ test_no_room(void **state)
 			.msg_controllen = sizeof(room)};
 	struct capture c;
 
-	(void)state;
 	for (i = 0; i < 4; i++) {
 		assert_no_closers();
 		capture_begin(&c, STDERR_FILENO);
@@ -178,7 +160,7 @@ test_no_room(void **state)
 					0);
 		}
 		free(capture_end(&c));
-		assert_closed_apart(end[1], open, i != 0);
+		assert_closed_apart(pair, end[1], open, i != 0);
 	}
 }
 
@@ -186,10 +168,10 @@ test_no_room(void **state)
 static void
 test_not_received(void **state)
 {
+	int *pair = *state;
 	unsigned int open = client_open_files(), i;
 	int end[2];
 
-	(void)state;
 	for (i = 0; i < ROUNDS; i++) {
 		assert_no_closers();
 		assert_int_equal(pipe(end), 0);
@@ -199,7 +181,7 @@ test_not_received(void **state)
 		close(pair[0]);
 		fd_drain_gate(pair[0]);
 		assert_false(gate_send_memory(pair[1]));
-		assert_closed_apart(end[1], open, false);
+		assert_closed_apart(pair, end[1], open, false);
 	}
 }
 
@@ -207,11 +189,11 @@ test_not_received(void **state)
 static void
 test_control_client(void **state)
 {
+	int *pair = *state;
 	unsigned int open = client_open_files(), i;
 	struct rpc_client c = {0};
 	int end[2];
 
-	(void)state;
 	for (i = 0; i < 2; i++) {
 		assert_no_closers();
 		fd_drain_gate(pair[0]);
@@ -226,7 +208,7 @@ test_control_client(void **state)
 			assert_false(rpc_client_fill(&c, false));
 		rpc_client_end(&c);
 		assert_false(gate_send_memory(pair[1]));
-		assert_closed_apart(end[1], open, false);
+		assert_closed_apart(pair, end[1], open, false);
 	}
 }
 
@@ -237,12 +219,12 @@ test_control_client(void **state)
 static void
 test_number_comes_again(void **state)
 {
+	int *pair = *state;
 	unsigned int open = client_open_files();
 	int memory = memfd_create("memory", MFD_CLOEXEC), again = dup(memory), fd;
 	struct capture c;
 	char byte;
 
-	(void)state;
 	assert_no_closers();
 	capture_begin(&c, STDERR_FILENO);
 	assert_true(gate_send(pair[1], memory));
@@ -261,7 +243,7 @@ test_number_comes_again(void **state)
 	assert_true(gate_all_closed(open));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, connect_pair, hang_up)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, gate_setup, gate_teardown)
 
 int
 main(void)

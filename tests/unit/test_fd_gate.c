@@ -21,8 +21,6 @@
 #define MORE 20
 #define MUCH (192 << 20) /* bytes of memory, for which there are three more seconds */
 
-static int pair[2]; /* librte_vhost's end, and the front end's */
-
 /* What is seen of the close of one file descriptor; atomic. */
 static int watched = -1;
 static pthread_t closer;
@@ -71,32 +69,16 @@ close(int fd)
 	return (int)syscall(SYS_close, fd);
 }
 
-static int
-connect_pair(void **state)
-{
-	(void)state;
-	gate_connect(pair);
-	return 0;
-}
-
-static int
-hang_up(void **state)
-{
-	(void)state;
-	gate_hang_up(pair);
-	return 0;
-}
-
 /* What can't be noted is not handed on, and a connection that sends so much is ended: nothing stays open. */
 static void
 test_too_many(void **state)
 {
+	int *pair = *state;
 	unsigned int open = client_open_files(), handed_on = 0, i;
 	struct capture c;
 	int next[2];
 	char *said;
 
-	(void)state;
 	for (i = 0; i < NOTED; i++) {
 		assert_true(gate_send_memory(pair[1]));
 		assert_true(gate_received(pair[0], -1) >= 0);
@@ -131,9 +113,9 @@ test_too_many(void **state)
 static void
 test_large_memory(void **state)
 {
+	int *pair = *state;
 	int next[2];
 
-	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, next), 0);
 	/* librte_vhost's thread closes it, and does not hold the lock. */
 	assert_true(gate_send_memory(pair[1]));
@@ -165,9 +147,9 @@ test_large_memory(void **state)
 static void
 test_slow_destruction(void **state)
 {
+	int *pair = *state;
 	int next[2], file = memfd_create("of a front end", MFD_CLOEXEC);
 
-	(void)state;
 	assert_true(file >= 0);
 	assert_int_equal(posix_fallocate(file, 0, MUCH), 0);
 	assert_true(gate_send(pair[1], file));
@@ -191,10 +173,10 @@ test_slow_destruction(void **state)
 static void
 test_number_of_another_socket(void **state)
 {
+	int *pair = *state;
 	int other[2], front_end = pair[1];
 	char byte;
 
-	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, other), 0);
 	assert_int_equal(dup2(other[0], pair[0]), pair[0]);
 	pair[1] = other[1];
@@ -206,7 +188,7 @@ test_number_of_another_socket(void **state)
 	fd_drain_gate(pair[0]);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, connect_pair, hang_up)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, gate_setup, gate_teardown)
 
 int
 main(void)
