@@ -75,13 +75,15 @@ def test_offer(box):
 @pytest.mark.parametrize("options, most", [([], 1500), (["--mergeable", "1"], 9000)], ids=["plain", "mergeable"])
 def test_mtu(options, most, box):
     """An MTU that is not possible is refused and logged once; the connection goes on."""
-    with Switch(box, options, allow_log=[*REFUSED, "MTU .* refused"]) as switch, FrontEnd(switch.socket()) as front:
-        assert front.acknowledged(NET_SET_MTU, 68)
-        assert front.acknowledged(NET_SET_MTU, most)
-        for mtu in (67, most + 1, 65535, 1 << 40):
-            assert not front.acknowledged(NET_SET_MTU, mtu), mtu
-        assert front.acknowledged(NET_SET_MTU, 1400)
-        assert front.ask(GET_FEATURES) == front.features
+    with Switch(box, options, allow_log=[*REFUSED, "MTU .* refused"]) as switch:
+        with FrontEnd(switch.socket()) as front:
+            assert front.acknowledged(NET_SET_MTU, 68)
+            assert front.acknowledged(NET_SET_MTU, most)
+            for mtu in (67, most + 1, 65535, 1 << 40):
+                assert not front.acknowledged(NET_SET_MTU, mtu), mtu
+            assert front.acknowledged(NET_SET_MTU, 1400)
+            assert front.ask(GET_FEATURES) == front.features
+        switch.wait_output(": disconnected$")  # lines come in order, but may come later than answers
         told = [line for line in switch.stderr.splitlines() if "refused" in line]
         assert len(told) == 1 and f"MTU {most + 1} refused, as {most} is" in told[0], told
 

@@ -134,7 +134,7 @@ def without_pidfd_getfd(module):
     with a_switch(before=[NO_PIDFD_GETFD], allow_log=[hint]) as (switch, uplink):
         status, _, problem = run([CLIENT, NODE, "echo", MAC], check=False)
         assert status != 0
-        assert re.search(hint, switch.stderr), problem
+        assert switch.wait_output(hint), problem
         run(["insmod", module])
         try:
             with echoing(MAC):
