@@ -22,7 +22,7 @@ from lib.leftovers import Leftovers
 from lib.proc import Process, run
 from lib.switch import ROOT, Switch
 from lib.uplink import TAP, Uplink
-from lib.wait import wait_for
+from lib.wait import DEADLINE, wait_for
 from vm.boot_rom import BootRom, Server
 
 PROGRAM = os.path.join(ROOT, "build-cuse", "vhost-switch")
@@ -34,7 +34,7 @@ NODE = "/dev/usvhost"
 VHOST_SET_OWNER = 0xAF01
 MAC = "cc:bb:bb:bb:bb:01"
 HOST = "cc:bb:bb:bb:bb:ff"
-LONG = 120  # seconds for slow things: everything here is emulated
+LONG = 2 * DEADLINE  # for slow things, as QEMU within an emulated machine
 USER, GROUP, STRANGER = 1000, 2000, 1001
 FRAMES = 200
 # A device that is set up again takes nothing for a moment, longer on a busy machine: frames wait for it.

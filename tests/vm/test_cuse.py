@@ -5,12 +5,12 @@
 import pytest
 
 from vm import cuse_side, headers, image
-from vm.machine import Machine
+from vm.machine import DEADLINE_THERE, Machine
 from vm.test_eventfd_link import check_module
 
 MEMORY_MIB = 3072
 HUGEPAGES = 500  # a switch, two testpmd guests
-LIMIT = 300  # seconds for a test
+LIMIT = 4 * DEADLINE_THERE  # for a test, which waits for several things there
 
 
 @pytest.fixture(scope="module")
