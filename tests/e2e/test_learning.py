@@ -10,7 +10,7 @@ import time
 from lib.frames import BROADCAST, frame
 from lib.guests import Guests
 from lib.hang import HANGS, hung
-from lib.room import room
+from lib.room import HOLD, room
 from lib.uplink import TAP
 from lib.wait import wait_for
 
@@ -100,11 +100,11 @@ def test_idle_address_is_forgotten(box):
 
         def stays():
             """Whom a frame for the busy one reaches, in a tuple; None if this machine was too busy to tell."""
-            teach(r, busy, busy.mac, sender=third)
             begin = time.monotonic()
+            teach(r, busy, busy.mac, sender=third)
             r.reached(busy, frame(third.mac, busy.mac))
             reached = r.reached(third, frame(busy.mac, third.mac))
-            return (reached,) if time.monotonic() - begin < 1 else None
+            return (reached,) if time.monotonic() - begin < HOLD else None
         assert wait_for(stays, what="two frames within a second") == ({busy},), "an address in use must stay"
         teach(r, idle, idle.mac)
 
@@ -155,9 +155,6 @@ def test_one_guest_cannot_fill_the_table(box):
         assert r.reached(greedy, frame(other.mac, greedy.mac)) == {other}
         r.introduce(late)
         assert r.reached(greedy, frame(late.mac, greedy.mac)) == {late}
-
-
-HOLD = 1.0  # seconds that a guest's address is its own after the last use
 
 
 def from_wire(r, guest, mac):

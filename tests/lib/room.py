@@ -8,14 +8,16 @@
 
 import contextlib
 import itertools
+import time
 
 from lib import frames
 from lib.guests import Guests
 from lib.switch import Switch
 from lib.uplink import Uplink
-from lib.wait import wait_for
+from lib.wait import DEADLINE, wait_for
 
 VLAN_BASE = 1000
+HOLD = 1.0  # seconds that a guest's address is its own after the last use: then the wire may take it
 FENCE = 0xF0000000  # sequence numbers from here on are fences
 FENCE_ADDRESS = "02:fe:ce:00:00:01"  # what a fence from the uplink has as its source
 
@@ -61,6 +63,31 @@ class Room:
         self.reached(self.uplink, self.to_guest(guest, frames.frame(guest.mac, mac)),
                      arrives=frames.frame(guest.mac, mac))
         wait_for(lambda: self.reached(guest, frames.frame(mac, guest.mac)) == {self.uplink}, what=f"{mac} learned")
+
+    def while_held(self, guest, station, look, deadline=DEADLINE):
+        """Returns what look() returns if it ended while the guest's address could not move to the wire, and how many
+        looks that took. `station`: an address beyond the uplink, to which the guest says something before each look."""
+        other = self.others(guest)[0]
+        late = 0
+
+        def is_known():
+            self.reached(guest, frames.frame(station, guest.mac))
+            return self.reached(other, frames.frame(guest.mac, other.mac)) == {guest}
+
+        def quick_look():
+            nonlocal late
+            if late:
+                wait_for(is_known, what=f"{guest.mac} back from the wire")
+            word = frames.frame(station, guest.mac, next(self._fences))
+            begin = time.monotonic()
+            guest.port.send(word)
+            self.uplink.port.until(self.on_wire(guest, word))
+            result = look()
+            if time.monotonic() - begin < HOLD:
+                return result, late + 1
+            late += 1
+            return None
+        return wait_for(quick_look, deadline, "a look that takes less than a second")
 
     def others(self, sender):
         return [guest for guest in self.guests if guest is not sender]

@@ -7,6 +7,7 @@ A frame has a destination and a tag; it reaches one device or nobody. What reach
 under `reason` when the switch sorts in software (a NIC with VMDq may have dropped it already).
 """
 
+import collections
 import struct
 from dataclasses import dataclass
 
@@ -103,6 +104,26 @@ REFLECTED = (
     Case("multicast", "A's", NOBODY, "to_sender"),
     Case("multicast", "B's", B),
 )
+
+
+class Asked:
+    """What the switch should have dropped, by reason."""
+
+    def __init__(self):
+        self.sure = collections.Counter()
+        self.late = 0  # frames that may have been dropped for any reason, or not at all: see Room.while_held()
+
+    def add(self, case, looks=1):
+        """A frame of that case was sent, once for each look; only at the last one was it in time."""
+        if case.reason:
+            self.sure[case.reason] += 1
+        self.late += looks - 1
+
+    def check(self, reasons, nic_drops=False):
+        """`reasons`: as they were counted. `nic_drops`: the NIC has dropped some of it already."""
+        assert set(self.sure) <= set(reasons)
+        assert nic_drops or not self.sure - collections.Counter(reasons), (reasons, self.sure)
+        assert (collections.Counter(reasons) - self.sure).total() <= self.late, (reasons, self.sure, self.late)
 
 
 # What leaves by the uplink of what a guest sends. Tags are (type, control information), the outer one first.

@@ -9,6 +9,7 @@ import pytest
 
 from lib.control import Control
 from lib.frames import BROADCAST, frame
+from lib.room import HOLD
 from lib.switch import Switch
 from lib.uplink import TAP, Uplink
 from lib.wait import wait_for
@@ -18,7 +19,6 @@ from vm.migration import ARP, BEYOND, GUEST_MAC, HOST, HOST_MAC, RARP, Migrant, 
 LARGE = "rx_queue_size=1024"
 # Seconds after it runs at the new place; hundredths of one on an idle machine.
 AT_ONCE = 10.0
-HOLD = 1.0  # seconds that a guest's address is its own after the last use
 
 
 @contextlib.contextmanager
