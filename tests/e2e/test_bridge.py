@@ -59,6 +59,7 @@ def test_nothing_returns_to_the_owner_of_its_source(box, uplink, vlan_base):
             return r.while_held(one, STRANGER, lambda: [
                 r.reached(r.uplink, r.to_guest(guest, data), arrives=data) for guest in tagged])[0]
         for dst in (BROADCAST, MULTICAST, UNKNOWN, two.mac, one.mac):
+            assert r.reached(one, frame(BROADCAST, one.mac)) == {two, three, r.uplink}
             if vlan_base:
                 due = {two} if dst in (BROADCAST, MULTICAST, two.mac) else set()
                 assert reached(dst, one, two) == [set(), due], dst

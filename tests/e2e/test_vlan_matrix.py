@@ -11,7 +11,7 @@ from lib.guests import Guests
 from lib.room import room
 from lib.switch import Switch
 from lib.uplink import AF_PACKET, TAP
-from lib.vlan_matrix import LEAVING, MATRIX, NOBODY, REFLECTED, Asked
+from lib.vlan_matrix import LEAVING, MATRIX, REFLECTED, Asked
 
 STRANGER = "02:00:00:00:00:99"
 
@@ -26,10 +26,6 @@ def three(request, module_box):
         r.asked.check(r.switch.next_table()["uplink"].reasons)
 
 
-def due(three, case):
-    return set() if case.reaches is NOBODY else {three.guests[case.reaches]}
-
-
 def reached(three, case, source):
     guests = list(three.guests)
     tags = case.tags([three.tag(guest) for guest in guests])
@@ -40,15 +36,16 @@ def reached(three, case, source):
 @pytest.mark.parametrize("case", MATRIX, ids=lambda case: case.name)
 def test_from_uplink(three, case):
     three.asked.add(case)
-    assert reached(three, case, STRANGER) == due(three, case)
+    assert reached(three, case, STRANGER) == case.due(three.guests)
 
 
 @pytest.mark.parametrize("case", REFLECTED, ids=lambda case: case.name)
 def test_reflected(three, case):
-    a = three.guests[0]
+    a, *others = three.guests
+    assert three.reached(a, frames.frame(frames.BROADCAST, a.mac)) == {three.uplink, *others}
     got, looks = three.while_held(a, STRANGER, lambda: reached(three, case, a.mac))
     three.asked.add(case, looks)
-    assert got == due(three, case)
+    assert got == case.due(three.guests)
 
 
 @pytest.mark.parametrize("own_tags", ["keep", "drop"])

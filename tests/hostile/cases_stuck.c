@@ -18,7 +18,7 @@
 
 #define SIZE 4096
 
-/* How long others may wait: not for the pipe, but for a CPU, which other work may have. */
+/* How long others may wait for a CPU, which other work may have. They must not wait for the pipe at all. */
 #define WAIT_MS 20000
 
 /* A write from memory that is withheld keeps the pipe's lock, for which its last close waits. */

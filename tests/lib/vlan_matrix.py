@@ -53,6 +53,9 @@ class Case:
     def tags(self, tags):
         return TAGS[self.tag](tags)
 
+    def due(self, guests):
+        return set() if self.reaches is NOBODY else {guests[self.reaches]}
+
 
 MATRIX = (
     Case("A's", "A's", A),

@@ -10,7 +10,7 @@ import pytest
 from lib import frames
 from lib.guests import address
 from lib.switch import binary
-from lib.vlan_matrix import LEAVING, MATRIX, NOBODY, REFLECTED, Asked
+from lib.vlan_matrix import LEAVING, MATRIX, REFLECTED, Asked
 from lib.wait import wait_for
 from vm.igb import NIC, STRANGER, Igb, Party
 from vm.machine import DEADLINE_THERE
@@ -47,9 +47,8 @@ class TestThreeGuests:
         room = three.room
         tags = case.tags([room.tag(guest) for guest in room.guests])
         data = frames.frame(case.destination([guest.mac for guest in room.guests]), STRANGER, tags=tags)
-        due = set() if case.reaches is NOBODY else {room.guests[case.reaches]}
         three.asked.add(case)
-        assert room.reached(room.uplink, data, arrives=room.arrives(data)) == due
+        assert room.reached(room.uplink, data, arrives=room.arrives(data)) == case.due(room.guests)
 
     @pytest.mark.parametrize("case", REFLECTED, ids=lambda case: case.name)
     def test_reflected(self, three, case):
@@ -57,11 +56,11 @@ class TestThreeGuests:
         a = room.guests[0]
         tags = case.tags([room.tag(guest) for guest in room.guests])
         data = frames.frame(case.destination([guest.mac for guest in room.guests]), a.mac, tags=tags)
-        due = set() if case.reaches is NOBODY else {room.guests[case.reaches]}
+        assert room.reached(a, frames.frame(frames.BROADCAST, a.mac)) == {room.uplink, *room.others(a)}
         got, looks = room.while_held(
             a, STRANGER, lambda: room.reached(room.uplink, data, arrives=room.arrives(data)), DEADLINE_THERE)
         three.asked.add(case, looks)
-        assert got == due
+        assert got == case.due(room.guests)
 
     def test_what_reached_nobody_was_counted(self, three):
         """A NIC with pools drops some of it by itself."""
