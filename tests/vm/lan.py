@@ -25,10 +25,14 @@ COUNT = 5
 
 
 class Lan:
-    """`nics`: {name: options of virtio-net-pci}, `pairs`: {name: queue pairs}, for guests that have some."""
+    """`nics`: {name: options of virtio-net-pci}, `pairs`: {name: queue pairs}, for guests that have some.
+
+    The worker sleeps while nothing moves, unless it `polls`: that takes one of two processors from guests that are
+    emulated, and a test half as long again.
+    """
 
     def __init__(self, box, image, names, *, nics=None, pairs=None, uplink=TAP, vlan_base=VLAN_BASE, mtu=MTU,
-                 client=False, options=()):
+                 client=False, polls=False, options=()):
         self.box = box
         self.image = image
         self.names = names
@@ -41,6 +45,7 @@ class Lan:
         self.options = ["-p", "0x1", "--vlan-base", vlan_base, *options]
         self.options += ["--mergeable", "1"] if mtu > MTU else []
         self.options += ["--client"] if client else []
+        self.options += [] if polls else ["--idle-sleep", "100"]
         for name in names:
             self.options += ["--socket-file", self._socket(name)]
         # librte_vhost says so until QEMU is there.

@@ -26,7 +26,7 @@ VERSION_1, MRG_RXBUF, RING_PACKED = 32, 15, 34  # feature bits
     (0, {"a": f"{MODERN},{PACKED}", "b": f"{LEGACY},{LARGE_RINGS}"}),
 ], ids=["tagged", "untagged"])
 def test_ping(box, image, vlan_base, nics):
-    with Lan(box, image, "ab", nics=nics, vlan_base=vlan_base) as lan:
+    with Lan(box, image, "ab", nics=nics, vlan_base=vlan_base, polls=True) as lan:
         a, b = lan.boot()
         for guest, nic in ((a, nics["a"]), (b, nics["b"])):
             assert has(guest, VERSION_1) == (MODERN in nic)
@@ -59,7 +59,8 @@ def addresses_are_found_free(lan, guest):
 
 @pytest.mark.parametrize("uplink, largest", [(TAP, 1500), (AF_PACKET, 9000)])
 def test_ping_jumbo(box, image, uplink, largest):
-    with Lan(box, image, "ab", nics={"a": LEGACY, "b": f"{MODERN},{PACKED}"}, uplink=uplink, mtu=9000) as lan:
+    with Lan(box, image, "ab", nics={"a": LEGACY, "b": f"{MODERN},{PACKED}"}, uplink=uplink, mtu=9000,
+             polls=True) as lan:
         for guest in lan.boot():
             assert has(guest, MRG_RXBUF)
         for size in (56, 1472, 4000, 8972):

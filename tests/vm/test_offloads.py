@@ -21,10 +21,10 @@ MERGEABLE = ["--mergeable", "1"]
 PACKED = "packed=on"
 PLAIN = ("csum=off,gso=off,guest_csum=off,host_tso4=off,host_tso6=off,host_ecn=off,"
          "guest_tso4=off,guest_tso6=off,guest_ecn=off")
-# What each scene is: a and b with one format of rings each; c, who knows of no offloads. The two that have a alone are
+# What each scene is: a and b with one format of rings each; c, who knows of no offloads. The one that has a alone is
 # for the uplink.
 SCENES = {
-    "mergeable": dict(names="abc", nics={"b": PACKED, "c": PLAIN}, options=[*TSO, *MERGEABLE]),
+    "mergeable": dict(names="abc", nics={"b": PACKED, "c": PLAIN}, options=[*TSO, *MERGEABLE], polls=True),
     "not-mergeable": dict(names="abc", nics={"a": PACKED, "c": PLAIN}, uplink=AF_PACKET, vlan_base=0, options=TSO),
     "af_packet-tagged": dict(names="a", uplink=AF_PACKET, options=[*TSO, *MERGEABLE]),
 }
