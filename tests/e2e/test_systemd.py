@@ -13,6 +13,7 @@ from lib.switch import ROOT, binary
 
 UNIT = os.path.join(ROOT, "contrib", "vhost-switch.service")
 CUSE = os.path.join(ROOT, "contrib", "cuse.conf")
+MODULE = os.path.join(ROOT, "eventfd_link", "eventfd_link.h")
 DEFAULTS = os.path.join(ROOT, "contrib", "vhost-switch.default")
 COMMAND = "vhost-switch $EAL_OPTIONS -- --control control $OPTIONS"
 # Of 10; systemd calls up to 5 "OK". With all but hardware and sockets taken away the unit has 3.3.
@@ -62,6 +63,13 @@ def test_drop_in_for_cuse_is_valid(unit):
     drop_in(unit, text.replace("ExecStart=vhost-switch-cuse", f"ExecStart={program}"))
     _, out, err = proc.run(["systemd-analyze", "verify", "--man=no", unit])
     assert out + err == ""
+
+
+def test_drop_in_for_cuse_allows_the_module_for_old_kernels():
+    """The unit lets it open no device that is not named; no test runs the service on a kernel that needs this one."""
+    device = re.search(r'^#define EVENTFD_LINK_DEVICE "(.*?)"', read(MODULE), re.M)[1]
+    assert re.search(r"^DevicePolicy=closed$", read(UNIT), re.M)
+    assert f"DeviceAllow=/dev/{device} rw" in read(CUSE).splitlines()
 
 
 def test_drop_in_is_looked_at(unit):
