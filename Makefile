@@ -15,16 +15,20 @@
 # make check-e2e     whole switches with guests as containers are, and with hostile ones
 # make check-vm      virtual machines
 # make fuzz          fuzzing of what guests can reach; FUZZ_SECONDS=60 for each target
+# make fuzz-merge    what it has found becomes the kept corpus
 # make check-fresh   README's commands on minimal systems of three Debian releases
+# make test-programs build what all the tests run, and run none
 # make soak HOURS=1  honest and hostile guests at once, for hours; HOURS=0.02 is a part of one
 # make bench         compare with dpdk-testpmd and Open vSwitch
 # make bench-against BEFORE=FILE  compare with another build of the switch
+# make stages        where the cycles of a frame go
 # make doc           the guide and the man page, in build/doc
 # make install       what was built, and the files that belong to it; DESTDIR, PREFIX
 # make uninstall     remove them again
 # make deb           Debian packages, in build/deb
 # make lint, format  static checks of C, Python and shell; layout of C
 # make graph         which floor and which module includes which, as figures
+# make clean         remove all that was built
 # make help          this list
 
 # The back end: user or cuse. DPDK's old option for it works, too.
