@@ -22,6 +22,7 @@ INSTALLED := \
 	contrib/alerts.yml:share/vhost-switch/alerts.yml \
 	contrib/grafana.json:share/vhost-switch/grafana.json \
 	contrib/vhost-switch.sysusers:lib/sysusers.d/vhost-switch.conf \
+	contrib/vhost-switch.conf:share/vhost-switch/vhost-switch.conf \
 	contrib/vhost-switch.default:share/vhost-switch/vhost-switch.default \
 	$(foreach f,$(wildcard contrib/libvirt/*),$(f):share/vhost-switch/$(f:contrib/%=%))
 # What the build with the cuse back end needs beyond the unit. Here it has the other's name, so that the unit's own

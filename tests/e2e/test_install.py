@@ -16,7 +16,8 @@ from lib.wait import BUILD_DEADLINE
 PREFIXES = ("/usr/local", "/opt/vhost switch")
 PROGRAMS = ("bin/vhost-switch", "bin/vhost-switch-ctl", "bin/qemu-wrap.py")
 OTHERS = ("lib/systemd/system/vhost-switch.service", "share/vhost-switch/vhost-switch.default",
-          "share/vhost-switch/libvirt/vhost-user.xml", "share/vhost-switch/libvirt/qemu-wrap.xml")
+          "share/vhost-switch/vhost-switch.conf", "share/vhost-switch/libvirt/vhost-user.xml",
+          "share/vhost-switch/libvirt/qemu-wrap.xml")
 DOCUMENTS = ("share/man/man8/vhost-switch.8", "share/man/man1/qemu-wrap.py.1",
              "share/doc/vhost-switch/html/index.html", "share/doc/vhost-switch/html/_images/packet_flow.svg")
 # All that `make install` may run. No compiler, no Sphinx, no apt-get: it builds and downloads nothing.

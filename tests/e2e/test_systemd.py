@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 vhost-switch contributors
-"""The systemd unit and its environment file, without a systemd that runs (see tests/vm/test_systemd.py)."""
+"""The systemd unit and its files of settings, without a systemd that runs (see tests/vm/test_systemd.py)."""
 
 import os
 import re
@@ -9,12 +9,13 @@ import shlex
 import pytest
 
 from lib import proc
-from lib.switch import ROOT, binary
+from lib.switch import ROOT, Switch, binary
 
 UNIT = os.path.join(ROOT, "contrib", "vhost-switch.service")
 CUSE = os.path.join(ROOT, "contrib", "cuse.conf")
 MODULE = os.path.join(ROOT, "eventfd_link", "eventfd_link.h")
 DEFAULTS = os.path.join(ROOT, "contrib", "vhost-switch.default")
+CONFIG = os.path.join(ROOT, "contrib", "vhost-switch.conf")
 COMMAND = "vhost-switch $EAL_OPTIONS -- --control control $OPTIONS"
 # Of 10; systemd calls up to 5 "OK". With all but hardware and sockets taken away the unit has 3.3.
 EXPOSURE = 3.5
@@ -100,10 +101,40 @@ def test_defaults_are_those_of_the_unit():
 EXAMPLES = re.findall(r"^#(OPTIONS=.*)$", read(DEFAULTS), re.M)
 
 
+def without_worker(box, *options):
+    """What a switch says that has read its options, and then has no lcore for a worker."""
+    status, _, err = proc.run([binary(), "-l", "0", "--in-memory", "--no-pci", "--", *options], check=False,
+                              env={"RUNTIME_DIRECTORY": box.directory})
+    assert status == 1
+    return err.splitlines()[-1]
+
+
 @pytest.mark.parametrize("line", EXAMPLES)
 def test_examples_of_options_are_understood(box, line):
-    """By the switch, which then has no lcore for a worker."""
     (_, options), = assignments(line).items()
-    status, _, err = proc.run([binary(), "-l", "0", "--in-memory", "--no-pci", "--", *options.split()], check=False,
-                              env={"RUNTIME_DIRECTORY": box.directory})
-    assert status == 1 and err.splitlines()[-1].startswith("vhost-switch: too few lcores"), err
+    assert without_worker(box, *options.split()).startswith("vhost-switch: too few lcores")
+
+
+def example_of_config(box, turned_on):
+    """The example and its sockets, in the test's folder; perhaps with the settings that are commented out."""
+    text = re.sub(r"^#(?=\[|\w+(?:-\w+)* = )", "", read(CONFIG), flags=re.M) if turned_on else read(CONFIG)
+    path = box.path("vhost-switch.conf")
+    with open(path, "w", encoding="ascii") as f:
+        f.write(text.replace("/run/vhost-switch", box.directory))
+    return path, re.findall(r"^socket = .*/(.*)$", text, re.M)
+
+
+def test_example_of_a_configuration_file_makes_its_ports(box):
+    path, sockets = example_of_config(box, False)
+    with Switch(box, ["--config", path]) as switch:
+        assert sockets and set(sockets) <= set(switch.sockets())
+
+
+def test_settings_that_the_example_has_as_comments_are_understood(box):
+    _, before = example_of_config(box, False)
+    path, sockets = example_of_config(box, True)
+    assert len(sockets) > len(before)
+    assert without_worker(box, "--config", path).startswith("vhost-switch: too few lcores")
+    with open(path, "a", encoding="ascii") as f:
+        f.write("guests = many\n")
+    assert "guests=many" in without_worker(box, "--config", path)
