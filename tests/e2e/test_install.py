@@ -2,6 +2,7 @@
 # Copyright (c) 2026 vhost-switch contributors
 """make install and make uninstall, below a DESTDIR of the test."""
 
+import fnmatch
 import os
 import re
 import shutil
@@ -9,7 +10,7 @@ import stat
 
 import pytest
 
-from lib import proc
+from lib import guide, proc
 from lib.switch import ROOT
 from lib.wait import BUILD_DEADLINE
 
@@ -71,6 +72,17 @@ def test_what_is_installed_works_and_goes_again(box, install, documents, prefix)
     assert "-version" in command
     install("uninstall", destdir, prefix)
     assert files(destdir) == set()
+
+
+def test_guide_tells_where_files_are(box, install):
+    """Its table has a row for each file of contrib/ that is installed as one that a user reads or changes."""
+    with open(os.path.join(guide.DOC, "build.rst"), encoding="utf-8") as f:
+        rows = re.findall(r"^``contrib/(\S+)`` +``(\S+)`` +``/\S+``$", f.read(), re.M)
+    install("install", box.path("dest"), "/usr", f"DOC={box.path('none')}")
+    there = {path for path in files(box.path("dest/usr")) if path.startswith(("share/vhost-switch/", "lib/systemd/"))}
+    found = {name: {path for path in there for pattern in (place + name, f"{place}{name}/*")
+                    if fnmatch.fnmatch(path, pattern)} for name, place in rows}
+    assert all(found.values()) and set.union(*found.values()) == there, (found, there)
 
 
 def test_service_of_the_cuse_build_has_its_rights(box, install):
