@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 
@@ -215,9 +216,13 @@ def test_exit_statuses(box):
 SAMPLE = re.compile(r'^(vhost_switch_\w+)(?:\{((?:\w+="(?:[^"\\\n]|\\["\\n])*",?)+)\})? ([\d.]+)$')
 
 
+# Where scripts/install-deps puts it on Debian 12, which has no package of it alone.
+PROMTOOL = shutil.which("promtool") or os.path.join(ROOT, "build", "tools", "promtool")
+
+
 def promtool(*arguments, text=None):
     """Runs Prometheus' own checker of metrics and alerts, which must print nothing on stderr."""
-    result = subprocess.run(["promtool", *arguments], input=text, capture_output=True, text=True, timeout=60,
+    result = subprocess.run([PROMTOOL, *arguments], input=text, capture_output=True, text=True, timeout=60,
                             check=False)
     assert result.returncode == 0 and result.stderr == "", f"{arguments}: {result}"
     return result.stdout
