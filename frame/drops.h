@@ -19,8 +19,10 @@
 	X(SHORT, "short_frame", \
 			"shorter than an Ethernet header, or than the virtio-net header before it") \
 	X(LONG, "long_frame", \
-			"longer than the largest frame that is switched (see --mergeable) or that the " \
-			"uplink's port carries, or to be cut into such") \
+			"longer than its sender may send (mtu= of its port; from the uplink 1500 bytes of " \
+			"payload, or 9000 if a port had mergeable=yes at the start), or than the uplink's " \
+			"port or its MTU allows, or to be cut into frames that are; what is too long for a " \
+			"guest's receive buffers is buffer_too_small") \
 	X(DESCRIPTOR, "bad_descriptor", \
 			"a transmit descriptor outside of guest memory or of the wrong direction") \
 	X(OFFLOAD, "bad_offload", \
