@@ -385,6 +385,21 @@ rpc_free(struct rpc *r)
 	free(r);
 }
 
+/*
+ * Says that there is no socket at the default path. Of the error only the cause is repeated: its remedies are for who
+ * has chosen the path, and this one has a remedy of its own.
+ */
+static void
+rpc_say_none(char *why)
+{
+	char *remedy = strrchr(why, ';');
+
+	if (remedy != NULL)
+		*remedy = '\0';
+	say(WARNING, "no control socket: %s: choose another path by --control\n",
+			why[0] != '\0' ? why : "its path is too long");
+}
+
 bool
 rpc_open(struct rpc **rpc, struct parts *parts)
 {
@@ -413,8 +428,7 @@ rpc_open(struct rpc **rpc, struct parts *parts)
 		return true;
 	}
 	if (!asked)
-		say(WARNING, "no control socket: %s: choose another path by --control\n",
-				why[0] != '\0' ? why : "its path is too long");
+		rpc_say_none(why);
 	rpc_free(r);
 	return !asked;
 }

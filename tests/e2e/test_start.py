@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import socket
+import stat
 
 import pytest
 
@@ -217,6 +218,28 @@ def test_prefix_of_a_live_switch(box):
         before_eal(result)
         with Switch(box, ["--socket-file", box.path("second")], eal=["--file-prefix", first.prefix]):
             box.foreign_sockets.add("usvhost")
+        box.foreign_sockets.clear()
+
+
+@pytest.mark.parametrize("memory", [(), ("--in-memory",)], ids=["in files", "in memory"])
+def test_switch_in_memory_beside_one_of_the_prefix(box, memory):
+    """The second one starts, and has no control socket: it says how it gets one. With --control it has."""
+    def second(*options):
+        return Switch(box, ["--socket-file", "second", *options], eal=["--file-prefix", first.prefix])
+
+    def warned(switch):
+        return [line for line in switch.stderr.splitlines() if "no control socket" in line]
+
+    with Switch(box, memory=memory) as first:
+        box.foreign_sockets.add("usvhost")
+        path = f"{first.directory}/dpdk/{first.prefix}/control"
+        with second() as switch:
+            assert warned(switch) == [f"vhost-switch: no control socket: socket {path}: in use by a live process: "
+                                      "choose another path by --control"]
+        with second("--control", box.path("ctl")) as switch:
+            assert not warned(switch) and stat.S_ISSOCK(os.stat(box.path("ctl")).st_mode)
+        with Control(first) as control:
+            assert control.names() == ["usvhost"]
         box.foreign_sockets.clear()
 
 
