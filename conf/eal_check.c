@@ -84,7 +84,7 @@ eal_check_prefix(const struct eal_said *said)
 		return true;
 	process_text(pid, holder, sizeof(holder));
 	say_error("--file-prefix %s: in use by another DPDK program, %s: give this one a prefix "
-		  "of its own, as in --file-prefix switch2, or --in-memory",
+		  "of its own, as in --file-prefix switch2",
 			prefix, holder);
 	return false;
 }

@@ -214,9 +214,10 @@ def test_prefix_of_a_live_switch(box):
     with Switch(box, memory=()) as first:
         result = start(box, memory=(), prefix=first.prefix)
         refused(result, f"--file-prefix {first.prefix}", rf"process {first.pid} \(vhost-switch\)",
-                "as in --file-prefix", "--in-memory")
+                "as in --file-prefix switch2$")
         before_eal(result)
-        with Switch(box, ["--socket-file", box.path("second")], eal=["--file-prefix", first.prefix]):
+        with Switch(box, ["--socket-file", "second"], memory=()) as second:
+            assert "no control socket" not in second.stderr
             box.foreign_sockets.add("usvhost")
         box.foreign_sockets.clear()
 
