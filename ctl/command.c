@@ -424,6 +424,21 @@ ctl_print_commands(void)
 				commands[i].help);
 }
 
+/* Refuses an option that the command does not have. If it were ignored, `--dry-run del PORT` would remove the port. */
+static void
+ctl_check_options(const struct ctl *c, const struct command *command)
+{
+	const bool counts = command->run == ctl_watch || command->run == ctl_events;
+
+	if (c->dry && command->run != ctl_apply)
+		ctl_die(CTL_USAGE, "--dry-run: only apply has it");
+	if (c->count != 0 && !counts)
+		ctl_die(CTL_USAGE, "--count: only watch and events have it");
+	if (c->json && (command->run == ctl_watch || command->run == ctl_metrics))
+		ctl_die(CTL_USAGE, "--json: %s does not have it; -j stats prints the counters",
+				command->name);
+}
+
 int
 ctl_run(struct ctl *c, int n, char **word)
 {
@@ -434,11 +449,7 @@ ctl_run(struct ctl *c, int n, char **word)
 		if (strcmp(commands[i].name, w.word[0]) != 0)
 			continue;
 		w.arguments = commands[i].arguments;
-		/* Otherwise `--dry-run del PORT` would remove it. */
-		if (c->dry && commands[i].run != ctl_apply)
-			ctl_die(CTL_USAGE, "--dry-run: only apply has it");
-		if (c->count != 0 && commands[i].run != ctl_watch && commands[i].run != ctl_events)
-			ctl_die(CTL_USAGE, "--count: only watch and events have it");
+		ctl_check_options(c, &commands[i]);
 		if (commands[i].run != ctl_apply) /* which has a path, of any bytes */
 			ctl_want_utf8(&w);
 		return commands[i].run(c, &w);

@@ -15,7 +15,7 @@ ctl_help(void)
 {
 	puts("Usage: vhost-switch-ctl [-j] [--socket PATH] COMMAND [ARGUMENT...]\n\n"
 	     "Asks a running vhost-switch about its ports, and changes them.\n\n"
-	     "  -j, --json      print results in JSON\n"
+	     "  -j, --json      print results in JSON; not of watch and metrics\n"
 	     "  --socket PATH   the switch's control socket ($VHOST_SWITCH_CONTROL, or\n"
 	     "                  " DEFAULT_PATH ")\n"
 	     "  --count N       watch, events: end after N\n"

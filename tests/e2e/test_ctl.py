@@ -75,6 +75,8 @@ def test_each_command(box):
         assert "only watch and events have it" in ctl(switch, "--count", "2", "show", status=2)
         assert "--count 2x: must be a number" in ctl(switch, "--count", "2x", "watch", status=2)
         assert ctl(switch, "save") == before
+        for command in ("watch", "metrics"):
+            assert f"--json: {command} does not have it; -j stats" in ctl(switch, "-j", command, status=2)
         assert re.search(r"^  received [1-9]", ctl(switch, "stats", "usvhost.1"), re.M)
         assert [port["name"] for port in json.loads(ctl(switch, "-j", "stats", "uplink"))["ports"]] == ["uplink"]
         assert "no guest of that name" in ctl(switch, "stats", "nobody", status=1)
