@@ -29,7 +29,8 @@
 	X(watch, "[SECONDS]", "rates of all ports every SECONDS, like top; default 1") \
 	X(events, "", "a line for each event, as it happens") \
 	X(apply, "[FILE]", \
-			"makes ports be as a configuration file says; without FILE: the switch's own") \
+			"makes ports be as a configuration file says, or standard input if FILE is -; " \
+			"without FILE: the switch's own") \
 	X(save, "", "prints the present settings as a configuration file") \
 	X(metrics, "[openmetrics | prometheus]", \
 			"counters for monitors, in the OpenMetrics format or the older one of Prometheus") \

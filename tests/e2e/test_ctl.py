@@ -215,6 +215,7 @@ def test_exit_statuses(box):
         assert {"show", "add", "set", "del", "fdb", "apply", "metrics"} <= set(commands)
 
 
+        assert "standard input if FILE is -" in told
 SAMPLE = re.compile(r'^(vhost_switch_\w+)(?:\{((?:\w+="(?:[^"\\\n]|\\["\\n])*",?)+)\})? ([\d.]+)$')
 
 
