@@ -352,18 +352,22 @@ vhost_user_take_turn(void)
 	return false;
 }
 
-int
-vhost_user_connections(const struct guests *all, unsigned int conf_port)
+bool
+vhost_user_connections(const struct guests *all, unsigned int conf_port, struct connections *count)
 {
 	const struct guest *g;
-	int n = 0;
 
+	*count = (struct connections){0};
 	if (!vhost_user_take_turn())
-		return -1;
-	for (g = all->list; g != NULL; g = g->next)
-		n += g->conn.phase != GUEST_UNUSED && g->conf_port == conf_port;
+		return false;
+	for (g = all->list; g != NULL; g = g->next) {
+		if (g->conn.phase == GUEST_UNUSED || g->conf_port != conf_port)
+			continue;
+		count->n++;
+		count->no_memory += g->conn.peer.agreed && g->conn.space.memory == 0;
+	}
 	pthread_mutex_unlock(&turn);
-	return n;
+	return true;
 }
 
 bool

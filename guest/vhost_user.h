@@ -37,8 +37,15 @@ bool vhost_user_add(const struct conf_port *p, unsigned int conf_port);
  */
 void vhost_user_remove(struct guests *all, unsigned int conf_port, const char *path);
 
-/* Returns how many connections a port has, set up or not; -1 if librte_vhost's thread is not done soon. Main lcore. */
-int vhost_user_connections(const struct guests *all, unsigned int conf_port);
+/* Connections of a port, set up or not. */
+struct connections {
+	unsigned int n;
+	unsigned int no_memory; /* those that chose features, as a driver is there, and share no memory */
+};
+
+/* Counts a port's connections. Returns false if librte_vhost's thread is not done soon. Main lcore. */
+bool
+vhost_user_connections(const struct guests *all, unsigned int conf_port, struct connections *count);
 
 /* Which rings are to move, and to which worker. */
 struct ring_move {

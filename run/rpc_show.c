@@ -105,16 +105,17 @@ static const char *
 rpc_show_why_absent(const struct parts *p, unsigned int index, bool *held)
 {
 	const char *why = changes_why(p->changes, index);
-	int n = -1;
+	struct connections count;
 
 	if (why[0] != '\0')
 		return why;
-	if (!*held)
-		n = vhost_user_connections(p->guests, index);
-	*held = n < 0;
+	*held = *held || !vhost_user_connections(p->guests, index, &count);
 	if (*held)
 		return "not known: a guest is held up; if that stays, a worker hangs";
-	return n > 0 ? "a front end is connected; its driver is not up" : "waits for a guest";
+	/* QEMU whose guest has other memory chooses features, and then serves the driver by itself. */
+	if (count.no_memory != 0)
+		return "its memory is not shared: share=on is missing, or its driver is just starting";
+	return count.n > 0 ? "a front end is connected; its driver is not up" : "waits for a guest";
 }
 
 static json_t *

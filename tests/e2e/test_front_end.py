@@ -10,11 +10,12 @@ import struct
 
 import pytest
 
+from lib.control import Control
 from lib.proc import Process
 from lib.switch import READY, Switch
 from lib.wait import wait_for
 
-GET_FEATURES, SET_FEATURES, SET_OWNER, SET_LOG_BASE = 1, 2, 3, 6
+GET_FEATURES, SET_FEATURES, SET_OWNER, SET_MEM_TABLE, SET_LOG_BASE = 1, 2, 3, 5, 6
 GET_PROTOCOL_FEATURES, SET_PROTOCOL_FEATURES, SEND_RARP, NET_SET_MTU = 15, 16, 19, 20
 VERSION, NEED_REPLY = 1, 8
 MTU, GUEST_ANNOUNCE, LOG_ALL, PROTOCOL_FEATURES, IOMMU_PLATFORM = 3, 21, 26, 30, 33
@@ -70,6 +71,29 @@ def test_offer(box):
         assert not front.features >> IOMMU_PLATFORM & 1
         for bit in (LOG_SHMFD, RARP, REPLY_ACK, NET_MTU):
             assert front.protocol >> bit & 1, bit
+
+
+def test_port_tells_that_memory_is_not_shared(box):
+    """As of a QEMU without share=on: it chooses features when the driver is up, and has no memory to send."""
+    no_driver = "a front end is connected; its driver is not up"
+
+    def why():
+        return control.port("vm1")["why"]
+
+    with Switch(box, ["--port", "vm1,socket=a"]) as switch, Control(switch) as control:
+        assert why() == "waits for a guest"
+        with socket.socket(socket.AF_UNIX) as silent:
+            silent.connect(switch.socket("a"))
+            wait_for(lambda: why() == no_driver, what="a front end without a driver")
+        wait_for(lambda: why() == "waits for a guest", what="that it has left")
+        with FrontEnd(switch.socket("a")) as front:
+            assert why().startswith("its memory is not shared: share=on is missing")
+            memory = os.memfd_create("memory")
+            os.ftruncate(memory, 1 << 21)
+            front.send(SET_MEM_TABLE, struct.pack("=II4Q", 1, 0, 0, 1 << 21, 0, 0), fds=[memory])
+            os.close(memory)
+            assert front.ask(GET_FEATURES) == front.features
+            assert why() == no_driver
 
 
 @pytest.mark.parametrize("options, most", [([], 1500), (["--mergeable", "1"], 9000)], ids=["plain", "mergeable"])
