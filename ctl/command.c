@@ -25,7 +25,8 @@
 			"where a frame would go, and why; none is sent") \
 	X(workers, "[move PORT WORKER | rebalance]", \
 			"workers: their load, and the devices whose rings each of them polls; moves rings") \
-	X(stats, "[PORT]", "all counters") \
+	X(stats, "[PORT]", \
+			"all counters: of ports, of guests that have left (departed) and of the switch") \
 	X(watch, "[SECONDS]", "rates of all ports every SECONDS, like top; default 1") \
 	X(events, "", "a line for each event, as it happens") \
 	X(apply, "[FILE]", \
@@ -307,7 +308,8 @@ ctl_stats(struct ctl *c, const struct words *w)
 	const char *port = w->n > 1 ? w->word[1] : NULL;
 
 	ctl_want(w, 0, 1);
-	return ctl_end(c, ctl_ask(c, "stats", json_pack("{s:s*}", "port", port)), show_stats);
+	return ctl_end(c, ctl_ask(c, "stats", json_pack("{s:s*}", "port", port)),
+			port != NULL ? show_port_stats : show_stats);
 }
 
 static int

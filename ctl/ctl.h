@@ -91,6 +91,7 @@ void show_explanation(const json_t *result);
 void show_workers(const json_t *result);
 void show_moved(const json_t *result);
 void show_stats(const json_t *result);
+void show_port_stats(const json_t *result); /* of one port, without what is not its own */
 void show_event(const json_t *event);
 void show_file(const json_t *result);
 void show_switch(const json_t *result);

@@ -33,26 +33,27 @@ struct page {
 
 struct metric {
 	const char *key; /* as `stats` has it */
-	const char *name; /* of the metric, without the prefix; counters end in _total by themselves */
+	const char *name; /* of the metric, without the prefix: "port" or "departed"; "_total" is added */
 	const char *help;
 };
 
-static const struct metric per_port[] = {
-		{"received", "port_received_frames", "Frames taken from the port"},
-		{"received_bytes", "port_received_bytes", "Bytes taken from the port"},
-		{"delivered", "port_delivered_frames",
-				"Received frames that reached at least one port"},
-		{"sent", "port_sent_frames", "Frames that the port took"},
-		{"sent_bytes", "port_sent_bytes", "Bytes that the port took"},
-		{"flooded", "port_flooded_frames", "Further copies of delivered frames"},
-		{"missed", "port_missed_frames", "Frames for the port that it did not take"},
-		{"signals", "port_signals", "Signals to the guest"},
-		{"unlearned", "port_unlearned_addresses",
-				"Addresses refused as the port had its quota"},
-		{"checksums", "port_completed_checksums",
-				"Frames whose checksum the switch completed"},
-		{"segments", "port_segments", "Frames that longer ones were cut into"},
+static const struct metric counters[] = {
+		{"received", "received_frames", "Frames taken from the port"},
+		{"received_bytes", "received_bytes", "Bytes taken from the port"},
+		{"delivered", "delivered_frames", "Received frames that reached at least one port"},
+		{"sent", "sent_frames", "Frames that the port took"},
+		{"sent_bytes", "sent_bytes", "Bytes that the port took"},
+		{"flooded", "flooded_frames", "Further copies of delivered frames"},
+		{"missed", "missed_frames", "Frames for the port that it did not take"},
+		{"signals", "signals", "Signals to the guest"},
+		{"unlearned", "unlearned_addresses", "Addresses refused as the port had its quota"},
+		{"checksums", "completed_checksums", "Frames whose checksum the switch completed"},
+		{"segments", "segments", "Frames that longer ones were cut into"},
 };
+
+#define COUNTERS_N (sizeof(counters) / sizeof(counters[0]))
+
+#define DROPPED "Received frames that were dropped, by reason"
 
 /* Writes a label's value: backslash, quote and newline are escaped. */
 static void
@@ -98,13 +99,14 @@ static void
 metrics_counter(const struct page *p, const json_t *ports, const struct metric *m)
 {
 	const json_t *port;
-	char total[64];
+	char name[64];
 	size_t i;
 
-	metrics_head(p, m->name, "counter", m->help);
-	snprintf(total, sizeof(total), "%s_total", m->name);
+	snprintf(name, sizeof(name), "port_%s", m->name);
+	metrics_head(p, name, "counter", m->help);
+	snprintf(name, sizeof(name), "port_%s_total", m->name);
 	json_array_foreach(ports, i, port)
-		metrics_port(p, total, port, NULL,
+		metrics_port(p, name, port, NULL,
 				json_integer_value(json_object_get(port, m->key)));
 }
 
@@ -115,13 +117,39 @@ metrics_drops(const struct page *p, const json_t *ports)
 	const char *reason;
 	size_t i;
 
-	metrics_head(p, "port_dropped_frames", "counter",
-			"Received frames that were dropped, by reason");
+	metrics_head(p, "port_dropped_frames", "counter", DROPPED);
 	json_array_foreach(ports, i, port) {
 		json_object_foreach(json_object_get(port, "drops"), reason, value)
 			metrics_port(p, "port_dropped_frames_total", port, reason,
 					json_integer_value(value));
 	}
+}
+
+/*
+ * Prints what guests that have left had counted. It has names of its own, as it is no rate of a port: all that a guest
+ * ever counted is added at the moment in which it leaves, and a sum of rates over ports would have it twice.
+ */
+static void
+metrics_departed(const struct page *p, const json_t *departed)
+{
+	const struct metric *m;
+	const json_t *value;
+	const char *reason;
+	char name[64], help[128];
+
+	for (m = counters; m < counters + COUNTERS_N; m++) {
+		snprintf(name, sizeof(name), "departed_%s", m->name);
+		snprintf(help, sizeof(help), "Guests that have left: %s", m->help);
+		metrics_head(p, name, "counter", help);
+		fprintf(p->out, "vhost_switch_departed_%s_total %" JSON_INTEGER_FORMAT "\n",
+				m->name, json_integer_value(json_object_get(departed, m->key)));
+	}
+	metrics_head(p, "departed_dropped_frames", "counter", "Guests that have left: " DROPPED);
+	json_object_foreach(json_object_get(departed, "drops"), reason, value)
+		fprintf(p->out,
+				"vhost_switch_departed_dropped_frames_total{reason=\"%s\"} "
+				"%" JSON_INTEGER_FORMAT "\n",
+				reason, json_integer_value(value));
 }
 
 static void
@@ -217,9 +245,10 @@ metrics_print_all(const struct page *p, const struct answers *a)
 	json_array_foreach(ports, i, port)
 		metrics_port(p, "port_addresses", port, NULL,
 				json_integer_value(json_object_get(port, "addresses")));
-	for (i = 0; i < sizeof(per_port) / sizeof(per_port[0]); i++)
-		metrics_counter(p, ports, &per_port[i]);
+	for (i = 0; i < COUNTERS_N; i++)
+		metrics_counter(p, ports, &counters[i]);
 	metrics_drops(p, ports);
+	metrics_departed(p, json_object_get(a->stats, "departed"));
 	if (p->format == METRICS_OPENMETRICS)
 		fputs("# EOF\n", p->out);
 }

@@ -261,25 +261,41 @@ show_workers(const json_t *result)
 	table_print(&t);
 }
 
+/* Prints all counters of something, and its drops by reason. */
+static void
+show_counters(const char *name, const json_t *of)
+{
+	const json_t *value, *drop;
+	const char *key, *reason;
+
+	printf("%s\n", name);
+	json_object_foreach((json_t *)(uintptr_t)of, key, value) {
+		if (json_is_integer(value))
+			printf("  %s %" JSON_INTEGER_FORMAT "\n", key, json_integer_value(value));
+		json_object_foreach((json_t *)(uintptr_t)value, reason, drop)
+			if (json_integer_value(drop) != 0)
+				printf("  dropped, %s %" JSON_INTEGER_FORMAT "\n", reason,
+						json_integer_value(drop));
+	}
+}
+
+void
+show_port_stats(const json_t *result)
+{
+	const json_t *port;
+	size_t i;
+
+	json_array_foreach(json_object_get(result, "ports"), i, port)
+		show_counters(show_text(port, "name"), port);
+}
+
+/* No port is called as the other two: `departed` is refused as a name, and none has a space. */
 void
 show_stats(const json_t *result)
 {
-	const json_t *port, *value, *drop;
-	const char *key, *reason;
-	size_t i;
-
-	json_array_foreach(json_object_get(result, "ports"), i, port) {
-		printf("%s\n", show_text(port, "name"));
-		json_object_foreach((json_t *)(uintptr_t)port, key, value) {
-			if (json_is_integer(value))
-				printf("  %s %" JSON_INTEGER_FORMAT "\n", key,
-						json_integer_value(value));
-			json_object_foreach((json_t *)(uintptr_t)value, reason, drop)
-				if (json_integer_value(drop) != 0)
-					printf("  dropped, %s %" JSON_INTEGER_FORMAT "\n", reason,
-							json_integer_value(drop));
-		}
-	}
+	show_port_stats(result);
+	show_counters("departed", json_object_get(result, "departed"));
+	show_counters("the switch", json_object_get(result, "switch"));
 }
 
 void

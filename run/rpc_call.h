@@ -94,7 +94,9 @@ enum rpc_end {
 			"has a worker poll the rings of a port's guests, or of one of them") \
 	X(worker_rebalance, "worker.rebalance", "", \
 			"moves rings off the busiest worker, by the loads of the last second") \
-	X(stats, "stats", "[port]", "counters of the switch, and of all ports or one") \
+	X(stats, "stats", "[port]", \
+			"counters of the switch, and of all ports or one; without port also of guests that " \
+			"have left") \
 	X(config_check, "config.check", "[text]", "what config.apply would change") \
 	X(config_apply, "config.apply", "[text]", \
 			"changes ports to what the command line and a file say; without text: the file of " \

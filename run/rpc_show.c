@@ -47,17 +47,25 @@ rpc_show_add(void *to, const char *name, uint64_t value)
 	json_object_set_new(to, name, json_integer((json_int_t)value));
 }
 
+/* Adds counters, and drops by reason. */
+static void
+rpc_show_add_count(json_t *to, const struct port_count *c)
+{
+	json_t *drops = json_object();
+
+	stats_show(c, rpc_show_add, to);
+	stats_show_drops(c, rpc_show_add, drops);
+	json_object_set_new(to, "drops", drops);
+}
+
 /* Adds a port's counters, and its drops by reason. */
 static void
 rpc_show_add_counters(json_t *to, const struct parts *p, uint16_t port)
 {
-	json_t *drops = json_object();
 	struct port_count c;
 
 	stats_port(p, port, &c);
-	stats_show(&c, rpc_show_add, to);
-	stats_show_drops(&c, rpc_show_add, drops);
-	json_object_set_new(to, "drops", drops);
+	rpc_show_add_count(to, &c);
 }
 
 static json_t *
@@ -241,6 +249,18 @@ rpc_show_stats(const struct parts *p, uint16_t port)
 	return o;
 }
 
+/* Counters of guests that have left. */
+static json_t *
+rpc_show_departed(const struct parts *p)
+{
+	json_t *o = json_object();
+	struct port_count c;
+
+	stats_departed(p, &c);
+	rpc_show_add_count(o, &c);
+	return o;
+}
+
 enum rpc_end
 rpc_stats(struct rpc_call *call)
 {
@@ -263,5 +283,7 @@ rpc_stats(struct rpc_call *call)
 	rpc_show_add(all, "devices_stopped", load_relaxed(&p->guests->faults));
 	rpc_show_add(all, "buffers_free", uplink_buffers_free(p->uplink));
 	call->result = json_pack("{s:o, s:o}", "switch", all, "ports", ports);
+	if (only == PORT_MAX)
+		json_object_set_new(call->result, "departed", rpc_show_departed(p));
 	return RPC_DONE;
 }

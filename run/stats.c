@@ -59,6 +59,13 @@ stats_port(const struct parts *p, uint16_t port, struct port_count *sum)
 }
 
 void
+stats_departed(const struct parts *p, struct port_count *sum)
+{
+	memset(sum, 0, sizeof(*sum));
+	stats_add(sum, &p->stats->departed);
+}
+
+void
 stats_show(const struct port_count *c, stats_add_fn add, void *to)
 {
 	add(to, "received", c->received);

@@ -27,6 +27,9 @@ struct stats {
 /* Adds up what was counted for a port. Any thread; while frames move the sum is a few frames old. */
 void stats_port(const struct parts *p, uint16_t port, struct port_count *sum);
 
+/* Adds up what was counted for guests that have left. Any thread; a guest that is just leaving may be missing. */
+void stats_departed(const struct parts *p, struct port_count *sum);
+
 /*
  * Calls `add` for each counter of a port with its name for programs, and with `to`; in the second
  * function, for each drop reason. Any thread.

@@ -140,6 +140,19 @@ telemetry_show_port(const struct parts *p, const char *params, struct rte_tel_da
 }
 
 static int
+telemetry_show_departed(const struct parts *p, const char *params, struct rte_tel_data *d)
+{
+	struct port_count sum;
+
+	RTE_SET_USED(params);
+	stats_departed(p, &sum);
+	rte_tel_data_start_dict(d);
+	stats_show(&sum, telemetry_add_counter, d);
+	stats_show_drops(&sum, telemetry_add_counter, d);
+	return 0;
+}
+
+static int
 telemetry_show_switch(const struct parts *p, const char *params, struct rte_tel_data *d)
 {
 	RTE_SET_USED(params);
@@ -192,6 +205,8 @@ static const struct {
 				"The ports in use. Takes no parameters"},
 		{"/vhost_switch/port", telemetry_show_port,
 				"Counters of a port. Parameter: a device's name or index, or uplink"},
+		{"/vhost_switch/departed", telemetry_show_departed,
+				"Counters of guests that have left. Takes no parameters"},
 		{"/vhost_switch/switch", telemetry_show_switch,
 				"The switch as a whole. Takes no parameters"},
 		{"/vhost_switch/workers", telemetry_show_workers,

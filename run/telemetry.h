@@ -7,6 +7,7 @@
  *
  *	/vhost_switch/ports		the ports in use
  *	/vhost_switch/port,<name>	counters of a device (its index), or "uplink"
+ *	/vhost_switch/departed		counters of guests that have left
  *	/vhost_switch/switch		workers, addresses learned, devices stopped, devices with a VMDq pool
  *	/vhost_switch/workers		what each worker did in the last second
  */

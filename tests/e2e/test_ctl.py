@@ -13,8 +13,10 @@ import subprocess
 from lib import proc
 from lib.control import Control
 from lib.frames import BROADCAST, frame
+from lib.guests import Guests
 from lib.room import room
 from lib.switch import ROOT, Switch
+from lib.telemetry import Telemetry
 from lib.uplink import TAP
 from lib.wait import DEADLINE, wait_for
 
@@ -73,10 +75,10 @@ def test_each_command(box):
         # What a command does not have it does not ignore.
         assert "only apply has it" in ctl(switch, "--dry-run", "del", "usvhost", status=2)
         assert "only watch and events have it" in ctl(switch, "--count", "2", "show", status=2)
-        assert "--count 2x: must be a number" in ctl(switch, "--count", "2x", "watch", status=2)
-        assert ctl(switch, "save") == before
         for command in ("watch", "metrics"):
             assert f"--json: {command} does not have it; -j stats" in ctl(switch, "-j", command, status=2)
+        assert "--count 2x: must be a number" in ctl(switch, "--count", "2x", "watch", status=2)
+        assert ctl(switch, "save") == before
         assert re.search(r"^  received [1-9]", ctl(switch, "stats", "usvhost.1"), re.M)
         assert [port["name"] for port in json.loads(ctl(switch, "-j", "stats", "uplink"))["ports"]] == ["uplink"]
         assert "no guest of that name" in ctl(switch, "stats", "nobody", status=1)
@@ -213,9 +215,9 @@ def test_exit_statuses(box):
         assert not re.search(" $", told, re.M)
         commands = re.findall(r"^  ([a-z]+)\b.*\n      ", told, re.M)
         assert {"show", "add", "set", "del", "fdb", "apply", "metrics"} <= set(commands)
-
-
         assert "standard input if FILE is -" in told
+
+
 SAMPLE = re.compile(r'^(vhost_switch_\w+)(?:\{((?:\w+="(?:[^"\\\n]|\\["\\n])*",?)+)\})? ([\d.]+)$')
 
 
@@ -284,6 +286,36 @@ def test_metrics(box):
             named = set(re.findall(r"vhost_switch_\w+", text))
             assert named and named <= exported, named - exported
         assert alerts.count("- alert: ") == 4
+
+
+def test_what_guests_dropped_is_not_forgotten_when_they_leave(box):
+    """It is told under names of its own, so no sum over ports has it twice."""
+    def departed():
+        samples = metrics_of(ctl(switch, "metrics"))
+        prefix = "vhost_switch_departed_"
+        return {(name[len(prefix):], labels): value for (name, labels), value in samples.items()
+                if name.startswith(prefix) and value != 0}, samples
+
+    with Switch(box) as switch:
+        with Guests(box, [switch.socket()] * 2) as guests:
+            one = guests.guests[0]
+            for data in (frame(BROADCAST, one.mac), frame(BROADCAST, "01:00:00:00:00:01")):
+                one.port.send(data)
+            switch.wait_table(lambda t: t[0].dropped == 1 and t[0].received == 2)
+            assert departed()[0] == {}
+            assert "departed" not in ctl(switch, "stats", "usvhost.0")
+        switch.wait_table(lambda t: t["departed"].received == 2 and t["departed"].sent == 1)
+        told, samples = departed()
+        assert told["dropped_frames_total", 'reason="bad_source"'] == 1
+        assert [told[f"{key}_frames_total", None] for key in ("received", "delivered", "sent")] == [2, 1, 1]
+        assert not any("port=" in (labels or "") and name.endswith("_frames_total") for name, labels in samples)
+        text = ctl(switch, "stats")
+        assert re.search(r"^departed\n  received 2\n(  .*\n)*  dropped, bad_source 1\n", text, re.M), text
+        assert re.search(r"^the switch\n  workers 1\n(  .*\n)*  devices_stopped 0\n", text, re.M), text
+        assert json.loads(ctl(switch, "-j", "stats"))["departed"]["drops"]["bad_source"] == 1
+        with Telemetry(switch) as telemetry:
+            told = telemetry.ask("/vhost_switch/departed")
+            assert (told["received"], told["bad_source"]) == (2, 1)
 
 
 def test_metrics_of_a_switch_that_does_not_answer(box):

@@ -112,7 +112,8 @@ def test_members_are_those_of_the_guide(box):
         ask("explain", **{"from": "a", "to": BROADCAST})
         for port in ("0", "b.0", "uplink"):
             note("/vhost_switch/port", telemetry.ask(f"/vhost_switch/port,{port}"))
-        note("/vhost_switch/switch", telemetry.ask("/vhost_switch/switch"))
+        for command in ("/vhost_switch/departed", "/vhost_switch/switch"):
+            note(command, telemetry.ask(command))
         loads = telemetry.ask("/vhost_switch/workers")
         assert sorted(loads) == ["0", "1"]
         note("/vhost_switch/workers", {"0": loads["0"]})

@@ -169,6 +169,9 @@ test_retire(void **state)
 	number(&all->lanes.lane[1]->count[5], 1000);
 	stats_retire(&all->parts, 5);
 	assert_numbered(&all->stats.departed, 1114);
+	memset(&sum, 0xa5, sizeof(sum));
+	stats_departed(&all->parts, &sum);
+	assert_numbered(&sum, 1114);
 }
 
 /* The table as text: free() it. */
