@@ -97,14 +97,21 @@ fd_gate_find(int sock)
 	return c;
 }
 
-/* Returns 0 for what is no socket. Never waits. */
+/*
+ * Returns the kernel's number of a socket, which no other one ever has; 0 for what is no socket. Never waits. An
+ * emulator of one process (qemu-user) does not pass the question on. The inode's number has to do there: no other
+ * socket gets it while this one is open, and its gate keeps it open.
+ */
 static uint64_t
 fd_gate_cookie(int fd)
 {
 	uint64_t cookie = 0;
 	socklen_t len = sizeof(cookie);
+	struct stat st;
 
-	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) == 0 ? cookie : 0;
+	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) == 0)
+		return cookie;
+	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) ? st.st_ino : 0;
 }
 
 /*
